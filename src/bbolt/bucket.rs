@@ -1,0 +1,122 @@
+//! Buckets: named trees in the root tree.
+//!
+//! A bucket is a leaf element with flag 0x01 (`internal/common/bucket.go`, `type InBucket struct`):
+//! its key is the name, its value `root u64, sequence u64`. Root 0 means an inline bucket: a leaf page
+//! image (header with id 0, then elements) follows in the value, aligned to nothing.
+
+use crate::bytes::Span;
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
+use crate::source::Source;
+
+use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid};
+use super::tree::{Direction, Leaf, Leaves, Root};
+
+const HEADER_BYTES: usize = 16;
+
+/// A bucket of the root tree.
+#[derive(Debug, Clone)]
+pub struct Bucket<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its root page; 0 for an inline bucket.
+    pub root: Pgid,
+    /// Its sequence; 0 in etcd.
+    pub sequence: u64,
+    /// The page that holds its header.
+    pub locus: Locus,
+    start: Root<'a>,
+    pages: Pages<'a>,
+    source: Option<&'a Source>,
+}
+
+impl<'a> Bucket<'a> {
+    /// Reads the header of a bucket from an element of the root tree, which lies in `holder`.
+    pub(super) fn parse(
+        element: &Element<'a>,
+        holder: &Page<'a>,
+        pages: Pages<'a>,
+        source: Option<&'a Source>,
+    ) -> Result<Self, Damage> {
+        let locus = holder.locus().element(element.index).bucket(element.key);
+        let damage = |found: String| {
+            Diagnostic::new(Code::BucketHeader, locus.clone())
+                .expected(
+                    "a bucket header of 16 bytes and, where its root is 0, a leaf page",
+                    found,
+                )
+                .effect("this bucket is missing from this answer")
+        };
+        let span = Span::new(element.value, element.value_offset, pages.order());
+        let (Ok(root), Ok(sequence)) = (span.u64(0, "bucket root"), span.u64(8, "bucket sequence"))
+        else {
+            return Err(damage(format!("{} bytes", element.value.len())));
+        };
+        let start = if root == 0 {
+            let image = element.value.get(HEADER_BYTES..).unwrap_or_default();
+            let offset = element.value_offset.saturating_add(HEADER_BYTES as u64);
+            let page = Page::parse(holder.pgid, Span::new(image, offset, pages.order()), true)
+                .filter(|page| page.kind == Some(Kind::Leaf))
+                .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
+            Root::Inline(page)
+        } else {
+            Root::Page(Pgid(root))
+        };
+        Ok(Self {
+            name: element.key,
+            root: Pgid(root),
+            sequence,
+            locus,
+            start,
+            pages,
+            source,
+        })
+    }
+
+    /// Whether the bucket lies inside the element that names it.
+    pub fn is_inline(&self) -> bool {
+        matches!(self.start, Root::Inline(_))
+    }
+
+    /// Its leaves, in the given direction. Damage goes to `diagnostics`.
+    pub fn leaves(&self, diagnostics: &'a Diagnostics, direction: Direction) -> Leaves<'a> {
+        Leaves::new(
+            self.pages,
+            diagnostics,
+            self.source,
+            self.name,
+            self.start,
+            direction,
+        )
+    }
+
+    /// Its elements with the page each lies in, in the given direction.
+    pub fn elements(
+        &self,
+        diagnostics: &'a Diagnostics,
+        direction: Direction,
+    ) -> impl Iterator<Item = (Page<'a>, Element<'a>)> + use<'a> {
+        self.leaves(diagnostics, direction)
+            .flat_map(move |leaf| leaf_elements(&leaf, direction))
+    }
+}
+
+/// The elements of one leaf in either direction.
+pub fn leaf_elements<'a>(
+    leaf: &Leaf<'a>,
+    direction: Direction,
+) -> impl Iterator<Item = (Page<'a>, Element<'a>)> + use<'a> {
+    let page = leaf.page;
+    let count = page.usable_count();
+    (0..count).filter_map(move |step| {
+        let index = match direction {
+            Direction::Forward => step,
+            Direction::Backward => count.saturating_sub(1).saturating_sub(step),
+        };
+        page.leaf_element(index).ok().map(|element| (page, element))
+    })
+}
+
+/// Whether an element of the root tree is a bucket.
+pub(super) fn is_bucket(element: &Element<'_>) -> bool {
+    element.flags & ELEMENT_IS_BUCKET != 0
+}

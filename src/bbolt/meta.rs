@@ -1,0 +1,246 @@
+//! The two meta pages, and which of them counts.
+//!
+//! Meta, 64 bytes from offset 16 of pages 0 and 1 (`internal/common/meta.go`, `type Meta struct`):
+//!
+//! | offset in page | bytes | field |
+//! |---|---|---|
+//! | 16 | 4 | magic 0xED0CDAED |
+//! | 20 | 4 | version 2 |
+//! | 24 | 4 | page size |
+//! | 28 | 4 | flags, 0 |
+//! | 32 | 8 | root page of the root bucket |
+//! | 40 | 8 | sequence of the root bucket |
+//! | 48 | 8 | freelist page, or 0xFFFFFFFFFFFFFFFF: not written |
+//! | 56 | 8 | high-water mark: first page id never allocated |
+//! | 64 | 8 | txid |
+//! | 72 | 8 | checksum: FNV-1a 64 over bytes 16 to 71 |
+
+use std::fmt;
+
+use crate::bytes::{ByteOrder, Span};
+
+use super::page::Pgid;
+
+const MAGIC: u32 = 0xED0C_DAED;
+const VERSION: u32 = 2;
+const META_BYTES: usize = 64;
+const META_AT: usize = 16;
+const CHECKSUMMED_BYTES: usize = 56;
+
+/// Page id that says: the freelist was not written (`PgidNoFreelist`).
+pub const NO_FREELIST: u64 = u64::MAX;
+
+/// Page sizes that a meta page may state: hostile values are refused before they are used.
+pub const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=16 << 20;
+
+/// A valid meta page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Page size in bytes.
+    pub page_size: u32,
+    /// Root page of the root bucket.
+    pub root: Pgid,
+    /// Sequence of the root bucket; 0 in etcd.
+    pub sequence: u64,
+    /// Page of the freelist; [`NO_FREELIST`] when it was not written.
+    pub freelist: u64,
+    /// First page id never allocated.
+    pub high_water_mark: u64,
+    /// Transaction that wrote it.
+    pub txid: u64,
+    /// Its checksum, which is right.
+    pub checksum: u64,
+    /// Byte order of the machine that wrote it.
+    pub order: ByteOrder,
+}
+
+/// Why a meta page is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaError {
+    /// The file ends before it.
+    Cut,
+    /// No magic bytes.
+    Magic,
+    /// Another version than 2.
+    Version(u32),
+    /// The checksum is not that of the bytes.
+    Checksum {
+        /// As it stands.
+        stored: u64,
+        /// As the bytes have it.
+        computed: u64,
+    },
+    /// A page size that no file has.
+    PageSize(u32),
+}
+
+impl fmt::Display for MetaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cut => f.write_str("the file ends before it"),
+            Self::Magic => f.write_str("no magic bytes"),
+            Self::Version(version) => write!(f, "version {version} instead of {VERSION}"),
+            Self::Checksum { stored, computed } => {
+                write!(f, "checksum {stored:016x}, its bytes have {computed:016x}")
+            }
+            Self::PageSize(bytes) => write!(f, "page size {bytes}"),
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: the checksum of a meta page.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+impl Meta {
+    /// Reads the meta page that starts at `page_start` of the image.
+    ///
+    /// # Errors
+    /// [`MetaError`]: the first thing that makes it invalid.
+    pub fn parse(image: &[u8], page_start: usize) -> Result<Self, MetaError> {
+        let body = page_start
+            .checked_add(META_AT)
+            .and_then(|at| image.get(at..))
+            .and_then(|tail| tail.get(..META_BYTES))
+            .ok_or(MetaError::Cut)?;
+        let read = |order| Self::parse_body(Span::new(body, page_start as u64, order), body);
+        match body.first_chunk::<4>() {
+            Some(magic) if u32::from_le_bytes(*magic) == MAGIC => read(ByteOrder::Little),
+            Some(magic) if u32::from_be_bytes(*magic) == MAGIC => read(ByteOrder::Big),
+            _ => Err(MetaError::Magic),
+        }
+    }
+
+    fn parse_body(span: Span<'_>, body: &[u8]) -> Result<Self, MetaError> {
+        let u32_at = |at| span.u32(at, "meta").map_err(|_| MetaError::Cut);
+        let u64_at = |at| span.u64(at, "meta").map_err(|_| MetaError::Cut);
+        let version = u32_at(4)?;
+        if version != VERSION {
+            return Err(MetaError::Version(version));
+        }
+        let stored = u64_at(CHECKSUMMED_BYTES)?;
+        let computed = fnv1a(body.get(..CHECKSUMMED_BYTES).ok_or(MetaError::Cut)?);
+        if stored != computed {
+            return Err(MetaError::Checksum { stored, computed });
+        }
+        let page_size = u32_at(8)?;
+        if !PAGE_SIZES.contains(&page_size) || !page_size.is_power_of_two() {
+            return Err(MetaError::PageSize(page_size));
+        }
+        Ok(Self {
+            page_size,
+            root: Pgid(u64_at(16)?),
+            sequence: u64_at(24)?,
+            freelist: u64_at(32)?,
+            high_water_mark: u64_at(40)?,
+            txid: u64_at(48)?,
+            checksum: stored,
+            order: span.order(),
+        })
+    }
+
+    /// Whether this is the meta of a new, empty file: transaction 0 or 1, four pages. It stands
+    /// beside the current meta after a defragmentation, and is then no former state of the store.
+    pub fn is_initial(&self) -> bool {
+        self.txid <= 1 && self.high_water_mark <= 4
+    }
+}
+
+/// How the pages of an image are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Page size in bytes.
+    pub page_size: usize,
+    /// Byte order of the structures.
+    pub order: ByteOrder,
+}
+
+/// The geometry and the meta pages of an image; meta 1 is found also where meta 0 is destroyed.
+///
+/// Without a valid meta 0 the size is the first power of two at which a valid meta 1 lies that states
+/// this very size; without either it is the one at which most pages state their own position.
+pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 2]) {
+    let first = Meta::parse(image, 0);
+    if let Ok(meta) = first {
+        let page_size = usize::try_from(meta.page_size).unwrap_or(usize::MAX);
+        return (
+            Some(Geometry {
+                page_size,
+                order: meta.order,
+            }),
+            [first, Meta::parse(image, page_size)],
+        );
+    }
+    for shift in 9..=24 {
+        let page_size = 1_usize << shift;
+        let second = Meta::parse(image, page_size);
+        if let Ok(meta) = second
+            && u64::from(meta.page_size) == page_size as u64
+        {
+            return (
+                Some(Geometry {
+                    page_size,
+                    order: meta.order,
+                }),
+                [first, second],
+            );
+        }
+    }
+    let geometry = guess_geometry(image);
+    let second = geometry.map_or(Err(MetaError::Cut), |geometry| {
+        Meta::parse(image, geometry.page_size)
+    });
+    (geometry, [first, second])
+}
+
+/// How many positions a guess looks at, at most: enough for any file, and quick on a huge one.
+const GUESS_POSITIONS: usize = 4096;
+
+/// The page size at which most positions hold a page that states this very position. Every multiple
+/// of the true size hits as well, but seldom: the smallest of the best wins.
+fn guess_geometry(image: &[u8]) -> Option<Geometry> {
+    let hits = |size: usize, order: ByteOrder| {
+        (2..image.len() / size)
+            .take(GUESS_POSITIONS)
+            .filter(|pgid| {
+                let header = image.get(pgid.saturating_mul(size)..).unwrap_or_default();
+                let span = Span::new(header, 0, order);
+                span.u64(0, "page id") == Ok(*pgid as u64)
+                    && span
+                        .u16(8, "page flags")
+                        .is_ok_and(|flags| matches!(flags, 1 | 2 | 0x10))
+            })
+            .count()
+    };
+    let (order, most, page_size) = (9..=24)
+        .map(|shift| 1_usize << shift)
+        .flat_map(|size| {
+            [ByteOrder::Little, ByteOrder::Big].map(|order| (order, hits(size, order), size))
+        })
+        .max_by_key(|(_, hits, size)| (*hits, std::cmp::Reverse(*size)))?;
+    (most >= 1).then_some(Geometry { page_size, order })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_fnv_1a() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    #[test]
+    fn an_image_without_a_meta_has_none() {
+        let (geometry, [first, second]) = find_metas(b"hello");
+        assert_eq!(
+            (geometry, first, second),
+            (None, Err(MetaError::Cut), Err(MetaError::Cut))
+        );
+        assert_eq!(Meta::parse(&[0; 4096], 0), Err(MetaError::Magic));
+    }
+}

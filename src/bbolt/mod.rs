@@ -1,0 +1,20 @@
+//! The bbolt file format; knows nothing of etcd.
+//!
+//! A file is an array of pages. Two [`meta`] pages name a root; the root is a B+tree of [`bucket`]s;
+//! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole.
+//! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.
+//!
+//! **Invariant:** no page of a tree is entered twice in one walk, no walk recurses, and damage in
+//! one subtree never keeps its siblings from being read.
+
+pub mod bucket;
+pub mod db;
+pub mod meta;
+pub mod page;
+pub mod tree;
+
+pub use bucket::Bucket;
+pub use db::{Db, MetaChoice};
+pub use meta::{Meta, MetaError};
+pub use page::{Element, Kind, Page, Pages, Pgid};
+pub use tree::{Direction, Leaf, Leaves};

@@ -1,0 +1,413 @@
+//! Pages and their elements.
+//!
+//! Page header, 16 bytes (`internal/common/page.go`, `type Page struct`):
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 8 | id: its own position in the file |
+//! | 8 | 2 | flags: one of 0x01 branch, 0x02 leaf, 0x04 meta, 0x10 freelist |
+//! | 10 | 2 | count of elements |
+//! | 12 | 4 | overflow: how many further pages run straight on from this one |
+//!
+//! Branch element, 16 bytes: `pos u32, ksize u32, pgid u64`. Leaf element, 16 bytes:
+//! `flags u32, pos u32, ksize u32, vsize u32`. `pos` counts from the element's own first byte.
+
+use std::fmt;
+
+use crate::bytes::{ByteOrder, Span};
+use crate::diag::{Code, Damage, Diagnostic, Locus};
+
+/// Length in bytes of a page header, and of an element of either kind.
+pub const HEADER_BYTES: usize = 16;
+const ELEMENT_BYTES: usize = 16;
+
+/// The longest key that bbolt writes, in bytes (`MaxKeySize`).
+pub const MAX_KEY_BYTES: u32 = 32_768;
+
+const FLAG_BRANCH: u16 = 0x01;
+const FLAG_LEAF: u16 = 0x02;
+const FLAG_META: u16 = 0x04;
+const FLAG_FREELIST: u16 = 0x10;
+
+/// Set in the flags of a leaf element that is a nested bucket.
+pub const ELEMENT_IS_BUCKET: u32 = 0x01;
+
+/// Page id: the page lies at `pgid * page size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pgid(pub u64);
+
+impl fmt::Display for Pgid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Keys and child pages.
+    Branch,
+    /// Keys and values.
+    Leaf,
+    /// One of the two meta pages.
+    Meta,
+    /// The list of free pages.
+    Freelist,
+}
+
+impl Kind {
+    /// The kind that exactly these flags name.
+    pub fn from_flags(flags: u16) -> Option<Self> {
+        match flags {
+            FLAG_BRANCH => Some(Self::Branch),
+            FLAG_LEAF => Some(Self::Leaf),
+            FLAG_META => Some(Self::Meta),
+            FLAG_FREELIST => Some(Self::Freelist),
+            _ => None,
+        }
+    }
+
+    /// bbolt's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Branch => "branch",
+            Self::Leaf => "leaf",
+            Self::Meta => "meta",
+            Self::Freelist => "freelist",
+        }
+    }
+}
+
+/// A page with its overflow, or the page image inside an inline bucket.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Where it lies; for an inline page, the page that holds it.
+    pub pgid: Pgid,
+    /// The id that its header states; 0 in an inline page.
+    pub stated_id: u64,
+    /// Its kind, when the flags name one.
+    pub kind: Option<Kind>,
+    /// The flags as they stand.
+    pub flags: u16,
+    /// Stated number of elements.
+    pub count: usize,
+    /// Number of further pages.
+    pub overflow: u32,
+    /// Whether it is the image inside an inline bucket.
+    pub inline: bool,
+    run: Span<'a>,
+}
+
+/// One key with its value, or with its nested bucket.
+#[derive(Debug, Clone, Copy)]
+pub struct Element<'a> {
+    /// Index in its page.
+    pub index: usize,
+    /// Flags: [`ELEMENT_IS_BUCKET`] or 0.
+    pub flags: u32,
+    /// The key.
+    pub key: &'a [u8],
+    /// The value; of a nested bucket, its header.
+    pub value: &'a [u8],
+    /// Absolute offset of the value, in bytes.
+    pub value_offset: u64,
+}
+
+impl<'a> Page<'a> {
+    /// Reads the header at the start of `run`, which is the page and whatever may belong to it.
+    pub(super) fn parse(pgid: Pgid, run: Span<'a>, inline: bool) -> Option<Self> {
+        let flags = run.u16(8, "page flags").ok()?;
+        Some(Self {
+            pgid,
+            stated_id: run.u64(0, "page id").ok()?,
+            kind: Kind::from_flags(flags),
+            flags,
+            count: usize::from(run.u16(10, "page count").ok()?),
+            overflow: run.u32(12, "page overflow").ok()?,
+            inline,
+            run,
+        })
+    }
+
+    /// The page's bytes, with its overflow.
+    pub fn run(&self) -> Span<'a> {
+        self.run
+    }
+
+    /// The place of this page.
+    pub fn locus(&self) -> Locus {
+        Locus::page(self.pgid.0, self.run.offset())
+    }
+
+    /// How many elements can lie in this page: the stated count, or what there is room for.
+    pub fn usable_count(&self) -> usize {
+        self.count
+            .min(self.run.len_bytes().saturating_sub(HEADER_BYTES) / ELEMENT_BYTES)
+    }
+
+    fn body(
+        &self,
+        index: usize,
+        pos: u32,
+        len: u32,
+        what: &'static str,
+    ) -> Result<(&'a [u8], usize), Damage> {
+        let element_at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
+        let table_end =
+            HEADER_BYTES.saturating_add(self.usable_count().saturating_mul(ELEMENT_BYTES));
+        let damage = |found: String| {
+            Diagnostic::new(Code::ElementBounds, self.locus().element(index))
+                .expected(
+                    format!("{what} inside the page's {} bytes", self.run.len_bytes()),
+                    found,
+                )
+                .effect("this element cannot be read")
+        };
+        let start = usize::try_from(pos)
+            .ok()
+            .and_then(|pos| element_at.checked_add(pos))
+            .ok_or_else(|| damage(format!("position {pos}")))?;
+        if start < table_end {
+            return Err(damage(format!("position {pos}, inside the element table")));
+        }
+        let len_bytes = usize::try_from(len).unwrap_or(usize::MAX);
+        let bytes = self
+            .run
+            .get(start, len_bytes, what)
+            .map_err(|missing| damage(format!("{len} bytes at offset {}", missing.offset)))?;
+        Ok((bytes, start))
+    }
+
+    /// The leaf element `index`.
+    ///
+    /// # Errors
+    /// [`Code::ElementBounds`] when it or its key or value does not lie in the page.
+    #[inline]
+    pub fn leaf_element(&self, index: usize) -> Result<Element<'a>, Damage> {
+        let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
+        let (Ok(flags), Ok(pos), Ok(ksize), Ok(vsize)) = (
+            self.run.u32(at, "element flags"),
+            self.run.u32(at.saturating_add(4), "element pos"),
+            self.run.u32(at.saturating_add(8), "element ksize"),
+            self.run.u32(at.saturating_add(12), "element vsize"),
+        ) else {
+            return Err(self.no_element(index));
+        };
+        if ksize == 0 || ksize > MAX_KEY_BYTES {
+            return Err(self.key_size(index, ksize));
+        }
+        let (key, key_at) = self.body(index, pos, ksize, "key")?;
+        let value_pos = pos
+            .checked_add(ksize)
+            .ok_or_else(|| self.key_size(index, ksize))?;
+        let (value, _) = self.body(index, value_pos, vsize, "value")?;
+        let value_at = key_at.saturating_add(key.len());
+        Ok(Element {
+            index,
+            flags,
+            key,
+            value,
+            value_offset: self.run.offset().saturating_add(value_at as u64),
+        })
+    }
+
+    /// The key and the child of the branch element `index`.
+    ///
+    /// # Errors
+    /// [`Code::ElementBounds`] when it or its key does not lie in the page.
+    pub fn branch_element(&self, index: usize) -> Result<(&'a [u8], Pgid), Damage> {
+        let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
+        let (Ok(pos), Ok(ksize), Ok(child)) = (
+            self.run.u32(at, "element pos"),
+            self.run.u32(at.saturating_add(4), "element ksize"),
+            self.run.u64(at.saturating_add(8), "element pgid"),
+        ) else {
+            return Err(self.no_element(index));
+        };
+        if ksize == 0 || ksize > MAX_KEY_BYTES {
+            return Err(self.key_size(index, ksize));
+        }
+        let (key, _) = self.body(index, pos, ksize, "key")?;
+        Ok((key, Pgid(child)))
+    }
+
+    /// The child of the branch element `index`, even where its key cannot be read.
+    pub(super) fn branch_child(&self, index: usize) -> Option<Pgid> {
+        let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
+        self.run
+            .u64(at.saturating_add(8), "element pgid")
+            .ok()
+            .map(Pgid)
+    }
+
+    #[cold]
+    fn no_element(&self, index: usize) -> Damage {
+        Diagnostic::new(Code::ElementBounds, self.locus().element(index))
+            .expected(
+                format!(
+                    "an element inside the page's {} bytes",
+                    self.run.len_bytes()
+                ),
+                "its end",
+            )
+            .effect("this element cannot be read")
+    }
+
+    #[cold]
+    fn key_size(&self, index: usize, ksize: u32) -> Damage {
+        Diagnostic::new(Code::ElementBounds, self.locus().element(index))
+            .expected(
+                format!("a key of 1 to {MAX_KEY_BYTES} bytes"),
+                format!("{ksize} bytes"),
+            )
+            .effect("this element cannot be read")
+    }
+}
+
+/// The pages of a file image.
+#[derive(Debug, Clone, Copy)]
+pub struct Pages<'a> {
+    image: &'a [u8],
+    page_size: usize,
+    order: ByteOrder,
+}
+
+impl<'a> Pages<'a> {
+    /// `image` is the file without a snapshot's trailer; `page_size` in bytes.
+    pub fn new(image: &'a [u8], page_size: usize, order: ByteOrder) -> Self {
+        Self {
+            image,
+            page_size: page_size.max(HEADER_BYTES),
+            order,
+        }
+    }
+
+    /// The whole image.
+    pub fn image(&self) -> &'a [u8] {
+        self.image
+    }
+
+    /// Page size in bytes.
+    pub fn page_size(&self) -> usize {
+        self.page_size
+    }
+
+    /// Byte order of the structures.
+    pub fn order(&self) -> ByteOrder {
+        self.order
+    }
+
+    /// How many pages the file has room for, a cut one at the end included.
+    pub fn count(&self) -> u64 {
+        self.image.len().div_ceil(self.page_size) as u64
+    }
+
+    /// Absolute offset of a page, in bytes.
+    pub fn offset_of(&self, pgid: Pgid) -> u64 {
+        pgid.0.saturating_mul(self.page_size as u64)
+    }
+
+    fn start_of(&self, pgid: Pgid) -> Option<usize> {
+        let start = usize::try_from(pgid.0).ok()?.checked_mul(self.page_size)?;
+        (start < self.image.len()).then_some(start)
+    }
+
+    /// The bytes of exactly one page (fewer at a cut end); empty outside the file.
+    pub fn raw(&self, pgid: Pgid) -> Span<'a> {
+        let start = self.start_of(pgid).unwrap_or(self.image.len());
+        let tail = self.image.get(start..).unwrap_or_default();
+        let bytes = tail.get(..self.page_size).unwrap_or(tail);
+        Span::new(bytes, self.offset_of(pgid), self.order)
+    }
+
+    /// The page as it stands, its run as long as header and file allow. Nothing is checked.
+    pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
+        let start = self.start_of(pgid)?;
+        let tail = self.image.get(start..)?;
+        let header = Page::parse(
+            pgid,
+            Span::new(tail, self.offset_of(pgid), self.order),
+            false,
+        )?;
+        let run_bytes = usize::try_from(header.overflow)
+            .ok()
+            .and_then(|overflow| overflow.checked_add(1))
+            .and_then(|pages| pages.checked_mul(self.page_size))
+            .unwrap_or(usize::MAX);
+        let run = tail.get(..run_bytes).unwrap_or(tail);
+        Page::parse(
+            pgid,
+            Span::new(run, self.offset_of(pgid), self.order),
+            false,
+        )
+    }
+
+    /// A page of a tree: inside the file, itself, a branch or a leaf.
+    ///
+    /// # Errors
+    /// The one finding that says why it is not. An overflow past the end of the file is no error
+    /// here: what is left of the page is delivered, and [`Self::bounds`] tells.
+    pub fn tree_page(&self, pgid: Pgid) -> Result<Page<'a>, Damage> {
+        let locus = || Locus::page(pgid.0, self.offset_of(pgid));
+        let effect = "what lies under it is missing from this answer";
+        let page = (pgid.0 >= 2)
+            .then(|| self.unchecked(pgid))
+            .flatten()
+            .ok_or_else(|| {
+                Diagnostic::new(Code::PageOutOfRange, locus())
+                    .expected(
+                        format!("a page from 2 to {}", self.count().saturating_sub(1)),
+                        format!("page {pgid}"),
+                    )
+                    .effect(effect)
+            })?;
+        if page.stated_id != pgid.0 {
+            return Err(Diagnostic::new(Code::PageIdMismatch, locus())
+                .expected(
+                    format!("page id {pgid}"),
+                    format!("page id {}", page.stated_id),
+                )
+                .effect(effect));
+        }
+        match page.kind {
+            Some(Kind::Branch | Kind::Leaf) => Ok(page),
+            kind => Err(Diagnostic::new(Code::PageKind, locus())
+                .expected(
+                    "a branch or a leaf",
+                    kind.map_or_else(
+                        || format!("flags 0x{:04x}", page.flags),
+                        |kind| format!("a {} page", kind.as_str()),
+                    ),
+                )
+                .effect(effect)),
+        }
+    }
+
+    /// What of the page's stated extent does not fit: its overflow in the file, its elements in it.
+    pub fn bounds(&self, page: &Page<'a>) -> Option<Damage> {
+        let pages = u64::from(page.overflow).saturating_add(1);
+        let end = page.pgid.0.saturating_add(pages);
+        if !page.inline && end > self.image.len() as u64 / self.page_size as u64 {
+            return Some(
+                Diagnostic::new(Code::PageBounds, page.locus())
+                    .expected(
+                        format!("its {pages} pages inside the file"),
+                        format!("the file ends before page {end}"),
+                    )
+                    .effect("elements behind the end of the file are missing from this answer"),
+            );
+        }
+        (page.usable_count() < page.count).then(|| {
+            Diagnostic::new(Code::PageBounds, page.locus())
+                .expected(
+                    format!(
+                        "at most {} elements in {} bytes",
+                        page.usable_count(),
+                        page.run.len_bytes()
+                    ),
+                    format!("count {}", page.count),
+                )
+                .effect("elements past its end do not exist")
+        })
+    }
+}

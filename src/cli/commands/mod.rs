@@ -1,0 +1,10 @@
+//! One file a verb.
+
+pub mod decode;
+pub mod diff;
+pub mod dump_db;
+pub mod extract;
+pub mod get;
+pub mod log;
+pub mod ls;
+pub mod status;

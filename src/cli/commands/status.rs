@@ -1,0 +1,99 @@
+//! `status`: the state of the file and of the store, or etcdutl's text.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::args::Database;
+use crate::cli::evidence::{Evidence, Verify};
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::{Answer, Verb, report};
+use crate::etcd::status::{SnapshotStatus, StoreStatus};
+use crate::view;
+
+/// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
+///
+/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// Print etcdutl's text instead
+    #[arg(short, long, value_name = "FORMAT", conflicts_with = "output")]
+    write_out: Option<WriteOut>,
+    /// How to print our own
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WriteOut {
+    /// One line, comma separated
+    Simple,
+    /// One JSON object
+    Json,
+    /// A table drawn in ASCII
+    Table,
+    /// One field a line
+    Fields,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn verify(&self) -> Verify {
+        Verify::Always
+    }
+
+    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
+        let [evidence] = evidence else {
+            return Err(Failure::cannot("one database is needed"));
+        };
+        let store = evidence.store()?;
+        if let Some(format) = self.write_out {
+            let status = SnapshotStatus::of(&store);
+            out.write_all(
+                match format {
+                    WriteOut::Simple => view::etcdutl::simple(&status),
+                    WriteOut::Json => view::etcdutl::json(&status),
+                    WriteOut::Table => view::etcdutl::table(&status),
+                    WriteOut::Fields => view::etcdutl::fields(&status),
+                }
+                .as_bytes(),
+            )?;
+            return Ok(Answer::Yes);
+        }
+        let status = StoreStatus::of(&store);
+        evidence.collect_read_errors();
+        let file = view::status::File {
+            path: &evidence.source().path().display().to_string(),
+            size_bytes: evidence.source().len_bytes(),
+            trailer: evidence.trailer(),
+            verdict: report::torn_verdict(evidence),
+            findings: evidence.diagnostics().by_code(),
+        };
+        match self.output {
+            Output::Table => {
+                out.write_all(view::status::table(&file, &store, &status).as_bytes())?
+            }
+            Output::Json => {
+                serde_json::to_writer(&mut *out, &view::status::json(&file, &store, &status))
+                    .map_err(std::io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        Ok(Answer::Yes)
+    }
+}

@@ -1,0 +1,127 @@
+//! A database file under examination: the open file and what was found wrong with it.
+
+use std::path::Path;
+
+use crate::Error;
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::etcd::Store;
+use crate::sniff;
+use crate::source::{Source, TrailerCheck};
+
+use super::failure::Failure;
+
+/// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
+const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
+
+/// When the SHA-256 behind a snapshot file is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// At any size.
+    Always,
+    /// Where it costs nothing to speak of.
+    IfSmall,
+}
+
+/// An open database file with its findings.
+#[derive(Debug)]
+pub struct Evidence {
+    source: Source,
+    diagnostics: Diagnostics,
+    trailer: Option<TrailerCheck>,
+}
+
+impl Evidence {
+    /// Opens a database file, a snapshot file or a data directory.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no such thing; the message says what it is instead.
+    pub fn open(path: &Path, verify: Verify) -> Result<Self, Failure> {
+        let source = Source::open(path).map_err(|error| Failure::cannot(error.to_string()))?;
+        let diagnostics = Diagnostics::new();
+        let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
+        let trailer = verified.then(|| source.verify_trailer());
+        if let Some(TrailerCheck::Bad { computed, stored }) = &trailer {
+            let hex = |bytes: &[u8]| {
+                bytes
+                    .iter()
+                    .take(8)
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+            };
+            diagnostics.report(
+                Diagnostic::new(
+                    Code::TrailerMismatch,
+                    Locus::at(source.image().len() as u64),
+                )
+                .expected(
+                    format!("SHA-256 {}...", hex(computed)),
+                    format!("{}...", hex(stored)),
+                )
+                .effect("the file is not what etcd saved: any part of it may have changed"),
+            );
+        }
+        Ok(Self {
+            source,
+            diagnostics,
+            trailer,
+        })
+    }
+
+    /// The open file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What was found wrong with it.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// The path as it was given.
+    pub fn given_path(&self) -> &Path {
+        self.source.given_path()
+    }
+
+    /// What the trailer of a snapshot file says; absent where it was not verified.
+    pub fn trailer(&self) -> Option<&TrailerCheck> {
+        self.trailer.as_ref()
+    }
+
+    /// The etcd backend in the file.
+    ///
+    /// # Errors
+    /// When the file holds no bbolt database; the message says what it is instead.
+    pub fn store(&self) -> Result<Store<'_>, Failure> {
+        Store::open(&self.source, &self.diagnostics).map_err(|error| self.not_a_database(error))
+    }
+
+    /// The sentence for a file that is no database, or one without a meta page.
+    pub fn not_a_database(&self, error: Error) -> Failure {
+        let path = self.given_path().display();
+        match error {
+            Error::NotBbolt => {
+                let kind = sniff::sniff(self.source.bytes(), self.source.len_bytes());
+                let what = kind.map_or_else(
+                    || "is not a bbolt database".to_owned(),
+                    |kind| format!("is {kind}, not a bbolt database"),
+                );
+                Failure::cannot(format!("{path} {what}"))
+                    .hint("expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory")
+            }
+            error => Failure::cannot(format!("{path}: {error}")).hint(
+                "`etcdive dump-db scan-keys` reads the records page by page, without a meta page",
+            ),
+        }
+    }
+
+    /// Turns the pages that could not be read into findings.
+    pub fn collect_read_errors(&self) {
+        for offset in self.source.read_errors() {
+            self.diagnostics.report(
+                Diagnostic::new(Code::ReadError, Locus::at(offset))
+                    .found("the file could not be read here, or became shorter while it was read")
+                    .effect("zeros were taken instead"),
+            );
+        }
+    }
+}

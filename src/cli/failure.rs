@@ -1,0 +1,81 @@
+//! Why a verb has no answer, as a sentence and a hint for who typed it.
+
+use std::io;
+
+use crate::Error;
+use crate::etcd::store::RevisionUnavailable;
+
+/// No answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The question cannot be answered: exit 2.
+    CannotAnswer {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// What was asked for is not there: exit 1.
+    NotFound {
+        /// What is not there.
+        message: String,
+        /// What is near.
+        hint: Option<String>,
+    },
+    /// The reader of our output has gone: a quiet end.
+    BrokenPipe,
+}
+
+impl Failure {
+    /// A question that cannot be answered.
+    pub fn cannot(message: impl Into<String>) -> Self {
+        Self::CannotAnswer {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Something that is not there.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::NotFound {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same, with a hint.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        if let Self::CannotAnswer { hint, .. } | Self::NotFound { hint, .. } = &mut self {
+            *hint = Some(text.into());
+        }
+        self
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        Self::cannot(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::cannot(error.to_string())
+    }
+}
+
+impl From<RevisionUnavailable> for Failure {
+    fn from(error: RevisionUnavailable) -> Self {
+        let failure = Self::cannot(error.to_string());
+        match error {
+            RevisionUnavailable::Compacted { compacted, .. } => failure.hint(format!(
+                "the oldest whole state is --at {compacted}; of older revisions only each key's last put at or below {compacted} is kept"
+            )),
+            RevisionUnavailable::Future { current, .. } => failure.hint(format!("the newest is --at {current}")),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The command line: one file a verb in [`commands`], each a `struct Args` whose doc comment is its
+//! help, and a [`Verb`].
+//!
+//! A run goes one way: the verb names its databases, they are opened, the verb answers on standard
+//! output, and what is wrong with the databases is said on standard error. What a verb returns and
+//! what was found make the exit code.
+
+pub mod args;
+pub mod commands;
+pub mod evidence;
+pub mod failure;
+pub mod out;
+pub mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{decode, diff, dump_db, extract, get, log, ls, status};
+use evidence::{Evidence, Verify};
+use failure::Failure;
+use out::{ColorWhen, Out};
+
+/// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
+///
+/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory.
+/// The file is never written, never locked, and its times are left alone.
+///
+/// Exit codes: 0 answered; 1 answered "no" (nothing found; diff: differences); 2 could not answer;
+/// 3 answered, but damage may have hidden a part of the answer.
+#[derive(Debug, Parser)]
+#[command(
+    name = "etcdive",
+    version,
+    max_term_width = 100,
+    propagate_version = false
+)]
+pub struct Cli {
+    /// When to colour: a terminal is coloured by itself, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = false
+    )]
+    color: ColorWhen,
+
+    /// Verify the SHA-256 behind a snapshot file of any size (else only up to 64 MiB)
+    #[arg(long, global = true)]
+    verify: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Status(status::Args),
+    Ls(ls::Args),
+    Get(get::Args),
+    Log(log::Args),
+    Diff(diff::Args),
+    Extract(extract::Args),
+    Decode(decode::Args),
+    #[command(name = "dump-db")]
+    DumpDb(dump_db::Args),
+}
+
+impl Command {
+    fn verb(&self) -> &dyn Verb {
+        match self {
+            Self::Status(args) => args,
+            Self::Ls(args) => args,
+            Self::Get(args) => args,
+            Self::Log(args) => args,
+            Self::Diff(args) => args,
+            Self::Extract(args) => args,
+            Self::Decode(args) => args,
+            Self::DumpDb(args) => args,
+        }
+    }
+}
+
+/// The answer to a question that was understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Something was found; for `diff`: nothing differs.
+    Yes,
+    /// Nothing was found; for `diff`: something differs.
+    No,
+}
+
+/// What every subcommand does.
+pub trait Verb {
+    /// The databases it reads, in the order in which it is given them.
+    ///
+    /// # Errors
+    /// When the arguments name none or too many.
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure>;
+
+    /// Whether the trailer of a snapshot is verified at any size.
+    fn verify(&self) -> Verify {
+        Verify::IfSmall
+    }
+
+    /// Answers on `out`.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure>;
+}
+
+/// Runs a parsed command line.
+pub fn run(cli: &Cli) -> ExitCode {
+    let verb = cli.command.verb();
+    let verify = if cli.verify {
+        Verify::Always
+    } else {
+        verb.verify()
+    };
+    let evidence = match verb.databases().and_then(|paths| {
+        paths
+            .iter()
+            .map(|path| Evidence::open(path, verify))
+            .collect::<Result<Vec<_>, _>>()
+    }) {
+        Ok(evidence) => evidence,
+        Err(failure) => return report::failure(&failure),
+    };
+    let mut out = Out::stdout(cli.color);
+    let answer = verb.run(&evidence, &mut out).and_then(|answer| {
+        out.finish()?;
+        Ok(answer)
+    });
+    report::conclude(&evidence, answer)
+}

@@ -1,0 +1,116 @@
+//! Standard output: exact bytes in a pipe, harmless bytes on a terminal.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use clap::ValueEnum;
+
+use crate::view::sanitize::Sanitizer;
+use crate::view::style::Style;
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE colours a pipe too
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColorWhen {
+    fn resolve(self, terminal: bool) -> bool {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto if set("NO_COLOR") => false,
+            Self::Auto => {
+                set("CLICOLOR_FORCE")
+                    || (terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"))
+            }
+        }
+    }
+}
+
+/// Output of a verb. Everything written through [`Write`] is content: on a terminal its control,
+/// bidi and zero-width characters are made visible. Colour has its own way in, so that content
+/// cannot bring its own.
+pub struct Out {
+    inner: Box<dyn Write>,
+    sanitizer: Option<Sanitizer>,
+    color: bool,
+    width: Option<usize>,
+}
+
+/// A write of this size or more goes on by itself: no copy into the buffer.
+const BUFFER_BYTES: usize = 128 << 10;
+
+impl Out {
+    /// Standard output.
+    pub fn stdout(color: ColorWhen) -> Self {
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
+        Self {
+            inner: Box::new(BufWriter::with_capacity(BUFFER_BYTES, stdout.lock())),
+            sanitizer: terminal.then(Sanitizer::default),
+            color: color.resolve(terminal),
+            width: terminal.then(terminal_width),
+        }
+    }
+
+    /// Columns of the terminal; none in a pipe, where nothing is cut.
+    pub fn width(&self) -> Option<usize> {
+        self.width
+    }
+
+    /// Whether output goes to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.sanitizer.is_some()
+    }
+
+    /// From here on, text is of this style.
+    ///
+    /// # Errors
+    /// As any write.
+    pub fn style(&mut self, style: Style) -> io::Result<()> {
+        if self.color {
+            self.inner.write_all(style.escape().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Ends the output.
+    ///
+    /// # Errors
+    /// When the last bytes cannot be written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        if let Some(sanitizer) = &mut self.sanitizer {
+            sanitizer.finish(&mut self.inner)?;
+        }
+        self.inner.flush()
+    }
+}
+
+fn terminal_width() -> usize {
+    // comfy-table asks the terminal by ioctl; where it does not know, a terminal has 80 columns.
+    comfy_table::Table::new().width().map_or(80, usize::from)
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.sanitizer {
+            Some(sanitizer) => sanitizer.write(bytes, &mut self.inner),
+            None => self.inner.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

@@ -1,0 +1,118 @@
+//! What is said on standard error at the end of a run, and the exit code.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use crate::diag::Severity;
+use crate::view::sanitize;
+
+use super::Answer;
+use super::evidence::Evidence;
+use super::failure::Failure;
+
+const ANSWERED_NO: u8 = 1;
+const CANNOT_ANSWER: u8 = 2;
+const PARTIAL: u8 = 3;
+
+/// Standard error may be closed; then there is nobody to tell.
+fn say(text: &str) {
+    let visible = sanitize::visible(text);
+    drop(std::io::stderr().lock().write_all(visible.as_bytes()));
+}
+
+fn say_failure(message: &str, hint: Option<&str>) {
+    let mut text = format!("etcdive: {message}\n");
+    if let Some(hint) = hint {
+        let _ = writeln!(text, "hint: {hint}");
+    }
+    say(&text);
+}
+
+/// A note on standard error, which is no finding.
+pub fn note(message: &str) {
+    say(&format!("note: {message}\n"));
+}
+
+/// Ends a run that did not come to its question.
+pub fn failure(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::CannotAnswer { message, hint } => {
+            say_failure(message, hint.as_deref());
+            ExitCode::from(CANNOT_ANSWER)
+        }
+        Failure::NotFound { message, hint } => {
+            say_failure(message, hint.as_deref());
+            ExitCode::from(ANSWERED_NO)
+        }
+        Failure::BrokenPipe => ExitCode::SUCCESS,
+    }
+}
+
+/// Ends a run: says what is wrong with the databases, one line a code, and makes the exit code.
+/// Damage dominates both yes and no: either may be wrong because of it.
+pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitCode {
+    if matches!(answer, Err(Failure::BrokenPipe)) {
+        return ExitCode::SUCCESS;
+    }
+    let code = match &answer {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
+        Err(error) => failure(error),
+    };
+    let mut damaged = false;
+    for one in evidence {
+        one.collect_read_errors();
+        damaged |= one.diagnostics().found_damage();
+        say(&findings(one, evidence.len() > 1));
+    }
+    let could_answer = !matches!(answer, Err(Failure::CannotAnswer { .. }));
+    if damaged && could_answer {
+        ExitCode::from(PARTIAL)
+    } else {
+        code
+    }
+}
+
+/// The findings about one database: the verdict first, then one line a code.
+fn findings(evidence: &Evidence, name_it: bool) -> String {
+    let mut text = String::new();
+    let prefix = if name_it {
+        format!("{}: ", evidence.given_path().display())
+    } else {
+        String::new()
+    };
+    if let Some(verdict) = torn_verdict(evidence) {
+        let _ = writeln!(text, "warning: {prefix}{verdict}");
+    }
+    for (code, count, kept) in evidence.diagnostics().by_code() {
+        if code.severity() == Severity::Info {
+            continue;
+        }
+        let Some(first) = kept.first() else { continue };
+        let more = if count > 1 {
+            format!(" (and {} more)", count.saturating_sub(1))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "{}: {prefix}{first}{more}", code.severity().as_str());
+    }
+    text
+}
+
+/// The sentence that a failed check for torn copies is worth.
+pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
+    let diagnostics = evidence.diagnostics();
+    if !diagnostics.tells_torn() {
+        return None;
+    }
+    let only_torn = diagnostics
+        .by_code()
+        .iter()
+        .all(|(code, ..)| code.tells_torn() || code.severity() == Severity::Info);
+    Some(if only_torn {
+        "this copy was taken while etcd was writing: it mixes two states of the store, and records may be missing"
+    } else {
+        "this copy was taken while etcd was writing, or its pages are damaged: records may be missing"
+    })
+}

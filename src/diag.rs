@@ -1,0 +1,452 @@
+//! Diagnostics: what is wrong with the content of a file, as data.
+//!
+//! [`crate::Error`] is for what cannot be answered at all. Everything about content is a
+//! [`Diagnostic`]: it has a stable code, a place, and the effect on the answer; the walk goes on
+//! with the sibling. A [`Diagnostics`] collects them over one run, from any thread.
+//!
+//! **Invariant:** a diagnostic never holds bytes of a value: values may be secrets.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; never changes an exit code.
+    Info,
+    /// Something is wrong, and every record could still be read.
+    Warning,
+    /// Something is wrong that may hide records.
+    Error,
+}
+
+impl Severity {
+    /// `info`, `warning` or `error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $severity:ident, $layer:literal;)*) => {
+        /// A kind of finding. The text of a code is part of the output contract: it never changes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name),* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+
+            /// The stable text, as `page-id-mismatch`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text),* }
+            }
+
+            /// How much findings of this kind matter.
+            pub fn severity(self) -> Severity {
+                match self { $(Code::$name => Severity::$severity),* }
+            }
+
+            /// The layer that the finding is about: `bbolt`, `etcd` or `k8s`.
+            pub fn layer(self) -> &'static str {
+                match self { $(Code::$name => $layer),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A part of the file could not be read, or vanished while it was read.
+    ReadError = "read-error", Error, "bbolt";
+    /// The 32 bytes behind a snapshot are not the SHA-256 of what stands before them.
+    TrailerMismatch = "trailer-mismatch", Error, "bbolt";
+    /// The file ends before the high-water mark of its meta page.
+    FileTruncated = "file-truncated", Error, "bbolt";
+    /// One of the two meta pages is not valid: the state may be one commit old.
+    MetaInvalid = "meta-invalid", Error, "bbolt";
+    /// The valid meta page names a state that cannot be: the other one was taken.
+    MetaUnusable = "meta-unusable", Error, "bbolt";
+    /// The only valid meta page is that of the empty database which a defragmentation leaves behind.
+    MetaInitial = "meta-initial", Error, "bbolt";
+    /// A page id points outside the file, or at a meta page.
+    PageOutOfRange = "page-out-of-range", Error, "bbolt";
+    /// A page says that it is another page.
+    PageIdMismatch = "page-id-mismatch", Error, "bbolt";
+    /// A page of a tree is neither a branch nor a leaf.
+    PageKind = "page-kind", Error, "bbolt";
+    /// A page's elements or overflow reach past what is there.
+    PageBounds = "page-bounds", Error, "bbolt";
+    /// A page is reached a second time.
+    PageTwice = "page-twice", Error, "bbolt";
+    /// A tree is deeper than any real one.
+    TreeTooDeep = "tree-too-deep", Error, "bbolt";
+    /// A branch page without elements.
+    BranchEmpty = "branch-empty", Error, "bbolt";
+    /// An element's key or value lies outside its page.
+    ElementBounds = "element-bounds", Error, "bbolt";
+    /// Keys are not in strictly ascending order.
+    KeyOrder = "key-order", Error, "bbolt";
+    /// A branch element's key is not the first key of its child.
+    SeparatorMismatch = "separator-mismatch", Error, "bbolt";
+    /// The root of the file holds something that is not a bucket.
+    RootNotBuckets = "root-not-buckets", Error, "bbolt";
+    /// A bucket's header is cut or names no usable root.
+    BucketHeader = "bucket-header", Error, "bbolt";
+    /// A bucket that every etcd has is not there.
+    BucketMissing = "bucket-missing", Error, "etcd";
+    /// A key of bucket `key` is not a revision.
+    RevisionKey = "revision-key", Error, "etcd";
+    /// Main revisions are missing above the compaction.
+    RevisionGap = "revision-gap", Error, "etcd";
+    /// A record is not a mvccpb.KeyValue.
+    RecordParse = "record-parse", Error, "etcd";
+    /// A record contradicts the revision under which it is stored.
+    RecordMismatch = "record-mismatch", Error, "etcd";
+    /// A value of an etcd bucket (meta, lease, auth, members) cannot be read.
+    BucketValue = "bucket-value", Warning, "etcd";
+    /// A compaction was interrupted, or was running when the file was copied.
+    CompactionInterrupted = "compaction-interrupted", Info, "etcd";
+    /// A value could not be decoded as what it says it is; it is shown raw.
+    ValueUndecodable = "value-undecodable", Error, "k8s";
+    /// A value is encrypted at rest.
+    ValueEncrypted = "value-encrypted", Info, "k8s";
+    /// A value's type is not in the schema table; it is shown generically.
+    TypeUnknown = "type-unknown", Info, "k8s";
+}
+
+impl Code {
+    /// One of the three checks that tell a copy taken while etcd was writing: no page of such a
+    /// copy need be damaged for itself.
+    pub fn tells_torn(self) -> bool {
+        matches!(
+            self,
+            Self::RootNotBuckets
+                | Self::BucketMissing
+                | Self::SeparatorMismatch
+                | Self::KeyOrder
+                | Self::RevisionGap
+        )
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a finding is. Every part may be absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Locus {
+    /// Absolute offset in the file, in bytes.
+    pub offset: Option<u64>,
+    /// Page id.
+    pub pgid: Option<u64>,
+    /// Index of the element in its page.
+    pub element: Option<usize>,
+    /// Name of the bucket.
+    pub bucket: Option<String>,
+    /// Main and sub revision.
+    pub revision: Option<(i64, i64)>,
+    /// The etcd key.
+    pub key: Option<Vec<u8>>,
+}
+
+impl Locus {
+    /// A place known by its offset alone.
+    pub fn at(offset: u64) -> Self {
+        Self {
+            offset: Some(offset),
+            ..Self::default()
+        }
+    }
+
+    /// A page, whose first byte lies at `offset`.
+    pub fn page(pgid: u64, offset: u64) -> Self {
+        Self {
+            offset: Some(offset),
+            pgid: Some(pgid),
+            ..Self::default()
+        }
+    }
+
+    /// The same place, in the element `index`.
+    #[must_use]
+    pub fn element(mut self, index: usize) -> Self {
+        self.element = Some(index);
+        self
+    }
+
+    /// The same place, in the bucket `name`.
+    #[must_use]
+    pub fn bucket(mut self, name: &[u8]) -> Self {
+        self.bucket = Some(name.escape_ascii().to_string());
+        self
+    }
+
+    /// The same place, at a revision.
+    #[must_use]
+    pub fn revision(mut self, main: i64, sub: i64) -> Self {
+        self.revision = Some((main, sub));
+        self
+    }
+
+    /// The same place, for an etcd key.
+    #[must_use]
+    pub fn key(mut self, key: &[u8]) -> Self {
+        self.key = Some(key.to_vec());
+        self
+    }
+}
+
+impl fmt::Display for Locus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        if let Some(pgid) = self.pgid {
+            write!(f, "page {pgid}")?;
+            separator = ", ";
+        }
+        if let Some(element) = self.element {
+            write!(f, "{separator}element {element}")?;
+            separator = ", ";
+        }
+        if let Some(offset) = self.offset {
+            write!(f, "{separator}offset {offset}")?;
+            separator = ", ";
+        }
+        if let Some(bucket) = &self.bucket {
+            write!(f, "{separator}bucket {bucket}")?;
+            separator = ", ";
+        }
+        if let Some((main, sub)) = self.revision {
+            write!(f, "{separator}revision {main}.{sub}")?;
+            separator = ", ";
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{separator}key {}", key.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+/// One finding about the content of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Its kind.
+    pub code: Code,
+    /// Where it is.
+    pub locus: Locus,
+    /// What was expected there; empty when the code says it all.
+    pub expected: String,
+    /// What was found; never bytes of a value.
+    pub found: String,
+    /// What the answer lacks because of it.
+    pub effect: &'static str,
+}
+
+impl Diagnostic {
+    /// A finding of the kind `code` at `locus`.
+    pub fn new(code: Code, locus: Locus) -> Damage {
+        Box::new(Self {
+            code,
+            locus,
+            expected: String::new(),
+            found: String::new(),
+            effect: "",
+        })
+    }
+
+    /// The same finding, with what was expected and what was found.
+    #[must_use]
+    pub fn expected(
+        mut self: Box<Self>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Damage {
+        self.expected = expected.into();
+        self.found = found.into();
+        self
+    }
+
+    /// The same finding, with what was found.
+    #[must_use]
+    pub fn found(mut self: Box<Self>, found: impl Into<String>) -> Damage {
+        self.found = found.into();
+        self
+    }
+
+    /// The same finding, with what the answer lacks because of it.
+    #[must_use]
+    pub fn effect(mut self: Box<Self>, effect: &'static str) -> Damage {
+        self.effect = effect;
+        self
+    }
+}
+
+/// A finding on its way: boxed, so that a result which may be one stays small.
+pub type Damage = Box<Diagnostic>;
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.locus)?;
+        match (self.expected.is_empty(), self.found.is_empty()) {
+            (false, false) => write!(f, ": expected {}, found {}", self.expected, self.found)?,
+            (true, false) => write!(f, ": {}", self.found)?,
+            (false, true) => write!(f, ": expected {}", self.expected)?,
+            (true, true) => {}
+        }
+        if !self.effect.is_empty() {
+            write!(f, "; {}", self.effect)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many findings of one code are kept; all are counted. A hostile file can hold one an element.
+pub const KEPT_PER_CODE: usize = 100;
+
+#[derive(Debug, Default)]
+struct OfCode {
+    count: u64,
+    kept: Vec<Damage>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_code: BTreeMap<Code, OfCode>,
+    /// Places already reported: a second pass over the same pages is not a second finding.
+    seen: HashSet<(Code, Option<u64>, Option<usize>)>,
+}
+
+/// Collects the findings of one run. Shared by reference, from any thread.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    inner: Mutex<Inner>,
+}
+
+impl Diagnostics {
+    /// An empty collection.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere cannot leave a half-written finding: the data is whole either way.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a finding. The same code at the same place counts once.
+    pub fn report(&self, diagnostic: Damage) {
+        let mut inner = self.lock();
+        let place = (
+            diagnostic.code,
+            diagnostic.locus.offset,
+            diagnostic.locus.element,
+        );
+        if inner.seen.contains(&place) {
+            return;
+        }
+        let of_code = inner.by_code.entry(diagnostic.code).or_default();
+        of_code.count = of_code.count.saturating_add(1);
+        if of_code.kept.len() < KEPT_PER_CODE {
+            of_code.kept.push(diagnostic);
+            inner.seen.insert(place);
+        }
+    }
+
+    /// Whether something above [`Severity::Info`] was found.
+    pub fn found_damage(&self) -> bool {
+        self.lock()
+            .by_code
+            .keys()
+            .any(|code| code.severity() > Severity::Info)
+    }
+
+    /// Whether one of the checks failed that tell a copy taken while etcd was writing.
+    pub fn tells_torn(&self) -> bool {
+        self.lock().by_code.keys().any(|code| code.tells_torn())
+    }
+
+    /// How many findings of a code there were.
+    pub fn count(&self, code: Code) -> u64 {
+        self.lock()
+            .by_code
+            .get(&code)
+            .map_or(0, |of_code| of_code.count)
+    }
+
+    /// Every code found, with its count and the kept findings in the order of the file.
+    pub fn by_code(&self) -> Vec<(Code, u64, Vec<Damage>)> {
+        let inner = self.lock();
+        inner
+            .by_code
+            .iter()
+            .map(|(code, of_code)| {
+                let mut kept = of_code.kept.clone();
+                kept.sort_by_key(|diagnostic| (diagnostic.locus.offset, diagnostic.locus.element));
+                (*code, of_code.count, kept)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_finding_counts_once_and_a_flood_is_capped() {
+        let diagnostics = Diagnostics::new();
+        for _ in 0..3 {
+            diagnostics.report(Diagnostic::new(Code::PageIdMismatch, Locus::page(7, 28672)));
+        }
+        assert_eq!(diagnostics.count(Code::PageIdMismatch), 1);
+        for offset in 0..10_000 {
+            diagnostics.report(Diagnostic::new(Code::KeyOrder, Locus::at(offset)));
+        }
+        assert_eq!(diagnostics.count(Code::KeyOrder), 10_000);
+        let (_, _, kept) = diagnostics.by_code().remove(1);
+        assert_eq!(kept.len(), KEPT_PER_CODE);
+        assert!(diagnostics.found_damage() && diagnostics.tells_torn());
+    }
+
+    #[test]
+    fn an_info_is_no_damage() {
+        let diagnostics = Diagnostics::new();
+        diagnostics.report(Diagnostic::new(
+            Code::CompactionInterrupted,
+            Locus::default(),
+        ));
+        assert!(!diagnostics.found_damage());
+    }
+
+    #[test]
+    fn a_line_names_page_offset_and_effect() {
+        let line = Diagnostic::new(Code::PageIdMismatch, Locus::page(7, 28672).bucket(b"key"))
+            .expected("page id 7", "page id 9")
+            .effect("its records are missing")
+            .to_string();
+        assert_eq!(
+            line,
+            "page-id-mismatch: page 7, offset 28672, bucket key: expected page id 7, found page id 9; its records are missing"
+        );
+    }
+
+    #[test]
+    fn code_texts_are_unique_and_kebab_case() {
+        let mut texts: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert!(
+            texts
+                .iter()
+                .all(|text| text.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        );
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,31 @@
+//! What cannot be answered at all. Everything about content is a [`crate::diag::Diagnostic`].
+
+use crate::bbolt::MetaError;
+use crate::source::SourceError;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be opened as evidence.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no bbolt page in the file.
+    #[error("no bbolt page found")]
+    NotBbolt,
+    /// There are bbolt pages, but neither meta page is valid.
+    #[error("neither meta page is valid (page size {page_size}): meta 0: {}, meta 1: {}", reason(.first), reason(.second))]
+    NoMeta {
+        /// Page size in bytes, found from the pages.
+        page_size: usize,
+        /// What is wrong with meta 0.
+        first: Result<crate::bbolt::Meta, MetaError>,
+        /// What is wrong with meta 1.
+        second: Result<crate::bbolt::Meta, MetaError>,
+    },
+}
+
+fn reason(meta: &Result<crate::bbolt::Meta, MetaError>) -> String {
+    meta.as_ref()
+        .err()
+        .map_or_else(|| "valid".to_owned(), ToString::to_string)
+}

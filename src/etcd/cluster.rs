@@ -1,0 +1,120 @@
+//! Buckets `cluster`, `members`, `members_removed` and `alarm`: who belongs to the cluster
+//! (`server/etcdserver/api/membership`, `server/storage/schema/{membership,alarm}.go`).
+
+use prost::Message;
+
+use crate::bbolt::{Bucket, Direction};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+
+/// A member, from its JSON in bucket `members`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Id, in hex as etcd writes it.
+    pub id: String,
+    /// Name; empty before the member published it.
+    pub name: String,
+    /// Addresses for other members.
+    pub peer_urls: Vec<String>,
+    /// Addresses for clients.
+    pub client_urls: Vec<String>,
+    /// Whether it does not vote.
+    pub is_learner: bool,
+}
+
+/// etcdserverpb.AlarmMember: the key of an element of bucket `alarm`.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct AlarmMember {
+    /// The member that raised it.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+    /// 0 none, 1 NOSPACE, 2 CORRUPT.
+    #[prost(int32, tag = "2")]
+    pub alarm: i32,
+}
+
+impl AlarmMember {
+    /// etcd's name of the alarm.
+    pub fn alarm_name(&self) -> String {
+        match self.alarm {
+            0 => "NONE".to_owned(),
+            1 => "NOSPACE".to_owned(),
+            2 => "CORRUPT".to_owned(),
+            other => format!("{other}"),
+        }
+    }
+}
+
+/// The members of bucket `members`; what is no member is reported.
+pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Member> {
+    let mut members = Vec::new();
+    for (page, element) in bucket.elements(diagnostics, Direction::Forward) {
+        match serde_json::from_slice::<serde_json::Value>(element.value) {
+            Ok(json) if json.is_object() => {
+                let text = |name: &str| {
+                    json.get(name)
+                        .and_then(|value| value.as_str())
+                        .unwrap_or_default()
+                        .to_owned()
+                };
+                let texts = |name: &str| {
+                    json.get(name)
+                        .and_then(|value| value.as_array())
+                        .map(|items| {
+                            items
+                                .iter()
+                                .filter_map(|item| item.as_str().map(str::to_owned))
+                                .collect()
+                        })
+                        .unwrap_or_default()
+                };
+                members.push(Member {
+                    id: element.key.escape_ascii().to_string(),
+                    name: text("name"),
+                    peer_urls: texts("peerURLs"),
+                    client_urls: texts("clientURLs"),
+                    is_learner: json
+                        .get("isLearner")
+                        .and_then(|value| value.as_bool())
+                        .unwrap_or(false),
+                });
+            }
+            _ => diagnostics.report(
+                Diagnostic::new(
+                    Code::BucketValue,
+                    page.locus()
+                        .element(element.index)
+                        .bucket(bucket.name)
+                        .key(element.key),
+                )
+                .expected(
+                    "a member as JSON",
+                    format!("{} bytes that are none", element.value.len()),
+                )
+                .effect("this member is missing from this answer"),
+            ),
+        }
+    }
+    members
+}
+
+/// The alarms of bucket `alarm`; what is no alarm is reported.
+pub fn alarms<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<AlarmMember> {
+    let mut alarms = Vec::new();
+    for (page, element) in bucket.elements(diagnostics, Direction::Forward) {
+        match AlarmMember::decode(element.key) {
+            Ok(alarm) => alarms.push(alarm),
+            Err(_) => diagnostics.report(
+                Diagnostic::new(
+                    Code::BucketValue,
+                    page.locus().element(element.index).bucket(bucket.name),
+                )
+                .expected(
+                    "an alarm",
+                    format!("a key of {} bytes that is none", element.key.len()),
+                )
+                .effect("this alarm is missing from this answer"),
+            ),
+        }
+    }
+    alarms
+}

@@ -1,0 +1,98 @@
+//! The hashes that etcd's programs compute over a backend: CRC-32C (Castagnoli) as a running value.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::bbolt::Direction;
+
+use super::record::Record;
+use super::revision::Revision;
+use super::schema;
+use super::store::Store;
+
+/// What a hash leaves out of bucket `meta`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Nothing: `etcdutl snapshot status` (`etcdutl/snapshot/v3_snapshot.go`).
+    Nothing,
+    /// What differs between members at the same revision: the server's `Hash`, and
+    /// `etcd-dump-db hash` (`schema.DefaultIgnores` of 3.6).
+    PerMember,
+}
+
+/// The hash over all buckets: name, then each key and value, in key order.
+pub fn backend_hash(store: &Store<'_>, leave: Leave) -> u32 {
+    let mut hash = 0;
+    for bucket in store.buckets() {
+        hash = crc32c::crc32c_append(hash, bucket.name);
+        for (_, element) in bucket.elements(store.db().diagnostics(), Direction::Forward) {
+            let ignored = leave == Leave::PerMember
+                && bucket.name == schema::META
+                && matches!(
+                    element.key,
+                    schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
+                );
+            if !ignored {
+                hash = crc32c::crc32c_append(hash, element.key);
+                hash = crc32c::crc32c_append(hash, element.value);
+            }
+        }
+    }
+    hash
+}
+
+/// `HashKV` at a revision (`server/storage/mvcc/hash.go`): what members at the same revision and
+/// compaction must agree on.
+pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
+    let compacted = store.compact_revision();
+    let kept = if compacted > 0 {
+        kept_by_compaction(store, at)
+    } else {
+        HashSet::new()
+    };
+    let mut hash = crc32c::crc32c(schema::KEY);
+    for leaf in store.record_leaves(Direction::Forward) {
+        for element in leaf.elements() {
+            let Ok((record, _)) = Record::parse(&leaf.page, &element) else {
+                continue;
+            };
+            let old = record.revision.main <= compacted;
+            let skipped = record.revision.main > at
+                || (old && !kept.is_empty() && !kept.contains(&record.revision))
+                || (record.revision.main == compacted && record.tombstone);
+            if !skipped {
+                hash = crc32c::crc32c_append(hash, element.key);
+                hash = crc32c::crc32c_append(hash, element.value);
+            }
+        }
+    }
+    hash
+}
+
+/// The records that a compaction at `at` would keep: of each key the last put at or below it,
+/// unless a tombstone at or below it follows (`keyIndex.keep`).
+fn kept_by_compaction(store: &Store<'_>, at: i64) -> HashSet<Revision> {
+    #[derive(Default)]
+    struct OfKey {
+        candidate: Option<Revision>,
+        /// A generation that ends at or above `at` was seen: later ones do not count.
+        closed: bool,
+    }
+    let mut keys: HashMap<&[u8], OfKey> = HashMap::new();
+    for record in store.records(Direction::Forward) {
+        let of_key = keys.entry(record.key).or_default();
+        if of_key.closed {
+            continue;
+        }
+        if record.tombstone {
+            of_key.closed = record.revision.main >= at;
+            if record.revision.main <= at {
+                of_key.candidate = None;
+            }
+        } else if record.revision.main <= at {
+            of_key.candidate = Some(record.revision);
+        }
+    }
+    keys.into_values()
+        .filter_map(|of_key| of_key.candidate)
+        .collect()
+}

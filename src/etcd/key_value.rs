@@ -1,0 +1,225 @@
+//! mvccpb.KeyValue, borrowed from the file.
+//!
+//! `api/mvccpb/kv.proto`: 1 key bytes, 2 create_revision, 3 mod_revision, 4 version (int64 each),
+//! 5 value bytes, 6 lease int64. proto3: what is 0 or empty is not written. prost would copy key
+//! and value; this reader does not, and a test holds it to prost's.
+
+use std::fmt;
+
+/// One record's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyValue<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Main revision of the first put since the key's last deletion.
+    pub create_revision: i64,
+    /// Main revision of this put.
+    pub mod_revision: i64,
+    /// Number of this put since the key's last deletion, from 1.
+    pub version: i64,
+    /// The value.
+    pub value: &'a [u8],
+    /// The lease that the key is attached to; 0 for none.
+    pub lease: i64,
+}
+
+/// Why bytes are not a KeyValue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyValueError {
+    /// A number or a length is cut or too long, at this byte of the record.
+    Varint(usize),
+    /// A field is longer than the record, at this byte of it.
+    Length(usize),
+    /// A field has a wire type that it cannot have.
+    WireType {
+        /// Its number.
+        field: u64,
+        /// Its wire type.
+        wire_type: u64,
+    },
+}
+
+impl fmt::Display for KeyValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Varint(at) => write!(f, "no whole number at byte {at}"),
+            Self::Length(at) => write!(f, "a field longer than the record at byte {at}"),
+            Self::WireType { field, wire_type } => {
+                write!(f, "field {field} with wire type {wire_type}")
+            }
+        }
+    }
+}
+
+struct Wire<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Wire<'a> {
+    #[inline]
+    fn varint(&mut self) -> Result<u64, KeyValueError> {
+        let start = self.at;
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self
+                .bytes
+                .get(self.at)
+                .ok_or(KeyValueError::Varint(start))?;
+            self.at = self.at.saturating_add(1);
+            // The tenth byte has room for one bit; more is a number of over 64 bits.
+            if shift == 63 && byte > 1 {
+                return Err(KeyValueError::Varint(start));
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(KeyValueError::Varint(start))
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> Result<&'a [u8], KeyValueError> {
+        let len = self.varint()?;
+        self.take(len)
+    }
+
+    fn take(&mut self, len: u64) -> Result<&'a [u8], KeyValueError> {
+        let taken = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.bytes.get(self.at..)?.get(..len))
+            .ok_or(KeyValueError::Length(self.at))?;
+        self.at = self.at.saturating_add(taken.len());
+        Ok(taken)
+    }
+}
+
+impl<'a> KeyValue<'a> {
+    /// Reads a record. Unknown fields are passed over; a field that stands twice has its last value.
+    ///
+    /// # Errors
+    /// [`KeyValueError`]: the first thing that is not protobuf.
+    #[inline]
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, KeyValueError> {
+        let mut record = Self::default();
+        let mut wire = Wire { bytes, at: 0 };
+        while wire.at < bytes.len() {
+            let tag = wire.varint()?;
+            match (tag >> 3, tag & 7) {
+                (1, 2) => record.key = wire.bytes()?,
+                (2, 0) => record.create_revision = wire.varint()?.cast_signed(),
+                (3, 0) => record.mod_revision = wire.varint()?.cast_signed(),
+                (4, 0) => record.version = wire.varint()?.cast_signed(),
+                (5, 2) => record.value = wire.bytes()?,
+                (6, 0) => record.lease = wire.varint()?.cast_signed(),
+                (field @ (0..=6), wire_type) => {
+                    return Err(KeyValueError::WireType { field, wire_type });
+                }
+                (_, 0) => drop(wire.varint()?),
+                (_, 1) => drop(wire.take(8)?),
+                (_, 2) => drop(wire.bytes()?),
+                (_, 5) => drop(wire.take(4)?),
+                (field, wire_type) => return Err(KeyValueError::WireType { field, wire_type }),
+            }
+        }
+        Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use prost::Message;
+
+    /// mvccpb.KeyValue as prost has it: the other reader.
+    #[derive(Clone, PartialEq, Message)]
+    struct ProstKeyValue {
+        #[prost(bytes, tag = "1")]
+        key: Vec<u8>,
+        #[prost(int64, tag = "2")]
+        create_revision: i64,
+        #[prost(int64, tag = "3")]
+        mod_revision: i64,
+        #[prost(int64, tag = "4")]
+        version: i64,
+        #[prost(bytes, tag = "5")]
+        value: Vec<u8>,
+        #[prost(int64, tag = "6")]
+        lease: i64,
+    }
+
+    fn sample(seed: u64) -> ProstKeyValue {
+        let number = |salt: u64| {
+            (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17) ^ salt).cast_signed()
+                >> (seed % 60)
+        };
+        ProstKeyValue {
+            key: seed.to_be_bytes().to_vec(),
+            create_revision: number(1),
+            mod_revision: number(2),
+            version: number(3),
+            value: vec![b'v'; (seed % 300) as usize],
+            lease: number(4),
+        }
+    }
+
+    #[test]
+    fn it_reads_what_prost_reads_and_refuses_every_cut() {
+        for seed in 0..500 {
+            let expected = sample(seed);
+            let bytes = expected.encode_to_vec();
+            let got = KeyValue::parse(&bytes).unwrap();
+            assert_eq!(got.key, expected.key);
+            assert_eq!(got.value, expected.value);
+            let numbers = (
+                got.create_revision,
+                got.mod_revision,
+                got.version,
+                got.lease,
+            );
+            assert_eq!(
+                numbers,
+                (
+                    expected.create_revision,
+                    expected.mod_revision,
+                    expected.version,
+                    expected.lease
+                )
+            );
+            for cut in 0..bytes.len() {
+                let ours = KeyValue::parse(&bytes[..cut]);
+                assert_eq!(
+                    ours.is_ok(),
+                    ProstKeyValue::decode(&bytes[..cut]).is_ok(),
+                    "seed {seed}, cut at {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_passed_over_and_a_wrong_wire_type_is_not() {
+        assert_eq!(KeyValue::parse(b"\x0a\x01k\xf8\x01\x05").unwrap().key, b"k");
+        assert_eq!(
+            KeyValue::parse(b"\x08\x01"),
+            Err(KeyValueError::WireType {
+                field: 1,
+                wire_type: 0
+            })
+        );
+        assert_eq!(
+            KeyValue::parse(b"\x3b"),
+            Err(KeyValueError::WireType {
+                field: 7,
+                wire_type: 3
+            })
+        );
+        assert_eq!(
+            KeyValue::parse(&[0x10, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]),
+            Err(KeyValueError::Varint(1))
+        );
+        assert_eq!(KeyValue::parse(b"\x0a\x05k"), Err(KeyValueError::Length(2)));
+    }
+}

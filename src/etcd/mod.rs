@@ -1,0 +1,27 @@
+//! What etcd keeps in the buckets; knows nothing of Kubernetes.
+//!
+//! [`schema`] names the buckets and reads the small ones, [`revision`] and [`key_value`] are the
+//! two halves of a [`record`] of bucket `key`, [`store`] reads them all, [`history`] folds them:
+//! per key its generations, the keyspace as of a revision. [`hash`] computes what etcd computes.
+//!
+//! **Invariant:** bytes stay borrowed from the map; what is kept for a whole store (an index by key)
+//! holds slices of the map, never copies.
+
+pub mod auth;
+pub mod cluster;
+pub mod hash;
+pub mod history;
+pub mod key_value;
+pub mod lease;
+pub mod record;
+pub mod revision;
+pub mod scan;
+pub mod schema;
+pub mod status;
+pub mod store;
+
+pub use history::{Event, EventType, KeyHistory, Keyspace, LiveKey};
+pub use key_value::KeyValue;
+pub use record::Record;
+pub use revision::{BucketKey, Revision};
+pub use store::{AtRevision, Store};

@@ -1,0 +1,151 @@
+//! A record of bucket `key`: one put or one deletion of one key.
+
+use crate::bbolt::{Element, Page};
+use crate::diag::{Code, Damage, Diagnostic, Locus};
+
+use super::key_value::KeyValue;
+use super::revision::{BucketKey, Revision};
+
+/// Where a record was found. A recovered record is the same [`Record`] with another origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// In the tree of the chosen meta page.
+    Live,
+}
+
+impl Origin {
+    /// The word for it in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+        }
+    }
+}
+
+/// One put or one deletion of one key, borrowed from the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// When it was written.
+    pub revision: Revision,
+    /// Whether it deletes its key: then only `key` counts.
+    pub tombstone: bool,
+    /// The key.
+    pub key: &'a [u8],
+    /// Main revision of the first put since the key's last deletion.
+    pub create_revision: i64,
+    /// Main revision of this put; equal to `revision.main` in a sound file.
+    pub mod_revision: i64,
+    /// Number of this put since the key's last deletion, from 1.
+    pub version: i64,
+    /// The value.
+    pub value: &'a [u8],
+    /// The lease that the key is attached to; 0 for none.
+    pub lease: i64,
+    /// Where it was found.
+    pub origin: Origin,
+    /// The page that holds it.
+    pub pgid: u64,
+    /// Its element in that page.
+    pub element: usize,
+    /// Absolute offset of its stored bytes, in bytes.
+    pub offset: u64,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record from an element of bucket `key`. The second part is what contradicts itself
+    /// in it; such a record is delivered all the same.
+    ///
+    /// # Errors
+    /// The finding that says why it is no record.
+    #[inline]
+    pub fn parse(page: &Page<'a>, element: &Element<'a>) -> Result<(Self, Option<Damage>), Damage> {
+        let locus = || page.locus().element(element.index).bucket(b"key");
+        let BucketKey {
+            revision,
+            tombstone,
+        } = BucketKey::parse(element.key).map_err(|error| {
+            Diagnostic::new(Code::RevisionKey, locus())
+                .expected(
+                    "a revision of 17 bytes, or 18 for a tombstone",
+                    error.to_string(),
+                )
+                .effect("this record is missing from this answer")
+        })?;
+        let content = KeyValue::parse(element.value).map_err(|error| {
+            Diagnostic::new(
+                Code::RecordParse,
+                locus().revision(revision.main, revision.sub),
+            )
+            .expected("a mvccpb.KeyValue", error.to_string())
+            .effect("this record is missing from this answer")
+        })?;
+        let record = Self {
+            revision,
+            tombstone,
+            key: content.key,
+            create_revision: content.create_revision,
+            mod_revision: content.mod_revision,
+            version: content.version,
+            value: content.value,
+            lease: content.lease,
+            origin: Origin::Live,
+            pgid: page.pgid.0,
+            element: element.index,
+            offset: element.value_offset,
+        };
+        let contradiction = record.contradiction().map(|found| {
+            Diagnostic::new(
+                Code::RecordMismatch,
+                locus()
+                    .revision(revision.main, revision.sub)
+                    .key(content.key),
+            )
+            .found(found)
+            .effect("the record is shown as it stands")
+        });
+        Ok((record, contradiction))
+    }
+
+    /// What in the record contradicts the revision that it is stored under.
+    fn contradiction(&self) -> Option<String> {
+        if self.key.is_empty() {
+            return Some("a record without a key".to_owned());
+        }
+        if self.tombstone {
+            let numbers = self.create_revision | self.mod_revision | self.version | self.lease;
+            return (numbers != 0 || !self.value.is_empty())
+                .then(|| "a tombstone with more than a key".to_owned());
+        }
+        if self.mod_revision != self.revision.main {
+            return Some(format!(
+                "mod_revision {} under main revision {}",
+                self.mod_revision, self.revision.main
+            ));
+        }
+        if self.version < 1 || self.create_revision < 1 || self.create_revision > self.mod_revision
+        {
+            return Some(format!(
+                "version {}, create_revision {}",
+                self.version, self.create_revision
+            ));
+        }
+        ((self.version == 1) != (self.create_revision == self.mod_revision)).then(|| {
+            format!(
+                "version {} with create_revision {}",
+                self.version, self.create_revision
+            )
+        })
+    }
+
+    /// Its place in the file.
+    pub fn locus(&self) -> Locus {
+        Locus {
+            offset: Some(self.offset),
+            pgid: Some(self.pgid),
+            element: Some(self.element),
+            ..Locus::default()
+        }
+        .revision(self.revision.main, self.revision.sub)
+        .key(self.key)
+    }
+}

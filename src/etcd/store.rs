@@ -1,0 +1,344 @@
+//! The store: its buckets, its revisions, and all its records in either direction.
+
+use crate::Error;
+use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, bucket::leaf_elements};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
+use crate::source::Source;
+
+use super::record::Record;
+use super::revision::{BucketKey, Revision};
+use super::schema::{self, MetaBucket};
+
+/// An etcd backend in an open file.
+#[derive(Debug)]
+pub struct Store<'a> {
+    db: Db<'a>,
+    buckets: Vec<Bucket<'a>>,
+    meta: MetaBucket,
+}
+
+/// A revision that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtRevision(pub i64);
+
+/// Why a revision cannot be asked for. The texts are etcd's own (`server/storage/mvcc/kvstore.go`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RevisionUnavailable {
+    /// It lies below the compaction.
+    #[error(
+        "required revision has been compacted: {asked} is below the compacted revision {compacted}"
+    )]
+    Compacted {
+        /// What was asked for.
+        asked: i64,
+        /// The oldest revision that can be.
+        compacted: i64,
+    },
+    /// It lies above the newest.
+    #[error(
+        "required revision is a future revision: {asked} is above the store's revision {current}"
+    )]
+    Future {
+        /// What was asked for.
+        asked: i64,
+        /// The newest revision.
+        current: i64,
+    },
+}
+
+impl<'a> Store<'a> {
+    /// Opens the backend in an evidence file.
+    ///
+    /// # Errors
+    /// When the file holds no usable meta page.
+    pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+        Ok(Self::of_db(Db::open(source, diagnostics)?))
+    }
+
+    /// The backend in an open database.
+    pub fn of_db(db: Db<'a>) -> Self {
+        let buckets = db.buckets();
+        let diagnostics = db.diagnostics();
+        let find = |name: &[u8]| buckets.iter().find(|bucket| bucket.name == name);
+        let meta = find(schema::META)
+            .map(|bucket| MetaBucket::read(bucket, diagnostics))
+            .unwrap_or_default();
+        for name in [schema::KEY, schema::META] {
+            if find(name).is_none() {
+                diagnostics.report(
+                    Diagnostic::new(Code::BucketMissing, Locus::default().bucket(name))
+                        .found("no such bucket in the root")
+                        .effect("either this is no etcd database, or its root page belongs to another state"),
+                );
+            }
+        }
+        let (scheduled, finished) = (
+            meta.scheduled_compact_revision,
+            meta.finished_compact_revision,
+        );
+        if scheduled.unwrap_or_default() > finished.unwrap_or_default() {
+            diagnostics.report(
+                Diagnostic::new(
+                    Code::CompactionInterrupted,
+                    Locus::default().bucket(schema::META),
+                )
+                .found(format!(
+                    "scheduled to revision {}, finished to {}",
+                    scheduled.unwrap_or_default(),
+                    finished.unwrap_or_default()
+                )),
+            );
+        }
+        Self { db, buckets, meta }
+    }
+
+    /// The database file.
+    pub fn db(&self) -> &Db<'a> {
+        &self.db
+    }
+
+    /// All buckets, in key order.
+    pub fn buckets(&self) -> &[Bucket<'a>] {
+        &self.buckets
+    }
+
+    /// The bucket of this name.
+    pub fn bucket(&self, name: &[u8]) -> Option<&Bucket<'a>> {
+        self.buckets.iter().find(|bucket| bucket.name == name)
+    }
+
+    /// What bucket `meta` says.
+    pub fn meta(&self) -> &MetaBucket {
+        &self.meta
+    }
+
+    /// The revision up to which history may be gone; 0 for none.
+    pub fn compact_revision(&self) -> i64 {
+        self.meta.compact_revision()
+    }
+
+    /// The newest revision: the largest main of a record, or the compacted revision where nothing
+    /// was written since; 1 for an empty store.
+    pub fn current_revision(&self) -> i64 {
+        let newest = self
+            .records(Direction::Backward)
+            .next()
+            .map_or(0, |record| record.revision.main);
+        newest.max(self.compact_revision()).max(1)
+    }
+
+    /// The revision to answer for: `asked`, or the current one.
+    ///
+    /// # Errors
+    /// As etcd: a revision below the compaction, or above the newest.
+    pub fn at(&self, asked: Option<i64>) -> Result<AtRevision, RevisionUnavailable> {
+        let current = self.current_revision();
+        let Some(asked) = asked else {
+            return Ok(AtRevision(current));
+        };
+        let compacted = self.compact_revision();
+        if asked > current {
+            return Err(RevisionUnavailable::Future { asked, current });
+        }
+        if asked < compacted {
+            return Err(RevisionUnavailable::Compacted { asked, compacted });
+        }
+        Ok(AtRevision(asked))
+    }
+
+    /// The leaves of bucket `key`, with the check that no main revision is missing. Leaves are
+    /// independent of each other: what is asked of their records can be asked in parallel.
+    pub fn record_leaves(&self, direction: Direction) -> RecordLeaves<'a> {
+        let diagnostics = self.db.diagnostics();
+        RecordLeaves {
+            leaves: self
+                .bucket(schema::KEY)
+                .map(|bucket| bucket.leaves(diagnostics, direction)),
+            direction,
+            gaps: GapCheck {
+                compacted: self.compact_revision(),
+                previous: None,
+                direction,
+            },
+            diagnostics,
+        }
+    }
+
+    /// Every record of bucket `key`, oldest or newest first.
+    pub fn records(&self, direction: Direction) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let diagnostics = self.db.diagnostics();
+        self.record_leaves(direction)
+            .flat_map(move |leaf| leaf_records(&leaf, direction, diagnostics))
+    }
+}
+
+/// The records of one leaf; what is no record is reported.
+pub fn leaf_records<'a>(
+    leaf: &Leaf<'a>,
+    direction: Direction,
+    diagnostics: &'a Diagnostics,
+) -> impl Iterator<Item = Record<'a>> + use<'a> {
+    leaf_elements(leaf, direction).filter_map(|(page, element)| {
+        match Record::parse(&page, &element) {
+            Ok((record, contradiction)) => {
+                contradiction
+                    .into_iter()
+                    .for_each(|finding| diagnostics.report(finding));
+                Some(record)
+            }
+            Err(finding) => {
+                diagnostics.report(finding);
+                None
+            }
+        }
+    })
+}
+
+/// Iterator over the leaves of bucket `key`.
+pub struct RecordLeaves<'a> {
+    leaves: Option<Leaves<'a>>,
+    direction: Direction,
+    gaps: GapCheck,
+    diagnostics: &'a Diagnostics,
+}
+
+impl<'a> Iterator for RecordLeaves<'a> {
+    type Item = Leaf<'a>;
+
+    fn next(&mut self) -> Option<Leaf<'a>> {
+        let Some(leaf) = self.leaves.as_mut().and_then(Iterator::next) else {
+            // Backwards, the oldest record comes last: what is missing before it shows only now.
+            self.gaps
+                .finish()
+                .into_iter()
+                .for_each(|finding| self.diagnostics.report(finding));
+            return None;
+        };
+        for (page, element) in leaf_elements(&leaf, self.direction) {
+            if let Ok(key) = BucketKey::parse(element.key)
+                && let Some(finding) = self
+                    .gaps
+                    .next(key.revision, || page.locus().element(element.index))
+            {
+                self.diagnostics.report(finding);
+            }
+        }
+        Some(leaf)
+    }
+}
+
+/// Every transaction takes exactly one main revision and numbers its changes from 0, so above the
+/// compaction nothing can be missing: a gap tells a torn copy or lost pages.
+struct GapCheck {
+    compacted: i64,
+    previous: Option<Revision>,
+    direction: Direction,
+}
+
+impl GapCheck {
+    fn next(&mut self, revision: Revision, locus: impl Fn() -> Locus) -> Option<Damage> {
+        let previous = self.previous.replace(revision);
+        match (self.direction, previous) {
+            (Direction::Forward, previous) => self.between(previous, revision, locus),
+            (Direction::Backward, Some(newer)) => self.between(Some(revision), newer, locus),
+            (Direction::Backward, None) => None,
+        }
+    }
+
+    fn finish(&mut self) -> Option<Damage> {
+        let oldest = self
+            .previous
+            .take()
+            .filter(|_| self.direction == Direction::Backward)?;
+        self.between(None, oldest, Locus::default)
+    }
+
+    fn between(
+        &self,
+        older: Option<Revision>,
+        newer: Revision,
+        locus: impl Fn() -> Locus,
+    ) -> Option<Damage> {
+        if newer.main <= self.compacted {
+            return None;
+        }
+        // Revision 1 is the empty store; the first write is revision 2.
+        let older_main = older
+            .map_or(0, |older| older.main)
+            .max(self.compacted)
+            .max(1);
+        let older_sub = older
+            .filter(|older| older.main == newer.main)
+            .map(|older| older.sub);
+        let missing = newer.main.saturating_sub(older_main);
+        let expected_sub = older_sub.map_or(0, |sub| sub.saturating_add(1));
+        let found = if missing > 1 {
+            format!("nothing between revision {older_main} and {newer}")
+        } else if newer.sub != expected_sub && (missing > 0 || older_sub.is_some()) {
+            format!("{newer} where {}.{expected_sub} should be", newer.main)
+        } else {
+            return None;
+        };
+        Some(
+            Diagnostic::new(
+                Code::RevisionGap,
+                locus().bucket(schema::KEY).revision(newer.main, newer.sub),
+            )
+            .expected("no gap in the revisions above the compaction", found)
+            .effect("records are missing from this answer"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gaps(compacted: i64, revisions: &[(i64, i64)]) -> usize {
+        let count = |direction, list: &[(i64, i64)]| {
+            let mut check = GapCheck {
+                compacted,
+                previous: None,
+                direction,
+            };
+            let found = list
+                .iter()
+                .filter_map(|(main, sub)| {
+                    check.next(
+                        Revision {
+                            main: *main,
+                            sub: *sub,
+                        },
+                        Locus::default,
+                    )
+                })
+                .count();
+            found + usize::from(check.finish().is_some())
+        };
+        let backward: Vec<_> = revisions.iter().rev().copied().collect();
+        let forward = count(Direction::Forward, revisions);
+        assert_eq!(
+            forward,
+            count(Direction::Backward, &backward),
+            "both directions see the same"
+        );
+        forward
+    }
+
+    #[test]
+    fn a_whole_store_has_no_gap() {
+        assert_eq!(gaps(0, &[(2, 0), (3, 0), (3, 1), (4, 0)]), 0);
+        assert_eq!(gaps(0, &[]), 0);
+        assert_eq!(gaps(24, &[(3, 0), (9, 2), (24, 0), (25, 0), (26, 0)]), 0);
+        assert_eq!(gaps(24, &[(3, 0), (9, 2), (25, 0)]), 0);
+    }
+
+    #[test]
+    fn a_missing_transaction_or_change_is_a_gap() {
+        assert_eq!(gaps(0, &[(2, 0), (4, 0)]), 1);
+        assert_eq!(gaps(0, &[(3, 0)]), 1);
+        assert_eq!(gaps(0, &[(2, 0), (3, 1)]), 1);
+        assert_eq!(gaps(0, &[(2, 0), (2, 2)]), 1);
+        assert_eq!(gaps(24, &[(3, 0), (26, 0)]), 1);
+    }
+}

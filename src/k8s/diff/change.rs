@@ -1,0 +1,373 @@
+//! The walk over two trees which gives the [`FieldChange`]s.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::lists;
+use super::path::{Path, PathError, Segment};
+use super::tree;
+
+/// The depth at which the walk stops and takes a value as a whole. Stored objects cannot be deeper
+/// (the decoders' own limit, and the API server's); it keeps the recursion within any thread's stack.
+pub const MAX_DEPTH: usize = 256;
+
+/// What happened at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// There was no value, now there is.
+    Add,
+    /// There was a value, now there is none.
+    Remove,
+    /// Another value.
+    Replace,
+    /// The same list item at another place.
+    Move,
+}
+
+impl Op {
+    /// The word in the machine formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Op::Add => "add",
+            Op::Remove => "remove",
+            Op::Replace => "replace",
+            Op::Move => "move",
+        }
+    }
+}
+
+/// One change of one field. See the [module](super) for what the members mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    /// Where.
+    pub path: Path,
+    /// What.
+    pub op: Op,
+    /// The value before; `None` with [`Op::Add`] and [`Op::Move`].
+    pub old: Option<Value>,
+    /// The value after; `None` with [`Op::Remove`] and [`Op::Move`].
+    pub new: Option<Value>,
+    /// The place of a list item right after this change, with [`Op::Add`] and [`Op::Move`].
+    pub index: Option<usize>,
+}
+
+/// Why a JSON value is not a printed [`FieldChange`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormatError {
+    /// The member is missing or of another type.
+    Member(&'static str),
+    /// The path cannot be read.
+    Path(PathError),
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FormatError::Member(name) => write!(f, "not a field change: bad or missing `{name}`"),
+            FormatError::Path(error) => write!(f, "not a field change: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+impl FieldChange {
+    pub(super) fn remove(path: Path, old: &Value) -> FieldChange {
+        FieldChange {
+            path,
+            op: Op::Remove,
+            old: Some(tree::copy(old)),
+            new: None,
+            index: None,
+        }
+    }
+
+    pub(super) fn add(path: Path, new: &Value, index: Option<usize>) -> FieldChange {
+        FieldChange {
+            path,
+            op: Op::Add,
+            old: None,
+            new: Some(tree::copy(new)),
+            index,
+        }
+    }
+
+    pub(super) fn replace(path: Path, old: &Value, new: &Value) -> FieldChange {
+        FieldChange {
+            path,
+            op: Op::Replace,
+            old: Some(tree::copy(old)),
+            new: Some(tree::copy(new)),
+            index: None,
+        }
+    }
+
+    pub(super) fn moved(path: Path, index: usize) -> FieldChange {
+        FieldChange {
+            path,
+            op: Op::Move,
+            old: None,
+            new: None,
+            index: Some(index),
+        }
+    }
+
+    /// Writes the printed form, `{"path":..,"op":..,"index":..,"old":..,"new":..}` in this order on one
+    /// line; what is `None` is left out.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let path = Value::from(self.path.to_string());
+        write!(out, r#"{{"path":{path},"op":"{}""#, self.op.as_str())?;
+        if let Some(index) = self.index {
+            write!(out, r#","index":{index}"#)?;
+        }
+        for (name, value) in [("old", &self.old), ("new", &self.new)] {
+            if let Some(value) = value {
+                write!(out, r#","{name}":"#)?;
+                tree::write_json(out, value, tree::Keys::AsIs)?;
+            }
+        }
+        write!(out, "}}")
+    }
+
+    /// The printed form as text, see [`FieldChange::write_json`].
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut bytes = Vec::new();
+        // A `Vec` does not fail, and JSON is UTF-8.
+        let _ = self.write_json(&mut bytes);
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Reads the printed form.
+    ///
+    /// # Errors
+    /// The first member that is missing or cannot be read.
+    pub fn from_value(row: &Value) -> Result<FieldChange, FormatError> {
+        let text = |name| row.get(name).and_then(Value::as_str);
+        let path = text("path").ok_or(FormatError::Member("path"))?;
+        let op = match text("op") {
+            Some("add") => Op::Add,
+            Some("remove") => Op::Remove,
+            Some("replace") => Op::Replace,
+            Some("move") => Op::Move,
+            _ => return Err(FormatError::Member("op")),
+        };
+        let index = match row.get("index") {
+            None => None,
+            Some(index) => Some(
+                index
+                    .as_u64()
+                    .and_then(|index| usize::try_from(index).ok())
+                    .ok_or(FormatError::Member("index"))?,
+            ),
+        };
+        let (old, new) = (row.get("old"), row.get("new"));
+        if old.is_some() != matches!(op, Op::Remove | Op::Replace) {
+            return Err(FormatError::Member("old"));
+        }
+        if new.is_some() != matches!(op, Op::Add | Op::Replace) {
+            return Err(FormatError::Member("new"));
+        }
+        if op == Op::Move && index.is_none() {
+            return Err(FormatError::Member("index"));
+        }
+        Ok(FieldChange {
+            path: Path::parse(path).map_err(FormatError::Path)?,
+            op,
+            old: old.map(tree::copy),
+            new: new.map(tree::copy),
+            index,
+        })
+    }
+}
+
+/// Which parts of an object are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// The root's member `status`.
+    pub status: bool,
+    /// `metadata.managedFields`.
+    pub managed_fields: bool,
+}
+
+impl Scope {
+    /// Everything: the only scope in which the changes applied to the old object give the new one.
+    pub const ALL: Scope = Scope {
+        status: true,
+        managed_fields: true,
+    };
+
+    fn hides(self, at: &Path, key: &str) -> bool {
+        match at.0.as_slice() {
+            [] => !self.status && key == "status",
+            [Segment::Key(parent)] => {
+                !self.managed_fields && parent == "metadata" && key == "managedFields"
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Scope {
+        Scope::ALL
+    }
+}
+
+/// The changes which make `new` of `old`. Empty exactly where both are equal (within the scope).
+#[must_use]
+pub fn diff(old: &Value, new: &Value, scope: Scope) -> Vec<FieldChange> {
+    let mut walk = Walk {
+        path: Path::default(),
+        changes: Vec::new(),
+        scope,
+    };
+    walk.values(old, new);
+    walk.changes
+}
+
+/// The state of one [`diff`].
+pub(super) struct Walk {
+    pub(super) path: Path,
+    pub(super) changes: Vec<FieldChange>,
+    scope: Scope,
+}
+
+impl Walk {
+    /// Compares the values at `self.path`.
+    pub(super) fn values(&mut self, old: &Value, new: &Value) {
+        match (old, new) {
+            (Value::Object(a), Value::Object(b)) if self.path.0.len() < MAX_DEPTH => {
+                self.maps(a, b);
+            }
+            (Value::Array(a), Value::Array(b)) if self.path.0.len() < MAX_DEPTH => {
+                lists::compare(self, a, b);
+            }
+            _ if tree::equal(old, new) => {}
+            _ => self
+                .changes
+                .push(FieldChange::replace(self.path.clone(), old, new)),
+        }
+    }
+
+    /// Compares two values one step below `self.path`.
+    pub(super) fn below(&mut self, segment: Segment, old: &Value, new: &Value) {
+        self.path.0.push(segment);
+        self.values(old, new);
+        self.path.0.pop();
+    }
+
+    fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
+        for (key, a) in old {
+            if self.scope.hides(&self.path, key) {
+                continue;
+            }
+            let segment = Segment::Key(key.clone());
+            match new.get(key) {
+                Some(b) => self.below(segment, a, b),
+                None => {
+                    let path = self.path.child(segment);
+                    self.changes.push(FieldChange::remove(path, a));
+                }
+            }
+        }
+        for (key, b) in new {
+            if !old.contains_key(key) && !self.scope.hides(&self.path, key) {
+                let path = self.path.child(Segment::Key(key.clone()));
+                self.changes.push(FieldChange::add(path, b, None));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn rows(old: &Value, new: &Value) -> Vec<String> {
+        let changes = diff(old, new, Scope::ALL);
+        let applied = super::super::apply(old, &changes).unwrap();
+        assert!(tree::equal(&applied, new), "{applied} is not {new}");
+        changes.iter().map(FieldChange::to_json).collect()
+    }
+
+    #[test]
+    fn null_is_a_value_and_absent_is_none() {
+        assert_eq!(
+            rows(
+                &json!({"a":null,"b":1,"c":null}),
+                &json!({"b":null,"c":null,"d":null})
+            ),
+            [
+                r#"{"path":"a","op":"remove","old":null}"#,
+                r#"{"path":"b","op":"replace","old":1,"new":null}"#,
+                r#"{"path":"d","op":"add","new":null}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn another_type_is_a_replacement() {
+        assert_eq!(
+            rows(&json!({"a":{"b":1}}), &json!({"a":[1]})),
+            [r#"{"path":"a","op":"replace","old":{"b":1},"new":[1]}"#]
+        );
+        assert_eq!(
+            rows(&json!(1), &json!({})),
+            [r#"{"path":"","op":"replace","old":1,"new":{}}"#]
+        );
+        assert_eq!(
+            rows(&json!({"a":1}), &json!({"a":1.0})),
+            [r#"{"path":"a","op":"replace","old":1,"new":1.0}"#]
+        );
+    }
+
+    #[test]
+    fn what_the_scope_hides_is_not_compared() {
+        let old = json!({"metadata":{"managedFields":[1]},"status":{"a":1},"spec":{"status":1}});
+        let new = json!({"metadata":{"managedFields":[2]},"spec":{"status":2}});
+        let scope = Scope {
+            status: false,
+            managed_fields: false,
+        };
+        let paths: Vec<String> = diff(&old, &new, scope)
+            .iter()
+            .map(|c| c.path.to_string())
+            .collect();
+        assert_eq!(paths, ["spec.status"]);
+        assert_eq!(diff(&old, &new, Scope::ALL).len(), 3);
+    }
+
+    #[test]
+    fn a_printed_change_with_wrong_members_is_refused() {
+        for (row, error) in [
+            (json!({"op":"add","new":1}), "path"),
+            (json!({"path":"a","op":"set","new":1}), "op"),
+            (json!({"path":"a","op":"add"}), "new"),
+            (json!({"path":"a","op":"add","old":1,"new":1}), "old"),
+            (json!({"path":"a","op":"replace","new":1}), "old"),
+            (json!({"path":"a","op":"move"}), "index"),
+            (json!({"path":"a","op":"move","index":-1}), "index"),
+        ] {
+            assert_eq!(
+                FieldChange::from_value(&row),
+                Err(FormatError::Member(error)),
+                "{row}"
+            );
+        }
+        let bad_path = json!({"path":"a[","op":"remove","old":null});
+        assert!(matches!(
+            FieldChange::from_value(&bad_path),
+            Err(FormatError::Path(_))
+        ));
+    }
+}

@@ -1,0 +1,449 @@
+//! Where in a tree a change is: [`Path`], its text and the reading of that text.
+//!
+//! ```text
+//! path     = [ name *( "." name / bracket ) / 1*bracket *( "." name / bracket ) ]   ; "" is the root
+//! bracket  = "[" ( quoted / index / "=" scalar / member *( "," member ) ) "]"
+//! member   = name *( "." name ) "=" [ scalar / bare ]     ; nothing after "=": the item lacks it
+//! name     = ( letter / "_" ) *( letter / digit / "_" )
+//! quoted   = a JSON string
+//! scalar   = a JSON string, number, true, false, null
+//! bare     = letters, digits and _-./:@*+ , where that is no number, true, false or null
+//! ```
+
+use std::fmt::{self, Display, Write};
+
+use serde_json::{Number, Value};
+
+/// One step from a value to a part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Segment {
+    /// A map's member: `.name` or `["any name"]`.
+    Key(String),
+    /// The one item of a list whose members have these values: `[name=web]`,
+    /// `[port=80,protocol=TCP]`, `[metadata.name=web]`. `None`: the item has no such member, written
+    /// `namespace=`. The names are plain (see [`is_plain`]), those of nested maps joined by dots.
+    Identity(Vec<(String, Option<Value>)>),
+    /// The item of a list which is this scalar: `[="value"]`.
+    Item(Value),
+    /// The item at this place, from 0: `[3]`.
+    Index(usize),
+}
+
+/// The member of an item which an [identity](Segment::Identity) names.
+#[must_use]
+pub fn member<'a>(item: &'a Value, name: &str) -> Option<&'a Value> {
+    name.split('.').try_fold(item, |value, key| value.get(key))
+}
+
+/// The way from the root of a tree to one of its values. Empty: the root itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Path(pub Vec<Segment>);
+
+/// Why a text is not a [`Path`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathError {
+    /// Offset in bytes in the text at which reading stopped.
+    pub offset: usize,
+    /// What would have been right there.
+    pub expected: &'static str,
+}
+
+impl Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "not a path: expected {} at byte {}",
+            self.expected, self.offset
+        )
+    }
+}
+
+impl std::error::Error for PathError {}
+
+/// Whether a key can stand in a path without quotes.
+#[must_use]
+pub fn is_plain(key: &str) -> bool {
+    let mut bytes = key.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn is_bare_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"_-./:@*+".contains(&b)
+}
+
+/// Whether a text has the form of a JSON number, whatever its size.
+fn is_number(text: &str) -> bool {
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((m, e)) => (m, e.strip_prefix(['+', '-']).unwrap_or(e)),
+        None => (text, "0"),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    digits(whole) && digits(fraction) && digits(exponent)
+}
+
+fn is_bare(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(is_bare_byte)
+        && !matches!(text, "null" | "true" | "false")
+        && !is_number(text)
+}
+
+fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+}
+
+impl Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Segment::Key(key) if is_plain(key) => f.write_str(key),
+            Segment::Key(key) => {
+                f.write_char('[')?;
+                write_quoted(f, key)?;
+                f.write_char(']')
+            }
+            Segment::Index(index) => write!(f, "[{index}]"),
+            Segment::Item(value) => write!(f, "[={}]", super::tree::to_json(value)),
+            Segment::Identity(members) => {
+                for (i, (name, value)) in members.iter().enumerate() {
+                    f.write_char(if i == 0 { '[' } else { ',' })?;
+                    f.write_str(name)?;
+                    f.write_char('=')?;
+                    match value {
+                        None => {}
+                        Some(Value::String(text)) if is_bare(text) => f.write_str(text)?,
+                        Some(value) => f.write_str(&super::tree::to_json(value))?,
+                    }
+                }
+                f.write_char(']')
+            }
+        }
+    }
+}
+
+impl Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, segment) in self.0.iter().enumerate() {
+            if let Segment::Key(key) = segment
+                && i > 0
+                && is_plain(key)
+            {
+                f.write_char('.')?;
+            }
+            segment.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::str::FromStr for Path {
+    type Err = PathError;
+    fn from_str(text: &str) -> Result<Path, PathError> {
+        Path::parse(text)
+    }
+}
+
+impl Path {
+    /// Reads the text which `Display` writes.
+    ///
+    /// # Errors
+    /// The first place at which the text leaves the grammar.
+    pub fn parse(text: &str) -> Result<Path, PathError> {
+        let mut reader = Reader { text, offset: 0 };
+        let mut segments = Vec::new();
+        while reader.offset < text.len() {
+            if reader.take(b'[') {
+                segments.push(reader.bracket()?);
+            } else {
+                if !segments.is_empty() {
+                    reader.need(b'.', "`.` or `[`")?;
+                }
+                segments.push(Segment::Key(reader.name()?));
+            }
+        }
+        Ok(Path(segments))
+    }
+
+    /// This path and one step more.
+    #[must_use]
+    pub fn child(&self, segment: Segment) -> Path {
+        let mut segments = self.0.clone();
+        segments.push(segment);
+        Path(segments)
+    }
+}
+
+/// A cursor over the text of a path.
+struct Reader<'a> {
+    text: &'a str,
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.offset..).unwrap_or_default()
+    }
+
+    fn fail<T>(&self, expected: &'static str) -> Result<T, PathError> {
+        Err(PathError {
+            offset: self.offset,
+            expected,
+        })
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.rest().bytes().next()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.offset = self.offset.saturating_add(usize::from(found));
+        found
+    }
+
+    fn need(&mut self, byte: u8, expected: &'static str) -> Result<(), PathError> {
+        if self.take(byte) {
+            Ok(())
+        } else {
+            self.fail(expected)
+        }
+    }
+
+    fn run(&mut self, accept: fn(u8) -> bool) -> &'a str {
+        let rest = self.rest();
+        let len = rest.bytes().take_while(|b| accept(*b)).count();
+        self.offset = self.offset.saturating_add(len);
+        rest.get(..len).unwrap_or_default()
+    }
+
+    fn name(&mut self) -> Result<String, PathError> {
+        let start = self.offset;
+        let name = self.run(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if is_plain(name) {
+            Ok(name.to_owned())
+        } else {
+            self.offset = start;
+            self.fail("a name")
+        }
+    }
+
+    fn quoted(&mut self) -> Result<String, PathError> {
+        let rest = self.rest();
+        let mut escaped = true; // the opening quote is not the end
+        for (at, byte) in rest.bytes().enumerate() {
+            if byte == b'"' && !escaped {
+                let end = at.saturating_add(1);
+                let Some(Ok(text)) = rest.get(..end).map(serde_json::from_str) else {
+                    break;
+                };
+                self.offset = self.offset.saturating_add(end);
+                return Ok(text);
+            }
+            escaped = byte == b'\\' && !escaped;
+        }
+        self.fail("a JSON string")
+    }
+
+    /// What stands after `[`, the `]` included.
+    fn bracket(&mut self) -> Result<Segment, PathError> {
+        let segment = match self.peek() {
+            Some(b'=') => {
+                self.offset = self.offset.saturating_add(1);
+                match self.scalar()? {
+                    Some(value) => Segment::Item(value),
+                    None => return self.fail("a scalar"),
+                }
+            }
+            Some(b'0'..=b'9') => {
+                let start = self.offset;
+                let digits = self.run(|b| b.is_ascii_digit());
+                match digits.parse() {
+                    Ok(index) if digits == "0" || !digits.starts_with('0') => Segment::Index(index),
+                    _ => {
+                        self.offset = start;
+                        return self.fail("an index");
+                    }
+                }
+            }
+            Some(b'"') => Segment::Key(self.quoted()?),
+            _ => self.identity()?,
+        };
+        self.need(b']', "`]`")?;
+        Ok(segment)
+    }
+
+    fn identity(&mut self) -> Result<Segment, PathError> {
+        let mut members = Vec::new();
+        loop {
+            let mut name = self.name()?;
+            while self.take(b'.') {
+                name.push('.');
+                name.push_str(&self.name()?);
+            }
+            self.need(b'=', "`=`")?;
+            members.push((name, self.scalar()?));
+            if !self.take(b',') {
+                return Ok(Segment::Identity(members));
+            }
+        }
+    }
+
+    fn scalar(&mut self) -> Result<Option<Value>, PathError> {
+        if self.peek() == Some(b'"') {
+            return self.quoted().map(|text| Some(Value::String(text)));
+        }
+        let start = self.offset;
+        let text = self.run(is_bare_byte);
+        Ok(match text {
+            "" => None,
+            "null" => Some(Value::Null),
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ if is_number(text) => match number(text) {
+                Some(number) => Some(Value::Number(number)),
+                None => {
+                    self.offset = start;
+                    return self.fail("a number in the range of JSON's");
+                }
+            },
+            _ => Some(Value::String(text.to_owned())),
+        })
+    }
+}
+
+/// Reads a number exactly: `serde_json` rounds the last bit of some floats.
+fn number(text: &str) -> Option<Number> {
+    if text.contains(['.', 'e', 'E']) {
+        return Number::from_f64(text.parse().ok()?);
+    }
+    match (text.parse::<u64>(), text.parse::<i64>()) {
+        (Ok(number), _) => Some(number.into()),
+        (_, Ok(number)) => Some(number.into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn identity(members: &[(&str, Option<Value>)]) -> Segment {
+        let own = |(k, v): &(&str, Option<Value>)| ((*k).to_owned(), v.clone());
+        Segment::Identity(members.iter().map(own).collect())
+    }
+
+    fn key(text: &str) -> Segment {
+        Segment::Key(text.to_owned())
+    }
+
+    #[test]
+    fn each_form_is_written_as_documented_and_read_back() {
+        let web = || identity(&[("name", Some(json!("web")))]);
+        let cases = [
+            (vec![], ""),
+            (vec![key("spec"), key("replicas")], "spec.replicas"),
+            (
+                vec![
+                    key("metadata"),
+                    key("labels"),
+                    key("app.kubernetes.io/name"),
+                ],
+                r#"metadata.labels["app.kubernetes.io/name"]"#,
+            ),
+            (
+                vec![key(""), key("a-b"), key("0"), key("c")],
+                r#"[""]["a-b"]["0"].c"#,
+            ),
+            (vec![key("c"), web(), key("image")], "c[name=web].image"),
+            (
+                vec![
+                    key("ports"),
+                    identity(&[("port", Some(json!(80))), ("protocol", Some(json!("TCP")))]),
+                ],
+                "ports[port=80,protocol=TCP]",
+            ),
+            (
+                vec![identity(&[
+                    ("kind", Some(json!("User"))),
+                    ("namespace", None),
+                ])],
+                "[kind=User,namespace=]",
+            ),
+            (
+                vec![identity(&[("namespace", Some(json!("")))])],
+                r#"[namespace=""]"#,
+            ),
+            (
+                vec![identity(&[("port", Some(json!("80")))])],
+                r#"[port="80"]"#,
+            ),
+            (
+                vec![identity(&[("ip", Some(json!("10.0.0.1")))])],
+                "[ip=10.0.0.1]",
+            ),
+            (
+                vec![identity(&[("v", Some(json!("1e999")))])],
+                r#"[v="1e999"]"#,
+            ),
+            (
+                vec![identity(&[("v", Some(json!("true")))])],
+                r#"[v="true"]"#,
+            ),
+            (vec![identity(&[("v", Some(json!(true)))])], "[v=true]"),
+            (vec![identity(&[("v", Some(json!(null)))])], "[v=null]"),
+            (
+                vec![identity(&[("v", Some(json!("a]=,b")))])],
+                r#"[v="a]=,b"]"#,
+            ),
+            (
+                vec![identity(&[("metadata.name", Some(json!(-1.5)))])],
+                "[metadata.name=-1.5]",
+            ),
+            (
+                vec![Segment::Item(json!("value")), Segment::Item(json!(5))],
+                r#"[="value"][=5]"#,
+            ),
+            (vec![key("a"), Segment::Index(3)], "a[3]"),
+            (vec![key("a\"\\]\n")], r#"["a\"\\]\n"]"#),
+        ];
+        for (segments, text) in cases {
+            assert_eq!(Path(segments.clone()).to_string(), text);
+            assert_eq!(Path::parse(text).unwrap(), Path(segments), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused_with_its_place() {
+        for (text, offset) in [
+            (".a", 0),
+            ("a.", 2),
+            ("a b", 1),
+            ("a[", 2),
+            ("a[]", 2),
+            ("a[01]", 2),
+            ("a[99999999999999999999999]", 2),
+            ("a[=]", 3),
+            ("a[n]", 3),
+            ("a[n=1", 5),
+            ("a[n=1,]", 6),
+            ("a[n.=1]", 4),
+            (r#"a["n"=1]"#, 5),
+            (r#"a["n]"#, 2),
+            (r#"a["n\"]"#, 2),
+            ("a[n=1e999]", 4),
+            ("a[n=18446744073709551616]", 4),
+            ("a[0]b", 4),
+            ("a[n=\u{e9}]", 4),
+            ("\u{e9}", 0),
+        ] {
+            assert_eq!(Path::parse(text).unwrap_err().offset, offset, "{text}");
+        }
+    }
+}

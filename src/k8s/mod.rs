@@ -1,0 +1,5 @@
+//! draft
+pub mod diff;
+pub mod order;
+pub mod redact;
+pub mod sink;

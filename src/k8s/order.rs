@@ -1,0 +1,240 @@
+//! The order in which YAML's keys are printed: go-yaml's natural order (its `sorter.go`).
+//!
+//! Letters come last, runs of digits compare as numbers, all else by code point, so `a2` stands
+//! before `a10` and `a-b` before `ab`. What Go does is kept to the letter, its flaws too: the
+//! order is not transitive (`01` < `0b` < `1` < `01`, and numbers of 19 digits and more wrap
+//! around). The sorting of the standard library may panic on such an order, and keys come from
+//! the file: hence [`sort_naturally`].
+
+mod characters;
+
+use std::cmp::Ordering;
+
+/// How many items are sorted by insertion; Go's own limit, above which it sorts otherwise, too.
+const INSERTION_LIMIT: usize = 12;
+
+/// Compares two keys as go-yaml v2 does (`keyList.Less` in `sorter.go`).
+///
+/// Equal only for equal texts. Not transitive, see the module; never hand it to `sort_by`.
+#[must_use]
+pub fn natural_cmp(a: &str, b: &str) -> Ordering {
+    let shared = shared_prefix(a, b);
+    let (before, a_rest) = a.split_at(shared);
+    let b_rest = b.split_at(shared).1;
+    let (x, y) = match (a_rest.chars().next(), b_rest.chars().next()) {
+        (None, None) => return Ordering::Equal,
+        (None, Some(_)) => return Ordering::Less,
+        (Some(_), None) => return Ordering::Greater,
+        (Some(x), Some(y)) => (x, y),
+    };
+    match (is_letter(x), is_letter(y)) {
+        (true, true) => return x.cmp(&y),
+        (true, false) => return Ordering::Greater,
+        (false, true) => return Ordering::Less,
+        (false, false) => {}
+    }
+    // A zero inside a number is no leading zero; Go then counts from 1 to keep its place.
+    let inside = (x == '0' || y == '0') && ends_in_a_number(before);
+    let start = i64::from(inside);
+    let (a_number, a_digits) = number(a_rest, start);
+    let (b_number, b_digits) = number(b_rest, start);
+    a_number
+        .cmp(&b_number)
+        .then(a_digits.cmp(&b_digits))
+        .then(x.cmp(&y))
+}
+
+/// Sorts by [`natural_cmp`] of each item's key. Whatever the keys are, it ends and does not panic;
+/// where the order contradicts itself, the result depends on the order before.
+pub fn sort_naturally<T>(items: &mut [T], key: impl Fn(&T) -> &str) {
+    let before = |a: &T, b: &T| natural_cmp(key(a), key(b)) == Ordering::Less;
+    if items.is_sorted_by(|a, b| !before(b, a)) {
+        return;
+    }
+    if items.len() <= INSERTION_LIMIT {
+        insertion_sort(items, before);
+    } else {
+        heap_sort(items, before);
+    }
+}
+
+fn insertion_sort<T>(items: &mut [T], before: impl Fn(&T, &T) -> bool) {
+    for end in 1..items.len() {
+        let mut at = end;
+        while at > 0 && is_before(items, at, at - 1, &before) {
+            items.swap(at, at - 1);
+            at -= 1;
+        }
+    }
+}
+
+fn heap_sort<T>(items: &mut [T], before: impl Fn(&T, &T) -> bool) {
+    let len = items.len();
+    for root in (0..len / 2).rev() {
+        sift_down(items, root, len, &before);
+    }
+    for end in (1..len).rev() {
+        items.swap(0, end);
+        sift_down(items, 0, end, &before);
+    }
+}
+
+/// Lets the item at `root` sink until no child of it, below `end`, comes after it.
+fn sift_down<T>(items: &mut [T], mut root: usize, end: usize, before: &impl Fn(&T, &T) -> bool) {
+    loop {
+        let left = root.saturating_mul(2).saturating_add(1);
+        let right = left.saturating_add(1);
+        if left >= end {
+            return;
+        }
+        let right_is_last = right < end && is_before(items, left, right, before);
+        let child = if right_is_last { right } else { left };
+        if !is_before(items, root, child, before) {
+            return;
+        }
+        items.swap(root, child);
+        root = child;
+    }
+}
+
+fn is_before<T>(items: &[T], a: usize, b: usize, before: &impl Fn(&T, &T) -> bool) -> bool {
+    match (items.get(a), items.get(b)) {
+        (Some(a), Some(b)) => before(a, b),
+        _ => false,
+    }
+}
+
+/// The length in bytes of the characters which both texts begin with.
+fn shared_prefix(a: &str, b: &str) -> usize {
+    let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    a.floor_char_boundary(same)
+}
+
+/// Does the text end in digits which are not all zero?
+fn ends_in_a_number(text: &str) -> bool {
+    let mut digits = text.chars().rev().take_while(|&c| is_digit(c));
+    digits.any(|c| c != '0')
+}
+
+/// The number which the text begins with, wrapping as Go's int64 does, and its count of digits.
+fn number(text: &str, start: i64) -> (i64, usize) {
+    let mut value = start;
+    let mut digits = 0_usize;
+    for c in text.chars().take_while(|&c| is_digit(c)) {
+        // Go takes the distance from '0' for digits of other scripts as well.
+        let digit = i64::from(u32::from(c)) - i64::from(u32::from('0'));
+        value = value.wrapping_mul(10).wrapping_add(digit);
+        digits = digits.saturating_add(1);
+    }
+    (value, digits)
+}
+
+fn is_letter(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphabetic();
+    }
+    is_within(c, characters::LETTERS)
+}
+
+fn is_digit(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_digit();
+    }
+    is_within(c, characters::DIGITS)
+}
+
+fn is_within(c: char, ranges: &[(u32, u32)]) -> bool {
+    let code = u32::from(c);
+    let place = |&(first, last): &(u32, u32)| {
+        if last < code {
+            Ordering::Less
+        } else if first > code {
+            Ordering::Greater
+        } else {
+            Ordering::Equal
+        }
+    };
+    ranges.binary_search_by(place).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing)]
+    use super::*;
+
+    /// Smaller key first; each pair in the order in which go-yaml v2 printed it.
+    const PAIRS: &[(&str, &str)] = &[
+        ("a2", "a10"),
+        ("a-b", "ab"),
+        ("a1", "ab"),
+        ("a", "a1"),
+        ("A", "a"),
+        ("", "."),
+        (".", "f:a"),
+        ("a1", "a01"),
+        ("a01", "a2"),
+        ("1-", "10"),
+        ("100", "1000"),
+        ("101", "110"),
+        ("10", "11"),
+        ("01", "0b"),
+        ("0b", "1"),
+        ("1", "01"),
+        ("9999999999999999999", "5"),
+        ("1\u{0660}", "15999"),
+        ("5", "\u{0660}"),
+        ("\u{2160}", "a"),
+        ("z", "\u{e9}"),
+        ("-", "\u{1d7ce}"),
+        ("a\u{e8}", "a\u{e9}"),
+    ];
+
+    #[test]
+    fn pairs_compare_as_go_yaml_printed_them() {
+        for &(a, b) in PAIRS {
+            assert_eq!(natural_cmp(a, b), Ordering::Less, "{a:?} {b:?}");
+            assert_eq!(natural_cmp(b, a), Ordering::Greater, "{b:?} {a:?}");
+            assert_eq!(natural_cmp(a, a), Ordering::Equal, "{a:?}");
+        }
+    }
+
+    #[test]
+    fn sorting_gives_the_natural_order_whatever_the_length() {
+        for count in [2_usize, 11, 13, 100, 1000] {
+            let wanted: Vec<String> = (1..=count).map(|n| format!("key{n}")).collect();
+            let mut keys = wanted.clone();
+            keys.sort();
+            keys.reverse();
+            sort_naturally(&mut keys, String::as_str);
+            assert_eq!(keys, wanted);
+        }
+    }
+
+    #[test]
+    fn sorting_keys_whose_order_contradicts_itself_loses_none() {
+        let parts = ["0", "1", "01", "0b", "9999999999999999999", "-"];
+        let mut keys: Vec<String> = Vec::new();
+        for a in parts {
+            for b in parts {
+                for c in parts {
+                    keys.push(format!("{a}{b}{c}"));
+                }
+            }
+        }
+        let mut sorted = keys.clone();
+        sort_naturally(&mut sorted, String::as_str);
+        sorted.sort();
+        keys.sort();
+        assert_eq!(sorted, keys);
+    }
+
+    #[test]
+    fn the_tables_are_sorted_and_do_not_overlap() {
+        for table in [characters::LETTERS, characters::DIGITS] {
+            assert!(table.iter().all(|(first, last)| first <= last));
+            assert!(table.windows(2).all(|w| w[0].1 < w[1].0));
+        }
+        assert!(is_letter('\u{e9}') && is_letter('\u{4e2d}') && !is_letter('\u{2160}'));
+        assert!(is_digit('\u{0660}') && !is_digit('\u{b2}'));
+    }
+}

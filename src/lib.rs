@@ -1,0 +1,70 @@
+//! `etcdive` dives into an etcd v3 database file with no etcd, no cluster and no Go: a copied
+//! `member/snap/db`, an `etcdctl snapshot save` file, or a data directory.
+//!
+//! # Bird's-eye view
+//!
+//! An etcd database is a bbolt file: an array of pages, two of which (the metas) name the root of a
+//! tree of buckets. The bucket `key` holds one record for every put and every deletion, under the
+//! revision at which it happened. A record's value is, in Kubernetes, an object in protobuf, JSON or
+//! CBOR. So the keyspace is a repository, a main revision is a commit, a key is a path, and an object
+//! is a file: the verbs are git's, the habits are kubectl's.
+//!
+//! Data goes one way:
+//!
+//! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
+//! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
+//! [`etcd::KeyHistory`] (folds over records) -> [`k8s`] (a stored value told to a sink) -> [`view`]
+//! (text) -> [`cli`] (a verb's answer on standard output).
+//!
+//! Beside it runs the damage: whatever is wrong with the content becomes a [`diag::Diagnostic`] with
+//! page and offset, the walk goes on with the sibling, and the run ends with exit code 3.
+//!
+//! # Code map
+//!
+//! | module | is about | knows |
+//! |---|---|---|
+//! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
+//! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
+//! | [`sniff`] | what a file is that is no database | nothing |
+//! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
+//! | [`bbolt`] | pages, metas, buckets, the walk | the above |
+//! | [`etcd`] | revisions, records, history, compaction, hashes, the small buckets | [`bbolt`] |
+//! | [`k8s`] | encodings, the schema table, the decoder, objects, differences, masking | nothing of etcd's file |
+//! | [`view`] | plain data to text: YAML, JSON, Go quoting, tables, diffs, harmless terminals | the data it prints |
+//! | [`cli`] | arguments, one file a verb, exit codes | everything |
+//!
+//! # Invariants
+//!
+//! **Invariant:** a layer knows only the ones before it in the code map. Nothing below [`cli`] prints,
+//! reads the environment or the clock, or exits. A test reads every `use`.
+//!
+//! **Invariant:** reading never fails as a whole. [`Error`] is for what cannot be opened; everything
+//! about content is a diagnostic beside what could be read.
+//!
+//! **Invariant:** input cannot make the program panic, loop or fill the memory: every access is
+//! checked, every page of a tree is entered once, depth has a limit with a name, and memory follows
+//! the bytes that are there, never a declared count.
+//!
+//! **Invariant:** the file is never written, never locked, its times are left alone. `unsafe` stands
+//! only in [`source`].
+//!
+//! **Invariant:** output is deterministic: key order, then revision, whatever ran in parallel.
+//!
+//! **Invariant:** bytes of the file reach a terminal only through [`view::sanitize`], and secret values
+//! never reach standard error.
+//!
+//! **Invariant:** other programs must agree: what etcd-dump-db, etcdutl, auger and an API server printed
+//! of real files is the expected result of the tests, not our own output.
+
+pub mod bbolt;
+pub mod bytes;
+pub mod cli;
+pub mod diag;
+pub mod error;
+pub mod etcd;
+pub mod k8s;
+pub mod sniff;
+pub mod source;
+pub mod view;
+
+pub use error::Error;

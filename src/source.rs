@@ -1,0 +1,813 @@
+//! The evidence: one file, opened read-only, mapped, never locked, never written.
+//!
+//! The length is fixed at open. A page of the map that cannot be read (another program cut the
+//! file, the disk has a bad sector) would end the process by SIGBUS; a handler puts a page of zeros
+//! there instead and notes it, and [`Source::read_errors`] tells the caller which bytes are not
+//! the file's. So reading the map never fails, and what failed is known afterwards.
+//!
+//! **Never hand a part of [`Source::bytes`] directly to a system call** (`write` of a file or a
+//! pipe): the kernel does not raise SIGBUS for its own access, the call fails with EFAULT. Copy to a
+//! buffer first; a `BufWriter` does that only for slices shorter than its buffer.
+//!
+//! Behaviour of a map on a file that shrinks: mmap(2). The snapshot trailer: etcd's
+//! `server/etcdserver/api/v3rpc/maintenance.go` (written), `etcdutl/snapshot/v3_snapshot.go` (read).
+
+// Mapping a file, the signal handler and madvise have no safe form. It is all in this file.
+#![allow(unsafe_code)]
+
+mod error;
+mod locate;
+
+pub use error::SourceError;
+
+use locate::{locate, open_read_only, require_regular};
+use memmap2::{Mmap, MmapOptions};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Length of a snapshot's trailer in bytes: a SHA-256.
+const TRAILER_LEN: usize = 32;
+
+/// etcd recognises a trailer by `length % 512 == 32`: every page size is a multiple of 512.
+const TRAILER_MODULUS: usize = 512;
+
+/// Bytes hashed between two calls that give resident pages back to the system.
+const HASH_CHUNK: usize = 1 << 20;
+
+/// How many page offsets [`Source::read_errors`] lists: a sparse file of a terabyte that was cut
+/// has 268 million pages, and nobody reads so many lines. The count is exact all the same.
+const READ_ERRORS_LISTED: usize = 65_536;
+
+/// The 32 bytes which `etcdctl snapshot save` appends to the image of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trailer {
+    /// The SHA-256 of all bytes before it, as stored.
+    pub stored: [u8; TRAILER_LEN],
+}
+
+/// What hashing says of the trailer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrailerCheck {
+    /// The file has none: not a snapshot, but a copied database.
+    Absent,
+    /// The image is what was sent.
+    Good,
+    /// The image, or the trailer, was changed or cut.
+    Bad {
+        /// SHA-256 of the bytes before the trailer.
+        computed: [u8; TRAILER_LEN],
+        /// What the trailer says.
+        stored: [u8; TRAILER_LEN],
+    },
+}
+
+/// How the file differs from what it was at open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It has fewer bytes: the missing ones read as zeros.
+    Shorter,
+    /// It has more bytes: these are not looked at.
+    Longer,
+    /// As long as before, but its modification time differs.
+    Written,
+    /// The path names another file now; what is read is the old one.
+    Replaced,
+}
+
+/// A file under examination. See the [module](self).
+#[derive(Debug)]
+pub struct Source {
+    given_path: PathBuf,
+    path: PathBuf,
+    modified: Option<SystemTime>,
+    len_bytes: u64,
+    atime_untouched: bool,
+    // Before the map: dropped first, so that no fault is claimed for addresses already given back.
+    guard: guard::Guard,
+    map: Mmap,
+    file: File,
+}
+
+impl Source {
+    /// Opens and maps a database file, a snapshot file, or the database of a data directory (or of
+    /// its `member` or `snap` folder).
+    ///
+    /// Installs the SIGBUS handler of the process at the first call. The access time stays as it is
+    /// where the system allows that ([`Source::atime_untouched`]); that of a symbolic link on the
+    /// way does not.
+    ///
+    /// # Errors
+    /// [`SourceError`]: all that is not a regular file of at least one byte which we may read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        let given_path = path.as_ref().to_path_buf();
+        if given_path.as_os_str() == "-" {
+            return Err(SourceError::StandardInput);
+        }
+        let path = locate(&given_path)?;
+        let (file, atime_untouched) =
+            open_read_only(&path).map_err(|error| SourceError::of(&path, "open", error))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| SourceError::of(&path, "examine", error))?;
+        // Once more: what was a file at the first look may have been replaced by a pipe since.
+        require_regular(&path, &metadata)?;
+        let len_bytes = metadata.len();
+        let len = usize::try_from(len_bytes)
+            .ok()
+            .filter(|&len| isize::try_from(len).is_ok())
+            .ok_or_else(|| SourceError::TooLong {
+                path: path.clone(),
+                len_bytes,
+            })?;
+        if len == 0 {
+            return Err(SourceError::Empty(path));
+        }
+        let (map, guard) =
+            map_guarded(&file, len).map_err(|error| SourceError::of(&path, "map", error))?;
+        Ok(Self {
+            given_path,
+            path,
+            modified: metadata.modified().ok(),
+            len_bytes,
+            atime_untouched,
+            guard,
+            map,
+            file,
+        })
+    }
+
+    /// All bytes of the file as it was long at open; zeros where reading failed. Not for direct use
+    /// in system calls, see the [module](self).
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// The path of the file that was opened: in a data directory, that of the database.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path as the user gave it.
+    #[must_use]
+    pub fn given_path(&self) -> &Path {
+        &self.given_path
+    }
+
+    /// Length in bytes at open, with the trailer.
+    #[must_use]
+    pub const fn len_bytes(&self) -> u64 {
+        self.len_bytes
+    }
+
+    /// Modification time at open, where the file system has one.
+    #[must_use]
+    pub const fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
+    /// Whether the system promised to leave the access time alone (Linux: `O_NOATIME`, given to the
+    /// owner of the file and to root). If not, reading may have set it.
+    #[must_use]
+    pub const fn atime_untouched(&self) -> bool {
+        self.atime_untouched
+    }
+
+    /// Device and inode number, by which two paths are known to be one file. None on systems
+    /// without.
+    #[must_use]
+    pub fn file_id(&self) -> Option<(u64, u64)> {
+        self.file.metadata().ok().and_then(|found| file_id(&found))
+    }
+
+    /// How the file differs now from what it was at open; none if it does not, as far as length,
+    /// modification time and the path tell.
+    ///
+    /// # Errors
+    /// The system's, if the open file can no longer be examined.
+    pub fn change(&self) -> io::Result<Option<Change>> {
+        let now = self.file.metadata()?;
+        let named = fs::metadata(&self.path).ok();
+        let replaced = named.is_none_or(|named| file_id(&named) != file_id(&now));
+        Ok(match now.len().cmp(&self.len_bytes) {
+            std::cmp::Ordering::Less => Some(Change::Shorter),
+            std::cmp::Ordering::Greater => Some(Change::Longer),
+            std::cmp::Ordering::Equal if replaced => Some(Change::Replaced),
+            std::cmp::Ordering::Equal if now.modified().ok() != self.modified => {
+                Some(Change::Written)
+            }
+            std::cmp::Ordering::Equal => None,
+        })
+    }
+
+    /// The file offsets, ascending, of the pages (of [`os_page_len`] bytes) which could not be read
+    /// and were replaced by zeros up to now; at most 65,536 of them.
+    #[must_use]
+    pub fn read_errors(&self) -> Vec<u64> {
+        self.guard.zeroed().take(READ_ERRORS_LISTED).collect()
+    }
+
+    /// How many pages (of [`os_page_len`] bytes) were replaced by zeros up to now.
+    #[must_use]
+    pub fn read_error_count(&self) -> usize {
+        self.guard.count()
+    }
+
+    /// Whether one of `len` bytes from `offset` on was read as zero because it could not be read.
+    /// To be asked after reading them.
+    #[must_use]
+    pub fn has_read_error(&self, offset: u64, len: u64) -> bool {
+        self.guard.any_zeroed(offset, len)
+    }
+
+    /// Gives the resident pages of the map back to the system, which reads them again when they are
+    /// asked for: a walk over a large file calls this now and then, and its memory stays flat.
+    ///
+    /// Pages that were replaced by zeros stay zeros. Nothing happens on systems without madvise.
+    pub fn forget_resident(&self) {
+        self.forget(0, self.map.len());
+    }
+
+    /// Tells the system that the file will be read from front to back.
+    pub fn advise_sequential(&self) {
+        // Advice: there is nothing to do if it is not taken.
+        #[cfg(unix)]
+        let _ = self.map.advise(memmap2::Advice::Sequential);
+    }
+
+    /// Makes pages resident in one go: half as fast again as a fault for every few of them. Pages
+    /// that cannot be read make it fail, without a signal; reading them then raises it.
+    fn prefetch(&self, _offset: usize, _len: usize) {
+        #[cfg(target_os = "linux")]
+        let _ = self
+            .map
+            .advise_range(memmap2::Advice::PopulateRead, _offset, _len);
+    }
+
+    #[cfg(unix)]
+    fn forget(&self, offset: usize, len: usize) {
+        let advice = memmap2::UncheckedAdvice::DontNeed;
+        // SAFETY: the map is shared, read-only and of a file: a page that is dropped comes back
+        // with the same bytes from the file. A page of zeros put there by the handler is anonymous,
+        // was never written, and so comes back as zeros. Failure leaves all as it was.
+        let _ = unsafe { self.map.unchecked_advise_range(advice, offset, len) };
+    }
+
+    #[cfg(not(unix))]
+    fn forget(&self, _offset: usize, _len: usize) {}
+
+    /// The database without the trailer of a snapshot.
+    #[must_use]
+    pub fn image(&self) -> &[u8] {
+        let bytes = self.bytes();
+        bytes.get(..image_len(bytes.len())).unwrap_or(bytes)
+    }
+
+    /// The trailer, if the length says that there is one.
+    #[must_use]
+    pub fn trailer(&self) -> Option<Trailer> {
+        let bytes = self.bytes();
+        let stored = bytes.get(image_len(bytes.len())..)?.try_into().ok()?;
+        Some(Trailer { stored })
+    }
+
+    /// Hashes the image, if there is a trailer, and compares.
+    #[must_use]
+    pub fn verify_trailer(&self) -> TrailerCheck {
+        match self.trailer() {
+            None => TrailerCheck::Absent,
+            Some(trailer) => trailer.check(self.hash_image().finalize().into()),
+        }
+    }
+
+    /// SHA-256 of the whole file, trailer included: what `sha256sum` prints.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.verify_trailer_and_sha256().1
+    }
+
+    /// [`Source::verify_trailer`] and [`Source::sha256`] by reading the file once.
+    #[must_use]
+    pub fn verify_trailer_and_sha256(&self) -> (TrailerCheck, [u8; 32]) {
+        let mut hash = self.hash_image();
+        let Some(trailer) = self.trailer() else {
+            return (TrailerCheck::Absent, hash.finalize().into());
+        };
+        let check = trailer.check(hash.clone().finalize().into());
+        hash.update(trailer.stored);
+        (check, hash.finalize().into())
+    }
+
+    /// The state of SHA-256 after the image.
+    fn hash_image(&self) -> Sha256 {
+        let mut hash = Sha256::new();
+        let mut offset = 0;
+        for chunk in self.image().chunks(HASH_CHUNK) {
+            self.prefetch(offset, chunk.len());
+            hash.update(chunk);
+            self.forget(offset, chunk.len());
+            offset += chunk.len();
+        }
+        hash
+    }
+}
+
+impl Trailer {
+    fn check(self, computed: [u8; TRAILER_LEN]) -> TrailerCheck {
+        let stored = self.stored;
+        if computed == stored {
+            TrailerCheck::Good
+        } else {
+            TrailerCheck::Bad { computed, stored }
+        }
+    }
+}
+
+/// The length of the image in a file of `len` bytes. A file that is all trailer has no image, and
+/// is taken as a file without trailer.
+const fn image_len(len: usize) -> usize {
+    if len > TRAILER_LEN && len % TRAILER_MODULUS == TRAILER_LEN {
+        len - TRAILER_LEN
+    } else {
+        len
+    }
+}
+
+/// The length in bytes of a page of this system: the unit in which reading a map fails.
+#[must_use]
+pub fn os_page_len() -> usize {
+    guard::page_len()
+}
+
+#[cfg(unix)]
+fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// Maps `len` bytes and puts the map under the guard of the SIGBUS handler.
+fn map_guarded(file: &File, len: usize) -> io::Result<(Mmap, guard::Guard)> {
+    guard::install()?;
+    // SAFETY: the map is read-only and as long as the file was. Another program may still change
+    // the bytes or cut the file. Cutting is handled by the guard. Changed bytes are what every
+    // reader of a live file meets: nothing above keeps a fact about a byte instead of the byte
+    // where memory safety would rest on it (all reads are bounds-checked by the length of the map,
+    // and text is checked as a copy or printed as bytes).
+    let map = unsafe { MmapOptions::new().len(len).map(file)? };
+    let guard = guard::Guard::over(&map)?;
+    Ok((map, guard))
+}
+
+/// The SIGBUS handler and what it must know.
+///
+/// The handler may run between any two instructions of any thread, so it takes no lock, allocates
+/// nothing and reads only atomics and data that never change: the list of maps is of nodes which
+/// are made once, put in front, and never freed (56 bytes for every file opened in the life of
+/// the process).
+#[cfg(unix)]
+mod guard {
+    use memmap2::MmapMut;
+    use std::io;
+    use std::ptr;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+
+    /// One map, for the handler.
+    #[derive(Debug)]
+    struct Node {
+        /// First address: on a page.
+        start: usize,
+        /// Length in bytes, up to the end of the last page.
+        len: usize,
+        page_len: usize,
+        /// One bit for each page that was replaced, lowest bit first.
+        bits: AtomicPtr<u8>,
+        /// How many bits are set.
+        count: AtomicUsize,
+        /// How many runs of replaced pages there are, at most.
+        separate: AtomicUsize,
+        /// Not yet given back.
+        live: AtomicBool,
+        /// The map opened before this one.
+        next: *const Node,
+    }
+
+    // SAFETY: `next` never changes once the node is shared, and what it points to is never freed.
+    unsafe impl Sync for Node {}
+
+    static NEWEST: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
+    static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
+
+    /// How many separate runs of pages are replaced before the rest of the file is given up. Linux lets
+    /// a process have 65,530 maps unless set otherwise; at that limit nothing can be replaced at all.
+    const MOST_SEPARATE: usize = 16_384;
+
+    /// Keeps a map known to the handler as long as it lives; to be dropped before the map.
+    #[derive(Debug)]
+    pub(super) struct Guard {
+        node: &'static Node,
+        /// What `node.bits` points into: memory of zeros which costs nothing until a bit is set.
+        bits: MmapMut,
+    }
+
+    impl Guard {
+        pub(super) fn over(map: &[u8]) -> io::Result<Self> {
+            let page_len = page_len();
+            let pages = map.len().div_ceil(page_len);
+            let mut bits = MmapMut::map_anon(pages.div_ceil(8))?;
+            let node = Box::leak(Box::new(Node {
+                start: map.as_ptr().addr(),
+                len: pages.saturating_mul(page_len),
+                page_len,
+                bits: AtomicPtr::new(bits.as_mut_ptr()),
+                count: AtomicUsize::new(0),
+                separate: AtomicUsize::new(0),
+                live: AtomicBool::new(true),
+                next: ptr::null(),
+            }));
+            let mut newest = NEWEST.load(Ordering::Acquire);
+            loop {
+                node.next = newest;
+                let swap =
+                    NEWEST.compare_exchange_weak(newest, node, Ordering::AcqRel, Ordering::Acquire);
+                match swap {
+                    Ok(_) => return Ok(Self { node, bits }),
+                    Err(now) => newest = now,
+                }
+            }
+        }
+
+        pub(super) fn count(&self) -> usize {
+            self.node.count.load(Ordering::Acquire)
+        }
+
+        /// The offsets of the replaced pages, ascending.
+        pub(super) fn zeroed(&self) -> impl Iterator<Item = u64> {
+            let pages = if self.count() == 0 {
+                0
+            } else {
+                self.node.len / self.node.page_len
+            };
+            (0..pages)
+                .filter(|&page| self.is_zeroed(page))
+                .filter_map(|page| u64::try_from(page.checked_mul(self.node.page_len)?).ok())
+        }
+
+        pub(super) fn any_zeroed(&self, offset: u64, len: u64) -> bool {
+            if self.count() == 0 || len == 0 {
+                return false;
+            }
+            let page_of = |offset: u64| usize::try_from(offset).map(|at| at / self.node.page_len);
+            let last = offset.saturating_add(len - 1);
+            let pages = self.node.len / self.node.page_len;
+            let (Ok(first), Ok(last)) = (page_of(offset), page_of(last)) else {
+                return false;
+            };
+            (first..=last.min(pages.saturating_sub(1))).any(|page| self.is_zeroed(page))
+        }
+
+        fn is_zeroed(&self, page: usize) -> bool {
+            if page / 8 >= self.bits.len() {
+                return false;
+            }
+            self.node.is_replaced(page)
+        }
+    }
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            // After this the addresses may come to mean something else. A handler that has already
+            // passed this test meets the newer map of the same addresses first in the list.
+            self.node.live.store(false, Ordering::Release);
+        }
+    }
+
+    impl Node {
+        /// The byte with the bit of a page; none beyond the map.
+        fn bits_of(&self, page: usize) -> Option<&AtomicU8> {
+            if page >= self.len / self.page_len {
+                return None;
+            }
+            let byte = self.bits.load(Ordering::Acquire).wrapping_add(page / 8);
+            // SAFETY: the memory has a bit for every page of the map, and all access to it is
+            // atomic. It lives as long as the `Guard`; the handler comes here only for a fault in
+            // the map, which is read through the `Source` that owns the `Guard`.
+            Some(unsafe { AtomicU8::from_ptr(byte) })
+        }
+
+        /// Replaces the page of a faulting address. False if the system refuses.
+        fn replace(&self, address: usize) -> bool {
+            let first = (address - self.start) / self.page_len;
+            // A replaced page between good ones makes two more maps of the process, which may have
+            // only so many. Better to lose the rest of the file than the run.
+            let lone = first == 0 || !self.is_replaced(first - 1);
+            let many = lone && self.separate.fetch_add(1, Ordering::AcqRel) >= MOST_SEPARATE;
+            if !many && self.map_zeros(first, 1) {
+                return true;
+            }
+            self.map_zeros(first, self.len / self.page_len - first)
+        }
+
+        fn is_replaced(&self, page: usize) -> bool {
+            self.bits_of(page)
+                .is_some_and(|byte| byte.load(Ordering::Acquire) >> (page % 8) & 1 == 1)
+        }
+
+        fn map_zeros(&self, first: usize, pages: usize) -> bool {
+            let start = self.start + first * self.page_len;
+            // SAFETY: the addresses are whole pages of our own live map, which nobody else uses;
+            // the new memory is readable as the old was, and is given back with the map.
+            let got = unsafe {
+                libc::mmap(
+                    ptr::without_provenance_mut(start),
+                    pages * self.page_len,
+                    libc::PROT_READ,
+                    libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED,
+                    -1,
+                    0,
+                )
+            };
+            if got == libc::MAP_FAILED {
+                return false;
+            }
+            for page in first..first + pages {
+                let bit = 1 << (page % 8);
+                let byte = self.bits_of(page);
+                // Two threads can fault on one page at once; it is counted once.
+                if byte.is_some_and(|byte| byte.fetch_or(bit, Ordering::AcqRel) & bit == 0) {
+                    self.count.fetch_add(1, Ordering::AcqRel);
+                }
+            }
+            true
+        }
+    }
+
+    /// The live map with this address.
+    fn find(address: usize) -> Option<&'static Node> {
+        let mut at = NEWEST.load(Ordering::Acquire).cast_const();
+        // SAFETY: the list has only nodes that are never freed, complete before they were put in.
+        while let Some(node) = unsafe { at.as_ref() } {
+            let inside = address.wrapping_sub(node.start) < node.len;
+            if inside && node.live.load(Ordering::Acquire) {
+                return Some(node);
+            }
+            at = node.next;
+        }
+        None
+    }
+
+    /// Whether a signal with this code was sent by a process and is no fault of memory.
+    const fn is_sent(code: libc::c_int) -> bool {
+        if cfg!(target_os = "linux") {
+            code <= 0
+        } else {
+            // SI_USER of the BSDs and macOS, which libc does not name.
+            code == 0x1_0001
+        }
+    }
+
+    /// The handler. Upstream of its rules: signal-safety(7).
+    extern "C" fn on_sigbus(
+        _signal: libc::c_int,
+        info: *mut libc::siginfo_t,
+        _context: *mut libc::c_void,
+    ) {
+        // SAFETY: the kernel gives a valid `info` to a handler installed with SA_SIGINFO.
+        let (code, address) = unsafe { ((*info).si_code, (*info).si_addr().addr()) };
+        let sent_by_a_process = is_sent(code);
+        let error = errno();
+        let handled = !sent_by_a_process && find(address).is_some_and(|node| node.replace(address));
+        set_errno(error);
+        if !handled {
+            hand_on(sent_by_a_process);
+        }
+    }
+
+    /// Leaves the signal to whoever had it before us: a fault happens again on return, a signal that
+    /// was sent must be sent again.
+    fn hand_on(sent_by_a_process: bool) {
+        // SAFETY: `PREVIOUS` was set before the handler was installed and is never freed; both
+        // calls are async-signal-safe.
+        unsafe {
+            libc::sigaction(
+                libc::SIGBUS,
+                PREVIOUS.load(Ordering::Acquire),
+                ptr::null_mut(),
+            );
+            if sent_by_a_process {
+                libc::raise(libc::SIGBUS);
+            }
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    fn errno_place() -> *mut libc::c_int {
+        // SAFETY: always callable; gives the place of this thread's errno.
+        #[cfg(target_os = "linux")]
+        return unsafe { libc::__errno_location() };
+        // SAFETY: the same by its other name.
+        #[cfg(target_os = "macos")]
+        return unsafe { libc::__error() };
+    }
+
+    /// The failure of the last system call, which the interrupted code may be about to look at.
+    fn errno() -> libc::c_int {
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        // SAFETY: the place is this thread's own.
+        return unsafe { *errno_place() };
+        #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+        0
+    }
+
+    fn set_errno(_error: libc::c_int) {
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        // SAFETY: the place is this thread's own.
+        unsafe {
+            *errno_place() = _error;
+        }
+    }
+
+    /// Installs the handler, once in a process.
+    pub(super) fn install() -> io::Result<()> {
+        static INSTALLED: OnceLock<Result<(), i32>> = OnceLock::new();
+        INSTALLED
+            .get_or_init(|| try_install().map_err(|error| error.raw_os_error().unwrap_or(0)))
+            .map_err(io::Error::from_raw_os_error)
+    }
+
+    fn try_install() -> io::Result<()> {
+        // SAFETY: an all-zero sigaction is a valid value of the C struct.
+        let (mut previous, mut ours): (libc::sigaction, libc::sigaction) =
+            unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+        // SAFETY: only asks for the disposition, into a struct of ours.
+        if unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut previous) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // Kept for ever: the handler may need it at any time.
+        PREVIOUS.store(Box::leak(Box::new(previous)), Ordering::Release);
+        ours.sa_sigaction = on_sigbus as *const () as usize;
+        // The alternate stack, because another owner of SIGBUS (Rust's own, for an overflow of the
+        // stack) may need it when we hand on.
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        // SAFETY: the handler has the signature that SA_SIGINFO asks for, and keeps to what is
+        // allowed in a handler.
+        let failed = unsafe {
+            libc::sigemptyset(&raw mut ours.sa_mask);
+            libc::sigaction(libc::SIGBUS, &raw const ours, ptr::null_mut())
+        };
+        if failed != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    /// The length of the system's pages, asked once.
+    pub(super) fn page_len() -> usize {
+        static PAGE_LEN: OnceLock<usize> = OnceLock::new();
+        *PAGE_LEN.get_or_init(|| {
+            // SAFETY: always callable.
+            let answer = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            // It cannot fail by POSIX; the least page there is would still be right on a page.
+            usize::try_from(answer)
+                .ok()
+                .filter(|&len| len > 0)
+                .unwrap_or(4096)
+        })
+    }
+}
+
+/// Systems without SIGBUS: a page that cannot be read ends the process (Windows does not let
+/// another program cut a mapped file, but a disk can still fail).
+#[cfg(not(unix))]
+mod guard {
+    use std::io;
+
+    #[derive(Debug)]
+    pub(super) struct Guard;
+
+    impl Guard {
+        pub(super) fn over(_map: &[u8]) -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) fn count(&self) -> usize {
+            0
+        }
+
+        pub(super) fn zeroed(&self) -> impl Iterator<Item = u64> {
+            std::iter::empty()
+        }
+
+        pub(super) fn any_zeroed(&self, _offset: u64, _len: u64) -> bool {
+            false
+        }
+    }
+
+    pub(super) fn install() -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn page_len() -> usize {
+        4096
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use std::fs::OpenOptions;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
+    /// Set for a child: the file which it shall misuse.
+    const CHILD: &str = "ETCDIVE_TEST_SOURCE_CHILD";
+
+    /// Runs one test of this binary again in a child.
+    fn run_child(test: &str, path: &Path) -> std::process::ExitStatus {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--test-threads=1", test])
+            .env(CHILD, path)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+    }
+
+    fn two_pages(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("etcdive-{}-{name}", std::process::id()));
+        fs::write(&path, vec![1; 2 * os_page_len()]).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_fault_outside_our_maps_still_ends_the_process() {
+        if let Some(path) = std::env::var_os(CHILD) {
+            let ours = Source::open(&path).unwrap();
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(&path)
+                .unwrap();
+            // SAFETY: none is needed for a child that is meant to die of it.
+            let other = unsafe { MmapOptions::new().map(&file).unwrap() };
+            file.set_len(0).unwrap();
+            assert_eq!(ours.bytes().first(), Some(&0));
+            std::process::exit(i32::from(std::hint::black_box(&other)[0]));
+        }
+        let path = two_pages("foreign");
+        let status = run_child(
+            "source::tests::a_fault_outside_our_maps_still_ends_the_process",
+            &path,
+        );
+        fs::remove_file(path).unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
+    }
+
+    #[test]
+    fn a_sigbus_that_was_sent_still_ends_the_process() {
+        if let Some(path) = std::env::var_os(CHILD) {
+            let _ours = Source::open(path).unwrap();
+            // Rust's own handler, which had the signal before us, takes the first one that was sent
+            // for a fault and gives up its place; the second meets the system's default.
+            for _ in 0..2 {
+                // SAFETY: raise has no conditions.
+                unsafe { libc::raise(libc::SIGBUS) };
+            }
+            std::process::exit(0);
+        }
+        let path = two_pages("sent");
+        let status = run_child(
+            "source::tests::a_sigbus_that_was_sent_still_ends_the_process",
+            &path,
+        );
+        fs::remove_file(path).unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
+    }
+
+    #[test]
+    fn opening_does_not_wait_for_the_writer_of_a_pipe() {
+        let path = std::env::temp_dir().join(format!("etcdive-{}-pipe", std::process::id()));
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let opened = open_read_only(&path);
+        fs::remove_file(&path).unwrap();
+        let metadata = opened.unwrap().0.metadata().unwrap();
+        let refused = require_regular(&path, &metadata).unwrap_err();
+        assert!(refused.to_string().contains("named pipe"), "{refused}");
+    }
+}

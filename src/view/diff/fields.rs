@@ -1,0 +1,324 @@
+//! The default view: an object's changes, one a line where that is readable.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::lines::Hunks;
+use super::{Paint, Style};
+use crate::k8s::diff::path::is_plain;
+use crate::k8s::diff::{FieldChange, Op, Scope, diff, tree};
+use crate::k8s::redact::is_mask;
+
+/// Behind the field's marker and path.
+const FIELD_INDENT: &str = "    ";
+
+/// In front of each line of a value that has lines of its own.
+const BLOCK_INDENT: &str = "        ";
+
+/// A map or list up to this many bytes of JSON stays on the line of its path.
+const SHORT_JSON_BYTES: usize = 60;
+
+/// Lines of one value or line diff shown on a terminal.
+const TERMINAL_LINES: usize = 40;
+
+/// Levels of a value shown as a block; what is deeper is JSON on one line.
+const BLOCK_DEPTH: usize = 16;
+
+/// A text that is JSON in a string (an applied configuration) may hold another one, once.
+const EMBEDDED_LEVELS: usize = 2;
+
+/// Writes an object's changes: `    path: old -> new`, `  + path: value`, `  - path: value`,
+/// `  > path: moved to [n]`. Changed texts of several lines are written as the hunks of a line diff, big maps
+/// and lists as indented lines. In a pipe every value is whole (of a line diff: every changed line); on a
+/// terminal (`style.width`) values are cut and say their size, and of a string that is a JSON object the
+/// fields inside are compared.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange], style: &Style) -> io::Result<()> {
+    let mut view = View {
+        out,
+        style,
+        margin: String::new(),
+        levels: EMBEDDED_LEVELS,
+    };
+    fields.iter().try_for_each(|field| view.field(field))
+}
+
+struct View<'a> {
+    out: &'a mut dyn Write,
+    style: &'a Style,
+    margin: String,
+    levels: usize,
+}
+
+impl View<'_> {
+    fn field(&mut self, field: &FieldChange) -> io::Result<()> {
+        let path = field.path.to_string();
+        let path = if path.is_empty() {
+            "(the whole object)".into()
+        } else {
+            self.style.cleaned(&path)
+        };
+        match (field.op, &field.old, &field.new) {
+            (Op::Replace, Some(old), Some(new)) => self.replaced(&path, old, new),
+            (Op::Add, _, Some(new)) => self.one_sided('+', &path, new),
+            (Op::Remove, Some(old), _) => self.one_sided('-', &path, old),
+            (op, _, _) => {
+                let to = field
+                    .index
+                    .map_or(String::new(), |index| format!(" to [{index}]"));
+                let what = if op == Op::Move { "moved" } else { op.as_str() };
+                let Paint { before, after } = self.style.changed;
+                writeln!(
+                    self.out,
+                    "{}  {before}>{after} {path}: {what}{to}",
+                    self.margin
+                )
+            }
+        }
+    }
+
+    fn replaced(&mut self, path: &str, old: &Value, new: &Value) -> io::Result<()> {
+        let (margin, style) = (self.margin.clone(), self.style);
+        if let (Value::String(a), Value::String(b)) = (old, new) {
+            if has_lines(a) || has_lines(b) {
+                let hunks = Hunks::new(a, b);
+                let (before, after, added, removed) = hunks.counts();
+                let counts = format!("{before} -> {after} lines (+{added} -{removed})");
+                writeln!(self.out, "{margin}{FIELD_INDENT}{path}: {counts}")?;
+                let limit = style.width.map(|_| TERMINAL_LINES);
+                return hunks.write(self.out, &format!("{margin}{BLOCK_INDENT}"), style, limit);
+            }
+            if style.width.is_some() && self.embedded(path, a, b)? {
+                return Ok(());
+            }
+        }
+        if let (Some(old), Some(new)) = (inline(old), inline(new)) {
+            let arrow = " -> ";
+            let used = [&margin, FIELD_INDENT, path, ": ", arrow, &old, &new];
+            let used = used
+                .iter()
+                .map(|part| part.chars().count())
+                .fold(0, usize::saturating_add);
+            if style.width.is_none_or(|width| used <= width) {
+                let (old, new) = (self.painted('-', &old, None), self.painted('+', &new, None));
+                return writeln!(self.out, "{margin}{FIELD_INDENT}{path}: {old}{arrow}{new}");
+            }
+        }
+        writeln!(self.out, "{margin}{FIELD_INDENT}{path}:")?;
+        self.block('-', &format!("{margin}      - "), old)?;
+        self.block('+', &format!("{margin}      + "), new)
+    }
+
+    /// Compares the objects in two texts; false where the texts do not hold two that differ.
+    fn embedded(&mut self, path: &str, old: &str, new: &str) -> io::Result<bool> {
+        let parse = |text: &str| -> Option<Value> {
+            // Short ones are read more easily as they are.
+            if self.levels == 0 || text.len() <= SHORT_JSON_BYTES {
+                return None;
+            }
+            serde_json::from_str(text).ok().filter(Value::is_object)
+        };
+        let (Some(a), Some(b)) = (parse(old), parse(new)) else {
+            return Ok(false);
+        };
+        let fields = diff(&a, &b, Scope::ALL);
+        if fields.is_empty() {
+            return Ok(false);
+        }
+        let (from, to) = (old.len(), new.len());
+        writeln!(
+            self.out,
+            "{}{FIELD_INDENT}{path}: JSON in a string, {from} -> {to} bytes",
+            self.margin
+        )?;
+        let margin = format!("{}{FIELD_INDENT}", self.margin);
+        let mut view = View {
+            out: &mut *self.out,
+            style: self.style,
+            margin,
+            levels: self.levels.saturating_sub(1),
+        };
+        fields.iter().try_for_each(|field| view.field(field))?;
+        Ok(true)
+    }
+
+    fn one_sided(&mut self, sign: char, path: &str, value: &Value) -> io::Result<()> {
+        let margin = self.margin.clone();
+        let Paint { before, after } = self.paint(sign);
+        write!(self.out, "{margin}  {before}{sign}{after} {path}:")?;
+        if let Some(text) = inline(value) {
+            let used = margin
+                .chars()
+                .count()
+                .saturating_add(path.chars().count())
+                .saturating_add(6);
+            let text = self.painted(sign, &text, Some(used));
+            return writeln!(self.out, " {text}");
+        }
+        match value {
+            Value::String(text) => writeln!(self.out, " {}", block_mark(text))?,
+            _ => writeln!(self.out)?,
+        }
+        self.block(sign, &format!("{margin}{BLOCK_INDENT}"), value)
+    }
+
+    /// Writes a value on lines of its own.
+    fn block(&mut self, sign: char, indent: &str, value: &Value) -> io::Result<()> {
+        let lines = match (inline(value), value) {
+            (Some(text), _) => vec![text],
+            (None, value) => block_lines(value, 0),
+        };
+        let limit = self.style.width.map_or(usize::MAX, |_| TERMINAL_LINES);
+        for line in lines.iter().take(limit) {
+            let line = self.painted(sign, line, Some(indent.len()));
+            writeln!(self.out, "{indent}{line}")?;
+        }
+        let hidden = lines.len().saturating_sub(limit);
+        if hidden > 0 {
+            let Paint { before, after } = self.style.note;
+            let unit = if hidden == 1 { "line" } else { "lines" };
+            let bytes = tree::json_len(value);
+            writeln!(
+                self.out,
+                "{indent}{before}... {hidden} more {unit} ({bytes} bytes as JSON){after}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn paint(&self, sign: char) -> Paint {
+        if sign == '+' {
+            self.style.added
+        } else {
+            self.style.removed
+        }
+    }
+
+    /// Cleans, cuts (behind `used` columns, on a terminal) and paints a piece of a value.
+    fn painted(&self, sign: char, text: &str, used: Option<usize>) -> String {
+        let mut text = self.style.cleaned(text);
+        if let Some(used) = used {
+            text = cut(text, self.style.width, used);
+        }
+        let Paint { before, after } = self.paint(sign);
+        format!("{before}{text}{after}")
+    }
+}
+
+/// Cuts a text to what is left of a terminal's line, and says its size.
+pub(super) fn cut(text: Cow<'_, str>, width: Option<usize>, used: usize) -> Cow<'_, str> {
+    const LEAST: usize = 20;
+    let Some(width) = width else {
+        return text;
+    };
+    let room = width.saturating_sub(used).max(LEAST);
+    if text.chars().count() <= room {
+        return text;
+    }
+    let note = format!("... ({} bytes)", text.len());
+    let keep = room.saturating_sub(note.len()).max(LEAST / 2);
+    let kept: String = text.chars().take(keep).collect();
+    Cow::Owned(kept + &note)
+}
+
+/// Whether a text is better shown by line than as a JSON string.
+fn has_lines(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n')
+}
+
+/// A value that fits the line of its path, as JSON.
+fn inline(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if has_lines(text) => None,
+        Value::Array(_) | Value::Object(_) => {
+            let text = tree::to_json(value);
+            (text.len() <= SHORT_JSON_BYTES).then_some(text)
+        }
+        Value::String(text) if is_mask(text) => Some(text.clone()),
+        scalar => Some(tree::to_json(scalar)),
+    }
+}
+
+/// YAML's mark of a block text, which says how it ends.
+fn block_mark(text: &str) -> &'static str {
+    match (text.ends_with("\n\n"), text.ends_with('\n')) {
+        (true, _) => "|+",
+        (_, true) => "|",
+        _ => "|-",
+    }
+}
+
+/// A map, list or text of several lines as indented lines: YAML with JSON's scalars.
+fn block_lines(value: &Value, depth: usize) -> Vec<String> {
+    if depth >= BLOCK_DEPTH {
+        return vec![tree::to_json(value)];
+    }
+    let mut lines = Vec::new();
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                let key = if is_plain(key) {
+                    Cow::Borrowed(key.as_str())
+                } else {
+                    tree::to_json(&key.as_str().into()).into()
+                };
+                let below = block_lines(value, depth.saturating_add(1));
+                match value {
+                    Value::Array(_) if !is_one_line(value, depth) => {
+                        lines.push(format!("{key}:"));
+                        lines.extend(below);
+                    }
+                    Value::Object(_) if !is_one_line(value, depth) => {
+                        lines.push(format!("{key}:"));
+                        lines.extend(below.iter().map(|line| format!("  {line}")));
+                    }
+                    Value::String(text) if has_lines(text) => {
+                        lines.push(format!("{key}: {}", block_mark(text)));
+                        lines.extend(below.iter().map(|line| format!("  {line}")));
+                    }
+                    _ => lines.extend(below.iter().map(|line| format!("{key}: {line}"))),
+                }
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                let below = block_lines(item, depth.saturating_add(1));
+                let text = matches!(item, Value::String(text) if has_lines(text));
+                if let Value::String(text) = item
+                    && has_lines(text)
+                {
+                    lines.push(format!("- {}", block_mark(text)));
+                }
+                for (i, line) in below.iter().enumerate() {
+                    let lead = if i == 0 && !text { "- " } else { "  " };
+                    lines.push(format!("{lead}{line}"));
+                }
+            }
+        }
+        Value::String(text) if has_lines(text) => {
+            lines.extend(
+                text.strip_suffix('\n')
+                    .unwrap_or(text)
+                    .split('\n')
+                    .map(str::to_owned),
+            );
+        }
+        Value::String(text) if is_mask(text) => lines.push(text.clone()),
+        other => lines.push(tree::to_json(other)),
+    }
+    lines
+}
+
+/// Whether [`block_lines`] of a map's member is JSON on one line.
+fn is_one_line(value: &Value, depth: usize) -> bool {
+    let empty = match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => true,
+    };
+    empty || depth.saturating_add(1) >= BLOCK_DEPTH
+}

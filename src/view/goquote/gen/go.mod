@@ -1,0 +1,3 @@
+module etcdive.example/goquote/gen
+
+go 1.26

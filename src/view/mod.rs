@@ -1,0 +1,14 @@
+//! Plain data to text: never reads the file, never decides what to show.
+
+pub mod diff;
+pub mod dump_db;
+pub mod etcdutl;
+pub mod goquote;
+pub mod human;
+pub mod json;
+mod number;
+mod output;
+pub mod sanitize;
+pub mod status;
+pub mod style;
+pub mod yaml;

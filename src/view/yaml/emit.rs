@@ -1,0 +1,340 @@
+//! Writing scalars and indentation: what go-yaml's `emitterc.go` does once the style is chosen.
+//!
+//! Columns are counted in characters. [`Emitter::whitespace`] and [`Emitter::indention`] are
+//! libyaml's: whether the last thing written was white space, and whether the line holds nothing
+//! but indentation and the marks `-`, `?` and `:` that keep it so.
+
+use super::scalar::{self, Style};
+
+/// Columns of one level.
+pub(super) const INDENT: usize = 2;
+
+/// Text is folded at the first single space after this column.
+const WIDTH: usize = 80;
+
+/// How a mark is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Indicator {
+    /// `-`, `?`, and the `:` of a long key: wants a space before it, and the line can still be
+    /// seen as indentation.
+    OpensLine,
+    /// The `:` after a short key.
+    EndsKey,
+}
+
+/// Where the text stands.
+#[derive(Debug, Default)]
+pub(super) struct Emitter {
+    /// Columns of the current level; `None` before the root.
+    pub(super) indent: Option<usize>,
+    /// The line holds indentation only.
+    pub(super) indention: bool,
+    whitespace: bool,
+    column: usize,
+}
+
+impl Emitter {
+    pub(super) fn begin_document(&mut self) {
+        *self = Self {
+            indent: None,
+            indention: true,
+            whitespace: true,
+            column: 0,
+        };
+    }
+
+    /// Goes to the current level's column, on a new line unless this one is free up to there.
+    pub(super) fn write_indent(&mut self, buffer: &mut Vec<u8>) {
+        self.move_to(buffer, self.indent.unwrap_or(0));
+    }
+
+    fn move_to(&mut self, buffer: &mut Vec<u8>, column: usize) {
+        let is_beyond = self.column > column || (self.column == column && !self.whitespace);
+        if !self.indention || is_beyond {
+            buffer.push(b'\n');
+            self.column = 0;
+        }
+        let spaces = column.saturating_sub(self.column);
+        buffer.resize(buffer.len().saturating_add(spaces), b' ');
+        self.column = self.column.max(column);
+        self.whitespace = true;
+        self.indention = true;
+    }
+
+    /// The column of lines that go on with a scalar of the current level.
+    fn scalar_indent(&self) -> usize {
+        self.indent
+            .map_or(INDENT, |columns| columns.saturating_add(INDENT))
+    }
+
+    pub(super) fn indicator(&mut self, buffer: &mut Vec<u8>, mark: u8, how: Indicator) {
+        if how == Indicator::OpensLine {
+            self.space(buffer);
+        } else {
+            self.indention = false;
+        }
+        buffer.push(mark);
+        self.column = self.column.saturating_add(1);
+        self.whitespace = false;
+    }
+
+    /// Writes ASCII that needs neither quotes nor folding.
+    pub(super) fn token(&mut self, buffer: &mut Vec<u8>, text: &[u8]) {
+        self.space(buffer);
+        buffer.extend_from_slice(text);
+        self.column = self.column.saturating_add(text.len());
+        self.end_scalar();
+    }
+
+    fn space(&mut self, buffer: &mut Vec<u8>) {
+        if !self.whitespace {
+            buffer.push(b' ');
+            self.column = self.column.saturating_add(1);
+        }
+    }
+
+    fn end_scalar(&mut self) {
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    /// Writes a text in the given style; `may_fold` is false for short keys.
+    pub(super) fn scalar(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        text: &str,
+        style: Style,
+        may_fold: bool,
+    ) {
+        match style {
+            Style::Token => return self.token(buffer, text.as_bytes()),
+            Style::Literal => return self.literal(buffer, text),
+            Style::Plain => {
+                self.space(buffer);
+                self.words(buffer, text, style, may_fold);
+            }
+            Style::SingleQuoted => {
+                self.open_quote(buffer, b'\'');
+                self.words(buffer, text, style, may_fold);
+                buffer.push(b'\'');
+                self.column = self.column.saturating_add(1);
+            }
+            Style::DoubleQuoted => {
+                self.open_quote(buffer, b'"');
+                self.words(buffer, text, style, may_fold);
+                buffer.push(b'"');
+                self.column = self.column.saturating_add(1);
+            }
+        }
+        self.end_scalar();
+    }
+
+    fn open_quote(&mut self, buffer: &mut Vec<u8>, quote: u8) {
+        self.space(buffer);
+        buffer.push(quote);
+        self.column = self.column.saturating_add(1);
+        self.end_scalar();
+    }
+
+    /// Writes words and the runs of spaces between them, folding where the line is too long.
+    fn words(&mut self, buffer: &mut Vec<u8>, text: &str, style: Style, may_fold: bool) {
+        // Every character of a text that begins with a byte order mark is escaped: is_bom() of
+        // yamlprivateh.go looks at the beginning, wherever it is asked about.
+        if style == Style::DoubleQuoted && text.starts_with('\u{feff}') {
+            for c in text.chars() {
+                self.escape(buffer, c);
+            }
+            return;
+        }
+        let end = self.column.saturating_add(text.len());
+        if !may_fold || (style == Style::Plain && end <= WIDTH) {
+            return self.word(buffer, text, style);
+        }
+        let mut rest = text;
+        loop {
+            let (word, tail) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+            self.word(buffer, word, style);
+            let after = tail.trim_start_matches(' ');
+            let spaces = tail.len().saturating_sub(after.len());
+            if spaces == 0 {
+                return;
+            }
+            let is_inner = rest.len() < text.len() || !word.is_empty();
+            let folds = may_fold && self.column > WIDTH && is_inner;
+            self.spaces(buffer, spaces, folds, after.is_empty(), style);
+            rest = after;
+        }
+    }
+
+    /// Writes a run of spaces, the first of them as a line break if that is allowed.
+    fn spaces(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        count: usize,
+        folds: bool,
+        is_last: bool,
+        style: Style,
+    ) {
+        let is_double = style == Style::DoubleQuoted;
+        let folds = folds
+            && if is_double {
+                !is_last || count > 1
+            } else {
+                !is_last && count == 1
+            };
+        let mut left = count;
+        if folds {
+            self.move_to(buffer, self.scalar_indent());
+            left = left.saturating_sub(1);
+            if left > 0 {
+                buffer.push(b'\\');
+                self.column = self.column.saturating_add(1);
+            }
+        }
+        buffer.resize(buffer.len().saturating_add(left), b' ');
+        self.column = self.column.saturating_add(left);
+    }
+
+    /// Writes a part in which nothing is folded.
+    fn word(&mut self, buffer: &mut Vec<u8>, word: &str, style: Style) {
+        let needs_care = match style {
+            Style::DoubleQuoted => scalar::needs_escape(word),
+            Style::SingleQuoted => !word.is_ascii() || word.contains('\''),
+            _ => !word.is_ascii(),
+        };
+        if !needs_care {
+            buffer.extend_from_slice(word.as_bytes());
+            self.column = self.column.saturating_add(word.len());
+            if !word.is_empty() && style != Style::DoubleQuoted {
+                self.indention = false;
+            }
+            return;
+        }
+        let mut after_break = false;
+        for c in word.chars() {
+            if style == Style::DoubleQuoted {
+                if scalar::is_escaped(c) {
+                    self.escape(buffer, c);
+                } else {
+                    self.put(buffer, c);
+                }
+                continue;
+            }
+            if is_separator(c) {
+                self.line_break(buffer, c);
+                after_break = true;
+                continue;
+            }
+            if after_break {
+                self.move_to(buffer, self.scalar_indent());
+                after_break = false;
+            }
+            if c == '\'' && style == Style::SingleQuoted {
+                self.put(buffer, c);
+            }
+            self.put(buffer, c);
+            self.indention = false;
+        }
+    }
+
+    fn put(&mut self, buffer: &mut Vec<u8>, c: char) {
+        buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.column = self.column.saturating_add(1);
+    }
+
+    /// Writes a line break of the text itself.
+    fn line_break(&mut self, buffer: &mut Vec<u8>, c: char) {
+        buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.column = 0;
+        self.indention = true;
+    }
+
+    /// Writes a character of a double-quoted text as an escape.
+    fn escape(&mut self, buffer: &mut Vec<u8>, c: char) {
+        let start = buffer.len();
+        buffer.push(b'\\');
+        let short = match c {
+            '\0' => b'0',
+            '\u{7}' => b'a',
+            '\u{8}' => b'b',
+            '\t' => b't',
+            '\n' => b'n',
+            '\u{b}' => b'v',
+            '\u{c}' => b'f',
+            '\r' => b'r',
+            '\u{1b}' => b'e',
+            '"' => b'"',
+            '\\' => b'\\',
+            '\u{85}' => b'N',
+            '\u{a0}' => b'_',
+            '\u{2028}' => b'L',
+            '\u{2029}' => b'P',
+            _ => 0,
+        };
+        let code = u32::from(c);
+        let (letter, digits) = match code {
+            _ if short != 0 => (short, 0),
+            ..=0xff => (b'x', 2),
+            0x100..=0xffff => (b'u', 4),
+            _ => (b'U', 8),
+        };
+        buffer.push(letter);
+        for digit in (0..digits).rev() {
+            let [nibble, ..] = (code >> (4 * digit) & 15).to_le_bytes();
+            buffer.push(nibble + if nibble < 10 { b'0' } else { b'A' - 10 });
+        }
+        let written = buffer.len().saturating_sub(start);
+        self.column = self.column.saturating_add(written);
+    }
+
+    /// Writes a literal block: `|`, its hints, and the lines as they are.
+    fn literal(&mut self, buffer: &mut Vec<u8>, text: &str) {
+        self.space(buffer);
+        buffer.push(b'|');
+        // Without the hint a reader would take leading spaces for indentation.
+        if text.starts_with([' ', '\n']) || text.starts_with(is_separator) {
+            buffer.push(b'2');
+        }
+        let mut last = text.chars().rev();
+        match (last.next().is_some_and(is_break), last.next()) {
+            (false, _) => buffer.push(b'-'),
+            (true, None) => buffer.push(b'+'),
+            (true, Some(c)) if is_break(c) => buffer.push(b'+'),
+            (true, Some(_)) => {}
+        }
+        buffer.push(b'\n');
+        self.column = 0;
+        self.indention = true;
+        self.whitespace = true;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (line, tail) = rest.split_at(find_break(rest));
+            if !line.is_empty() {
+                self.move_to(buffer, self.scalar_indent());
+                buffer.extend_from_slice(line.as_bytes());
+                // The column matters only as "not at the start".
+                self.column = self.column.saturating_add(line.len());
+                self.indention = false;
+            }
+            let mut chars = tail.chars();
+            if let Some(c) = chars.next() {
+                self.line_break(buffer, c);
+            }
+            rest = chars.as_str();
+        }
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// The line breaks that can stand in a literal block; the others are never let in.
+fn is_break(c: char) -> bool {
+    c == '\n' || is_separator(c)
+}
+
+/// The place in bytes of the first line break, or the length.
+fn find_break(text: &str) -> usize {
+    text.find(is_break).unwrap_or(text.len())
+}

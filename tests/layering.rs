@@ -1,0 +1,105 @@
+//! A layer knows only the ones before it.
+
+use crate::support::{files_below, repository};
+
+/// The layers from the bytes up; what stands in one line may use all before it and itself.
+const LAYERS: [&str; 8] = [
+    "bytes", "diag", "sniff", "source", "bbolt", "etcd", "k8s", "view",
+];
+
+#[test]
+fn a_layer_uses_only_the_ones_before_it() {
+    let source = repository().join("src");
+    let mut uses = 0;
+    for path in files_below(&source) {
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let relative = path
+            .strip_prefix(&source)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let layer = relative.split(['/', '.']).next().unwrap().to_owned();
+        let Some(own) = LAYERS.iter().position(|name| *name == layer) else {
+            assert!(
+                ["main", "lib", "cli", "error"].contains(&layer.as_str()),
+                "src/{relative} is in no layer"
+            );
+            continue;
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        for used in text.split("crate::").skip(1) {
+            let name: String = used
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            assert_ne!(name, "cli", "src/{relative} uses the command line");
+            if let Some(other) = LAYERS.iter().position(|layer| *layer == name) {
+                assert!(
+                    other <= own,
+                    "src/{relative} uses {name}, which lies above {layer}"
+                );
+                uses += 1;
+            }
+        }
+        for forbidden in [
+            "println!",
+            "eprintln!",
+            "std::env::",
+            "SystemTime::now",
+            "process::exit",
+        ] {
+            let outside_tests = text
+                .split("#[cfg(test)]")
+                .next()
+                .unwrap()
+                .split("#[cfg(all(test")
+                .next()
+                .unwrap();
+            assert!(
+                !outside_tests.contains(forbidden),
+                "src/{relative}: only the command line may {forbidden}"
+            );
+        }
+    }
+    assert!(uses > 20, "the rule is checked on something");
+}
+
+#[test]
+fn unsafe_stands_only_in_the_source_of_the_evidence() {
+    for path in files_below(&repository().join("src")) {
+        let is_source = path.ends_with("src/source.rs");
+        if path.extension().is_some_and(|extension| extension == "rs") && !is_source {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            assert!(
+                !code.into_iter().any(|line| line.contains("unsafe ")),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn sources_are_ascii_and_name_no_corpus_file() {
+    for path in files_below(&repository().join("src")) {
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.is_ascii(), "{} is not ASCII", path.display());
+        let text = String::from_utf8(bytes).unwrap();
+        for name in [
+            "01-talk",
+            "02-full",
+            "after.db",
+            "before.db",
+            "compacted.db",
+            "allrevs",
+        ] {
+            assert!(!text.contains(name), "{} names {name}", path.display());
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The one test binary: a module a topic.
+// A test that fails panics; that is what it is for.
+#![allow(
+    missing_docs,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::cast_lossless
+)]
+
+mod commands;
+mod diff_objects;
+mod diff_views;
+mod goquote;
+mod help;
+mod layering;
+mod reference;
+mod secrets_masked;
+mod source;
+mod support;
+mod synth_writer;
+mod yaml_golden;
+
+/// A file under `tests/` that no module names would never run.
+#[test]
+fn no_test_file_is_forgotten() {
+    let this = include_str!("main.rs");
+    let mut files = 0;
+    for entry in std::fs::read_dir(support::repository().join("tests")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        if module != "main" {
+            assert!(
+                this.contains(&format!("mod {module};")),
+                "tests/{name} is in no module"
+            );
+            files += 1;
+        }
+    }
+    assert!(files > 3);
+}

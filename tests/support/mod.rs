@@ -1,0 +1,190 @@
+//! What the tests share: running the program, and finding the cases.
+
+pub mod random;
+pub mod synth;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The repository's folder.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of `testdata/`.
+pub fn testdata(name: &str) -> PathBuf {
+    repository().join("testdata").join(name)
+}
+
+/// Where cases are taken from: `testdata/` always, and the whole corpus where ETCDIVE_CORPUS names
+/// the folder that holds `corpus/` and `reference/`.
+pub fn case_roots() -> Vec<PathBuf> {
+    let mut roots = vec![repository().join("testdata")];
+    if let Some(corpus) = std::env::var_os("ETCDIVE_CORPUS") {
+        let corpus = repository().join(corpus);
+        assert!(
+            corpus.join("corpus").is_dir(),
+            "ETCDIVE_CORPUS={}: no folder corpus in it",
+            corpus.display()
+        );
+        roots.push(corpus);
+    }
+    roots
+}
+
+/// A run of the program.
+pub struct Run {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("standard output is UTF-8")
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output
+                .status
+                .code()
+                .expect("the program ends by itself, not by a signal"),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+        }
+    }
+}
+
+/// The program, with an environment that changes nothing.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdive"));
+    command
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .current_dir(repository())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the program.
+pub fn etcdive<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
+    program()
+        .args(arguments)
+        .output()
+        .expect("the program runs")
+        .into()
+}
+
+/// Runs the program on arguments separated by spaces.
+pub fn etcdive_line(line: &str) -> Run {
+    etcdive(line.split_whitespace())
+}
+
+/// Every file below a folder, sorted.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path)
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A file's bytes, unpacked where its name ends in `.gz`.
+pub fn read_unpacked(path: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut unpacked)
+            .unwrap();
+        return unpacked;
+    }
+    bytes
+}
+
+/// Fails with the first line that differs, not with megabytes.
+#[track_caller]
+pub fn assert_same(expected: &[u8], got: &[u8], what: &str) {
+    if expected == got {
+        return;
+    }
+    let lines = |bytes: &[u8]| {
+        bytes
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let (expected, got) = (lines(expected), lines(got));
+    let at = expected
+        .iter()
+        .zip(&got)
+        .position(|(a, b)| a != b)
+        .unwrap_or(expected.len().min(got.len()));
+    let show = |lines: &[Vec<u8>]| {
+        lines.get(at).map_or("(no such line)".to_owned(), |line| {
+            line.escape_ascii().to_string().chars().take(300).collect()
+        })
+    };
+    panic!(
+        "{what}: line {} differs\nexpected: {}\n     got: {}",
+        at + 1,
+        show(&expected),
+        show(&got)
+    );
+}
+
+/// A folder of its own for one test, removed at its end.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("etcdive-test-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file into it.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Compares with `testdata/golden/NAME`; with ETCDIVE_BLESS set, writes it.
+#[track_caller]
+pub fn assert_golden(name: &str, got: &[u8]) {
+    let path = testdata("golden").join(name);
+    if std::env::var_os("ETCDIVE_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, got).unwrap();
+    }
+    let expected = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; ETCDIVE_BLESS=1 writes it", path.display()));
+    assert_same(&expected, got, name);
+}
