@@ -376,7 +376,7 @@ fn compare_deep(levels: usize, list: bool) {
     }
     let object = ObjectChange {
         change: Change::Changed,
-        key: "/k",
+        key: b"/k",
         old: None,
         new: None,
         deleted_at: None,
@@ -464,7 +464,7 @@ fn applying_the_printed_changes_gives_the_new_object_for_all_objects_of_the_corp
                 );
                 let object = ObjectChange {
                     change: Change::Changed,
-                    key,
+                    key: key.as_bytes(),
                     old: None,
                     new: None,
                     deleted_at: None,

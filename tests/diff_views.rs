@@ -19,7 +19,7 @@ fn text_of(old: &Value, new: &Value, style: &Style) -> String {
     let fields = diff(old, new, Scope::ALL);
     let object = ObjectChange {
         change: Change::Changed,
-        key: "/registry/deployments/shop/web",
+        key: b"/registry/deployments/shop/web",
         old: Some(Side {
             create_revision: 7,
             mod_revision: 1204,
@@ -197,7 +197,7 @@ fn headers_and_names_say_what_happened() {
     for (change, old, new, deleted_at, header, name) in cases {
         let object = ObjectChange {
             change,
-            key: "/k",
+            key: b"/k",
             old,
             new,
             deleted_at,
@@ -207,7 +207,7 @@ fn headers_and_names_say_what_happened() {
         write_object(&mut out, &object, &Style::default()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), header);
         let mut out = Vec::new();
-        write_name(&mut out, change, "/k", &Style::default()).unwrap();
+        write_name(&mut out, change, b"/k", &Style::default()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), name);
     }
 }
@@ -222,7 +222,7 @@ fn a_json_line_has_the_documented_members_in_order() {
     });
     let mut object = ObjectChange {
         change: Change::Changed,
-        key: "/k",
+        key: b"/k",
         old: side,
         new: side,
         deleted_at: None,

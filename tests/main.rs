@@ -20,6 +20,8 @@ mod diff_objects;
 mod diff_views;
 mod goquote;
 mod help;
+mod k8s_values;
+mod kubernetes;
 mod layering;
 mod reference;
 mod secrets_masked;

@@ -86,7 +86,7 @@ fn everything_printed(old: &Value, new: &Value, masker: &mut Masker, as_secret: 
     ] {
         let object = ObjectChange {
             change,
-            key: "/k",
+            key: b"/k",
             old: side(1),
             new: side(2),
             deleted_at: None,

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod failure;
 pub mod out;
 pub mod report;
+pub mod select;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

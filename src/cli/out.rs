@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 
-use crate::view::sanitize::Sanitizer;
+use crate::view::sanitize::{Sanitizer, visible};
 use crate::view::style::Style;
 
 /// When output is coloured.
@@ -69,15 +69,28 @@ impl Out {
         self.sanitizer.is_some()
     }
 
-    /// From here on, text is of this style.
-    ///
-    /// # Errors
-    /// As any write.
-    pub fn style(&mut self, style: Style) -> io::Result<()> {
-        if self.color {
-            self.inner.write_all(style.escape().as_bytes())?;
+    /// How text for people looks here.
+    pub fn style(&self) -> Style {
+        let style = if self.color {
+            Style::coloured()
+        } else {
+            Style::default()
+        };
+        Style {
+            width: self.width,
+            clean: if self.is_terminal() {
+                visible
+            } else {
+                style.clean
+            },
+            ..style
         }
-        Ok(())
+    }
+
+    /// The way out for a view that cleans what comes from the file by itself, as [`Style::clean`] says:
+    /// its colours would not survive the other way.
+    pub fn styled(&mut self) -> &mut dyn Write {
+        &mut *self.inner
     }
 
     /// Ends the output.

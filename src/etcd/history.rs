@@ -92,41 +92,83 @@ impl<'a> KeyHistory<'a> {
     }
 }
 
-/// A key that is alive at a revision, with the put that is its value there.
-pub type LiveKey<'a> = Record<'a>;
-
 /// The keyspace as of a revision, in key order.
 #[derive(Debug, Clone, Default)]
 pub struct Keyspace<'a> {
-    /// The live keys, ascending.
-    pub live: Vec<LiveKey<'a>>,
+    /// Of each live key the put that is its value, ascending by key.
+    pub live: Vec<Record<'a>>,
+    /// Of each deleted key whose tombstone is retained that tombstone, ascending by key.
+    pub deleted: Vec<Record<'a>>,
 }
 
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision over the keys that `wanted` names.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
-        let mut live: HashMap<&'a [u8], Record<'a>> = HashMap::new();
+        let mut newest: HashMap<&'a [u8], Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if record.revision.main > at.0 || !wanted(record.key) {
-                continue;
-            }
-            if record.tombstone {
-                live.remove(record.key);
-            } else {
-                live.insert(record.key, record);
+            if record.revision.main <= at.0 && wanted(record.key) {
+                newest.insert(record.key, record);
             }
         }
-        let mut live: Vec<_> = live.into_values().collect();
+        let (mut deleted, mut live): (Vec<_>, Vec<_>) =
+            newest.into_values().partition(|record| record.tombstone);
         live.sort_unstable_by_key(|record| record.key);
-        Self { live }
+        deleted.sort_unstable_by_key(|record| record.key);
+        Self { live, deleted }
     }
 
     /// The live key of this name.
-    pub fn get(&self, key: &[u8]) -> Option<&LiveKey<'a>> {
-        let at = self
-            .live
-            .binary_search_by_key(&key, |record| record.key)
-            .ok()?;
-        self.live.get(at)
+    pub fn get(&self, key: &[u8]) -> Option<&Record<'a>> {
+        find(&self.live, key)
     }
+
+    /// The tombstone of the deleted key of this name.
+    pub fn tombstone(&self, key: &[u8]) -> Option<&Record<'a>> {
+        find(&self.deleted, key)
+    }
+}
+
+fn find<'r, 'a>(records: &'r [Record<'a>], key: &[u8]) -> Option<&'r Record<'a>> {
+    let at = records
+        .binary_search_by_key(&key, |record| record.key)
+        .ok()?;
+    records.get(at)
+}
+
+/// The retained versions of a live key since its creation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VersionCounts {
+    /// How many.
+    pub versions: u64,
+    /// Length of all their values, in bytes.
+    pub value_bytes: u64,
+}
+
+/// The versions of each live key of a keyspace, in its order.
+pub fn version_counts(
+    store: &Store<'_>,
+    at: AtRevision,
+    keyspace: &Keyspace<'_>,
+) -> Vec<VersionCounts> {
+    let mut counts = vec![VersionCounts::default(); keyspace.live.len()];
+    for record in store.records(Direction::Forward) {
+        let place = keyspace
+            .live
+            .binary_search_by_key(&record.key, |live| live.key);
+        let Some(of_key) = place.ok().and_then(|place| counts.get_mut(place)) else {
+            continue;
+        };
+        if record.revision.main > at.0 {
+            continue;
+        }
+        // A tombstone may be compacted away: a first version tells a new incarnation as well.
+        if record.tombstone || record.version == 1 {
+            *of_key = VersionCounts::default();
+        }
+        if !record.tombstone {
+            of_key.versions = of_key.versions.saturating_add(1);
+            of_key.value_bytes = of_key.value_bytes.saturating_add(record.value.len() as u64);
+        }
+    }
+    counts
 }

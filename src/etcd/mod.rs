@@ -20,7 +20,7 @@ pub mod schema;
 pub mod status;
 pub mod store;
 
-pub use history::{Event, EventType, KeyHistory, Keyspace, LiveKey};
+pub use history::{Event, EventType, KeyHistory, Keyspace};
 pub use key_value::KeyValue;
 pub use record::Record;
 pub use revision::{BucketKey, Revision};

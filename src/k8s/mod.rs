@@ -1,5 +1,30 @@
-//! draft
+//! What the API server keeps in values; knows nothing of etcd's file.
+//!
+//! [`envelope`] tells how a value is encoded, [`decode()`] walks it into a [`Sink`], [`meta`] reads
+//! only who and what an object is. Below them: [`wire`] (protobuf), [`schema`] (the table of
+//! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
+//! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys).
+//! Above them, on trees of values: [`object`] (one stored object), [`diff`] and [`redact`].
+
+mod cbor;
+pub mod decode;
 pub mod diff;
+pub mod envelope;
+mod generic;
+mod json;
+pub mod managed_fields;
+pub mod meta;
+pub mod object;
 pub mod order;
 pub mod redact;
+pub mod schema;
 pub mod sink;
+mod special;
+mod tape;
+pub mod tree;
+pub mod wire;
+
+pub use decode::{DecodeError, Note, Options, Outcome, decode};
+pub use envelope::Stored;
+pub use sink::{Order, Sink};
+pub use tree::TreeSink;

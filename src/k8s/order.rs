@@ -4,14 +4,13 @@
 //! before `a10` and `a-b` before `ab`. What Go does is kept to the letter, its flaws too: the
 //! order is not transitive (`01` < `0b` < `1` < `01`, and numbers of 19 digits and more wrap
 //! around). The sorting of the standard library may panic on such an order, and keys come from
-//! the file: hence [`sort_naturally`].
+//! the file: hence [`sort_by`], a sort which no order can confuse.
 
 mod characters;
 
 use std::cmp::Ordering;
 
-/// How many items are sorted by insertion; Go's own limit, above which it sorts otherwise, too.
-const INSERTION_LIMIT: usize = 12;
+use super::sink::Order;
 
 /// Compares two keys as go-yaml v2 does (`keyList.Less` in `sorter.go`).
 ///
@@ -44,63 +43,67 @@ pub fn natural_cmp(a: &str, b: &str) -> Ordering {
         .then(x.cmp(&y))
 }
 
-/// Sorts by [`natural_cmp`] of each item's key. Whatever the keys are, it ends and does not panic;
-/// where the order contradicts itself, the result depends on the order before.
-pub fn sort_naturally<T>(items: &mut [T], key: impl Fn(&T) -> &str) {
-    let before = |a: &T, b: &T| natural_cmp(key(a), key(b)) == Ordering::Less;
-    if items.is_sorted_by(|a, b| !before(b, a)) {
+/// Sorts by [`natural_cmp`] of each item's key, by [`sort_by`].
+pub fn sort_naturally<T: Copy>(items: &mut [T], key: impl Fn(&T) -> &str) {
+    sort_by(items, &mut |a, b| {
+        natural_cmp(key(a), key(b)) == Ordering::Less
+    });
+}
+
+/// Does key `a` come before key `b`? Declared is the order of maps in Go's JSON: by bytes.
+#[must_use]
+pub fn before(order: Order, a: &str, b: &str) -> bool {
+    match order {
+        Order::Declared | Order::Sorted => a < b,
+        Order::Natural => natural_cmp(a, b) == Ordering::Less,
+    }
+}
+
+/// Sorts stably by `less`, whatever `less` says: a merge sort, for `slice::sort_by` may panic when
+/// an order contradicts itself, and keys are hostile input.
+pub fn sort_by<T: Copy>(items: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) {
+    if items.windows(2).all(|w| !matches!(w, [a, b] if less(b, a))) {
         return;
     }
-    if items.len() <= INSERTION_LIMIT {
-        insertion_sort(items, before);
-    } else {
-        heap_sort(items, before);
-    }
-}
-
-fn insertion_sort<T>(items: &mut [T], before: impl Fn(&T, &T) -> bool) {
-    for end in 1..items.len() {
-        let mut at = end;
-        while at > 0 && is_before(items, at, at - 1, &before) {
-            items.swap(at, at - 1);
-            at -= 1;
+    let mut from = items.to_vec();
+    let mut to = items.to_vec();
+    let mut width = 1;
+    while width < items.len() {
+        let runs = from.chunks(width.saturating_mul(2));
+        let places = to.chunks_mut(width.saturating_mul(2));
+        for (run, place) in runs.zip(places) {
+            let (left, right) = run.split_at(width.min(run.len()));
+            merge(left, right, place, less);
         }
+        std::mem::swap(&mut from, &mut to);
+        width = width.saturating_mul(2);
     }
+    items.copy_from_slice(&from);
 }
 
-fn heap_sort<T>(items: &mut [T], before: impl Fn(&T, &T) -> bool) {
-    let len = items.len();
-    for root in (0..len / 2).rev() {
-        sift_down(items, root, len, &before);
-    }
-    for end in (1..len).rev() {
-        items.swap(0, end);
-        sift_down(items, 0, end, &before);
-    }
-}
-
-/// Lets the item at `root` sink until no child of it, below `end`, comes after it.
-fn sift_down<T>(items: &mut [T], mut root: usize, end: usize, before: &impl Fn(&T, &T) -> bool) {
-    loop {
-        let left = root.saturating_mul(2).saturating_add(1);
-        let right = left.saturating_add(1);
-        if left >= end {
-            return;
-        }
-        let right_is_last = right < end && is_before(items, left, right, before);
-        let child = if right_is_last { right } else { left };
-        if !is_before(items, root, child, before) {
-            return;
-        }
-        items.swap(root, child);
-        root = child;
-    }
-}
-
-fn is_before<T>(items: &[T], a: usize, b: usize, before: &impl Fn(&T, &T) -> bool) -> bool {
-    match (items.get(a), items.get(b)) {
-        (Some(a), Some(b)) => before(a, b),
-        _ => false,
+fn merge<T: Copy>(
+    mut left: &[T],
+    mut right: &[T],
+    out: &mut [T],
+    less: &mut impl FnMut(&T, &T) -> bool,
+) {
+    for place in out {
+        *place = match (left, right) {
+            ([l, ..], [r, rest @ ..]) if less(r, l) => {
+                let _ = l;
+                right = rest;
+                *r
+            }
+            ([l, rest @ ..], _) => {
+                left = rest;
+                *l
+            }
+            ([], [r, rest @ ..]) => {
+                right = rest;
+                *r
+            }
+            ([], []) => return,
+        };
     }
 }
 
@@ -159,7 +162,7 @@ fn is_within(c: char, ranges: &[(u32, u32)]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing)]
+    #![allow(clippy::cast_possible_truncation)]
     use super::*;
 
     /// Smaller key first; each pair in the order in which go-yaml v2 printed it.
@@ -202,10 +205,10 @@ mod tests {
     fn sorting_gives_the_natural_order_whatever_the_length() {
         for count in [2_usize, 11, 13, 100, 1000] {
             let wanted: Vec<String> = (1..=count).map(|n| format!("key{n}")).collect();
-            let mut keys = wanted.clone();
+            let mut keys: Vec<&str> = wanted.iter().map(String::as_str).collect();
             keys.sort();
             keys.reverse();
-            sort_naturally(&mut keys, String::as_str);
+            sort_naturally(&mut keys, |key| key);
             assert_eq!(keys, wanted);
         }
     }
@@ -221,11 +224,12 @@ mod tests {
                 }
             }
         }
-        let mut sorted = keys.clone();
-        sort_naturally(&mut sorted, String::as_str);
-        sorted.sort();
-        keys.sort();
-        assert_eq!(sorted, keys);
+        let mut sorted: Vec<&str> = keys.iter().map(String::as_str).collect();
+        sort_naturally(&mut sorted, |key| key);
+        sorted.sort_unstable();
+        let mut all: Vec<&str> = keys.iter().map(String::as_str).collect();
+        all.sort_unstable();
+        assert_eq!(sorted, all);
     }
 
     #[test]
@@ -236,5 +240,21 @@ mod tests {
         }
         assert!(is_letter('\u{e9}') && is_letter('\u{4e2d}') && !is_letter('\u{2160}'));
         assert!(is_digit('\u{0660}') && !is_digit('\u{b2}'));
+    }
+
+    #[test]
+    fn sorting_is_stable_and_survives_an_order_that_contradicts_itself() {
+        let mut items: Vec<(u32, usize)> = (0..1000_u32)
+            .map(|i| (i.wrapping_mul(7919) % 13, i as usize))
+            .collect();
+        sort_by(&mut items, &mut |a, b| a.0 < b.0);
+        assert!(items.is_sorted());
+        let mut calls = 0_u32;
+        sort_by(&mut items, &mut |_, _| {
+            calls = calls.wrapping_add(1);
+            calls.is_multiple_of(3)
+        });
+        items.sort_unstable_by_key(|i| i.1);
+        assert!(items.iter().map(|i| i.1).eq(0..1000));
     }
 }

@@ -1,8 +1,8 @@
 //! The one interface between what a value is and how it is printed.
 //!
-//! The decoders ([`super::decode`]) walk stored bytes and tell a [`Sink`] what they find, depth
+//! The decoders ([`mod@super::decode`]) walk stored bytes and tell a [`Sink`] what they find, depth
 //! first and in the order in which it is to be printed; the writers (`view::json`, `view::yaml`)
-//! and the tree builder (`TreeSink`) receive it. No tree stands between the bytes and the text.
+//! and the tree builder ([`super::TreeSink`]) receive it. No tree stands between the bytes and the text.
 
 /// In which order the fields of a Kubernetes object are told to a [`Sink`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,16 @@ pub trait Sink {
     fn uint(&mut self, value: u64);
     /// A float, printed as Go's `encoding/json` prints a float64.
     fn float(&mut self, value: f64);
+    /// A number as its writer wrote it, from JSON embedded in an object (valid by JSON's grammar).
+    /// Go copies such text verbatim (`1.0`), which a sink for JSON may do too; by default the
+    /// number goes the way of all others, as after a round through Go's `interface{}`.
+    fn number(&mut self, text: &str) {
+        match Number::parse(text) {
+            Number::Int(value) => self.int(value),
+            Number::Uint(value) => self.uint(value),
+            Number::Float(value) => self.float(value),
+        }
+    }
     /// A text, already valid UTF-8.
     fn string(&mut self, value: &str);
     /// Bytes, to be printed as a string of standard base64 with padding.
@@ -44,4 +54,27 @@ pub trait Sink {
     fn begin_list(&mut self);
     /// Closes a list.
     fn end_list(&mut self);
+}
+
+/// A JSON number as Go's unstructured objects hold it.
+pub(crate) enum Number {
+    /// It fits an `i64`.
+    Int(i64),
+    /// It fits a `u64`.
+    Uint(u64),
+    /// It has a fraction or an exponent, or is too big for an integer.
+    Float(f64),
+}
+
+impl Number {
+    /// Reads a number that is valid by JSON's grammar; of anything else the result is 0.
+    pub(crate) fn parse(text: &str) -> Self {
+        if let Ok(value) = text.parse() {
+            Self::Int(value)
+        } else if let Ok(value) = text.parse() {
+            Self::Uint(value)
+        } else {
+            Self::Float(text.parse().unwrap_or(0.0))
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! newline and tab, DEL, C1), bidi controls, zero-width characters and bytes that are not UTF-8
 //! are shown as escapes; everything else goes through.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Whether a terminal may act on this character, or not show it at all.
@@ -36,10 +37,13 @@ fn push_visible(text: &str, into: &mut String) {
 }
 
 /// The text with everything hidden made visible.
-pub fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
     let mut shown = String::with_capacity(text.len());
     push_visible(text, &mut shown);
-    shown
+    Cow::Owned(shown)
 }
 
 /// Makes a stream of bytes harmless; a character may be split between two writes.

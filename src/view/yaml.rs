@@ -3,8 +3,8 @@
 //!
 //! The layout follows `emitterc.go`: two spaces a level, lists not indented under their key,
 //! `{}` and `[]` when empty, text folded at spaces after column 80, `|` for text with line feeds.
-//! Which texts need quotes is decided in [`resolve`] and [`scalar`], how they are written in
-//! [`emit`]. The order of keys is the caller's affair ([`crate::k8s::order`]).
+//! Which texts need quotes is decided in `resolve` and `scalar`, how they are written in
+//! `emit`. The order of keys is the caller's affair ([`crate::k8s::order`]).
 //!
 //! It differs from the Go programs where these lose evidence: they read their own JSON as YAML, so
 //! that U+0085 in a text becomes a space, and DEL, the C1 controls, U+FFFE, U+FFFF and keys of

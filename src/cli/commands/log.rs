@@ -1,13 +1,139 @@
-//! stub
-use crate::cli::{Answer, Verb, evidence::Evidence, failure::Failure, out::Out};
-/// stub
+//! `log`: the retained revisions of a key.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::args::Database;
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::select::{Address, not_found};
+use crate::cli::{Answer, Verb, report};
+use crate::etcd::{Event, EventType, KeyHistory, Keyspace, Record, Store};
+use crate::k8s::managed_fields::{object_meta, writers, written_at};
+use crate::k8s::object::tree_of;
+use crate::view::history::{Line, table};
+use crate::view::record::event_json;
+
+/// List the retained revisions of a key, newest first
+///
+/// MANAGERS are those whose managedFields changed with the revision, TIME is when the API server
+/// wrote it, as far as the object says; etcd itself keeps neither.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// The key
+    #[arg(value_name = "KEY")]
+    key: OsString,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// A JSON object a line
+    Jsonl,
+}
+
 impl Verb for Args {
-    fn databases(&self) -> Result<Vec<std::path::PathBuf>, Failure> {
-        Ok(vec![])
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
     }
-    fn run(&self, _e: &[Evidence], _o: &mut Out) -> Result<Answer, Failure> {
+
+    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
+        let [evidence] = evidence else {
+            return Err(Failure::cannot("one database is needed"));
+        };
+        let store = evidence.store()?;
+        let key = self.key.as_encoded_bytes();
+        let history = KeyHistory::of(&store, key);
+        if history.events.is_empty() {
+            let everything = Keyspace::at(&store, store.at(None)?, |_| true);
+            return Err(not_found(&Address::Key(key.to_vec()), &everything));
+        }
+        let lines: Vec<Line<'_>> = history.events.iter().rev().map(line_of).collect();
+        match self.output {
+            Output::Table => out.write_all(table(&lines, out.width()).as_bytes())?,
+            Output::Json => {
+                let events: Vec<_> = lines.iter().map(json_of).collect();
+                writeln!(out, "{}", serde_json::Value::Array(events))?;
+            }
+            Output::Jsonl => {
+                for line in &lines {
+                    writeln!(out, "{}", json_of(line))?;
+                }
+            }
+        }
+        if self.output == Output::Table {
+            note_what_is_gone(&history, &store);
+        }
         Ok(Answer::Yes)
+    }
+}
+
+fn json_of(line: &Line<'_>) -> serde_json::Value {
+    event_json(&line.event, &line.managers, line.time.as_deref())
+}
+
+/// Who wrote an event and when: what the object says of itself.
+fn line_of<'a>(event: &Event<'a>) -> Line<'a> {
+    let meta_of = |record: &Record<'_>| {
+        tree_of(record.value)
+            .ok()
+            .and_then(|(tree, _)| object_meta(&tree))
+    };
+    let meta = (event.event_type != EventType::Delete)
+        .then(|| meta_of(&event.record))
+        .flatten();
+    let Some(meta) = meta else {
+        return Line {
+            event: *event,
+            managers: Vec::new(),
+            time: None,
+        };
+    };
+    let is_creation = event.event_type == EventType::Create;
+    let previous = event.previous.as_ref().and_then(meta_of);
+    let who = writers(previous.as_ref(), &meta, is_creation);
+    let time = written_at(&meta, &who, is_creation);
+    let mut managers: Vec<String> = Vec::new();
+    for writer in who {
+        let name = if writer.subresource.is_empty() {
+            writer.manager
+        } else {
+            format!("{} ({})", writer.manager, writer.subresource)
+        };
+        if !managers.contains(&name) {
+            managers.push(name);
+        }
+    }
+    Line {
+        event: *event,
+        managers,
+        time,
+    }
+}
+
+/// Says how many versions compaction has taken: a history that starts at version 4 had three more.
+fn note_what_is_gone(history: &KeyHistory<'_>, store: &Store<'_>) {
+    if let Some(oldest) = history.events.first().map(|event| event.record)
+        && !oldest.tombstone
+        && oldest.version > 1
+    {
+        report::note(&format!(
+            "{} earlier versions since it was created at revision {} were compacted (the store is compacted to {})",
+            oldest.version.saturating_sub(1),
+            oldest.create_revision,
+            store.compact_revision()
+        ));
     }
 }

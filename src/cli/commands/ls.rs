@@ -1,13 +1,71 @@
-//! stub
-use crate::cli::{Answer, Verb, evidence::Evidence, failure::Failure, out::Out};
-/// stub
+//! `ls`: the live keys.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::args::{At, Database};
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::select::{Selection, not_found};
+use crate::cli::{Answer, Verb};
+use crate::etcd::Keyspace;
+use crate::view::record::key_json;
+
+/// List the live keys, one a line, in key order
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// A key, or a prefix ending in `/`; all keys without one
+    #[arg(value_name = "KEY|PREFIX/")]
+    keys: Vec<OsString>,
+    #[command(flatten)]
+    at: At,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "name")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// The key alone
+    Name,
+    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size
+    Jsonl,
+}
+
 impl Verb for Args {
-    fn databases(&self) -> Result<Vec<std::path::PathBuf>, Failure> {
-        Ok(vec![])
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
     }
-    fn run(&self, _e: &[Evidence], _o: &mut Out) -> Result<Answer, Failure> {
-        Ok(Answer::Yes)
+
+    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
+        let [evidence] = evidence else {
+            return Err(Failure::cannot("one database is needed"));
+        };
+        let store = evidence.store()?;
+        let at = store.at(self.at.at)?;
+        let selection = Selection::parse(&self.keys);
+        let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
+        for record in &keyspace.live {
+            match self.output {
+                Output::Name => out.write_all(record.key)?,
+                Output::Jsonl => out.write_all(key_json(record).to_string().as_bytes())?,
+            }
+            out.write_all(b"\n")?;
+        }
+        match selection.unanswered(|address| {
+            keyspace
+                .live
+                .iter()
+                .any(|record| address.covers(record.key))
+        }) {
+            None => Ok(Answer::Yes),
+            Some(address) => Err(not_found(address, &Keyspace::at(&store, at, |_| true))),
+        }
     }
 }

@@ -75,6 +75,23 @@ impl fmt::Display for FormatError {
 impl std::error::Error for FormatError {}
 
 impl FieldChange {
+    /// The change of an object that is on one side only: the whole of it.
+    #[must_use]
+    pub fn whole(old: Option<Value>, new: Option<Value>) -> FieldChange {
+        let op = match (&old, &new) {
+            (None, _) => Op::Add,
+            (Some(_), None) => Op::Remove,
+            (Some(_), Some(_)) => Op::Replace,
+        };
+        FieldChange {
+            path: Path(Vec::new()),
+            op,
+            old,
+            new,
+            index: None,
+        }
+    }
+
     pub(super) fn remove(path: Path, old: &Value) -> FieldChange {
         FieldChange {
             path,
@@ -202,6 +219,22 @@ impl Scope {
         status: true,
         managed_fields: true,
     };
+
+    /// An object less what this scope hides.
+    #[must_use]
+    pub fn narrowed(self, mut object: Value) -> Value {
+        if let Some(members) = object.as_object_mut() {
+            if !self.status {
+                members.shift_remove("status");
+            }
+            if let Some(Value::Object(metadata)) = members.get_mut("metadata")
+                && !self.managed_fields
+            {
+                metadata.shift_remove("managedFields");
+            }
+        }
+        object
+    }
 
     fn hides(self, at: &Path, key: &str) -> bool {
         match at.0.as_slice() {

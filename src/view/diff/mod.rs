@@ -18,83 +18,19 @@ mod fields;
 mod lines;
 mod stat;
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 use crate::k8s::diff::FieldChange;
 
+use super::record::{insert_text, key_text};
+
+pub use super::style::{Paint, Style};
+
 pub use fields::write_fields;
 pub use lines::{TextSide, write_unified};
 pub use stat::{StatRow, write_stat};
-
-/// What surrounds a piece of text: two escape sequences, or nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Paint {
-    /// Written before.
-    pub before: &'static str,
-    /// Written after.
-    pub after: &'static str,
-}
-
-/// How the views of this module look. The default: no colour, nothing cut, nothing cleaned.
-#[derive(Debug, Clone, Copy)]
-pub struct Style {
-    /// Lines of what is new.
-    pub added: Paint,
-    /// Lines of what is gone.
-    pub removed: Paint,
-    /// Markers of what is another, moved or re-created.
-    pub changed: Paint,
-    /// Keys of objects and headers of files.
-    pub header: Paint,
-    /// Headers of hunks, and notes of our own.
-    pub note: Paint,
-    /// The columns of the terminal: values and bars are cut to it, keys and paths never.
-    /// `None` (a pipe): nothing is cut.
-    pub width: Option<usize>,
-    /// Makes text from the file harmless for where it is printed.
-    pub clean: fn(&str) -> Cow<'_, str>,
-}
-
-impl Default for Style {
-    fn default() -> Style {
-        let plain = Paint::default();
-        Style {
-            added: plain,
-            removed: plain,
-            changed: plain,
-            header: plain,
-            note: plain,
-            width: None,
-            clean: |text| Cow::Borrowed(text),
-        }
-    }
-}
-
-impl Style {
-    /// The sixteen colours every terminal has: green, red, yellow, bold, cyan.
-    #[must_use]
-    pub fn coloured() -> Style {
-        let paint = |before| Paint {
-            before,
-            after: "\u{1b}[0m",
-        };
-        Style {
-            added: paint("\u{1b}[32m"),
-            removed: paint("\u{1b}[31m"),
-            changed: paint("\u{1b}[33m"),
-            header: paint("\u{1b}[1m"),
-            note: paint("\u{1b}[36m"),
-            ..Style::default()
-        }
-    }
-
-    fn cleaned<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        (self.clean)(text)
-    }
-}
 
 /// What happened to an object between two states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +93,8 @@ pub struct Side {
 pub struct ObjectChange<'a> {
     /// What happened.
     pub change: Change,
-    /// The key, as it is to be printed.
-    pub key: &'a str,
+    /// The key.
+    pub key: &'a [u8],
     /// The counters before; `None`: it was not there.
     pub old: Option<Side>,
     /// The counters after; `None`: it is not there.
@@ -196,7 +132,8 @@ pub fn write_header(
     style: &Style,
 ) -> io::Result<()> {
     let (mark, bold) = (object.change.paint(style), style.header);
-    let key = style.cleaned(object.key);
+    let key = key_text(object.key);
+    let key = style.cleaned(&key);
     write!(
         out,
         "{}{}{} ",
@@ -255,13 +192,22 @@ pub fn write_header(
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write_name(out: &mut dyn Write, change: Change, key: &str, style: &Style) -> io::Result<()> {
+pub fn write_name(
+    out: &mut dyn Write,
+    change: Change,
+    key: &[u8],
+    style: &Style,
+) -> io::Result<()> {
     let marker = match change {
         Change::Recreated => Change::Changed.marker(),
         other => other.marker(),
     };
     let Paint { before, after } = change.paint(style);
-    writeln!(out, "{before}{marker}{after} {}", style.cleaned(key))
+    writeln!(
+        out,
+        "{before}{marker}{after} {}",
+        style.cleaned(&key_text(key))
+    )
 }
 
 /// Writes one line of `-o jsonl`:
@@ -272,8 +218,11 @@ pub fn write_name(out: &mut dyn Write, change: Change, key: &str, style: &Style)
 /// # Errors
 /// Those of the writer.
 pub fn write_json_line(out: &mut dyn Write, object: &ObjectChange<'_>) -> io::Result<()> {
-    let (change, key) = (object.change.as_str(), Value::from(object.key));
-    write!(out, r#"{{"change":"{change}","key":{key}"#)?;
+    let mut head = serde_json::Map::new();
+    head.insert("change".to_owned(), object.change.as_str().into());
+    insert_text(&mut head, "key", object.key);
+    let head = Value::Object(head).to_string();
+    write!(out, "{}", head.trim_end_matches('}'))?;
     if let Some(old) = object.old {
         write!(out, r#","old_mod_revision":{}"#, old.mod_revision)?;
     }

@@ -1,0 +1,384 @@
+//! A stored value, told to a [`Sink`] field by field.
+//!
+//! Protobuf is walked where it lies: each message is read over once to find where its fields are
+//! (and whether it is sound), then its fields are told in the order asked for. The rules are those
+//! by which Go's encoding/json prints the Go types, except that a value which the writer did not
+//! write is not told ("as written"): an older server did not know the field.
+//!
+//! **Invariant:** an error means that the sink has been told nothing. Damage further down is told
+//! in place, as `{"$malformed": "base64"}`, and noted in the [`Outcome`].
+
+use std::borrow::Cow;
+
+use super::cbor::{self, CborError, SELF_DESCRIBED};
+use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
+use super::json::{self, JsonError};
+use super::schema::{self, Message};
+use super::sink::{Order, Sink};
+use super::tape::Tape;
+use super::wire::{Reader, WireError};
+
+mod walk;
+
+/// How deep messages may be nested; Kubernetes' own stay below 20, but for schemas in schemas.
+pub const MAX_DEPTH: u16 = 256;
+
+/// How many places of damage in one value are noted one by one.
+const MAX_MALFORMED: usize = 20;
+
+/// The key of fields that the table does not know.
+pub const UNKNOWN_FIELDS: &str = "$unknownFields";
+
+/// The key of bytes that are not the message they should be.
+pub const MALFORMED: &str = "$malformed";
+
+/// How a value is to be told.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The order of fields and keys.
+    pub order: Order,
+    /// Tell the zero value of what the writer did not write, where today's Go types always print
+    /// one (`status: {}`), as an API server of today would. Otherwise: as written.
+    pub as_served: bool,
+}
+
+impl From<Order> for Options {
+    fn from(order: Order) -> Self {
+        Self {
+            order,
+            as_served: false,
+        }
+    }
+}
+
+/// What a value turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome<'a> {
+    /// How it was encoded.
+    pub stored: Stored<'a>,
+    /// apiVersion and kind, of protobuf; other encodings have them among the fields.
+    pub type_meta: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// What the reader of the output should know; empty for nearly every value.
+    pub notes: Vec<Note>,
+}
+
+/// Something worth a comment next to the output.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Note {
+    /// The table has no such kind: only metadata is told by name.
+    #[error("no schema for {api_version} {kind}: fields are shown by number")]
+    UnknownKind {
+        /// As stored.
+        api_version: String,
+        /// As stored.
+        kind: String,
+    },
+    /// Fields were told under [`UNKNOWN_FIELDS`]: the writer is newer than the table.
+    #[error("{count} fields not in the schema, shown by number")]
+    UnknownFields {
+        /// How many, of all messages in the value.
+        count: usize,
+    },
+    /// Bytes were told under [`MALFORMED`].
+    #[error("{field}: {reason}, shown as base64")]
+    Malformed {
+        /// The JSON name of the innermost field.
+        field: String,
+        /// Why they could not be read.
+        reason: WireError,
+    },
+    /// The same, but only counted: there is much of it.
+    #[error("{count} more places shown as base64")]
+    MoreMalformed {
+        /// How many besides those noted.
+        count: usize,
+    },
+}
+
+/// Why a value could not be told as what its first bytes say it is. The sink has been told
+/// nothing: [`raw`] tells the bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// `k8s\0` is not followed by a `runtime.Unknown`.
+    #[error("the envelope is not readable: {0}")]
+    Envelope(WireError),
+    /// `k8s\0` is followed by nothing that tells a kind.
+    #[error("the envelope holds no object")]
+    NoObject,
+    /// `contentEncoding` is set, which no API server does.
+    #[error("unknown content encoding {0:?}")]
+    ContentEncoding(String),
+    /// The object is not a protobuf message.
+    #[error("{api_version} {kind} is not readable: {reason}")]
+    Object {
+        /// As stored.
+        api_version: String,
+        /// As stored.
+        kind: String,
+        /// Offsets are from the start of the object.
+        reason: WireError,
+    },
+    /// It begins like JSON but is not.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// It begins like CBOR but is not.
+    #[error(transparent)]
+    Cbor(#[from] CborError),
+    /// Encrypted at rest.
+    #[error("encrypted by {provider} {version} with key {key_name:?}")]
+    Encrypted {
+        /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
+        provider: String,
+        /// `v1` or `v2`.
+        version: String,
+        /// As in the EncryptionConfiguration.
+        key_name: String,
+    },
+    /// More than 4 GiB; etcd takes 1.5 MiB unless told otherwise, and never more than 2 GiB.
+    #[error("a value of {0} bytes")]
+    TooBig(usize),
+}
+
+/// Tells the value to the sink: an object as a map, a text as a string, nothing as an empty
+/// string, other bytes as base64.
+///
+/// # Errors
+/// The value is not what it begins like, or is encrypted; the sink has been told nothing.
+pub fn decode<'a, S: Sink>(
+    value: &'a [u8],
+    options: impl Into<Options>,
+    sink: &mut S,
+) -> Result<Outcome<'a>, DecodeError> {
+    let options = options.into();
+    if u32::try_from(value.len()).is_err() {
+        return Err(DecodeError::TooBig(value.len()));
+    }
+    let stored = Stored::detect(value);
+    let mut outcome = Outcome {
+        stored,
+        type_meta: None,
+        notes: Vec::new(),
+    };
+    match stored {
+        Stored::Empty => sink.string(""),
+        Stored::Text(text) => sink.string(text),
+        Stored::Binary(bytes) => sink.base64(bytes),
+        Stored::Json(text) => {
+            let mut tape = Tape::default();
+            json::parse(text, &mut tape)?;
+            tape.replay(text, options.order, false, sink);
+        }
+        Stored::Cbor(bytes) => {
+            let mut tape = Tape::default();
+            cbor::parse(bytes, &mut tape)?;
+            tape.replay(bytes, options.order, false, sink);
+        }
+        Stored::Encrypted(e) => {
+            return Err(DecodeError::Encrypted {
+                provider: e.provider.to_owned(),
+                version: e.version.to_owned(),
+                key_name: e.key_name.to_owned(),
+            });
+        }
+        Stored::Protobuf(body) => {
+            let unknown = Unknown::parse(body).map_err(DecodeError::Envelope)?;
+            let mut walker = Walker::new(sink, options, value.len());
+            walker.object(&unknown, 0)?;
+            outcome.notes = walker.into_notes();
+            outcome.type_meta = Some((unknown.api_version, unknown.kind));
+        }
+    }
+    Ok(outcome)
+}
+
+/// Tells the bytes as they are: a text as a string, anything else as base64. It is for what
+/// [`decode`] could not tell.
+pub fn raw(value: &[u8], sink: &mut impl Sink) {
+    match std::str::from_utf8(value) {
+        Ok(text) => sink.string(text),
+        Err(_) => sink.base64(value),
+    }
+}
+
+/// apiVersion and kind, which are in the envelope and not in the object.
+#[derive(Clone, Copy)]
+struct TypeMeta<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+}
+
+/// Where a field was seen in its message: from the tag of the first occurrence (of the last, for
+/// single scalars) to the end of the last.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+const ABSENT: Span = Span {
+    start: u32::MAX,
+    end: 0,
+};
+
+/// The state of one walk; its buffers are stacks shared by all levels.
+struct Walker<'s, S: Sink> {
+    sink: &'s mut S,
+    options: Options,
+    spans: Vec<Span>,
+    tape: Tape,
+    text: String,
+    notes: Vec<Note>,
+    unknown_fields: usize,
+    malformed: usize,
+    /// Name of the field being told.
+    field: &'static str,
+    /// How many bytes may still be copied to join messages that came in parts.
+    join_budget: usize,
+}
+
+impl<'s, S: Sink> Walker<'s, S> {
+    fn new(sink: &'s mut S, options: Options, value_len: usize) -> Self {
+        Self {
+            sink,
+            options,
+            spans: Vec::with_capacity(256),
+            tape: Tape::default(),
+            text: String::new(),
+            notes: Vec::new(),
+            unknown_fields: 0,
+            malformed: 0,
+            field: "",
+            join_budget: value_len.saturating_mul(4),
+        }
+    }
+
+    fn note_malformed(&mut self, reason: WireError) {
+        self.malformed = self.malformed.saturating_add(1);
+        if self.malformed <= MAX_MALFORMED {
+            let field = self.field.to_owned();
+            self.notes.push(Note::Malformed { field, reason });
+        }
+    }
+
+    fn into_notes(mut self) -> Vec<Note> {
+        if let Some(count @ 1..) = self.malformed.checked_sub(MAX_MALFORMED) {
+            self.notes.push(Note::MoreMalformed { count });
+        }
+        if self.unknown_fields > 0 {
+            self.notes.push(Note::UnknownFields {
+                count: self.unknown_fields,
+            });
+        }
+        self.notes
+    }
+
+    /// Tells an object with its apiVersion and kind.
+    fn object(&mut self, unknown: &Unknown<'_>, depth: u16) -> Result<(), DecodeError> {
+        let (api_version, kind) = (&*unknown.api_version, &*unknown.kind);
+        if !unknown.content_encoding.is_empty() {
+            return Err(DecodeError::ContentEncoding(
+                unknown.content_encoding.to_string(),
+            ));
+        }
+        if unknown.raw.is_none() && kind.is_empty() {
+            return Err(DecodeError::NoObject);
+        }
+        let raw = unknown.raw.unwrap_or_default();
+        let meta = TypeMeta { api_version, kind };
+        let told = match schema::root(api_version, kind) {
+            Some(message) => self.sound_message(message, raw, Some(meta), depth),
+            None => self.unknown_object(raw, meta, depth),
+        };
+        told.map_err(|reason| DecodeError::Object {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            reason,
+        })
+    }
+
+    /// An object of a kind that is not in the table: metadata by name, all else by number.
+    fn unknown_object(
+        &mut self,
+        raw: &[u8],
+        meta: TypeMeta<'_>,
+        depth: u16,
+    ) -> Result<(), WireError> {
+        let metadata = find_metadata(raw, meta.kind)?;
+        self.notes.push(Note::UnknownKind {
+            api_version: meta.api_version.to_owned(),
+            kind: meta.kind.to_owned(),
+        });
+        let order = self.options.order;
+        self.sink.begin_map();
+        if order != Order::Declared {
+            self.numbered_fields(raw, metadata.is_some(), depth);
+        }
+        let mut names = [("kind", meta.kind), ("apiVersion", meta.api_version)];
+        if order != Order::Declared {
+            names.reverse();
+        }
+        for (key, text) in names.into_iter().filter(|n| !n.1.is_empty()) {
+            self.sink.key(key);
+            self.sink.string(text);
+        }
+        if let Some((message, bytes)) = metadata {
+            self.sink.key("metadata");
+            self.field = "metadata";
+            self.message(message, bytes, depth);
+        }
+        if order == Order::Declared {
+            self.numbered_fields(raw, metadata.is_some(), depth);
+        }
+        self.sink.end_map();
+        Ok(())
+    }
+
+    /// Bytes which are a document of their own: JSON, CBOR or another object in its envelope.
+    fn embedded(&mut self, raw: &[u8], depth: u16) {
+        if raw.is_empty() {
+            return self.sink.null();
+        }
+        if let Some(body) = raw.strip_prefix(PROTOBUF_MAGIC) {
+            let unknown = Unknown::parse(body).unwrap_or_default();
+            if depth >= MAX_DEPTH || self.object(&unknown, depth.saturating_add(1)).is_err() {
+                self.sink.base64(raw);
+            }
+            return;
+        }
+        let is_cbor = raw.starts_with(SELF_DESCRIBED);
+        let parsed = if is_cbor {
+            cbor::parse(raw, &mut self.tape).is_ok()
+        } else {
+            json::parse(raw, &mut self.tape).is_ok()
+        };
+        if parsed {
+            self.tape
+                .replay(raw, self.options.order, !is_cbor, self.sink);
+        } else {
+            self.sink.base64(raw);
+        }
+    }
+}
+
+/// Field 1 of an object, if it is its ObjectMeta. Reads over all fields.
+fn find_metadata<'r>(
+    raw: &'r [u8],
+    kind: &str,
+) -> Result<Option<(&'static Message, &'r [u8])>, WireError> {
+    let mut reader = Reader::new(raw);
+    let mut found = Vec::new();
+    while let Some(field) = reader.field()? {
+        if field.number == 1 {
+            found.push(field.content);
+        }
+    }
+    // The metadata of a list is a ListMeta.
+    let meta = schema::object_meta().filter(|_| !kind.ends_with("List"));
+    Ok(match (meta, found.as_slice()) {
+        (Some(message), [content]) => content
+            .bytes()
+            .filter(|b| super::generic::is_message(b))
+            .map(|b| (message, b)),
+        _ => None,
+    })
+}

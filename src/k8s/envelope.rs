@@ -1,0 +1,189 @@
+//! What surrounds a stored value: how it is encoded, and for protobuf of which kind it is.
+//!
+//! `runtime.Unknown` is read by hand with the wire reader: a struct derived for prost would copy
+//! the object's bytes, which are all of the value but a few bytes. Upstream: apimachinery's
+//! runtime/serializer/protobuf and runtime/types.go; apiserver's storage/value/encrypt.
+
+use std::borrow::Cow;
+
+use super::cbor::SELF_DESCRIBED;
+use super::special::go_text;
+use super::wire::{Content, Reader, WireError};
+
+/// The four bytes before every protobuf value.
+pub const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
+
+/// What every value begins with that was encrypted by the API server.
+pub const ENCRYPTED_PREFIX: &[u8] = b"k8s:enc:";
+
+/// A stored value, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored<'a> {
+    /// No bytes at all.
+    Empty,
+    /// `k8s\0`; the bytes behind it are a `runtime.Unknown`, see [`Unknown::parse`].
+    Protobuf(&'a [u8]),
+    /// It begins like a JSON object or list (not yet parsed).
+    Json(&'a [u8]),
+    /// It begins with CBOR's tag 55799 (not yet parsed).
+    Cbor(&'a [u8]),
+    /// Encrypted at rest.
+    Encrypted(Encrypted<'a>),
+    /// Any other valid UTF-8.
+    Text(&'a str),
+    /// Any other bytes.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Stored<'a> {
+    /// Recognises the encoding.
+    #[must_use]
+    pub fn detect(value: &'a [u8]) -> Self {
+        if value.is_empty() {
+            return Self::Empty;
+        }
+        if let Some(rest) = value.strip_prefix(PROTOBUF_MAGIC) {
+            return Self::Protobuf(rest);
+        }
+        if let Some(encrypted) = Encrypted::parse(value) {
+            return Self::Encrypted(encrypted);
+        }
+        if value.starts_with(SELF_DESCRIBED) {
+            return Self::Cbor(value);
+        }
+        if let Some(b'{' | b'[') = value.trim_ascii_start().first() {
+            return Self::Json(value);
+        }
+        match std::str::from_utf8(value) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Binary(value),
+        }
+    }
+}
+
+/// The head of a value encrypted at rest: `k8s:enc:PROVIDER:VERSION:KEYNAME:` and the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encrypted<'a> {
+    /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
+    pub provider: &'a str,
+    /// `v1` or `v2`.
+    pub version: &'a str,
+    /// The name of the key (of the plugin, for kms) in the EncryptionConfiguration.
+    pub key_name: &'a str,
+    /// What is behind the last colon; its layout depends on the provider.
+    pub body: &'a [u8],
+}
+
+impl<'a> Encrypted<'a> {
+    /// Reads the head; None if this is not an encrypted value.
+    #[must_use]
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let rest = value.strip_prefix(ENCRYPTED_PREFIX)?;
+        let mut parts = rest.splitn(4, |b| *b == b':');
+        let mut name = || parts.next().and_then(|p| std::str::from_utf8(p).ok());
+        let (provider, version, key_name) = (name()?, name()?, name()?);
+        Some(Self {
+            provider,
+            version,
+            key_name,
+            body: parts.next()?,
+        })
+    }
+}
+
+/// `runtime.Unknown`: 1 typeMeta {1 apiVersion, 2 kind}, 2 raw, 3 contentEncoding, 4 contentType.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unknown<'a> {
+    /// `group/version`, or `version` for the core group.
+    pub api_version: Cow<'a, str>,
+    /// The kind.
+    pub kind: Cow<'a, str>,
+    /// The object's bytes, None if the field is not there.
+    pub raw: Option<&'a [u8]>,
+    /// Empty, as far as any API server has ever written.
+    pub content_encoding: Cow<'a, str>,
+    /// Empty for protobuf.
+    pub content_type: Cow<'a, str>,
+}
+
+impl<'a> Unknown<'a> {
+    /// Reads what is behind `k8s\0`.
+    ///
+    /// # Errors
+    /// The bytes are not a protobuf message.
+    pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut out = Self::default();
+        let mut reader = Reader::new(body);
+        while let Some(field) = reader.field()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(type_meta)) => out.type_meta(type_meta)?,
+                (2, Content::Bytes(raw)) => out.raw = Some(raw),
+                (3, Content::Bytes(text)) => out.content_encoding = go_text(text),
+                (4, Content::Bytes(text)) => out.content_type = go_text(text),
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+
+    fn type_meta(&mut self, type_meta: &'a [u8]) -> Result<(), WireError> {
+        let mut reader = Reader::new(type_meta);
+        while let Some(field) = reader.field()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(text)) => self.api_version = go_text(text),
+                (2, Content::Bytes(text)) => self.kind = go_text(text),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn every_encoding_is_recognised_by_its_first_bytes() {
+        assert_eq!(Stored::detect(b""), Stored::Empty);
+        assert_eq!(Stored::detect(b"k8s\0\x0a"), Stored::Protobuf(b"\x0a"));
+        assert_eq!(Stored::detect(b" {}"), Stored::Json(b" {}"));
+        assert_eq!(
+            Stored::detect(b"\xd9\xd9\xf7\xa0"),
+            Stored::Cbor(b"\xd9\xd9\xf7\xa0")
+        );
+        assert_eq!(Stored::detect(b"1234"), Stored::Text("1234"));
+        assert_eq!(Stored::detect(b"\xff"), Stored::Binary(b"\xff"));
+        assert_eq!(
+            Stored::detect(b"k8s:enc:aescbc"),
+            Stored::Text("k8s:enc:aescbc")
+        );
+    }
+
+    #[test]
+    fn provider_version_and_key_of_an_encrypted_value_are_told() {
+        let Stored::Encrypted(e) = Stored::detect(b"k8s:enc:kms:v2:vault:\x01:\x02") else {
+            panic!("not recognised");
+        };
+        assert_eq!(
+            (e.provider, e.version, e.key_name, e.body),
+            ("kms", "v2", "vault", &b"\x01:\x02"[..])
+        );
+    }
+
+    #[test]
+    fn the_object_is_borrowed_from_the_envelope() {
+        let body = b"\x0a\x09\x0a\x02v1\x12\x03Pod\x12\x02xy\x1a\x00\x22\x00";
+        let unknown = Unknown::parse(body).unwrap();
+        assert_eq!(
+            (&*unknown.api_version, &*unknown.kind, unknown.raw),
+            ("v1", "Pod", Some(&b"xy"[..]))
+        );
+        assert!(body.as_ptr_range().contains(&unknown.raw.unwrap().as_ptr()));
+        assert!(matches!(
+            Unknown::parse(b"\x0a\x09\x0a"),
+            Err(WireError::Cut { .. })
+        ));
+    }
+}

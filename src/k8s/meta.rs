@@ -1,0 +1,299 @@
+//! Who and what an object is, read without decoding the rest of it: for listings and histories.
+//!
+//! Protobuf is skimmed (the fields of ObjectMeta have kept their numbers since 1.0); JSON and CBOR
+//! have to be parsed. Upstream: apimachinery's meta/v1 types.go, ObjectMeta and
+//! ManagedFieldsEntry.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::envelope::{Stored, Unknown};
+use super::schema;
+use super::sink::Order;
+use super::special::{go_text, is_zero_time, timestamp};
+use super::wire::{Content, Reader, WireError};
+use super::{TreeSink, decode};
+
+/// The identity of an object and who has written it. Texts are empty where nothing is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta<'a> {
+    /// `group/version`, or `version` for the core group.
+    pub api_version: Cow<'a, str>,
+    /// The kind.
+    pub kind: Cow<'a, str>,
+    /// `metadata.namespace`, empty for what lives in no namespace.
+    pub namespace: Cow<'a, str>,
+    /// `metadata.name`.
+    pub name: Cow<'a, str>,
+    /// `metadata.uid`: another one for the same name is another object.
+    pub uid: Cow<'a, str>,
+    /// `metadata.generation`, 0 if not stored.
+    pub generation: i64,
+    /// `metadata.creationTimestamp`, in seconds since 1970.
+    pub creation_time: Option<i64>,
+    /// `metadata.deletionTimestamp`, in seconds since 1970.
+    pub deletion_time: Option<i64>,
+    /// `metadata.deletionGracePeriodSeconds`.
+    pub deletion_grace_seconds: Option<i64>,
+    /// `metadata.managedFields`, in the order stored.
+    pub managed_fields: Vec<ManagedFields<'a>>,
+}
+
+/// One entry of `metadata.managedFields`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ManagedFields<'a> {
+    /// Who: `kubectl-client-side-apply`, `kube-controller-manager`.
+    pub manager: Cow<'a, str>,
+    /// `Apply` or `Update`.
+    pub operation: Cow<'a, str>,
+    /// `status`, `scale`, or empty.
+    pub subresource: Cow<'a, str>,
+    /// When, in seconds since 1970.
+    pub time: Option<i64>,
+    /// The set of fields, as JSON text; empty if there is none.
+    pub fields: Cow<'a, [u8]>,
+}
+
+impl<'a> Meta<'a> {
+    /// Reads what a stored value tells of its object. None: it is no object (a text, an encrypted
+    /// value), or its envelope (or JSON, CBOR) is not readable.
+    #[must_use]
+    pub fn read(value: &'a [u8]) -> Option<Self> {
+        match Stored::detect(value) {
+            Stored::Protobuf(body) => {
+                let unknown = Unknown::parse(body).ok()?;
+                let mut meta = Self {
+                    api_version: unknown.api_version,
+                    kind: unknown.kind,
+                    ..Self::default()
+                };
+                let mut reader = Reader::new(unknown.raw?);
+                // Metadata is field 1 and comes first: what is behind it is not even skimmed.
+                if let Some(field) = reader.field().ok()?
+                    && let (1, Content::Bytes(bytes)) = (field.number, field.content)
+                    && has_metadata(&meta)
+                {
+                    let _ = meta.object_meta(bytes); // what was read before the damage counts
+                }
+                Some(meta)
+            }
+            Stored::Json(_) | Stored::Cbor(_) => {
+                let mut tree = TreeSink::new();
+                decode(value, Order::Declared, &mut tree).ok()?;
+                Self::of_tree(&tree.into_value())
+            }
+            _ => None,
+        }
+    }
+
+    fn object_meta(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
+        let mut reader = Reader::new(bytes);
+        while let Some(field) = reader.field()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(b)) => self.name = go_text(b),
+                (3, Content::Bytes(b)) => self.namespace = go_text(b),
+                (5, Content::Bytes(b)) => self.uid = go_text(b),
+                (7, Content::Varint(v)) => self.generation = v.cast_signed(),
+                (8, Content::Bytes(b)) => self.creation_time = seconds(b),
+                (9, Content::Bytes(b)) => self.deletion_time = seconds(b),
+                (10, Content::Varint(v)) => self.deletion_grace_seconds = Some(v.cast_signed()),
+                (17, Content::Bytes(b)) => self.managed_fields.push(ManagedFields::read(b)?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn of_tree(object: &Value) -> Option<Self> {
+        object.as_object()?;
+        let metadata = object.get("metadata");
+        let of = |key: &str| metadata.and_then(|m| m.get(key));
+        let entries = of("managedFields").and_then(Value::as_array);
+        Some(Self {
+            api_version: text(object.get("apiVersion")),
+            kind: text(object.get("kind")),
+            namespace: text(of("namespace")),
+            name: text(of("name")),
+            uid: text(of("uid")),
+            generation: of("generation").and_then(Value::as_i64).unwrap_or(0),
+            creation_time: parse_time(of("creationTimestamp")),
+            deletion_time: parse_time(of("deletionTimestamp")),
+            deletion_grace_seconds: of("deletionGracePeriodSeconds").and_then(Value::as_i64),
+            managed_fields: entries
+                .into_iter()
+                .flatten()
+                .map(ManagedFields::of_tree)
+                .collect(),
+        })
+    }
+}
+
+impl<'a> ManagedFields<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut out = Self::default();
+        let mut reader = Reader::new(bytes);
+        while let Some(field) = reader.field()? {
+            let Content::Bytes(b) = field.content else {
+                continue;
+            };
+            match field.number {
+                1 => out.manager = go_text(b),
+                2 => out.operation = go_text(b),
+                4 => out.time = seconds(b),
+                7 => {
+                    let raw = Reader::new(b).field()?.filter(|f| f.number == 1);
+                    out.fields =
+                        Cow::Borrowed(raw.and_then(|f| f.content.bytes()).unwrap_or_default());
+                }
+                8 => out.subresource = go_text(b),
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+
+    fn of_tree(entry: &Value) -> Self {
+        Self {
+            manager: text(entry.get("manager")),
+            operation: text(entry.get("operation")),
+            subresource: text(entry.get("subresource")),
+            time: parse_time(entry.get("time")),
+            fields: Cow::Owned(
+                entry
+                    .get("fieldsV1")
+                    .map(|f| f.to_string().into_bytes())
+                    .unwrap_or_default(),
+            ),
+        }
+    }
+}
+
+/// Is field 1 the ObjectMeta? Of a few kinds that are never stored it is something else, of lists
+/// a ListMeta.
+fn has_metadata(meta: &Meta<'_>) -> bool {
+    let Some(message) = schema::root(&meta.api_version, &meta.kind) else {
+        return !meta.kind.ends_with("List");
+    };
+    let object_meta = |slot: &&schema::Slot| {
+        slot.number == 1 && slot.message_type == schema::Type::MetaV1ObjectMeta as u16
+    };
+    message
+        .slots()
+        .iter()
+        .any(|slot| object_meta(&slot) && slot.name() == "metadata")
+}
+
+fn text(value: Option<&Value>) -> Cow<'static, str> {
+    Cow::Owned(value.and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// The seconds of a meta/v1 Time; None for Go's zero time.
+fn seconds(bytes: &[u8]) -> Option<i64> {
+    let (seconds, _) = timestamp(bytes)?;
+    (!is_zero_time((seconds, 0))).then_some(seconds)
+}
+
+/// Reads a time as API servers print it, in UTC with whole seconds: `2006-01-02T15:04:05Z`.
+fn parse_time(value: Option<&Value>) -> Option<i64> {
+    let text = value?.as_str()?.strip_suffix('Z')?;
+    let (date, clock) = text.split_once('T')?;
+    let numbers = |part: &str, mark| {
+        let mut parts = part
+            .splitn(3, mark)
+            .map(|n| n.parse::<u32>().ok().map(i64::from));
+        Some((parts.next()??, parts.next()??, parts.next()??))
+    };
+    let (year, month, day) = numbers(date, '-')?;
+    let (hour, minute, second) = numbers(clock.split('.').next()?, ':')?;
+    if !(1..=12).contains(&month) || year > 9999 || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // Years that begin in March: the leap day is their last.
+    let year = if month <= 2 { year - 1 } else { year };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days =
+        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
+            - 719_468;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::special::write_time;
+    use super::super::wire::put_bytes;
+    use super::*;
+
+    #[test]
+    fn protobuf_and_json_tell_the_same() {
+        let mut entry = Vec::new();
+        put_bytes(&mut entry, 1, b"kubectl");
+        put_bytes(&mut entry, 2, b"Update");
+        put_bytes(&mut entry, 4, b"\x08\x80\x9c\xfb\xc8\x06");
+        put_bytes(&mut entry, 7, b"\x0a\x10{\"f:status\":{}}\x20");
+        put_bytes(&mut entry, 8, b"status");
+        let mut meta = Vec::new();
+        for (number, text) in [
+            (1, &b"web-1"[..]),
+            (3, b"shop"),
+            (5, b"uid-1"),
+            (8, b"\x08\x80\x9c\xfb\xc8\x06"),
+            (17, &entry),
+        ] {
+            put_bytes(&mut meta, number, text);
+        }
+        let mut raw = Vec::new();
+        put_bytes(&mut raw, 1, &meta);
+        let mut value = b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod".to_vec();
+        put_bytes(&mut value, 2, &raw);
+        let told = Meta::read(&value).unwrap();
+        assert_eq!(
+            (&*told.kind, &*told.namespace, &*told.name, &*told.uid),
+            ("Pod", "shop", "web-1", "uid-1")
+        );
+        assert_eq!(told.creation_time, Some(1_763_626_496));
+        assert_eq!(told.managed_fields.len(), 1);
+        let json = br#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-1","namespace":"shop","uid":"uid-1",
+            "creationTimestamp":"2025-11-20T08:14:56Z","managedFields":[{"manager":"kubectl","operation":"Update",
+            "subresource":"status","time":"2025-11-20T08:14:56Z","fieldsV1":{"f:status":{}}}]}}"#;
+        let mut from_json = Meta::read(json).unwrap();
+        from_json
+            .managed_fields
+            .iter_mut()
+            .for_each(|m| m.fields = Cow::Owned([&m.fields[..], b" "].concat()));
+        assert_eq!(from_json, told);
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_meta() {
+        for value in [
+            &b""[..],
+            b"1234",
+            b"k8s\0",
+            b"k8s\0\x0a\x09",
+            b"[1]",
+            b"{",
+            b"k8s:enc:aescbc:v1:k:x",
+        ] {
+            assert_eq!(Meta::read(value), None, "{}", value.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_printed_time_is_read_back() {
+        for seconds in [
+            0,
+            951_868_799,
+            1_763_626_496,
+            253_402_300_799,
+            -62_135_596_799,
+            68_169_600,
+            68_255_999,
+        ] {
+            let mut text = String::new();
+            assert!(write_time((seconds, 0), false, &mut text));
+            assert_eq!(parse_time(Some(&Value::String(text))), Some(seconds));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module schemagen
+
+go 1.24

@@ -1,0 +1,251 @@
+//! Types whose JSON is not what their fields say, and texts as Go prints them.
+//!
+//! Upstream: apimachinery's meta/v1 time.go, micro_time.go and their _proto.go, Go's
+//! time.Duration.String, api/resource/quantity.go, util/intstr.
+
+use std::borrow::Cow;
+
+use super::wire::{Content, Reader};
+
+/// The seconds of Go's zero time, 0001-01-01T00:00:00Z, which prints as null.
+const ZERO_TIME: i64 = -62_135_596_800;
+
+/// Bytes as a text; every byte that is not part of UTF-8 becomes U+FFFD, as in Go.
+pub(super) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => {
+            let mut out = String::with_capacity(bytes.len());
+            for chunk in bytes.utf8_chunks() {
+                out.push_str(chunk.valid());
+                out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
+            }
+            Cow::Owned(out)
+        }
+    }
+}
+
+/// Fields 1 to 3 of a small message, the last of each; None if there is anything else in it.
+pub(super) fn first_three(payload: &[u8]) -> Option<[Option<Content<'_>>; 3]> {
+    let mut out = [None; 3];
+    let mut reader = Reader::new(payload);
+    while let Some(field) = reader.field().ok()? {
+        let index = usize::try_from(field.number).ok()?.checked_sub(1)?;
+        *out.get_mut(index)? = Some(field.content);
+    }
+    Some(out)
+}
+
+/// A varint as a signed number; absent is 0, another wire type None.
+pub(super) fn int(content: Option<Content<'_>>) -> Option<i64> {
+    match content {
+        None => Some(0),
+        Some(Content::Varint(v)) => Some(v.cast_signed()),
+        Some(_) => None,
+    }
+}
+
+/// A byte string; absent is empty, another wire type None.
+pub(super) fn bytes(content: Option<Content<'_>>) -> Option<&[u8]> {
+    match content {
+        None => Some(b""),
+        Some(c) => c.bytes(),
+    }
+}
+
+/// Reads a Time or MicroTime: seconds and nanoseconds since 1970. None: not such a message.
+/// An empty message is Go's zero time.
+pub(super) fn timestamp(payload: &[u8]) -> Option<(i64, i64)> {
+    if payload.is_empty() {
+        return Some((ZERO_TIME, 0));
+    }
+    let [seconds, nanos, None] = first_three(payload)? else {
+        return None;
+    };
+    Some((int(seconds)?, int(nanos)?))
+}
+
+/// Is it Go's zero time (with the nanoseconds as far as they count)?
+pub(super) fn is_zero_time(time: (i64, i64)) -> bool {
+    time == (ZERO_TIME, 0)
+}
+
+/// Writes a time as Go does, or returns false where Go prints null. `micro`: six digits of the
+/// second; otherwise the nanoseconds do not count at all.
+pub(super) fn write_time((seconds, nanos): (i64, i64), micro: bool, out: &mut String) -> bool {
+    let nanos = if micro { nanos } else { 0 };
+    let seconds = seconds.saturating_add(nanos.div_euclid(1_000_000_000));
+    let nanos = nanos.rem_euclid(1_000_000_000);
+    if is_zero_time((seconds, nanos)) {
+        return false;
+    }
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    if year < 0 {
+        out.push('-');
+    }
+    pad(out, year.unsigned_abs(), 4);
+    for (mark, number) in [
+        ('-', month),
+        ('-', day),
+        ('T', second / 3600),
+        (':', second / 60 % 60),
+        (':', second % 60),
+    ] {
+        out.push(mark);
+        pad(out, number.unsigned_abs(), 2);
+    }
+    if micro {
+        out.push('.');
+        pad(out, (nanos / 1000).unsigned_abs(), 6);
+    }
+    out.push('Z');
+    true
+}
+
+/// Year, month and day of a day counted from 1970-01-01: 400 years have 146,097 days, and a year
+/// that begins in March ends with its leap day.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let day = day.saturating_add(719_468);
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, of_year - (153 * march_month + 2) / 5 + 1)
+}
+
+/// Appends a number with zeros in front.
+fn pad(out: &mut String, number: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let mut rest = number;
+    let mut len = 0;
+    for place in digits.iter_mut().rev() {
+        if rest == 0 && len >= width {
+            break;
+        }
+        *place = b'0' | (rest % 10).to_le_bytes()[0];
+        rest /= 10;
+        len += 1;
+    }
+    let used = digits.get(20 - len..).unwrap_or_default();
+    out.push_str(std::str::from_utf8(used).unwrap_or_default());
+}
+
+/// Writes a duration as Go's time.Duration.String: `1h0m0.5s`, `300ms`, `0s`.
+pub(super) fn write_duration(nanos: i64, out: &mut String) {
+    if nanos < 0 {
+        out.push('-');
+    }
+    let size = nanos.unsigned_abs();
+    let (unit, per_unit, places) = match size {
+        0 => return out.push_str("0s"),
+        1..1_000 => ("ns", 1, 0),
+        1_000..1_000_000 => ("\u{b5}s", 1_000, 3),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000, 6),
+        _ => ("s", 1_000_000_000, 9),
+    };
+    let mut whole = size / per_unit;
+    if unit == "s" {
+        let minutes = whole / 60;
+        if minutes >= 60 {
+            pad(out, minutes / 60, 1);
+            out.push('h');
+        }
+        if minutes > 0 {
+            pad(out, minutes % 60, 1);
+            out.push('m');
+        }
+        whole %= 60;
+    }
+    pad(out, whole, 1);
+    if !size.is_multiple_of(per_unit) {
+        out.push('.');
+        pad(out, size % per_unit, places);
+        while out.ends_with('0') {
+            out.pop();
+        }
+    }
+    out.push_str(unit);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(seconds: i64, nanos: i64, micro: bool) -> String {
+        let mut out = String::new();
+        if write_time((seconds, nanos), micro, &mut out) {
+            out
+        } else {
+            "null".to_owned()
+        }
+    }
+
+    #[test]
+    fn times_are_printed_as_go_prints_them() {
+        assert_eq!(time(0, 0, false), "1970-01-01T00:00:00Z");
+        assert_eq!(
+            time(951_868_799, 999_999_999, false),
+            "2000-02-29T23:59:59Z"
+        );
+        assert_eq!(
+            time(1_763_683_200, 123_456_789, true),
+            "2025-11-21T00:00:00.123456Z"
+        );
+        assert_eq!(time(-1, 0, false), "1969-12-31T23:59:59Z");
+        assert_eq!(time(253_402_300_800, 0, false), "10000-01-01T00:00:00Z");
+        assert_eq!(time(ZERO_TIME, 5, false), "null");
+        assert_eq!(time(ZERO_TIME, 5000, true), "0001-01-01T00:00:00.000005Z");
+        assert_eq!(time(0, -1000, true), "1969-12-31T23:59:59.999999Z");
+        assert_eq!(
+            time(ZERO_TIME - 86_400 * 366, 0, false),
+            "0000-01-01T00:00:00Z"
+        );
+        for extreme in [i64::MIN, i64::MAX] {
+            assert!(time(extreme, extreme, true).ends_with('Z'));
+        }
+    }
+
+    #[test]
+    fn durations_are_printed_as_go_prints_them() {
+        let text = |nanos| {
+            let mut out = String::new();
+            write_duration(nanos, &mut out);
+            out
+        };
+        let cases = [
+            (0, "0s"),
+            (1, "1ns"),
+            (1100, "1.1\u{b5}s"),
+            (2_200_000, "2.2ms"),
+            (3_300_000_000, "3.3s"),
+            (245_000_000_000, "4m5s"),
+            (245_001_000_000, "4m5.001s"),
+            (18_367_001_000_000, "5h6m7.001s"),
+            (3_600_000_000_000, "1h0m0s"),
+            (480_000_000_001, "8m0.000000001s"),
+            (-10_000_000_000, "-10s"),
+            (i64::MAX, "2562047h47m16.854775807s"),
+            (i64::MIN, "-2562047h47m16.854775808s"),
+        ];
+        for (nanos, want) in cases {
+            assert_eq!(text(nanos), want);
+        }
+    }
+
+    #[test]
+    fn every_bad_byte_becomes_one_replacement() {
+        assert_eq!(go_text(b"a\xe2\x82b\xff"), "a\u{fffd}\u{fffd}b\u{fffd}");
+        assert!(matches!(
+            go_text("\u{e9}".as_bytes()),
+            Cow::Borrowed("\u{e9}")
+        ));
+    }
+}

@@ -1,0 +1,125 @@
+//! A [`Sink`] that builds a [`serde_json::Value`], for what needs a whole object at hand.
+
+use base64::Engine as _;
+use serde_json::{Map, Number, Value};
+
+use super::sink::Sink;
+
+/// Builds a tree; the keys of a map stay in the order in which they came.
+#[derive(Debug, Default)]
+pub struct TreeSink {
+    open: Vec<Open>,
+    done: Option<Value>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Map(Map<String, Value>, String),
+    List(Vec<Value>),
+}
+
+impl TreeSink {
+    /// An empty sink.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value, or `null` if none was completed.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        self.done.unwrap_or(Value::Null)
+    }
+
+    fn put(&mut self, value: Value) {
+        match self.open.last_mut() {
+            Some(Open::Map(map, key)) => {
+                map.insert(std::mem::take(key), value);
+            }
+            Some(Open::List(list)) => list.push(value),
+            None => self.done = Some(value),
+        }
+    }
+}
+
+impl Sink for TreeSink {
+    fn null(&mut self) {
+        self.put(Value::Null);
+    }
+    fn bool(&mut self, value: bool) {
+        self.put(Value::Bool(value));
+    }
+    fn int(&mut self, value: i64) {
+        self.put(Value::Number(value.into()));
+    }
+    fn uint(&mut self, value: u64) {
+        self.put(Value::Number(value.into()));
+    }
+    /// JSON has no infinities and no NaN: they become texts.
+    fn float(&mut self, value: f64) {
+        self.put(
+            Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number),
+        );
+    }
+    fn string(&mut self, value: &str) {
+        self.put(Value::String(value.to_owned()));
+    }
+    fn base64(&mut self, value: &[u8]) {
+        self.put(Value::String(
+            base64::engine::general_purpose::STANDARD.encode(value),
+        ));
+    }
+    fn begin_map(&mut self) {
+        self.open.push(Open::Map(Map::new(), String::new()));
+    }
+    fn key(&mut self, key: &str) {
+        if let Some(Open::Map(_, waiting)) = self.open.last_mut() {
+            key.clone_into(waiting);
+        }
+    }
+    fn end_map(&mut self) {
+        self.close();
+    }
+    fn begin_list(&mut self) {
+        self.open.push(Open::List(Vec::new()));
+    }
+    fn end_list(&mut self) {
+        self.close();
+    }
+}
+
+impl TreeSink {
+    fn close(&mut self) {
+        let value = match self.open.pop() {
+            Some(Open::Map(map, _)) => Value::Object(map),
+            Some(Open::List(list)) => Value::Array(list),
+            None => return,
+        };
+        self.put(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_keeps_the_order_of_keys_and_nests() {
+        let mut sink = TreeSink::new();
+        sink.begin_map();
+        sink.key("b");
+        sink.begin_list();
+        sink.int(-1);
+        sink.base64(b"x");
+        sink.begin_map();
+        sink.end_map();
+        sink.end_list();
+        sink.key("a");
+        sink.number("1.50");
+        sink.end_map();
+        assert_eq!(
+            sink.into_value().to_string(),
+            r#"{"b":[-1,"eA==",{}],"a":1.5}"#
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! An etcd record and its key as JSON, by the output contract: what is not UTF-8 appears as base64
+//! in a sibling field with the suffix `_base64`, never lossy.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use serde_json::{Map, Value, json};
+
+use crate::etcd::{Event, EventType, Record};
+
+/// A key for people: what is not UTF-8 in it escaped.
+pub fn key_text(key: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(key) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(key.escape_ascii().to_string()),
+    }
+}
+
+/// Puts a text under `name`, or bytes that are none under `name_base64`.
+pub fn insert_text(into: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => into.insert(name.to_owned(), text.into()),
+        Err(_) => into.insert(
+            format!("{name}_base64"),
+            base64::engine::general_purpose::STANDARD
+                .encode(bytes)
+                .into(),
+        ),
+    };
+}
+
+fn insert_lease(into: &mut Map<String, Value>, lease: i64) {
+    if lease != 0 {
+        into.insert("lease".to_owned(), format!("{lease:016x}").into());
+    }
+}
+
+/// One live key, as `ls -o jsonl` has it.
+pub fn key_json(record: &Record<'_>) -> Value {
+    let mut fields = Map::new();
+    insert_text(&mut fields, "key", record.key);
+    fields.insert("create_revision".to_owned(), record.create_revision.into());
+    fields.insert("mod_revision".to_owned(), record.mod_revision.into());
+    fields.insert("version".to_owned(), record.version.into());
+    insert_lease(&mut fields, record.lease);
+    fields.insert("value_size".to_owned(), record.value.len().into());
+    Value::Object(fields)
+}
+
+/// A record with its value, for what is no Kubernetes object.
+pub fn record_json(record: &Record<'_>) -> Value {
+    let mut value = key_json(record);
+    if let Some(fields) = value.as_object_mut() {
+        insert_text(fields, "value", record.value);
+    }
+    value
+}
+
+/// One event, as `log -o jsonl` has it. `managers` and `time` are what the object tells of its writing.
+pub fn event_json(event: &Event<'_>, managers: &[String], time: Option<&str>) -> Value {
+    let record = &event.record;
+    let mut fields = Map::new();
+    fields.insert("main".to_owned(), record.revision.main.into());
+    fields.insert("sub".to_owned(), record.revision.sub.into());
+    fields.insert("type".to_owned(), event.event_type.as_str().into());
+    insert_text(&mut fields, "key", record.key);
+    if event.event_type != EventType::Delete {
+        fields.insert("create_revision".to_owned(), record.create_revision.into());
+        fields.insert("mod_revision".to_owned(), record.mod_revision.into());
+        fields.insert("version".to_owned(), record.version.into());
+        insert_lease(&mut fields, record.lease);
+        fields.insert("value_size".to_owned(), record.value.len().into());
+    }
+    if let Some(previous) = event.previous {
+        fields.insert("prev_mod_revision".to_owned(), previous.mod_revision.into());
+        fields.insert("prev_version".to_owned(), previous.version.into());
+        fields.insert("prev_value_size".to_owned(), previous.value.len().into());
+    }
+    fields.insert("origin".to_owned(), record.origin.as_str().into());
+    if !managers.is_empty() {
+        fields.insert("managers".to_owned(), json!(managers));
+    }
+    if let Some(time) = time {
+        fields.insert("time_not_before".to_owned(), time.into());
+    }
+    Value::Object(fields)
+}
