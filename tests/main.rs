@@ -23,11 +23,13 @@ mod help;
 mod k8s_values;
 mod kubernetes;
 mod layering;
+mod readme;
 mod reference;
 mod secrets_masked;
 mod source;
 mod support;
 mod synth_writer;
+mod verbs;
 mod yaml_golden;
 
 /// A file under `tests/` that no module names would never run.

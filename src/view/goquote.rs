@@ -4,28 +4,34 @@
 //! What Go calls printable is in `table.rs`, taken from Go itself: Rust's own tables follow another
 //! version of Unicode, and one rune printed otherwise would make another line.
 //!
-//! The store of a cluster is quoted whole by one `dump-db`, so the way through here is short: 16
-//! bytes at a time are copied when all are plain, else each byte is replaced by its four
-//! precomputed bytes of text without asking what it is; only bytes that can begin a UTF-8 sequence
-//! of their own take the slow road.
+//! The store of a cluster is quoted whole by one `dump-db`, so the way through here is short: the
+//! bytes that are not plain (one in eight of an object in protobuf) are found for 64 bytes at once,
+//! as the bits of one word. The runs between them (of eleven bytes, on average) are copied in pieces
+//! of fixed length, which may go too far: what comes next is written over that.
 
 mod table;
 
-/// Bytes looked at together.
-const CHUNK: usize = 16;
+/// Bytes looked at together: one for each bit of a word.
+const BLOCK: usize = 64;
 
-/// Bytes quoted between two looks at the length of the output.
-const TURN: usize = 2048;
+/// Bytes of a run copied at once; few runs are longer.
+const PIECE: usize = 16;
+
+/// Bytes of a run copied after its first piece: no run is longer than both.
+const LONG_PIECE: usize = BLOCK - PIECE;
+
+/// A block, and what may be read behind it: pieces, or the rest of a rune.
+const WINDOW: usize = BLOCK + BLOCK;
 
 /// Bytes of text that one byte of input can become: `\xNN`. No rune takes more for a byte of its
 /// own: six for two (`\u0080`), ten for four (`\U0010ffff`).
 const WIDEST: usize = 4;
 
-/// Bytes which a turn may use beyond [`TURN`]: its last chunk and the rune at the end of that.
-const OVERRUN: usize = CHUNK + 3;
+/// Room for the text of a block, of the rune that goes beyond its end, and for pieces behind it.
+const BLOCK_ROOM: usize = (BLOCK + 3) * WIDEST + BLOCK;
 
-/// Room for a chunk of which each byte is [`WIDEST`], written four bytes at a time at any place.
-const CHUNK_ROOM: usize = CHUNK * WIDEST + WIDEST - 1;
+/// Bytes of text after which room for more is made: few enough to stay in the nearest cache.
+const TURN: usize = 4096;
 
 /// The text of each byte that stands alone: low four bytes the text, highest byte its length.
 static TEXT_OF: [u64; 256] = texts();
@@ -39,26 +45,29 @@ pub fn quote_into(bytes: &[u8], out: &mut Vec<u8>) {
         bytes
             .len()
             .saturating_add(bytes.len() / 4)
-            .saturating_add(2),
+            .saturating_add(BLOCK_ROOM),
     );
     out.push(b'"');
     let mut rest = bytes;
     while !rest.is_empty() {
         let start = out.len();
-        let most = rest.len().min(TURN + OVERRUN) * WIDEST;
-        out.resize(start + most + CHUNK_ROOM, 0);
+        let most = rest.len().saturating_mul(WIDEST).min(TURN);
+        out.resize(start + most + BLOCK_ROOM, 0);
         let mut text = Text {
             window: out.get_mut(start..).unwrap_or_default(),
             len: 0,
         };
-        let used = quote_turn(rest, &mut text);
+        let used = if rest.len() < WINDOW {
+            quote_last(rest, &mut text)
+        } else {
+            quote_blocks(rest, rest.len(), &mut text)
+        };
         let written = text.len;
         out.truncate(start + written);
         rest = rest.get(used..).unwrap_or_default();
     }
     out.push(b'"');
 }
-
 /// Whether Go's `strconv.IsPrint` holds for the code point `c` (Unicode 15.0, Go 1.21 to 1.26).
 /// False for surrogates and for all above 0x10FFFF.
 #[must_use]
@@ -73,7 +82,7 @@ pub fn is_print(c: u32) -> bool {
         .is_some_and(|word| word >> (low % 64) & 1 == 1)
 }
 
-/// The text of one turn: room made beforehand, of which `len` bytes are written.
+/// Text to be written: room made beforehand, of which `len` bytes are written.
 struct Text<'a> {
     window: &'a mut [u8],
     len: usize,
@@ -92,119 +101,155 @@ impl Text<'_> {
         }
         self.len += len;
     }
+}
 
-    /// Writes a chunk of bytes that stand alone each.
+/// [`Text`] for one block: the compiler knows how much room there is, which makes it quicker.
+struct BlockText<'a> {
+    room: &'a mut [u8; BLOCK_ROOM],
+    len: usize,
+}
+
+impl BlockText<'_> {
+    /// Copies the bytes of the block from `from` to before `until`.
     #[inline(always)]
-    fn put_alone(&mut self, chunk: &[u8; CHUNK]) {
-        let Some(room) = self
-            .window
-            .get_mut(self.len..)
-            .and_then(<[u8]>::first_chunk_mut::<CHUNK_ROOM>)
-        else {
-            return;
-        };
-        let mut len = 0;
-        for &byte in chunk {
-            let [a, b, c, d, .., more] = text_of(byte).to_le_bytes();
-            // The mask changes nothing (the 16th text starts at 60 or before): it shows the
-            // compiler that the four bytes have room.
-            let at = len % (CHUNK * WIDEST);
-            if let Some(four) = room.get_mut(at..at + WIDEST) {
-                four.copy_from_slice(&[a, b, c, d]);
-            }
-            len += usize::from(more);
+    fn put_run(&mut self, window: &[u8; WINDOW], from: usize, until: usize) {
+        let (second, to) = (from + PIECE, self.len + PIECE);
+        if let (Some(piece), Some(room)) =
+            (window.get(from..second), self.room.get_mut(self.len..to))
+        {
+            room.copy_from_slice(piece);
         }
-        self.len += len;
+        if until > second
+            && let (Some(piece), Some(room)) = (
+                window.get(second..second + LONG_PIECE),
+                self.room.get_mut(to..to + LONG_PIECE),
+            )
+        {
+            room.copy_from_slice(piece);
+        }
+        self.len += until - from;
     }
 
     /// Writes a byte that stands alone: plain, escaped, or not UTF-8.
     #[inline(always)]
     fn put_byte(&mut self, byte: u8) {
         let [a, b, c, d, .., len] = text_of(byte).to_le_bytes();
-        self.put(&[a, b, c, d], usize::from(len));
+        if let Some(room) = self.room.get_mut(self.len..self.len + WIDEST) {
+            room.copy_from_slice(&[a, b, c, d]);
+        }
+        self.len += usize::from(len);
+    }
+
+    /// Writes the rune that `bytes` begin with.
+    fn put_rune(&mut self, bytes: &[u8], rune: Rune) {
+        let mut text = Text {
+            window: self.room,
+            len: self.len,
+        };
+        quote_rune(bytes, rune, &mut text);
+        self.len = text.len;
     }
 }
 
-/// Quotes [`TURN`] bytes or a few more, or all if there are fewer. Gives the bytes used, never 0.
-fn quote_turn(bytes: &[u8], text: &mut Text<'_>) -> usize {
+/// Quotes blocks until `wanted` bytes or more are used, no whole window is left, or the room is.
+/// Gives the bytes used.
+fn quote_blocks(bytes: &[u8], wanted: usize, text: &mut Text<'_>) -> usize {
     let mut used = 0;
-    while used < TURN {
+    while used < wanted && text.len < TURN {
         let rest = bytes.get(used..).unwrap_or_default();
-        let (Some(chunk), Some(next)) = (rest.first_chunk::<CHUNK>(), following(rest)) else {
-            return used + quote_last(rest, text);
+        let Some(window) = rest.first_chunk() else {
+            break;
         };
-        if is_plain(chunk) {
-            text.put(chunk, CHUNK);
-            used += CHUNK;
-        } else if has_no_rune(chunk, next) {
-            text.put_alone(chunk);
-            used += CHUNK;
-        } else {
-            used += quote_runes(rest, CHUNK, text);
-        }
+        used += quote_block(window, text);
     }
     used
 }
 
-/// Quotes what is left when no whole chunk and a byte behind it are: at most [`CHUNK`] bytes, made
-/// a chunk by spaces. Gives the bytes used.
+/// Quotes what is left when no whole window is, made longer by spaces: these cannot go on with a
+/// rune, and their text is as long as they are. Gives the bytes used.
 fn quote_last(bytes: &[u8], text: &mut Text<'_>) -> usize {
-    let mut padded = [b' '; CHUNK + 1];
+    let mut padded = [b' '; 2 * WINDOW];
     if let Some(room) = padded.get_mut(..bytes.len()) {
         room.copy_from_slice(bytes);
     }
-    match (padded.first_chunk(), following(&padded)) {
-        (Some(chunk), Some(next)) if has_no_rune(chunk, next) => {
-            text.put_alone(chunk);
-            text.len = text.len.saturating_sub(CHUNK.saturating_sub(bytes.len()));
-            bytes.len()
+    let used = quote_blocks(&padded, bytes.len(), text);
+    text.len = text.len.saturating_sub(used.saturating_sub(bytes.len()));
+    bytes.len()
+}
+
+/// Quotes [`BLOCK`] bytes, and the rest of the last rune. Gives the bytes used.
+#[inline(always)]
+fn quote_block(window: &[u8; WINDOW], text: &mut Text<'_>) -> usize {
+    let (block, _) = window.split_at(BLOCK);
+    let mut special = special_bytes(block);
+    let Some(room) = text
+        .window
+        .get_mut(text.len..)
+        .and_then(<[u8]>::first_chunk_mut)
+    else {
+        return BLOCK;
+    };
+    let mut quoted = BlockText { room, len: 0 };
+    let mut done = 0;
+    while special != 0 {
+        let at = special.trailing_zeros() as usize;
+        quoted.put_run(window, done, at);
+        let rest = window.get(at..).unwrap_or_default();
+        let &[byte, after, ..] = rest else { break };
+        if may_be_rune(byte, after)
+            && let Some(rune) = decode(rest)
+        {
+            quoted.put_rune(rest, rune);
+            done = at + rune.width;
+            special &= bits_from(done);
+        } else {
+            quoted.put_byte(byte);
+            done = at + 1;
+            special &= special - 1;
         }
-        _ => quote_runes(bytes, bytes.len(), text),
     }
-}
-
-/// Quotes `wanted` bytes, and the rest of the last rune. Gives the bytes used.
-fn quote_runes(bytes: &[u8], wanted: usize, text: &mut Text<'_>) -> usize {
-    let mut used = 0;
-    while used < wanted {
-        let rest = bytes.get(used..).unwrap_or_default();
-        let Some(&first) = rest.first() else { break };
-        used += match decode(rest) {
-            Some(rune) => {
-                quote_rune(rest, rune, text);
-                rune.width
-            }
-            None => {
-                text.put_byte(first);
-                1
-            }
-        };
+    if done < BLOCK {
+        quoted.put_run(window, done, BLOCK);
+        done = BLOCK;
     }
-    used
+    text.len += quoted.len;
+    done
 }
 
-/// The chunk one byte further on.
+/// Whether a byte can begin a rune of several bytes, and the one after it can go on with it.
 #[inline(always)]
-fn following(rest: &[u8]) -> Option<&[u8; CHUNK]> {
-    rest.split_first()?.1.first_chunk()
+fn may_be_rune(byte: u8, after: u8) -> bool {
+    (byte >= 0xc2) & (after & 0xc0 == 0x80)
 }
 
-/// Whether all bytes are ASCII that is printed as it is. Without a branch, so that it is compiled
-/// to a few instructions for the whole chunk.
-#[inline(always)]
-fn is_plain(chunk: &[u8; CHUNK]) -> bool {
-    chunk.iter().fold(true, |all, &byte| {
-        all & (byte > 0x1f) & (byte < 0x7f) & (byte != b'"') & (byte != b'\\')
-    })
+/// The bits for the bytes of a block from `at` on.
+fn bits_from(at: usize) -> u64 {
+    u32::try_from(at)
+        .ok()
+        .and_then(|at| u64::MAX.checked_shl(at))
+        .unwrap_or(0)
 }
 
-/// Whether no byte that can begin a rune of several bytes is followed by one that can go on with
-/// it. Then every byte stands alone: lengths and tags of protobuf above 0x7F mostly do.
+/// The bytes of a block that are not ASCII printed as it is: one bit for each, lowest bit first.
+///
+/// The comparisons are without a branch, so that they are compiled to a few instructions for 16
+/// bytes. The multiplication moves the highest bits of eight bytes together into the highest byte:
+/// no two of its partial products meet.
 #[inline(always)]
-fn has_no_rune(chunk: &[u8; CHUNK], next: &[u8; CHUNK]) -> bool {
-    !chunk.iter().zip(next).fold(false, |any, (&byte, &after)| {
-        any | (byte.wrapping_sub(0xc2) < 0x33) & (after & 0xc0 == 0x80)
-    })
+fn special_bytes(block: &[u8]) -> u64 {
+    let mut flags = [0_u8; BLOCK];
+    for (flag, &byte) in flags.iter_mut().zip(block) {
+        let plain = (byte > 0x1f) & (byte < 0x7f) & (byte != b'"') & (byte != b'\\');
+        *flag = if plain { 0 } else { 0xff };
+    }
+    let (words, _) = flags.as_chunks();
+    let mut bits = [0_u8; BLOCK / 8];
+    for (eight, word) in bits.iter_mut().zip(words) {
+        let highest = u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+        let [.., together] = highest.wrapping_mul(0x0002_0408_1020_4081).to_le_bytes();
+        *eight = together;
+    }
+    u64::from_le_bytes(bits)
 }
 
 /// A rune of two to four bytes.

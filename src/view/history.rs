@@ -1,8 +1,8 @@
 //! A key's history as a table.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-
 use crate::etcd::{Event, EventType};
+
+use super::table;
 
 /// One event with what is known of its writing.
 #[derive(Debug, Clone)]
@@ -15,38 +15,15 @@ pub struct Line<'a> {
     pub time: Option<String>,
 }
 
-/// The events in the order given. With a width the last column is cut to it; nothing is cut without.
+/// The events in the order given. Lines are cut to a width; nothing is cut without one.
 pub fn table(lines: &[Line<'_>], width: Option<usize>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+    let mut table = table::plain(&[
         "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "MANAGERS",
     ]);
     for line in lines {
         table.add_row(row(line));
     }
-    for column in [0, 2, 3, 4] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let cut = |text: &str| -> String {
-        let text = text.trim_end();
-        match width {
-            Some(width) if text.chars().count() > width => text
-                .chars()
-                .take(width.saturating_sub(3))
-                .chain("...".chars())
-                .collect(),
-            _ => text.to_owned(),
-        }
-    };
-    table
-        .to_string()
-        .lines()
-        .map(|text| cut(text) + "\n")
-        .collect()
+    table::text(table, &[0, 2, 3, 4], width)
 }
 
 fn row(line: &Line<'_>) -> [String; 7] {
@@ -73,6 +50,9 @@ fn row(line: &Line<'_>) -> [String; 7] {
             },
         ),
         or_dash(line.time.is_some(), line.time.clone().unwrap_or_default()),
-        or_dash(!line.managers.is_empty(), line.managers.join(", ")),
+        or_dash(
+            !line.managers.is_empty(),
+            table::cell(&line.managers.join(", ")),
+        ),
     ]
 }

@@ -153,6 +153,11 @@ impl<W: Write> Sink for JsonWriter<W> {
         }
     }
 
+    /// As Go copies embedded JSON: what its writer wrote.
+    fn number(&mut self, text: &str) {
+        self.token(text);
+    }
+
     fn string(&mut self, value: &str) {
         self.before_value();
         quote(&mut self.output.buffer, value, self.escape_html);

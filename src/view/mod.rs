@@ -13,4 +13,5 @@ pub mod record;
 pub mod sanitize;
 pub mod status;
 pub mod style;
+pub mod table;
 pub mod yaml;

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use crate::etcd::{Event, EventType, Record};
 
-/// A key for people: what is not UTF-8 in it escaped.
+/// A key for people, on one line: what is not UTF-8 in it, and control characters, escaped.
 pub fn key_text(key: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(key) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(key.escape_ascii().to_string()),
+        Ok(text) if !text.chars().any(char::is_control) => Cow::Borrowed(text),
+        _ => Cow::Owned(key.escape_ascii().to_string()),
     }
 }
 

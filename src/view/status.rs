@@ -1,6 +1,6 @@
 //! The state of a file and its store, for people and as JSON.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use serde_json::{Value, json};
 
 use crate::bbolt::meta::{Meta, MetaError, NO_FREELIST};
@@ -11,6 +11,7 @@ use crate::etcd::status::StoreStatus;
 use crate::source::TrailerCheck;
 
 use super::human;
+use super::table::{self, cell, plain};
 
 /// What is known of the file itself.
 pub struct File<'a> {
@@ -48,37 +49,21 @@ pub fn table(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> String
     if let Some(verdict) = file.verdict {
         text.push_str(&format!("WARNING: {verdict}\n\n"));
     }
-    let mut facts = plain_table();
+    let mut facts = plain(&[]);
     for (name, value) in facts_of(file, store, status) {
-        facts.add_row([name, value.as_str()]);
+        facts.add_row([name, &cell(&value)]);
     }
-    for table in [
-        facts,
-        metas_table(store),
-        buckets_table(status),
-        members_table(status),
-    ] {
-        if !table.is_empty() {
-            let lines: Vec<String> = table
-                .to_string()
-                .lines()
-                .map(|line| line.trim_end().to_owned())
-                .collect();
-            text.push_str(&lines.join("\n"));
-            text.push_str("\n\n");
-        }
-    }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text
-}
-
-fn plain_table() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    // Nothing is cut or wrapped: these are facts to copy.
-    table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
-    table
+    let parts = [
+        (facts, [].as_slice()),
+        (metas_table(store), &[1, 2, 3]),
+        (buckets_table(status), &[1, 2, 3, 4]),
+        (members_table(status), &[]),
+    ];
+    let shown = parts.into_iter().filter(|(table, _)| !table.is_empty());
+    let parts: Vec<String> = shown
+        .map(|(table, numbers)| table::text(table, numbers, None))
+        .collect();
+    text + &parts.join("\n")
 }
 
 fn facts_of(
@@ -202,8 +187,7 @@ fn facts_of(
 
 fn metas_table(store: &Store<'_>) -> Table {
     let (chosen, choice) = store.db().choice();
-    let mut table = plain_table();
-    table.set_header([
+    let mut table = plain(&[
         "META",
         "TXID",
         "ROOT",
@@ -251,8 +235,7 @@ fn freelist_text(meta: &Meta) -> String {
 }
 
 fn buckets_table(status: &StoreStatus) -> Table {
-    let mut table = plain_table();
-    table.set_header(["BUCKET", "ROOT", "ELEMENTS", "KEYS", "VALUES"]);
+    let mut table = plain(&["BUCKET", "ROOT", "ELEMENTS", "KEYS", "VALUES"]);
     for bucket in &status.buckets {
         let root = if bucket.root == 0 {
             "inline".to_owned()
@@ -267,24 +250,20 @@ fn buckets_table(status: &StoreStatus) -> Table {
             human::bytes(bucket.value_bytes),
         ]);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
     table
 }
 
 fn members_table(status: &StoreStatus) -> Table {
-    let mut table = plain_table();
     if status.members.is_empty() {
-        return table;
+        return plain(&[]);
     }
-    table.set_header(["MEMBER", "NAME", "PEER URLS", "CLIENT URLS", "LEARNER"]);
+    let mut table = plain(&["MEMBER", "NAME", "PEER URLS", "CLIENT URLS", "LEARNER"]);
     for member in &status.members {
         table.add_row([
             member.id.clone(),
-            member.name.clone(),
-            member.peer_urls.join(","),
-            member.client_urls.join(","),
+            cell(&member.name),
+            cell(&member.peer_urls.join(",")),
+            cell(&member.client_urls.join(",")),
             member.is_learner.to_string(),
         ]);
     }

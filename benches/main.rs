@@ -1,0 +1,119 @@
+//! Speed of the parts, on a store which the repository's own generator makes: `cargo bench`.
+//! Whole commands are measured from outside (README, "Speed").
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/store.rs"]
+mod store;
+#[path = "../tests/support/synth/mod.rs"]
+mod synth;
+
+use std::sync::LazyLock;
+
+use divan::Bencher;
+use divan::counter::BytesCount;
+use etcdive::bbolt::Direction;
+use etcdive::diag::Diagnostics;
+use etcdive::etcd::hash::{Leave, backend_hash};
+use etcdive::etcd::{Keyspace, Store};
+use etcdive::k8s::{Order, TreeSink, decode};
+use etcdive::source::Source;
+use etcdive::view::goquote::quote_into;
+use etcdive::view::json::{JsonStyle, JsonWriter};
+use etcdive::view::yaml::YamlWriter;
+
+fn main() {
+    divan::main();
+}
+
+const STORE_BYTES: u64 = 50 << 20;
+
+/// The store, made once a run; its diagnostics live as long as the program.
+static STORE: LazyLock<Store<'static>> = LazyLock::new(|| {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-store.db");
+    store::generate(&path, STORE_BYTES, 1).expect("the store can be written");
+    let source: &'static Source =
+        Box::leak(Box::new(Source::open(&path).expect("the store opens")));
+    let diagnostics: &'static Diagnostics = Box::leak(Box::default());
+    Store::open(source, diagnostics).expect("the store is a database")
+});
+
+fn values() -> (Vec<&'static [u8]>, BytesCount) {
+    let values: Vec<&[u8]> = STORE
+        .records(Direction::Forward)
+        .filter(|record| !record.tombstone)
+        .map(|record| record.value)
+        .collect();
+    let bytes = values.iter().map(|value| value.len()).sum::<usize>();
+    (values, BytesCount::new(bytes))
+}
+
+#[divan::bench(sample_count = 10)]
+fn records_forward(bencher: Bencher) {
+    LazyLock::force(&STORE);
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| STORE.records(Direction::Forward).count());
+}
+
+#[divan::bench(sample_count = 10)]
+fn keyspace_at_head(bencher: Bencher) {
+    let at = STORE.at(None).unwrap();
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| Keyspace::at(&STORE, at, |_| true).live.len());
+}
+
+#[divan::bench(sample_count = 10)]
+fn status_hash(bencher: Bencher) {
+    LazyLock::force(&STORE);
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| backend_hash(&STORE, Leave::Nothing));
+}
+
+#[divan::bench(sample_count = 10)]
+fn go_quote(bencher: Bencher) {
+    let (values, bytes) = values();
+    bencher
+        .counter(bytes)
+        .with_inputs(|| Vec::with_capacity(STORE_BYTES as usize * 2))
+        .bench_refs(|out: &mut Vec<u8>| {
+            values.iter().for_each(|value| quote_into(value, out));
+        });
+}
+
+#[divan::bench(sample_count = 10)]
+fn value_to_json(bencher: Bencher) {
+    let (values, bytes) = values();
+    bencher.counter(bytes).bench(|| {
+        let mut writer = JsonWriter::new(std::io::sink(), JsonStyle::Compact);
+        values
+            .iter()
+            .filter(|value| decode(value, Order::Declared, &mut writer).is_ok())
+            .count()
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn value_to_yaml(bencher: Bencher) {
+    let (values, bytes) = values();
+    bencher.counter(bytes).bench(|| {
+        let mut writer = YamlWriter::new(std::io::sink());
+        values
+            .iter()
+            .filter(|value| decode(value, Order::Natural, &mut writer).is_ok())
+            .count()
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn value_to_tree(bencher: Bencher) {
+    let (values, bytes) = values();
+    bencher.counter(bytes).bench(|| {
+        values
+            .iter()
+            .filter(|value| decode(value, Order::Declared, &mut TreeSink::new()).is_ok())
+            .count()
+    });
+}

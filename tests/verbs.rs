@@ -1,0 +1,615 @@
+//! What each verb and each of its flags does, on the shipped databases.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::synth::etcd::{Store, Version, put};
+use crate::support::{Run, Scratch, etcdive, etcdive_line, program};
+
+const BEFORE: &str = "testdata/healthy/k8s/before.db";
+const AFTER: &str = "testdata/healthy/k8s/after.db";
+const TALK: &str = "testdata/healthy/talk/3.6/01-talk.live.db";
+const COMPACTED: &str = "testdata/healthy/talk/3.6/06-after.snapshot.db";
+const FROZEN: &str = "/registry/configmaps/prod/frozen";
+
+#[track_caller]
+fn ok(line: &str) -> Run {
+    let run = etcdive_line(line);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{line}");
+    run
+}
+
+fn jsonl(run: &Run) -> Vec<Value> {
+    run.text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn ls_lists_the_live_keys_of_a_prefix_or_of_a_revision() {
+    assert_eq!(ok(&format!("ls {TALK}")).text(), "foo2\n");
+    assert_eq!(ok(&format!("ls {TALK} --at 5")).text(), "foo1\nfoo2\n");
+    assert_eq!(ok(&format!("ls {TALK} --at 2")).text(), "foo1\n");
+    let configmaps = ok(&format!("ls {AFTER} /registry/configmaps/prod/"));
+    assert!(
+        configmaps
+            .text()
+            .lines()
+            .all(|key| key.starts_with("/registry/configmaps/prod/"))
+    );
+    assert!(configmaps.text().lines().any(|key| key == FROZEN));
+    assert_eq!(ok(&format!("ls {AFTER}")).text().lines().count(), 618);
+}
+
+#[test]
+fn ls_as_jsonl_has_etcds_counters() {
+    let rows = jsonl(&ok(&format!("ls {AFTER} {FROZEN} -o jsonl")));
+    assert_eq!(rows.len(), 1);
+    let expected = serde_json::json!({"key": FROZEN, "create_revision": 2186, "mod_revision": 2186, "version": 1, "value_size": rows[0]["value_size"]});
+    assert_eq!(rows[0], expected);
+    assert!(
+        jsonl(&ok(&format!("ls {AFTER} /registry/events/ -o jsonl")))
+            .iter()
+            .all(|row| row["lease"].as_str().is_some_and(|id| id.len() == 16))
+    );
+}
+
+#[test]
+fn a_key_that_is_no_text_is_exact_in_a_pipe_and_base64_in_json() {
+    let run = ok(&format!("ls {COMPACTED}"));
+    assert!(
+        run.stdout
+            .windows(5)
+            .any(|window| window == b"\xff\x00\x01bi")
+    );
+    let json = ok(&format!("ls {COMPACTED} -o jsonl"));
+    let row = jsonl(&json)
+        .into_iter()
+        .find(|row| row.get("key").is_none())
+        .unwrap();
+    assert_eq!(row["key_base64"], "/wABYmlugGtleQ==");
+}
+
+#[test]
+fn a_compacted_or_future_revision_is_refused_as_etcd_does() {
+    let compacted = etcdive_line(&format!("ls {COMPACTED} --at 23"));
+    assert_eq!(compacted.code, 2);
+    assert!(
+        compacted
+            .stderr
+            .contains("required revision has been compacted")
+            && compacted.stderr.contains("--at 24"),
+        "{}",
+        compacted.stderr
+    );
+    assert_eq!(etcdive_line(&format!("ls {COMPACTED} --at 24")).code, 0);
+    let future = etcdive_line(&format!("get {COMPACTED} foo1 --at 32"));
+    assert_eq!(future.code, 2);
+    assert!(
+        future
+            .stderr
+            .contains("required revision is a future revision"),
+        "{}",
+        future.stderr
+    );
+}
+
+#[test]
+fn a_key_that_is_not_there_is_exit_1_with_the_nearest() {
+    for verb in ["ls", "get", "log", "extract"] {
+        let flag = if verb == "extract" { "-k " } else { "" };
+        let run = etcdive_line(&format!(
+            "{verb} {AFTER} {flag}/registry/configmaps/prod/froze"
+        ));
+        assert_eq!((run.code, run.stdout.len()), (1, 0), "{verb}");
+        assert!(
+            run.stderr.contains(&format!("did you mean {FROZEN}")),
+            "{verb}: {}",
+            run.stderr
+        );
+    }
+    let deleted = etcdive_line(&format!("get {TALK} foo1"));
+    assert!(
+        deleted.code == 1 && deleted.stderr.contains("foo1 was deleted at revision 6"),
+        "{}",
+        deleted.stderr
+    );
+    let prefix = etcdive_line(&format!("ls {AFTER} /registry/configmaps"));
+    assert!(
+        prefix.code == 1
+            && prefix
+                .stderr
+                .contains("keys start with /registry/configmaps/"),
+        "{}",
+        prefix.stderr
+    );
+}
+
+#[test]
+fn get_shows_an_object_as_kubectl_does() {
+    let yaml = ok(&format!("get {AFTER} {FROZEN}"));
+    assert!(
+        yaml.text().contains("  resourceVersion: \"2186\"\n")
+            && !yaml.text().contains("managedFields")
+    );
+    let managed = ok(&format!("get {AFTER} {FROZEN} --show-managed-fields"));
+    assert!(
+        managed
+            .text()
+            .contains("managedFields:\n  - apiVersion: v1\n")
+    );
+    let json = ok(&format!("get {AFTER} {FROZEN} -o json"));
+    assert!(
+        json.text().starts_with(
+            "{\n    \"apiVersion\": \"v1\",\n    \"data\": {\n        \"k\": \"reborn\"\n"
+        ),
+        "{}",
+        json.text()
+    );
+    let old = ok(&format!("get {AFTER} {FROZEN} --at 2000 -o jsonl"));
+    assert_eq!(jsonl(&old)[0]["data"]["k"], "v");
+}
+
+#[test]
+fn get_of_a_prefix_is_a_list_as_kubectl_has_it() {
+    let yaml = ok(&format!("get {AFTER} /registry/configmaps/prod/"));
+    assert!(
+        yaml.text()
+            .starts_with("apiVersion: v1\nitems:\n- apiVersion: v1\n")
+    );
+    assert!(
+        yaml.text()
+            .ends_with("kind: List\nmetadata:\n  resourceVersion: \"\"\n")
+    );
+    let list: Value = serde_json::from_slice(
+        &ok(&format!("get {AFTER} /registry/configmaps/prod/ -o json")).stdout,
+    )
+    .unwrap();
+    let read_back: Value = serde_norway::from_str(yaml.text()).unwrap();
+    assert_eq!(list, read_back);
+    assert!(list["items"].as_array().unwrap().len() > 1);
+}
+
+#[test]
+fn get_prints_the_record_of_what_is_no_object() {
+    let rows = jsonl(&ok(&format!("get {TALK} foo2 -o jsonl")));
+    assert_eq!(
+        rows,
+        [
+            serde_json::json!({"create_revision": 3, "key": "foo2", "mod_revision": 5, "value": "bar2-new", "value_size": 8, "version": 2})
+        ]
+    );
+}
+
+#[test]
+fn extract_has_augers_flags() {
+    let newest = ok(&format!("extract -f {AFTER} -k {FROZEN}"));
+    assert!(
+        newest.text().contains("  k: reborn\n")
+            && newest.text().contains("managedFields")
+            && !newest.text().contains("resourceVersion")
+    );
+    assert_eq!(
+        ok(&format!("extract {AFTER} --key {FROZEN} --list-versions")).text(),
+        "1\n0\n1\n"
+    );
+    let json = ok(&format!("extract --file {AFTER} -k {FROZEN} -o json"));
+    assert!(
+        json.text().starts_with(
+            "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"frozen\""
+        ),
+        "{}",
+        json.text()
+    );
+    assert!(
+        ok(&format!("extract {AFTER} -k {FROZEN} -r 2000"))
+            .text()
+            .contains("  k: v\n")
+    );
+    assert!(
+        ok(&format!("extract {AFTER} -k {FROZEN} --revision 0"))
+            .text()
+            .contains("  k: reborn\n")
+    );
+    assert_eq!(
+        ok(&format!("extract {TALK} -k foo2 --raw")).stdout,
+        b"bar2-new"
+    );
+    assert_eq!(
+        ok(&format!("extract {TALK} -k foo2 -v 1 --raw")).stdout,
+        b"bar2"
+    );
+    assert_eq!(ok(&format!("extract {TALK} -k foo2")).text(), "bar2-new\n");
+    assert_eq!(
+        etcdive_line(&format!("extract {TALK} -k foo2 --version 7")).code,
+        1
+    );
+}
+
+#[test]
+fn extract_of_a_deleted_key_says_so_and_how_to_have_it() {
+    let run = etcdive_line(&format!("extract {TALK} -k foo1"));
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("deleted at revision 6") && run.stderr.contains("-r 5"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        ok(&format!("extract {TALK} -k foo1 -r 5")).text(),
+        "bar1-new\n"
+    );
+}
+
+#[test]
+fn extract_lists_the_live_keys_with_the_fields_asked_for() {
+    assert_eq!(ok(&format!("extract {TALK}")).text(), "foo2\n");
+    assert_eq!(ok(&format!("extract {TALK} -r 5")).text(), "foo1\nfoo2\n");
+    let fields = "key,value-size,version-count,all-versions-value-size,value";
+    assert_eq!(
+        ok(&format!("extract {TALK} --fields {fields}")).text(),
+        "foo2 8 2 12 null\n"
+    );
+    let row = ok(&format!(
+        "extract {AFTER} --keys-by-prefix {FROZEN} --fields key,version-count,value"
+    ));
+    assert!(row.text().starts_with(&format!("{FROZEN} 1 {{\"apiVersion\":\"v1\",\"data\":{{\"k\":\"reborn\"}},\"kind\":\"ConfigMap\"")), "{}", row.text());
+    assert_eq!(
+        ok(&format!("extract {AFTER} --keys-by-prefix /registry/"))
+            .text()
+            .lines()
+            .count(),
+        618
+    );
+    assert_eq!(
+        etcdive_line(&format!("extract {AFTER} --keys-by-prefix /nothing/")).code,
+        1
+    );
+}
+
+#[test]
+fn decode_reads_a_file_or_standard_input_in_any_encoding() {
+    let scratch = Scratch::new("decode");
+    let stored = ok(&format!("extract {AFTER} -k {FROZEN} --raw")).stdout;
+    let path = scratch.file("value", &stored);
+    let yaml = ok(&format!("extract {AFTER} -k {FROZEN}"));
+    let path = path.to_str().unwrap();
+    assert_eq!(etcdive(["decode", path]).stdout, yaml.stdout);
+    assert_eq!(etcdive(["decode", "--file", path]).stdout, yaml.stdout);
+    assert!(
+        etcdive(["decode", "-f", path, "-o", "json"])
+            .text()
+            .starts_with("{\"kind\":\"ConfigMap\"")
+    );
+    // As `etcdctl get --print-value-only` has it: a newline more.
+    assert_eq!(decoded(&[&stored[..], b"\n"].concat()).stdout, yaml.stdout);
+    assert_eq!(
+        decoded(b"{\"kind\":\"X\",\"apiVersion\":\"v1\"}").text(),
+        "apiVersion: v1\nkind: X\n"
+    );
+    assert_eq!(decoded(b"\xd9\xd9\xf7\xa1\x41a\x41b").text(), "a: b\n");
+    assert_eq!(decoded(b"plain text").text(), "plain text\n");
+}
+
+fn decoded(value: &[u8]) -> Run {
+    let mut child = program()
+        .arg("decode")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(value).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn decode_says_why_a_value_cannot_be_decoded() {
+    let encrypted = decoded(b"k8s:enc:aescbc:v1:key1:\x01\x02\x03");
+    assert_eq!((encrypted.code, encrypted.stdout.len()), (2, 0));
+    assert!(
+        encrypted.stderr.contains("aescbc") && encrypted.stderr.contains("key1"),
+        "{}",
+        encrypted.stderr
+    );
+    let cut = decoded(b"k8s\0\x0a\x05");
+    assert_eq!(cut.code, 2);
+    assert!(cut.stderr.contains("cannot be decoded"), "{}", cut.stderr);
+    assert_eq!(decoded(b"").code, 2);
+    assert_eq!(etcdive_line("decode no/such/file").code, 2);
+}
+
+#[test]
+fn a_type_that_is_not_in_the_table_is_shown_with_its_metadata_and_a_note() {
+    // route.openshift.io/v1 Route with metadata.name "r", metadata.namespace "ns" and a spec of one text.
+    let value = b"k8s\0\x0a\x1e\x0a\x15route.openshift.io/v1\x12\x05Route\x12\x10\x0a\x07\x0a\x01r\x1a\x02ns\x12\x05\x0a\x03foo";
+    let run = decoded(value);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.text().starts_with("# "), "{}", run.text());
+    assert!(
+        run.text().contains("kind: Route\n") && run.text().contains("  name: r\n  namespace: ns\n"),
+        "{}",
+        run.text()
+    );
+    assert!(
+        run.text().contains("$unknownFields") && run.text().contains("foo"),
+        "{}",
+        run.text()
+    );
+}
+
+#[test]
+fn log_lists_the_revisions_of_a_key_newest_first() {
+    let table = ok(&format!("log {AFTER} {FROZEN}"));
+    let lines: Vec<&str> = table.text().lines().collect();
+    assert_eq!(lines.len(), 4, "{}", table.text());
+    assert!(lines[0].contains("REVISION") && lines[0].contains("MANAGERS"));
+    assert!(
+        lines[1].contains("2186.0")
+            && lines[1].contains("create")
+            && lines[1].contains("kubectl-create")
+            && lines[1].contains("2026-11-20T21:11:12Z")
+    );
+    assert!(
+        lines[2].contains("delete") && lines[3].contains("507.0") && lines[3].contains("alice")
+    );
+}
+
+#[test]
+fn log_as_json_has_one_event_each() {
+    let rows = jsonl(&ok(&format!("log {TALK} foo1 -o jsonl")));
+    assert_eq!(
+        rows[0],
+        serde_json::json!({"main": 6, "sub": 0, "type": "delete", "key": "foo1", "prev_mod_revision": 4, "prev_version": 2, "prev_value_size": 8, "origin": "live"})
+    );
+    assert_eq!(
+        rows[1],
+        serde_json::json!({"main": 4, "sub": 0, "type": "update", "key": "foo1", "create_revision": 2, "mod_revision": 4, "version": 2,
+        "value_size": 8, "prev_mod_revision": 2, "prev_version": 1, "prev_value_size": 4, "origin": "live"})
+    );
+    assert_eq!(rows[2]["type"], "create");
+    let array: Value =
+        serde_json::from_slice(&ok(&format!("log {TALK} foo1 -o json")).stdout).unwrap();
+    assert_eq!(array, Value::Array(rows));
+}
+
+#[test]
+fn log_says_how_many_versions_were_compacted() {
+    let run = etcdive_line(&format!("log {COMPACTED} foo3"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let mut store = Store::new(Version::V3_6);
+    for value in 0..5 {
+        store.put("k", value.to_string());
+    }
+    store.compact(4);
+    let scratch = Scratch::new("log-compacted");
+    let path = scratch.file("db", &store.builder().build().bytes);
+    let run = etcdive(["log", path.to_str().unwrap(), "k"]);
+    assert_eq!(run.text().lines().count(), 4);
+    assert!(
+        run.stderr.contains("2 earlier versions") && run.stderr.contains("compacted to 4"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn status_tells_the_state_as_a_table_or_as_json() {
+    let table = ok(&format!("status {COMPACTED}"));
+    for said in [
+        "31, compacted to 24",
+        "SHA-256 is right",
+        "sound      yes",
+        "13 live of 14",
+    ] {
+        assert!(table.text().contains(said), "{said}: {}", table.text());
+    }
+    let json: Value =
+        serde_json::from_slice(&ok(&format!("status {COMPACTED} -o json")).stdout).unwrap();
+    assert_eq!(
+        (
+            &json["kind"],
+            &json["trailer"],
+            &json["revision"],
+            &json["compact_revision"]
+        ),
+        (&"snapshot".into(), &"good".into(), &31.into(), &24.into())
+    );
+    assert_eq!(
+        (
+            &json["records"],
+            &json["tombstones"],
+            &json["live_keys"],
+            &json["storage_version"]
+        ),
+        (&20.into(), &1.into(), &13.into(), &"3.6.0".into())
+    );
+    assert_eq!(json["findings"], Value::Array(Vec::new()));
+    assert_eq!(json["metas"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn diff_shows_fields_unified_json_names_or_counts() {
+    let key = "/registry/configmaps/prod/app-config";
+    let run = etcdive_line(&format!("diff {BEFORE} {AFTER} {key}"));
+    assert_eq!((run.code, run.stderr.as_str()), (1, ""));
+    assert!(
+        run.text()
+            .starts_with(&format!("~ {key}  (mod 1821 -> 2197, version 7 -> 9)\n")),
+        "{}",
+        run.text()
+    );
+    assert!(
+        run.text()
+            .contains("    data.mode: \"mode-5\" -> \"after\"\n")
+            && run.text().contains("  - data.counter: \"5\"\n")
+    );
+    let unified = etcdive_line(&format!("diff {BEFORE} {AFTER} {key} -o unified"));
+    assert!(
+        unified.text().starts_with(&format!(
+            "--- a{key} (mod 1821)\n+++ b{key} (mod 2197)\n@@ "
+        )),
+        "{}",
+        unified.text()
+    );
+    assert!(
+        unified
+            .text()
+            .contains("\n-  mode: mode-5\n+  franks: key\n+  mode: after\n")
+    );
+    let names = etcdive_line(&format!(
+        "diff {BEFORE} {AFTER} /registry/configmaps/prod/ --name-only"
+    ));
+    assert_eq!(names.text(), format!("~ {key}\n~ {FROZEN}\n"));
+    let stat = etcdive_line(&format!("diff {BEFORE} {AFTER} {key} --stat"));
+    assert!(
+        stat.text().contains("1 changed") && stat.text().lines().count() == 2,
+        "{}",
+        stat.text()
+    );
+    let row = jsonl(&etcdive_line(&format!(
+        "diff {BEFORE} {AFTER} {FROZEN} -o jsonl"
+    )));
+    assert_eq!(
+        (
+            &row[0]["change"],
+            &row[0]["old_mod_revision"],
+            &row[0]["new_mod_revision"]
+        ),
+        (&"recreated".into(), &507.into(), &2186.into())
+    );
+    let array: Value = serde_json::from_slice(
+        &etcdive_line(&format!("diff {BEFORE} {AFTER} {FROZEN} -o json")).stdout,
+    )
+    .unwrap();
+    assert_eq!(array, Value::Array(row));
+}
+
+#[test]
+fn diff_can_leave_out_status_and_show_managed_fields() {
+    let key = "/registry/deployments/prod/web";
+    let plain = etcdive_line(&format!("diff {BEFORE} {AFTER} {key}"));
+    assert!(
+        plain.text().contains("status.replicas: 5 -> 2") && !plain.text().contains("managedFields")
+    );
+    let without = etcdive_line(&format!("diff {BEFORE} {AFTER} {key} --exclude-status"));
+    assert!(
+        !without.text().contains("status.") && without.text().contains("spec.replicas: 5 -> 2"),
+        "{}",
+        without.text()
+    );
+    assert!(
+        etcdive_line(&format!(
+            "diff {BEFORE} {AFTER} {key} --show-managed-fields"
+        ))
+        .text()
+        .contains("managedFields")
+    );
+    // A daemon set of which nothing but the status changed.
+    let only_status = etcdive_line(&format!(
+        "diff {BEFORE} {AFTER} /registry/daemonsets/dev/agent --exclude-status"
+    ));
+    assert_eq!(
+        (only_status.code, only_status.stdout.len()),
+        (0, 0),
+        "{}",
+        only_status.text()
+    );
+}
+
+#[test]
+fn diff_masks_secrets_unless_asked() {
+    let secret = |data: &str| {
+        format!(
+            r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"s"}},"data":{{"password":"{data}"}}}}"#
+        )
+    };
+    let scratch = Scratch::new("diff-secrets");
+    let mut store = Store::new(Version::V3_6);
+    store.txn(&[
+        put("/registry/secrets/a/s", secret("aHVudGVyMg==")),
+        put("/registry/secrets/a/t", secret("aHVudGVyMg==")),
+    ]);
+    let old = scratch.file("old.db", &store.builder().build().bytes);
+    store.put("/registry/secrets/a/s", secret("Y29ycmVjdCBob3JzZQ=="));
+    store.put(
+        "/registry/secrets/a/enc",
+        b"k8s:enc:aescbc:v1:key1:SEALED".to_vec(),
+    );
+    store.delete("/registry/secrets/a/t");
+    let new = scratch.file("new.db", &store.builder().build().bytes);
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    for format in ["fields", "unified", "json", "jsonl"] {
+        let masked = etcdive(["diff", old, new, "-o", format]);
+        let everything = format!("{}{}", masked.text(), masked.stderr);
+        for secret in [
+            "aHVudGVyMg",
+            "hunter2",
+            "Y29ycmVjdCBob3JzZQ",
+            "correct horse",
+            "SEALED",
+            "U0VBTEVE",
+        ] {
+            assert!(
+                !everything.contains(secret),
+                "{format} shows {secret}: {everything}"
+            );
+        }
+        assert!(everything.contains("<masked #"), "{format}: {everything}");
+        let shown = etcdive(["diff", old, new, "-o", format, "--show-secrets"]);
+        assert!(shown.text().contains("Y29ycmVjdCBob3JzZQ=="), "{format}");
+    }
+    let fields = etcdive(["diff", old, new, "/registry/secrets/a/s"]);
+    assert!(
+        fields
+            .text()
+            .contains("data.password: <masked #1, 7 bytes> -> <masked #2, 13 bytes>"),
+        "{}",
+        fields.text()
+    );
+}
+
+#[test]
+fn diff_says_when_the_order_looks_wrong_and_when_nothing_has_the_key() {
+    let run = etcdive_line(&format!("diff {AFTER} {BEFORE} --name-only"));
+    assert!(
+        run.code == 1 && run.stderr.contains("is the older one first?"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        etcdive_line(&format!("diff {BEFORE} {AFTER} /registry/nothing/x")).code,
+        1
+    );
+    assert_eq!(etcdive_line(&format!("diff {BEFORE} no/such.db")).code, 2);
+}
+
+#[test]
+fn color_can_be_forced_and_forbidden() {
+    let line = format!("diff {BEFORE} {AFTER} {FROZEN}");
+    let always = etcdive_line(&format!("--color always {line}"));
+    assert!(always.text().contains("\x1b[33m"), "{}", always.text());
+    assert!(
+        !etcdive_line(&format!("--color never {line}"))
+            .text()
+            .contains('\x1b')
+    );
+    assert!(!etcdive_line(&line).text().contains('\x1b'));
+    let words = || line.split(' ');
+    let forced = program()
+        .args(words())
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .unwrap();
+    assert!(forced.stdout.contains(&0x1b));
+    let no_color = program()
+        .args(words())
+        .env("CLICOLOR_FORCE", "1")
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(!no_color.stdout.contains(&0x1b));
+}
