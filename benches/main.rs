@@ -27,6 +27,8 @@ fn main() {
 }
 
 const STORE_BYTES: u64 = 50 << 20;
+/// Room for its values quoted.
+const QUOTED_BYTES: usize = 100 << 20;
 
 /// The store, made once a run; its diagnostics live as long as the program.
 static STORE: LazyLock<Store<'static>> = LazyLock::new(|| {
@@ -77,7 +79,7 @@ fn go_quote(bencher: Bencher) {
     let (values, bytes) = values();
     bencher
         .counter(bytes)
-        .with_inputs(|| Vec::with_capacity(STORE_BYTES as usize * 2))
+        .with_inputs(|| Vec::with_capacity(QUOTED_BYTES))
         .bench_refs(|out: &mut Vec<u8>| {
             values.iter().for_each(|value| quote_into(value, out));
         });

@@ -100,7 +100,8 @@ impl<'a> Bucket<'a> {
     }
 }
 
-/// The elements of one leaf in either direction.
+/// The elements of one leaf in either direction. A nested bucket (etcd has none below the root) is
+/// an element without a value, as bbolt's cursor has it.
 pub fn leaf_elements<'a>(
     leaf: &Leaf<'a>,
     direction: Direction,
@@ -112,7 +113,11 @@ pub fn leaf_elements<'a>(
             Direction::Forward => step,
             Direction::Backward => count.saturating_sub(1).saturating_sub(step),
         };
-        page.leaf_element(index).ok().map(|element| (page, element))
+        let mut element = page.leaf_element(index).ok()?;
+        if is_bucket(&element) {
+            element.value = &[];
+        }
+        Some((page, element))
     })
 }
 

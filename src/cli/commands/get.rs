@@ -83,23 +83,30 @@ impl Verb for Args {
                 .iter()
                 .map(|record| self.shown(record, evidence.diagnostics()));
             let single = selection.single_key().is_some();
-            match self.output {
+            let done = match self.output {
                 Output::Yaml => {
-                    write_all(YamlWriter::new(out), Order::Natural, objects, single).finish()?
+                    let mut writer = YamlWriter::new(out);
+                    tell(&mut writer, Order::Natural, objects, single, |writer| {
+                        writer.error().is_some()
+                    });
+                    writer.finish()
                 }
-                Output::Json => write_all(
-                    JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT)),
-                    Order::Sorted,
-                    objects,
-                    single,
-                )
-                .finish()?,
+                Output::Json => {
+                    let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
+                    tell(&mut writer, Order::Sorted, objects, single, |writer| {
+                        writer.error().is_some()
+                    });
+                    writer.finish()
+                }
                 Output::Jsonl => {
                     let mut writer = JsonWriter::new(out, JsonStyle::Compact);
-                    objects.for_each(|object| write_value(&object, Order::Sorted, &mut writer));
-                    writer.finish()?
+                    tell_each(&mut writer, Order::Sorted, objects, |writer| {
+                        writer.error().is_some()
+                    });
+                    writer.finish()
                 }
             };
+            done?;
         }
         missing.map_or(Ok(Answer::Yes), Err)
     }
@@ -142,24 +149,22 @@ pub fn report_undecodable(record: &Record<'_>, error: &DecodeError, diagnostics:
 }
 
 /// Tells one object as it is, or all in a List, one after the other.
-fn write_all<S: Sink>(
-    mut sink: S,
+fn tell<S: Sink>(
+    sink: &mut S,
     order: Order,
     objects: impl Iterator<Item = Value>,
     single: bool,
-) -> S {
+    failed: impl Fn(&S) -> bool,
+) {
     if single {
-        objects
-            .take(1)
-            .for_each(|object| write_value(&object, order, &mut sink));
-        return sink;
+        return tell_each(sink, order, objects.take(1), failed);
     }
     sink.begin_map();
     sink.key("apiVersion");
     sink.string("v1");
     sink.key("items");
     sink.begin_list();
-    objects.for_each(|object| write_value(&object, order, &mut sink));
+    tell_each(sink, order, objects, failed);
     sink.end_list();
     sink.key("kind");
     sink.string("List");
@@ -169,5 +174,19 @@ fn write_all<S: Sink>(
     sink.string("");
     sink.end_map();
     sink.end_map();
-    sink
+}
+
+/// Tells the objects, until nobody reads them any more.
+fn tell_each<S: Sink>(
+    sink: &mut S,
+    order: Order,
+    objects: impl Iterator<Item = Value>,
+    failed: impl Fn(&S) -> bool,
+) {
+    for object in objects {
+        write_value(&object, order, sink);
+        if failed(sink) {
+            return;
+        }
+    }
 }
