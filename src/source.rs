@@ -17,52 +17,21 @@
 
 mod error;
 mod locate;
+mod trailer;
 
 pub use error::SourceError;
+pub use trailer::{Trailer, TrailerCheck};
 
 use locate::{locate, open_read_only, require_regular};
 use memmap2::{Mmap, MmapOptions};
-use sha2::{Digest, Sha256};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Length of a snapshot's trailer in bytes: a SHA-256.
-const TRAILER_LEN: usize = 32;
-
-/// etcd recognises a trailer by `length % 512 == 32`: every page size is a multiple of 512.
-const TRAILER_MODULUS: usize = 512;
-
-/// Bytes hashed between two calls that give resident pages back to the system.
-const HASH_CHUNK: usize = 1 << 20;
-
 /// How many page offsets [`Source::read_errors`] lists: a sparse file of a terabyte that was cut
 /// has 268 million pages, and nobody reads so many lines. The count is exact all the same.
 const READ_ERRORS_LISTED: usize = 65_536;
-
-/// The 32 bytes which `etcdctl snapshot save` appends to the image of the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trailer {
-    /// The SHA-256 of all bytes before it, as stored.
-    pub stored: [u8; TRAILER_LEN],
-}
-
-/// What hashing says of the trailer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrailerCheck {
-    /// The file has none: not a snapshot, but a copied database.
-    Absent,
-    /// The image is what was sent.
-    Good,
-    /// The image, or the trailer, was changed or cut.
-    Bad {
-        /// SHA-256 of the bytes before the trailer.
-        computed: [u8; TRAILER_LEN],
-        /// What the trailer says.
-        stored: [u8; TRAILER_LEN],
-    },
-}
 
 /// How the file differs from what it was at open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,82 +228,6 @@ impl Source {
 
     #[cfg(not(unix))]
     fn forget(&self, _offset: usize, _len: usize) {}
-
-    /// The database without the trailer of a snapshot.
-    #[must_use]
-    pub fn image(&self) -> &[u8] {
-        let bytes = self.bytes();
-        bytes.get(..image_len(bytes.len())).unwrap_or(bytes)
-    }
-
-    /// The trailer, if the length says that there is one.
-    #[must_use]
-    pub fn trailer(&self) -> Option<Trailer> {
-        let bytes = self.bytes();
-        let stored = bytes.get(image_len(bytes.len())..)?.try_into().ok()?;
-        Some(Trailer { stored })
-    }
-
-    /// Hashes the image, if there is a trailer, and compares.
-    #[must_use]
-    pub fn verify_trailer(&self) -> TrailerCheck {
-        match self.trailer() {
-            None => TrailerCheck::Absent,
-            Some(trailer) => trailer.check(self.hash_image().finalize().into()),
-        }
-    }
-
-    /// SHA-256 of the whole file, trailer included: what `sha256sum` prints.
-    #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
-        self.verify_trailer_and_sha256().1
-    }
-
-    /// [`Source::verify_trailer`] and [`Source::sha256`] by reading the file once.
-    #[must_use]
-    pub fn verify_trailer_and_sha256(&self) -> (TrailerCheck, [u8; 32]) {
-        let mut hash = self.hash_image();
-        let Some(trailer) = self.trailer() else {
-            return (TrailerCheck::Absent, hash.finalize().into());
-        };
-        let check = trailer.check(hash.clone().finalize().into());
-        hash.update(trailer.stored);
-        (check, hash.finalize().into())
-    }
-
-    /// The state of SHA-256 after the image.
-    fn hash_image(&self) -> Sha256 {
-        let mut hash = Sha256::new();
-        let mut offset = 0;
-        for chunk in self.image().chunks(HASH_CHUNK) {
-            self.prefetch(offset, chunk.len());
-            hash.update(chunk);
-            self.forget(offset, chunk.len());
-            offset += chunk.len();
-        }
-        hash
-    }
-}
-
-impl Trailer {
-    fn check(self, computed: [u8; TRAILER_LEN]) -> TrailerCheck {
-        let stored = self.stored;
-        if computed == stored {
-            TrailerCheck::Good
-        } else {
-            TrailerCheck::Bad { computed, stored }
-        }
-    }
-}
-
-/// The length of the image in a file of `len` bytes. A file that is all trailer has no image, and
-/// is taken as a file without trailer.
-const fn image_len(len: usize) -> usize {
-    if len > TRAILER_LEN && len % TRAILER_MODULUS == TRAILER_LEN {
-        len - TRAILER_LEN
-    } else {
-        len
-    }
 }
 
 /// The length in bytes of a page of this system: the unit in which reading a map fails.
@@ -359,9 +252,8 @@ fn map_guarded(file: &File, len: usize) -> io::Result<(Mmap, guard::Guard)> {
     guard::install()?;
     // SAFETY: the map is read-only and as long as the file was. Another program may still change
     // the bytes or cut the file. Cutting is handled by the guard. Changed bytes are what every
-    // reader of a live file meets: nothing above keeps a fact about a byte instead of the byte
-    // where memory safety would rest on it (all reads are bounds-checked by the length of the map,
-    // and text is checked as a copy or printed as bytes).
+    // program that maps a file lives with: all reads are bounds-checked by the length of the map, and a
+    // text that another process changes after its check can come out garbled.
     let map = unsafe { MmapOptions::new().len(len).map(file)? };
     let guard = guard::Guard::over(&map)?;
     Ok((map, guard))

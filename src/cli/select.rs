@@ -110,7 +110,7 @@ pub fn not_found(address: &Address, keyspace: &Keyspace<'_>) -> Failure {
     let below = keyspace
         .live
         .iter()
-        .filter(|record| record.key.starts_with(&folder))
+        .filter(|entry| entry.key.starts_with(&folder))
         .count();
     if below > 0 {
         return failure.hint(format!(
@@ -121,7 +121,7 @@ pub fn not_found(address: &Address, keyspace: &Keyspace<'_>) -> Failure {
 }
 
 fn with_near(failure: Failure, text: &str, keyspace: &Keyspace<'_>) -> Failure {
-    let near = nearest(text, keyspace.live.iter().map(|record| record.key));
+    let near = nearest(text, keyspace.live.iter().map(|entry| &*entry.key));
     if near.is_empty() {
         failure
     } else {

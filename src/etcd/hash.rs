@@ -77,9 +77,14 @@ fn kept_by_compaction(store: &Store<'_>, at: i64) -> HashSet<Revision> {
         /// A generation that ends at or above `at` was seen: later ones do not count.
         closed: bool,
     }
-    let mut keys: HashMap<&[u8], OfKey> = HashMap::new();
+    let mut keys: HashMap<Box<[u8]>, OfKey> = HashMap::new();
     for record in store.records(Direction::Forward) {
-        let of_key = keys.entry(record.key).or_default();
+        if !keys.contains_key(record.key) {
+            keys.insert(record.key.into(), OfKey::default());
+        }
+        let Some(of_key) = keys.get_mut(record.key) else {
+            continue;
+        };
         if of_key.closed {
             continue;
         }

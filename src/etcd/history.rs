@@ -92,32 +92,49 @@ impl<'a> KeyHistory<'a> {
     }
 }
 
+/// A key with its newest record at a revision. The key is a copy: an index whose keys lay in the map
+/// would touch pages all over the file for every comparison.
+#[derive(Debug, Clone)]
+pub struct KeyEntry<'a> {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its newest record.
+    pub record: Record<'a>,
+}
+
 /// The keyspace as of a revision, in key order.
 #[derive(Debug, Clone, Default)]
 pub struct Keyspace<'a> {
-    /// Of each live key the put that is its value, ascending by key.
-    pub live: Vec<Record<'a>>,
-    /// Of each deleted key whose tombstone is retained that tombstone, ascending by key.
-    pub deleted: Vec<Record<'a>>,
+    /// The live keys, ascending, each with the put that is its value.
+    pub live: Vec<KeyEntry<'a>>,
+    /// The deleted keys whose tombstone is retained, ascending, each with that tombstone.
+    pub deleted: Vec<KeyEntry<'a>>,
 }
 
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision over the keys that `wanted` names.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
-        let mut newest: HashMap<&'a [u8], Record<'a>> = HashMap::new();
+        let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if record.revision.main <= at.0 && wanted(record.key) {
-                newest.insert(record.key, record);
+            if record.revision.main > at.0 || !wanted(record.key) {
+                continue;
+            }
+            match newest.get_mut(record.key) {
+                Some(known) => *known = record,
+                None => drop(newest.insert(record.key.into(), record)),
             }
         }
+        let entries = newest
+            .into_iter()
+            .map(|(key, record)| KeyEntry { key, record });
         let (mut deleted, mut live): (Vec<_>, Vec<_>) =
-            newest.into_values().partition(|record| record.tombstone);
-        live.sort_unstable_by_key(|record| record.key);
-        deleted.sort_unstable_by_key(|record| record.key);
+            entries.partition(|entry| entry.record.tombstone);
+        live.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        deleted.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Self { live, deleted }
     }
 
-    /// The live key of this name.
+    /// The put that is the value of the live key of this name.
     pub fn get(&self, key: &[u8]) -> Option<&Record<'a>> {
         find(&self.live, key)
     }
@@ -128,11 +145,11 @@ impl<'a> Keyspace<'a> {
     }
 }
 
-fn find<'r, 'a>(records: &'r [Record<'a>], key: &[u8]) -> Option<&'r Record<'a>> {
-    let at = records
-        .binary_search_by_key(&key, |record| record.key)
+fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a>> {
+    let at = entries
+        .binary_search_by(|entry| (*entry.key).cmp(key))
         .ok()?;
-    records.get(at)
+    entries.get(at).map(|entry| &entry.record)
 }
 
 /// The retained versions of a live key since its creation.
@@ -154,7 +171,7 @@ pub fn version_counts(
     for record in store.records(Direction::Forward) {
         let place = keyspace
             .live
-            .binary_search_by_key(&record.key, |live| live.key);
+            .binary_search_by(|live| (*live.key).cmp(record.key));
         let Some(of_key) = place.ok().and_then(|place| counts.get_mut(place)) else {
             continue;
         };

@@ -4,8 +4,8 @@
 //! two halves of a [`record`] of bucket `key`, [`store`] reads them all, [`history`] folds them:
 //! per key its generations, the keyspace as of a revision. [`hash`] computes what etcd computes.
 //!
-//! **Invariant:** bytes stay borrowed from the map; what is kept for a whole store (an index by key)
-//! holds slices of the map, never copies.
+//! **Invariant:** values stay borrowed from the map; an index of a whole store copies its keys and nothing
+//! else, so memory follows the distinct keys that were asked for.
 
 pub mod auth;
 pub mod cluster;
@@ -20,7 +20,7 @@ pub mod schema;
 pub mod status;
 pub mod store;
 
-pub use history::{Event, EventType, KeyHistory, Keyspace};
+pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};
 pub use key_value::KeyValue;
 pub use record::Record;
 pub use revision::{BucketKey, Revision};

@@ -81,7 +81,7 @@ impl RecordCounts {
     /// Counts the records of a store.
     pub fn of(store: &Store<'_>) -> Self {
         let mut counts = Self::default();
-        let mut alive: HashMap<&[u8], bool> = HashMap::new();
+        let mut alive: HashMap<Box<[u8]>, bool> = HashMap::new();
         for record in store.records(Direction::Forward) {
             counts.records = counts.records.saturating_add(1);
             counts.tombstones = counts
@@ -89,7 +89,10 @@ impl RecordCounts {
                 .saturating_add(u64::from(record.tombstone));
             counts.oldest = counts.oldest.or(Some(record.revision.main));
             counts.newest = Some(record.revision.main);
-            alive.insert(record.key, !record.tombstone);
+            match alive.get_mut(record.key) {
+                Some(known) => *known = !record.tombstone,
+                None => drop(alive.insert(record.key.into(), !record.tombstone)),
+            }
         }
         counts.keys = alive.len() as u64;
         counts.live_keys = alive.values().filter(|alive| **alive).count() as u64;

@@ -36,9 +36,9 @@ fn insert_lease(into: &mut Map<String, Value>, lease: i64) {
 }
 
 /// One live key, as `ls -o jsonl` has it.
-pub fn key_json(record: &Record<'_>) -> Value {
+pub fn key_json(key: &[u8], record: &Record<'_>) -> Value {
     let mut fields = Map::new();
-    insert_text(&mut fields, "key", record.key);
+    insert_text(&mut fields, "key", key);
     fields.insert("create_revision".to_owned(), record.create_revision.into());
     fields.insert("mod_revision".to_owned(), record.mod_revision.into());
     fields.insert("version".to_owned(), record.version.into());
@@ -49,7 +49,7 @@ pub fn key_json(record: &Record<'_>) -> Value {
 
 /// A record with its value, for what is no Kubernetes object.
 pub fn record_json(record: &Record<'_>) -> Value {
-    let mut value = key_json(record);
+    let mut value = key_json(record.key, record);
     if let Some(fields) = value.as_object_mut() {
         insert_text(fields, "value", record.value);
     }

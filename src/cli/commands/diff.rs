@@ -103,7 +103,7 @@ impl Verb for Args {
         let after = Keyspace::at(&new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
         if let Some(address) =
-            selection.unanswered(|address| everywhere().any(|record| address.covers(record.key)))
+            selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
         {
             return Err(Failure::not_found(format!(
                 "{}: in neither database",
@@ -152,15 +152,15 @@ fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Changed<
             (None, None) => return changes,
             (Some(_), None) => std::cmp::Ordering::Less,
             (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(a), Some(b)) => a.key.cmp(b.key),
+            (Some(a), Some(b)) => a.key.cmp(&b.key),
         };
         let a = if order.is_le() {
-            old.next().copied()
+            old.next().map(|entry| entry.record)
         } else {
             None
         };
         let b = if order.is_ge() {
-            new.next().copied()
+            new.next().map(|entry| entry.record)
         } else {
             None
         };

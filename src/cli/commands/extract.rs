@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::select::{Address, not_found};
 use crate::cli::{Answer, Verb};
-use crate::etcd::{EventType, KeyHistory, Keyspace, Record, Store};
+use crate::etcd::{EventType, KeyEntry, KeyHistory, Keyspace, Record, Store};
 use crate::k8s::{Order, decode};
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::record::key_text;
@@ -148,14 +148,14 @@ impl Args {
         } else {
             Vec::new()
         };
-        for (index, record) in keyspace.live.iter().enumerate() {
+        for (index, KeyEntry { key, record }) in keyspace.live.iter().enumerate() {
             for (place, field) in self.fields.iter().enumerate() {
                 if place > 0 {
                     out.write_all(b" ")?;
                 }
                 let counts = versions.get(index).copied().unwrap_or_default();
                 match field {
-                    Field::Key => out.write_all(record.key)?,
+                    Field::Key => out.write_all(key)?,
                     Field::ValueSize => write!(out, "{}", record.value.len())?,
                     Field::VersionCount => write!(out, "{}", counts.versions)?,
                     Field::AllVersionsValueSize => write!(out, "{}", counts.value_bytes)?,

@@ -68,12 +68,8 @@ impl Verb for Args {
         let at = store.at(self.at.at)?;
         let selection = Selection::parse(&self.keys);
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
-        let there = |address: &Address| {
-            keyspace
-                .live
-                .iter()
-                .any(|record| address.covers(record.key))
-        };
+        let there =
+            |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
         let missing = selection
             .unanswered(there)
             .map(|address| not_found(address, &Keyspace::at(&store, at, |_| true)));
@@ -81,7 +77,7 @@ impl Verb for Args {
             let objects = keyspace
                 .live
                 .iter()
-                .map(|record| self.shown(record, evidence.diagnostics()));
+                .map(|entry| self.shown(&entry.record, evidence.diagnostics()));
             let single = selection.single_key().is_some();
             let done = match self.output {
                 Output::Yaml => {

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, not_found};
 use crate::cli::{Answer, Verb};
-use crate::etcd::Keyspace;
+use crate::etcd::{KeyEntry, Keyspace};
 use crate::view::record::key_json;
 
 /// List the live keys, one a line, in key order
@@ -51,19 +51,16 @@ impl Verb for Args {
         let at = store.at(self.at.at)?;
         let selection = Selection::parse(&self.keys);
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
-        for record in &keyspace.live {
+        for KeyEntry { key, record } in &keyspace.live {
             match self.output {
-                Output::Name => out.write_all(record.key)?,
-                Output::Jsonl => out.write_all(key_json(record).to_string().as_bytes())?,
+                Output::Name => out.write_all(key)?,
+                Output::Jsonl => out.write_all(key_json(key, record).to_string().as_bytes())?,
             }
             out.write_all(b"\n")?;
         }
-        match selection.unanswered(|address| {
-            keyspace
-                .live
-                .iter()
-                .any(|record| address.covers(record.key))
-        }) {
+        match selection
+            .unanswered(|address| keyspace.live.iter().any(|entry| address.covers(&entry.key)))
+        {
             None => Ok(Answer::Yes),
             Some(address) => Err(not_found(address, &Keyspace::at(&store, at, |_| true))),
         }
