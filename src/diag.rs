@@ -63,7 +63,7 @@ macro_rules! codes {
 codes! {
     /// A part of the file could not be read, or vanished while it was read.
     ReadError = "read-error", Error, "bbolt";
-    /// The 32 bytes behind a snapshot are not the SHA-256 of what stands before them.
+    /// The bytes behind a snapshot's pages are not the SHA-256 of what stands before them, or not whole.
     TrailerMismatch = "trailer-mismatch", Error, "bbolt";
     /// The file ends before the high-water mark of its meta page.
     FileTruncated = "file-truncated", Error, "bbolt";
@@ -81,14 +81,20 @@ codes! {
     PageKind = "page-kind", Error, "bbolt";
     /// A page's elements or overflow reach past what is there.
     PageBounds = "page-bounds", Error, "bbolt";
-    /// A page is reached a second time.
+    /// A page is reached a second time, or lies inside another page's overflow, or in two buckets.
     PageTwice = "page-twice", Error, "bbolt";
+    /// A page of a tree lies behind the high-water mark, where none was ever allocated.
+    PageBeyondMark = "page-beyond-mark", Error, "bbolt";
     /// A tree is deeper than any real one.
     TreeTooDeep = "tree-too-deep", Error, "bbolt";
     /// A branch page without elements.
     BranchEmpty = "branch-empty", Error, "bbolt";
     /// An element's key or value lies outside its page.
     ElementBounds = "element-bounds", Error, "bbolt";
+    /// Keys and values do not stand one right behind the other, as bbolt writes them.
+    ElementLayout = "element-layout", Error, "bbolt";
+    /// An element's flags say neither a value nor a bucket, or a bucket where none can be.
+    ElementFlags = "element-flags", Error, "bbolt";
     /// Keys are not in strictly ascending order.
     KeyOrder = "key-order", Error, "bbolt";
     /// A branch element's key is not the first key of its child.
@@ -126,6 +132,7 @@ impl Code {
         matches!(
             self,
             Self::RootNotBuckets
+                | Self::PageBeyondMark
                 | Self::BucketMissing
                 | Self::SeparatorMismatch
                 | Self::KeyOrder
@@ -185,7 +192,7 @@ impl Locus {
     /// The same place, in the bucket `name`.
     #[must_use]
     pub fn bucket(mut self, name: &[u8]) -> Self {
-        self.bucket = Some(name.escape_ascii().to_string());
+        self.bucket = Some(shown(name));
         self
     }
 
@@ -228,7 +235,7 @@ impl fmt::Display for Locus {
             separator = ", ";
         }
         if let Some(key) = &self.key {
-            write!(f, "{separator}key {}", key.escape_ascii())?;
+            write!(f, "{separator}key {}", shown(key))?;
         }
         Ok(())
     }
@@ -307,8 +314,23 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// How many findings of one code are kept; all are counted. A hostile file can hold one an element.
+/// How many findings of one code are kept with all they say. A hostile file can hold one an element.
 pub const KEPT_PER_CODE: usize = 100;
+/// How many findings are told apart in one run; further ones are not counted.
+pub const COUNTED: usize = 100_000;
+
+/// How much of a key a message shows, in bytes.
+const SHOWN_BYTES: usize = 80;
+
+/// Bytes of a key for a message: escaped, and cut where they are long.
+pub fn shown(bytes: &[u8]) -> String {
+    match bytes.get(..SHOWN_BYTES) {
+        Some(start) if bytes.len() > SHOWN_BYTES => {
+            format!("{}... ({} bytes)", start.escape_ascii(), bytes.len())
+        }
+        _ => bytes.escape_ascii().to_string(),
+    }
+}
 
 #[derive(Debug, Default)]
 struct OfCode {
@@ -320,7 +342,7 @@ struct OfCode {
 struct Inner {
     by_code: BTreeMap<Code, OfCode>,
     /// Places already reported: a second pass over the same pages is not a second finding.
-    seen: HashSet<(Code, Option<u64>, Option<usize>)>,
+    seen: HashSet<(Code, Option<u64>, Option<usize>, Option<String>)>,
 }
 
 /// Collects the findings of one run. Shared by reference, from any thread.
@@ -343,19 +365,20 @@ impl Diagnostics {
     /// Takes a finding. The same code at the same place counts once.
     pub fn report(&self, diagnostic: Damage) {
         let mut inner = self.lock();
-        let place = (
-            diagnostic.code,
-            diagnostic.locus.offset,
-            diagnostic.locus.element,
-        );
-        if inner.seen.contains(&place) {
+        let Locus {
+            offset,
+            element,
+            bucket,
+            ..
+        } = &diagnostic.locus;
+        let place = (diagnostic.code, *offset, *element, bucket.clone());
+        if inner.seen.len() >= COUNTED || !inner.seen.insert(place) {
             return;
         }
         let of_code = inner.by_code.entry(diagnostic.code).or_default();
         of_code.count = of_code.count.saturating_add(1);
         if of_code.kept.len() < KEPT_PER_CODE {
             of_code.kept.push(diagnostic);
-            inner.seen.insert(place);
         }
     }
 
@@ -365,6 +388,14 @@ impl Diagnostics {
             .by_code
             .keys()
             .any(|code| code.severity() > Severity::Info)
+    }
+
+    /// Whether something was found that may hide records.
+    pub fn may_hide_records(&self) -> bool {
+        self.lock()
+            .by_code
+            .keys()
+            .any(|code| code.severity() == Severity::Error)
     }
 
     /// Whether one of the checks failed that tell a copy taken while etcd was writing.

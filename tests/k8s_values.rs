@@ -493,7 +493,7 @@ fn bad_values_are_refused_with_a_reason_before_anything_is_told() {
         (b"\xd9\xd9\xf7\x9f", "not CBOR at byte 4: an item expected"),
         (
             b"k8s:enc:aescbc:v1:key1:xxxx",
-            "encrypted by aescbc v1 with key \"key1\"",
+            "encrypted at rest by aescbc v1, key \"key1\"",
         ),
     ];
     for (value, want) in cases {

@@ -16,6 +16,7 @@
 )]
 
 mod commands;
+mod damaged;
 mod diff_objects;
 mod diff_views;
 mod goquote;
@@ -23,8 +24,11 @@ mod help;
 mod k8s_values;
 mod kubernetes;
 mod layering;
+mod mutate;
+mod properties;
 mod readme;
 mod reference;
+mod schema_openapi;
 mod secrets_masked;
 mod source;
 mod support;

@@ -6,10 +6,9 @@
 
 use crate::bytes::Span;
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
-use crate::source::Source;
 
-use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid};
-use super::tree::{Direction, Leaf, Leaves, Root};
+use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pgid};
+use super::tree::{Direction, Ground, Leaf, Leaves, Root};
 
 const HEADER_BYTES: usize = 16;
 
@@ -25,8 +24,8 @@ pub struct Bucket<'a> {
     /// The page that holds its header.
     pub locus: Locus,
     start: Root<'a>,
-    pages: Pages<'a>,
-    source: Option<&'a Source>,
+    ground: Ground<'a>,
+    number: u16,
 }
 
 impl<'a> Bucket<'a> {
@@ -34,8 +33,8 @@ impl<'a> Bucket<'a> {
     pub(super) fn parse(
         element: &Element<'a>,
         holder: &Page<'a>,
-        pages: Pages<'a>,
-        source: Option<&'a Source>,
+        ground: Ground<'a>,
+        number: u16,
     ) -> Result<Self, Damage> {
         let locus = holder.locus().element(element.index).bucket(element.key);
         let damage = |found: String| {
@@ -46,7 +45,7 @@ impl<'a> Bucket<'a> {
                 )
                 .effect("this bucket is missing from this answer")
         };
-        let span = Span::new(element.value, element.value_offset, pages.order());
+        let span = Span::new(element.value, element.value_offset, ground.pages.order());
         let (Ok(root), Ok(sequence)) = (span.u64(0, "bucket root"), span.u64(8, "bucket sequence"))
         else {
             return Err(damage(format!("{} bytes", element.value.len())));
@@ -54,9 +53,13 @@ impl<'a> Bucket<'a> {
         let start = if root == 0 {
             let image = element.value.get(HEADER_BYTES..).unwrap_or_default();
             let offset = element.value_offset.saturating_add(HEADER_BYTES as u64);
-            let page = Page::parse(holder.pgid, Span::new(image, offset, pages.order()), true)
-                .filter(|page| page.kind == Some(Kind::Leaf))
-                .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
+            let page = Page::parse(
+                holder.pgid,
+                Span::new(image, offset, ground.pages.order()),
+                true,
+            )
+            .filter(|page| page.kind == Some(Kind::Leaf))
+            .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
             Root::Inline(page)
         } else {
             Root::Page(Pgid(root))
@@ -67,8 +70,8 @@ impl<'a> Bucket<'a> {
             sequence,
             locus,
             start,
-            pages,
-            source,
+            ground,
+            number,
         })
     }
 
@@ -80,10 +83,9 @@ impl<'a> Bucket<'a> {
     /// Its leaves, in the given direction. Damage goes to `diagnostics`.
     pub fn leaves(&self, diagnostics: &'a Diagnostics, direction: Direction) -> Leaves<'a> {
         Leaves::new(
-            self.pages,
+            self.ground.clone(),
             diagnostics,
-            self.source,
-            self.name,
+            (self.name, self.number),
             self.start,
             direction,
         )
@@ -100,24 +102,18 @@ impl<'a> Bucket<'a> {
     }
 }
 
-/// The elements of one leaf in either direction. A nested bucket (etcd has none below the root) is
-/// an element without a value, as bbolt's cursor has it.
+/// The elements of one leaf with their page, in either direction. A nested bucket (etcd has none
+/// below the root) is an element without a value, as bbolt's cursor has it.
 pub fn leaf_elements<'a>(
     leaf: &Leaf<'a>,
     direction: Direction,
 ) -> impl Iterator<Item = (Page<'a>, Element<'a>)> + use<'a> {
     let page = leaf.page;
-    let count = page.usable_count();
-    (0..count).filter_map(move |step| {
-        let index = match direction {
-            Direction::Forward => step,
-            Direction::Backward => count.saturating_sub(1).saturating_sub(step),
-        };
-        let mut element = page.leaf_element(index).ok()?;
+    leaf.elements(direction).map(move |mut element| {
         if is_bucket(&element) {
             element.value = &[];
         }
-        Some((page, element))
+        (page, element)
     })
 }
 

@@ -1,13 +1,15 @@
 //! A database file as a whole: geometry, the chosen meta page, its buckets.
 
+use std::sync::Arc;
+
 use crate::Error;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
 use super::bucket::{Bucket, is_bucket};
 use super::meta::{Geometry, Meta, MetaError, find_metas};
-use super::page::{Pages, Pgid};
-use super::tree::{Direction, Leaves, Root};
+use super::page::{Kind, Pages, Pgid};
+use super::tree::{Direction, Ground, Leaves, Root};
 
 /// Which meta page stands for the state of the file, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +38,13 @@ impl MetaChoice {
     }
 }
 
+/// The number under which the root tree owns its pages; its buckets follow.
+const ROOT_NUMBER: u16 = 1;
+
 /// An open database file.
 #[derive(Debug)]
 pub struct Db<'a> {
-    source: Option<&'a Source>,
+    ground: Ground<'a>,
     diagnostics: &'a Diagnostics,
     pages: Pages<'a>,
     metas: [Result<Meta, MetaError>; 2],
@@ -52,7 +57,7 @@ impl<'a> Db<'a> {
     /// Opens the image of an evidence file.
     ///
     /// # Errors
-    /// [`Error::NotBbolt`] when neither meta page is valid.
+    /// As [`Self::of_image`].
     pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         Self::of_image(source.image(), Some(source), diagnostics)
     }
@@ -60,7 +65,7 @@ impl<'a> Db<'a> {
     /// Opens an image in memory.
     ///
     /// # Errors
-    /// [`Error::NotBbolt`] when neither meta page is valid.
+    /// [`Error::NotBbolt`] when there is no page in it, [`Error::NoMeta`] when neither meta page is valid.
     pub fn of_image(
         image: &'a [u8],
         source: Option<&'a Source>,
@@ -102,8 +107,14 @@ impl<'a> Db<'a> {
             .get(chosen)
             .and_then(|meta| meta.ok())
             .ok_or_else(|| damaged(page_size))?;
-        let db = Self {
+        let pages = pages.below(meta.high_water_mark);
+        let ground = Ground {
+            pages,
             source,
+            owners: Arc::default(),
+        };
+        let db = Self {
+            ground,
             diagnostics,
             pages,
             metas,
@@ -117,8 +128,18 @@ impl<'a> Db<'a> {
 
     fn report_metas(&self) {
         for (index, meta) in self.metas.iter().enumerate() {
+            let pgid = Pgid(index as u64);
+            if meta.is_ok()
+                && let Some(page) = self.pages.unchecked(pgid)
+                && (page.stated_id != pgid.0 || page.kind != Some(Kind::Meta))
+            {
+                self.diagnostics.report(
+                    Diagnostic::new(Code::PageIdMismatch, page.locus())
+                        .expected(format!("meta page {pgid}"), format!("page id {}, flags 0x{:04x}", page.stated_id, page.flags))
+                        .effect("another page may have been written over this one, and the state shown may be an older one"),
+                );
+            }
             if let Err(error) = meta {
-                let pgid = Pgid(index as u64);
                 self.diagnostics.report(
                     Diagnostic::new(
                         Code::MetaInvalid,
@@ -150,18 +171,28 @@ impl<'a> Db<'a> {
                     .effect("this is no former state of the store: its records are still in the file, but no meta page leads to them"),
             );
         }
-        let present = self.pages.image().len() as u64 / self.pages.page_size() as u64;
+        self.report_length();
+    }
+
+    /// A file is whole pages, up to its high-water mark at least; a snapshot's trailer is off already.
+    fn report_length(&self) {
+        let (length, page_size) = (self.pages.image().len(), self.pages.page_size());
+        let present = (length / page_size) as u64;
+        let behind = length % page_size;
         if self.meta.high_water_mark > present {
             self.diagnostics.report(
-                Diagnostic::new(
-                    Code::FileTruncated,
-                    Locus::at(self.pages.image().len() as u64),
-                )
-                .expected(
-                    format!("{} pages", self.meta.high_water_mark),
-                    format!("{present}"),
-                )
-                .effect("what lay in the pages behind the end is missing from this answer"),
+                Diagnostic::new(Code::FileTruncated, Locus::at(length as u64))
+                    .expected(
+                        format!("{} pages", self.meta.high_water_mark),
+                        format!("{present}"),
+                    )
+                    .effect("what lay in the pages behind the end is missing from this answer"),
+            );
+        } else if behind != 0 {
+            self.diagnostics.report(
+                Diagnostic::new(Code::TrailerMismatch, Locus::at((length - behind) as u64))
+                    .expected("whole pages, or 32 bytes of SHA-256 behind them", format!("{behind} bytes"))
+                    .effect("a snapshot cut in its last bytes, or bytes of something else: the SHA-256 cannot be verified"),
             );
         }
     }
@@ -195,17 +226,19 @@ impl<'a> Db<'a> {
     pub fn buckets(&self) -> Vec<Bucket<'a>> {
         let root = Root::Page(self.meta.root);
         let mut buckets = Vec::new();
+        let ground = self.ground.clone();
         for leaf in Leaves::new(
-            self.pages,
+            ground,
             self.diagnostics,
-            self.source,
-            b"",
+            (b"", ROOT_NUMBER),
             root,
             Direction::Forward,
         ) {
-            for element in leaf.elements() {
+            for element in leaf.elements(Direction::Forward) {
                 let parsed = if is_bucket(&element) {
-                    Bucket::parse(&element, &leaf.page, self.pages, self.source)
+                    let before = u16::try_from(buckets.len()).unwrap_or(u16::MAX);
+                    let number = before.saturating_add(ROOT_NUMBER).saturating_add(1);
+                    Bucket::parse(&element, &leaf.page, self.ground.clone(), number)
                 } else {
                     Err(Diagnostic::new(
                         Code::RootNotBuckets,

@@ -171,7 +171,7 @@ pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 
                 page_size,
                 order: meta.order,
             }),
-            [first, Meta::parse(image, page_size)],
+            [first, second_meta(image, page_size, meta.order)],
         );
     }
     for shift in 9..=24 {
@@ -196,6 +196,17 @@ pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 
     (geometry, [first, second])
 }
 
+/// Meta 1 where meta 0 says how the file is laid out: one that says otherwise is of another file.
+fn second_meta(image: &[u8], page_size: usize, order: ByteOrder) -> Result<Meta, MetaError> {
+    let meta = Meta::parse(image, page_size)?;
+    let same = u64::from(meta.page_size) == page_size as u64 && meta.order == order;
+    if same {
+        Ok(meta)
+    } else {
+        Err(MetaError::PageSize(meta.page_size))
+    }
+}
+
 /// How many positions a guess looks at, at most: enough for any file, and quick on a huge one.
 const GUESS_POSITIONS: usize = 4096;
 
@@ -204,7 +215,8 @@ const GUESS_POSITIONS: usize = 4096;
 fn guess_geometry(image: &[u8]) -> Option<Geometry> {
     let hits = |size: usize, order: ByteOrder| {
         (2..image.len() / size)
-            .take(GUESS_POSITIONS)
+            // All over the file: its start may be gone.
+            .step_by((image.len() / size / GUESS_POSITIONS).max(1))
             .filter(|pgid| {
                 let header = image.get(pgid.saturating_mul(size)..).unwrap_or_default();
                 let span = Span::new(header, 0, order);

@@ -24,6 +24,10 @@ const ELEMENT_BYTES: usize = 16;
 /// The longest key that bbolt writes, in bytes (`MaxKeySize`).
 pub const MAX_KEY_BYTES: u32 = 32_768;
 
+/// How many times its own length a page's elements may claim altogether before the rest is refused: a
+/// file may be made so that reading them all never ends.
+const CLAIMED_TIMES: usize = 8;
+
 const FLAG_BRANCH: u16 = 0x01;
 const FLAG_LEAF: u16 = 0x02;
 const FLAG_META: u16 = 0x04;
@@ -134,6 +138,20 @@ impl<'a> Page<'a> {
         self.run
     }
 
+    /// The same page with a run of so many pages at most.
+    pub(super) fn clipped(mut self, pages: u64, page_size: usize) -> Self {
+        let bytes = usize::try_from(pages)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(page_size);
+        let run = self.run.bytes();
+        self.run = Span::new(
+            run.get(..bytes).unwrap_or(run),
+            self.run.offset(),
+            self.run.order(),
+        );
+        self
+    }
+
     /// The place of this page.
     pub fn locus(&self) -> Locus {
         Locus::page(self.pgid.0, self.run.offset())
@@ -211,6 +229,71 @@ impl<'a> Page<'a> {
         })
     }
 
+    /// Tells the leaf elements that can be read, and gives the indices of those that cannot with the
+    /// findings about them. Elements may claim the same bytes: either may be the damaged one, so
+    /// both are read; what they claim altogether is bounded.
+    pub fn check_leaf_elements(
+        &self,
+        mut usable: impl FnMut(&Element<'a>),
+    ) -> (Vec<usize>, Vec<Damage>) {
+        let (mut unusable, mut findings) = (Vec::new(), Vec::new());
+        let most_bytes = self.run.len_bytes().saturating_mul(CLAIMED_TIMES);
+        let mut claimed_bytes = 0_usize;
+        for index in 0..self.usable_count() {
+            let element = self.leaf_element(index).and_then(|element| {
+                let bytes = element.key.len().saturating_add(element.value.len());
+                claimed_bytes = claimed_bytes.saturating_add(bytes);
+                if claimed_bytes > most_bytes {
+                    return Err(
+                        Diagnostic::new(Code::ElementBounds, self.locus().element(index))
+                            .found("bytes that others claim many times over")
+                            .effect("this element is not read"),
+                    );
+                }
+                Ok(element)
+            });
+            match element {
+                Ok(element) => usable(&element),
+                Err(finding) => {
+                    unusable.push(index);
+                    findings.push(finding);
+                }
+            }
+        }
+        (unusable, findings)
+    }
+
+    /// The first element whose key does not start where the element before it ends; where bytes
+    /// follow the last one, that one. bbolt writes keys and values without a gap, the first right
+    /// behind the table, and zeros behind the last (`WriteInodeToPage`): so this tells a wrong count,
+    /// position or size even where every element can be read.
+    pub fn unpacked_element(&self) -> Option<usize> {
+        let (pos_at, sizes): (usize, &[usize]) = match self.kind {
+            Some(Kind::Branch) => (0, &[4]),
+            _ => (4, &[8, 12]),
+        };
+        let field = |at: usize| {
+            let raw = self.run.u32(at, "element").unwrap_or(u32::MAX);
+            usize::try_from(raw).unwrap_or(usize::MAX)
+        };
+        let mut end = HEADER_BYTES.saturating_add(self.count.saturating_mul(ELEMENT_BYTES));
+        let unpacked = (0..self.usable_count()).find(|index| {
+            let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
+            let start = at.saturating_add(field(at.saturating_add(pos_at)));
+            let packed = start == end;
+            end = sizes.iter().fold(start, |end, size| {
+                end.saturating_add(field(at.saturating_add(*size)))
+            });
+            !packed
+        });
+        unpacked.or_else(|| {
+            let slack_bytes = self.run.len_bytes().saturating_sub(end);
+            let slack = self.run.get(end, slack_bytes, "slack").unwrap_or_default();
+            let zero = slack.iter().fold(0, |any, byte| any | byte) == 0;
+            (!zero).then(|| self.usable_count().saturating_sub(1))
+        })
+    }
+
     /// The key and the child of the branch element `index`.
     ///
     /// # Errors
@@ -270,6 +353,7 @@ pub struct Pages<'a> {
     image: &'a [u8],
     page_size: usize,
     order: ByteOrder,
+    high_water_mark: u64,
 }
 
 impl<'a> Pages<'a> {
@@ -279,7 +363,15 @@ impl<'a> Pages<'a> {
             image,
             page_size: page_size.max(HEADER_BYTES),
             order,
+            high_water_mark: u64::MAX,
         }
+    }
+
+    /// The same pages, of which those from `mark` on were never allocated.
+    #[must_use]
+    pub fn below(mut self, mark: u64) -> Self {
+        self.high_water_mark = mark;
+        self
     }
 
     /// The whole image.
@@ -356,7 +448,7 @@ impl<'a> Pages<'a> {
             .ok_or_else(|| {
                 Diagnostic::new(Code::PageOutOfRange, locus())
                     .expected(
-                        format!("a page from 2 to {}", self.count().saturating_sub(1)),
+                        format!("a page among the file's {}", self.count()),
                         format!("page {pgid}"),
                     )
                     .effect(effect)
@@ -383,10 +475,21 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// What of the page's stated extent does not fit: its overflow in the file, its elements in it.
+    /// What of the page's stated extent does not fit: its overflow below the high-water mark and in the
+    /// file, its elements in it.
     pub fn bounds(&self, page: &Page<'a>) -> Option<Damage> {
         let pages = u64::from(page.overflow).saturating_add(1);
         let end = page.pgid.0.saturating_add(pages);
+        if !page.inline && end > self.high_water_mark {
+            return Some(
+                Diagnostic::new(Code::PageBeyondMark, page.locus())
+                    .expected(
+                        format!("pages below the high-water mark {}", self.high_water_mark),
+                        format!("pages up to {}", end.saturating_sub(1)),
+                    )
+                    .effect("this page may belong to another state of the store"),
+            );
+        }
         if !page.inline && end > self.image.len() as u64 / self.page_size as u64 {
             return Some(
                 Diagnostic::new(Code::PageBounds, page.locus())

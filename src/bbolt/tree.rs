@@ -5,10 +5,12 @@
 //! each separator is the first key of its child. bbolt itself demands only that the separator is not
 //! greater; every file that etcd writes has them equal, and a copy taken while it was writing has not.
 
-use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, shown};
 use crate::source::Source;
 
-use super::page::{Element, Kind, Page, Pages, Pgid};
+use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid};
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -27,27 +29,75 @@ pub enum Direction {
 }
 
 /// A leaf page that the walk has checked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Leaf<'a> {
     /// The page.
     pub page: Page<'a>,
+    /// Indices of the elements that cannot be read, ascending; empty in a sound page.
+    unusable: Vec<usize>,
 }
 
 impl<'a> Leaf<'a> {
-    /// The elements that can be read, in key order. The walk has reported those that cannot.
-    pub fn elements(&self) -> impl DoubleEndedIterator<Item = Element<'a>> + use<'a> {
-        let page = self.page;
-        (0..page.usable_count()).filter_map(move |index| page.leaf_element(index).ok())
+    /// Checks a leaf page by itself: its elements, and that its keys ascend. Gives the first and the
+    /// last key that can be read.
+    pub fn check(
+        page: Page<'a>,
+        mut report: impl FnMut(Damage),
+    ) -> (Self, Option<&'a [u8]>, Option<&'a [u8]>) {
+        let mut first = None;
+        let mut last: Option<&[u8]> = None;
+        let mut odd = Vec::new();
+        let (unusable, findings) = page.check_leaf_elements(|element| {
+            if last.is_some_and(|last| last >= element.key) {
+                odd.push(out_of_order(&page, element.index, "ascending keys"));
+            }
+            if element.flags & !ELEMENT_IS_BUCKET != 0 {
+                odd.push(
+                    Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
+                        .expected("0 or 1", format!("0x{:x}", element.flags))
+                        .effect("it is delivered as it stands"),
+                );
+            }
+            last = Some(element.key);
+            if element.index == 0 {
+                first = last;
+            }
+        });
+        findings.into_iter().chain(odd).for_each(&mut report);
+        (Self { page, unusable }, first, last)
     }
+
+    /// The elements that can be read, in either direction. The walk has reported those that cannot. A
+    /// nested bucket (etcd has none below the root) is an element with its header as the value.
+    pub fn elements(&self, direction: Direction) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let page = self.page;
+        let unusable = self.unusable.clone();
+        let count = page.usable_count();
+        (0..count).filter_map(move |step| {
+            let index = match direction {
+                Direction::Forward => step,
+                Direction::Backward => count.saturating_sub(1).saturating_sub(step),
+            };
+            // In a sound page there is nothing to search.
+            let readable = unusable.is_empty() || unusable.binary_search(&index).is_err();
+            readable.then(|| page.leaf_element(index).ok()).flatten()
+        })
+    }
+}
+
+fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
+    Diagnostic::new(Code::KeyOrder, page.locus().element(index))
+        .expected(expected, "a key out of order")
+        .effect("both are delivered, in the order of the page")
 }
 
 /// One bit a page, as long as the highest page set: memory follows the pages that exist.
 #[derive(Debug, Default)]
-struct Visited {
+struct Bits {
     words: Vec<u64>,
 }
 
-impl Visited {
+impl Bits {
     /// Marks a page; false when it was marked before.
     fn insert(&mut self, pgid: u64) -> bool {
         let Ok(word) = usize::try_from(pgid / 64) else {
@@ -63,6 +113,72 @@ impl Visited {
             fresh
         })
     }
+}
+
+/// What one walk has used. A page is entered once, and used as a part of others' overflow once more
+/// at most: where a page claims another's, either may be the damaged one, so both are read; but the bytes
+/// delivered never exceed twice the file.
+#[derive(Debug, Default)]
+struct Used {
+    entered: Bits,
+    once: Bits,
+    twice: Bits,
+}
+
+/// Which buckets' walks entered a page: in a sound file one. Where two claim it either may be the damaged
+/// one, so both may have it; a third may not, or a small file could be made to look endless.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    of_page: Mutex<Vec<[u16; 2]>>,
+}
+
+/// What a walk is told that wants a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// It is this bucket's alone so far.
+    Own,
+    /// It is another's, too.
+    Shared,
+    /// It is two others'.
+    Refused,
+}
+
+impl Owners {
+    /// Claims a page for the bucket with this number (from 1).
+    fn claim(&self, pgid: u64, bucket: u16) -> Claim {
+        let Ok(page) = usize::try_from(pgid) else {
+            return Claim::Refused;
+        };
+        let mut of_page = self.of_page.lock().unwrap_or_else(PoisonError::into_inner);
+        if of_page.len() <= page {
+            of_page.resize(page.saturating_add(1), [0; 2]);
+        }
+        let Some([first, second]) = of_page.get_mut(page) else {
+            return Claim::Refused;
+        };
+        if *first == 0 || *first == bucket {
+            *first = bucket;
+            // The first owner hears of the second as well.
+            return if *second == 0 {
+                Claim::Own
+            } else {
+                Claim::Shared
+            };
+        }
+        if *second == 0 || *second == bucket {
+            *second = bucket;
+            return Claim::Shared;
+        }
+        Claim::Refused
+    }
+}
+
+/// What all walks through one file share.
+#[derive(Debug, Clone)]
+pub(super) struct Ground<'a> {
+    pub(super) pages: Pages<'a>,
+    pub(super) source: Option<&'a Source>,
+    pub(super) owners: Arc<Owners>,
 }
 
 /// A page to enter, and what the branch above says of its keys.
@@ -85,14 +201,14 @@ struct Frame<'a> {
 
 /// Iterator over the leaves of one tree.
 pub struct Leaves<'a> {
-    pages: Pages<'a>,
+    ground: Ground<'a>,
     diagnostics: &'a Diagnostics,
-    source: Option<&'a Source>,
     bucket: Vec<u8>,
+    number: u16,
     direction: Direction,
     root: Option<Root<'a>>,
     stack: Vec<Frame<'a>>,
-    visited: Visited,
+    used: Used,
     touched_bytes: usize,
 }
 
@@ -104,23 +220,23 @@ pub(super) enum Root<'a> {
 }
 
 impl<'a> Leaves<'a> {
+    /// `number` tells the bucket from the others of the file; 1 is the root.
     pub(super) fn new(
-        pages: Pages<'a>,
+        ground: Ground<'a>,
         diagnostics: &'a Diagnostics,
-        source: Option<&'a Source>,
-        bucket: &[u8],
+        (bucket, number): (&[u8], u16),
         root: Root<'a>,
         direction: Direction,
     ) -> Self {
         Self {
-            pages,
+            ground,
             diagnostics,
-            source,
             bucket: bucket.to_vec(),
+            number,
             direction,
             root: Some(root),
             stack: Vec::new(),
-            visited: Visited::default(),
+            used: Used::default(),
             touched_bytes: 0,
         }
     }
@@ -139,25 +255,64 @@ impl<'a> Leaves<'a> {
         expected: Option<&'a [u8]>,
         upper: Option<&'a [u8]>,
     ) -> Option<Leaf<'a>> {
-        let page = match self.pages.tree_page(pgid) {
+        let page = match self.ground.pages.tree_page(pgid) {
             Ok(page) => page,
             Err(diagnostic) => {
                 self.report(diagnostic);
                 return None;
             }
         };
-        if let Some(diagnostic) = self.pages.bounds(&page) {
+        if let Some(diagnostic) = self.ground.pages.bounds(&page) {
             self.report(diagnostic);
         }
-        if !self.visited.insert(pgid.0) {
-            self.report(
-                Diagnostic::new(Code::PageTwice, page.locus())
-                    .found("this page was reached before")
-                    .effect("it is not entered again"),
-            );
+        let again = |found: &str| {
+            Diagnostic::new(Code::PageTwice, page.locus())
+                .found(found)
+                .effect("it is not entered again")
+        };
+        if !self.used.entered.insert(pgid.0) {
+            self.report(again("this page was reached before"));
             return None;
         }
+        match self.ground.owners.claim(pgid.0, self.number) {
+            Claim::Own => {}
+            Claim::Shared => self.report(
+                Diagnostic::new(Code::PageTwice, page.locus())
+                    .found("this page is another bucket's too")
+                    .effect("both are read; one of them is not what it was"),
+            ),
+            Claim::Refused => {
+                self.report(again("this page is two other buckets' already"));
+                return None;
+            }
+        }
+        let page = self.use_run(page);
         self.place(page, expected, upper)
+    }
+
+    /// Marks the pages of a run as used; the run ends before a page that two others use already.
+    fn use_run(&mut self, page: Page<'a>) -> Page<'a> {
+        let present = self.ground.pages.count().saturating_sub(page.pgid.0);
+        let pages = u64::from(page.overflow).saturating_add(1).min(present);
+        let mut shared = None;
+        let mut usable = 0;
+        for pgid in page.pgid.0..page.pgid.0.saturating_add(pages) {
+            if !self.used.once.insert(pgid) {
+                shared = shared.or(Some(pgid));
+                if !self.used.twice.insert(pgid) {
+                    break;
+                }
+            }
+            usable += 1;
+        }
+        if let Some(pgid) = shared {
+            self.report(
+                Diagnostic::new(Code::PageTwice, page.locus())
+                    .found(format!("page {pgid} of its {pages} is another's too"))
+                    .effect("both are read; one of them is not what it was"),
+            );
+        }
+        page.clipped(usable, self.ground.pages.page_size())
     }
 
     fn place(
@@ -166,10 +321,16 @@ impl<'a> Leaves<'a> {
         expected: Option<&'a [u8]>,
         upper: Option<&'a [u8]>,
     ) -> Option<Leaf<'a>> {
+        if let Some(index) = page.unpacked_element() {
+            self.report(
+                Diagnostic::new(Code::ElementLayout, page.locus().element(index))
+                    .expected("a key right behind the element before it", "another place")
+                    .effect("elements of this page may be missing or not what was written"),
+            );
+        }
         if page.kind == Some(Kind::Leaf) {
-            self.check_leaf(&page, expected, upper);
             self.account(&page);
-            return Some(Leaf { page });
+            return Some(self.check_leaf(page, expected, upper));
         }
         if page.usable_count() == 0 {
             self.report(
@@ -201,7 +362,7 @@ impl<'a> Leaves<'a> {
         self.touched_bytes = self.touched_bytes.saturating_add(page.run().len_bytes());
         if self.touched_bytes >= RELEASE_BYTES {
             self.touched_bytes = 0;
-            if let Some(source) = self.source {
+            if let Some(source) = self.ground.source {
                 source.forget_resident();
             }
         }
@@ -219,54 +380,36 @@ impl<'a> Leaves<'a> {
             self.report(
                 Diagnostic::new(Code::SeparatorMismatch, page.locus())
                     .expected(
-                        format!("first key {}", expected.escape_ascii()),
-                        first.map_or_else(
-                            || "no key".to_owned(),
-                            |first| first.escape_ascii().to_string(),
-                        ),
+                        format!("first key {}", shown(expected)),
+                        first.map_or_else(|| "no key".to_owned(), shown),
                     )
                     .effect("this page may belong to another state of the store"),
             );
         }
     }
 
-    fn check_leaf(&self, page: &Page<'a>, expected: Option<&'a [u8]>, upper: Option<&'a [u8]>) {
-        let mut first = None;
-        let mut last: Option<&[u8]> = None;
-        for index in 0..page.usable_count() {
-            match page.leaf_element(index) {
-                Ok(element) => {
-                    if last.is_some_and(|last| last >= element.key) {
-                        self.report(Self::out_of_order(page, index, "ascending keys"));
-                    }
-                    last = Some(element.key);
-                    if index == 0 {
-                        first = last;
-                    }
-                }
-                Err(diagnostic) => self.report(diagnostic),
-            }
-        }
+    fn check_leaf(
+        &self,
+        page: Page<'a>,
+        expected: Option<&'a [u8]>,
+        upper: Option<&'a [u8]>,
+    ) -> Leaf<'a> {
+        let (leaf, first, last) = Leaf::check(page, |finding| self.report(finding));
         // A first element that cannot be read is damage of its own, already reported.
         if first.is_some() || page.usable_count() == 0 {
-            self.check_separator(page, expected, first);
+            self.check_separator(&page, expected, first);
         }
         if let (Some(last), Some(upper)) = (last, upper)
             && last >= upper
         {
             let index = page.usable_count().saturating_sub(1);
-            self.report(Self::out_of_order(
-                page,
+            self.report(out_of_order(
+                &page,
                 index,
                 "a last key before the next page's first",
             ));
         }
-    }
-
-    fn out_of_order(page: &Page<'a>, index: usize, expected: &str) -> Damage {
-        Diagnostic::new(Code::KeyOrder, page.locus().element(index))
-            .expected(expected, "a key out of order")
-            .effect("both are delivered, in the order of the page")
+        leaf
     }
 
     /// The next child of the innermost branch: its page, its separator, the first key behind it.
@@ -291,7 +434,7 @@ impl<'a> Leaves<'a> {
             let separator = match page.branch_element(index) {
                 Ok((key, _)) => {
                     if upper.is_some_and(|upper| upper <= key) {
-                        self.report(Self::out_of_order(&page, index, "ascending separators"));
+                        self.report(out_of_order(&page, index, "ascending separators"));
                     }
                     Some(key)
                 }

@@ -14,6 +14,6 @@ pub struct Database {
 #[derive(Debug, clap::Args)]
 pub struct At {
     /// Answer as of this main revision instead of the newest
-    #[arg(long, value_name = "REV", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, aliases = ["rev", "revision"], value_name = "REV", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
     pub at: Option<i64>,
 }

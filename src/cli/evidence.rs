@@ -44,7 +44,6 @@ impl Evidence {
             let hex = |bytes: &[u8]| {
                 bytes
                     .iter()
-                    .take(8)
                     .map(|byte| format!("{byte:02x}"))
                     .collect::<String>()
             };
@@ -53,10 +52,11 @@ impl Evidence {
                     Code::TrailerMismatch,
                     Locus::at(source.image().len() as u64),
                 )
-                .expected(
-                    format!("SHA-256 {}...", hex(computed)),
-                    format!("{}...", hex(stored)),
-                )
+                .found(format!(
+                    "the snapshot's SHA-256 says {}, the file has {}",
+                    hex(stored),
+                    hex(computed)
+                ))
                 .effect("the file is not what etcd saved: any part of it may have changed"),
             );
         }

@@ -48,7 +48,7 @@ pub struct Cli {
     )]
     color: ColorWhen,
 
-    /// Verify the SHA-256 behind a snapshot file of any size (else only up to 64 MiB)
+    /// Verify the SHA-256 behind a snapshot file of any size (else up to 64 MiB; status: always)
     #[arg(long, global = true)]
     verify: bool,
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::diag::Severity;
+use crate::diag::{Code, Severity};
 use crate::view::sanitize;
 
 use super::Answer;
@@ -103,7 +103,9 @@ fn findings(evidence: &Evidence, name_it: bool) -> String {
 /// The sentence that a failed check for torn copies is worth.
 pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
     let diagnostics = evidence.diagnostics();
-    if !diagnostics.tells_torn() {
+    // A file that is cut, or cannot be read, has gaps for that reason.
+    let cut = diagnostics.count(Code::FileTruncated) + diagnostics.count(Code::ReadError) > 0;
+    if cut || !diagnostics.tells_torn() {
         return None;
     }
     let only_torn = diagnostics

@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::etcd::Keyspace;
+use crate::bbolt::Direction;
+use crate::etcd::{AtRevision, Keyspace, Store};
 use crate::view::record::key_text;
 
 use super::failure::Failure;
@@ -35,12 +36,27 @@ impl Address {
         }
     }
 
-    /// As it was typed.
+    /// As it was typed, for a message: quoted where it would not be seen, cut where it is long.
     pub fn text(&self) -> String {
         let (Self::Key(bytes) | Self::Prefix(bytes)) = self;
-        key_text(bytes).into_owned()
+        let text = key_text(bytes);
+        if text.chars().count() > SHOWN_CHARACTERS {
+            return text
+                .chars()
+                .take(SHOWN_CHARACTERS)
+                .chain("...".chars())
+                .collect();
+        }
+        if text.is_empty() || text.trim() != text {
+            format!("\"{text}\"")
+        } else {
+            text.into_owned()
+        }
     }
 }
+
+/// How much of a key a message shows.
+const SHOWN_CHARACTERS: usize = 300;
 
 /// The keys that a verb is asked about; none named means all.
 #[derive(Debug, Clone, Default)]
@@ -85,39 +101,101 @@ const MEASURED_BYTES: usize = 256;
 /// A key less alike than this is not near.
 const ALIKE: f64 = 0.6;
 
-/// The failure for an address that no live key answers to: it says whether the key was deleted, whether it
-/// is a prefix, else which keys are near. `keyspace` holds all keys.
-pub fn not_found(address: &Address, keyspace: &Keyspace<'_>) -> Failure {
-    let text = address.text();
-    let key = match address {
-        Address::Prefix(_) => {
-            return with_near(
-                Failure::not_found(format!("no live key starts with {text}")),
-                &text,
-                keyspace,
-            );
+/// What the store retains of an address which no key answers to at a revision.
+#[derive(Default)]
+struct Elsewhere {
+    /// The newest deletion at or below the revision.
+    deleted_at: Option<i64>,
+    /// How many keys were deleted.
+    deleted_keys: usize,
+    /// The first put above the revision.
+    put_later_at: Option<i64>,
+}
+
+impl Elsewhere {
+    fn of(address: &Address, store: &Store<'_>, at: AtRevision) -> Self {
+        let mut elsewhere = Self::default();
+        for record in store
+            .records(Direction::Forward)
+            .filter(|record| address.covers(record.key))
+        {
+            let main = record.revision.main;
+            if record.tombstone && main <= at.0 {
+                elsewhere.deleted_at = Some(main);
+                elsewhere.deleted_keys = elsewhere.deleted_keys.saturating_add(1);
+            } else if !record.tombstone && main > at.0 {
+                elsewhere.put_later_at = elsewhere.put_later_at.or(Some(main));
+            }
         }
-        Address::Key(key) => key,
-    };
-    if let Some(tombstone) = keyspace.tombstone(key) {
-        let revision = tombstone.revision.main;
-        let before = revision.saturating_sub(1);
-        return Failure::not_found(format!("{text} was deleted at revision {revision}"))
-            .hint(format!("`log` lists its retained revisions; --at {before} (extract: -r {before}) answers as of before"));
+        elsewhere
     }
-    let failure = Failure::not_found(format!("no key {text}"));
-    let folder = [key.as_slice(), b"/"].concat();
-    let below = keyspace
-        .live
-        .iter()
-        .filter(|entry| entry.key.starts_with(&folder))
-        .count();
-    if below > 0 {
-        return failure.hint(format!(
-            "{below} keys start with {text}/ (with the slash it is a prefix)"
+}
+
+/// The failure for an address which no key answers to at a revision: whether damage may hide it, whether it was
+/// deleted or is of a later revision, whether it is a prefix, else which keys are near.
+pub fn not_found(address: &Address, store: &Store<'_>, at: AtRevision) -> Failure {
+    let text = address.text();
+    let elsewhere = Elsewhere::of(address, store, at);
+    if store.db().diagnostics().may_hide_records() {
+        return Failure::not_found(format!("{text} was not found, and damage may hide it"));
+    }
+    if let Some(revision) = elsewhere.deleted_at {
+        let before = revision.saturating_sub(1);
+        let what = match (address, elsewhere.deleted_keys) {
+            (Address::Key(_), _) => format!("{text} was deleted at revision {revision}"),
+            (Address::Prefix(_), 1) => {
+                format!("no live key starts with {text}: one was deleted, at revision {revision}")
+            }
+            (Address::Prefix(_), keys) => format!(
+                "no live key starts with {text}: {keys} were deleted, the last at revision {revision}"
+            ),
+        };
+        let compacted = store.compact_revision();
+        return Failure::not_found(what).hint(if before < compacted {
+            format!("what it was before is compacted away: the store is compacted to {compacted}")
+        } else {
+            format!("--at {before} (extract: -r {before}) answers as of before")
+        });
+    }
+    if let Some(revision) = elsewhere.put_later_at {
+        return Failure::not_found(format!(
+            "no key {text} at revision {}: it was first written at {revision}",
+            at.0
+        ))
+        .hint(format!(
+            "--at {revision} (extract: -r {revision}) answers as of then"
         ));
     }
-    with_near(failure, &text, keyspace)
+    let keyspace = Keyspace::at(store, at, |_| true);
+    let Address::Key(key) = address else {
+        return with_near(
+            Failure::not_found(format!("no live key starts with {text}")),
+            &text,
+            &keyspace,
+        );
+    };
+    let failure = Failure::not_found(format!("no key {text}"));
+    match below(key, &keyspace).as_slice() {
+        [] => with_near(failure, &text, &keyspace),
+        [one] => failure.hint(format!("there is {one}")),
+        more => failure.hint(format!(
+            "{} keys start with {text}/, {} the first; with the slash at the end it is a prefix",
+            more.len(),
+            more.first().map_or("", String::as_str)
+        )),
+    }
+}
+
+/// The live keys below a key that is a folder of others.
+fn below(key: &[u8], keyspace: &Keyspace<'_>) -> Vec<String> {
+    let folder = [key, b"/"].concat();
+    let inside = keyspace
+        .live
+        .iter()
+        .filter(|entry| entry.key.starts_with(&folder));
+    inside
+        .map(|entry| key_text(&entry.key).into_owned())
+        .collect()
 }
 
 fn with_near(failure: Failure, text: &str, keyspace: &Keyspace<'_>) -> Failure {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::bbolt::Direction;
+use crate::bbolt::bucket::leaf_elements;
 
 use super::record::Record;
 use super::revision::Revision;
@@ -24,7 +25,8 @@ pub fn backend_hash(store: &Store<'_>, leave: Leave) -> u32 {
     let mut hash = 0;
     for bucket in store.buckets() {
         hash = crc32c::crc32c_append(hash, bucket.name);
-        for (_, element) in bucket.elements(store.db().diagnostics(), Direction::Forward) {
+        let leaves = store.leaves_of(bucket, Direction::Forward);
+        for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
             let ignored = leave == Leave::PerMember
                 && bucket.name == schema::META
                 && matches!(
@@ -51,7 +53,7 @@ pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
     };
     let mut hash = crc32c::crc32c(schema::KEY);
     for leaf in store.record_leaves(Direction::Forward) {
-        for element in leaf.elements() {
+        for element in leaf.elements(Direction::Forward) {
             let Ok((record, _)) = Record::parse(&leaf.page, &element) else {
                 continue;
             };

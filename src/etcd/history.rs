@@ -53,7 +53,7 @@ impl<'a> KeyHistory<'a> {
         let mut history = Self::default();
         for record in store
             .records(Direction::Forward)
-            .filter(|record| record.key == key)
+            .filter(|record| record.key == key && !record.is_bump_mark())
         {
             history.push(record);
         }
@@ -116,10 +116,12 @@ impl<'a> Keyspace<'a> {
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if record.revision.main > at.0 || !wanted(record.key) {
+            if record.revision.main > at.0 || record.is_bump_mark() || !wanted(record.key) {
                 continue;
             }
             match newest.get_mut(record.key) {
+                // In a damaged file the walk need not go by revision.
+                Some(known) if record.revision < known.revision => {}
                 Some(known) => *known = record,
                 None => drop(newest.insert(record.key.into(), record)),
             }

@@ -4,7 +4,7 @@ use crate::bbolt::{Element, Page};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 use super::key_value::KeyValue;
-use super::revision::{BucketKey, Revision};
+use super::revision::{BucketKey, Revision, RevisionError};
 
 /// Where a record was found. A recovered record is the same [`Record`] with another origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,23 @@ pub struct Record<'a> {
     pub offset: u64,
 }
 
+/// The finding about an element of bucket `key` whose key is no revision.
+pub(super) fn not_a_revision(
+    page: &Page<'_>,
+    element: &Element<'_>,
+    error: RevisionError,
+) -> Damage {
+    Diagnostic::new(
+        Code::RevisionKey,
+        page.locus().element(element.index).bucket(b"key"),
+    )
+    .expected(
+        "a revision of 17 bytes, or 18 for a tombstone",
+        error.to_string(),
+    )
+    .effect("this record is missing from this answer")
+}
+
 impl<'a> Record<'a> {
     /// Reads a record from an element of bucket `key`. The second part is what contradicts itself
     /// in it; such a record is delivered all the same.
@@ -63,14 +80,7 @@ impl<'a> Record<'a> {
         let BucketKey {
             revision,
             tombstone,
-        } = BucketKey::parse(element.key).map_err(|error| {
-            Diagnostic::new(Code::RevisionKey, locus())
-                .expected(
-                    "a revision of 17 bytes, or 18 for a tombstone",
-                    error.to_string(),
-                )
-                .effect("this record is missing from this answer")
-        })?;
+        } = BucketKey::parse(element.key).map_err(|error| not_a_revision(page, element, error))?;
         let content = KeyValue::parse(element.value).map_err(|error| {
             Diagnostic::new(
                 Code::RecordParse,
@@ -106,8 +116,17 @@ impl<'a> Record<'a> {
         Ok((record, contradiction))
     }
 
+    /// Whether it is the mark which `etcdutl snapshot restore --bump-revision` leaves: nothing, under the
+    /// revision that the store is bumped to (`etcdutl/snapshot/v3_snapshot.go`). It is of no key.
+    pub fn is_bump_mark(&self) -> bool {
+        !self.tombstone && self.key.is_empty() && self.value.is_empty() && self.mod_revision == 0
+    }
+
     /// What in the record contradicts the revision that it is stored under.
     fn contradiction(&self) -> Option<String> {
+        if self.is_bump_mark() {
+            return None;
+        }
         if self.key.is_empty() {
             return Some("a record without a key".to_owned());
         }

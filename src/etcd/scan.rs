@@ -4,7 +4,7 @@
 
 use crate::Error;
 use crate::bbolt::meta::{Geometry, find_metas};
-use crate::bbolt::{Element, Kind, Leaf, Page, Pages, Pgid};
+use crate::bbolt::{Direction, Element, Kind, Leaf, Pages, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
@@ -15,6 +15,7 @@ use super::schema;
 #[derive(Debug)]
 pub struct Scan<'a> {
     pages: Pages<'a>,
+    diagnostics: &'a Diagnostics,
     next: u64,
     end: u64,
 }
@@ -52,12 +53,16 @@ impl<'a> Scan<'a> {
         if marked != u64::MAX && marked > pages.count() {
             diagnostics.report(
                 Diagnostic::new(Code::FileTruncated, Locus::at(source.image().len() as u64))
-                    .expected(format!("{marked} pages"), format!("{}", pages.count()))
+                    .expected(
+                        format!("{marked} pages"),
+                        format!("{}", source.image().len() / page_size),
+                    )
                     .effect("what lay in the pages behind the end is missing from this answer"),
             );
         }
         Ok(Self {
             pages,
+            diagnostics,
             next: 2,
             end: marked.min(pages.count()),
         })
@@ -81,7 +86,11 @@ impl<'a> Iterator for Scan<'a> {
             self.next = self.next.saturating_add(step);
             match page {
                 None => return Some(Err(NoPage)),
-                Some(page) if is_leaf => return Some(Ok(Leaf { page })),
+                Some(page) if is_leaf => {
+                    let diagnostics = self.diagnostics;
+                    let (leaf, ..) = Leaf::check(page, |finding| diagnostics.report(finding));
+                    return Some(Ok(leaf));
+                }
                 Some(_) => {}
             }
         }
@@ -99,26 +108,16 @@ pub struct Scanned<'a> {
 }
 
 /// The elements of a leaf page whose keys are revisions. A page of the root tree ends at its first
-/// bucket, as upstream has it; what is neither is reported.
-pub fn scanned_records<'a>(page: &Page<'a>, diagnostics: &'a Diagnostics) -> Vec<Scanned<'a>> {
-    let mut records = Vec::new();
-    for index in 0..page.usable_count() {
-        let element = match page.leaf_element(index) {
-            Ok(element) => element,
-            Err(finding) => {
-                diagnostics.report(finding);
-                continue;
-            }
-        };
-        match BucketKey::parse(element.key) {
-            Ok(key) => records.push(Scanned {
+/// bucket, as upstream has it; leaf pages of other buckets have none.
+pub fn scanned_records<'a>(leaf: &Leaf<'a>) -> Vec<Scanned<'a>> {
+    leaf.elements(Direction::Forward)
+        .take_while(|element| !schema::BUCKETS.contains(&element.key))
+        .filter_map(|element| {
+            let key = BucketKey::parse(element.key).ok()?;
+            Some(Scanned {
                 main: key.revision.main,
                 element,
-            }),
-            Err(_) if schema::BUCKETS.contains(&element.key) => break,
-            // Buckets other than `key` have leaf pages too, where they are not inline.
-            Err(_) => {}
-        }
-    }
-    records
+            })
+        })
+        .collect()
 }

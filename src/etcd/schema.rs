@@ -78,6 +78,16 @@ impl MetaBucket {
     pub fn read<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Self {
         let mut meta = Self::default();
         for (page, element) in bucket.elements(diagnostics, Direction::Forward) {
+            if element.flags != 0 {
+                diagnostics.report(
+                    Diagnostic::new(
+                        Code::ElementFlags,
+                        page.locus().element(element.index).bucket(META),
+                    )
+                    .expected("0, a value", format!("0x{:x}", element.flags))
+                    .effect("the bucket may belong to another place"),
+                );
+            }
             let known = match element.key {
                 CONSISTENT_INDEX => set(&mut meta.consistent_index, number(element.value)),
                 TERM => set(&mut meta.term, number(element.value)),

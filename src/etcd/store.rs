@@ -1,11 +1,11 @@
 //! The store: its buckets, its revisions, and all its records in either direction.
 
 use crate::Error;
-use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, bucket::leaf_elements};
+use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
-use super::record::Record;
+use super::record::{Record, not_a_revision};
 use super::revision::{BucketKey, Revision};
 use super::schema::{self, MetaBucket};
 
@@ -20,6 +20,11 @@ pub struct Store<'a> {
 /// A revision that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtRevision(pub i64);
+
+impl AtRevision {
+    /// As of all that is there. In a torn copy the newest record need not be the last.
+    pub const HEAD: Self = Self(i64::MAX);
+}
 
 /// Why a revision cannot be asked for. The texts are etcd's own (`server/storage/mvcc/kvstore.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +64,7 @@ impl<'a> Store<'a> {
     pub fn of_db(db: Db<'a>) -> Self {
         let buckets = db.buckets();
         let diagnostics = db.diagnostics();
+        let root = Locus::page(db.meta().root.0, db.pages().offset_of(db.meta().root));
         let find = |name: &[u8]| buckets.iter().find(|bucket| bucket.name == name);
         let meta = find(schema::META)
             .map(|bucket| MetaBucket::read(bucket, diagnostics))
@@ -66,7 +72,7 @@ impl<'a> Store<'a> {
         for name in [schema::KEY, schema::META] {
             if find(name).is_none() {
                 diagnostics.report(
-                    Diagnostic::new(Code::BucketMissing, Locus::default().bucket(name))
+                    Diagnostic::new(Code::BucketMissing, root.clone().bucket(name))
                         .found("no such bucket in the root")
                         .effect("either this is no etcd database, or its root page belongs to another state"),
                 );
@@ -132,10 +138,10 @@ impl<'a> Store<'a> {
     /// # Errors
     /// As etcd: a revision below the compaction, or above the newest.
     pub fn at(&self, asked: Option<i64>) -> Result<AtRevision, RevisionUnavailable> {
-        let current = self.current_revision();
         let Some(asked) = asked else {
-            return Ok(AtRevision(current));
+            return Ok(AtRevision::HEAD);
         };
+        let current = self.current_revision();
         let compacted = self.compact_revision();
         if asked > current {
             return Err(RevisionUnavailable::Future { asked, current });
@@ -149,18 +155,33 @@ impl<'a> Store<'a> {
     /// The leaves of bucket `key`, with the check that no main revision is missing. Leaves are
     /// independent of each other: what is asked of their records can be asked in parallel.
     pub fn record_leaves(&self, direction: Direction) -> RecordLeaves<'a> {
-        let diagnostics = self.db.diagnostics();
+        let leaves = self
+            .bucket(schema::KEY)
+            .map(|bucket| bucket.leaves(self.db.diagnostics(), direction));
+        self.checked(leaves, true, direction)
+    }
+
+    /// The leaves of a bucket; those of bucket `key` with that check.
+    pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
+        let leaves = bucket.leaves(self.db.diagnostics(), direction);
+        self.checked(Some(leaves), bucket.name == schema::KEY, direction)
+    }
+
+    fn checked(
+        &self,
+        leaves: Option<Leaves<'a>>,
+        gaps: bool,
+        direction: Direction,
+    ) -> RecordLeaves<'a> {
         RecordLeaves {
-            leaves: self
-                .bucket(schema::KEY)
-                .map(|bucket| bucket.leaves(diagnostics, direction)),
+            leaves,
             direction,
-            gaps: GapCheck {
+            gaps: gaps.then_some(GapCheck {
                 compacted: self.compact_revision(),
                 previous: None,
                 direction,
-            },
-            diagnostics,
+            }),
+            diagnostics: self.db.diagnostics(),
         }
     }
 
@@ -178,8 +199,9 @@ pub fn leaf_records<'a>(
     direction: Direction,
     diagnostics: &'a Diagnostics,
 ) -> impl Iterator<Item = Record<'a>> + use<'a> {
-    leaf_elements(leaf, direction).filter_map(|(page, element)| {
-        match Record::parse(&page, &element) {
+    let page = leaf.page;
+    leaf.elements(direction)
+        .filter_map(move |element| match Record::parse(&page, &element) {
             Ok((record, contradiction)) => {
                 contradiction
                     .into_iter()
@@ -190,15 +212,14 @@ pub fn leaf_records<'a>(
                 diagnostics.report(finding);
                 None
             }
-        }
-    })
+        })
 }
 
-/// Iterator over the leaves of bucket `key`.
+/// Iterator over the leaves of a bucket; over those of bucket `key` it looks for missing revisions.
 pub struct RecordLeaves<'a> {
     leaves: Option<Leaves<'a>>,
     direction: Direction,
-    gaps: GapCheck,
+    gaps: Option<GapCheck>,
     diagnostics: &'a Diagnostics,
 }
 
@@ -208,39 +229,67 @@ impl<'a> Iterator for RecordLeaves<'a> {
     fn next(&mut self) -> Option<Leaf<'a>> {
         let Some(leaf) = self.leaves.as_mut().and_then(Iterator::next) else {
             // Backwards, the oldest record comes last: what is missing before it shows only now.
-            self.gaps
-                .finish()
+            let found = self.gaps.as_mut().and_then(GapCheck::finish);
+            found
                 .into_iter()
                 .for_each(|finding| self.diagnostics.report(finding));
             return None;
         };
-        for (page, element) in leaf_elements(&leaf, self.direction) {
-            if let Ok(key) = BucketKey::parse(element.key)
-                && let Some(finding) = self
-                    .gaps
-                    .next(key.revision, || page.locus().element(element.index))
-            {
-                self.diagnostics.report(finding);
+        let Some(gaps) = &mut self.gaps else {
+            return Some(leaf);
+        };
+        for element in leaf.elements(self.direction) {
+            if element.flags != 0 {
+                self.diagnostics.report(
+                    Diagnostic::new(
+                        Code::ElementFlags,
+                        leaf.page.locus().element(element.index).bucket(schema::KEY),
+                    )
+                    .expected("0, a record", format!("0x{:x}", element.flags))
+                    .effect("it is taken for a record"),
+                );
             }
+            let finding = match BucketKey::parse(element.key) {
+                Ok(key) => gaps.next(Place {
+                    revision: key.revision,
+                    pgid: leaf.page.pgid.0,
+                    page_offset: leaf.page.run().offset(),
+                    element: element.index,
+                }),
+                Err(error) => Some(not_a_revision(&leaf.page, &element, error)),
+            };
+            finding
+                .into_iter()
+                .for_each(|finding| self.diagnostics.report(finding));
         }
         Some(leaf)
     }
 }
 
+/// A revision and where it stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    revision: Revision,
+    pgid: u64,
+    page_offset: u64,
+    element: usize,
+}
+
 /// Every transaction takes exactly one main revision and numbers its changes from 0, so above the
-/// compaction nothing can be missing: a gap tells a torn copy or lost pages.
+/// compaction nothing can be missing: a gap tells a torn copy or lost pages. A gap is placed at the
+/// revision behind it, whichever way the walk goes.
 struct GapCheck {
     compacted: i64,
-    previous: Option<Revision>,
+    previous: Option<Place>,
     direction: Direction,
 }
 
 impl GapCheck {
-    fn next(&mut self, revision: Revision, locus: impl Fn() -> Locus) -> Option<Damage> {
-        let previous = self.previous.replace(revision);
+    fn next(&mut self, place: Place) -> Option<Damage> {
+        let previous = self.previous.replace(place);
         match (self.direction, previous) {
-            (Direction::Forward, previous) => self.between(previous, revision, locus),
-            (Direction::Backward, Some(newer)) => self.between(Some(revision), newer, locus),
+            (Direction::Forward, previous) => self.between(previous, place),
+            (Direction::Backward, Some(newer)) => self.between(Some(place), newer),
             (Direction::Backward, None) => None,
         }
     }
@@ -250,15 +299,12 @@ impl GapCheck {
             .previous
             .take()
             .filter(|_| self.direction == Direction::Backward)?;
-        self.between(None, oldest, Locus::default)
+        self.between(None, oldest)
     }
 
-    fn between(
-        &self,
-        older: Option<Revision>,
-        newer: Revision,
-        locus: impl Fn() -> Locus,
-    ) -> Option<Damage> {
+    fn between(&self, older: Option<Place>, newer: Place) -> Option<Damage> {
+        let (older, place) = (older.map(|older| older.revision), newer);
+        let newer = place.revision;
         if newer.main <= self.compacted {
             return None;
         }
@@ -282,7 +328,10 @@ impl GapCheck {
         Some(
             Diagnostic::new(
                 Code::RevisionGap,
-                locus().bucket(schema::KEY).revision(newer.main, newer.sub),
+                Locus::page(place.pgid, place.page_offset)
+                    .element(place.element)
+                    .bucket(schema::KEY)
+                    .revision(newer.main, newer.sub),
             )
             .expected("no gap in the revisions above the compaction", found)
             .effect("records are missing from this answer"),
@@ -304,13 +353,15 @@ mod tests {
             let found = list
                 .iter()
                 .filter_map(|(main, sub)| {
-                    check.next(
-                        Revision {
+                    check.next(Place {
+                        revision: Revision {
                             main: *main,
                             sub: *sub,
                         },
-                        Locus::default,
-                    )
+                        pgid: 0,
+                        page_offset: 0,
+                        element: 0,
+                    })
                 })
                 .count();
             found + usize::from(check.finish().is_some())

@@ -125,13 +125,13 @@ pub enum DecodeError {
     #[error(transparent)]
     Cbor(#[from] CborError),
     /// Encrypted at rest.
-    #[error("encrypted by {provider} {version} with key {key_name:?}")]
+    #[error("encrypted at rest by {provider} {version}, {} {key_name:?}", if provider == "kms" { "KMS plugin" } else { "key" })]
     Encrypted {
         /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
         provider: String,
         /// `v1` or `v2`.
         version: String,
-        /// As in the EncryptionConfiguration.
+        /// The key's name in the EncryptionConfiguration; with `kms` the plugin's name, which has the key.
         key_name: String,
     },
     /// More than 4 GiB; etcd takes 1.5 MiB unless told otherwise, and never more than 2 GiB.

@@ -12,7 +12,7 @@ pub struct Writer {
     pub operation: String,
     /// `status`, `scale`, or empty.
     pub subresource: String,
-    /// RFC 3339 in UTC, whole seconds; empty where it is not stored.
+    /// RFC 3339 in UTC, whole seconds; empty where this version brought no new one.
     pub time: String,
 }
 
@@ -21,55 +21,75 @@ pub fn object_meta(tree: &Value) -> Option<ObjectMeta> {
     serde_json::from_value(tree.get("metadata")?.clone()).ok()
 }
 
-/// Those who wrote the version `new`: the entries of its managedFields which `old`, the version before
-/// it, has not. Without an older version at hand: all entries for a creation, else the newest by time.
-pub fn writers(old: Option<&ObjectMeta>, new: &ObjectMeta, is_creation: bool) -> Vec<Writer> {
-    let entries = new.managed_fields.as_deref().unwrap_or_default();
-    let newest = entries.iter().filter_map(|entry| entry.time.as_ref()).max();
+/// Those who wrote the version `new` over the version `old`: the entries of its managedFields which `old` has
+/// not, or which have another time or own more fields than there. An entry that only lost fields lost
+/// them to somebody else: its manager wrote nothing. For the first version `old` is none: all entries.
+pub fn writers(old: Option<&ObjectMeta>, new: &ObjectMeta) -> Vec<Writer> {
     let before = old
         .and_then(|old| old.managed_fields.as_deref())
         .unwrap_or_default();
-    let wrote = |entry: &&ManagedFieldsEntry| match (old, is_creation) {
-        (_, true) => true,
-        (Some(_), false) => !before.contains(entry),
-        (None, false) => entry.time.is_some() && entry.time.as_ref() == newest,
+    let entries = new.managed_fields.as_deref().unwrap_or_default();
+    let wrote = |entry: &ManagedFieldsEntry| {
+        let known = before.iter().find(|known| same_writer(known, entry));
+        let newly_timed = known.is_none_or(|known| known.time != entry.time);
+        let wrote = newly_timed || known.is_none_or(|known| owns_more(entry, known));
+        wrote.then(|| Writer::of(entry, newly_timed))
     };
-    entries.iter().filter(wrote).map(Writer::of).collect()
+    entries.iter().filter_map(wrote).collect()
+}
+
+fn same_writer(a: &ManagedFieldsEntry, b: &ManagedFieldsEntry) -> bool {
+    (&a.manager, &a.operation, &a.subresource, &a.api_version)
+        == (&b.manager, &b.operation, &b.subresource, &b.api_version)
+}
+
+fn owns_more(entry: &ManagedFieldsEntry, known: &ManagedFieldsEntry) -> bool {
+    match (&entry.fields_v1, &known.fields_v1) {
+        (Some(entry), Some(known)) => has_more(&entry.0, &known.0, 0),
+        (entry, known) => entry.is_some() && known.is_none(),
+    }
+}
+
+/// A field set is nested as the object is; deeper than this is hostile, and taken as the same.
+const MAX_FIELD_DEPTH: usize = 128;
+
+/// Whether a field set has a path which the other has not.
+fn has_more(set: &Value, other: &Value, depth: usize) -> bool {
+    let Some(members) = set.as_object() else {
+        return false;
+    };
+    depth < MAX_FIELD_DEPTH
+        && members.iter().any(|(name, below)| {
+            other
+                .get(name)
+                .is_none_or(|known| has_more(below, known, depth.saturating_add(1)))
+        })
 }
 
 impl Writer {
-    fn of(entry: &ManagedFieldsEntry) -> Self {
+    fn of(entry: &ManagedFieldsEntry, newly_timed: bool) -> Self {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let time = entry.time.as_ref().filter(|_| newly_timed);
         Self {
             manager: text(&entry.manager),
             operation: text(&entry.operation),
             subresource: text(&entry.subresource),
-            time: entry
-                .time
-                .as_ref()
-                .map(|time| time.0.to_string())
-                .unwrap_or_default(),
+            time: time.map(|time| time.0.to_string()).unwrap_or_default(),
         }
     }
 }
 
 /// The time at which the API server wrote this version, as far as the object says: its creation
-/// time for the first version, else the newest time of a writer. RFC 3339; none where nothing tells.
+/// time for the first version, else the newest time that a writer got with it. RFC 3339.
 pub fn written_at(meta: &ObjectMeta, writers: &[Writer], is_creation: bool) -> Option<String> {
-    let created = meta
-        .creation_timestamp
-        .as_ref()
-        .map(|time| time.0.to_string());
-    let newest = writers
+    if is_creation && let Some(created) = &meta.creation_timestamp {
+        return Some(created.0.to_string());
+    }
+    writers
         .iter()
         .map(|writer| writer.time.clone())
         .filter(|time| !time.is_empty())
-        .max();
-    if is_creation {
-        created.or(newest)
-    } else {
-        newest
-    }
+        .max()
 }
 
 #[cfg(test)]
@@ -97,7 +117,7 @@ mod tests {
             entry("kubectl", "2026-01-01T00:00:00Z", ""),
             entry("kubelet", "2026-01-01T00:00:09Z", "status")
         ]));
-        let who = writers(Some(&old), &new, false);
+        let who = writers(Some(&old), &new);
         assert_eq!(who.len(), 1);
         assert_eq!(
             (who[0].manager.as_str(), who[0].subresource.as_str()),
@@ -110,15 +130,44 @@ mod tests {
     }
 
     #[test]
-    fn without_the_version_before_it_is_the_newest_entry() {
+    fn who_only_lost_a_field_wrote_nothing() {
+        let owning = |fields: Value| {
+            json!({"manager": "dave", "operation": "Update", "apiVersion": "v1",
+            "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields})
+        };
+        let scale = json!({"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "subresource": "scale",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+        let old = meta(json!([owning(
+            json!({"f:spec": {"f:replicas": {}, "f:paused": {}}})
+        )]));
+        let new = meta(json!([owning(json!({"f:spec": {"f:paused": {}}})), scale]));
+        let who = writers(Some(&old), &new);
+        assert_eq!(
+            who.iter()
+                .map(|writer| writer.manager.as_str())
+                .collect::<Vec<_>>(),
+            ["kubectl"]
+        );
+        assert_eq!(written_at(&new, &who, false), None, "its entry has no time");
+        let back = writers(Some(&new), &old);
+        assert_eq!(back.len(), 1, "dave owns a field more than before");
+        assert_eq!(
+            written_at(&old, &back, false),
+            None,
+            "his time is that of an earlier version"
+        );
+    }
+
+    #[test]
+    fn all_entries_wrote_the_first_version() {
         let new = meta(json!([
             entry("kubectl", "2026-01-01T00:00:00Z", ""),
             entry("kubelet", "2026-01-01T00:00:09Z", "status")
         ]));
-        assert_eq!(writers(None, &new, false).len(), 1);
-        assert_eq!(writers(None, &new, true).len(), 2);
+        let who = writers(None, &new);
+        assert_eq!(who.len(), 2);
         assert_eq!(
-            written_at(&new, &writers(None, &new, true), true).as_deref(),
+            written_at(&new, &who, true).as_deref(),
             Some("2026-01-01T00:00:00Z")
         );
     }

@@ -15,15 +15,15 @@ pub struct Line<'a> {
     pub time: Option<String>,
 }
 
-/// The events in the order given. Lines are cut to a width; nothing is cut without one.
-pub fn table(lines: &[Line<'_>], width: Option<usize>) -> String {
+/// The events in the order given. Nothing is cut: who wrote it stands last and is the answer.
+pub fn table(lines: &[Line<'_>]) -> String {
     let mut table = table::plain(&[
         "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "MANAGERS",
     ]);
     for line in lines {
         table.add_row(row(line));
     }
-    table::text(table, &[0, 2, 3, 4], width)
+    table::text(table, &[0, 2, 3, 4])
 }
 
 fn row(line: &Line<'_>) -> [String; 7] {

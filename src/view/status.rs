@@ -61,7 +61,7 @@ pub fn table(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> String
     ];
     let shown = parts.into_iter().filter(|(table, _)| !table.is_empty());
     let parts: Vec<String> = shown
-        .map(|(table, numbers)| table::text(table, numbers, None))
+        .map(|(table, numbers)| table::text(table, numbers))
         .collect();
     text + &parts.join("\n")
 }

@@ -29,26 +29,16 @@ pub fn cell(text: &str) -> String {
         .collect()
 }
 
-/// The table as text, with the columns of numbers set to the right. Lines are cut to a width, where
-/// there is one.
-pub fn text(mut table: Table, numbers: &[usize], width: Option<usize>) -> String {
+/// The table as text, with the columns of numbers set to the right.
+pub fn text(mut table: Table, numbers: &[usize]) -> String {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
         if numbers.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let mut text = String::new();
-    for line in table.lines() {
-        let line = line.trim_end();
-        match width {
-            Some(width) if line.chars().count() > width => {
-                text.extend(line.chars().take(width.saturating_sub(3)));
-                text.push_str("...");
-            }
-            _ => text.push_str(line),
-        }
-        text.push('\n');
-    }
-    text
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
 }

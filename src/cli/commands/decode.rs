@@ -56,6 +56,10 @@ impl Verb for Args {
             )?,
             None => read(&mut std::io::stdin().lock(), "standard input")?,
         };
+        if crate::bbolt::Meta::parse(&value, 0).is_ok() {
+            return Err(Failure::cannot("this is a database, not one value")
+                .hint("`ls` lists its keys, `extract -k KEY` decodes one"));
+        }
         let text = text_of(&value, self.output).or_else(|error| {
             // etcdctl prints a newline behind the value.
             value
@@ -63,7 +67,9 @@ impl Verb for Args {
                 .and_then(|value| text_of(value, self.output).ok())
                 .ok_or(error)
         });
-        let text = text.map_err(|error| undecodable("the value", &error))?;
+        let instead =
+            "expected the bytes of one value, as `etcdctl get KEY --print-value-only` prints them";
+        let text = text.map_err(|error| undecodable("the value", &error, instead))?;
         out.write_all(&text)?;
         Ok(Answer::Yes)
     }
@@ -110,13 +116,13 @@ pub fn text_of(value: &[u8], output: Output) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-/// The failure for a value that cannot be told.
-pub fn undecodable(what: &str, error: &DecodeError) -> Failure {
+/// The failure for a value that cannot be told; `instead` is what can be done.
+pub fn undecodable(what: &str, error: &DecodeError, instead: &str) -> Failure {
     let failure = Failure::cannot(format!("{what} cannot be decoded: {error}"));
     match error {
-        DecodeError::Encrypted { .. } => {
-            failure.hint("it is encrypted at rest, and reading the key of an EncryptionConfiguration is not there yet; `extract --raw` prints the stored bytes")
-        }
-        _ => failure.hint("`extract --raw` prints the stored bytes"),
+        DecodeError::Encrypted { .. } => failure.hint(format!(
+            "it is encrypted at rest, and decrypting with an EncryptionConfiguration is not there yet; {instead}"
+        )),
+        _ => failure.hint(instead),
     }
 }

@@ -89,13 +89,15 @@ impl Verb for Args {
         };
         let (old_store, new_store) = (old.store()?, new.store()?);
         let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
-        if old_at.0 > new_at.0 {
+        let (old_revision, new_revision) =
+            (old_store.current_revision(), new_store.current_revision());
+        if old_revision > new_revision {
             report::note(&format!(
                 "{} is at revision {}, {} at {}: is the older one first?",
                 old.given_path().display(),
-                old_at.0,
+                old_revision,
                 new.given_path().display(),
-                new_at.0
+                new_revision
             ));
         }
         let selection = Selection::parse(&self.keys);

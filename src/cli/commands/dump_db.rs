@@ -1,20 +1,23 @@
 //! `dump-db`: etcd-dump-db's commands, arguments and bytes.
 
 use std::io::Write;
+use std::iter::Peekable;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 use rayon::prelude::*;
 
 use crate::bbolt::bucket::leaf_elements;
-use crate::bbolt::{Bucket, Direction, Leaf};
+use crate::bbolt::{Direction, Leaf};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::hash::{Leave, backend_hash};
-use crate::etcd::schema;
+use crate::etcd::scan::{Scan, Scanned, scanned_records};
+use crate::etcd::store::RecordLeaves;
+use crate::etcd::{Store, schema};
 use crate::view::dump_db::{self, Style};
 
 /// Print buckets as etcd-dump-db does: same arguments, same bytes
@@ -138,11 +141,14 @@ fn hash(evidence: &Evidence, out: &mut Out) -> Result<Answer, Failure> {
     Ok(Answer::Yes)
 }
 
-/// How many leaves one thread formats at a time: enough to be worth a task, little enough that the
-/// text of a batch stays in a processor's own cache until it is written.
-const LEAVES_A_TASK: usize = 16;
-/// How many tasks are formatted before their text is written.
+/// How many bytes of leaves one task formats: enough to be worth a task, little enough that the text of
+/// a batch stays small. A longer leaf is a task of its own.
+const TASK_BYTES: usize = 64 << 10;
+/// How many tasks are formatted before their text is written, and of how many bytes, about.
 const TASKS_A_BATCH: usize = 8;
+const BATCH_BYTES: usize = 2 << 20;
+/// A text that grew larger than this is given back before the next batch.
+const KEPT_TEXT_BYTES: usize = 1 << 20;
 
 fn iterate_bucket(
     evidence: &Evidence,
@@ -168,31 +174,51 @@ fn iterate_bucket(
         diagnostics,
     };
     if args.limit > 0 {
-        return format.newest(bucket, args.limit, out);
+        return format.newest(
+            store.leaves_of(bucket, Direction::Backward),
+            args.limit,
+            out,
+        );
     }
-    let mut leaves: Box<dyn Iterator<Item = Leaf<'_>> + '_> = if name == schema::KEY {
-        Box::new(store.record_leaves(Direction::Backward))
-    } else {
-        Box::new(bucket.leaves(diagnostics, Direction::Backward))
-    };
+    let mut leaves = store.leaves_of(bucket, Direction::Backward).peekable();
     let mut texts: Vec<Vec<u8>> = vec![Vec::new(); TASKS_A_BATCH];
-    loop {
-        let batch: Vec<Leaf<'_>> = leaves
-            .by_ref()
-            .take(LEAVES_A_TASK * TASKS_A_BATCH)
-            .collect();
-        if batch.is_empty() {
-            return Ok(Answer::Yes);
+    while leaves.peek().is_some() {
+        let mut bytes = 0;
+        let mut tasks = Vec::with_capacity(TASKS_A_BATCH);
+        for text in &mut texts {
+            if bytes >= BATCH_BYTES {
+                break;
+            }
+            let task = next_task(&mut leaves);
+            bytes += task
+                .iter()
+                .map(|leaf| leaf.page.run().len_bytes())
+                .sum::<usize>();
+            tasks.push((task, text));
         }
-        let tasks: Vec<_> = batch.chunks(LEAVES_A_TASK).zip(texts.iter_mut()).collect();
         tasks
             .into_par_iter()
-            .for_each(|(leaves, text)| format.leaves(leaves, text));
+            .for_each(|(leaves, text)| format.leaves(&leaves, text));
         for text in &mut texts {
             out.write_all(text)?;
             text.clear();
+            text.shrink_to(KEPT_TEXT_BYTES);
         }
     }
+    Ok(Answer::Yes)
+}
+
+/// The next leaves, as many as make a task.
+fn next_task<'a>(leaves: &mut Peekable<impl Iterator<Item = Leaf<'a>>>) -> Vec<Leaf<'a>> {
+    let mut task = Vec::new();
+    let mut bytes = 0_usize;
+    while let Some(leaf) = leaves.next_if(|leaf| {
+        bytes = bytes.saturating_add(leaf.page.run().len_bytes());
+        bytes <= TASK_BYTES || task.is_empty()
+    }) {
+        task.push(leaf);
+    }
+    task
 }
 
 /// How the elements of one bucket are printed.
@@ -239,69 +265,73 @@ impl<'a> Format<'a> {
         }
     }
 
-    fn newest(&self, bucket: &Bucket<'a>, limit: usize, out: &mut Out) -> Result<Answer, Failure> {
+    fn newest(
+        &self,
+        leaves: RecordLeaves<'a>,
+        limit: usize,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
         let mut text = Vec::new();
-        for (page, element) in bucket
-            .elements(self.diagnostics, Direction::Backward)
-            .take(limit)
-        {
+        let mut elements = leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Backward));
+        for (page, element) in elements.by_ref().take(limit) {
             text.clear();
             self.element(&page, &element, &mut text);
             out.write_all(&text)?;
         }
+        // One step more: where that was all, the walk has something to say at its end.
+        elements.next();
         Ok(Answer::Yes)
     }
 }
 
 fn scan_keys(evidence: &Evidence, args: &ScanArgs, out: &mut Out) -> Result<Answer, Failure> {
-    let scan = crate::etcd::scan::Scan::of(evidence.source(), evidence.diagnostics())
+    let scan = Scan::of(evidence.source(), evidence.diagnostics())
         .map_err(|error| evidence.not_a_database(error))?;
     let mut text = Vec::new();
     let mut passed_over = 0_u64;
     for leaf in scan {
-        let page = match leaf {
-            Ok(leaf) => leaf.page,
-            Err(crate::etcd::scan::NoPage) => {
-                passed_over = passed_over.saturating_add(1);
-                continue;
-            }
+        let Ok(leaf) = leaf else {
+            passed_over = passed_over.saturating_add(1);
+            continue;
         };
-        text.clear();
-        for record in crate::etcd::scan::scanned_records(&page, evidence.diagnostics()) {
-            if record.main < args.start_revision {
+        let page = leaf.page;
+        for Scanned { main, element } in scanned_records(&leaf) {
+            if main < args.start_revision {
                 continue;
             }
+            text.clear();
             write!(
                 text,
                 "pageID={}, index={}/{}, ",
                 page.pgid,
-                record.element.index,
+                element.index,
                 page.count.saturating_sub(1)
             )?;
             if dump_db::decoded(
                 args.style.into(),
                 schema::KEY,
-                record.element.key,
-                record.element.value,
+                element.key,
+                element.value,
                 &mut text,
             )
             .is_err()
             {
                 evidence.diagnostics().report(
-                    Diagnostic::new(
-                        Code::RecordParse,
-                        page.locus().element(record.element.index),
-                    )
-                    .expected("a mvccpb.KeyValue", "something else")
-                    .effect("it is printed undecoded"),
+                    Diagnostic::new(Code::RecordParse, page.locus().element(element.index))
+                        .expected("a mvccpb.KeyValue", "something else")
+                        .effect("it is printed undecoded"),
                 );
             }
+            out.write_all(&text)?;
         }
-        out.write_all(&text)?;
+    }
+    // The scan cannot tell damage from leftovers; the tree can, where there is one.
+    if let Ok(store) = Store::open(evidence.source(), evidence.diagnostics()) {
+        store.record_leaves(Direction::Forward).for_each(drop);
     }
     if passed_over > 0 {
         report::note(&format!(
-            "{passed_over} pages without a header of their own were passed over: leftovers of longer pages"
+            "{passed_over} pages without a header of their own were passed over: leftovers of longer pages, or destroyed"
         ));
     }
     Ok(Answer::Yes)

@@ -23,7 +23,10 @@ use super::decode::{Output, text_of, undecodable};
 /// Without -k: the live keys. Where auger is wrong (deleted keys listed as alive, the wrong
 /// incarnation of a re-created key, -r ignored with -k) the right answer is given.
 #[derive(Debug, clap::Args)]
-#[command(disable_version_flag = true)]
+#[command(
+    disable_version_flag = true,
+    override_usage = "etcdive extract [OPTIONS] <DB>\n       etcdive extract [OPTIONS] --file <DB>"
+)]
 pub struct Args {
     /// A db file, a snapshot file, or a data directory
     #[arg(value_name = "DB", required_unless_present = "file")]
@@ -38,10 +41,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Output,
     /// The put of this number since the key's creation, instead of the newest
-    #[arg(short, long, value_name = "N", requires = "key", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(short, long, value_name = "N", requires = "key", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     version: Option<i64>,
     /// Answer as of this main revision; 0 for the newest
-    #[arg(short, long, value_name = "REV", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(short, long, value_name = "REV", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     revision: i64,
     /// List the versions of the key that are retained, oldest first; 0 is a deletion
     #[arg(long, requires = "key", conflicts_with_all = ["version", "raw"])]
@@ -59,7 +62,7 @@ pub struct Args {
     )]
     fields: Vec<Field>,
     /// Print the stored bytes, undecoded
-    #[arg(long, requires = "key")]
+    #[arg(long, requires = "key", conflicts_with = "output")]
     raw: bool,
 }
 
@@ -96,6 +99,9 @@ impl Verb for Args {
 
 impl Args {
     fn extract(&self, store: &Store<'_>, key: &[u8], out: &mut Out) -> Result<Answer, Failure> {
+        if self.version == Some(0) {
+            return Err(Failure::cannot("version 0 is a deletion: it has no value"));
+        }
         let at = store.at((self.revision > 0).then_some(self.revision))?;
         let mut history = KeyHistory::of(store, key);
         history
@@ -111,22 +117,18 @@ impl Args {
             Some(version) => {
                 version_of(&history, version).ok_or_else(|| no_version(key, version, &history))?
             }
-            None => history.at(at).ok_or_else(|| {
-                not_found(
-                    &Address::Key(key.to_vec()),
-                    &Keyspace::at(store, at, |_| true),
-                )
-            })?,
+            None => history
+                .at(at)
+                .ok_or_else(|| not_found(&Address::Key(key.to_vec()), store, at))?,
         };
         if self.raw {
             // A copy: the bytes of the map may not be handed to the system.
             let copy = record.value.to_vec();
             out.write_all(&copy)?;
         } else {
-            out.write_all(
-                &text_of(record.value, self.output)
-                    .map_err(|error| undecodable(&key_text(key), &error))?,
-            )?;
+            out.write_all(&text_of(record.value, self.output).map_err(|error| {
+                undecodable(&key_text(key), &error, "--raw prints the stored bytes")
+            })?)?;
         }
         Ok(Answer::Yes)
     }
@@ -165,8 +167,7 @@ impl Args {
             out.write_all(b"\n")?;
         }
         if keyspace.live.is_empty() && !prefix.is_empty() {
-            let everything = Keyspace::at(store, at, |_| true);
-            return Err(not_found(&Address::Prefix(prefix.to_vec()), &everything));
+            return Err(not_found(&Address::Prefix(prefix.to_vec()), store, at));
         }
         Ok(Answer::Yes)
     }

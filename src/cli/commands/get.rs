@@ -72,7 +72,7 @@ impl Verb for Args {
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
         let missing = selection
             .unanswered(there)
-            .map(|address| not_found(address, &Keyspace::at(&store, at, |_| true)));
+            .map(|address| not_found(address, &store, at));
         if !keyspace.live.is_empty() {
             let objects = keyspace
                 .live

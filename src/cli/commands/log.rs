@@ -12,7 +12,8 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::select::{Address, not_found};
 use crate::cli::{Answer, Verb, report};
-use crate::etcd::{Event, EventType, KeyHistory, Keyspace, Record, Store};
+use crate::etcd::{Event, EventType, KeyHistory, Record, Store};
+use crate::k8s::envelope::Encrypted;
 use crate::k8s::managed_fields::{object_meta, writers, written_at};
 use crate::k8s::object::tree_of;
 use crate::view::history::{Line, table};
@@ -20,8 +21,9 @@ use crate::view::record::event_json;
 
 /// List the retained revisions of a key, newest first
 ///
-/// MANAGERS are those whose managedFields changed with the revision, TIME is when the API server
-/// wrote it, as far as the object says; etcd itself keeps neither.
+/// MANAGERS are those whose managedFields entry is new, has another time or owns more fields than in
+/// the version before; TIME is the newest time among these. etcd itself keeps neither: `-` is
+/// unknown, as where the version before is compacted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -55,14 +57,21 @@ impl Verb for Args {
         };
         let store = evidence.store()?;
         let key = self.key.as_encoded_bytes();
+        let address = Address::parse(&self.key);
+        if matches!(address, Address::Prefix(_)) {
+            return Err(Failure::cannot(format!(
+                "log takes one key, and {} is a prefix",
+                address.text()
+            ))
+            .hint("`ls` lists its keys"));
+        }
         let history = KeyHistory::of(&store, key);
         if history.events.is_empty() {
-            let everything = Keyspace::at(&store, store.at(None)?, |_| true);
-            return Err(not_found(&Address::Key(key.to_vec()), &everything));
+            return Err(not_found(&address, &store, store.at(None)?));
         }
         let lines: Vec<Line<'_>> = history.events.iter().rev().map(line_of).collect();
         match self.output {
-            Output::Table => out.write_all(table(&lines, out.width()).as_bytes())?,
+            Output::Table => out.write_all(table(&lines).as_bytes())?,
             Output::Json => {
                 let events: Vec<_> = lines.iter().map(json_of).collect();
                 writeln!(out, "{}", serde_json::Value::Array(events))?;
@@ -75,6 +84,13 @@ impl Verb for Args {
         }
         if self.output == Output::Table {
             note_what_is_gone(&history, &store);
+        }
+        if history
+            .events
+            .iter()
+            .any(|event| Encrypted::parse(event.record.value).is_some())
+        {
+            report::note("the values are encrypted at rest: who wrote them, and when, is inside");
         }
         Ok(Answer::Yes)
     }
@@ -103,7 +119,12 @@ fn line_of<'a>(event: &Event<'a>) -> Line<'a> {
     };
     let is_creation = event.event_type == EventType::Create;
     let previous = event.previous.as_ref().and_then(meta_of);
-    let who = writers(previous.as_ref(), &meta, is_creation);
+    // Without the version before it nobody can tell who wrote this one.
+    let who = if is_creation || previous.is_some() {
+        writers(previous.as_ref(), &meta)
+    } else {
+        Vec::new()
+    };
     let time = written_at(&meta, &who, is_creation);
     let mut managers: Vec<String> = Vec::new();
     for writer in who {

@@ -62,7 +62,7 @@ impl Verb for Args {
             .unanswered(|address| keyspace.live.iter().any(|entry| address.covers(&entry.key)))
         {
             None => Ok(Answer::Yes),
-            Some(address) => Err(not_found(address, &Keyspace::at(&store, at, |_| true))),
+            Some(address) => Err(not_found(address, &store, at)),
         }
     }
 }
