@@ -338,11 +338,14 @@ struct OfCode {
     kept: Vec<Damage>,
 }
 
+/// What tells two findings apart: code, offset, element and bucket.
+type Place = (Code, Option<u64>, Option<usize>, Option<String>);
+
 #[derive(Debug, Default)]
 struct Inner {
     by_code: BTreeMap<Code, OfCode>,
     /// Places already reported: a second pass over the same pages is not a second finding.
-    seen: HashSet<(Code, Option<u64>, Option<usize>, Option<String>)>,
+    seen: HashSet<Place>,
 }
 
 /// Collects the findings of one run. Shared by reference, from any thread.

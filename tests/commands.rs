@@ -349,3 +349,75 @@ fn the_file_is_not_touched() {
     assert_eq!(before.accessed().unwrap(), after.accessed().unwrap());
     assert_eq!(std::fs::read(&path).unwrap(), talk());
 }
+
+#[test]
+fn another_programs_bbolt_database_is_named_and_still_listed() {
+    let buckets = Builder::new()
+        .bucket("v1", crate::support::synth::Bucket::of([("a", "1")]))
+        .bucket("version", crate::support::synth::Bucket::of([("b", "2")]));
+    let image = buckets.build();
+    let run = run_on("foreign", &image.bytes, &["ls", "DB"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr
+            .contains("not etcd's: its buckets are v1, version")
+            && !run.stderr.contains("writing"),
+        "{}",
+        run.stderr
+    );
+    let list = run_on("foreign", &image.bytes, &["dump-db", "list-bucket", "DB"]);
+    assert_eq!((list.code, list.text()), (0, "v1\nversion\n"));
+}
+
+#[test]
+fn without_the_bucket_of_records_there_is_no_answer_but_a_way() {
+    let store = stored(50);
+    let mut buckets = Builder::new();
+    for (name, bucket) in store.buckets() {
+        if name != b"key" {
+            buckets = buckets.bucket(name, bucket);
+        }
+    }
+    let run = run_on(
+        "no-key-bucket",
+        &buckets.build().bytes,
+        &["get", "DB", "/key/0001"],
+    );
+    assert_eq!((run.code, run.stdout.len()), (2, 0));
+    assert!(
+        run.stderr.contains("cannot be reached") && run.stderr.contains("scan-keys"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn half_a_trailer_is_said() {
+    let image = stored(50).builder().trailer(Trailer::Half).build();
+    let run = iterate("half-trailer", &image.bytes);
+    assert!(
+        run.code == 3 && run.stderr.contains("trailer-mismatch") && run.stderr.contains("16 bytes"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.text().lines().count(), 50);
+}
+
+#[test]
+fn a_scan_of_destroyed_pages_does_not_call_them_leftovers() {
+    let mut image = stored(300).builder().build();
+    let leaves = leaf_pages(&image);
+    let (size, at) = (image.page_size, usize::try_from(leaves[1]).unwrap());
+    image.bytes[at * size..(at + 1) * size].fill(0);
+    let run = run_on(
+        "scan-destroyed",
+        &image.bytes,
+        &["dump-db", "scan-keys", "DB"],
+    );
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("page {at}")) && run.stderr.contains("destroyed"),
+        "{}",
+        run.stderr
+    );
+}

@@ -613,3 +613,149 @@ fn color_can_be_forced_and_forbidden() {
         .unwrap();
     assert!(!no_color.stdout.contains(&0x1b));
 }
+
+#[test]
+fn what_is_of_another_revision_is_said_with_that_revision() {
+    let prefix = etcdive_line(&format!("ls {AFTER} /registry/configmaps/shop/"));
+    assert_eq!(prefix.code, 1);
+    assert!(
+        prefix
+            .stderr
+            .contains("7 were deleted, the last at revision 2458")
+            && prefix.stderr.contains("--at 2457"),
+        "{}",
+        prefix.stderr
+    );
+    assert_eq!(
+        ok(&format!("ls {AFTER} /registry/configmaps/shop/ --at 2000"))
+            .text()
+            .lines()
+            .count(),
+        7
+    );
+    let later = etcdive_line(&format!("extract {AFTER} -k {FROZEN} -r 506"));
+    assert!(
+        later.code == 1
+            && later
+                .stderr
+                .contains("at revision 506: it was first written at 507"),
+        "{}",
+        later.stderr
+    );
+    let folder = etcdive_line(&format!("log {AFTER} /registry/deployments/prod"));
+    assert!(
+        folder
+            .stderr
+            .contains("there is /registry/deployments/prod/web"),
+        "{}",
+        folder.stderr
+    );
+    let slash = etcdive_line(&format!("log {AFTER} /registry/deployments/prod/"));
+    assert!(
+        slash.code == 2 && slash.stderr.contains("log takes one key"),
+        "{}",
+        slash.stderr
+    );
+    // A tombstone right at the compaction: there is nothing before it any more.
+    let mut store = Store::new(Version::V3_6);
+    store.put("k", "1");
+    store.delete("k");
+    store.compact(3);
+    let scratch = Scratch::new("deleted-compacted");
+    let path = scratch.file("db", &store.builder().build().bytes);
+    let run = etcdive(["get", path.to_str().unwrap(), "k"]);
+    assert!(
+        run.code == 1 && run.stderr.contains("compacted away") && !run.stderr.contains("--at"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn log_names_who_gained_fields_and_not_who_lost_them() {
+    let rows = jsonl(&ok(&format!(
+        "log {AFTER} /registry/deployments/prod/web -o jsonl"
+    )));
+    let scaled = rows.iter().find(|row| row["main"] == 2069).unwrap();
+    assert_eq!(scaled["managers"], serde_json::json!(["kubectl (scale)"]));
+    assert!(
+        scaled.get("time_not_before").is_none(),
+        "its entry has no time: {scaled}"
+    );
+    let mut times: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row["time_not_before"].as_str())
+        .collect();
+    let newest_first = times.clone();
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(
+        times, newest_first,
+        "the times of one incarnation do not run backwards"
+    );
+}
+
+#[test]
+fn the_mark_of_a_bumped_restore_is_no_key() {
+    let mut store = Store::new(Version::V3_6);
+    store.put("a", "1");
+    store.put("b", "2");
+    store.compact(3);
+    let mut pairs: Vec<_> = store
+        .records()
+        .iter()
+        .map(|record| (record.bucket_key(), record.bucket_value()))
+        .collect();
+    pairs.push((
+        crate::support::synth::etcd::revision_key(1003, 0),
+        Vec::new(),
+    ));
+    store.set_bucket("key", crate::support::synth::Bucket::of(pairs));
+    let mark = crate::support::synth::etcd::revision_key(1003, 0);
+    let mut meta: Vec<(Vec<u8>, Vec<u8>)> =
+        vec![(b"consistent_index".to_vec(), 9_u64.to_be_bytes().to_vec())];
+    meta.push((b"finishedCompactRev".to_vec(), mark.clone()));
+    meta.push((b"scheduledCompactRev".to_vec(), mark));
+    store.set_bucket("meta", crate::support::synth::Bucket::of(meta));
+    let scratch = Scratch::new("bumped");
+    let path = scratch.file("db", &store.builder().build().bytes);
+    let path = path.to_str().unwrap();
+    assert_eq!(ok(&format!("ls {path}")).text(), "a\nb\n");
+    let status: Value =
+        serde_json::from_slice(&ok(&format!("status {path} -o json")).stdout).unwrap();
+    assert_eq!(
+        (&status["revision"], &status["live_keys"]),
+        (&1003.into(), &2.into())
+    );
+    assert!(
+        ok(&format!(
+            "dump-db iterate-bucket {path} key --decode --limit 1"
+        ))
+        .text()
+        .starts_with("rev={main:1003 sub:0}, value=[key \"\" | val \"\"")
+    );
+}
+
+#[test]
+fn a_question_that_makes_no_sense_is_refused_in_a_sentence() {
+    let zero = etcdive_line(&format!("extract {AFTER} -k {FROZEN} -v 0"));
+    assert!(
+        zero.code == 2 && zero.stderr.contains("version 0 is a deletion"),
+        "{}",
+        zero.stderr
+    );
+    let negative = etcdive_line(&format!("ls {AFTER} --at -1"));
+    assert!(
+        negative.code == 2 && negative.stderr.contains("-1 is not in 1.."),
+        "{}",
+        negative.stderr
+    );
+    let database = etcdive_line(&format!("decode {TALK}"));
+    assert!(
+        database.code == 2 && database.stderr.contains("a database, not one value"),
+        "{}",
+        database.stderr
+    );
+    let raw = etcdive_line(&format!("extract {AFTER} -k {FROZEN} --raw -o json"));
+    assert_eq!(raw.code, 2);
+    assert_eq!(ok(&format!("ls {TALK} --rev 2")).text(), "foo1\n");
+}

@@ -1,12 +1,16 @@
 //! A database file under examination: the open file and what was found wrong with it.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::Store;
+use crate::bbolt::meta::find_metas;
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
+use crate::etcd::{Store, schema};
 use crate::sniff;
-use crate::source::{Source, TrailerCheck};
+use crate::source::{Change, Source, TrailerCheck};
 
 use super::failure::Failure;
 
@@ -28,6 +32,11 @@ pub struct Evidence {
     source: Source,
     diagnostics: Diagnostics,
     trailer: Option<TrailerCheck>,
+    /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
+    page_size: Option<u64>,
+    /// Offsets of the read errors that are findings already.
+    collected: Mutex<HashSet<u64>>,
+    read_by_tree: AtomicBool,
 }
 
 impl Evidence {
@@ -60,10 +69,14 @@ impl Evidence {
                 .effect("the file is not what etcd saved: any part of it may have changed"),
             );
         }
+        let (geometry, _) = find_metas(source.image());
         Ok(Self {
+            page_size: geometry.map(|geometry| geometry.page_size as u64),
             source,
             diagnostics,
             trailer,
+            collected: Mutex::default(),
+            read_by_tree: AtomicBool::new(false),
         })
     }
 
@@ -92,7 +105,34 @@ impl Evidence {
     /// # Errors
     /// When the file holds no bbolt database; the message says what it is instead.
     pub fn store(&self) -> Result<Store<'_>, Failure> {
+        self.read_by_tree.store(true, Ordering::Relaxed);
         Store::open(&self.source, &self.diagnostics).map_err(|error| self.not_a_database(error))
+    }
+
+    /// The etcd backend in the file, for a question about its records.
+    ///
+    /// # Errors
+    /// As [`Self::store`]; and when there is no way to the records.
+    pub fn records(&self) -> Result<Store<'_>, Failure> {
+        let store = self.store()?;
+        if store.bucket(schema::KEY).is_some() {
+            return Ok(store);
+        }
+        let path = self.given_path().display();
+        if store.is_foreign() {
+            let names: Vec<String> = store
+                .buckets()
+                .iter()
+                .map(|bucket| shown(bucket.name))
+                .collect();
+            return Err(Failure::cannot(format!(
+                "{path}: a bbolt database, but not etcd's: its buckets are {}",
+                names.join(", ")
+            )));
+        }
+        Err(Failure::cannot(format!(
+            "{path}: the records cannot be reached: no bucket key in the root"
+        )))
     }
 
     /// The sentence for a file that is no database, or one without a meta page.
@@ -114,14 +154,46 @@ impl Evidence {
         }
     }
 
-    /// Turns the pages that could not be read into findings.
+    /// Whether the records were looked for through the tree: then a scan of the pages may find more.
+    pub fn read_by_tree(&self) -> bool {
+        self.read_by_tree.load(Ordering::Relaxed)
+    }
+
+    /// How the file differs from what it was at open; none where that cannot be known.
+    pub fn change(&self) -> Option<Change> {
+        self.source.change().ok().flatten()
+    }
+
+    /// Turns the pages that could not be read up to now into findings; each becomes one once,
+    /// however often this is called.
     pub fn collect_read_errors(&self) {
+        let mut collected = self
+            .collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for offset in self.source.read_errors() {
-            self.diagnostics.report(
-                Diagnostic::new(Code::ReadError, Locus::at(offset))
-                    .found("the file could not be read here, or became shorter while it was read")
-                    .effect("zeros were taken instead"),
-            );
+            if collected.insert(offset) {
+                self.diagnostics.report(
+                    Diagnostic::new(Code::ReadError, self.locus_of(offset))
+                        .found(
+                            "the file could not be read here, or became shorter while it was read",
+                        )
+                        .effect("zeros were taken instead"),
+                );
+            }
+        }
+    }
+
+    /// The page of the database in which an offset lies; the trailer of a snapshot lies in none.
+    fn locus_of(&self, offset: u64) -> Locus {
+        let in_image = offset < self.source.image().len() as u64;
+        let pgid = self
+            .page_size
+            .filter(|_| in_image)
+            .and_then(|page_size| offset.checked_div(page_size));
+        Locus {
+            pgid,
+            ..Locus::at(offset)
         }
     }
 }

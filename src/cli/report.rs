@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::diag::{Code, Severity};
+use crate::source::Change;
 use crate::view::sanitize;
 
 use super::Answer;
@@ -63,8 +64,14 @@ pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitC
     let mut damaged = false;
     for one in evidence {
         one.collect_read_errors();
+        let change = one.change();
         damaged |= one.diagnostics().found_damage();
+        damaged |= change.is_some_and(|change| change != Change::Longer);
         say(&findings(one, evidence.len() > 1));
+        say(&change_text(one, change));
+    }
+    if evidence.iter().any(a_scan_may_find_more) && !hinted_already(&answer) {
+        say(SCAN_HINT);
     }
     let could_answer = !matches!(answer, Err(Failure::CannotAnswer { .. }));
     if damaged && could_answer {
@@ -72,6 +79,46 @@ pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitC
     } else {
         code
     }
+}
+
+const SCAN_HINT: &str =
+    "hint: `etcdive dump-db scan-keys DB` reads the records page by page, without the tree\n";
+
+/// Whether records may be hidden from the tree which still stand in the pages.
+fn a_scan_may_find_more(evidence: &Evidence) -> bool {
+    // A wrong SHA-256 names no page that the tree would not lead to.
+    let of_the_tree = |code: Code| {
+        code.severity() == Severity::Error
+            && (code.layer() == "bbolt" || code == Code::BucketMissing)
+            && code != Code::TrailerMismatch
+    };
+    let found = evidence.diagnostics().by_code();
+    evidence.read_by_tree() && found.iter().any(|(code, ..)| of_the_tree(*code))
+}
+
+fn hinted_already(answer: &Result<Answer, Failure>) -> bool {
+    matches!(
+        answer,
+        Err(Failure::CannotAnswer { hint: Some(hint), .. } | Failure::NotFound { hint: Some(hint), .. })
+            if hint.contains("scan-keys")
+    )
+}
+
+/// What to say of a file that is no longer what it was at open.
+fn change_text(evidence: &Evidence, change: Option<Change>) -> String {
+    let path = evidence.source().path().display();
+    let what = match change {
+        None => return String::new(),
+        Some(Change::Longer) => {
+            return format!(
+                "note: {path} became longer while it was read: the new bytes were not looked at\n"
+            );
+        }
+        Some(Change::Shorter) => "became shorter",
+        Some(Change::Written) => "was written",
+        Some(Change::Replaced) => "was replaced",
+    };
+    format!("warning: {path} changed while it was read ({what}): the answer may mix two states\n")
 }
 
 /// The findings about one database: the verdict first, then one line a code.
@@ -108,13 +155,29 @@ pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
     if cut || !diagnostics.tells_torn() {
         return None;
     }
-    let only_torn = diagnostics
-        .by_code()
+    let found = diagnostics.by_code();
+    let only_torn = found
         .iter()
         .all(|(code, ..)| code.tells_torn() || code.severity() == Severity::Info);
-    Some(if only_torn {
-        "this copy was taken while etcd was writing: it mixes two states of the store, and records may be missing"
-    } else {
-        "this copy was taken while etcd was writing, or its pages are damaged: records may be missing"
+    // Both buckets that every etcd has may be missing from one root page.
+    let counted = |code: Code, count: u64| match code {
+        Code::BucketMissing => count.min(1),
+        _ => count,
+    };
+    let tells = found.iter().filter(|(code, ..)| code.tells_torn());
+    let count = tells.fold(0_u64, |sum, (code, count, _)| {
+        sum.saturating_add(counted(*code, *count))
+    });
+    Some(match (only_torn, count) {
+        (false, _) => {
+            "this copy was taken while etcd was writing, or its pages are damaged: records may be missing"
+        }
+        // One page that was altered by something else looks the same.
+        (true, ..=1) => {
+            "this copy was taken while etcd was writing, or a page of it was altered: records may be missing"
+        }
+        (true, _) => {
+            "this copy was taken while etcd was writing: it mixes two states of the store, and records may be missing"
+        }
     })
 }

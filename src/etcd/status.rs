@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::bbolt::Direction;
+use crate::bbolt::meta::{Meta, MetaError};
+use crate::bbolt::{Bucket, Direction, Kind};
+use crate::bytes::ByteOrder;
+use crate::source::Source;
 
 use super::cluster::{AlarmMember, Member, alarms, members};
 use super::hash::{Leave, backend_hash, hash_kv};
-use super::schema;
+use super::schema::{self, MetaBucket};
 use super::store::Store;
 
 /// What `etcdutl snapshot status` of etcd 3.6 tells (`etcdutl/snapshot/v3_snapshot.go`).
@@ -39,6 +42,8 @@ pub struct RecordCounts {
     pub oldest: Option<i64>,
     /// Newest main revision of a record.
     pub newest: Option<i64>,
+    /// Whether one of the records is the mark of a bumped restore, which is of no key.
+    pub bump_mark: bool,
 }
 
 /// One bucket in numbers.
@@ -56,15 +61,58 @@ pub struct BucketCounts {
     pub value_bytes: u64,
 }
 
+/// Why nothing can be told of the records. What an empty store would say is no answer then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// The root does not name the bucket.
+    #[error("the records cannot be reached: no bucket key in the root")]
+    NoBucket,
+    /// Its root page is damaged, or not there.
+    #[error("the records cannot be reached: the root page of bucket key cannot be read")]
+    NoRootPage,
+}
+
+/// What is told of the records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordStatus {
+    /// The newest revision, as [`Store::current_revision`].
+    pub current_revision: i64,
+    /// The records in numbers.
+    pub counts: RecordCounts,
+    /// Hash over all buckets.
+    pub hash: u32,
+    /// `HashKV` at the current revision.
+    pub hash_kv: u32,
+}
+
+/// The bytes behind the high-water mark: of a file that bbolt grew in advance they are zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// How many, without the trailer of a snapshot.
+    pub bytes: u64,
+    /// Whether each is zero.
+    pub is_zero: bool,
+}
+
 /// Everything that `status` tells of the store.
 #[derive(Debug, Clone)]
 pub struct StoreStatus {
-    /// What etcdutl tells.
-    pub snapshot: SnapshotStatus,
-    /// The records in numbers.
-    pub counts: RecordCounts,
-    /// `HashKV` at the current revision.
-    pub hash_kv: u32,
+    /// Page size in bytes.
+    pub page_size: usize,
+    /// Byte order of the machine that wrote it.
+    pub order: ByteOrder,
+    /// Both meta pages as found.
+    pub metas: [Result<Meta, MetaError>; 2],
+    /// Index of the meta page that stands for the state of the file.
+    pub chosen: usize,
+    /// Why that one, as part of a sentence.
+    pub reason: &'static str,
+    /// High-water mark times page size, in bytes.
+    pub total_size: u64,
+    /// The records.
+    pub records: Result<RecordStatus, Unreachable>,
+    /// What bucket `meta` says; none without it.
+    pub meta: Option<MetaBucket>,
     /// The buckets in key order.
     pub buckets: Vec<BucketCounts>,
     /// The members.
@@ -73,8 +121,55 @@ pub struct StoreStatus {
     pub alarms: Vec<AlarmMember>,
     /// The cluster's version, as `3.6.0`.
     pub cluster_version: Option<String>,
-    /// Whether authentication is on.
-    pub auth_enabled: bool,
+    /// Whether authentication is on; none without bucket `auth`.
+    pub auth_enabled: Option<bool>,
+}
+
+impl Unreachable {
+    /// Whether a walk through bucket `key` can start.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(store: &Store<'_>) -> Result<(), Self> {
+        let bucket = store.bucket(schema::KEY).ok_or(Self::NoBucket)?;
+        if bucket.is_inline() {
+            return Ok(());
+        }
+        let page = store.db().pages().tree_page(bucket.root);
+        let page = page.map_err(|_| Self::NoRootPage)?;
+        if page.kind == Some(Kind::Branch) && page.usable_count() == 0 {
+            return Err(Self::NoRootPage);
+        }
+        Ok(())
+    }
+}
+
+impl Tail {
+    /// Bytes looked at between two calls that give resident pages back to the system.
+    const CHUNK_BYTES: usize = 32 << 20;
+
+    /// The tail of a file; none where it ends at or before its high-water mark.
+    pub fn of(source: &Source, meta: &Meta) -> Option<Self> {
+        let image = source.image();
+        let used = usize::try_from(total_size(meta)).ok()?;
+        let tail = image.get(used..).filter(|tail| !tail.is_empty())?;
+        let is_zero = tail.chunks(Self::CHUNK_BYTES).all(|chunk| {
+            // The or of all bytes is quick to make; a page at a time, the search still ends early.
+            let mut pages = chunk.chunks(4096);
+            let zero = pages.all(|page| page.iter().fold(0, |or, byte| or | byte) == 0);
+            source.forget_resident();
+            zero
+        });
+        Some(Self {
+            bytes: tail.len() as u64,
+            is_zero,
+        })
+    }
+}
+
+fn total_size(meta: &Meta) -> u64 {
+    meta.high_water_mark
+        .saturating_mul(u64::from(meta.page_size))
 }
 
 impl RecordCounts {
@@ -89,6 +184,10 @@ impl RecordCounts {
                 .saturating_add(u64::from(record.tombstone));
             counts.oldest = counts.oldest.or(Some(record.revision.main));
             counts.newest = Some(record.revision.main);
+            if record.is_bump_mark() {
+                counts.bump_mark = true;
+                continue;
+            }
             match alive.get_mut(record.key) {
                 Some(known) => *known = !record.tombstone,
                 None => drop(alive.insert(record.key.into(), !record.tombstone)),
@@ -101,20 +200,16 @@ impl RecordCounts {
 }
 
 impl SnapshotStatus {
-    /// What etcdutl 3.6 would tell of the store.
+    /// What etcdutl 3.6 would tell of the store: zeros where there is no bucket `key`, see
+    /// [`Unreachable::check`].
     pub fn of(store: &Store<'_>) -> Self {
-        Self::with(store, &RecordCounts::of(store))
-    }
-
-    fn with(store: &Store<'_>, counts: &RecordCounts) -> Self {
-        let meta = store.db().meta();
+        let counts = RecordCounts::of(store);
         Self {
             hash: backend_hash(store, Leave::Nothing),
             revision: counts.newest.unwrap_or_default(),
-            total_key: counts.live_keys,
-            total_size: meta
-                .high_water_mark
-                .saturating_mul(u64::from(meta.page_size)),
+            // etcdutl takes the mark of a bumped restore for a key of no bytes.
+            total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
+            total_size: total_size(store.db().meta()),
             version: store.meta().storage_version.clone().unwrap_or_default(),
         }
     }
@@ -123,36 +218,60 @@ impl SnapshotStatus {
 impl StoreStatus {
     /// Reads the whole store.
     pub fn of(store: &Store<'_>) -> Self {
-        let counts = RecordCounts::of(store);
-        let diagnostics = store.db().diagnostics();
-        let value_of = |bucket: &[u8], key: &[u8]| {
-            let mut elements = store
-                .bucket(bucket)?
-                .elements(diagnostics, Direction::Forward);
-            elements.find_map(|(_, element)| (element.key == key).then(|| element.value.to_vec()))
-        };
+        let db = store.db();
+        let (chosen, choice) = db.choice();
+        // The records first: their walk finds the most, and says it at the best places.
+        let counts = Unreachable::check(store).map(|()| RecordCounts::of(store));
+        let (hash, buckets) = hash_and_counts(store);
+        let records = counts.map(|counts| {
+            let current_revision = store.current_revision();
+            RecordStatus {
+                current_revision,
+                counts,
+                hash,
+                hash_kv: hash_kv(store, current_revision),
+            }
+        });
+        let cluster_version = store
+            .bucket(schema::CLUSTER)
+            .and_then(|bucket| value_of(store, bucket, b"clusterVersion"));
         Self {
-            snapshot: SnapshotStatus::with(store, &counts),
-            counts,
-            hash_kv: hash_kv(store, store.current_revision()),
-            buckets: bucket_counts(store),
+            page_size: db.pages().page_size(),
+            order: db.meta().order,
+            metas: *db.metas(),
+            chosen,
+            reason: choice.reason(),
+            total_size: total_size(db.meta()),
+            records,
+            meta: store.bucket(schema::META).map(|_| store.meta().clone()),
+            buckets,
             members: store
                 .bucket(schema::MEMBERS)
-                .map(|bucket| members(bucket, diagnostics))
+                .map(|bucket| members(bucket, db.diagnostics()))
                 .unwrap_or_default(),
             alarms: store
                 .bucket(schema::ALARM)
-                .map(|bucket| alarms(bucket, diagnostics))
+                .map(|bucket| alarms(bucket, db.diagnostics()))
                 .unwrap_or_default(),
-            cluster_version: value_of(schema::CLUSTER, b"clusterVersion")
-                .and_then(|text| String::from_utf8(text).ok()),
-            auth_enabled: value_of(schema::AUTH, b"authEnabled").is_some_and(|value| value == [1]),
+            cluster_version: cluster_version.and_then(|text| String::from_utf8(text).ok()),
+            auth_enabled: store
+                .bucket(schema::AUTH)
+                .map(|bucket| value_of(store, bucket, b"authEnabled").is_some_and(|v| v == [1])),
         }
     }
 }
 
-fn bucket_counts(store: &Store<'_>) -> Vec<BucketCounts> {
-    let count = |bucket: &crate::bbolt::Bucket<'_>| {
+fn value_of(store: &Store<'_>, bucket: &Bucket<'_>, key: &[u8]) -> Option<Vec<u8>> {
+    bucket
+        .elements(store.db().diagnostics(), Direction::Forward)
+        .find_map(|(_, element)| (element.key == key).then(|| element.value.to_vec()))
+}
+
+/// [`backend_hash`] with nothing left out, and the buckets in numbers, by one walk over the file.
+fn hash_and_counts(store: &Store<'_>) -> (u32, Vec<BucketCounts>) {
+    let mut hash = 0;
+    let mut buckets = Vec::new();
+    for bucket in store.buckets() {
         let mut counts = BucketCounts {
             name: bucket.name.to_vec(),
             root: bucket.root.0,
@@ -160,14 +279,16 @@ fn bucket_counts(store: &Store<'_>) -> Vec<BucketCounts> {
             key_bytes: 0,
             value_bytes: 0,
         };
+        hash = crc32c::crc32c_append(hash, bucket.name);
         for (_, element) in bucket.elements(store.db().diagnostics(), Direction::Forward) {
+            let (key_bytes, value_bytes) = (element.key.len() as u64, element.value.len() as u64);
             counts.elements = counts.elements.saturating_add(1);
-            counts.key_bytes = counts.key_bytes.saturating_add(element.key.len() as u64);
-            counts.value_bytes = counts
-                .value_bytes
-                .saturating_add(element.value.len() as u64);
+            counts.key_bytes = counts.key_bytes.saturating_add(key_bytes);
+            counts.value_bytes = counts.value_bytes.saturating_add(value_bytes);
+            hash = crc32c::crc32c_append(hash, element.key);
+            hash = crc32c::crc32c_append(hash, element.value);
         }
-        counts
-    };
-    store.buckets().iter().map(count).collect()
+        buckets.push(counts);
+    }
+    (hash, buckets)
 }

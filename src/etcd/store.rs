@@ -69,8 +69,9 @@ impl<'a> Store<'a> {
         let meta = find(schema::META)
             .map(|bucket| MetaBucket::read(bucket, diagnostics))
             .unwrap_or_default();
+        let foreign = is_foreign(&buckets);
         for name in [schema::KEY, schema::META] {
-            if find(name).is_none() {
+            if find(name).is_none() && !foreign {
                 diagnostics.report(
                     Diagnostic::new(Code::BucketMissing, root.clone().bucket(name))
                         .found("no such bucket in the root")
@@ -101,6 +102,11 @@ impl<'a> Store<'a> {
     /// The database file.
     pub fn db(&self) -> &Db<'a> {
         &self.db
+    }
+
+    /// Whether this is another program's bbolt database: it has buckets, and none is etcd's.
+    pub fn is_foreign(&self) -> bool {
+        is_foreign(&self.buckets)
     }
 
     /// All buckets, in key order.
@@ -173,12 +179,20 @@ impl<'a> Store<'a> {
         gaps: bool,
         direction: Direction,
     ) -> RecordLeaves<'a> {
+        // A bucket that is not there has been reported.
+        let gaps = gaps && leaves.is_some();
         RecordLeaves {
             leaves,
             direction,
             gaps: gaps.then_some(GapCheck {
                 compacted: self.compact_revision(),
+                keeps_head: self.meta.storage_version.is_some(),
+                bucket: self
+                    .bucket(schema::KEY)
+                    .map(|bucket| bucket.locus.clone())
+                    .unwrap_or_default(),
                 previous: None,
+                newest: None,
                 direction,
             }),
             diagnostics: self.db.diagnostics(),
@@ -191,6 +205,13 @@ impl<'a> Store<'a> {
         self.record_leaves(direction)
             .flat_map(move |leaf| leaf_records(&leaf, direction, diagnostics))
     }
+}
+
+fn is_foreign(buckets: &[Bucket<'_>]) -> bool {
+    !buckets.is_empty()
+        && !buckets
+            .iter()
+            .any(|bucket| schema::BUCKETS.contains(&bucket.name))
 }
 
 /// The records of one leaf; what is no record is reported.
@@ -229,9 +250,10 @@ impl<'a> Iterator for RecordLeaves<'a> {
     fn next(&mut self) -> Option<Leaf<'a>> {
         let Some(leaf) = self.leaves.as_mut().and_then(Iterator::next) else {
             // Backwards, the oldest record comes last: what is missing before it shows only now.
-            let found = self.gaps.as_mut().and_then(GapCheck::finish);
+            let found = self.gaps.take().map(|mut gaps| gaps.finish());
             found
                 .into_iter()
+                .flatten()
                 .for_each(|finding| self.diagnostics.report(finding));
             return None;
         };
@@ -280,12 +302,24 @@ struct Place {
 /// revision behind it, whichever way the walk goes.
 struct GapCheck {
     compacted: i64,
+    /// Whether a compaction keeps what was written at its own revision, deletions included: so does 3.6,
+    /// which is the first to write its storage version. Then something stands at that revision or above.
+    keeps_head: bool,
+    /// Where the bucket is named: the place of a finding about no record at all.
+    bucket: Locus,
     previous: Option<Place>,
+    newest: Option<Place>,
     direction: Direction,
 }
 
 impl GapCheck {
     fn next(&mut self, place: Place) -> Option<Damage> {
+        if self
+            .newest
+            .is_none_or(|newest| newest.revision < place.revision)
+        {
+            self.newest = Some(place);
+        }
         let previous = self.previous.replace(place);
         match (self.direction, previous) {
             (Direction::Forward, previous) => self.between(previous, place),
@@ -294,12 +328,32 @@ impl GapCheck {
         }
     }
 
-    fn finish(&mut self) -> Option<Damage> {
+    /// What shows only at the end of a walk: what is missing before the oldest record where the walk
+    /// went backwards, and that nothing is left at the revision of the last compaction.
+    fn finish(&mut self) -> Vec<Damage> {
         let oldest = self
             .previous
             .take()
-            .filter(|_| self.direction == Direction::Backward)?;
-        self.between(None, oldest)
+            .filter(|_| self.direction == Direction::Backward);
+        let before_all = oldest.and_then(|oldest| self.between(None, oldest));
+        let newest = self.newest.take();
+        let head = newest.map_or(0, |newest| newest.revision.main);
+        let no_head = (self.keeps_head && head < self.compacted).then(|| {
+            let locus = newest.map_or_else(
+                || self.bucket.clone(),
+                |newest| Locus::page(newest.pgid, newest.page_offset).element(newest.element),
+            );
+            Diagnostic::new(Code::RevisionGap, locus.bucket(schema::KEY))
+                .expected(
+                    format!(
+                        "a record at the compacted revision {} or above",
+                        self.compacted
+                    ),
+                    format!("none above {head}"),
+                )
+                .effect("records are missing from this answer")
+        });
+        before_all.into_iter().chain(no_head).collect()
     }
 
     fn between(&self, older: Option<Place>, newer: Place) -> Option<Damage> {
@@ -347,7 +401,10 @@ mod tests {
         let count = |direction, list: &[(i64, i64)]| {
             let mut check = GapCheck {
                 compacted,
+                keeps_head: true,
+                bucket: Locus::default(),
                 previous: None,
+                newest: None,
                 direction,
             };
             let found = list
@@ -364,7 +421,7 @@ mod tests {
                     })
                 })
                 .count();
-            found + usize::from(check.finish().is_some())
+            found + check.finish().len()
         };
         let backward: Vec<_> = revisions.iter().rev().copied().collect();
         let forward = count(Direction::Forward, revisions);
@@ -380,6 +437,7 @@ mod tests {
     fn a_whole_store_has_no_gap() {
         assert_eq!(gaps(0, &[(2, 0), (3, 0), (3, 1), (4, 0)]), 0);
         assert_eq!(gaps(0, &[]), 0);
+        assert_eq!(gaps(24, &[(3, 0), (24, 0)]), 0);
         assert_eq!(gaps(24, &[(3, 0), (9, 2), (24, 0), (25, 0), (26, 0)]), 0);
         assert_eq!(gaps(24, &[(3, 0), (9, 2), (25, 0)]), 0);
     }
@@ -391,5 +449,11 @@ mod tests {
         assert_eq!(gaps(0, &[(2, 0), (3, 1)]), 1);
         assert_eq!(gaps(0, &[(2, 0), (2, 2)]), 1);
         assert_eq!(gaps(24, &[(3, 0), (26, 0)]), 1);
+        assert_eq!(
+            gaps(24, &[(3, 0), (20, 0)]),
+            1,
+            "nothing is left of the compacted revision"
+        );
+        assert_eq!(gaps(24, &[]), 1);
     }
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::bbolt::meta::{Meta, MetaError, NO_FREELIST};
 use crate::bytes::ByteOrder;
-use crate::diag::{Code, Damage};
-use crate::etcd::Store;
-use crate::etcd::status::StoreStatus;
+use crate::diag::{Code, Damage, Severity};
+use crate::etcd::schema::MetaBucket;
+use crate::etcd::status::{RecordStatus, StoreStatus, Tail};
 use crate::source::TrailerCheck;
 
 use super::human;
@@ -21,6 +21,8 @@ pub struct File<'a> {
     pub size_bytes: u64,
     /// Its trailer, where it was looked at.
     pub trailer: Option<&'a TrailerCheck>,
+    /// What lies behind its high-water mark.
+    pub tail: Option<Tail>,
     /// The sentence about a torn copy.
     pub verdict: Option<&'static str>,
     /// What was found wrong.
@@ -44,18 +46,18 @@ fn order_text(order: ByteOrder) -> &'static str {
 }
 
 /// The state as text: the verdict first, then facts one a line, then the metas, buckets and members as tables.
-pub fn table(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> String {
+pub fn table(file: &File<'_>, status: &StoreStatus) -> String {
     let mut text = String::new();
     if let Some(verdict) = file.verdict {
         text.push_str(&format!("WARNING: {verdict}\n\n"));
     }
     let mut facts = plain(&[]);
-    for (name, value) in facts_of(file, store, status) {
+    for (name, value) in facts_of(file, status) {
         facts.add_row([name, &cell(&value)]);
     }
     let parts = [
         (facts, [].as_slice()),
-        (metas_table(store), &[1, 2, 3]),
+        (metas_table(status), &[1, 2, 3]),
         (buckets_table(status), &[1, 2, 3, 4]),
         (members_table(status), &[]),
     ];
@@ -66,13 +68,88 @@ pub fn table(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> String
     text + &parts.join("\n")
 }
 
-fn facts_of(
-    file: &File<'_>,
-    store: &Store<'_>,
-    status: &StoreStatus,
-) -> Vec<(&'static str, String)> {
-    let (snapshot, counts, meta) = (&status.snapshot, &status.counts, store.meta());
-    let compaction = match (
+type Fact = (&'static str, String);
+
+fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
+    let mut facts = file_facts(file, status);
+    facts.extend(record_facts(status));
+    facts.extend(store_facts(status));
+    let worst = file.findings.iter().map(|(code, ..)| code.severity()).max();
+    let sound = match worst {
+        None | Some(Severity::Info) => "yes: nothing wrong was found",
+        Some(_) => "NO: see the messages",
+    };
+    facts.push(("sound", sound.to_owned()));
+    facts
+}
+
+fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
+    let size = human::bytes(file.size_bytes);
+    let used = human::bytes(status.total_size);
+    let mut facts = vec![
+        ("file", file.path.to_owned()),
+        ("size", format!("{size} ({} bytes)", file.size_bytes)),
+        ("kind", trailer_text(file.trailer).to_owned()),
+        (
+            "page size",
+            format!("{} bytes, {}", status.page_size, order_text(status.order)),
+        ),
+        ("in use", format!("{used} up to the high-water mark")),
+    ];
+    if let Some(Tail { bytes, is_zero }) = file.tail {
+        let what = if is_zero {
+            "all zero"
+        } else {
+            "NOT zero: bytes of something else"
+        };
+        facts.push((
+            "behind it",
+            format!("{bytes} bytes behind the high-water mark, {what}"),
+        ));
+    }
+    facts
+}
+
+fn record_facts(status: &StoreStatus) -> Vec<Fact> {
+    let compaction = compaction_text(status.meta.as_ref());
+    let RecordStatus {
+        current_revision,
+        counts,
+        hash,
+        hash_kv,
+    } = match &status.records {
+        Ok(records) => records,
+        Err(why) => {
+            let mut facts = vec![("revision", format!("unknown: {why}; {compaction}"))];
+            let others = ["keys", "records", "hash", "hashkv"];
+            facts.extend(others.map(|name| (name, "-".to_owned())));
+            return facts;
+        }
+    };
+    let (records, tombstones) = (counts.records, counts.tombstones);
+    vec![
+        ("revision", format!("{current_revision}, {compaction}")),
+        (
+            "keys",
+            format!("{} live of {} retained", counts.live_keys, counts.keys),
+        ),
+        (
+            "records",
+            format!("{records}, {tombstones} of them tombstones"),
+        ),
+        ("hash", format!("{hash:x} ({hash})")),
+        (
+            "hashkv",
+            format!("{hash_kv} at revision {current_revision}"),
+        ),
+    ]
+}
+
+fn compaction_text(meta: Option<&MetaBucket>) -> String {
+    let Some(meta) = meta else {
+        return "compaction unknown: no bucket meta in the root".to_owned();
+    };
+    match (
         meta.finished_compact_revision,
         meta.scheduled_compact_revision,
     ) {
@@ -86,107 +163,47 @@ fn facts_of(
             "compacted to {}",
             finished.or(scheduled).unwrap_or_default()
         ),
-    };
+    }
+}
+
+fn store_facts(status: &StoreStatus) -> Vec<Fact> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let meta = status.meta.as_ref();
+    let term = meta.and_then(|meta| meta.term);
+    let index = meta.and_then(|meta| meta.consistent_index);
+    let storage = meta.and_then(|meta| meta.storage_version.clone());
+    let auth = match status.auth_enabled {
+        None => "-",
+        Some(true) => "enabled",
+        Some(false) => "not enabled",
+    };
     let mut facts = vec![
-        ("file", file.path.to_owned()),
-        (
-            "size",
-            format!(
-                "{} ({} bytes)",
-                human::bytes(file.size_bytes),
-                file.size_bytes
-            ),
-        ),
-        ("kind", trailer_text(file.trailer).to_owned()),
-        (
-            "page size",
-            format!(
-                "{} bytes, {}",
-                store.db().pages().page_size(),
-                order_text(store.db().meta().order)
-            ),
-        ),
-        (
-            "in use",
-            format!(
-                "{} up to the high-water mark",
-                human::bytes(snapshot.total_size)
-            ),
-        ),
-        (
-            "revision",
-            format!("{}, {compaction}", store.current_revision()),
-        ),
-        (
-            "keys",
-            format!("{} live of {} retained", counts.live_keys, counts.keys),
-        ),
-        (
-            "records",
-            format!(
-                "{}, {} of them tombstones",
-                counts.records, counts.tombstones
-            ),
-        ),
-        ("hash", format!("{:x} ({})", snapshot.hash, snapshot.hash)),
-        (
-            "hashkv",
-            format!(
-                "{} at revision {}",
-                status.hash_kv,
-                store.current_revision()
-            ),
-        ),
         (
             "raft",
             format!(
                 "term {}, consistent index {}",
-                or_dash(meta.term.map(|n| n.to_string())),
-                or_dash(meta.consistent_index.map(|n| n.to_string()))
+                or_dash(term.map(|n| n.to_string())),
+                or_dash(index.map(|n| n.to_string()))
             ),
         ),
         (
             "versions",
             format!(
                 "storage {}, cluster {}",
-                or_dash(meta.storage_version.clone()),
+                or_dash(storage),
                 or_dash(status.cluster_version.clone())
             ),
         ),
-        (
-            "auth",
-            if status.auth_enabled {
-                "enabled"
-            } else {
-                "not enabled"
-            }
-            .to_owned(),
-        ),
+        ("auth", auth.to_owned()),
     ];
-    for alarm in &status.alarms {
-        facts.push((
-            "ALARM",
-            format!(
-                "{} raised by member {:x}",
-                alarm.alarm_name(),
-                alarm.member_id
-            ),
-        ));
-    }
-    let worst = file.findings.iter().map(|(code, ..)| code.severity()).max();
-    facts.push((
-        "sound",
-        match worst {
-            None | Some(crate::diag::Severity::Info) => "yes: nothing wrong was found".to_owned(),
-            Some(_) => "NO: see the messages".to_owned(),
-        },
-    ));
+    facts.extend(status.alarms.iter().map(|alarm| {
+        let (name, member) = (alarm.alarm_name(), alarm.member_id);
+        ("ALARM", format!("{name} raised by member {member:x}"))
+    }));
     facts
 }
 
-fn metas_table(store: &Store<'_>) -> Table {
-    let (chosen, choice) = store.db().choice();
+fn metas_table(status: &StoreStatus) -> Table {
     let mut table = plain(&[
         "META",
         "TXID",
@@ -195,7 +212,7 @@ fn metas_table(store: &Store<'_>) -> Table {
         "FREELIST",
         "STATE",
     ]);
-    for (index, meta) in store.db().metas().iter().enumerate() {
+    for (index, meta) in status.metas.iter().enumerate() {
         let row = match meta {
             Ok(meta) => [
                 index.to_string(),
@@ -203,8 +220,8 @@ fn metas_table(store: &Store<'_>) -> Table {
                 meta.root.to_string(),
                 meta.high_water_mark.to_string(),
                 freelist_text(meta),
-                if index == chosen {
-                    format!("chosen: {}", choice.reason())
+                if index == status.chosen {
+                    format!("chosen: {}", status.reason)
                 } else {
                     "valid".to_owned()
                 },
@@ -271,42 +288,82 @@ fn members_table(status: &StoreStatus) -> Table {
 }
 
 /// The state as one JSON object; what is not known is absent.
-pub fn json(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> Value {
-    let (chosen, choice) = store.db().choice();
-    let (snapshot, counts, meta) = (&status.snapshot, &status.counts, store.meta());
-    let mut value = json!({
+pub fn json(file: &File<'_>, status: &StoreStatus) -> Value {
+    let parts = [
+        file_json(file, status),
+        record_json(status),
+        store_json(status),
+        lists_json(status),
+        findings_json(file),
+    ];
+    let fields = parts.into_iter().filter_map(|part| match part {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    let known = fields.flatten().filter(|(_, field)| !field.is_null());
+    Value::Object(known.collect())
+}
+
+fn file_json(file: &File<'_>, status: &StoreStatus) -> Value {
+    let kind = match file.trailer {
+        Some(TrailerCheck::Absent) => "db",
+        _ => "snapshot",
+    };
+    let trailer = match file.trailer {
+        Some(TrailerCheck::Good) => "good",
+        Some(TrailerCheck::Bad { .. }) => "bad",
+        Some(TrailerCheck::Absent) => "absent",
+        None => "not verified",
+    };
+    json!({
         "path": file.path,
         "file_size": file.size_bytes,
-        "kind": if matches!(file.trailer, Some(TrailerCheck::Absent)) { "db" } else { "snapshot" },
-        "trailer": match file.trailer {
-            Some(TrailerCheck::Good) => "good",
-            Some(TrailerCheck::Bad { .. }) => "bad",
-            Some(TrailerCheck::Absent) => "absent",
-            None => "not verified",
-        },
-        "page_size": store.db().pages().page_size(),
-        "byte_order": order_text(store.db().meta().order),
-        "metas": store.db().metas().iter().map(meta_json).collect::<Vec<_>>(),
-        "chosen_meta": chosen,
-        "chosen_because": choice.reason(),
-        "revision": store.current_revision(),
-        "compact_revision": store.compact_revision(),
-        "scheduled_compact_revision": meta.scheduled_compact_revision,
-        "finished_compact_revision": meta.finished_compact_revision,
-        "oldest_record_revision": counts.oldest,
-        "records": counts.records,
-        "tombstones": counts.tombstones,
-        "keys": counts.keys,
-        "live_keys": counts.live_keys,
-        "hash": snapshot.hash,
-        "hash_kv": status.hash_kv,
-        "hash_kv_revision": store.current_revision(),
-        "total_size": snapshot.total_size,
-        "consistent_index": meta.consistent_index,
-        "term": meta.term,
-        "storage_version": meta.storage_version,
+        "kind": kind,
+        "trailer": trailer,
+        "page_size": status.page_size,
+        "byte_order": order_text(status.order),
+        "tail_bytes": file.tail.map(|tail| tail.bytes),
+        "tail_is_zero": file.tail.map(|tail| tail.is_zero),
+        "metas": status.metas.iter().map(meta_json).collect::<Vec<_>>(),
+        "chosen_meta": status.chosen,
+        "chosen_because": status.reason,
+    })
+}
+
+fn record_json(status: &StoreStatus) -> Value {
+    let records = status.records.as_ref().ok();
+    let counts = records.map(|records| &records.counts);
+    let meta = status.meta.as_ref();
+    json!({
+        "revision": records.map(|records| records.current_revision),
+        "compact_revision": meta.map(MetaBucket::compact_revision),
+        "scheduled_compact_revision": meta.and_then(|meta| meta.scheduled_compact_revision),
+        "finished_compact_revision": meta.and_then(|meta| meta.finished_compact_revision),
+        "oldest_record_revision": counts.and_then(|counts| counts.oldest),
+        "records": counts.map(|counts| counts.records),
+        "tombstones": counts.map(|counts| counts.tombstones),
+        "keys": counts.map(|counts| counts.keys),
+        "live_keys": counts.map(|counts| counts.live_keys),
+        "hash": records.map(|records| records.hash),
+        "hash_kv": records.map(|records| records.hash_kv),
+        "hash_kv_revision": records.map(|records| records.current_revision),
+    })
+}
+
+fn store_json(status: &StoreStatus) -> Value {
+    let meta = status.meta.as_ref();
+    json!({
+        "total_size": status.total_size,
+        "consistent_index": meta.and_then(|meta| meta.consistent_index),
+        "term": meta.and_then(|meta| meta.term),
+        "storage_version": meta.and_then(|meta| meta.storage_version.as_deref()),
         "cluster_version": status.cluster_version,
         "auth_enabled": status.auth_enabled,
+    })
+}
+
+fn lists_json(status: &StoreStatus) -> Value {
+    json!({
         "buckets": status.buckets.iter().map(|bucket| json!({
             "name": bucket.name.escape_ascii().to_string(),
             "root": bucket.root,
@@ -326,6 +383,11 @@ pub fn json(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> Value {
             "member": format!("{:x}", alarm.member_id),
             "alarm": alarm.alarm_name(),
         })).collect::<Vec<_>>(),
+    })
+}
+
+fn findings_json(file: &File<'_>) -> Value {
+    json!({
         "verdict": file.verdict,
         "findings": file.findings.iter().map(|(code, count, kept)| json!({
             "code": code.as_str(),
@@ -334,11 +396,7 @@ pub fn json(file: &File<'_>, store: &Store<'_>, status: &StoreStatus) -> Value {
             "count": count,
             "first": kept.first().map(ToString::to_string),
         })).collect::<Vec<_>>(),
-    });
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|_, field| !field.is_null());
-    }
-    value
+    })
 }
 
 fn meta_json(meta: &Result<Meta, MetaError>) -> Value {

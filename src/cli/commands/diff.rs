@@ -87,7 +87,7 @@ impl Verb for Args {
         let [old, new] = evidence else {
             return Err(Failure::cannot("two databases are needed"));
         };
-        let (old_store, new_store) = (old.store()?, new.store()?);
+        let (old_store, new_store) = (old.records()?, new.records()?);
         let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
         let (old_revision, new_revision) =
             (old_store.current_revision(), new_store.current_revision());

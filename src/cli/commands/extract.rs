@@ -89,7 +89,7 @@ impl Verb for Args {
         let [evidence] = evidence else {
             return Err(Failure::cannot("one database is needed"));
         };
-        let store = evidence.store()?;
+        let store = evidence.records()?;
         match &self.key {
             Some(key) => self.extract(&store, key.as_encoded_bytes(), out),
             None => self.list(&store, out),

@@ -55,7 +55,7 @@ impl Verb for Args {
         let [evidence] = evidence else {
             return Err(Failure::cannot("one database is needed"));
         };
-        let store = evidence.store()?;
+        let store = evidence.records()?;
         let key = self.key.as_encoded_bytes();
         let address = Address::parse(&self.key);
         if matches!(address, Address::Prefix(_)) {

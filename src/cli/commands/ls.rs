@@ -47,7 +47,7 @@ impl Verb for Args {
         let [evidence] = evidence else {
             return Err(Failure::cannot("one database is needed"));
         };
-        let store = evidence.store()?;
+        let store = evidence.records()?;
         let at = store.at(self.at.at)?;
         let selection = Selection::parse(&self.keys);
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));

@@ -10,7 +10,7 @@ use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Verb, report};
-use crate::etcd::status::{SnapshotStatus, StoreStatus};
+use crate::etcd::status::{SnapshotStatus, StoreStatus, Tail, Unreachable};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
@@ -63,6 +63,10 @@ impl Verb for Args {
         };
         let store = evidence.store()?;
         if let Some(format) = self.write_out {
+            Unreachable::check(&store).map_err(|why| {
+                Failure::cannot(why.to_string())
+                    .hint("`etcdive dump-db scan-keys DB` reads the records page by page")
+            })?;
             let status = SnapshotStatus::of(&store);
             out.write_all(
                 match format {
@@ -76,20 +80,21 @@ impl Verb for Args {
             return Ok(Answer::Yes);
         }
         let status = StoreStatus::of(&store);
+        let tail = Tail::of(evidence.source(), store.db().meta());
+        // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
         let file = view::status::File {
             path: &evidence.source().path().display().to_string(),
             size_bytes: evidence.source().len_bytes(),
             trailer: evidence.trailer(),
+            tail,
             verdict: report::torn_verdict(evidence),
             findings: evidence.diagnostics().by_code(),
         };
         match self.output {
-            Output::Table => {
-                out.write_all(view::status::table(&file, &store, &status).as_bytes())?
-            }
+            Output::Table => out.write_all(view::status::table(&file, &status).as_bytes())?,
             Output::Json => {
-                serde_json::to_writer(&mut *out, &view::status::json(&file, &store, &status))
+                serde_json::to_writer(&mut *out, &view::status::json(&file, &status))
                     .map_err(std::io::Error::from)?;
                 out.write_all(b"\n")?;
             }

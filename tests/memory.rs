@@ -1,0 +1,65 @@
+//! Memory follows what is asked for, not the length of the file.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::support::synth::Rng;
+use crate::support::synth::etcd::{Store, Version};
+use crate::support::{Scratch, program};
+
+/// The most memory that a process had resident so far, the pages of its files included, in bytes; none
+/// once it has ended.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// Runs the program to its end, and looks at its memory after every part of its output.
+fn peak_of_run(arguments: &[&str]) -> u64 {
+    let mut child = program()
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut part = vec![0; 1 << 20];
+    let mut peak = 0;
+    while output.read(&mut part).unwrap() > 0 {
+        peak = peak.max(peak_of(child.id()).unwrap_or(0));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(peak > 0, "it was looked at");
+    peak
+}
+
+fn store_file(scratch: &Scratch, name: &str, values: usize, value_bytes: usize) -> String {
+    let mut value = Rng::new(7).bytes(value_bytes);
+    let mut store = Store::new(Version::V3_6);
+    for index in 0..values {
+        value.rotate_left(1);
+        store.put(format!("/k/{}", index % 7), value.clone());
+    }
+    scratch
+        .file(name, &store.builder().build().bytes)
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_dump_of_a_store_of_any_length_takes_the_same_memory() {
+    let scratch = Scratch::new("memory");
+    // Random bytes, which quoted are three times as long.
+    let small = store_file(&scratch, "small", 60, 700_000);
+    let large = store_file(&scratch, "large", 120, 700_000);
+    let length = std::fs::metadata(&large).unwrap().len();
+    let peak = |path: &str| peak_of_run(&["dump-db", "iterate-bucket", path, "key", "--decode"]);
+    let (small, large) = (peak(&small), peak(&large));
+    println!("{small} bytes for a third of it, {large} for {length}");
+    assert!(length > 80_000_000 && large < length, "{large} of {length}");
+    assert!(large < small + small / 4, "{small} -> {large}");
+}
