@@ -1,6 +1,5 @@
-//! Stored values against what other programs say of them: Go's serializers, a real API server,
-//! auger. The samples in testdata/k8s are always read; the recorded clusters where the environment
-//! variable ETCDIVE_CORPUS names their folder.
+//! Stored values against what Go's serializers say of them: the samples in testdata/k8s. Whole
+//! databases are compared in `kubernetes.rs`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -483,7 +482,7 @@ fn bad_values_are_refused_with_a_reason_before_anything_is_told() {
         ),
         (
             b"k8s\0\x0a\x05\x0a\x03abc\x12\x01\x0b",
-            "abc  is not readable: wire type 3 at byte 0",
+            "abc (0 bytes) is not readable: wire type 3 at byte 0",
         ),
         (
             b"k8s\0\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",

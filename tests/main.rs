@@ -31,6 +31,7 @@ mod properties;
 mod readme;
 mod reference;
 mod schema_openapi;
+mod secrets_end_to_end;
 mod secrets_masked;
 mod source;
 mod support;

@@ -288,3 +288,95 @@ fn a_mask_stands_without_quotes_in_the_text() {
         assert!(!is_mask(no_mask), "{no_mask}");
     }
 }
+
+/// A Secret with this metadata, masked.
+fn masked_metadata(metadata: &Value) -> Value {
+    let object = json!({"apiVersion":"v1","kind":"Secret","metadata":metadata});
+    let masked = Masker::new(false).mask(&object, false).into_owned();
+    masked["metadata"].clone()
+}
+
+#[test]
+fn every_annotation_of_a_secret_is_masked_and_its_key_is_not() {
+    let manifest = "stringData:\n  password: hunter2\n";
+    let masked = masked_metadata(&json!({"annotations":{
+        "objectset.rio.cattle.io/applied":"H4sIAAAAAAAA", "example.com/manifest":manifest, "team":"a",
+    }}));
+    assert_eq!(
+        masked["annotations"],
+        json!({
+            "objectset.rio.cattle.io/applied":"<masked #1, 12 bytes>",
+            "example.com/manifest":format!("<masked #2, {} bytes>", manifest.len()),
+            "team":"<masked #3, 1 byte>",
+        })
+    );
+}
+
+#[test]
+fn metadata_of_a_secret_that_is_as_it_should_be_stays_readable() {
+    let metadata = json!({
+        "name":"web-tls-x7z","namespace":"shop","generateName":"web-tls-","selfLink":"/api/v1/namespaces/shop/secrets/web",
+        "uid":"0a1b2c3d-0000-4000-8000-0123456789ab","resourceVersion":"12","generation":3,
+        "creationTimestamp":"2026-11-20T21:11:12Z","deletionTimestamp":null,"deletionGracePeriodSeconds":30,
+        "labels":{"app.kubernetes.io/name":"web","empty":""},
+        "finalizers":["example.com/protect","orphan"],
+        "ownerReferences":[{"apiVersion":"cert-manager.io/v1","kind":"Certificate","name":"web",
+            "uid":"0a1b2c3d-0000-4000-8000-0123456789ab","controller":true,"blockOwnerDeletion":false}],
+        "managedFields":[{"manager":"kubectl-apply","operation":"Update","apiVersion":"v1","time":"2026-11-20T21:11:12Z",
+            "fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"f:tls.key":{}}}}],
+    });
+    assert_eq!(masked_metadata(&metadata), metadata);
+}
+
+#[test]
+fn what_damage_has_made_metadata_is_masked_at_any_depth() {
+    let leak = "\n\u{8}password\u{12}\u{7}hunter2";
+    let damaged = json!([
+        {"$malformed":"aHVudGVyMg=="},
+        {"$unknownFields":[{"field":2,"wire":2,"string":"hunter2"}]},
+        {"name":leak,"namespace":leak,"uid":"hunter2","selfLink":leak,"resourceVersion":"hunter2","extra":"hunter2"},
+        {"name":"password","generateName":"hunter2"},
+        {"labels":{"$malformed":["aHVudGVyMg=="],"a":leak,(leak):"","b":"aHVudGVyMg=="}},
+        {"annotations":{"$malformed":["aHVudGVyMg=="],(leak):""}},
+        {"creationTimestamp":{"$malformed":"aHVudGVyMg=="},"finalizers":[leak,"hunter2"]},
+        {"ownerReferences":[{"kind":leak,"$unknownFields":[{"field":2,"string":"hunter2"}]}, leak]},
+        {"managedFields":[{"manager":leak,"fieldsV1":{"f:data":{"f:a":"hunter2"}},"$malformed":"aHVudGVyMg=="}]},
+        {"managedFields":[{"fieldsV1":{"hunter2":{}}}]},
+    ]);
+    for metadata in damaged.as_array().unwrap() {
+        let text = masked_metadata(metadata).to_string();
+        assert!(!text.contains("hunter2"), "{metadata} gives {text}");
+        assert!(!text.contains("aHVudGVy"), "{metadata} gives {text}");
+        assert!(text.contains("<masked #1, "), "{metadata} gives {text}");
+    }
+}
+
+#[test]
+fn apiversion_and_kind_are_readable_only_where_they_are_those_of_a_secret() {
+    let mask = |object: Value| Masker::new(false).mask(&object, true).into_owned();
+    let list = json!({"apiVersion":"v1","kind":"SecretList"});
+    assert_eq!(mask(list.clone()), list);
+    assert_eq!(
+        mask(json!({"apiVersion":"v1hunter2","kind":"hunter2","type":"hunter2 ","immutable":true})),
+        json!({"apiVersion":"<masked #1, 9 bytes>","kind":"<masked #2, 7 bytes>","type":"<masked #3, 8 bytes>","immutable":true})
+    );
+}
+
+#[test]
+fn a_key_that_can_be_none_is_masked_in_trees_and_in_paths() {
+    let leak = "pass\u{12}\u{7}hunter2";
+    let (old, new) = (
+        secret_with(&json!({})),
+        secret_with(&json!({(leak):"YWJj"})),
+    );
+    let mut masker = Masker::new(false);
+    let rows = masker.diff(&old, &new, Scope::ALL, false);
+    assert_eq!(
+        rows.iter().map(FieldChange::to_json).collect::<Vec<_>>(),
+        [r#"{"path":"data[\"<masked #1, 13 bytes>\"]","op":"add","new":"<masked #2, 3 bytes>"}"#]
+    );
+    assert_eq!(
+        masker.mask(&new, false)["data"],
+        json!({"<masked #1, 13 bytes>":"<masked #2, 3 bytes>"})
+    );
+}

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::synth::etcd::{Store, Version, put};
+use crate::support::synth::Bucket;
+use crate::support::synth::etcd::{Store, Version, member_value, put};
 use crate::support::{Run, Scratch, etcdive, etcdive_line, program};
 
 const BEFORE: &str = "testdata/healthy/k8s/before.db";
@@ -582,9 +583,48 @@ fn diff_says_when_the_order_looks_wrong_and_when_nothing_has_the_key() {
     );
     assert_eq!(
         etcdive_line(&format!("diff {BEFORE} {AFTER} /registry/nothing/x")).code,
-        1
+        2
+    );
+    let folder = etcdive_line(&format!("diff {BEFORE} {AFTER} /registry/configmaps/prod"));
+    assert!(
+        folder.code == 2
+            && folder
+                .stderr
+                .contains("keys start with /registry/configmaps/prod/, /registry/configmaps/prod/")
+            && folder
+                .stderr
+                .contains("with the slash at the end it is a prefix"),
+        "{}",
+        folder.stderr
     );
     assert_eq!(etcdive_line(&format!("diff {BEFORE} no/such.db")).code, 2);
+}
+
+#[test]
+fn diff_notes_databases_that_have_no_member_in_common() {
+    let scratch = Scratch::new("diff-clusters");
+    let save = |store: &Store, name| scratch.file(name, &store.builder().build().bytes);
+    let mut store = Store::new(Version::V3_6);
+    store.put("k", "v");
+    let old = save(&store, "old.db");
+    store.set_bucket("members", Bucket::new());
+    let nobody = save(&store, "nobody.db");
+    let member = member_value(7, "m", "http://127.0.0.1:2380", "http://127.0.0.1:2379");
+    store.set_bucket("members", Bucket::of([("7", member)]));
+    let other = save(&store, "other.db");
+    let noted = |new: &std::path::Path| {
+        let run = etcdive(["diff".as_ref(), old.as_os_str(), new.as_os_str()]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stderr
+    };
+    assert_eq!(
+        (noted(&old), noted(&nobody)),
+        (String::new(), String::new())
+    );
+    assert_eq!(
+        noted(&other),
+        "note: these look like two different clusters: no member in common\n"
+    );
 }
 
 #[test]

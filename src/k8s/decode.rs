@@ -66,7 +66,11 @@ pub struct Outcome<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
     /// The table has no such kind: only metadata is told by name.
-    #[error("no schema for {api_version} {kind}: fields are shown by number")]
+    #[error(
+        "no schema for {} {}: fields are shown by number",
+        unquoted_name(api_version),
+        unquoted_name(kind)
+    )]
     UnknownKind {
         /// As stored.
         api_version: String,
@@ -106,10 +110,14 @@ pub enum DecodeError {
     #[error("the envelope holds no object")]
     NoObject,
     /// `contentEncoding` is set, which no API server does.
-    #[error("unknown content encoding {0:?}")]
+    #[error("unknown content encoding {}", shown_name(.0))]
     ContentEncoding(String),
     /// The object is not a protobuf message.
-    #[error("{api_version} {kind} is not readable: {reason}")]
+    #[error(
+        "{} {} is not readable: {reason}",
+        unquoted_name(api_version),
+        unquoted_name(kind)
+    )]
     Object {
         /// As stored.
         api_version: String,
@@ -125,7 +133,13 @@ pub enum DecodeError {
     #[error(transparent)]
     Cbor(#[from] CborError),
     /// Encrypted at rest.
-    #[error("encrypted at rest by {provider} {version}, {} {key_name:?}", if provider == "kms" { "KMS plugin" } else { "key" })]
+    #[error(
+        "encrypted at rest by {} {}, {} {}",
+        unquoted_name(provider),
+        unquoted_name(version),
+        if provider == "kms" { "KMS plugin" } else { "key" },
+        shown_name(key_name)
+    )]
     Encrypted {
         /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
         provider: String,
@@ -137,6 +151,35 @@ pub enum DecodeError {
     /// More than 4 GiB; etcd takes 1.5 MiB unless told otherwise, and never more than 2 GiB.
     #[error("a value of {0} bytes")]
     TooBig(usize),
+}
+
+/// Longest name that a message quotes, in bytes: that of a DNS name, which most names in Kubernetes are.
+const MAX_NAME_BYTES: usize = 253;
+
+/// Whether a text looks like a name: 1 to 253 letters, digits and `./_-`.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte);
+    (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(is_name_byte)
+}
+
+/// A name from a stored value, in quotes, for a message; what cannot be a name only by its size. A damaged
+/// length makes bytes of a secret a part of any field.
+#[must_use]
+pub fn shown_name(name: &str) -> String {
+    if is_name(name) {
+        format!("\"{name}\"")
+    } else {
+        unquoted_name(name).into_owned()
+    }
+}
+
+/// The same without quotes.
+fn unquoted_name(name: &str) -> Cow<'_, str> {
+    match name.len() {
+        _ if is_name(name) => Cow::Borrowed(name),
+        1 => Cow::Borrowed("(1 byte)"),
+        size => Cow::Owned(format!("({size} bytes)")),
+    }
 }
 
 /// Tells the value to the sink: an object as a map, a text as a string, nothing as an empty
@@ -381,4 +424,70 @@ fn find_metadata<'r>(
             .map(|b| (message, b)),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_quotes_what_can_be_a_name_and_the_size_of_all_else() {
+        let longest = "a".repeat(253);
+        for name in ["key1", "apps/v1", "vault.example_com-2", &longest] {
+            assert_eq!(shown_name(name), format!("\"{name}\""));
+            assert_eq!(unquoted_name(name), name);
+        }
+        let longer = "a".repeat(254);
+        for (text, shown) in [
+            ("", "(0 bytes)"),
+            (" ", "(1 byte)"),
+            ("pass word", "(9 bytes)"),
+            ("a\n", "(2 bytes)"),
+            ("aHVudGVyMg==", "(12 bytes)"),
+            ("\u{e9}", "(2 bytes)"),
+            (&longer, "(254 bytes)"),
+        ] {
+            assert_eq!(shown_name(text), shown);
+            assert_eq!(unquoted_name(text), shown);
+        }
+    }
+
+    #[test]
+    fn no_message_quotes_a_field_that_is_no_name() {
+        let text = || "\n\u{8}password\u{12}\u{7}hunter2".to_owned();
+        let reason = WireError::Depth;
+        let messages = [
+            DecodeError::ContentEncoding(text()).to_string(),
+            DecodeError::Object {
+                api_version: text(),
+                kind: text(),
+                reason,
+            }
+            .to_string(),
+            DecodeError::Encrypted {
+                provider: text(),
+                version: text(),
+                key_name: text(),
+            }
+            .to_string(),
+            Note::UnknownKind {
+                api_version: text(),
+                kind: text(),
+            }
+            .to_string(),
+        ];
+        for message in messages {
+            assert!(!message.contains("hunter2"), "{message}");
+            assert!(message.contains("(19 bytes)"), "{message}");
+        }
+        let encrypted = DecodeError::Encrypted {
+            provider: "aescbc".to_owned(),
+            version: "v1".to_owned(),
+            key_name: "key1".to_owned(),
+        };
+        assert_eq!(
+            encrypted.to_string(),
+            "encrypted at rest by aescbc v1, key \"key1\""
+        );
+    }
 }

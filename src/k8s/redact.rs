@@ -1,10 +1,11 @@
 //! Masks secret values before anything looks at them.
 //!
-//! Secret are, in a v1 Secret: the values of `data` and `stringData`, the annotations that hold the object
-//! once more (`kubectl.kubernetes.io/last-applied-configuration` and its imitators), and every member that
-//! a Secret is not known to have. Key names stay readable. A secret value becomes `<masked #1, 16 bytes>`:
-//! equal values have equal numbers within one run, different values never have; the size is that of the
-//! secret itself (of `data`: after base64).
+//! Secret are, in a v1 Secret: the values of `data` and `stringData`, the values of all annotations (any of
+//! them may hold the object once more: as JSON, as YAML, packed), and whatever else is not known to be
+//! readable *and* of the form that it should have. A damaged length makes any text of the object a part of
+//! any other, so a name is readable only where it could be one. Key names stay readable. A secret value
+//! becomes `<masked #1, 16 bytes>`: equal values have equal numbers within one run, different values never
+//! have; the size is that of the secret itself (of `data`: after base64).
 //!
 //! A tree is masked first and compared, searched or printed afterwards, so no path, context line or error
 //! message can quote what is not there any more. Numbers are given when a masked value is about to be
@@ -20,17 +21,26 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::decode::{DecodeError, MALFORMED, UNKNOWN_FIELDS, is_name};
 use super::diff::{FieldChange, Scope, Segment, diff, tree};
+use super::envelope::{PROTOBUF_MAGIC, Unknown};
+use super::object::tree_of;
+use super::special::go_text;
+use super::wire::Reader;
 
 /// Begins a sealed string: `<prefix><sha-256 in hex> <size in bytes>`. Sealed strings exist only between
 /// sealing and numbering; a string in a tree with secrets that looks like one is sealed itself.
 const SEAL: &str = "\u{0}sealed ";
 
-/// `kubectl apply` keeps the whole object here, a Secret's values in clear.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Longest key of a label or an annotation, in bytes: a DNS name, a slash and a name.
+const MAX_KEY_BYTES: usize = 253 + 1 + 63;
 
-/// What a Secret has besides its values, none of it secret.
-const READABLE: &[&str] = &["apiVersion", "kind", "metadata", "type", "immutable"];
+/// Longest value of a label, in bytes.
+const MAX_LABEL_BYTES: usize = 63;
+
+/// The maps of a Secret: the field they are in (of the Secret, or of its metadata), and their name.
+const MAPS: [(u32, &str); 2] = [(2, "data"), (4, "stringData")];
+const METADATA_MAPS: [(u32, &str); 2] = [(11, "labels"), (12, "annotations")];
 
 /// What a sealed value was, so that equal bytes of different meaning are not taken for equal.
 #[derive(Clone, Copy)]
@@ -58,6 +68,21 @@ impl Masker {
             reveal,
             numbers: HashMap::new(),
         }
+    }
+
+    /// A stored value as a tree that can be masked.
+    ///
+    /// `stored_as_secret`: see [`Masker::mask`]. Then entries of maps that are not one key and one value are
+    /// set aside: in them the key may be the secret.
+    ///
+    /// # Errors
+    /// The value is not what its first bytes say, or is encrypted.
+    pub fn tree_of(&self, stored: &[u8], stored_as_secret: bool) -> Result<Value, DecodeError> {
+        let (mut tree, _) = tree_of(stored)?;
+        if stored_as_secret && !self.reveal {
+            set_aside_odd_entries(stored, &mut tree);
+        }
+        Ok(tree)
     }
 
     /// An object with its secrets masked, also those of Secrets in a list or anywhere below. Borrowed where
@@ -97,7 +122,8 @@ impl Masker {
                         .filter_map(|(_, value)| value.as_mut())
                         .for_each(|value| self.number(value)),
                     Segment::Item(value) => self.number(value),
-                    Segment::Key(_) | Segment::Index(_) => {}
+                    Segment::Key(key) => self.number_text(key),
+                    Segment::Index(_) => {}
                 }
             }
             for value in change.old.iter_mut().chain(&mut change.new) {
@@ -123,16 +149,26 @@ impl Masker {
 
     /// Replaces sealed strings by numbered ones, in the order of the tree.
     fn number(&mut self, value: &mut Value) {
-        each_mut(value, |value| {
-            if let Value::String(text) = value
-                && let Some((hash, size)) = text.strip_prefix(SEAL).and_then(|s| s.split_once(' '))
-            {
-                let next = self.numbers.len().saturating_add(1);
-                let number = *self.numbers.entry(hash.to_owned()).or_insert(next);
-                let unit = if size == "1" { "byte" } else { "bytes" };
-                *text = format!("<masked #{number}, {size} {unit}>");
-            }
+        each_mut(value, |value| match value {
+            Value::String(text) => self.number_text(text),
+            Value::Object(map) => replace_keys(map, |key| {
+                is_sealed(key).then(|| {
+                    let mut key = key.to_owned();
+                    self.number_text(&mut key);
+                    key
+                })
+            }),
+            _ => {}
         });
+    }
+
+    fn number_text(&mut self, text: &mut String) {
+        if let Some((hash, size)) = text.strip_prefix(SEAL).and_then(|s| s.split_once(' ')) {
+            let next = self.numbers.len().saturating_add(1);
+            let number = *self.numbers.entry(hash.to_owned()).or_insert(next);
+            let unit = if size == "1" { "byte" } else { "bytes" };
+            *text = format!("<masked #{number}, {size} {unit}>");
+        }
     }
 }
 
@@ -195,12 +231,12 @@ fn has_secrets(object: &Value, stored_as_secret: bool) -> bool {
 fn sealed(object: &Value, stored_as_secret: bool) -> Value {
     let mut copy = tree::copy(object);
     // First what would pass for sealed later, or an object could pretend to hold masked values.
-    each_mut(&mut copy, |value| {
-        if let Value::String(text) = value
-            && is_sealed(text)
-        {
-            *text = seal(Sort::Bytes, text.as_bytes());
-        }
+    each_mut(&mut copy, |value| match value {
+        Value::String(text) if is_sealed(text) => *text = seal(Sort::Bytes, text.as_bytes()),
+        Value::Object(map) => replace_keys(map, |key| {
+            is_sealed(key).then(|| seal(Sort::Bytes, key.as_bytes()))
+        }),
+        _ => {}
     });
     if stored_as_secret {
         seal_secret(&mut copy);
@@ -209,10 +245,8 @@ fn sealed(object: &Value, stored_as_secret: bool) -> Value {
         if let Value::Object(map) = value {
             if is_secret(map) {
                 seal_secret(value);
-            } else if is_secret_list(map)
-                && let Some(Value::Array(items)) = map.get_mut("items")
-            {
-                items.iter_mut().for_each(seal_secret);
+            } else if is_secret_list(map) {
+                seal_secret_list(map);
             }
         }
     });
@@ -222,17 +256,18 @@ fn sealed(object: &Value, stored_as_secret: bool) -> Value {
 /// Seals the secret parts of a Secret. Twice does no harm.
 fn seal_secret(object: &mut Value) {
     let Value::Object(map) = object else {
-        seal_whole(object);
-        return;
+        return seal_whole(object);
     };
+    seal_keys(map);
     for (key, value) in map.iter_mut() {
         match (key.as_str(), value) {
-            ("metadata", Value::Object(metadata)) => {
-                if let Some(annotations) = metadata.get_mut("annotations") {
-                    seal_annotations(annotations);
-                }
-            }
+            ("apiVersion", value) => seal_unless(value, |text| text == "v1"),
+            ("kind", value) => seal_unless(value, |text| matches!(text, "Secret" | "SecretList")),
+            ("type", value) => seal_unless(value, is_name),
+            ("immutable", Value::Bool(_)) => {}
+            ("metadata", value) => seal_metadata(value),
             (key @ ("data" | "stringData"), Value::Object(entries)) => {
+                seal_keys(entries);
                 for value in entries.values_mut() {
                     match value {
                         Value::String(text) if key == "data" => *text = seal_base64(text),
@@ -240,28 +275,239 @@ fn seal_secret(object: &mut Value) {
                     }
                 }
             }
-            (key, value)
-                if READABLE.contains(&key) && key != "metadata" && tree::is_scalar(value) => {}
             (_, value) => seal_whole(value),
         }
     }
 }
 
-/// Seals the annotations that repeat the object: kubectl's, and those of other tools that keep a manifest
-/// as JSON.
-fn seal_annotations(annotations: &mut Value) {
-    let Value::Object(annotations) = annotations else {
-        return seal_whole(annotations);
-    };
-    for (key, value) in annotations.iter_mut() {
-        let manifest = match &*value {
-            Value::String(text) => text.contains("\"data\"") || text.contains("\"stringData\""),
-            other => !other.is_null(),
-        };
-        if key == LAST_APPLIED || manifest {
-            seal_whole(value);
+fn seal_secret_list(list: &mut Map<String, Value>) {
+    for (key, value) in list.iter_mut() {
+        match (key.as_str(), value) {
+            ("apiVersion" | "kind", _) => {}
+            ("metadata", value) => seal_metadata(value),
+            ("items", Value::Array(items)) => items.iter_mut().for_each(seal_secret),
+            (_, value) => seal_whole(value),
         }
     }
+}
+
+/// Seals all of a Secret's metadata but the members that are known and look as they should.
+fn seal_metadata(metadata: &mut Value) {
+    let Value::Object(map) = metadata else {
+        return seal_whole(metadata);
+    };
+    seal_keys(map);
+    let name = text(map, "name").to_owned();
+    for (key, value) in map.iter_mut() {
+        match (key.as_str(), value) {
+            ("name" | "namespace", value) => seal_unless(value, is_dns_name),
+            // A damaged tag makes an entry of `data` a name and a generateName.
+            ("generateName", value) => {
+                seal_unless(value, |text| is_dns_name(text) && name.starts_with(text));
+            }
+            ("uid", value) => seal_unless(value, is_uid),
+            ("resourceVersion", value) => seal_unless(value, is_digits),
+            ("selfLink", value) => {
+                seal_unless(value, |text| text.starts_with("/api/v1/") && is_name(text));
+            }
+            ("creationTimestamp" | "deletionTimestamp", value) => seal_unless(value, is_time),
+            (
+                "generation" | "deletionGracePeriodSeconds" | "remainingItemCount",
+                Value::Number(_),
+            ) => {}
+            ("labels", Value::Object(labels)) => {
+                seal_keys(labels);
+                labels
+                    .values_mut()
+                    .for_each(|value| seal_unless(value, is_label));
+            }
+            ("annotations", Value::Object(annotations)) => {
+                seal_keys(annotations);
+                annotations.values_mut().for_each(seal_whole);
+            }
+            ("finalizers", Value::Array(items)) => items
+                .iter_mut()
+                .for_each(|item| seal_unless(item, is_finalizer)),
+            ("ownerReferences", Value::Array(items)) => items.iter_mut().for_each(seal_owner),
+            ("managedFields", Value::Array(items)) => items.iter_mut().for_each(seal_manager),
+            (_, value) => seal_whole(value),
+        }
+    }
+}
+
+fn seal_owner(owner: &mut Value) {
+    let Value::Object(map) = owner else {
+        return seal_whole(owner);
+    };
+    seal_keys(map);
+    for (key, value) in map.iter_mut() {
+        match (key.as_str(), value) {
+            ("apiVersion" | "kind" | "name", value) => seal_unless(value, is_name),
+            ("uid", value) => seal_unless(value, is_uid),
+            ("controller" | "blockOwnerDeletion", Value::Bool(_)) => {}
+            (_, value) => seal_whole(value),
+        }
+    }
+}
+
+fn seal_manager(manager: &mut Value) {
+    let Value::Object(map) = manager else {
+        return seal_whole(manager);
+    };
+    seal_keys(map);
+    for (key, value) in map.iter_mut() {
+        match (key.as_str(), value) {
+            ("manager" | "operation" | "apiVersion" | "fieldsType" | "subresource", value) => {
+                seal_unless(value, is_name);
+            }
+            ("time", value) => seal_unless(value, is_time),
+            ("fieldsV1", value) if is_field_set(value) => {}
+            (_, value) => seal_whole(value),
+        }
+    }
+}
+
+/// Whether a value is a FieldsV1: paths of fields, no values.
+fn is_field_set(value: &Value) -> bool {
+    let is_path = |key: &str| {
+        let typed = ["f:", "k:", "v:", "i:"].iter().any(|t| key.starts_with(t));
+        (typed || key == ".") && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    };
+    let mut stack = vec![value];
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::Object(map) if map.keys().all(|key| is_path(key)) => stack.extend(map.values()),
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What names of Secrets and namespaces are: RFC 1123 subdomains.
+fn is_dns_name(text: &str) -> bool {
+    is_name(text)
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+}
+
+fn is_uid(text: &str) -> bool {
+    text.len() == 36
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+fn is_time(text: &str) -> bool {
+    let digit_or_sign =
+        |byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b':' | b'.' | b'T' | b'Z');
+    text.len() <= "2006-01-02T15:04:05.000000+00:00".len() && text.bytes().all(digit_or_sign)
+}
+
+fn is_label(text: &str) -> bool {
+    text.len() <= MAX_LABEL_BYTES && is_name(text) && !text.contains('/')
+}
+
+/// A name behind a domain, or one of Kubernetes' own.
+fn is_finalizer(text: &str) -> bool {
+    let behind_domain =
+        |(domain, name)| is_dns_name(domain) && domain.contains('.') && is_label(name);
+    matches!(text, "foregroundDeletion" | "orphan" | "kubernetes")
+        || text.split_once('/').is_some_and(behind_domain)
+}
+
+/// Whether the name of a member could be one.
+fn is_key(key: &str) -> bool {
+    let (end, start) = (key.get(253..).unwrap_or_default(), key.get(..253));
+    let in_charset = is_name(start.unwrap_or(key)) && (end.is_empty() || is_name(end));
+    matches!(key, MALFORMED | UNKNOWN_FIELDS) || (key.len() <= MAX_KEY_BYTES && in_charset)
+}
+
+/// Seals the names of members that cannot be names: bytes of a value that a damaged length has made a part
+/// of one.
+fn seal_keys(map: &mut Map<String, Value>) {
+    replace_keys(map, |key| {
+        (!key.is_empty() && !is_key(key) && !is_sealed(key))
+            .then(|| seal(Sort::Bytes, key.as_bytes()))
+    });
+}
+
+/// Gives members another name, in place.
+fn replace_keys(map: &mut Map<String, Value>, mut replacement: impl FnMut(&str) -> Option<String>) {
+    let mut new_keys: Vec<Option<String>> = map.keys().map(|key| replacement(key)).collect();
+    if new_keys.iter().all(Option::is_none) {
+        return;
+    }
+    let old = std::mem::take(map);
+    for ((key, value), new_key) in old.into_iter().zip(&mut new_keys) {
+        map.insert(new_key.take().unwrap_or(key), value);
+    }
+}
+
+/// Seals what is not a text of a form; an empty one holds nothing.
+fn seal_unless(value: &mut Value, is_readable: impl Fn(&str) -> bool) {
+    match value {
+        Value::String(text) if text.is_empty() || is_readable(text) => {}
+        value => seal_whole(value),
+    }
+}
+
+/// Moves entries of a stored Secret's maps that are not one key and one value, in this order, below
+/// [`MALFORMED`]. The wire format allows others and they have been told, but of what a writer makes only
+/// a `null` in `data` is such a one; with a damaged tag it is the value that is told as a key.
+fn set_aside_odd_entries(stored: &[u8], tree: &mut Value) {
+    let Some(Ok(unknown)) = stored.strip_prefix(PROTOBUF_MAGIC).map(Unknown::parse) else {
+        return;
+    };
+    let raw = unknown.raw.unwrap_or_default();
+    for (number, name) in MAPS {
+        set_aside(raw, number, tree.get_mut(name));
+    }
+    for metadata in fields_of(raw, 1) {
+        for (number, name) in METADATA_MAPS {
+            let map = tree.get_mut("metadata").and_then(|m| m.get_mut(name));
+            set_aside(metadata, number, map);
+        }
+    }
+}
+
+fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
+    let Some(Value::Object(map)) = map else {
+        return;
+    };
+    let mut odd = Vec::new();
+    for entry in fields_of(message, number) {
+        let mut numbers = Vec::new();
+        let mut reader = Reader::new(entry);
+        while let Ok(Some(field)) = reader.field() {
+            numbers.push(field.number);
+        }
+        if numbers != [1, 2] {
+            let key = fields_of(entry, 1).last().unwrap_or_default();
+            map.shift_remove(&*go_text(key));
+            odd.push(Value::String(STANDARD.encode(entry)));
+        }
+    }
+    if !odd.is_empty() {
+        let malformed = map
+            .entry(MALFORMED)
+            .or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(items) = malformed {
+            items.extend(odd);
+        }
+    }
+}
+
+/// The contents of a message's fields of this number, as far as it can be read.
+fn fields_of(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+    let mut reader = Reader::new(message);
+    std::iter::from_fn(move || reader.field().ok().flatten())
+        .filter(move |field| field.number == number)
+        .filter_map(|field| field.content.bytes())
 }
 
 fn seal_base64(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! `diff`: what changed between two databases of one cluster.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,12 +11,14 @@ use serde_json::Value;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::select::Selection;
+use crate::cli::select::{Address, Selection};
 use crate::cli::{Answer, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::etcd::{Keyspace, Record};
-use crate::k8s::diff::{FieldChange, Scope};
-use crate::k8s::object::{is_secret_key, tree_of};
+use crate::etcd::cluster::members;
+use crate::etcd::store::AtRevision;
+use crate::etcd::{Keyspace, Record, Store, schema};
+use crate::k8s::diff::{FieldChange, Scope, diff as differences};
+use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::Masker;
 use crate::k8s::{DecodeError, Order};
 use crate::view::diff::{self, Change, ObjectChange, Side, StatRow, TextSide};
@@ -89,16 +92,16 @@ impl Verb for Args {
         };
         let (old_store, new_store) = (old.records()?, new.records()?);
         let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
-        let (old_revision, new_revision) =
-            (old_store.current_revision(), new_store.current_revision());
-        if old_revision > new_revision {
+        let (old_newest, new_newest) = (old_store.current_revision(), new_store.current_revision());
+        if old_newest > new_newest {
             report::note(&format!(
-                "{} is at revision {}, {} at {}: is the older one first?",
+                "{} is at revision {old_newest}, {} at {new_newest}: is the older one first?",
                 old.given_path().display(),
-                old_revision,
                 new.given_path().display(),
-                new_revision
             ));
+        }
+        if are_strangers(&old_store, &new_store) {
+            report::note("these look like two different clusters: no member in common");
         }
         let selection = Selection::parse(&self.keys);
         let before = Keyspace::at(&old_store, old_at, |key| selection.covers(key));
@@ -107,10 +110,8 @@ impl Verb for Args {
         if let Some(address) =
             selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
         {
-            return Err(Failure::not_found(format!(
-                "{}: in neither database",
-                address.text()
-            )));
+            let stores = [(&old_store, old_at), (&new_store, new_at)];
+            return Err(in_neither(address, &stores));
         }
         let mut changes = changed_keys(&before, &after);
         let run = || Run {
@@ -142,6 +143,47 @@ impl Args {
             status: !self.exclude_status,
             managed_fields: self.show_managed_fields,
         }
+    }
+}
+
+/// Whether both databases name members, and no member is in both.
+fn are_strangers(old: &Store<'_>, new: &Store<'_>) -> bool {
+    // What is wrong with the members is nothing that this question would suffer from.
+    let diagnostics = Diagnostics::new();
+    let ids = |store: &Store<'_>| -> BTreeSet<String> {
+        let bucket = store.bucket(schema::MEMBERS);
+        bucket
+            .map(|bucket| members(bucket, &diagnostics))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|member| member.id)
+            .collect()
+    };
+    let (old, new) = (ids(old), ids(new));
+    !old.is_empty() && !new.is_empty() && old.is_disjoint(&new)
+}
+
+/// The failure for an address which no key answers to, before or after. Exit code 1 would say that something
+/// differs.
+fn in_neither(address: &Address, stores: &[(&Store<'_>, AtRevision)]) -> Failure {
+    let text = address.text();
+    let failure = Failure::cannot(format!("{text}: in neither database"));
+    let Address::Key(key) = address else {
+        return failure;
+    };
+    let folder = [key, &b"/"[..]].concat();
+    let mut inside = BTreeSet::new();
+    for (store, at) in stores {
+        let keyspace = Keyspace::at(store, *at, |key| key.starts_with(&folder));
+        inside.extend(keyspace.live.iter().map(|entry| entry.key.to_vec()));
+    }
+    let first = inside.first().map(|key| key_text(key).into_owned());
+    match (inside.len(), first) {
+        (0, _) | (_, None) => failure,
+        (1, Some(one)) => failure.hint(format!("there is {one}")),
+        (count, Some(first)) => failure.hint(format!(
+            "{count} keys start with {text}/, {first} the first; with the slash at the end it is a prefix"
+        )),
     }
 }
 
@@ -182,6 +224,9 @@ fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Changed<
         });
     }
 }
+
+/// A record's value: a tree, its secrets not masked yet, or why it is none.
+type Decoded = Result<Value, String>;
 
 /// What one run of the verb shares between the objects.
 struct Run<'r> {
@@ -274,56 +319,67 @@ impl Run<'_> {
         let secret = is_secret_key(changed.key());
         let old = changed
             .old
-            .as_ref()
-            .map(|record| self.tree(record, self.old));
+            .map(|record| (record, self.decoded(&record, self.old)));
         let new = changed
             .new
-            .as_ref()
-            .map(|record| self.tree(record, self.new));
+            .map(|record| (record, self.decoded(&record, self.new)));
         match (old, new) {
-            (Some(old), Some(new)) => self.masker.diff(&old, &new, scope, secret),
+            (Some((_, Ok(old))), Some((_, Ok(new)))) => self.masker.diff(&old, &new, scope, secret),
+            (Some((old_record, old)), Some((new_record, new))) => {
+                let old = self.masked(&old_record, old);
+                let new = self.masked(&new_record, new);
+                differences(&old, &new, scope)
+            }
             (old, new) => {
-                let mut whole = |tree: Option<Value>| {
-                    tree.map(|tree| self.masker.mask(&scope.narrowed(tree), secret).into_owned())
+                let mut whole = |side: Option<(Record<'_>, Decoded)>| {
+                    side.map(|(record, decoded)| self.masked(&record, decoded))
                 };
                 vec![FieldChange::whole(whole(old), whole(new))]
             }
         }
     }
 
-    /// A record's value as a tree; what cannot be decoded as one text that stands for its bytes.
-    fn tree(&mut self, record: &Record<'_>, diagnostics: &Diagnostics) -> Value {
-        match tree_of(record.value) {
-            Ok((tree, _)) => tree,
-            Err(error) => {
-                if !matches!(error, DecodeError::Encrypted { .. }) {
-                    diagnostics.report(
-                        Diagnostic::new(Code::ValueUndecodable, record.locus())
-                            .found(error.to_string())
-                            .effect("its bytes are compared, not its fields"),
-                    );
-                }
-                // Nothing says what the bytes hold: they are masked as a secret is.
+    /// A record's value as a tree; one that cannot be decoded is reported.
+    fn decoded(&self, record: &Record<'_>, diagnostics: &Diagnostics) -> Decoded {
+        let decoded = self.masker.tree_of(record.value, is_secret_key(record.key));
+        decoded.map_err(|error| {
+            if !matches!(error, DecodeError::Encrypted { .. }) {
+                diagnostics.report(
+                    Diagnostic::new(Code::ValueUndecodable, record.locus())
+                        .found(error.to_string())
+                        .effect("its bytes are compared, not its fields"),
+                );
+            }
+            error.to_string()
+        })
+    }
+
+    /// The tree with its secrets masked and without what is out of scope. A value that could not be decoded
+    /// becomes a text that stands for its bytes; nothing says what they hold, so they are masked as a secret.
+    fn masked(&mut self, record: &Record<'_>, decoded: Decoded) -> Value {
+        match decoded {
+            Ok(tree) => self
+                .masker
+                .mask(&self.args.scope().narrowed(tree), is_secret_key(record.key))
+                .into_owned(),
+            Err(reason) => {
                 let mut map = serde_json::Map::new();
                 match self.masker.mask_bytes(record.value) {
                     Some(mask) => drop(map.insert("value".to_owned(), mask.into())),
                     None => insert_text(&mut map, "value", record.value),
                 }
-                map.insert("undecodable".to_owned(), error.to_string().into());
+                map.insert("undecodable".to_owned(), reason.into());
                 Value::Object(map)
             }
         }
     }
 
     /// The whole object as YAML, secrets masked.
-    fn yaml(&mut self, key: &[u8], record: &Record<'_>, diagnostics: &Diagnostics) -> String {
-        let tree = self.args.scope().narrowed(self.tree(record, diagnostics));
+    fn yaml(&mut self, record: &Record<'_>, diagnostics: &Diagnostics) -> String {
+        let decoded = self.decoded(record, diagnostics);
+        let tree = self.masked(record, decoded);
         let mut writer = YamlWriter::new(Vec::new());
-        write_value(
-            &self.masker.mask(&tree, is_secret_key(key)),
-            Order::Natural,
-            &mut writer,
-        );
+        write_value(&tree, Order::Natural, &mut writer);
         String::from_utf8_lossy(&writer.finish().unwrap_or_default()).into_owned()
     }
 
@@ -331,10 +387,10 @@ impl Run<'_> {
         let key = changed.key();
         let old = changed
             .old
-            .map(|record| (record.mod_revision, self.yaml(key, &record, self.old)));
+            .map(|record| (record.mod_revision, self.yaml(&record, self.old)));
         let new = changed
             .new
-            .map(|record| (record.mod_revision, self.yaml(key, &record, self.new)));
+            .map(|record| (record.mod_revision, self.yaml(&record, self.new)));
         let style = out.style();
         diff::write_unified(
             out.styled(),
