@@ -143,9 +143,9 @@ fn hash(evidence: &Evidence, out: &mut Out) -> Result<Answer, Failure> {
 
 /// How many bytes of leaves one task formats: enough to be worth a task, little enough that the text of
 /// a batch stays small. A longer leaf is a task of its own.
-const TASK_BYTES: usize = 64 << 10;
+const TASK_BYTES: usize = 128 << 10;
 /// How many tasks are formatted before their text is written, and of how many bytes, about.
-const TASKS_A_BATCH: usize = 8;
+const TASKS_A_BATCH: usize = 16;
 const BATCH_BYTES: usize = 2 << 20;
 /// A text that grew larger than this is given back before the next batch.
 const KEPT_TEXT_BYTES: usize = 1 << 20;
