@@ -36,6 +36,7 @@ mod secrets_masked;
 mod source;
 mod support;
 mod synth_writer;
+mod verb_diff;
 mod verbs;
 mod yaml_golden;
 
