@@ -404,14 +404,6 @@ impl<'a> Pages<'a> {
         (start < self.image.len()).then_some(start)
     }
 
-    /// The bytes of exactly one page (fewer at a cut end); empty outside the file.
-    pub fn raw(&self, pgid: Pgid) -> Span<'a> {
-        let start = self.start_of(pgid).unwrap_or(self.image.len());
-        let tail = self.image.get(start..).unwrap_or_default();
-        let bytes = tail.get(..self.page_size).unwrap_or(tail);
-        Span::new(bytes, self.offset_of(pgid), self.order)
-    }
-
     /// The page as it stands, its run as long as header and file allow. Nothing is checked.
     pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
         let start = self.start_of(pgid)?;

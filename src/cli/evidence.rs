@@ -80,6 +80,17 @@ impl Evidence {
         })
     }
 
+    /// The database of a verb that reads one.
+    ///
+    /// # Errors
+    /// When it was not given exactly one.
+    pub fn only(evidence: &[Self]) -> Result<&Self, Failure> {
+        match evidence {
+            [one] => Ok(one),
+            _ => Err(Failure::cannot("one database is needed")),
+        }
+    }
+
     /// The open file.
     pub fn source(&self) -> &Source {
         &self.source

@@ -59,11 +59,6 @@ impl Out {
         }
     }
 
-    /// Columns of the terminal; none in a pipe, where nothing is cut.
-    pub fn width(&self) -> Option<usize> {
-        self.width
-    }
-
     /// Whether output goes to a terminal.
     pub fn is_terminal(&self) -> bool {
         self.sanitizer.is_some()

@@ -175,27 +175,32 @@ pub fn not_found(address: &Address, store: &Store<'_>, at: AtRevision) -> Failur
         );
     };
     let failure = Failure::not_found(format!("no key {text}"));
-    match below(key, &keyspace).as_slice() {
-        [] => with_near(failure, &text, &keyspace),
-        [one] => failure.hint(format!("there is {one}")),
-        more => failure.hint(format!(
-            "{} keys start with {text}/, {} the first; with the slash at the end it is a prefix",
-            more.len(),
-            more.first().map_or("", String::as_str)
-        )),
-    }
-}
-
-/// The live keys below a key that is a folder of others.
-fn below(key: &[u8], keyspace: &Keyspace<'_>) -> Vec<String> {
-    let folder = [key, b"/"].concat();
+    let below = below(key);
     let inside = keyspace
         .live
         .iter()
-        .filter(|entry| entry.key.starts_with(&folder));
-    inside
-        .map(|entry| key_text(&entry.key).into_owned())
-        .collect()
+        .filter(|entry| below.covers(&entry.key));
+    match folder_hint(&text, inside.map(|entry| &*entry.key)) {
+        Some(hint) => failure.hint(hint),
+        None => with_near(failure, &text, &keyspace),
+    }
+}
+
+/// What a key names that is a folder of others: all keys below it.
+pub fn below(key: &[u8]) -> Address {
+    Address::Prefix([key, b"/"].concat())
+}
+
+/// The hint that `text` is a folder: of the keys in it, which are in key order, the only or the first.
+pub fn folder_hint<'k>(text: &str, mut inside: impl Iterator<Item = &'k [u8]>) -> Option<String> {
+    let first = key_text(inside.next()?);
+    Some(match inside.count() {
+        0 => format!("there is {first}"),
+        more => format!(
+            "{} keys start with {text}/, {first} the first; with the slash at the end it is a prefix",
+            more.saturating_add(1)
+        ),
+    })
 }
 
 fn with_near(failure: Failure, text: &str, keyspace: &Keyspace<'_>) -> Failure {

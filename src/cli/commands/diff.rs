@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::select::{Address, Selection};
+use crate::cli::select::{Address, Selection, below, folder_hint};
 use crate::cli::{Answer, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::cluster::members;
@@ -171,19 +171,15 @@ fn in_neither(address: &Address, stores: &[(&Store<'_>, AtRevision)]) -> Failure
     let Address::Key(key) = address else {
         return failure;
     };
-    let folder = [key, &b"/"[..]].concat();
+    let below = below(key);
     let mut inside = BTreeSet::new();
     for (store, at) in stores {
-        let keyspace = Keyspace::at(store, *at, |key| key.starts_with(&folder));
-        inside.extend(keyspace.live.iter().map(|entry| entry.key.to_vec()));
+        let keyspace = Keyspace::at(store, *at, |key| below.covers(key));
+        inside.extend(keyspace.live.into_iter().map(|entry| entry.key));
     }
-    let first = inside.first().map(|key| key_text(key).into_owned());
-    match (inside.len(), first) {
-        (0, _) | (_, None) => failure,
-        (1, Some(one)) => failure.hint(format!("there is {one}")),
-        (count, Some(first)) => failure.hint(format!(
-            "{count} keys start with {text}/, {first} the first; with the slash at the end it is a prefix"
-        )),
+    match folder_hint(&text, inside.iter().map(|key| &**key)) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 

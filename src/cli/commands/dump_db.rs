@@ -111,9 +111,7 @@ impl Verb for Args {
     }
 
     fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let [evidence] = evidence else {
-            return Err(Failure::cannot("one database is needed"));
-        };
+        let evidence = Evidence::only(evidence)?;
         match &self.command {
             Command::ListBucket { .. } => list_bucket(evidence, out),
             Command::IterateBucket(args) => iterate_bucket(evidence, args, out),

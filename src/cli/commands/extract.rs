@@ -86,9 +86,7 @@ impl Verb for Args {
     }
 
     fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let [evidence] = evidence else {
-            return Err(Failure::cannot("one database is needed"));
-        };
+        let evidence = Evidence::only(evidence)?;
         let store = evidence.records()?;
         match &self.key {
             Some(key) => self.extract(&store, key.as_encoded_bytes(), out),

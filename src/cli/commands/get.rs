@@ -61,9 +61,7 @@ impl Verb for Args {
     }
 
     fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let [evidence] = evidence else {
-            return Err(Failure::cannot("one database is needed"));
-        };
+        let evidence = Evidence::only(evidence)?;
         let store = evidence.records()?;
         let at = store.at(self.at.at)?;
         let selection = Selection::parse(&self.keys);

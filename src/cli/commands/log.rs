@@ -52,9 +52,7 @@ impl Verb for Args {
     }
 
     fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let [evidence] = evidence else {
-            return Err(Failure::cannot("one database is needed"));
-        };
+        let evidence = Evidence::only(evidence)?;
         let store = evidence.records()?;
         let key = self.key.as_encoded_bytes();
         let address = Address::parse(&self.key);

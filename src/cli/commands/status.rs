@@ -58,9 +58,7 @@ impl Verb for Args {
     }
 
     fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let [evidence] = evidence else {
-            return Err(Failure::cannot("one database is needed"));
-        };
+        let evidence = Evidence::only(evidence)?;
         let store = evidence.store()?;
         if let Some(format) = self.write_out {
             Unreachable::check(&store).map_err(|why| {
