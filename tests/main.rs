@@ -15,6 +15,7 @@
     clippy::cast_lossless
 )]
 
+mod addresses;
 mod commands;
 mod damaged;
 mod diff_objects;

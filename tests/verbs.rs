@@ -496,7 +496,7 @@ fn what_is_of_another_revision_is_said_with_that_revision() {
     );
     let slash = etcdive_line(&format!("log {AFTER} /registry/deployments/prod/"));
     assert!(
-        slash.code == 2 && slash.stderr.contains("log takes one key"),
+        slash.code == 2 && slash.stderr.contains("log takes one object or key"),
         "{}",
         slash.stderr
     );

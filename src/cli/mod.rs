@@ -5,10 +5,12 @@
 //! output, and what is wrong with the databases is said on standard error. What a verb returns and
 //! what was found make the exit code.
 
+pub mod address;
 pub mod args;
 pub mod commands;
 pub mod evidence;
 pub mod failure;
+pub mod missing;
 pub mod out;
 pub mod report;
 pub mod select;

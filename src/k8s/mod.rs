@@ -4,8 +4,10 @@
 //! only who and what an object is. Below them: [`wire`] (protobuf), [`schema`] (the table of
 //! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
 //! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys).
+//! [`resource`] and [`catalog`] lead from an address to keys and back.
 //! Above them, on trees of values: [`object`] (one stored object), [`diff`] and [`redact`].
 
+pub mod catalog;
 mod cbor;
 pub mod decode;
 pub mod diff;
@@ -17,6 +19,7 @@ pub mod meta;
 pub mod object;
 pub mod order;
 pub mod redact;
+pub mod resource;
 pub mod schema;
 pub mod sink;
 mod special;

@@ -1,17 +1,18 @@
 //! `diff`: what changed between two databases of one cluster.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::Value;
 
+use crate::cli::address::Address;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::missing::{below, folder_hint};
 use crate::cli::out::Out;
-use crate::cli::select::{Address, Selection, below, folder_hint};
+use crate::cli::select::Where;
 use crate::cli::{Answer, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::cluster::members;
@@ -39,9 +40,8 @@ pub struct Args {
     /// The newer database
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// Only this key, or the keys below a prefix ending in `/`
-    #[arg(value_name = "KEY|PREFIX/")]
-    keys: Vec<OsString>,
+    #[command(flatten)]
+    which: Where,
     /// How to print the changes
     #[arg(short, long, value_name = "FORMAT", default_value = "fields", conflicts_with_all = ["stat", "name_only"])]
     output: Output,
@@ -103,7 +103,9 @@ impl Verb for Args {
         if are_strangers(&old_store, &new_store) {
             report::note("these look like two different clusters: no member in common");
         }
-        let selection = Selection::parse(&self.keys);
+        let selection = self
+            .which
+            .select(&[(&old_store, old_at), (&new_store, new_at)])?;
         let before = Keyspace::at(&old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(&new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::cli::address::Address;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::missing::not_found;
 use crate::cli::out::Out;
-use crate::cli::select::{Address, not_found};
 use crate::cli::{Answer, Verb};
 use crate::etcd::{EventType, KeyEntry, KeyHistory, Keyspace, Record, Store};
 use crate::k8s::{Order, decode};

@@ -1,16 +1,17 @@
 //! `get`: live objects as kubectl shows them.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::Value;
 
+use crate::cli::address::Address;
 use crate::cli::args::{At, Database};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::missing::not_found_among;
 use crate::cli::out::Out;
-use crate::cli::select::{Address, Selection, not_found};
+use crate::cli::select::Where;
 use crate::cli::{Answer, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::{Keyspace, Record};
@@ -29,9 +30,8 @@ use crate::view::yaml::YamlWriter;
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// A key, or a prefix ending in `/`: then a List, as kubectl has it
-    #[arg(value_name = "KEY|PREFIX/", required = true)]
-    keys: Vec<OsString>,
+    #[command(flatten)]
+    which: Where,
     #[command(flatten)]
     at: At,
     /// How to print them
@@ -64,19 +64,19 @@ impl Verb for Args {
         let evidence = Evidence::only(evidence)?;
         let store = evidence.records()?;
         let at = store.at(self.at.at)?;
-        let selection = Selection::parse(&self.keys);
+        let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let there =
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
         let missing = selection
             .unanswered(there)
-            .map(|address| not_found(address, &store, at));
+            .map(|address| not_found_among(address, selection.catalog(), &store, at));
         if !keyspace.live.is_empty() {
             let objects = keyspace
                 .live
                 .iter()
                 .map(|entry| self.shown(&entry.record, evidence.diagnostics()));
-            let single = selection.single_key().is_some();
+            let single = selection.names_one() && keyspace.live.len() == 1;
             let done = match self.output {
                 Output::Yaml => {
                     let mut writer = YamlWriter::new(out);

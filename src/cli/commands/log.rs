@@ -1,16 +1,17 @@
 //! `log`: the retained revisions of a key.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::cli::address::Address;
 use crate::cli::args::Database;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::missing::not_found_among;
 use crate::cli::out::Out;
-use crate::cli::select::{Address, not_found};
+use crate::cli::select::Where;
 use crate::cli::{Answer, Verb, report};
 use crate::etcd::{Event, EventType, KeyHistory, Record, Store};
 use crate::k8s::envelope::Encrypted;
@@ -19,7 +20,7 @@ use crate::k8s::object::tree_of;
 use crate::view::history::{Line, table};
 use crate::view::record::event_json;
 
-/// List the retained revisions of a key, newest first
+/// List the retained revisions of an object or key, newest first
 ///
 /// MANAGERS are those whose managedFields entry is new, has another time or owns more fields than in
 /// the version before; TIME is the newest time among these. etcd itself keeps neither: `-` is
@@ -28,9 +29,8 @@ use crate::view::record::event_json;
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// The key
-    #[arg(value_name = "KEY")]
-    key: OsString,
+    #[command(flatten)]
+    which: Where,
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
@@ -54,18 +54,21 @@ impl Verb for Args {
     fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(evidence)?;
         let store = evidence.records()?;
-        let key = self.key.as_encoded_bytes();
-        let address = Address::parse(&self.key);
-        if matches!(address, Address::Prefix(_)) {
+        let at = store.at(None)?;
+        let selection = self.which.select(&[(&store, at)])?;
+        let catalog = selection.catalog();
+        if let [address @ Address::Prefix(_)] = selection.addresses() {
             return Err(Failure::cannot(format!(
-                "log takes one key, and {} is a prefix",
+                "log takes one object or key, and {} is a prefix",
                 address.text()
             ))
             .hint("`ls` lists its keys"));
         }
-        let history = KeyHistory::of(&store, key);
+        let missing = |address: &Address| not_found_among(address, catalog, &store, at);
+        let key = selection.one_key(&store, missing)?;
+        let history = KeyHistory::of(&store, &key);
         if history.events.is_empty() {
-            return Err(not_found(&address, &store, store.at(None)?));
+            return Err(missing(&Address::Key(key)));
         }
         let lines: Vec<Line<'_>> = history.events.iter().rev().map(line_of).collect();
         match self.output {

@@ -1,6 +1,5 @@
 //! `ls`: the live keys.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -9,8 +8,9 @@ use clap::ValueEnum;
 use crate::cli::args::{At, Database};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::missing::not_found_among;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, not_found};
+use crate::cli::select::Where;
 use crate::cli::{Answer, Verb};
 use crate::etcd::{KeyEntry, Keyspace};
 use crate::view::record::key_json;
@@ -20,9 +20,8 @@ use crate::view::record::key_json;
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// A key, or a prefix ending in `/`; all keys without one
-    #[arg(value_name = "KEY|PREFIX/")]
-    keys: Vec<OsString>,
+    #[command(flatten)]
+    which: Where,
     #[command(flatten)]
     at: At,
     /// How to print them
@@ -47,7 +46,7 @@ impl Verb for Args {
         let evidence = Evidence::only(evidence)?;
         let store = evidence.records()?;
         let at = store.at(self.at.at)?;
-        let selection = Selection::parse(&self.keys);
+        let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         for KeyEntry { key, record } in &keyspace.live {
             match self.output {
@@ -60,7 +59,7 @@ impl Verb for Args {
             .unanswered(|address| keyspace.live.iter().any(|entry| address.covers(&entry.key)))
         {
             None => Ok(Answer::Yes),
-            Some(address) => Err(not_found(address, &store, at)),
+            Some(address) => Err(not_found_among(address, selection.catalog(), &store, at)),
         }
     }
 }

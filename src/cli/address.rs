@@ -1,0 +1,280 @@
+//! One address: a key, a prefix, or objects of resources.
+
+use std::ffi::OsStr;
+
+use crate::k8s::catalog::Catalog;
+use crate::k8s::resource::Resource;
+use crate::view::record::key_text;
+
+use super::failure::Failure;
+
+/// Which keys somebody asks about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// This key.
+    Key(Vec<u8>),
+    /// Every key that starts so.
+    Prefix(Vec<u8>),
+    /// Objects of Kubernetes.
+    Objects(Objects),
+}
+
+/// Objects of one or several resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objects {
+    /// As it can be typed: `pods`, `pods,services`, `deploy.apps`.
+    pub types: String,
+    /// Where they lie.
+    places: Vec<Place>,
+    /// The name of one.
+    pub name: Option<String>,
+    /// The namespace, where one was named.
+    pub namespace: Option<String>,
+}
+
+/// A folder of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// With the slash behind.
+    folder: Vec<u8>,
+    namespaced: bool,
+}
+
+impl Objects {
+    /// The objects of some resources.
+    pub fn of(
+        types: &str,
+        resources: &[&Resource],
+        catalog: &Catalog,
+        namespace: Option<&str>,
+    ) -> Self {
+        let place = |resource: &&Resource| {
+            let namespaced = resource.namespaced;
+            let folders = catalog.folders(resource).into_iter();
+            folders
+                .map(move |folder| Place { folder, namespaced })
+                .collect::<Vec<_>>()
+        };
+        Self {
+            types: types.to_owned(),
+            places: resources.iter().flat_map(place).collect(),
+            name: None,
+            namespace: namespace.map(str::to_owned),
+        }
+    }
+
+    /// The one of them with a name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    fn covers(&self, key: &[u8]) -> bool {
+        self.places.iter().any(|place| {
+            let Some(inside) = key.strip_prefix(place.folder.as_slice()) else {
+                return false;
+            };
+            let name_of = |rest: &[u8]| match &self.name {
+                Some(name) => name.as_bytes() == rest,
+                None => !rest.is_empty(),
+            };
+            if !place.namespaced {
+                return name_of(inside);
+            }
+            let Some(slash) = inside.iter().position(|byte| *byte == b'/') else {
+                return false;
+            };
+            let (namespace, rest) = inside.split_at(slash);
+            let right_namespace = self
+                .namespace
+                .as_ref()
+                .is_none_or(|wanted| wanted.as_bytes() == namespace);
+            right_namespace && rest.get(1..).is_some_and(name_of)
+        })
+    }
+
+    /// The same without what narrows it: for what is near.
+    #[must_use]
+    pub fn widened(&self) -> Self {
+        Self {
+            name: None,
+            namespace: None,
+            ..self.clone()
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.types.clone();
+        if let Some(name) = &self.name {
+            text.push('/');
+            text.push_str(name);
+        }
+        if let Some(namespace) = &self.namespace {
+            text.push_str(" -n ");
+            text.push_str(namespace);
+        }
+        text
+    }
+}
+
+/// How much of a key a message shows.
+const SHOWN_CHARACTERS: usize = 300;
+
+/// What stands before a key that would be something else, or holds bytes that nobody can type.
+const KEY_MARK: &str = "key:";
+
+impl Address {
+    /// A raw key; a prefix ends in `/`.
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        if bytes.ends_with(b"/") {
+            Self::Prefix(bytes)
+        } else {
+            Self::Key(bytes)
+        }
+    }
+
+    /// An address that says by itself that it is a raw key: it starts with `/`, or with `key:` and
+    /// may hold escapes then.
+    ///
+    /// # Errors
+    /// When an escape is none.
+    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, Failure> {
+        let bytes = word.as_encoded_bytes();
+        if bytes.starts_with(b"/") {
+            return Ok(Some(Self::raw(bytes.to_vec())));
+        }
+        let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
+            return Ok(None);
+        };
+        let key = unescape(escaped).ok_or_else(|| {
+            Failure::cannot(format!("{}: not an escape", key_text(bytes)))
+                .hint(r"in key:TEXT a backslash is written \\, any byte \xNN, and \n \t \r \0 \s (a space) are known")
+        })?;
+        Ok(Some(Self::raw(key)))
+    }
+
+    /// Whether it names this key.
+    pub fn covers(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Key(name) => name == key,
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Objects(objects) => objects.covers(key),
+        }
+    }
+
+    /// Whether it names one key or object and no others beside.
+    pub fn names_one(&self) -> bool {
+        match self {
+            Self::Key(_) => true,
+            Self::Prefix(_) => false,
+            Self::Objects(objects) => objects.name.is_some(),
+        }
+    }
+
+    /// As it can be typed, for a message: quoted where it would not be seen, cut where it is long.
+    pub fn text(&self) -> String {
+        let text = match self {
+            Self::Key(bytes) | Self::Prefix(bytes) => key_text(bytes).into_owned(),
+            Self::Objects(objects) => objects.text(),
+        };
+        if text.chars().count() > SHOWN_CHARACTERS {
+            return text
+                .chars()
+                .take(SHOWN_CHARACTERS)
+                .chain("...".chars())
+                .collect();
+        }
+        if text.is_empty() || text.trim() != text {
+            format!("\"{text}\"")
+        } else {
+            text
+        }
+    }
+}
+
+/// The bytes behind escapes.
+fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        if *byte != b'\\' {
+            bytes.push(*byte);
+            continue;
+        }
+        bytes.push(match rest.next()? {
+            b'\\' => b'\\',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b's' => b' ',
+            b'0' => 0,
+            b'"' => b'"',
+            b'\'' => b'\'',
+            b'x' => {
+                let digits = [*rest.next()?, *rest.next()?];
+                if !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return None;
+                }
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_makes_a_prefix() {
+        let raw = |text: &str| Address::surely_raw(OsStr::new(text)).unwrap().unwrap();
+        assert_eq!(
+            raw("/registry/pods/"),
+            Address::Prefix(b"/registry/pods/".to_vec())
+        );
+        assert!(raw("/a/").covers(b"/a/b"));
+        assert!(!raw("/a").covers(b"/a/b"));
+    }
+
+    #[test]
+    fn any_byte_can_be_typed_behind_the_mark() {
+        let raw = |text: &str| Address::surely_raw(OsStr::new(text)).ok().flatten();
+        assert_eq!(
+            raw(r"key:\xff\x00a\\\n"),
+            Some(Address::Key(b"\xff\0a\\\n".to_vec()))
+        );
+        assert_eq!(raw("key:pods"), Some(Address::Key(b"pods".to_vec())));
+        assert_eq!(raw("key:pods/"), Some(Address::Prefix(b"pods/".to_vec())));
+        assert_eq!(raw("pods"), None);
+        for bad in [r"key:\", r"key:\x1", r"key:\xg0", r"key:\q", r"key:\x+1"] {
+            assert!(Address::surely_raw(OsStr::new(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn objects_are_covered_by_folder_namespace_and_name() {
+        let catalog = Catalog::default();
+        let of = |word: &str, namespace: Option<&str>| {
+            Objects::of(word, &catalog.resolve(word), &catalog, namespace)
+        };
+        let key: &[u8] = b"/registry/pods/shop/web-1";
+        assert!(Address::Objects(of("pods", None)).covers(key));
+        assert!(Address::Objects(of("pods", Some("shop"))).covers(key));
+        assert!(!Address::Objects(of("pods", Some("sho"))).covers(key));
+        assert!(Address::Objects(of("pods", None).named("web-1")).covers(key));
+        assert!(!Address::Objects(of("pods", None).named("web")).covers(key));
+        assert!(!Address::Objects(of("services", None)).covers(key));
+        // The cluster's objects are in no namespace, whatever is asked for.
+        let node: &[u8] = b"/registry/minions/n1";
+        assert!(Address::Objects(of("no", Some("shop")).named("n1")).covers(node));
+        assert!(!Address::Objects(of("no", None)).covers(b"/registry/minions/"));
+        let text = Address::Objects(of("po", Some("shop")).named("web-1")).text();
+        assert_eq!(text, "po/web-1 -n shop");
+    }
+}
