@@ -121,6 +121,8 @@ codes! {
     ValueUndecodable = "value-undecodable", Error, "k8s";
     /// A value is encrypted at rest.
     ValueEncrypted = "value-encrypted", Info, "k8s";
+    /// A value stays encrypted although keys were given.
+    ValueNotDecrypted = "value-not-decrypted", Warning, "k8s";
     /// A value's type is not in the schema table; it is shown generically.
     TypeUnknown = "type-unknown", Info, "k8s";
 }

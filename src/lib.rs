@@ -13,7 +13,7 @@
 //!
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
 //! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
-//! [`etcd::KeyHistory`] (folds over records) -> [`k8s`] (a stored value told to a sink) -> [`view`]
+//! [`etcd::KeyHistory`] (folds over records) -> [`k8s`] (a stored value, decrypted, told to a sink) -> [`view`]
 //! (text) -> [`cli`] (a verb's answer on standard output).
 //!
 //! Beside it runs the damage: whatever is wrong with the content becomes a [`diag::Diagnostic`] with
@@ -29,7 +29,7 @@
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk | the above |
 //! | [`etcd`] | revisions, records, history, compaction, hashes, the small buckets | [`bbolt`] |
-//! | [`k8s`] | encodings, the schema table, the decoder, objects, differences, masking | nothing of etcd's file |
+//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking | nothing of etcd's file |
 //! | [`view`] | plain data to text: YAML, JSON, Go quoting, tables, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file a verb, exit codes | everything |
 //!

@@ -1,8 +1,5 @@
 //! Objects as an API server and auger printed them, of whole databases.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-
 use etcdive::bbolt::Direction;
 use etcdive::cli::commands::decode::{Output, text_of};
 use etcdive::diag::Diagnostics;
@@ -11,76 +8,12 @@ use etcdive::k8s::object::{is_object, tree_of};
 use etcdive::source::Source;
 use serde_json::Value;
 
+use crate::support::truth::{Encrypted, assert_served, databases_with_truth, healthy};
 use crate::support::{case_roots, etcdive, files_below, read_unpacked};
-
-/// The folders of healthy databases of a root.
-fn healthy(root: &Path) -> PathBuf {
-    if root.join("corpus").is_dir() {
-        root.join("corpus")
-    } else {
-        root.join("healthy")
-    }
-}
-
-/// Pairs of a database and the API server's objects of the same revision, where nothing is encrypted.
-fn databases_with_truth() -> Vec<(PathBuf, PathBuf)> {
-    let mut found = Vec::new();
-    for root in case_roots() {
-        for truth in files_below(&healthy(&root)) {
-            let name = truth.file_name().unwrap().to_str().unwrap().to_owned();
-            let Some(stem) = name
-                .strip_suffix(".truth.json")
-                .or_else(|| name.strip_suffix(".truth.json.gz"))
-            else {
-                continue;
-            };
-            let db = truth.with_file_name(format!("{stem}.db"));
-            let is_kubernetes = db.with_extension("keys.tsv").is_file()
-                && !truth
-                    .components()
-                    .any(|part| part.as_os_str() == "encrypted");
-            if db.is_file() && is_kubernetes {
-                found.push((db, truth));
-            }
-        }
-    }
-    assert!(!found.is_empty());
-    found
-}
-
-type Identity = (String, String, String, String);
-
-fn identity(object: &Value) -> Identity {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let metadata = &object["metadata"];
-    (
-        text(&object["apiVersion"]),
-        text(&object["kind"]),
-        text(&metadata["namespace"]),
-        text(&metadata["name"]),
-    )
-}
-
-/// The API server's objects by what they are.
-fn truth_of(path: &Path) -> BTreeMap<Identity, Value> {
-    let truth: Value = serde_json::from_slice(&read_unpacked(path)).unwrap();
-    let mut objects = BTreeMap::new();
-    for (resource, list) in truth["resources"].as_object().unwrap() {
-        let (version, _) = resource.rsplit_once('/').unwrap();
-        for item in list["items"].as_array().unwrap() {
-            let mut item = item.clone();
-            item["apiVersion"] = version.into();
-            item["kind"] = list["kind"].clone();
-            objects.insert(identity(&item), item);
-        }
-    }
-    objects
-}
 
 #[test]
 fn every_live_object_is_what_the_api_server_answers() {
-    for (db, truth) in databases_with_truth() {
-        let mut truth = truth_of(&truth);
+    for (db, truth) in databases_with_truth(Encrypted::No) {
         let run = etcdive([
             "get",
             db.to_str().unwrap(),
@@ -90,69 +23,9 @@ fn every_live_object_is_what_the_api_server_answers() {
             "--show-managed-fields",
         ]);
         assert_eq!(run.code, 0, "{}: {}", db.display(), run.stderr);
-        let (mut same, mut other_version, mut no_object) = (0, BTreeSet::new(), BTreeSet::new());
-        for line in run.text().lines() {
-            let mut object: Value = serde_json::from_str(line).unwrap();
-            let who = identity(&object);
-            if who.1 == "PodCertificateRequest" {
-                // A field newer than the cluster, which the served object has as null.
-                truth.get_mut(&who).unwrap()["spec"]
-                    .as_object_mut()
-                    .unwrap()
-                    .remove("stubPKCS10Request");
-                object["spec"]
-                    .as_object_mut()
-                    .unwrap()
-                    .remove("stubPKCS10Request");
-            }
-            match truth.get(&who) {
-                Some(served) => {
-                    assert_eq!(served, &object, "{}: {who:?}", db.display());
-                    same += 1;
-                }
-                None if ["CustomResourceDefinition", "VolumeAttributesClass"]
-                    .contains(&who.1.as_str()) =>
-                {
-                    // Stored in another version than the API server prefers to serve.
-                    assert!(
-                        truth
-                            .keys()
-                            .any(|other| (&other.1, &other.3) == (&who.1, &who.3)),
-                        "{who:?}"
-                    );
-                    other_version.insert((who.1, who.3));
-                }
-                None => drop(no_object.insert((
-                    who.1,
-                    who.2,
-                    who.3,
-                    object["metadata"]["resourceVersion"].to_string(),
-                ))),
-            }
-        }
-        // Neither allocators nor the endpoints of the API servers themselves are objects of the API.
-        assert!(
-            no_object
-                .iter()
-                .all(|(kind, namespace, name, _)| kind == "RangeAllocation"
-                    || (kind == "Endpoints" && namespace.is_empty() && name.is_empty())),
-            "{}: {no_object:?}",
-            db.display()
-        );
-        assert!(
-            no_object.len() <= 3
-                && other_version
-                    .iter()
-                    .filter(|(kind, _)| kind == "VolumeAttributesClass")
-                    .count()
-                    <= 1
-        );
-        println!(
-            "{}: {same} objects equal, {} in another version, {} no objects of the API",
-            db.display(),
-            other_version.len(),
-            no_object.len()
-        );
+        let lines = run.text().lines();
+        let objects = lines.map(|line| serde_json::from_str(line).unwrap());
+        let same = assert_served(&db.display().to_string(), &truth, objects);
         assert!(same > 100);
     }
 }
@@ -160,7 +33,7 @@ fn every_live_object_is_what_the_api_server_answers() {
 #[test]
 fn every_value_ever_stored_is_decoded_without_a_note() {
     let mut decoded = 0;
-    for (db, _) in databases_with_truth() {
+    for (db, _) in databases_with_truth(Encrypted::No) {
         let (source, diagnostics) = (Source::open(&db).unwrap(), Diagnostics::new());
         let store = Store::open(&source, &diagnostics).unwrap();
         for record in store

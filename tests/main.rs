@@ -16,16 +16,21 @@
 )]
 
 mod addresses;
+mod auger;
+mod columns;
 mod commands;
 mod damaged;
 mod diff_objects;
 mod diff_views;
+mod encryption;
 mod evidence;
+mod get;
 mod goquote;
 mod help;
 mod k8s_values;
 mod kubernetes;
 mod layering;
+mod little_languages;
 mod memory;
 mod mutate;
 mod properties;

@@ -1,5 +1,7 @@
 //! Every console block of the README is run: what it shows is what the program prints.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::support::{assert_same, etcdive_line, repository};
 
 /// The commands of the console blocks, each with what it is shown to print.
@@ -65,4 +67,56 @@ fn every_file_the_readme_names_is_there() {
         named += 1;
     }
     assert!(named > 0);
+}
+
+#[derive(Default)]
+struct Group {
+    kinds: BTreeSet<&'static str>,
+    versions: BTreeMap<&'static str, (u8, u8)>,
+}
+
+/// One row a group: its versions, each with the first and the last release of the merged types.
+fn coverage_rows() -> Vec<String> {
+    let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+    for kind in etcdive::k8s::schema::kinds() {
+        if kind.kind.ends_with("List") {
+            continue;
+        }
+        let group = groups.entry(kind.group).or_default();
+        group.kinds.insert(kind.kind);
+        let (first, last) = group
+            .versions
+            .entry(kind.version)
+            .or_insert((kind.first_minor, kind.last_minor));
+        *first = kind.first_minor.min(*first);
+        *last = kind.last_minor.max(*last);
+    }
+    let row = |(name, group): (&str, Group)| {
+        let name = if name.is_empty() { "core" } else { name };
+        let versions: Vec<String> = group
+            .versions
+            .into_iter()
+            .map(|(version, (first, last))| format!("{version} (1.{first} to 1.{last})"))
+            .collect();
+        format!(
+            "| {name} | {} | {} |",
+            group.kinds.len(),
+            versions.join(", ")
+        )
+    };
+    groups.into_iter().map(row).collect()
+}
+
+#[test]
+fn the_table_of_what_is_covered_is_that_of_the_schema() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let rows = coverage_rows();
+    assert!(rows.len() > 20);
+    for row in &rows {
+        assert!(
+            readme.contains(row),
+            "not in the README:\n{}",
+            rows.join("\n")
+        );
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{Scratch, assert_same, case_roots, etcdive, read_unpacked};
 
 /// The db that a reference folder is about.
-fn database_of(root: &Path, cluster: &str, db: &str) -> PathBuf {
+pub fn database_of(root: &Path, cluster: &str, db: &str) -> PathBuf {
     let (name, version) = cluster.split_once('-').unwrap_or((cluster, ""));
     let healthy = if root.join("corpus").is_dir() {
         root.join("corpus")

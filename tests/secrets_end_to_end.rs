@@ -331,12 +331,20 @@ fn an_encrypted_secret_is_masked_once_with_the_size_of_its_bytes() {
     let [old, new] = databases(&scratch, &[row(KEY, &OLD.protobuf(), &sealed)]);
     let run = etcdive(["diff", &old, &new]);
     let text = run.text();
-    assert_eq!((run.code, run.stderr.as_str()), (1, ""));
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.starts_with(&format!(
+            "note: {KEY}: encrypted at rest by aescbc v1, key \"key1\""
+        )),
+        "{}",
+        run.stderr
+    );
+    Needles::new().assert_none(run.stderr.as_bytes(), "the note on it");
     assert!(
         text.contains("  + value: <masked #6, 391 bytes>\n"),
         "{text}"
     );
-    let reason = "  + undecodable: \"encrypted at rest by aescbc v1, key \\\"key1\\\"\"\n";
+    let reason = "  + undecodable: \"encrypted at rest by aescbc v1, key \\\"key1\\\", and no EncryptionConfiguration was given\"\n";
     assert!(text.contains(reason), "{text}");
     assert!(text.contains("password: <masked #4, 13 bytes>\n"), "{text}");
     Needles::new().assert_none(&run.stdout, "an encrypted Secret");

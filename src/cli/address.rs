@@ -16,12 +16,12 @@ pub enum Address {
     /// Every key that starts so.
     Prefix(Vec<u8>),
     /// Objects of Kubernetes.
-    Objects(Objects),
+    Objects(ObjectSet),
 }
 
 /// Objects of one or several resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Objects {
+pub struct ObjectSet {
     /// As it can be typed: `pods`, `pods,services`, `deploy.apps`.
     pub types: String,
     /// Where they lie.
@@ -40,7 +40,7 @@ struct Place {
     namespaced: bool,
 }
 
-impl Objects {
+impl ObjectSet {
     /// The objects of some resources.
     pub fn of(
         types: &str,
@@ -72,8 +72,9 @@ impl Objects {
         }
     }
 
-    fn covers(&self, key: &[u8]) -> bool {
-        self.places.iter().any(|place| {
+    /// Which of the types, in the order in which they were named, covers a key.
+    fn place_of(&self, key: &[u8]) -> Option<usize> {
+        self.places.iter().position(|place| {
             let Some(inside) = key.strip_prefix(place.folder.as_slice()) else {
                 return false;
             };
@@ -161,7 +162,15 @@ impl Address {
         match self {
             Self::Key(name) => name == key,
             Self::Prefix(prefix) => key.starts_with(prefix),
-            Self::Objects(objects) => objects.covers(key),
+            Self::Objects(objects) => objects.place_of(key).is_some(),
+        }
+    }
+
+    /// Which of its types covers a key; 0 where there are none to choose from.
+    pub fn place_of(&self, key: &[u8]) -> Option<usize> {
+        match self {
+            Self::Objects(objects) => objects.place_of(key),
+            _ => self.covers(key).then_some(0),
         }
     }
 
@@ -261,7 +270,7 @@ mod tests {
     fn objects_are_covered_by_folder_namespace_and_name() {
         let catalog = Catalog::default();
         let of = |word: &str, namespace: Option<&str>| {
-            Objects::of(word, &catalog.resolve(word), &catalog, namespace)
+            ObjectSet::of(word, &catalog.resolve(word), &catalog, namespace)
         };
         let key: &[u8] = b"/registry/pods/shop/web-1";
         assert!(Address::Objects(of("pods", None)).covers(key));

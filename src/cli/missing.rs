@@ -5,7 +5,7 @@ use crate::etcd::{AtRevision, Keyspace, Store};
 use crate::k8s::catalog::Catalog;
 use crate::view::record::key_text;
 
-use super::address::{Address, Objects};
+use super::address::{Address, ObjectSet};
 use super::failure::Failure;
 
 /// How many near keys are named.
@@ -117,7 +117,7 @@ fn no_key(key: &[u8], text: &str, keyspace: &Keyspace<'_>) -> Failure {
 }
 
 /// No such object: which are near, of the same types.
-fn no_objects(objects: &Objects, text: &str, keyspace: &Keyspace<'_>) -> Failure {
+fn no_objects(objects: &ObjectSet, text: &str, keyspace: &Keyspace<'_>) -> Failure {
     let failure = Failure::not_found(format!("no live object answers to {text}"));
     let wide = Address::Objects(objects.widened());
     let of_types: Vec<&[u8]> = keyspace

@@ -7,10 +7,14 @@
 
 pub mod address;
 pub mod args;
+pub mod auger;
 pub mod commands;
 pub mod evidence;
 pub mod failure;
+pub mod filter;
+pub mod keys;
 pub mod missing;
+pub mod objects;
 pub mod out;
 pub mod report;
 pub mod select;
@@ -20,9 +24,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{decode, diff, dump_db, extract, get, log, ls, status};
+use crate::k8s::encrypt::Keyring;
+
+use commands::{analyze, checksum, decode, diff, dump_db, extract, get, log, ls, status};
 use evidence::{Evidence, Verify};
 use failure::Failure;
+use keys::Keys;
 use out::{ColorWhen, Out};
 
 /// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
@@ -67,6 +74,8 @@ enum Command {
     Diff(diff::Args),
     Extract(extract::Args),
     Decode(decode::Args),
+    Analyze(analyze::Args),
+    Checksum(checksum::Args),
     #[command(name = "dump-db")]
     DumpDb(dump_db::Args),
 }
@@ -81,6 +90,8 @@ impl Command {
             Self::Diff(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,
+            Self::Analyze(args) => args,
+            Self::Checksum(args) => args,
             Self::DumpDb(args) => args,
         }
     }
@@ -108,11 +119,25 @@ pub trait Verb {
         Verify::IfSmall
     }
 
+    /// The keys of values that are encrypted at rest, of a verb that looks into values.
+    fn keys(&self) -> Option<&Keys> {
+        None
+    }
+
     /// Answers on `out`.
     ///
     /// # Errors
     /// When there is no answer.
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure>;
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure>;
+}
+
+/// What every verb is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'r> {
+    /// The databases that it named.
+    pub evidence: &'r [Evidence],
+    /// The keys of values that are encrypted at rest; empty unless some were given.
+    pub keyring: &'r Keyring,
 }
 
 /// Runs a parsed command line.
@@ -123,17 +148,28 @@ pub fn run(cli: &Cli) -> ExitCode {
     } else {
         verb.verify()
     };
-    let evidence = match verb.databases().and_then(|paths| {
-        paths
+    let keyring = verb
+        .keys()
+        .map_or_else(|| Ok(Keyring::default()), Keys::keyring);
+    let opened = keyring.and_then(|keyring| {
+        let open = |path: &PathBuf| Evidence::open(path, verify);
+        let evidence = verb
+            .databases()?
             .iter()
-            .map(|path| Evidence::open(path, verify))
-            .collect::<Result<Vec<_>, _>>()
-    }) {
-        Ok(evidence) => evidence,
+            .map(open)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok((keyring, evidence))
+    });
+    let (keyring, evidence) = match opened {
+        Ok(opened) => opened,
         Err(failure) => return report::failure(&failure),
     };
+    let run = Run {
+        evidence: &evidence,
+        keyring: &keyring,
+    };
     let mut out = Out::stdout(cli.color);
-    let answer = verb.run(&evidence, &mut out).and_then(|answer| {
+    let answer = verb.run(&run, &mut out).and_then(|answer| {
         out.finish()?;
         Ok(answer)
     });

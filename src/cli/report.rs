@@ -35,6 +35,11 @@ pub fn note(message: &str) {
     say(&format!("note: {message}\n"));
 }
 
+/// What can be done, on standard error.
+pub fn hint(message: &str) {
+    say(&format!("hint: {message}\n"));
+}
+
 /// Ends a run that did not come to its question.
 pub fn failure(failure: &Failure) -> ExitCode {
     match failure {

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Store};
 use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::selector::LabelSelector;
 use crate::view::record::key_text;
 
-use super::address::{Address, Objects};
+use super::address::{Address, ObjectSet};
 use super::failure::Failure;
 
 /// Which objects or keys.
@@ -23,12 +24,18 @@ pub struct Where {
     /// Objects in all namespaces, which is so unless one is named
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
+    /// Only objects with these labels: `app=web,tier!=db,env in (a,b),!canary`
+    #[arg(short = 'l', long = "selector", value_name = "SELECTOR", value_parser = LabelSelector::parse)]
+    labels: Option<LabelSelector>,
 }
 
 impl Where {
     /// Whether anything narrows the answer.
     pub fn is_given(&self) -> bool {
-        !self.addresses.is_empty() || self.namespace.is_some() || self.all_namespaces
+        !self.addresses.is_empty()
+            || self.namespace.is_some()
+            || self.all_namespaces
+            || self.labels.is_some()
     }
 
     /// Whether one namespace was asked for.
@@ -51,6 +58,7 @@ impl Where {
             return Ok(Selection {
                 addresses,
                 namespace: None,
+                labels: self.labels.clone(),
                 catalog: None,
             });
         }
@@ -64,6 +72,7 @@ impl Where {
         Ok(Selection {
             namespace: self.namespace.clone().filter(|_| addresses.is_empty()),
             addresses,
+            labels: self.labels.clone(),
             catalog: Some(catalog),
         })
     }
@@ -119,7 +128,7 @@ impl Words<'_, '_> {
         }
         let mut addresses = Vec::new();
         // What the names behind a type are names of.
-        let mut of_type: Option<Objects> = None;
+        let mut of_type: Option<ObjectSet> = None;
         let mut named = false;
         for word in words {
             if let Some(raw) = Address::surely_raw(word)? {
@@ -148,7 +157,7 @@ impl Words<'_, '_> {
     }
 
     /// The objects of types with commas between; none where one of them is no type.
-    fn objects(&self, types: &str) -> Option<Objects> {
+    fn objects(&self, types: &str) -> Option<ObjectSet> {
         self.objects_by(types, self.catalog).or_else(|| {
             // Whatever else lies in folders of objects: it takes another pass.
             let mut catalog = self.catalog.clone();
@@ -163,7 +172,7 @@ impl Words<'_, '_> {
         })
     }
 
-    fn objects_by(&self, types: &str, catalog: &Catalog) -> Option<Objects> {
+    fn objects_by(&self, types: &str, catalog: &Catalog) -> Option<ObjectSet> {
         let mut resources = Vec::new();
         for name in types.split(',') {
             let found = catalog.resolve(name);
@@ -172,7 +181,7 @@ impl Words<'_, '_> {
             }
             resources.extend(found);
         }
-        Some(Objects::of(types, &resources, catalog, self.namespace))
+        Some(ObjectSet::of(types, &resources, catalog, self.namespace))
     }
 }
 
@@ -182,6 +191,7 @@ pub struct Selection {
     addresses: Vec<Address>,
     /// Of all objects, where no address is named.
     namespace: Option<String>,
+    labels: Option<LabelSelector>,
     catalog: Option<Catalog>,
 }
 
@@ -203,6 +213,25 @@ impl Selection {
     /// Whether one key or object is asked about, and nothing beside it.
     pub fn names_one(&self) -> bool {
         matches!(self.addresses.as_slice(), [address] if address.names_one())
+    }
+
+    /// Whether nothing but raw keys and prefixes is asked about.
+    pub fn is_raw(&self) -> bool {
+        let raw = |address: &Address| !matches!(address, Address::Objects(_));
+        !self.addresses.is_empty() && self.addresses.iter().all(raw)
+    }
+
+    /// Which objects, by their labels; [`Self::covers`] does not look at them.
+    pub fn labels(&self) -> Option<&LabelSelector> {
+        self.labels.as_ref()
+    }
+
+    /// The place of a key in the order in which types and keys were asked for.
+    pub fn place_of(&self, key: &[u8]) -> (usize, usize) {
+        let mut places = self.addresses.iter().enumerate();
+        places
+            .find_map(|(index, address)| Some((index, address.place_of(key)?)))
+            .unwrap_or_default()
     }
 
     /// The addresses.

@@ -8,6 +8,7 @@
 //! else, so memory follows the distinct keys that were asked for.
 
 pub mod auth;
+pub mod checksum;
 pub mod cluster;
 pub mod hash;
 pub mod history;
@@ -19,6 +20,7 @@ pub mod scan;
 pub mod schema;
 pub mod status;
 pub mod store;
+pub mod totals;
 
 pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};
 pub use key_value::KeyValue;

@@ -9,6 +9,7 @@ use crate::source::Source;
 
 use super::cluster::{AlarmMember, Member, alarms, members};
 use super::hash::{Leave, backend_hash, hash_kv};
+use super::record::Record;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
 
@@ -172,11 +173,20 @@ fn total_size(meta: &Meta) -> u64 {
         .saturating_mul(u64::from(meta.page_size))
 }
 
+/// What was seen of the newest record of each key, by key; None for a tombstone.
+pub type Seen<T> = HashMap<Box<[u8]>, Option<T>>;
+
 impl RecordCounts {
     /// Counts the records of a store.
     pub fn of(store: &Store<'_>) -> Self {
+        Self::with(store, |_| ()).0
+    }
+
+    /// Counts the records of a store, and keeps of each key what `see` makes of its newest put: something
+    /// small, for a store has many keys.
+    pub fn with<T>(store: &Store<'_>, mut see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
         let mut counts = Self::default();
-        let mut alive: HashMap<Box<[u8]>, bool> = HashMap::new();
+        let mut alive: Seen<T> = HashMap::new();
         for record in store.records(Direction::Forward) {
             counts.records = counts.records.saturating_add(1);
             counts.tombstones = counts
@@ -188,14 +198,15 @@ impl RecordCounts {
                 counts.bump_mark = true;
                 continue;
             }
+            let seen = (!record.tombstone).then(|| see(&record));
             match alive.get_mut(record.key) {
-                Some(known) => *known = !record.tombstone,
-                None => drop(alive.insert(record.key.into(), !record.tombstone)),
+                Some(known) => *known = seen,
+                None => drop(alive.insert(record.key.into(), seen)),
             }
         }
         counts.keys = alive.len() as u64;
-        counts.live_keys = alive.values().filter(|alive| **alive).count() as u64;
-        counts
+        counts.live_keys = alive.values().flatten().count() as u64;
+        (counts, alive)
     }
 }
 
@@ -218,10 +229,22 @@ impl SnapshotStatus {
 impl StoreStatus {
     /// Reads the whole store.
     pub fn of(store: &Store<'_>) -> Self {
+        Self::with(store, |_| ()).0
+    }
+
+    /// Reads the whole store, and keeps of each key what `see` makes of its newest put; see
+    /// [`RecordCounts::with`].
+    pub fn with<T>(store: &Store<'_>, see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
         // The records first: their walk finds the most, and says it at the best places.
-        let counts = Unreachable::check(store).map(|()| RecordCounts::of(store));
+        let (counts, seen) = match Unreachable::check(store) {
+            Ok(()) => {
+                let (counts, seen) = RecordCounts::with(store, see);
+                (Ok(counts), seen)
+            }
+            Err(why) => (Err(why), Seen::new()),
+        };
         let (hash, buckets) = hash_and_counts(store);
         let records = counts.map(|counts| {
             let current_revision = store.current_revision();
@@ -235,7 +258,7 @@ impl StoreStatus {
         let cluster_version = store
             .bucket(schema::CLUSTER)
             .and_then(|bucket| value_of(store, bucket, b"clusterVersion"));
-        Self {
+        let status = Self {
             page_size: db.pages().page_size(),
             order: db.meta().order,
             metas: *db.metas(),
@@ -257,7 +280,8 @@ impl StoreStatus {
             auth_enabled: store
                 .bucket(schema::AUTH)
                 .map(|bucket| value_of(store, bucket, b"authEnabled").is_some_and(|v| v == [1])),
-        }
+        };
+        (status, seen)
     }
 }
 

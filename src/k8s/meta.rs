@@ -218,6 +218,16 @@ fn parse_time(value: Option<&Value>) -> Option<i64> {
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
+/// A time, in seconds since 1970, as API servers print it.
+#[must_use]
+pub fn time_text(seconds: i64) -> String {
+    let mut text = String::new();
+    if !super::special::write_time((seconds, 0), false, &mut text) {
+        text = format!("{seconds} s after 1970");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -5,15 +5,22 @@
 //! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
 //! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys).
 //! [`resource`] and [`catalog`] lead from an address to keys and back.
-//! Above them, on trees of values: [`object`] (one stored object), [`diff`] and [`redact`].
+//! Above them, on trees of values: [`object`] (one stored object, [`shown`] its
+//! streaming form), [`diff`] and [`redact`].
 
+pub mod analysis;
+pub mod audit;
 pub mod catalog;
 mod cbor;
+pub mod columns;
+pub mod custom_columns;
 pub mod decode;
 pub mod diff;
+pub mod encrypt;
 pub mod envelope;
 mod generic;
 mod json;
+pub mod jsonpath;
 pub mod managed_fields;
 pub mod meta;
 pub mod object;
@@ -21,6 +28,8 @@ pub mod order;
 pub mod redact;
 pub mod resource;
 pub mod schema;
+pub mod selector;
+pub mod shown;
 pub mod sink;
 mod special;
 mod tape;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::decode::{DecodeError, Note, decode};
+use super::decode::{DecodeError, Note, Options, decode};
 use super::sink::Order;
 use super::tree::TreeSink;
 
@@ -11,8 +11,19 @@ use super::tree::TreeSink;
 /// # Errors
 /// The value is not what its first bytes say, or is encrypted.
 pub fn tree_of(stored: &[u8]) -> Result<(Value, Vec<Note>), DecodeError> {
+    tree_with(stored, Order::Declared)
+}
+
+/// The same, in an order or as it would be served.
+///
+/// # Errors
+/// As [`tree_of`].
+pub fn tree_with(
+    stored: &[u8],
+    options: impl Into<Options>,
+) -> Result<(Value, Vec<Note>), DecodeError> {
     let mut sink = TreeSink::new();
-    let outcome = decode(stored, Order::Declared, &mut sink)?;
+    let outcome = decode(stored, options, &mut sink)?;
     let notes = outcome.notes;
     Ok((sink.into_value(), notes))
 }

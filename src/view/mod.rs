@@ -1,12 +1,15 @@
 //! Plain data to text: never reads the file, never decides what to show.
 
+pub mod analysis;
 pub mod diff;
 pub mod dump_db;
+pub mod encryption;
 pub mod etcdutl;
 pub mod goquote;
 pub mod history;
 pub mod human;
 pub mod json;
+pub mod kubectl_table;
 mod number;
 mod output;
 pub mod record;

@@ -8,13 +8,17 @@ use crate::bytes::ByteOrder;
 use crate::diag::{Code, Damage, Severity};
 use crate::etcd::schema::MetaBucket;
 use crate::etcd::status::{RecordStatus, StoreStatus, Tail};
+use crate::k8s::audit::Encryption;
 use crate::source::TrailerCheck;
 
+use super::encryption;
 use super::human;
 use super::table::{self, cell, plain};
 
 /// What is known of the file itself.
 pub struct File<'a> {
+    /// What of it is encrypted at rest.
+    pub encryption: Encryption,
     /// Its path.
     pub path: &'a str,
     /// Its length in bytes.
@@ -62,9 +66,8 @@ pub fn table(file: &File<'_>, status: &StoreStatus) -> String {
         (members_table(status), &[]),
     ];
     let shown = parts.into_iter().filter(|(table, _)| !table.is_empty());
-    let parts: Vec<String> = shown
-        .map(|(table, numbers)| table::text(table, numbers))
-        .collect();
+    let parts = shown.map(|(table, numbers)| table::text(table, numbers));
+    let parts: Vec<String> = parts.chain(encryption::table(&file.encryption)).collect();
     text + &parts.join("\n")
 }
 
@@ -294,6 +297,7 @@ pub fn json(file: &File<'_>, status: &StoreStatus) -> Value {
         record_json(status),
         store_json(status),
         lists_json(status),
+        json!({ "encryption": encryption::json(&file.encryption) }),
         findings_json(file),
     ];
     let fields = parts.into_iter().filter_map(|part| match part {

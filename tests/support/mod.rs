@@ -2,6 +2,7 @@
 
 pub mod random;
 pub mod synth;
+pub mod truth;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -8,20 +8,21 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::cli::address::Address;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
 use crate::cli::missing::{below, folder_hint};
+use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::Where;
-use crate::cli::{Answer, Verb, report};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::cli::{Answer, Run, Verb, report};
+use crate::diag::Diagnostics;
 use crate::etcd::cluster::members;
 use crate::etcd::store::AtRevision;
 use crate::etcd::{Keyspace, Record, Store, schema};
+use crate::k8s::Order;
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::Masker;
-use crate::k8s::{DecodeError, Order};
 use crate::view::diff::{self, Change, ObjectChange, Side, StatRow, TextSide};
 use crate::view::json::write_value;
 use crate::view::record::{insert_text, key_text};
@@ -60,6 +61,8 @@ pub struct Args {
     /// Print the values of Secrets
     #[arg(long)]
     show_secrets: bool,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,8 +89,12 @@ impl Verb for Args {
         Ok(vec![self.old.clone(), self.new.clone()])
     }
 
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let [old, new] = evidence else {
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let [old, new] = run.evidence else {
             return Err(Failure::cannot("two databases are needed"));
         };
         let (old_store, new_store) = (old.records()?, new.records()?);
@@ -116,21 +123,34 @@ impl Verb for Args {
             return Err(in_neither(address, &stores));
         }
         let mut changes = changed_keys(&before, &after);
-        let run = || Run {
+        let old = Objects::new(run.keyring, old.diagnostics());
+        let new = Objects::new(run.keyring, new.diagnostics());
+        if let Some(labels) = selection.labels() {
+            changes.retain(|changed| {
+                let is_labelled = |record: &Record<'_>, objects: &Objects<'_>| {
+                    matches!(objects.read(record, Order::Declared.into()), Told::Object(tree, _) if labels.matches(&tree))
+                };
+                changed.old.is_some_and(|record| is_labelled(&record, &old))
+                    || changed.new.is_some_and(|record| is_labelled(&record, &new))
+            });
+        }
+        let comparison = || Comparison {
             args: self,
             masker: Masker::new(self.show_secrets),
-            old: old.diagnostics(),
-            new: new.diagnostics(),
+            old: &old,
+            new: &new,
             after: &after,
         };
         if self.exclude_status {
             // What changed in nothing but its status did not change, then.
-            let mut filter = run();
+            let mut filter = comparison();
             changes.retain(|changed| {
                 changed.change != Change::Changed || !filter.fields(changed).is_empty()
             });
         }
-        run().print(&changes, out)?;
+        comparison().print(&changes, out)?;
+        old.conclude();
+        new.conclude();
         Ok(if changes.is_empty() {
             Answer::Yes
         } else {
@@ -227,15 +247,15 @@ fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Changed<
 type Decoded = Result<Value, String>;
 
 /// What one run of the verb shares between the objects.
-struct Run<'r> {
+struct Comparison<'r> {
     args: &'r Args,
     masker: Masker,
-    old: &'r Diagnostics,
-    new: &'r Diagnostics,
+    old: &'r Objects<'r>,
+    new: &'r Objects<'r>,
     after: &'r Keyspace<'r>,
 }
 
-impl Run<'_> {
+impl Comparison<'_> {
     fn print(&mut self, changes: &[Changed<'_>], out: &mut Out) -> Result<(), Failure> {
         let style = out.style();
         if self.args.name_only {
@@ -337,17 +357,12 @@ impl Run<'_> {
         }
     }
 
-    /// A record's value as a tree; one that cannot be decoded is reported.
-    fn decoded(&self, record: &Record<'_>, diagnostics: &Diagnostics) -> Decoded {
-        let decoded = self.masker.tree_of(record.value, is_secret_key(record.key));
+    /// A record's value as a tree; one that stays encrypted or cannot be decoded is reported.
+    fn decoded(&self, record: &Record<'_>, objects: &Objects<'_>) -> Decoded {
+        let value = objects.open(record).map_err(|error| error.to_string())?;
+        let decoded = self.masker.tree_of(&value, is_secret_key(record.key));
         decoded.map_err(|error| {
-            if !matches!(error, DecodeError::Encrypted { .. }) {
-                diagnostics.report(
-                    Diagnostic::new(Code::ValueUndecodable, record.locus())
-                        .found(error.to_string())
-                        .effect("its bytes are compared, not its fields"),
-                );
-            }
+            objects.report_undecodable(record, &error);
             error.to_string()
         })
     }
@@ -373,8 +388,8 @@ impl Run<'_> {
     }
 
     /// The whole object as YAML, secrets masked.
-    fn yaml(&mut self, record: &Record<'_>, diagnostics: &Diagnostics) -> String {
-        let decoded = self.decoded(record, diagnostics);
+    fn yaml(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> String {
+        let decoded = self.decoded(record, objects);
         let tree = self.masked(record, decoded);
         let mut writer = YamlWriter::new(Vec::new());
         write_value(&tree, Order::Natural, &mut writer);

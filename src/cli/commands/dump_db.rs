@@ -12,7 +12,7 @@ use crate::bbolt::{Direction, Leaf};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Verb, report};
+use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::hash::{Leave, backend_hash};
 use crate::etcd::scan::{Scan, Scanned, scanned_records};
@@ -110,8 +110,8 @@ impl Verb for Args {
         }])
     }
 
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(evidence)?;
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
         match &self.command {
             Command::ListBucket { .. } => list_bucket(evidence, out),
             Command::IterateBucket(args) => iterate_bucket(evidence, args, out),

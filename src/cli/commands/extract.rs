@@ -5,32 +5,40 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use serde_json::Value;
 
 use crate::cli::address::Address;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::filter::Filter;
+use crate::cli::keys::Keys;
 use crate::cli::missing::not_found;
+use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
-use crate::cli::{Answer, Verb};
-use crate::etcd::{EventType, KeyEntry, KeyHistory, Keyspace, Record, Store};
-use crate::k8s::{Order, decode};
+use crate::cli::{Answer, Run, Verb};
+use crate::etcd::history::VersionCounts;
+use crate::etcd::{AtRevision, EventType, KeyEntry, KeyHistory, KeyValue, Keyspace, Record, Store};
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::{Order, Stored, decode};
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::record::key_text;
 
-use super::decode::{Output, text_of, undecodable};
+use super::decode::{Output, bytes_of_hex, read_input, refusal, text_of};
 
 /// Extract one object as it is stored, or list keys, with auger's flags
 ///
 /// Without -k: the live keys. Where auger is wrong (deleted keys listed as alive, the wrong
-/// incarnation of a re-created key, -r ignored with -k) the right answer is given.
+/// incarnation of a re-created key, -r ignored with -k, --filter without --template) the right
+/// answer is given. --template is refused: `get -o jsonpath=...` prints fields.
 #[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
-    override_usage = "etcdive extract [OPTIONS] <DB>\n       etcdive extract [OPTIONS] --file <DB>"
+    group(clap::ArgGroup::new("record").args(["key", "leaf_item"])),
+    override_usage = "etcdive extract [OPTIONS] <DB>\n       etcdive extract [OPTIONS] --file <DB>\n       etcdive extract [OPTIONS] --leaf-item [--file <ITEM>]"
 )]
 pub struct Args {
     /// A db file, a snapshot file, or a data directory
-    #[arg(value_name = "DB", required_unless_present = "file")]
+    #[arg(value_name = "DB", required_unless_present_any = ["file", "leaf_item", "template"])]
     db: Option<PathBuf>,
     /// The database, as auger has it
     #[arg(short, long, value_name = "DB", conflicts_with = "db")]
@@ -45,13 +53,13 @@ pub struct Args {
     #[arg(short, long, value_name = "N", requires = "key", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     version: Option<i64>,
     /// Answer as of this main revision; 0 for the newest
-    #[arg(short, long, value_name = "REV", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(short, long, value_name = "REV", default_value_t = 0, conflicts_with = "leaf_item", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     revision: i64,
     /// List the versions of the key that are retained, oldest first; 0 is a deletion
     #[arg(long, requires = "key", conflicts_with_all = ["version", "raw"])]
     list_versions: bool,
     /// List the live keys that start so
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", conflicts_with = "leaf_item")]
     keys_by_prefix: Option<OsString>,
     /// What to list of each key
     #[arg(
@@ -59,12 +67,35 @@ pub struct Args {
         value_name = "FIELDS",
         value_delimiter = ',',
         default_value = "key",
-        conflicts_with = "key"
+        conflicts_with = "record"
     )]
     fields: Vec<Field>,
+    /// List the live keys of which this holds: FIELD=VALUE, with commas between several
+    ///
+    /// FIELD is a path in auger's names: .Key, .Version, .Value.metadata.namespace, .TypeMeta.Kind,
+    /// .TypeMeta.APIVersion, .Stats.ValueSize (VersionCount, KeySize, AllVersionsKeySize,
+    /// AllVersionsValueSize); for other names `index PATH "KEY"`. What is not there reads `<no value>`.
+    #[arg(long, value_name = "FILTER", conflicts_with = "record", value_parser = Filter::parse)]
+    filter: Option<Filter>,
     /// Print the stored bytes, undecoded
-    #[arg(long, requires = "key", conflicts_with = "output")]
+    #[arg(long, requires = "record", conflicts_with = "output")]
     raw: bool,
+    /// Read one record instead: the value of an element of bucket `key`, from --file or standard input
+    ///
+    /// As `bbolt page-item --value-only DB PAGE ITEM` prints it, with --format bytes or as hexadecimal digits.
+    #[arg(long)]
+    leaf_item: bool,
+    /// Print the key of the record; with -k too, where auger ignores it
+    #[arg(long, requires = "record", conflicts_with_all = ["raw", "list_versions", "output"])]
+    print_key: bool,
+    /// Print key, version, revisions and lease of the record; with -k too, where auger ignores it
+    #[arg(long, requires = "record", conflicts_with_all = ["raw", "list_versions", "output"])]
+    meta_summary: bool,
+    /// Go templates: refused.
+    #[arg(long, value_name = "TEMPLATE", hide = true)]
+    template: Option<OsString>,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,21 +114,47 @@ enum Field {
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
-        Ok(self.db.iter().chain(&self.file).cloned().collect())
+        if self.template.is_some() {
+            return Err(Failure::cannot("--template: Go templates are not supported")
+                .hint("`get -o jsonpath=...` prints fields of objects, --filter and --fields choose what is listed"));
+        }
+        Ok(self.paths().filter(|_| !self.leaf_item).cloned().collect())
     }
 
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(evidence)?;
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if self.leaf_item {
+            return self.leaf_item(run.keyring, out);
+        }
+        let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
         match &self.key {
-            Some(key) => self.extract(&store, key.as_encoded_bytes(), out),
-            None => self.list(&store, out),
+            Some(key) => self.extract(&store, key.as_encoded_bytes(), run.keyring, out),
+            None => {
+                let objects = Objects::new(run.keyring, evidence.diagnostics());
+                let answer = self.list(&store, &objects, out);
+                objects.conclude();
+                answer
+            }
         }
     }
 }
 
 impl Args {
-    fn extract(&self, store: &Store<'_>, key: &[u8], out: &mut Out) -> Result<Answer, Failure> {
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.db.iter().chain(&self.file)
+    }
+
+    fn extract(
+        &self,
+        store: &Store<'_>,
+        key: &[u8],
+        keyring: &Keyring,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
         if self.version == Some(0) {
             return Err(Failure::cannot("version 0 is a deletion: it has no value"));
         }
@@ -120,65 +177,176 @@ impl Args {
                 .at(at)
                 .ok_or_else(|| not_found(&Address::Key(key.to_vec()), store, at))?,
         };
-        if self.raw {
-            // A copy: the bytes of the map may not be handed to the system.
-            let copy = record.value.to_vec();
+        let item = KeyValue {
+            key: record.key,
+            create_revision: record.create_revision,
+            mod_revision: record.mod_revision,
+            version: record.version,
+            value: record.value,
+            lease: record.lease,
+        };
+        self.print(&item, keyring, out)
+    }
+
+    fn leaf_item(&self, keyring: &Keyring, out: &mut Out) -> Result<Answer, Failure> {
+        let input = read_input(self.paths().next().map(PathBuf::as_path), "one leaf item")?;
+        // The bbolt command prints a newline behind it, and digits for what is not printable.
+        let digits = bytes_of_hex(input.trim_ascii()).unwrap_or_default();
+        let candidates = [
+            &*input,
+            input.strip_suffix(b"\n").unwrap_or(&input),
+            &digits,
+        ];
+        let item = candidates
+            .into_iter()
+            .filter_map(|bytes| KeyValue::parse(bytes).ok())
+            .find(|item| !item.key.is_empty());
+        let item = item.ok_or_else(|| {
+            Failure::cannot(
+                "this is no leaf item of bucket key: no etcd record can be read from it",
+            )
+            .hint("expected what `bbolt page-item --value-only --format bytes DB PAGE ITEM` prints")
+        })?;
+        self.print(&item, keyring, out)
+    }
+
+    /// What was asked for of one record.
+    fn print(
+        &self,
+        item: &KeyValue<'_>,
+        keyring: &Keyring,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
+        // Copies: the bytes of the map may not be handed to the system.
+        if self.meta_summary {
+            out.write_all(&[b"Key: ", item.key, b"\n"].concat())?;
+            writeln!(out, "Version: {}", item.version)?;
+            writeln!(out, "CreateRevision: {}", item.create_revision)?;
+            writeln!(out, "ModRevision: {}", item.mod_revision)?;
+            writeln!(out, "Lease: {}", item.lease)?;
+        } else if self.print_key {
+            out.write_all(&[item.key, b"\n"].concat())?;
+        } else if self.raw {
+            let copy = item.value.to_vec();
             out.write_all(&copy)?;
+        } else if item.version == 0 && item.value.is_empty() {
+            return Err(Failure::cannot(format!(
+                "{}: this record is a deletion: it has no value",
+                key_text(item.key)
+            )));
         } else {
-            out.write_all(&text_of(record.value, self.output).map_err(|error| {
-                undecodable(&key_text(key), &error, "--raw prints the stored bytes")
-            })?)?;
+            let told = keyring
+                .open(item.key, item.value)
+                .map_err(Into::into)
+                .and_then(|value| text_of(&value, self.output));
+            let refuse =
+                |error| refusal(&key_text(item.key), &error, "--raw prints the stored bytes");
+            out.write_all(&told.map_err(refuse)?)?;
         }
         Ok(Answer::Yes)
     }
 
-    fn list(&self, store: &Store<'_>, out: &mut Out) -> Result<Answer, Failure> {
+    fn list(
+        &self,
+        store: &Store<'_>,
+        objects: &Objects<'_>,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
         let at = store.at((self.revision > 0).then_some(self.revision))?;
         let prefix = self
             .keys_by_prefix
             .as_ref()
             .map(|prefix| prefix.as_encoded_bytes())
             .unwrap_or_default();
-        let counted = self
-            .fields
-            .iter()
-            .any(|field| matches!(field, Field::VersionCount | Field::AllVersionsValueSize));
         let keyspace = Keyspace::at(store, at, |key| key.starts_with(prefix));
-        let versions = if counted {
-            crate::etcd::history::version_counts(store, at, &keyspace)
-        } else {
-            Vec::new()
-        };
-        for (index, KeyEntry { key, record }) in keyspace.live.iter().enumerate() {
-            for (place, field) in self.fields.iter().enumerate() {
-                if place > 0 {
-                    out.write_all(b" ")?;
-                }
-                let counts = versions.get(index).copied().unwrap_or_default();
-                match field {
-                    Field::Key => out.write_all(key)?,
-                    Field::ValueSize => write!(out, "{}", record.value.len())?,
-                    Field::VersionCount => write!(out, "{}", counts.versions)?,
-                    Field::AllVersionsValueSize => write!(out, "{}", counts.value_bytes)?,
-                    Field::Value => out.write_all(json_or_null(record).trim_ascii_end())?,
-                }
-            }
-            out.write_all(b"\n")?;
-        }
         if keyspace.live.is_empty() && !prefix.is_empty() {
             return Err(not_found(&Address::Prefix(prefix.to_vec()), store, at));
         }
+        let versions = self.counts(store, at, &keyspace);
+        let mut listed = false;
+        for (index, entry) in keyspace.live.iter().enumerate() {
+            let counts = versions.get(index).copied().unwrap_or_default();
+            if let Some(filter) = &self.filter {
+                let object = if filter.needs_value() {
+                    object_of(&entry.record, objects)
+                } else {
+                    Value::Null
+                };
+                if !filter.accepts(&entry.record, counts, object) {
+                    continue;
+                }
+            }
+            self.list_one(entry, counts, objects, out)?;
+            listed = true;
+        }
+        if !listed && self.filter.is_some() {
+            return Err(Failure::not_found("the filter holds of no live key"));
+        }
         Ok(Answer::Yes)
+    }
+
+    /// The versions of each live key, where the answer needs them.
+    fn counts(
+        &self,
+        store: &Store<'_>,
+        at: AtRevision,
+        keyspace: &Keyspace<'_>,
+    ) -> Vec<VersionCounts> {
+        let counted =
+            |field: &Field| matches!(field, Field::VersionCount | Field::AllVersionsValueSize);
+        let filtered = self.filter.as_ref().is_some_and(Filter::needs_counts);
+        if filtered || self.fields.iter().any(counted) {
+            crate::etcd::history::version_counts(store, at, keyspace)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn list_one(
+        &self,
+        KeyEntry { key, record }: &KeyEntry<'_>,
+        counts: VersionCounts,
+        objects: &Objects<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        for (place, field) in self.fields.iter().enumerate() {
+            if place > 0 {
+                out.write_all(b" ")?;
+            }
+            match field {
+                Field::Key => out.write_all(key)?,
+                Field::ValueSize => write!(out, "{}", record.value.len())?,
+                Field::VersionCount => write!(out, "{}", counts.versions)?,
+                Field::AllVersionsValueSize => write!(out, "{}", counts.value_bytes)?,
+                Field::Value => {
+                    let value = objects.open(record);
+                    let json =
+                        value.map_or_else(|_| b"null".to_vec(), |value| json_or_null(&value));
+                    out.write_all(json.trim_ascii_end())?;
+                }
+            }
+        }
+        Ok(out.write_all(b"\n")?)
     }
 }
 
-fn json_or_null(record: &Record<'_>) -> Vec<u8> {
+/// The object in a value, for a filter; null for what is none.
+fn object_of(record: &Record<'_>, objects: &Objects<'_>) -> Value {
+    match objects.read(record, Order::Declared.into()) {
+        Told::Object(object, _) => object,
+        _ => Value::Null,
+    }
+}
+
+/// The object as JSON with sorted keys; null for what is none.
+fn json_or_null(value: &[u8]) -> Vec<u8> {
     let mut writer = JsonWriter::new(Vec::new(), JsonStyle::Compact);
-    let is_object = record.value.starts_with(b"{")
-        || record
-            .value
-            .starts_with(crate::k8s::envelope::PROTOBUF_MAGIC);
-    match decode(record.value, Order::Sorted, &mut writer) {
+    let is_object = match Stored::detect(value) {
+        Stored::Protobuf(_) | Stored::Cbor(_) => true,
+        Stored::Json(json) => json.trim_ascii_start().starts_with(b"{"),
+        _ => false,
+    };
+    match decode(value, Order::Sorted, &mut writer) {
         Ok(_) if is_object => writer.finish().unwrap_or_default(),
         _ => b"null".to_vec(),
     }

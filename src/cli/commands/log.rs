@@ -9,14 +9,15 @@ use crate::cli::address::Address;
 use crate::cli::args::Database;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
+use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::Where;
-use crate::cli::{Answer, Verb, report};
+use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{Event, EventType, KeyHistory, Record, Store};
-use crate::k8s::envelope::Encrypted;
+use crate::k8s::Order;
 use crate::k8s::managed_fields::{object_meta, writers, written_at};
-use crate::k8s::object::tree_of;
 use crate::view::history::{Line, table};
 use crate::view::record::event_json;
 
@@ -34,6 +35,8 @@ pub struct Args {
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,8 +54,12 @@ impl Verb for Args {
         Ok(vec![self.database.db.clone()])
     }
 
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(evidence)?;
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
         let at = store.at(None)?;
         let selection = self.which.select(&[(&store, at)])?;
@@ -70,7 +77,13 @@ impl Verb for Args {
         if history.events.is_empty() {
             return Err(missing(&Address::Key(key)));
         }
-        let lines: Vec<Line<'_>> = history.events.iter().rev().map(line_of).collect();
+        let objects = Objects::new(run.keyring, evidence.diagnostics());
+        let lines: Vec<Line<'_>> = history
+            .events
+            .iter()
+            .rev()
+            .map(|event| line_of(event, &objects))
+            .collect();
         match self.output {
             Output::Table => out.write_all(table(&lines).as_bytes())?,
             Output::Json => {
@@ -86,13 +99,7 @@ impl Verb for Args {
         if self.output == Output::Table {
             note_what_is_gone(&history, &store);
         }
-        if history
-            .events
-            .iter()
-            .any(|event| Encrypted::parse(event.record.value).is_some())
-        {
-            report::note("the values are encrypted at rest: who wrote them, and when, is inside");
-        }
+        objects.conclude();
         Ok(Answer::Yes)
     }
 }
@@ -102,11 +109,10 @@ fn json_of(line: &Line<'_>) -> serde_json::Value {
 }
 
 /// Who wrote an event and when: what the object says of itself.
-fn line_of<'a>(event: &Event<'a>) -> Line<'a> {
-    let meta_of = |record: &Record<'_>| {
-        tree_of(record.value)
-            .ok()
-            .and_then(|(tree, _)| object_meta(&tree))
+fn line_of<'a>(event: &Event<'a>, objects: &Objects<'_>) -> Line<'a> {
+    let meta_of = |record: &Record<'_>| match objects.read(record, Order::Declared.into()) {
+        Told::Object(tree, _) => object_meta(&tree),
+        _ => None,
     };
     let meta = (event.event_type != EventType::Delete)
         .then(|| meta_of(&event.record))

@@ -8,11 +8,14 @@ use clap::ValueEnum;
 use crate::cli::args::{At, Database};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
+use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::Where;
-use crate::cli::{Answer, Verb};
+use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{KeyEntry, Keyspace};
+use crate::k8s::Order;
 use crate::view::record::key_json;
 
 /// List the live keys, one a line, in key order
@@ -27,6 +30,8 @@ pub struct Args {
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "name")]
     output: Output,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,22 +47,39 @@ impl Verb for Args {
         Ok(vec![self.database.db.clone()])
     }
 
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(evidence)?;
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
         let at = store.at(self.at.at)?;
         let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
+        let objects = Objects::new(run.keyring, evidence.diagnostics());
+        let mut any = false;
         for KeyEntry { key, record } in &keyspace.live {
+            if let Some(labels) = selection.labels() {
+                match objects.read(record, Order::Declared.into()) {
+                    Told::Object(object, _) if labels.matches(&object) => {}
+                    _ => continue,
+                }
+            }
+            any = true;
             match self.output {
                 Output::Name => out.write_all(key)?,
                 Output::Jsonl => out.write_all(key_json(key, record).to_string().as_bytes())?,
             }
             out.write_all(b"\n")?;
         }
+        objects.conclude();
         match selection
             .unanswered(|address| keyspace.live.iter().any(|entry| address.covers(&entry.key)))
         {
+            None if !any && selection.labels().is_some() => {
+                Err(Failure::not_found("no object has such labels"))
+            }
             None => Ok(Answer::Yes),
             Some(address) => Err(not_found_among(address, selection.catalog(), &store, at)),
         }

@@ -1,5 +1,7 @@
 //! One file a verb.
 
+pub mod analyze;
+pub mod checksum;
 pub mod decode;
 pub mod diff;
 pub mod dump_db;

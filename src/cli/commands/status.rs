@@ -9,8 +9,9 @@ use crate::cli::args::Database;
 use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Verb, report};
+use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::status::{SnapshotStatus, StoreStatus, Tail, Unreachable};
+use crate::k8s::audit::{Audit, first_segments};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
@@ -57,8 +58,8 @@ impl Verb for Args {
         Verify::Always
     }
 
-    fn run(&self, evidence: &[Evidence], out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(evidence)?;
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
         let store = evidence.store()?;
         if let Some(format) = self.write_out {
             Unreachable::check(&store).map_err(|why| {
@@ -77,11 +78,15 @@ impl Verb for Args {
             )?;
             return Ok(Answer::Yes);
         }
-        let status = StoreStatus::of(&store);
+        let mut audit = Audit::default();
+        let (status, seen) = StoreStatus::with(&store, |record| audit.way_of(record.value));
+        let live = seen.iter().filter_map(|(key, way)| Some((&**key, (*way)?)));
+        let encryption = audit.finish(live, first_segments);
         let tail = Tail::of(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
         let file = view::status::File {
+            encryption,
             path: &evidence.source().path().display().to_string(),
             size_bytes: evidence.source().len_bytes(),
             trailer: evidence.trailer(),

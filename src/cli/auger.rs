@@ -1,0 +1,21 @@
+//! What the verbs of auger share.
+
+use std::path::PathBuf;
+
+/// The database, by its place or as auger has it.
+#[derive(Debug, clap::Args)]
+pub struct DatabaseOrFile {
+    /// A db file, a snapshot file, or a data directory
+    #[arg(value_name = "DB", required_unless_present = "file")]
+    db: Option<PathBuf>,
+    /// The database, as auger has it
+    #[arg(short, long, value_name = "DB", conflicts_with = "db")]
+    file: Option<PathBuf>,
+}
+
+impl DatabaseOrFile {
+    /// The one that was given.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.db.iter().chain(&self.file).cloned().collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! `checksum`: auger's verb, flags and lines.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::cli::auger::DatabaseOrFile;
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::{Answer, Run, Verb};
+use crate::etcd::checksum::Checksum;
+
+/// Print the checksum of the live keyspace, as auger does
+///
+/// The same for every member, and before and after a compaction, as long as the live keys and values at that
+/// revision are the same. `revision` is the revision that the checksum is of, to be given to -r for another
+/// database; auger names the highest revision of a live key instead, behind which deletions may follow.
+/// etcd's own hash of the history (HashKV) is in `status`.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "etcdive checksum [OPTIONS] <DB>\n       etcdive checksum [OPTIONS] --file <DB>"
+)]
+pub struct Args {
+    #[command(flatten)]
+    database: DatabaseOrFile,
+    /// Answer as of this main revision; 0 for the newest
+    #[arg(short, long, value_name = "REV", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    revision: i64,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(self.database.paths())
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let store = Evidence::only(run.evidence)?.records()?;
+        let asked = (self.revision > 0).then_some(self.revision);
+        let Checksum {
+            hash,
+            compact_revision,
+            revision,
+        } = Checksum::at(&store, asked)?;
+        writeln!(out, "checksum: {hash}")?;
+        writeln!(out, "compact-revision: {compact_revision}")?;
+        writeln!(out, "revision: {revision}")?;
+        Ok(Answer::Yes)
+    }
+}

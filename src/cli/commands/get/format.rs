@@ -1,0 +1,89 @@
+//! What stands behind `-o`.
+
+use crate::k8s::custom_columns::CustomColumns;
+use crate::k8s::jsonpath::JsonPath;
+
+/// How objects are printed.
+#[derive(Debug, Clone)]
+pub enum Format {
+    /// As `kubectl get`; wide: as `kubectl get -o wide`.
+    Table {
+        /// With the columns of lower priority.
+        wide: bool,
+    },
+    /// `pod/web-1`, one a line.
+    Name,
+    /// As `kubectl get -o yaml`.
+    Yaml,
+    /// As `kubectl get -o json`.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// A template over the object, or over the List.
+    JsonPath(JsonPath),
+    /// The same, its results as one JSON array.
+    JsonPathAsJson(JsonPath),
+    /// Columns by paths.
+    Columns(CustomColumns),
+}
+
+/// What `-o` takes, for the help and the message.
+pub const FORMATS: &str = "table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE, jsonpath-file=FILE, jsonpath-as-json=TEMPLATE, custom-columns=SPEC, custom-columns-file=FILE";
+
+impl Format {
+    /// Reads what was typed behind `-o`.
+    ///
+    /// # Errors
+    /// As a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, argument) = match text.split_once('=') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (text, None),
+        };
+        let file = |path: &str| {
+            std::fs::read_to_string(path)
+                .map_err(|error| format!("{path}: cannot be read: {error}"))
+        };
+        let template = |text: &str| {
+            let path = JsonPath::parse(text).map_err(|error| error.to_string())?;
+            Ok::<_, String>(path.allow_missing_keys(true))
+        };
+        Ok(match (name, argument) {
+            ("table" | "", None) => Self::Table { wide: false },
+            ("wide", None) => Self::Table { wide: true },
+            ("name", None) => Self::Name,
+            ("yaml", None) => Self::Yaml,
+            ("json", None) => Self::Json,
+            ("jsonl", None) => Self::Jsonl,
+            ("jsonpath", Some(text)) => Self::JsonPath(template(text)?),
+            ("jsonpath-as-json", Some(text)) => Self::JsonPathAsJson(template(text)?),
+            ("jsonpath-file", Some(path)) => Self::JsonPath(template(&file(path)?)?),
+            ("custom-columns", Some(spec)) => {
+                Self::Columns(CustomColumns::parse(spec).map_err(|error| error.to_string())?)
+            }
+            ("custom-columns-file", Some(path)) => Self::Columns(
+                CustomColumns::parse_file(&file(path)?).map_err(|error| error.to_string())?,
+            ),
+            ("jsonpath" | "jsonpath-as-json", None) => {
+                return Err(format!(
+                    "{name} wants a template: -o '{name}={{.metadata.name}}'"
+                ));
+            }
+            ("custom-columns", None) => {
+                return Err(
+                    "custom-columns wants columns: -o custom-columns=NAME:.metadata.name"
+                        .to_owned(),
+                );
+            }
+            ("jsonpath-file" | "custom-columns-file", None) => {
+                return Err(format!("{name} wants a file: -o {name}=FILE"));
+            }
+            ("go-template" | "go-template-file" | "template" | "templatefile", _) => {
+                return Err(
+                    "Go templates are not evaluated: -o jsonpath=TEMPLATE picks fields".to_owned(),
+                );
+            }
+            _ => return Err(format!("no such format; there are {FORMATS}")),
+        })
+    }
+}

@@ -1,0 +1,476 @@
+//! `get`: live objects as kubectl shows them.
+
+mod format;
+mod table;
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::cli::address::Address;
+use crate::cli::args::{At, Database};
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::missing::not_found_among;
+use crate::cli::objects::{Objects, Told, newest_time};
+use crate::cli::out::Out;
+use crate::cli::select::{Selection, Where, catalog_of};
+use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::{AtRevision, Keyspace, Record, Store};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::columns::Clock;
+use crate::k8s::custom_columns::CustomColumns;
+use crate::k8s::decode::{Note, Options, decode};
+use crate::k8s::encrypt::{OpenError, Sealed};
+use crate::k8s::envelope::PROTOBUF_MAGIC;
+use crate::k8s::jsonpath::JsonPath;
+use crate::k8s::meta::time_text;
+use crate::k8s::object::as_kubectl_shows;
+use crate::k8s::selector::FieldSelector;
+use crate::k8s::shown::AsShown;
+use crate::k8s::{Order, Sink};
+use crate::view::encryption::sealed_json;
+use crate::view::json::{JsonStyle, JsonWriter, write_value};
+use crate::view::kubectl_table::verbatim;
+use crate::view::record::{key_text, record_json};
+use crate::view::yaml::YamlWriter;
+
+use format::Format;
+
+/// Print live objects as kubectl shows them
+///
+/// Objects of resources are printed as a table, those of raw keys as YAML, unless -o says otherwise.
+/// Ages are told against the newest time in the store, never against today. In YAML and JSON
+/// metadata.resourceVersion is etcd's mod_revision, which the stored value does not hold;
+/// managedFields are left out unless asked for. `extract` prints an object as it is stored.
+/// What is no Kubernetes object is printed as its etcd record.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    which: Where,
+    #[command(flatten)]
+    at: At,
+    /// Only objects with these values in fields: `status.phase=Running,spec.nodeName!=n1`
+    #[arg(long, value_name = "SELECTOR", value_parser = FieldSelector::parse)]
+    field_selector: Option<FieldSelector>,
+    /// How to print them: table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE,
+    /// jsonpath-file=FILE, jsonpath-as-json=TEMPLATE, custom-columns=SPEC, custom-columns-file=FILE
+    #[arg(short, long, value_name = "FORMAT", value_parser = Format::parse)]
+    output: Option<Format>,
+    /// Print metadata.managedFields too
+    #[arg(long)]
+    show_managed_fields: bool,
+    /// Print what the writer did not write as an API server of today would: `status: {}`
+    #[arg(long)]
+    as_served: bool,
+    /// Add a column with all labels
+    #[arg(long)]
+    show_labels: bool,
+    /// Add a column for each of these labels
+    #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
+    label_columns: Vec<String>,
+    /// Print no line of column names
+    #[arg(long)]
+    no_headers: bool,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+/// kubectl indents its JSON by four.
+const JSON_INDENT: usize = 4;
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        if !self.which.is_given() {
+            return Err(Failure::cannot("what is to be printed?")
+                .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
+        }
+        let store = evidence.records()?;
+        let at = store.at(self.at.at)?;
+        let selection = self.which.select(&[(&store, at)])?;
+        let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
+        let there =
+            |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
+        let missing = selection
+            .unanswered(there)
+            .map(|address| not_found_among(address, selection.catalog(), &store, at));
+        let get = Get {
+            args: self,
+            selection: &selection,
+            objects: Objects::new(run.keyring, evidence.diagnostics()),
+            run,
+            store: &store,
+            at,
+            failure: RefCell::default(),
+        };
+        let records: Vec<&Record<'_>> = keyspace.live.iter().map(|entry| &entry.record).collect();
+        let printed = get.print(&records, out)?;
+        get.objects.conclude();
+        if let Some(failure) = get.failure.take() {
+            return Err(failure);
+        }
+        match missing {
+            Some(missing) => Err(missing),
+            None if printed => Ok(Answer::Yes),
+            None => Err(Failure::not_found(if records.is_empty() {
+                "nothing is there".to_owned()
+            } else {
+                format!("none of {} objects is selected", records.len())
+            })),
+        }
+    }
+}
+
+/// One run of the verb.
+struct Get<'g> {
+    args: &'g Args,
+    selection: &'g Selection,
+    objects: Objects<'g>,
+    run: &'g Run<'g>,
+    store: &'g Store<'g>,
+    at: AtRevision,
+    /// Of a selector that has no meaning for an object.
+    failure: RefCell<Option<Failure>>,
+}
+
+impl Get<'_> {
+    /// Prints the selected records; whether there were any.
+    fn print(&self, records: &[&Record<'_>], out: &mut Out) -> Result<bool, Failure> {
+        let raw = self.selection.is_raw();
+        let default = if raw {
+            Format::Yaml
+        } else {
+            Format::Table { wide: false }
+        };
+        match self.args.output.as_ref().unwrap_or(&default) {
+            Format::Table { wide } => self.print_table(records, *wide, out),
+            Format::Name => self.print_names(records, out),
+            Format::Yaml => {
+                let mut writer = YamlWriter::new(out);
+                let told = self.tell(&mut writer, Order::Natural, records, |writer| {
+                    writer.error().is_some()
+                });
+                writer.finish()?;
+                Ok(told)
+            }
+            Format::Json => {
+                let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
+                let told = self.tell(&mut writer, Order::Sorted, records, |writer| {
+                    writer.error().is_some()
+                });
+                writer.finish()?;
+                Ok(told)
+            }
+            Format::Jsonl => {
+                let mut writer = JsonWriter::new(out, JsonStyle::Compact);
+                let told = self.tell_each(&mut writer, Order::Sorted, records, |writer| {
+                    writer.error().is_some()
+                });
+                writer.finish()?;
+                Ok(told)
+            }
+            Format::JsonPath(path) => self.print_path(records, path, false, out),
+            Format::JsonPathAsJson(path) => self.print_path(records, path, true, out),
+            Format::Columns(columns) => self.print_columns(records, columns, out),
+        }
+    }
+
+    fn options(&self, order: Order) -> Options {
+        Options {
+            order,
+            as_served: self.args.as_served,
+        }
+    }
+
+    fn selects(&self) -> bool {
+        self.args.field_selector.is_some() || self.selection.labels().is_some()
+    }
+
+    /// Whether the selectors select an object; what cannot be read is not selected by what it holds.
+    fn is_selected(&self, told: &Told) -> Result<bool, Failure> {
+        if !self.selects() {
+            return Ok(true);
+        }
+        let Told::Object(object, _) = told else {
+            return Ok(false);
+        };
+        let labelled = self
+            .selection
+            .labels()
+            .is_none_or(|labels| labels.matches(object));
+        let Some(fields) = &self.args.field_selector else {
+            return Ok(labelled);
+        };
+        let fields = fields
+            .matches(object)
+            .map_err(|error| Failure::cannot(format!("--field-selector: {error}")))?;
+        Ok(labelled && fields)
+    }
+
+    /// A record's object as kubectl shows it, if it is selected.
+    fn read(&self, record: &Record<'_>) -> Option<Told> {
+        self.read_with(record, self.args.show_managed_fields)
+    }
+
+    fn read_with(&self, record: &Record<'_>, managed_fields: bool) -> Option<Told> {
+        let mut told = self.objects.read(record, self.options(Order::Declared));
+        match self.is_selected(&told) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(failure) => {
+                self.failure.borrow_mut().get_or_insert(failure);
+                return None;
+            }
+        }
+        if let Told::Object(object, notes) = &mut told {
+            as_kubectl_shows(object, record.mod_revision, managed_fields);
+            say(record, notes);
+        }
+        Some(told)
+    }
+
+    /// The same as a tree, whatever it is.
+    fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
+        Some(match self.read_with(record, managed_fields)? {
+            Told::Object(object, _) => object,
+            Told::Closed(error) => closed_json(record, &error),
+            Told::Plain | Told::Undecodable(_) => record_json(record),
+        })
+    }
+
+    /// Tells one record's object to a sink, without a tree where that is possible; whether it was selected.
+    fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> bool {
+        if self.selects() || !record.value.starts_with(b"k8s") {
+            let Some(tree) = self.tree(record, self.args.show_managed_fields) else {
+                return false;
+            };
+            write_value(&tree, order, sink);
+            return true;
+        }
+        let value = match self.objects.open(record) {
+            Ok(value) if value.starts_with(PROTOBUF_MAGIC) => value,
+            _ => {
+                if let Some(tree) = self.tree(record, self.args.show_managed_fields) {
+                    write_value(&tree, order, sink);
+                }
+                return true;
+            }
+        };
+        let managed_fields = self.args.show_managed_fields;
+        let mut shown = AsShown::new(sink, order, record.mod_revision, managed_fields);
+        match decode(&value, self.options(order), &mut shown) {
+            Ok(outcome) => say(record, &outcome.notes),
+            Err(error) => {
+                self.objects.report_undecodable(record, &error);
+                write_value(&record_json(record), order, sink);
+            }
+        }
+        true
+    }
+
+    /// Tells one object as it is, or all in a List, one after the other.
+    fn tell<S: Sink>(
+        &self,
+        sink: &mut S,
+        order: Order,
+        records: &[&Record<'_>],
+        failed: impl Fn(&S) -> bool,
+    ) -> bool {
+        if records.is_empty() {
+            return false;
+        }
+        if self.is_single(records) {
+            return self.tell_each(sink, order, records, failed);
+        }
+        sink.begin_map();
+        sink.key("apiVersion");
+        sink.string("v1");
+        sink.key("items");
+        sink.begin_list();
+        let told = self.tell_each(sink, order, records, failed);
+        sink.end_list();
+        sink.key("kind");
+        sink.string("List");
+        sink.key("metadata");
+        sink.begin_map();
+        sink.key("resourceVersion");
+        sink.string("");
+        sink.end_map();
+        sink.end_map();
+        told
+    }
+
+    /// Tells the objects, until nobody reads them any more.
+    fn tell_each<S: Sink>(
+        &self,
+        sink: &mut S,
+        order: Order,
+        records: &[&Record<'_>],
+        failed: impl Fn(&S) -> bool,
+    ) -> bool {
+        let mut any = false;
+        for record in records {
+            any |= self.tell_one(sink, order, record);
+            if failed(sink) {
+                break;
+            }
+        }
+        any
+    }
+
+    fn is_single(&self, records: &[&Record<'_>]) -> bool {
+        self.selection.names_one() && records.len() == 1
+    }
+
+    fn print_path(
+        &self,
+        records: &[&Record<'_>],
+        path: &JsonPath,
+        as_json: bool,
+        out: &mut Out,
+    ) -> Result<bool, Failure> {
+        let single = self.is_single(records);
+        // As in kubectl, a path sees all there is.
+        let trees = records.iter().filter_map(|record| self.tree(record, true));
+        let mut items: Vec<Value> = trees.collect();
+        let any = !items.is_empty();
+        let root = match items.pop() {
+            Some(only) if single => only,
+            last => {
+                items.extend(last);
+                json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+            }
+        };
+        let cannot = |error| Failure::cannot(format!("-o jsonpath: {error}"));
+        let results = path.find(&root).map_err(cannot)?;
+        if as_json {
+            results.print_json(out)?;
+        } else {
+            results.print(out)?;
+        }
+        Ok(any)
+    }
+
+    /// The resources of the store, for what the keys alone tell.
+    fn catalog(&self) -> std::borrow::Cow<'_, Catalog> {
+        match self.selection.catalog() {
+            Some(catalog) => std::borrow::Cow::Borrowed(catalog),
+            None => std::borrow::Cow::Owned(catalog_of(&[(self.store, self.at)])),
+        }
+    }
+
+    fn print_names(&self, records: &[&Record<'_>], out: &mut Out) -> Result<bool, Failure> {
+        let catalog = self.catalog();
+        let mut any = false;
+        for record in records {
+            if self.selects() && self.read(record).is_none() {
+                continue;
+            }
+            any = true;
+            match catalog.locate(record.key) {
+                Some(location) => {
+                    write!(out, "{}/", location.resource.singular_with_group())?;
+                    out.write_all(location.name)?;
+                }
+                None => out.write_all(record.key)?,
+            }
+            out.write_all(b"\n")?;
+        }
+        Ok(any)
+    }
+
+    fn print_columns(
+        &self,
+        records: &[&Record<'_>],
+        columns: &CustomColumns,
+        out: &mut Out,
+    ) -> Result<bool, Failure> {
+        let mut lines = Vec::new();
+        if !self.args.no_headers {
+            lines.push(columns.headers().map(str::to_owned).collect());
+        }
+        let mut any = false;
+        for tree in records.iter().filter_map(|record| self.tree(record, true)) {
+            let cells = columns
+                .cells(&tree)
+                .map_err(|error| Failure::cannot(error.to_string()))?;
+            lines.push(cells);
+            any = true;
+        }
+        if any {
+            out.write_all(verbatim(lines).as_bytes())?;
+        }
+        Ok(any)
+    }
+
+    fn clock(&self) -> Clock {
+        Clock {
+            now: newest_time(self.store, self.at, self.run.keyring),
+        }
+    }
+
+    fn print_table(
+        &self,
+        records: &[&Record<'_>],
+        wide: bool,
+        out: &mut Out,
+    ) -> Result<bool, Failure> {
+        let clock = self.clock();
+        let catalog = self.catalog();
+        let beside = table::Beside {
+            wide,
+            no_headers: self.args.no_headers,
+            show_labels: self.args.show_labels,
+            label_columns: &self.args.label_columns,
+            one_namespace: self.args.which.namespace().is_some(),
+            clock,
+        };
+        let text = table::text(records, self.selection, &catalog, beside, |record| {
+            self.read(record)
+        });
+        out.write_all(text.as_bytes())?;
+        if !text.is_empty() && !self.args.no_headers {
+            report::note(&match clock.now {
+                Some(now) => format!(
+                    "ages are as of {}, the newest time in the store",
+                    time_text(now)
+                ),
+                None => "nothing in the store tells a time: ages are unknown".to_owned(),
+            });
+        }
+        Ok(!text.is_empty())
+    }
+}
+
+/// What the reader of an object should know.
+fn say(record: &Record<'_>, notes: &[Note]) {
+    for note in notes {
+        report::note(&format!("{}: {note}", key_text(record.key)));
+    }
+}
+
+/// The record of a value that stays encrypted: by what, and why.
+fn closed_json(record: &Record<'_>, error: &OpenError) -> Value {
+    let mut value = record_json(record);
+    if let Some(fields) = value.as_object_mut() {
+        if let Some(sealed) = Sealed::of(record.value) {
+            fields.insert("encrypted".to_owned(), sealed_json(&sealed));
+        }
+        fields.insert("reason".to_owned(), error.to_string().into());
+    }
+    value
+}

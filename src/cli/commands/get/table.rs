@@ -1,0 +1,201 @@
+//! Objects as `kubectl get` shows them: a table for each resource.
+
+use serde_json::{Value, json};
+
+use crate::cli::objects::Told;
+use crate::cli::select::Selection;
+use crate::etcd::Record;
+use crate::k8s::catalog::Catalog;
+use crate::k8s::columns::{Builtin, Clock, Column, builtin};
+use crate::k8s::custom_columns::ResourceColumns;
+use crate::k8s::envelope::Encrypted;
+use crate::k8s::resource::Resource;
+use crate::view::kubectl_table::{KubectlTable, Options};
+use crate::view::record::key_text;
+
+/// What is shown beside the cells.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// Columns of lower priority too.
+    pub wide: bool,
+    /// No line of names.
+    pub no_headers: bool,
+    /// All labels.
+    pub show_labels: bool,
+    /// Labels with a column of their own.
+    pub label_columns: &'a [String],
+    /// One namespace was asked for: it needs no column.
+    pub one_namespace: bool,
+    /// What ages are told against.
+    pub clock: Clock,
+}
+
+/// Where the cells of one kind come from.
+enum Layout {
+    Builtin(&'static Builtin),
+    Custom(ResourceColumns),
+    /// No object of Kubernetes: what etcd keeps.
+    Keys,
+}
+
+/// The columns of a key that holds no object.
+const KEY_COLUMNS: [&str; 5] = ["Key", "Create Revision", "Mod Revision", "Version", "Size"];
+
+impl Layout {
+    fn of(resource: Option<&Resource>, catalog: &Catalog) -> Self {
+        let Some(resource) = resource else {
+            return Self::Keys;
+        };
+        let custom = catalog.definition(resource).and_then(|definition| {
+            let version = ResourceColumns::preferred_version(definition)?;
+            ResourceColumns::of(definition, version)
+        });
+        match custom {
+            Some(columns) => Self::Custom(columns),
+            None => Self::Builtin(builtin(resource.group(), &resource.kind)),
+        }
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        match self {
+            Self::Builtin(builtin) => builtin.columns.to_vec(),
+            Self::Custom(custom) => custom.columns().to_vec(),
+            Self::Keys => KEY_COLUMNS
+                .map(|name| Column {
+                    name: name.into(),
+                    wide: false,
+                })
+                .to_vec(),
+        }
+    }
+
+    fn cells(&self, object: &Value, clock: Clock) -> Vec<String> {
+        match self {
+            Self::Builtin(builtin) => (builtin.cells)(object, clock),
+            Self::Custom(custom) => custom.cells(object, clock),
+            Self::Keys => Vec::new(),
+        }
+    }
+}
+
+/// The records of one resource, in key order.
+struct Group<'c, 'e, 'a> {
+    resource: Option<&'c Resource>,
+    records: Vec<&'e Record<'a>>,
+}
+
+/// The tables of records, a blank line between two resources, each object read by `read`; records for which
+/// it gives nothing are left out.
+pub fn text(
+    records: &[&Record<'_>],
+    selection: &Selection,
+    catalog: &Catalog,
+    beside: Beside<'_>,
+    mut read: impl FnMut(&Record<'_>) -> Option<Told>,
+) -> String {
+    let groups = groups(records, selection, catalog);
+    let many = groups.len() > 1;
+    let mut text = String::new();
+    for group in &groups {
+        let layout = Layout::of(group.resource, catalog);
+        let columns = layout.columns();
+        let kind = group.resource.map(Resource::singular_with_group);
+        let namespaced = group.resource.is_some_and(|resource| resource.namespaced);
+        let mut table = KubectlTable::new(
+            &columns,
+            Options {
+                no_headers: beside.no_headers,
+                wide: beside.wide,
+                namespace: namespaced && !beside.one_namespace,
+                show_labels: beside.show_labels,
+                label_columns: beside.label_columns,
+                kind: kind.as_deref().filter(|_| many),
+            },
+        );
+        for record in &group.records {
+            let Some(told) = read(record) else { continue };
+            match (&layout, told) {
+                (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
+                (_, Told::Object(object, _)) => {
+                    table.push(&object, &layout.cells(&object, beside.clock));
+                }
+                (_, told) => {
+                    let (object, cells) = unread(record, catalog, &told);
+                    table.push(&object, &cells);
+                }
+            }
+        }
+        if !text.is_empty() && !table.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&table.text());
+    }
+    text
+}
+
+/// Records by resource, in the order in which the resources were asked for.
+fn groups<'c, 'e, 'a>(
+    records: &[&'e Record<'a>],
+    selection: &Selection,
+    catalog: &'c Catalog,
+) -> Vec<Group<'c, 'e, 'a>> {
+    let mut groups: Vec<((usize, usize), Group<'c, 'e, 'a>)> = Vec::new();
+    for record in records {
+        let resource = catalog.locate(record.key).map(|location| location.resource);
+        let place = selection.place_of(record.key);
+        match groups
+            .iter_mut()
+            .find(|(_, group)| group.resource == resource)
+        {
+            Some((first, group)) => {
+                *first = place.min(*first);
+                group.records.push(record);
+            }
+            None => groups.push((
+                place,
+                Group {
+                    resource,
+                    records: vec![record],
+                },
+            )),
+        }
+    }
+    groups.sort_by_key(|(place, _)| *place);
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+fn key_cells(record: &Record<'_>) -> Vec<String> {
+    vec![
+        key_text(record.key).into_owned(),
+        record.create_revision.to_string(),
+        record.mod_revision.to_string(),
+        record.version.to_string(),
+        record.value.len().to_string(),
+    ]
+}
+
+/// The row of an object that cannot be read: what its key tells, and why there is no more.
+fn unread(record: &Record<'_>, catalog: &Catalog, told: &Told) -> (Value, Vec<String>) {
+    let (namespace, name) = match catalog.locate(record.key) {
+        Some(location) => (
+            location.namespace.map(key_text),
+            key_text(location.name).into_owned(),
+        ),
+        None => (None, key_text(record.key).into_owned()),
+    };
+    let why = match (told, Encrypted::parse(record.value)) {
+        (Told::Closed(_), Some(by)) => format!(
+            "<encrypted: {} {}>",
+            by.provider,
+            crate::k8s::decode::shown_name(by.key_name).trim_matches('"')
+        ),
+        (Told::Closed(_), None) => "<encrypted>".to_owned(),
+        (Told::Undecodable(_), _) => "<undecodable>".to_owned(),
+        _ => "<no object>".to_owned(),
+    };
+    let object = match namespace {
+        Some(namespace) => json!({"metadata": {"name": name, "namespace": namespace}}),
+        None => json!({"metadata": {"name": name}}),
+    };
+    (object, vec![name, why])
+}

@@ -1,0 +1,172 @@
+//! From a record to its object: decrypted, decoded; what cannot be is said, and the run goes on.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::Value;
+
+use crate::bbolt::Direction;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::etcd::{AtRevision, Record, Revision, Store};
+use crate::k8s::DecodeError;
+use crate::k8s::decode::{Note, Options};
+use crate::k8s::encrypt::{Keyring, OpenError};
+use crate::k8s::meta::Meta;
+use crate::k8s::object::{is_object, tree_with};
+use crate::view::record::key_text;
+
+use super::{keys, report};
+
+/// Reads the objects of one store, and remembers what stayed closed.
+#[derive(Debug)]
+pub struct Objects<'r> {
+    keyring: &'r Keyring,
+    diagnostics: &'r Diagnostics,
+    /// By the reason.
+    closed: RefCell<BTreeMap<String, Closed>>,
+    /// The records of which something was said: a verb may read one twice.
+    said: RefCell<HashSet<Revision>>,
+}
+
+/// Values that stayed closed for one reason.
+#[derive(Debug)]
+struct Closed {
+    count: usize,
+    /// The key of the first.
+    first: String,
+    hint: Option<&'static str>,
+}
+
+/// What a record's value is.
+#[derive(Debug)]
+pub enum Told {
+    /// An object of Kubernetes.
+    Object(Value, Vec<Note>),
+    /// Anything else that can be read: a text, a number, JSON without a kind.
+    Plain,
+    /// Encrypted, and no key opens it.
+    Closed(OpenError),
+    /// It is not what it begins like.
+    Undecodable(DecodeError),
+}
+
+impl<'r> Objects<'r> {
+    /// A reader for the values of one store.
+    pub fn new(keyring: &'r Keyring, diagnostics: &'r Diagnostics) -> Self {
+        Self {
+            keyring,
+            diagnostics,
+            closed: RefCell::default(),
+            said: RefCell::default(),
+        }
+    }
+
+    /// The value of a record, decrypted where that is necessary and possible.
+    ///
+    /// # Errors
+    /// Why it stays closed; it is noted.
+    pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, OpenError> {
+        let opened = self.keyring.open(record.key, record.value);
+        if let Err(error) = &opened {
+            self.note_closed(record, error);
+        }
+        opened
+    }
+
+    /// What the value of a record is.
+    pub fn read(&self, record: &Record<'_>, options: Options) -> Told {
+        let value = match self.open(record) {
+            Ok(value) => value,
+            Err(error) => return Told::Closed(error),
+        };
+        match tree_with(&value, options) {
+            Ok((tree, notes)) if is_object(&tree) => Told::Object(tree, notes),
+            Ok(_) => Told::Plain,
+            Err(error) => {
+                self.report_undecodable(record, &error);
+                Told::Undecodable(error)
+            }
+        }
+    }
+
+    /// Turns a value that cannot be decoded into a finding.
+    pub fn report_undecodable(&self, record: &Record<'_>, error: &DecodeError) {
+        if !self.said.borrow_mut().insert(record.revision) {
+            return;
+        }
+        self.diagnostics.report(
+            Diagnostic::new(Code::ValueUndecodable, record.locus())
+                .found(error.to_string())
+                .effect("it is taken as it is stored"),
+        );
+    }
+
+    fn note_closed(&self, record: &Record<'_>, error: &OpenError) {
+        if !self.said.borrow_mut().insert(record.revision) {
+            return;
+        }
+        let mut closed = self.closed.borrow_mut();
+        let of_reason = closed.entry(error.to_string()).or_insert_with(|| Closed {
+            count: 0,
+            first: key_text(record.key).into_owned(),
+            hint: keys::hint(error),
+        });
+        of_reason.count = of_reason.count.saturating_add(1);
+        // Without any key it is only said; a key that was given should have opened it.
+        if !self.keyring.is_empty() {
+            self.diagnostics.report(
+                Diagnostic::new(Code::ValueNotDecrypted, record.locus())
+                    .found(error.to_string())
+                    .effect("it is shown as it is stored"),
+            );
+        }
+    }
+
+    /// Says which values stayed closed, one line a reason.
+    pub fn conclude(&self) {
+        /// How many reasons are said.
+        const SAID: usize = 20;
+        let closed = self.closed.borrow();
+        for (reason, Closed { count, first, .. }) in closed.iter().take(SAID) {
+            let what = match count {
+                1 => first.clone(),
+                more => format!("{more} values, {first} the first"),
+            };
+            report::note(&format!("{what}: {reason}"));
+        }
+        if closed.len() > SAID {
+            let more = closed.len().saturating_sub(SAID);
+            report::note(&format!("{more} more reasons why values stay encrypted"));
+        }
+        let hints: BTreeSet<&str> = closed.values().filter_map(|closed| closed.hint).collect();
+        hints.into_iter().for_each(report::hint);
+    }
+}
+
+/// How many of the newest records are looked at for the newest time.
+const RECENT_RECORDS: usize = 10_000;
+
+/// The newest time which an API server wrote into a store up to a revision, in seconds since 1970: of
+/// creations and of managedFields. Only the newest 10,000 records are looked at, and further ones until
+/// one has a time.
+pub fn newest_time(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Option<i64> {
+    let mut newest = None;
+    let records = store
+        .records(Direction::Backward)
+        .filter(|record| !record.tombstone && record.revision.main <= at.0);
+    for (seen, record) in records.enumerate() {
+        if seen >= RECENT_RECORDS && newest.is_some() {
+            break;
+        }
+        let Ok(value) = keyring.open(record.key, record.value) else {
+            continue;
+        };
+        let Some(meta) = Meta::read(&value) else {
+            continue;
+        };
+        let written = meta.managed_fields.iter().filter_map(|entry| entry.time);
+        newest = newest.max(meta.creation_time).max(written.max());
+    }
+    newest
+}

@@ -1,0 +1,88 @@
+//! What every key of the store takes: how much of it is retained, and what of that is alive.
+
+use std::collections::HashMap;
+
+use crate::bbolt::Direction;
+
+use super::record::Record;
+use super::store::Store;
+
+/// What is retained of one key.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyTotals<'a> {
+    /// Its newest put: the value of a live key, the last one of a deleted key.
+    pub newest_put: Record<'a>,
+    /// Whether that put is its value; a later deletion makes it none.
+    pub live: bool,
+    /// Length of the values of all puts since its creation, in bytes.
+    pub version_bytes: u64,
+    /// Length of key and value of every record, those before a deletion and deletions included, in bytes.
+    pub record_bytes: u64,
+}
+
+/// The totals of every key of which a put is retained, in key order.
+pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
+    let mut keys: HashMap<Box<[u8]>, Fold<'a>> = HashMap::new();
+    for record in store.records(Direction::Forward) {
+        if record.is_bump_mark() {
+            continue;
+        }
+        match keys.get_mut(record.key) {
+            Some(fold) => fold.add(record),
+            None => {
+                let mut fold = Fold::default();
+                fold.add(record);
+                keys.insert(record.key.into(), fold);
+            }
+        }
+    }
+    let mut totals: Vec<_> = keys
+        .into_iter()
+        .filter_map(|(key, fold)| Some((key, fold.totals()?)))
+        .collect();
+    totals.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    totals
+}
+
+#[derive(Default)]
+struct Fold<'a> {
+    newest: Option<Record<'a>>,
+    newest_put: Option<Record<'a>>,
+    version_bytes: u64,
+    record_bytes: u64,
+}
+
+impl<'a> Fold<'a> {
+    fn add(&mut self, record: Record<'a>) {
+        let is_newer =
+            |known: &Option<Record<'a>>| known.is_none_or(|known| known.revision < record.revision);
+        let value_bytes = record.value.len() as u64;
+        self.record_bytes = self
+            .record_bytes
+            .saturating_add(record.key.len() as u64)
+            .saturating_add(value_bytes);
+        // A tombstone may be compacted away: a first version tells a new incarnation as well.
+        if record.tombstone || record.version == 1 {
+            self.version_bytes = 0;
+        }
+        if !record.tombstone {
+            self.version_bytes = self.version_bytes.saturating_add(value_bytes);
+            // In a damaged file the walk need not go by revision.
+            if is_newer(&self.newest_put) {
+                self.newest_put = Some(record);
+            }
+        }
+        if is_newer(&self.newest) {
+            self.newest = Some(record);
+        }
+    }
+
+    fn totals(self) -> Option<KeyTotals<'a>> {
+        Some(KeyTotals {
+            newest_put: self.newest_put?,
+            live: !self.newest?.tombstone,
+            version_bytes: self.version_bytes,
+            record_bytes: self.record_bytes,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! Events, of the core group and of events.k8s.io, which has other names for the same.
+
+use serde_json::Value;
+
+use super::fields::{given, given_int, given_text, name, text, text_or};
+use super::times::{Instant, age};
+use super::{Builtin, Clock, Column};
+
+/// The tables of this file's kinds.
+pub(super) fn table(kind: &str) -> Option<&'static Builtin> {
+    (kind == "Event").then_some(&EVENT)
+}
+
+static EVENT: Builtin = Builtin {
+    columns: &[
+        Column::new("Last Seen"),
+        Column::new("Type"),
+        Column::new("Reason"),
+        Column::new("Object"),
+        Column::wide("Subobject"),
+        Column::wide("Source"),
+        Column::new("Message"),
+        Column::wide("First Seen"),
+        Column::wide("Count"),
+        Column::wide("Name"),
+    ],
+    cells: event,
+};
+
+/// The fields that the two groups name differently.
+struct Names {
+    object: &'static str,
+    message: &'static str,
+    source: &'static str,
+    first: &'static str,
+    last: &'static str,
+    count: &'static str,
+    controller: &'static str,
+}
+
+const CORE: Names = Names {
+    object: "involvedObject",
+    message: "message",
+    source: "source",
+    first: "firstTimestamp",
+    last: "lastTimestamp",
+    count: "count",
+    controller: "reportingComponent",
+};
+
+const EVENTS_GROUP: Names = Names {
+    object: "regarding",
+    message: "note",
+    source: "deprecatedSource",
+    first: "deprecatedFirstTimestamp",
+    last: "deprecatedLastTimestamp",
+    count: "deprecatedCount",
+    controller: "reportingController",
+};
+
+fn event(event: &Value, clock: Clock) -> Vec<String> {
+    let names = if text(event, "apiVersion").starts_with("events.k8s.io/") {
+        &EVENTS_GROUP
+    } else {
+        &CORE
+    };
+    let first = first_that_is_set(event, &[names.first, "eventTime"]);
+    let (last, count) = match given(event, "series") {
+        Some(series) => (
+            given_text(series, "lastObservedTime"),
+            given_int(series, "count").unwrap_or(0),
+        ),
+        None => (
+            first_that_is_set(event, &[names.last]).or(first),
+            // A single event need not count itself.
+            given_int(event, names.count)
+                .filter(|n| *n != 0)
+                .unwrap_or(1),
+        ),
+    };
+    vec![
+        age(last, clock),
+        text(event, "type").to_owned(),
+        text(event, "reason").to_owned(),
+        subject(super::fields::at(event, names.object)),
+        text(super::fields::at(event, names.object), "fieldPath").to_owned(),
+        source(event, names),
+        text(event, names.message).trim().to_owned(),
+        age(first, clock),
+        count.to_string(),
+        name(event),
+    ]
+}
+
+/// The first of some times that is not Go's zero time.
+fn first_that_is_set<'v>(event: &'v Value, fields: &[&str]) -> Option<&'v str> {
+    fields
+        .iter()
+        .filter_map(|field| given_text(event, field))
+        .find(|time| Instant::parse(time).is_some())
+}
+
+/// `kind/name` of what the event is about.
+fn subject(object: &Value) -> String {
+    let kind = text(object, "kind").to_lowercase();
+    match text(object, "name") {
+        "" => kind,
+        name => format!("{kind}/{name}"),
+    }
+}
+
+/// Who saw it, and where.
+fn source(event: &Value, names: &Names) -> String {
+    let source = super::fields::at(event, names.source);
+    let component = text_or(source, "component", text(event, names.controller));
+    match text_or(source, "host", text(event, "reportingInstance")) {
+        "" => component.to_owned(),
+        host => format!("{component}, {host}"),
+    }
+}

@@ -1,0 +1,245 @@
+//! Pods and pod templates.
+
+use serde_json::Value;
+
+use super::fields::{
+    condition, flag, given, has_condition, holds, int, is_deleted, list, name, object_age, text,
+    text_or,
+};
+use super::labels::format_labels;
+use super::times::{Instant, human_duration};
+use super::workloads::{containers, images};
+use super::{Builtin, Clock, Column};
+
+/// The tables of this file's kinds.
+pub(super) fn table(kind: &str) -> Option<&'static Builtin> {
+    match kind {
+        "Pod" => Some(&POD),
+        "PodTemplate" => Some(&POD_TEMPLATE),
+        _ => None,
+    }
+}
+
+static POD: Builtin = Builtin {
+    columns: &[
+        Column::new("Name"),
+        Column::new("Ready"),
+        Column::new("Status"),
+        Column::new("Restarts"),
+        Column::new("Age"),
+        Column::wide("IP"),
+        Column::wide("Node"),
+        Column::wide("Nominated Node"),
+        Column::wide("Readiness Gates"),
+    ],
+    cells: pod,
+};
+
+fn pod(pod: &Value, clock: Clock) -> Vec<String> {
+    let summary = Summary::of(pod);
+    vec![
+        name(pod),
+        format!("{}/{}", summary.ready, summary.total),
+        summary.status,
+        summary.restarts.told(clock),
+        object_age(pod, clock),
+        pod_ip(pod).to_owned(),
+        text_or(pod, "spec.nodeName", "<none>").to_owned(),
+        text_or(pod, "status.nominatedNodeName", "<none>").to_owned(),
+        readiness_gates(pod),
+    ]
+}
+
+/// How often containers were started again, and when the last time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Restarts {
+    count: i64,
+    last: Option<Instant>,
+}
+
+impl Restarts {
+    /// Counts one container's.
+    fn add(&mut self, container: &Value) {
+        self.count = self.count.saturating_add(int(container, "restartCount"));
+        let ended = Instant::parse(text(container, "lastState.terminated.finishedAt"));
+        // None is before every time.
+        self.last = self.last.max(ended);
+    }
+
+    fn told(self, clock: Clock) -> String {
+        match (self.count, self.last) {
+            (0, _) | (_, None) => self.count.to_string(),
+            (count, Some(last)) => {
+                let ago = Instant::now(clock).map_or_else(
+                    || "<unknown>".to_owned(),
+                    |now| human_duration(now.seconds_since(last)),
+                );
+                format!("{count} ({ago} ago)")
+            }
+        }
+    }
+}
+
+/// What a pod's containers make of it.
+struct Summary {
+    status: String,
+    ready: usize,
+    total: usize,
+    restarts: Restarts,
+}
+
+impl Summary {
+    fn of(pod: &Value) -> Self {
+        let conditions = list(pod, "status.conditions");
+        let init_containers = list(pod, "spec.initContainers");
+        let sidecars = init_containers.iter().filter(|c| is_sidecar(c)).count();
+        let gated = conditions
+            .iter()
+            .any(|c| text(c, "type") == "PodScheduled" && text(c, "reason") == "SchedulingGated");
+        let status = if gated {
+            "SchedulingGated"
+        } else {
+            text_or(pod, "status.reason", text(pod, "status.phase"))
+        };
+        let mut summary = Self {
+            status: status.to_owned(),
+            ready: 0,
+            total: list(pod, "spec.containers").len().saturating_add(sidecars),
+            restarts: Restarts::default(),
+        };
+        let (initializing, of_sidecars) = summary.init_containers(pod);
+        if !initializing || has_condition(conditions, "Initialized") {
+            summary.restarts = of_sidecars;
+            summary.containers(pod);
+        }
+        if is_deleted(pod) {
+            if text(pod, "status.reason") == "NodeLost" {
+                summary.status = "Unknown".to_owned();
+            } else if !["Succeeded", "Failed"].contains(&text(pod, "status.phase")) {
+                summary.status = "Terminating".to_owned();
+            }
+        }
+        summary
+    }
+
+    /// Goes through the init containers up to the first that is not done: whether there is one, and
+    /// the sidecars' restarts.
+    fn init_containers(&mut self, pod: &Value) -> (bool, Restarts) {
+        let specs = list(pod, "spec.initContainers");
+        let mut of_sidecars = Restarts::default();
+        let statuses = list(pod, "status.initContainerStatuses");
+        for (index, container) in statuses.iter().enumerate() {
+            // Of two with one name the last counts.
+            let spec = specs
+                .iter()
+                .rfind(|spec| text(spec, "name") == text(container, "name"));
+            let is_sidecar = spec.is_some_and(is_sidecar);
+            self.restarts.add(container);
+            if is_sidecar {
+                of_sidecars.add(container);
+            }
+            let ended = given(container, "state.terminated");
+            let waiting = text(container, "state.waiting.reason");
+            if ended.is_some_and(|ended| int(ended, "exitCode") == 0) {
+                continue;
+            }
+            if is_sidecar && flag(container, "started") {
+                self.ready = self.ready.saturating_add(flag(container, "ready").into());
+                continue;
+            }
+            self.status = match ended {
+                Some(ended) => format!("Init:{}", end_of(ended)),
+                None if !["", "PodInitializing"].contains(&waiting) => format!("Init:{waiting}"),
+                None => format!("Init:{index}/{}", specs.len()),
+            };
+            return (true, of_sidecars);
+        }
+        (false, of_sidecars)
+    }
+
+    /// Goes through the containers, the last first, so that the first has the last word.
+    fn containers(&mut self, pod: &Value) {
+        let mut running = false;
+        let mut error = None;
+        for container in list(pod, "status.containerStatuses").iter().rev() {
+            self.restarts.add(container);
+            let waiting = text(container, "state.waiting.reason");
+            if !waiting.is_empty() {
+                waiting.clone_into(&mut self.status);
+            } else if let Some(ended) = given(container, "state.terminated") {
+                self.status = end_of(ended);
+                if int(ended, "exitCode") != 0 {
+                    error = Some(self.status.clone());
+                }
+            } else if flag(container, "ready") && given(container, "state.running").is_some() {
+                running = true;
+                self.ready = self.ready.saturating_add(1);
+            }
+        }
+        if self.status == "Completed" {
+            let conditions = list(pod, "status.conditions");
+            let is_ready = |c: &Value| text(c, "type") == "Ready" && holds(c);
+            if running && conditions.iter().any(is_ready) {
+                "Running".clone_into(&mut self.status);
+            } else if let Some(error) = error {
+                self.status = error;
+            } else if running {
+                "NotReady".clone_into(&mut self.status);
+            }
+        }
+    }
+}
+
+/// Whether an init container is to run all the time.
+fn is_sidecar(container: &Value) -> bool {
+    text(container, "restartPolicy") == "Always"
+}
+
+/// How a container ended: the reason, else the signal, else the exit code.
+fn end_of(terminated: &Value) -> String {
+    match (text(terminated, "reason"), int(terminated, "signal")) {
+        ("", 0) => format!("ExitCode:{}", int(terminated, "exitCode")),
+        ("", signal) => format!("Signal:{signal}"),
+        (reason, _) => reason.to_owned(),
+    }
+}
+
+/// The address. Where there are several and the old field says otherwise, that one counts.
+fn pod_ip(pod: &Value) -> &str {
+    let first = list(pod, "status.podIPs").first();
+    let first = first.map_or("", |first| text(first, "ip"));
+    match text_or(pod, "status.podIP", first) {
+        "" => "<none>",
+        address => address,
+    }
+}
+
+/// How many of the pod's own conditions for being ready hold.
+fn readiness_gates(pod: &Value) -> String {
+    let gates = list(pod, "spec.readinessGates");
+    if gates.is_empty() {
+        return "<none>".to_owned();
+    }
+    let conditions = list(pod, "status.conditions");
+    let open = gates
+        .iter()
+        .filter(|gate| condition(conditions, text(gate, "conditionType")).is_some_and(holds));
+    format!("{}/{}", open.count(), gates.len())
+}
+
+static POD_TEMPLATE: Builtin = Builtin {
+    columns: &[
+        Column::new("Name"),
+        Column::new("Containers"),
+        Column::new("Images"),
+        Column::new("Pod Labels"),
+    ],
+    cells: |object, _| {
+        vec![
+            name(object),
+            containers(object, "template.spec"),
+            images(object, "template.spec"),
+            format_labels(super::fields::map(object, "template.metadata.labels")),
+        ]
+    },
+};

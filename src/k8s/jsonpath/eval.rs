@@ -1,0 +1,432 @@
+//! A template on a value: which values it finds (upstream: `util/jsonpath/jsonpath.go` of
+//! k8s.io/client-go).
+
+use serde_json::Value;
+
+use super::JsonPathError;
+use super::compare::compare;
+use super::found::{Found, Kind};
+use super::node::{Bound, Comparison, Filter, Node, Part, Slice};
+
+/// Values that one step may give, or all steps together keep, whatever the size of the object.
+const MIN_KEPT: usize = 1 << 22;
+
+/// Values one step may give for each byte and node of the object: `..` gives one a node, a second
+/// `..` one for each pair of a node and one above it, and so on without end.
+const KEPT_A_UNIT: usize = 4;
+
+/// The same for all that is looked at: ranges without an end double the work each.
+const STEPS_A_UNIT: usize = 64;
+
+/// Ranges within ranges.
+const MAX_RANGES: usize = 64;
+
+/// A step that failed.
+pub(super) struct Failure {
+    error: JsonPathError,
+    /// Upstream hands values back beside the error. A filter which only asks whether something is
+    /// there takes them and forgets the error.
+    has_values: bool,
+}
+
+impl From<JsonPathError> for Failure {
+    fn from(error: JsonPathError) -> Self {
+        Self {
+            error,
+            has_values: false,
+        }
+    }
+}
+
+impl Failure {
+    fn with_values(error: JsonPathError) -> Self {
+        Self {
+            error,
+            has_values: true,
+        }
+    }
+}
+
+type Step<'a> = Result<Vec<Found<'a>>, Failure>;
+
+/// What a template finds in `root`: a list of values for each part that prints something.
+pub(super) fn evaluate<'a>(
+    parts: &'a [Part],
+    allow_missing_keys: bool,
+    root: &'a Value,
+) -> Result<Vec<Vec<Found<'a>>>, JsonPathError> {
+    let mut evaluation = Evaluation {
+        parts,
+        allow_missing_keys,
+        root,
+        begins: 0,
+        ranges: 0,
+        ends: 0,
+        last_end: None,
+        kept: MIN_KEPT,
+        steps: MIN_KEPT,
+        is_measured: false,
+    };
+    let mut results = Vec::new();
+    evaluation
+        .run(Found::Tree(root), 0, &mut results)
+        .map_err(|failure| failure.error)?;
+    Ok(results)
+}
+
+struct Evaluation<'a> {
+    parts: &'a [Part],
+    allow_missing_keys: bool,
+    root: &'a Value,
+    /// `range` met, its body not yet begun.
+    begins: usize,
+    /// Ranges whose body is being done.
+    ranges: usize,
+    /// `end` met, its range not yet left.
+    ends: usize,
+    /// The part with the `end` met last: work goes on behind it. Never forgotten, as upstream.
+    last_end: Option<usize>,
+    /// Values that may still be kept.
+    kept: usize,
+    /// Steps that may still be made.
+    steps: usize,
+    /// The limits were raised to what the size of the object allows.
+    is_measured: bool,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Does the parts from `start` on for one value, until the end of the present range.
+    fn run(
+        &mut self,
+        value: Found<'a>,
+        start: usize,
+        results: &mut Vec<Vec<Found<'a>>>,
+    ) -> Result<(), Failure> {
+        let parts = self.parts;
+        let mut at = start;
+        while let Some(part) = parts.get(at) {
+            let found = match part {
+                Part::Text(text) => vec![Found::Text(text)],
+                Part::Action(nodes) => self.list(vec![value], nodes)?,
+            };
+            self.pay(1)?;
+            if self.ends > 0 && self.ends <= self.ranges {
+                self.ends = self.ends.saturating_sub(1);
+                self.last_end = Some(at);
+                return Ok(());
+            }
+            if self.begins > 0 {
+                self.range(found, at.saturating_add(1), results)?;
+                if let Some(end) = self.last_end.filter(|end| *end > at) {
+                    at = end;
+                }
+            } else {
+                self.keep(found.len().saturating_add(1))?;
+                results.push(found);
+            }
+            at = at.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn range(
+        &mut self,
+        values: Vec<Found<'a>>,
+        body: usize,
+        results: &mut Vec<Vec<Found<'a>>>,
+    ) -> Result<(), Failure> {
+        self.begins = self.begins.saturating_sub(1);
+        self.ranges = self.ranges.saturating_add(1);
+        if self.ranges > MAX_RANGES {
+            return Err(JsonPathError::NestedTooDeep.into());
+        }
+        if values.is_empty() {
+            // Done once for nothing, so that the end is found; errors count.
+            let mut unseen = Vec::new();
+            self.run(Found::Nothing, body, &mut unseen)?;
+        }
+        for value in values {
+            self.run(value.alone(), body, results)?;
+        }
+        self.ranges = self.ranges.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Nodes one behind the other: each has the values of the one before.
+    fn list(&mut self, input: Vec<Found<'a>>, nodes: &'a [Node]) -> Step<'a> {
+        let mut values = input;
+        for node in nodes {
+            values = self.walk(values, node)?;
+        }
+        Ok(values)
+    }
+
+    fn walk(&mut self, input: Vec<Found<'a>>, node: &'a Node) -> Step<'a> {
+        self.pay(input.len().saturating_add(1))?;
+        match node {
+            Node::Text(text) => Ok(vec![Found::Text(text)]),
+            Node::Int(number) => Ok(vec![Found::Int(*number); input.len()]),
+            Node::Float(number) => Ok(vec![Found::Float(*number); input.len()]),
+            Node::Bool(truth) => Ok(vec![Found::Bool(*truth); input.len()]),
+            Node::Field(name) => self.field(&input, name),
+            Node::Wildcard => self.wildcard(&input),
+            Node::Recursive => self.recursive(input),
+            Node::Slice(slice) => self.slice(&input, *slice),
+            Node::Union(members) => self.union(&input, members),
+            Node::Filter(filter) => self.filter(&input, filter),
+            Node::Range => {
+                self.begins = self.begins.saturating_add(1);
+                Ok(input)
+            }
+            Node::End if self.ranges > 0 => {
+                self.ends = self.ends.saturating_add(1);
+                Ok(Vec::new())
+            }
+            Node::End => Err(JsonPathError::EndWithoutRange.into()),
+            Node::Unknown(word) => Err(Failure {
+                error: JsonPathError::UnknownWord(word.clone()),
+                has_values: !input.is_empty(),
+            }),
+        }
+    }
+
+    fn field(&mut self, input: &[Found<'a>], name: &str) -> Step<'a> {
+        let found: Vec<_> = input
+            .iter()
+            .filter_map(|value| match value.kind() {
+                Kind::Map(map) => map.get(name).map(Found::Tree),
+                _ => None,
+            })
+            .collect();
+        if found.is_empty() && !input.is_empty() && !self.allow_missing_keys {
+            return Err(JsonPathError::NotFound(name.to_owned()).into());
+        }
+        Ok(found)
+    }
+
+    fn wildcard(&mut self, input: &[Found<'a>]) -> Step<'a> {
+        let mut found = Vec::new();
+        for value in input {
+            self.room_for(found.len().saturating_add(value.len()))?;
+            match value.kind() {
+                Kind::Text(bytes) => found.extend(bytes.iter().map(|byte| Found::Byte(*byte))),
+                Kind::List(list) => found.extend(list.iter().map(Found::Tree)),
+                Kind::Map(map) => found.extend(Found::sorted_values(map)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Each value, then all below it; those with nothing in them (numbers, `""`, `{}`) are left out.
+    fn recursive(&mut self, input: Vec<Found<'a>>) -> Step<'a> {
+        let mut found = Vec::new();
+        let mut waiting = input;
+        waiting.reverse();
+        while let Some(value) = waiting.pop() {
+            self.pay(1)?;
+            if value.len() == 0 {
+                continue;
+            }
+            self.room_for(found.len().saturating_add(1))?;
+            found.push(value);
+            let first = waiting.len();
+            match value.kind() {
+                Kind::List(list) => waiting.extend(list.iter().map(Found::Tree)),
+                Kind::Map(map) => waiting.extend(Found::sorted_values(map)),
+                _ => {}
+            }
+            waiting.get_mut(first..).unwrap_or_default().reverse();
+        }
+        Ok(found)
+    }
+
+    fn slice(&mut self, input: &[Found<'a>], slice: Slice) -> Step<'a> {
+        let mut found = Vec::new();
+        for value in input {
+            let list = match value.kind() {
+                Kind::Null => continue,
+                Kind::List(list) => list,
+                _ => return Err(Failure::with_values(JsonPathError::NotAList(value.name()))),
+            };
+            let (first, end) = bounds(slice, list.len()).map_err(Failure::with_values)?;
+            if first == end {
+                // Upstream leaves out the lists behind this one, too.
+                return Ok(found);
+            }
+            let step = match slice.step {
+                None => 1,
+                Some(step) => usize::try_from(step)
+                    .ok()
+                    .filter(|step| *step > 0)
+                    .ok_or_else(|| Failure::with_values(JsonPathError::BadStep(step)))?,
+            };
+            let elements = list.get(first..end).unwrap_or_default();
+            self.room_for(found.len().saturating_add(elements.len()))?;
+            found.extend(elements.iter().step_by(step).map(Found::Tree));
+        }
+        Ok(found)
+    }
+
+    fn union(&mut self, input: &[Found<'a>], members: &'a [Vec<Node>]) -> Step<'a> {
+        let mut found = Vec::new();
+        for member in members {
+            let values = self
+                .list(input.to_vec(), member)
+                .map_err(|failure| Failure {
+                    has_values: !input.is_empty(),
+                    ..failure
+                })?;
+            self.room_for(found.len().saturating_add(values.len()))?;
+            found.extend(values);
+        }
+        Ok(found)
+    }
+
+    fn filter(&mut self, input: &[Found<'a>], filter: &'a Filter) -> Step<'a> {
+        let mut found = Vec::new();
+        for value in input {
+            let Kind::List(list) = value.kind() else {
+                return Err(Failure::with_values(JsonPathError::NotAList(value.name())));
+            };
+            for element in list {
+                let element = Found::Tree(element);
+                let passes = match &filter.comparison {
+                    None => self.exists(element, &filter.left)?,
+                    Some(comparison) => self.passes(element, &filter.left, comparison).map_err(
+                        |(failure, own_values)| Failure {
+                            has_values: own_values || !found.is_empty(),
+                            ..failure
+                        },
+                    )?,
+                };
+                if passes {
+                    self.room_for(found.len().saturating_add(1))?;
+                    found.push(element);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn exists(&mut self, element: Found<'a>, left: &'a [Node]) -> Result<bool, Failure> {
+        match self.list(vec![element], left) {
+            Ok(values) => Ok(!values.is_empty()),
+            Err(failure) if failure.error.is_limit() => Err(failure),
+            Err(failure) => Ok(failure.has_values),
+        }
+    }
+
+    /// The flag beside the failure: upstream hands back the filter's input, not what it found.
+    fn passes(
+        &mut self,
+        element: Found<'a>,
+        left: &'a [Node],
+        comparison: &'a Comparison,
+    ) -> Result<bool, (Failure, bool)> {
+        let mut sides = [Found::Nothing; 2];
+        for (side, nodes) in sides.iter_mut().zip([left, &comparison.right]) {
+            let values = self
+                .list(vec![element], nodes)
+                .map_err(|failure| (failure, true))?;
+            *side = match values.as_slice() {
+                [] => return Ok(false),
+                [one] => *one,
+                _ => return Err((JsonPathError::ComparesSeveral.into(), true)),
+            };
+        }
+        let [left, right] = sides;
+        compare(left, &comparison.operator, right).map_err(|error| (error.into(), false))
+    }
+
+    fn pay(&mut self, steps: usize) -> Result<(), Failure> {
+        if self.steps < steps {
+            self.measure();
+        }
+        self.steps = self.steps.checked_sub(steps).ok_or_else(too_much)?;
+        Ok(())
+    }
+
+    fn keep(&mut self, values: usize) -> Result<(), Failure> {
+        self.room_for(values)?;
+        self.kept = self.kept.saturating_sub(values);
+        Ok(())
+    }
+
+    fn room_for(&mut self, values: usize) -> Result<(), Failure> {
+        if self.kept < values {
+            self.measure();
+        }
+        if self.kept < values {
+            return Err(too_much());
+        }
+        Ok(())
+    }
+
+    /// Raises the limits to what a large object needs. Once.
+    fn measure(&mut self) {
+        if !self.is_measured {
+            self.is_measured = true;
+            let size = size_of(self.root);
+            self.kept = self.kept.saturating_add(size.saturating_mul(KEPT_A_UNIT));
+            self.steps = self.steps.saturating_add(size.saturating_mul(STEPS_A_UNIT));
+        }
+    }
+}
+
+fn too_much() -> Failure {
+    JsonPathError::TooMuch.into()
+}
+
+/// Nodes of a tree, and bytes of its texts.
+fn size_of(root: &Value) -> usize {
+    let mut size = 0_usize;
+    let mut waiting = vec![root];
+    while let Some(value) = waiting.pop() {
+        size = size.saturating_add(1);
+        match value {
+            Value::String(text) => size = size.saturating_add(text.len()),
+            Value::Array(list) => waiting.extend(list),
+            Value::Object(map) => waiting.extend(map.values()),
+            _ => {}
+        }
+    }
+    size
+}
+
+/// First index and the one behind the last, of a list of so many elements.
+fn bounds(slice: Slice, len: usize) -> Result<(usize, usize), JsonPathError> {
+    let count = i64::try_from(len).unwrap_or(i64::MAX);
+    let from_end = |index: i64| {
+        if index < 0 {
+            index.saturating_add(count)
+        } else {
+            index
+        }
+    };
+    let first = from_end(slice.first.unwrap_or(0));
+    let end = match slice.end {
+        Bound::Open => count,
+        Bound::At(end) => from_end(end),
+        Bound::One(0) => count,
+        Bound::One(end) => from_end(end),
+    };
+    if first == end {
+        return Ok((0, 0));
+    }
+    let inside = |index: i64, last: i64| {
+        usize::try_from(index)
+            .ok()
+            .filter(|_| index <= last)
+            .ok_or(JsonPathError::OutOfBounds { index, len })
+    };
+    let from = inside(first, count.saturating_sub(1))?;
+    let to = inside(end, count).map_err(|_| JsonPathError::OutOfBounds {
+        index: end.saturating_sub(1),
+        len,
+    })?;
+    if from > to {
+        return Err(JsonPathError::EndsBeforeStart { first, end });
+    }
+    Ok((from, to))
+}

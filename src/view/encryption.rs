@@ -1,0 +1,233 @@
+//! Encryption at rest: what is encrypted by what, and one encrypted value.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use crate::diag::shown;
+use crate::k8s::audit::{Encryption, Way};
+use crate::k8s::encrypt::Sealed;
+use crate::k8s::encrypt::sealed::Kms;
+
+use super::record::{insert_text, key_text};
+use super::table::{self, cell, plain};
+
+/// How many keys of Secrets the text names.
+const NAMED: usize = 3;
+
+/// The audit as a block of text; None where there is nothing to tell.
+pub fn table(encryption: &Encryption) -> Option<String> {
+    if encryption.rows.is_empty() {
+        return None;
+    }
+    let mut rows = plain(&["ENCRYPTION OF", "STORED AS", "VALUES"]);
+    for row in &encryption.rows {
+        rows.add_row([
+            cell(&row.resource),
+            way_text(&row.way),
+            row.values.to_string(),
+        ]);
+    }
+    let mut text = table::text(rows, &[2]);
+    let keys = &encryption.clear_secret_keys;
+    let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
+    let (count, rest) = (
+        encryption.clear_secrets,
+        encryption.clear_secrets.saturating_sub(named.len() as u64),
+    );
+    let what = match count {
+        0 => return Some(text),
+        1 => "1 Secret is in the clear".to_owned(),
+        _ => format!("{count} Secrets are in the clear"),
+    };
+    let more = match rest {
+        0 => String::new(),
+        _ => format!(" and {rest} more"),
+    };
+    text.push_str(&format!("\n{what}: {}{more}\n", named.join(", ")));
+    Some(text)
+}
+
+fn way_text(way: &Way) -> String {
+    let Way::Encrypted {
+        provider,
+        version,
+        key_name,
+        key_id,
+    } = way
+    else {
+        return match way {
+            Way::Clear => "in the clear".to_owned(),
+            _ => "encrypted, its head damaged".to_owned(),
+        };
+    };
+    let what = if provider == "kms" { "plugin" } else { "key" };
+    let [provider, version, key_name] = [provider, version, key_name].map(|n| shown(n.as_bytes()));
+    let id = key_id
+        .as_ref()
+        .map_or_else(String::new, |id| format!(", key id {}", shown(id)));
+    format!("{provider} {version}, {what} {key_name}{id}")
+}
+
+/// The audit as JSON; null where there is nothing to tell.
+pub fn json(encryption: &Encryption) -> Value {
+    if encryption.rows.is_empty() {
+        return Value::Null;
+    }
+    let resources = encryption.rows.iter().map(|row| {
+        let mut fields = Map::new();
+        fields.insert("resource".to_owned(), row.resource.as_str().into());
+        match &row.way {
+            Way::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
+            Way::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
+            Way::Encrypted {
+                provider,
+                version,
+                key_name,
+                key_id,
+            } => {
+                fields.insert("stored_as".to_owned(), "encrypted".into());
+                fields.insert("provider".to_owned(), provider.as_str().into());
+                fields.insert("version".to_owned(), version.as_str().into());
+                fields.insert("key_name".to_owned(), key_name.as_str().into());
+                if let Some(id) = key_id {
+                    insert_text(&mut fields, "key_id", id);
+                }
+            }
+        }
+        fields.insert("values".to_owned(), row.values.into());
+        Value::Object(fields)
+    });
+    let keys = encryption.clear_secret_keys.iter().map(|key| {
+        let mut fields = Map::new();
+        insert_text(&mut fields, "key", key);
+        Value::Object(fields)
+    });
+    json!({
+        "resources": resources.collect::<Vec<_>>(),
+        "secrets_in_the_clear": encryption.clear_secrets,
+        "secrets_in_the_clear_keys": keys.collect::<Vec<_>>(),
+    })
+}
+
+/// What an encrypted value tells without a key.
+pub fn sealed_json(sealed: &Sealed<'_>) -> Value {
+    let head = sealed.head;
+    let mut fields = Map::new();
+    let texts = [
+        ("provider", head.provider),
+        ("version", head.version),
+        ("key_name", head.key_name),
+    ];
+    for (name, text) in texts {
+        fields.insert(name.to_owned(), text.into());
+    }
+    let mut insert = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
+    match &sealed.kms {
+        None => {}
+        Some(Kms::Unreadable(reason)) => insert("unreadable", reason.to_string().into()),
+        Some(Kms::V1 { encrypted_dek, .. }) => {
+            insert(
+                "encrypted_dek_base64",
+                STANDARD.encode(encrypted_dek).into(),
+            );
+        }
+        Some(Kms::V2(object)) => {
+            let source = STANDARD.encode(object.encrypted_dek_source);
+            insert("encrypted_dek_source_base64", source.into());
+            let source_type = object.source_type.name().into_owned();
+            insert("encrypted_dek_source_type", source_type.into());
+            let annotations = object.annotations.iter().map(|(name, value)| {
+                let mut annotation = Map::new();
+                insert_text(&mut annotation, "name", name);
+                annotation.insert("value_base64".to_owned(), STANDARD.encode(value).into());
+                Value::Object(annotation)
+            });
+            insert("annotations", annotations.collect());
+            insert_text(&mut fields, "key_id", object.key_id);
+        }
+    }
+    Value::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::k8s::audit::Row;
+
+    fn encryption() -> Encryption {
+        let row = |way, values| Row {
+            resource: "/registry/secrets".to_owned(),
+            way,
+            values,
+        };
+        let encrypted = |provider: &str, key_id: Option<&[u8]>| Way::Encrypted {
+            provider: provider.to_owned(),
+            version: "v1".to_owned(),
+            key_name: "a\nb".to_owned(),
+            key_id: key_id.map(<[u8]>::to_vec),
+        };
+        Encryption {
+            rows: vec![
+                row(encrypted("aescbc", None), 3),
+                row(encrypted("kms", Some(b"\xff")), 1),
+                row(Way::Clear, 5),
+            ],
+            clear_secrets: 5,
+            clear_secret_keys: ["a", "b", "c", "d"].map(|k| k.as_bytes().to_vec()).to_vec(),
+            is_used: true,
+        }
+    }
+
+    #[test]
+    fn the_block_says_what_is_stored_how_and_names_secrets_in_the_clear() {
+        assert_eq!(
+            table(&encryption()).unwrap(),
+            "ENCRYPTION OF      STORED AS                         VALUES\n\
+             /registry/secrets  aescbc v1, key a\\nb                    3\n\
+             /registry/secrets  kms v1, plugin a\\nb, key id \\xff       1\n\
+             /registry/secrets  in the clear                           5\n\
+             \n\
+             5 Secrets are in the clear: a, b, c and 2 more\n"
+        );
+        assert_eq!(table(&Encryption::default()), None);
+    }
+
+    #[test]
+    fn the_json_form_is_exact() {
+        let found = json(&encryption());
+        assert_eq!(
+            found["resources"][1],
+            json!({"resource": "/registry/secrets", "stored_as": "encrypted", "provider": "kms", "version": "v1", "key_name": "a\nb", "key_id_base64": "/w==", "values": 1})
+        );
+        assert_eq!(
+            found["resources"][2],
+            json!({"resource": "/registry/secrets", "stored_as": "clear", "values": 5})
+        );
+        assert_eq!(found["secrets_in_the_clear"], 5);
+        assert_eq!(found["secrets_in_the_clear_keys"][3], json!({"key": "d"}));
+        assert_eq!(json(&Encryption::default()), Value::Null);
+    }
+
+    #[test]
+    fn an_encrypted_value_tells_what_a_kms_must_unwrap() {
+        let value =
+            b"k8s:enc:kms:v2:vault:\x12\x02k1\x1a\x03abc\x22\x08\x0a\x03a.b\x12\x01\xff\x28\x01";
+        assert_eq!(
+            sealed_json(&Sealed::of(value).unwrap()),
+            json!({
+                "provider": "kms", "version": "v2", "key_name": "vault",
+                "encrypted_dek_source_base64": "YWJj",
+                "encrypted_dek_source_type": "HKDF_SHA256_XNONCE_AES_GCM_SEED",
+                "annotations": [{"name": "a.b", "value_base64": "/w=="}],
+                "key_id": "k1",
+            })
+        );
+        let value = b"k8s:enc:kms:v1:vault:\x00\x03abcxyz";
+        assert_eq!(
+            sealed_json(&Sealed::of(value).unwrap()),
+            json!({"provider": "kms", "version": "v1", "key_name": "vault", "encrypted_dek_base64": "YWJj"})
+        );
+    }
+}

@@ -1,0 +1,422 @@
+//! A table as `kubectl get` prints it, byte by byte.
+//!
+//! Upstream: cli-runtime's pkg/printers/tableprinter.go and terminal.go, and
+//! github.com/liggitt/tabwriter with kubectl's settings. A column is as wide as its longest cell
+//! (counted in characters, not in places of a terminal) and three blanks, at least six; the last
+//! cell of a line is not padded, even if that leaves blanks after an earlier one.
+//!
+//! A cell ends at a line break, with `...` in its place; only ESC and CR are escaped, so a text that
+//! goes to a terminal still has to go through [`super::sanitize`]. A tab in a cell begins a new
+//! cell, as it does in kubectl.
+
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use crate::k8s::columns::{Column, format_labels};
+
+/// The narrowest column, in characters.
+const MIN_WIDTH: usize = 6;
+
+/// Between two columns, in characters.
+const PADDING: usize = 3;
+
+/// What to print beside the cells, as kubectl's flags of the same names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// `--no-headers`.
+    pub no_headers: bool,
+    /// `-o wide`.
+    pub wide: bool,
+    /// `-A`: the namespace is the first column.
+    pub namespace: bool,
+    /// `--show-labels`: all labels are the last column.
+    pub show_labels: bool,
+    /// `-L`: labels with a column of their own.
+    pub label_columns: &'a [String],
+    /// Printed before the name and a slash where several resources were asked for: the kind and
+    /// its group in lower case, `pod`, `deployment.apps`.
+    pub kind: Option<&'a str>,
+}
+
+/// A table that is being filled.
+#[derive(Debug)]
+pub struct KubectlTable<'a> {
+    columns: &'a [Column],
+    options: Options<'a>,
+    /// The column that holds the name.
+    name: Option<usize>,
+    rows: usize,
+    tabs: Tabs,
+}
+
+impl<'a> KubectlTable<'a> {
+    /// An empty table.
+    pub fn new(columns: &'a [Column], options: Options<'a>) -> Self {
+        Self {
+            columns,
+            options,
+            name: columns.iter().position(|column| column.name == "Name"),
+            rows: 0,
+            tabs: Tabs::default(),
+        }
+    }
+
+    /// Adds the row of one object; its namespace and labels are read from it. Cells beyond the
+    /// columns are left out.
+    pub fn push(&mut self, object: &Value, cells: &[String]) {
+        if self.rows == 0 && !self.options.no_headers {
+            self.head();
+        }
+        self.rows = self.rows.saturating_add(1);
+        let metadata = object.get("metadata");
+        let labels = metadata
+            .and_then(|metadata| metadata.get("labels"))
+            .and_then(Value::as_object);
+        let mut first = true;
+        if self.options.namespace {
+            let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
+            self.cell(
+                &mut first,
+                namespace.and_then(Value::as_str).unwrap_or_default(),
+            );
+        }
+        for (index, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
+            if column.wide && !self.options.wide {
+                continue;
+            }
+            match self.options.kind.filter(|_| self.name == Some(index)) {
+                Some(kind) => self.cell(&mut first, &format!("{kind}/{cell}")),
+                None => self.cell(&mut first, cell),
+            }
+        }
+        self.labels(&mut first, labels);
+        self.tabs.end_line();
+    }
+
+    /// The cells of labels.
+    fn labels(&mut self, first: &mut bool, labels: Option<&Map<String, Value>>) {
+        for key in self.options.label_columns {
+            let label = labels.and_then(|labels| labels.get(key));
+            self.cell(first, label.and_then(Value::as_str).unwrap_or_default());
+        }
+        if self.options.show_labels {
+            self.cell(first, &format_labels(labels));
+        }
+    }
+
+    /// The line of names.
+    fn head(&mut self) {
+        let mut first = true;
+        if self.options.namespace {
+            self.cell(&mut first, "NAMESPACE");
+        }
+        for column in self.columns {
+            if !column.wide || self.options.wide {
+                self.cell(&mut first, &upper(&column.name));
+            }
+        }
+        for key in self.options.label_columns {
+            let last = key.rsplit('/').next().unwrap_or_default();
+            self.cell(&mut first, &upper(last));
+        }
+        if self.options.show_labels {
+            self.cell(&mut first, "LABELS");
+        }
+        self.tabs.end_line();
+    }
+
+    /// Writes one cell, up to a line break and with escapes visible.
+    fn cell(&mut self, first: &mut bool, text: &str) {
+        if !std::mem::take(first) {
+            self.tabs.write('\t');
+        }
+        let (shown, rest) = match text.find(['\n', '\r', '\u{c}']) {
+            Some(end) => (text.get(..end).unwrap_or_default(), "..."),
+            None => (text, ""),
+        };
+        for character in shown.chars() {
+            match character {
+                '\u{1b}' => self.tabs.write_str("^["),
+                other => self.tabs.write(other),
+            }
+        }
+        self.tabs.write_str(rest);
+    }
+
+    /// Whether there is no row yet: then kubectl prints no header either.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The text; empty without rows.
+    pub fn text(&self) -> String {
+        self.tabs.text()
+    }
+}
+
+/// Lines of cells that are printed as they are, aligned the same way: kubectl's custom columns. A line
+/// break in a cell ends the line.
+pub fn verbatim(lines: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut tabs = Tabs::default();
+    for line in lines {
+        let mut first = true;
+        for character in line.iter().flat_map(|cell| {
+            let tab = (!std::mem::take(&mut first)).then_some('\t');
+            tab.into_iter().chain(cell.chars())
+        }) {
+            match character {
+                '\n' => tabs.end_line(),
+                other => tabs.write(other),
+            }
+        }
+        tabs.end_line();
+    }
+    tabs.text()
+}
+
+/// Upper case, one character for one as in Go.
+fn upper(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let mut upper = c.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(one), None) => one,
+                _ => c,
+            }
+        })
+        .collect()
+}
+
+/// Lines of cells that end with a tab but for the last of the line.
+#[derive(Debug, Default)]
+struct Tabs {
+    /// All cells' texts, without the tabs.
+    text: String,
+    cells: Vec<Cell>,
+    /// Where the cells of a line end in `cells`.
+    lines: Vec<usize>,
+    /// Of the cell that is being written.
+    open: Cell,
+}
+
+/// The end of a cell's text, and how many characters it has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    end: usize,
+    width: usize,
+}
+
+impl Tabs {
+    fn write(&mut self, character: char) {
+        // Go's tabwriter takes a vertical tab for a tab too.
+        if character == '\t' || character == '\u{b}' {
+            self.end_cell();
+        } else {
+            self.text.push(character);
+            self.open.width = self.open.width.saturating_add(1);
+        }
+    }
+
+    fn write_str(&mut self, text: &str) {
+        text.chars().for_each(|character| self.write(character));
+    }
+
+    fn end_cell(&mut self) {
+        self.open.end = self.text.len();
+        self.cells.push(std::mem::take(&mut self.open));
+    }
+
+    fn end_line(&mut self) {
+        self.end_cell();
+        self.lines.push(self.cells.len());
+    }
+
+    /// The lines as ranges of cells.
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = std::iter::once(0).chain(self.lines.iter().copied());
+        starts.zip(&self.lines).map(|(start, end)| start..*end)
+    }
+
+    fn text(&self) -> String {
+        let padded = self.padded();
+        let mut out = String::with_capacity(self.text.len().saturating_mul(2));
+        let mut start = 0;
+        let mut lines = self.lines.iter().peekable();
+        for (index, (cell, width)) in self.cells.iter().zip(padded).enumerate() {
+            out.push_str(self.text.get(start..cell.end).unwrap_or_default());
+            start = cell.end;
+            let blanks = width.saturating_sub(cell.width);
+            out.extend(std::iter::repeat_n(' ', blanks));
+            if lines
+                .next_if(|end| **end == index.saturating_add(1))
+                .is_some()
+            {
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    /// How wide each cell is printed. The lines in a row that have a cell of a column before their
+    /// last cell are one block of that column and share a width; what a column was once, it stays.
+    fn padded(&self) -> Vec<usize> {
+        let mut padded = vec![0; self.cells.len()];
+        let mut columns: Vec<Block> = Vec::new();
+        for line in self.ranges() {
+            let last = line.end.saturating_sub(1);
+            let ended = last.saturating_sub(line.start);
+            for block in columns.iter_mut().skip(ended) {
+                block.close(&mut padded);
+            }
+            for (column, index) in (line.start..last).enumerate() {
+                if columns.len() <= column {
+                    columns.push(Block::default());
+                }
+                if let (Some(block), Some(cell)) = (columns.get_mut(column), self.cells.get(index))
+                {
+                    block.widest = block.widest.max(cell.width);
+                    block.members.push(index);
+                }
+            }
+        }
+        for block in &mut columns {
+            block.close(&mut padded);
+        }
+        padded
+    }
+}
+
+/// The cells of one column in lines that follow each other.
+#[derive(Debug, Default)]
+struct Block {
+    widest: usize,
+    members: Vec<usize>,
+    /// How wide the column's earlier blocks were.
+    remembered: usize,
+}
+
+impl Block {
+    fn close(&mut self, padded: &mut [usize]) {
+        if self.members.is_empty() {
+            return;
+        }
+        let width = self.widest.saturating_add(PADDING).max(MIN_WIDTH);
+        self.remembered = self.remembered.max(width);
+        self.widest = 0;
+        for index in self.members.drain(..) {
+            if let Some(place) = padded.get_mut(index) {
+                *place = self.remembered;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::borrow::Cow;
+
+    fn columns() -> Vec<Column> {
+        [("Name", false), ("Odd", false), ("Node", true)]
+            .map(|(name, wide)| Column {
+                name: Cow::Borrowed(name),
+                wide,
+            })
+            .to_vec()
+    }
+
+    fn printed(options: Options<'_>, rows: &[[&str; 3]]) -> String {
+        let columns = columns();
+        let mut table = KubectlTable::new(&columns, options);
+        let object = json!({"metadata": {
+            "namespace": "shop", "labels": {"b.c/app": "web", "a": ""}}});
+        for row in rows {
+            table.push(&object, &row.map(str::to_owned));
+        }
+        table.text()
+    }
+
+    #[test]
+    fn the_last_cell_of_a_line_is_not_padded() {
+        let rows = [["a", "x", "n"], ["longer-name", "", "n"]];
+        assert_eq!(
+            printed(Options::default(), &rows),
+            "NAME          ODD\na             x\nlonger-name   \n"
+        );
+        let wide = Options {
+            wide: true,
+            no_headers: true,
+            ..Options::default()
+        };
+        // A column is six characters wide at least.
+        assert_eq!(
+            printed(wide, &[["a", "x", "n"], ["b", "y", ""]]),
+            "a     x     n\nb     y     \n"
+        );
+    }
+
+    #[test]
+    fn without_rows_there_is_no_header() {
+        assert_eq!(printed(Options::default(), &[]), "");
+    }
+
+    #[test]
+    fn namespace_kind_and_labels_stand_around_the_cells() {
+        let labels = ["b.c/app".to_owned(), "none".to_owned()];
+        let options = Options {
+            namespace: true,
+            show_labels: true,
+            label_columns: &labels,
+            kind: Some("deployment.apps"),
+            ..Options::default()
+        };
+        assert_eq!(
+            printed(options, &[["a", "x", "n"]]),
+            "NAMESPACE   NAME                ODD   APP   NONE   LABELS\n\
+             shop        deployment.apps/a   x     web          a=,b.c/app=web\n"
+        );
+    }
+
+    #[test]
+    fn a_cell_ends_at_a_line_break_and_escapes_are_visible() {
+        let rows = [["a\u{1b}[31m", "two\nlines", ""], ["b", "\rx", ""]];
+        let options = Options {
+            no_headers: true,
+            ..Options::default()
+        };
+        assert_eq!(printed(options, &rows), "a^[[31m   two...\nb         ...\n");
+    }
+
+    #[test]
+    fn widths_are_counted_in_characters() {
+        let rows = [["\u{540d}\u{524d}", "x", ""], ["abcd", "y", ""]];
+        let options = Options {
+            no_headers: true,
+            ..Options::default()
+        };
+        assert_eq!(
+            printed(options, &rows),
+            "\u{540d}\u{524d}     x\nabcd   y\n"
+        );
+    }
+
+    #[test]
+    fn a_tab_in_a_cell_begins_another_and_a_column_remembers_its_width() {
+        let options = Options {
+            no_headers: true,
+            ..Options::default()
+        };
+        // The second column has two blocks: lines 1 and 3. The later one is not narrower.
+        let rows = [
+            ["a", "1234567890\tx", ""],
+            ["b", "y", ""],
+            ["c", "z\u{b}x", ""],
+        ];
+        assert_eq!(
+            printed(options, &rows),
+            "a     1234567890   x\nb     y\nc     z            x\n"
+        );
+    }
+}
