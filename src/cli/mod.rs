@@ -9,6 +9,7 @@ pub mod address;
 pub mod args;
 pub mod auger;
 pub mod commands;
+pub mod compare;
 pub mod evidence;
 pub mod failure;
 pub mod filter;
@@ -17,6 +18,7 @@ pub mod missing;
 pub mod objects;
 pub mod out;
 pub mod report;
+pub mod revision;
 pub mod select;
 
 use std::path::PathBuf;

@@ -1,18 +1,22 @@
 //! `diff`: what changed between two databases of one cluster.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use crate::cli::address::Address;
+use crate::cli::args::resolve_range;
+use crate::cli::compare::{Changed, Comparison, changed_keys};
+use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::missing::{below, folder_hint};
 use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
+use crate::cli::revision::RangeExpr;
 use crate::cli::select::Where;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::Diagnostics;
@@ -20,27 +24,24 @@ use crate::etcd::cluster::members;
 use crate::etcd::store::AtRevision;
 use crate::etcd::{Keyspace, Record, Store, schema};
 use crate::k8s::Order;
-use crate::k8s::diff::{FieldChange, Scope, diff as differences};
-use crate::k8s::object::is_secret_key;
+use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
-use crate::view::diff::{self, Change, ObjectChange, Side, StatRow, TextSide};
-use crate::view::json::write_value;
-use crate::view::record::{insert_text, key_text};
-use crate::view::yaml::YamlWriter;
+use crate::view::diff::{self, Change, StatRow};
+use crate::view::record::key_text;
 
-/// Show what changed between two databases of one cluster, object by object, field by field
+/// Show what changed between two databases of one cluster, or two revisions of one
 ///
 /// `+` created, `-` deleted, `*` re-created (deleted and made again), `~` changed. List items are
 /// matched by their key (name, port, type, uid, ...), not by their place. Values of Secrets are
 /// masked; equal values share a number. Exit code 1 when something differs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The older database
+    /// The older database, or the only one
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The newer database
-    #[arg(value_name = "NEW")]
-    new: PathBuf,
+    /// The newer database; or two revisions of the one: A..B
+    #[arg(value_name = "NEW|A..B")]
+    new: OsString,
     #[command(flatten)]
     which: Where,
     /// How to print the changes
@@ -77,16 +78,12 @@ enum Output {
     Jsonl,
 }
 
-/// A key that is not the same in both databases.
-struct Changed<'a> {
-    change: Change,
-    old: Option<Record<'a>>,
-    new: Option<Record<'a>>,
-}
-
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
-        Ok(vec![self.old.clone(), self.new.clone()])
+        Ok(match self.range() {
+            Some(_) => vec![self.old.clone()],
+            None => vec![self.old.clone(), PathBuf::from(&self.new)],
+        })
     }
 
     fn keys(&self) -> Option<&Keys> {
@@ -94,32 +91,64 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if let (Some(range), [only]) = (self.range(), run.evidence) {
+            let store = only.records()?;
+            let (from, to) = resolve_range(range, &store, &self.which)?;
+            return self.compare([(only, &store, from), (only, &store, to)], run, out);
+        }
         let [old, new] = run.evidence else {
             return Err(Failure::cannot("two databases are needed"));
         };
         let (old_store, new_store) = (old.records()?, new.records()?);
+        note_what_is_odd([(old, &old_store), (new, &new_store)]);
         let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
-        let (old_newest, new_newest) = (old_store.current_revision(), new_store.current_revision());
-        if old_newest > new_newest {
-            report::note(&format!(
-                "{} is at revision {old_newest}, {} at {new_newest}: is the older one first?",
-                old.given_path().display(),
-                new.given_path().display(),
-            ));
-        }
-        if are_strangers(&old_store, &new_store) {
-            report::note("these look like two different clusters: no member in common");
-        }
+        let states = [(old, &old_store, old_at), (new, &new_store, new_at)];
+        self.compare(states, run, out)
+    }
+}
+
+/// A store in an evidence file as of a revision.
+type State<'s, 'a> = (&'s Evidence, &'s Store<'a>, AtRevision);
+
+/// Says what two databases should not be: in the wrong order, or of two clusters.
+fn note_what_is_odd([(old, old_store), (new, new_store)]: [(&Evidence, &Store<'_>); 2]) {
+    let (old_newest, new_newest) = (old_store.current_revision(), new_store.current_revision());
+    if old_newest > new_newest {
+        report::note(&format!(
+            "{} is at revision {old_newest}, {} at {new_newest}: is the older one first?",
+            old.given_path().display(),
+            new.given_path().display(),
+        ));
+    }
+    if are_strangers(old_store, new_store) {
+        report::note("these look like two different clusters: no member in common");
+    }
+}
+
+impl Args {
+    /// The two revisions of one database, where such are asked for. A file of that name comes first.
+    fn range(&self) -> Option<RangeExpr> {
+        let text = self.new.to_str()?;
+        let is_range = RangeExpr::looks_like_one(text) && !Path::new(text).exists();
+        is_range.then(|| text.parse().ok()).flatten()
+    }
+
+    fn compare(
+        &self,
+        [(old, old_store, old_at), (new, new_store, new_at)]: [State<'_, '_>; 2],
+        run: &Run<'_>,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
         let selection = self
             .which
-            .select(&[(&old_store, old_at), (&new_store, new_at)])?;
-        let before = Keyspace::at(&old_store, old_at, |key| selection.covers(key));
-        let after = Keyspace::at(&new_store, new_at, |key| selection.covers(key));
+            .select(&[(old_store, old_at), (new_store, new_at)])?;
+        let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
+        let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
         if let Some(address) =
             selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
         {
-            let stores = [(&old_store, old_at), (&new_store, new_at)];
+            let stores = [(old_store, old_at), (new_store, new_at)];
             return Err(in_neither(address, &stores));
         }
         let mut changes = changed_keys(&before, &after);
@@ -135,11 +164,10 @@ impl Verb for Args {
             });
         }
         let comparison = || Comparison {
-            args: self,
+            scope: self.scope(),
             masker: Masker::new(self.show_secrets),
             old: &old,
             new: &new,
-            after: &after,
         };
         if self.exclude_status {
             // What changed in nothing but its status did not change, then.
@@ -148,7 +176,7 @@ impl Verb for Args {
                 changed.change != Change::Changed || !filter.fields(changed).is_empty()
             });
         }
-        comparison().print(&changes, out)?;
+        self.print(&mut comparison(), &changes, out)?;
         old.conclude();
         new.conclude();
         Ok(if changes.is_empty() {
@@ -205,60 +233,16 @@ fn in_neither(address: &Address, stores: &[(&Store<'_>, AtRevision)]) -> Failure
     }
 }
 
-/// Merges two keyspaces, which are in key order, into what is not the same.
-fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Changed<'a>> {
-    let mut changes = Vec::new();
-    let (mut old, mut new) = (before.live.iter().peekable(), after.live.iter().peekable());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (None, None) => return changes,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(a), Some(b)) => a.key.cmp(&b.key),
-        };
-        let a = if order.is_le() {
-            old.next().map(|entry| entry.record)
-        } else {
-            None
-        };
-        let b = if order.is_ge() {
-            new.next().map(|entry| entry.record)
-        } else {
-            None
-        };
-        let change = match (&a, &b) {
-            (Some(a), Some(b)) if a.create_revision != b.create_revision => Change::Recreated,
-            (Some(a), Some(b)) if a.mod_revision != b.mod_revision || a.value != b.value => {
-                Change::Changed
-            }
-            (Some(_), Some(_)) => continue,
-            (None, _) => Change::Created,
-            (Some(_), None) => Change::Deleted,
-        };
-        changes.push(Changed {
-            change,
-            old: a,
-            new: b,
-        });
-    }
-}
-
-/// A record's value: a tree, its secrets not masked yet, or why it is none.
-type Decoded = Result<Value, String>;
-
-/// What one run of the verb shares between the objects.
-struct Comparison<'r> {
-    args: &'r Args,
-    masker: Masker,
-    old: &'r Objects<'r>,
-    new: &'r Objects<'r>,
-    after: &'r Keyspace<'r>,
-}
-
-impl Comparison<'_> {
-    fn print(&mut self, changes: &[Changed<'_>], out: &mut Out) -> Result<(), Failure> {
+impl Args {
+    /// Prints the changes in the form that was asked for.
+    fn print(
+        &self,
+        comparison: &mut Comparison<'_>,
+        changes: &[Changed<'_>],
+        out: &mut Out,
+    ) -> Result<(), Failure> {
         let style = out.style();
-        if self.args.name_only {
+        if self.name_only {
             for changed in changes {
                 // In a pipe a key is exact, whatever its bytes.
                 if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
@@ -269,174 +253,46 @@ impl Comparison<'_> {
             }
             return Ok(());
         }
-        if self.args.stat {
+        if self.stat {
             let rows: Vec<StatRow> = changes
                 .iter()
                 .map(|changed| {
                     StatRow::new(
                         changed.change,
                         &key_text(changed.key()),
-                        &self.fields(changed),
+                        &comparison.fields(changed),
                     )
                 })
                 .collect();
             diff::write_stat(out.styled(), &rows, &style)?;
             return Ok(());
         }
-        if self.args.output == Output::Json {
+        if self.output == Output::Json {
             out.write_all(b"[")?;
         }
         for (index, changed) in changes.iter().enumerate() {
-            match self.args.output {
-                Output::Unified => self.unified(changed, out)?,
+            match self.output {
+                Output::Unified => comparison.unified(changed, out)?,
                 Output::Fields => {
                     let fields = if changed.is_in_both() {
-                        self.fields(changed)
+                        comparison.fields(changed)
                     } else {
                         Vec::new()
                     };
-                    diff::write_object(out.styled(), &self.object(changed, &fields), &style)?;
+                    diff::write_object(out.styled(), &comparison.object(changed, &fields), &style)?;
                 }
                 Output::Json | Output::Jsonl => {
-                    if index > 0 && self.args.output == Output::Json {
+                    if index > 0 && self.output == Output::Json {
                         out.write_all(b",")?;
                     }
-                    let fields = self.fields(changed);
-                    diff::write_json_line(out, &self.object(changed, &fields))?;
+                    let fields = comparison.fields(changed);
+                    diff::write_json_line(out, &comparison.object(changed, &fields))?;
                 }
             }
         }
-        if self.args.output == Output::Json {
+        if self.output == Output::Json {
             out.write_all(b"]\n")?;
         }
         Ok(())
-    }
-
-    fn object<'a>(&self, changed: &'a Changed<'_>, fields: &'a [FieldChange]) -> ObjectChange<'a> {
-        let side = |record: &Record<'_>| Side {
-            create_revision: record.create_revision,
-            mod_revision: record.mod_revision,
-            version: record.version,
-        };
-        ObjectChange {
-            change: changed.change,
-            key: changed.key(),
-            old: changed.old.as_ref().map(side),
-            new: changed.new.as_ref().map(side),
-            deleted_at: self
-                .after
-                .tombstone(changed.key())
-                .map(|tombstone| tombstone.revision.main),
-            fields,
-        }
-    }
-
-    /// The changed fields, secrets masked. An object on one side only is one field: the whole of it.
-    fn fields(&mut self, changed: &Changed<'_>) -> Vec<FieldChange> {
-        let scope = self.args.scope();
-        let secret = is_secret_key(changed.key());
-        let old = changed
-            .old
-            .map(|record| (record, self.decoded(&record, self.old)));
-        let new = changed
-            .new
-            .map(|record| (record, self.decoded(&record, self.new)));
-        match (old, new) {
-            (Some((_, Ok(old))), Some((_, Ok(new)))) => self.masker.diff(&old, &new, scope, secret),
-            (Some((old_record, old)), Some((new_record, new))) => {
-                let old = self.masked(&old_record, old);
-                let new = self.masked(&new_record, new);
-                differences(&old, &new, scope)
-            }
-            (old, new) => {
-                let mut whole = |side: Option<(Record<'_>, Decoded)>| {
-                    side.map(|(record, decoded)| self.masked(&record, decoded))
-                };
-                vec![FieldChange::whole(whole(old), whole(new))]
-            }
-        }
-    }
-
-    /// A record's value as a tree; one that stays encrypted or cannot be decoded is reported.
-    fn decoded(&self, record: &Record<'_>, objects: &Objects<'_>) -> Decoded {
-        let value = objects.open(record).map_err(|error| error.to_string())?;
-        let decoded = self.masker.tree_of(&value, is_secret_key(record.key));
-        decoded.map_err(|error| {
-            objects.report_undecodable(record, &error);
-            error.to_string()
-        })
-    }
-
-    /// The tree with its secrets masked and without what is out of scope. A value that could not be decoded
-    /// becomes a text that stands for its bytes; nothing says what they hold, so they are masked as a secret.
-    fn masked(&mut self, record: &Record<'_>, decoded: Decoded) -> Value {
-        match decoded {
-            Ok(tree) => self
-                .masker
-                .mask(&self.args.scope().narrowed(tree), is_secret_key(record.key))
-                .into_owned(),
-            Err(reason) => {
-                let mut map = serde_json::Map::new();
-                match self.masker.mask_bytes(record.value) {
-                    Some(mask) => drop(map.insert("value".to_owned(), mask.into())),
-                    None => insert_text(&mut map, "value", record.value),
-                }
-                map.insert("undecodable".to_owned(), reason.into());
-                Value::Object(map)
-            }
-        }
-    }
-
-    /// The whole object as YAML, secrets masked.
-    fn yaml(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> String {
-        let decoded = self.decoded(record, objects);
-        let tree = self.masked(record, decoded);
-        let mut writer = YamlWriter::new(Vec::new());
-        write_value(&tree, Order::Natural, &mut writer);
-        String::from_utf8_lossy(&writer.finish().unwrap_or_default()).into_owned()
-    }
-
-    fn unified(&mut self, changed: &Changed<'_>, out: &mut Out) -> Result<(), Failure> {
-        let key = changed.key();
-        let old = changed
-            .old
-            .map(|record| (record.mod_revision, self.yaml(&record, self.old)));
-        let new = changed
-            .new
-            .map(|record| (record.mod_revision, self.yaml(&record, self.new)));
-        let style = out.style();
-        diff::write_unified(
-            out.styled(),
-            &key_text(key),
-            text_side(old.as_ref()),
-            text_side(new.as_ref()),
-            &style,
-        )?;
-        Ok(())
-    }
-}
-
-fn text_side(side: Option<&(i64, String)>) -> Option<TextSide<'_>> {
-    side.map(|(mod_revision, text)| TextSide {
-        mod_revision: *mod_revision,
-        text,
-    })
-}
-
-impl Changed<'_> {
-    fn key(&self) -> &[u8] {
-        self.new.or(self.old).map_or(&[], |record| record.key)
-    }
-
-    fn name_marker(&self) -> &'static [u8] {
-        match self.change {
-            Change::Created => b"+",
-            Change::Deleted => b"-",
-            Change::Recreated | Change::Changed => b"~",
-        }
-    }
-
-    fn is_in_both(&self) -> bool {
-        self.old.is_some() && self.new.is_some()
     }
 }

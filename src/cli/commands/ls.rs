@@ -54,7 +54,7 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
-        let at = store.at(self.at.at)?;
+        let at = self.at.resolve(&store, &self.which)?;
         let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let objects = Objects::new(run.keyring, evidence.diagnostics());

@@ -100,7 +100,7 @@ impl Verb for Args {
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
         let store = evidence.records()?;
-        let at = store.at(self.at.at)?;
+        let at = self.at.resolve(&store, &self.which)?;
         let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let there =
