@@ -7,6 +7,8 @@
 mod store;
 #[path = "../tests/support/synth/mod.rs"]
 mod synth;
+#[path = "support/values.rs"]
+mod values;
 
 use std::sync::LazyLock;
 
@@ -16,7 +18,7 @@ use etcdive::bbolt::Direction;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::hash::{Leave, backend_hash};
 use etcdive::etcd::{Keyspace, Store};
-use etcdive::k8s::{Order, TreeSink, decode};
+use etcdive::k8s::{Decoder, Order, TreeSink};
 use etcdive::source::Source;
 use etcdive::view::goquote::quote_into;
 use etcdive::view::json::{JsonStyle, JsonWriter};
@@ -40,7 +42,7 @@ static STORE: LazyLock<Store<'static>> = LazyLock::new(|| {
     Store::open(source, diagnostics).expect("the store is a database")
 });
 
-fn values() -> (Vec<&'static [u8]>, BytesCount) {
+fn stored_values() -> (Vec<&'static [u8]>, BytesCount) {
     let values: Vec<&[u8]> = STORE
         .records(Direction::Forward)
         .filter(|record| !record.tombstone)
@@ -76,7 +78,7 @@ fn status_hash(bencher: Bencher) {
 
 #[divan::bench(sample_count = 10)]
 fn go_quote(bencher: Bencher) {
-    let (values, bytes) = values();
+    let (values, bytes) = stored_values();
     bencher
         .counter(bytes)
         .with_inputs(|| Vec::with_capacity(QUOTED_BYTES))
@@ -85,37 +87,76 @@ fn go_quote(bencher: Bencher) {
         });
 }
 
-#[divan::bench(sample_count = 10)]
-fn value_to_json(bencher: Bencher) {
-    let (values, bytes) = values();
+/// How many values the decoder is measured on: some 9 MB of the mix.
+const VALUES: usize = 5000;
+
+/// All kinds in their proportions, and some apart.
+const KINDS: [&str; 4] = ["mix", "Pod", "Lease", "Secret"];
+
+fn values_of(kind: &str) -> (Vec<Vec<u8>>, BytesCount) {
+    let values = values::values((kind != "mix").then_some(kind), VALUES);
+    let bytes = values.iter().map(Vec::len).sum::<usize>();
+    (values, BytesCount::new(bytes))
+}
+
+#[divan::bench(sample_count = 20, args = KINDS)]
+fn protobuf_to_json(bencher: Bencher, kind: &str) {
+    let (values, bytes) = values_of(kind);
     bencher.counter(bytes).bench(|| {
         let mut writer = JsonWriter::new(std::io::sink(), JsonStyle::Compact);
-        values
-            .iter()
-            .filter(|value| decode(value, Order::Declared, &mut writer).is_ok())
-            .count()
+        let mut decoder = Decoder::new();
+        for value in &values {
+            decoder
+                .decode(value, Order::Declared, &mut writer)
+                .expect("a sound value");
+        }
     });
 }
 
-#[divan::bench(sample_count = 10)]
-fn value_to_yaml(bencher: Bencher) {
-    let (values, bytes) = values();
+#[divan::bench(sample_count = 20, args = KINDS)]
+fn protobuf_to_yaml(bencher: Bencher, kind: &str) {
+    let (values, bytes) = values_of(kind);
+    bencher.counter(bytes).bench(|| to_yaml(&values));
+}
+
+#[divan::bench(sample_count = 20, args = KINDS)]
+fn protobuf_to_tree(bencher: Bencher, kind: &str) {
+    let (values, bytes) = values_of(kind);
     bencher.counter(bytes).bench(|| {
-        let mut writer = YamlWriter::new(std::io::sink());
-        values
-            .iter()
-            .filter(|value| decode(value, Order::Natural, &mut writer).is_ok())
-            .count()
+        let mut decoder = Decoder::new();
+        for value in &values {
+            let mut tree = TreeSink::new();
+            decoder
+                .decode(value, Order::Declared, &mut tree)
+                .expect("a sound value");
+            divan::black_box_drop(tree.into_value());
+        }
     });
 }
 
-#[divan::bench(sample_count = 10)]
-fn value_to_tree(bencher: Bencher) {
-    let (values, bytes) = values();
-    bencher.counter(bytes).bench(|| {
-        values
-            .iter()
-            .filter(|value| decode(value, Order::Declared, &mut TreeSink::new()).is_ok())
-            .count()
-    });
+#[divan::bench(sample_count = 20, args = KINDS)]
+fn json_to_yaml(bencher: Bencher, kind: &str) {
+    let mut decoder = Decoder::new();
+    let as_json = |value: &Vec<u8>| {
+        let mut writer = JsonWriter::new(Vec::new(), JsonStyle::Compact);
+        decoder
+            .decode(value, Order::Declared, &mut writer)
+            .expect("a sound value");
+        writer.finish().expect("a vector takes all")
+    };
+    let values: Vec<Vec<u8>> = values_of(kind).0.iter().map(as_json).collect();
+    let bytes = values.iter().map(Vec::len).sum::<usize>();
+    bencher
+        .counter(BytesCount::new(bytes))
+        .bench(|| to_yaml(&values));
+}
+
+fn to_yaml(values: &[Vec<u8>]) {
+    let mut writer = YamlWriter::new(std::io::sink());
+    let mut decoder = Decoder::new();
+    for value in values {
+        decoder
+            .decode(value, Order::Natural, &mut writer)
+            .expect("a sound value");
+    }
 }

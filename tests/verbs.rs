@@ -589,7 +589,7 @@ fn a_question_that_makes_no_sense_is_refused_in_a_sentence() {
     );
     let negative = etcdive_line(&format!("ls {AFTER} --at -1"));
     assert!(
-        negative.code == 2 && negative.stderr.contains("-1 is not in 1.."),
+        negative.code == 2 && negative.stderr.contains("a revision is 123, 123.2, @"),
         "{}",
         negative.stderr
     );

@@ -14,7 +14,7 @@ use super::cbor::{self, CborError, SELF_DESCRIBED};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
 use super::json::{self, JsonError};
 use super::schema::{self, Message};
-use super::sink::{Order, Sink};
+use super::sink::{Name, Order, Sink};
 use super::tape::Tape;
 use super::wire::{Reader, WireError};
 
@@ -183,7 +183,7 @@ fn unquoted_name(name: &str) -> Cow<'_, str> {
 }
 
 /// Tells the value to the sink: an object as a map, a text as a string, nothing as an empty
-/// string, other bytes as base64.
+/// string, other bytes as base64. For many values a [`Decoder`] is faster.
 ///
 /// # Errors
 /// The value is not what it begins like, or is encrypted; the sink has been told nothing.
@@ -192,46 +192,74 @@ pub fn decode<'a, S: Sink>(
     options: impl Into<Options>,
     sink: &mut S,
 ) -> Result<Outcome<'a>, DecodeError> {
-    let options = options.into();
-    if u32::try_from(value.len()).is_err() {
-        return Err(DecodeError::TooBig(value.len()));
+    Decoder::default().decode(value, options, sink)
+}
+
+/// [`decode()`] with memory of its own, which is reused from one value to the next: it allocates
+/// for the largest of them, and then no more.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    work: Work,
+}
+
+impl Decoder {
+    /// A decoder without memory yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
-    let stored = Stored::detect(value);
-    let mut outcome = Outcome {
-        stored,
-        type_meta: None,
-        notes: Vec::new(),
-    };
-    match stored {
-        Stored::Empty => sink.string(""),
-        Stored::Text(text) => sink.string(text),
-        Stored::Binary(bytes) => sink.base64(bytes),
-        Stored::Json(text) => {
-            let mut tape = Tape::default();
-            json::parse(text, &mut tape)?;
-            tape.replay(text, options.order, false, sink);
+
+    /// As [`decode()`].
+    ///
+    /// # Errors
+    /// The value is not what it begins like, or is encrypted; the sink has been told nothing.
+    pub fn decode<'a, S: Sink>(
+        &mut self,
+        value: &'a [u8],
+        options: impl Into<Options>,
+        sink: &mut S,
+    ) -> Result<Outcome<'a>, DecodeError> {
+        let options = options.into();
+        if u32::try_from(value.len()).is_err() {
+            return Err(DecodeError::TooBig(value.len()));
         }
-        Stored::Cbor(bytes) => {
-            let mut tape = Tape::default();
-            cbor::parse(bytes, &mut tape)?;
-            tape.replay(bytes, options.order, false, sink);
+        let stored = Stored::detect(value);
+        let mut outcome = Outcome {
+            stored,
+            type_meta: None,
+            notes: Vec::new(),
+        };
+        let tape = &mut self.work.tape;
+        match stored {
+            Stored::Empty => sink.string(""),
+            Stored::Text(text) => sink.string(text),
+            Stored::Binary(bytes) => sink.base64(bytes),
+            Stored::Json(text) => {
+                json::parse(text, tape)?;
+                tape.replay(text, options.order, false, sink);
+            }
+            Stored::Cbor(bytes) => {
+                cbor::parse(bytes, tape)?;
+                tape.replay(bytes, options.order, false, sink);
+            }
+            Stored::Encrypted(e) => {
+                return Err(DecodeError::Encrypted {
+                    provider: e.provider.to_owned(),
+                    version: e.version.to_owned(),
+                    key_name: e.key_name.to_owned(),
+                });
+            }
+            Stored::Protobuf(body) => {
+                let unknown = Unknown::parse(body).map_err(DecodeError::Envelope)?;
+                self.work.top = 0;
+                let mut walker = Walker::new(sink, &mut self.work, options, value.len());
+                walker.object(&unknown, 0)?;
+                outcome.notes = walker.into_notes();
+                outcome.type_meta = Some((unknown.api_version, unknown.kind));
+            }
         }
-        Stored::Encrypted(e) => {
-            return Err(DecodeError::Encrypted {
-                provider: e.provider.to_owned(),
-                version: e.version.to_owned(),
-                key_name: e.key_name.to_owned(),
-            });
-        }
-        Stored::Protobuf(body) => {
-            let unknown = Unknown::parse(body).map_err(DecodeError::Envelope)?;
-            let mut walker = Walker::new(sink, options, value.len());
-            walker.object(&unknown, 0)?;
-            outcome.notes = walker.into_notes();
-            outcome.type_meta = Some((unknown.api_version, unknown.kind));
-        }
+        Ok(outcome)
     }
-    Ok(outcome)
 }
 
 /// Tells the bytes as they are: a text as a string, anything else as base64. It is for what
@@ -250,9 +278,10 @@ struct TypeMeta<'a> {
     kind: &'a str,
 }
 
-/// Where a field was seen in its message: from the tag of the first occurrence (of the last, for
-/// single scalars) to the end of the last.
-#[derive(Clone, Copy)]
+/// Where a field was seen in its message. Of lists and maps: from the tag of the first occurrence to
+/// the end of the last; of single values the last occurrence, for numbers with its tag, for all else
+/// the content alone.
+#[derive(Debug, Clone, Copy)]
 struct Span {
     start: u32,
     end: u32,
@@ -263,34 +292,65 @@ const ABSENT: Span = Span {
     end: 0,
 };
 
-/// The state of one walk; its buffers are stacks shared by all levels.
-struct Walker<'s, S: Sink> {
-    sink: &'s mut S,
-    options: Options,
+/// What a walk needs memory for.
+#[derive(Debug, Default)]
+struct Work {
+    /// Places of fields: a stack shared by all levels, in use up to `top`.
     spans: Vec<Span>,
+    top: usize,
     tape: Tape,
     text: String,
+}
+
+impl Work {
+    /// Makes room for the fields of one more message; what is in it is left from others.
+    fn open(&mut self, slots: usize) -> usize {
+        let base = self.top;
+        self.top = base.saturating_add(slots);
+        if self.spans.len() < self.top {
+            self.spans.resize(self.top, ABSENT);
+        }
+        base
+    }
+
+    fn close(&mut self, base: usize) {
+        self.top = base;
+    }
+
+    #[inline]
+    fn span(&mut self, base: usize, place: u32) -> Option<&mut Span> {
+        self.spans.get_mut(base.saturating_add(place as usize))
+    }
+}
+
+/// Before the first field.
+const NO_NAME: Name = Name::of_json_key(",\"\":");
+const METADATA: Name = Name::of_json_key(",\"metadata\":");
+
+/// The state of one walk.
+struct Walker<'s, S: Sink> {
+    sink: &'s mut S,
+    work: &'s mut Work,
+    options: Options,
     notes: Vec<Note>,
     unknown_fields: usize,
     malformed: usize,
     /// Name of the field being told.
-    field: &'static str,
+    field: Name,
     /// How many bytes may still be copied to join messages that came in parts.
     join_budget: usize,
 }
 
 impl<'s, S: Sink> Walker<'s, S> {
-    fn new(sink: &'s mut S, options: Options, value_len: usize) -> Self {
+    fn new(sink: &'s mut S, work: &'s mut Work, options: Options, value_len: usize) -> Self {
         Self {
             sink,
+            work,
             options,
-            spans: Vec::with_capacity(256),
-            tape: Tape::default(),
-            text: String::new(),
             notes: Vec::new(),
             unknown_fields: 0,
             malformed: 0,
-            field: "",
+            field: NO_NAME,
             join_budget: value_len.saturating_mul(4),
         }
     }
@@ -298,7 +358,7 @@ impl<'s, S: Sink> Walker<'s, S> {
     fn note_malformed(&mut self, reason: WireError) {
         self.malformed = self.malformed.saturating_add(1);
         if self.malformed <= MAX_MALFORMED {
-            let field = self.field.to_owned();
+            let field = self.field.as_str().to_owned();
             self.notes.push(Note::Malformed { field, reason });
         }
     }
@@ -347,10 +407,15 @@ impl<'s, S: Sink> Walker<'s, S> {
         depth: u16,
     ) -> Result<(), WireError> {
         let metadata = find_metadata(raw, meta.kind)?;
-        self.notes.push(Note::UnknownKind {
+        let note = Note::UnknownKind {
             api_version: meta.api_version.to_owned(),
             kind: meta.kind.to_owned(),
-        });
+        };
+        // An object inside of another is the value of a key: no remark can stand before it.
+        if depth == 0 {
+            self.sink.comment(&note.to_string());
+        }
+        self.notes.push(note);
         let order = self.options.order;
         self.sink.begin_map();
         if order != Order::Declared {
@@ -365,8 +430,8 @@ impl<'s, S: Sink> Walker<'s, S> {
             self.sink.string(text);
         }
         if let Some((message, bytes)) = metadata {
-            self.sink.key("metadata");
-            self.field = "metadata";
+            self.field = METADATA;
+            self.sink.name(METADATA);
             self.message(message, bytes, depth);
         }
         if order == Order::Declared {
@@ -388,15 +453,21 @@ impl<'s, S: Sink> Walker<'s, S> {
             }
             return;
         }
+        if self.options.order == Order::Declared
+            && self.sink.takes_json()
+            && json::as_go_writes_it(raw)
+        {
+            return self.sink.json(raw);
+        }
         let is_cbor = raw.starts_with(SELF_DESCRIBED);
+        let tape = &mut self.work.tape;
         let parsed = if is_cbor {
-            cbor::parse(raw, &mut self.tape).is_ok()
+            cbor::parse(raw, tape).is_ok()
         } else {
-            json::parse(raw, &mut self.tape).is_ok()
+            json::parse(raw, tape).is_ok()
         };
         if parsed {
-            self.tape
-                .replay(raw, self.options.order, !is_cbor, self.sink);
+            tape.replay(raw, self.options.order, !is_cbor, self.sink);
         } else {
             self.sink.base64(raw);
         }

@@ -2,6 +2,11 @@
 //! are not UTF-8 are let through (they become U+FFFD), nesting is limited.
 
 use super::tape::{MAX_NESTING, Node, Tape, pos};
+use super::words;
+
+mod verbatim;
+
+pub(super) use verbatim::as_go_writes_it;
 
 /// Why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -210,9 +215,9 @@ impl Parser<'_> {
     /// To the next quote, backslash or control character.
     fn skip_plain(&mut self) {
         let rest = self.source.get(self.at..).unwrap_or_default();
-        let plain = rest
-            .iter()
-            .position(|&b| b == b'"' || b == b'\\' || b < 0x20);
+        let plain = words::position(rest, |word| {
+            words::control(word) | words::equal(word, b'"') | words::equal(word, b'\\')
+        });
         self.at = self.at.saturating_add(plain.unwrap_or(rest.len()));
     }
 

@@ -3,7 +3,8 @@
 //! [`envelope`] tells how a value is encoded, [`decode()`] walks it into a [`Sink`], [`meta`] reads
 //! only who and what an object is. Below them: [`wire`] (protobuf), [`schema`] (the table of
 //! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
-//! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys).
+//! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys), `words` (texts read
+//! eight bytes at a time).
 //! [`resource`] and [`catalog`] lead from an address to keys and back.
 //! Above them, on trees of values: [`object`] (one stored object, [`shown`] its
 //! streaming form), [`diff`] and [`redact`].
@@ -31,12 +32,13 @@ pub mod schema;
 pub mod selector;
 pub mod shown;
 pub mod sink;
-mod special;
+pub(crate) mod special;
 mod tape;
 pub mod tree;
 pub mod wire;
+pub(crate) mod words;
 
-pub use decode::{DecodeError, Note, Options, Outcome, decode};
+pub use decode::{DecodeError, Decoder, Note, Options, Outcome, decode};
 pub use envelope::Stored;
-pub use sink::{Order, Sink};
+pub use sink::{Name, Order, Sink};
 pub use tree::TreeSink;

@@ -4,7 +4,7 @@
 //! It is the streaming form of [`super::object::as_kubectl_shows`]: no tree is built.
 
 use super::order::before;
-use super::sink::{Order, Sink};
+use super::sink::{Name, Order, Sink};
 
 const METADATA: &str = "metadata";
 const RESOURCE_VERSION: &str = "resourceVersion";
@@ -159,6 +159,38 @@ impl<S: Sink> Sink for AsShown<'_, S> {
     fn string(&mut self, value: &str) {
         if self.passes() {
             self.sink.string(value);
+        }
+    }
+    fn text(&mut self, value: &[u8]) {
+        if self.passes() {
+            self.sink.text(value);
+        }
+    }
+    fn time(&mut self, value: &str) {
+        if self.passes() {
+            self.sink.time(value);
+        }
+    }
+    fn takes_json(&self) -> bool {
+        self.sink.takes_json()
+    }
+    fn json(&mut self, document: &[u8]) {
+        if self.passes() {
+            self.sink.json(document);
+        }
+    }
+    fn comment(&mut self, text: &str) {
+        self.sink.comment(text);
+    }
+    fn name(&mut self, name: Name) {
+        // Only on the first two levels a key may make a difference.
+        if self.left_out > 0 {
+            return;
+        }
+        if self.depth <= 2 {
+            self.key(name.as_str());
+        } else {
+            self.sink.name(name);
         }
     }
     fn base64(&mut self, value: &[u8]) {

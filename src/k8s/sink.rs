@@ -4,6 +4,8 @@
 //! first and in the order in which it is to be printed; the writers (`view::json`, `view::yaml`)
 //! and the tree builder ([`super::TreeSink`]) receive it. No tree stands between the bytes and the text.
 
+use super::special::go_text;
+
 /// In which order the fields of a Kubernetes object are told to a [`Sink`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -14,6 +16,36 @@ pub enum Order {
     Sorted,
     /// By go-yaml's natural order of keys (`a2` before `a10`): what all YAML has.
     Natural,
+}
+
+/// A key from the schema table: letters, digits, `$` and `-`, so that no form of text has to quote
+/// or escape it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    json: &'static str,
+}
+
+impl Name {
+    /// Of a key as it stands in JSON after another field: `,"name":`.
+    #[must_use]
+    pub(super) const fn of_json_key(json: &'static str) -> Self {
+        Self { json }
+    }
+
+    /// The name.
+    #[must_use]
+    #[inline]
+    pub fn as_str(self) -> &'static str {
+        let end = self.json.len().saturating_sub(2);
+        self.json.get(2..end).unwrap_or_default()
+    }
+
+    /// `,"name":`.
+    #[must_use]
+    #[inline]
+    pub fn json(self) -> &'static str {
+        self.json
+    }
 }
 
 /// Receives one value, depth first. A map is `begin_map (key value)* end_map`, a list is
@@ -42,12 +74,40 @@ pub trait Sink {
     }
     /// A text, already valid UTF-8.
     fn string(&mut self, value: &str);
+    /// A text whose bytes nobody has looked at yet: what is not UTF-8 becomes U+FFFD, byte by byte.
+    /// A sink that reads over a text anyway can so spare the check.
+    fn text(&mut self, value: &[u8]) {
+        self.string(&go_text(value));
+    }
+    /// A text of digits and `-:.TZ` which is a time of the years 0 to 9999, in RFC 3339.
+    fn time(&mut self, value: &str) {
+        self.string(value);
+    }
+    /// Does this sink want documents by [`Sink::json`] where it can have them?
+    fn takes_json(&self) -> bool {
+        false
+    }
+    /// A whole JSON document, valid and written as Go would write it without indentation: no white
+    /// space between its tokens, and in its texts nothing but ASCII that needs no escape (`<`, `>`
+    /// and `&` are not among it). Only told if [`Sink::takes_json`].
+    fn json(&mut self, document: &[u8]) {
+        let _ = document;
+    }
+    /// A remark about the next value, which is no part of what is told. Only where an item of a
+    /// list or a whole value follows.
+    fn comment(&mut self, text: &str) {
+        let _ = text;
+    }
     /// Bytes, to be printed as a string of standard base64 with padding.
     fn base64(&mut self, value: &[u8]);
     /// Opens a map.
     fn begin_map(&mut self);
     /// The key of the next value; only between `begin_map` and `end_map`.
     fn key(&mut self, key: &str);
+    /// The same for a key of the schema table.
+    fn name(&mut self, name: Name) {
+        self.key(name.as_str());
+    }
     /// Closes a map.
     fn end_map(&mut self);
     /// Opens a list.

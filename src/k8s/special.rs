@@ -11,7 +11,7 @@ use super::wire::{Content, Reader};
 const ZERO_TIME: i64 = -62_135_596_800;
 
 /// Bytes as a text; every byte that is not part of UTF-8 becomes U+FFFD, as in Go.
-pub(super) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
@@ -34,6 +34,22 @@ pub(super) fn first_three(payload: &[u8]) -> Option<[Option<Content<'_>>; 3]> {
         *out.get_mut(index)? = Some(field.content);
     }
     Some(out)
+}
+
+/// The bytes of field 1, of a message that holds nothing else.
+pub(super) fn only_bytes(payload: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(payload);
+    if let Some(field) = reader.field().ok()?
+        && field.number == 1
+        && reader.position() == payload.len()
+    {
+        return field.content.bytes();
+    }
+    // In parts, or none at all.
+    match first_three(payload)? {
+        [content, None, None] => bytes(content),
+        _ => None,
+    }
 }
 
 /// A varint as a signed number; absent is 0, another wire type None.
@@ -59,10 +75,25 @@ pub(super) fn timestamp(payload: &[u8]) -> Option<(i64, i64)> {
     if payload.is_empty() {
         return Some((ZERO_TIME, 0));
     }
+    if let Some(time) = usual_timestamp(payload) {
+        return Some(time);
+    }
     let [seconds, nanos, None] = first_three(payload)? else {
         return None;
     };
     Some((int(seconds)?, int(nanos)?))
+}
+
+/// Seconds and nanoseconds once each, as every writer has them.
+fn usual_timestamp(payload: &[u8]) -> Option<(i64, i64)> {
+    const SECONDS: u8 = 1 << 3;
+    const NANOS: u8 = 2 << 3;
+    let mut reader = Reader::new(payload.strip_prefix(&[SECONDS])?);
+    let seconds = reader.varint().ok()?.cast_signed();
+    let rest = payload.get(reader.position().saturating_add(1)..)?;
+    let mut reader = Reader::new(rest.strip_prefix(&[NANOS])?);
+    let nanos = reader.varint().ok()?.cast_signed();
+    (reader.position().saturating_add(1) == rest.len()).then_some((seconds, nanos))
 }
 
 /// Is it Go's zero time (with the nanoseconds as far as they count)?
@@ -81,6 +112,52 @@ pub(super) fn write_time((seconds, nanos): (i64, i64), micro: bool, out: &mut St
     }
     let (year, month, day) = civil(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);
+    if !(0..=9999).contains(&year) {
+        return write_far_time(year, [month, day, second, nanos], micro, out);
+    }
+    let ([y1, y2], [y3, y4]) = (digits(year / 100), digits(year % 100));
+    let ([m1, m2], [d1, d2]) = (digits(month), digits(day));
+    let [h1, h2] = digits(second / 3600);
+    let ([i1, i2], [s1, s2]) = (digits(second / 60 % 60), digits(second % 60));
+    let seconds = [
+        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2, b'Z',
+    ];
+    out.push_str(std::str::from_utf8(&seconds).unwrap_or_default());
+    if micro {
+        out.pop();
+        out.push('.');
+        pad(out, (nanos / 1000).unsigned_abs(), 6);
+        out.push('Z');
+    }
+    true
+}
+
+/// The length in bytes of a time of the years 0 to 9999; all others are longer.
+pub(super) const fn time_len(micro: bool) -> usize {
+    if micro {
+        "0000-00-00T00:00:00.000000Z".len()
+    } else {
+        "0000-00-00T00:00:00Z".len()
+    }
+}
+
+/// The two digits of a number below 100.
+#[inline]
+fn digits(number: i64) -> [u8; 2] {
+    let [number, ..] = number.to_le_bytes();
+    [
+        b'0'.wrapping_add(number / 10),
+        b'0'.wrapping_add(number % 10),
+    ]
+}
+
+/// A time before the year 0 or after 9999.
+fn write_far_time(
+    year: i64,
+    [month, day, second, nanos]: [i64; 4],
+    micro: bool,
+    out: &mut String,
+) -> bool {
     if year < 0 {
         out.push('-');
     }

@@ -6,16 +6,25 @@ use serde_json::{Map, Number, Value};
 use super::sink::Sink;
 
 /// Builds a tree; the keys of a map stay in the order in which they came.
+///
+/// What a map or list holds is collected on a stack first: when it ends its size is known, and it
+/// is allocated once.
 #[derive(Debug, Default)]
 pub struct TreeSink {
     open: Vec<Open>,
+    /// The elements of all open maps.
+    entries: Vec<(String, Value)>,
+    /// The elements of all open lists.
+    items: Vec<Value>,
     done: Option<Value>,
 }
 
 #[derive(Debug)]
 enum Open {
-    Map(Map<String, Value>, String),
-    List(Vec<Value>),
+    /// A map, its first entry, and the key that waits for its value.
+    Map(usize, String),
+    /// A list, and its first item.
+    List(usize),
 }
 
 impl TreeSink {
@@ -33,10 +42,8 @@ impl TreeSink {
 
     fn put(&mut self, value: Value) {
         match self.open.last_mut() {
-            Some(Open::Map(map, key)) => {
-                map.insert(std::mem::take(key), value);
-            }
-            Some(Open::List(list)) => list.push(value),
+            Some(Open::Map(_, key)) => self.entries.push((std::mem::take(key), value)),
+            Some(Open::List(_)) => self.items.push(value),
             None => self.done = Some(value),
         }
     }
@@ -70,18 +77,18 @@ impl Sink for TreeSink {
         ));
     }
     fn begin_map(&mut self) {
-        self.open.push(Open::Map(Map::new(), String::new()));
+        self.open.push(Open::Map(self.entries.len(), String::new()));
     }
     fn key(&mut self, key: &str) {
         if let Some(Open::Map(_, waiting)) = self.open.last_mut() {
-            key.clone_into(waiting);
+            *waiting = key.to_owned();
         }
     }
     fn end_map(&mut self) {
         self.close();
     }
     fn begin_list(&mut self) {
-        self.open.push(Open::List(Vec::new()));
+        self.open.push(Open::List(self.items.len()));
     }
     fn end_list(&mut self) {
         self.close();
@@ -91,8 +98,10 @@ impl Sink for TreeSink {
 impl TreeSink {
     fn close(&mut self) {
         let value = match self.open.pop() {
-            Some(Open::Map(map, _)) => Value::Object(map),
-            Some(Open::List(list)) => Value::Array(list),
+            Some(Open::Map(first, _)) => {
+                Value::Object(self.entries.drain(first..).collect::<Map<_, _>>())
+            }
+            Some(Open::List(first)) => Value::Array(self.items.drain(first..).collect()),
             None => return,
         };
         self.put(value);

@@ -126,6 +126,53 @@ impl<'a> Reader<'a> {
     /// The bytes are not a field; the reader must not be used further.
     #[inline]
     pub fn field(&mut self) -> Result<Option<Field<'a>>, WireError> {
+        match self.usual_field() {
+            Some((field, end)) => {
+                self.at = end;
+                Ok(Some(field))
+            }
+            None => self.any_field(),
+        }
+    }
+
+    /// What nearly all fields are: a number below 2048, and a length or value below 128, or for
+    /// texts and messages below 16384. Of anything else the answer is None.
+    #[inline]
+    fn usual_field(&self) -> Option<(Field<'a>, usize)> {
+        let start = self.at;
+        let rest = self.data.get(start..)?;
+        let (tag, rest) = match rest {
+            [tag @ 8..0x80, rest @ ..] => (u32::from(*tag), rest),
+            [low, high @ 1..0x80, rest @ ..] if *low >= 0x80 => {
+                (u32::from(low & 0x7f) | u32::from(*high) << 7, rest)
+            }
+            _ => return None,
+        };
+        let (value, rest) = match rest {
+            [value @ ..0x80, rest @ ..] => (usize::from(*value), rest),
+            [low, high @ 1..0x80, rest @ ..] if tag & 7 == 2 => {
+                (usize::from(low & 0x7f) | usize::from(*high) << 7, rest)
+            }
+            _ => return None,
+        };
+        let (content, left) = match tag & 7 {
+            2 => {
+                let (content, rest) = rest.split_at_checked(value)?;
+                (Content::Bytes(content), rest)
+            }
+            0 => (Content::Varint(value as u64), rest),
+            _ => return None,
+        };
+        let field = Field {
+            number: tag >> 3,
+            start,
+            content,
+        };
+        Some((field, self.data.len().saturating_sub(left.len())))
+    }
+
+    #[inline(never)]
+    fn any_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         let start = self.at;
         if start >= self.data.len() {
             return Ok(None);
@@ -177,6 +224,7 @@ impl<'a> Reader<'a> {
         self.long_varint()
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, WireError> {
         let start = self.at;
         let mut value = 0_u64;
@@ -321,6 +369,26 @@ mod tests {
         assert_eq!(all(b"\x0c"), Err(WireError::WireType { at: 0, wire: 4 }));
         assert_eq!(all(b"\x0f"), Err(WireError::WireType { at: 0, wire: 7 }));
         assert_eq!(all(b"\x00"), Err(WireError::Number { at: 0, number: 0 }));
+    }
+
+    #[test]
+    fn usual_fields_are_read_as_all_others() {
+        let mut seed = 7_u64;
+        for round in 0..20_000 {
+            let mut data = [0_u8; 12];
+            for byte in &mut data {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *byte = seed.to_le_bytes()[5] & [0xff, 0x8f, 0x1f][round % 3];
+            }
+            let mut reader = Reader::new(&data);
+            let told = reader.field().map(|f| f.map(|f| (f.number, f.content)));
+            let mut slow = Reader::new(&data);
+            let wanted = slow.any_field().map(|f| f.map(|f| (f.number, f.content)));
+            assert_eq!(told, wanted);
+            if told.is_ok() {
+                assert_eq!(reader.position(), slow.position());
+            }
+        }
     }
 
     #[test]

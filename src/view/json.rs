@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::number;
 use super::output::Output;
 use crate::k8s::order::sort_naturally;
-use crate::k8s::sink::{Order, Sink};
+use crate::k8s::sink::{Name, Order, Sink};
+use crate::k8s::special::go_text;
+use crate::k8s::words;
 
 /// How the JSON is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,11 +122,18 @@ impl<W: Write> JsonWriter<W> {
         self.after_value();
     }
 
-    fn display(&mut self, value: impl std::fmt::Display) {
+    /// A text that holds nothing to escape.
+    fn quoted(&mut self, text: &[u8]) {
         self.before_value();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.output.buffer, "{value}");
+        let buffer = &mut self.output.buffer;
+        buffer.push(b'"');
+        buffer.extend_from_slice(text);
+        buffer.push(b'"');
         self.after_value();
+    }
+
+    fn integer(&mut self, value: impl itoa::Integer) {
+        self.token(itoa::Buffer::new().format(value));
     }
 }
 
@@ -138,11 +147,11 @@ impl<W: Write> Sink for JsonWriter<W> {
     }
 
     fn int(&mut self, value: i64) {
-        self.display(value);
+        self.integer(value);
     }
 
     fn uint(&mut self, value: u64) {
-        self.display(value);
+        self.integer(value);
     }
 
     /// Infinities and NaN, which JSON does not have and Go refuses, become `null`.
@@ -161,6 +170,28 @@ impl<W: Write> Sink for JsonWriter<W> {
     fn string(&mut self, value: &str) {
         self.before_value();
         quote(&mut self.output.buffer, value, self.escape_html);
+        self.after_value();
+    }
+
+    fn text(&mut self, value: &[u8]) {
+        if words::position(value, words::not_plain_json).is_some() {
+            self.string(&go_text(value));
+        } else {
+            self.quoted(value);
+        }
+    }
+
+    fn time(&mut self, value: &str) {
+        self.quoted(value.as_bytes());
+    }
+
+    fn takes_json(&self) -> bool {
+        self.style == JsonStyle::Compact
+    }
+
+    fn json(&mut self, document: &[u8]) {
+        self.before_value();
+        self.output.buffer.extend_from_slice(document);
         self.after_value();
     }
 
@@ -184,6 +215,20 @@ impl<W: Write> Sink for JsonWriter<W> {
         if self.style != JsonStyle::Compact {
             buffer.push(b' ');
         }
+        self.has_key = true;
+    }
+
+    fn name(&mut self, name: Name) {
+        if self.style != JsonStyle::Compact {
+            return self.key(name.as_str());
+        }
+        let text = name.json().as_bytes();
+        let text = match text.split_first() {
+            Some((_, without_comma)) if self.is_first => without_comma,
+            _ => text,
+        };
+        self.output.buffer.extend_from_slice(text);
+        self.is_first = false;
         self.has_key = true;
     }
 
@@ -213,33 +258,8 @@ pub(super) fn append_base64(buffer: &mut Vec<u8>, value: &[u8]) {
     buffer.truncate(start.saturating_add(written));
 }
 
-/// No escape for this byte.
-const AS_IS: u8 = 0;
-/// `<`, `>` and `&`: escaped on demand.
-const HTML: u8 = 1;
-/// A control character, a quote or a backslash: always escaped.
-const ESCAPED: u8 = 2;
 /// The first byte of U+2028 and U+2029, among others.
-const SEPARATOR: u8 = 3;
-
-const CLASSES: [u8; 256] = classes();
-
-#[allow(clippy::indexing_slicing)] // evaluated by the compiler: would not build if out of range
-const fn classes() -> [u8; 256] {
-    let mut classes = [AS_IS; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        classes[control] = ESCAPED;
-        control += 1;
-    }
-    classes[b'"' as usize] = ESCAPED;
-    classes[b'\\' as usize] = ESCAPED;
-    classes[b'<' as usize] = HTML;
-    classes[b'>' as usize] = HTML;
-    classes[b'&' as usize] = HTML;
-    classes[0xe2] = SEPARATOR;
-    classes
-}
+const SEPARATOR: u8 = 0xe2;
 
 /// Appends a JSON string with Go's escapes: `\b`, `\f`, `\n`, `\r`, `\t`, `\"`, `\\`, else
 /// `\u00xx`; U+2028 and U+2029 always, `<`, `>` and `&` when asked.
@@ -277,15 +297,19 @@ fn split_at_escape(text: &[u8], escape_html: bool) -> Option<(&[u8], u8, &[u8])>
     let mut from = 0;
     loop {
         let tail = text.get(from..)?;
-        let found = tail
-            .iter()
-            .position(|&b| CLASSES.get(usize::from(b)) != Some(&AS_IS))?;
+        let found = words::position(tail, |word| {
+            words::control(word)
+                | words::equal_but_for(word, 0x04, b'&')
+                | words::equal_but_for(word, 0x02, b'>')
+                | words::equal(word, b'\\')
+                | words::equal(word, SEPARATOR)
+        })?;
         let at = from.saturating_add(found);
         let (plain, rest) = text.split_at_checked(at)?;
         let (&byte, after) = rest.split_first()?;
-        let is_escaped = match CLASSES.get(usize::from(byte)) {
-            Some(&HTML) => escape_html,
-            Some(&SEPARATOR) => matches!(after, [0x80, 0xa8 | 0xa9, ..]),
+        let is_escaped = match byte {
+            b'<' | b'>' | b'&' => escape_html,
+            SEPARATOR => matches!(after, [0x80, 0xa8 | 0xa9, ..]),
             _ => true,
         };
         if is_escaped {

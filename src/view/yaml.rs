@@ -25,7 +25,8 @@ use self::emit::{Emitter, Indicator};
 use super::json::append_base64;
 use super::number;
 use super::output::Output;
-use crate::k8s::sink::Sink;
+use crate::k8s::sink::{Name, Sink};
+use crate::k8s::special::go_text;
 
 /// The longest key, in bytes, which stands before its colon on one line; longer ones and those
 /// with line breaks take the form `? key`.
@@ -148,12 +149,17 @@ impl<W: Write> YamlWriter<W> {
         self.after_value();
     }
 
-    fn display(&mut self, value: impl std::fmt::Display) {
+    fn integer(&mut self, value: impl itoa::Integer) {
+        self.token(itoa::Buffer::new().format(value));
+    }
+
+    /// A text in double quotes that holds nothing to escape and is too short to be folded.
+    fn quoted(&mut self, text: &str) {
         self.before_value();
-        self.scratch.clear();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.scratch, "{value}");
-        self.emitter.token(&mut self.output.buffer, &self.scratch);
+        let buffer = &mut self.output.buffer;
+        self.emitter.token(buffer, b"\"");
+        self.emitter.append(buffer, text.as_bytes());
+        self.emitter.append(buffer, b"\"");
         self.after_value();
     }
 }
@@ -168,11 +174,11 @@ impl<W: Write> Sink for YamlWriter<W> {
     }
 
     fn int(&mut self, value: i64) {
-        self.display(value);
+        self.integer(value);
     }
 
     fn uint(&mut self, value: u64) {
-        self.display(value);
+        self.integer(value);
     }
 
     fn float(&mut self, value: f64) {
@@ -185,6 +191,20 @@ impl<W: Write> Sink for YamlWriter<W> {
         self.emitter
             .scalar(&mut self.output.buffer, value, style, true);
         self.after_value();
+    }
+
+    fn text(&mut self, value: &[u8]) {
+        if !scalar::is_token(value) {
+            return self.string(&go_text(value));
+        }
+        self.before_value();
+        self.emitter.token(&mut self.output.buffer, value);
+        self.after_value();
+    }
+
+    /// YAML has times of its own: as a text it needs quotes.
+    fn time(&mut self, value: &str) {
+        self.quoted(value);
     }
 
     fn base64(&mut self, value: &[u8]) {
@@ -216,6 +236,38 @@ impl<W: Write> Sink for YamlWriter<W> {
         self.emitter.scalar(buffer, key, style, true);
         self.emitter.write_indent(buffer);
         self.emitter.indicator(buffer, b':', Indicator::OpensLine);
+    }
+
+    /// A line of its own at the present level. What could end the line is a space in it.
+    fn comment(&mut self, text: &str) {
+        self.open_pending();
+        let buffer = &mut self.output.buffer;
+        let in_document = !self.open.is_empty();
+        if in_document {
+            self.emitter.write_indent(buffer);
+        }
+        buffer.extend_from_slice(b"# ");
+        for c in text.chars() {
+            let c = if scalar::may_stand_in_comment(c) {
+                c
+            } else {
+                ' '
+            };
+            buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        if in_document {
+            self.emitter.end_scalar();
+        } else {
+            buffer.push(b'\n');
+        }
+        self.output.flush_if_full();
+    }
+
+    fn name(&mut self, name: Name) {
+        self.open_pending();
+        let buffer = &mut self.output.buffer;
+        self.emitter.write_indent(buffer);
+        self.emitter.name(buffer, name.as_str());
     }
 
     fn end_map(&mut self) {
@@ -292,6 +344,84 @@ mod tests {
             text,
             format!("items:\n{}{}kind: List\n", item("a"), item("b"))
         );
+    }
+
+    #[test]
+    fn a_comment_stands_on_a_line_of_its_own_before_an_item_or_a_document() {
+        let text = print(|writer| {
+            writer.comment("first");
+            writer.begin_map();
+            writer.key("items");
+            writer.begin_list();
+            writer.comment("one");
+            writer.begin_map();
+            writer.key("a");
+            writer.string("b\n");
+            writer.key("c");
+            writer.begin_list();
+            writer.comment("deep");
+            writer.begin_list();
+            writer.comment("deeper");
+            writer.string("d");
+            writer.end_list();
+            writer.end_list();
+            writer.end_map();
+            writer.comment("two");
+            writer.comment("three");
+            writer.int(1);
+            writer.end_list();
+            writer.end_map();
+            writer.separator();
+            writer.comment("last");
+            writer.string("x");
+        });
+        let items =
+            "# one\n- a: |\n    b\n  c:\n  # deep\n  - # deeper\n    - d\n# two\n# three\n- 1\n";
+        assert_eq!(text, format!("# first\nitems:\n{items}---\n# last\nx\n"));
+        let (first, _) = text.split_once("---").unwrap();
+        let read: serde_json::Value = serde_norway::from_str(first).unwrap();
+        let wanted = serde_json::json!({"items": [{"a": "b\n", "c": [["d"]]}, 1]});
+        assert_eq!(read, wanted);
+    }
+
+    #[test]
+    fn nothing_in_a_comment_can_end_it() {
+        let hostile = "a\nb\r\u{85}\u{2028}\u{2029}\0\x1b\u{feff}\u{fffe}c: \u{e9}\u{1f600}";
+        let text = print(|writer| {
+            writer.begin_list();
+            writer.comment(hostile);
+            writer.int(1);
+            writer.end_list();
+        });
+        assert_eq!(text, "# a b        c: \u{e9}\u{1f600}\n- 1\n");
+    }
+
+    #[test]
+    fn names_of_the_schema_and_times_are_written_as_any_other_text() {
+        for name in crate::k8s::schema::kinds()
+            .filter_map(|kind| {
+                let version = kind.version;
+                let group = kind.group;
+                let api = format!("{group}/{version}");
+                crate::k8s::schema::root(api.trim_start_matches('/'), kind.kind)
+            })
+            .flat_map(|message| message.slots())
+        {
+            let of = |tell: fn(&mut YamlWriter<Vec<u8>>, Name)| {
+                print(|writer| {
+                    writer.begin_map();
+                    tell(writer, name.key());
+                    writer.time("2026-01-01T00:00:00Z");
+                    writer.end_map();
+                })
+            };
+            let as_name = of(|writer, name| writer.name(name));
+            assert_eq!(as_name, of(|writer, name| writer.key(name.as_str())));
+        }
+        for time in ["0000-02-29T23:59:59Z", "9999-12-31T00:00:00.000001Z"] {
+            let told = print(|writer| writer.time(time));
+            assert_eq!(told, print(|writer| writer.string(time)));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::cli::{Answer, Run, Verb};
 use crate::k8s::encrypt::{Keyring, OpenError};
 use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
 use crate::k8s::meta::Meta;
-use crate::k8s::{DecodeError, Order, Stored, decode};
+use crate::k8s::{DecodeError, Note, Order, Stored, decode};
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::yaml::YamlWriter;
 
@@ -262,7 +262,9 @@ pub fn text_of(value: &[u8], output: Output) -> Result<Vec<u8>, Refused> {
             let mut writer = YamlWriter::new(Vec::new());
             let outcome = decode(value, Order::Natural, &mut writer)?;
             let mut text: Vec<u8> = Vec::new();
-            for note in outcome.notes {
+            // The writer has the remark on an unknown kind already.
+            let rest = |note: &&Note| !matches!(note, Note::UnknownKind { .. });
+            for note in outcome.notes.iter().filter(rest) {
                 text.extend_from_slice(format!("# {note}\n").as_bytes());
             }
             text.extend_from_slice(&writer.finish().unwrap_or_default());

@@ -2,10 +2,11 @@
 
 use super::super::generic;
 use super::super::order::{before, sort_by};
-use super::super::schema::{self, Block, Card, Kind, Message, Slot, Target};
+use super::super::schema::{self, Block, Card, Kind, MAX_SLOTS, Message, Slot, Target};
 use super::super::sink::{Order, Sink};
 use super::super::special::{
-    bytes, first_three, go_text, int, is_zero_time, timestamp, write_duration, write_time,
+    bytes, first_three, go_text, int, is_zero_time, only_bytes, time_len, timestamp,
+    write_duration, write_time,
 };
 use super::super::wire::{Content, Reader, WireError, put_bytes};
 use super::{ABSENT, MALFORMED, MAX_DEPTH, Span, TypeMeta, UNKNOWN_FIELDS, Walker};
@@ -13,6 +14,8 @@ use super::{ABSENT, MALFORMED, MAX_DEPTH, Span, TypeMeta, UNKNOWN_FIELDS, Walker
 /// What reading over a message has shown besides the places of its fields.
 #[derive(Default)]
 struct Found {
+    /// The slots that are there, a bit each, by their place in the order asked for.
+    present: u64,
     /// There are fields that the table does not know.
     unknown: bool,
     /// A message, which should come once, came in parts.
@@ -26,7 +29,104 @@ struct Extras<'m> {
     next: u8,
 }
 
-/// One entry of a map on the wire, by offsets into the message's bytes.
+/// Which part of a message is read over: the whole, or an inlined struct's fields.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Where its bytes are in the whole.
+    offset: usize,
+    /// The first span of the whole.
+    base: usize,
+    /// The index of the part's first slot.
+    first: usize,
+    /// The place of each slot of the whole in the order asked for; None: that of its index.
+    places: Option<&'static [u8]>,
+}
+
+impl Part {
+    fn whole(ty: &Message, order: Order, base: usize) -> Self {
+        let places = match order {
+            Order::Declared => None,
+            Order::Sorted => Some(ty.sorted_places()),
+            Order::Natural => Some(ty.natural_places()),
+        };
+        Self {
+            offset: 0,
+            base,
+            first: 0,
+            places,
+        }
+    }
+
+    fn inlined(self, offset: usize, first: u16) -> Self {
+        Self {
+            offset,
+            first: self.first.saturating_add(usize::from(first)),
+            ..self
+        }
+    }
+
+    #[inline]
+    fn place(&self, index: usize) -> u32 {
+        let index = self.first.saturating_add(index);
+        match self.places {
+            None => to_u32(index),
+            Some(places) => places
+                .get(index)
+                .map_or(u32::MAX, |place| u32::from(*place)),
+        }
+    }
+}
+
+/// The entries of one map, as they come on the wire; those that are none as errors.
+#[derive(Clone)]
+struct Entries<'m> {
+    slot: &'m Slot,
+    reader: Reader<'m>,
+    end: usize,
+}
+
+fn entries<'m>(slot: &'m Slot, buf: &'m [u8], span: Span) -> Entries<'m> {
+    Entries {
+        slot,
+        reader: Reader::new_at(buf, span.start as usize),
+        end: span.end as usize,
+    }
+}
+
+impl<'m> Iterator for Entries<'m> {
+    type Item = Result<Entry<'m>, &'m [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.reader.position() < self.end {
+            let field = self.reader.field().ok()??;
+            if let (true, Content::Bytes(bytes)) =
+                (field.number == u32::from(self.slot.number), field.content)
+            {
+                return Some(entry(self.slot, bytes).ok_or(bytes));
+            }
+        }
+        None
+    }
+}
+
+impl Entries<'_> {
+    /// Are all entries sound and in order, each key once? Writers sort them by their bytes.
+    fn are_in_order(mut self, order: Order) -> bool {
+        let mut last: Option<&[u8]> = None;
+        for entry in &mut self {
+            let Ok(Entry { key, .. }) = entry else {
+                return false;
+            };
+            if last.is_some_and(|last| last == key || entry_before(order, key, last)) {
+                return false;
+            }
+            last = Some(key);
+        }
+        true
+    }
+}
+
+/// One entry of a map on the wire.
 #[derive(Clone, Copy)]
 struct Entry<'b> {
     key: &'b [u8],
@@ -56,15 +156,18 @@ impl<S: Sink> Walker<'_, S> {
         if depth >= MAX_DEPTH {
             return Err(WireError::Depth);
         }
-        let base = self.spans.len();
-        self.spans
-            .resize(base.saturating_add(ty.slots().len()), ABSENT);
+        let base = self.work.open(ty.slots().len());
         let mut found = Found::default();
-        let mut result = self.scan(ty, buf, 0, base, &mut found);
+        let mut result = self.scan(
+            ty,
+            buf,
+            Part::whole(ty, self.options.order, base),
+            &mut found,
+        );
         if result.is_ok() && !found.parts {
             self.tell(ty, buf, base, meta, &found, depth);
         }
-        self.spans.truncate(base);
+        self.work.close(base);
         if result.is_ok() && found.parts {
             result = match self.join_budget.checked_sub(buf.len()) {
                 Some(left) => {
@@ -78,38 +181,42 @@ impl<S: Sink> Walker<'_, S> {
         result
     }
 
-    /// Reads over a message (or an inlined part of one, at `offset` in the whole) and keeps where
-    /// its fields are in the spans from `base` on.
+    /// Reads over a message (or an inlined part of one) and keeps where its fields are.
     fn scan(
         &mut self,
         ty: &Message,
         buf: &[u8],
-        offset: usize,
-        base: usize,
+        part: Part,
         found: &mut Found,
     ) -> Result<(), WireError> {
         let slots = ty.slots();
         let mut blocks = 0_u64;
-        let mut hint = 0;
         let mut reader = Reader::new(buf);
         while let Some(field) = reader.field()? {
-            let end = offset.saturating_add(reader.position());
-            match ty.find(field.number, &mut hint) {
+            let end = part.offset.saturating_add(reader.position());
+            match ty.find(field.number) {
                 Some(Target::Slot(index)) => {
                     let Some(slot) = slots.get(index).filter(|slot| accepts(slot, field.content))
                     else {
                         found.unknown = true;
                         continue;
                     };
-                    let Some(span) = self.spans.get_mut(base.saturating_add(index)) else {
+                    let place = part.place(index);
+                    let bit = 1_u64.wrapping_shl(place);
+                    let Some(span) = self.work.span(part.base, place) else {
                         continue;
                     };
+                    let again = found.present & bit != 0;
+                    found.present |= bit;
                     let many = matches!(slot.card, Card::List | Card::Map);
-                    found.parts |= !many && span.end != 0 && is_message(slot.kind);
-                    if !many || span.end == 0 {
-                        span.start = to_u32(offset.saturating_add(field.start));
+                    found.parts |= again && !many && is_message(slot.kind);
+                    if !many || !again {
+                        span.start = to_u32(part.offset.saturating_add(field.start));
                     }
                     span.end = to_u32(end);
+                    if let (false, Content::Bytes(content)) = (many, field.content) {
+                        span.start = to_u32(end.saturating_sub(content.len()));
+                    }
                 }
                 Some(Target::Block(block)) => {
                     match (field.content, schema::message(block.message_type)) {
@@ -117,8 +224,8 @@ impl<S: Sink> Walker<'_, S> {
                             let bit = 1_u64.wrapping_shl(u32::from(block.base));
                             found.parts |= blocks & bit != 0;
                             blocks |= bit;
-                            let base = base.saturating_add(usize::from(block.base));
-                            self.scan(ty, inner, end.saturating_sub(inner.len()), base, found)?;
+                            let offset = end.saturating_sub(inner.len());
+                            self.scan(ty, inner, part.inlined(offset, block.base), found)?;
                         }
                         _ => found.unknown = true,
                     }
@@ -155,21 +262,27 @@ impl<S: Sink> Walker<'_, S> {
         if order.is_none() {
             self.type_meta(&mut extras);
         }
-        for nth in 0..slots.len() {
-            let index = order.map_or(Some(nth), |o| o.get(nth).map(|i| usize::from(*i)));
-            let Some(slot) = index.and_then(|i| slots.get(i)) else {
-                continue;
+        let mut left = found.present | self.told_when_absent(ty);
+        while left != 0 {
+            let place = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            let index = match order {
+                None => place as usize,
+                Some(order) => match order.get(place as usize) {
+                    Some(index) => usize::from(*index),
+                    None => break,
+                },
+            };
+            let Some(slot) = slots.get(index) else {
+                break;
             };
             if any && order.is_some() {
                 self.extras_before(Some(slot.name()), &mut extras, ty, buf, depth);
             }
-            let span = index
-                .and_then(|i| self.spans.get(base.saturating_add(i)))
-                .copied()
-                .unwrap_or(ABSENT);
-            if span.end == 0 {
+            if found.present & 1_u64.wrapping_shl(place) == 0 {
                 self.absent(slot, depth);
             } else {
+                let span = self.work.span(base, place).map_or(ABSENT, |span| *span);
                 self.present(slot, buf, span, depth);
             }
         }
@@ -177,6 +290,27 @@ impl<S: Sink> Walker<'_, S> {
             self.extras_before(None, &mut extras, ty, buf, depth);
         }
         self.sink.end_map();
+    }
+
+    /// The places of the slots of which something may have to be told though they are not there.
+    fn told_when_absent(&self, ty: &Message) -> u64 {
+        if self.options.as_served {
+            let unused = MAX_SLOTS.saturating_sub(ty.slots().len());
+            return u64::MAX.checked_shr(to_u32(unused)).unwrap_or(0);
+        }
+        let mut left = ty.null_when_absent();
+        let places = match self.options.order {
+            Order::Declared => return left,
+            Order::Sorted => ty.sorted_places(),
+            Order::Natural => ty.natural_places(),
+        };
+        let mut told = 0;
+        while left != 0 {
+            let place = places.get(left.trailing_zeros() as usize);
+            told |= place.map_or(0, |place| 1_u64.wrapping_shl(u32::from(*place)));
+            left &= left.wrapping_sub(1);
+        }
+        told
     }
 
     /// Go's order: kind, apiVersion.
@@ -226,10 +360,9 @@ impl<S: Sink> Walker<'_, S> {
 
     /// Tells, in the order of the bytes, what [`Self::scan`] could not place.
     fn unknown_fields(&mut self, ty: &'static Message, buf: &[u8], depth: u16) {
-        let mut hint = 0;
         let mut reader = Reader::new(buf);
         while let Ok(Some(field)) = reader.field() {
-            match ty.find(field.number, &mut hint) {
+            match ty.find(field.number) {
                 Some(Target::Slot(i))
                     if ty.slots().get(i).is_some_and(|s| accepts(s, field.content)) => {}
                 Some(Target::Block(Block { message_type, .. }))
@@ -263,8 +396,8 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     fn key(&mut self, slot: &Slot) {
-        self.field = slot.name();
-        self.sink.key(self.field);
+        self.field = slot.key();
+        self.sink.name(self.field);
     }
 
     /// What Go prints of a field that is not on the wire.
@@ -272,8 +405,7 @@ impl<S: Sink> Walker<'_, S> {
         if slot.is_removed() {
             return;
         }
-        let nil = slot.card != Card::One || matches!(slot.kind, Kind::Bytes | Kind::Strings);
-        if nil {
+        if slot.has_nil() {
             if !slot.omit_empty() {
                 self.key(slot);
                 self.sink.null();
@@ -301,14 +433,21 @@ impl<S: Sink> Walker<'_, S> {
             Card::List => self.list(slot, buf, span, depth),
             Card::Map => self.map(slot, buf, span, depth),
             Card::Pointer | Card::One => {
-                let Ok(Some(field)) = Reader::new_at(buf, span.start as usize).field() else {
-                    return;
+                let (start, end) = (span.start as usize, span.end as usize);
+                let content = match slot.kind {
+                    Kind::Bool | Kind::Int | Kind::Uint | Kind::Float => {
+                        match Reader::new_at(buf, start).field() {
+                            Ok(Some(field)) => field.content,
+                            _ => return,
+                        }
+                    }
+                    _ => Content::Bytes(buf.get(start..end).unwrap_or_default()),
                 };
-                if slot.card == Card::One && is_left_out(slot, field.content) {
+                if slot.card == Card::One && is_left_out(slot, content) {
                     return;
                 }
                 self.key(slot);
-                self.value(slot, field.content, depth);
+                self.value(slot, content, depth);
             }
         }
     }
@@ -356,47 +495,52 @@ impl<S: Sink> Walker<'_, S> {
     /// [`MALFORMED`].
     fn map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         self.key(slot);
-        let name = self.field;
-        let mut entries = Vec::new();
+        let order = self.options.order;
+        self.sink.begin_map();
+        if entries(slot, buf, span).are_in_order(order) {
+            for entry in entries(slot, buf, span).flatten() {
+                self.entry(slot, entry, depth);
+            }
+        } else {
+            self.unordered_map(slot, buf, span, depth);
+        }
+        self.sink.end_map();
+    }
+
+    fn unordered_map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
+        let mut good = Vec::new();
         let mut bad = Vec::new();
-        let mut reader = Reader::new_at(buf, span.start as usize);
-        while reader.position() < span.end as usize {
-            let Ok(Some(field)) = reader.field() else {
-                break;
-            };
-            if let (true, Content::Bytes(bytes)) =
-                (field.number == u32::from(slot.number), field.content)
-            {
-                match entry(slot, bytes) {
-                    Some(entry) => entries.push(entry),
-                    None => bad.push(bytes),
-                }
+        for entry in entries(slot, buf, span) {
+            match entry {
+                Ok(entry) => good.push(entry),
+                Err(bytes) => bad.push(bytes),
             }
         }
         let order = self.options.order;
-        sort_by(&mut entries, &mut |a, b| entry_before(order, a.key, b.key));
-        self.sink.begin_map();
+        sort_by(&mut good, &mut |a, b| entry_before(order, a.key, b.key));
         if !bad.is_empty() {
             self.sink.key(MALFORMED);
             self.sink.begin_list();
             bad.iter().for_each(|bytes| self.sink.base64(bytes));
             self.sink.end_list();
         }
-        for (i, entry) in entries.iter().enumerate() {
-            if entries
+        for (i, entry) in good.iter().enumerate() {
+            if good
                 .get(i.saturating_add(1))
-                .is_some_and(|next| next.key == entry.key)
+                .is_none_or(|next| next.key != entry.key)
             {
-                continue;
-            }
-            self.field = name;
-            self.sink.key(&go_text(entry.key));
-            match entry.value {
-                Some(content) => self.value(slot, content, depth),
-                None => self.zero(slot, depth),
+                self.entry(slot, *entry, depth);
             }
         }
-        self.sink.end_map();
+    }
+
+    fn entry(&mut self, slot: &Slot, entry: Entry<'_>, depth: u16) {
+        self.field = slot.key();
+        self.sink.key(&go_text(entry.key));
+        match entry.value {
+            Some(content) => self.value(slot, content, depth),
+            None => self.zero(slot, depth),
+        }
     }
 
     /// Tells one value of a field.
@@ -409,7 +553,7 @@ impl<S: Sink> Walker<'_, S> {
                 Err(_) => self.sink.uint(v),
             },
             (Kind::Float, Content::Fixed64(v)) => self.sink.float(f64::from_bits(v)),
-            (Kind::Str, Content::Bytes(b)) => self.text(b),
+            (Kind::Str, Content::Bytes(b)) => self.sink.text(b),
             (Kind::Bytes, Content::Bytes(b)) => self.sink.base64(b),
             (Kind::Message, Content::Bytes(b)) => match schema::message(slot.message_type) {
                 Some(ty) => self.message(ty, b, depth),
@@ -421,13 +565,6 @@ impl<S: Sink> Walker<'_, S> {
                 }
             }
             _ => self.sink.null(),
-        }
-    }
-
-    fn text(&mut self, bytes: &[u8]) {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.sink.string(text),
-            Err(_) => self.sink.string(&go_text(bytes)),
         }
     }
 
@@ -453,41 +590,40 @@ impl<S: Sink> Walker<'_, S> {
         match slot.kind {
             Kind::Time | Kind::MicroTime => {
                 let time = timestamp(payload)?;
-                self.text.clear();
-                if write_time(time, slot.kind == Kind::MicroTime, &mut self.text) {
-                    self.sink.string(&self.text);
-                } else {
+                let text = &mut self.work.text;
+                text.clear();
+                let micro = slot.kind == Kind::MicroTime;
+                if !write_time(time, micro, text) {
                     self.sink.null();
+                } else if text.len() == time_len(micro) {
+                    self.sink.time(text);
+                } else {
+                    self.sink.string(text);
                 }
             }
             Kind::Duration => {
                 let [nanos, None, None] = first_three(payload)? else {
                     return None;
                 };
-                self.text.clear();
-                write_duration(int(nanos)?, &mut self.text);
-                self.sink.string(&self.text);
+                let text = &mut self.work.text;
+                text.clear();
+                write_duration(int(nanos)?, text);
+                self.sink.string(text);
             }
             Kind::Quantity => {
-                let [text, None, None] = first_three(payload)? else {
-                    return None;
-                };
-                let text = bytes(text)?;
-                self.text(if text.is_empty() { b"0" } else { text });
+                let text = only_bytes(payload)?;
+                self.sink.text(if text.is_empty() { b"0" } else { text });
             }
             Kind::IntOrString => {
                 let [kind, number, text] = first_three(payload)?;
                 match (int(kind)?, int(number)?, bytes(text)?) {
                     (0, number, _) => self.sink.int(number),
-                    (1, _, text) => self.text(text),
+                    (1, _, text) => self.sink.text(text),
                     _ => return None,
                 }
             }
             Kind::Embedded => {
-                let [raw, None, None] = first_three(payload)? else {
-                    return None;
-                };
-                self.embedded(bytes(raw)?, depth);
+                self.embedded(only_bytes(payload)?, depth);
             }
             Kind::Strings => self.strings(1, payload)?,
             _ => return self.schema_or(slot, payload, depth),
@@ -504,7 +640,7 @@ impl<S: Sink> Walker<'_, S> {
         self.sink.begin_list();
         let mut reader = Reader::new(payload);
         while let Ok(Some(field)) = reader.field() {
-            self.text(field.content.bytes().unwrap_or_default());
+            self.sink.text(field.content.bytes().unwrap_or_default());
         }
         self.sink.end_list();
         Some(())
@@ -539,7 +675,7 @@ impl<S: Sink> Walker<'_, S> {
                 for item in items {
                     match slot.kind {
                         Kind::SchemaOrArray => self.message(ty, item, depth),
-                        _ => self.text(item),
+                        _ => self.sink.text(item),
                     }
                 }
                 self.sink.end_list();
@@ -600,8 +736,18 @@ fn is_left_out(slot: &Slot, content: Content<'_>) -> bool {
 
 /// Reads a map's entry `{1 key, 2 value}`; None if it is anything else.
 fn entry<'b>(slot: &Slot, bytes: &'b [u8]) -> Option<Entry<'b>> {
-    let [key, value, None] = first_three(bytes)? else {
-        return None;
+    let mut reader = Reader::new(bytes);
+    let (key, value) = match (reader.field().ok()?, reader.field().ok()?) {
+        // As writers have it: a key, a value, no more.
+        (Some(key), Some(value))
+            if key.number == 1 && value.number == 2 && reader.position() == bytes.len() =>
+        {
+            (Some(key.content), Some(value.content))
+        }
+        _ => match first_three(bytes)? {
+            [key, value, None] => (key, value),
+            _ => return None,
+        },
     };
     let scalar = matches!(slot.kind, Kind::Bool | Kind::Int | Kind::Uint);
     let fits = match value {
@@ -641,10 +787,9 @@ fn first_error(payload: &[u8]) -> WireError {
 fn join(ty: &Message, buf: &[u8]) -> Result<Vec<u8>, WireError> {
     let mut out = Vec::with_capacity(buf.len());
     let mut joined: Vec<(u32, Option<Block>, Vec<u8>)> = Vec::new();
-    let mut hint = 0;
     let mut reader = Reader::new(buf);
     while let Some(field) = reader.field()? {
-        let block = match ty.find(field.number, &mut hint) {
+        let block = match ty.find(field.number) {
             Some(Target::Block(block)) => Some(block),
             Some(Target::Slot(i))
                 if ty.slots().get(i).is_some_and(|s| {

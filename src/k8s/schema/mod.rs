@@ -8,7 +8,7 @@
 mod pack;
 mod table;
 
-pub use pack::{Block, Card, Kind, Message, Slot, Target};
+pub use pack::{Block, Card, Kind, MAX_SLOTS, Message, Slot, Target};
 pub use table::Type;
 
 use pack::{KINDS, MESSAGES, PackedRoot};
@@ -110,10 +110,9 @@ mod tests {
     #[test]
     fn every_slot_is_found_by_its_number_and_every_reference_leads_to_a_type() {
         for m in &MESSAGES {
-            let mut hint = 0;
             let mut reached = 0;
             for number in 0..=1000 {
-                match m.find(number, &mut hint) {
+                match m.find(number) {
                     Some(Target::Slot(i)) => {
                         assert_eq!(u32::from(m.slots()[i].number), number);
                         reached += 1;
@@ -134,6 +133,29 @@ mod tests {
                     .iter()
                     .all(|s| message(s.message_type).is_some() && !s.name().is_empty())
             );
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_name_as_json_has_it_and_needs_no_quotes() {
+        for slot in MESSAGES.iter().flat_map(|m| m.slots()) {
+            assert_eq!(slot.key().as_str(), slot.name());
+            assert_eq!(slot.key().json(), format!(",\"{}\":", slot.name()));
+            let mut bytes = slot.name().bytes();
+            assert!(bytes.all(|b| b.is_ascii_alphanumeric() || b"$-".contains(&b)));
+        }
+    }
+
+    #[test]
+    fn places_are_the_inverse_of_the_orders() {
+        for m in &MESSAGES {
+            for (order, places) in [
+                (m.sorted(), m.sorted_places()),
+                (m.natural(), m.natural_places()),
+            ] {
+                let of_places = |index: &u8| usize::from(places[usize::from(*index)]);
+                assert!(order.iter().map(of_places).eq(0..m.slots().len()));
+            }
         }
     }
 

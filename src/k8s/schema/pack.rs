@@ -5,6 +5,7 @@
 //! the rows into flat arrays of numbers and one text of all names, and the rows themselves never
 //! reach the binary.
 
+use super::super::sink::Name;
 use super::table::{ROOTS, SOURCE, Type};
 
 /// What one value of a field is.
@@ -94,8 +95,18 @@ impl Slot {
         NAMES.get(at..end).unwrap_or_default()
     }
 
+    /// The same as a key that a sink need not look at.
+    #[must_use]
+    #[inline]
+    pub fn key(&self) -> Name {
+        let at = (self.name_at as usize).saturating_sub(NAME_HEAD.len());
+        let len = usize::from(self.name_len).saturating_add(NAME_FRAME);
+        Name::of_json_key(NAMES.get(at..at.saturating_add(len)).unwrap_or_default())
+    }
+
     /// Is a zero or absent value left out (`omitempty`)?
     #[must_use]
+    #[inline]
     pub fn omit_empty(&self) -> bool {
         self.flags & OMIT != 0
     }
@@ -108,8 +119,21 @@ impl Slot {
 
     /// Has Kubernetes removed this field since? Then its absence says nothing.
     #[must_use]
+    #[inline]
     pub fn is_removed(&self) -> bool {
         self.flags & GONE != 0
+    }
+
+    /// Can Go have no value at all here (a nil)?
+    #[must_use]
+    #[inline]
+    pub const fn has_nil(&self) -> bool {
+        !matches!(self.card, Card::One) || matches!(self.kind, Kind::Bytes | Kind::Strings)
+    }
+
+    /// Does Go print `null` for a value which is not on the wire?
+    const fn is_null_when_absent(&self) -> bool {
+        self.flags & (GONE | OMIT) == 0 && self.has_nil()
     }
 }
 
@@ -136,12 +160,13 @@ pub enum Target {
 pub struct Message {
     slots_at: u16,
     slots_len: u16,
-    wire_at: u16,
-    wire_len: u16,
+    targets_at: u16,
+    targets_len: u16,
+    null_when_absent: u64,
 }
 
 impl Message {
-    /// All JSON fields, inlined ones too, in the order of Go's declaration.
+    /// All JSON fields, inlined ones too, in the order of Go's declaration; [`MAX_SLOTS`] at most.
     #[must_use]
     #[inline]
     pub fn slots(&self) -> &'static [Slot] {
@@ -150,37 +175,54 @@ impl Message {
 
     /// The indexes of [`Self::slots`] by the bytes of the names.
     #[must_use]
+    #[inline]
     pub fn sorted(&self) -> &'static [u8] {
         range(&SORTED, self.slots_at, self.slots_len)
     }
 
+    /// The place of each slot in [`Self::sorted`].
+    #[must_use]
+    #[inline]
+    pub fn sorted_places(&self) -> &'static [u8] {
+        range(&SORTED_PLACES, self.slots_at, self.slots_len)
+    }
+
     /// The indexes of [`Self::slots`] in go-yaml's natural order of the names.
     #[must_use]
+    #[inline]
     pub fn natural(&self) -> &'static [u8] {
         range(&NATURAL, self.slots_at, self.slots_len)
     }
 
-    /// Where field `number` leads. Writers go upwards, so `hint` remembers the last place: start
-    /// with 0 and pass the same variable for all fields of a message.
+    /// The place of each slot in [`Self::natural`].
     #[must_use]
     #[inline]
-    pub fn find(&self, number: u32, hint: &mut usize) -> Option<Target> {
-        let wire: &[(u16, u16)] = range(&WIRE, self.wire_at, self.wire_len);
-        let at = |i: usize| wire.get(i).filter(|w| u32::from(w.0) == number);
-        let found = if let Some(w) = at(*hint) {
-            w
-        } else if let Some(w) = at(hint.wrapping_add(1)) {
-            *hint = hint.wrapping_add(1);
-            w
-        } else {
-            *hint = wire
-                .binary_search_by_key(&number, |w| u32::from(w.0))
-                .ok()?;
-            wire.get(*hint)?
-        };
-        match found.1.checked_sub(BLOCK) {
-            None => Some(Target::Slot(usize::from(found.1))),
-            Some(i) => BLOCKS.get(usize::from(i)).copied().map(Target::Block),
+    pub fn natural_places(&self) -> &'static [u8] {
+        range(&NATURAL_PLACES, self.slots_at, self.slots_len)
+    }
+
+    /// The slots for which Go prints `null` when they are not on the wire, a bit each.
+    #[must_use]
+    #[inline]
+    pub fn null_when_absent(&self) -> u64 {
+        self.null_when_absent
+    }
+
+    /// Where field `number` leads.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, number: u32) -> Option<Target> {
+        if number >= u32::from(self.targets_len) {
+            return None;
+        }
+        let at = usize::from(self.targets_at).saturating_add(number as usize);
+        match *TARGETS.get(at)? {
+            NOWHERE => None,
+            slot @ ..BLOCK => Some(Target::Slot(usize::from(slot))),
+            block => {
+                let block = BLOCKS.get(usize::from(block.wrapping_sub(BLOCK)))?;
+                Some(Target::Block(*block))
+            }
         }
     }
 }
@@ -327,11 +369,22 @@ pub(super) const fn root(
 
 /// Targets from here on are blocks.
 const BLOCK: u16 = 0x8000;
+/// The target of a number which no field has.
+const NOWHERE: u16 = u16::MAX;
+
+/// How many slots a message can have: a bit each in a u64 says which are there.
+pub const MAX_SLOTS: usize = 64;
+
+/// Names are kept as JSON has them after another field, `,"name":`, so that a writer of JSON
+/// copies one text.
+const NAME_HEAD: &str = ",\"";
+const NAME_TAIL: &str = "\":";
+const NAME_FRAME: usize = NAME_HEAD.len() + NAME_TAIL.len();
 
 struct Totals {
     slots: usize,
     blocks: usize,
-    wire: usize,
+    targets: usize,
     names: usize,
 }
 
@@ -343,7 +396,7 @@ const fn totals() -> Totals {
     let mut t = Totals {
         slots: 0,
         blocks: 0,
-        wire: 0,
+        targets: 0,
         names: 0,
     };
     let mut m = 0;
@@ -351,16 +404,13 @@ const fn totals() -> Totals {
         let flat = &SOURCE[m];
         let mut s = 0;
         while s < flat.slots.len() {
-            t.names += flat.slots[s].name.len();
-            if flat.slots[s].flags & INLINED == 0 {
-                t.wire += 1;
-            }
+            t.names += flat.slots[s].name.len() + NAME_FRAME;
             s += 1;
         }
-        assert!(flat.slots.len() < 256 && flat.sorted.len() == s && flat.natural.len() == s);
+        assert!(s <= MAX_SLOTS && flat.sorted.len() == s && flat.natural.len() == s);
         t.slots += s;
         t.blocks += flat.blocks.len();
-        t.wire += flat.blocks.len();
+        t.targets += targets_len(flat);
         m += 1;
     }
     let mut r = 0;
@@ -368,8 +418,30 @@ const fn totals() -> Totals {
         t.names += ROOTS[r].api_version.len() + ROOTS[r].kind.len();
         r += 1;
     }
-    assert!(t.slots < 1 << 16 && t.wire < 1 << 16 && t.blocks < BLOCK as usize);
+    assert!(t.slots < 1 << 16 && t.targets < 1 << 16);
+    assert!(t.blocks < (NOWHERE - BLOCK) as usize);
     t
+}
+
+/// One more than the highest field number of a message.
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn targets_len(flat: &Flat) -> usize {
+    let (mut len, mut s, mut b) = (0, 0, 0);
+    while s < flat.slots.len() {
+        let end = flat.slots[s].number as usize + 1;
+        if flat.slots[s].flags & INLINED == 0 && end > len {
+            len = end;
+        }
+        s += 1;
+    }
+    while b < flat.blocks.len() {
+        let end = flat.blocks[b].number as usize + 1;
+        if end > len {
+            len = end;
+        }
+        b += 1;
+    }
+    len
 }
 
 const TOTALS: Totals = totals();
@@ -377,8 +449,10 @@ const TOTALS: Totals = totals();
 static SLOTS: [Slot; TOTALS.slots] = pack_slots();
 static SORTED: [u8; TOTALS.slots] = pack_order(false);
 static NATURAL: [u8; TOTALS.slots] = pack_order(true);
+static SORTED_PLACES: [u8; TOTALS.slots] = pack_places(&SORTED);
+static NATURAL_PLACES: [u8; TOTALS.slots] = pack_places(&NATURAL);
 static BLOCKS: [Block; TOTALS.blocks] = pack_blocks();
-static WIRE: [(u16, u16); TOTALS.wire] = pack_wire();
+static TARGETS: [u16; TOTALS.targets] = pack_targets();
 static NAME_BYTES: [u8; TOTALS.names] = pack_names();
 static NAMES: &str = match core::str::from_utf8(&NAME_BYTES) {
     Ok(text) => text,
@@ -412,7 +486,7 @@ const fn pack_slots() -> [Slot; TOTALS.slots] {
         while s < SOURCE[m].slots.len() {
             let row = SOURCE[m].slots[s];
             out[n] = Slot {
-                name_at: name as u32,
+                name_at: (name + NAME_HEAD.len()) as u32,
                 number: row.number,
                 message_type: row.message_type,
                 name_len: row.name.len() as u8,
@@ -420,7 +494,7 @@ const fn pack_slots() -> [Slot; TOTALS.slots] {
                 card: row.card,
                 flags: row.flags,
             };
-            name += row.name.len();
+            name += row.name.len() + NAME_FRAME;
             n += 1;
             s += 1;
         }
@@ -450,6 +524,27 @@ const fn pack_order(natural: bool) -> [u8; TOTALS.slots] {
     out
 }
 
+/// The inverse of an order.
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler; totals() checks the sizes"
+)]
+const fn pack_places(order: &[u8; TOTALS.slots]) -> [u8; TOTALS.slots] {
+    let mut out = [0; TOTALS.slots];
+    let (mut m, mut first) = (0, 0);
+    while m < SOURCE.len() {
+        let mut place = 0;
+        while place < SOURCE[m].slots.len() {
+            out[first + order[first + place] as usize] = place as u8;
+            place += 1;
+        }
+        first += place;
+        m += 1;
+    }
+    out
+}
+
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_blocks() -> [Block; TOTALS.blocks] {
     let mut out = [Block {
@@ -473,55 +568,41 @@ const fn pack_blocks() -> [Block; TOTALS.blocks] {
     out
 }
 
-/// Field numbers and where they lead, sorted by number within a message.
+/// For each message, where its field numbers lead, from number 0 on.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "evaluated by the compiler; totals() checks the sizes"
 )]
-const fn pack_wire() -> [(u16, u16); TOTALS.wire] {
-    let mut out = [(0, 0); TOTALS.wire];
-    let (mut m, mut n, mut blocks) = (0, 0, 0);
+const fn pack_targets() -> [u16; TOTALS.targets] {
+    let mut out = [NOWHERE; TOTALS.targets];
+    let (mut m, mut first, mut blocks) = (0, 0, 0);
     while m < SOURCE.len() {
-        let first = n;
+        let flat = &SOURCE[m];
         let mut s = 0;
-        while s < SOURCE[m].slots.len() {
-            if SOURCE[m].slots[s].flags & INLINED == 0 {
-                insert(&mut out, first, n, (SOURCE[m].slots[s].number, s as u16));
-                n += 1;
+        while s < flat.slots.len() {
+            if flat.slots[s].flags & INLINED == 0 {
+                set(&mut out, first + flat.slots[s].number as usize, s as u16);
             }
             s += 1;
         }
         let mut b = 0;
-        while b < SOURCE[m].blocks.len() {
-            insert(
-                &mut out,
-                first,
-                n,
-                (SOURCE[m].blocks[b].number, BLOCK + blocks),
-            );
-            n += 1;
+        while b < flat.blocks.len() {
+            let at = first + flat.blocks[b].number as usize;
+            set(&mut out, at, BLOCK + blocks);
             blocks += 1;
             b += 1;
         }
+        first += targets_len(flat);
         m += 1;
     }
     out
 }
 
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const fn insert(
-    out: &mut [(u16, u16); TOTALS.wire],
-    first: usize,
-    mut at: usize,
-    entry: (u16, u16),
-) {
-    while at > first && out[at - 1].0 >= entry.0 {
-        assert!(out[at - 1].0 != entry.0, "a field number is used twice");
-        out[at] = out[at - 1];
-        at -= 1;
-    }
-    out[at] = entry;
+const fn set(out: &mut [u16; TOTALS.targets], at: usize, target: u16) {
+    assert!(out[at] == NOWHERE, "a field number is used twice");
+    out[at] = target;
 }
 
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -531,7 +612,9 @@ const fn pack_names() -> [u8; TOTALS.names] {
     while m < SOURCE.len() {
         let mut s = 0;
         while s < SOURCE[m].slots.len() {
+            n = copy(&mut out, n, NAME_HEAD);
             n = copy(&mut out, n, SOURCE[m].slots[s].name);
+            n = copy(&mut out, n, NAME_TAIL);
             s += 1;
         }
         m += 1;
@@ -561,27 +644,29 @@ const fn pack_messages() -> [Message; SOURCE.len()] {
     let mut out = [Message {
         slots_at: 0,
         slots_len: 0,
-        wire_at: 0,
-        wire_len: 0,
+        targets_at: 0,
+        targets_len: 0,
+        null_when_absent: 0,
     }; SOURCE.len()];
-    let (mut m, mut slots, mut wire) = (0, 0, 0);
+    let (mut m, mut slots, mut targets) = (0, 0, 0);
     while m < SOURCE.len() {
         let flat = &SOURCE[m];
-        let (mut s, mut own) = (0, flat.blocks.len());
+        let (mut s, mut null_when_absent) = (0, 0);
         while s < flat.slots.len() {
-            if flat.slots[s].flags & INLINED == 0 {
-                own += 1;
+            if SLOTS[slots + s].is_null_when_absent() {
+                null_when_absent |= 1 << s;
             }
             s += 1;
         }
         out[m] = Message {
             slots_at: slots as u16,
             slots_len: s as u16,
-            wire_at: wire as u16,
-            wire_len: own as u16,
+            targets_at: targets as u16,
+            targets_len: targets_len(flat) as u16,
+            null_when_absent,
         };
         slots += s;
-        wire += own;
+        targets += targets_len(flat);
         m += 1;
     }
     out

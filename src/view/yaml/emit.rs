@@ -5,12 +5,16 @@
 //! but indentation and the marks `-`, `?` and `:` that keep it so.
 
 use super::scalar::{self, Style};
+use crate::k8s::words;
 
 /// Columns of one level.
 pub(super) const INDENT: usize = 2;
 
 /// Text is folded at the first single space after this column.
 const WIDTH: usize = 80;
+
+/// A line break, and more spaces than most levels have.
+const NEW_LINE: &[u8; 65] = b"\n                                                                ";
 
 /// How a mark is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +55,20 @@ impl Emitter {
     fn move_to(&mut self, buffer: &mut Vec<u8>, column: usize) {
         let is_beyond = self.column > column || (self.column == column && !self.whitespace);
         if !self.indention || is_beyond {
-            buffer.push(b'\n');
             self.column = 0;
+            // A line break and some spaces, mostly in one piece.
+            if let Some(line) = NEW_LINE.get(..=column) {
+                buffer.extend_from_slice(line);
+                self.column = column;
+            } else {
+                buffer.push(b'\n');
+            }
         }
         let spaces = column.saturating_sub(self.column);
-        buffer.resize(buffer.len().saturating_add(spaces), b' ');
-        self.column = self.column.max(column);
+        if spaces > 0 {
+            buffer.resize(buffer.len().saturating_add(spaces), b' ');
+            self.column = column;
+        }
         self.whitespace = true;
         self.indention = true;
     }
@@ -86,6 +98,18 @@ impl Emitter {
         self.end_scalar();
     }
 
+    /// Writes more ASCII right behind the last.
+    pub(super) fn append(&mut self, buffer: &mut Vec<u8>, text: &[u8]) {
+        buffer.extend_from_slice(text);
+        self.column = self.column.saturating_add(text.len());
+    }
+
+    /// Writes a short key which needs no quotes, and the colon behind it.
+    pub(super) fn name(&mut self, buffer: &mut Vec<u8>, name: &str) {
+        self.token(buffer, name.as_bytes());
+        self.append(buffer, b":");
+    }
+
     fn space(&mut self, buffer: &mut Vec<u8>) {
         if !self.whitespace {
             buffer.push(b' ');
@@ -93,7 +117,7 @@ impl Emitter {
         }
     }
 
-    fn end_scalar(&mut self) {
+    pub(super) fn end_scalar(&mut self) {
         self.whitespace = false;
         self.indention = false;
     }
@@ -147,13 +171,15 @@ impl Emitter {
             return;
         }
         let end = self.column.saturating_add(text.len());
+        let needs_care = needs_care(text, style);
         if !may_fold || (style == Style::Plain && end <= WIDTH) {
-            return self.word(buffer, text, style);
+            return self.word(buffer, text, style, needs_care);
         }
         let mut rest = text;
         loop {
-            let (word, tail) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
-            self.word(buffer, word, style);
+            let space = words::position(rest.as_bytes(), |word| words::equal(word, b' '));
+            let (word, tail) = rest.split_at(space.unwrap_or(rest.len()));
+            self.word(buffer, word, style, needs_care);
             let after = tail.trim_start_matches(' ');
             let spaces = tail.len().saturating_sub(after.len());
             if spaces == 0 {
@@ -196,13 +222,8 @@ impl Emitter {
     }
 
     /// Writes a part in which nothing is folded.
-    fn word(&mut self, buffer: &mut Vec<u8>, word: &str, style: Style) {
-        let needs_care = match style {
-            Style::DoubleQuoted => scalar::needs_escape(word),
-            Style::SingleQuoted => !word.is_ascii() || word.contains('\''),
-            _ => !word.is_ascii(),
-        };
-        if !needs_care {
+    fn word(&mut self, buffer: &mut Vec<u8>, word: &str, style: Style, may_need_care: bool) {
+        if !may_need_care || !needs_care(word, style) {
             buffer.extend_from_slice(word.as_bytes());
             self.column = self.column.saturating_add(word.len());
             if !word.is_empty() && style != Style::DoubleQuoted {
@@ -307,8 +328,14 @@ impl Emitter {
         self.indention = true;
         self.whitespace = true;
         let mut rest = text;
+        let is_ascii = text.is_ascii();
         while !rest.is_empty() {
-            let (line, tail) = rest.split_at(find_break(rest));
+            let at = if is_ascii {
+                words::position(rest.as_bytes(), |word| words::equal(word, b'\n'))
+            } else {
+                rest.find(is_break)
+            };
+            let (line, tail) = rest.split_at(at.unwrap_or(rest.len()));
             if !line.is_empty() {
                 self.move_to(buffer, self.scalar_indent());
                 buffer.extend_from_slice(line.as_bytes());
@@ -325,6 +352,15 @@ impl Emitter {
     }
 }
 
+/// Are there characters that cannot just be copied, or that are more bytes than columns?
+fn needs_care(text: &str, style: Style) -> bool {
+    match style {
+        Style::DoubleQuoted => scalar::needs_escape(text),
+        Style::SingleQuoted => !text.is_ascii() || text.contains('\''),
+        _ => !text.is_ascii(),
+    }
+}
+
 fn is_separator(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -332,9 +368,4 @@ fn is_separator(c: char) -> bool {
 /// The line breaks that can stand in a literal block; the others are never let in.
 fn is_break(c: char) -> bool {
     c == '\n' || is_separator(c)
-}
-
-/// The place in bytes of the first line break, or the length.
-fn find_break(text: &str) -> usize {
-    text.find(is_break).unwrap_or(text.len())
 }

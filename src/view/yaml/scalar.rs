@@ -2,6 +2,7 @@
 //! `yaml_emitter_analyze_scalar` and `yaml_emitter_select_scalar_style` of its `emitterc.go`.
 
 use super::resolve;
+use crate::k8s::words;
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,67 +19,102 @@ pub(super) enum Style {
     Literal,
 }
 
-/// A space.
-const SPACE: u8 = 1;
-/// `:` and `#`, which matter beside a space.
-const MARK: u8 = 2;
-/// A line feed.
-const LINE_FEED: u8 = 4;
-/// A control character: not printable.
-const CONTROL: u8 = 8;
-/// Not ASCII.
-const HIGH: u8 = 16;
-/// In no number and no timestamp.
-const NOT_NUMBER: u8 = 32;
-/// `"` and the backslash, escaped between double quotes.
-const ESCAPED: u8 = 64;
-
-const CLASSES: [u8; 256] = classes();
-
-#[allow(clippy::indexing_slicing)] // evaluated by the compiler: would not build if out of range
-const fn classes() -> [u8; 256] {
-    let mut classes = [NOT_NUMBER; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        if byte < 0x20 || byte == 0x7f {
-            classes[byte] |= CONTROL;
-        } else if byte > 0x7f {
-            classes[byte] |= HIGH;
-        }
-        byte += 1;
-    }
-    let numeric = b"0123456789+-_.:, abcdefABCDEFxXoOtTZ";
-    let mut at = 0;
-    while at < numeric.len() {
-        classes[numeric[at] as usize] = 0;
-        at += 1;
-    }
-    classes[b' ' as usize] |= SPACE;
-    classes[b':' as usize] |= MARK;
-    classes[b'#' as usize] |= MARK;
-    classes[b'\n' as usize] = LINE_FEED | NOT_NUMBER;
-    classes[b'"' as usize] |= ESCAPED;
-    classes[b'\\' as usize] |= ESCAPED;
-    classes
+/// What the bytes of a text are, as far as styles depend on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    line_feed: bool,
+    /// A control character other than a line feed.
+    control: bool,
+    /// Not ASCII.
+    high: bool,
+    space: bool,
+    /// A space before a line feed.
+    space_break: bool,
+    /// What would begin a value or a comment: `: ` and ` #`.
+    mark: bool,
 }
 
-/// The classes of all bytes, in one.
-fn seen(bytes: &[u8]) -> u8 {
-    let class = |&byte: &u8| CLASSES.get(usize::from(byte)).copied().unwrap_or(0);
-    bytes.iter().map(class).fold(0, |all, class| all | class)
+fn seen(bytes: &[u8]) -> Seen {
+    let mut all = [0_u64; 6];
+    let (mut last_space, mut last_colon) = (0, 0);
+    words::for_each(bytes, |word| {
+        let feed = words::exactly(word, b'\n');
+        let space = words::exactly(word, b' ');
+        let colon = words::exactly(word, b':');
+        // The marks of the bytes before those of the word.
+        let after_space = space << 8 | last_space >> 56;
+        let after_colon = colon << 8 | last_colon >> 56;
+        let control = words::exactly_control(word) ^ feed | words::exactly(word, 0x7f);
+        let hash = words::exactly(word, b'#');
+        let marks = after_colon & space | after_space & hash;
+        let new = [
+            feed,
+            control,
+            words::high(word),
+            space,
+            after_space & feed,
+            marks,
+        ];
+        for (all, new) in all.iter_mut().zip(new) {
+            *all |= new;
+        }
+        (last_space, last_colon) = (space, colon);
+    });
+    let [line_feed, control, high, space, space_break, mark] = all.map(|marks| marks != 0);
+    Seen {
+        line_feed,
+        control,
+        high,
+        space,
+        space_break,
+        mark,
+    }
+}
+
+/// Is each byte one that a number or a timestamp may have?
+fn may_be_number(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| {
+        matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b'+' | b'-' | b'_' | b'.' | b':'
+            | b',' | b' ' | b'x' | b'X' | b'o' | b'O' | b't' | b'T' | b'Z')
+    })
+}
+
+/// Is the style of this text certainly [`Style::Token`]? The bytes need not be UTF-8.
+pub(super) fn is_token(bytes: &[u8]) -> bool {
+    let odd = words::position(bytes, |word| {
+        words::up_to_space(word) | words::high(word) | words::equal(word, 0x7f)
+    });
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    let first_is_plain = match first {
+        // The longest word with a meaning has five letters.
+        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' => bytes.len() > 5,
+        b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'_' | b'(' | b'$' => true,
+        _ => false,
+    };
+    first_is_plain && last != b':' && odd.is_none()
 }
 
 /// The style of a text, and whether it holds a line break of any kind: as a key it then has the
 /// form `? key`.
 pub(super) fn style(text: &str) -> (Style, bool) {
     let bytes = text.as_bytes();
+    if is_token(bytes) {
+        return (Style::Token, false);
+    }
+    style_at_length(text)
+}
+
+fn style_at_length(text: &str) -> (Style, bool) {
+    let bytes = text.as_bytes();
     let seen = seen(bytes);
-    if seen & (CONTROL | HIGH) != 0 {
+    if seen.control || seen.high {
         return style_with_specials(text, seen);
     }
-    if seen & LINE_FEED != 0 {
+    if seen.line_feed {
         // A reader would not keep a space before the end of a line.
-        let loses_space = bytes.ends_with(b" ") || bytes.windows(2).any(|pair| pair == b" \n");
+        let loses_space = seen.space_break || bytes.ends_with(b" ");
         let style = if loses_space {
             Style::DoubleQuoted
         } else {
@@ -86,11 +122,11 @@ pub(super) fn style(text: &str) -> (Style, bool) {
         };
         return (style, true);
     }
-    let style = if resolve::is_other_type(text, seen & NOT_NUMBER == 0) {
+    let style = if resolve::is_other_type(text, may_be_number) {
         Style::DoubleQuoted
     } else if !can_be_plain(bytes, seen) {
         Style::SingleQuoted
-    } else if seen & SPACE != 0 {
+    } else if seen.space {
         Style::Plain
     } else {
         Style::Token
@@ -99,8 +135,8 @@ pub(super) fn style(text: &str) -> (Style, bool) {
 }
 
 /// The style of a text with control characters or beyond ASCII; no such text is a number.
-fn style_with_specials(text: &str, seen: u8) -> (Style, bool) {
-    let mut has_break = seen & LINE_FEED != 0;
+fn style_with_specials(text: &str, seen: Seen) -> (Style, bool) {
+    let mut has_break = seen.line_feed;
     let mut is_unprintable = false;
     let mut space_before_break = false;
     let mut space_after_break = false;
@@ -118,7 +154,7 @@ fn style_with_specials(text: &str, seen: u8) -> (Style, bool) {
     let needs_escapes = is_unprintable || space_before_break;
     let style = if needs_escapes {
         Style::DoubleQuoted
-    } else if seen & LINE_FEED != 0 {
+    } else if seen.line_feed {
         let ends_in_space = text.ends_with(' ');
         if ends_in_space {
             Style::DoubleQuoted
@@ -136,21 +172,14 @@ fn style_with_specials(text: &str, seen: u8) -> (Style, bool) {
 }
 
 /// Can a printable text on one line stand without quotes, as far as its characters go?
-fn can_be_plain(bytes: &[u8], seen: u8) -> bool {
+fn can_be_plain(bytes: &[u8], seen: Seen) -> bool {
     let Some((&first, rest)) = bytes.split_first() else {
         return false;
     };
     if is_indicator(first, rest) || bytes.starts_with(b"---") || bytes.starts_with(b"...") {
         return false;
     }
-    if bytes.last() == Some(&b' ') {
-        return false;
-    }
-    if seen & MARK == 0 {
-        return true;
-    }
-    // What would begin a value or a comment.
-    bytes.last() != Some(&b':') && !bytes.windows(2).any(|pair| matches!(pair, b": " | b" #"))
+    !seen.mark && !matches!(bytes.last(), Some(b' ' | b':'))
 }
 
 /// Does the first character have a meaning of its own, given what follows it?
@@ -174,6 +203,11 @@ fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && c != '\u{feff}'
 }
 
+/// Can this character be part of a comment, and not its end?
+pub(super) fn may_stand_in_comment(c: char) -> bool {
+    !c.is_control() && !is_break(c) && !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// Is this character escaped between double quotes?
 pub(super) fn is_escaped(c: char) -> bool {
     !is_printable(c) || is_break(c) || c == '"' || c == '\\'
@@ -181,7 +215,14 @@ pub(super) fn is_escaped(c: char) -> bool {
 
 /// May there be characters to escape between double quotes? Beyond ASCII each must be looked at.
 pub(super) fn needs_escape(text: &str) -> bool {
-    seen(text.as_bytes()) & (CONTROL | HIGH | LINE_FEED | ESCAPED) != 0
+    let marks = |word| {
+        words::control(word)
+            | words::high(word)
+            | words::equal(word, 0x7f)
+            | words::equal(word, b'"')
+            | words::equal(word, b'\\')
+    };
+    words::position(text.as_bytes(), marks).is_some()
 }
 
 #[cfg(test)]
@@ -225,6 +266,36 @@ mod tests {
         ];
         for &(text, wanted) in cases {
             assert_eq!(style(text).0, wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_taken_for_a_token_at_first_sight_is_one() {
+        for first in 0..128_u8 {
+            for rest in [
+                "", "e", "es", "rue", "alse", "b:", "b: c", "b #", "--", ".1", "b\n", "b\u{7f}",
+            ] {
+                let text = format!("{}{rest}", char::from(first));
+                let at_length = style_at_length(&text).0;
+                assert!(
+                    !is_token(text.as_bytes()) || at_length == Style::Token,
+                    "{text:?}"
+                );
+            }
+        }
+        assert!(is_token(b"nginx-") && is_token(b"web") && !is_token(b"null") && !is_token(b""));
+    }
+
+    #[test]
+    fn marks_are_seen_across_words_and_only_in_their_order() {
+        for before in 0..20 {
+            let text = |end: &str| "a".repeat(before) + end;
+            assert!(seen(text(": b").as_bytes()).mark);
+            assert!(seen(text(" #").as_bytes()).mark);
+            assert!(seen(text(" \n").as_bytes()).space_break);
+            let none = seen(text("# :\n ").as_bytes());
+            assert!(!none.mark && !none.space_break && none.space && none.line_feed);
+            assert!(!none.control && seen(text("\n\u{b}").as_bytes()).control);
         }
     }
 

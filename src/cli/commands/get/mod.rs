@@ -23,7 +23,7 @@ use crate::etcd::{AtRevision, Keyspace, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::Clock;
 use crate::k8s::custom_columns::CustomColumns;
-use crate::k8s::decode::{Note, Options, decode};
+use crate::k8s::decode::{Decoder, Note, Options};
 use crate::k8s::encrypt::{OpenError, Sealed};
 use crate::k8s::envelope::PROTOBUF_MAGIC;
 use crate::k8s::jsonpath::JsonPath;
@@ -116,6 +116,7 @@ impl Verb for Args {
             store: &store,
             at,
             failure: RefCell::default(),
+            decoder: RefCell::default(),
         };
         let records: Vec<&Record<'_>> = keyspace.live.iter().map(|entry| &entry.record).collect();
         let printed = get.print(&records, out)?;
@@ -145,6 +146,7 @@ struct Get<'g> {
     at: AtRevision,
     /// Of a selector that has no meaning for an object.
     failure: RefCell<Option<Failure>>,
+    decoder: RefCell<Decoder>,
 }
 
 impl Get<'_> {
@@ -272,7 +274,11 @@ impl Get<'_> {
         };
         let managed_fields = self.args.show_managed_fields;
         let mut shown = AsShown::new(sink, order, record.mod_revision, managed_fields);
-        match decode(&value, self.options(order), &mut shown) {
+        let told = self
+            .decoder
+            .borrow_mut()
+            .decode(&value, self.options(order), &mut shown);
+        match told {
             Ok(outcome) => say(record, &outcome.notes),
             Err(error) => {
                 self.objects.report_undecodable(record, &error);
