@@ -1,7 +1,7 @@
 //! From a record to its object: decrypted, decoded; what cannot be is said, and the run goes on.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
@@ -14,17 +14,27 @@ use crate::k8s::decode::{Note, Options};
 use crate::k8s::encrypt::{Keyring, OpenError};
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
+use crate::source::Source;
 use crate::view::record::key_text;
 
+use super::evidence::Evidence;
 use super::{keys, report};
+
+/// After so many bytes became resident the pages of the file are given back.
+const RESIDENT_BYTES: usize = 32 << 20;
+/// What Linux makes resident around a page that is touched.
+const FAULT_AROUND_BYTES: usize = 64 << 10;
 
 /// Reads the objects of one store, and remembers what stayed closed.
 #[derive(Debug)]
 pub struct Objects<'r> {
     keyring: &'r Keyring,
     diagnostics: &'r Diagnostics,
+    source: &'r Source,
     /// By the reason.
     closed: RefCell<BTreeMap<String, Closed>>,
+    /// What became resident since the file's pages were last given back, in bytes.
+    read_bytes: Cell<usize>,
     /// The records of which something was said: a verb may read one twice.
     said: RefCell<HashSet<Revision>>,
 }
@@ -53,10 +63,12 @@ pub enum Told {
 
 impl<'r> Objects<'r> {
     /// A reader for the values of one store.
-    pub fn new(keyring: &'r Keyring, diagnostics: &'r Diagnostics) -> Self {
+    pub fn new(keyring: &'r Keyring, evidence: &'r Evidence) -> Self {
         Self {
             keyring,
-            diagnostics,
+            diagnostics: evidence.diagnostics(),
+            source: evidence.source(),
+            read_bytes: Cell::new(0),
             closed: RefCell::default(),
             said: RefCell::default(),
         }
@@ -67,6 +79,17 @@ impl<'r> Objects<'r> {
     /// # Errors
     /// Why it stays closed; it is noted.
     pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, OpenError> {
+        let read = self
+            .read_bytes
+            .get()
+            .saturating_add(record.value.len())
+            .saturating_add(FAULT_AROUND_BYTES);
+        if read > RESIDENT_BYTES {
+            // Values are read all over the file: without this all of it would stay in memory.
+            self.source.forget_resident();
+        }
+        self.read_bytes
+            .set(if read > RESIDENT_BYTES { 0 } else { read });
         let opened = self.keyring.open(record.key, record.value);
         if let Err(error) = &opened {
             self.note_closed(record, error);

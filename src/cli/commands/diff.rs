@@ -152,8 +152,8 @@ impl Args {
             return Err(in_neither(address, &stores));
         }
         let mut changes = changed_keys(&before, &after);
-        let old = Objects::new(run.keyring, old.diagnostics());
-        let new = Objects::new(run.keyring, new.diagnostics());
+        let old = Objects::new(run.keyring, old);
+        let new = Objects::new(run.keyring, new);
         if let Some(labels) = selection.labels() {
             changes.retain(|changed| {
                 let is_labelled = |record: &Record<'_>, objects: &Objects<'_>| {

@@ -134,7 +134,7 @@ impl Verb for Args {
         match &self.key {
             Some(key) => self.extract(&store, key.as_encoded_bytes(), run.keyring, out),
             None => {
-                let objects = Objects::new(run.keyring, evidence.diagnostics());
+                let objects = Objects::new(run.keyring, evidence);
                 let answer = self.list(&store, &objects, out);
                 objects.conclude();
                 answer

@@ -77,7 +77,7 @@ impl Verb for Args {
         if history.events.is_empty() {
             return Err(missing(&Address::Key(key)));
         }
-        let objects = Objects::new(run.keyring, evidence.diagnostics());
+        let objects = Objects::new(run.keyring, evidence);
         let lines: Vec<Line<'_>> = history
             .events
             .iter()

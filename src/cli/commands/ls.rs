@@ -57,7 +57,7 @@ impl Verb for Args {
         let at = self.at.resolve(&store, &self.which)?;
         let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
-        let objects = Objects::new(run.keyring, evidence.diagnostics());
+        let objects = Objects::new(run.keyring, evidence);
         let mut any = false;
         for KeyEntry { key, record } in &keyspace.live {
             if let Some(labels) = selection.labels() {

@@ -19,7 +19,7 @@ use crate::cli::objects::{Objects, Told, newest_time};
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where, catalog_of};
 use crate::cli::{Answer, Run, Verb, report};
-use crate::etcd::{AtRevision, Keyspace, Record, Store};
+use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::Clock;
 use crate::k8s::custom_columns::CustomColumns;
@@ -111,15 +111,14 @@ impl Verb for Args {
         let get = Get {
             args: self,
             selection: &selection,
-            objects: Objects::new(run.keyring, evidence.diagnostics()),
+            objects: Objects::new(run.keyring, evidence),
             run,
             store: &store,
             at,
             failure: RefCell::default(),
             decoder: RefCell::default(),
         };
-        let records: Vec<&Record<'_>> = keyspace.live.iter().map(|entry| &entry.record).collect();
-        let printed = get.print(&records, out)?;
+        let printed = get.print(&keyspace.live, out)?;
         get.objects.conclude();
         if let Some(failure) = get.failure.take() {
             return Err(failure);
@@ -127,10 +126,9 @@ impl Verb for Args {
         match missing {
             Some(missing) => Err(missing),
             None if printed => Ok(Answer::Yes),
-            None => Err(Failure::not_found(if records.is_empty() {
-                "nothing is there".to_owned()
-            } else {
-                format!("none of {} objects is selected", records.len())
+            None => Err(Failure::not_found(match keyspace.live.len() {
+                0 => "nothing is there".to_owned(),
+                count => format!("none of {count} objects is selected"),
             })),
         }
     }
@@ -151,7 +149,7 @@ struct Get<'g> {
 
 impl Get<'_> {
     /// Prints the selected records; whether there were any.
-    fn print(&self, records: &[&Record<'_>], out: &mut Out) -> Result<bool, Failure> {
+    fn print(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
         let raw = self.selection.is_raw();
         let default = if raw {
             Format::Yaml
@@ -159,11 +157,11 @@ impl Get<'_> {
             Format::Table { wide: false }
         };
         match self.args.output.as_ref().unwrap_or(&default) {
-            Format::Table { wide } => self.print_table(records, *wide, out),
-            Format::Name => self.print_names(records, out),
+            Format::Table { wide } => self.print_table(entries, *wide, out),
+            Format::Name => self.print_names(entries, out),
             Format::Yaml => {
                 let mut writer = YamlWriter::new(out);
-                let told = self.tell(&mut writer, Order::Natural, records, |writer| {
+                let told = self.tell(&mut writer, Order::Natural, entries, |writer| {
                     writer.error().is_some()
                 });
                 writer.finish()?;
@@ -171,7 +169,7 @@ impl Get<'_> {
             }
             Format::Json => {
                 let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
-                let told = self.tell(&mut writer, Order::Sorted, records, |writer| {
+                let told = self.tell(&mut writer, Order::Sorted, entries, |writer| {
                     writer.error().is_some()
                 });
                 writer.finish()?;
@@ -179,15 +177,15 @@ impl Get<'_> {
             }
             Format::Jsonl => {
                 let mut writer = JsonWriter::new(out, JsonStyle::Compact);
-                let told = self.tell_each(&mut writer, Order::Sorted, records, |writer| {
+                let told = self.tell_each(&mut writer, Order::Sorted, entries, |writer| {
                     writer.error().is_some()
                 });
                 writer.finish()?;
                 Ok(told)
             }
-            Format::JsonPath(path) => self.print_path(records, path, false, out),
-            Format::JsonPathAsJson(path) => self.print_path(records, path, true, out),
-            Format::Columns(columns) => self.print_columns(records, columns, out),
+            Format::JsonPath(path) => self.print_path(entries, path, false, out),
+            Format::JsonPathAsJson(path) => self.print_path(entries, path, true, out),
+            Format::Columns(columns) => self.print_columns(entries, columns, out),
         }
     }
 
@@ -293,21 +291,21 @@ impl Get<'_> {
         &self,
         sink: &mut S,
         order: Order,
-        records: &[&Record<'_>],
+        entries: &[KeyEntry<'_>],
         failed: impl Fn(&S) -> bool,
     ) -> bool {
-        if records.is_empty() {
+        if entries.is_empty() {
             return false;
         }
-        if self.is_single(records) {
-            return self.tell_each(sink, order, records, failed);
+        if self.is_single(entries) {
+            return self.tell_each(sink, order, entries, failed);
         }
         sink.begin_map();
         sink.key("apiVersion");
         sink.string("v1");
         sink.key("items");
         sink.begin_list();
-        let told = self.tell_each(sink, order, records, failed);
+        let told = self.tell_each(sink, order, entries, failed);
         sink.end_list();
         sink.key("kind");
         sink.string("List");
@@ -325,11 +323,11 @@ impl Get<'_> {
         &self,
         sink: &mut S,
         order: Order,
-        records: &[&Record<'_>],
+        entries: &[KeyEntry<'_>],
         failed: impl Fn(&S) -> bool,
     ) -> bool {
         let mut any = false;
-        for record in records {
+        for KeyEntry { record, .. } in entries {
             any |= self.tell_one(sink, order, record);
             if failed(sink) {
                 break;
@@ -338,20 +336,22 @@ impl Get<'_> {
         any
     }
 
-    fn is_single(&self, records: &[&Record<'_>]) -> bool {
-        self.selection.names_one() && records.len() == 1
+    fn is_single(&self, entries: &[KeyEntry<'_>]) -> bool {
+        self.selection.names_one() && entries.len() == 1
     }
 
     fn print_path(
         &self,
-        records: &[&Record<'_>],
+        entries: &[KeyEntry<'_>],
         path: &JsonPath,
         as_json: bool,
         out: &mut Out,
     ) -> Result<bool, Failure> {
-        let single = self.is_single(records);
+        let single = self.is_single(entries);
         // As in kubectl, a path sees all there is.
-        let trees = records.iter().filter_map(|record| self.tree(record, true));
+        let trees = entries
+            .iter()
+            .filter_map(|entry| self.tree(&entry.record, true));
         let mut items: Vec<Value> = trees.collect();
         let any = !items.is_empty();
         let root = match items.pop() {
@@ -379,20 +379,20 @@ impl Get<'_> {
         }
     }
 
-    fn print_names(&self, records: &[&Record<'_>], out: &mut Out) -> Result<bool, Failure> {
+    fn print_names(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
         let catalog = self.catalog();
         let mut any = false;
-        for record in records {
+        for KeyEntry { key, record } in entries {
             if self.selects() && self.read(record).is_none() {
                 continue;
             }
             any = true;
-            match catalog.locate(record.key) {
+            match catalog.locate(key) {
                 Some(location) => {
                     write!(out, "{}/", location.resource.singular_with_group())?;
                     out.write_all(location.name)?;
                 }
-                None => out.write_all(record.key)?,
+                None => out.write_all(key)?,
             }
             out.write_all(b"\n")?;
         }
@@ -401,7 +401,7 @@ impl Get<'_> {
 
     fn print_columns(
         &self,
-        records: &[&Record<'_>],
+        entries: &[KeyEntry<'_>],
         columns: &CustomColumns,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -410,7 +410,10 @@ impl Get<'_> {
             lines.push(columns.headers().map(str::to_owned).collect());
         }
         let mut any = false;
-        for tree in records.iter().filter_map(|record| self.tree(record, true)) {
+        for tree in entries
+            .iter()
+            .filter_map(|entry| self.tree(&entry.record, true))
+        {
             let cells = columns
                 .cells(&tree)
                 .map_err(|error| Failure::cannot(error.to_string()))?;
@@ -431,7 +434,7 @@ impl Get<'_> {
 
     fn print_table(
         &self,
-        records: &[&Record<'_>],
+        entries: &[KeyEntry<'_>],
         wide: bool,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -445,7 +448,7 @@ impl Get<'_> {
             one_namespace: self.args.which.namespace().is_some(),
             clock,
         };
-        let text = table::text(records, self.selection, &catalog, beside, |record| {
+        let text = table::text(entries, self.selection, &catalog, beside, |record| {
             self.read(record)
         });
         out.write_all(text.as_bytes())?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::objects::Told;
 use crate::cli::select::Selection;
-use crate::etcd::Record;
+use crate::etcd::{KeyEntry, Record};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::{Builtin, Clock, Column, builtin};
 use crate::k8s::custom_columns::ResourceColumns;
@@ -81,19 +81,19 @@ impl Layout {
 /// The records of one resource, in key order.
 struct Group<'c, 'e, 'a> {
     resource: Option<&'c Resource>,
-    records: Vec<&'e Record<'a>>,
+    entries: Vec<&'e KeyEntry<'a>>,
 }
 
 /// The tables of records, a blank line between two resources, each object read by `read`; records for which
 /// it gives nothing are left out.
 pub fn text(
-    records: &[&Record<'_>],
+    entries: &[KeyEntry<'_>],
     selection: &Selection,
     catalog: &Catalog,
     beside: Beside<'_>,
     mut read: impl FnMut(&Record<'_>) -> Option<Told>,
 ) -> String {
-    let groups = groups(records, selection, catalog);
+    let groups = groups(entries, selection, catalog);
     let many = groups.len() > 1;
     let mut text = String::new();
     for group in &groups {
@@ -112,7 +112,8 @@ pub fn text(
                 kind: kind.as_deref().filter(|_| many),
             },
         );
-        for record in &group.records {
+        for entry in &group.entries {
+            let record = &entry.record;
             let Some(told) = read(record) else { continue };
             match (&layout, told) {
                 (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
@@ -135,27 +136,27 @@ pub fn text(
 
 /// Records by resource, in the order in which the resources were asked for.
 fn groups<'c, 'e, 'a>(
-    records: &[&'e Record<'a>],
+    entries: &'e [KeyEntry<'a>],
     selection: &Selection,
     catalog: &'c Catalog,
 ) -> Vec<Group<'c, 'e, 'a>> {
     let mut groups: Vec<((usize, usize), Group<'c, 'e, 'a>)> = Vec::new();
-    for record in records {
-        let resource = catalog.locate(record.key).map(|location| location.resource);
-        let place = selection.place_of(record.key);
+    for entry in entries {
+        let resource = catalog.locate(&entry.key).map(|location| location.resource);
+        let place = selection.place_of(&entry.key);
         match groups
             .iter_mut()
             .find(|(_, group)| group.resource == resource)
         {
             Some((first, group)) => {
                 *first = place.min(*first);
-                group.records.push(record);
+                group.entries.push(entry);
             }
             None => groups.push((
                 place,
                 Group {
                     resource,
-                    records: vec![record],
+                    entries: vec![entry],
                 },
             )),
         }
