@@ -20,6 +20,8 @@ pub mod out;
 pub mod report;
 pub mod revision;
 pub mod select;
+pub mod timeline;
+pub mod writers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,7 +30,7 @@ use clap::{Parser, Subcommand};
 
 use crate::k8s::encrypt::Keyring;
 
-use commands::{analyze, checksum, decode, diff, dump_db, extract, get, log, ls, status};
+use commands::{analyze, checksum, decode, diff, dump_db, extract, get, log, ls, show, status};
 use evidence::{Evidence, Verify};
 use failure::Failure;
 use keys::Keys;
@@ -73,6 +75,7 @@ enum Command {
     Ls(ls::Args),
     Get(get::Args),
     Log(log::Args),
+    Show(show::Args),
     Diff(diff::Args),
     Extract(extract::Args),
     Decode(decode::Args),
@@ -89,6 +92,7 @@ impl Command {
             Self::Ls(args) => args,
             Self::Get(args) => args,
             Self::Log(args) => args,
+            Self::Show(args) => args,
             Self::Diff(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,

@@ -10,9 +10,10 @@ use crate::view::record::key_text;
 
 use super::address::{Address, ObjectSet};
 use super::failure::Failure;
+use super::revision::RangeExpr;
 
 /// Which objects or keys.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Where {
     /// `pods`, `pods web-1`, `pod/web-1`, `deploy.apps`, `pods,services`; or a key `/registry/...`, a
     /// prefix ending in `/`
@@ -30,12 +31,55 @@ pub struct Where {
 }
 
 impl Where {
+    /// The addresses of a verb that has arguments of its own for them.
+    pub fn of(addresses: Vec<OsString>, namespace: Option<String>) -> Self {
+        Self {
+            addresses,
+            namespace,
+            all_namespaces: false,
+            labels: None,
+        }
+    }
+
     /// Whether anything narrows the answer.
     pub fn is_given(&self) -> bool {
         !self.addresses.is_empty()
             || self.namespace.is_some()
             || self.all_namespaces
             || self.labels.is_some()
+    }
+
+    /// The addresses without the range of revisions among them, and that range.
+    ///
+    /// # Errors
+    /// When there are several ranges.
+    pub fn split_range(&self) -> Result<(Self, Option<RangeExpr>), Failure> {
+        let is_range = |word: &OsString| word.to_str().is_some_and(RangeExpr::looks_like_one);
+        let (ranges, addresses): (Vec<_>, Vec<_>) =
+            self.addresses.iter().cloned().partition(is_range);
+        let rest = Self {
+            addresses,
+            ..self.clone()
+        };
+        match ranges.as_slice() {
+            [] => Ok((rest, None)),
+            [range] => {
+                let range = range.to_string_lossy().parse().map_err(Failure::cannot)?;
+                Ok((rest, Some(range)))
+            }
+            _ => Err(Failure::cannot("one range of revisions, A..B, is enough")),
+        }
+    }
+
+    /// The number behind `-n`, where it is one: git's number of events, and no name of a namespace that
+    /// anybody has.
+    pub fn split_number(&self) -> (Self, Option<usize>) {
+        let number = self.namespace.as_ref().and_then(|text| text.parse().ok());
+        let rest = Self {
+            namespace: self.namespace.clone().filter(|_| number.is_none()),
+            ..self.clone()
+        };
+        (rest, number)
     }
 
     /// Whether one namespace was asked for.

@@ -10,6 +10,7 @@
 pub mod auth;
 pub mod checksum;
 pub mod cluster;
+pub mod events;
 pub mod hash;
 pub mod history;
 pub mod key_value;
@@ -22,6 +23,7 @@ pub mod status;
 pub mod store;
 pub mod totals;
 
+pub use events::Events;
 pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};
 pub use key_value::KeyValue;
 pub use record::Record;

@@ -10,6 +10,7 @@
 //! streaming form), [`diff`] and [`redact`].
 
 pub mod analysis;
+pub mod anchors;
 pub mod audit;
 pub mod catalog;
 mod cbor;
@@ -29,12 +30,14 @@ pub mod order;
 pub mod redact;
 pub mod resource;
 pub mod schema;
+pub mod search;
 pub mod selector;
 pub mod shown;
 pub mod sink;
 pub(crate) mod special;
 mod tape;
 pub mod tree;
+pub mod wall_clock;
 pub mod wire;
 pub(crate) mod words;
 

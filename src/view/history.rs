@@ -1,8 +1,9 @@
-//! A key's history as a table.
+//! Events as lines of a table that is written line by line: its columns are as wide as the events need.
 
 use crate::etcd::{Event, EventType};
 
-use super::table;
+use super::record::key_text;
+use super::table::cell;
 
 /// One event with what is known of its writing.
 #[derive(Debug, Clone)]
@@ -11,48 +12,111 @@ pub struct Line<'a> {
     pub event: Event<'a>,
     /// Who wrote it.
     pub managers: Vec<String>,
-    /// When it was written, RFC 3339.
-    pub time: Option<String>,
+    /// When it was written, as a cell; `-` where nothing tells it.
+    pub time: String,
 }
 
-/// The events in the order given. Nothing is cut: who wrote it stands last and is the answer.
-pub fn table(lines: &[Line<'_>]) -> String {
-    let mut table = table::plain(&[
-        "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "MANAGERS",
-    ]);
-    for line in lines {
-        table.add_row(row(line));
+/// The columns before the last, in their order.
+const HEADS: [&str; 7] = [
+    "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "KEY",
+];
+/// The columns of numbers, which are set to the right.
+const NUMBERS: [usize; 4] = [0, 2, 3, 4];
+const KEY: usize = 6;
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// How wide the columns are.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    widths: [usize; HEADS.len()],
+    with_key: bool,
+}
+
+impl Layout {
+    /// The layout for events, each with the cell of its time; `with_key` where they are of several keys.
+    pub fn of<'a>(events: impl Iterator<Item = (Event<'a>, String)>, with_key: bool) -> Self {
+        let mut widths = HEADS.map(str::len);
+        for (event, time) in events {
+            let cells = cells(&event, &time, with_key);
+            for (width, cell) in widths.iter_mut().zip(&cells) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        Self { widths, with_key }
     }
-    table::text(table, &[0, 2, 3, 4])
+
+    /// The line of names.
+    pub fn head(&self) -> String {
+        self.join(&HEADS.map(str::to_owned), "MANAGERS")
+    }
+
+    /// The line of an event. Nothing is cut: who wrote it stands last and is the answer.
+    pub fn row(&self, line: &Line<'_>) -> String {
+        let managers = match line.managers.as_slice() {
+            [] => "-".to_owned(),
+            managers => cell(&managers.join(", ")),
+        };
+        self.join(&cells(&line.event, &line.time, self.with_key), &managers)
+    }
+
+    fn join(&self, cells: &[String; HEADS.len()], last: &str) -> String {
+        let mut text = String::new();
+        for (index, (cell, width)) in cells.iter().zip(self.widths).enumerate() {
+            if index == KEY && !self.with_key {
+                continue;
+            }
+            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            if NUMBERS.contains(&index) {
+                text.push_str(&padding);
+                text.push_str(cell);
+            } else {
+                text.push_str(cell);
+                text.push_str(&padding);
+            }
+            text.push_str(GAP);
+        }
+        text.push_str(last);
+        text
+    }
 }
 
-fn row(line: &Line<'_>) -> [String; 7] {
-    let Event {
-        record,
-        event_type,
-        previous,
-    } = &line.event;
+/// The event on one line: revision, what it did, the key, and who wrote it.
+pub fn oneline(line: &Line<'_>) -> String {
+    let managers = match line.managers.as_slice() {
+        [] => String::new(),
+        managers => format!("  ({})", cell(&managers.join(", "))),
+    };
+    let event = &line.event;
+    format!(
+        "{} {} {}{managers}",
+        event.record.revision,
+        event.event_type.as_str(),
+        key_text(event.record.key)
+    )
+}
+
+fn cells(event: &Event<'_>, time: &str, with_key: bool) -> [String; HEADS.len()] {
+    let record = &event.record;
     let size = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
-    let deleted = *event_type == EventType::Delete;
+    let deleted = event.event_type == EventType::Delete;
     let or_dash = |shown: bool, text: String| if shown { text } else { "-".to_owned() };
+    let change = event.previous.filter(|_| !deleted).map(|old| {
+        let change = size(record.value.len()).saturating_sub(size(old.value.len()));
+        format!("{change:+}")
+    });
+    let key = if with_key {
+        key_text(record.key).into_owned()
+    } else {
+        String::new()
+    };
     [
         record.revision.to_string(),
-        event_type.as_str().to_owned(),
+        event.event_type.as_str().to_owned(),
         or_dash(!deleted, record.version.to_string()),
         or_dash(!deleted, record.value.len().to_string()),
-        previous.filter(|_| !deleted).map_or_else(
-            || "-".to_owned(),
-            |old| {
-                format!(
-                    "{:+}",
-                    size(record.value.len()).saturating_sub(size(old.value.len()))
-                )
-            },
-        ),
-        or_dash(line.time.is_some(), line.time.clone().unwrap_or_default()),
-        or_dash(
-            !line.managers.is_empty(),
-            table::cell(&line.managers.join(", ")),
-        ),
+        change.unwrap_or_else(|| "-".to_owned()),
+        time.to_owned(),
+        key,
     ]
 }

@@ -17,4 +17,5 @@ pub mod sanitize;
 pub mod status;
 pub mod style;
 pub mod table;
+pub mod time;
 pub mod yaml;

@@ -56,8 +56,8 @@ pub fn record_json(record: &Record<'_>) -> Value {
     value
 }
 
-/// One event, as `log -o jsonl` has it. `managers` and `time` are what the object tells of its writing.
-pub fn event_json(event: &Event<'_>, managers: &[String], time: Option<&str>) -> Value {
+/// One event, as `log -o jsonl` has it, without its time. `managers` are what the object tells of its writing.
+pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
     let record = &event.record;
     let mut fields = Map::new();
     fields.insert("main".to_owned(), record.revision.main.into());
@@ -79,9 +79,6 @@ pub fn event_json(event: &Event<'_>, managers: &[String], time: Option<&str>) ->
     fields.insert("origin".to_owned(), record.origin.as_str().into());
     if !managers.is_empty() {
         fields.insert("managers".to_owned(), json!(managers));
-    }
-    if let Some(time) = time {
-        fields.insert("time_not_before".to_owned(), time.into());
     }
     Value::Object(fields)
 }

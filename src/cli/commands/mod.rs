@@ -9,4 +9,5 @@ pub mod extract;
 pub mod get;
 pub mod log;
 pub mod ls;
+pub mod show;
 pub mod status;

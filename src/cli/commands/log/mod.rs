@@ -1,0 +1,270 @@
+//! `log`: the retained events of objects and keys.
+
+mod print;
+
+pub use print::changed;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::address::Address;
+use crate::cli::args::{Database, resolve_range};
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::missing::not_found_among;
+use crate::cli::objects::{Objects, Told};
+use crate::cli::out::Out;
+use crate::cli::select::{Selection, Where};
+use crate::cli::timeline::Timeline;
+use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::{AtRevision, Event, EventType, Events, Record, Store};
+use crate::k8s::Order;
+use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
+
+/// List the retained revisions of objects or keys, newest first
+///
+/// ADDRESS may be one object, a resource, a prefix or nothing, which is the whole store; A..B are the
+/// events after revision A up to B. MANAGERS are those whose managedFields entry is new, has another time
+/// or owns more fields than in the version before. TIME is exact where the object tells it, else the
+/// interval that the objects written before and after tell; etcd itself keeps no times.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    which: Where,
+    /// Only the newest N events; git's -n N is understood too
+    #[arg(long, alias = "max-count", value_name = "N")]
+    limit: Option<usize>,
+    /// One short line an event
+    #[arg(long, conflicts_with = "output")]
+    oneline: bool,
+    /// Show the changed fields of each event, values of Secrets masked
+    #[arg(short, long, conflicts_with = "output")]
+    patch: bool,
+    /// Show how many fields each event changed
+    #[arg(long, conflicts_with = "output")]
+    stat: bool,
+    /// The oldest first
+    #[arg(long)]
+    reverse: bool,
+    /// Only these events
+    #[arg(long, value_name = "OP", value_delimiter = ',')]
+    op: Vec<Op>,
+    /// Group the events by transaction
+    #[arg(long, conflicts_with = "output")]
+    by_txn: bool,
+    /// Only events that change how often TEXT occurs in the object
+    #[arg(short = 'S', value_name = "TEXT")]
+    text: Option<String>,
+    /// Only events in which a changed field matches REGEX
+    #[arg(short = 'G', value_name = "REGEX")]
+    regex: Option<String>,
+    /// Only events of this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    since: Option<String>,
+    /// Only events of this time or earlier
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    until: Option<String>,
+    /// Show the value that each event wrote, exactly
+    #[arg(long)]
+    values: bool,
+    /// Show on what each time rests
+    #[arg(long, conflicts_with = "output")]
+    why_time: bool,
+    /// Show the values of Secrets in -p
+    #[arg(long)]
+    show_secrets: bool,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// A JSON object a line
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Op {
+    /// The first put of a key
+    Create,
+    /// A later put
+    Update,
+    /// A deletion
+    Delete,
+    /// Both kinds of put
+    Put,
+}
+
+impl Op {
+    fn is(self, event_type: EventType) -> bool {
+        match self {
+            Self::Create => event_type == EventType::Create,
+            Self::Update => event_type == EventType::Update,
+            Self::Delete => event_type == EventType::Delete,
+            Self::Put => event_type != EventType::Delete,
+        }
+    }
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let store = evidence.records()?;
+        let (which, number) = self.which.split_number();
+        let (which, range) = which.split_range()?;
+        let at = store.at(None)?;
+        let selection = which.select(&[(&store, at)])?;
+        let events = Events::of(&store, |key| selection.covers(key));
+        let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
+        if let Some(address) = selection.unanswered(there) {
+            return Err(not_found_among(address, selection.catalog(), &store, at));
+        }
+        let (from, to) = match range {
+            Some(range) => resolve_range(range, &store, &which)?,
+            None => (AtRevision(0), AtRevision::HEAD),
+        };
+        let log = Log {
+            args: self,
+            objects: Objects::new(run.keyring, evidence),
+            timeline: Timeline::of(&store, run.keyring),
+            run,
+            store: &store,
+            single: selection.names_one(),
+            text: matcher("-S", self.text.as_deref(), Matcher::text)?,
+            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?,
+        };
+        let mut picked = log.pick(&events, &selection, (from.0, to.0))?;
+        picked.truncate(self.limit.or(number).unwrap_or(usize::MAX));
+        if self.reverse {
+            picked.reverse();
+        }
+        if picked.is_empty() {
+            let count = events.len();
+            return Err(Failure::not_found(match count {
+                0 => "there are no events".to_owned(),
+                count => format!("none of {count} events is selected"),
+            }));
+        }
+        log.print(&picked, out)?;
+        log.objects.conclude();
+        if self.output == Output::Table && log.single {
+            note_what_is_gone(&events, &store);
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+/// One run of the verb.
+struct Log<'g, 'a> {
+    args: &'g Args,
+    objects: Objects<'g>,
+    timeline: Timeline,
+    run: &'g Run<'g>,
+    store: &'g Store<'a>,
+    /// One object or key was asked for.
+    single: bool,
+    text: Option<Matcher>,
+    regex: Option<Matcher>,
+}
+
+/// What a flag looks for.
+fn matcher(
+    flag: &str,
+    text: Option<&str>,
+    read: impl Fn(&str) -> Result<Matcher, PatternError>,
+) -> Result<Option<Matcher>, Failure> {
+    let read = |text| read(text).map_err(|error| Failure::cannot(format!("{flag}: {error}")));
+    text.map(read).transpose()
+}
+
+impl<'a> Log<'_, 'a> {
+    /// The events that were asked for, newest first.
+    fn pick(
+        &self,
+        events: &Events<'a>,
+        selection: &Selection,
+        (after, to): (i64, i64),
+    ) -> Result<Vec<Event<'a>>, Failure> {
+        let since = match &self.args.since {
+            Some(when) => self.timeline.since(self.timeline.time(when)?)?,
+            None => i64::MIN,
+        };
+        let until = match &self.args.until {
+            Some(when) => self.timeline.until(self.timeline.time(when)?)?,
+            None => i64::MAX,
+        };
+        let picked = events.iter().rev().filter(|event| {
+            let main = event.record.revision.main;
+            let in_time = main > after && main <= to && main >= since && main <= until;
+            let ops = &self.args.op;
+            in_time
+                && (ops.is_empty() || ops.iter().any(|op| op.is(event.event_type)))
+                && self.is_searched(event, selection)
+        });
+        Ok(picked.collect())
+    }
+
+    /// Whether an event's objects have the labels and the change that are asked for.
+    fn is_searched(&self, event: &Event<'_>, selection: &Selection) -> bool {
+        let (text, regex) = (&self.text, &self.regex);
+        if selection.labels().is_none() && text.is_none() && regex.is_none() {
+            return true;
+        }
+        let tree = |record: &Record<'_>| match self.objects.read(record, Order::Declared.into()) {
+            Told::Object(tree, _) => Some(tree),
+            Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
+            _ => None,
+        };
+        let new = (!event.record.tombstone)
+            .then(|| tree(&event.record))
+            .flatten();
+        let old = event.previous.as_ref().and_then(tree);
+        let labelled = selection.labels().is_none_or(|labels| {
+            [&old, &new]
+                .into_iter()
+                .flatten()
+                .any(|tree| labels.matches(tree))
+        });
+        labelled
+            && text
+                .as_ref()
+                .is_none_or(|text| pickaxe_s(old.as_ref(), new.as_ref(), text))
+            && regex
+                .as_ref()
+                .is_none_or(|regex| pickaxe_g(old.as_ref(), new.as_ref(), regex))
+    }
+}
+
+/// Says how many versions compaction has taken: a history that starts at version 4 had three more.
+fn note_what_is_gone(events: &Events<'_>, store: &Store<'_>) {
+    if let Some(oldest) = events.get(0).map(|event| event.record)
+        && !oldest.tombstone
+        && oldest.version > 1
+    {
+        report::note(&format!(
+            "{} earlier versions since it was created at revision {} were compacted (the store is compacted to {})",
+            oldest.version.saturating_sub(1),
+            oldest.create_revision,
+            store.compact_revision()
+        ));
+    }
+}

@@ -1,0 +1,211 @@
+//! The events as lines, with what is asked for below each.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::cli::compare::{Changed, Comparison};
+use crate::cli::failure::Failure;
+use crate::cli::objects::Told;
+use crate::cli::out::Out;
+use crate::cli::writers::managers_of;
+use crate::etcd::{Event, EventType};
+use crate::k8s::Order;
+use crate::k8s::diff::Scope;
+use crate::k8s::redact::Masker;
+use crate::view::diff::{Change, StatRow, write_fields};
+use crate::view::history::{Layout, Line, oneline};
+use crate::view::json::write_value;
+use crate::view::record::{event_json, insert_text, key_text};
+use crate::view::time;
+use crate::view::yaml::YamlWriter;
+
+use super::{Log, Output};
+
+/// In front of what stands below an event.
+const INDENT: &str = "    ";
+
+impl<'a> Log<'_, 'a> {
+    /// Prints the events in the order given.
+    pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
+        match self.args.output {
+            Output::Table => self.print_lines(events, out),
+            Output::Json => {
+                out.write_all(b"[")?;
+                for (index, event) in events.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(out, "{comma}{}", self.json_of(event))?;
+                }
+                Ok(out.write_all(b"]\n")?)
+            }
+            Output::Jsonl => {
+                for event in events {
+                    writeln!(out, "{}", self.json_of(event))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn time_of(&self, event: &Event<'_>) -> String {
+        time::text(&self.timeline.bounds(event.record.revision.main))
+    }
+
+    fn json_of(&self, event: &Event<'_>) -> Value {
+        let mut value = event_json(event, &managers_of(event, &self.objects));
+        if let Some(fields) = value.as_object_mut() {
+            time::insert(fields, &self.timeline.bounds(event.record.revision.main));
+            if self.args.values && event.event_type != EventType::Delete {
+                match self.objects.read(&event.record, Order::Declared.into()) {
+                    Told::Object(tree, _) => drop(fields.insert("object".to_owned(), tree)),
+                    _ => insert_text(fields, "value", event.record.value),
+                }
+            }
+        }
+        value
+    }
+
+    fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
+        let timed = events.iter().map(|event| (*event, self.time_of(event)));
+        let layout = Layout::of(timed, !self.single);
+        let mut comparison = Comparison {
+            scope: Scope {
+                status: true,
+                managed_fields: false,
+            },
+            masker: Masker::new(self.args.show_secrets),
+            old: &self.objects,
+            new: &self.objects,
+        };
+        // One more pass over the store for all of them.
+        let whys = if self.args.why_time {
+            let mains: Vec<i64> = events
+                .iter()
+                .map(|event| event.record.revision.main)
+                .collect();
+            self.timeline.why(self.store, self.run.keyring, &mains)
+        } else {
+            Vec::new()
+        };
+        let mut written = None;
+        if !self.args.oneline && !self.args.by_txn {
+            writeln!(out, "{}", layout.head())?;
+        }
+        for (index, event) in events.iter().enumerate() {
+            let main = event.record.revision.main;
+            if self.args.by_txn && written != Some(main) {
+                self.transaction_head(event, events, written.is_some(), out)?;
+            }
+            written = Some(main);
+            let line = Line {
+                event: *event,
+                managers: managers_of(event, &self.objects),
+                time: self.time_of(event),
+            };
+            let text = match (self.args.oneline, self.args.by_txn) {
+                (true, false) => oneline(&line),
+                (_, true) => format!("{INDENT}{}", oneline(&line)),
+                _ => layout.row(&line),
+            };
+            writeln!(out, "{text}")?;
+            self.print_below(event, &mut comparison, out)?;
+            for line in whys.get(index).into_iter().flat_map(time::Why::lines) {
+                writeln!(out, "{INDENT}{line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The line of a transaction: its revision, its time, how many of its keys are shown.
+    fn transaction_head(
+        &self,
+        event: &Event<'_>,
+        events: &[Event<'a>],
+        blank_before: bool,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let main = event.record.revision.main;
+        let keys = events
+            .iter()
+            .filter(|other| other.record.revision.main == main)
+            .count();
+        let many = if keys == 1 { "" } else { "s" };
+        let blank = if blank_before { "\n" } else { "" };
+        writeln!(
+            out,
+            "{blank}revision {main}  {}  {keys} key{many}",
+            self.time_of(event)
+        )?;
+        Ok(())
+    }
+
+    fn print_below(
+        &self,
+        event: &Event<'a>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let changed = changed(event);
+        if self.args.stat || self.args.patch {
+            let fields = if changed.is_in_both() {
+                comparison.fields(&changed)
+            } else {
+                Vec::new()
+            };
+            if self.args.stat && changed.is_in_both() {
+                let row = StatRow::new(changed.change, &key_text(changed.key()), &fields);
+                writeln!(
+                    out,
+                    "{INDENT}{} added, {} changed, {} removed",
+                    row.added, row.changed, row.removed
+                )?;
+            }
+            if self.args.patch {
+                let style = out.style();
+                write_fields(out.styled(), &fields, &style)?;
+                if event.event_type == EventType::Update && event.previous.is_none() {
+                    writeln!(out, "{INDENT}(the version before is compacted)")?;
+                }
+            }
+        }
+        if self.args.values && event.event_type != EventType::Delete {
+            self.print_value(event, out)?;
+        }
+        Ok(())
+    }
+
+    /// The value that an event wrote: an object as YAML, anything else as it is.
+    fn print_value(&self, event: &Event<'_>, out: &mut Out) -> Result<(), Failure> {
+        let text = match self.objects.read(&event.record, Order::Declared.into()) {
+            Told::Object(tree, _) => {
+                let mut writer = YamlWriter::new(Vec::new());
+                write_value(&tree, Order::Natural, &mut writer);
+                writer.finish().unwrap_or_default()
+            }
+            _ => event.record.value.to_vec(),
+        };
+        for line in text
+            .strip_suffix(b"\n")
+            .unwrap_or(&text)
+            .split(|byte| *byte == b'\n')
+        {
+            out.write_all(&[INDENT.as_bytes(), line, b"\n"].concat())?;
+        }
+        Ok(())
+    }
+}
+
+/// An event as a change from the put before it.
+pub fn changed<'a>(event: &Event<'a>) -> Changed<'a> {
+    let deleted = event.event_type == EventType::Delete;
+    Changed {
+        change: match event.event_type {
+            EventType::Create => Change::Created,
+            EventType::Update => Change::Changed,
+            EventType::Delete => Change::Deleted,
+        },
+        old: event.previous,
+        new: (!deleted).then_some(event.record),
+        deleted_at: deleted.then_some(event.record.revision.main),
+    }
+}

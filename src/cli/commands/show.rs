@@ -1,0 +1,306 @@
+//! `show`: one transaction, or one object at a revision.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::cli::args::Database;
+use crate::cli::compare::Comparison;
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::missing::not_found_among;
+use crate::cli::objects::Objects;
+use crate::cli::out::Out;
+use crate::cli::revision::RevisionExpr;
+use crate::cli::select::Where;
+use crate::cli::timeline::Timeline;
+use crate::cli::writers::managers_of;
+use crate::cli::{Answer, Run, Verb};
+use crate::etcd::{Event, EventType, Events, KeyHistory, Store};
+use crate::k8s::diff::Scope;
+use crate::k8s::redact::Masker;
+use crate::view::diff::write_object;
+use crate::view::record::{event_json, key_text};
+use crate::view::time;
+
+use super::log::changed;
+
+/// Show all that one revision wrote and deleted, or one object at a revision
+///
+/// `show DB 2185` is a whole transaction: every key, with the change against the version before.
+/// `show DB pod/web-1@v3` is one object: its YAML as of its third version; after the @ stands any
+/// revision (2185, v3, ~1, created, deleted). Values of Secrets are masked.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// A revision (123, 123.2, @, @~5), or objects: ADDRESS, ADDRESS@REV
+    #[arg(value_name = "REV|ADDRESS[@REV]", required = true)]
+    what: Vec<OsString>,
+    /// The namespace of the object
+    #[arg(short, long, value_name = "NS")]
+    namespace: Option<String>,
+    /// Leave out the status of objects
+    #[arg(long)]
+    exclude_status: bool,
+    /// Show metadata.managedFields too
+    #[arg(long)]
+    show_managed_fields: bool,
+    /// Show the values of Secrets
+    #[arg(long)]
+    show_secrets: bool,
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// One JSON array of events, each with its changed fields
+    Json,
+    /// The same, an event a line
+    Jsonl,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let store = evidence.records()?;
+        let objects = Objects::new(run.keyring, evidence);
+        let show = Show {
+            args: self,
+            timeline: Timeline::of(&store, run.keyring),
+            objects: &objects,
+            store: &store,
+        };
+        let mut comparison = Comparison {
+            scope: Scope {
+                status: !self.exclude_status,
+                managed_fields: self.show_managed_fields,
+            },
+            masker: Masker::new(self.show_secrets),
+            old: &objects,
+            new: &objects,
+        };
+        let revision = match self.what.as_slice() {
+            [word] => word
+                .to_str()
+                .and_then(|text| text.parse::<RevisionExpr>().ok()),
+            _ => None,
+        };
+        let answer = match revision {
+            Some(revision) => show.transaction(revision, &mut comparison, out),
+            None => show.object(&mut comparison, out),
+        };
+        objects.conclude();
+        answer
+    }
+}
+
+struct Show<'g, 'a> {
+    args: &'g Args,
+    timeline: Timeline,
+    objects: &'g Objects<'g>,
+    store: &'g Store<'a>,
+}
+
+impl<'a> Show<'_, 'a> {
+    /// Everything that a revision wrote, in the order of writing.
+    fn transaction(
+        &self,
+        revision: RevisionExpr,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
+        let sub = match revision {
+            RevisionExpr::Record(_, sub) => Some(sub),
+            _ => None,
+        };
+        let main = match revision.of_store(self.store)?.0 {
+            i64::MAX => self.store.current_revision(),
+            main => main,
+        };
+        let mut written = std::collections::HashSet::new();
+        for record in self.store.records(crate::bbolt::Direction::Forward) {
+            let is_it = record.revision.main == main
+                && sub.is_none_or(|sub| record.revision.sub == sub)
+                && !record.is_bump_mark();
+            if is_it {
+                written.insert(record.key);
+            }
+        }
+        let history = Events::of(self.store, |key| written.contains(key));
+        let events: Vec<Event<'a>> = history
+            .iter()
+            .filter(|event| {
+                event.record.revision.main == main
+                    && sub.is_none_or(|sub| event.record.revision.sub == sub)
+            })
+            .collect();
+        if events.is_empty() {
+            return Err(Failure::not_found(format!(
+                "nothing is retained of revision {main}{}",
+                sub.map_or_else(String::new, |sub| format!(".{sub}"))
+            ))
+            .hint(format!(
+                "a put is kept until compaction finds a newer one of its key; this store is compacted to {}",
+                self.store.compact_revision()
+            )));
+        }
+        if self.args.output == Output::Text {
+            let many = if events.len() == 1 { "" } else { "s" };
+            let when = time::text(&self.timeline.bounds(main));
+            writeln!(out, "revision {main}  {when}  {} key{many}", events.len())?;
+        }
+        self.print(&events, comparison, out, |show, event, comparison, out| {
+            show.change(event, comparison, out)
+        })
+    }
+
+    fn print(
+        &self,
+        events: &[Event<'a>],
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+        text: impl Fn(&Self, &Event<'a>, &mut Comparison<'_>, &mut Out) -> Result<(), Failure>,
+    ) -> Result<Answer, Failure> {
+        if self.args.output == Output::Json {
+            out.write_all(b"[")?;
+        }
+        for (index, event) in events.iter().enumerate() {
+            match self.args.output {
+                Output::Text => text(self, event, comparison, out)?,
+                Output::Json => {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(out, "{comma}{}", self.json_of(event, comparison))?;
+                }
+                Output::Jsonl => writeln!(out, "{}", self.json_of(event, comparison))?,
+            }
+        }
+        if self.args.output == Output::Json {
+            out.write_all(b"]\n")?;
+        }
+        Ok(Answer::Yes)
+    }
+
+    /// One change: what a put changed field by field, what a first put wrote as YAML.
+    fn change(
+        &self,
+        event: &Event<'a>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let changed = changed(event);
+        let managers = managers_of(event, self.objects);
+        if !managers.is_empty() {
+            writeln!(
+                out,
+                "# by {}",
+                crate::view::table::cell(&managers.join(", "))
+            )?;
+        }
+        if event.event_type == EventType::Create {
+            return comparison.unified(&changed, out);
+        }
+        let fields = if changed.is_in_both() {
+            comparison.fields(&changed)
+        } else {
+            Vec::new()
+        };
+        let style = out.style();
+        let object = comparison.object(&changed, &fields);
+        write_object(out.styled(), &object, &style)?;
+        if event.event_type == EventType::Update && event.previous.is_none() {
+            writeln!(out, "    (the version before is compacted)")?;
+        }
+        Ok(())
+    }
+
+    fn json_of(&self, event: &Event<'a>, comparison: &mut Comparison<'_>) -> Value {
+        let mut value = event_json(event, &managers_of(event, self.objects));
+        let changed = changed(event);
+        if let Some(members) = value.as_object_mut() {
+            time::insert(members, &self.timeline.bounds(event.record.revision.main));
+            let fields = comparison.fields(&changed);
+            let fields: Vec<Value> = fields
+                .iter()
+                .filter_map(|field| serde_json::from_str(&field.to_json()).ok())
+                .collect();
+            members.insert("fields".to_owned(), fields.into());
+        }
+        value
+    }
+
+    /// One object or several, each at its revision.
+    fn object(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let mut revision = RevisionExpr::Head(0);
+        let mut words = Vec::new();
+        for word in &self.args.what {
+            let (address, at) = split(word);
+            words.push(address);
+            revision = at.unwrap_or(revision);
+        }
+        let head = self.store.at(None)?;
+        let which = Where::of(words, self.args.namespace.clone());
+        let selection = which.select(&[(self.store, head)])?;
+        let missing = |address: &_| not_found_among(address, selection.catalog(), self.store, head);
+        let key = selection.one_key(self.store, missing)?;
+        let history = KeyHistory::of(self.store, &key);
+        let name = key_text(&key).into_owned();
+        if let (true, Some(address)) = (history.events.is_empty(), selection.addresses().first()) {
+            return Err(missing(address));
+        }
+        let event = *revision.of_object(&history, self.store, &name)?;
+        self.print(&[event], comparison, out, |show, event, comparison, out| {
+            let record = &event.record;
+            let when = time::text(&show.timeline.bounds(record.revision.main));
+            let managers = managers_of(event, show.objects).join(", ");
+            let by = if managers.is_empty() {
+                String::new()
+            } else {
+                format!("  by {}", crate::view::table::cell(&managers))
+            };
+            let kind = event.event_type.as_str();
+            writeln!(
+                out,
+                "# {name}  revision {}  {kind}  {when}{by}",
+                record.revision
+            )?;
+            if event.event_type != EventType::Delete {
+                writeln!(
+                    out,
+                    "# version {}, created at {}",
+                    record.version, record.create_revision
+                )?;
+                let text = comparison.yaml(record, show.objects);
+                out.write_all(text.as_bytes())?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// An address, and the revision behind its last `@` if that is one.
+fn split(word: &OsString) -> (OsString, Option<RevisionExpr>) {
+    let parts = word.to_str().and_then(|text| text.rsplit_once('@'));
+    match parts.and_then(|(address, at)| Some((address, at.parse().ok()?))) {
+        Some((address, at)) if !address.is_empty() => (address.into(), Some(at)),
+        _ => (word.clone(), None),
+    }
+}

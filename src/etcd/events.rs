@@ -1,0 +1,86 @@
+//! The events of many keys in the order of writing, each with the put before it.
+
+use std::collections::HashMap;
+
+use crate::bbolt::Direction;
+
+use super::history::{Event, EventType};
+use super::record::Record;
+use super::store::Store;
+
+/// The retained events of the keys that were asked for, oldest first. Memory follows their number.
+#[derive(Debug, Default)]
+pub struct Events<'a> {
+    records: Vec<Record<'a>>,
+    /// The place of the put before, of each; [`NONE`] where none is retained.
+    previous: Vec<u32>,
+}
+
+/// No put before it.
+const NONE: u32 = u32::MAX;
+
+impl<'a> Events<'a> {
+    /// Collects the events of the keys that `wanted` names.
+    pub fn of(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool) -> Self {
+        let mut events = Self::default();
+        // The key is a copy: comparing keys in the map would touch pages all over the file.
+        let mut newest: HashMap<Box<[u8]>, u32> = HashMap::new();
+        for record in store.records(Direction::Forward) {
+            if record.is_bump_mark() || !wanted(record.key) {
+                continue;
+            }
+            let place = u32::try_from(events.records.len()).unwrap_or(NONE);
+            let starts = record.version == 1 && !record.tombstone;
+            let before = match newest.get_mut(record.key) {
+                Some(newest) => std::mem::replace(newest, place),
+                None => {
+                    newest.insert(record.key.into(), place);
+                    NONE
+                }
+            };
+            // A create starts a generation: what stands before it belongs to another incarnation.
+            let is_put = |place: &u32| {
+                let before = usize::try_from(*place).ok();
+                let before = before.and_then(|place| events.records.get(place));
+                before.is_some_and(|record| !record.tombstone)
+            };
+            let before = Some(before).filter(|place| !starts && is_put(place));
+            events.previous.push(before.unwrap_or(NONE));
+            events.records.push(record);
+        }
+        events
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The event at a place, from the oldest.
+    pub fn get(&self, place: usize) -> Option<Event<'a>> {
+        let record = *self.records.get(place)?;
+        let before = self.previous.get(place).copied().unwrap_or(NONE);
+        let previous = usize::try_from(before).ok();
+        Some(Event {
+            record,
+            event_type: match record {
+                Record {
+                    tombstone: true, ..
+                } => EventType::Delete,
+                Record { version: 1, .. } => EventType::Create,
+                _ => EventType::Update,
+            },
+            previous: previous.and_then(|place| self.records.get(place).copied()),
+        })
+    }
+
+    /// All of them, oldest first; from the back newest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Event<'a>> + '_ {
+        (0..self.records.len()).filter_map(|place| self.get(place))
+    }
+}

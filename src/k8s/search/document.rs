@@ -1,0 +1,96 @@
+//! A value to be searched: its tree, and which of its texts stand for bytes.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::super::decode::{DecodeError, decode};
+use super::super::sink::{Order, Sink};
+use super::super::tree::TreeSink;
+
+/// A value that is searched.
+#[derive(Debug, Clone)]
+pub struct Document<'v> {
+    /// Its tree.
+    pub tree: Cow<'v, Value>,
+    /// The texts in it that are the base64 of bytes.
+    pub bytes: HashSet<String>,
+}
+
+impl<'v> From<&'v Value> for Document<'v> {
+    /// Of a tree alone: which of its texts are bytes is known of Secrets and ConfigMaps only.
+    fn from(tree: &'v Value) -> Self {
+        Self {
+            tree: Cow::Borrowed(tree),
+            bytes: HashSet::new(),
+        }
+    }
+}
+
+impl Document<'_> {
+    /// Decodes a stored value.
+    ///
+    /// # Errors
+    /// As [`decode()`].
+    pub fn read(stored: &[u8]) -> Result<Document<'static>, DecodeError> {
+        let mut sink = Noting::default();
+        decode(stored, Order::Declared, &mut sink)?;
+        Ok(Document {
+            tree: Cow::Owned(sink.tree.into_value()),
+            bytes: sink.bytes,
+        })
+    }
+}
+
+/// Builds a tree, and notes which texts in it are bytes.
+#[derive(Default)]
+struct Noting {
+    tree: TreeSink,
+    bytes: HashSet<String>,
+}
+
+impl Sink for Noting {
+    fn null(&mut self) {
+        self.tree.null();
+    }
+    fn bool(&mut self, value: bool) {
+        self.tree.bool(value);
+    }
+    fn int(&mut self, value: i64) {
+        self.tree.int(value);
+    }
+    fn uint(&mut self, value: u64) {
+        self.tree.uint(value);
+    }
+    fn float(&mut self, value: f64) {
+        self.tree.float(value);
+    }
+    fn string(&mut self, value: &str) {
+        self.tree.string(value);
+    }
+    fn base64(&mut self, value: &[u8]) {
+        let text = STANDARD.encode(value);
+        self.tree.string(&text);
+        if !text.is_empty() {
+            self.bytes.insert(text);
+        }
+    }
+    fn begin_map(&mut self) {
+        self.tree.begin_map();
+    }
+    fn key(&mut self, key: &str) {
+        self.tree.key(key);
+    }
+    fn end_map(&mut self) {
+        self.tree.end_map();
+    }
+    fn begin_list(&mut self) {
+        self.tree.begin_list();
+    }
+    fn end_list(&mut self) {
+        self.tree.end_list();
+    }
+}

@@ -1,0 +1,189 @@
+//! Patterns, and the matcher that is made of them.
+
+use std::ops::Range;
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
+
+use super::filter::Filter;
+
+/// From how many characters on a literal is looked for in base64 too: shorter ones are found there by
+/// chance.
+pub const BASE64_CHARS: usize = 8;
+
+/// The largest a compiled pattern may be, in bytes. Patterns of people take some kilobytes.
+const SIZE_LIMIT_BYTES: usize = 10 << 20;
+
+/// What is looked for, as it was written.
+#[derive(Debug, Clone, Default)]
+pub struct Pattern {
+    /// Regular expressions (of the crate `regex`), or texts; one of them has to match.
+    pub alternatives: Vec<String>,
+    /// They are texts.
+    pub fixed: bool,
+    /// Letters match whatever their case.
+    pub ignore_case: bool,
+    /// A match begins and ends where a word does.
+    pub word: bool,
+}
+
+/// Why a pattern is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is no regular expression; the text has the place.
+    #[error("{0}")]
+    Syntax(String),
+    /// It is one that would take too much memory.
+    #[error("the regular expression is too big: compiled it takes more than {0} bytes")]
+    TooBig(usize),
+}
+
+/// Finds a pattern in objects and texts; see [`super`] for what a match is.
+#[derive(Debug)]
+pub struct Matcher {
+    regex: Regex,
+    filter: Option<Filter>,
+    /// Whether the pattern may stand in base64.
+    pub(super) in_base64: bool,
+    /// Whether `metadata.managedFields` is searched.
+    pub managed_fields: bool,
+}
+
+impl Matcher {
+    /// A matcher for a text, as `log -S` has it.
+    ///
+    /// # Errors
+    /// When the text is too long to be looked for.
+    pub fn text(text: &str) -> Result<Self, PatternError> {
+        Self::new(&Pattern {
+            alternatives: vec![text.to_owned()],
+            fixed: true,
+            ..Pattern::default()
+        })
+    }
+
+    /// A matcher for a regular expression, as `log -G` has it.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn regex(regex: &str) -> Result<Self, PatternError> {
+        Self::new(&Pattern {
+            alternatives: vec![regex.to_owned()],
+            ..Pattern::default()
+        })
+    }
+
+    /// A matcher for any pattern.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn new(pattern: &Pattern) -> Result<Self, PatternError> {
+        let written = |text: &String| {
+            if pattern.fixed {
+                regex::escape(text)
+            } else {
+                text.clone()
+            }
+        };
+        let written: Vec<String> = pattern.alternatives.iter().map(written).collect();
+        let parse = |ignore_case: bool| -> Result<Vec<Hir>, PatternError> {
+            let mut parser = ParserBuilder::new()
+                .utf8(false)
+                .case_insensitive(ignore_case)
+                .build();
+            let parse = |text| parser.parse(text);
+            let parsed = written.iter().map(String::as_str).map(parse);
+            parsed
+                .collect::<Result<_, _>>()
+                .map_err(|error| PatternError::Syntax(error.to_string()))
+        };
+        // Each is parsed by itself: a parenthesis or a flag of one is no other's.
+        let parsed = parse(pattern.ignore_case)?;
+        let as_written = parse(false)?;
+        let mut regex = Hir::alternation(parsed).to_string();
+        if pattern.word {
+            regex = format!(r"\b{{start-half}}(?:{regex})\b{{end-half}}");
+        }
+        Ok(Self {
+            regex: compiled(&regex)?,
+            in_base64: !pattern.ignore_case && base64_literal(&as_written).is_some(),
+            filter: Filter::new(&as_written, pattern.ignore_case),
+            managed_fields: false,
+        })
+    }
+
+    /// The same, searching `metadata.managedFields` or not, which it is not unless said.
+    #[must_use]
+    pub fn with_managed_fields(mut self, searched: bool) -> Self {
+        self.managed_fields = searched;
+        self
+    }
+
+    /// The same, that looks at every value: what a test compares with.
+    #[must_use]
+    pub fn without_filter(mut self) -> Self {
+        self.filter = None;
+        self
+    }
+
+    /// Whether a value, decrypted but not decoded, may hold a match; `false` is sure. It is far quicker
+    /// than decoding the value.
+    #[must_use]
+    pub fn may_match(&self, stored: &[u8]) -> bool {
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| filter.may_match(stored))
+    }
+
+    /// The matches in a text.
+    pub(super) fn in_text(&self, text: &[u8]) -> Vec<Range<usize>> {
+        self.regex
+            .find_iter(text)
+            .map(|found| found.range())
+            .collect()
+    }
+
+    /// The matches in a text that reach behind `own`. One that does not hides none that begins in it and does.
+    pub(super) fn reaching(&self, text: &[u8], own: usize) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(next) = self.regex.find_at(text, from) {
+            let range = next.range();
+            if range.end > own {
+                // An empty match makes no progress by itself.
+                from = range.end.max(range.start.saturating_add(1));
+                found.push(range);
+            } else {
+                from = range.start.saturating_add(1);
+            }
+            if from > text.len() {
+                break;
+            }
+        }
+        found
+    }
+}
+
+/// Compiles a regular expression.
+pub(super) fn compiled(regex: &str) -> Result<Regex, PatternError> {
+    let mut builder = RegexBuilder::new(regex);
+    builder.size_limit(SIZE_LIMIT_BYTES);
+    builder.build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => PatternError::TooBig(limit),
+        error => PatternError::Syntax(error.to_string()),
+    })
+}
+
+/// The one literal that is looked for, if it could be base64.
+pub(super) fn base64_literal(alternatives: &[Hir]) -> Option<&str> {
+    let [only] = alternatives else { return None };
+    let HirKind::Literal(literal) = only.kind() else {
+        return None;
+    };
+    let text = std::str::from_utf8(&literal.0).ok()?;
+    let digits = text.trim_end_matches('=');
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let padding = text.len().saturating_sub(digits.len());
+    (text.len() >= BASE64_CHARS && padding <= 2 && digits.bytes().all(is_base64)).then_some(text)
+}
