@@ -45,7 +45,14 @@ impl Evidence {
     /// # Errors
     /// When it cannot be opened, or is no such thing; the message says what it is instead.
     pub fn open(path: &Path, verify: Verify) -> Result<Self, Failure> {
-        let source = Source::open(path).map_err(|error| Failure::cannot(error.to_string()))?;
+        let source = Source::open(path).map_err(|error| {
+            let failure = Failure::cannot(error.to_string());
+            let text = path.to_string_lossy();
+            if !path.exists() && !text.contains(['/', '.']) {
+                return failure.hint("the database comes first: `etcdive get DB pods`");
+            }
+            failure
+        })?;
         let diagnostics = Diagnostics::new();
         let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
         let trailer = verified.then(|| source.verify_trailer());

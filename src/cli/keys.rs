@@ -32,33 +32,20 @@ impl Keys {
     /// Reads the files.
     ///
     /// # Errors
-    /// When one cannot be read or is something else; when none of them has a key.
+    /// When one cannot be read or is something else.
     pub fn keyring(&self) -> Result<Keyring, Failure> {
         let mut keyring = Keyring::default();
-        let (mut has_keys, mut plugins) = (!self.kms_key.is_empty(), Vec::new());
         for path in &self.encryption_config {
-            let config = read_config(path)?;
-            has_keys |= config.has_keys();
-            plugins.extend(config.plugins().map(str::to_owned));
-            keyring.add_config(config);
+            keyring.add_config(read_config(path)?);
         }
         for path in &self.kms_key {
             keyring.add_data_key(read_data_key(path)?);
-        }
-        if let (false, Some(plugin)) = (has_keys, plugins.first()) {
-            let path = self.encryption_config.first();
-            let path = path.map_or_else(String::new, |path| path.display().to_string());
-            return Err(Failure::cannot(format!(
-                "{path}: its keys are with the KMS plugin {}, not in this file",
-                crate::k8s::decode::shown_name(plugin)
-            ))
-            .hint(KMS_HINT));
         }
         Ok(keyring)
     }
 }
 
-const KMS_HINT: &str = "have the KMS unwrap the data key (encryptedDEKSource of the value), and give the 32 bytes by --kms-key FILE";
+const KMS_HINT: &str = "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE";
 
 /// What to do about a value that stays closed.
 pub fn hint(error: &OpenError) -> Option<&'static str> {
@@ -67,7 +54,7 @@ pub fn hint(error: &OpenError) -> Option<&'static str> {
             "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
         ),
         OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
-            "--encryption-config can be given more than once: an older configuration may have the key",
+            "--encryption-config can be given more than once: another configuration may have the key",
         ),
         OpenError::NoDataKey(_) => Some(KMS_HINT),
         OpenError::Head

@@ -129,6 +129,19 @@ fn no_objects(objects: &ObjectSet, text: &str, keyspace: &Keyspace<'_>) -> Failu
     let Some(first) = of_types.first() else {
         return failure.hint(format!("there are no {} in the store", objects.types));
     };
+    if let Some(namespace) = &objects.namespace
+        && let Some(hint) = no_namespace(namespace, keyspace)
+    {
+        return failure.hint(hint);
+    }
+    if let Some(name) = &objects.name {
+        let same = Address::Objects(objects.widened().named(name));
+        let same: Vec<_> = of_types.iter().filter(|key| same.covers(key)).collect();
+        if !same.is_empty() {
+            let named: Vec<_> = same.iter().take(NAMED).map(|key| key_text(key)).collect();
+            return failure.hint(format!("there is {}", named.join(", ")));
+        }
+    }
     let wanted = match (&objects.name, &objects.namespace) {
         (Some(name), Some(namespace)) => format!("{namespace}/{name}"),
         (Some(name), None) => name.clone(),
@@ -157,6 +170,32 @@ fn no_objects(objects: &ObjectSet, text: &str, keyspace: &Keyspace<'_>) -> Failu
     }
 }
 
+/// The hint for a namespace that is not there, with the one that may be meant.
+fn no_namespace(namespace: &str, keyspace: &Keyspace<'_>) -> Option<String> {
+    let namespaces = || {
+        keyspace.live.iter().filter_map(|entry| {
+            let mut segments = entry.key.rsplit(|byte| *byte == b'/');
+            let name = segments.next()?;
+            (segments.next() == Some(b"namespaces")).then_some(name)
+        })
+    };
+    if namespaces().count() == 0 || namespaces().any(|name| name == namespace.as_bytes()) {
+        return None;
+    }
+    let near = namespaces()
+        .filter_map(|name| std::str::from_utf8(name).ok())
+        .map(|name| {
+            let likeness = strsim::normalized_damerau_levenshtein(namespace, name);
+            (likeness, name)
+        })
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Some(match near {
+        Some((_, near)) => format!("there is no namespace {namespace}: did you mean {near}?"),
+        None => format!("there is no namespace {namespace}"),
+    })
+}
+
 /// The failure for a word that is neither the name of a resource nor of a key, where objects of
 /// Kubernetes are in the store; the catalog tells which resource may be meant.
 pub fn not_found_among(
@@ -173,15 +212,41 @@ pub fn not_found_among(
     let Ok(word) = std::str::from_utf8(word) else {
         return failure;
     };
-    if !is_bare || word.starts_with('/') || !catalog.holds_objects() {
+    let types = word.split_once('/').map_or(word, |(types, _)| types);
+    if word.starts_with('/') || types.is_empty() {
         return failure;
     }
-    let types = word.split_once('/').map_or(word, |(types, _)| types);
+    let unknown = |name: &&str| catalog.resolve(name).is_empty();
+    if !catalog.holds_objects() {
+        let is_type = is_bare && !types.split(',').any(|name| unknown(&name));
+        return if is_type {
+            failure.hint("there are no objects of Kubernetes in this store at this revision")
+        } else {
+            failure
+        };
+    }
+    if !is_bare {
+        return failure;
+    }
     let near: Vec<String> = types
         .split(',')
+        .filter(unknown)
         .flat_map(|name| catalog.near(name))
         .collect();
-    let message = format!("{} is neither a resource nor a key", address.text());
+    if let Some((types, name)) = word.split_once('/')
+        && !types.split(',').any(|name| unknown(&name))
+    {
+        return failure.hint(format!(
+            "`{types} {name}` asks for one object, `{types}` for all; raw prefixes begin with a slash"
+        ));
+    }
+    let wrong: Vec<&str> = types.split(',').filter(unknown).collect();
+    let what = if wrong.len() < types.split(',').count() {
+        wrong.join(", ")
+    } else {
+        address.text()
+    };
+    let message = format!("{what} is neither a resource nor a key");
     let failure = Failure::not_found(message);
     if near.is_empty() {
         failure.hint("`ls` lists the keys")

@@ -138,12 +138,30 @@ impl<'r> Objects<'r> {
         of_reason.count = of_reason.count.saturating_add(1);
         // Without any key it is only said; a key that was given should have opened it.
         if !self.keyring.is_empty() {
-            self.diagnostics.report(
-                Diagnostic::new(Code::ValueNotDecrypted, record.locus())
-                    .found(error.to_string())
-                    .effect("it is shown as it is stored"),
-            );
+            self.report_closed(record, error);
         }
+    }
+
+    /// Makes a finding of a value that stays closed where its fields were asked for: an answer without them is
+    /// no whole answer, keys given or not.
+    pub fn report_closed(&self, record: &Record<'_>, error: &OpenError) {
+        self.diagnostics.report(
+            Diagnostic::new(Code::ValueNotDecrypted, record.locus())
+                .found(error.to_string())
+                .effect("it is shown as it is stored"),
+        );
+    }
+
+    /// Says that a selector could not be answered for values that cannot be read.
+    pub fn report_untested(&self, count: usize) {
+        let many = if count == 1 { "object" } else { "objects" };
+        report::note(&format!(
+            "{count} {many} could not be read, and whether they are selected is not known"
+        ));
+        self.diagnostics.report(Diagnostic::new(
+            Code::ValueNotDecrypted,
+            crate::diag::Locus::default(),
+        ));
     }
 
     /// Says which values stayed closed, one line a reason.

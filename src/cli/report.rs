@@ -138,7 +138,8 @@ fn findings(evidence: &Evidence, name_it: bool) -> String {
         let _ = writeln!(text, "warning: {prefix}{verdict}");
     }
     for (code, count, kept) in evidence.diagnostics().by_code() {
-        if code.severity() == Severity::Info {
+        // What keys do not open was said with the reasons: it is no place in the file that is damaged.
+        if code.severity() == Severity::Info || code == Code::ValueNotDecrypted {
             continue;
         }
         let Some(first) = kept.first() else { continue };

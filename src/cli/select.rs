@@ -1,5 +1,6 @@
 //! Which objects a verb is asked about: the arguments that all verbs share, and what they select.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 
 use crate::bbolt::Direction;
@@ -22,8 +23,8 @@ pub struct Where {
     /// Only objects in this namespace
     #[arg(short, long, value_name = "NS")]
     namespace: Option<String>,
-    /// Objects in all namespaces, which is so unless one is named
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    /// Objects in all namespaces, which is so unless one is named; it comes before -n
+    #[arg(short = 'A', long)]
     all_namespaces: bool,
     /// Only objects with these labels: `app=web,tier!=db,env in (a,b),!canary`
     #[arg(short = 'l', long = "selector", value_name = "SELECTOR", value_parser = LabelSelector::parse)]
@@ -84,7 +85,7 @@ impl Where {
 
     /// Whether one namespace was asked for.
     pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+        self.namespace.as_deref().filter(|_| !self.all_namespaces)
     }
 
     /// Understands the words, by what is in the stores.
@@ -97,7 +98,7 @@ impl Where {
             .iter()
             .map(|word| Address::surely_raw(word))
             .collect::<Result<_, _>>()?;
-        if let (Some(addresses), None) = (raw, &self.namespace) {
+        if let (Some(addresses), None) = (raw, self.namespace()) {
             // The quick way: nothing in the store can make a difference.
             return Ok(Selection {
                 addresses,
@@ -107,14 +108,17 @@ impl Where {
             });
         }
         let catalog = catalog_of(stores);
-        let addresses = Words {
+        let words = Words {
             catalog: &catalog,
+            learnt: OnceCell::new(),
             namespace: self.namespace(),
             stores,
-        }
-        .understand(&self.addresses)?;
+        };
+        let addresses = words.understand(&self.addresses)?;
+        let catalog = words.learnt.into_inner().unwrap_or(catalog);
+        let namespace = self.namespace().map(str::to_owned);
         Ok(Selection {
-            namespace: self.namespace.clone().filter(|_| addresses.is_empty()),
+            namespace: namespace.filter(|_| addresses.is_empty()),
             addresses,
             labels: self.labels.clone(),
             catalog: Some(catalog),
@@ -157,6 +161,8 @@ fn survey(store: &Store<'_>, at: AtRevision) -> Catalog {
 /// The words of a command line on their way to addresses.
 struct Words<'w, 's> {
     catalog: &'w Catalog,
+    /// The catalog with the folders that no definition tells of.
+    learnt: OnceCell<Catalog>,
     namespace: Option<&'w str>,
     stores: &'w [(&'w Store<'s>, AtRevision)],
 }
@@ -202,18 +208,21 @@ impl Words<'_, '_> {
 
     /// The objects of types with commas between; none where one of them is no type.
     fn objects(&self, types: &str) -> Option<ObjectSet> {
-        self.objects_by(types, self.catalog).or_else(|| {
-            // Whatever else lies in folders of objects: it takes another pass.
-            let mut catalog = self.catalog.clone();
-            for (store, at) in self.stores {
-                for record in store.records(Direction::Forward) {
-                    if record.revision.main <= at.0 && !record.tombstone {
-                        catalog.learn(record.key, record.value);
-                    }
+        self.objects_by(types, self.catalog)
+            .or_else(|| self.objects_by(types, self.learnt.get_or_init(|| self.learn())))
+    }
+
+    /// Whatever else lies in folders of objects: it takes another pass.
+    fn learn(&self) -> Catalog {
+        let mut catalog = self.catalog.clone();
+        for (store, at) in self.stores {
+            for record in store.records(Direction::Forward) {
+                if record.revision.main <= at.0 && !record.tombstone {
+                    catalog.learn(record.key, record.value);
                 }
             }
-            self.objects_by(types, &catalog)
-        })
+        }
+        catalog
     }
 
     fn objects_by(&self, types: &str, catalog: &Catalog) -> Option<ObjectSet> {

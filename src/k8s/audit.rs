@@ -44,6 +44,12 @@ impl WayId {
     fn is_clear(self) -> bool {
         self.0 < Self::DAMAGED.0
     }
+
+    /// Whether a value that is stored so under a key is a Secret which is not encrypted.
+    #[must_use]
+    pub fn is_secret_in_the_clear(self, key: &[u8]) -> bool {
+        self == Self::SECRET || (self == Self::JSON && is_secret_key(key))
+    }
 }
 
 /// How values are stored.
@@ -98,6 +104,8 @@ pub struct Encryption {
     pub clear_secret_keys: Vec<Vec<u8>>,
     /// Whether any value is encrypted.
     pub is_used: bool,
+    /// How many older or deleted versions of Secrets are retained in the clear; the caller counts them.
+    pub older_clear_secrets: u64,
 }
 
 impl Audit {
@@ -199,6 +207,7 @@ impl Audit {
             clear_secrets: clear.count,
             clear_secret_keys: clear.first.into_iter().map(<[u8]>::to_vec).collect(),
             is_used,
+            older_clear_secrets: 0,
         }
     }
 

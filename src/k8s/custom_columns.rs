@@ -232,6 +232,13 @@ impl ResourceColumns {
         &self.columns
     }
 
+    /// Whether a column tells an age.
+    pub fn tells_ages(&self) -> bool {
+        self.paths
+            .iter()
+            .any(|(_, cell_type)| *cell_type == CellType::Date)
+    }
+
     /// The cells of an object, one for each column; empty where the object has nothing to show.
     pub fn cells(&self, object: &Value, clock: Clock) -> Vec<String> {
         let name = object.pointer("/metadata/name").and_then(Value::as_str);

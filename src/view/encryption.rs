@@ -20,7 +20,7 @@ pub fn table(encryption: &Encryption) -> Option<String> {
     if encryption.rows.is_empty() {
         return None;
     }
-    let mut rows = plain(&["ENCRYPTION OF", "STORED AS", "VALUES"]);
+    let mut rows = plain(&["ENCRYPTION OF", "STORED AS", "LIVE VALUES"]);
     for row in &encryption.rows {
         rows.add_row([
             cell(&row.resource),
@@ -35,16 +35,25 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         encryption.clear_secrets,
         encryption.clear_secrets.saturating_sub(named.len() as u64),
     );
+    let older = match encryption.older_clear_secrets {
+        0 => String::new(),
+        1 => "1 older or deleted version of a Secret is retained in the clear\n".to_owned(),
+        more => format!("{more} older or deleted versions of Secrets are retained in the clear\n"),
+    };
     let what = match count {
-        0 => return Some(text),
+        0 if older.is_empty() => return Some(text),
+        0 => {
+            text.push_str(&format!("\n{older}"));
+            return Some(text);
+        }
         1 => "1 Secret is in the clear".to_owned(),
         _ => format!("{count} Secrets are in the clear"),
     };
     let more = match rest {
         0 => String::new(),
-        _ => format!(" and {rest} more"),
+        _ => format!(" and {rest} more (-o json names them)"),
     };
-    text.push_str(&format!("\n{what}: {}{more}\n", named.join(", ")));
+    text.push_str(&format!("\n{what}: {}{more}\n{older}", named.join(", ")));
     Some(text)
 }
 
@@ -106,6 +115,7 @@ pub fn json(encryption: &Encryption) -> Value {
     json!({
         "resources": resources.collect::<Vec<_>>(),
         "secrets_in_the_clear": encryption.clear_secrets,
+        "older_secret_versions_in_the_clear": encryption.older_clear_secrets,
         "secrets_in_the_clear_keys": keys.collect::<Vec<_>>(),
     })
 }
@@ -169,6 +179,7 @@ mod tests {
             key_id: key_id.map(<[u8]>::to_vec),
         };
         Encryption {
+            older_clear_secrets: 0,
             rows: vec![
                 row(encrypted("aescbc", None), 3),
                 row(encrypted("kms", Some(b"\xff")), 1),

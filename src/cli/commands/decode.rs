@@ -104,7 +104,16 @@ impl Verb for Args {
         });
         let instead =
             "expected the bytes of one value, as `etcdctl get KEY --print-value-only` prints them";
-        out.write_all(&text.map_err(|error| refusal("the value", &error, instead))?)?;
+        let text = text.map_err(|error| match error {
+            Refused::Closed(OpenError::Altered { .. } | OpenError::NoDataKey(_))
+                if self.key.is_none() =>
+            {
+                Failure::cannot(format!("the value {error}"))
+                    .hint("--key /registry/secrets/NS/NAME: it opens only with the key under which it was stored")
+            }
+            error => refusal("the value", &error, instead),
+        });
+        out.write_all(&text?)?;
         Ok(Answer::Yes)
     }
 }

@@ -334,6 +334,10 @@ impl Args {
 fn object_of(record: &Record<'_>, objects: &Objects<'_>) -> Value {
     match objects.read(record, Order::Declared.into()) {
         Told::Object(object, _) => object,
+        Told::Closed(error) => {
+            objects.report_closed(record, &error);
+            Value::Null
+        }
         _ => Value::Null,
     }
 }

@@ -58,11 +58,15 @@ impl Verb for Args {
         let selection = self.which.select(&[(&store, at)])?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let objects = Objects::new(run.keyring, evidence);
-        let mut any = false;
+        let (mut any, mut untested) = (false, 0_usize);
         for KeyEntry { key, record } in &keyspace.live {
             if let Some(labels) = selection.labels() {
                 match objects.read(record, Order::Declared.into()) {
                     Told::Object(object, _) if labels.matches(&object) => {}
+                    Told::Closed(_) | Told::Undecodable(_) => {
+                        untested = untested.saturating_add(1);
+                        continue;
+                    }
                     _ => continue,
                 }
             }
@@ -74,6 +78,9 @@ impl Verb for Args {
             out.write_all(b"\n")?;
         }
         objects.conclude();
+        if untested > 0 {
+            objects.report_untested(untested);
+        }
         match selection
             .unanswered(|address| keyspace.live.iter().any(|entry| address.covers(&entry.key)))
         {

@@ -1,5 +1,6 @@
 //! `status`: the state of the file and of the store, or etcdutl's text.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::status::{SnapshotStatus, StoreStatus, Tail, Unreachable};
 use crate::k8s::audit::{Audit, first_segments};
+use crate::k8s::catalog::{Catalog, Survey};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
@@ -79,9 +81,19 @@ impl Verb for Args {
             return Ok(Answer::Yes);
         }
         let mut audit = Audit::default();
-        let (status, seen) = StoreStatus::with(&store, |record| audit.way_of(record.value));
+        let mut survey = Survey::default();
+        let mut secret_records = 0_u64;
+        let (status, seen) = StoreStatus::with(&store, |record| {
+            survey.look(record.key, record.value);
+            let way = audit.way_of(record.value);
+            let clear = way.is_secret_in_the_clear(record.key);
+            secret_records = secret_records.saturating_add(u64::from(clear));
+            way
+        });
         let live = seen.iter().filter_map(|(key, way)| Some((&**key, (*way)?)));
-        let encryption = audit.finish(live, first_segments);
+        let catalog = survey.into_catalog();
+        let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
+        encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
         let tail = Tail::of(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
@@ -104,4 +116,21 @@ impl Verb for Args {
         }
         Ok(Answer::Yes)
     }
+}
+
+/// The folder in which a key lies, with its prefix.
+fn resource_of<'k>(key: &'k [u8], catalog: &Catalog) -> Cow<'k, str> {
+    let Some(location) = catalog.locate(key) else {
+        return first_segments(key);
+    };
+    let namespace = location
+        .namespace
+        .map_or(0, |name| name.len().saturating_add(1));
+    let inside = location
+        .name
+        .len()
+        .saturating_add(namespace)
+        .saturating_add(1);
+    let folder = key.get(..key.len().saturating_sub(inside));
+    String::from_utf8_lossy(folder.unwrap_or(key))
 }

@@ -40,6 +40,7 @@ impl Format {
             Some((name, argument)) => (name, Some(argument)),
             None => (text, None),
         };
+        let name = name.to_ascii_lowercase();
         let file = |path: &str| {
             std::fs::read_to_string(path)
                 .map_err(|error| format!("{path}: cannot be read: {error}"))
@@ -48,7 +49,7 @@ impl Format {
             let path = JsonPath::parse(text).map_err(|error| error.to_string())?;
             Ok::<_, String>(path.allow_missing_keys(true))
         };
-        Ok(match (name, argument) {
+        Ok(match (name.as_str(), argument) {
             ("table" | "", None) => Self::Table { wide: false },
             ("wide", None) => Self::Table { wide: true },
             ("name", None) => Self::Name,

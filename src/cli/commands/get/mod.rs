@@ -1,12 +1,16 @@
 //! `get`: live objects as kubectl shows them.
 
 mod format;
+mod sort;
 mod table;
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::ArgAction;
 use serde_json::{Value, json};
 
 use crate::cli::address::Address;
@@ -63,19 +67,25 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", value_parser = Format::parse)]
     output: Option<Format>,
     /// Print metadata.managedFields too
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_managed_fields: bool,
     /// Print what the writer did not write as an API server of today would: `status: {}`
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     as_served: bool,
     /// Add a column with all labels
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_labels: bool,
     /// Add a column for each of these labels
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
-    /// Print no line of column names
+    /// Sort by what this path finds: `.status.startTime`, `{.metadata.name}`; objects without it come first
+    #[arg(long, value_name = "PATH", value_parser = JsonPath::parse_relaxed)]
+    sort_by: Option<JsonPath>,
+    /// Say nothing, and answer 0, where nothing is found
     #[arg(long)]
+    ignore_not_found: bool,
+    /// Print no line of column names
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     no_headers: bool,
     #[command(flatten)]
     keys: Keys,
@@ -117,16 +127,24 @@ impl Verb for Args {
             at,
             failure: RefCell::default(),
             decoder: RefCell::default(),
+            untested: Cell::default(),
+            seen_fields: RefCell::default(),
         };
-        let printed = get.print(&keyspace.live, out)?;
+        let mut entries = keyspace.live;
+        // Stable: within a resource the keys stay in order.
+        entries.sort_by_key(|entry| selection.place_of(&entry.key));
+        get.sort(&mut entries);
+        let printed = get.print(&entries, out)?;
         get.objects.conclude();
+        get.note_what_is_odd(&entries);
         if let Some(failure) = get.failure.take() {
             return Err(failure);
         }
         match missing {
+            Some(_) | None if self.ignore_not_found => Ok(Answer::Yes),
             Some(missing) => Err(missing),
             None if printed => Ok(Answer::Yes),
-            None => Err(Failure::not_found(match keyspace.live.len() {
+            None => Err(Failure::not_found(match entries.len() {
                 0 => "nothing is there".to_owned(),
                 count => format!("none of {count} objects is selected"),
             })),
@@ -145,6 +163,10 @@ struct Get<'g> {
     /// Of a selector that has no meaning for an object.
     failure: RefCell<Option<Failure>>,
     decoder: RefCell<Decoder>,
+    /// Objects that stay closed, of which a selector asks what their keys do not tell.
+    untested: Cell<usize>,
+    /// The paths of the field selector that an object has.
+    seen_fields: RefCell<HashSet<String>>,
 }
 
 impl Get<'_> {
@@ -200,25 +222,111 @@ impl Get<'_> {
         self.args.field_selector.is_some() || self.selection.labels().is_some()
     }
 
-    /// Whether the selectors select an object; what cannot be read is not selected by what it holds.
-    fn is_selected(&self, told: &Told) -> Result<bool, Failure> {
+    /// Whether the selectors select an object. Of what cannot be read only its key tells: a selector that asks
+    /// for more cannot be answered.
+    fn is_selected(&self, record: &Record<'_>, told: &Told) -> Result<bool, Failure> {
         if !self.selects() {
             return Ok(true);
         }
-        let Told::Object(object, _) = told else {
-            return Ok(false);
+        let stub = || {
+            self.selection
+                .catalog()
+                .map(|catalog| from_key(record.key, catalog))
         };
-        let labelled = self
-            .selection
-            .labels()
-            .is_none_or(|labels| labels.matches(object));
-        let Some(fields) = &self.args.field_selector else {
+        let (object, by_key) = match told {
+            Told::Object(object, _) => (Cow::Borrowed(object), false),
+            Told::Plain => return Ok(false),
+            Told::Closed(_) | Told::Undecodable(_) => {
+                (Cow::Owned(stub().unwrap_or_default()), true)
+            }
+        };
+        let fields = self.args.field_selector.as_ref();
+        let untold = |path: &str| path != "metadata.name" && path != "metadata.namespace";
+        let asks_more = self.selection.labels().is_some()
+            || fields.is_some_and(|fields| fields.paths().any(untold));
+        if by_key && asks_more {
+            self.untested.set(self.untested.get().saturating_add(1));
+            return Ok(false);
+        }
+        let labels = self.selection.labels();
+        let labelled = labels.is_none_or(|labels| labels.matches(&object));
+        let Some(fields) = fields else {
             return Ok(labelled);
         };
-        let fields = fields
-            .matches(object)
+        let mut seen = self.seen_fields.borrow_mut();
+        for path in fields.paths() {
+            let mut steps = path.split('.');
+            let found = steps.try_fold(&*object, |at, step| at.get(step));
+            if found.is_some() && !seen.contains(path) {
+                seen.insert(path.to_owned());
+            }
+        }
+        let matches = fields
+            .matches(&object)
             .map_err(|error| Failure::cannot(format!("--field-selector: {error}")))?;
-        Ok(labelled && fields)
+        Ok(labelled && matches)
+    }
+
+    /// Says what the answer does not show by itself.
+    fn note_what_is_odd(&self, entries: &[KeyEntry<'_>]) {
+        if self.untested.get() > 0 {
+            self.objects.report_untested(self.untested.get());
+        }
+        if let (Some(fields), false) = (&self.args.field_selector, entries.is_empty()) {
+            let seen = self.seen_fields.borrow();
+            let unseen: Vec<&str> = fields
+                .paths()
+                .filter(|path| !seen.contains(*path))
+                .collect();
+            if !unseen.is_empty() {
+                report::note(&format!(
+                    "--field-selector: none of the objects has {}",
+                    unseen.join(", ")
+                ));
+            }
+        }
+        if self.selection.names_one() && entries.len() > 1 {
+            report::note(&format!(
+                "{} objects have this name; -n NS picks one",
+                entries.len()
+            ));
+        }
+        let Some(catalog) = self.selection.catalog() else {
+            return;
+        };
+        let of = |prefix: &&[u8]| {
+            let is_below = |key: &[u8]| {
+                key.strip_prefix(*prefix)
+                    .is_some_and(|rest| rest.starts_with(b"/"))
+            };
+            entries.iter().any(|entry| is_below(&entry.key))
+        };
+        let prefixes: Vec<_> = catalog.prefixes().filter(of).map(key_text).collect();
+        if prefixes.len() > 1 {
+            report::note(&format!(
+                "the objects are of {} prefixes, {}: a prefix such as {}/pods/ picks one",
+                prefixes.len(),
+                prefixes.join(", "),
+                prefixes.first().map_or("", |prefix| prefix)
+            ));
+        }
+    }
+
+    /// Sorts by what the path finds, as kubectl does: numbers as numbers, texts by their bytes, and what has
+    /// nothing there first.
+    fn sort(&self, entries: &mut [KeyEntry<'_>]) {
+        let Some(path) = &self.args.sort_by else {
+            return;
+        };
+        entries.sort_by_cached_key(|entry| {
+            let told = self
+                .objects
+                .read(&entry.record, self.options(Order::Declared));
+            let Told::Object(object, _) = told else {
+                return sort::Key::Absent;
+            };
+            sort::Key::of(path, &object)
+        });
     }
 
     /// A record's object as kubectl shows it, if it is selected.
@@ -228,7 +336,7 @@ impl Get<'_> {
 
     fn read_with(&self, record: &Record<'_>, managed_fields: bool) -> Option<Told> {
         let mut told = self.objects.read(record, self.options(Order::Declared));
-        match self.is_selected(&told) {
+        match self.is_selected(record, &told) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(failure) => {
@@ -247,7 +355,10 @@ impl Get<'_> {
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
         Some(match self.read_with(record, managed_fields)? {
             Told::Object(object, _) => object,
-            Told::Closed(error) => closed_json(record, &error),
+            Told::Closed(error) => {
+                self.objects.report_closed(record, &error);
+                closed_json(record, &error, &self.catalog())
+            }
             Told::Plain | Told::Undecodable(_) => record_json(record),
         })
     }
@@ -372,10 +483,10 @@ impl Get<'_> {
     }
 
     /// The resources of the store, for what the keys alone tell.
-    fn catalog(&self) -> std::borrow::Cow<'_, Catalog> {
+    fn catalog(&self) -> Cow<'_, Catalog> {
         match self.selection.catalog() {
-            Some(catalog) => std::borrow::Cow::Borrowed(catalog),
-            None => std::borrow::Cow::Owned(catalog_of(&[(self.store, self.at)])),
+            Some(catalog) => Cow::Borrowed(catalog),
+            None => Cow::Owned(catalog_of(&[(self.store, self.at)])),
         }
     }
 
@@ -448,11 +559,11 @@ impl Get<'_> {
             one_namespace: self.args.which.namespace().is_some(),
             clock,
         };
-        let text = table::text(entries, self.selection, &catalog, beside, |record| {
+        let (text, tells_ages) = table::text(entries, self.selection, &catalog, beside, |record| {
             self.read(record)
         });
         out.write_all(text.as_bytes())?;
-        if !text.is_empty() && !self.args.no_headers {
+        if tells_ages && !self.args.no_headers {
             report::note(&match clock.now {
                 Some(now) => format!(
                     "ages are as of {}, the newest time in the store",
@@ -472,14 +583,29 @@ fn say(record: &Record<'_>, notes: &[Note]) {
     }
 }
 
-/// The record of a value that stays encrypted: by what, and why.
-fn closed_json(record: &Record<'_>, error: &OpenError) -> Value {
-    let mut value = record_json(record);
-    if let Some(fields) = value.as_object_mut() {
+/// The record of a value that stays encrypted: what its key tells, by what it is encrypted, and why it stays so.
+fn closed_json(record: &Record<'_>, error: &OpenError, catalog: &Catalog) -> Value {
+    let mut value = from_key(record.key, catalog);
+    if let (Some(fields), Value::Object(record_fields)) =
+        (value.as_object_mut(), record_json(record))
+    {
+        fields.extend(record_fields);
         if let Some(sealed) = Sealed::of(record.value) {
             fields.insert("encrypted".to_owned(), sealed_json(&sealed));
         }
         fields.insert("reason".to_owned(), error.to_string().into());
     }
     value
+}
+
+/// What a key tells of its object: kind, namespace and name.
+fn from_key(key: &[u8], catalog: &Catalog) -> Value {
+    let Some(location) = catalog.locate(key) else {
+        return json!({});
+    };
+    let mut metadata = json!({"name": key_text(location.name)});
+    if let (Some(fields), Some(namespace)) = (metadata.as_object_mut(), location.namespace) {
+        fields.insert("namespace".to_owned(), key_text(namespace).into());
+    }
+    json!({"kind": location.resource.kind, "metadata": metadata})
 }

@@ -38,6 +38,15 @@ enum Layout {
     Keys,
 }
 
+/// The columns of the API server's printers that tell ages.
+const AGES: [&str; 5] = [
+    "Age",
+    "Last Seen",
+    "First Seen",
+    "Last Schedule",
+    "Duration",
+];
+
 /// The columns of a key that holds no object.
 const KEY_COLUMNS: [&str; 5] = ["Key", "Create Revision", "Mod Revision", "Version", "Size"];
 
@@ -69,6 +78,16 @@ impl Layout {
         }
     }
 
+    /// Whether a shown column tells an age.
+    fn tells_ages(&self, wide: bool) -> bool {
+        let is_age = |column: &Column| AGES.contains(&&*column.name) && (wide || !column.wide);
+        match self {
+            Self::Builtin(builtin) => builtin.columns.iter().any(is_age),
+            Self::Custom(custom) => custom.tells_ages(),
+            Self::Keys => false,
+        }
+    }
+
     fn cells(&self, object: &Value, clock: Clock) -> Vec<String> {
         match self {
             Self::Builtin(builtin) => (builtin.cells)(object, clock),
@@ -85,17 +104,18 @@ struct Group<'c, 'e, 'a> {
 }
 
 /// The tables of records, a blank line between two resources, each object read by `read`; records for which
-/// it gives nothing are left out.
+/// it gives nothing are left out. And whether a column tells an age.
 pub fn text(
     entries: &[KeyEntry<'_>],
     selection: &Selection,
     catalog: &Catalog,
     beside: Beside<'_>,
     mut read: impl FnMut(&Record<'_>) -> Option<Told>,
-) -> String {
+) -> (String, bool) {
     let groups = groups(entries, selection, catalog);
     let many = groups.len() > 1;
     let mut text = String::new();
+    let mut tells_ages = false;
     for group in &groups {
         let layout = Layout::of(group.resource, catalog);
         let columns = layout.columns();
@@ -130,8 +150,9 @@ pub fn text(
             text.push('\n');
         }
         text.push_str(&table.text());
+        tells_ages |= !table.is_empty() && layout.tells_ages(beside.wide);
     }
-    text
+    (text, tells_ages)
 }
 
 /// Records by resource, in the order in which the resources were asked for.
