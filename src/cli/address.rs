@@ -24,8 +24,10 @@ pub enum Address {
 pub struct ObjectSet {
     /// As it can be typed: `pods`, `pods,services`, `deploy.apps`.
     pub types: String,
-    /// Where they lie.
+    /// Where they lie, in the order of the folders' bytes: there may be as many as keys.
     places: Vec<Place>,
+    /// Length of the longest folder, in bytes.
+    longest_folder: usize,
     /// The name of one.
     pub name: Option<String>,
     /// The namespace, where one was named.
@@ -38,6 +40,8 @@ struct Place {
     /// With the slash behind.
     folder: Vec<u8>,
     namespaced: bool,
+    /// The place in the order in which the types were named.
+    order: usize,
 }
 
 impl ObjectSet {
@@ -48,16 +52,29 @@ impl ObjectSet {
         catalog: &Catalog,
         namespace: Option<&str>,
     ) -> Self {
-        let place = |resource: &&Resource| {
+        let folders = |resource: &&Resource| {
             let namespaced = resource.namespaced;
             let folders = catalog.folders(resource).into_iter();
-            folders
-                .map(move |folder| Place { folder, namespaced })
-                .collect::<Vec<_>>()
+            folders.map(move |folder| (folder, namespaced))
         };
+        let mut places: Vec<Place> = resources
+            .iter()
+            .flat_map(folders)
+            .enumerate()
+            .map(|(order, (folder, namespaced))| Place {
+                folder,
+                namespaced,
+                order,
+            })
+            .collect();
+        // Stable: of one that was named twice the first counts.
+        places.sort_by(|a, b| a.folder.cmp(&b.folder));
+        places.dedup_by(|next, kept| next.folder == kept.folder);
+        let lengths = places.iter().map(|place| place.folder.len());
         Self {
             types: types.to_owned(),
-            places: resources.iter().flat_map(place).collect(),
+            longest_folder: lengths.max().unwrap_or_default(),
+            places,
             name: None,
             namespace: namespace.map(str::to_owned),
         }
@@ -74,27 +91,37 @@ impl ObjectSet {
 
     /// Which of the types, in the order in which they were named, covers a key.
     fn place_of(&self, key: &[u8]) -> Option<usize> {
-        self.places.iter().position(|place| {
-            let Some(inside) = key.strip_prefix(place.folder.as_slice()) else {
-                return false;
-            };
-            let name_of = |rest: &[u8]| match &self.name {
-                Some(name) => name.as_bytes() == rest,
-                None => !rest.is_empty(),
-            };
-            if !place.namespaced {
-                return name_of(inside);
-            }
-            let Some(slash) = inside.iter().position(|byte| *byte == b'/') else {
-                return false;
-            };
-            let (namespace, rest) = inside.split_at(slash);
-            let right_namespace = self
-                .namespace
-                .as_ref()
-                .is_none_or(|wanted| wanted.as_bytes() == namespace);
-            right_namespace && rest.get(1..).is_some_and(name_of)
-        })
+        let key_start = key.get(..self.longest_folder).unwrap_or(key);
+        let slashes = key_start.iter().enumerate().filter(|(_, b)| **b == b'/');
+        slashes
+            .filter_map(|(slash, _)| {
+                let (folder, inside) = key.split_at_checked(slash.checked_add(1)?)?;
+                let by_folder = |place: &Place| place.folder.as_slice().cmp(folder);
+                let index = self.places.binary_search_by(by_folder).ok()?;
+                let place = self.places.get(index)?;
+                self.is_inside(place, inside).then_some(place.order)
+            })
+            .min()
+    }
+
+    /// Whether what stands behind a folder is an object that is asked for.
+    fn is_inside(&self, place: &Place, inside: &[u8]) -> bool {
+        let name_of = |rest: &[u8]| match &self.name {
+            Some(name) => name.as_bytes() == rest,
+            None => !rest.is_empty(),
+        };
+        if !place.namespaced {
+            return name_of(inside);
+        }
+        let Some(slash) = inside.iter().position(|byte| *byte == b'/') else {
+            return false;
+        };
+        let (namespace, rest) = inside.split_at(slash);
+        let right_namespace = self
+            .namespace
+            .as_ref()
+            .is_none_or(|wanted| wanted.as_bytes() == namespace);
+        right_namespace && rest.get(1..).is_some_and(name_of)
     }
 
     /// The same without what narrows it: for what is near.
@@ -264,6 +291,35 @@ mod tests {
         for bad in [r"key:\", r"key:\x1", r"key:\xg0", r"key:\q", r"key:\x+1"] {
             assert!(Address::surely_raw(OsStr::new(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_type_named_first_comes_first_and_one_of_many_folders_is_found() {
+        let mut catalog = Catalog::default();
+        for n in 0..300 {
+            catalog.define(serde_json::json!({"spec": {"group": format!("g{n}.example.com"), "scope": "Namespaced",
+                "names": {"plural": "things", "kind": "Thing"}, "versions": [{"name": "v1"}]}}));
+        }
+        let key = |text: &str| format!("/registry/{text}").into_bytes();
+        let things = ObjectSet::of("things", &catalog.resolve("things"), &catalog, None);
+        for n in [0, 7, 299] {
+            let place = things.place_of(&key(&format!("g{n}.example.com/things/shop/a")));
+            assert_eq!(place, Some(n), "{n}");
+        }
+        assert_eq!(
+            things.place_of(&key("g300.example.com/things/shop/a")),
+            None
+        );
+        assert_eq!(things.place_of(&key("g1.example.com/things/a")), None);
+        let two = [
+            catalog.resolve("pods"),
+            catalog.resolve("nodes"),
+            catalog.resolve("po"),
+        ]
+        .concat();
+        let two = ObjectSet::of("pods,nodes,po", &two, &catalog, None);
+        assert_eq!(two.place_of(&key("pods/shop/a")), Some(0));
+        assert_eq!(two.place_of(&key("minions/a")), Some(1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::etcd::{AtRevision, KeyHistory, Store};
+use crate::k8s::encrypt::Keyring;
 
 use super::failure::Failure;
 use super::missing::not_found_among;
@@ -30,9 +31,14 @@ impl At {
     ///
     /// # Errors
     /// When it is below the compaction or above the newest, or no such event of the object is retained.
-    pub fn resolve(&self, store: &Store<'_>, which: &Where) -> Result<AtRevision, Failure> {
+    pub fn resolve(
+        &self,
+        store: &Store<'_>,
+        which: &Where,
+        keyring: &Keyring,
+    ) -> Result<AtRevision, Failure> {
         match self.at {
-            Some(revision) => resolve(revision, store, which),
+            Some(revision) => resolve(revision, store, which, keyring),
             None => Ok(store.at(None)?),
         }
     }
@@ -46,12 +52,13 @@ pub fn resolve(
     revision: RevisionExpr,
     store: &Store<'_>,
     which: &Where,
+    keyring: &Keyring,
 ) -> Result<AtRevision, Failure> {
     if !revision.is_of_object() || !which.is_given() {
         return revision.of_store(store);
     }
     let head = store.at(None)?;
-    let selection = which.select(&[(store, head)])?;
+    let selection = which.select(&[(store, head)], keyring)?;
     let missing = |address: &_| not_found_among(address, selection.catalog(), store, head);
     let key = selection.one_key(store, missing)?;
     let address = selection.addresses().first();
@@ -70,13 +77,14 @@ pub fn resolve_range(
     range: RangeExpr,
     store: &Store<'_>,
     which: &Where,
+    keyring: &Keyring,
 ) -> Result<(AtRevision, AtRevision), Failure> {
     let from = match range.from {
-        Some(from) => resolve(from, store, which)?,
+        Some(from) => resolve(from, store, which, keyring)?,
         None => AtRevision(store.compact_revision()),
     };
     let to = match range.to {
-        Some(to) => resolve(to, store, which)?,
+        Some(to) => resolve(to, store, which, keyring)?,
         None => store.at(None)?,
     };
     if from.0 > to.0 && to != AtRevision::HEAD {

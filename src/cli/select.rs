@@ -1,11 +1,11 @@
 //! Which objects a verb is asked about: the arguments that all verbs share, and what they select.
 
-use std::cell::OnceCell;
 use std::ffi::OsString;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Store};
 use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::selector::LabelSelector;
 use crate::view::record::key_text;
 
@@ -92,13 +92,26 @@ impl Where {
     ///
     /// # Errors
     /// When a word cannot be an address.
-    pub fn select(&self, stores: &[(&Store<'_>, AtRevision)]) -> Result<Selection, Failure> {
-        let raw: Option<Vec<Address>> = self
+    pub fn select(
+        &self,
+        stores: &[(&Store<'_>, AtRevision)],
+        keyring: &Keyring,
+    ) -> Result<Selection, Failure> {
+        let raw: Vec<Option<Address>> = self
             .addresses
             .iter()
             .map(|word| Address::surely_raw(word))
             .collect::<Result<_, _>>()?;
-        if let (Some(addresses), None) = (raw, self.namespace()) {
+        if let (Some(namespace), Some(address)) = (self.namespace(), raw.iter().flatten().next()) {
+            return Err(Failure::cannot(format!(
+                "-n {} narrows resources, and {} is a key or a prefix of keys",
+                key_text(namespace.as_bytes()),
+                address.text()
+            ))
+            .hint("a prefix can end in the namespace: /registry/pods/NS/"));
+        }
+        let raw_too = raw.iter().any(Option::is_some);
+        if let (Some(addresses), None) = (raw.into_iter().collect(), self.namespace()) {
             // The quick way: nothing in the store can make a difference.
             return Ok(Selection {
                 addresses,
@@ -107,35 +120,62 @@ impl Where {
                 catalog: None,
             });
         }
-        let catalog = catalog_of(stores);
-        let words = Words {
-            catalog: &catalog,
-            learnt: OnceCell::new(),
+        let mut words = Words {
+            catalog: catalog_of(stores, keyring),
+            keyring,
+            is_learnt: false,
             namespace: self.namespace(),
             stores,
         };
+        if raw_too || self.addresses.is_empty() {
+            words.learn();
+        }
         let addresses = words.understand(&self.addresses)?;
-        let catalog = words.learnt.into_inner().unwrap_or(catalog);
         let namespace = self.namespace().map(str::to_owned);
         Ok(Selection {
             namespace: namespace.filter(|_| addresses.is_empty()),
             addresses,
             labels: self.labels.clone(),
-            catalog: Some(catalog),
+            catalog: Some(words.catalog),
         })
     }
 }
 
+/// Adds what a catalog does not know of: whatever lies in folders of objects that nobody defines. It takes
+/// another pass.
+fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) {
+    for (store, at) in stores {
+        for record in store.records(Direction::Forward) {
+            if record.revision.main > at.0
+                || record.tombstone
+                || catalog.locate(record.key).is_some()
+            {
+                continue;
+            }
+            if let Ok(value) = keyring.open(record.key, record.value) {
+                catalog.learn(record.key, &value);
+            }
+        }
+    }
+}
+
+/// The resources that stores hold, with those that only their objects tell.
+pub fn full_catalog_of(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
+    let mut catalog = catalog_of(stores, keyring);
+    learn(&mut catalog, stores, keyring);
+    catalog
+}
+
 /// The resources that stores hold, as of the revisions asked for.
-pub fn catalog_of(stores: &[(&Store<'_>, AtRevision)]) -> Catalog {
+fn catalog_of(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
     let mut catalog = Catalog::default();
     for (store, at) in stores {
-        catalog.merge(survey(store, *at));
+        catalog.merge(survey(store, *at, keyring));
     }
     catalog
 }
 
-fn survey(store: &Store<'_>, at: AtRevision) -> Catalog {
+fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
     let mut survey = Survey::default();
     let mut definitions = std::collections::BTreeMap::new();
     for record in store.records(Direction::Forward) {
@@ -151,7 +191,9 @@ fn survey(store: &Store<'_>, at: AtRevision) -> Catalog {
     }
     let mut catalog = survey.into_catalog();
     for record in definitions.into_values().filter(|record| !record.tombstone) {
-        if let Ok((definition, _)) = crate::k8s::object::tree_of(record.value) {
+        if let Ok(value) = keyring.open(record.key, record.value)
+            && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
+        {
             catalog.define(definition);
         }
     }
@@ -160,15 +202,15 @@ fn survey(store: &Store<'_>, at: AtRevision) -> Catalog {
 
 /// The words of a command line on their way to addresses.
 struct Words<'w, 's> {
-    catalog: &'w Catalog,
-    /// The catalog with the folders that no definition tells of.
-    learnt: OnceCell<Catalog>,
+    catalog: Catalog,
+    keyring: &'w Keyring,
+    is_learnt: bool,
     namespace: Option<&'w str>,
     stores: &'w [(&'w Store<'s>, AtRevision)],
 }
 
 impl Words<'_, '_> {
-    fn understand(&self, words: &[OsString]) -> Result<Vec<Address>, Failure> {
+    fn understand(&mut self, words: &[OsString]) -> Result<Vec<Address>, Failure> {
         if !self.catalog.holds_objects() {
             let raw = |word: &OsString| {
                 let surely = Address::surely_raw(word)?;
@@ -206,35 +248,36 @@ impl Words<'_, '_> {
         Ok(addresses)
     }
 
-    /// The objects of types with commas between; none where one of them is no type.
-    fn objects(&self, types: &str) -> Option<ObjectSet> {
-        self.objects_by(types, self.catalog)
-            .or_else(|| self.objects_by(types, self.learnt.get_or_init(|| self.learn())))
-    }
-
-    /// Whatever else lies in folders of objects: it takes another pass.
-    fn learn(&self) -> Catalog {
-        let mut catalog = self.catalog.clone();
-        for (store, at) in self.stores {
-            for record in store.records(Direction::Forward) {
-                if record.revision.main <= at.0 && !record.tombstone {
-                    catalog.learn(record.key, record.value);
-                }
-            }
+    fn learn(&mut self) {
+        if !std::mem::replace(&mut self.is_learnt, true) {
+            learn(&mut self.catalog, self.stores, self.keyring);
         }
-        catalog
     }
 
-    fn objects_by(&self, types: &str, catalog: &Catalog) -> Option<ObjectSet> {
+    /// The objects of types with commas between; none where one of them is no type.
+    fn objects(&mut self, types: &str) -> Option<ObjectSet> {
+        // A custom resource may share its name with one that only its objects tell.
+        let is_builtin = |name: &str| {
+            let found = self.catalog.resolve(name);
+            !found.is_empty() && found.iter().all(|resource| resource.versions.is_empty())
+        };
+        if !types.split(',').all(is_builtin) {
+            self.learn();
+        }
         let mut resources = Vec::new();
         for name in types.split(',') {
-            let found = catalog.resolve(name);
+            let found = self.catalog.resolve(name);
             if found.is_empty() {
                 return None;
             }
             resources.extend(found);
         }
-        Some(ObjectSet::of(types, &resources, catalog, self.namespace))
+        Some(ObjectSet::of(
+            types,
+            &resources,
+            &self.catalog,
+            self.namespace,
+        ))
     }
 }
 

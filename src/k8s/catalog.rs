@@ -72,7 +72,7 @@ impl Catalog {
         &self.resources
     }
 
-    /// The definition of a custom resource.
+    /// The definition of a custom resource, without the schemas of its versions.
     pub fn definition(&self, resource: &Resource) -> Option<&Value> {
         let place = self.by_folder.get(resource.folder.as_bytes())?;
         self.definitions.get(place)
@@ -83,7 +83,7 @@ impl Catalog {
         if let Some(resource) = defined_by(&definition)
             && let Some(place) = self.add(resource)
         {
-            self.definitions.insert(place, definition);
+            self.definitions.insert(place, without_schemas(definition));
         }
     }
 
@@ -202,6 +202,8 @@ impl Catalog {
         /// Less alike than this is another word.
         const ALIKE: f64 = 0.7;
         const NAMED: usize = 3;
+        /// No name of a resource is longer, in bytes; likeness takes time in the product of the lengths.
+        const MEASURED_BYTES: usize = 256;
         let bare = word.split('.').next().unwrap_or(word).to_lowercase();
         let mut alike: Vec<(f64, String)> = Vec::new();
         for resource in &self.resources {
@@ -209,7 +211,8 @@ impl Catalog {
                 .into_iter()
                 .chain(&resource.short_names);
             let likeness = names
-                .filter(|name| name.len() > 2 && bare.len() <= 256)
+                .filter(|name| (3..=MEASURED_BYTES).contains(&name.len()))
+                .filter(|_| bare.len() <= MEASURED_BYTES)
                 .map(|name| strsim::normalized_damerau_levenshtein(&bare, name))
                 .fold(0.0, f64::max);
             if likeness >= ALIKE {
@@ -324,6 +327,25 @@ fn defined_by(definition: &Value) -> Option<Resource> {
     })
 }
 
+/// A definition without what nobody asks a catalog for: the schemas are nearly all of it, and a cluster
+/// may have thousands of definitions.
+fn without_schemas(mut definition: Value) -> Value {
+    let Some(spec) = definition.get_mut("spec").map(Value::take) else {
+        return Value::Null;
+    };
+    let Value::Object(mut spec) = spec else {
+        return Value::Null;
+    };
+    spec.remove("validation");
+    let versions = spec.get_mut("versions").and_then(Value::as_array_mut);
+    for version in versions.into_iter().flatten() {
+        if let Some(version) = version.as_object_mut() {
+            version.remove("schema");
+        }
+    }
+    serde_json::json!({"spec": spec})
+}
+
 /// How many first segments of keys may turn out to be prefixes.
 const MOST_ROOTS: usize = 64;
 /// How many values under a first segment are looked at before it is no prefix.
@@ -426,6 +448,19 @@ mod tests {
         json!({"spec": {"group": "library.example.com", "scope": "Namespaced",
             "names": {"plural": "shelves", "singular": "shelf", "kind": "Shelf", "shortNames": ["sh"], "categories": ["all"]},
             "versions": [{"name": "v1"}, {"name": "v1alpha1"}]}})
+    }
+
+    #[test]
+    fn a_definition_is_kept_without_its_schemas() {
+        let mut catalog = Catalog::default();
+        let mut definition = shelves();
+        let schema = json!({"openAPIV3Schema": {"type": "object"}});
+        definition["metadata"] = json!({"name": "shelves", "managedFields": [{"manager": "a"}]});
+        definition["spec"]["validation"] = schema.clone();
+        definition["spec"]["versions"][1]["schema"] = schema;
+        catalog.define(definition);
+        let resource = catalog.resolve("sh")[0];
+        assert_eq!(catalog.definition(resource), Some(&shelves()));
     }
 
     fn folders(catalog: &Catalog, word: &str) -> Vec<String> {
@@ -638,5 +673,10 @@ mod tests {
             Some("deployments.apps")
         );
         assert!(catalog.near("qqqqqq").is_empty());
+        let mut catalog = Catalog::default();
+        let mut long = shelves();
+        long["spec"]["names"]["plural"] = "q".repeat(257).into();
+        catalog.define(long);
+        assert!(catalog.near(&"q".repeat(256)).is_empty());
     }
 }

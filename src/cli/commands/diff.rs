@@ -93,7 +93,7 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if let (Some(range), [only]) = (self.range(), run.evidence) {
             let store = only.records()?;
-            let (from, to) = resolve_range(range, &store, &self.which)?;
+            let (from, to) = resolve_range(range, &store, &self.which, run.keyring)?;
             return self.compare([(only, &store, from), (only, &store, to)], run, out);
         }
         let [old, new] = run.evidence else {
@@ -141,7 +141,7 @@ impl Args {
     ) -> Result<Answer, Failure> {
         let selection = self
             .which
-            .select(&[(old_store, old_at), (new_store, new_at)])?;
+            .select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
         let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);

@@ -54,8 +54,8 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which)?;
-        let selection = self.which.select(&[(&store, at)])?;
+        let at = self.at.resolve(&store, &self.which, run.keyring)?;
+        let selection = self.which.select(&[(&store, at)], run.keyring)?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let objects = Objects::new(run.keyring, evidence);
         let (mut any, mut untested) = (false, 0_usize);

@@ -22,6 +22,7 @@ use crate::cli::writers::managers_of;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{Event, EventType, Events, KeyHistory, Store};
 use crate::k8s::diff::Scope;
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::redact::Masker;
 use crate::view::diff::write_object;
 use crate::view::record::{event_json, key_text};
@@ -88,6 +89,7 @@ impl Verb for Args {
             timeline: Timeline::of(&store, run.keyring),
             objects: &objects,
             store: &store,
+            keyring: run.keyring,
         };
         let mut comparison = Comparison {
             scope: Scope {
@@ -118,6 +120,7 @@ struct Show<'g, 'a> {
     timeline: Timeline,
     objects: &'g Objects<'g>,
     store: &'g Store<'a>,
+    keyring: &'g Keyring,
 }
 
 impl<'a> Show<'_, 'a> {
@@ -258,7 +261,7 @@ impl<'a> Show<'_, 'a> {
         }
         let head = self.store.at(None)?;
         let which = Where::of(words, self.args.namespace.clone());
-        let selection = which.select(&[(self.store, head)])?;
+        let selection = which.select(&[(self.store, head)], self.keyring)?;
         let missing = |address: &_| not_found_among(address, selection.catalog(), self.store, head);
         let key = selection.one_key(self.store, missing)?;
         let history = KeyHistory::of(self.store, &key);

@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use super::cipher::Scheme;
 use super::secret::Secret;
+use super::tree::Allowance;
 use crate::k8s::decode::shown_name;
 
 /// A provider with keys of its own.
@@ -328,9 +328,10 @@ fn documents_of(text: &[u8]) -> Result<Vec<Wiped>, ConfigError> {
         return Ok(vec![Wiped(document)]);
     }
     let mut documents = Vec::new();
+    let allowance = Allowance::default();
     for document in serde_norway::Deserializer::from_slice(text) {
         // The parser's own message may quote the text.
-        let value = Value::deserialize(document).map_err(|error| {
+        let value = allowance.read(document).map_err(|error| {
             let at = error.location();
             ConfigError::Syntax {
                 line: at.as_ref().map_or(0, serde_norway::Location::line),
@@ -470,5 +471,16 @@ mod tests {
         }
         assert!(error_of(&text).contains("neither YAML nor JSON"));
         assert!(error_of(&"[".repeat(100_000)).contains("neither YAML nor JSON"));
+        // One level of aliases, for a wide list and for a long text.
+        for anchor in [format!("[{}]", "0,".repeat(100_000)), "x".repeat(100_000)] {
+            let text = format!("a: &a {anchor}\nb: [{}]\n", "*a,".repeat(100_000));
+            assert!(error_of(&text).contains("neither YAML nor JSON"));
+        }
+        let key = format!("&k {{name: k, secret: {SECRET}}}");
+        let text = yaml(&format!("aescbc: {{keys: [{key}, *k]}}"));
+        assert_eq!(
+            names(&Config::parse(text.as_bytes()).unwrap()),
+            [("aescbc", "k"); 2]
+        );
     }
 }

@@ -24,6 +24,7 @@ mod error;
 mod keyring;
 pub mod sealed;
 mod secret;
+mod tree;
 
 pub use config::{Config, ConfigError};
 pub use error::{KeyRef, OpenError};

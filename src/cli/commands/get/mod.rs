@@ -21,7 +21,7 @@ use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
 use crate::cli::objects::{Objects, Told, newest_time};
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where, catalog_of};
+use crate::cli::select::{Selection, Where, full_catalog_of};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::catalog::Catalog;
@@ -110,8 +110,8 @@ impl Verb for Args {
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
         let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which)?;
-        let selection = self.which.select(&[(&store, at)])?;
+        let at = self.at.resolve(&store, &self.which, run.keyring)?;
+        let selection = self.which.select(&[(&store, at)], run.keyring)?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let there =
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
@@ -486,7 +486,7 @@ impl Get<'_> {
     fn catalog(&self) -> Cow<'_, Catalog> {
         match self.selection.catalog() {
             Some(catalog) => Cow::Borrowed(catalog),
-            None => Cow::Owned(catalog_of(&[(self.store, self.at)])),
+            None => Cow::Owned(full_catalog_of(&[(self.store, self.at)], self.run.keyring)),
         }
     }
 

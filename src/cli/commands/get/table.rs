@@ -1,5 +1,7 @@
 //! Objects as `kubectl get` shows them: a table for each resource.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::cli::objects::Told;
@@ -162,13 +164,14 @@ fn groups<'c, 'e, 'a>(
     catalog: &'c Catalog,
 ) -> Vec<Group<'c, 'e, 'a>> {
     let mut groups: Vec<((usize, usize), Group<'c, 'e, 'a>)> = Vec::new();
+    // A store may have as many folders as keys.
+    let mut by_folder: HashMap<Option<&str>, usize> = HashMap::new();
     for entry in entries {
         let resource = catalog.locate(&entry.key).map(|location| location.resource);
         let place = selection.place_of(&entry.key);
-        match groups
-            .iter_mut()
-            .find(|(_, group)| group.resource == resource)
-        {
+        let folder = resource.map(|resource| &*resource.folder);
+        let index = *by_folder.entry(folder).or_insert(groups.len());
+        match groups.get_mut(index) {
             Some((first, group)) => {
                 *first = place.min(*first);
                 group.entries.push(entry);

@@ -132,14 +132,14 @@ impl Verb for Args {
         let (which, number) = self.which.split_number();
         let (which, range) = which.split_range()?;
         let at = store.at(None)?;
-        let selection = which.select(&[(&store, at)])?;
+        let selection = which.select(&[(&store, at)], run.keyring)?;
         let events = Events::of(&store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
         if let Some(address) = selection.unanswered(there) {
             return Err(not_found_among(address, selection.catalog(), &store, at));
         }
         let (from, to) = match range {
-            Some(range) => resolve_range(range, &store, &which)?,
+            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
             None => (AtRevision(0), AtRevision::HEAD),
         };
         let log = Log {

@@ -1,0 +1,126 @@
+//! A text of YAML as a tree, as large as the text explains and no larger.
+//!
+//! An alias (`*a`) stands for all that its anchor holds: a few kilobytes of them can mean more values
+//! than any memory has, and the parser bounds only how deep they go.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// What a tree may take: a configuration of thousands of keys takes a hundredth of it.
+const MOST_BYTES: usize = 16 << 20;
+
+/// What a value takes beside its text, about.
+const VALUE_BYTES: usize = 64;
+
+/// How much the trees of one text may still take, in bytes.
+#[derive(Debug)]
+pub(super) struct Allowance(Cell<usize>);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(Cell::new(MOST_BYTES))
+    }
+}
+
+impl Allowance {
+    /// Reads one document.
+    ///
+    /// # Errors
+    /// The parser's; and where the tree would be too large.
+    pub(super) fn read<'de, D: Deserializer<'de>>(&self, document: D) -> Result<Value, D::Error> {
+        Tree(self).deserialize(document)
+    }
+
+    fn take<E: Error>(&self, text_bytes: usize) -> Result<(), E> {
+        let wanted = text_bytes.saturating_add(VALUE_BYTES);
+        let left = self.0.get().checked_sub(wanted);
+        self.0
+            .set(left.ok_or_else(|| E::custom("the aliases stand for too much"))?);
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Tree<'a>(&'a Allowance);
+
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tree<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        self.0.take(0)?;
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        self.0.take(0)?;
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        self.0.take(0)?;
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        self.0.take(0)?;
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        self.0.take(value.len())?;
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        self.0.take(value.len())?;
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        self.0.take(0)?;
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Value, E> {
+        self.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        self.deserialize(from)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        self.0.take(0)?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        self.0.take(0)?;
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            self.0.take(key.len())?;
+            let value = entries.next_value_seed(self)?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
