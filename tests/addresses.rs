@@ -7,7 +7,8 @@ use etcdive::k8s::catalog::Catalog;
 use etcdive::k8s::schema;
 use serde_json::Value;
 
-use crate::support::{case_roots, etcdive, files_below, read_unpacked, testdata};
+use crate::support::synth::etcd::{Store, Version};
+use crate::support::{Scratch, case_roots, etcdive, files_below, read_unpacked, testdata};
 
 /// Kinds that travel but are never stored.
 const NEVER_STORED: &[&str] = &[
@@ -234,6 +235,20 @@ fn a_namespace_alone_selects_all_that_is_in_it() {
 }
 
 #[test]
+fn what_would_not_narrow_the_answer_is_refused() {
+    let after = after();
+    for words in [
+        &["ls", "/registry/pods/", "-n", "dev"][..],
+        &["get", "key:/registry/pods/", "-n", "dev"],
+        &["log", "/registry/deployments/prod/web", "-n", "dev"],
+    ] {
+        let (verb, rest) = words.split_first().unwrap();
+        let run = etcdive([verb, &*after].iter().chain(rest));
+        assert_eq!((run.code, run.text()), (2, ""), "{words:?}");
+    }
+}
+
+#[test]
 fn a_miss_names_what_is_near() {
     for (words, message, hint) in [
         (
@@ -310,4 +325,44 @@ fn log_and_diff_take_addresses_too() {
             .stderr
             .contains("deploy/nothing: in neither database")
     );
+}
+
+#[test]
+fn objects_that_nobody_defines_are_found_by_type_and_by_namespace() {
+    let object = |version: &str, kind: &str| {
+        format!(
+            r#"{{"apiVersion":"{version}","kind":"{kind}","metadata":{{"name":"a","namespace":"shop"}}}}"#
+        )
+    };
+    let mut store = Store::new(Version::V3_6);
+    store.put("/registry/pods/shop/a", object("v1", "Pod"));
+    store.put(
+        "/registry/apiextensions.k8s.io/customresourcedefinitions/things.a.com",
+        r#"{"kind":"CustomResourceDefinition","spec":{"group":"a.com","scope":"Namespaced","names":{"plural":"things","kind":"Thing"},"versions":[{"name":"v1"}]}}"#,
+    );
+    store.put("/registry/a.com/things/shop/a", object("a.com/v1", "Thing"));
+    // The definition of these is gone.
+    store.put("/registry/b.com/things/shop/a", object("b.com/v1", "Thing"));
+    store.put("/registry/routes/shop/a", object("route.x/v1", "Route"));
+    let scratch = Scratch::new("undefined");
+    let db = scratch.file("db", &store.builder().build().bytes);
+    let ask = |arguments: &[&str]| {
+        let (verb, rest) = arguments.split_first().unwrap();
+        let run = etcdive([verb, db.to_str().unwrap()].iter().chain(rest));
+        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+        run.text().to_owned()
+    };
+    let both = "/registry/a.com/things/shop/a\n/registry/b.com/things/shop/a\n";
+    assert_eq!(ask(&["ls", "things"]), both);
+    assert_eq!(
+        ask(&["ls", "-n", "shop"]),
+        format!("{both}/registry/pods/shop/a\n/registry/routes/shop/a\n")
+    );
+    for words in [&["routes"][..], &["route"], &["/registry/routes/"]] {
+        let table = ask(&[&["get", "-o", "table"], words].concat());
+        let row = "NAMESPACE   NAME   AGE\nshop        a      <unknown>\n";
+        assert_eq!(table, row, "{words:?}");
+        let name = ask(&[&["get", "-o", "name"], words].concat());
+        assert_eq!(name, "route.route.x/a\n");
+    }
 }

@@ -594,3 +594,36 @@ fn status_of_other_stores_tells_secrets_in_the_clear_or_nothing() {
         "      STORED AS              VALUES\n/registry/secrets  secretbox v1, key box       1\n"
     );
 }
+
+#[test]
+fn an_encrypted_definition_makes_its_names_known() {
+    let key = [7; 32];
+    let mut store = Synth::new(Version::V3_6);
+    store.put(
+        "/registry/apiextensions.k8s.io/customresourcedefinitions/books.a.com",
+        seal_by_secretbox(&key, br#"{"kind":"CustomResourceDefinition","spec":{"group":"a.com","scope":"Namespaced","names":{"plural":"books","kind":"Book","shortNames":["bk"]},"versions":[{"name":"v1"}]}}"#),
+    );
+    let book = "/registry/a.com/books/shop/dune";
+    store.put(book, seal_by_secretbox(&key, br#"{"kind":"Book"}"#));
+    let scratch = Scratch::new("encrypted-definition");
+    let db = scratch.file("db", &store.builder().build().bytes);
+    let config = format!(
+        "kind: EncryptionConfiguration\nresources:\n- providers:\n  - secretbox: {{keys: [{{name: box, secret: {}}}]}}\n",
+        STANDARD.encode(key)
+    );
+    let config = scratch.file("config.yaml", config.as_bytes());
+    let ls = |arguments: &[&str]| {
+        let arguments = arguments.iter().map(std::ffi::OsStr::new);
+        etcdive(
+            [std::ffi::OsStr::new("ls"), db.as_ref()]
+                .into_iter()
+                .chain(arguments),
+        )
+    };
+    let config = ["--encryption-config", config.to_str().unwrap()];
+    assert_eq!(
+        ls(&[&["bk"], &config[..]].concat()).text(),
+        format!("{book}\n")
+    );
+    assert_eq!(ls(&["bk"]).code, 1);
+}

@@ -17,6 +17,7 @@
 
 mod addresses;
 mod auger;
+mod blame;
 mod columns;
 mod commands;
 mod damaged;

@@ -30,7 +30,9 @@ use clap::{Parser, Subcommand};
 
 use crate::k8s::encrypt::Keyring;
 
-use commands::{analyze, checksum, decode, diff, dump_db, extract, get, log, ls, show, status};
+use commands::{
+    analyze, blame, checksum, decode, diff, dump_db, extract, get, log, ls, show, status,
+};
 use evidence::{Evidence, Verify};
 use failure::Failure;
 use keys::Keys;
@@ -77,6 +79,7 @@ enum Command {
     Log(log::Args),
     Show(show::Args),
     Diff(diff::Args),
+    Blame(blame::Args),
     Extract(extract::Args),
     Decode(decode::Args),
     Analyze(analyze::Args),
@@ -94,6 +97,7 @@ impl Command {
             Self::Log(args) => args,
             Self::Show(args) => args,
             Self::Diff(args) => args,
+            Self::Blame(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,
             Self::Analyze(args) => args,

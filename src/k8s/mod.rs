@@ -12,6 +12,7 @@
 pub mod analysis;
 pub mod anchors;
 pub mod audit;
+pub mod blame;
 pub mod catalog;
 mod cbor;
 pub mod columns;

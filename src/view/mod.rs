@@ -1,6 +1,7 @@
 //! Plain data to text: never reads the file, never decides what to show.
 
 pub mod analysis;
+pub mod blame;
 pub mod diff;
 pub mod dump_db;
 pub mod encryption;

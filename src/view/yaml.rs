@@ -49,7 +49,7 @@ struct Frame {
 /// Between documents goes [`YamlWriter::separator`], as in kubectl's and auger's output. To
 /// stream a `kind: List`, tell it as any other map: `begin_map`, `key("items")`, `begin_list`...
 pub struct YamlWriter<W: Write> {
-    output: Output<W>,
+    pub(super) output: Output<W>,
     emitter: Emitter,
     open: Vec<Frame>,
     /// A container just begun: whether it is empty decides how it is printed.

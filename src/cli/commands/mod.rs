@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub mod analyze;
+pub mod blame;
 pub mod checksum;
 pub mod decode;
 pub mod diff;

@@ -140,13 +140,13 @@ fn costs_more(walk: &Walk, start: usize, old: &[Value], new: &[Value]) -> bool {
 }
 
 /// An item with the segment that names it, and the text of that segment.
-struct Named<'a> {
-    text: String,
-    segment: Segment,
+pub(in crate::k8s) struct Named<'a> {
+    pub(in crate::k8s) text: String,
+    pub(in crate::k8s) segment: Segment,
     item: &'a Value,
 }
 
-type NamedLists<'a> = (Vec<Named<'a>>, Vec<Named<'a>>);
+pub(in crate::k8s) type NamedLists<'a> = (Vec<Named<'a>>, Vec<Named<'a>>);
 
 /// Names all items by a function; `None` where it fails, or where two items of a list get one name.
 fn name_all<'a>(
@@ -172,7 +172,11 @@ fn name_all<'a>(
 
 /// Names items by those members which tell all of them apart and under which most are found again;
 /// the first of equals.
-fn by_members<'a>(field: &str, old: &'a [Value], new: &'a [Value]) -> Option<NamedLists<'a>> {
+pub(in crate::k8s) fn by_members<'a>(
+    field: &str,
+    old: &'a [Value],
+    new: &'a [Value],
+) -> Option<NamedLists<'a>> {
     if !old.iter().chain(new).all(Value::is_object) || (old.is_empty() && new.is_empty()) {
         return None;
     }
@@ -237,7 +241,11 @@ fn is_short_scalar(value: &Value) -> bool {
 }
 
 /// Names items by their own value, in lists of scalars.
-fn by_value<'a>(field: &str, old: &'a [Value], new: &'a [Value]) -> Option<NamedLists<'a>> {
+pub(in crate::k8s) fn by_value<'a>(
+    field: &str,
+    old: &'a [Value],
+    new: &'a [Value],
+) -> Option<NamedLists<'a>> {
     if SEQUENCES.contains(&field) {
         return None;
     }

@@ -26,7 +26,7 @@
 
 mod apply;
 mod change;
-mod lists;
+pub(in crate::k8s) mod lists;
 pub mod path;
 pub mod tree;
 

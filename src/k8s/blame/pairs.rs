@@ -1,0 +1,52 @@
+//! Which item of a list was which item of the version before.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use similar::{Algorithm, capture_diff_slices};
+
+use crate::k8s::diff::lists::{NamedLists, by_members, by_value};
+use crate::k8s::diff::{Segment, tree};
+
+/// For each item of `new` the place in `old` of the item that it was; none for one that was not there. `field`
+/// is the name of the field that holds the list.
+pub(super) fn pairs(field: &str, old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
+    match by_members(field, old, new).or_else(|| by_value(field, old, new)) {
+        Some(named) => by_name(&named),
+        None => by_place(old, new),
+    }
+}
+
+fn by_name((old, new): &NamedLists<'_>) -> Vec<Option<usize>> {
+    let places: HashMap<&str, usize> = old
+        .iter()
+        .enumerate()
+        .map(|(place, named)| (named.text.as_str(), place))
+        .collect();
+    new.iter()
+        .map(|named| places.get(named.text.as_str()).copied())
+        .collect()
+}
+
+/// Along a longest common subsequence of equal items; between them one by one.
+fn by_place(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
+    let texts = |items: &[Value]| items.iter().map(tree::canonical).collect::<Vec<_>>();
+    let mut pairs = vec![None; new.len()];
+    for op in capture_diff_slices(Algorithm::Myers, &texts(old), &texts(new)) {
+        for (from, to) in op.old_range().zip(op.new_range()) {
+            if let Some(pair) = pairs.get_mut(to) {
+                *pair = Some(from);
+            }
+        }
+    }
+    pairs
+}
+
+/// How the items of a list are named in a path.
+#[must_use]
+pub fn segments(field: &str, items: &[Value]) -> Vec<Segment> {
+    match by_members(field, items, items).or_else(|| by_value(field, items, items)) {
+        Some((named, _)) => named.into_iter().map(|named| named.segment).collect(),
+        None => (0..items.len()).map(Segment::Index).collect(),
+    }
+}

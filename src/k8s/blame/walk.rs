@@ -1,0 +1,267 @@
+//! One step back: what a version has that the version before it has not.
+
+use std::collections::HashMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use serde_json::Value;
+
+use super::owners::{Cursor, Owners, Prefer, Step};
+use super::pairs::pairs;
+use super::{Attribution, Below, Node, Version};
+use crate::k8s::diff::tree;
+use crate::k8s::managed_fields::{Writer, writers, written_at};
+
+/// Closes what is open and not the same in `older`.
+pub(super) fn compare(
+    root: &mut Node,
+    shown: &Value,
+    newer: &Version,
+    older: &Version,
+    attributions: &mut Vec<Attribution>,
+) {
+    let mut walk = Walk {
+        newer,
+        older: Some(older),
+        boundary: older.version.checked_add(1) != Some(newer.version),
+        owners: None,
+        attributions,
+        made: HashMap::new(),
+    };
+    walk.visit(root, shown, &newer.tree, &older.tree, None);
+}
+
+/// Closes all that is open with the oldest version.
+pub(super) fn close_all(
+    root: &mut Node,
+    shown: &Value,
+    oldest: &Version,
+    attributions: &mut Vec<Attribution>,
+) {
+    let mut walk = Walk {
+        newer: oldest,
+        older: None,
+        boundary: oldest.version != 1,
+        owners: None,
+        attributions,
+        made: HashMap::new(),
+    };
+    walk.close(root, shown, &oldest.tree, None);
+}
+
+/// The way from the root to a value of the newer version.
+#[derive(Debug)]
+struct Trail<'t, 'v> {
+    above: Option<&'t Trail<'t, 'v>>,
+    step: Step<'v>,
+}
+
+struct Walk<'w, 'v> {
+    newer: &'v Version,
+    older: Option<&'v Version>,
+    boundary: bool,
+    /// Made when the first part is closed: most versions close few parts or none.
+    owners: Option<Owners<'v>>,
+    attributions: &'w mut Vec<Attribution>,
+    /// The attributions of this version, by the entry.
+    made: HashMap<Option<usize>, usize>,
+}
+
+impl<'v> Walk<'_, 'v> {
+    /// Looks into a part that is open and stands at `newer` and, if it is the same, at `older`.
+    fn visit(
+        &mut self,
+        node: &mut Node,
+        shown: &Value,
+        newer: &'v Value,
+        older: &Value,
+        trail: Option<&Trail<'_, 'v>>,
+    ) {
+        match (&mut node.below, shown, newer, older) {
+            (
+                Below::Map(nodes),
+                Value::Object(shown),
+                Value::Object(newer),
+                Value::Object(older),
+            ) => {
+                let members = nodes.iter_mut().zip(shown);
+                for (node, (key, shown)) in members.filter(|(node, _)| node.is_open()) {
+                    // What is open is in the newer version.
+                    let Some((key, newer)) = newer.get_key_value(key) else {
+                        continue;
+                    };
+                    let trail = Trail {
+                        above: trail,
+                        step: Step::Key(key),
+                    };
+                    match older.get(key) {
+                        Some(older) => self.visit(node, shown, newer, older, Some(&trail)),
+                        None => self.close(node, shown, newer, Some(&trail)),
+                    }
+                }
+            }
+            (Below::List(nodes), Value::Array(shown), Value::Array(newer), Value::Array(older)) => {
+                self.visit_list(nodes, shown, newer, older, trail);
+            }
+            (Below::Whole, shown, _, older) if tree::equal(shown, older) => {}
+            _ => self.close(node, shown, newer, trail),
+        }
+    }
+
+    fn visit_list(
+        &mut self,
+        nodes: &mut [Node],
+        shown: &[Value],
+        newer: &'v [Value],
+        older: &[Value],
+        trail: Option<&Trail<'_, 'v>>,
+    ) {
+        let same = |(a, b)| tree::equal(a, b);
+        if !nodes.iter().any(Node::is_open)
+            || (newer.len() == older.len() && newer.iter().zip(older).all(same))
+        {
+            return;
+        }
+        let field = match trail.map(|trail| trail.step) {
+            Some(Step::Key(key)) => key,
+            _ => "",
+        };
+        let pairs = pairs(field, older, newer);
+        let items = nodes.iter_mut().zip(shown);
+        for (node, shown) in items.filter(|(node, _)| node.is_open()) {
+            let Some(item) = newer.get(node.place) else {
+                continue;
+            };
+            let place = node.place;
+            let trail = Trail {
+                above: trail,
+                step: Step::Item { item, place },
+            };
+            let before = pairs.get(place).copied().flatten();
+            match before.and_then(|before| Some((before, older.get(before)?))) {
+                Some((before, older)) => {
+                    self.visit(node, shown, item, older, Some(&trail));
+                    node.place = before;
+                }
+                None => self.close(node, shown, item, Some(&trail)),
+            }
+        }
+    }
+
+    /// Attributes a part, and all that is open in it, to the newer version, where it stands at `newer`.
+    fn close(
+        &mut self,
+        node: &mut Node,
+        shown: &Value,
+        newer: &Value,
+        trail: Option<&Trail<'_, 'v>>,
+    ) {
+        let mut steps = Vec::new();
+        let mut at = trail;
+        while let Some(Trail { above, step }) = at {
+            steps.push(*step);
+            at = *above;
+        }
+        let owners = self.owners();
+        let mut cursors = owners.root();
+        for step in steps.into_iter().rev() {
+            cursors = owners.descend(&cursors, step);
+        }
+        self.attribute(node, shown, newer, &cursors);
+    }
+
+    fn attribute(&mut self, node: &mut Node, shown: &Value, newer: &Value, cursors: &[Cursor<'v>]) {
+        if !node.is_open() {
+            return;
+        }
+        let owner = cursors.iter().find(|cursor| cursor.owns());
+        node.origin = Some(self.attribution(owner.map(|cursor| cursor.entry)));
+        match (&mut node.below, shown, newer) {
+            (Below::Map(nodes), Value::Object(shown), Value::Object(newer)) => {
+                for (node, (key, shown)) in nodes.iter_mut().zip(shown) {
+                    if let Some(newer) = newer.get(key).filter(|_| node.is_open()) {
+                        let below = self.owners().descend(cursors, Step::Key(key));
+                        self.attribute(node, shown, newer, &below);
+                    }
+                }
+            }
+            (Below::List(nodes), Value::Array(shown), Value::Array(newer)) => {
+                for (node, shown) in nodes.iter_mut().zip(shown) {
+                    let place = node.place;
+                    if let Some(item) = newer.get(place).filter(|_| node.is_open()) {
+                        let step = Step::Item { item, place };
+                        let below = self.owners().descend(cursors, step);
+                        self.attribute(node, shown, item, &below);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The attribution to an entry, or to nobody.
+    fn attribution(&mut self, entry: Option<usize>) -> usize {
+        if let Some(made) = self.made.get(&entry) {
+            return *made;
+        }
+        let written = self.written_at();
+        let writer = entry.and_then(|entry| self.owners().writer(entry)).cloned();
+        let text = |text: String| (!text.is_empty()).then_some(text);
+        let (manager, subresource, entry_time) = match writer {
+            Some(writer) => (
+                text(writer.manager),
+                text(writer.subresource),
+                text(writer.time),
+            ),
+            None => (None, None, None),
+        };
+        let index = self.attributions.len();
+        self.attributions.push(Attribution {
+            revision: self.newer.revision,
+            boundary: self.boundary,
+            manager,
+            subresource,
+            time: if self.boundary { entry_time } else { written },
+        });
+        self.made.insert(entry, index);
+        index
+    }
+
+    /// When the newer version was written.
+    fn written_at(&self) -> Option<String> {
+        let meta = self.newer.meta.as_ref().filter(|_| !self.boundary)?;
+        let before = self.older.and_then(|older| older.meta.as_ref());
+        written_at(meta, &writers(before, meta), self.newer.version == 1)
+    }
+
+    /// The entries that wrote the newer version; all where nobody knows what was before.
+    fn owners(&mut self) -> &mut Owners<'v> {
+        let (newer, older) = (self.newer, self.older);
+        let prefer = if self.boundary {
+            Prefer::Oldest
+        } else {
+            Prefer::Newest
+        };
+        self.owners.get_or_insert_with(|| {
+            let before = older.and_then(|older| older.meta.as_ref());
+            let meta = newer.meta.as_ref();
+            let entries = meta.and_then(|meta| meta.managed_fields.as_deref());
+            let entries = entries.unwrap_or_default().iter();
+            let wrote = entries.filter_map(|entry| wrote(before, entry));
+            Owners::new(wrote.collect(), prefer)
+        })
+    }
+}
+
+/// An entry that wrote the version, and what it owns.
+fn wrote<'v>(
+    before: Option<&ObjectMeta>,
+    entry: &'v ManagedFieldsEntry,
+) -> Option<(Writer, &'v Value)> {
+    // What the log says of writers holds here: each entry alone is asked for.
+    let alone = ObjectMeta {
+        managed_fields: Some(vec![entry.clone()]),
+        ..ObjectMeta::default()
+    };
+    let writer = writers(before, &alone).pop()?;
+    Some((writer, &entry.fields_v1.as_ref()?.0))
+}

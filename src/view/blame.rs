@@ -1,0 +1,357 @@
+//! An object's YAML, each line with the revision that last changed it.
+//!
+//! The lines are exactly those of [`YamlWriter`]. A line belongs to the last part that begins on it: `spec:` to
+//! the map, `replicas: 3` to the number, `- name: web` to the name, the item's first member. Further
+//! lines of a text (a block, a folded line) belong to it as a whole.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::style::Style;
+use super::table::cell;
+use super::yaml::YamlWriter;
+use crate::k8s::Sink;
+use crate::k8s::blame::{Attribution, Below, Blamed, Node, segments};
+use crate::k8s::diff::{Path, Segment};
+use crate::k8s::order::sort_naturally;
+use crate::k8s::sink::Order;
+
+use super::json::write_value;
+
+/// The lines of an object.
+#[derive(Debug)]
+pub struct Lines<'b> {
+    text: String,
+    parts: Vec<Part<'b>>,
+    /// For each line the part that it belongs to, and whether that begins on it.
+    owners: Vec<(usize, bool)>,
+}
+
+/// A part of the object that begins on a line.
+#[derive(Debug)]
+struct Part<'b> {
+    /// Before it is written: offset in the text, in bytes.
+    at: usize,
+    /// Its attribution.
+    attribution: Option<&'b Attribution>,
+    /// The part that holds it; none at the top.
+    above: Option<usize>,
+    segment: Segment,
+}
+
+/// One line of the YAML.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'l> {
+    /// From 1.
+    pub number: usize,
+    /// Without its end.
+    pub text: &'l str,
+    /// Where it comes from.
+    pub attribution: Option<&'l Attribution>,
+    /// Whether it is a further line of the text that begins above it.
+    pub is_continued: bool,
+    part: usize,
+}
+
+/// The lines of an object. `tree` is what is shown: the tree of `blamed` itself, or with its secrets
+/// masked.
+pub fn lines<'b>(tree: &Value, blamed: &'b Blamed) -> Lines<'b> {
+    let written = Cell::new(0);
+    let mut teller = Teller {
+        writer: YamlWriter::new(Text {
+            text: Vec::new(),
+            written: &written,
+        }),
+        written: &written,
+        blamed,
+        parts: Vec::new(),
+    };
+    teller.tell(tree, blamed.root(), "", None);
+    let Teller { writer, parts, .. } = teller;
+    let text = writer.finish().map(|text| text.text).unwrap_or_default();
+    let text = String::from_utf8(text).unwrap_or_default();
+    Lines {
+        owners: owners(&text, &parts),
+        text,
+        parts,
+    }
+}
+
+/// For each line the last part that begins on it, or else the one before.
+fn owners(text: &str, parts: &[Part<'_>]) -> Vec<(usize, bool)> {
+    let mut starts = Vec::new(); // the part that begins on the line
+    let mut line = 0_usize;
+    let mut counted = 0_usize;
+    for (index, part) in parts.iter().enumerate() {
+        let bytes = text.as_bytes();
+        // The end of the line before is written together with what comes behind it.
+        let at = match bytes.get(part.at) {
+            Some(b'\n') => part.at.saturating_add(1),
+            _ => part.at,
+        };
+        let passed = bytes.get(counted..at).unwrap_or_default();
+        line = line.saturating_add(passed.iter().filter(|byte| **byte == b'\n').count());
+        counted = counted.max(at);
+        starts.push((line, index));
+    }
+    let mut starts = starts.into_iter().peekable();
+    let mut owner = 0;
+    let lines = text.split_terminator('\n').enumerate();
+    lines
+        .map(|(line, _)| {
+            let mut begins = false;
+            while let Some((_, index)) = starts.next_if(|(start, _)| *start <= line) {
+                (owner, begins) = (index, true);
+            }
+            (owner, begins)
+        })
+        .collect()
+}
+
+/// The text, and how much of it came from the writer's buffer.
+struct Text<'w> {
+    text: Vec<u8>,
+    written: &'w Cell<usize>,
+}
+
+impl Write for Text<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        self.written.set(self.text.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Tells the object to the writer, and notes where each part begins.
+struct Teller<'w, 'b> {
+    writer: YamlWriter<Text<'w>>,
+    written: &'w Cell<usize>,
+    blamed: &'b Blamed,
+    parts: Vec<Part<'b>>,
+}
+
+impl<'b> Teller<'_, 'b> {
+    /// Notes that a part begins here; its number.
+    fn begin(
+        &mut self,
+        value: &Value,
+        node: &'b Node,
+        above: Option<usize>,
+        segment: Segment,
+    ) -> usize {
+        let attribution = match (value, node.below()) {
+            (Value::Object(_), Below::Map(_)) | (Value::Array(_), Below::List(_)) => {
+                self.blamed.attribution(node)
+            }
+            // Shown as one value, by a mask.
+            _ => self.blamed.newest(node),
+        };
+        let buffered = self.writer.output.buffer.len();
+        self.parts.push(Part {
+            at: self.written.get().saturating_add(buffered),
+            attribution,
+            above,
+            segment,
+        });
+        self.parts.len().saturating_sub(1)
+    }
+
+    /// Tells a part that has begun. `field` is the name of the field that it is the value of.
+    fn tell(&mut self, value: &Value, node: &'b Node, field: &str, part: Option<usize>) {
+        match (value, node.below()) {
+            // A mask leaves the members of a map in their order, whatever it makes of their names.
+            (Value::Object(map), Below::Map(nodes)) => {
+                let members = map.iter().zip(nodes);
+                let mut members: Vec<_> = members
+                    .map(|((key, value), node)| (key, value, node))
+                    .collect();
+                sort_naturally(&mut members, |(key, ..)| key);
+                self.writer.begin_map();
+                for (key, value, node) in members {
+                    let part = self.begin(value, node, part, Segment::Key(key.clone()));
+                    self.writer.key(key);
+                    self.tell(value, node, key, Some(part));
+                }
+                self.writer.end_map();
+            }
+            (Value::Array(items), Below::List(nodes)) => {
+                self.writer.begin_list();
+                let segments = segments(field, items);
+                for ((value, node), segment) in items.iter().zip(nodes).zip(segments) {
+                    let part = self.begin(value, node, part, segment);
+                    self.tell(value, node, "", Some(part));
+                }
+                self.writer.end_list();
+            }
+            _ => write_value(value, Order::Natural, &mut self.writer),
+        }
+    }
+}
+
+impl Lines<'_> {
+    /// All lines, from the first.
+    pub fn iter(&self) -> impl Iterator<Item = Line<'_>> {
+        let lines = self.text.split_terminator('\n').zip(&self.owners);
+        lines
+            .enumerate()
+            .map(|(index, (text, (part, begins)))| Line {
+                number: index.saturating_add(1),
+                text,
+                attribution: self.parts.get(*part).and_then(|part| part.attribution),
+                is_continued: !begins,
+                part: *part,
+            })
+    }
+
+    /// The path of what a line belongs to.
+    #[must_use]
+    pub fn path(&self, line: &Line<'_>) -> Path {
+        let mut segments = Vec::new();
+        let mut at = Some(line.part);
+        while let Some(part) = at.and_then(|at| self.parts.get(at)) {
+            segments.push(part.segment.clone());
+            at = part.above;
+        }
+        segments.reverse();
+        Path(segments)
+    }
+
+    /// Whether a line may come from a revision that is not there any more.
+    #[must_use]
+    pub fn has_boundaries(&self) -> bool {
+        let mut parts = self.parts.iter().filter_map(|part| part.attribution);
+        parts.any(|attribution| attribution.boundary)
+    }
+}
+
+/// A line as JSON, by the output contract: what is not known is left out. `name` makes a manager's name
+/// fit to be shown.
+pub fn line_json(
+    lines: &Lines<'_>,
+    line: &Line<'_>,
+    name: &mut impl FnMut(&str) -> String,
+) -> Value {
+    let mut fields = Map::new();
+    fields.insert("line".to_owned(), line.number.into());
+    fields.insert("path".to_owned(), lines.path(line).to_string().into());
+    if let Some(attribution) = line.attribution {
+        fields.insert("revision".to_owned(), attribution.revision.into());
+        fields.insert("boundary".to_owned(), attribution.boundary.into());
+        if let Some(manager) = &attribution.manager {
+            fields.insert("manager".to_owned(), name(manager).into());
+        }
+        if let Some(subresource) = &attribution.subresource {
+            fields.insert("subresource".to_owned(), name(subresource).into());
+        }
+        if let Some(time) = &attribution.time {
+            fields.insert("time".to_owned(), time.clone().into());
+        }
+    }
+    fields.insert("text".to_owned(), line.text.into());
+    Value::Object(fields)
+}
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// The least that a terminal leaves of the managers and of the YAML, in characters.
+const LEAST_MANAGER: usize = 12;
+const LEAST_TEXT: usize = 20;
+
+/// What stands for the rest of what is cut.
+const CUT: &str = "...";
+
+/// Writes the lines as a table: `REV`, with `^` before a boundary, `MANAGER`, `TIME`, and the YAML. On a terminal
+/// managers and values are cut; keys never.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_table(
+    out: &mut dyn Write,
+    lines: &Lines<'_>,
+    style: &Style,
+    name: &mut impl FnMut(&str) -> String,
+) -> io::Result<()> {
+    let rows: Vec<[String; 3]> = lines
+        .iter()
+        .map(|line| columns(&line, style, name))
+        .collect();
+    let heads = ["REV", "MANAGER", "TIME"];
+    let mut widths = heads.map(str::len);
+    for row in &rows {
+        for (width, text) in widths.iter_mut().zip(row) {
+            *width = (*width).max(text.chars().count());
+        }
+    }
+    let [revision, manager, time] = &mut widths;
+    let room = style.width.map(|width| {
+        let fixed = [*revision, *time, GAP.len().saturating_mul(3)];
+        let left = fixed.into_iter().fold(width, usize::saturating_sub);
+        // The managers have what half of the line leaves them.
+        let half = left.saturating_sub(width / 2);
+        *manager = (*manager).min(half.max(LEAST_MANAGER));
+        left.saturating_sub(*manager).max(LEAST_TEXT)
+    });
+    let (revision, manager, time) = (*revision, *manager, *time);
+    let paint = style.note;
+    let mut write = |[a, b, c]: [&str; 3], text: &str| {
+        let b = cut(b, 0, style.width.map(|_| manager));
+        let (before, after) = (paint.before, paint.after);
+        let prefix = format!("{a:>revision$}{GAP}{b:<manager$}{GAP}{c:<time$}");
+        writeln!(out, "{before}{prefix}{after}{GAP}{text}")
+    };
+    write(heads, "YAML")?;
+    for (line, [a, b, c]) in lines.iter().zip(&rows) {
+        let text = style.cleaned(line.text);
+        let key = if line.is_continued { 0 } else { key_len(&text) };
+        write([a, b, c], &cut(&text, key, room))?;
+    }
+    Ok(())
+}
+
+fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String) -> [String; 3] {
+    let unknown = || "-".to_owned();
+    let Some(attribution) = line.attribution else {
+        return [unknown(), unknown(), unknown()];
+    };
+    let mark = if attribution.boundary { "^" } else { "" };
+    let manager = attribution.manager.as_ref().map(|manager| {
+        let manager = name(manager);
+        match &attribution.subresource {
+            Some(subresource) => format!("{manager} ({})", name(subresource)),
+            None => manager,
+        }
+    });
+    [
+        format!("{mark}{}", attribution.revision),
+        manager.map_or_else(unknown, |text| style.cleaned(&cell(&text)).into_owned()),
+        attribution.time.clone().unwrap_or_else(unknown),
+    ]
+}
+
+/// How many characters of a line are indentation and the key.
+fn key_len(line: &str) -> usize {
+    let end = line.find(": ").unwrap_or(line.len());
+    let key = line.get(..end).unwrap_or_default();
+    key.chars().count().saturating_add(1)
+}
+
+/// A text in `room` characters, but not less than `least` of it.
+fn cut(text: &str, least: usize, room: Option<usize>) -> String {
+    match room {
+        Some(room) if text.chars().count() > room => {
+            let keep = room.saturating_sub(CUT.len()).max(least);
+            if text.chars().count() <= keep {
+                return text.to_owned();
+            }
+            text.chars().take(keep).chain(CUT.chars()).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
