@@ -265,7 +265,7 @@ fn a_miss_names_what_is_near() {
         (
             &["po", "-n", "nowhere"],
             "no live object answers to po -n nowhere",
-            "there are 11 elsewhere",
+            "there is no namespace nowhere",
         ),
         (
             &["podpresets"],
@@ -310,8 +310,8 @@ fn log_and_diff_take_addresses_too() {
     let by_name = etcdive(["log", &after, "cm/frozen", "-n", "prod"]);
     assert_eq!(by_key.text(), by_name.text());
     let many = etcdive(["log", &after, "cm", "-n", "prod"]);
-    assert_eq!(many.code, 2);
-    assert!(many.stderr.contains("and one is needed"), "{}", many.stderr);
+    assert_eq!(many.code, 0, "{}", many.stderr);
+    assert!(many.text().lines().count() > by_key.text().lines().count());
     // A deleted object has a history too.
     assert_eq!(etcdive(["log", &after, "ns/shop"]).code, 0);
     let by_prefix = etcdive(["diff", &before, &after, "/registry/deployments/prod/"]);

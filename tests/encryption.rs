@@ -462,14 +462,6 @@ fn a_file_that_is_no_configuration_or_key_is_told_for_what_it_is() {
         ),
         (
             config(
-                "kms",
-                "kind: EncryptionConfiguration\nresources: [{providers: [{kms: {name: vault}}, {identity: {}}]}]",
-            ),
-            "its keys are with the KMS plugin \"vault\", not in this file",
-            "--kms-key FILE",
-        ),
-        (
-            config(
                 "base64",
                 "kind: EncryptionConfiguration\nresources: [{providers: [{aescbc: {keys: [{name: k, secret: hunter2}]}}]}]",
             ),
@@ -536,7 +528,7 @@ fn status_tells_what_is_encrypted_and_which_secrets_are_not() {
     assert_eq!(
         lines,
         [
-            vec!["STORED AS", "VALUES"],
+            vec!["STORED AS", "LIVE VALUES"],
             vec!["/registry/configmaps", "aescbc v1, key key1", "3"],
             vec!["/registry/secrets", "aescbc v1, key key1", "4"],
             vec!["/registry/secrets", "aescbc v1, key key2", "1"],
@@ -563,11 +555,9 @@ fn status_of_other_stores_tells_secrets_in_the_clear_or_nothing() {
             .to_owned()
     };
     let plain = of(&testdata("healthy/k8s/before.db"));
-    assert!(
-        plain.contains(
-            "\nENCRYPTION OF      STORED AS     VALUES\n/registry/secrets  in the clear "
-        )
-    );
+    assert!(plain.contains(
+        "\nENCRYPTION OF      STORED AS     LIVE VALUES\n/registry/secrets  in the clear "
+    ));
     assert!(plain.contains(" Secrets are in the clear: /registry/secrets/"));
     let scratch = Scratch::new("encryption-status");
     let mut store = Synth::new(Version::V3_6);

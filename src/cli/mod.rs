@@ -10,6 +10,7 @@ pub mod args;
 pub mod auger;
 pub mod commands;
 pub mod compare;
+pub mod etcdctl;
 pub mod evidence;
 pub mod failure;
 pub mod filter;
@@ -31,7 +32,7 @@ use clap::{Parser, Subcommand};
 use crate::k8s::encrypt::Keyring;
 
 use commands::{
-    analyze, blame, checksum, decode, diff, dump_db, extract, get, log, ls, show, status,
+    analyze, blame, checksum, decode, diff, dump_db, extract, get, log, ls, show, status, watch,
 };
 use evidence::{Evidence, Verify};
 use failure::Failure;
@@ -78,6 +79,7 @@ enum Command {
     Get(get::Args),
     Log(log::Args),
     Show(show::Args),
+    Watch(watch::Args),
     Diff(diff::Args),
     Blame(blame::Args),
     Extract(extract::Args),
@@ -96,6 +98,7 @@ impl Command {
             Self::Get(args) => args,
             Self::Log(args) => args,
             Self::Show(args) => args,
+            Self::Watch(args) => args,
             Self::Diff(args) => args,
             Self::Blame(args) => args,
             Self::Extract(args) => args,

@@ -42,6 +42,11 @@ impl Where {
         }
     }
 
+    /// The words as they were typed.
+    pub fn words(&self) -> &[OsString] {
+        &self.addresses
+    }
+
     /// Whether anything narrows the answer.
     pub fn is_given(&self) -> bool {
         !self.addresses.is_empty()

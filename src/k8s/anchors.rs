@@ -53,8 +53,8 @@ pub struct Writer<'m> {
 /// Into this entry the API server merges the oldest of too many.
 const MERGED: &str = "ancient-changes";
 
-/// The years 1970 to 9999: what lies outside was not written by a clock.
-const CREDIBLE: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
+/// The years 1970 to 2106, 32 bits of seconds: what lies outside was not written by a clock.
+pub const CREDIBLE: std::ops::RangeInclusive<i64> = 0..=4_294_967_295;
 
 /// The times of one value, as [`Anchor::of`] compares them with the version before. Borrows nothing: a fold
 /// over a whole store keeps a few bytes a key, and never looks at a value twice.
@@ -66,12 +66,12 @@ pub struct Times {
     written: Vec<(u32, i64)>,
 }
 
-/// What is kept of the times of a version to tell what the next one brought: hashes, sorted. Where two
-/// collide an anchor is missed, and nothing else.
+/// What is kept of a version to tell what the next one brought: hashes. Where two collide an anchor is
+/// missed, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    deleting: bool,
-    written: Box<[u32]>,
+    /// Which version it is of, then one for each time, sorted.
+    hashes: Box<[u32]>,
 }
 
 /// What is known of the version before.
@@ -121,25 +121,42 @@ impl Times {
         })
     }
 
-    /// What the next version is compared with; none where there are more times than an API server keeps.
+    /// What the version after this one is compared with; none where there are more times than an API server
+    /// keeps.
     #[must_use]
-    pub fn digest(&self) -> Option<Digest> {
+    pub fn digest(&self, create_revision: i64, version: i64) -> Option<Digest> {
         /// An API server keeps ten who update, and those who apply.
         const MAX_ENTRIES: usize = 256;
         if self.written.len() > MAX_ENTRIES {
             return None;
         }
-        let mut written: Box<[u32]> = self.written.iter().map(|(hash, _)| *hash).collect();
-        written.sort_unstable();
+        let mut hashes = vec![hash((create_revision, version))];
+        hashes.extend(self.written.iter().map(|(hash, _)| *hash));
+        hashes.extend(self.deletion_requested.map(|_| hash(DELETING)));
+        if let [_, times @ ..] = &mut *hashes {
+            times.sort_unstable();
+        }
         Some(Digest {
-            deleting: self.deletion_requested.is_some(),
-            written,
+            hashes: hashes.into(),
         })
     }
 
     fn newest(&self, counts: impl Fn(u32) -> bool) -> Option<i64> {
         let counted = self.written.iter().filter(|(hash, _)| counts(*hash));
         counted.map(|(_, time)| *time).max()
+    }
+}
+
+impl Digest {
+    /// Whether it is of this version of this generation of its key.
+    #[must_use]
+    pub fn is_of(&self, create_revision: i64, version: i64) -> bool {
+        self.hashes.first() == Some(&hash((create_revision, version)))
+    }
+
+    fn has(&self, hash: u32) -> bool {
+        let times = self.hashes.get(1..).unwrap_or_default();
+        times.binary_search(&hash).is_ok()
     }
 }
 
@@ -157,12 +174,14 @@ impl Anchor {
                 .created()
                 .or_else(|| newest(Evidence::ManagedFields, &|_| true)),
             Before::Version(digest) => {
-                let requested = times.deletion_requested.filter(|_| !digest.deleting);
+                let requested = times
+                    .deletion_requested
+                    .filter(|_| !digest.has(hash(DELETING)));
                 let requested = requested.map(|time| Self {
                     time,
                     evidence: Evidence::DeletionRequested,
                 });
-                let is_new = |hash: u32| digest.written.binary_search(&hash).is_err();
+                let is_new = |hash: u32| !digest.has(hash);
                 requested.or_else(|| newest(Evidence::ManagedFields, &is_new))
             }
             Before::Unknown => newest(Evidence::Floor, &|_| true),
@@ -183,16 +202,25 @@ impl Anchor {
     }
 }
 
-/// Who and when, as 32 bits; the same in every run.
+/// Stands in a digest for a deletion that was requested.
+const DELETING: &str = "deletionTimestamp";
+
+/// Who and when.
 fn entry_hash(entry: &ManagedFields<'_>) -> u32 {
+    let ManagedFields {
+        manager,
+        operation,
+        subresource,
+        time,
+        ..
+    } = entry;
+    hash((manager, operation, subresource, time))
+}
+
+/// 32 bits, the same in every run.
+fn hash(of: impl Hash) -> u32 {
     let mut hasher = DefaultHasher::new();
-    (
-        &entry.manager,
-        &entry.operation,
-        &entry.subresource,
-        entry.time,
-    )
-        .hash(&mut hasher);
+    of.hash(&mut hasher);
     let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
@@ -237,7 +265,7 @@ mod tests {
     }
 
     fn over(old: &Meta<'_>, new: &Meta<'_>) -> Option<(i64, Evidence)> {
-        let digest = Times::of(old).digest().unwrap();
+        let digest = Times::of(old).digest(7, 1).unwrap();
         let anchor = Anchor::of(&Times::of(new), Before::Version(&digest));
         anchor.map(|anchor| (anchor.time, anchor.evidence))
     }
@@ -266,6 +294,17 @@ mod tests {
             evidence: Evidence::ManagedFields,
         };
         assert_eq!(who.writer(&new).unwrap().manager, "kubelet");
+    }
+
+    #[test]
+    fn a_digest_is_of_one_version_of_one_generation() {
+        let digest = Times::of(&object(100, &[("kubectl", 100)]))
+            .digest(7, 2)
+            .unwrap();
+        assert!(digest.is_of(7, 2));
+        assert!(!digest.is_of(7, 1) && !digest.is_of(8, 2));
+        let many = vec![("kubectl", 100); 1000];
+        assert_eq!(Times::of(&object(100, &many)).digest(7, 2), None);
     }
 
     #[test]

@@ -179,7 +179,7 @@ mod tests {
             key_id: key_id.map(<[u8]>::to_vec),
         };
         Encryption {
-            older_clear_secrets: 0,
+            older_clear_secrets: 1,
             rows: vec![
                 row(encrypted("aescbc", None), 3),
                 row(encrypted("kms", Some(b"\xff")), 1),
@@ -195,12 +195,13 @@ mod tests {
     fn the_block_says_what_is_stored_how_and_names_secrets_in_the_clear() {
         assert_eq!(
             table(&encryption()).unwrap(),
-            "ENCRYPTION OF      STORED AS                         VALUES\n\
-             /registry/secrets  aescbc v1, key a\\nb                    3\n\
-             /registry/secrets  kms v1, plugin a\\nb, key id \\xff       1\n\
-             /registry/secrets  in the clear                           5\n\
+            "ENCRYPTION OF      STORED AS                         LIVE VALUES\n\
+             /registry/secrets  aescbc v1, key a\\nb                         3\n\
+             /registry/secrets  kms v1, plugin a\\nb, key id \\xff            1\n\
+             /registry/secrets  in the clear                                5\n\
              \n\
-             5 Secrets are in the clear: a, b, c and 2 more\n"
+             5 Secrets are in the clear: a, b, c and 2 more (-o json names them)\n\
+             1 older or deleted version of a Secret is retained in the clear\n"
         );
         assert_eq!(table(&Encryption::default()), None);
     }

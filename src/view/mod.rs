@@ -5,6 +5,7 @@ pub mod blame;
 pub mod diff;
 pub mod dump_db;
 pub mod encryption;
+pub mod etcdctl;
 pub mod etcdutl;
 pub mod goquote;
 pub mod history;

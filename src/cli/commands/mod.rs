@@ -12,3 +12,4 @@ pub mod log;
 pub mod ls;
 pub mod show;
 pub mod status;
+pub mod watch;

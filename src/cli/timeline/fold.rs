@@ -5,7 +5,6 @@
 //! kept what the next version is compared with: hashes, not the value and not the key.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rayon::prelude::*;
@@ -16,15 +15,15 @@ use crate::etcd::store::leaf_records;
 use crate::etcd::{Revision, Store};
 use crate::k8s::anchors::{Anchor, Before, Digest, Times};
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::wall_clock::Point;
+use crate::k8s::wall_clock::{Point, Points};
 
 /// Bytes of leaf pages that are read at once, in all tasks together.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// What the pass found.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
-    pub(super) points: Vec<Point>,
+    pub(super) points: Points,
     pub(super) closed: u64,
     pub(super) oldest: Option<i64>,
     pub(super) newest: Option<i64>,
@@ -49,17 +48,9 @@ enum Content {
     },
 }
 
-/// The newest version of a key so far.
-struct Last {
-    create_revision: i64,
-    version: i64,
-    /// None: nothing can be compared with it.
-    digest: Option<Digest>,
-}
-
 pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
     let mut folded = Folded::default();
-    let mut keys: HashMap<u64, Last> = HashMap::new();
+    let mut keys: HashMap<u64, Digest> = HashMap::new();
     let diagnostics = store.db().diagnostics();
     let mut leaves = store.record_leaves(Direction::Forward);
     loop {
@@ -115,54 +106,44 @@ fn hash_of(key: &[u8]) -> u64 {
 }
 
 impl Folded {
-    fn add(&mut self, seen: Seen, keys: &mut HashMap<u64, Last>) {
+    fn add(&mut self, seen: Seen, keys: &mut HashMap<u64, Digest>) {
         let main = seen.revision.main;
         // In a damaged file the walk need not go by revision.
         self.oldest = Some(self.oldest.map_or(main, |oldest| oldest.min(main)));
         self.newest = self.newest.max(Some(main));
+        let last = keys.remove(&seen.key);
         let (create_revision, version, times) = match seen.content {
-            Content::Closed | Content::Deletion => {
-                if matches!(seen.content, Content::Closed) {
-                    self.closed = self.closed.saturating_add(1);
-                }
-                keys.remove(&seen.key);
+            Content::Deletion => return,
+            Content::Closed => {
+                self.closed = self.closed.saturating_add(1);
                 return;
             }
             Content::Put {
                 create_revision,
                 version,
                 times,
-            } => (create_revision, version, times),
+            } => (create_revision, version, times.unwrap_or_default()),
         };
-        let times = times.unwrap_or_default();
-        let entry = keys.entry(seen.key);
-        let last = match &entry {
-            Entry::Occupied(last) => Some(last.get()),
-            Entry::Vacant(_) => None,
-        };
-        let last = last.filter(|last| last.create_revision == create_revision);
-        let before = match last {
+        let follows =
+            |last: &&Digest| last.is_of(create_revision, version.saturating_sub(1)) && version > 1;
+        let before = match last.as_ref().filter(follows) {
             _ if version == 1 => Before::Nothing,
-            Some(last) if last.version.checked_add(1) == Some(version) => last
-                .digest
-                .as_ref()
-                .map_or(Before::Unknown, Before::Version),
-            _ => Before::Unknown,
+            Some(last) => Before::Version(last),
+            None => Before::Unknown,
         };
-        let anchor = Anchor::of(&times, before);
+        let told_by = (main, seen.revision.sub);
+        if let Some(anchor) = Anchor::of(&times, before) {
+            self.points.add(Point::new(main, anchor, told_by));
+        }
         // The first that is retained of a key tells when its first version was written.
-        let created = times
-            .created()
-            .filter(|_| last.is_none() && version > 1 && create_revision > 0);
-        let told_by = seen.revision;
-        self.points
-            .extend(anchor.map(|anchor| Point::new(main, anchor, told_by)));
-        self.points
-            .extend(created.map(|anchor| Point::new(create_revision, anchor, told_by)));
-        entry.insert_entry(Last {
-            create_revision,
-            version,
-            digest: times.digest(),
-        });
+        if let (Before::Unknown, Some(anchor)) = (before, times.created())
+            && (1..main).contains(&create_revision)
+        {
+            self.points
+                .add(Point::new(create_revision, anchor, told_by));
+        }
+        if let Some(digest) = times.digest(create_revision, version) {
+            keys.insert(seen.key, digest);
+        }
     }
 }

@@ -51,13 +51,13 @@ impl FromStr for When {
     fn from_str(text: &str) -> Result<Self, Failure> {
         let typed = text.trim();
         if let Ok(moment) = typed.parse::<Timestamp>() {
-            return Ok(Self::At(moment.as_second()));
+            return Ok(Self::At(second_of(moment)));
         }
         // Without an offset: UTC, as everything that is printed.
         if let Ok(civil) = typed.parse::<DateTime>()
             && let Ok(moment) = civil.to_zoned(TimeZone::UTC)
         {
-            return Ok(Self::At(moment.timestamp().as_second()));
+            return Ok(Self::At(second_of(moment.timestamp())));
         }
         let back = typed.strip_suffix("ago").map_or(typed, str::trim_end);
         let back = back.strip_prefix('-').unwrap_or(back);
@@ -78,6 +78,15 @@ impl FromStr for When {
             )),
         }
     }
+}
+
+/// The second in which a moment lies; jiff cuts towards 1970.
+fn second_of(moment: Timestamp) -> i64 {
+    let before_1970 = moment.subsec_nanosecond() < 0;
+    moment
+        .as_millisecond()
+        .div_euclid(1000)
+        .saturating_sub(i64::from(before_1970))
 }
 
 #[cfg(test)]

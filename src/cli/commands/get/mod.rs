@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 
 use crate::cli::address::Address;
 use crate::cli::args::{At, Database};
+use crate::cli::etcdctl::{EtcdctlArgs, answer};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
 use crate::cli::objects::{Objects, Told, newest_time};
 use crate::cli::out::Out;
+use crate::cli::revision::RevisionExpr;
 use crate::cli::select::{Selection, Where, full_catalog_of};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
@@ -43,6 +45,7 @@ use crate::view::record::{key_text, record_json};
 use crate::view::yaml::YamlWriter;
 
 use format::Format;
+use sort::SortBy;
 
 /// Print live objects as kubectl shows them
 ///
@@ -78,15 +81,18 @@ pub struct Args {
     /// Add a column for each of these labels
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
-    /// Sort by what this path finds: `.status.startTime`, `{.metadata.name}`; objects without it come first
-    #[arg(long, value_name = "PATH", value_parser = JsonPath::parse_relaxed)]
-    sort_by: Option<JsonPath>,
+    /// Sort by what this path finds, objects without it first: `.status.startTime`; or as etcdctl by CREATE,
+    /// KEY, MODIFY, VALUE or VERSION
+    #[arg(long, value_name = "PATH|FIELD", value_parser = SortBy::parse)]
+    sort_by: Option<SortBy>,
     /// Say nothing, and answer 0, where nothing is found
     #[arg(long)]
     ignore_not_found: bool,
     /// Print no line of column names
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     no_headers: bool,
+    #[command(flatten)]
+    etcdctl: EtcdctlArgs,
     #[command(flatten)]
     keys: Keys,
 }
@@ -105,6 +111,27 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
+        let field = match &self.sort_by {
+            Some(SortBy::Field(field)) => Some(*field),
+            _ => None,
+        };
+        if field.is_some() && self.output.is_some() {
+            return Err(Failure::cannot(
+                "--sort-by of a field sorts as etcdctl, -o prints as kubectl",
+            )
+            .hint("a path sorts objects: --sort-by .metadata.name"));
+        }
+        let etcdctl = self.etcdctl.sorted_by(field);
+        if etcdctl.is_given() {
+            let store = evidence.records()?;
+            // etcd's own sentences about revisions come from the answer.
+            let at = match self.at.at {
+                None | Some(RevisionExpr::Head(0)) => None,
+                Some(RevisionExpr::Main(main)) => Some(main),
+                Some(_) => Some(self.at.resolve(&store, &self.which, run.keyring)?.0),
+            };
+            return answer(&store, self.which.words(), at, &etcdctl, out);
+        }
         if !self.which.is_given() {
             return Err(Failure::cannot("what is to be printed?")
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
@@ -315,7 +342,7 @@ impl Get<'_> {
     /// Sorts by what the path finds, as kubectl does: numbers as numbers, texts by their bytes, and what has
     /// nothing there first.
     fn sort(&self, entries: &mut [KeyEntry<'_>]) {
-        let Some(path) = &self.args.sort_by else {
+        let Some(SortBy::Path(path)) = &self.args.sort_by else {
             return;
         };
         entries.sort_by_cached_key(|entry| {
