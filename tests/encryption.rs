@@ -581,7 +581,7 @@ fn status_of_other_stores_tells_secrets_in_the_clear_or_nothing() {
     let block = migrated.split_once("ENCRYPTION OF").unwrap().1;
     assert_eq!(
         block,
-        "      STORED AS              VALUES\n/registry/secrets  secretbox v1, key box       1\n"
+        "      STORED AS              LIVE VALUES\n/registry/secrets  secretbox v1, key box            1\n\n2 older or deleted versions of Secrets are retained in the clear\n"
     );
 }
 

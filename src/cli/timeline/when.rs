@@ -83,10 +83,7 @@ impl FromStr for When {
 /// The second in which a moment lies; jiff cuts towards 1970.
 fn second_of(moment: Timestamp) -> i64 {
     let before_1970 = moment.subsec_nanosecond() < 0;
-    moment
-        .as_millisecond()
-        .div_euclid(1000)
-        .saturating_sub(i64::from(before_1970))
+    moment.as_second().saturating_sub(i64::from(before_1970))
 }
 
 #[cfg(test)]
