@@ -28,6 +28,7 @@ mod etcdctl;
 mod evidence;
 mod get;
 mod goquote;
+mod grep;
 mod help;
 mod k8s_values;
 mod kubernetes;

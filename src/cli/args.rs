@@ -7,8 +7,10 @@ use crate::k8s::encrypt::Keyring;
 
 use super::failure::Failure;
 use super::missing::not_found_among;
+use super::report;
 use super::revision::{RangeExpr, RevisionExpr};
 use super::select::Where;
+use super::timeline::{Timeline, inferred};
 
 /// The database to read.
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,15 @@ pub struct At {
     /// Answer as of this revision instead of the newest: 123, @~5; of one object also v3, ~1, created
     #[arg(long, aliases = ["rev", "revision"], value_name = "REV", allow_negative_numbers = true)]
     pub at: Option<RevisionExpr>,
+    /// Answer as of this time, by what the objects in the store tell of it: 2026-11-20T21:05:00Z,
+    /// or 10m before the newest
+    #[arg(
+        long,
+        value_name = "TIME",
+        conflicts_with = "at",
+        allow_hyphen_values = true
+    )]
+    pub at_time: Option<String>,
 }
 
 impl At {
@@ -37,6 +48,13 @@ impl At {
         which: &Where,
         keyring: &Keyring,
     ) -> Result<AtRevision, Failure> {
+        if let Some(text) = &self.at_time {
+            let timeline = Timeline::of(store, keyring);
+            let time = timeline.time(text)?;
+            let at = timeline.at_time(time)?;
+            report::note(&inferred(&at, time));
+            return Ok(store.at(Some(at.revision))?);
+        }
         match self.at {
             Some(revision) => resolve(revision, store, which, keyring),
             None => Ok(store.at(None)?),

@@ -32,7 +32,8 @@ use clap::{Parser, Subcommand};
 use crate::k8s::encrypt::Keyring;
 
 use commands::{
-    analyze, blame, checksum, decode, diff, dump_db, extract, get, log, ls, show, status, watch,
+    analyze, blame, checksum, decode, diff, dump_db, extract, get, grep, log, ls, show, status,
+    watch,
 };
 use evidence::{Evidence, Verify};
 use failure::Failure;
@@ -82,6 +83,7 @@ enum Command {
     Watch(watch::Args),
     Diff(diff::Args),
     Blame(blame::Args),
+    Grep(grep::Args),
     Extract(extract::Args),
     Decode(decode::Args),
     Analyze(analyze::Args),
@@ -101,6 +103,7 @@ impl Command {
             Self::Watch(args) => args,
             Self::Diff(args) => args,
             Self::Blame(args) => args,
+            Self::Grep(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,
             Self::Analyze(args) => args,

@@ -42,6 +42,14 @@ impl Where {
         }
     }
 
+    /// The same with one word more in front, of a verb whose own word turned out to be an address.
+    #[must_use]
+    pub fn with_first(&self, word: OsString) -> Self {
+        let mut which = self.clone();
+        which.addresses.insert(0, word);
+        which
+    }
+
     /// The words as they were typed.
     pub fn words(&self) -> &[OsString] {
         &self.addresses

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::diff::path::is_plain;
 use super::diff::{Path, Segment};
@@ -149,10 +149,13 @@ fn numbered(text: &[u8]) -> impl Iterator<Item = (Option<usize>, &[u8])> {
 
 /// A map or list on the way, the real one beside the shown one.
 enum Frame<'v> {
+    /// Its members, the length of its path, and which of them are maps of bytes.
     Map(
         std::iter::Zip<serde_json::map::Iter<'v>, serde_json::map::Iter<'v>>,
         usize,
+        Option<&'static str>,
     ),
+    /// Its items, and the length of its path.
     List(
         std::iter::Enumerate<
             std::iter::Zip<std::slice::Iter<'v, Value>, std::slice::Iter<'v, Value>>,
@@ -191,7 +194,7 @@ impl<'m> Walk<'m> {
     fn run(&mut self, real: &Value, shown: &Value) {
         let mut stack = Vec::new();
         if !is_container(real) {
-            self.scalar(real, shown, None);
+            self.scalar(real, shown, None, false);
         }
         stack.extend(frame(real, shown, 0));
         while let Some(top) = stack.last_mut() {
@@ -199,7 +202,7 @@ impl<'m> Walk<'m> {
                 return;
             }
             let next = match top {
-                Frame::Map(members, parent) => {
+                Frame::Map(members, parent, _) => {
                     members.next().map(|((key, real), (name, shown))| {
                         self.path.truncate(*parent);
                         let own = self.push_key(key);
@@ -232,7 +235,8 @@ impl<'m> Walk<'m> {
                     self.shown.pop();
                 }
                 None => {
-                    self.scalar(real, shown, own);
+                    let by_place = self.is_bytes_field(&stack);
+                    self.scalar(real, shown, own, by_place);
                     self.shown.pop();
                 }
             }
@@ -287,20 +291,26 @@ impl<'m> Walk<'m> {
         self.push_masked(inside.fold(name, usize::saturating_add), shown);
     }
 
-    fn scalar(&mut self, real: &Value, shown: &Value, own: Option<usize>) {
+    fn scalar(&mut self, real: &Value, shown: &Value, own: Option<usize>, by_place: bool) {
         let text = scalar_text(real);
+        let is_bytes = by_place || self.document.bytes.contains(&*text);
         let masked = !std::ptr::eq(real, shown) && real != shown;
         if masked {
             let mut matches = 0_usize;
-            self.each_line(&text, own, |_, _, _, count, _| {
+            self.each_line(&text, own, is_bytes, |_, _, _, count, _| {
                 matches = matches.saturating_add(count);
             });
             return self.push_masked(matches, shown);
         }
         let mut found = Vec::new();
-        self.each_line(&text, own, |number, line, decoded, matches, ranges| {
-            found.push((number, line.to_vec(), decoded, matches, ranges));
-        });
+        self.each_line(
+            &text,
+            own,
+            is_bytes,
+            |number, line, decoded, matches, ranges| {
+                found.push((number, line.to_vec(), decoded, matches, ranges));
+            },
+        );
         for (number, line, decoded, matches, ranges) in found {
             self.push(number, &line, matches, ranges);
             if let Some(last) = self.found.last_mut() {
@@ -314,9 +324,10 @@ impl<'m> Walk<'m> {
         &mut self,
         text: &str,
         own: Option<usize>,
+        is_bytes: bool,
         mut tell: impl FnMut(Option<usize>, &[u8], bool, usize, Vec<Range<usize>>),
     ) {
-        let bytes = self.is_bytes(text).then(|| STANDARD.decode(text).ok());
+        let bytes = is_bytes.then(|| STANDARD.decode(text).ok());
         let Some(bytes) = bytes.flatten() else {
             for (nth, (number, line)) in numbered(text.as_bytes()).enumerate() {
                 let own = own.or(Some(self.path.len())).filter(|_| nth == 0);
@@ -345,19 +356,14 @@ impl<'m> Walk<'m> {
         }
     }
 
-    fn is_bytes(&self, text: &str) -> bool {
-        let says = |name: &str, what: &str| {
-            self.document.tree.get(name).and_then(Value::as_str) == Some(what)
+    /// Whether what comes is a value of the bytes of a Secret or ConfigMap, wherever that is.
+    fn is_bytes_field(&self, stack: &[Frame<'_>]) -> bool {
+        let ([.., Frame::Map(_, _, Some(bytes)), Frame::Map(..)], [.., Segment::Key(field), _]) =
+            (stack, self.shown.as_slice())
+        else {
+            return false;
         };
-        let by_place = match self.shown.as_slice() {
-            [Segment::Key(field), Segment::Key(_)] => match field.as_str() {
-                "data" => says("kind", "Secret") && says("apiVersion", "v1"),
-                "binaryData" => says("kind", "ConfigMap") && says("apiVersion", "v1"),
-                _ => false,
-            },
-            _ => false,
-        };
-        by_place || self.document.bytes.contains(text)
+        bytes == field
     }
 
     /// The matches in a line: in `path: line` those that reach behind `own`, else those in the line alone.
@@ -377,13 +383,13 @@ impl<'m> Walk<'m> {
                 let in_line = |range: &Range<usize>| {
                     let from = range.start.saturating_sub(start);
                     let to = range.end.saturating_sub(start);
-                    (from < to).then_some(from..to)
+                    (range.end > start).then_some(from..to)
                 };
                 return Some((found.len(), found.iter().filter_map(in_line).collect()));
             }
         }
         let found = self.matcher.in_text(line);
-        (!found.is_empty()).then(|| (found.len(), found))
+        (!found.is_empty()).then_some((found.len(), found))
     }
 
     fn push(
@@ -423,11 +429,21 @@ fn is_container(value: &Value) -> bool {
 fn frame<'v>(real: &'v Value, shown: &'v Value, path_len: usize) -> Option<Frame<'v>> {
     match (real, shown) {
         (Value::Object(real), Value::Object(shown)) => {
-            Some(Frame::Map(real.iter().zip(shown), path_len))
+            Some(Frame::Map(real.iter().zip(shown), path_len, bytes_of(real)))
         }
         (Value::Array(real), Value::Array(shown)) => {
             Some(Frame::List(real.iter().zip(shown).enumerate(), path_len))
         }
+        _ => None,
+    }
+}
+
+/// The name of the map of bytes of an object that has one.
+fn bytes_of(map: &Map<String, Value>) -> Option<&'static str> {
+    let says = |name: &str| map.get(name).and_then(Value::as_str);
+    match (says("apiVersion")?, says("kind")?) {
+        ("v1", "Secret") => Some("data"),
+        ("v1", "ConfigMap") => Some("binaryData"),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ pub mod encryption;
 pub mod etcdctl;
 pub mod etcdutl;
 pub mod goquote;
+pub mod grep;
 pub mod history;
 pub mod human;
 pub mod json;

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod dump_db;
 pub mod extract;
 pub mod get;
+pub mod grep;
 pub mod log;
 pub mod ls;
 pub mod show;

@@ -85,8 +85,8 @@ impl Filter {
         self.0.iter().any(|words| words.iter().all(is_in))
             || match Stored::detect(stored) {
                 Stored::Cbor(_) | Stored::Encrypted(_) => true,
-                Stored::Json(_) => says(&ALWAYS) || says(&BASE64_IN_JSON),
-                Stored::Protobuf(_) => says(&ALWAYS),
+                // Protobuf may have JSON in it.
+                Stored::Json(_) | Stored::Protobuf(_) => says(&ALWAYS) || says(&BASE64_IN_JSON),
                 Stored::Empty | Stored::Text(_) | Stored::Binary(_) => false,
             }
     }

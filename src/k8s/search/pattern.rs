@@ -88,15 +88,13 @@ impl Matcher {
         };
         let written: Vec<String> = pattern.alternatives.iter().map(written).collect();
         let parse = |ignore_case: bool| -> Result<Vec<Hir>, PatternError> {
-            let mut parser = ParserBuilder::new()
-                .utf8(false)
-                .case_insensitive(ignore_case)
-                .build();
-            let parse = |text| parser.parse(text);
-            let parsed = written.iter().map(String::as_str).map(parse);
-            parsed
-                .collect::<Result<_, _>>()
-                .map_err(|error| PatternError::Syntax(error.to_string()))
+            let mut builder = ParserBuilder::new();
+            builder.utf8(false).case_insensitive(ignore_case);
+            let parse = |text: &String| {
+                let parsed = builder.build().parse(text);
+                parsed.map_err(|error| PatternError::Syntax(error.to_string()))
+            };
+            written.iter().map(parse).collect()
         };
         // Each is parsed by itself: a parenthesis or a flag of one is no other's.
         let parsed = parse(pattern.ignore_case)?;
@@ -125,6 +123,12 @@ impl Matcher {
     pub fn without_filter(mut self) -> Self {
         self.filter = None;
         self
+    }
+
+    /// Whether [`Self::may_match`] can ever tell that a value does not match.
+    #[must_use]
+    pub fn has_filter(&self) -> bool {
+        self.filter.is_some()
     }
 
     /// Whether a value, decrypted but not decoded, may hold a match; `false` is sure. It is far quicker

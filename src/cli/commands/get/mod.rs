@@ -126,6 +126,9 @@ impl Verb for Args {
             let store = evidence.records()?;
             // etcd's own sentences about revisions come from the answer.
             let at = match self.at.at {
+                None if self.at.at_time.is_some() => {
+                    Some(self.at.resolve(&store, &self.which, run.keyring)?.0)
+                }
                 None | Some(RevisionExpr::Head(0)) => None,
                 Some(RevisionExpr::Main(main)) => Some(main),
                 Some(_) => Some(self.at.resolve(&store, &self.which, run.keyring)?.0),

@@ -1,0 +1,171 @@
+//! From when to when lines were there: a fold over all records, oldest first.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+
+use crate::bbolt::Direction;
+use crate::etcd::Record;
+use crate::etcd::store::leaf_records;
+use crate::k8s::search::Found;
+use crate::view::grep::Span;
+
+use super::look::Reader;
+use super::{BATCH_VALUES, Grep, next_batch};
+
+/// A line with the revisions that held it.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The line, as it was first; none for the key itself.
+    pub(super) found: Option<Found>,
+    pub(super) span: Span,
+    /// Of the newest version of the key that held it.
+    turn: u64,
+}
+
+/// What makes a line the same in two versions: field and text. None: the key itself.
+type Same = Option<(String, Vec<u8>)>;
+
+/// The lines of one key.
+#[derive(Debug, Default)]
+struct OfKey {
+    rows: Vec<Row>,
+    /// Rows of the present life.
+    known: HashMap<Same, usize>,
+    /// Of these, what the newest version holds.
+    present: Vec<usize>,
+    /// Number of that version, among those looked at.
+    turn: u64,
+    create_revision: i64,
+}
+
+/// The lines of all keys that ever had any.
+#[derive(Debug)]
+pub(super) struct History {
+    keys: BTreeMap<Box<[u8]>, OfKey>,
+    compacted: i64,
+}
+
+impl History {
+    pub(super) fn new(compacted: i64) -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            compacted,
+        }
+    }
+
+    /// Takes all records up to the revision asked for.
+    pub(super) fn fold(&mut self, grep: &Grep<'_, '_>, reader: &mut Reader<'_>) {
+        let diagnostics = grep.evidence.diagnostics();
+        let mut leaves = grep.store.record_leaves(Direction::Forward).peekable();
+        while leaves.peek().is_some() {
+            let batch = next_batch(&mut leaves, BATCH_VALUES, |leaf| {
+                leaf.page.run().len_bytes()
+            });
+            let seen: Vec<_> = batch
+                .par_iter()
+                .flat_map_iter(|leaf| {
+                    leaf_records(leaf, Direction::Forward, diagnostics)
+                        .filter(|record| record.revision.main <= grep.at.0)
+                        .filter(|record| !record.is_bump_mark())
+                        .filter(|record| grep.selection.covers(record.key))
+                        .map(|record| (record, grep.looker.look(&record)))
+                })
+                .collect();
+            for (record, seen) in seen {
+                let lines = reader.lines(&record, seen.value);
+                self.take(&record, seen.in_key, lines);
+            }
+        }
+    }
+
+    fn take(&mut self, record: &Record<'_>, in_key: bool, lines: Vec<Found>) {
+        let has_lines = in_key || !lines.is_empty();
+        if !has_lines && !self.keys.contains_key(record.key) {
+            return;
+        }
+        let compacted = self.compacted;
+        let of_key = self.keys.entry(record.key.into()).or_default();
+        let at = record.revision.main;
+        if record.tombstone || record.create_revision != of_key.create_revision {
+            of_key.end(at);
+            of_key.create_revision = record.create_revision;
+        }
+        if record.tombstone {
+            return;
+        }
+        let before = std::mem::take(&mut of_key.present);
+        of_key.turn = of_key.turn.saturating_add(1);
+        let key_line = in_key.then_some(None);
+        for found in key_line.into_iter().chain(lines.into_iter().map(Some)) {
+            of_key.hold(found, record, compacted);
+        }
+        for row in before {
+            if of_key
+                .rows
+                .get(row)
+                .is_some_and(|row| row.turn != of_key.turn)
+            {
+                of_key.gone(row, at);
+            }
+        }
+    }
+
+    /// The lines in key order, then by the revision they came at.
+    pub(super) fn into_rows(self) -> impl Iterator<Item = (Box<[u8]>, Vec<Row>)> {
+        self.keys
+            .into_iter()
+            .map(|(key, of_key)| (key, of_key.rows))
+    }
+}
+
+impl OfKey {
+    /// Ends a life of the key.
+    fn end(&mut self, at: i64) {
+        for row in std::mem::take(&mut self.present) {
+            self.gone(row, at);
+        }
+        self.known.clear();
+    }
+
+    fn gone(&mut self, row: usize, at: i64) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.span.gone_at = Some(at);
+        }
+    }
+
+    fn hold(&mut self, found: Option<Found>, record: &Record<'_>, compacted: i64) {
+        let (at, turn) = (record.revision.main, self.turn);
+        let same = found
+            .as_ref()
+            .map(|found| (found.field(), found.text.clone()));
+        let next = self.rows.len();
+        let index = *self.known.entry(same).or_insert(next);
+        if let Some(row) = self.rows.get_mut(index) {
+            // Twice in one version is once.
+            if row.turn == turn {
+                return;
+            }
+            if row.span.gone_at.take().is_some() {
+                row.span.times = row.span.times.saturating_add(1);
+            }
+            row.span.last = at;
+            row.turn = turn;
+        } else {
+            self.rows.push(Row {
+                found,
+                span: Span {
+                    create_revision: record.create_revision,
+                    first: at,
+                    // Only the newest version below a compaction stays of a key.
+                    first_may_be_earlier: record.version > 1 && at <= compacted,
+                    last: at,
+                    gone_at: None,
+                    times: 1,
+                },
+                turn,
+            });
+        }
+        self.present.push(index);
+    }
+}
