@@ -13,7 +13,7 @@
 //!
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
 //! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
-//! [`etcd::KeyHistory`] (folds over records) -> [`k8s`] (a stored value, decrypted, told to a sink) -> [`view`]
+//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted, told to a sink) -> [`view`]
 //! (text) -> [`cli`] (a verb's answer on standard output).
 //!
 //! Beside it runs the damage: whatever is wrong with the content becomes a [`diag::Diagnostic`] with

@@ -37,3 +37,29 @@ fn every_help_text_is_as_recorded() {
         assert_golden(&format!("help/{name}.txt"), &run.stdout);
     }
 }
+
+#[test]
+fn a_topic_is_explained_and_a_verb_has_its_help() {
+    let revisions = etcdive(["help", "revisions"]);
+    assert!(revisions.code == 0 && revisions.text().contains("mod_revision"));
+    assert!(
+        etcdive(["help", "formats"])
+            .text()
+            .contains("time_not_before")
+    );
+    assert!(
+        etcdive(["help", "from-etcdctl"])
+            .text()
+            .contains("--print-value-only")
+    );
+    let verb = etcdive(["help", "dump-db", "hash"]);
+    assert_eq!(verb.text(), etcdive(["dump-db", "hash", "--help"]).text());
+    assert_eq!(etcdive(["help"]).text(), etcdive(["--help"]).text());
+    let unknown = etcdive(["help", "nothing"]);
+    assert_eq!(unknown.code, 2);
+    assert!(
+        unknown.stderr.contains("topics are revisions"),
+        "{}",
+        unknown.stderr
+    );
+}

@@ -120,3 +120,28 @@ fn the_table_of_what_is_covered_is_that_of_the_schema() {
         );
     }
 }
+
+#[test]
+fn every_row_of_the_table_from_etcdctl_is_answered() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let table = std::fs::read_to_string(repository().join("docs/from-etcdctl.md")).unwrap();
+    assert!(
+        readme.contains(table.trim_end()),
+        "the README has the table of docs/from-etcdctl.md"
+    );
+    let mut rows = 0;
+    for line in table.lines().skip(2) {
+        let command = line.split('`').rev().nth(1).unwrap();
+        let command = command.strip_prefix("etcdive ").unwrap();
+        let command = command.replacen(" DB", " testdata/healthy/k8s/after.db", 1);
+        let run = etcdive_line(&command);
+        // diff answers 1: something differs.
+        assert!(
+            run.code < 2 && !run.stdout.is_empty(),
+            "{command}: {}",
+            run.stderr
+        );
+        rows += 1;
+    }
+    assert!(rows > 20);
+}

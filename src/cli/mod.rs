@@ -32,8 +32,8 @@ use clap::{Parser, Subcommand};
 use crate::k8s::encrypt::Keyring;
 
 use commands::{
-    analyze, blame, checksum, decode, diff, dump_db, extract, get, grep, log, ls, show, status,
-    watch,
+    analyze, blame, checksum, decode, diff, dump_db, extract, get, grep, help, log, ls, show,
+    status, watch,
 };
 use evidence::{Evidence, Verify};
 use failure::Failure;
@@ -52,7 +52,8 @@ use out::{ColorWhen, Out};
     name = "etcdive",
     version,
     max_term_width = 100,
-    propagate_version = false
+    propagate_version = false,
+    disable_help_subcommand = true
 )]
 pub struct Cli {
     /// When to colour: a terminal is coloured by itself, unless NO_COLOR is set
@@ -90,6 +91,7 @@ enum Command {
     Checksum(checksum::Args),
     #[command(name = "dump-db")]
     DumpDb(dump_db::Args),
+    Help(help::Args),
 }
 
 impl Command {
@@ -109,6 +111,7 @@ impl Command {
             Self::Analyze(args) => args,
             Self::Checksum(args) => args,
             Self::DumpDb(args) => args,
+            Self::Help(args) => args,
         }
     }
 }

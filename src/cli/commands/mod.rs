@@ -9,6 +9,7 @@ pub mod dump_db;
 pub mod extract;
 pub mod get;
 pub mod grep;
+pub mod help;
 pub mod log;
 pub mod ls;
 pub mod show;
