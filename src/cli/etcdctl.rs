@@ -17,7 +17,7 @@ use super::missing::not_found;
 use super::out::Out;
 use range::KeyRange;
 
-/// The flags of `etcdctl get`; any of them makes the words KEY [RANGE_END]. Its --rev is not among them:
+/// The flags of `etcdctl get`; any of them makes the words `KEY [RANGE_END]`. Its --rev is not among them:
 /// the verb has it.
 #[derive(Debug, Default, Clone, clap::Args)]
 #[command(next_help_heading = "As etcdctl get: the words are KEY [RANGE_END]")]

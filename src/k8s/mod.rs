@@ -5,9 +5,11 @@
 //! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
 //! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys), `words` (texts read
 //! eight bytes at a time).
-//! [`resource`] and [`catalog`] lead from an address to keys and back.
+//! [`resource`] and [`catalog`] lead from an address to keys and back; [`encrypt`] opens what is
+//! encrypted at rest, [`audit`] counts how values are stored; [`anchors`] and [`wall_clock`] tell when.
 //! Above them, on trees of values: [`object`] (one stored object, [`shown`] its
-//! streaming form), [`diff`] and [`redact`].
+//! streaming form), [`columns`], [`jsonpath`], [`selector`] (kubectl's languages), [`search`],
+//! [`blame`], [`diff`] and [`redact`].
 
 pub mod analysis;
 pub mod anchors;
