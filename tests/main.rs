@@ -34,6 +34,7 @@ mod k8s_values;
 mod kubernetes;
 mod layering;
 mod little_languages;
+mod ls;
 mod memory;
 mod mutate;
 mod properties;

@@ -13,6 +13,7 @@ pub mod history;
 pub mod human;
 pub mod json;
 pub mod kubectl_table;
+pub mod listing;
 mod number;
 mod output;
 pub mod record;

@@ -1,10 +1,17 @@
-//! `ls`: the live keys.
+//! `ls`: the keys, live or deleted; how many each resource or namespace has.
 
+mod narrow;
+mod tally;
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::bbolt::Direction;
+use crate::cli::address::Address;
 use crate::cli::args::{At, Database};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
@@ -12,13 +19,21 @@ use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
 use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
-use crate::cli::select::Where;
+use crate::cli::report;
+use crate::cli::select::{Selection, Where, full_catalog_of};
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::{KeyEntry, Keyspace};
+use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::Order;
+use crate::k8s::catalog::Catalog;
+use crate::view::listing;
 use crate::view::record::key_json;
 
+use narrow::{Narrow, Narrowed};
+
 /// List the live keys, one a line, in key order
+///
+/// With --deleted the deleted keys, with --kinds and --namespaces how many there are of what. All that narrows
+/// can be combined, and so can --at: `ls DB pods -n prod --match '*web*' --sort mod --limit 5`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -27,19 +42,60 @@ pub struct Args {
     which: Where,
     #[command(flatten)]
     at: At,
-    /// How to print them
-    #[arg(short, long, value_name = "FORMAT", default_value = "name")]
-    output: Output,
+    /// Count the keys of each resource, the one with the most first; what is of no known resource, by its folder
+    #[arg(long, conflicts_with_all = ["namespaces", "sort"])]
+    kinds: bool,
+    /// Count the keys in each namespace, by name
+    #[arg(long, conflicts_with = "sort")]
+    namespaces: bool,
+    #[command(flatten)]
+    narrow: Narrow,
+    /// The deleted keys instead, of which the deletion is retained and nothing was put since
+    #[arg(long)]
+    deleted: bool,
+    /// In which order: by revisions the newest first, by version and size the largest
+    #[arg(
+        long,
+        value_name = "BY",
+        default_value = "key",
+        hide_default_value = true
+    )]
+    sort: Sort,
+    /// In the opposite order
+    #[arg(long)]
+    reverse: bool,
+    /// Print the first N only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How to print them: keys by name, counts as a table, unless given
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Output>,
     #[command(flatten)]
     keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// The key alone
+    /// The key, the resource or the namespace alone
     Name,
-    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size
+    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size; of a deleted key:
+    /// key, deleted_at; of --kinds: resource, kind, custom (or folder), keys, value_bytes; of --namespaces:
+    /// namespace, keys, value_bytes
     Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// By key, unless given
+    Key,
+    /// By the last put, of deleted keys by the deletion
+    Mod,
+    /// By creation
+    Create,
+    /// By the number of puts since creation
+    Version,
+    /// By the length of the value
+    Size,
 }
 
 impl Verb for Args {
@@ -52,43 +108,215 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if self.deleted && matches!(self.sort, Sort::Create | Sort::Version | Sort::Size) {
+            return Err(Failure::cannot(
+                "a deletion has no create_revision, no version and no value to sort by",
+            )
+            .hint("--sort key or --sort mod"));
+        }
         let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
         let at = self.at.resolve(&store, &self.which, run.keyring)?;
         let selection = self.which.select(&[(&store, at)], run.keyring)?;
+        let catalog = (self.kinds || self.namespaces || self.narrow.needs_catalog())
+            .then(|| full_catalog_of(&[(&store, at)], run.keyring));
+        let narrowed = self
+            .narrow
+            .resolve(&store, &self.which, run.keyring, catalog.as_ref())?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
-        let objects = Objects::new(run.keyring, evidence);
-        let (mut any, mut untested) = (false, 0_usize);
-        for KeyEntry { key, record } in &keyspace.live {
-            if let Some(labels) = selection.labels() {
-                match objects.read(record, Order::Declared.into()) {
-                    Told::Object(object, _) if labels.matches(&object) => {}
-                    Told::Closed(_) | Told::Undecodable(_) => {
-                        untested = untested.saturating_add(1);
-                        continue;
-                    }
-                    _ => continue,
-                }
+        let entries = if self.deleted {
+            &keyspace.deleted
+        } else {
+            &keyspace.live
+        };
+        let values = Values {
+            objects: Objects::new(run.keyring, evidence),
+            last_puts: self.last_puts(&store, at, &selection, entries),
+        };
+        let mut chosen = values.choose(entries, &selection, &narrowed);
+        let any = self.print(&mut chosen, catalog.as_ref(), out)?;
+        let is_there = |address: &_| entries.iter().any(|entry| covers(address, entry));
+        match selection.unanswered(is_there) {
+            None if any || !self.is_narrowed(&selection) => Ok(Answer::Yes),
+            None => Err(self.nothing(&selection, &store)),
+            Some(address) if self.deleted => Err(Failure::not_found(format!(
+                "no deletion of {} is retained that is its last event",
+                address.text()
+            ))
+            .hint(compaction_hint(&store))),
+            Some(address) => Err(not_found_among(address, selection.catalog(), &store, at)),
+        }
+    }
+}
+
+fn covers(address: &Address, entry: &KeyEntry<'_>) -> bool {
+    address.covers(&entry.key)
+}
+
+fn compaction_hint(store: &Store<'_>) -> String {
+    match store.compact_revision() {
+        0 => "the store was never compacted: every deletion is retained".to_owned(),
+        compacted => format!("deletions before the compacted revision {compacted} are gone"),
+    }
+}
+
+impl Args {
+    fn is_narrowed(&self, selection: &Selection) -> bool {
+        selection.labels().is_some() || self.narrow.is_given() || self.deleted || self.namespaces
+    }
+
+    /// Nothing is left of what the addresses cover.
+    fn nothing(&self, selection: &Selection, store: &Store<'_>) -> Failure {
+        if self.narrow.is_given() {
+            let failure = Failure::not_found("no key answers to all of this");
+            if self.narrow.is_any_custom() && !selection.addresses().is_empty() {
+                return failure.hint(
+                    "--custom=NAME names a custom resource, also one called like a built-in",
+                );
             }
-            any = true;
+            failure
+        } else if selection.labels().is_some() {
+            Failure::not_found("no object has such labels")
+        } else if self.deleted {
+            Failure::not_found("no deleted key is retained").hint(compaction_hint(store))
+        } else {
+            Failure::not_found("no key lies in a namespace")
+        }
+    }
+
+    /// The last put of deleted keys, where their labels are asked for: a deletion has none.
+    fn last_puts<'a>(
+        &self,
+        store: &Store<'a>,
+        at: AtRevision,
+        selection: &Selection,
+        entries: &[KeyEntry<'a>],
+    ) -> Option<HashMap<Box<[u8]>, Record<'a>>> {
+        if !self.deleted || selection.labels().is_none() {
+            return None;
+        }
+        let mut puts: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
+        for record in store.records(Direction::Forward) {
+            let is_entry = |key| {
+                entries
+                    .binary_search_by(|entry| (*entry.key).cmp(key))
+                    .is_ok()
+            };
+            if record.revision.main <= at.0 && !record.tombstone && is_entry(record.key) {
+                puts.insert(record.key.into(), record);
+            }
+        }
+        Some(puts)
+    }
+
+    /// Prints the answer; whether there is one, however few of it were asked for.
+    fn print(
+        &self,
+        chosen: &mut [&KeyEntry<'_>],
+        catalog: Option<&Catalog>,
+        out: &mut Out,
+    ) -> Result<bool, Failure> {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        if let Some(catalog) = catalog.filter(|_| self.kinds || self.namespaces) {
+            let (mut rows, table): (_, fn(&[listing::Row]) -> String) = if self.kinds {
+                (tally::resources(chosen, catalog), listing::resources)
+            } else {
+                (tally::namespaces(chosen, catalog), listing::namespaces)
+            };
+            if self.reverse {
+                rows.reverse();
+            }
+            let any = !rows.is_empty();
+            rows.truncate(limit);
+            let text = match self.output {
+                _ if rows.is_empty() => String::new(),
+                None => table(&rows),
+                Some(Output::Name) => listing::names(&rows),
+                Some(Output::Jsonl) => listing::jsonl(&rows),
+            };
+            out.write_all(text.as_bytes())?;
+            return Ok(any);
+        }
+        self.sort(chosen);
+        for KeyEntry { key, record } in chosen.iter().take(limit) {
             match self.output {
-                Output::Name => out.write_all(key)?,
-                Output::Jsonl => out.write_all(key_json(key, record).to_string().as_bytes())?,
+                None | Some(Output::Name) => out.write_all(key)?,
+                Some(Output::Jsonl) => {
+                    let json = if self.deleted {
+                        listing::deleted_json(key, record.revision.main)
+                    } else {
+                        key_json(key, record)
+                    };
+                    out.write_all(json.to_string().as_bytes())?;
+                }
             }
             out.write_all(b"\n")?;
         }
-        objects.conclude();
-        if untested > 0 {
-            objects.report_untested(untested);
+        Ok(!chosen.is_empty())
+    }
+
+    /// Sorts keys that are in key order; equal ones stay in it, unless all is reversed.
+    fn sort(&self, chosen: &mut [&KeyEntry<'_>]) {
+        match self.sort {
+            Sort::Key => {}
+            Sort::Mod => chosen.sort_by_key(|entry| Reverse(entry.record.revision)),
+            Sort::Create => chosen.sort_by_key(|entry| Reverse(entry.record.create_revision)),
+            Sort::Version => chosen.sort_by_key(|entry| Reverse(entry.record.version)),
+            Sort::Size => chosen.sort_by_key(|entry| Reverse(entry.record.value.len())),
         }
-        match selection
-            .unanswered(|address| keyspace.live.iter().any(|entry| address.covers(&entry.key)))
-        {
-            None if !any && selection.labels().is_some() => {
-                Err(Failure::not_found("no object has such labels"))
+        if self.reverse {
+            chosen.reverse();
+        }
+    }
+}
+
+/// What the values of keys are asked for.
+struct Values<'r, 'a> {
+    objects: Objects<'r>,
+    /// Of deleted keys.
+    last_puts: Option<HashMap<Box<[u8]>, Record<'a>>>,
+}
+
+impl<'a> Values<'_, 'a> {
+    /// The keys that are asked about. What could not be read for it is said.
+    fn choose<'e>(
+        &self,
+        entries: &'e [KeyEntry<'a>],
+        selection: &Selection,
+        narrowed: &Narrowed<'_>,
+    ) -> Vec<&'e KeyEntry<'a>> {
+        let (mut chosen, mut untested, mut without_put) = (Vec::new(), 0_usize, 0_usize);
+        for entry in entries.iter().filter(|entry| narrowed.covers(entry)) {
+            let Some(labels) = selection.labels() else {
+                chosen.push(entry);
+                continue;
+            };
+            let record = match &self.last_puts {
+                None => &entry.record,
+                Some(puts) => {
+                    let Some(put) = puts.get(&entry.key) else {
+                        without_put = without_put.saturating_add(1);
+                        continue;
+                    };
+                    put
+                }
+            };
+            match self.objects.read(record, Order::Declared.into()) {
+                Told::Object(object, _) if labels.matches(&object) => chosen.push(entry),
+                Told::Closed(_) | Told::Undecodable(_) => untested = untested.saturating_add(1),
+                _ => {}
             }
-            None => Ok(Answer::Yes),
-            Some(address) => Err(not_found_among(address, selection.catalog(), &store, at)),
         }
+        self.objects.conclude();
+        if untested > 0 {
+            self.objects.report_untested(untested);
+        }
+        if without_put > 0 {
+            let many = if without_put == 1 { "key" } else { "keys" };
+            report::note(&format!(
+                "of {without_put} deleted {many} no put is retained, and whether they had such labels is not known"
+            ));
+        }
+        chosen
     }
 }

@@ -1,0 +1,212 @@
+//! Which keys `ls` is asked about, beyond addresses and labels.
+
+use regex::bytes::Regex;
+
+use crate::cli::args::resolve;
+use crate::cli::failure::Failure;
+use crate::cli::revision::RevisionExpr;
+use crate::cli::select::Where;
+use crate::etcd::{KeyEntry, Revision, Store};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::resource::Resource;
+use crate::view::record::key_text;
+
+/// Only some of the keys.
+#[derive(Debug, clap::Args)]
+pub struct Narrow {
+    /// Only keys of custom resources; with =NAME of those of this plural, singular, kind or short name
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    custom: Option<Option<String>>,
+    /// Only keys that are like this as a whole: `*` is any bytes, `/` too, `?` is one byte
+    #[arg(long = "match", value_name = "GLOB", value_parser = glob)]
+    glob: Option<Regex>,
+    /// Only keys in which this regular expression is found
+    #[arg(long, value_name = "REGEX", value_parser = regex)]
+    regex: Option<Regex>,
+    /// Only keys written, or deleted, after this revision: 123, 123.2, @~5
+    #[arg(long, value_name = "REV", allow_negative_numbers = true)]
+    modified_since: Option<RevisionExpr>,
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
+/// A regular expression takes time in the length of the key, whatever the stars.
+fn glob(text: &str) -> Result<Regex, String> {
+    let mut pattern = String::from(r"(?s-u)\A");
+    let mut literal = [0; 4];
+    for c in text.chars() {
+        match c {
+            '*' => pattern.push_str(".*"),
+            '?' => pattern.push('.'),
+            // Not all characters are allowed where bytes are matched.
+            c if c.is_ascii() => pattern.push_str(&regex::escape(c.encode_utf8(&mut literal))),
+            c => {
+                let bytes = c.encode_utf8(&mut literal).bytes();
+                pattern.extend(bytes.map(|byte| format!(r"\x{byte:02x}")));
+            }
+        }
+    }
+    pattern.push_str(r"\z");
+    regex(&pattern)
+}
+
+impl Narrow {
+    /// Whether any key may be left out.
+    pub fn is_given(&self) -> bool {
+        self.custom.is_some()
+            || self.glob.is_some()
+            || self.regex.is_some()
+            || self.modified_since.is_some()
+    }
+
+    /// Whether the resources of the store must be known.
+    pub fn needs_catalog(&self) -> bool {
+        self.custom.is_some()
+    }
+
+    /// Whether custom resources were asked for, and not by name.
+    pub fn is_any_custom(&self) -> bool {
+        self.custom == Some(None)
+    }
+
+    /// The question, with everything in it understood.
+    ///
+    /// # Errors
+    /// When no custom resource has the name, or the revision is not of this store.
+    pub fn resolve<'n>(
+        &'n self,
+        store: &Store<'_>,
+        which: &Where,
+        keyring: &Keyring,
+        catalog: Option<&'n Catalog>,
+    ) -> Result<Narrowed<'n>, Failure> {
+        if let (Some(Some(name)), Some(catalog)) = (&self.custom, catalog) {
+            let custom = || catalog.resources().iter().filter(|known| is_custom(known));
+            if !custom().any(|resource| is_named(resource, name)) {
+                return Err(unknown_custom(name, custom()));
+            }
+        }
+        let since = self
+            .modified_since
+            .map(|revision| newest_of(revision, store, which, keyring))
+            .transpose()?;
+        Ok(Narrowed {
+            narrow: self,
+            since,
+            catalog,
+        })
+    }
+}
+
+/// The newest record that counts as not after a revision. Compaction does not matter: of a live key the last
+/// record is always retained.
+fn newest_of(
+    revision: RevisionExpr,
+    store: &Store<'_>,
+    which: &Where,
+    keyring: &Keyring,
+) -> Result<Revision, Failure> {
+    let current = store.current_revision();
+    let (main, sub) = match revision {
+        RevisionExpr::Main(main) => (main, i64::MAX),
+        RevisionExpr::Record(main, sub) => (main, sub),
+        RevisionExpr::Head(back) => (current.saturating_sub(back), i64::MAX),
+        _ => (resolve(revision, store, which, keyring)?.0, i64::MAX),
+    };
+    if main > current {
+        store.at(Some(main))?;
+    }
+    Ok(Revision { main, sub })
+}
+
+/// Whether a resource is a custom one: defined in the store, or left there when its definition was deleted.
+pub fn is_custom(resource: &Resource) -> bool {
+    // Those that only their objects tell have no group in their folder where they are an aggregated
+    // API server's, or of a newer Kubernetes.
+    let of_group = resource.folder.strip_suffix(&*resource.plural);
+    !resource.versions.is_empty()
+        && of_group.and_then(|folder| folder.strip_suffix('/')) == Some(resource.group())
+}
+
+fn is_named(resource: &Resource, name: &str) -> bool {
+    let (word, group) = name.split_once('.').unwrap_or((name, ""));
+    resource.is_called(word) && (group.is_empty() || resource.group() == group)
+}
+
+fn unknown_custom<'r>(name: &str, known: impl Iterator<Item = &'r Resource>) -> Failure {
+    /// How many are named.
+    const NAMED: usize = 5;
+    let mut names: Vec<String> = known.map(Resource::plural_with_group).collect();
+    names.sort_unstable();
+    let name = key_text(name.as_bytes());
+    let failure = Failure::not_found(format!("no custom resource is called {name}"));
+    if names.is_empty() {
+        return failure.hint("the store has none");
+    }
+    let more = if names.len() > NAMED { ", ..." } else { "" };
+    names.truncate(NAMED);
+    let names: Vec<_> = names.iter().map(|name| key_text(name.as_bytes())).collect();
+    failure.hint(format!("there are {}{more}", names.join(", ")))
+}
+
+/// A question that can be asked of keys.
+#[derive(Debug)]
+pub struct Narrowed<'n> {
+    narrow: &'n Narrow,
+    since: Option<Revision>,
+    catalog: Option<&'n Catalog>,
+}
+
+impl Narrowed<'_> {
+    /// Whether a key is asked about.
+    pub fn covers(&self, entry: &KeyEntry<'_>) -> bool {
+        let Narrow {
+            glob,
+            regex,
+            custom,
+            ..
+        } = self.narrow;
+        let of_custom = |name: &Option<String>| {
+            let found = self.catalog.and_then(|catalog| catalog.locate(&entry.key));
+            found.is_some_and(|location| {
+                is_custom(location.resource)
+                    && name
+                        .as_ref()
+                        .is_none_or(|name| is_named(location.resource, name))
+            })
+        };
+        self.since.is_none_or(|since| entry.record.revision > since)
+            && glob.as_ref().is_none_or(|glob| glob.is_match(&entry.key))
+            && regex
+                .as_ref()
+                .is_none_or(|regex| regex.is_match(&entry.key))
+            && custom.as_ref().is_none_or(of_custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_glob_is_about_the_whole_key_and_its_bytes() {
+        for (pattern, key, matches) in [
+            ("/a/*/c", &b"/a/b/c"[..], true),
+            ("/a/*/c", b"/a/b/x/c", true),
+            ("/a/*/c", b"/a/b/c/d", false),
+            ("*.c", b"/xc", false),
+            ("a?c", b"a\xffc", true),
+            ("a?c", b"ac", false),
+            ("a*c", b"a\n\xff\xfec", true),
+            ("\u{e4}[x", "\u{e4}[x".as_bytes(), true),
+            ("", b"", true),
+            ("", b"a", false),
+        ] {
+            assert_eq!(glob(pattern).unwrap().is_match(key), matches, "{pattern}");
+        }
+    }
+}
