@@ -30,6 +30,7 @@ mod get;
 mod goquote;
 mod grep;
 mod help;
+mod history;
 mod k8s_values;
 mod kubernetes;
 mod layering;

@@ -1,5 +1,6 @@
 //! `show`: one transaction, or one object at a revision.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::Value;
 
+use crate::bbolt::Direction;
 use crate::cli::args::Database;
 use crate::cli::compare::Comparison;
 use crate::cli::evidence::Evidence;
@@ -19,8 +21,8 @@ use crate::cli::revision::RevisionExpr;
 use crate::cli::select::Where;
 use crate::cli::timeline::Timeline;
 use crate::cli::writers::managers_of;
-use crate::cli::{Answer, Run, Verb};
-use crate::etcd::{Event, EventType, Events, KeyHistory, Store};
+use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::{Event, EventType, Events, KeyHistory, Record, Store};
 use crate::k8s::diff::Scope;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::redact::Masker;
@@ -135,36 +137,27 @@ impl<'a> Show<'_, 'a> {
             RevisionExpr::Record(_, sub) => Some(sub),
             _ => None,
         };
-        let main = match revision.of_store(self.store)?.0 {
-            i64::MAX => self.store.current_revision(),
-            main => main,
+        let compacted = self.store.compact_revision();
+        let main = match revision {
+            RevisionExpr::Main(main) | RevisionExpr::Record(main, _) if main < compacted => main,
+            _ => match revision.of_store(self.store)?.0 {
+                i64::MAX => self.store.current_revision(),
+                main => main,
+            },
         };
-        let mut written = std::collections::HashSet::new();
-        for record in self.store.records(crate::bbolt::Direction::Forward) {
-            let is_it = record.revision.main == main
-                && sub.is_none_or(|sub| record.revision.sub == sub)
-                && !record.is_bump_mark();
-            if is_it {
-                written.insert(record.key);
-            }
-        }
-        let history = Events::of(self.store, |key| written.contains(key));
-        let events: Vec<Event<'a>> = history
-            .iter()
-            .filter(|event| {
-                event.record.revision.main == main
-                    && sub.is_none_or(|sub| event.record.revision.sub == sub)
-            })
-            .collect();
+        let events = self.written(main, sub);
         if events.is_empty() {
+            revision.of_store(self.store)?;
+            let sub = sub.map_or_else(String::new, |sub| format!(".{sub}"));
             return Err(Failure::not_found(format!(
-                "nothing is retained of revision {main}{}",
-                sub.map_or_else(String::new, |sub| format!(".{sub}"))
-            ))
-            .hint(format!(
-                "a put is kept until compaction finds a newer one of its key; this store is compacted to {}",
-                self.store.compact_revision()
+                "nothing is retained of revision {main}{sub}"
             )));
+        }
+        if main < compacted {
+            // As `log` lists it: each key's last put outlives the compaction.
+            report::note(&format!(
+                "revision {main} is below the compacted revision {compacted}: only what outlived the compaction is shown"
+            ));
         }
         if self.args.output == Output::Text {
             let many = if events.len() == 1 { "" } else { "s" };
@@ -174,6 +167,22 @@ impl<'a> Show<'_, 'a> {
         self.print(&events, comparison, out, |show, event, comparison, out| {
             show.change(event, comparison, out)
         })
+    }
+
+    /// The retained events of a main revision, or the one of its records that is named.
+    fn written(&self, main: i64, sub: Option<i64>) -> Vec<Event<'a>> {
+        let is_it = |record: &Record<'_>| {
+            record.revision.main == main && sub.is_none_or(|sub| record.revision.sub == sub)
+        };
+        let mut written = HashSet::new();
+        for record in self.store.records(Direction::Forward) {
+            if is_it(&record) && !record.is_bump_mark() {
+                written.insert(record.key);
+            }
+        }
+        let history = Events::of(self.store, |key| written.contains(key));
+        let events = history.iter().filter(|event| is_it(&event.record));
+        events.collect()
     }
 
     fn print(
