@@ -77,8 +77,8 @@ pub enum Refused {
     NoObject,
 }
 
-/// A value that etcd takes is far smaller; what is larger is not one value.
-const LONGEST_VALUE_BYTES: u64 = 1 << 30;
+/// etcd takes 1.5 MiB unless told otherwise; what is larger than this is not one value.
+const LONGEST_VALUE_BYTES: u64 = 64 << 20;
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
@@ -144,7 +144,7 @@ impl Args {
             match read.map_err(|error| cannot_read("standard input", &error))? {
                 0 => return Ok(Answer::Yes),
                 _ if line.len() as u64 == LONGEST_VALUE_BYTES => {
-                    return Err(Failure::cannot("standard input: a line of over 1 GiB"));
+                    return Err(Failure::cannot("standard input: a line of over 64 MiB"));
                 }
                 _ => {}
             }
@@ -240,6 +240,11 @@ fn read(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, Failure> {
         .map_err(|error| cannot_read(name, &error))?;
     if value.is_empty() {
         return Err(Failure::cannot(format!("{name}: no bytes to decode")));
+    }
+    if value.len() as u64 == LONGEST_VALUE_BYTES {
+        return Err(Failure::cannot(format!(
+            "{name}: over 64 MiB, which is not one value"
+        )));
     }
     Ok(value)
 }

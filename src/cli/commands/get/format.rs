@@ -1,5 +1,7 @@
 //! What stands behind `-o`.
 
+use std::io::Read as _;
+
 use crate::k8s::custom_columns::CustomColumns;
 use crate::k8s::jsonpath::JsonPath;
 
@@ -27,6 +29,9 @@ pub enum Format {
     Columns(CustomColumns),
 }
 
+/// A template is some lines; what is longer is another file.
+const LONGEST_TEMPLATE_BYTES: u64 = 1 << 20;
+
 /// What `-o` takes, for the help and the message.
 pub const FORMATS: &str = "table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE, jsonpath-file=FILE, jsonpath-as-json=TEMPLATE, custom-columns=SPEC, custom-columns-file=FILE";
 
@@ -42,8 +47,13 @@ impl Format {
         };
         let name = name.to_ascii_lowercase();
         let file = |path: &str| {
-            std::fs::read_to_string(path)
-                .map_err(|error| format!("{path}: cannot be read: {error}"))
+            let cannot = |error: std::io::Error| format!("{path}: cannot be read: {error}");
+            let file = std::fs::File::open(path).map_err(cannot)?;
+            let mut text = String::new();
+            file.take(LONGEST_TEMPLATE_BYTES)
+                .read_to_string(&mut text)
+                .map_err(cannot)?;
+            Ok::<_, String>(text)
         };
         let template = |text: &str| {
             let path = JsonPath::parse(text).map_err(|error| error.to_string())?;
