@@ -18,6 +18,7 @@ pub mod keys;
 pub mod missing;
 pub mod objects;
 pub mod out;
+pub mod progress;
 pub mod report;
 pub mod revision;
 pub mod select;
@@ -187,6 +188,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         evidence: &evidence,
         keyring: &keyring,
     };
+    progress::start();
     let mut out = Out::stdout(cli.color);
     let answer = verb.run(&run, &mut out).and_then(|answer| {
         out.finish()?;

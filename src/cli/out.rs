@@ -85,6 +85,7 @@ impl Out {
     /// The way out for a view that cleans what comes from the file by itself, as [`Style::clean`] says:
     /// its colours would not survive the other way.
     pub fn styled(&mut self) -> &mut dyn Write {
+        super::progress::over();
         &mut *self.inner
     }
 
@@ -93,6 +94,7 @@ impl Out {
     /// # Errors
     /// When the last bytes cannot be written.
     pub fn finish(&mut self) -> io::Result<()> {
+        super::progress::over();
         if let Some(sanitizer) = &mut self.sanitizer {
             sanitizer.finish(&mut self.inner)?;
         }
@@ -112,6 +114,7 @@ impl Write for Out {
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        super::progress::over();
         match &mut self.sanitizer {
             Some(sanitizer) => sanitizer.write(bytes, &mut self.inner),
             None => self.inner.write_all(bytes),

@@ -18,6 +18,10 @@ const PARTIAL: u8 = 3;
 
 /// Standard error may be closed; then there is nobody to tell.
 fn say(text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    super::progress::over();
     let visible = sanitize::visible(text);
     drop(std::io::stderr().lock().write_all(visible.as_bytes()));
 }
