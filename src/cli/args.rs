@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
 use crate::etcd::{AtRevision, KeyHistory, Store};
 use crate::k8s::encrypt::Keyring;
 
@@ -18,6 +20,17 @@ pub struct Database {
     /// A db file, a snapshot file, or a data directory
     #[arg(value_name = "DB")]
     pub db: PathBuf,
+}
+
+/// How a list of rows is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// A JSON object a line
+    Jsonl,
 }
 
 /// The revision to answer for.

@@ -68,13 +68,7 @@ impl<'a> Events<'a> {
         let previous = usize::try_from(before).ok();
         Some(Event {
             record,
-            event_type: match record {
-                Record {
-                    tombstone: true, ..
-                } => EventType::Delete,
-                Record { version: 1, .. } => EventType::Create,
-                _ => EventType::Update,
-            },
+            event_type: EventType::of(&record),
             previous: previous.and_then(|place| self.records.get(place).copied()),
         })
     }

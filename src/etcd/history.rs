@@ -19,6 +19,17 @@ pub enum EventType {
 }
 
 impl EventType {
+    /// What a record did to its key.
+    pub fn of(record: &Record<'_>) -> Self {
+        match record {
+            Record {
+                tombstone: true, ..
+            } => Self::Delete,
+            Record { version: 1, .. } => Self::Create,
+            _ => Self::Update,
+        }
+    }
+
     /// `create`, `update` or `delete`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,13 +72,7 @@ impl<'a> KeyHistory<'a> {
     }
 
     fn push(&mut self, record: Record<'a>) {
-        let event_type = match record {
-            Record {
-                tombstone: true, ..
-            } => EventType::Delete,
-            Record { version: 1, .. } => EventType::Create,
-            _ => EventType::Update,
-        };
+        let event_type = EventType::of(&record);
         // A create starts a generation: what stands before it belongs to another incarnation.
         let previous = self
             .events

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::cli::args::{At, Database};
+use crate::cli::args::{At, Database, RowFormat};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::{Keys, hint};
@@ -49,19 +48,9 @@ pub struct Args {
     show_secrets: bool,
     /// How to print the lines
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: RowFormat,
     #[command(flatten)]
     keys: Keys,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// One JSON array
-    Json,
-    /// A JSON object a line
-    Jsonl,
 }
 
 impl Verb for Args {
@@ -95,7 +84,7 @@ impl Verb for Args {
             mask.flatten().unwrap_or_else(|| name.to_owned())
         };
         self.print(&lines, &mut name, out)?;
-        if self.output == Output::Table && lines.has_boundaries() {
+        if self.output == RowFormat::Table && lines.has_boundaries() {
             note_boundaries(&history, unread, &store);
         }
         objects.conclude();
@@ -142,12 +131,12 @@ impl Args {
         name: &mut impl FnMut(&str) -> String,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        if self.output == Output::Table {
+        if self.output == RowFormat::Table {
             let style = out.style();
             return Ok(write_table(out.styled(), lines, &style, name)?);
         }
         let [before, between, after] = match self.output {
-            Output::Json => ["[", ",", "]\n"],
+            RowFormat::Json => ["[", ",", "]\n"],
             _ => ["", "\n", "\n"],
         };
         out.write_all(before.as_bytes())?;

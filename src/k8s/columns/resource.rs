@@ -15,7 +15,8 @@ pub(super) fn table(kind: &str) -> Option<&'static Builtin> {
         "DeviceClass" | "ResourceClaimTemplate" => Some(&others::NAME_AND_AGE),
         "PodSchedulingContext" => Some(&POD_SCHEDULING_CONTEXT),
         "ResourceClaim" => Some(&RESOURCE_CLAIM),
-        "ResourceClass" => Some(&RESOURCE_CLASS),
+        // Of releases 1.26 to 1.30.
+        "ResourceClass" => Some(&super::storage::DRIVER_NAME_AND_AGE),
         "ResourcePoolStatusRequest" => Some(&RESOURCE_POOL_STATUS_REQUEST),
         "ResourceSlice" => Some(&RESOURCE_SLICE),
         _ => None,
@@ -86,22 +87,6 @@ static DEVICE_TAINT_RULE: Builtin = Builtin {
             text(object, "spec.taint.value").to_owned(),
             text(object, "spec.taint.effect").to_owned(),
             added.map_or_else(String::new, |added| age(added.as_str(), clock)),
-            object_age(object, clock),
-        ]
-    },
-};
-
-/// Of releases 1.26 to 1.30.
-static RESOURCE_CLASS: Builtin = Builtin {
-    columns: &[
-        Column::new("Name"),
-        Column::new("DriverName"),
-        Column::new("Age"),
-    ],
-    cells: |object, clock| {
-        vec![
-            name(object),
-            text(object, "driverName").to_owned(),
             object_age(object, clock),
         ]
     },

@@ -29,7 +29,7 @@ pub(super) fn storage(kind: &str) -> Option<&'static Builtin> {
         "CSIStorageCapacity" => Some(&others::CREATED_AT),
         "StorageClass" => Some(&STORAGE_CLASS),
         "VolumeAttachment" => Some(&VOLUME_ATTACHMENT),
-        "VolumeAttributesClass" => Some(&VOLUME_ATTRIBUTES_CLASS),
+        "VolumeAttributesClass" => Some(&DRIVER_NAME_AND_AGE),
         _ => None,
     }
 }
@@ -178,7 +178,8 @@ static STORAGE_CLASS: Builtin = Builtin {
     },
 };
 
-static VOLUME_ATTRIBUTES_CLASS: Builtin = Builtin {
+/// Classes of volumes and of devices: which driver makes them.
+pub(super) static DRIVER_NAME_AND_AGE: Builtin = Builtin {
     columns: &[
         Column::new("Name"),
         Column::new("DriverName"),

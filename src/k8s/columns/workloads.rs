@@ -54,6 +54,15 @@ fn of_containers(object: &Value, spec: &str, field: &str) -> String {
 
 const POD_SPEC: &str = "spec.template.spec";
 
+/// `READY` of what is scaled: how many of how many.
+fn ready_of_desired(object: &Value) -> String {
+    format!(
+        "{}/{}",
+        int(object, "status.readyReplicas"),
+        desired(object)
+    )
+}
+
 /// `spec.replicas`, which defaults to 1.
 fn desired(object: &Value) -> i64 {
     given_int(object, "spec.replicas").unwrap_or(1)
@@ -160,11 +169,7 @@ static DEPLOYMENT: Builtin = Builtin {
     cells: |object, clock| {
         vec![
             name(object),
-            format!(
-                "{}/{}",
-                int(object, "status.readyReplicas"),
-                desired(object)
-            ),
+            ready_of_desired(object),
             digits(object, "status.updatedReplicas"),
             digits(object, "status.availableReplicas"),
             object_age(object, clock),
@@ -186,11 +191,7 @@ static STATEFUL_SET: Builtin = Builtin {
     cells: |object, clock| {
         vec![
             name(object),
-            format!(
-                "{}/{}",
-                int(object, "status.readyReplicas"),
-                desired(object)
-            ),
+            ready_of_desired(object),
             object_age(object, clock),
             containers(object, POD_SPEC),
             images(object, POD_SPEC),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::cli::address::Address;
-use crate::cli::args::{Database, resolve_range};
+use crate::cli::args::{Database, RowFormat, resolve_range};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
@@ -79,19 +79,9 @@ pub struct Args {
     show_secrets: bool,
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: RowFormat,
     #[command(flatten)]
     keys: Keys,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// One JSON array
-    Json,
-    /// A JSON object a line
-    Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -166,7 +156,7 @@ impl Verb for Args {
         }
         log.print(&picked, out)?;
         log.objects.conclude();
-        if self.output == Output::Table && log.single {
+        if self.output == RowFormat::Table && log.single {
             note_what_is_gone(&events, &store);
         }
         Ok(Answer::Yes)

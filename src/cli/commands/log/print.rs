@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
+use crate::cli::args::RowFormat;
 use crate::cli::compare::{Changed, Comparison};
 use crate::cli::failure::Failure;
 use crate::cli::objects::Told;
@@ -20,7 +21,7 @@ use crate::view::record::{event_json, insert_text, key_text};
 use crate::view::time;
 use crate::view::yaml::YamlWriter;
 
-use super::{Log, Output};
+use super::Log;
 
 /// In front of what stands below an event.
 const INDENT: &str = "    ";
@@ -29,8 +30,8 @@ impl<'a> Log<'_, 'a> {
     /// Prints the events in the order given.
     pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         match self.args.output {
-            Output::Table => self.print_lines(events, out),
-            Output::Json => {
+            RowFormat::Table => self.print_lines(events, out),
+            RowFormat::Json => {
                 out.write_all(b"[")?;
                 for (index, event) in events.iter().enumerate() {
                     let comma = if index > 0 { "," } else { "" };
@@ -38,7 +39,7 @@ impl<'a> Log<'_, 'a> {
                 }
                 Ok(out.write_all(b"]\n")?)
             }
-            Output::Jsonl => {
+            RowFormat::Jsonl => {
                 for event in events {
                     writeln!(out, "{}", self.json_of(event))?;
                 }
