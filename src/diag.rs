@@ -71,6 +71,8 @@ codes! {
     MetaInvalid = "meta-invalid", Error, "bbolt";
     /// The valid meta page names a state that cannot be: the other one was taken.
     MetaUnusable = "meta-unusable", Error, "bbolt";
+    /// No meta page leads to a root: the newest root page in the file was taken.
+    RootSearched = "root-searched", Warning, "bbolt";
     /// The only valid meta page is that of the empty database which a defragmentation leaves behind.
     MetaInitial = "meta-initial", Error, "bbolt";
     /// A page id points outside the file, or at a meta page.
@@ -109,10 +111,16 @@ codes! {
     RevisionKey = "revision-key", Error, "etcd";
     /// Main revisions are missing above the compaction.
     RevisionGap = "revision-gap", Error, "etcd";
+    /// Revisions are missing that no page of the file holds any more.
+    RecordsLost = "records-lost", Error, "etcd";
     /// A record is not a mvccpb.KeyValue.
     RecordParse = "record-parse", Error, "etcd";
     /// A record contradicts the revision under which it is stored.
     RecordMismatch = "record-mismatch", Error, "etcd";
+    /// Two pages hold different records of one revision.
+    RecordContradiction = "record-contradiction", Error, "etcd";
+    /// The tree does not lead to all records: some were found by a scan of the pages.
+    RecordsSalvaged = "records-salvaged", Warning, "etcd";
     /// A value of an etcd bucket (meta, lease, auth, members) cannot be read.
     BucketValue = "bucket-value", Warning, "etcd";
     /// A compaction was interrupted, or was running when the file was copied.

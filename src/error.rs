@@ -22,6 +22,14 @@ pub enum Error {
         /// What is wrong with meta 1.
         second: Result<crate::bbolt::Meta, MetaError>,
     },
+    /// The meta page that was asked for names no state.
+    #[error("meta {index} cannot be taken: {why}")]
+    MetaByHand {
+        /// Which one, 0 or 1.
+        index: usize,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 fn reason(meta: &Result<crate::bbolt::Meta, MetaError>) -> String {

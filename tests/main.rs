@@ -41,6 +41,7 @@ mod mutate;
 mod properties;
 mod readme;
 mod reference;
+mod salvage;
 mod schema_openapi;
 mod secrets_end_to_end;
 mod secrets_masked;

@@ -4,7 +4,7 @@
 //! its key is the name, its value `root u64, sequence u64`. Root 0 means an inline bucket: a leaf page
 //! image (header with id 0, then elements) follows in the value, aligned to nothing.
 
-use crate::bytes::Span;
+use crate::bytes::{ByteOrder, Span};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 
 use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pgid};
@@ -51,15 +51,8 @@ impl<'a> Bucket<'a> {
             return Err(damage(format!("{} bytes", element.value.len())));
         };
         let start = if root == 0 {
-            let image = element.value.get(HEADER_BYTES..).unwrap_or_default();
-            let offset = element.value_offset.saturating_add(HEADER_BYTES as u64);
-            let page = Page::parse(
-                holder.pgid,
-                Span::new(image, offset, ground.pages.order()),
-                true,
-            )
-            .filter(|page| page.kind == Some(Kind::Leaf))
-            .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
+            let page = inline_page(element, holder, ground.pages.order())
+                .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
             Root::Inline(page)
         } else {
             Root::Page(Pgid(root))
@@ -73,6 +66,24 @@ impl<'a> Bucket<'a> {
             ground,
             number,
         })
+    }
+
+    /// A bucket that is not in the tree: it has no leaves.
+    pub(super) fn absent(name: &'a [u8], locus: Locus, ground: Ground<'a>, number: u16) -> Self {
+        Self {
+            name,
+            root: Pgid(0),
+            sequence: 0,
+            locus: locus.bucket(name),
+            start: Root::Absent,
+            ground,
+            number,
+        }
+    }
+
+    /// Whether a tree leads to it.
+    pub fn is_present(&self) -> bool {
+        !matches!(self.start, Root::Absent)
     }
 
     /// Whether the bucket lies inside the element that names it.
@@ -100,6 +111,18 @@ impl<'a> Bucket<'a> {
         self.leaves(diagnostics, direction)
             .flat_map(move |leaf| leaf_elements(&leaf, direction))
     }
+}
+
+/// The leaf page inside the element of an inline bucket, which lies in `holder`.
+pub(super) fn inline_page<'a>(
+    element: &Element<'a>,
+    holder: &Page<'a>,
+    order: ByteOrder,
+) -> Option<Page<'a>> {
+    let image = element.value.get(HEADER_BYTES..)?;
+    let offset = element.value_offset.saturating_add(HEADER_BYTES as u64);
+    let page = Page::parse(holder.pgid, Span::new(image, offset, order), true);
+    page.filter(|page| page.kind == Some(Kind::Leaf))
 }
 
 /// The elements of one leaf with their page, in either direction. A nested bucket (etcd has none

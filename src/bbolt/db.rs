@@ -22,6 +22,10 @@ pub enum MetaChoice {
     OnlyValid,
     /// The other one is newer, but names a state that cannot be.
     OnlyUsable,
+    /// It was asked for.
+    ByHand,
+    /// Neither is valid.
+    Neither,
 }
 
 impl MetaChoice {
@@ -34,6 +38,8 @@ impl MetaChoice {
             }
             Self::OnlyValid => "the other meta page is not valid",
             Self::OnlyUsable => "the newer meta page names a state that cannot be",
+            Self::ByHand => "it was asked for",
+            Self::Neither => "neither meta page is valid",
         }
     }
 }
@@ -48,9 +54,11 @@ pub struct Db<'a> {
     diagnostics: &'a Diagnostics,
     pages: Pages<'a>,
     metas: [Result<Meta, MetaError>; 2],
-    chosen: usize,
+    chosen: Option<usize>,
     choice: MetaChoice,
     meta: Meta,
+    /// Whether the root is one that a meta page names.
+    root_is_named: bool,
 }
 
 impl<'a> Db<'a> {
@@ -59,54 +67,52 @@ impl<'a> Db<'a> {
     /// # Errors
     /// As [`Self::of_image`].
     pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
-        Self::of_image(source.image(), Some(source), diagnostics)
+        Self::open_by_meta(source, None, diagnostics)
     }
 
-    /// Opens an image in memory.
+    /// The same, in the state of the meta page `by_hand` (0 or 1) where one is named.
     ///
     /// # Errors
-    /// [`Error::NotBbolt`] when there is no page in it, [`Error::NoMeta`] when neither meta page is valid.
+    /// As [`Self::of_image`]; and [`Error::MetaByHand`] when the one asked for names no state.
+    pub fn open_by_meta(
+        source: &'a Source,
+        by_hand: Option<usize>,
+        diagnostics: &'a Diagnostics,
+    ) -> Result<Self, Error> {
+        Self::of_state(source.image(), Some(source), by_hand, diagnostics)
+    }
+
+    /// Opens an image in memory. Where neither meta page is valid there is no root: [`Self::buckets`] is
+    /// empty until [`Self::rooted`] names one.
+    ///
+    /// # Errors
+    /// [`Error::NotBbolt`] when there is no page in it.
     pub fn of_image(
         image: &'a [u8],
         source: Option<&'a Source>,
         diagnostics: &'a Diagnostics,
     ) -> Result<Self, Error> {
+        Self::of_state(image, source, None, diagnostics)
+    }
+
+    fn of_state(
+        image: &'a [u8],
+        source: Option<&'a Source>,
+        by_hand: Option<usize>,
+        diagnostics: &'a Diagnostics,
+    ) -> Result<Self, Error> {
         let (geometry, metas) = find_metas(image);
-        let damaged = |page_size: usize| Error::NoMeta {
-            page_size,
-            first: metas[0],
-            second: metas[1],
-        };
-        let Some(Geometry { page_size, order }) = geometry else {
-            return Err(Error::NotBbolt);
-        };
+        let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
         let pages = Pages::new(image, page_size, order);
-        let usable = |index: usize| {
-            metas
-                .get(index)
-                .and_then(|meta| meta.ok())
-                .filter(|meta| root_can_be(meta, &pages))
+        let (chosen, choice) = match by_hand {
+            Some(index) => (Some(index), MetaChoice::ByHand),
+            None => choose(&metas, &pages),
         };
-        let (chosen, choice) = match (metas[0], metas[1]) {
-            (Ok(first), Ok(second)) => {
-                let newer = usize::from(second.txid > first.txid);
-                let older = 1 - newer;
-                if usable(newer).is_none() && usable(older).is_some_and(|meta| !meta.is_initial()) {
-                    (older, MetaChoice::OnlyUsable)
-                } else if first.root == second.root {
-                    (newer, MetaChoice::SameRoot)
-                } else {
-                    (newer, MetaChoice::Newest)
-                }
-            }
-            (Ok(_), Err(_)) => (0, MetaChoice::OnlyValid),
-            (Err(_), Ok(_)) => (1, MetaChoice::OnlyValid),
-            (Err(_), Err(_)) => return Err(damaged(page_size)),
+        let meta = match (by_hand, chosen.and_then(|index| metas.get(index))) {
+            (Some(index), _) => meta_by_hand(image, &metas, index, page_size)?,
+            (None, Some(Ok(meta))) => *meta,
+            _ => Meta::unknown(page_size, order, pages.count()),
         };
-        let meta = metas
-            .get(chosen)
-            .and_then(|meta| meta.ok())
-            .ok_or_else(|| damaged(page_size))?;
         let pages = pages.below(meta.high_water_mark);
         let ground = Ground {
             pages,
@@ -121,9 +127,40 @@ impl<'a> Db<'a> {
             chosen,
             choice,
             meta,
+            root_is_named: chosen.is_some(),
         };
         db.report_metas();
         Ok(db)
+    }
+
+    /// The same file with another root page, and its own record of who uses which page.
+    #[must_use]
+    pub fn rooted<'b>(&self, root: Pgid, diagnostics: &'b Diagnostics) -> Db<'b>
+    where
+        'a: 'b,
+    {
+        let mut meta = self.meta;
+        meta.root = root;
+        Db {
+            ground: Ground {
+                owners: Arc::default(),
+                ..self.ground.clone()
+            },
+            diagnostics,
+            meta,
+            root_is_named: false,
+            ..*self
+        }
+    }
+
+    /// Whether the root page is one that a meta page names: else a search found it.
+    pub fn root_is_named(&self) -> bool {
+        self.root_is_named
+    }
+
+    /// The open file; none for an image in memory.
+    pub fn source(&self) -> Option<&'a Source> {
+        self.ground.source
     }
 
     fn report_metas(&self) {
@@ -146,11 +183,15 @@ impl<'a> Db<'a> {
                         Locus::page(pgid.0, self.pages.offset_of(pgid)),
                     )
                     .expected("a valid meta page", error.to_string())
-                    .effect("if it was the newer one, the state shown is one commit old"),
+                    .effect(match self.choice {
+                        MetaChoice::Neither => "no meta page leads to the state: its root and its records are searched in the pages",
+                        _ => "if it was the newer one, the state shown is one commit old",
+                    }),
                 );
             }
         }
-        let other = Pgid(1_u64.saturating_sub(self.chosen as u64));
+        let chosen = self.chosen.unwrap_or_default() as u64;
+        let other = Pgid(1_u64.saturating_sub(chosen));
         if self.choice == MetaChoice::OnlyUsable {
             self.diagnostics.report(
                 Diagnostic::new(
@@ -166,7 +207,7 @@ impl<'a> Db<'a> {
         }
         if self.choice == MetaChoice::OnlyValid && self.meta.is_initial() {
             self.diagnostics.report(
-                Diagnostic::new(Code::MetaInitial, Locus::page(self.chosen as u64, self.pages.offset_of(Pgid(self.chosen as u64))))
+                Diagnostic::new(Code::MetaInitial, Locus::page(chosen, self.pages.offset_of(Pgid(chosen))))
                     .found("the empty database which a defragmentation leaves behind")
                     .effect("this is no former state of the store: its records are still in the file, but no meta page leads to them"),
             );
@@ -212,8 +253,8 @@ impl<'a> Db<'a> {
         &self.meta
     }
 
-    /// Index of that meta page (0 or 1), and why it was chosen.
-    pub fn choice(&self) -> (usize, MetaChoice) {
+    /// Index of that meta page (0 or 1; none where neither is valid), and why it was chosen.
+    pub fn choice(&self) -> (Option<usize>, MetaChoice) {
         (self.chosen, self.choice)
     }
 
@@ -222,10 +263,19 @@ impl<'a> Db<'a> {
         self.diagnostics
     }
 
+    /// A bucket of this name that no root leads to. `buckets` is how many the root has.
+    pub fn absent_bucket(&self, name: &'static [u8], buckets: usize) -> Bucket<'a> {
+        let locus = Locus::page(self.meta.root.0, self.pages.offset_of(self.meta.root));
+        Bucket::absent(name, locus, self.ground.clone(), bucket_number(buckets))
+    }
+
     /// The buckets of the root tree, in key order. What is no bucket is reported.
     pub fn buckets(&self) -> Vec<Bucket<'a>> {
-        let root = Root::Page(self.meta.root);
         let mut buckets = Vec::new();
+        if self.meta.root == Pgid(0) && self.choice == MetaChoice::Neither {
+            return buckets;
+        }
+        let root = Root::Page(self.meta.root);
         let ground = self.ground.clone();
         for leaf in Leaves::new(
             ground,
@@ -236,8 +286,7 @@ impl<'a> Db<'a> {
         ) {
             for element in leaf.elements(Direction::Forward) {
                 let parsed = if is_bucket(&element) {
-                    let before = u16::try_from(buckets.len()).unwrap_or(u16::MAX);
-                    let number = before.saturating_add(ROOT_NUMBER).saturating_add(1);
+                    let number = bucket_number(buckets.len());
                     Bucket::parse(&element, &leaf.page, self.ground.clone(), number)
                 } else {
                     Err(Diagnostic::new(
@@ -258,6 +307,62 @@ impl<'a> Db<'a> {
         }
         buckets
     }
+}
+
+/// The number of a bucket behind so many others.
+fn bucket_number(before: usize) -> u16 {
+    let before = u16::try_from(before).unwrap_or(u16::MAX);
+    before.saturating_add(ROOT_NUMBER).saturating_add(1)
+}
+
+/// The meta page that counts: the newer one whose root can be.
+fn choose(
+    metas: &[Result<Meta, MetaError>; 2],
+    pages: &Pages<'_>,
+) -> (Option<usize>, MetaChoice) {
+    let usable = |meta: &Meta| root_can_be(meta, pages);
+    match metas {
+        [Ok(first), Ok(second)] => {
+            let newer = usize::from(second.txid > first.txid);
+            let (new, old) = if newer == 0 { (first, second) } else { (second, first) };
+            let choice = if !usable(new) && usable(old) && !old.is_initial() {
+                return (Some(1 - newer), MetaChoice::OnlyUsable);
+            } else if first.root == second.root {
+                MetaChoice::SameRoot
+            } else {
+                MetaChoice::Newest
+            };
+            (Some(newer), choice)
+        }
+        [Ok(_), Err(_)] => (Some(0), MetaChoice::OnlyValid),
+        [Err(_), Ok(_)] => (Some(1), MetaChoice::OnlyValid),
+        [Err(_), Err(_)] => (None, MetaChoice::Neither),
+    }
+}
+
+/// The meta page that was asked for; one with a wrong checksum is tried.
+fn meta_by_hand(
+    image: &[u8],
+    metas: &[Result<Meta, MetaError>; 2],
+    index: usize,
+    page_size: usize,
+) -> Result<Meta, Error> {
+    let refuse = |why: String| Error::MetaByHand { index, why };
+    let start = page_size.saturating_mul(index);
+    let meta = match metas.get(index) {
+        Some(Ok(meta)) => *meta,
+        Some(Err(MetaError::Checksum { .. })) => Meta::parse_unverified(image, start)
+            .map_err(|error| refuse(error.to_string()))?,
+        Some(Err(error)) => return Err(refuse(error.to_string())),
+        None => return Err(refuse("a file has meta pages 0 and 1".to_owned())),
+    };
+    let another = metas.iter().flatten().any(|other| !other.is_initial());
+    if meta.is_initial() && another {
+        return Err(refuse(
+            "it is the empty database which a defragmentation leaves behind, no former state of the store".to_owned(),
+        ));
+    }
+    Ok(meta)
 }
 
 /// Whether a meta's root is a tree page inside the file: a right checksum may stand on hostile fields.

@@ -8,13 +8,16 @@
 //! one subtree never keeps its siblings from being read.
 
 pub mod bucket;
+mod claims;
 pub mod db;
 pub mod meta;
 pub mod page;
+pub mod scan;
 pub mod tree;
 
 pub use bucket::Bucket;
 pub use db::{Db, MetaChoice};
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pages, Pgid};
-pub use tree::{Direction, Leaf, Leaves};
+pub use scan::PageScan;
+pub use tree::{Direction, Leaf, Leaves, Placed};

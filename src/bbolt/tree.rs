@@ -5,11 +5,14 @@
 //! each separator is the first key of its child. bbolt itself demands only that the separator is not
 //! greater; every file that etcd writes has them equal, and a copy taken while it was writing has not.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::Cell;
+use std::ops::Range;
+use std::sync::Arc;
 
-use crate::diag::{Code, Damage, Diagnostic, Diagnostics, shown};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity, shown};
 use crate::source::Source;
 
+use super::claims::{Claim, Owners, Used};
 use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid};
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
@@ -28,13 +31,30 @@ pub enum Direction {
     Backward,
 }
 
-/// A leaf page that the walk has checked.
+/// A leaf page that was checked: all of it, or the part that a salvage takes.
 #[derive(Debug, Clone)]
 pub struct Leaf<'a> {
     /// The page.
     pub page: Page<'a>,
+    /// Whether the tree leads to it; else a scan of the pages found it.
+    pub reached: bool,
     /// Indices of the elements that cannot be read, ascending; empty in a sound page.
     unusable: Vec<usize>,
+    /// The elements that are meant.
+    part: Range<usize>,
+}
+
+/// A leaf in its place in the tree.
+#[derive(Debug)]
+pub struct Placed<'a> {
+    /// The leaf.
+    pub leaf: Leaf<'a>,
+    /// The first key that belongs into it; none for all keys up to `upper`.
+    pub lower: Option<&'a [u8]>,
+    /// The first key that belongs behind it; none for all keys from `lower` on.
+    pub upper: Option<&'a [u8]>,
+    /// Whether nothing was found wrong with it.
+    pub sound: bool,
 }
 
 impl<'a> Leaf<'a> {
@@ -64,7 +84,47 @@ impl<'a> Leaf<'a> {
             }
         });
         findings.into_iter().chain(odd).for_each(&mut report);
-        (Self { page, unusable }, first, last)
+        let leaf = Self {
+            page,
+            reached: true,
+            unusable,
+            part: 0..page.usable_count(),
+        };
+        (leaf, first, last)
+    }
+
+    /// The same leaf, found by a scan.
+    pub(super) fn scanned(mut self) -> Self {
+        self.reached = false;
+        self
+    }
+
+    /// The same leaf without the elements at these indices.
+    #[must_use]
+    pub fn without(mut self, mut indices: Vec<usize>) -> Self {
+        self.unusable.append(&mut indices);
+        self.unusable.sort_unstable();
+        self.unusable.dedup();
+        self
+    }
+
+    /// The elements of this leaf at these indices alone.
+    #[must_use]
+    pub fn part(&self, indices: Range<usize>) -> Self {
+        Self {
+            part: indices,
+            ..self.clone()
+        }
+    }
+
+    /// The element at an index, where it is meant and can be read.
+    #[inline]
+    pub fn element(&self, index: usize) -> Option<Element<'a>> {
+        // In a sound page there is nothing to search.
+        let readable = self.unusable.is_empty() || self.unusable.binary_search(&index).is_err();
+        (readable && self.part.contains(&index))
+            .then(|| self.page.leaf_element(index).ok())
+            .flatten()
     }
 
     /// The elements that can be read, in either direction. The walk has reported those that cannot. A
@@ -72,11 +132,11 @@ impl<'a> Leaf<'a> {
     pub fn elements(&self, direction: Direction) -> impl Iterator<Item = Element<'a>> + use<'a> {
         let page = self.page;
         let unusable = self.unusable.clone();
-        let count = page.usable_count();
-        (0..count).filter_map(move |step| {
+        let Range { start, end } = self.part;
+        (0..end.saturating_sub(start)).filter_map(move |step| {
             let index = match direction {
-                Direction::Forward => step,
-                Direction::Backward => count.saturating_sub(1).saturating_sub(step),
+                Direction::Forward => start.saturating_add(step),
+                Direction::Backward => end.saturating_sub(1).saturating_sub(step),
             };
             // In a sound page there is nothing to search.
             let readable = unusable.is_empty() || unusable.binary_search(&index).is_err();
@@ -89,88 +149,6 @@ fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
     Diagnostic::new(Code::KeyOrder, page.locus().element(index))
         .expected(expected, "a key out of order")
         .effect("both are delivered, in the order of the page")
-}
-
-/// One bit a page, as long as the highest page set: memory follows the pages that exist.
-#[derive(Debug, Default)]
-struct Bits {
-    words: Vec<u64>,
-}
-
-impl Bits {
-    /// Marks a page; false when it was marked before.
-    fn insert(&mut self, pgid: u64) -> bool {
-        let Ok(word) = usize::try_from(pgid / 64) else {
-            return false;
-        };
-        let bit = 1_u64 << (pgid % 64);
-        if self.words.len() <= word {
-            self.words.resize(word.saturating_add(1), 0);
-        }
-        self.words.get_mut(word).is_some_and(|bits| {
-            let fresh = *bits & bit == 0;
-            *bits |= bit;
-            fresh
-        })
-    }
-}
-
-/// What one walk has used. A page is entered once, and used as a part of others' overflow once more
-/// at most: where a page claims another's, either may be the damaged one, so both are read; but the bytes
-/// delivered never exceed twice the file.
-#[derive(Debug, Default)]
-struct Used {
-    entered: Bits,
-    once: Bits,
-    twice: Bits,
-}
-
-/// Which buckets' walks entered a page: in a sound file one. Where two claim it either may be the damaged
-/// one, so both may have it; a third may not, or a small file could be made to look endless.
-#[derive(Debug, Default)]
-pub(super) struct Owners {
-    of_page: Mutex<Vec<[u16; 2]>>,
-}
-
-/// What a walk is told that wants a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    /// It is this bucket's alone so far.
-    Own,
-    /// It is another's, too.
-    Shared,
-    /// It is two others'.
-    Refused,
-}
-
-impl Owners {
-    /// Claims a page for the bucket with this number (from 1).
-    fn claim(&self, pgid: u64, bucket: u16) -> Claim {
-        let Ok(page) = usize::try_from(pgid) else {
-            return Claim::Refused;
-        };
-        let mut of_page = self.of_page.lock().unwrap_or_else(PoisonError::into_inner);
-        if of_page.len() <= page {
-            of_page.resize(page.saturating_add(1), [0; 2]);
-        }
-        let Some([first, second]) = of_page.get_mut(page) else {
-            return Claim::Refused;
-        };
-        if *first == 0 || *first == bucket {
-            *first = bucket;
-            // The first owner hears of the second as well.
-            return if *second == 0 {
-                Claim::Own
-            } else {
-                Claim::Shared
-            };
-        }
-        if *second == 0 || *second == bucket {
-            *second = bucket;
-            return Claim::Shared;
-        }
-        Claim::Refused
-    }
 }
 
 /// What all walks through one file share.
@@ -186,8 +164,12 @@ struct Child<'a> {
     pgid: Pgid,
     /// Its first key.
     separator: Option<&'a [u8]>,
+    /// First key that belongs under it.
+    lower: Option<&'a [u8]>,
     /// First key behind everything under it.
     upper: Option<&'a [u8]>,
+    /// Whether these keys are what a sound tree says.
+    trusted: bool,
 }
 
 /// A branch page on the way down.
@@ -195,8 +177,12 @@ struct Frame<'a> {
     page: Page<'a>,
     /// How many of its children the walk has entered.
     entered: usize,
+    /// First key that belongs under this page.
+    lower: Option<&'a [u8]>,
     /// First key behind everything under this page.
     upper: Option<&'a [u8]>,
+    /// Whether nothing is wrong with this page and those above it.
+    trusted: bool,
 }
 
 /// Iterator over the leaves of one tree.
@@ -210,6 +196,9 @@ pub struct Leaves<'a> {
     stack: Vec<Frame<'a>>,
     used: Used,
     touched_bytes: usize,
+    /// Whether a finding was made that may hide elements, and whether one since the last page was entered.
+    damaged: Cell<bool>,
+    damaged_here: Cell<bool>,
 }
 
 /// Where a tree starts.
@@ -217,6 +206,7 @@ pub struct Leaves<'a> {
 pub(super) enum Root<'a> {
     Page(Pgid),
     Inline(Page<'a>),
+    Absent,
 }
 
 impl<'a> Leaves<'a> {
@@ -238,10 +228,21 @@ impl<'a> Leaves<'a> {
             stack: Vec::new(),
             used: Used::default(),
             touched_bytes: 0,
+            damaged: Cell::new(false),
+            damaged_here: Cell::new(false),
         }
     }
 
+    /// Whether anything was found up to now that may hide elements of this tree.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.get()
+    }
+
     fn report(&self, mut damage: Damage) {
+        if damage.code.severity() == Severity::Error {
+            self.damaged.set(true);
+            self.damaged_here.set(true);
+        }
         if !self.bucket.is_empty() {
             damage.locus = damage.locus.bucket(&self.bucket);
         }
@@ -249,12 +250,9 @@ impl<'a> Leaves<'a> {
     }
 
     /// Enters a page: a leaf is the next item, a branch goes on the stack, damage is reported.
-    fn enter(
-        &mut self,
-        pgid: Pgid,
-        expected: Option<&'a [u8]>,
-        upper: Option<&'a [u8]>,
-    ) -> Option<Leaf<'a>> {
+    fn enter(&mut self, child: &Child<'a>) -> Option<Placed<'a>> {
+        self.damaged_here.set(false);
+        let pgid = child.pgid;
         let page = match self.ground.pages.tree_page(pgid) {
             Ok(page) => page,
             Err(diagnostic) => {
@@ -287,7 +285,7 @@ impl<'a> Leaves<'a> {
             }
         }
         let page = self.use_run(page);
-        self.place(page, expected, upper)
+        self.place(page, child)
     }
 
     /// Marks the pages of a run as used; the run ends before a page that two others use already.
@@ -315,12 +313,14 @@ impl<'a> Leaves<'a> {
         page.clipped(usable, self.ground.pages.page_size())
     }
 
-    fn place(
-        &mut self,
-        page: Page<'a>,
-        expected: Option<&'a [u8]>,
-        upper: Option<&'a [u8]>,
-    ) -> Option<Leaf<'a>> {
+    fn place(&mut self, page: Page<'a>, child: &Child<'a>) -> Option<Placed<'a>> {
+        let Child {
+            separator: expected,
+            lower,
+            upper,
+            trusted,
+            ..
+        } = *child;
         if let Some(index) = page.unpacked_element() {
             self.report(
                 Diagnostic::new(Code::ElementLayout, page.locus().element(index))
@@ -330,7 +330,13 @@ impl<'a> Leaves<'a> {
         }
         if page.kind == Some(Kind::Leaf) {
             self.account(&page);
-            return Some(self.check_leaf(page, expected, upper));
+            let leaf = self.check_leaf(page, expected, upper);
+            return Some(Placed {
+                leaf,
+                lower,
+                upper,
+                sound: trusted && !self.damaged_here.get(),
+            });
         }
         if page.usable_count() == 0 {
             self.report(
@@ -353,7 +359,9 @@ impl<'a> Leaves<'a> {
         self.stack.push(Frame {
             page,
             entered: 0,
+            lower,
             upper,
+            trusted: trusted && !self.damaged_here.get(),
         });
         None
     }
@@ -427,28 +435,62 @@ impl<'a> Leaves<'a> {
             };
             frame.entered = frame.entered.saturating_add(1);
             let page = frame.page;
+            let (first, mut trusted) = (frame.lower, frame.trusted);
             let upper = match index.checked_add(1) {
                 Some(next) if next < count => page.branch_element(next).ok().map(|(key, _)| key),
                 _ => frame.upper,
             };
+            trusted &= upper.is_some() || index.saturating_add(1) >= count;
             let separator = match page.branch_element(index) {
                 Ok((key, _)) => {
                     if upper.is_some_and(|upper| upper <= key) {
+                        trusted = false;
                         self.report(out_of_order(&page, index, "ascending separators"));
                     }
                     Some(key)
                 }
                 Err(diagnostic) => {
+                    trusted = false;
                     self.report(diagnostic);
                     None
                 }
             };
+            let lower = if index == 0 { first } else { separator };
             if let Some(child) = page.branch_child(index) {
                 return Some(Child {
                     pgid: child,
                     separator,
+                    lower,
                     upper,
+                    trusted,
                 });
+            }
+        }
+    }
+}
+
+impl<'a> Leaves<'a> {
+    /// The next leaf, with the keys that the tree has in its place.
+    pub fn next_placed(&mut self) -> Option<Placed<'a>> {
+        let top = |pgid| Child {
+            pgid,
+            separator: None,
+            lower: None,
+            upper: None,
+            trusted: true,
+        };
+        let started = match self.root.take() {
+            Some(Root::Page(pgid)) => self.enter(&top(pgid)),
+            Some(Root::Inline(page)) => self.place(page, &top(page.pgid)),
+            Some(Root::Absent) | None => None,
+        };
+        if started.is_some() {
+            return started;
+        }
+        loop {
+            let child = self.next_child()?;
+            if let Some(placed) = self.enter(&child) {
+                return Some(placed);
             }
         }
     }
@@ -458,19 +500,6 @@ impl<'a> Iterator for Leaves<'a> {
     type Item = Leaf<'a>;
 
     fn next(&mut self) -> Option<Leaf<'a>> {
-        let started = match self.root.take() {
-            Some(Root::Page(pgid)) => self.enter(pgid, None, None),
-            Some(Root::Inline(page)) => self.place(page, None, None),
-            None => None,
-        };
-        if started.is_some() {
-            return started;
-        }
-        loop {
-            let child = self.next_child()?;
-            if let Some(leaf) = self.enter(child.pgid, child.separator, child.upper) {
-                return Some(leaf);
-            }
-        }
+        self.next_placed().map(|placed| placed.leaf)
     }
 }

@@ -95,7 +95,28 @@ impl<'a> Wire<'a> {
     }
 }
 
+/// Length of a number as protobuf writes it, in bytes.
+fn varint_len(value: u64) -> usize {
+    let bits = u64::BITS.saturating_sub(value.leading_zeros()).max(1);
+    usize::try_from(bits.div_ceil(7)).unwrap_or(usize::MAX)
+}
+
 impl<'a> KeyValue<'a> {
+    /// Length of this record as etcd writes it, in bytes: what is 0 or empty takes nothing.
+    pub fn encoded_len(&self) -> usize {
+        let number = |value: i64| match value {
+            0 => 0,
+            value => varint_len(value.cast_unsigned()).saturating_add(1),
+        };
+        let bytes = |bytes: &[u8]| match bytes.len() {
+            0 => 0,
+            len => varint_len(len as u64).saturating_add(1).saturating_add(len),
+        };
+        let numbers = [self.create_revision, self.mod_revision, self.version, self.lease];
+        let numbers = numbers.into_iter().map(number);
+        numbers.chain([bytes(self.key), bytes(self.value)]).sum()
+    }
+
     /// Reads a record. Unknown fields are passed over; a field that stands twice has its last value.
     ///
     /// # Errors

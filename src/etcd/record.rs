@@ -1,6 +1,6 @@
 //! A record of bucket `key`: one put or one deletion of one key.
 
-use crate::bbolt::{Element, Page};
+use crate::bbolt::{Element, Leaf, Page};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 use super::key_value::KeyValue;
@@ -11,13 +11,25 @@ use super::revision::{BucketKey, Revision, RevisionError};
 pub enum Origin {
     /// In the tree of the chosen meta page.
     Live,
+    /// By a scan of the pages: the tree does not lead to it, and it is part of the state all the same.
+    Salvaged,
 }
 
 impl Origin {
+    /// Of the records of a leaf.
+    pub fn of(leaf: &Leaf<'_>) -> Self {
+        if leaf.reached {
+            Self::Live
+        } else {
+            Self::Salvaged
+        }
+    }
+
     /// The word for it in output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::Salvaged => "salvaged",
         }
     }
 }

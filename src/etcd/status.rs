@@ -105,7 +105,7 @@ pub struct StoreStatus {
     /// Both meta pages as found.
     pub metas: [Result<Meta, MetaError>; 2],
     /// Index of the meta page that stands for the state of the file.
-    pub chosen: usize,
+    pub chosen: Option<usize>,
     /// Why that one, as part of a sentence.
     pub reason: &'static str,
     /// High-water mark times page size, in bytes.
@@ -127,7 +127,7 @@ pub struct StoreStatus {
 }
 
 impl Unreachable {
-    /// Whether a walk through bucket `key` can start.
+    /// Whether there are records, or a tree that has none.
     ///
     /// # Errors
     /// Why not.
@@ -137,11 +137,11 @@ impl Unreachable {
             return Ok(());
         }
         let page = store.db().pages().tree_page(bucket.root);
-        let page = page.map_err(|_| Self::NoRootPage)?;
-        if page.kind == Some(Kind::Branch) && page.usable_count() == 0 {
-            return Err(Self::NoRootPage);
+        let walkable = page.is_ok_and(|page| page.kind == Some(Kind::Leaf) || page.usable_count() > 0);
+        if walkable || store.records(Direction::Forward).next().is_some() {
+            return Ok(());
         }
-        Ok(())
+        Err(if bucket.is_present() { Self::NoRootPage } else { Self::NoBucket })
     }
 }
 

@@ -223,7 +223,7 @@ fn metas_table(status: &StoreStatus) -> Table {
                 meta.root.to_string(),
                 meta.high_water_mark.to_string(),
                 freelist_text(meta),
-                if index == status.chosen {
+                if status.chosen == Some(index) {
                     format!("chosen: {}", status.reason)
                 } else {
                     "valid".to_owned()

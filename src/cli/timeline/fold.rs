@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::bbolt::{Direction, Leaf};
 use crate::diag::Diagnostics;
-use crate::etcd::store::leaf_records;
+use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Revision, Store};
 use crate::k8s::anchors::{Anchor, Before, Digest, Times};
 use crate::k8s::encrypt::Keyring;

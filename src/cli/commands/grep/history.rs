@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::bbolt::Direction;
 use crate::etcd::Record;
-use crate::etcd::store::leaf_records;
+use crate::etcd::leaves::leaf_records;
 use crate::k8s::search::Found;
 use crate::view::grep::Span;
 

@@ -1,0 +1,86 @@
+//! Who uses which page: what keeps a walk from entering a page twice, and two buckets from sharing one
+//! unseen.
+
+use std::sync::{Mutex, PoisonError};
+
+/// One bit a page, as long as the highest page set: memory follows the pages that exist.
+#[derive(Debug, Default)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+}
+
+impl Bits {
+    /// Marks a page; false when it was marked before.
+    pub(super) fn insert(&mut self, pgid: u64) -> bool {
+        let Ok(word) = usize::try_from(pgid / 64) else {
+            return false;
+        };
+        let bit = 1_u64 << (pgid % 64);
+        if self.words.len() <= word {
+            self.words.resize(word.saturating_add(1), 0);
+        }
+        self.words.get_mut(word).is_some_and(|bits| {
+            let fresh = *bits & bit == 0;
+            *bits |= bit;
+            fresh
+        })
+    }
+}
+
+/// What one walk has used. A page is entered once, and used as a part of others' overflow once more
+/// at most: where a page claims another's, either may be the damaged one, so both are read; but the bytes
+/// delivered never exceed twice the file.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    pub(super) entered: Bits,
+    pub(super) once: Bits,
+    pub(super) twice: Bits,
+}
+
+/// Which buckets' walks entered a page: in a sound file one. Where two claim it either may be the damaged
+/// one, so both may have it; a third may not, or a small file could be made to look endless.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    of_page: Mutex<Vec<[u16; 2]>>,
+}
+
+/// What a walk is told that wants a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It is this bucket's alone so far.
+    Own,
+    /// It is another's, too.
+    Shared,
+    /// It is two others'.
+    Refused,
+}
+
+impl Owners {
+    /// Claims a page for the bucket with this number (from 1).
+    pub(super) fn claim(&self, pgid: u64, bucket: u16) -> Claim {
+        let Ok(page) = usize::try_from(pgid) else {
+            return Claim::Refused;
+        };
+        let mut of_page = self.of_page.lock().unwrap_or_else(PoisonError::into_inner);
+        if of_page.len() <= page {
+            of_page.resize(page.saturating_add(1), [0; 2]);
+        }
+        let Some([first, second]) = of_page.get_mut(page) else {
+            return Claim::Refused;
+        };
+        if *first == 0 || *first == bucket {
+            *first = bucket;
+            // The first owner hears of the second as well.
+            return if *second == 0 {
+                Claim::Own
+            } else {
+                Claim::Shared
+            };
+        }
+        if *second == 0 || *second == bucket {
+            *second = bucket;
+            return Claim::Shared;
+        }
+        Claim::Refused
+    }
+}

@@ -1,0 +1,181 @@
+//! The pages of a file by their positions alone: which say of themselves what they are, and which bytes of
+//! them no later page was written over. It needs no meta page, no root and no branch.
+//!
+//! bbolt writes a page with its whole overflow at once, and never clears what it frees. So where a page states
+//! its own position, it is a page that was written there; and where another such page lies inside its
+//! overflow, that one was written later, over it: what lies in the later one's run is no longer the earlier
+//! one's, and all else still is. This is exact, not a guess, for every byte that bbolt wrote.
+
+use std::collections::BTreeMap;
+
+use crate::bytes::Span;
+use crate::source::Source;
+
+use super::bucket::{inline_page, is_bucket};
+use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
+use super::tree::{Direction, Leaf};
+
+/// After how many bytes of headers read the pages are given back to the system.
+const RELEASE_BYTES: usize = 32 << 20;
+
+/// A page that states its own position, as branch, leaf or freelist.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    pgid: u64,
+    kind: Kind,
+}
+
+/// First and last page of a run.
+type Run = (u64, u64);
+
+/// The pages of a file that say of themselves what they are.
+#[derive(Debug)]
+pub struct PageScan<'a> {
+    pages: Pages<'a>,
+    heads: Vec<Head>,
+    /// Of each head what was written over, ascending; most have nothing.
+    overwritten: BTreeMap<u64, Vec<Run>>,
+}
+
+impl<'a> PageScan<'a> {
+    /// Reads the header of every page below `end`. The work is linear in the pages, the memory in those that
+    /// are one.
+    pub fn of(pages: Pages<'a>, source: Option<&'a Source>, end: u64) -> Self {
+        let mut scan = Self {
+            pages,
+            heads: Vec::new(),
+            overwritten: BTreeMap::new(),
+        };
+        let end = end.min(pages.count());
+        let a_release = (RELEASE_BYTES / pages.page_size().max(1)).max(1) as u64;
+        // The runs that the current page lies in, the outermost first.
+        let mut open: Vec<Run> = Vec::new();
+        for pgid in 2..end {
+            if pgid % a_release == 0
+                && let Some(source) = source
+            {
+                source.forget_resident();
+            }
+            let Some((head, last)) = scan.head_at(pgid) else {
+                continue;
+            };
+            while open.last().is_some_and(|run| run.1 < pgid) {
+                open.pop();
+            }
+            // A run that ends inside this one has lost its end, and none of what follows is its own.
+            while let Some(outer) = open.last().copied() {
+                scan.overwrite(outer.0, (pgid, last.min(outer.1)));
+                if outer.1 > last {
+                    break;
+                }
+                open.pop();
+            }
+            if last > pgid {
+                open.push((pgid, last));
+            }
+            scan.heads.push(head);
+        }
+        scan
+    }
+
+    fn overwrite(&mut self, head: u64, run: Run) {
+        self.overwritten.entry(head).or_default().push(run);
+    }
+
+    /// The head at a position, with the last page of its run.
+    fn head_at(&self, pgid: u64) -> Option<(Head, u64)> {
+        let page = self.pages.unchecked(Pgid(pgid))?;
+        let kind = page.kind.filter(|kind| *kind != Kind::Meta)?;
+        if page.stated_id != pgid {
+            return None;
+        }
+        Some((
+            Head { pgid, kind },
+            pgid.saturating_add(u64::from(page.overflow)),
+        ))
+    }
+
+    /// The pages scanned.
+    pub fn pages(&self) -> Pages<'a> {
+        self.pages
+    }
+
+    /// The leaf pages in the order of their positions, as [`Self::leaf`] has them.
+    pub fn leaves(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> + '_ {
+        let heads = self.heads.iter().filter(|head| head.kind == Kind::Leaf);
+        heads.filter_map(|head| self.leaf(Pgid(head.pgid)))
+    }
+
+    /// The pages of inline buckets of this name, in every leaf page that could be a root of buckets, as
+    /// [`Self::leaves`] has leaf pages.
+    pub fn inline_leaves(&self, name: &[u8]) -> impl Iterator<Item = (Leaf<'a>, bool)> {
+        self.roots().filter_map(move |(holder, sound)| {
+            let page = holder.page;
+            let mut elements = holder.elements(Direction::Forward);
+            let element = elements.find(|element| element.key == name)?;
+            let root = Span::new(element.value, 0, self.pages.order()).u64(0, "bucket root");
+            let inline = inline_page(&element, &page, self.pages.order()).filter(|_| root == Ok(0));
+            let (leaf, alone) = self.checked(inline?, &[]);
+            Some((leaf, alone && sound))
+        })
+    }
+
+    /// The leaf pages of which every element is a bucket: each is, or was, a root of buckets.
+    pub fn roots(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> {
+        self.leaves().filter(|(leaf, _)| {
+            let mut elements = leaf.elements(Direction::Forward).peekable();
+            elements.peek().is_some() && elements.all(|element| is_bucket(&element))
+        })
+    }
+
+    /// The leaf page at a position, without the elements that were written over; and whether it is whole
+    /// and nothing is wrong with it.
+    fn leaf(&self, pgid: Pgid) -> Option<(Leaf<'a>, bool)> {
+        let page = self.pages.unchecked(pgid)?;
+        let holes = self.overwritten.get(&pgid.0).map_or(&[][..], Vec::as_slice);
+        let (leaf, mut sound) = self.checked(self.own_run(page, holes), holes);
+        sound &= self.pages.bounds(&page).is_none();
+        Some((leaf, sound))
+    }
+
+    fn checked(&self, page: Page<'a>, holes: &[Run]) -> (Leaf<'a>, bool) {
+        let mut sound = holes.is_empty() && page.unpacked_element().is_none();
+        let (leaf, ..) = Leaf::check(page, |_| sound = false);
+        let lost = if holes.is_empty() { 0 } else { page.usable_count() };
+        let lost = (0..lost)
+            .filter(|index| self.is_overwritten(&page, *index, holes))
+            .collect();
+        (leaf.scanned().without(lost), sound)
+    }
+
+    /// The page, up to the last byte of its run that is still its own.
+    fn own_run(&self, page: Page<'a>, holes: &[Run]) -> Page<'a> {
+        let last = page.pgid.0.saturating_add(u64::from(page.overflow));
+        let end = match holes.last() {
+            Some((first, end)) if *end >= last => *first,
+            _ => last.saturating_add(1),
+        };
+        page.clipped(end.saturating_sub(page.pgid.0), self.pages.page_size())
+    }
+
+    /// Whether some of the element's header, key or value was written over.
+    fn is_overwritten(&self, page: &Page<'a>, index: usize, holes: &[Run]) -> bool {
+        let Ok(element) = page.leaf_element(index) else {
+            return true;
+        };
+        let page_size = (self.pages.page_size() as u64).max(1);
+        let header_at = page
+            .run()
+            .offset()
+            .saturating_add((HEADER_BYTES.saturating_mul(index.saturating_add(1))) as u64);
+        let key_at = element.value_offset.saturating_sub(element.key.len() as u64);
+        let end = element.value_offset.saturating_add(element.value.len() as u64);
+        let hit = |from: u64, to: u64| {
+            let (first, last) = (from / page_size, to.saturating_sub(1) / page_size);
+            // The holes ascend and do not overlap: the first that ends at or behind the bytes decides.
+            let next = holes.partition_point(|hole| hole.1 < first);
+            holes.get(next).is_some_and(|hole| hole.0 <= last)
+        };
+        hit(header_at, header_at.saturating_add(HEADER_BYTES as u64)) || hit(key_at, end)
+    }
+}

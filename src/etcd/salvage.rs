@@ -1,0 +1,199 @@
+//! The records of a damaged file: those that the tree leads to, and those that only a scan of the pages finds.
+//!
+//! bbolt leaves freed pages as they are, so a scan finds records that are long compacted as well. Which of them are
+//! part of the state is decided by what is certain ([`merge`]): above the compaction every record is; at or below it
+//! one is gone where a sound page covers its place and lacks it, for records are only ever appended, and only ever
+//! removed by a compaction.
+//!
+//! **Invariant:** one record a revision, in the order of revisions, each with its [`super::record::Origin`]. The file
+//! is scanned once, at the first damage; a sound file is never scanned.
+
+mod load;
+mod merge;
+pub(super) mod root;
+
+use std::sync::{Arc, OnceLock};
+
+use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, PageScan, Pages};
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::source::Source;
+
+use super::gaps::GapCheck;
+use super::revision::{BucketKey, Revision};
+use super::schema::{self, MetaBucket};
+
+use merge::{Merged, Part};
+
+/// What a salvage of bucket `key` needs to know, and what it found.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    bucket: Bucket<'a>,
+    pages: Pages<'a>,
+    source: Option<&'a Source>,
+    diagnostics: &'a Diagnostics,
+    /// How many pages a scan looks at.
+    end: u64,
+    meta: MetaBucket,
+    /// Whether bucket `meta` could be read at all.
+    knows_compaction: bool,
+    /// Whether the root is the one of the current state.
+    current: bool,
+    merged: OnceLock<Merged<'a>>,
+}
+
+/// The revisions up to which records may have been removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Compaction {
+    /// By the last compaction that was finished; 0 for none.
+    pub finished: i64,
+    /// By one that was begun.
+    pub begun: i64,
+}
+
+impl<'a> Ground<'a> {
+    /// Of a store whose tree is this bucket. `current` says whether its root is that of the state which is asked for.
+    pub(super) fn of(db: &Db<'a>, bucket: &Bucket<'a>, meta: Option<&MetaBucket>, current: bool) -> Self {
+        Self {
+            bucket: bucket.clone(),
+            pages: db.pages(),
+            source: db.source(),
+            diagnostics: db.diagnostics(),
+            end: scan_end(db),
+            meta: meta.cloned().unwrap_or_default(),
+            knows_compaction: meta.is_some(),
+            current: current && bucket.is_present(),
+            merged: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn diagnostics(&self) -> &'a Diagnostics {
+        self.diagnostics
+    }
+
+    /// Whether the tree is that of the state: else the scan comes first.
+    pub(super) fn has_tree(&self) -> bool {
+        self.current
+    }
+
+    pub(super) fn leaves(&self, direction: Direction) -> Leaves<'a> {
+        self.bucket.leaves(self.diagnostics, direction)
+    }
+
+    /// None where nothing tells up to where revisions may be missing.
+    pub(super) fn gap_check(&self, direction: Direction) -> Option<GapCheck> {
+        self.knows_compaction
+            .then(|| GapCheck::of(&self.meta, self.bucket.locus.clone(), direction))
+    }
+
+    fn merged(&self) -> &Merged<'a> {
+        self.merged.get_or_init(|| {
+            let scan = PageScan::of(self.pages, self.source, self.end);
+            let beds = load::beds(self.leaves(Direction::Forward), &scan);
+            let compaction = self.knows_compaction.then(|| Compaction {
+                finished: self.meta.finished_compact_revision.unwrap_or_default(),
+                begun: self.meta.compact_revision(),
+            });
+            let merged = merge::merge(beds, compaction, self.current, self.diagnostics);
+            if merged.found > 0 {
+                self.diagnostics.report(
+                    Diagnostic::new(Code::RecordsSalvaged, Locus::default().bucket(schema::KEY))
+                        .found(format!(
+                            "{} records by a scan of the pages, to which the tree does not lead",
+                            merged.found
+                        ))
+                        .effect("they are part of this answer; others may be lost"),
+                );
+            }
+            merged
+        })
+    }
+
+    /// How many records there are, where the tree does not lead to all.
+    pub(super) fn salvaged_records(&self) -> usize {
+        self.merged().parts.iter().map(Part::len).sum()
+    }
+
+    /// What comes behind a revision in the given direction; none where nothing could be salvaged.
+    pub(super) fn rest(self: &Arc<Self>, direction: Direction, last: Option<Revision>) -> Option<Rest<'a>> {
+        let merged = self.merged();
+        let behind = |part: &Part| match (last, merged.ends(part)) {
+            (Some(last), Some((first, end))) => match direction {
+                Direction::Forward => end > last,
+                Direction::Backward => first < last,
+            },
+            _ => true,
+        };
+        let parts = &merged.parts;
+        // Parts are in the order of revisions: the ones already delivered stand at one end.
+        let (next, left) = match direction {
+            Direction::Forward => {
+                let next = parts.partition_point(|part| !behind(part));
+                (next, parts.len().saturating_sub(next))
+            }
+            Direction::Backward => (0, parts.partition_point(behind)),
+        };
+        Some(Rest {
+            ground: Arc::clone(self),
+            direction,
+            next,
+            left,
+            last,
+        })
+    }
+}
+
+/// Where a scan of the pages ends: at the high-water mark, or where a meta page that may have known a higher one
+/// cannot be read, at the end of the file.
+pub(super) fn scan_end(db: &Db<'_>) -> u64 {
+    let marks = db.metas().iter().map(|meta| meta.as_ref().map(|meta| meta.high_water_mark));
+    let all: Result<Vec<u64>, _> = marks.collect();
+    all.ok().and_then(|marks| marks.into_iter().max()).unwrap_or(u64::MAX)
+}
+
+/// Iterator over what a salvage has behind some revision.
+pub(super) struct Rest<'a> {
+    ground: Arc<Ground<'a>>,
+    direction: Direction,
+    /// The part to come next, going forwards.
+    next: usize,
+    left: usize,
+    last: Option<Revision>,
+}
+
+impl<'a> Rest<'a> {
+    /// A part, without the elements that were delivered before.
+    fn trimmed(&self, part: &Part, merged: &Merged<'a>) -> Option<Leaf<'a>> {
+        let leaf = merged.leaf(part)?;
+        let Some(last) = self.last else {
+            return Some(leaf);
+        };
+        let delivered = |index: &usize| {
+            let element = leaf.element(*index);
+            let key = element.and_then(|element| BucketKey::parse(element.key).ok());
+            key.is_some_and(|key| match self.direction {
+                Direction::Forward => key.revision <= last,
+                Direction::Backward => key.revision >= last,
+            })
+        };
+        let gone: Vec<usize> = part.indices().filter(delivered).collect();
+        Some(if gone.is_empty() { leaf } else { leaf.without(gone) })
+    }
+}
+
+impl<'a> Iterator for Rest<'a> {
+    type Item = Leaf<'a>;
+
+    fn next(&mut self) -> Option<Leaf<'a>> {
+        let merged = self.ground.merged();
+        self.left = self.left.checked_sub(1)?;
+        let place = match self.direction {
+            Direction::Forward => {
+                let place = self.next;
+                self.next = self.next.saturating_add(1);
+                place
+            }
+            Direction::Backward => self.left,
+        };
+        self.trimmed(merged.parts.get(place)?, merged)
+    }
+}

@@ -1,0 +1,166 @@
+//! The leaves that may hold records, each with what its page is good for.
+
+use std::collections::BTreeSet;
+
+use crate::bbolt::{Direction, Element, Leaf, Leaves, PageScan, Placed};
+use crate::etcd::key_value::KeyValue;
+use crate::etcd::record::Record;
+use crate::etcd::revision::{BucketKey, Revision};
+use crate::etcd::schema;
+
+/// The keys over which a page has a say: what lies there and is not in it was not in the store when it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cover {
+    pub from: Revision,
+    /// The first one behind.
+    pub until: Revision,
+}
+
+/// A leaf of records.
+#[derive(Debug)]
+pub(super) struct Bed<'a> {
+    pub leaf: Leaf<'a>,
+    /// Where the page is sound.
+    pub cover: Option<Cover>,
+    /// The indices of its elements by revision, where they do not stand in that order.
+    order: Option<Vec<usize>>,
+}
+
+/// Behind every revision.
+const END: Revision = Revision {
+    main: i64::MAX,
+    sub: i64::MAX,
+};
+
+impl<'a> Bed<'a> {
+    /// The index of its element at a place in the order of revisions, with that revision.
+    pub fn at(&self, place: usize) -> Option<(Revision, usize)> {
+        let index = self.index(place)?;
+        Some((self.revision(index)?, index))
+    }
+
+    /// The revision of the element at an index: that of the one before where its key is none.
+    pub fn revision(&self, index: usize) -> Option<Revision> {
+        let key = |index| self.leaf.element(index).and_then(|element| revision_of(&element));
+        let known = key(index).or_else(|| (0..index).rev().find_map(key));
+        (index < self.leaf.page.usable_count()).then(|| known.unwrap_or_default())
+    }
+
+    /// The newest revision in it.
+    pub fn last(&self) -> Option<Revision> {
+        let elements = self.leaf.elements(Direction::Forward);
+        elements.filter_map(|element| revision_of(&element)).max()
+    }
+
+    /// The place of the first element from `place` on that can be read.
+    pub fn readable(&self, mut place: usize) -> usize {
+        while self.index(place).is_some_and(|index| self.leaf.element(index).is_none()) {
+            place = place.saturating_add(1);
+        }
+        place
+    }
+
+    fn index(&self, place: usize) -> Option<usize> {
+        match &self.order {
+            Some(order) => order.get(place).copied(),
+            None => self.leaf.page.usable_count().gt(&place).then_some(place),
+        }
+    }
+
+    fn new(leaf: Leaf<'a>, cover: impl FnOnce(Revision, Revision) -> Option<Cover>) -> Self {
+        let mut keys = Vec::new();
+        let (mut ascending, mut last) = (true, None);
+        for element in leaf.elements(Direction::Forward) {
+            let revision = revision_of(&element).or(last);
+            ascending &= last <= revision;
+            last = revision;
+            keys.push((revision.unwrap_or_default(), element.index));
+        }
+        let cover = match (keys.first(), keys.last()) {
+            (Some((first, _)), Some((last, _))) if ascending => cover(*first, *last),
+            _ => None,
+        };
+        let order = (!ascending).then(|| {
+            keys.sort();
+            keys.into_iter().map(|(_, index)| index).collect()
+        });
+        Self { leaf, cover, order }
+    }
+
+    /// A leaf that the tree leads to: where it is sound it covers all that the tree has in its place.
+    fn reached(placed: Placed<'a>) -> Self {
+        let Placed { leaf, lower, upper, sound } = placed;
+        let bound = |key: Option<&[u8]>, none| match key {
+            None => Some(none),
+            Some(key) => BucketKey::parse(key).ok().map(|key| key.revision),
+        };
+        let tree = bound(lower, Revision::default()).zip(bound(upper, END));
+        Self::new(leaf, |_, _| {
+            let (from, until) = tree.filter(|_| sound)?;
+            Some(Cover { from, until })
+        })
+    }
+
+    /// A leaf that only the scan found: its whole records alone count, and it covers its own range.
+    fn scanned(leaf: Leaf<'a>, mut sound: bool) -> Option<Self> {
+        let mut others = Vec::new();
+        let mut records = 0_usize;
+        for element in leaf.elements(Direction::Forward) {
+            if is_certain(&leaf, &element) {
+                records = records.saturating_add(1);
+            } else {
+                sound = false;
+                others.push(element.index);
+            }
+        }
+        (records > 0).then(|| {
+            Self::new(leaf.without(others), |from, last| {
+                let until = Revision {
+                    sub: last.sub.saturating_add(1),
+                    ..last
+                };
+                sound.then_some(Cover { from, until })
+            })
+        })
+    }
+}
+
+fn revision_of(element: &Element<'_>) -> Option<Revision> {
+    BucketKey::parse(element.key).ok().map(|key| key.revision)
+}
+
+/// Whether an element is a record as etcd writes it, to the last byte.
+pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
+    let written = KeyValue::parse(element.value)
+        .is_ok_and(|content| content.encoded_len() == element.value.len());
+    written && element.flags == 0 && matches!(Record::parse(&leaf.page, element), Ok((_, None)))
+}
+
+/// The leaves of a tree, and those that a scan found beside them.
+pub(super) fn beds<'a>(mut tree: Leaves<'a>, scan: &PageScan<'a>) -> Vec<Bed<'a>> {
+    let mut beds = Vec::new();
+    let mut heads = BTreeSet::new();
+    // First and last page of what the tree surely uses: what looks like a page in there is a value.
+    let mut used: Vec<(u64, u64)> = Vec::new();
+    while let Some(placed) = tree.next_placed() {
+        let page = placed.leaf.page;
+        heads.insert(page.pgid.0);
+        if placed.sound && page.overflow > 0 && !page.inline {
+            used.push((page.pgid.0, page.pgid.0.saturating_add(u64::from(page.overflow))));
+        }
+        beds.push(Bed::reached(placed));
+    }
+    used.sort_unstable();
+    let in_use = |pgid: u64| {
+        let before = used.partition_point(|run| run.0 < pgid);
+        let run = before.checked_sub(1).and_then(|last| used.get(last));
+        run.is_some_and(|run| run.1 >= pgid)
+    };
+    let found = scan.leaves().chain(scan.inline_leaves(schema::KEY));
+    beds.extend(
+        found
+            .filter(|(leaf, _)| !heads.contains(&leaf.page.pgid.0) && !in_use(leaf.page.pgid.0))
+            .filter_map(|(leaf, sound)| Bed::scanned(leaf, sound)),
+    );
+    beds
+}

@@ -1,0 +1,386 @@
+//! One record a revision out of many leaves.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::ops::Range;
+
+use crate::bbolt::{Element, Leaf};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::etcd::record::Record;
+use crate::etcd::revision::Revision;
+
+use super::Compaction;
+use super::load::{Bed, Cover, is_certain};
+
+/// Elements of one leaf that stand beside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    bed: u32,
+    start: u32,
+    len: u32,
+}
+
+impl Part {
+    pub fn len(&self) -> usize {
+        usize::try_from(self.len).unwrap_or(usize::MAX)
+    }
+
+    pub fn indices(&self) -> Range<usize> {
+        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
+        start..start.saturating_add(self.len())
+    }
+}
+
+/// All records of the state, in the order of revisions.
+#[derive(Debug)]
+pub(super) struct Merged<'a> {
+    beds: Vec<Bed<'a>>,
+    /// What is delivered, in the order of revisions.
+    pub parts: Vec<Part>,
+    /// How many records the tree does not lead to.
+    pub found: usize,
+}
+
+impl<'a> Merged<'a> {
+    fn bed(&self, part: &Part) -> Option<&Bed<'a>> {
+        self.beds.get(usize::try_from(part.bed).ok()?)
+    }
+
+    /// The leaf of a part, with its elements alone.
+    pub fn leaf(&self, part: &Part) -> Option<Leaf<'a>> {
+        Some(self.bed(part)?.leaf.part(part.indices()))
+    }
+
+    /// The first and the last revision of a part.
+    pub fn ends(&self, part: &Part) -> Option<(Revision, Revision)> {
+        let bed = self.bed(part)?;
+        let Range { start, end } = part.indices();
+        let revision = |index| bed.revision(index);
+        Some((revision(start)?, revision(end.checked_sub(1)?)?))
+    }
+}
+
+/// An element that comes next in its leaf.
+type Next = Reverse<(Revision, u32, usize)>;
+
+/// A record that may have been compacted: nothing covers its place.
+struct Doubtful<'a> {
+    part: usize,
+    key: &'a [u8],
+    revision: Revision,
+    tombstone: bool,
+}
+
+struct Merge<'a, 'd> {
+    beds: Vec<Bed<'a>>,
+    compaction: Option<Compaction>,
+    /// The newest revision in the tree, where that is the tree of the state.
+    head: Option<Revision>,
+    tree: Covers,
+    scan: Covers,
+    parts: Vec<Part>,
+    found: usize,
+    doubtful: Vec<Doubtful<'a>>,
+    diagnostics: &'d Diagnostics,
+}
+
+/// What is to be done with a record that only the scan found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It is part of the state.
+    Deliver,
+    /// It is not.
+    Drop,
+    /// Nothing covers its place, and it lies at or below the compaction.
+    Doubtful,
+}
+
+/// Merges leaves. `current` says whether the tree is that of the state, and its end the end of the store.
+pub(super) fn merge<'a>(
+    beds: Vec<Bed<'a>>,
+    compaction: Option<Compaction>,
+    current: bool,
+    diagnostics: &Diagnostics,
+) -> Merged<'a> {
+    let covers = |reached: bool| {
+        let of = beds.iter().filter(|bed| bed.leaf.reached == reached);
+        Covers::of(of.filter_map(|bed| bed.cover))
+    };
+    let (tree, scan) = (covers(true), covers(false));
+    let mut merge = Merge {
+        compaction,
+        head: None,
+        tree,
+        scan,
+        parts: Vec::new(),
+        found: 0,
+        doubtful: Vec::new(),
+        diagnostics,
+        beds,
+    };
+    if current {
+        merge.head = merge.newest_in_tree();
+    }
+    merge.run();
+    merge.settle_doubts();
+    merge.parts.retain(|part| part.len > 0);
+    Merged {
+        beds: merge.beds,
+        parts: merge.parts,
+        found: merge.found,
+    }
+}
+
+impl<'a> Merge<'a, '_> {
+    fn newest_in_tree(&self) -> Option<Revision> {
+        let reached = self.beds.iter().filter(|bed| bed.leaf.reached);
+        reached.filter_map(Bed::last).max()
+    }
+
+    fn bed(&self, bed: u32) -> Option<&Bed<'a>> {
+        self.beds.get(usize::try_from(bed).ok()?)
+    }
+
+    fn element(&self, (bed, index): (u32, usize)) -> Option<Element<'a>> {
+        self.bed(bed)?.leaf.element(index)
+    }
+
+    fn next_of(&self, bed: u32, place: usize) -> Option<Next> {
+        let of = self.bed(bed)?;
+        let place = of.readable(place);
+        let (revision, _) = of.at(place)?;
+        Some(Reverse((revision, bed, place)))
+    }
+
+    fn run(&mut self) {
+        let beds = u32::try_from(self.beds.len()).unwrap_or(u32::MAX);
+        let mut heap: BinaryHeap<Next> = (0..beds).filter_map(|bed| self.next_of(bed, 0)).collect();
+        let mut group: Vec<(u32, usize)> = Vec::new();
+        while let Some(Reverse((revision, ..))) = heap.peek().copied() {
+            group.clear();
+            while let Some(Reverse((_, bed, place))) =
+                heap.peek().copied().filter(|next| next.0.0 == revision)
+            {
+                heap.pop();
+                heap.extend(self.next_of(bed, place.saturating_add(1)));
+                let index = self.bed(bed).and_then(|of| of.at(place));
+                group.extend(index.map(|(_, index)| (bed, index)));
+            }
+            self.take(revision, &group);
+        }
+    }
+
+    /// Decides about the elements of one revision.
+    fn take(&mut self, revision: Revision, group: &[(u32, usize)]) {
+        let is_reached = |of: &Self, bed: u32| of.bed(bed).is_some_and(|bed| bed.leaf.reached);
+        let first = group.iter().find(|(bed, _)| is_reached(self, *bed)).copied();
+        let tree_lacks_it = self.tree.at(revision) > 0;
+        let in_sound = group
+            .iter()
+            .filter(|(bed, _)| {
+                self.bed(*bed)
+                    .is_some_and(|bed| !bed.leaf.reached && bed.cover.is_some())
+            })
+            .count();
+        let a_page_lacks_it = self.scan.at(revision) > in_sound;
+        if let Some((bed, index)) = first {
+            self.tell_contradiction((bed, index), group, revision);
+            // Of one leaf all are delivered, whatever they state.
+            for (_, index) in group.iter().filter(|(other, _)| *other == bed) {
+                self.deliver((bed, *index));
+            }
+            let readable = self.is_record((bed, index));
+            let copy = group.iter().find(|(bed, _)| !is_reached(self, *bed));
+            if let Some(copy) = copy.filter(|_| !readable) {
+                self.find(*copy);
+            }
+            return;
+        }
+        let Some(best) = self.best(group) else { return };
+        match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
+            Verdict::Drop => return,
+            Verdict::Deliver => {}
+            Verdict::Doubtful => {
+                let record = self.record(best);
+                self.doubtful.extend(record.map(|record| Doubtful {
+                    part: self.parts.len(),
+                    key: record.key,
+                    revision,
+                    tombstone: record.tombstone,
+                }));
+                // A part of its own, so that it can be taken back.
+                self.find_alone(best);
+                return;
+            }
+        }
+        self.tell_contradiction(best, group, revision);
+        self.find(best);
+    }
+
+    fn verdict(&self, revision: Revision, tree_lacks_it: bool, a_page_lacks_it: bool) -> Verdict {
+        let Some(compaction) = self.compaction else {
+            // Nothing tells what was compacted but the pages themselves.
+            let gone = a_page_lacks_it || (tree_lacks_it && self.head.is_some());
+            return if gone { Verdict::Drop } else { Verdict::Deliver };
+        };
+        if tree_lacks_it {
+            let beyond = self.head.is_some_and(|head| revision.main > head.main);
+            return if beyond || revision.main <= compaction.begun {
+                Verdict::Drop
+            } else {
+                Verdict::Deliver
+            };
+        }
+        if revision.main > compaction.begun {
+            Verdict::Deliver
+        } else if a_page_lacks_it {
+            Verdict::Drop
+        } else if revision.main <= compaction.finished {
+            Verdict::Doubtful
+        } else {
+            Verdict::Deliver
+        }
+    }
+
+    /// Of copies of one record the one in a sound page.
+    fn best(&self, group: &[(u32, usize)]) -> Option<(u32, usize)> {
+        let sound = |(bed, _): &&(u32, usize)| self.bed(*bed).is_some_and(|bed| bed.cover.is_some());
+        group.iter().find(sound).or(group.first()).copied()
+    }
+
+    fn record(&self, at: (u32, usize)) -> Option<Record<'a>> {
+        let element = self.element(at)?;
+        let page = &self.bed(at.0)?.leaf.page;
+        Record::parse(page, &element).ok().map(|(record, _)| record)
+    }
+
+    fn is_record(&self, at: (u32, usize)) -> bool {
+        let leaf = self.bed(at.0).map(|bed| &bed.leaf);
+        let element = self.element(at);
+        leaf.zip(element).is_some_and(|(leaf, element)| {
+            is_certain(leaf, &element) || Record::parse(&leaf.page, &element).is_ok()
+        })
+    }
+
+    /// Two records of one revision that say something else: one of them is not what was written.
+    fn tell_contradiction(&self, taken: (u32, usize), group: &[(u32, usize)], revision: Revision) {
+        let Some(element) = self.element(taken) else {
+            return;
+        };
+        let differs = |other: &&(u32, usize)| {
+            let other = self.element(**other);
+            other.is_some_and(|other| other.value != element.value || other.key != element.key)
+        };
+        let Some((other, _)) = group.iter().find(differs) else {
+            return;
+        };
+        let (Some(bed), Some(other)) = (self.bed(taken.0), self.bed(*other)) else {
+            return;
+        };
+        self.diagnostics.report(
+            Diagnostic::new(
+                Code::RecordContradiction,
+                bed.leaf
+                    .page
+                    .locus()
+                    .element(taken.1)
+                    .revision(revision.main, revision.sub),
+            )
+            .found(format!("page {} has another record of this revision", other.leaf.page.pgid))
+            .effect("this one is shown"),
+        );
+    }
+
+    fn find(&mut self, at: (u32, usize)) {
+        self.found = self.found.saturating_add(1);
+        self.deliver(at);
+    }
+
+    fn find_alone(&mut self, at: (u32, usize)) {
+        self.found = self.found.saturating_add(1);
+        self.parts.extend(part_of(at));
+    }
+
+    fn deliver(&mut self, at: (u32, usize)) {
+        let Some(part) = part_of(at) else { return };
+        let doubtful = self.doubtful.last().map(|doubtful| doubtful.part);
+        let is_last = self.parts.len().checked_sub(1);
+        match self.parts.last_mut() {
+            Some(last)
+                if doubtful != is_last
+                    && last.bed == part.bed
+                    && last.start.checked_add(last.len) == Some(part.start) =>
+            {
+                last.len = last.len.saturating_add(1);
+            }
+            _ => self.parts.push(part),
+        }
+    }
+
+    /// Of the records at or below the compaction that nothing covers, those stay that are the last put of their key.
+    fn settle_doubts(&mut self) {
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let Some(finished) = self.compaction.map(|compaction| compaction.finished) else {
+            return;
+        };
+        let mut newest: HashMap<&[u8], Revision> = doubtful
+            .iter()
+            .map(|one| (one.key, Revision::default()))
+            .collect();
+        if newest.is_empty() {
+            return;
+        }
+        for bed in &self.beds {
+            for element in bed.leaf.elements(crate::bbolt::Direction::Forward) {
+                let Ok((record, _)) = Record::parse(&bed.leaf.page, &element) else {
+                    continue;
+                };
+                if record.revision.main <= finished
+                    && let Some(known) = newest.get_mut(record.key)
+                {
+                    *known = record.revision.max(*known);
+                }
+            }
+        }
+        for one in doubtful {
+            let last = newest.get(one.key) == Some(&one.revision);
+            // A deletion is kept by some versions where it is that of the compaction itself.
+            let stays = last && (!one.tombstone || one.revision.main == finished);
+            if let Some(part) = self.parts.get_mut(one.part).filter(|_| !stays) {
+                part.len = 0;
+                self.found = self.found.saturating_sub(1);
+            }
+        }
+    }
+}
+
+fn part_of((bed, index): (u32, usize)) -> Option<Part> {
+    Some(Part {
+        bed,
+        start: u32::try_from(index).ok()?,
+        len: 1,
+    })
+}
+
+/// How many pages have a say over a revision; asked for ascending revisions.
+#[derive(Debug)]
+struct Covers {
+    from: Vec<Revision>,
+    until: Vec<Revision>,
+}
+
+impl Covers {
+    fn of(covers: impl Iterator<Item = Cover>) -> Self {
+        let (mut from, mut until): (Vec<_>, Vec<_>) =
+            covers.map(|cover| (cover.from, cover.until)).unzip();
+        from.sort_unstable();
+        until.sort_unstable();
+        Self { from, until }
+    }
+
+    fn at(&self, revision: Revision) -> usize {
+        let begun = self.from.partition_point(|from| *from <= revision);
+        let ended = self.until.partition_point(|until| *until <= revision);
+        begun.saturating_sub(ended)
+    }
+}
