@@ -121,6 +121,8 @@ codes! {
     RecordContradiction = "record-contradiction", Error, "etcd";
     /// The tree does not lead to all records: some were found by a scan of the pages.
     RecordsSalvaged = "records-salvaged", Warning, "etcd";
+    /// Records whose present page is gone stand in freed pages, where compacted ones stand as well.
+    RecordsDoubtful = "records-doubtful", Error, "etcd";
     /// A value of an etcd bucket (meta, lease, auth, members) cannot be read.
     BucketValue = "bucket-value", Warning, "etcd";
     /// A compaction was interrupted, or was running when the file was copied.

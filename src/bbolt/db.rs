@@ -316,15 +316,16 @@ fn bucket_number(before: usize) -> u16 {
 }
 
 /// The meta page that counts: the newer one whose root can be.
-fn choose(
-    metas: &[Result<Meta, MetaError>; 2],
-    pages: &Pages<'_>,
-) -> (Option<usize>, MetaChoice) {
+fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<usize>, MetaChoice) {
     let usable = |meta: &Meta| root_can_be(meta, pages);
     match metas {
         [Ok(first), Ok(second)] => {
             let newer = usize::from(second.txid > first.txid);
-            let (new, old) = if newer == 0 { (first, second) } else { (second, first) };
+            let (new, old) = if newer == 0 {
+                (first, second)
+            } else {
+                (second, first)
+            };
             let choice = if !usable(new) && usable(old) && !old.is_initial() {
                 return (Some(1 - newer), MetaChoice::OnlyUsable);
             } else if first.root == second.root {
@@ -351,8 +352,9 @@ fn meta_by_hand(
     let start = page_size.saturating_mul(index);
     let meta = match metas.get(index) {
         Some(Ok(meta)) => *meta,
-        Some(Err(MetaError::Checksum { .. })) => Meta::parse_unverified(image, start)
-            .map_err(|error| refuse(error.to_string()))?,
+        Some(Err(MetaError::Checksum { .. })) => {
+            Meta::parse_unverified(image, start).map_err(|error| refuse(error.to_string()))?
+        }
         Some(Err(error)) => return Err(refuse(error.to_string())),
         None => return Err(refuse("a file has meta pages 0 and 1".to_owned())),
     };

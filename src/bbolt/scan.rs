@@ -141,7 +141,11 @@ impl<'a> PageScan<'a> {
     fn checked(&self, page: Page<'a>, holes: &[Run]) -> (Leaf<'a>, bool) {
         let mut sound = holes.is_empty() && page.unpacked_element().is_none();
         let (leaf, ..) = Leaf::check(page, |_| sound = false);
-        let lost = if holes.is_empty() { 0 } else { page.usable_count() };
+        let lost = if holes.is_empty() {
+            0
+        } else {
+            page.usable_count()
+        };
         let lost = (0..lost)
             .filter(|index| self.is_overwritten(&page, *index, holes))
             .collect();
@@ -168,8 +172,12 @@ impl<'a> PageScan<'a> {
             .run()
             .offset()
             .saturating_add((HEADER_BYTES.saturating_mul(index.saturating_add(1))) as u64);
-        let key_at = element.value_offset.saturating_sub(element.key.len() as u64);
-        let end = element.value_offset.saturating_add(element.value.len() as u64);
+        let key_at = element
+            .value_offset
+            .saturating_sub(element.key.len() as u64);
+        let end = element
+            .value_offset
+            .saturating_add(element.value.len() as u64);
         let hit = |from: u64, to: u64| {
             let (first, last) = (from / page_size, to.saturating_sub(1) / page_size);
             // The holes ascend and do not overlap: the first that ends at or behind the bytes decides.

@@ -1,10 +1,10 @@
 //! No main revision is missing above the compaction: the check that tells a torn copy or lost pages where
 //! every page is sound by itself.
 
-use crate::bbolt::Direction;
+use crate::bbolt::{Direction, Element, Page};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
-use super::revision::Revision;
+use super::revision::{BucketKey, Revision, RevisionError};
 use super::schema::{self, MetaBucket};
 
 /// A revision and where it stands.
@@ -14,6 +14,18 @@ pub(super) struct Place {
     pub(super) pgid: u64,
     pub(super) page_offset: u64,
     pub(super) element: usize,
+}
+
+impl Place {
+    /// Of an element of bucket `key`.
+    pub(super) fn of(page: &Page<'_>, element: &Element<'_>) -> Result<Self, RevisionError> {
+        BucketKey::parse(element.key).map(|key| Self {
+            revision: key.revision,
+            pgid: page.pgid.0,
+            page_offset: page.run().offset(),
+            element: element.index,
+        })
+    }
 }
 
 /// How far a walk had come.

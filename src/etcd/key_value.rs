@@ -112,7 +112,12 @@ impl<'a> KeyValue<'a> {
             0 => 0,
             len => varint_len(len as u64).saturating_add(1).saturating_add(len),
         };
-        let numbers = [self.create_revision, self.mod_revision, self.version, self.lease];
+        let numbers = [
+            self.create_revision,
+            self.mod_revision,
+            self.version,
+            self.lease,
+        ];
         let numbers = numbers.into_iter().map(number);
         numbers.chain([bytes(self.key), bytes(self.value)]).sum()
     }

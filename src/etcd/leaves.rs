@@ -115,13 +115,8 @@ impl<'a> RecordLeaves<'a> {
                     .effect("it is taken for a record"),
                 );
             }
-            match BucketKey::parse(element.key) {
-                Ok(key) => findings.extend(gaps.next(Place {
-                    revision: key.revision,
-                    pgid: page.pgid.0,
-                    page_offset: page.run().offset(),
-                    element: element.index,
-                })),
+            match Place::of(page, &element) {
+                Ok(place) => findings.extend(gaps.next(place)),
                 Err(error) => findings.push(not_a_revision(page, &element, error)),
             }
         }

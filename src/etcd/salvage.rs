@@ -52,7 +52,12 @@ pub(super) struct Compaction {
 
 impl<'a> Ground<'a> {
     /// Of a store whose tree is this bucket. `current` says whether its root is that of the state which is asked for.
-    pub(super) fn of(db: &Db<'a>, bucket: &Bucket<'a>, meta: Option<&MetaBucket>, current: bool) -> Self {
+    pub(super) fn of(
+        db: &Db<'a>,
+        bucket: &Bucket<'a>,
+        meta: Option<&MetaBucket>,
+        current: bool,
+    ) -> Self {
         Self {
             bucket: bucket.clone(),
             pages: db.pages(),
@@ -94,18 +99,33 @@ impl<'a> Ground<'a> {
                 begun: self.meta.compact_revision(),
             });
             let merged = merge::merge(beds, compaction, self.current, self.diagnostics);
-            if merged.found > 0 {
-                self.diagnostics.report(
-                    Diagnostic::new(Code::RecordsSalvaged, Locus::default().bucket(schema::KEY))
-                        .found(format!(
-                            "{} records by a scan of the pages, to which the tree does not lead",
-                            merged.found
-                        ))
-                        .effect("they are part of this answer; others may be lost"),
-                );
-            }
+            self.report(&merged);
             merged
         })
+    }
+
+    fn report(&self, merged: &Merged<'a>) {
+        let locus = || Locus::default().bucket(schema::KEY);
+        if merged.found > 0 {
+            self.diagnostics.report(
+                Diagnostic::new(Code::RecordsSalvaged, locus())
+                    .found(format!(
+                        "{} records by a scan of the pages, to which no tree leads",
+                        merged.found
+                    ))
+                    .effect("they are part of this answer; others may be lost"),
+            );
+        }
+        if merged.left_out > 0 {
+            self.diagnostics.report(
+                Diagnostic::new(Code::RecordsDoubtful, locus())
+                    .found(format!(
+                        "{} records at or below the compaction in freed pages alone",
+                        merged.left_out
+                    ))
+                    .effect("whether they were compacted cannot be told: they are left out"),
+            );
+        }
     }
 
     /// How many records there are, where the tree does not lead to all.
@@ -114,7 +134,11 @@ impl<'a> Ground<'a> {
     }
 
     /// What comes behind a revision in the given direction; none where nothing could be salvaged.
-    pub(super) fn rest(self: &Arc<Self>, direction: Direction, last: Option<Revision>) -> Option<Rest<'a>> {
+    pub(super) fn rest(
+        self: &Arc<Self>,
+        direction: Direction,
+        last: Option<Revision>,
+    ) -> Option<Rest<'a>> {
         let merged = self.merged();
         let behind = |part: &Part| match (last, merged.ends(part)) {
             (Some(last), Some((first, end))) => match direction {
@@ -145,9 +169,14 @@ impl<'a> Ground<'a> {
 /// Where a scan of the pages ends: at the high-water mark, or where a meta page that may have known a higher one
 /// cannot be read, at the end of the file.
 pub(super) fn scan_end(db: &Db<'_>) -> u64 {
-    let marks = db.metas().iter().map(|meta| meta.as_ref().map(|meta| meta.high_water_mark));
+    let marks = db
+        .metas()
+        .iter()
+        .map(|meta| meta.as_ref().map(|meta| meta.high_water_mark));
     let all: Result<Vec<u64>, _> = marks.collect();
-    all.ok().and_then(|marks| marks.into_iter().max()).unwrap_or(u64::MAX)
+    all.ok()
+        .and_then(|marks| marks.into_iter().max())
+        .unwrap_or(u64::MAX)
 }
 
 /// Iterator over what a salvage has behind some revision.
@@ -176,7 +205,11 @@ impl<'a> Rest<'a> {
             })
         };
         let gone: Vec<usize> = part.indices().filter(delivered).collect();
-        Some(if gone.is_empty() { leaf } else { leaf.without(gone) })
+        Some(if gone.is_empty() {
+            leaf
+        } else {
+            leaf.without(gone)
+        })
     }
 }
 

@@ -137,11 +137,16 @@ impl Unreachable {
             return Ok(());
         }
         let page = store.db().pages().tree_page(bucket.root);
-        let walkable = page.is_ok_and(|page| page.kind == Some(Kind::Leaf) || page.usable_count() > 0);
+        let walkable =
+            page.is_ok_and(|page| page.kind == Some(Kind::Leaf) || page.usable_count() > 0);
         if walkable || store.records(Direction::Forward).next().is_some() {
             return Ok(());
         }
-        Err(if bucket.is_present() { Self::NoRootPage } else { Self::NoBucket })
+        Err(if bucket.is_present() {
+            Self::NoRootPage
+        } else {
+            Self::NoBucket
+        })
     }
 }
 

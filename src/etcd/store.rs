@@ -104,27 +104,36 @@ impl<'a> Store<'a> {
     fn searched(db: Db<'a>, mut buckets: Vec<Bucket<'a>>) -> Self {
         let scan = PageScan::of(db.pages(), db.source(), scan_end(&db));
         let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
-        let root = salvage::root::newest(&db, &scan);
-        let found = root.map(|root| db.rooted(root, db.diagnostics()));
-        match found {
-            Some(found) if has_records => {
-                let others = found.buckets().into_iter();
-                buckets.extend(others.filter(|bucket| bucket.name == schema::META));
-            }
-            Some(found) => {
-                let buckets = found.buckets();
-                return Self::of_buckets(found, buckets, false);
-            }
-            None if has_records => {}
-            None => {
-                // Records without a root: there may be some all the same.
-                let absent = db.absent_bucket(schema::KEY, buckets.len());
-                if Ground::of(&db, &absent, None, false).salvaged_records() > 0 {
-                    buckets.push(absent);
-                }
-            }
+        let Some(root) = salvage::root::newest(&db, &scan) else {
+            return Self::of_records(db, buckets);
+        };
+        let rooted = db.rooted(root.pgid, db.diagnostics());
+        let mut found = rooted.buckets();
+        if has_records {
+            buckets.extend(
+                found
+                    .into_iter()
+                    .filter(|bucket| bucket.name == schema::META),
+            );
+            buckets.sort_by_key(|bucket| bucket.name);
+            return Self::of_buckets(db, buckets, true);
         }
-        buckets.sort_by_key(|bucket| bucket.name);
+        if !root.is_whole {
+            found.retain(|bucket| bucket.name != schema::KEY);
+            found.push(rooted.absent_bucket(schema::KEY, found.len()));
+            found.sort_by_key(|bucket| bucket.name);
+        }
+        Self::of_buckets(rooted, found, false)
+    }
+
+    /// The backend in a file without a root page that could be one: there may be records all the same.
+    fn of_records(db: Db<'a>, mut buckets: Vec<Bucket<'a>>) -> Self {
+        let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
+        let absent = db.absent_bucket(schema::KEY, buckets.len());
+        if !has_records && Ground::of(&db, &absent, None, false).salvaged_records() > 0 {
+            buckets.push(absent);
+            buckets.sort_by_key(|bucket| bucket.name);
+        }
         Self::of_buckets(db, buckets, has_records)
     }
 
@@ -256,7 +265,9 @@ fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
         db.diagnostics().report(
             Diagnostic::new(Code::BucketMissing, root.clone().bucket(name))
                 .found("no such bucket in the root")
-                .effect("either this is no etcd database, or its root page belongs to another state"),
+                .effect(
+                    "either this is no etcd database, or its root page belongs to another state",
+                ),
         );
     }
 }

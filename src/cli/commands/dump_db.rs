@@ -15,8 +15,8 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::hash::{Leave, backend_hash};
-use crate::etcd::scan::{Scan, Scanned, scanned_records};
 use crate::etcd::leaves::RecordLeaves;
+use crate::etcd::scan::{Scan, Scanned, scanned_records};
 use crate::etcd::{Store, schema};
 use crate::view::dump_db::{self, Style};
 

@@ -41,20 +41,32 @@ impl<'a> Bed<'a> {
 
     /// The revision of the element at an index: that of the one before where its key is none.
     pub fn revision(&self, index: usize) -> Option<Revision> {
-        let key = |index| self.leaf.element(index).and_then(|element| revision_of(&element));
+        let key = |index| {
+            self.leaf
+                .element(index)
+                .and_then(|element| revision_of(&element))
+        };
         let known = key(index).or_else(|| (0..index).rev().find_map(key));
         (index < self.leaf.page.usable_count()).then(|| known.unwrap_or_default())
     }
 
+    /// The revisions in it.
+    pub fn revisions(&self) -> impl Iterator<Item = Revision> {
+        let elements = self.leaf.elements(Direction::Forward);
+        elements.filter_map(|element| revision_of(&element))
+    }
+
     /// The newest revision in it.
     pub fn last(&self) -> Option<Revision> {
-        let elements = self.leaf.elements(Direction::Forward);
-        elements.filter_map(|element| revision_of(&element)).max()
+        self.revisions().max()
     }
 
     /// The place of the first element from `place` on that can be read.
     pub fn readable(&self, mut place: usize) -> usize {
-        while self.index(place).is_some_and(|index| self.leaf.element(index).is_none()) {
+        while self
+            .index(place)
+            .is_some_and(|index| self.leaf.element(index).is_none())
+        {
             place = place.saturating_add(1);
         }
         place
@@ -89,7 +101,12 @@ impl<'a> Bed<'a> {
 
     /// A leaf that the tree leads to: where it is sound it covers all that the tree has in its place.
     fn reached(placed: Placed<'a>) -> Self {
-        let Placed { leaf, lower, upper, sound } = placed;
+        let Placed {
+            leaf,
+            lower,
+            upper,
+            sound,
+        } = placed;
         let bound = |key: Option<&[u8]>, none| match key {
             None => Some(none),
             Some(key) => BucketKey::parse(key).ok().map(|key| key.revision),
@@ -146,7 +163,10 @@ pub(super) fn beds<'a>(mut tree: Leaves<'a>, scan: &PageScan<'a>) -> Vec<Bed<'a>
         let page = placed.leaf.page;
         heads.insert(page.pgid.0);
         if placed.sound && page.overflow > 0 && !page.inline {
-            used.push((page.pgid.0, page.pgid.0.saturating_add(u64::from(page.overflow))));
+            used.push((
+                page.pgid.0,
+                page.pgid.0.saturating_add(u64::from(page.overflow)),
+            ));
         }
         beds.push(Bed::reached(placed));
     }

@@ -1,10 +1,10 @@
 //! One record a revision out of many leaves.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::ops::Range;
 
-use crate::bbolt::{Element, Leaf};
+use crate::bbolt::{Direction, Element, Leaf};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::record::Record;
 use crate::etcd::revision::Revision;
@@ -39,6 +39,8 @@ pub(super) struct Merged<'a> {
     pub parts: Vec<Part>,
     /// How many records the tree does not lead to.
     pub found: usize,
+    /// How many stand in old pages alone, whose present page is gone: they may have been compacted.
+    pub left_out: usize,
 }
 
 impl<'a> Merged<'a> {
@@ -69,18 +71,26 @@ struct Doubtful<'a> {
     key: &'a [u8],
     revision: Revision,
     tombstone: bool,
+    reached: bool,
 }
 
 struct Merge<'a, 'd> {
     beds: Vec<Bed<'a>>,
     compaction: Option<Compaction>,
-    /// The newest revision in the tree, where that is the tree of the state.
+    /// Whether the tree is that of the state, and its end the end of the store.
+    current: bool,
+    /// Whether a page was found that is newer than the tree.
+    tree_is_old: bool,
+    /// The newest revision in the tree.
     head: Option<Revision>,
     tree: Covers,
     scan: Covers,
     parts: Vec<Part>,
     found: usize,
+    left_out: usize,
     doubtful: Vec<Doubtful<'a>>,
+    /// The leaves that hold a record which was compacted: they are older than the state.
+    old: HashSet<u32>,
     diagnostics: &'d Diagnostics,
 }
 
@@ -89,8 +99,10 @@ struct Merge<'a, 'd> {
 enum Verdict {
     /// It is part of the state.
     Deliver,
-    /// It is not.
-    Drop,
+    /// It was compacted.
+    Removed,
+    /// It was written after the state.
+    Beyond,
     /// Nothing covers its place, and it lies at or below the compaction.
     Doubtful,
 }
@@ -109,18 +121,20 @@ pub(super) fn merge<'a>(
     let (tree, scan) = (covers(true), covers(false));
     let mut merge = Merge {
         compaction,
+        current,
+        tree_is_old: false,
         head: None,
         tree,
         scan,
         parts: Vec::new(),
         found: 0,
+        left_out: 0,
         doubtful: Vec::new(),
+        old: HashSet::new(),
         diagnostics,
         beds,
     };
-    if current {
-        merge.head = merge.newest_in_tree();
-    }
+    merge.head = merge.newest_in_tree();
     merge.run();
     merge.settle_doubts();
     merge.parts.retain(|part| part.len > 0);
@@ -128,6 +142,7 @@ pub(super) fn merge<'a>(
         beds: merge.beds,
         parts: merge.parts,
         found: merge.found,
+        left_out: merge.left_out,
     }
 }
 
@@ -173,7 +188,10 @@ impl<'a> Merge<'a, '_> {
     /// Decides about the elements of one revision.
     fn take(&mut self, revision: Revision, group: &[(u32, usize)]) {
         let is_reached = |of: &Self, bed: u32| of.bed(bed).is_some_and(|bed| bed.leaf.reached);
-        let first = group.iter().find(|(bed, _)| is_reached(self, *bed)).copied();
+        let first = group
+            .iter()
+            .find(|(bed, _)| is_reached(self, *bed))
+            .copied();
         let tree_lacks_it = self.tree.at(revision) > 0;
         let in_sound = group
             .iter()
@@ -183,68 +201,86 @@ impl<'a> Merge<'a, '_> {
             })
             .count();
         let a_page_lacks_it = self.scan.at(revision) > in_sound;
-        if let Some((bed, index)) = first {
-            self.tell_contradiction((bed, index), group, revision);
-            // Of one leaf all are delivered, whatever they state.
-            for (_, index) in group.iter().filter(|(other, _)| *other == bed) {
-                self.deliver((bed, *index));
-            }
-            let readable = self.is_record((bed, index));
-            let copy = group.iter().find(|(bed, _)| !is_reached(self, *bed));
-            if let Some(copy) = copy.filter(|_| !readable) {
-                self.find(*copy);
-            }
+        let first = first.filter(|_| self.current || !self.is_removed(revision, a_page_lacks_it));
+        if let Some(first) = first {
+            self.take_reached(first, group, revision, a_page_lacks_it);
             return;
         }
         let Some(best) = self.best(group) else { return };
         match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
-            Verdict::Drop => return,
-            Verdict::Deliver => {}
-            Verdict::Doubtful => {
-                let record = self.record(best);
-                self.doubtful.extend(record.map(|record| Doubtful {
-                    part: self.parts.len(),
-                    key: record.key,
-                    revision,
-                    tombstone: record.tombstone,
-                }));
-                // A part of its own, so that it can be taken back.
-                self.find_alone(best);
-                return;
+            Verdict::Removed => self.old.extend(group.iter().map(|(bed, _)| bed)),
+            Verdict::Beyond => {}
+            Verdict::Deliver => {
+                self.tell_contradiction(best, group, revision);
+                self.find(best);
             }
+            Verdict::Doubtful => self.find_doubtful(best, revision, false),
         }
-        self.tell_contradiction(best, group, revision);
-        self.find(best);
+    }
+
+    /// Whether a page that is newer than a tree which is not that of the state shows that a record was compacted.
+    fn is_removed(&mut self, revision: Revision, a_page_lacks_it: bool) -> bool {
+        let begun = self.compaction.is_some_and(|of| revision.main <= of.begun);
+        let removed = begun && a_page_lacks_it;
+        self.tree_is_old |= removed;
+        removed
+    }
+
+    /// Delivers what the tree leads to.
+    fn take_reached(
+        &mut self,
+        (bed, index): (u32, usize),
+        group: &[(u32, usize)],
+        revision: Revision,
+        a_page_lacks_it: bool,
+    ) {
+        self.tell_contradiction((bed, index), group, revision);
+        if !self.current && self.verdict(revision, false, a_page_lacks_it) == Verdict::Doubtful {
+            self.find_doubtful((bed, index), revision, true);
+            return;
+        }
+        // Of one leaf all are delivered, whatever they state.
+        for (_, index) in group.iter().filter(|(other, _)| *other == bed) {
+            self.deliver((bed, *index));
+        }
+        if !self.is_record((bed, index)) {
+            let copy = group
+                .iter()
+                .find(|(other, _)| self.bed(*other).is_some_and(|bed| !bed.leaf.reached));
+            copy.copied().into_iter().for_each(|copy| self.find(copy));
+        }
     }
 
     fn verdict(&self, revision: Revision, tree_lacks_it: bool, a_page_lacks_it: bool) -> Verdict {
         let Some(compaction) = self.compaction else {
             // Nothing tells what was compacted but the pages themselves.
-            let gone = a_page_lacks_it || (tree_lacks_it && self.head.is_some());
-            return if gone { Verdict::Drop } else { Verdict::Deliver };
-        };
-        if tree_lacks_it {
-            let beyond = self.head.is_some_and(|head| revision.main > head.main);
-            return if beyond || revision.main <= compaction.begun {
-                Verdict::Drop
+            let gone = a_page_lacks_it || (tree_lacks_it && self.current);
+            return if gone {
+                Verdict::Removed
             } else {
                 Verdict::Deliver
             };
+        };
+        let is_below = revision.main <= compaction.begun;
+        if tree_lacks_it {
+            let beyond = self.current && self.head.is_some_and(|head| revision.main > head.main);
+            return match (beyond, is_below) {
+                (true, _) => Verdict::Beyond,
+                (_, true) => Verdict::Removed,
+                _ => Verdict::Deliver,
+            };
         }
-        if revision.main > compaction.begun {
-            Verdict::Deliver
-        } else if a_page_lacks_it {
-            Verdict::Drop
-        } else if revision.main <= compaction.finished {
-            Verdict::Doubtful
-        } else {
-            Verdict::Deliver
+        match (is_below, a_page_lacks_it) {
+            (false, _) => Verdict::Deliver,
+            (true, true) => Verdict::Removed,
+            (true, false) => Verdict::Doubtful,
         }
     }
 
     /// Of copies of one record the one in a sound page.
     fn best(&self, group: &[(u32, usize)]) -> Option<(u32, usize)> {
-        let sound = |(bed, _): &&(u32, usize)| self.bed(*bed).is_some_and(|bed| bed.cover.is_some());
+        let sound =
+            |(bed, _): &&(u32, usize)| self.bed(*bed).is_some_and(|bed| bed.cover.is_some());
         group.iter().find(sound).or(group.first()).copied()
     }
 
@@ -286,7 +322,10 @@ impl<'a> Merge<'a, '_> {
                     .element(taken.1)
                     .revision(revision.main, revision.sub),
             )
-            .found(format!("page {} has another record of this revision", other.leaf.page.pgid))
+            .found(format!(
+                "page {} has another record of this revision",
+                other.leaf.page.pgid
+            ))
             .effect("this one is shown"),
         );
     }
@@ -296,9 +335,20 @@ impl<'a> Merge<'a, '_> {
         self.deliver(at);
     }
 
-    fn find_alone(&mut self, at: (u32, usize)) {
-        self.found = self.found.saturating_add(1);
-        self.parts.extend(part_of(at));
+    /// Delivers a record that may be taken back: a part of its own.
+    fn find_doubtful(&mut self, at: (u32, usize), revision: Revision, reached: bool) {
+        let (Some(record), Some(part)) = (self.record(at), part_of(at)) else {
+            return;
+        };
+        self.doubtful.push(Doubtful {
+            part: self.parts.len(),
+            key: record.key,
+            revision,
+            tombstone: record.tombstone,
+            reached,
+        });
+        self.parts.push(part);
+        self.found = self.found.saturating_add(usize::from(!reached));
     }
 
     fn deliver(&mut self, at: (u32, usize)) {
@@ -317,40 +367,76 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Of the records at or below the compaction that nothing covers, those stay that are the last put of their key.
+    /// Of the records at or below the compaction that nothing covers, those stay that a compaction would keep and
+    /// that stand in a page which may be the present one.
     fn settle_doubts(&mut self) {
         let doubtful = std::mem::take(&mut self.doubtful);
-        let Some(finished) = self.compaction.map(|compaction| compaction.finished) else {
+        let Some(compaction) = self.compaction.filter(|_| !doubtful.is_empty()) else {
             return;
         };
-        let mut newest: HashMap<&[u8], Revision> = doubtful
-            .iter()
-            .map(|one| (one.key, Revision::default()))
+        let removed = self.superseded(&doubtful, compaction);
+        let old: Vec<u32> = self
+            .beds_with(|revision| removed.contains(&revision))
             .collect();
-        if newest.is_empty() {
-            return;
+        self.old.extend(old);
+        let asked: HashSet<Revision> = doubtful.iter().map(|one| one.revision).collect();
+        let mut present = HashSet::new();
+        for bed in self.young() {
+            let revisions = bed.revisions().filter(|revision| asked.contains(revision));
+            present.extend(revisions);
         }
+        for one in doubtful {
+            let is_removed = removed.contains(&one.revision);
+            let stays = !is_removed && (one.reached || present.contains(&one.revision));
+            if let Some(part) = self.parts.get_mut(one.part).filter(|_| !stays) {
+                part.len = 0;
+                self.found = self.found.saturating_sub(usize::from(!one.reached));
+                self.left_out = self.left_out.saturating_add(usize::from(!is_removed));
+            }
+        }
+    }
+
+    /// Those of which a compaction keeps no record: a later one of the key lies at or below it as well.
+    fn superseded(&self, doubtful: &[Doubtful<'a>], compaction: Compaction) -> HashSet<Revision> {
+        let keys = doubtful.iter().map(|one| (one.key, Vec::new()));
+        let mut revisions: HashMap<&[u8], Vec<Revision>> = keys.collect();
         for bed in &self.beds {
-            for element in bed.leaf.elements(crate::bbolt::Direction::Forward) {
-                let Ok((record, _)) = Record::parse(&bed.leaf.page, &element) else {
-                    continue;
-                };
-                if record.revision.main <= finished
-                    && let Some(known) = newest.get_mut(record.key)
-                {
-                    *known = record.revision.max(*known);
+            for element in bed.leaf.elements(Direction::Forward) {
+                let record = Record::parse(&bed.leaf.page, &element);
+                let known =
+                    record.map(|(record, _)| (record.revision, revisions.get_mut(record.key)));
+                if let Ok((revision, Some(known))) = known {
+                    known.push(revision);
                 }
             }
         }
-        for one in doubtful {
-            let last = newest.get(one.key) == Some(&one.revision);
+        let is_removed = |one: &&Doubtful<'a>| {
+            // While a compaction runs, the tree still has some of what it will remove.
+            let limit = if one.reached && !self.tree_is_old {
+                compaction.finished
+            } else {
+                compaction.begun
+            };
+            let mut known = revisions.get(one.key).into_iter().flatten();
+            let superseded = known.any(|other| *other > one.revision && other.main <= limit);
             // A deletion is kept by some versions where it is that of the compaction itself.
-            let stays = last && (!one.tombstone || one.revision.main == finished);
-            if let Some(part) = self.parts.get_mut(one.part).filter(|_| !stays) {
-                part.len = 0;
-                self.found = self.found.saturating_sub(1);
-            }
-        }
+            superseded || (one.tombstone && one.revision.main < limit)
+        };
+        let removed = doubtful.iter().filter(is_removed);
+        removed.map(|one| one.revision).collect()
+    }
+
+    fn beds_with(&self, wanted: impl Fn(Revision) -> bool) -> impl Iterator<Item = u32> {
+        (0_u32..)
+            .zip(&self.beds)
+            .filter_map(move |(index, bed)| bed.revisions().any(&wanted).then_some(index))
+    }
+
+    /// The leaves of which nothing tells that they are older than the state.
+    fn young(&self) -> impl Iterator<Item = &Bed<'a>> {
+        let beds = (0_u32..).zip(&self.beds);
+        beds.filter(|(index, _)| !self.old.contains(index))
+            .map(|(_, bed)| bed)
     }
 }
 

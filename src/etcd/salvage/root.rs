@@ -1,11 +1,22 @@
 //! The root page of a store to which no meta page leads.
 
-use crate::bbolt::{Bucket, Db, Direction, PageScan, Pgid};
+use crate::bbolt::{Db, Direction, PageScan, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::etcd::gaps::{GapCheck, Place};
 use crate::etcd::schema::{self, MetaBucket};
 
-/// How many root pages have their whole tree walked, the newest first: a file at rest has two whole states.
+/// How many root pages of one age have their whole tree walked.
 const TREES_WALKED: usize = 8;
+
+/// What a search found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::etcd) struct Found {
+    /// The root page.
+    pub pgid: Pgid,
+    /// Whether its tree of records is sound and has no gap: a root page that was freed leads to whatever was
+    /// written to its pages since.
+    pub is_whole: bool,
+}
 
 /// A page that is, or was, the root of a store.
 struct Candidate {
@@ -24,37 +35,40 @@ impl Candidate {
     }
 }
 
-/// The newest root page in the file: of those that lead to a whole tree of records, else of all.
-pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Pgid> {
+/// The newest root page in the file, by what grows from one state to the next.
+pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Found> {
     let mut candidates: Vec<Candidate> = scan
         .roots()
         .filter_map(|(leaf, _)| candidate(db, leaf.page.pgid))
         .collect();
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.age()));
-    let mut best: Option<(&Candidate, usize)> = None;
-    for candidate in candidates.iter().take(TREES_WALKED) {
-        if best.is_some_and(|(best, _)| best.age() != candidate.age()) {
-            break;
-        }
-        // Two states between which nothing was applied differ by what a compaction removed.
-        let records = whole_tree(db, candidate.pgid);
-        if let Some(records) = records
-            && best.is_none_or(|(_, least)| records < least)
-        {
-            best = Some((candidate, records));
-        }
-    }
-    let chosen = best.map(|(candidate, _)| candidate).or(candidates.first())?;
+    let age = candidates.first()?.age();
+    let same_age = candidates.iter().filter(|one| one.age() == age);
+    let whole = same_age.take(TREES_WALKED).filter_map(|candidate| {
+        let records = whole_tree(db, candidate)?;
+        Some((records, candidate))
+    });
+    // Two states between which nothing was applied differ by what a compaction removed.
+    let whole = whole.min_by_key(|(records, _)| *records);
+    let is_whole = whole.is_some();
+    let chosen = whole
+        .map(|(_, candidate)| candidate)
+        .or(candidates.first())?;
     let page = db.pages().unchecked(chosen.pgid)?;
     db.diagnostics().report(
         Diagnostic::new(Code::RootSearched, page.locus())
             .found(match chosen.meta.consistent_index {
-                Some(index) => format!("the newest root page in the file, of consistent index {index}"),
+                Some(index) => {
+                    format!("the newest root page in the file, of consistent index {index}")
+                }
                 None => "a root page".to_owned(),
             })
             .effect("it is taken for the root of the state"),
     );
-    Some(chosen.pgid)
+    Some(Found {
+        pgid: chosen.pgid,
+        is_whole,
+    })
 }
 
 fn candidate(db: &Db<'_>, pgid: Pgid) -> Option<Candidate> {
@@ -68,11 +82,19 @@ fn candidate(db: &Db<'_>, pgid: Pgid) -> Option<Candidate> {
 }
 
 /// How many records the tree of bucket `key` has; none where anything is wrong with it.
-fn whole_tree(db: &Db<'_>, root: Pgid) -> Option<usize> {
+fn whole_tree(db: &Db<'_>, candidate: &Candidate) -> Option<usize> {
     let quiet = Diagnostics::new();
-    let rooted = db.rooted(root, &quiet);
+    let rooted = db.rooted(candidate.pgid, &quiet);
     let buckets = rooted.buckets();
-    let key: &Bucket<'_> = buckets.iter().find(|bucket| bucket.name == schema::KEY)?;
-    let elements = key.elements(&quiet, Direction::Forward).count();
-    (!quiet.may_hide_records()).then_some(elements)
+    let key = buckets.iter().find(|bucket| bucket.name == schema::KEY)?;
+    let mut gaps = GapCheck::of(&candidate.meta, key.locus.clone(), Direction::Forward);
+    let mut records = 0_usize;
+    for (page, element) in key.elements(&quiet, Direction::Forward) {
+        records = records.saturating_add(1);
+        let place = Place::of(&page, &element).ok()?;
+        if gaps.next(place).is_some() {
+            return None;
+        }
+    }
+    (gaps.ends_whole() && !quiet.may_hide_records()).then_some(records)
 }
