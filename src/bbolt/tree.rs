@@ -7,10 +7,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::diag::{Code, Damage, Diagnostic, Diagnostics, shown};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, shown};
 use crate::source::Source;
 
-use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid};
+use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid, Unpacked};
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -91,15 +91,38 @@ fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
         .effect("both are delivered, in the order of the page")
 }
 
+fn not_packed(page: &Page<'_>, unpacked: Unpacked) -> Damage {
+    let effect = "elements of this page may be missing or not what was written";
+    match unpacked {
+        Unpacked::Element(index) => {
+            Diagnostic::new(Code::ElementLayout, page.locus().element(index))
+                .expected("a key right behind the element before it", "another place")
+                .effect(effect)
+        }
+        Unpacked::Slack { offset } => {
+            Diagnostic::new(Code::SlackNotZero, Locus::page(page.pgid.0, offset))
+                .expected("zeros behind the last element", "other bytes")
+                .effect(effect)
+        }
+    }
+}
+
 /// One bit a page, as long as the highest page set: memory follows the pages that exist.
 #[derive(Debug, Default)]
-struct Bits {
+pub(super) struct Bits {
     words: Vec<u64>,
 }
 
 impl Bits {
+    /// Whether a page is marked.
+    pub(super) fn contains(&self, pgid: u64) -> bool {
+        let word = usize::try_from(pgid / 64).ok();
+        let bits = word.and_then(|word| self.words.get(word));
+        bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
+    }
+
     /// Marks a page; false when it was marked before.
-    fn insert(&mut self, pgid: u64) -> bool {
+    pub(super) fn insert(&mut self, pgid: u64) -> bool {
         let Ok(word) = usize::try_from(pgid / 64) else {
             return false;
         };
@@ -321,12 +344,8 @@ impl<'a> Leaves<'a> {
         expected: Option<&'a [u8]>,
         upper: Option<&'a [u8]>,
     ) -> Option<Leaf<'a>> {
-        if let Some(index) = page.unpacked_element() {
-            self.report(
-                Diagnostic::new(Code::ElementLayout, page.locus().element(index))
-                    .expected("a key right behind the element before it", "another place")
-                    .effect("elements of this page may be missing or not what was written"),
-            );
+        if let Some(unpacked) = page.unpacked() {
+            self.report(not_packed(&page, unpacked));
         }
         if page.kind == Some(Kind::Leaf) {
             self.account(&page);

@@ -66,17 +66,26 @@ pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitC
         return ExitCode::SUCCESS;
     }
     let code = match &answer {
-        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
         Err(error) => failure(error),
     };
+    let printed = matches!(answer, Ok(Answer::Findings));
     let mut damaged = false;
+    let mut found_harmless = false;
     for one in evidence {
         one.collect_read_errors();
         let change = one.change();
-        damaged |= one.diagnostics().found_damage();
+        damaged |= if printed {
+            one.diagnostics().may_hide_records()
+        } else {
+            one.diagnostics().found_damage()
+        };
+        found_harmless |= printed && one.diagnostics().found_damage();
         damaged |= change.is_some_and(|change| change != Change::Longer);
-        say(&findings(one, evidence.len() > 1));
+        if !printed {
+            say(&findings(one, evidence.len() > 1));
+        }
         say(&change_text(one, change));
     }
     if evidence.iter().any(a_scan_may_find_more) && !hinted_already(&answer) {
@@ -85,6 +94,8 @@ pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitC
     let could_answer = !matches!(answer, Err(Failure::CannotAnswer { .. }));
     if damaged && could_answer {
         ExitCode::from(PARTIAL)
+    } else if found_harmless {
+        ExitCode::from(ANSWERED_NO)
     } else {
         code
     }
@@ -166,9 +177,9 @@ pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
         return None;
     }
     let found = diagnostics.by_code();
-    let only_torn = found
-        .iter()
-        .all(|(code, ..)| code.tells_torn() || code.severity() == Severity::Info);
+    let only_torn = found.iter().all(|(code, ..)| {
+        code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info
+    });
     // Both buckets that every etcd has may be missing from one root page.
     let counted = |code: Code, count: u64| match code {
         Code::BucketMissing => count.min(1),

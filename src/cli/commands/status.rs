@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::bbolt::check::Tail;
 use crate::cli::args::Database;
 use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::etcd::status::{SnapshotStatus, StoreStatus, Tail, Unreachable};
+use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 use crate::k8s::audit::{Audit, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::view;
