@@ -105,6 +105,22 @@ codes! {
     RootNotBuckets = "root-not-buckets", Error, "bbolt";
     /// A bucket's header is cut or names no usable root.
     BucketHeader = "bucket-header", Error, "bbolt";
+    /// Bytes behind the last element of a page are not zero.
+    SlackNotZero = "slack-not-zero", Error, "bbolt";
+    /// A valid meta page has a field that bbolt never writes so.
+    MetaField = "meta-field", Warning, "bbolt";
+    /// The page that a meta page names as its freelist is none, or does not hold what it states.
+    FreelistInvalid = "freelist-invalid", Warning, "bbolt";
+    /// An id in the freelist is no page that could be free, or stands twice or out of order.
+    FreelistId = "freelist-id", Warning, "bbolt";
+    /// The freelist lists a page that a tree uses.
+    FreelistInUse = "freelist-in-use", Warning, "bbolt";
+    /// Pages are used by no tree, and the freelist does not list them.
+    PageLeaked = "page-leaked", Warning, "bbolt";
+    /// There is something behind the high-water mark.
+    FileTail = "file-tail", Info, "bbolt";
+    /// The state of the other meta page is not whole, so there is no former state to fall back to.
+    FormerState = "former-state", Info, "bbolt";
     /// A bucket that every etcd has is not there.
     BucketMissing = "bucket-missing", Error, "etcd";
     /// A key of bucket `key` is not a revision.
@@ -121,8 +137,26 @@ codes! {
     RecordContradiction = "record-contradiction", Error, "etcd";
     /// The tree does not lead to all records: some were found by a scan of the pages.
     RecordsSalvaged = "records-salvaged", Warning, "etcd";
+    /// The tree lacks records that stand in other pages, at places that it covers.
+    RecordsUnreached = "records-unreached", Error, "etcd";
+    /// Records stand in freed pages that are newer than the newest of the tree.
+    RecordsBeyond = "records-beyond", Info, "etcd";
     /// Records whose present page is gone stand in freed pages, where compacted ones stand as well.
     RecordsDoubtful = "records-doubtful", Error, "etcd";
+    /// The versions of a key do not follow each other above the compaction.
+    VersionGap = "version-gap", Error, "etcd";
+    /// A record contradicts the record of its key before it.
+    GenerationMismatch = "generation-mismatch", Error, "etcd";
+    /// A tombstone above the compaction deletes a key that is not there.
+    TombstoneUnmatched = "tombstone-unmatched", Error, "etcd";
+    /// A key was written twice in one main revision.
+    KeyTwice = "key-twice", Error, "etcd";
+    /// A live key is attached to a lease that bucket `lease` does not hold.
+    LeaseMissing = "lease-missing", Warning, "etcd";
+    /// Values of bucket `meta` contradict each other.
+    MetaContradiction = "meta-contradiction", Warning, "etcd";
+    /// A bucket that no etcd makes.
+    BucketUnknown = "bucket-unknown", Info, "etcd";
     /// A value of an etcd bucket (meta, lease, auth, members) cannot be read.
     BucketValue = "bucket-value", Warning, "etcd";
     /// A compaction was interrupted, or was running when the file was copied.
@@ -135,6 +169,12 @@ codes! {
     ValueNotDecrypted = "value-not-decrypted", Warning, "k8s";
     /// A value's type is not in the schema table; it is shown generically.
     TypeUnknown = "type-unknown", Info, "k8s";
+    /// A value has fields that are not in the schema table; they are shown by number.
+    FieldUnknown = "field-unknown", Info, "k8s";
+    /// The key of an object says another kind, namespace or name than the object.
+    ObjectKeyMismatch = "object-key-mismatch", Warning, "k8s";
+    /// Two live objects have the same uid.
+    UidTwice = "uid-twice", Warning, "k8s";
 }
 
 impl Code {
@@ -149,6 +189,23 @@ impl Code {
                 | Self::SeparatorMismatch
                 | Self::KeyOrder
                 | Self::RevisionGap
+                | Self::RecordsUnreached
+        )
+    }
+}
+
+impl Code {
+    /// Whether records that are missing make findings of this kind, too: beside a torn copy they are
+    /// nothing else.
+    pub fn follows_from_missing(self) -> bool {
+        matches!(
+            self,
+            Self::VersionGap
+                | Self::TombstoneUnmatched
+                | Self::LeaseMissing
+                | Self::RecordsLost
+                | Self::RecordsSalvaged
+                | Self::RecordsDoubtful
         )
     }
 }

@@ -269,6 +269,39 @@ impl<'a> Db<'a> {
         Bucket::absent(name, locus, self.ground.clone(), bucket_number(buckets))
     }
 
+    /// What all walks through the file share.
+    pub(super) fn ground(&self) -> &Ground<'a> {
+        &self.ground
+    }
+
+    /// The state that the other meta page names, with its own findings; none where it is no former state:
+    /// not valid, not usable (which is a finding already), the same root (a snapshot), or the empty
+    /// database which a defragmentation leaves.
+    pub fn other_state<'b>(&self, diagnostics: &'b Diagnostics) -> Option<Db<'b>>
+    where
+        'a: 'b,
+    {
+        let other = 1_usize.checked_sub(self.chosen?)?;
+        let meta = self.metas.get(other).and_then(|meta| meta.ok())?;
+        let is_former = self.choice != MetaChoice::OnlyUsable && !meta.is_initial();
+        if meta.root == self.meta.root || !is_former {
+            return None;
+        }
+        let pages = self.pages.below(meta.high_water_mark);
+        Some(Db {
+            ground: Ground {
+                pages,
+                source: self.ground.source,
+                owners: Arc::default(),
+            },
+            diagnostics,
+            pages,
+            chosen: Some(other),
+            meta,
+            ..*self
+        })
+    }
+
     /// The buckets of the root tree, in key order. What is no bucket is reported.
     pub fn buckets(&self) -> Vec<Bucket<'a>> {
         let mut buckets = Vec::new();

@@ -169,6 +169,12 @@ impl Meta {
         })
     }
 
+    /// Length in bytes of what the file uses: high-water mark times page size.
+    pub fn used_bytes(&self) -> u64 {
+        self.high_water_mark
+            .saturating_mul(u64::from(self.page_size))
+    }
+
     /// Whether this is the meta of a new, empty file: transaction 0 or 1, four pages. It stands
     /// beside the current meta after a defragmentation, and is then no former state of the store.
     pub fn is_initial(&self) -> bool {

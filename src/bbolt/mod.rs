@@ -1,15 +1,18 @@
 //! The bbolt file format; knows nothing of etcd.
 //!
 //! A file is an array of pages. Two [`meta`] pages name a root; the root is a B+tree of [`bucket`]s;
-//! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole.
+//! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole. [`check`] looks at
+//! what no walk comes to: the fields of the metas, the [`freelist`], what lies behind the end.
 //! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.
 //!
 //! **Invariant:** no page of a tree is entered twice in one walk, no walk recurses, and damage in
 //! one subtree never keeps its siblings from being read.
 
 pub mod bucket;
+pub mod check;
 mod claims;
 pub mod db;
+pub mod freelist;
 pub mod meta;
 pub mod page;
 pub mod scan;
@@ -17,6 +20,7 @@ pub mod tree;
 
 pub use bucket::Bucket;
 pub use db::{Db, MetaChoice};
+pub use freelist::Freelist;
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pages, Pgid};
 pub use scan::PageScan;

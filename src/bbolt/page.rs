@@ -117,6 +117,18 @@ pub struct Element<'a> {
     pub value_offset: u64,
 }
 
+/// Something in a page that is not where bbolt writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpacked {
+    /// The first element whose key does not start where the element before it ends.
+    Element(usize),
+    /// A byte behind the last element that is not zero.
+    Slack {
+        /// Absolute offset of the first one, in bytes.
+        offset: u64,
+    },
+}
+
 impl<'a> Page<'a> {
     /// Reads the header at the start of `run`, which is the page and whatever may belong to it.
     pub(super) fn parse(pgid: Pgid, run: Span<'a>, inline: bool) -> Option<Self> {
@@ -263,11 +275,10 @@ impl<'a> Page<'a> {
         (unusable, findings)
     }
 
-    /// The first element whose key does not start where the element before it ends; where bytes
-    /// follow the last one, that one. bbolt writes keys and values without a gap, the first right
-    /// behind the table, and zeros behind the last (`WriteInodeToPage`): so this tells a wrong count,
-    /// position or size even where every element can be read.
-    pub fn unpacked_element(&self) -> Option<usize> {
+    /// What is not where bbolt writes it: keys and values stand without a gap, the first right behind
+    /// the table, and zeros behind the last (`WriteInodeToPage`). So this tells a wrong count, position or
+    /// size even where every element can be read.
+    pub fn unpacked(&self) -> Option<Unpacked> {
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
             Some(Kind::Branch) => (0, &[4]),
             _ => (4, &[8, 12]),
@@ -286,11 +297,18 @@ impl<'a> Page<'a> {
             });
             !packed
         });
-        unpacked.or_else(|| {
-            let slack_bytes = self.run.len_bytes().saturating_sub(end);
-            let slack = self.run.get(end, slack_bytes, "slack").unwrap_or_default();
-            let zero = slack.iter().fold(0, |any, byte| any | byte) == 0;
-            (!zero).then(|| self.usable_count().saturating_sub(1))
+        if let Some(index) = unpacked {
+            return Some(Unpacked::Element(index));
+        }
+        let slack_bytes = self.run.len_bytes().saturating_sub(end);
+        let slack = self.run.get(end, slack_bytes, "slack").unwrap_or_default();
+        if slack.iter().fold(0, |any, byte| any | byte) == 0 {
+            return None;
+        }
+        let zeros = slack.iter().take_while(|byte| **byte == 0).count();
+        let at = end.saturating_add(zeros) as u64;
+        Some(Unpacked::Slack {
+            offset: self.run.offset().saturating_add(at),
         })
     }
 

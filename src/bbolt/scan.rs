@@ -139,7 +139,7 @@ impl<'a> PageScan<'a> {
     }
 
     fn checked(&self, page: Page<'a>, holes: &[Run]) -> (Leaf<'a>, bool) {
-        let mut sound = holes.is_empty() && page.unpacked_element().is_none();
+        let mut sound = holes.is_empty() && page.unpacked().is_none();
         let (leaf, ..) = Leaf::check(page, |_| sound = false);
         let lost = if holes.is_empty() {
             0

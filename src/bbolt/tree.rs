@@ -9,11 +9,11 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity, shown};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown};
 use crate::source::Source;
 
 use super::claims::{Claim, Owners, Used};
-use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid};
+use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid, Unpacked};
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -149,6 +149,22 @@ fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
     Diagnostic::new(Code::KeyOrder, page.locus().element(index))
         .expected(expected, "a key out of order")
         .effect("both are delivered, in the order of the page")
+}
+
+fn not_packed(page: &Page<'_>, unpacked: Unpacked) -> Damage {
+    let effect = "elements of this page may be missing or not what was written";
+    match unpacked {
+        Unpacked::Element(index) => {
+            Diagnostic::new(Code::ElementLayout, page.locus().element(index))
+                .expected("a key right behind the element before it", "another place")
+                .effect(effect)
+        }
+        Unpacked::Slack { offset } => {
+            Diagnostic::new(Code::SlackNotZero, Locus::page(page.pgid.0, offset))
+                .expected("zeros behind the last element", "other bytes")
+                .effect(effect)
+        }
+    }
 }
 
 /// What all walks through one file share.
@@ -321,12 +337,8 @@ impl<'a> Leaves<'a> {
             trusted,
             ..
         } = *child;
-        if let Some(index) = page.unpacked_element() {
-            self.report(
-                Diagnostic::new(Code::ElementLayout, page.locus().element(index))
-                    .expected("a key right behind the element before it", "another place")
-                    .effect("elements of this page may be missing or not what was written"),
-            );
+        if let Some(unpacked) = page.unpacked() {
+            self.report(not_packed(&page, unpacked));
         }
         if page.kind == Some(Kind::Leaf) {
             self.account(&page);

@@ -32,6 +32,8 @@ pub struct Evidence {
     source: Source,
     diagnostics: Diagnostics,
     trailer: Option<TrailerCheck>,
+    /// The meta page to take, where one was asked for.
+    meta: Option<usize>,
     /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
     page_size: Option<u64>,
     /// Offsets of the read errors that are findings already.
@@ -82,9 +84,17 @@ impl Evidence {
             source,
             diagnostics,
             trailer,
+            meta: None,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
         })
+    }
+
+    /// The same file in the state of this meta page (0 or 1), where one is asked for.
+    #[must_use]
+    pub fn by_meta(mut self, meta: Option<usize>) -> Self {
+        self.meta = meta;
+        self
     }
 
     /// The database of a verb that reads one.
@@ -124,7 +134,8 @@ impl Evidence {
     /// When the file holds no bbolt database; the message says what it is instead.
     pub fn store(&self) -> Result<Store<'_>, Failure> {
         self.read_by_tree.store(true, Ordering::Relaxed);
-        Store::open(&self.source, &self.diagnostics).map_err(|error| self.not_a_database(error))
+        let store = Store::open_by_meta(&self.source, self.meta, &self.diagnostics);
+        store.map_err(|error| self.not_a_database(error))
     }
 
     /// The etcd backend in the file, for a question about its records.
@@ -166,9 +177,12 @@ impl Evidence {
                 Failure::cannot(format!("{path} {what}"))
                     .hint("expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory")
             }
-            error => Failure::cannot(format!("{path}: {error}")).hint(
-                "`etcdive dump-db scan-keys` reads the records page by page, without a meta page",
-            ),
+            error @ Error::NoMeta { .. } => {
+                Failure::cannot(format!("{path}: {error}, and no page holds records")).hint(
+                    "`etcdive pages DB` lists what the pages say of themselves",
+                )
+            }
+            error => Failure::cannot(format!("{path}: {error}")),
         }
     }
 

@@ -33,8 +33,8 @@ use clap::{Parser, Subcommand};
 use crate::k8s::encrypt::Keyring;
 
 use commands::{
-    analyze, blame, checksum, decode, diff, dump_db, extract, get, grep, help, log, ls, show,
-    status, watch,
+    analyze, blame, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep, help, log,
+    ls, show, status, watch,
 };
 use evidence::{Evidence, Verify};
 use failure::Failure;
@@ -47,7 +47,8 @@ use out::{ColorWhen, Out};
 /// The file is never written, never locked, and its times are left alone.
 ///
 /// Exit codes: 0 answered; 1 answered "no" (nothing found; diff: differences); 2 could not answer;
-/// 3 answered, but damage may have hidden a part of the answer.
+/// 3 answered, but damage may have hidden a part of the answer. fsck: 1 findings, yet every record could be
+/// read; 3 findings that may hide records.
 #[derive(Debug, Parser)]
 #[command(
     name = "etcdive",
@@ -67,9 +68,13 @@ pub struct Cli {
     )]
     color: ColorWhen,
 
-    /// Verify the SHA-256 behind a snapshot file of any size (else up to 64 MiB; status: always)
+    /// Verify the SHA-256 behind a snapshot file of any size (else up to 64 MiB; status, fsck: always)
     #[arg(long, global = true)]
     verify: bool,
+
+    /// Take the state of this meta page instead of the newest that is whole
+    #[arg(long, global = true, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
+    meta: Option<u8>,
 
     #[command(subcommand)]
     command: Command,
@@ -86,6 +91,8 @@ enum Command {
     Diff(diff::Args),
     Blame(blame::Args),
     Grep(grep::Args),
+    Fsck(fsck::Args),
+    Explain(explain::Args),
     Extract(extract::Args),
     Decode(decode::Args),
     Analyze(analyze::Args),
@@ -107,6 +114,8 @@ impl Command {
             Self::Diff(args) => args,
             Self::Blame(args) => args,
             Self::Grep(args) => args,
+            Self::Fsck(args) => args,
+            Self::Explain(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,
             Self::Analyze(args) => args,
@@ -124,6 +133,8 @@ pub enum Answer {
     Yes,
     /// Nothing was found; for `diff`: something differs.
     No,
+    /// The answer is what was found wrong, and it was printed: only its severity makes the exit code.
+    Findings,
 }
 
 /// What every subcommand does.
@@ -172,7 +183,10 @@ pub fn run(cli: &Cli) -> ExitCode {
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring);
     let opened = keyring.and_then(|keyring| {
-        let open = |path: &PathBuf| Evidence::open(path, verify);
+        let open = |path: &PathBuf| {
+            let evidence = Evidence::open(path, verify)?;
+            Ok::<_, Failure>(evidence.by_meta(cli.meta.map(usize::from)))
+        };
         let evidence = verb
             .databases()?
             .iter()

@@ -66,39 +66,50 @@ pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitC
         return ExitCode::SUCCESS;
     }
     let code = match &answer {
-        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
         Err(error) => failure(error),
     };
+    let printed = matches!(answer, Ok(Answer::Findings));
     let mut damaged = false;
+    let mut found_harmless = false;
     for one in evidence {
         one.collect_read_errors();
         let change = one.change();
-        damaged |= one.diagnostics().found_damage();
+        damaged |= if printed {
+            one.diagnostics().may_hide_records()
+        } else {
+            one.diagnostics().found_damage()
+        };
+        found_harmless |= printed && one.diagnostics().found_damage();
         damaged |= change.is_some_and(|change| change != Change::Longer);
-        say(&findings(one, evidence.len() > 1));
+        if !printed {
+            say(&findings(one, evidence.len() > 1));
+        }
         say(&change_text(one, change));
     }
-    if evidence.iter().any(a_scan_may_find_more) && !hinted_already(&answer) {
-        say(SCAN_HINT);
+    if !printed && evidence.iter().any(fsck_tells_more) && !hinted_already(&answer) {
+        say(FSCK_HINT);
     }
     let could_answer = !matches!(answer, Err(Failure::CannotAnswer { .. }));
     if damaged && could_answer {
         ExitCode::from(PARTIAL)
+    } else if found_harmless {
+        ExitCode::from(ANSWERED_NO)
     } else {
         code
     }
 }
 
-const SCAN_HINT: &str =
-    "hint: `etcdive dump-db scan-keys DB` reads the records page by page, without the tree\n";
+const FSCK_HINT: &str =
+    "hint: `etcdive fsck DB` lists every finding, `etcdive explain CODE` tells what to do\n";
 
-/// Whether records may be hidden from the tree which still stand in the pages.
-fn a_scan_may_find_more(evidence: &Evidence) -> bool {
-    // A wrong SHA-256 names no page that the tree would not lead to.
+/// Whether the tree is damaged.
+fn fsck_tells_more(evidence: &Evidence) -> bool {
+    // A wrong SHA-256 names no page.
     let of_the_tree = |code: Code| {
         code.severity() == Severity::Error
-            && (code.layer() == "bbolt" || code == Code::BucketMissing)
+            && (code.layer() == "bbolt" || code == Code::BucketMissing || code.tells_torn())
             && code != Code::TrailerMismatch
     };
     let found = evidence.diagnostics().by_code();
@@ -108,8 +119,7 @@ fn a_scan_may_find_more(evidence: &Evidence) -> bool {
 fn hinted_already(answer: &Result<Answer, Failure>) -> bool {
     matches!(
         answer,
-        Err(Failure::CannotAnswer { hint: Some(hint), .. } | Failure::NotFound { hint: Some(hint), .. })
-            if hint.contains("scan-keys")
+        Err(Failure::CannotAnswer { hint: Some(_), .. } | Failure::NotFound { hint: Some(_), .. })
     )
 }
 
@@ -166,12 +176,14 @@ pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
         return None;
     }
     let found = diagnostics.by_code();
-    let only_torn = found
-        .iter()
-        .all(|(code, ..)| code.tells_torn() || code.severity() == Severity::Info);
+    let only_torn = found.iter().all(|(code, ..)| {
+        code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info
+    });
     // Both buckets that every etcd has may be missing from one root page.
     let counted = |code: Code, count: u64| match code {
         Code::BucketMissing => count.min(1),
+        // After the first gap the records come by a scan, and what is still missing is lost.
+        Code::RevisionGap => count.max(diagnostics.count(Code::RecordsLost)),
         _ => count,
     };
     let tells = found.iter().filter(|(code, ..)| code.tells_torn());

@@ -15,12 +15,12 @@ pub(super) mod root;
 use std::sync::{Arc, OnceLock};
 
 use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, PageScan, Pages};
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::Source;
 
 use super::gaps::GapCheck;
 use super::revision::{BucketKey, Revision};
-use super::schema::{self, MetaBucket};
+use super::schema::MetaBucket;
 
 use merge::{Merged, Part};
 
@@ -38,6 +38,8 @@ pub(super) struct Ground<'a> {
     knows_compaction: bool,
     /// Whether the root is the one of the current state.
     current: bool,
+    /// Whether the pages may be scanned.
+    may_scan: bool,
     merged: OnceLock<Merged<'a>>,
 }
 
@@ -67,7 +69,19 @@ impl<'a> Ground<'a> {
             meta: meta.cloned().unwrap_or_default(),
             knows_compaction: meta.is_some(),
             current: current && bucket.is_present(),
+            may_scan: true,
             merged: OnceLock::new(),
+        }
+    }
+
+    /// The same, for which the tree is all there is.
+    pub(super) fn without_scan(&self) -> Self {
+        Self {
+            bucket: self.bucket.clone(),
+            meta: self.meta.clone(),
+            may_scan: false,
+            merged: OnceLock::new(),
+            ..*self
         }
     }
 
@@ -105,27 +119,39 @@ impl<'a> Ground<'a> {
     }
 
     fn report(&self, merged: &Merged<'a>) {
-        let locus = || Locus::default().bucket(schema::KEY);
-        if merged.found > 0 {
-            self.diagnostics.report(
-                Diagnostic::new(Code::RecordsSalvaged, locus())
-                    .found(format!(
-                        "{} records by a scan of the pages, to which no tree leads",
-                        merged.found
-                    ))
-                    .effect("they are part of this answer; others may be lost"),
-            );
-        }
-        if merged.left_out > 0 {
-            self.diagnostics.report(
-                Diagnostic::new(Code::RecordsDoubtful, locus())
-                    .found(format!(
-                        "{} records at or below the compaction in freed pages alone",
-                        merged.left_out
-                    ))
-                    .effect("whether they were compacted cannot be told: they are left out"),
-            );
-        }
+        let report = |code, records: usize, which: &str, effect| {
+            if records > 0 {
+                self.diagnostics.report(
+                    Diagnostic::new(code, self.bucket.locus.clone())
+                        .found(format!("{records} records {which}"))
+                        .effect(effect),
+                );
+            }
+        };
+        report(
+            Code::RecordsUnreached,
+            merged.unreached,
+            "of this state in pages to which its tree does not lead, where it has others",
+            "the tree is not that of one state",
+        );
+        report(
+            Code::RecordsSalvaged,
+            merged.found,
+            "by a scan of the pages, to which no tree leads",
+            "they are part of this answer; others may be lost",
+        );
+        report(
+            Code::RecordsDoubtful,
+            merged.left_out,
+            "at or below the compaction in freed pages alone",
+            "whether they were compacted cannot be told: they are left out",
+        );
+        report(
+            Code::RecordsBeyond,
+            merged.beyond,
+            "above the newest revision of the tree, in pages to which it does not lead",
+            "a commit that was not finished when the file was copied, or its meta page is lost",
+        );
     }
 
     /// How many records there are, where the tree does not lead to all.
@@ -139,7 +165,7 @@ impl<'a> Ground<'a> {
         direction: Direction,
         last: Option<Revision>,
     ) -> Option<Rest<'a>> {
-        let merged = self.merged();
+        let merged = self.may_scan.then(|| self.merged())?;
         let behind = |part: &Part| match (last, merged.ends(part)) {
             (Some(last), Some((first, end))) => match direction {
                 Direction::Forward => end > last,

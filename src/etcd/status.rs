@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::bbolt::meta::{Meta, MetaError};
-use crate::bbolt::{Bucket, Direction, Kind};
+use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
-use crate::source::Source;
 
 use super::cluster::{AlarmMember, Member, alarms, members};
 use super::hash::{Leave, backend_hash, hash_kv};
@@ -86,15 +84,6 @@ pub struct RecordStatus {
     pub hash_kv: u32,
 }
 
-/// The bytes behind the high-water mark: of a file that bbolt grew in advance they are zeros.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tail {
-    /// How many, without the trailer of a snapshot.
-    pub bytes: u64,
-    /// Whether each is zero.
-    pub is_zero: bool,
-}
-
 /// Everything that `status` tells of the store.
 #[derive(Debug, Clone)]
 pub struct StoreStatus {
@@ -150,34 +139,6 @@ impl Unreachable {
     }
 }
 
-impl Tail {
-    /// Bytes looked at between two calls that give resident pages back to the system.
-    const CHUNK_BYTES: usize = 32 << 20;
-
-    /// The tail of a file; none where it ends at or before its high-water mark.
-    pub fn of(source: &Source, meta: &Meta) -> Option<Self> {
-        let image = source.image();
-        let used = usize::try_from(total_size(meta)).ok()?;
-        let tail = image.get(used..).filter(|tail| !tail.is_empty())?;
-        let is_zero = tail.chunks(Self::CHUNK_BYTES).all(|chunk| {
-            // The or of all bytes is quick to make; a page at a time, the search still ends early.
-            let mut pages = chunk.chunks(4096);
-            let zero = pages.all(|page| page.iter().fold(0, |or, byte| or | byte) == 0);
-            source.forget_resident();
-            zero
-        });
-        Some(Self {
-            bytes: tail.len() as u64,
-            is_zero,
-        })
-    }
-}
-
-fn total_size(meta: &Meta) -> u64 {
-    meta.high_water_mark
-        .saturating_mul(u64::from(meta.page_size))
-}
-
 /// What was seen of the newest record of each key, by key; None for a tombstone.
 pub type Seen<T> = HashMap<Box<[u8]>, Option<T>>;
 
@@ -225,7 +186,7 @@ impl SnapshotStatus {
             revision: counts.newest.unwrap_or_default(),
             // etcdutl takes the mark of a bumped restore for a key of no bytes.
             total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
-            total_size: total_size(store.db().meta()),
+            total_size: store.db().meta().used_bytes(),
             version: store.meta().storage_version.clone().unwrap_or_default(),
         }
     }
@@ -269,7 +230,7 @@ impl StoreStatus {
             metas: *db.metas(),
             chosen,
             reason: choice.reason(),
-            total_size: total_size(db.meta()),
+            total_size: db.meta().used_bytes(),
             records,
             meta: store.bucket(schema::META).map(|_| store.meta().clone()),
             buckets,

@@ -137,6 +137,22 @@ impl<'a> Store<'a> {
         Self::of_buckets(db, buckets, has_records)
     }
 
+    /// The backend in an open database by its tree alone: nothing is searched in the pages, whatever is damaged.
+    pub fn as_it_stands(db: Db<'a>) -> Self {
+        let buckets = db.buckets();
+        report_missing(&db, &buckets);
+        let mut store = Self::of_buckets(db, buckets, true);
+        store.ground = store.ground.map(|ground| Arc::new(ground.without_scan()));
+        store
+    }
+
+    /// Scans the pages beside the tree, sound or not, and reports what of their records does not agree with it.
+    pub fn look_beside_the_tree(&self) {
+        if let Some(ground) = &self.ground {
+            ground.salvaged_records();
+        }
+    }
+
     fn of_buckets(db: Db<'a>, buckets: Vec<Bucket<'a>>, current: bool) -> Self {
         let diagnostics = db.diagnostics();
         let find = |name: &[u8]| buckets.iter().find(|bucket| bucket.name == name);

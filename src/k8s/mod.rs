@@ -6,7 +6,8 @@
 //! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys), `words` (texts read
 //! eight bytes at a time).
 //! [`resource`] and [`catalog`] lead from an address to keys and back; [`encrypt`] opens what is
-//! encrypted at rest, [`audit`] counts how values are stored; [`anchors`] and [`wall_clock`] tell when.
+//! encrypted at rest, [`audit`] counts how values are stored, [`check`] compares them with their keys;
+//! [`anchors`] and [`wall_clock`] tell when.
 //! Above them, on trees of values: [`object`] (one stored object, [`shown`] its
 //! streaming form), [`columns`], [`jsonpath`], [`selector`] (kubectl's languages), [`search`],
 //! [`blame`], [`diff`] and [`redact`].
@@ -17,6 +18,7 @@ pub mod audit;
 pub mod blame;
 pub mod catalog;
 mod cbor;
+pub mod check;
 pub mod columns;
 pub mod custom_columns;
 pub mod decode;

@@ -7,6 +7,8 @@ pub mod dump_db;
 pub mod encryption;
 pub mod etcdctl;
 pub mod etcdutl;
+pub mod explain;
+pub mod fsck;
 pub mod goquote;
 pub mod grep;
 pub mod history;

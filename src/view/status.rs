@@ -3,11 +3,12 @@
 use comfy_table::Table;
 use serde_json::{Value, json};
 
+use crate::bbolt::check::Tail;
 use crate::bbolt::meta::{Meta, MetaError, NO_FREELIST};
 use crate::bytes::ByteOrder;
 use crate::diag::{Code, Damage, Severity};
 use crate::etcd::schema::MetaBucket;
-use crate::etcd::status::{RecordStatus, StoreStatus, Tail};
+use crate::etcd::status::{RecordStatus, StoreStatus};
 use crate::k8s::audit::Encryption;
 use crate::source::TrailerCheck;
 

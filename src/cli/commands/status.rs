@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::bbolt::check::Tail;
 use crate::cli::args::Database;
 use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::etcd::status::{SnapshotStatus, StoreStatus, Tail, Unreachable};
+use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 use crate::k8s::audit::{Audit, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::view;
@@ -66,7 +67,7 @@ impl Verb for Args {
         if let Some(format) = self.write_out {
             Unreachable::check(&store).map_err(|why| {
                 Failure::cannot(why.to_string())
-                    .hint("`etcdive dump-db scan-keys DB` reads the records page by page")
+                    .hint("no page holds records: `etcdive pages DB` lists what the pages say of themselves")
             })?;
             let status = SnapshotStatus::of(&store);
             out.write_all(

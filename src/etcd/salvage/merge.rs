@@ -41,6 +41,10 @@ pub(super) struct Merged<'a> {
     pub found: usize,
     /// How many stand in old pages alone, whose present page is gone: they may have been compacted.
     pub left_out: usize,
+    /// How many are newer than a tree that is that of the state.
+    pub beyond: usize,
+    /// How many a sound part of that tree should have and has not.
+    pub unreached: usize,
 }
 
 impl<'a> Merged<'a> {
@@ -88,6 +92,8 @@ struct Merge<'a, 'd> {
     parts: Vec<Part>,
     found: usize,
     left_out: usize,
+    beyond: usize,
+    unreached: usize,
     doubtful: Vec<Doubtful<'a>>,
     /// The leaves that hold a record which was compacted: they are older than the state.
     old: HashSet<u32>,
@@ -129,6 +135,8 @@ pub(super) fn merge<'a>(
         parts: Vec::new(),
         found: 0,
         left_out: 0,
+        beyond: 0,
+        unreached: 0,
         doubtful: Vec::new(),
         old: HashSet::new(),
         diagnostics,
@@ -143,6 +151,8 @@ pub(super) fn merge<'a>(
         parts: merge.parts,
         found: merge.found,
         left_out: merge.left_out,
+        beyond: merge.beyond,
+        unreached: merge.unreached,
     }
 }
 
@@ -209,8 +219,10 @@ impl<'a> Merge<'a, '_> {
         let Some(best) = self.best(group) else { return };
         match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
             Verdict::Removed => self.old.extend(group.iter().map(|(bed, _)| bed)),
-            Verdict::Beyond => {}
+            Verdict::Beyond => self.beyond = self.beyond.saturating_add(1),
             Verdict::Deliver => {
+                let unreached = self.current && tree_lacks_it;
+                self.unreached = self.unreached.saturating_add(usize::from(unreached));
                 self.tell_contradiction(best, group, revision);
                 self.find(best);
             }

@@ -1,0 +1,328 @@
+//! Checks of the records against each other, and of the small buckets.
+//!
+//! Above the compaction every record is retained, so a key's records have to follow each other: versions
+//! without a gap, one create_revision from a create to its tombstone, no tombstone of nothing. The put
+//! that was live at the compaction is retained as well, so this holds from there on. Of what is older only
+//! each key's last put is left, and while a compaction runs (or was interrupted) some more.
+
+mod buckets;
+mod former;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::bbolt::Direction;
+use crate::diag::{Code, Damage, Diagnostic};
+
+use super::record::Record;
+use super::revision::Revision;
+use super::schema;
+use super::leaves::leaf_records;
+use super::store::Store;
+
+pub use former::check_former;
+
+/// What is known of a key: its newest record.
+#[derive(Debug, Clone, Copy)]
+pub struct Newest {
+    /// When it was written.
+    pub revision: Revision,
+    /// Whether it deletes the key.
+    pub tombstone: bool,
+    create_revision: i64,
+    version: i64,
+}
+
+/// The records in numbers, and of each key its newest.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// All records.
+    pub records: u64,
+    /// By key.
+    pub keys: HashMap<Box<[u8]>, Newest>,
+}
+
+impl Checked {
+    /// Whether a record is the value of its key.
+    pub fn is_live(&self, record: &Record<'_>) -> bool {
+        let newest = self.keys.get(record.key);
+        newest.is_some_and(|newest| !newest.tombstone && newest.revision == record.revision)
+    }
+}
+
+/// Checks the small buckets, then all records in one pass; `see` is told each record.
+pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked {
+    let leases = buckets::check(store);
+    let diagnostics = store.db().diagnostics();
+    let compacted = store.compact_revision();
+    let mut checked = Checked::default();
+    let mut without_lease = HashMap::new();
+    for leaf in store.record_leaves(Direction::Forward) {
+        for record in leaf_records(&leaf, Direction::Forward, diagnostics) {
+            checked.records = checked.records.saturating_add(1);
+            if record.is_bump_mark() {
+                continue;
+            }
+            see(&record);
+            follow(&mut checked, &record, compacted)
+                .into_iter()
+                .for_each(|finding| diagnostics.report(finding));
+            note_lease(&mut without_lease, &leases, &record);
+        }
+    }
+    for record in without_lease.into_values() {
+        diagnostics.report(lease_missing(&record));
+    }
+    checked
+}
+
+/// Keeps the newest record of each key that names a lease which is not there.
+fn note_lease<'a>(
+    without: &mut HashMap<&'a [u8], Record<'a>>,
+    leases: &HashSet<i64>,
+    record: &Record<'a>,
+) {
+    if !record.tombstone && record.lease != 0 && !leases.contains(&record.lease) {
+        without.insert(record.key, *record);
+    } else if !without.is_empty() {
+        without.remove(record.key);
+    }
+}
+
+fn lease_missing(record: &Record<'_>) -> Damage {
+    Diagnostic::new(Code::LeaseMissing, record.locus().bucket(schema::KEY))
+        .expected(
+            format!("lease {:016x} in bucket lease", record.lease),
+            "no such lease",
+        )
+        .effect("the key is read as it is; a server would never expire it")
+}
+
+/// Compares a record with the newest of its key so far, and takes its place.
+fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<Damage> {
+    let now = Newest {
+        revision: record.revision,
+        tombstone: record.tombstone,
+        create_revision: record.create_revision,
+        version: record.version,
+    };
+    let Some(known) = checked.keys.get_mut(record.key) else {
+        let contradiction = contradiction(None, &now, compacted);
+        checked.keys.insert(record.key.into(), now);
+        return contradiction.map(|found| found.about(record));
+    };
+    // In a damaged file the walk need not go by revision; that is said where it happens.
+    if record.revision <= known.revision {
+        return None;
+    }
+    let before = std::mem::replace(known, now);
+    contradiction(Some(&before), &now, compacted).map(|found| found.about(record))
+}
+
+/// What is wrong with a record, without its place.
+struct Contradiction {
+    code: Code,
+    expected: String,
+    found: String,
+}
+
+impl Contradiction {
+    fn new(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Option<Self> {
+        Some(Self {
+            code,
+            expected: expected.into(),
+            found: found.into(),
+        })
+    }
+
+    fn about(self, record: &Record<'_>) -> Damage {
+        let effect = match self.code {
+            Code::VersionGap | Code::TombstoneUnmatched => {
+                "records of this key are missing, or this one is not what was written"
+            }
+            _ => "one of the two records is not what was written",
+        };
+        Diagnostic::new(self.code, record.locus().bucket(schema::KEY))
+            .expected(self.expected, self.found)
+            .effect(effect)
+    }
+}
+
+/// What cannot be of a record behind the one of its key before it.
+fn contradiction(before: Option<&Newest>, now: &Newest, compacted: i64) -> Option<Contradiction> {
+    if let Some(before) = before
+        && before.revision.main == now.revision.main
+    {
+        return Contradiction::new(
+            Code::KeyTwice,
+            format!("a key once in revision {}", now.revision.main),
+            format!("it in {} and {}", before.revision, now.revision),
+        );
+    }
+    let live = before.filter(|before| !before.tombstone);
+    if now.revision.main <= compacted {
+        return live
+            .filter(|_| !now.tombstone)
+            .and_then(|live| below(live, now));
+    }
+    let Some(live) = live else {
+        return without_predecessor(before, now);
+    };
+    if now.tombstone {
+        return None;
+    }
+    if now.create_revision != live.create_revision {
+        // It was created anew: then its deletion is missing.
+        return Contradiction::new(
+            Code::VersionGap,
+            format!("the key as created at revision {}", live.create_revision),
+            format!(
+                "create_revision {}, and no tombstone behind {}",
+                now.create_revision, live.revision
+            ),
+        );
+    }
+    let next = live.version.saturating_add(1);
+    if now.version == next {
+        return None;
+    }
+    let code = if now.version > next {
+        Code::VersionGap
+    } else {
+        Code::GenerationMismatch
+    };
+    Contradiction::new(
+        code,
+        format!("version {next} behind {}", live.revision),
+        format!("version {}", now.version),
+    )
+}
+
+/// A record above the compaction of a key that was not there.
+fn without_predecessor(before: Option<&Newest>, now: &Newest) -> Option<Contradiction> {
+    let of_before = || {
+        before.map_or_else(
+            || "no record of this key".to_owned(),
+            |before| format!("its tombstone {}", before.revision),
+        )
+    };
+    if now.tombstone {
+        return Contradiction::new(
+            Code::TombstoneUnmatched,
+            "a put of the key before its tombstone",
+            of_before(),
+        );
+    }
+    if now.version <= 1 {
+        return None;
+    }
+    Contradiction::new(
+        Code::VersionGap,
+        format!(
+            "version {} before version {}",
+            now.version.saturating_sub(1),
+            now.version
+        ),
+        of_before(),
+    )
+}
+
+/// Two puts of a key of which a compaction may have taken something between them.
+fn below(before: &Newest, now: &Newest) -> Option<Contradiction> {
+    let same = now.create_revision == before.create_revision;
+    let can_be = if same {
+        now.version > before.version
+    } else {
+        now.create_revision > before.revision.main
+    };
+    if can_be {
+        return None;
+    }
+    Contradiction::new(
+        Code::GenerationMismatch,
+        format!(
+            "a later version, or a create_revision behind {}",
+            before.revision.main
+        ),
+        format!("version {} created at {}", now.version, now.create_revision),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(main: i64, create_revision: i64, version: i64) -> Newest {
+        Newest {
+            revision: Revision { main, sub: 0 },
+            tombstone: false,
+            create_revision,
+            version,
+        }
+    }
+
+    fn tombstone(main: i64) -> Newest {
+        Newest {
+            tombstone: true,
+            ..put(main, 0, 0)
+        }
+    }
+
+    fn code(before: Option<Newest>, now: Newest, compacted: i64) -> Option<Code> {
+        contradiction(before.as_ref(), &now, compacted).map(|found| found.code)
+    }
+
+    #[test]
+    fn above_the_compaction_every_record_has_its_predecessor() {
+        assert_eq!(code(None, put(7, 7, 1), 0), None);
+        assert_eq!(code(Some(put(7, 7, 1)), put(9, 7, 2), 0), None);
+        assert_eq!(code(Some(put(7, 3, 4)), put(9, 3, 5), 8), None);
+        assert_eq!(code(Some(put(7, 7, 1)), tombstone(8), 0), None);
+        assert_eq!(code(Some(tombstone(8)), put(9, 9, 1), 0), None);
+        assert_eq!(code(None, put(9, 3, 2), 8), Some(Code::VersionGap));
+        assert_eq!(
+            code(Some(put(7, 7, 1)), put(9, 7, 3), 0),
+            Some(Code::VersionGap)
+        );
+        assert_eq!(
+            code(Some(put(7, 7, 1)), put(9, 9, 1), 0),
+            Some(Code::VersionGap)
+        );
+        assert_eq!(
+            code(Some(tombstone(8)), put(9, 7, 2), 0),
+            Some(Code::VersionGap)
+        );
+        assert_eq!(
+            code(Some(put(7, 7, 4)), put(9, 7, 4), 0),
+            Some(Code::GenerationMismatch)
+        );
+        assert_eq!(code(None, tombstone(9), 8), Some(Code::TombstoneUnmatched));
+        assert_eq!(
+            code(Some(tombstone(8)), tombstone(9), 0),
+            Some(Code::TombstoneUnmatched)
+        );
+    }
+
+    #[test]
+    fn below_the_compaction_only_what_no_compaction_explains_is_wrong() {
+        assert_eq!(code(None, put(7, 3, 4), 8), None);
+        assert_eq!(code(None, tombstone(8), 8), None);
+        assert_eq!(code(Some(put(3, 3, 1)), put(7, 3, 4), 8), None);
+        assert_eq!(code(Some(put(3, 3, 1)), put(7, 5, 2), 8), None);
+        assert_eq!(
+            code(Some(put(3, 3, 2)), put(7, 3, 2), 8),
+            Some(Code::GenerationMismatch)
+        );
+        assert_eq!(
+            code(Some(put(6, 3, 2)), put(7, 5, 2), 8),
+            Some(Code::GenerationMismatch)
+        );
+    }
+
+    #[test]
+    fn a_key_twice_in_one_revision_is_told_wherever_it_is() {
+        let mut second = put(7, 7, 1);
+        second.revision.sub = 1;
+        assert_eq!(code(Some(put(7, 7, 1)), second, 0), Some(Code::KeyTwice));
+        assert_eq!(code(Some(put(7, 7, 1)), second, 9), Some(Code::KeyTwice));
+    }
+}

@@ -1,0 +1,210 @@
+//! What a check of a file found: for people one line a finding, the worst first; and as JSON.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::bbolt::check::PageCounts;
+use crate::diag::{Code, Damage, Diagnostic, Severity};
+
+use super::record::insert_text;
+
+/// What was looked at; what was not is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The pages.
+    pub pages: Option<PageCounts>,
+    /// Whether the state of the other meta page is whole; absent where it names none.
+    pub former_is_whole: Option<bool>,
+    /// The records of bucket `key`, and their distinct keys.
+    pub records: Option<(u64, u64)>,
+    /// The values of Kubernetes that were looked at.
+    pub objects: Option<u64>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The sentence about a torn copy.
+    pub torn: Option<&'static str>,
+    /// What was looked at.
+    pub scope: Scope,
+    /// Every code, with its count and the findings that were kept.
+    pub findings: Vec<(Code, u64, Vec<Damage>)>,
+}
+
+impl Report {
+    fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|(code, ..)| code.severity()).max()
+    }
+
+    /// Whether nothing above info was found, and the copy is not torn.
+    pub fn is_sound(&self) -> bool {
+        let worst = self.worst();
+        self.torn.is_none() && worst.is_none_or(|worst| worst == Severity::Info)
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.torn, self.worst()) {
+            (Some(torn), _) => torn,
+            (None, Some(Severity::Error)) => {
+                "this file is damaged: records may be missing, or not be what was written"
+            }
+            (None, Some(Severity::Warning)) => {
+                "something in this file is not as it should be, yet every record could be read"
+            }
+            (None, Some(Severity::Info) | None) => "nothing wrong was found",
+        }
+    }
+
+    /// The findings that were kept, the worst first, then as they stand in the file.
+    fn ordered(&self) -> Vec<&Diagnostic> {
+        let kept = self.findings.iter().flat_map(|(_, _, kept)| kept);
+        let mut kept: Vec<&Diagnostic> = kept.map(|finding| &**finding).collect();
+        kept.sort_by_key(|finding| {
+            let locus = &finding.locus;
+            (
+                Reverse(finding.code.severity()),
+                locus.offset,
+                locus.element,
+                finding.code,
+            )
+        });
+        kept
+    }
+
+    fn count(&self, severity: Severity) -> u64 {
+        let of = self.findings.iter();
+        let of = of.filter(|(code, ..)| code.severity() == severity);
+        of.fold(0, |sum, (_, count, _)| sum.saturating_add(*count))
+    }
+
+    /// How many findings of each code there are besides those that were kept.
+    pub fn not_kept(&self) -> impl Iterator<Item = (Code, u64)> {
+        let more = self.findings.iter().map(|(code, count, kept)| {
+            let more = count.saturating_sub(kept.len() as u64);
+            (*code, more)
+        });
+        more.filter(|(_, more)| *more > 0)
+    }
+}
+
+/// For people: the verdict, one line a finding, a line of numbers.
+pub fn text(report: &Report) -> String {
+    let mut text = match report.is_sound() {
+        true => format!("sound: {}\n", looked_at(&report.scope)),
+        false => format!("NOT SOUND: {}\n", report.verdict()),
+    };
+    // Writing to a string does not fail.
+    for finding in report.ordered() {
+        let _ = writeln!(text, "{}: {finding}", finding.code.severity().as_str());
+    }
+    for (code, more) in report.not_kept() {
+        let _ = writeln!(text, "{}: {code}: {more} more", code.severity().as_str());
+    }
+    if !report.is_sound() {
+        let _ = writeln!(
+            text,
+            "{}, {}, {}; `etcdive explain CODE` tells what to do",
+            many(report.count(Severity::Error), "error"),
+            many(report.count(Severity::Warning), "warning"),
+            many(report.count(Severity::Info), "info"),
+        );
+    }
+    text
+}
+
+fn many(count: u64, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}
+
+fn looked_at(scope: &Scope) -> String {
+    let mut parts = Vec::new();
+    if let Some(PageCounts { pages, in_use }) = scope.pages {
+        parts.push(format!("{pages} pages ({in_use} in use)"));
+    }
+    if let Some((records, keys)) = scope.records {
+        parts.push(format!(
+            "{} of {}",
+            many(records, "record"),
+            many(keys, "key")
+        ));
+    }
+    if let Some(objects) = scope.objects.filter(|objects| *objects > 0) {
+        parts.push(format!("{} of Kubernetes", many(objects, "value")));
+    }
+    if scope.former_is_whole == Some(true) {
+        parts.push("the former state is whole, too".to_owned());
+    }
+    format!("nothing wrong in {}", parts.join(", "))
+}
+
+/// The whole as one JSON object.
+pub fn json(report: &Report) -> Value {
+    let scope = &report.scope;
+    let fields = json!({
+        "sound": report.is_sound(),
+        "verdict": report.verdict(),
+        "torn": report.torn.is_some(),
+        "pages": scope.pages.map(|counts| counts.pages),
+        "pages_in_use": scope.pages.map(|counts| counts.in_use),
+        "former_state_is_whole": scope.former_is_whole,
+        "records": scope.records.map(|(records, _)| records),
+        "keys": scope.records.map(|(_, keys)| keys),
+        "objects": scope.objects,
+        "counts": report.findings.iter().map(|(code, count, _)| json!({
+            "code": code.as_str(),
+            "severity": code.severity().as_str(),
+            "layer": code.layer(),
+            "count": count,
+        })).collect::<Vec<_>>(),
+        "findings": rows(report).collect::<Vec<_>>(),
+    });
+    let Value::Object(fields) = fields else {
+        return fields;
+    };
+    let known = fields.into_iter().filter(|(_, field)| !field.is_null());
+    Value::Object(known.collect())
+}
+
+/// One object a finding.
+pub fn rows(report: &Report) -> impl Iterator<Item = Value> {
+    report.ordered().into_iter().map(finding_json)
+}
+
+fn finding_json(finding: &Diagnostic) -> Value {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+    let locus = &finding.locus;
+    put("code", text(finding.code.as_str()));
+    put("severity", text(finding.code.severity().as_str()));
+    put("layer", text(finding.code.layer()));
+    put("page", locus.pgid.map(Value::from));
+    put("offset", locus.offset.map(Value::from));
+    put("element", locus.element.map(Value::from));
+    put("bucket", locus.bucket.as_deref().and_then(text));
+    put("revision", locus.revision.map(|(main, _)| main.into()));
+    put("sub", locus.revision.map(|(_, sub)| sub.into()));
+    if let Some(key) = &locus.key {
+        insert_text(&mut fields, "key", key);
+    }
+    let mut put = |name: &str, value: &str| {
+        if let Some(value) = text(value) {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    put("expected", &finding.expected);
+    put("found", &finding.found);
+    put("effect", finding.effect);
+    Value::Object(fields)
+}
