@@ -103,6 +103,8 @@ codes! {
     RootNotBuckets = "root-not-buckets", Error, "bbolt";
     /// A bucket's header is cut or names no usable root.
     BucketHeader = "bucket-header", Error, "bbolt";
+    /// The page that a meta page names as its freelist is none, or holds ids that cannot be.
+    FreelistInvalid = "freelist-invalid", Warning, "bbolt";
     /// A bucket that every etcd has is not there.
     BucketMissing = "bucket-missing", Error, "etcd";
     /// A key of bucket `key` is not a revision.

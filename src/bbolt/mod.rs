@@ -9,12 +9,14 @@
 
 pub mod bucket;
 pub mod db;
+pub mod freelist;
 pub mod meta;
 pub mod page;
 pub mod tree;
 
 pub use bucket::Bucket;
 pub use db::{Db, MetaChoice};
+pub use freelist::Freelist;
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pages, Pgid};
 pub use tree::{Direction, Leaf, Leaves};
