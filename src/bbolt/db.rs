@@ -217,9 +217,23 @@ impl<'a> Db<'a> {
         (self.chosen, self.choice)
     }
 
+    /// What all walks through the file share.
+    pub(super) fn ground(&self) -> &Ground<'a> {
+        &self.ground
+    }
+
     /// Where findings go.
     pub fn diagnostics(&self) -> &'a Diagnostics {
         self.diagnostics
+    }
+
+    /// Walks all buckets for what the walk reports: damage of their pages, keys and order.
+    pub fn check(&self) {
+        for bucket in self.buckets() {
+            bucket
+                .leaves(self.diagnostics, Direction::Forward)
+                .for_each(drop);
+        }
     }
 
     /// The buckets of the root tree, in key order. What is no bucket is reported.

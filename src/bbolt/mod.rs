@@ -1,17 +1,20 @@
 //! The bbolt file format; knows nothing of etcd.
 //!
 //! A file is an array of pages. Two [`meta`] pages name a root; the root is a B+tree of [`bucket`]s;
-//! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole.
+//! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole. [`reach`] tells
+//! what uses each page, [`anatomy`] takes one apart as it stands; [`freelist`] reads a written freelist.
 //! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.
 //!
 //! **Invariant:** no page of a tree is entered twice in one walk, no walk recurses, and damage in
 //! one subtree never keeps its siblings from being read.
 
+pub mod anatomy;
 pub mod bucket;
 pub mod db;
 pub mod freelist;
 pub mod meta;
 pub mod page;
+pub mod reach;
 pub mod tree;
 
 pub use bucket::Bucket;
@@ -19,4 +22,5 @@ pub use db::{Db, MetaChoice};
 pub use freelist::Freelist;
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pages, Pgid};
+pub use reach::Reach;
 pub use tree::{Direction, Leaf, Leaves};
