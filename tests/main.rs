@@ -38,6 +38,7 @@ mod little_languages;
 mod ls;
 mod memory;
 mod mutate;
+mod plumbing;
 mod properties;
 mod readme;
 mod reference;

@@ -258,6 +258,11 @@ impl<'a> Db<'a> {
         (self.chosen, self.choice)
     }
 
+    /// What all walks through the file share.
+    pub(super) fn ground(&self) -> &Ground<'a> {
+        &self.ground
+    }
+
     /// Where findings go.
     pub fn diagnostics(&self) -> &'a Diagnostics {
         self.diagnostics
@@ -267,11 +272,6 @@ impl<'a> Db<'a> {
     pub fn absent_bucket(&self, name: &'static [u8], buckets: usize) -> Bucket<'a> {
         let locus = Locus::page(self.meta.root.0, self.pages.offset_of(self.meta.root));
         Bucket::absent(name, locus, self.ground.clone(), bucket_number(buckets))
-    }
-
-    /// What all walks through the file share.
-    pub(super) fn ground(&self) -> &Ground<'a> {
-        &self.ground
     }
 
     /// The state that the other meta page names, with its own findings; none where it is no former state:
@@ -300,6 +300,15 @@ impl<'a> Db<'a> {
             meta,
             ..*self
         })
+    }
+
+    /// Walks all buckets for what the walk reports: damage of their pages, keys and order.
+    pub fn check(&self) {
+        for bucket in self.buckets() {
+            bucket
+                .leaves(self.diagnostics, Direction::Forward)
+                .for_each(drop);
+        }
     }
 
     /// The buckets of the root tree, in key order. What is no bucket is reported.

@@ -21,10 +21,10 @@ use crate::bytes::{ByteOrder, Span};
 
 use super::page::Pgid;
 
-const MAGIC: u32 = 0xED0C_DAED;
-const VERSION: u32 = 2;
-const META_BYTES: usize = 64;
-const META_AT: usize = 16;
+pub(super) const MAGIC: u32 = 0xED0C_DAED;
+pub(super) const VERSION: u32 = 2;
+pub(super) const META_BYTES: usize = 64;
+pub(super) const META_AT: usize = 16;
 const CHECKSUMMED_BYTES: usize = 56;
 
 /// Page id that says: the freelist was not written (`PgidNoFreelist`).

@@ -19,14 +19,14 @@ use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 /// Length in bytes of a page header, and of an element of either kind.
 pub const HEADER_BYTES: usize = 16;
-const ELEMENT_BYTES: usize = 16;
+pub(super) const ELEMENT_BYTES: usize = 16;
 
 /// The longest key that bbolt writes, in bytes (`MaxKeySize`).
 pub const MAX_KEY_BYTES: u32 = 32_768;
 
 /// How many times its own length a page's elements may claim altogether before the rest is refused: a
 /// file may be made so that reading them all never ends.
-const CLAIMED_TIMES: usize = 8;
+pub(super) const CLAIMED_TIMES: usize = 8;
 
 const FLAG_BRANCH: u16 = 0x01;
 const FLAG_LEAF: u16 = 0x02;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
+use crate::bbolt::Db;
 use crate::bbolt::meta::find_metas;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::{Store, schema};
@@ -126,6 +127,15 @@ impl Evidence {
     /// What the trailer of a snapshot file says; absent where it was not verified.
     pub fn trailer(&self) -> Option<&TrailerCheck> {
         self.trailer.as_ref()
+    }
+
+    /// The pages of the file, and its state where a meta page names one.
+    ///
+    /// # Errors
+    /// When there is no page in the file; the message says what it is instead.
+    pub fn db(&self) -> Result<Db<'_>, Failure> {
+        let db = Db::open_by_meta(&self.source, self.meta, &self.diagnostics);
+        db.map_err(|error| self.not_a_database(error))
     }
 
     /// The etcd backend in the file.

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod missing;
 pub mod objects;
 pub mod out;
+pub mod plumbing;
 pub mod progress;
 pub mod report;
 pub mod revision;
@@ -33,8 +34,8 @@ use clap::{Parser, Subcommand};
 use crate::k8s::encrypt::Keyring;
 
 use commands::{
-    analyze, blame, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep, help, log,
-    ls, show, status, watch,
+    analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
+    help, hexdump, log, ls, page, pages, show, status, watch,
 };
 use evidence::{Evidence, Verify};
 use failure::Failure;
@@ -99,6 +100,10 @@ enum Command {
     Checksum(checksum::Args),
     #[command(name = "dump-db")]
     DumpDb(dump_db::Args),
+    Pages(pages::Args),
+    Page(page::Args),
+    Buckets(buckets::Args),
+    Hexdump(hexdump::Args),
     Help(help::Args),
 }
 
@@ -121,6 +126,10 @@ impl Command {
             Self::Analyze(args) => args,
             Self::Checksum(args) => args,
             Self::DumpDb(args) => args,
+            Self::Pages(args) => args,
+            Self::Page(args) => args,
+            Self::Buckets(args) => args,
+            Self::Hexdump(args) => args,
             Self::Help(args) => args,
         }
     }

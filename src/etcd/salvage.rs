@@ -166,27 +166,11 @@ impl<'a> Ground<'a> {
         last: Option<Revision>,
     ) -> Option<Rest<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
-        let behind = |part: &Part| match (last, merged.ends(part)) {
-            (Some(last), Some((first, end))) => match direction {
-                Direction::Forward => end > last,
-                Direction::Backward => first < last,
-            },
-            _ => true,
-        };
-        let parts = &merged.parts;
-        // Parts are in the order of revisions: the ones already delivered stand at one end.
-        let (next, left) = match direction {
-            Direction::Forward => {
-                let next = parts.partition_point(|part| !behind(part));
-                (next, parts.len().saturating_sub(next))
-            }
-            Direction::Backward => (0, parts.partition_point(behind)),
-        };
         Some(Rest {
             ground: Arc::clone(self),
             direction,
-            next,
-            left,
+            next: 0,
+            left: merged.parts.len(),
             last,
         })
     }
@@ -216,26 +200,30 @@ pub(super) struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    /// A part, without the elements that were delivered before.
+    /// A part, without the elements that were delivered before: those of sound leaves of the tree, up to the
+    /// last revision. None where that is all.
     fn trimmed(&self, part: &Part, merged: &Merged<'a>) -> Option<Leaf<'a>> {
         let leaf = merged.leaf(part)?;
-        let Some(last) = self.last else {
+        let Some(last) = self.last.filter(|_| merged.is_sound(part)) else {
             return Some(leaf);
         };
+        let is_over = |revision: Revision| match self.direction {
+            Direction::Forward => revision <= last,
+            Direction::Backward => revision >= last,
+        };
+        let (first, end) = merged.ends(part)?;
+        match (is_over(first), is_over(end)) {
+            (true, true) => return None,
+            (false, false) => return Some(leaf),
+            _ => {}
+        }
         let delivered = |index: &usize| {
             let element = leaf.element(*index);
             let key = element.and_then(|element| BucketKey::parse(element.key).ok());
-            key.is_some_and(|key| match self.direction {
-                Direction::Forward => key.revision <= last,
-                Direction::Backward => key.revision >= last,
-            })
+            key.is_some_and(|key| is_over(key.revision))
         };
-        let gone: Vec<usize> = part.indices().filter(delivered).collect();
-        Some(if gone.is_empty() {
-            leaf
-        } else {
-            leaf.without(gone)
-        })
+        let gone = part.indices().filter(delivered).collect();
+        Some(leaf.without(gone))
     }
 }
 
@@ -244,15 +232,17 @@ impl<'a> Iterator for Rest<'a> {
 
     fn next(&mut self) -> Option<Leaf<'a>> {
         let merged = self.ground.merged();
-        self.left = self.left.checked_sub(1)?;
-        let place = match self.direction {
-            Direction::Forward => {
-                let place = self.next;
-                self.next = self.next.saturating_add(1);
-                place
+        loop {
+            self.left = self.left.checked_sub(1)?;
+            let place = match self.direction {
+                Direction::Forward => self.next,
+                Direction::Backward => self.left,
+            };
+            self.next = self.next.saturating_add(1);
+            let leaf = self.trimmed(merged.parts.get(place)?, merged);
+            if leaf.is_some() {
+                return leaf;
             }
-            Direction::Backward => self.left,
-        };
-        self.trimmed(merged.parts.get(place)?, merged)
+        }
     }
 }

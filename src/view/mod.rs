@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod blame;
+pub mod buckets;
 pub mod diff;
 pub mod dump_db;
 pub mod encryption;
@@ -11,6 +12,7 @@ pub mod explain;
 pub mod fsck;
 pub mod goquote;
 pub mod grep;
+pub mod hexdump;
 pub mod history;
 pub mod human;
 pub mod json;
@@ -18,6 +20,8 @@ pub mod kubectl_table;
 pub mod listing;
 mod number;
 mod output;
+pub mod page;
+pub mod pages;
 pub mod record;
 pub mod sanitize;
 pub mod status;

@@ -76,7 +76,7 @@ fn wrong_end(case: &Case, whole: &Run, run: &Run, bytes: &[u8]) -> Option<String
         }
         // No way to the bucket of records: no answer, but the finding and the way that is left.
         2 if run.stderr.contains("cannot be reached") => {
-            let told = run.stdout.is_empty() && run.stderr.contains("scan-keys");
+            let told = run.stdout.is_empty() && run.stderr.contains("hint: ");
             (!told || findings(&run.stderr).next().is_none()).then(|| run.stderr.clone())
         }
         3 if findings(&run.stderr).next().is_none() => Some("exit 3 without a reason".into()),

@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod blame;
+pub mod buckets;
 pub mod checksum;
 pub mod decode;
 pub mod diff;
@@ -12,8 +13,11 @@ pub mod fsck;
 pub mod get;
 pub mod grep;
 pub mod help;
+pub mod hexdump;
 pub mod log;
 pub mod ls;
+pub mod page;
+pub mod pages;
 pub mod show;
 pub mod status;
 pub mod watch;

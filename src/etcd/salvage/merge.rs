@@ -57,6 +57,12 @@ impl<'a> Merged<'a> {
         Some(self.bed(part)?.leaf.part(part.indices()))
     }
 
+    /// Whether a part is of a sound leaf of the tree.
+    pub fn is_sound(&self, part: &Part) -> bool {
+        self.bed(part)
+            .is_some_and(|bed| bed.leaf.reached && bed.cover.is_some())
+    }
+
     /// The first and the last revision of a part.
     pub fn ends(&self, part: &Part) -> Option<(Revision, Revision)> {
         let bed = self.bed(part)?;

@@ -1,0 +1,110 @@
+//! `buckets`: the buckets of the file.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::bbolt::reach::stated_buckets;
+use crate::bbolt::{Pages, Reach};
+use crate::cli::args::Database;
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::plumbing::{Layout, Objects};
+use crate::cli::{Answer, Run, Verb};
+use crate::view;
+use crate::view::buckets::Row;
+
+/// List the buckets, one a line, in key order
+///
+/// The table and JSON have their headers and what their pages hold. Names of buckets in buckets, which etcd has
+/// none of, are joined by slashes. Without a valid meta page the headers are those which stand in any leaf
+/// page, of every former state, and nothing is told of their trees.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// How to print them
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        value_name = "FORMAT",
+        default_value = "name"
+    )]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// The name alone, as `bbolt buckets` prints it
+    Name,
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// A JSON object a line
+    Jsonl,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let layout = Layout::of(evidence)?;
+        let rows = match &layout.db {
+            Some(db) => {
+                db.check();
+                let reach = Reach::of(db);
+                // The first one is the root of all, which has no name.
+                let named = reach.buckets().iter().enumerate().skip(1);
+                let row = |(index, bucket): (usize, &_)| Row {
+                    path: reach.path_of(index),
+                    bucket: Clone::clone(bucket),
+                    walked: true,
+                };
+                named.map(row).collect()
+            }
+            None => by_page(&layout.pages),
+        };
+        let page_size = layout.pages.page_size();
+        match self.output {
+            Output::Name => {
+                let mut seen = BTreeSet::new();
+                for row in &rows {
+                    if seen.insert(&row.path) {
+                        out.write_all(&row.path)?;
+                        out.write_all(b"\n")?;
+                    }
+                }
+            }
+            Output::Table => out.write_all(view::buckets::table(&rows, page_size).as_bytes())?,
+            Output::Json | Output::Jsonl => {
+                let mut objects = Objects::new(self.output == Output::Json);
+                for row in &rows {
+                    objects.print(&view::buckets::json(row, page_size), out)?;
+                }
+                objects.end(out)?;
+            }
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+/// The headers that stand in any leaf page, by name and then by position.
+fn by_page<'a>(pages: &Pages<'a>) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'a>> = stated_buckets(*pages)
+        .map(|bucket| Row {
+            path: bucket.name.to_vec(),
+            bucket,
+            walked: false,
+        })
+        .collect();
+    rows.sort_by(|a, b| (&a.path, a.bucket.header_offset).cmp(&(&b.path, b.bucket.header_offset)));
+    rows
+}

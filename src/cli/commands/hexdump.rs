@@ -1,0 +1,129 @@
+//! `hexdump`: bytes of the file with their offsets.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::bbolt::Pgid;
+use crate::cli::args::Database;
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::plumbing::{Layout, Objects, number};
+use crate::cli::{Answer, Run, Verb};
+use crate::view::hexdump::Hexdump;
+
+/// Print bytes of the file with their offsets, as `hexdump -C` does
+///
+/// A page with its overflow, or any range; the whole file unless given. Offsets are of the file, and printed in
+/// hexadecimal. Lines like the one before are one `*`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// A page with all that its header says belongs to it: 7, or 0x7
+    #[arg(long, value_name = "ID", conflicts_with_all = ["offset", "length"], value_parser = number)]
+    page: Option<u64>,
+    /// From this offset on, in bytes: 4096, or 0x1000
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = number)]
+    offset: u64,
+    /// So many bytes; to the end unless given
+    #[arg(long, value_name = "N", value_parser = number)]
+    length: Option<u64>,
+    /// How to print them
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// One JSON array: objects of an offset and up to 4096 bytes as base64
+    Json,
+    /// The same objects, one a line
+    Jsonl,
+}
+
+/// Bytes in an object of JSON, and between two writes of text.
+const PART_BYTES: usize = 4096;
+
+/// How many parts are printed between two times that the bytes read for them are given back.
+const PARTS_A_RELEASE: usize = 8192;
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let layout = Layout::of(evidence)?;
+        // The trailer of a snapshot is a part of the file, too.
+        let file = evidence.source().bytes();
+        let len_bytes = file.len();
+        let (offset, bytes) = match self.page {
+            Some(id) => {
+                let page = layout.pages.unchecked(Pgid(id)).ok_or_else(|| {
+                    Failure::not_found(format!("the file ends before page {id}"))
+                        .hint(format!("it has {} pages, from 0", layout.pages.count()))
+                })?;
+                (page.run().offset(), page.run().bytes())
+            }
+            None => {
+                let start = usize::try_from(self.offset).unwrap_or(usize::MAX);
+                let tail = file
+                    .get(start..)
+                    .filter(|tail| !tail.is_empty())
+                    .ok_or_else(|| {
+                        Failure::not_found(format!("the file ends before offset {}", self.offset))
+                            .hint(format!("it has {len_bytes} bytes"))
+                    })?;
+                let length = self.length.map(usize::try_from);
+                let length = length.map_or(usize::MAX, |length| length.unwrap_or(usize::MAX));
+                (self.offset, tail.get(..length).unwrap_or(tail))
+            }
+        };
+        self.print(evidence, offset, bytes, out)?;
+        Ok(Answer::Yes)
+    }
+}
+
+impl Args {
+    fn print(
+        &self,
+        evidence: &Evidence,
+        offset: u64,
+        bytes: &[u8],
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let mut dump = Hexdump::at(offset, "");
+        let mut objects = Objects::new(self.output == Output::Json);
+        let mut at = offset;
+        for (index, part) in bytes.chunks(PART_BYTES).enumerate() {
+            if index % PARTS_A_RELEASE == 0 {
+                evidence.source().forget_resident();
+            }
+            if self.output == Output::Text {
+                out.write_all(dump.lines(part).as_bytes())?;
+            } else {
+                let bytes_base64 = base64::engine::general_purpose::STANDARD.encode(part);
+                objects.print(&json!({ "offset": at, "bytes_base64": bytes_base64 }), out)?;
+            }
+            at = at.saturating_add(part.len() as u64);
+        }
+        if self.output == Output::Text {
+            return Ok(out.write_all(dump.end().as_bytes())?);
+        }
+        objects.end(out)
+    }
+}

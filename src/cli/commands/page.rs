@@ -1,0 +1,233 @@
+//! `page`: pages taken apart.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::bbolt::anatomy::{self, BucketParts, ElementParts, header_fields, meta_fields, misfits};
+use crate::bbolt::reach::Use;
+use crate::bbolt::{Freelist, Kind, Page, Pgid, Reach};
+use crate::cli::args::{Database, RowFormat};
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::plumbing::{Layout, Objects, number};
+use crate::cli::{Answer, Run, Verb};
+use crate::diag::shown;
+use crate::view::page::{self as text, Head};
+
+/// Take pages apart: every field and element, with its offset
+///
+/// Any page is shown as it stands, a damaged or a free one too, with what does not fit. A key that is a revision
+/// is printed as one: 7.0, of a tombstone 7.0t. The pages inside inline buckets follow behind the page which
+/// holds them. Offsets are of the file, in bytes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// The pages, as `pages` lists them: 7, or 0x7
+    #[arg(value_name = "ID", required = true, value_parser = number)]
+    ids: Vec<u64>,
+    /// With the bytes of the values, exact
+    #[arg(long)]
+    values: bool,
+    /// How to print them; as JSON one object a page, then one an element
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    output: RowFormat,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let layout = Layout::of(evidence)?;
+        let mut printer = Printer {
+            args: self,
+            evidence,
+            reach: layout.db.as_ref().map(Reach::of),
+            objects: Objects::new(self.output == RowFormat::Json),
+        };
+        let mut missing = Vec::new();
+        for (index, pgid) in self.ids.iter().map(|id| Pgid(*id)).enumerate() {
+            let Some(page) = layout.pages.unchecked(pgid) else {
+                missing.push(pgid.to_string());
+                continue;
+            };
+            if index > 0 && self.output == RowFormat::Table {
+                out.write_all(b"\n")?;
+            }
+            printer.page(page, &layout, out)?;
+        }
+        if self.output != RowFormat::Table {
+            printer.objects.end(out)?;
+        }
+        if missing.is_empty() {
+            return Ok(Answer::Yes);
+        }
+        out.flush()?;
+        Err(Failure::not_found(format!(
+            "the file ends before page {}",
+            missing.join(", page ")
+        ))
+        .hint(format!("it has {} pages, from 0", layout.pages.count())))
+    }
+}
+
+struct Printer<'p, 'e> {
+    args: &'p Args,
+    evidence: &'e Evidence,
+    reach: Option<Reach<'e>>,
+    objects: Objects,
+}
+
+impl<'e> Printer<'_, 'e> {
+    fn page(&mut self, page: Page<'e>, layout: &Layout<'e>, out: &mut Out) -> Result<(), Failure> {
+        let mut fields = header_fields(&page).to_vec();
+        if page.kind == Some(Kind::Meta) || page.pgid.0 < 2 {
+            fields.extend(meta_fields(&page));
+        }
+        let head = Head {
+            page,
+            in_bucket: None,
+            used: self.used(&page, layout),
+            fields,
+            misfits: misfits(&page, layout.pages.page_size(), layout.pages.count()),
+        };
+        self.head(&head, out)?;
+        if let Some(freelist) = Freelist::of_page(page) {
+            return self.ids(&freelist, out);
+        }
+        self.elements(&page, None, out)?;
+        // Behind the page, not between its elements: each table stays one.
+        for element in anatomy::elements(page) {
+            let Some(inline) = anatomy::bucket(&page, &element).and_then(|bucket| bucket.inline)
+            else {
+                continue;
+            };
+            let name = element.key.map(|key| key.bytes);
+            let head = Head {
+                page: inline,
+                in_bucket: name.or(Some(b"")),
+                used: None,
+                fields: header_fields(&inline).to_vec(),
+                misfits: misfits(&inline, layout.pages.page_size(), layout.pages.count()),
+            };
+            self.head(&head, out)?;
+            self.elements(&inline, head.in_bucket, out)?;
+        }
+        Ok(())
+    }
+
+    /// What the chosen state uses the page for, as a sentence.
+    fn used(&self, page: &Page<'_>, layout: &Layout<'_>) -> Option<String> {
+        let (reach, db) = (self.reach.as_ref()?, layout.db.as_ref()?);
+        let name = |bucket| match reach.path_of(bucket) {
+            path if path.is_empty() => "the tree of buckets (root)".to_owned(),
+            path => format!("bucket {}", shown(&path)),
+        };
+        let inside = || format!("in the middle of page {}", reach.head_of(page.pgid));
+        Some(match reach.use_of(page.pgid) {
+            Use::Meta if db.choice().0.map(|index| index as u64) == Some(page.pgid.0) => {
+                format!("the chosen meta page: {}", db.choice().1.reason())
+            }
+            Use::Meta => "the other meta page".to_owned(),
+            Use::Freelist { inside: true } => format!("by the freelist, {}", inside()),
+            Use::Freelist { inside: false } => "by the freelist".to_owned(),
+            Use::Tree {
+                bucket,
+                inside: true,
+            } => format!("by {}, {}", name(bucket), inside()),
+            Use::Tree {
+                bucket,
+                inside: false,
+            } => format!("by {}", name(bucket)),
+            Use::Broken { bucket } => format!("by {}, but it is no page of a tree", name(bucket)),
+            Use::Free if page.pgid.0 >= db.meta().high_water_mark => {
+                "by nothing: behind the high-water mark".to_owned()
+            }
+            Use::Free => "by nothing: free".to_owned(),
+            Use::Unreached => "by nothing, but the freelist does not have it".to_owned(),
+        })
+    }
+
+    fn head(&mut self, head: &Head<'_>, out: &mut Out) -> Result<(), Failure> {
+        if self.args.output == RowFormat::Table {
+            let columns = text::element_columns(&head.page, head.in_bucket);
+            out.write_all(text::head(head).as_bytes())?;
+            return Ok(out.write_all(columns.as_bytes())?);
+        }
+        self.objects.print(&text::head_json(head), out)
+    }
+
+    fn elements(
+        &mut self,
+        page: &Page<'e>,
+        in_bucket: Option<&[u8]>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        for element in anatomy::elements(*page) {
+            self.report(page, &element);
+            let bucket = anatomy::bucket(page, &element);
+            self.element(page, &element, bucket.as_ref(), in_bucket, out)?;
+        }
+        Ok(())
+    }
+
+    fn element(
+        &mut self,
+        page: &Page<'_>,
+        element: &ElementParts<'_>,
+        bucket: Option<&BucketParts<'_>>,
+        in_bucket: Option<&[u8]>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let values = self.args.values;
+        if self.args.output != RowFormat::Table {
+            let json = text::element_json(page.pgid, element, bucket, in_bucket, values);
+            return self.objects.print(&json, out);
+        }
+        out.write_all(text::element(element, bucket, in_bucket).as_bytes())?;
+        // An inline bucket's value is taken apart behind the page.
+        if values && bucket.is_none() {
+            out.write_all(text::value(element).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn ids(&mut self, freelist: &Freelist<'_>, out: &mut Out) -> Result<(), Failure> {
+        if self.args.output == RowFormat::Table {
+            for line in text::ids(freelist) {
+                out.write_all(line.as_bytes())?;
+            }
+            return Ok(());
+        }
+        for object in text::ids_json(freelist) {
+            self.objects.print(&object, out)?;
+        }
+        Ok(())
+    }
+
+    /// An element that does not fit is damage of the file only where the state uses the page: what is left
+    /// in a free page may well be half of something.
+    fn report(&self, page: &Page<'_>, element: &ElementParts<'_>) {
+        let used = self.reach.as_ref().map(|reach| reach.use_of(page.pgid));
+        if element.misfit.is_none() || !matches!(used, Some(Use::Tree { inside: false, .. })) {
+            return;
+        }
+        let damage = match page.kind {
+            Some(Kind::Branch) => page.branch_element(element.index).err(),
+            _ => page.leaf_element(element.index).err(),
+        };
+        if let Some(damage) = damage {
+            self.evidence.diagnostics().report(damage);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Bytes with their offsets, in the layout of `hexdump -C`: offset, sixteen bytes, and what of them
+//! is ASCII. A run of lines like the one before is one `*`.
+
+use std::fmt::Write as _;
+
+/// Bytes in a line.
+const LINE_BYTES: usize = 16;
+
+/// Makes lines of a stream of bytes; a line repeated may span two parts of it.
+#[derive(Debug)]
+pub struct Hexdump {
+    offset: u64,
+    indent: &'static str,
+    last: Option<[u8; LINE_BYTES]>,
+    skipping: bool,
+}
+
+impl Hexdump {
+    /// The bytes to come start at this absolute offset; every line is indented so.
+    pub fn at(offset: u64, indent: &'static str) -> Self {
+        Self {
+            offset,
+            indent,
+            last: None,
+            skipping: false,
+        }
+    }
+
+    /// The lines of the next bytes: a multiple of sixteen of them, unless they are the last.
+    pub fn lines(&mut self, bytes: &[u8]) -> String {
+        let mut text = String::new();
+        for line in bytes.chunks(LINE_BYTES) {
+            let whole: Option<[u8; LINE_BYTES]> = line.try_into().ok();
+            if whole.is_some() && whole == self.last {
+                if !self.skipping {
+                    let _ = writeln!(text, "{}*", self.indent);
+                }
+                self.skipping = true;
+            } else {
+                self.skipping = false;
+                self.line(line, &mut text);
+            }
+            self.last = whole;
+            self.offset = self.offset.saturating_add(line.len() as u64);
+        }
+        text
+    }
+
+    /// The last line: the offset behind the last byte.
+    pub fn end(&self) -> String {
+        format!("{}{:08x}\n", self.indent, self.offset)
+    }
+
+    fn line(&self, line: &[u8], text: &mut String) {
+        let _ = write!(text, "{}{:08x}", self.indent, self.offset);
+        for index in 0..LINE_BYTES {
+            let gap = if index % 8 == 0 { "  " } else { " " };
+            let _ = match line.get(index) {
+                Some(byte) => write!(text, "{gap}{byte:02x}"),
+                None => write!(text, "{gap}  "),
+            };
+        }
+        text.push_str("  |");
+        text.extend(line.iter().map(|byte| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '.',
+        }));
+        text.push_str("|\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_its_offset_its_bytes_and_their_ascii() {
+        let mut dump = Hexdump::at(0x1000, "");
+        assert_eq!(
+            dump.lines(b"0123456789abcdef\x1b]"),
+            "00001000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n\
+             00001010  1b 5d                                             |.]|\n"
+        );
+        assert_eq!(dump.end(), "00001012\n");
+    }
+
+    #[test]
+    fn lines_repeated_are_one_star_across_parts_too() {
+        let mut dump = Hexdump::at(0, "  ");
+        let first = dump.lines(&[0; 32]);
+        let second = dump.lines(&[0; 32]);
+        let third = dump.lines(&[1; 16]);
+        assert_eq!(first.lines().count(), 2);
+        assert_eq!((first.lines().nth(1), second.as_str()), (Some("  *"), ""));
+        assert!(third.starts_with("  00000040  01"), "{third}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The list of pages: bbolt's table to the byte, the same with more columns, and JSON.
+
+use serde_json::{Map, Value};
+
+use crate::bbolt::Page;
+use crate::bbolt::reach::PageRow;
+use crate::etcd::revision::BucketKey;
+
+use super::record::{insert_text, key_text};
+
+/// The head of the table that `bbolt pages` prints (`cmd/bbolt/command_pages.go`).
+pub const BBOLT_HEAD: &str =
+    "ID       TYPE       ITEMS  OVRFLW\n======== ========== ====== ======\n";
+
+/// The head of our table: bbolt's columns, then ours.
+pub const HEAD: &str =
+    "ID       TYPE       ITEMS  OVRFLW OFFSET       BUCKET           FIRST KEY\n";
+
+/// A row as `bbolt pages` prints it.
+pub fn bbolt_row(row: &PageRow<'_>) -> String {
+    bbolt_columns(row) + "\n"
+}
+
+fn bbolt_columns(row: &PageRow<'_>) -> String {
+    let header = row.page.filter(|_| row.is_in_use());
+    let items = header.map_or_else(String::new, |page| page.count.to_string());
+    let overflow = header
+        .filter(|page| page.overflow > 0)
+        .map_or_else(String::new, |page| page.overflow.to_string());
+    let (id, name) = (row.pgid.0, row.type_name());
+    format!("{id:<8} {name:<10} {items:<6} {overflow:<6}")
+}
+
+/// A row of our table. `bucket` is the path of the bucket which the page is of.
+pub fn row(row: &PageRow<'_>, bucket: Option<&[u8]>) -> String {
+    let bucket = match bucket {
+        None => "-".into(),
+        Some(b"") => "(root)".into(),
+        Some(path) => key_text(path),
+    };
+    let first = row.first_key.map(element_key_text);
+    let last = match (row.is_in_use(), row.page, first) {
+        (true, _, first) => first.unwrap_or_default(),
+        (false, Some(page), Some(first)) => format!("{} from {first}", held(&page)),
+        (false, Some(page), None) => held(&page),
+        (false, None, _) => String::new(),
+    };
+    let columns = bbolt_columns(row);
+    let text = format!("{columns} {:<12} {bucket:<16} {last}", row.offset);
+    text.trim_end().to_owned() + "\n"
+}
+
+/// What a page that nothing reaches still holds.
+fn held(page: &Page<'_>) -> String {
+    let kind = page.kind.map_or("?", |kind| kind.as_str());
+    format!("(held a {kind} of {})", page.count)
+}
+
+/// A row as JSON.
+pub fn json(row: &PageRow<'_>, bucket: Option<&[u8]>) -> Value {
+    let mut fields = Map::new();
+    fields.insert("page".to_owned(), row.pgid.0.into());
+    fields.insert("offset".to_owned(), row.offset.into());
+    fields.insert("type".to_owned(), row.type_name().into());
+    let mut content = Map::new();
+    if let Some(page) = row.page {
+        content.insert("items".to_owned(), page.count.into());
+        content.insert("overflow".to_owned(), page.overflow.into());
+    }
+    if let Some(key) = row.first_key {
+        insert_element_key(&mut content, "first_key", "first_revision", key);
+    }
+    if let Some(bucket) = bucket {
+        insert_text(&mut fields, "bucket", bucket);
+    }
+    if row.is_in_use() {
+        fields.extend(content);
+    } else if let Some(page) = row.page {
+        let kind = page.kind.map(|kind| kind.as_str());
+        content.shift_insert(0, "type".to_owned(), kind.into());
+        fields.insert("held".to_owned(), content.into());
+    }
+    Value::Object(fields)
+}
+
+/// The revision that a key of bucket `key` is. A page alone does not tell its bucket: a key that is all
+/// text is none, for the first byte of a revision is zero until 2^56 of them were made.
+fn revision_of(key: &[u8]) -> Option<BucketKey> {
+    let is_text = key.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    BucketKey::parse(key).ok().filter(|_| !is_text)
+}
+
+fn revision_text(key: &BucketKey) -> String {
+    let mark = if key.tombstone { "t" } else { "" };
+    format!("{}{mark}", key.revision)
+}
+
+/// The key of an element for people: a revision as `main.sub`, of a tombstone with a `t` behind it.
+pub fn element_key_text(key: &[u8]) -> String {
+    match revision_of(key) {
+        Some(revision) => revision_text(&revision),
+        None => key_text(key).into_owned(),
+    }
+}
+
+/// The key of an element for JSON, and the revision that it is.
+pub fn insert_element_key(into: &mut Map<String, Value>, name: &str, revision: &str, key: &[u8]) {
+    insert_text(into, name, key);
+    if let Some(parsed) = revision_of(key) {
+        into.insert(revision.to_owned(), revision_text(&parsed).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_revision_only_where_it_is_no_text() {
+        let mut key = 7_i64.to_be_bytes().to_vec();
+        key.push(b'_');
+        key.extend(3_i64.to_be_bytes());
+        assert_eq!(element_key_text(&key), "7.3");
+        key.push(b't');
+        assert_eq!(element_key_text(&key), "7.3t");
+        assert_eq!(element_key_text(b"abcdefgh_ijklmnop"), "abcdefgh_ijklmnop");
+        assert_eq!(element_key_text(b"\xff\x1b"), "\\xff\\x1b");
+    }
+}
