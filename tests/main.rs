@@ -26,6 +26,8 @@ mod diff_views;
 mod encryption;
 mod etcdctl;
 mod evidence;
+mod faults;
+mod fuzz;
 mod get;
 mod goquote;
 mod grep;

@@ -1,8 +1,8 @@
 //! Seeded, structure-aware damage to every healthy database and to random images: nothing panics,
 //! every run ends, what the damage does not touch is delivered, and what it hides is told.
 
-mod oracle;
-mod program;
+pub mod oracle;
+pub mod program;
 mod trial;
 
 use std::collections::BTreeSet;

@@ -26,7 +26,7 @@ fn ask(question: &[&str], path: &Path) -> Run {
 }
 
 /// What is answered about the store: `status` tells of the file itself as well, whatever it holds.
-fn answer(run: &Run) -> Vec<u8> {
+pub fn answer(run: &Run) -> Vec<u8> {
     let Ok(mut status) = serde_json::from_slice::<serde_json::Value>(&run.stdout) else {
         return run.stdout.clone();
     };
@@ -45,7 +45,7 @@ fn answer(run: &Run) -> Vec<u8> {
 }
 
 /// The findings on standard error, one a line.
-fn findings(stderr: &str) -> impl Iterator<Item = &str> {
+pub fn findings(stderr: &str) -> impl Iterator<Item = &str> {
     let is_finding = |line: &&str| line.starts_with("error: ") || line.starts_with("warning: ");
     let is_verdict = |line: &&str| line.contains(": this copy was taken while");
     stderr
@@ -54,7 +54,7 @@ fn findings(stderr: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Each finding on standard error names its place.
-fn unplaced(stderr: &str) -> Option<&str> {
+pub fn unplaced(stderr: &str) -> Option<&str> {
     let of_file = |line: &str| line.contains("file-truncated") || line.contains("trailer-mismatch");
     findings(stderr)
         .find(|line| !line.contains("offset ") || (!line.contains("page ") && !of_file(line)))

@@ -1,0 +1,324 @@
+//! One function a target: it takes any bytes, must return, and panics where a promise is broken.
+//!
+//! `tests/fuzz.rs` includes this file and runs every kept input through it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use etcdive::bbolt::{Db, Direction, Kind, Leaf, Pages, Pgid};
+use etcdive::bytes::ByteOrder;
+use etcdive::cli::address::Address;
+use etcdive::cli::revision::{RangeExpr, RevisionExpr};
+use etcdive::cli::select::Where;
+use etcdive::diag::Diagnostics;
+use etcdive::etcd::hash::hash_kv;
+use etcdive::etcd::status::{SnapshotStatus, StoreStatus};
+use etcdive::etcd::{AtRevision, BucketKey, Events, KeyHistory, KeyValue, Keyspace, Store};
+use etcdive::k8s::catalog::Catalog;
+use etcdive::k8s::custom_columns::CustomColumns;
+use etcdive::k8s::encrypt::sealed::Sealed;
+use etcdive::k8s::jsonpath::JsonPath;
+use etcdive::k8s::meta::Meta;
+use etcdive::k8s::redact::Masker;
+use etcdive::k8s::selector::{FieldSelector, LabelSelector};
+use etcdive::k8s::{Decoder, Options, Order};
+use etcdive::view::json::{JsonStyle, JsonWriter};
+use etcdive::view::sanitize::Sanitizer;
+use etcdive::view::yaml::YamlWriter;
+use serde::de::IgnoredAny;
+
+/// A target.
+pub type Target = fn(&[u8]);
+
+/// All targets by name.
+pub const TARGETS: [(&str, Target); 9] = [
+    ("whole_file", whole_file),
+    ("page", page),
+    ("record", record),
+    ("protobuf", protobuf),
+    ("json", json),
+    ("cbor", cbor),
+    ("address", address),
+    ("languages", languages),
+    ("terminal", terminal),
+];
+
+/// Longest file that is worth its time, in bytes.
+const MAX_FILE_BYTES: usize = 1 << 17;
+
+/// A database: its state, its records in either direction, the folds over them, the hashes.
+///
+/// Promised: the work follows the length of the file, so the bytes delivered are at most twice those
+/// that are there, in each direction.
+pub fn whole_file(data: &[u8]) {
+    if data.len() > MAX_FILE_BYTES {
+        return;
+    }
+    let diagnostics = Diagnostics::new();
+    let Ok(db) = Db::of_image(data, None, &diagnostics) else {
+        return;
+    };
+    let store = Store::of_db(db);
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    for direction in [Direction::Forward, Direction::Backward] {
+        let mut delivered = 0;
+        for record in store.records(direction) {
+            delivered += record.key.len() + record.value.len();
+            if keys.len() < 2 {
+                keys.push(record.key.to_vec());
+            }
+        }
+        assert!(
+            delivered <= 2 * data.len(),
+            "{delivered} bytes of a file of {}",
+            data.len()
+        );
+    }
+    for key in keys {
+        let _ = KeyHistory::of(&store, &key).at(AtRevision::HEAD);
+    }
+    let keyspace = Keyspace::at(&store, AtRevision::HEAD, |_| true);
+    let in_order = |pair: &[etcdive::etcd::KeyEntry<'_>]| pair[0].key < pair[1].key;
+    assert!(keyspace.live.windows(2).all(in_order));
+    assert!(keyspace.deleted.windows(2).all(in_order));
+    let events = Events::of(&store, |_| true);
+    assert_eq!(events.iter().count(), events.len());
+    let _ = hash_kv(&store, store.current_revision());
+    SnapshotStatus::of(&store);
+    StoreStatus::of(&store);
+    for (_, count, kept) in diagnostics.by_code() {
+        assert!(kept.len() as u64 <= count);
+        kept.iter().for_each(|finding| drop(finding.to_string()));
+    }
+}
+
+/// Pages of 512 bytes from page 2 on; the first byte tells the byte order.
+///
+/// Promised: elements lie inside the page's run, and both directions give the same ones.
+pub fn page(data: &[u8]) {
+    const SIZE: usize = 512;
+    let Some((first, body)) = data.split_first() else {
+        return;
+    };
+    let order = if first & 1 == 0 {
+        ByteOrder::Little
+    } else {
+        ByteOrder::Big
+    };
+    let mut image = vec![0; 2 * SIZE];
+    image.extend_from_slice(body);
+    let pages = Pages::new(&image, SIZE, order);
+    for pgid in 2..pages.count() {
+        let Ok(page) = pages.tree_page(Pgid(pgid)) else {
+            continue;
+        };
+        let _ = (pages.bounds(&page), page.unpacked_element());
+        if page.kind == Some(Kind::Branch) {
+            for index in 0..page.usable_count() {
+                let _ = page.branch_element(index);
+            }
+            continue;
+        }
+        let (leaf, ..) = Leaf::check(page, drop);
+        let run = page.run().offset()..page.run().offset() + page.run().len_bytes() as u64;
+        let mut backward: Vec<_> = leaf.elements(Direction::Backward).collect();
+        backward.reverse();
+        for (forward, backward) in leaf.elements(Direction::Forward).zip(&backward) {
+            let end = forward.value_offset + forward.value.len() as u64;
+            assert!(run.contains(&forward.value_offset) || forward.value.is_empty());
+            assert!(end <= run.end);
+            assert_eq!(
+                (forward.index, forward.key, forward.value),
+                (backward.index, backward.key, backward.value)
+            );
+        }
+        assert_eq!(leaf.elements(Direction::Forward).count(), backward.len());
+    }
+}
+
+/// mvccpb.KeyValue as another reader has it (`api/mvccpb/kv.proto`).
+#[derive(Clone, PartialEq, prost::Message)]
+struct OtherKeyValue {
+    #[prost(bytes, tag = "1")]
+    key: Vec<u8>,
+    #[prost(int64, tag = "2")]
+    create_revision: i64,
+    #[prost(int64, tag = "3")]
+    mod_revision: i64,
+    #[prost(int64, tag = "4")]
+    version: i64,
+    #[prost(bytes, tag = "5")]
+    value: Vec<u8>,
+    #[prost(int64, tag = "6")]
+    lease: i64,
+}
+
+/// A key and a value of bucket `key`: the first byte is the length of the key.
+///
+/// Promised: where two readers take a value for a mvccpb.KeyValue, they read the same.
+pub fn record(data: &[u8]) {
+    let Some((key_len, rest)) = data.split_first() else {
+        return;
+    };
+    let (key, value) = rest.split_at(usize::from(*key_len).min(rest.len()));
+    let _ = BucketKey::parse(key);
+    let ours = KeyValue::parse(value);
+    let others = <OtherKeyValue as prost::Message>::decode(value);
+    if let (Ok(ours), Ok(others)) = (ours, others) {
+        assert_eq!(
+            (ours.key, ours.create_revision, ours.mod_revision),
+            (&others.key[..], others.create_revision, others.mod_revision)
+        );
+        assert_eq!(
+            (ours.version, ours.value, ours.lease),
+            (others.version, &others.value[..], others.lease)
+        );
+    }
+}
+
+/// A stored value in every form that the tool prints.
+///
+/// Promised: an error comes before any output, and what is printed as JSON is JSON.
+fn value(stored: &[u8]) {
+    let mut decoder = Decoder::new();
+    for order in [Order::Declared, Order::Sorted, Order::Natural] {
+        for as_served in [false, true] {
+            let mut json = JsonWriter::new(Vec::new(), JsonStyle::Compact);
+            let told = decoder
+                .decode(stored, Options { order, as_served }, &mut json)
+                .is_ok();
+            let text = json.finish().unwrap_or_default();
+            if told {
+                // Not a tree: its parser has a limit of depth of its own.
+                let parsed = serde_json::from_slice::<IgnoredAny>(&text);
+                assert!(parsed.is_ok(), "{}", text.escape_ascii());
+            } else {
+                assert!(text.is_empty(), "an error after output");
+            }
+        }
+        let mut yaml = YamlWriter::new(Vec::new());
+        let told = decoder.decode(stored, order, &mut yaml).is_ok();
+        let text = yaml.finish().unwrap_or_default();
+        assert_eq!(told, !text.is_empty());
+        assert!(std::str::from_utf8(&text).is_ok());
+    }
+    let _ = Meta::read(stored);
+    let mut masker = Masker::new(false);
+    if let Ok(tree) = masker.tree_of(stored, true) {
+        let _ = masker.mask(&tree, true);
+    }
+    let mut catalog = Catalog::default();
+    catalog.learn(b"/registry/example.com/things/shop/a", stored);
+}
+
+/// What stands behind `k8s\0`: a runtime.Unknown and the object in it. The first byte may say that the
+/// value is encrypted instead.
+pub fn protobuf(data: &[u8]) {
+    let (first, body) = data.split_first().unwrap_or((&0, data));
+    let prefix: &[u8] = match first {
+        0xFE => b"k8s:enc:kms:v2:p:",
+        0xFF => b"k8s:enc:aescbc:v1:k:",
+        _ => b"k8s\0",
+    };
+    let stored = [prefix, body].concat();
+    if let Some(sealed) = Sealed::of(&stored) {
+        let _ = (
+            sealed.key_id(),
+            etcdive::view::encryption::sealed_json(&sealed),
+        );
+    }
+    value(&stored);
+}
+
+/// A value that begins like a JSON object.
+pub fn json(data: &[u8]) {
+    value(&[b"{", data].concat());
+    value(&[b"[", data].concat());
+}
+
+/// What stands behind CBOR's tag 55799.
+pub fn cbor(data: &[u8]) {
+    value(&[b"\xd9\xd9\xf7", data].concat());
+}
+
+/// Words of a command line: addresses, revisions, ranges.
+///
+/// Promised: a key that can be told can be typed.
+pub fn address(data: &[u8]) {
+    let word = OsStr::from_bytes(data);
+    if let Ok(Some(address)) = Address::surely_raw(word) {
+        let (Address::Key(bytes) | Address::Prefix(bytes)) = &address else {
+            panic!("a raw address is a key or a prefix");
+        };
+        let escaped: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        let typed = Address::surely_raw(OsStr::new(&format!("key:{escaped}")));
+        assert_eq!(typed.ok().flatten().as_ref(), Some(&address));
+        assert!(address.covers(bytes));
+        let _ = (address.text(), address.names_one());
+    }
+    let which = Where::of(vec![word.to_owned(), word.to_owned()], None);
+    let _ = (which.split_range().is_ok(), which.split_number().1);
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let _ = (text.parse::<RevisionExpr>(), text.parse::<RangeExpr>());
+    let range = RangeExpr::looks_like_one(text);
+    assert!(!range || text.parse::<RangeExpr>().is_ok());
+    let catalog = Catalog::default();
+    let _ = catalog.locate(data);
+    if data.len() < 64 {
+        let _ = catalog.resolve(text);
+    }
+}
+
+/// kubectl's little languages: JSONPath, custom columns, selectors.
+pub fn languages(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let object = serde_json::json!({
+        "kind": "Pod",
+        "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web", "n": "3"}},
+        "spec": {"containers": [{"name": "a", "ports": [80, 443]}, {"name": "b"}], "x": null},
+        "status": {"phase": "Running", "ratio": 0.5}
+    });
+    for parsed in [JsonPath::parse(text), JsonPath::parse_relaxed(text)] {
+        if let Ok(path) = parsed
+            && let Ok(found) = path.allow_missing_keys(true).find(&object)
+        {
+            let _ = found.print(&mut Vec::new());
+        }
+    }
+    if let Ok(columns) = CustomColumns::parse(text) {
+        let _ = columns.cells(&object);
+    }
+    if let Ok(labels) = LabelSelector::parse(text) {
+        labels.matches(&object);
+    }
+    if let Ok(fields) = FieldSelector::parse(text) {
+        let _ = fields.matches(&object);
+    }
+}
+
+/// Bytes on their way to a terminal, cut in two at a place that the first byte tells.
+///
+/// Promised: no control character but line feed and tab gets through, and the cut changes nothing.
+pub fn terminal(data: &[u8]) {
+    let (first, text) = data.split_first().unwrap_or((&0, data));
+    let cut = usize::from(*first).min(text.len());
+    let shown = |parts: [&[u8]; 2]| {
+        let (mut sanitizer, mut out) = (Sanitizer::default(), Vec::new());
+        for part in parts {
+            let _ = sanitizer.write(part, &mut out);
+        }
+        let _ = sanitizer.finish(&mut out);
+        out
+    };
+    let whole = shown([text, b""]);
+    assert_eq!(whole, shown([&text[..cut], &text[cut..]]));
+    let text = std::str::from_utf8(&whole).unwrap_or("\0");
+    assert!(
+        text.chars()
+            .all(|c| !c.is_control() || c == '\n' || c == '\t')
+    );
+}
