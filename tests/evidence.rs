@@ -162,21 +162,24 @@ fn pages_that_cannot_be_read_count_once_however_often_they_are_collected() {
 /// which a defragmentation leaves.
 fn without_its_meta() -> Image {
     let mut image = stored(50, 100).builder().older(Older::Empty).build();
-    image.bytes[image.current_meta * image.page_size + 40] ^= 1;
-    zero(&mut image, &[b"", b"key"]);
+    let (size, meta_at) = (image.page_size, image.current_meta * image.page_size);
+    let root = image.endian.get_u64(&image.bytes, meta_at + 32).unwrap() as usize;
+    image.bytes[meta_at + 40] ^= 1;
+    image.bytes[root * size..(root + 1) * size].fill(0);
+    zero_records(&mut image);
     image
 }
 
 /// A store of which no page of bucket `key` is left.
 fn without_its_records() -> Image {
     let mut image = stored(300, 100).builder().build();
-    zero(&mut image, &[b"key"]);
+    zero_records(&mut image);
     image
 }
 
-/// Zeroes the pages of buckets.
-fn zero(image: &mut Image, buckets: &[&[u8]]) {
-    let runs = buckets.iter().flat_map(|name| image.bucket_runs(name));
+/// Zeroes the pages of bucket `key`.
+fn zero_records(image: &mut Image) {
+    let runs = image.bucket_runs(b"key").into_iter();
     let runs: Vec<_> = runs.map(|run| (run.pgid, run.pages)).collect();
     for (pgid, pages) in runs {
         let (size, at) = (image.page_size, pgid as usize);

@@ -112,7 +112,7 @@ pub fn page(data: &[u8]) {
         let Ok(page) = pages.tree_page(Pgid(pgid)) else {
             continue;
         };
-        let _ = (pages.bounds(&page), page.unpacked_element());
+        let _ = (pages.bounds(&page), page.unpacked());
         if page.kind == Some(Kind::Branch) {
             for index in 0..page.usable_count() {
                 let _ = page.branch_element(index);

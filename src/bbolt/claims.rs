@@ -5,20 +5,20 @@ use std::sync::{Mutex, PoisonError};
 
 /// One bit a page, as long as the highest page set: memory follows the pages that exist.
 #[derive(Debug, Default)]
-pub(super) struct Bits {
+pub struct Bits {
     words: Vec<u64>,
 }
 
 impl Bits {
     /// Whether a page is marked.
-    pub(super) fn contains(&self, pgid: u64) -> bool {
+    pub fn contains(&self, pgid: u64) -> bool {
         let word = usize::try_from(pgid / 64).ok();
         let bits = word.and_then(|word| self.words.get(word));
         bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
     }
 
     /// Marks a page; false when it was marked before.
-    pub(super) fn insert(&mut self, pgid: u64) -> bool {
+    pub fn insert(&mut self, pgid: u64) -> bool {
         let Ok(word) = usize::try_from(pgid / 64) else {
             return false;
         };

@@ -12,7 +12,7 @@
 pub mod anatomy;
 pub mod bucket;
 pub mod check;
-mod claims;
+pub(crate) mod claims;
 pub mod db;
 pub mod freelist;
 pub mod meta;

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use crate::bbolt::claims::Bits as Pages;
 use crate::bbolt::{Direction, Leaf, Leaves};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
 use super::record::{Origin, Record, not_a_revision};
-use super::revision::{BucketKey, Revision};
 use super::salvage::{Ground, Rest};
 use super::schema;
 
@@ -51,8 +51,8 @@ pub struct RecordLeaves<'a> {
     gaps: Option<GapCheck>,
     /// Of bucket `key`.
     salvage: Option<Arc<Ground<'a>>>,
-    /// The last revision delivered.
-    last: Option<Revision>,
+    /// The pages of the tree that were delivered.
+    delivered: Pages,
     diagnostics: &'a Diagnostics,
 }
 
@@ -68,7 +68,7 @@ impl<'a> RecordLeaves<'a> {
             direction,
             gaps: None,
             salvage: None,
-            last: None,
+            delivered: Pages::default(),
             diagnostics,
         }
     }
@@ -90,7 +90,7 @@ impl<'a> RecordLeaves<'a> {
         let (Way::Tree(_), Some(ground)) = (&self.way, &self.salvage) else {
             return false;
         };
-        let Some(rest) = ground.rest(self.direction, self.last) else {
+        let Some(rest) = ground.rest(self.direction, &mut self.delivered) else {
             return false;
         };
         self.way = Way::Salvaged(rest);
@@ -121,17 +121,6 @@ impl<'a> RecordLeaves<'a> {
             }
         }
         findings
-    }
-
-    /// The last revision of a leaf in the direction of the walk.
-    fn end_of(&self, leaf: &Leaf<'a>) -> Option<Revision> {
-        let back = match self.direction {
-            Direction::Forward => Direction::Backward,
-            Direction::Backward => Direction::Forward,
-        };
-        let mut keys = leaf.elements(back).map(|element| element.key);
-        keys.find_map(|key| BucketKey::parse(key).ok())
-            .map(|key| key.revision)
     }
 
     /// The end of the walk: what is missing behind the last leaf shows only now.
@@ -189,8 +178,8 @@ impl<'a> Iterator for RecordLeaves<'a> {
                 }
                 continue;
             }
-            if self.salvage.is_some() {
-                self.last = self.end_of(&leaf).or(self.last);
+            if self.salvage.is_some() && leaf.reached {
+                self.delivered.insert(leaf.page.pgid.0);
             }
             return Some(leaf);
         }

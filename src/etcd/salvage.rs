@@ -14,12 +14,12 @@ pub(super) mod root;
 
 use std::sync::{Arc, OnceLock};
 
+use crate::bbolt::claims::Bits;
 use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, PageScan, Pages};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::Source;
 
 use super::gaps::GapCheck;
-use super::revision::{BucketKey, Revision};
 use super::schema::MetaBucket;
 
 use merge::{Merged, Part};
@@ -107,12 +107,13 @@ impl<'a> Ground<'a> {
     fn merged(&self) -> &Merged<'a> {
         self.merged.get_or_init(|| {
             let scan = PageScan::of(self.pages, self.source, self.end);
-            let beds = load::beds(self.leaves(Direction::Forward), &scan);
+            let begun = self.knows_compaction.then(|| self.meta.compact_revision());
+            let (beds, one_state) = load::beds(self.leaves(Direction::Forward), begun, &scan);
             let compaction = self.knows_compaction.then(|| Compaction {
                 finished: self.meta.finished_compact_revision.unwrap_or_default(),
                 begun: self.meta.compact_revision(),
             });
-            let merged = merge::merge(beds, compaction, self.current, self.diagnostics);
+            let merged = merge::merge(beds, compaction, self.current && one_state, self.diagnostics);
             self.report(&merged);
             merged
         })
@@ -159,19 +160,15 @@ impl<'a> Ground<'a> {
         self.merged().parts.iter().map(Part::len).sum()
     }
 
-    /// What comes behind a revision in the given direction; none where nothing could be salvaged.
-    pub(super) fn rest(
-        self: &Arc<Self>,
-        direction: Direction,
-        last: Option<Revision>,
-    ) -> Option<Rest<'a>> {
+    /// What the tree has not delivered yet, in the given direction; none where nothing may be scanned.
+    pub(super) fn rest(self: &Arc<Self>, direction: Direction, delivered: &mut Bits) -> Option<Rest<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
         Some(Rest {
             ground: Arc::clone(self),
             direction,
             next: 0,
             left: merged.parts.len(),
-            last,
+            delivered: std::mem::take(delivered),
         })
     }
 }
@@ -189,42 +186,15 @@ pub(super) fn scan_end(db: &Db<'_>) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// Iterator over what a salvage has behind some revision.
+/// Iterator over what a salvage has beside the leaves that were delivered before.
 pub(super) struct Rest<'a> {
     ground: Arc<Ground<'a>>,
     direction: Direction,
     /// The part to come next, going forwards.
     next: usize,
     left: usize,
-    last: Option<Revision>,
-}
-
-impl<'a> Rest<'a> {
-    /// A part, without the elements that were delivered before: those of sound leaves of the tree, up to the
-    /// last revision. None where that is all.
-    fn trimmed(&self, part: &Part, merged: &Merged<'a>) -> Option<Leaf<'a>> {
-        let leaf = merged.leaf(part)?;
-        let Some(last) = self.last.filter(|_| merged.is_sound(part)) else {
-            return Some(leaf);
-        };
-        let is_over = |revision: Revision| match self.direction {
-            Direction::Forward => revision <= last,
-            Direction::Backward => revision >= last,
-        };
-        let (first, end) = merged.ends(part)?;
-        match (is_over(first), is_over(end)) {
-            (true, true) => return None,
-            (false, false) => return Some(leaf),
-            _ => {}
-        }
-        let delivered = |index: &usize| {
-            let element = leaf.element(*index);
-            let key = element.and_then(|element| BucketKey::parse(element.key).ok());
-            key.is_some_and(|key| is_over(key.revision))
-        };
-        let gone = part.indices().filter(delivered).collect();
-        Some(leaf.without(gone))
-    }
+    /// The pages of the tree that were delivered, each in full.
+    delivered: Bits,
 }
 
 impl<'a> Iterator for Rest<'a> {
@@ -239,9 +209,9 @@ impl<'a> Iterator for Rest<'a> {
                 Direction::Backward => self.left,
             };
             self.next = self.next.saturating_add(1);
-            let leaf = self.trimmed(merged.parts.get(place)?, merged);
-            if leaf.is_some() {
-                return leaf;
+            let leaf = merged.leaf(merged.parts.get(place)?)?;
+            if !leaf.reached || !self.delivered.contains(leaf.page.pgid.0) {
+                return Some(leaf);
             }
         }
     }

@@ -85,6 +85,14 @@ impl<'a> Store<'a> {
                 second,
             });
         }
+        if store.buckets.is_empty()
+            && let Err(why) = db.pages().tree_page(db.meta().root)
+        {
+            return Err(Error::NoRoot {
+                root: db.meta().root.0,
+                why: why.found,
+            });
+        }
         Ok(store)
     }
 

@@ -14,6 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::etcd::Record;
 use crate::etcd::hash::{Leave, backend_hash};
 use crate::etcd::leaves::RecordLeaves;
 use crate::etcd::scan::{Scan, Scanned, scanned_records};
@@ -252,6 +253,10 @@ impl<'a> Format<'a> {
                 .found(reason)
                 .effect("it is printed undecoded"),
             );
+        } else if self.bucket == schema::KEY
+            && let Ok((_, Some(contradiction))) = Record::parse(page, element)
+        {
+            self.diagnostics.report(contradiction);
         }
     }
 

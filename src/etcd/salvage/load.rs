@@ -99,8 +99,9 @@ impl<'a> Bed<'a> {
         Self { leaf, cover, order }
     }
 
-    /// A leaf that the tree leads to: where it is sound it covers all that the tree has in its place.
-    fn reached(placed: Placed<'a>) -> Self {
+    /// A leaf that the tree leads to: where it is sound it covers all that the tree has in its place, or its own
+    /// range in a tree that is not of one state.
+    fn reached(placed: Placed<'a>, one_state: bool) -> Self {
         let Placed {
             leaf,
             lower,
@@ -112,9 +113,9 @@ impl<'a> Bed<'a> {
             Some(key) => BucketKey::parse(key).ok().map(|key| key.revision),
         };
         let tree = bound(lower, Revision::default()).zip(bound(upper, END));
-        Self::new(leaf, |_, _| {
-            let (from, until) = tree.filter(|_| sound)?;
-            Some(Cover { from, until })
+        Self::new(leaf, |first, last| {
+            let (from, until) = if one_state { tree? } else { (first, behind(last)) };
+            sound.then_some(Cover { from, until })
         })
     }
 
@@ -132,13 +133,18 @@ impl<'a> Bed<'a> {
         }
         (records > 0).then(|| {
             Self::new(leaf.without(others), |from, last| {
-                let until = Revision {
-                    sub: last.sub.saturating_add(1),
-                    ..last
-                };
+                let until = behind(last);
                 sound.then_some(Cover { from, until })
             })
         })
+    }
+}
+
+/// The first revision behind one.
+fn behind(last: Revision) -> Revision {
+    Revision {
+        sub: last.sub.saturating_add(1),
+        ..last
     }
 }
 
@@ -153,22 +159,69 @@ pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
     written && element.flags == 0 && matches!(Record::parse(&leaf.page, element), Ok((_, None)))
 }
 
-/// The leaves of a tree, and those that a scan found beside them.
-pub(super) fn beds<'a>(mut tree: Leaves<'a>, scan: &PageScan<'a>) -> Vec<Bed<'a>> {
-    let mut beds = Vec::new();
+/// Whether the leaves of a tree are of one state: no revision above the compaction is missing where nothing of
+/// the tree is. A root that names another page of the tree gives a tree as well.
+struct OneState<'a> {
+    begun: Option<i64>,
+    /// First key behind the leaf before, and its last revision.
+    before: Option<(Option<&'a [u8]>, Revision)>,
+    holds: bool,
+}
+
+impl<'a> OneState<'a> {
+    fn next(&mut self, placed: &Placed<'a>) {
+        let (Some(begun), true) = (self.begun, placed.sound) else {
+            self.before = None;
+            return;
+        };
+        let mut last = match &self.before {
+            Some((upper, last)) if *upper == placed.lower => Some(*last),
+            // Nothing can lie before the first leaf.
+            _ if placed.lower.is_none() => Some(Revision { main: 1, sub: 0 }),
+            _ => None,
+        };
+        for element in placed.leaf.elements(Direction::Forward) {
+            let Some(revision) = revision_of(&element) else {
+                last = None;
+                continue;
+            };
+            let known = last.map(|last| last.main.max(begun).max(1));
+            let gap = known.is_some_and(|known| revision.main > known.saturating_add(1));
+            self.holds &= !gap;
+            last = Some(revision);
+        }
+        self.before = last.map(|last| (placed.upper, last));
+    }
+}
+
+/// The leaves of a tree, and those that a scan found beside them; and whether the tree is of one state, as far as
+/// it can be read. `begun` is the compacted revision, where it is known.
+pub(super) fn beds<'a>(
+    mut tree: Leaves<'a>,
+    begun: Option<i64>,
+    scan: &PageScan<'a>,
+) -> (Vec<Bed<'a>>, bool) {
+    let mut placed = Vec::new();
+    let mut one_state = OneState {
+        begun,
+        before: None,
+        holds: true,
+    };
+    while let Some(next) = tree.next_placed() {
+        one_state.next(&next);
+        placed.push(next);
+    }
     let mut heads = BTreeSet::new();
     // First and last page of what the tree surely uses: what looks like a page in there is a value.
     let mut used: Vec<(u64, u64)> = Vec::new();
-    while let Some(placed) = tree.next_placed() {
-        let page = placed.leaf.page;
+    let mut beds = Vec::new();
+    for next in placed {
+        let page = next.leaf.page;
         heads.insert(page.pgid.0);
-        if placed.sound && page.overflow > 0 && !page.inline {
-            used.push((
-                page.pgid.0,
-                page.pgid.0.saturating_add(u64::from(page.overflow)),
-            ));
+        if next.sound && page.overflow > 0 && !page.inline {
+            used.push((page.pgid.0, page.pgid.0.saturating_add(u64::from(page.overflow))));
         }
-        beds.push(Bed::reached(placed));
+        beds.push(Bed::reached(next, one_state.holds));
     }
     used.sort_unstable();
     let in_use = |pgid: u64| {
@@ -182,5 +235,5 @@ pub(super) fn beds<'a>(mut tree: Leaves<'a>, scan: &PageScan<'a>) -> Vec<Bed<'a>
             .filter(|(leaf, _)| !heads.contains(&leaf.page.pgid.0) && !in_use(leaf.page.pgid.0))
             .filter_map(|(leaf, sound)| Bed::scanned(leaf, sound)),
     );
-    beds
+    (beds, one_state.holds)
 }

@@ -56,20 +56,6 @@ impl<'a> Merged<'a> {
     pub fn leaf(&self, part: &Part) -> Option<Leaf<'a>> {
         Some(self.bed(part)?.leaf.part(part.indices()))
     }
-
-    /// Whether a part is of a sound leaf of the tree.
-    pub fn is_sound(&self, part: &Part) -> bool {
-        self.bed(part)
-            .is_some_and(|bed| bed.leaf.reached && bed.cover.is_some())
-    }
-
-    /// The first and the last revision of a part.
-    pub fn ends(&self, part: &Part) -> Option<(Revision, Revision)> {
-        let bed = self.bed(part)?;
-        let Range { start, end } = part.indices();
-        let revision = |index| bed.revision(index);
-        Some((revision(start)?, revision(end.checked_sub(1)?)?))
-    }
 }
 
 /// An element that comes next in its leaf.
@@ -257,9 +243,12 @@ impl<'a> Merge<'a, '_> {
             self.find_doubtful((bed, index), revision, true);
             return;
         }
-        // Of one leaf all are delivered, whatever they state.
-        for (_, index) in group.iter().filter(|(other, _)| *other == bed) {
-            self.deliver((bed, *index));
+        self.deliver((bed, index));
+        // Of one leaf all are delivered that say something else.
+        for (_, other) in group.iter().filter(|other| other.0 == bed && other.1 != index) {
+            if self.differ((bed, index), (bed, *other)) {
+                self.deliver((bed, *other));
+            }
         }
         if !self.is_record((bed, index)) {
             let copy = group
@@ -318,14 +307,7 @@ impl<'a> Merge<'a, '_> {
 
     /// Two records of one revision that say something else: one of them is not what was written.
     fn tell_contradiction(&self, taken: (u32, usize), group: &[(u32, usize)], revision: Revision) {
-        let Some(element) = self.element(taken) else {
-            return;
-        };
-        let differs = |other: &&(u32, usize)| {
-            let other = self.element(**other);
-            other.is_some_and(|other| other.value != element.value || other.key != element.key)
-        };
-        let Some((other, _)) = group.iter().find(differs) else {
+        let Some((other, _)) = group.iter().find(|other| self.differ(taken, **other)) else {
             return;
         };
         let (Some(bed), Some(other)) = (self.bed(taken.0), self.bed(*other)) else {
@@ -346,6 +328,13 @@ impl<'a> Merge<'a, '_> {
             ))
             .effect("this one is shown"),
         );
+    }
+
+    fn differ(&self, one: (u32, usize), other: (u32, usize)) -> bool {
+        let (Some(one), Some(other)) = (self.element(one), self.element(other)) else {
+            return false;
+        };
+        one.key != other.key || one.value != other.value
     }
 
     fn find(&mut self, at: (u32, usize)) {
