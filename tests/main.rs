@@ -26,6 +26,7 @@ mod diff_views;
 mod encryption;
 mod etcdctl;
 mod evidence;
+mod fsck;
 mod get;
 mod goquote;
 mod grep;
