@@ -27,6 +27,7 @@ mod encryption;
 mod etcdctl;
 mod evidence;
 mod faults;
+mod fsck;
 mod fuzz;
 mod get;
 mod goquote;

@@ -61,12 +61,12 @@ impl GapCheck {
         }
     }
 
-    /// Whether nothing is missing behind the last record, should the walk end here.
-    pub(super) fn ends_whole(&mut self) -> bool {
+    /// What is missing behind the last record, should the walk end here.
+    pub(super) fn at_the_end(&mut self) -> Vec<Damage> {
         let mark = self.mark();
-        let whole = self.finish().is_empty();
+        let missing = self.finish();
         self.rewind(mark);
-        whole
+        missing
     }
 
     /// How far the walk has come.

@@ -158,9 +158,13 @@ impl<'a> Iterator for RecordLeaves<'a> {
                 continue;
             }
             let Some(leaf) = leaf else {
-                let ends_whole = self.gaps.as_mut().is_none_or(GapCheck::ends_whole);
-                if !ends_whole && self.go_over() {
-                    continue;
+                let missing = self.gaps.as_mut().map(GapCheck::at_the_end);
+                let missing = missing.filter(|missing| !missing.is_empty());
+                if let (Some(missing), Way::Tree(_)) = (missing, &self.way) {
+                    self.report(missing);
+                    if self.go_over() {
+                        continue;
+                    }
                 }
                 self.finish();
                 return None;

@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::catalog::{Catalog, Location};
-use super::decode::{DecodeError, Decoder, Note, shown_name};
+use super::decode::{DecodeError, Decoder, Note, shown_name, unquoted_name};
 use super::envelope::Stored;
 use super::resource::Resource;
 use super::sink::{Name, Order, Sink};
@@ -62,7 +62,7 @@ impl Checker {
         };
         if !is_envelope {
             let location = location.filter(|_| catalog.holds_objects())?;
-            return is_object_key(&location).then(|| {
+            return is_of_an_object(&location).then(|| {
                 Seen::fault(Fault::Undecodable(format!(
                     "{} bytes that begin as no stored object does",
                     value.len()
@@ -76,7 +76,11 @@ impl Checker {
                 provider, version, ..
             }) => {
                 return Some(Seen {
-                    encrypted_by: Some(format!("{provider} {version}")),
+                    encrypted_by: Some(format!(
+                        "{} {}",
+                        unquoted_name(&provider),
+                        unquoted_name(&version)
+                    )),
                     ..Seen::default()
                 });
             }
@@ -122,15 +126,16 @@ fn fault_of(note: &Note, skim: &Skim) -> Option<Fault> {
     }
 }
 
-/// Whether the API server keeps an object of its own under a key, and nothing else.
-fn is_object_key(location: &Location<'_, '_>) -> bool {
-    !location.name.is_empty() && !location.name.contains(&b'/')
+/// Whether an API server keeps an object under a key, and one that says what the key says. What is deeper
+/// than a name is another program's layout.
+fn is_of_an_object(location: &Location<'_, '_>) -> bool {
+    let is_nameless = NAMELESS.contains(&&*location.resource.folder);
+    !is_nameless && !location.name.is_empty() && !location.name.contains(&b'/')
 }
 
 /// What the key of an object says against the object.
 fn contradiction(location: &Location<'_, '_>, skim: &Skim) -> Option<Fault> {
-    // What is deeper than a name is another program's layout.
-    if NAMELESS.contains(&&*location.resource.folder) || !is_object_key(location) {
+    if !is_of_an_object(location) {
         return None;
     }
     let namespace = location.namespace.unwrap_or_default();

@@ -174,7 +174,7 @@ pub fn shown_name(name: &str) -> String {
 }
 
 /// The same without quotes.
-fn unquoted_name(name: &str) -> Cow<'_, str> {
+pub(super) fn unquoted_name(name: &str) -> Cow<'_, str> {
     match name.len() {
         _ if is_name(name) => Cow::Borrowed(name),
         1 => Cow::Borrowed("(1 byte)"),

@@ -138,14 +138,16 @@ impl Args {
             let now = now.filter(|bucket| !walked_later(bucket.name)).cloned();
             check::walk(store.db(), now);
         }
-        if by_record && store.bucket(schema::KEY).is_some() {
+        if by_record {
             let mut definitions = Definitions::default();
             let checked = check_records(store, |record| {
                 if self.wants(Layer::K8s) {
                     definitions.see(record);
                 }
             });
-            scope.records = Some((checked.records, checked.keys.len() as u64));
+            scope.records = store
+                .bucket(schema::KEY)
+                .map(|_| (checked.records, checked.keys.len() as u64));
             if self.wants(Layer::K8s) {
                 scope.objects =
                     Some(self.check_objects(evidence, store, keyring, definitions, &checked));

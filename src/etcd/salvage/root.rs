@@ -96,5 +96,5 @@ fn whole_tree(db: &Db<'_>, candidate: &Candidate) -> Option<usize> {
             return None;
         }
     }
-    (gaps.ends_whole() && !quiet.may_hide_records()).then_some(records)
+    (gaps.finish().is_empty() && !quiet.may_hide_records()).then_some(records)
 }

@@ -521,7 +521,10 @@ impl<S: Sink> Walker<'_, S> {
         if !bad.is_empty() {
             self.sink.key(MALFORMED);
             self.sink.begin_list();
-            bad.iter().for_each(|bytes| self.sink.base64(bytes));
+            for bytes in bad {
+                self.note_malformed(first_error(bytes));
+                self.sink.base64(bytes);
+            }
             self.sink.end_list();
         }
         for (i, entry) in good.iter().enumerate() {
