@@ -11,6 +11,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::{Store, schema};
 use crate::sniff;
 use crate::source::{Change, Source, TrailerCheck};
+use crate::view::evidence::hex;
 
 use super::failure::Failure;
 
@@ -24,6 +25,8 @@ pub enum Verify {
     Always,
     /// Where it costs nothing to speak of.
     IfSmall,
+    /// At any size, and the SHA-256 of the whole file is kept.
+    AndHash,
 }
 
 /// An open database file with its findings.
@@ -32,6 +35,7 @@ pub struct Evidence {
     source: Source,
     diagnostics: Diagnostics,
     trailer: Option<TrailerCheck>,
+    sha256: Option<[u8; 32]>,
     /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
     page_size: Option<u64>,
     /// Offsets of the read errors that are findings already.
@@ -55,14 +59,14 @@ impl Evidence {
         })?;
         let diagnostics = Diagnostics::new();
         let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
-        let trailer = verified.then(|| source.verify_trailer());
+        let (trailer, sha256) = match verify {
+            Verify::AndHash => {
+                let (trailer, sha256) = source.verify_trailer_and_sha256();
+                (Some(trailer), Some(sha256))
+            }
+            _ => (verified.then(|| source.verify_trailer()), None),
+        };
         if let Some(TrailerCheck::Bad { computed, stored }) = &trailer {
-            let hex = |bytes: &[u8]| {
-                bytes
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect::<String>()
-            };
             diagnostics.report(
                 Diagnostic::new(
                     Code::TrailerMismatch,
@@ -82,6 +86,7 @@ impl Evidence {
             source,
             diagnostics,
             trailer,
+            sha256,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
         })
@@ -116,6 +121,11 @@ impl Evidence {
     /// What the trailer of a snapshot file says; absent where it was not verified.
     pub fn trailer(&self) -> Option<&TrailerCheck> {
         self.trailer.as_ref()
+    }
+
+    /// SHA-256 of the whole file at the beginning, where it was asked for.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        self.sha256
     }
 
     /// The etcd backend in the file.
