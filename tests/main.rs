@@ -26,6 +26,7 @@ mod diff_objects;
 mod diff_views;
 mod encryption;
 mod etcdctl;
+mod every_verb;
 mod evidence;
 mod export;
 mod get;
