@@ -63,6 +63,8 @@ macro_rules! codes {
 codes! {
     /// A part of the file could not be read, or vanished while it was read.
     ReadError = "read-error", Error, "bbolt";
+    /// The file was changed while it was examined.
+    FileChanged = "file-changed", Error, "bbolt";
     /// The bytes behind a snapshot's pages are not the SHA-256 of what stands before them, or not whole.
     TrailerMismatch = "trailer-mismatch", Error, "bbolt";
     /// The file ends before the high-water mark of its meta page.

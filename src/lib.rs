@@ -48,6 +48,9 @@
 //! **Invariant:** the file is never written, never locked, its times are left alone. `unsafe` stands
 //! only in [`source`].
 //!
+//! **Invariant:** besides its two streams the program writes files by [`cli::export`] alone: new ones, below a
+//! folder that was asked for, through no link, never into the evidence.
+//!
 //! **Invariant:** output is deterministic: key order, then revision, whatever ran in parallel.
 //!
 //! **Invariant:** bytes of the file reach a terminal only through [`view::sanitize`], and secret values

@@ -173,6 +173,31 @@ impl Source {
         })
     }
 
+    /// The first byte from `offset` on that lies in no hole of the file: what lies before it reads as zeros,
+    /// without being stored. None where only a hole follows, or nothing.
+    ///
+    /// Where the system or the file system does not know of holes, `offset` itself (lseek(2), `SEEK_DATA`).
+    #[must_use]
+    pub fn next_data(&self, offset: u64) -> Option<u64> {
+        if offset >= self.len_bytes {
+            return None;
+        }
+        #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
+        {
+            use std::os::fd::AsRawFd as _;
+            let from = libc::off_t::try_from(offset).ok()?;
+            // SAFETY: asks about our own open file, whose position nothing else uses.
+            let found = unsafe { libc::lseek(self.file.as_raw_fd(), from, libc::SEEK_DATA) };
+            if let Ok(found) = u64::try_from(found) {
+                return Some(found);
+            }
+            if io::Error::last_os_error().raw_os_error() == Some(libc::ENXIO) {
+                return None;
+            }
+        }
+        Some(offset)
+    }
+
     /// The file offsets, ascending, of the pages (of [`os_page_len`] bytes) which could not be read
     /// and were replaced by zeros up to now; at most 65,536 of them.
     #[must_use]

@@ -33,23 +33,38 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Bytes looked at between two calls that give resident pages back to the system.
-    const CHUNK_BYTES: usize = 32 << 20;
+    /// Bytes looked at between two calls that give resident pages back to the system, and that ask for the next
+    /// bytes which are in no hole.
+    const CHUNK_BYTES: usize = 4 << 20;
 
     /// The tail of a file; none where it ends at or before its high-water mark.
     pub fn of(source: &Source, meta: &Meta) -> Option<Self> {
         let used = usize::try_from(meta.used_bytes()).ok()?;
         let tail = source.image().get(used..).filter(|tail| !tail.is_empty())?;
-        let is_zero = tail.chunks(Self::CHUNK_BYTES).all(|chunk| {
-            let zero = is_zero(chunk);
-            source.forget_resident();
-            zero
-        });
         Some(Self {
             bytes: tail.len() as u64,
-            is_zero,
+            is_zero: is_zero_from(source, used),
         })
     }
+}
+
+/// Whether the image is zero from a place on. Holes are passed over: a file may be a terabyte of them.
+fn is_zero_from(source: &Source, start: usize) -> bool {
+    let image = source.image();
+    let mut at = start;
+    while let Some(data) = source.next_data(at as u64) {
+        at = usize::try_from(data).unwrap_or(usize::MAX).max(at);
+        let Some(rest) = image.get(at..).filter(|rest| !rest.is_empty()) else {
+            break;
+        };
+        let chunk = rest.get(..Tail::CHUNK_BYTES).unwrap_or(rest);
+        if !is_zero(chunk) {
+            return false;
+        }
+        source.forget_resident();
+        at = at.saturating_add(chunk.len());
+    }
+    true
 }
 
 /// The or of all bytes is quick to make; a page at a time, the search still ends early.

@@ -186,6 +186,10 @@ impl<'a> Reach<'a> {
             stack: Vec::new(),
             touched_bytes: 0,
         };
+        // What a walk before this one left resident.
+        if let Some(source) = db.ground().source {
+            source.forget_resident();
+        }
         walk.freelist(Pgid(meta.freelist));
         walk.root(meta.root, meta.sequence);
         walk.reach

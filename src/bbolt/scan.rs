@@ -50,11 +50,16 @@ impl<'a> PageScan<'a> {
         let a_release = (RELEASE_BYTES / pages.page_size().max(1)).max(1) as u64;
         // The runs that the current page lies in, the outermost first.
         let mut open: Vec<Run> = Vec::new();
-        for pgid in 2..end {
+        let mut pgid = 1_u64;
+        while let Some(next) = pgid.checked_add(1).filter(|next| *next < end) {
+            pgid = next;
             if pgid % a_release == 0
                 && let Some(source) = source
             {
                 source.forget_resident();
+                // A hole has no pages: a file may be a terabyte of it.
+                let data = source.next_data(pages.offset_of(Pgid(pgid)));
+                pgid = data.map_or(end, |data| data / pages.page_size().max(1) as u64);
             }
             let Some((head, last)) = scan.head_at(pgid) else {
                 continue;

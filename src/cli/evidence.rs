@@ -12,6 +12,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::{Store, schema};
 use crate::sniff;
 use crate::source::{Change, Source, TrailerCheck};
+use crate::view::evidence::hex;
 
 use super::failure::Failure;
 
@@ -25,6 +26,8 @@ pub enum Verify {
     Always,
     /// Where it costs nothing to speak of.
     IfSmall,
+    /// At any size, and the SHA-256 of the whole file is kept.
+    AndHash,
 }
 
 /// An open database file with its findings.
@@ -35,6 +38,7 @@ pub struct Evidence {
     trailer: Option<TrailerCheck>,
     /// The meta page to take, where one was asked for.
     meta: Option<usize>,
+    sha256: Option<[u8; 32]>,
     /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
     page_size: Option<u64>,
     /// Offsets of the read errors that are findings already.
@@ -58,14 +62,14 @@ impl Evidence {
         })?;
         let diagnostics = Diagnostics::new();
         let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
-        let trailer = verified.then(|| source.verify_trailer());
+        let (trailer, sha256) = match verify {
+            Verify::AndHash => {
+                let (trailer, sha256) = source.verify_trailer_and_sha256();
+                (Some(trailer), Some(sha256))
+            }
+            _ => (verified.then(|| source.verify_trailer()), None),
+        };
         if let Some(TrailerCheck::Bad { computed, stored }) = &trailer {
-            let hex = |bytes: &[u8]| {
-                bytes
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect::<String>()
-            };
             diagnostics.report(
                 Diagnostic::new(
                     Code::TrailerMismatch,
@@ -86,6 +90,7 @@ impl Evidence {
             diagnostics,
             trailer,
             meta: None,
+            sha256,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
         })
@@ -136,6 +141,11 @@ impl Evidence {
     pub fn db(&self) -> Result<Db<'_>, Failure> {
         let db = Db::open_by_meta(&self.source, self.meta, &self.diagnostics);
         db.map_err(|error| self.not_a_database(error))
+    }
+
+    /// SHA-256 of the whole file at the beginning, where it was asked for.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        self.sha256
     }
 
     /// The etcd backend in the file.

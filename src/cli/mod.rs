@@ -10,8 +10,10 @@ pub mod args;
 pub mod auger;
 pub mod commands;
 pub mod compare;
+pub mod custody;
 pub mod etcdctl;
 pub mod evidence;
+pub mod export;
 pub mod failure;
 pub mod filter;
 pub mod keys;
@@ -183,10 +185,9 @@ pub struct Run<'r> {
 /// Runs a parsed command line.
 pub fn run(cli: &Cli) -> ExitCode {
     let verb = cli.command.verb();
-    let verify = if cli.verify {
-        Verify::Always
-    } else {
-        verb.verify()
+    let verify = match (cli.verify, verb.verify()) {
+        (true, Verify::IfSmall) => Verify::Always,
+        (_, verify) => verify,
     };
     let keyring = verb
         .keys()

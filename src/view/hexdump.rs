@@ -28,7 +28,7 @@ impl Hexdump {
 
     /// The lines of the next bytes: a multiple of sixteen of them, unless they are the last.
     pub fn lines(&mut self, bytes: &[u8]) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(bytes.len().saturating_mul(5));
         for line in bytes.chunks(LINE_BYTES) {
             let whole: Option<[u8; LINE_BYTES]> = line.try_into().ok();
             if whole.is_some() && whole == self.last {
@@ -54,11 +54,12 @@ impl Hexdump {
     fn line(&self, line: &[u8], text: &mut String) {
         let _ = write!(text, "{}{:08x}", self.indent, self.offset);
         for index in 0..LINE_BYTES {
-            let gap = if index % 8 == 0 { "  " } else { " " };
-            let _ = match line.get(index) {
-                Some(byte) => write!(text, "{gap}{byte:02x}"),
-                None => write!(text, "{gap}  "),
-            };
+            text.push_str(if index % 8 == 0 { "  " } else { " " });
+            // Digit by digit: the formatting machinery would be most of the time of a dump.
+            match line.get(index) {
+                Some(byte) => text.extend([digit(byte >> 4), digit(byte & 0xf)]),
+                None => text.push_str("  "),
+            }
         }
         text.push_str("  |");
         text.extend(line.iter().map(|byte| match byte {
@@ -67,6 +68,10 @@ impl Hexdump {
         }));
         text.push_str("|\n");
     }
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('?')
 }
 
 #[cfg(test)]

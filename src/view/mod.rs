@@ -8,6 +8,7 @@ pub mod dump_db;
 pub mod encryption;
 pub mod etcdctl;
 pub mod etcdutl;
+pub mod evidence;
 pub mod explain;
 pub mod fsck;
 pub mod goquote;

@@ -1,19 +1,20 @@
 //! The state of a file and its store, for people and as JSON.
 
 use comfy_table::Table;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::bbolt::check::Tail;
 use crate::bbolt::meta::{Meta, MetaError, NO_FREELIST};
 use crate::bytes::ByteOrder;
 use crate::diag::{Code, Damage, Severity};
 use crate::etcd::schema::MetaBucket;
-use crate::etcd::status::{RecordStatus, StoreStatus};
+use crate::etcd::status::{BucketCounts, RecordStatus, StoreStatus};
 use crate::k8s::audit::Encryption;
 use crate::source::TrailerCheck;
 
 use super::encryption;
 use super::human;
+use super::record::insert_text;
 use super::table::{self, cell, plain};
 
 /// What is known of the file itself.
@@ -369,14 +370,7 @@ fn store_json(status: &StoreStatus) -> Value {
 
 fn lists_json(status: &StoreStatus) -> Value {
     json!({
-        "buckets": status.buckets.iter().map(|bucket| json!({
-            "name": bucket.name.escape_ascii().to_string(),
-            "root": bucket.root,
-            "inline": bucket.root == 0,
-            "elements": bucket.elements,
-            "key_bytes": bucket.key_bytes,
-            "value_bytes": bucket.value_bytes,
-        })).collect::<Vec<_>>(),
+        "buckets": status.buckets.iter().map(bucket_json).collect::<Vec<_>>(),
         "members": status.members.iter().map(|member| json!({
             "id": member.id,
             "name": member.name,
@@ -389,6 +383,17 @@ fn lists_json(status: &StoreStatus) -> Value {
             "alarm": alarm.alarm_name(),
         })).collect::<Vec<_>>(),
     })
+}
+
+fn bucket_json(bucket: &BucketCounts) -> Value {
+    let mut fields = Map::new();
+    insert_text(&mut fields, "name", &bucket.name);
+    fields.insert("root".to_owned(), bucket.root.into());
+    fields.insert("inline".to_owned(), (bucket.root == 0).into());
+    fields.insert("elements".to_owned(), bucket.elements.into());
+    fields.insert("key_bytes".to_owned(), bucket.key_bytes.into());
+    fields.insert("value_bytes".to_owned(), bucket.value_bytes.into());
+    Value::Object(fields)
 }
 
 fn findings_json(file: &File<'_>) -> Value {

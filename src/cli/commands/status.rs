@@ -5,13 +5,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use serde_json::{Map, Value};
 
 use crate::bbolt::check::Tail;
 use crate::cli::args::Database;
 use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb, report};
+use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 use crate::k8s::audit::{Audit, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
@@ -19,7 +20,8 @@ use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
 ///
-/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else.
+/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else. --evidence adds what a report
+/// on the file needs to name it: its SHA-256 before and after, its place and times, and this run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -30,6 +32,10 @@ pub struct Args {
     /// How to print our own
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
+    /// Add SHA-256, size, times and inode of the file, and version, arguments and time of this run; hashed again at
+    /// the end: exit 3 if the file changed meanwhile
+    #[arg(long, conflicts_with = "write_out")]
+    evidence: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,29 +64,72 @@ impl Verb for Args {
     }
 
     fn verify(&self) -> Verify {
-        Verify::Always
+        if self.evidence {
+            Verify::AndHash
+        } else {
+            Verify::Always
+        }
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.store()?;
         if let Some(format) = self.write_out {
-            Unreachable::check(&store).map_err(|why| {
-                Failure::cannot(why.to_string())
-                    .hint("no page holds records: `etcdive pages DB` lists what the pages say of themselves")
-            })?;
-            let status = SnapshotStatus::of(&store);
-            out.write_all(
-                match format {
-                    WriteOut::Simple => view::etcdutl::simple(&status),
-                    WriteOut::Json => view::etcdutl::json(&status),
-                    WriteOut::Table => view::etcdutl::table(&status),
-                    WriteOut::Fields => view::etcdutl::fields(&status),
-                }
-                .as_bytes(),
-            )?;
+            let status = etcdutl_status(evidence)?;
+            let text = match format {
+                WriteOut::Simple => view::etcdutl::simple(&status),
+                WriteOut::Json => view::etcdutl::json(&status),
+                WriteOut::Table => view::etcdutl::table(&status),
+                WriteOut::Fields => view::etcdutl::fields(&status),
+            };
+            out.write_all(text.as_bytes())?;
             return Ok(Answer::Yes);
         }
+        let told = self.tell(evidence);
+        // After everything else was read: it says whether the file is still what it was.
+        let custody = self.evidence.then(|| custody::of(evidence));
+        // Of a file whose state cannot be told at least the file itself is.
+        let told = match (told, &custody) {
+            (Err(failure), None) => return Err(failure),
+            (told, _) => told,
+        };
+        match self.output {
+            Output::Table => {
+                let parts = [
+                    told.as_ref().ok().map(|(text, _)| text.clone()),
+                    custody.as_ref().map(view::evidence::table),
+                ];
+                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                out.write_all(parts.join("\n").as_bytes())?;
+            }
+            Output::Json => {
+                let mut fields = match &told {
+                    Ok((_, Value::Object(fields))) => fields.clone(),
+                    _ => Map::new(),
+                };
+                if let Some(custody) = &custody {
+                    fields.insert("evidence".to_owned(), view::evidence::json(custody));
+                }
+                serde_json::to_writer(&mut *out, &fields).map_err(std::io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        told.map(|_| Answer::Yes)
+    }
+}
+
+fn etcdutl_status(evidence: &Evidence) -> Result<SnapshotStatus, Failure> {
+    let store = evidence.store()?;
+    Unreachable::check(&store).map_err(|why| {
+        Failure::cannot(why.to_string())
+            .hint("no page holds records: `etcdive pages DB` lists what the pages say of themselves")
+    })?;
+    Ok(SnapshotStatus::of(&store))
+}
+
+impl Args {
+    /// The state of file and store, as text or as JSON; the other one is empty.
+    fn tell(&self, evidence: &Evidence) -> Result<(String, Value), Failure> {
+        let store = evidence.store()?;
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         let mut secret_records = 0_u64;
@@ -107,15 +156,10 @@ impl Verb for Args {
             verdict: report::torn_verdict(evidence),
             findings: evidence.diagnostics().by_code(),
         };
-        match self.output {
-            Output::Table => out.write_all(view::status::table(&file, &status).as_bytes())?,
-            Output::Json => {
-                serde_json::to_writer(&mut *out, &view::status::json(&file, &status))
-                    .map_err(std::io::Error::from)?;
-                out.write_all(b"\n")?;
-            }
-        }
-        Ok(Answer::Yes)
+        Ok(match self.output {
+            Output::Table => (view::status::table(&file, &status), Value::Null),
+            Output::Json => (String::new(), view::status::json(&file, &status)),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! `get`: live objects as kubectl shows them.
 
+mod files;
 mod format;
 mod sort;
 mod table;
@@ -91,6 +92,10 @@ pub struct Args {
     /// Print no line of column names
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     no_headers: bool,
+    /// Write each object into a file of its own below this folder, DIR/NAMESPACE/RESOURCE/NAME.yaml (or .json), and
+    /// print the files' names: YAML, or JSON with -o json. Nothing that exists is overwritten
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["show_labels", "label_columns", "no_headers"])]
+    out: Option<PathBuf>,
     #[command(flatten)]
     etcdctl: EtcdctlArgs,
     #[command(flatten)]
@@ -122,6 +127,12 @@ impl Verb for Args {
             .hint("a path sorts objects: --sort-by .metadata.name"));
         }
         let etcdctl = self.etcdctl.sorted_by(field);
+        if self.out.is_some() && etcdctl.is_given() {
+            return Err(Failure::cannot(
+                "--out writes objects, etcdctl's flags print keys and values",
+            ));
+        }
+        let file_format = self.file_format()?;
         if etcdctl.is_given() {
             let store = evidence.records()?;
             // etcd's own sentences about revisions come from the answer.
@@ -164,7 +175,10 @@ impl Verb for Args {
         // Stable: within a resource the keys stay in order.
         entries.sort_by_key(|entry| selection.place_of(&entry.key));
         get.sort(&mut entries);
-        let printed = get.print(&entries, out)?;
+        let printed = match (&self.out, file_format) {
+            (Some(folder), Some(format)) => get.write_files(&entries, folder, format, out)?,
+            _ => get.print(&entries, out)?,
+        };
         get.objects.conclude();
         get.note_what_is_odd(&entries);
         if let Some(failure) = get.failure.take() {

@@ -1,0 +1,112 @@
+//! `get --out`: a file for each object.
+
+use std::path::Path;
+
+use crate::cli::export::{Export, Place, summary, write_name};
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::report;
+use crate::etcd::{KeyEntry, Record};
+use crate::k8s::Order;
+use crate::view::json::{JsonStyle, JsonWriter};
+use crate::view::yaml::YamlWriter;
+
+use super::{Args, Format, Get, JSON_INDENT};
+
+/// What the files hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileFormat {
+    Yaml,
+    Json,
+}
+
+impl FileFormat {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Yaml => ".yaml",
+            Self::Json => ".json",
+        }
+    }
+}
+
+impl Args {
+    /// How files are written; none without --out.
+    ///
+    /// # Errors
+    /// When -o asks for what is no file of an object.
+    pub(super) fn file_format(&self) -> Result<Option<FileFormat>, Failure> {
+        if self.out.is_none() {
+            return Ok(None);
+        }
+        match &self.output {
+            None | Some(Format::Yaml) => Ok(Some(FileFormat::Yaml)),
+            Some(Format::Json) => Ok(Some(FileFormat::Json)),
+            Some(_) => Err(Failure::cannot(
+                "--out writes files of one object each, as YAML or as JSON",
+            )
+            .hint("-o yaml or -o json")),
+        }
+    }
+}
+
+impl Get<'_> {
+    /// Writes the selected objects; whether there were any.
+    pub(super) fn write_files(
+        &self,
+        entries: &[KeyEntry<'_>],
+        folder: &Path,
+        format: FileFormat,
+        out: &mut Out,
+    ) -> Result<bool, Failure> {
+        let mut export: Option<Export> = None;
+        let catalog = self.catalog();
+        for KeyEntry { key, record } in entries {
+            let Some(content) = self.content(record, format)? else {
+                continue;
+            };
+            let resource;
+            let place = match catalog.locate(key) {
+                Some(location) => {
+                    resource = location.resource.plural_with_group();
+                    Place::Object {
+                        namespace: location.namespace,
+                        resource: &resource,
+                        name: location.name,
+                    }
+                }
+                None => Place::Key(key),
+            };
+            let export = match &mut export {
+                Some(export) => export,
+                // Not before there is something to write.
+                none => none.insert(Export::into(folder, self.run.evidence)?),
+            };
+            let path = export.write(place, format.extension(), &content)?;
+            write_name(&path, out)?;
+        }
+        if let Some(export) = &export {
+            report::note(&summary(export));
+        }
+        Ok(export.is_some())
+    }
+
+    /// What the file of an object holds; none of one that is not selected.
+    fn content(&self, record: &Record<'_>, format: FileFormat) -> Result<Option<Vec<u8>>, Failure> {
+        let mut content = Vec::new();
+        let told = match format {
+            FileFormat::Yaml => {
+                let mut writer = YamlWriter::new(&mut content);
+                let told = self.tell_one(&mut writer, Order::Natural, record);
+                writer.finish()?;
+                told
+            }
+            FileFormat::Json => {
+                let mut writer = JsonWriter::new(&mut content, JsonStyle::Indent(JSON_INDENT));
+                let told = self.tell_one(&mut writer, Order::Sorted, record);
+                writer.finish()?;
+                told
+            }
+        };
+        Ok(told.then_some(content))
+    }
+}

@@ -1,0 +1,56 @@
+//! What a report on a file needs to name it: the file as it was opened, this run, and whether the file is
+//! still the same at its end.
+
+use std::time::SystemTime;
+
+use crate::diag::{Code, Diagnostic, Locus};
+use crate::source::Change;
+use crate::view::evidence::{Custody, hex};
+
+use super::evidence::Evidence;
+
+/// Hashes a file once more and gathers everything. To be called when nothing else is to be read; a change since
+/// the file was opened becomes a finding.
+pub fn of(evidence: &Evidence) -> Custody {
+    let source = evidence.source();
+    let sha256_after = source.sha256();
+    let sha256 = evidence.sha256().unwrap_or(sha256_after);
+    let change = match evidence.change() {
+        Some(Change::Shorter) => Some("it became shorter"),
+        Some(Change::Longer) => Some("it became longer"),
+        Some(Change::Written) => Some("it was written"),
+        Some(Change::Replaced) => Some("its path names another file now"),
+        None => None,
+    };
+    if change.is_some() || sha256_after != sha256 {
+        evidence.diagnostics().report(
+            Diagnostic::new(Code::FileChanged, Locus::default())
+                .expected(
+                    format!("the file with the SHA-256 {}", hex(&sha256)),
+                    format!(
+                        "the SHA-256 {} at the end{}",
+                        hex(&sha256_after),
+                        change.map_or_else(String::new, |change| format!(": {change}"))
+                    ),
+                )
+                .effect("the answer may mix two states"),
+        );
+    }
+    Custody {
+        given_path: source.given_path().as_os_str().as_encoded_bytes().to_vec(),
+        path: source.path().as_os_str().as_encoded_bytes().to_vec(),
+        len_bytes: source.len_bytes(),
+        modified: source.modified(),
+        file_id: source.file_id(),
+        sha256,
+        sha256_after,
+        change,
+        trailer: evidence.trailer().copied(),
+        atime_untouched: source.atime_untouched(),
+        tool: concat!("etcdive ", env!("CARGO_PKG_VERSION")),
+        arguments: std::env::args_os()
+            .map(|argument| argument.as_encoded_bytes().to_vec())
+            .collect(),
+        run_at: SystemTime::now(),
+    }
+}

@@ -1,0 +1,412 @@
+//! Writing objects as files: the one place where the program writes anything but its two streams.
+//!
+//! **Invariant:** only files that did not exist before are written, only below one folder, through no link
+//! inside it, and never into the evidence. A file that could not be written whole is removed again.
+//!
+//! Names come from whoever could write to the cluster. They are made of letters, digits, `.`, `_` and `-`;
+//! everything else is `%XX`, and so is what some system takes for something else: a dot or a dash at the
+//! beginning, a dot at the end, the names of devices. An underscore at the beginning is ours. Two names
+//! that differ by the case of letters alone would be one file on some systems: the later one gets `~2`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::view::evidence::hex;
+
+use super::evidence::Evidence;
+use super::failure::Failure;
+
+/// The longest name of a folder, or of a file without its extension, in bytes: file systems take 255, and
+/// an extension and a `~2` come behind it.
+const LONGEST_NAME_BYTES: usize = 200;
+
+/// How much of a longer name is kept before the hash that tells it from others, in bytes.
+const KEPT_NAME_BYTES: usize = 160;
+
+/// How many files may differ by the case of letters alone.
+const MOST_ALIKE: usize = 10_000;
+
+/// The folder of what lies in no namespace, and that of keys which are no object's.
+const CLUSTER: &str = "_cluster";
+const KEYS: &str = "_keys";
+
+/// Where an object belongs.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// An object of a resource.
+    Object {
+        /// Its namespace; none where the resource has none.
+        namespace: Option<&'a [u8]>,
+        /// Its resource with its group: `deployments.apps`.
+        resource: &'a str,
+        /// Its name.
+        name: &'a [u8],
+    },
+    /// A key of no known resource.
+    Key(&'a [u8]),
+}
+
+impl Place<'_> {
+    /// The folders, and the name of the file without its extension.
+    fn path(&self) -> (Vec<String>, String) {
+        match self {
+            Self::Object {
+                namespace,
+                resource,
+                name,
+            } => {
+                let namespace = namespace.map_or_else(|| CLUSTER.to_owned(), file_name);
+                (
+                    vec![namespace, file_name(resource.as_bytes())],
+                    file_name(name),
+                )
+            }
+            Self::Key(key) => (vec![KEYS.to_owned()], file_name(key)),
+        }
+    }
+}
+
+/// A folder into which objects are written.
+#[derive(Debug)]
+pub struct Export {
+    given: PathBuf,
+    folder: folder::Folder,
+    /// How many names there are that are the same in small letters.
+    alike: HashMap<String, usize>,
+    /// How many files were written.
+    written: usize,
+}
+
+impl Export {
+    /// Makes the folder, if there is none, and opens it.
+    ///
+    /// # Errors
+    /// When it is no folder, or is (in) the evidence, or cannot be made.
+    pub fn into(given: &Path, evidence: &[Evidence]) -> Result<Self, Failure> {
+        refuse_evidence(given, evidence)?;
+        let folder = folder::Folder::make(given).map_err(|error| {
+            Failure::cannot(format!(
+                "{}: cannot be made a folder: {error}",
+                given.display()
+            ))
+        })?;
+        // Once more: now it exists, and every link on the way can be followed.
+        refuse_evidence(given, evidence)?;
+        Ok(Self {
+            given: given.to_path_buf(),
+            folder,
+            alike: HashMap::new(),
+            written: 0,
+        })
+    }
+
+    /// Writes one file; gives its path.
+    ///
+    /// # Errors
+    /// When it exists, or cannot be written whole: then there is none.
+    pub fn write(
+        &mut self,
+        place: Place<'_>,
+        extension: &str,
+        content: &[u8],
+    ) -> Result<PathBuf, Failure> {
+        let (folders, name) = place.path();
+        let name = self.distinct(&folders, name)? + extension;
+        let mut path = self.given.clone();
+        path.extend(&folders);
+        path.push(&name);
+        let written = self.folder.write(&folders, &name, content);
+        written.map_err(|error| self.failure(&path, &error))?;
+        self.written = self.written.saturating_add(1);
+        Ok(path)
+    }
+
+    /// How many files were written.
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
+    /// The name, with a number where it differs from another's by the case of letters alone.
+    fn distinct(&mut self, folders: &[String], name: String) -> Result<String, Failure> {
+        let alike = format!("{}/{name}", folders.join("/")).to_ascii_lowercase();
+        let count = self.alike.entry(alike).or_insert(0);
+        *count = count.saturating_add(1);
+        match *count {
+            1 => Ok(name),
+            more if more <= MOST_ALIKE => Ok(format!("{name}~{more}")),
+            _ => Err(Failure::cannot(format!(
+                "more than {MOST_ALIKE} objects are called {name}, but for the case of letters"
+            ))),
+        }
+    }
+
+    fn failure(&self, path: &Path, error: &io::Error) -> Failure {
+        let path = path.display();
+        let written = match self.written {
+            0 => "nothing was written".to_owned(),
+            1 => "1 file was written before it, and is whole".to_owned(),
+            count => format!("{count} files were written before it, and are whole"),
+        };
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::cannot(format!(
+                "{path} exists, and nothing is overwritten; {written}"
+            ))
+            .hint("--out takes a new or an empty folder"),
+            _ => Failure::cannot(format!("{path}: cannot be written: {error}; {written}")),
+        }
+    }
+}
+
+/// A folder must not be the evidence, nor lie in the data directory that holds it.
+fn refuse_evidence(given: &Path, evidence: &[Evidence]) -> Result<(), Failure> {
+    let Some(out) = resolved(given) else {
+        return Ok(());
+    };
+    for one in evidence {
+        let file = fs::canonicalize(one.source().path()).ok();
+        let inside = fs::canonicalize(one.given_path()).ok();
+        let member = file.as_deref().and_then(member_folder).map(Path::to_owned);
+        let refused = [file, inside, member];
+        if refused.iter().flatten().any(|path| out.starts_with(path)) {
+            let (given, evidence) = (given.display(), one.given_path().display());
+            return Err(Failure::cannot(format!(
+                "{given} is, or lies in, the evidence {evidence}, which is never written to"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The folder of a member's data in which a database lies as etcd keeps it: `member/snap/db`.
+fn member_folder(file: &Path) -> Option<&Path> {
+    let member = file.parent()?.parent()?;
+    file.ends_with("member/snap/db").then_some(member)
+}
+
+/// A path without links and `..`, of which the last parts need not exist yet.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut missing = Vec::new();
+    let mut there = absolute.as_path();
+    loop {
+        if let Ok(mut found) = fs::canonicalize(there) {
+            found.extend(missing.iter().rev());
+            return Some(found);
+        }
+        missing.push(there.file_name()?);
+        there = there.parent()?;
+    }
+}
+
+/// A name for a file or a folder, of the fixed alphabet and not too long. Names that differ stay different, but
+/// for the case of letters.
+fn file_name(name: &[u8]) -> String {
+    let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let device = is_device(stem);
+    let last = name.len().saturating_sub(1);
+    let mut text = String::with_capacity(name.len());
+    for (index, byte) in name.iter().enumerate() {
+        let plain = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => index > 0 || !device,
+            b'_' | b'-' => index > 0,
+            b'.' => index > 0 && index < last,
+            _ => false,
+        };
+        if plain {
+            text.push(char::from(*byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    if text.is_empty() {
+        // Every other name has a byte.
+        return "%".to_owned();
+    }
+    if text.len() <= LONGEST_NAME_BYTES {
+        return text;
+    }
+    text.truncate(KEPT_NAME_BYTES);
+    let hash: [u8; 32] = Sha256::digest(name).into();
+    format!("{text}~{}", hex(hash.get(..16).unwrap_or(&hash)))
+}
+
+/// Whether Windows takes a name, with any extension, for a device.
+fn is_device(stem: &[u8]) -> bool {
+    let stem = stem.to_ascii_lowercase();
+    match stem.as_slice() {
+        b"con" | b"prn" | b"aux" | b"nul" | b"conin$" | b"conout$" => true,
+        [b'c', b'o', b'm', digit] | [b'l', b'p', b't', digit] => digit.is_ascii_digit(),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+mod folder {
+    use std::fs::{DirBuilder, File};
+    use std::io::{self, Write as _};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::DirBuilderExt as _;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, unlinkat};
+    use rustix::io::Errno;
+
+    /// What is secret in the store is not for others here either.
+    const FOLDER_MODE: u32 = 0o700;
+    const FILE_MODE: u32 = 0o600;
+
+    /// An open folder: whatever its path comes to name meanwhile, files go here.
+    #[derive(Debug)]
+    pub(super) struct Folder(OwnedFd);
+
+    impl Folder {
+        pub(super) fn make(path: &Path) -> io::Result<Self> {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(FOLDER_MODE)
+                .create(path)?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            Ok(Self(open(path, flags, Mode::empty())?))
+        }
+
+        /// Writes a new file in folders below; a link among them is not followed.
+        pub(super) fn write(
+            &self,
+            folders: &[String],
+            name: &str,
+            content: &[u8],
+        ) -> io::Result<()> {
+            let mut inner: Option<OwnedFd> = None;
+            for folder in folders {
+                let at = inner.as_ref().unwrap_or(&self.0);
+                match mkdirat(at, folder.as_str(), Mode::from_raw_mode(FOLDER_MODE)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                inner = Some(openat(at, folder.as_str(), flags, Mode::empty())?);
+            }
+            let at = inner.as_ref().unwrap_or(&self.0);
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let mut file = File::from(openat(at, name, flags, Mode::from_raw_mode(FILE_MODE))?);
+            let written = file.write_all(content);
+            if written.is_err() {
+                drop(file);
+                // Half a file is no file. If it cannot be removed either, the message still names it.
+                let _ = unlinkat(at, name, AtFlags::empty());
+            }
+            written
+        }
+    }
+}
+
+/// Without openat: links are looked for before each step.
+#[cfg(not(unix))]
+mod folder {
+    use std::fs::{self, File};
+    use std::io::{self, Write as _};
+    use std::path::{Path, PathBuf};
+
+    #[derive(Debug)]
+    pub(super) struct Folder(PathBuf);
+
+    impl Folder {
+        pub(super) fn make(path: &Path) -> io::Result<Self> {
+            fs::create_dir_all(path)?;
+            Ok(Self(fs::canonicalize(path)?))
+        }
+
+        pub(super) fn write(
+            &self,
+            folders: &[String],
+            name: &str,
+            content: &[u8],
+        ) -> io::Result<()> {
+            let mut path = self.0.clone();
+            for folder in folders {
+                path.push(folder);
+                match fs::create_dir(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+                if !fs::symlink_metadata(&path)?.is_dir() {
+                    return Err(io::ErrorKind::NotADirectory.into());
+                }
+            }
+            path.push(name);
+            let mut file = File::create_new(&path)?;
+            let written = file.write_all(content);
+            if written.is_err() {
+                drop(file);
+                let _ = fs::remove_file(&path);
+            }
+            written
+        }
+    }
+}
+
+/// Says what was written, for people.
+pub fn summary(export: &Export) -> String {
+    match export.written() {
+        1 => format!("1 file was written below {}", export.given.display()),
+        count => format!(
+            "{count} files were written below {}",
+            export.given.display()
+        ),
+    }
+}
+
+/// The line with a file's name for standard output.
+///
+/// # Errors
+/// As the writer's.
+pub fn write_name(path: &Path, to: &mut dyn Write) -> io::Result<()> {
+    to.write_all(path.as_os_str().as_encoded_bytes())?;
+    to.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_of_the_fixed_alphabet() {
+        for (name, expected) in [
+            (&b"web-1.shop_2"[..], "web-1.shop_2"),
+            (b"..", "%2E%2E"),
+            (b".", "%2E"),
+            (b"a/../b", "a%2F..%2Fb"),
+            (b"/etc/passwd", "%2Fetc%2Fpasswd"),
+            (b"-rf", "%2Drf"),
+            (b"_cluster", "%5Fcluster"),
+            (b".hidden.", "%2Ehidden%2E"),
+            (b"system:node", "system%3Anode"),
+            (b"100%", "100%25"),
+            (b"con", "%63on"),
+            (b"NUL.txt", "%4EUL.txt"),
+            (b"com7", "%63om7"),
+            (b"console", "console"),
+            (b"a\0b\n\x1b", "a%00b%0A%1B"),
+            (b"\xc3\xa9", "%C3%A9"),
+            (b"", "%"),
+        ] {
+            assert_eq!(file_name(name), expected);
+        }
+    }
+
+    #[test]
+    fn names_that_differ_stay_different_however_long() {
+        let long = |last: u8| [vec![b'/'; 3000], vec![last]].concat();
+        let (one, other) = (file_name(&long(b'a')), file_name(&long(b'b')));
+        assert!(one != other && one.len() <= LONGEST_NAME_BYTES);
+        // The hash tells them apart, and a mark that no other name has.
+        assert!(one.contains('~') && !file_name(b"~").contains('~'));
+    }
+}

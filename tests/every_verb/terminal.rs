@@ -1,0 +1,135 @@
+//! Every verb on a terminal: no byte of the store reaches it that it would act on.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+
+use super::{Case, LINES, hostile_store};
+use crate::support::program;
+
+/// Runs the program with both streams on a terminal; gives what reached it.
+fn on_terminal(words: &[String]) -> (i32, Vec<u8>) {
+    let mut command = program();
+    command.args(words);
+    run_on_terminal(command)
+}
+
+fn run_on_terminal(mut command: Command) -> (i32, Vec<u8>) {
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let open = || -> OwnedFd {
+        let name = std::path::Path::new(name.to_str().unwrap());
+        File::options()
+            .read(true)
+            .write(true)
+            .open(name)
+            .unwrap()
+            .into()
+    };
+    let terminal = open();
+    // As it is written: no carriage returns of the system's own.
+    let mut settings = tcgetattr(&terminal).unwrap();
+    settings.make_raw();
+    tcsetattr(&terminal, OptionalActions::Now, &settings).unwrap();
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: 100,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&terminal, size).unwrap();
+    command
+        .env("TERM", "xterm")
+        .stdout(Stdio::from(terminal))
+        .stderr(Stdio::from(open()));
+    let mut child = command.spawn().unwrap();
+    // The parent's ends of the terminal: without them reading ends with the child.
+    drop(command);
+    let mut seen = Vec::new();
+    // At its end Linux says EIO.
+    let _ = File::from(controller).read_to_end(&mut seen);
+    (child.wait().unwrap().code().unwrap(), seen)
+}
+
+/// What is left of a text without our own colours: `ESC [ digits m`, or `ESC [ 0 m`.
+fn without_colours(bytes: &[u8]) -> Vec<u8> {
+    const OURS: [&[u8]; 6] = [
+        b"\x1b[32m",
+        b"\x1b[31m",
+        b"\x1b[33m",
+        b"\x1b[1m",
+        b"\x1b[36m",
+        b"\x1b[0m",
+    ];
+    let mut left = Vec::new();
+    let mut rest = bytes;
+    while let Some(&first) = rest.first() {
+        match OURS.iter().find(|colour| rest.starts_with(colour)) {
+            Some(colour) => rest = &rest[colour.len()..],
+            None => {
+                left.push(first);
+                rest = &rest[1..];
+            }
+        }
+    }
+    left
+}
+
+/// The first thing in a text that a terminal would act on or hide.
+fn acted_on(text: &str) -> Option<char> {
+    text.chars().find(|&c| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+                | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    })
+}
+
+#[test]
+fn no_byte_of_the_store_makes_a_terminal_do_anything() {
+    let case = Case::new("every-terminal", &hostile_store().bytes);
+    let mut seen_bytes = 0;
+    for line in LINES {
+        for color in ["never", "auto"] {
+            let mut words = case.words(line);
+            words.extend(["--color".to_owned(), color.to_owned()]);
+            let (code, seen) = on_terminal(&words);
+            assert!(code != 2, "{line}: exit {code}");
+            assert!(!seen.is_empty(), "{line}");
+            seen_bytes += seen.len();
+            let left = if color == "auto" {
+                without_colours(&seen)
+            } else {
+                seen
+            };
+            let text = String::from_utf8(left);
+            let text = text.unwrap_or_else(|error| panic!("{line} --color {color}: {error}"));
+            if let Some(c) = acted_on(&text) {
+                let at = text.find(c).unwrap();
+                let around: String = text[at.saturating_sub(200)..].chars().take(300).collect();
+                panic!("{line} --color {color}: {c:?} in {around:?}");
+            }
+        }
+    }
+    println!("{} lines, {seen_bytes} bytes", LINES.len());
+    assert!(seen_bytes > 10_000_000);
+}
+
+#[test]
+fn the_terminal_of_this_test_passes_what_a_program_writes() {
+    let mut printf = Command::new("printf");
+    printf.arg(r"a\033[2Jb\r\302\233c\n");
+    assert_eq!(run_on_terminal(printf).1, b"a\x1b[2Jb\r\xc2\x9bc\n");
+    let case = Case::new("every-terminal-control", &hostile_store().bytes);
+    let words = case.words("ls DB");
+    let (_, shown) = on_terminal(&words);
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("/esc-\\x1b[2J-end"), "{shown}");
+    let piped = crate::support::etcdive(words);
+    assert!(piped.stdout.contains(&0x1b), "in a pipe bytes are exact");
+}
