@@ -192,7 +192,7 @@ impl<'w> Questions<'w> {
         let key = self.live.iter().find(|(_, place)| is_intact(place));
         let mut problems = Vec::new();
         for (at, (verb, whole)) in self.asked.iter().enumerate() {
-            let has_turn = at == ITERATE || (at + turn) % 2 == 0;
+            let has_turn = at == ITERATE || (at + turn).is_multiple_of(2);
             if !has_turn || (at == GET && key.is_none()) {
                 continue;
             }
