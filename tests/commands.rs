@@ -268,9 +268,7 @@ fn without_any_meta_page_every_record_is_delivered() {
 fn a_meta_page_can_be_chosen_by_hand() {
     let mut image = stored(50)
         .builder()
-        .older(crate::support::synth::Older::State(
-            stored(40).root(),
-        ))
+        .older(crate::support::synth::Older::State(stored(40).root()))
         .build();
     let (newer, older) = (image.current_meta, 1 - image.current_meta);
     let count = |bytes: &[u8], meta: usize| {
@@ -292,7 +290,9 @@ fn a_meta_page_can_be_chosen_by_hand() {
     );
     assert_eq!((refused.code, refused.stdout.len()), (2, 0));
     assert!(
-        refused.stderr.contains(&format!("meta {older} cannot be taken: no magic")),
+        refused
+            .stderr
+            .contains(&format!("meta {older} cannot be taken: no magic")),
         "{}",
         refused.stderr
     );
@@ -428,11 +428,7 @@ fn without_a_record_in_the_file_there_is_no_answer() {
         &["get", "DB", "/key/0001"],
     );
     assert_eq!((run.code, run.stdout.len()), (2, 0));
-    assert!(
-        run.stderr.contains("cannot be reached"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("cannot be reached"), "{}", run.stderr);
 }
 
 #[test]

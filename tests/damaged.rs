@@ -201,8 +201,9 @@ fn the_program_says_what_is_wrong_with_a_damaged_file_and_where() {
                 let line = run.stderr.lines().find(|line| line.contains(code));
                 let line = line.unwrap_or_else(|| panic!("{}: {}", file.name, run.stderr));
                 assert!(
-                    line.starts_with(["error: ", "warning: "][usize::from(WARNINGS.contains(code))])
-                        && line.contains("offset "),
+                    line.starts_with(
+                        ["error: ", "warning: "][usize::from(WARNINGS.contains(code))]
+                    ) && line.contains("offset "),
                     "{line}"
                 );
             }

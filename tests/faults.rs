@@ -4,7 +4,7 @@
 //!
 //! Rows 26 and 27 of the matrix are about the write-ahead log; 28, 30 and 31 about a file that changes while it is
 //! read and about output: `evidence`, `source` and the tests of the views have them. Row 16 tries one byte
-//! value in 23; with ETCDIVE_EXHAUSTIVE set it tries all.
+//! value in 67; with ETCDIVE_EXHAUSTIVE set it tries all.
 
 mod files;
 mod metas;

@@ -194,20 +194,31 @@ pub struct Geometry {
 /// The geometry and the meta pages of an image; meta 1 is found also where meta 0 is destroyed.
 ///
 /// Without a valid meta 0 the size is the first power of two at which a valid meta 1 lies that states
-/// this very size; without either it is the one at which most pages state their own position.
+/// this very size; without either, or where no page agrees with meta 0, it is the one at which most
+/// pages state their own position.
 pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 2]) {
     let first = Meta::parse(image, 0);
     if let Ok(meta) = first
         && (leads_somewhere(image, &meta) || !(9..=24).any(|shift| second_at(image, 1 << shift)))
     {
         let page_size = usize::try_from(meta.page_size).unwrap_or(usize::MAX);
-        return (
-            Some(Geometry {
-                page_size,
-                order: meta.order,
-            }),
-            [first, second_meta(image, page_size, meta.order)],
-        );
+        let stated = Geometry {
+            page_size,
+            order: meta.order,
+        };
+        let second = second_meta(image, page_size, meta.order);
+        // A right checksum may stand on a page size that no page of the file agrees with.
+        let disowned = second.is_err() && headers_at(image, page_size, meta.order) == 0;
+        return match disowned.then(|| guess_geometry(image)).flatten() {
+            Some(geometry) => (
+                Some(geometry),
+                [
+                    Err(MetaError::PageSize(meta.page_size)),
+                    second_meta(image, geometry.page_size, geometry.order),
+                ],
+            ),
+            None => (Some(stated), [first, second]),
+        };
     }
     for shift in 9..=24 {
         let page_size = 1_usize << shift;
@@ -264,27 +275,31 @@ fn same_layout(meta: Meta, page_size: usize, order: ByteOrder) -> Result<Meta, M
 /// How many positions a guess looks at, at most: enough for any file, and quick on a huge one.
 const GUESS_POSITIONS: usize = 4096;
 
+/// How many of the positions that are looked at hold a page that states this very position.
+fn headers_at(image: &[u8], page_size: usize, order: ByteOrder) -> usize {
+    let pages = image.len().checked_div(page_size).unwrap_or_default();
+    (2..pages)
+        // All over the file: its start may be gone.
+        .step_by((pages / GUESS_POSITIONS).max(1))
+        .filter(|pgid| {
+            let header = image.get(pgid.saturating_mul(page_size)..);
+            let span = Span::new(header.unwrap_or_default(), 0, order);
+            span.u64(0, "page id") == Ok(*pgid as u64)
+                && span
+                    .u16(8, "page flags")
+                    .is_ok_and(|flags| matches!(flags, 1 | 2 | 0x10))
+        })
+        .count()
+}
+
 /// The page size at which most positions hold a page that states this very position. Every multiple
 /// of the true size hits as well, but seldom: the smallest of the best wins.
 fn guess_geometry(image: &[u8]) -> Option<Geometry> {
-    let hits = |size: usize, order: ByteOrder| {
-        (2..image.len() / size)
-            // All over the file: its start may be gone.
-            .step_by((image.len() / size / GUESS_POSITIONS).max(1))
-            .filter(|pgid| {
-                let header = image.get(pgid.saturating_mul(size)..).unwrap_or_default();
-                let span = Span::new(header, 0, order);
-                span.u64(0, "page id") == Ok(*pgid as u64)
-                    && span
-                        .u16(8, "page flags")
-                        .is_ok_and(|flags| matches!(flags, 1 | 2 | 0x10))
-            })
-            .count()
-    };
     let (order, most, page_size) = (9..=24)
         .map(|shift| 1_usize << shift)
         .flat_map(|size| {
-            [ByteOrder::Little, ByteOrder::Big].map(|order| (order, hits(size, order), size))
+            [ByteOrder::Little, ByteOrder::Big]
+                .map(|order| (order, headers_at(image, size, order), size))
         })
         .max_by_key(|(_, hits, size)| (*hits, std::cmp::Reverse(*size)))?;
     (most >= 1).then_some(Geometry { page_size, order })

@@ -198,9 +198,8 @@ impl Evidence {
                     .hint("expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory")
             }
             error @ Error::NoMeta { .. } => {
-                Failure::cannot(format!("{path}: {error}, and no page holds records")).hint(
-                    "`etcdive pages DB` lists what the pages say of themselves",
-                )
+                Failure::cannot(format!("{path}: {error}, and no page holds records"))
+                    .hint("`etcdive pages DB` lists what the pages say of themselves")
             }
             error => Failure::cannot(format!("{path}: {error}")),
         }

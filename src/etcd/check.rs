@@ -13,10 +13,10 @@ use std::collections::{HashMap, HashSet};
 use crate::bbolt::Direction;
 use crate::diag::{Code, Damage, Diagnostic};
 
+use super::leaves::leaf_records;
 use super::record::Record;
 use super::revision::Revision;
 use super::schema;
-use super::leaves::leaf_records;
 use super::store::Store;
 
 pub use former::check_former;

@@ -339,7 +339,7 @@ fn stride() -> usize {
     if std::env::var_os("ETCDIVE_EXHAUSTIVE").is_some() {
         1
     } else {
-        23
+        67
     }
 }
 
@@ -372,7 +372,7 @@ fn row_16_every_byte_of_a_root_a_branch_a_leaf_and_an_inline_bucket_may_be_any_o
             }
         }
     }
-    row.conclude(2000);
+    row.conclude(700);
 }
 
 #[test]

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::run::{Ended, bounded};
+use super::run::{Ended, bounded, unplaced};
 use super::whole::{Answer, Whole, answer};
-use crate::mutate::program;
 use crate::support::Scratch;
 
 /// A row at work.
@@ -134,8 +133,7 @@ impl Row {
                     ended.code, ended.stderr
                 ));
             }
-            let unplaced = program::unplaced(&ended.stderr);
-            unplaced.map(|line| format!("no page or offset: {line}"))
+            unplaced(&ended.stderr).map(|line| format!("no page or offset: {line}"))
         })
     }
 

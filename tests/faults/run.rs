@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::whole::{Known, Whole};
+use super::whole::{Known, Whole, is_of_the_file};
 use crate::mutate::oracle::Changed;
 use crate::mutate::program;
 use crate::support::{Run, repository};
@@ -65,6 +65,16 @@ pub fn bounded(words: &[&str], path: &Path) -> Ended {
         stdout: output.stdout,
         stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
     }
+}
+
+/// A finding on standard error that does not say where it is.
+pub fn unplaced(stderr: &str) -> Option<&str> {
+    let is_unplaced = |line: &&str| {
+        let placed = line.contains("page ") && line.contains("offset ");
+        // Of several files, the path stands before the code.
+        !placed && !line.split(": ").any(is_of_the_file)
+    };
+    program::findings(stderr).find(is_unplaced)
 }
 
 /// Whether the program has a verb.
@@ -169,9 +179,9 @@ impl<'w> Questions<'w> {
         ended
     }
 
-    /// Asks all of them of a damaged file, and tells what is wrong with the answers. `excused`: it holds
-    /// the state before, without a sign.
-    pub fn judge(&self, damaged: &[u8], path: &Path, excused: bool) -> Vec<String> {
+    /// Asks half of them of a damaged file, and tells what is wrong with the answers. `turn` tells which
+    /// half; the records are asked for each time. `excused`: it holds the state before, without a sign.
+    pub fn judge(&self, damaged: &[u8], path: &Path, turn: usize, excused: bool) -> Vec<String> {
         let changed = Changed::between(&self.whole.image, damaged);
         let intact = self.whole.intact(&changed);
         // A live key whose newest record is whole is alive.
@@ -182,7 +192,8 @@ impl<'w> Questions<'w> {
         let key = self.live.iter().find(|(_, place)| is_intact(place));
         let mut problems = Vec::new();
         for (at, (verb, whole)) in self.asked.iter().enumerate() {
-            if at == GET && key.is_none() {
+            let has_turn = at == ITERATE || (at + turn).is_multiple_of(2);
+            if !has_turn || (at == GET && key.is_none()) {
                 continue;
             }
             let asked_key = key.map_or(&b"/none"[..], |(key, _)| key);
@@ -230,7 +241,7 @@ impl<'w> Questions<'w> {
             3 if program::findings(&run.stderr).next().is_none() => {
                 Some("exit 3 without a reason".to_owned())
             }
-            3 => program::unplaced(&run.stderr).map(|line| format!("no page or offset: {line}")),
+            3 => unplaced(&run.stderr).map(|line| format!("no page or offset: {line}")),
             code => Some(format!("exit {code}: {}", run.stderr)),
         }
     }

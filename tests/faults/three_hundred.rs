@@ -175,10 +175,10 @@ fn the_program_survives_300_corruptions_and_nine_hostile_files_and_ends_right() 
         });
         let mut failures = Vec::new();
         let all = seeded.chain(nine.iter().cloned()).enumerate();
-        for (_, (name, bytes)) in all.filter(|(at, _)| *at as u64 % 2 == half) {
+        for (at, (name, bytes)) in all.filter(|(at, _)| *at as u64 % 2 == half) {
             let path = scratch.file("db", &bytes);
             let excused = whole.judge(&bytes, &answer(&path)).excused;
-            let problems = questions.judge(&bytes, &path, excused);
+            let problems = questions.judge(&bytes, &path, at / 2, excused);
             failures.extend(problems.first().map(|first| format!("{name}: {first}")));
             assert!(
                 std::fs::read(&path).unwrap() == bytes,

@@ -191,8 +191,11 @@ pub struct Answer {
     pub directions_differ: bool,
 }
 
-/// What need not lie on a page.
-const OF_THE_FILE: [&str; 3] = ["file-truncated", "trailer-mismatch", "read-error"];
+/// Whether a finding need not lie on a page: it is about the file's length, or sums up what a scan found.
+pub fn is_of_the_file(code: &str) -> bool {
+    ["file-truncated", "trailer-mismatch", "read-error"].contains(&code)
+        || code.starts_with("records-")
+}
 
 /// Reads a file as the verbs do.
 pub fn answer(path: &Path) -> Answer {
@@ -228,8 +231,8 @@ pub fn answer(path: &Path) -> Answer {
         answer.told |= code.severity() == Severity::Error;
         for finding in kept {
             let text = finding.to_string();
-            let of_file = OF_THE_FILE.contains(&code.as_str());
-            if finding.locus.offset.is_none() || (finding.locus.pgid.is_none() && !of_file) {
+            let placed = finding.locus.offset.is_some() && finding.locus.pgid.is_some();
+            if !placed && !is_of_the_file(code.as_str()) {
                 answer.unplaced.push(text.clone());
             }
             answer.findings.push(text);

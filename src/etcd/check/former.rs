@@ -1,11 +1,11 @@
 //! The state of the other meta page: whether it can be fallen back to.
 
-use crate::bbolt::{Direction, Pgid};
 use crate::bbolt::check::walk;
+use crate::bbolt::{Direction, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus, Severity};
 
-use super::super::schema;
 use super::super::leaves::leaf_records;
+use super::super::schema;
 use super::super::store::Store;
 
 /// Walks the state that the other meta page names, with all checks that tell a torn copy. That it is not

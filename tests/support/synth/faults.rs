@@ -38,7 +38,19 @@ pub fn hostile_metas(image: &[u8], both: bool) -> Vec<Fault> {
         u64::MAX,
     ];
     let mut cases: Vec<(&str, usize, usize, u64)> = Vec::new();
-    for size in [0, 1, 3, 511, 1 << 25, 1 << 31, u64::from(u32::MAX)] {
+    let size = outline.page_size as u64;
+    for size in [
+        0,
+        1,
+        3,
+        511,
+        size / 2,
+        size * 2,
+        1 << 24,
+        1 << 25,
+        1 << 31,
+        u64::from(u32::MAX),
+    ] {
         cases.push(("pageSize", 24, 4, size));
     }
     for version in [0, 1, 3] {

@@ -636,7 +636,8 @@ impl Edit<'_> {
             7 => self.set_pgid(start + 56, id, "high-water mark"),
             _ => {
                 let old = order.get_u64(&self.bytes, start + 64)?;
-                let new = [0, old.wrapping_sub(2), old.wrapping_add(1), u64::MAX][self.rng.index(4)];
+                let new =
+                    [0, old.wrapping_sub(2), old.wrapping_add(1), u64::MAX][self.rng.index(4)];
                 order.put_u64(&mut self.bytes, start + 64, new);
                 Some((start + 64, format!("txid {old} -> {new}")))
             }
