@@ -198,9 +198,7 @@ pub struct Geometry {
 /// pages state their own position.
 pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 2]) {
     let first = Meta::parse(image, 0);
-    if let Ok(meta) = first
-        && (leads_somewhere(image, &meta) || !(9..=24).any(|shift| second_at(image, 1 << shift)))
-    {
+    if let Ok(meta) = first {
         let page_size = usize::try_from(meta.page_size).unwrap_or(usize::MAX);
         let stated = Geometry {
             page_size,
@@ -231,7 +229,7 @@ pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 
                     page_size,
                     order: meta.order,
                 }),
-                [first.and_then(|first| same_layout(first, page_size, meta.order)), second],
+                [first, second],
             );
         }
     }
@@ -242,28 +240,9 @@ pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 
     (geometry, [first, second])
 }
 
-/// Whether a page stands where a meta page says its root is.
-fn leads_somewhere(image: &[u8], meta: &Meta) -> bool {
-    let page_size = u64::from(meta.page_size);
-    let root = meta.root.0.checked_mul(page_size).and_then(|at| usize::try_from(at).ok());
-    let header = root.and_then(|at| image.get(at..)).unwrap_or_default();
-    Span::new(header, 0, meta.order).u64(0, "page id") == Ok(meta.root.0)
-}
-
-/// Whether a meta 1 lies at this page size that states it, and its root is there: then a meta 0 that leads
-/// nowhere has a wrong page size under a right checksum.
-fn second_at(image: &[u8], page_size: usize) -> bool {
-    Meta::parse(image, page_size).is_ok_and(|meta| {
-        u64::from(meta.page_size) == page_size as u64 && leads_somewhere(image, &meta)
-    })
-}
-
 /// Meta 1 where meta 0 says how the file is laid out: one that says otherwise is of another file.
 fn second_meta(image: &[u8], page_size: usize, order: ByteOrder) -> Result<Meta, MetaError> {
-    same_layout(Meta::parse(image, page_size)?, page_size, order)
-}
-
-fn same_layout(meta: Meta, page_size: usize, order: ByteOrder) -> Result<Meta, MetaError> {
+    let meta = Meta::parse(image, page_size)?;
     let same = u64::from(meta.page_size) == page_size as u64 && meta.order == order;
     if same {
         Ok(meta)
