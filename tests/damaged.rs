@@ -112,7 +112,7 @@ const FILES: [Damaged; 10] = [
         name: "torn-page.db",
         of: LIVE,
         change: |bytes| bytes.copy_within(3 * PAGE + 512..3 * PAGE + 1024, ROOT + 512),
-        revisions: &[4, 5],
+        revisions: &[2, 3, 4, 5],
         findings: &[
             ("element-bounds", 1),
             ("element-layout", 1),
@@ -120,7 +120,8 @@ const FILES: [Damaged; 10] = [
             ("bucket-header", 2),
             ("bucket-missing", 1),
             ("revision-key", 2),
-            ("revision-gap", 1),
+            ("records-salvaged", 1),
+            ("root-searched", 1),
         ],
     },
 ];

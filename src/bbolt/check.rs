@@ -12,7 +12,7 @@ use super::db::Db;
 use super::freelist::Freelist;
 use super::meta::{Meta, NO_FREELIST};
 use super::page::{Kind, Page, Pages, Pgid};
-use super::tree::Direction;
+use super::tree::{Direction, RELEASE_BYTES};
 
 /// Where the fields of a meta page lie in it, in bytes; see [`super::meta`].
 const FLAGS_AT: u64 = 28;
@@ -86,7 +86,7 @@ pub struct PageCounts {
 pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
-    let in_use = InUse::of(db);
+    let in_use = InUse::of(db, source);
     let pages = db.meta().high_water_mark.min(db.pages().count());
     if db.meta().freelist != NO_FREELIST {
         check_freelist(db, &in_use, pages);
@@ -202,7 +202,8 @@ struct Frame<'a> {
 }
 
 impl InUse {
-    fn of(db: &Db<'_>) -> Self {
+    fn of(db: &Db<'_>, source: &Source) -> Self {
+        let mut touched_bytes = 0_usize;
         let mut in_use = Self {
             pages: Bits::default(),
             count: 0,
@@ -216,6 +217,11 @@ impl InUse {
                 && entered.insert(pgid.0)
             {
                 let page = in_use.add(&db.pages(), page, bucket, db.diagnostics());
+                touched_bytes = touched_bytes.saturating_add(page.run().len_bytes());
+                if touched_bytes >= RELEASE_BYTES {
+                    touched_bytes = 0;
+                    source.forget_resident();
+                }
                 stack.push(Frame {
                     page,
                     next: 0,

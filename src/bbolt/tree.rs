@@ -20,7 +20,7 @@ pub const MAX_TREE_DEPTH: usize = 64;
 
 /// After how many bytes of leaves the pages behind the walk are given back to the system, so that
 /// one pass over a file of any length keeps a flat resident size.
-const RELEASE_BYTES: usize = 32 << 20;
+pub(super) const RELEASE_BYTES: usize = 32 << 20;
 
 /// Which way a walk goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

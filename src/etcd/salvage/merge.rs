@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::bbolt::{Direction, Element, Leaf};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::record::Record;
-use crate::etcd::revision::Revision;
+use crate::etcd::revision::{BucketKey, Revision};
 
 use super::Compaction;
 use super::load::{Bed, Cover, is_certain};
@@ -187,13 +187,16 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Decides about the elements of one revision.
+    /// Decides about the elements of one revision. Elements whose key is none stand with those before them.
     fn take(&mut self, revision: Revision, group: &[(u32, usize)]) {
-        let is_reached = |of: &Self, bed: u32| of.bed(bed).is_some_and(|bed| bed.leaf.reached);
-        let first = group
-            .iter()
-            .find(|(bed, _)| is_reached(self, *bed))
-            .copied();
+        let (group, odd): (Vec<_>, Vec<_>) = group.iter().partition(|at| self.has_revision(**at));
+        for at in odd {
+            if self.bed(at.0).is_some_and(|bed| bed.leaf.reached) {
+                self.deliver(at);
+            }
+        }
+        let group = &group[..];
+        let first = self.best_of(group, true);
         let tree_lacks_it = self.tree.at(revision) > 0;
         let in_sound = group
             .iter()
@@ -208,7 +211,7 @@ impl<'a> Merge<'a, '_> {
             self.take_reached(first, group, revision, a_page_lacks_it);
             return;
         }
-        let Some(best) = self.best(group) else { return };
+        let Some(best) = self.best_of(group, false) else { return };
         match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
             Verdict::Removed => self.old.extend(group.iter().map(|(bed, _)| bed)),
             Verdict::Beyond => self.beyond = self.beyond.saturating_add(1),
@@ -284,11 +287,17 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Of copies of one record the one in a sound page.
-    fn best(&self, group: &[(u32, usize)]) -> Option<(u32, usize)> {
-        let sound =
-            |(bed, _): &&(u32, usize)| self.bed(*bed).is_some_and(|bed| bed.cover.is_some());
-        group.iter().find(sound).or(group.first()).copied()
+    fn has_revision(&self, at: (u32, usize)) -> bool {
+        self.element(at)
+            .is_some_and(|element| BucketKey::parse(element.key).is_ok())
+    }
+
+    /// Of copies of one record to which the tree leads, or does not, the one in a sound page.
+    fn best_of(&self, group: &[(u32, usize)], reached: bool) -> Option<(u32, usize)> {
+        let bed = |at: &&(u32, usize)| self.bed(at.0).filter(|bed| bed.leaf.reached == reached);
+        let sound = |at: &&(u32, usize)| bed(at).is_some_and(|bed| bed.cover.is_some());
+        let any = |at: &&(u32, usize)| bed(at).is_some();
+        group.iter().find(sound).or_else(|| group.iter().find(any)).copied()
     }
 
     fn record(&self, at: (u32, usize)) -> Option<Record<'a>> {
