@@ -85,6 +85,42 @@ fn unsafe_stands_only_in_the_source_of_the_evidence() {
     }
 }
 
+/// The two streams and the exported files have one place each: what passes it by is not made harmless.
+#[test]
+fn nothing_is_printed_or_written_but_in_the_places_for_it() {
+    let places = [
+        ("io::stdout", &["cli/out.rs"][..]),
+        ("io::stderr", &["cli/report.rs", "cli/progress.rs"]),
+        ("print!(", &[]),
+        ("println!(", &[]),
+        ("DirBuilder", &["cli/export.rs"]),
+        ("create_dir", &["cli/export.rs"]),
+        ("create_new", &["cli/export.rs"]),
+        ("File::create", &["cli/export.rs"]),
+        ("fs::write(", &[]),
+        (".write(true)", &[]),
+        ("remove_file", &["cli/export.rs"]),
+    ];
+    let root = repository().join("src");
+    let mut found = 0;
+    for path in files_below(&root) {
+        let relative = path.strip_prefix(&root).unwrap().to_str().unwrap();
+        if !relative.ends_with(".rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let text = text.split("#[cfg(all(test").next().unwrap();
+        for (what, allowed) in &places {
+            if text.contains(what) {
+                assert!(allowed.contains(&relative), "src/{relative}: {what}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 5, "the rule is checked on something");
+}
+
 #[test]
 fn sources_are_ascii_and_name_no_corpus_file() {
     for path in files_below(&repository().join("src")) {

@@ -11,7 +11,10 @@ use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsi
 use super::{Case, LINES, hostile_store};
 use crate::support::program;
 
-/// Runs the program with both streams on a terminal; gives what reached it.
+/// Runs the program with its output on a terminal; gives what reached it, then what was said on standard error.
+///
+/// That goes to a pipe: it is made harmless wherever it goes, and on a terminal the sign of life of a long run
+/// would stand in it.
 fn on_terminal(words: &[String]) -> (i32, Vec<u8>) {
     let mut command = program();
     command.args(words);
@@ -23,7 +26,7 @@ fn run_on_terminal(mut command: Command) -> (i32, Vec<u8>) {
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
     let name = ptsname(&controller, Vec::new()).unwrap();
-    let open = || -> OwnedFd {
+    let terminal: OwnedFd = {
         let name = std::path::Path::new(name.to_str().unwrap());
         File::options()
             .read(true)
@@ -32,7 +35,6 @@ fn run_on_terminal(mut command: Command) -> (i32, Vec<u8>) {
             .unwrap()
             .into()
     };
-    let terminal = open();
     // As it is written: no carriage returns of the system's own.
     let mut settings = tcgetattr(&terminal).unwrap();
     settings.make_raw();
@@ -47,13 +49,20 @@ fn run_on_terminal(mut command: Command) -> (i32, Vec<u8>) {
     command
         .env("TERM", "xterm")
         .stdout(Stdio::from(terminal))
-        .stderr(Stdio::from(open()));
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // The parent's ends of the terminal: without them reading ends with the child.
     drop(command);
     let mut seen = Vec::new();
     // At its end Linux says EIO.
+    let mut stderr = child.stderr.take().unwrap();
+    let said = std::thread::spawn(move || {
+        let mut said = Vec::new();
+        stderr.read_to_end(&mut said).unwrap();
+        said
+    });
     let _ = File::from(controller).read_to_end(&mut seen);
+    seen.extend(said.join().unwrap());
     (child.wait().unwrap().code().unwrap(), seen)
 }
 
