@@ -113,7 +113,12 @@ impl<'a> Ground<'a> {
                 finished: self.meta.finished_compact_revision.unwrap_or_default(),
                 begun: self.meta.compact_revision(),
             });
-            let merged = merge::merge(beds, compaction, self.current && one_state, self.diagnostics);
+            let merged = merge::merge(
+                beds,
+                compaction,
+                self.current && one_state,
+                self.diagnostics,
+            );
             self.report(&merged);
             merged
         })
@@ -161,7 +166,11 @@ impl<'a> Ground<'a> {
     }
 
     /// What the tree has not delivered yet, in the given direction; none where nothing may be scanned.
-    pub(super) fn rest(self: &Arc<Self>, direction: Direction, delivered: &mut Bits) -> Option<Rest<'a>> {
+    pub(super) fn rest(
+        self: &Arc<Self>,
+        direction: Direction,
+        delivered: &mut Bits,
+    ) -> Option<Rest<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
         Some(Rest {
             ground: Arc::clone(self),

@@ -120,8 +120,9 @@ impl Verb for Args {
 fn etcdutl_status(evidence: &Evidence) -> Result<SnapshotStatus, Failure> {
     let store = evidence.store()?;
     Unreachable::check(&store).map_err(|why| {
-        Failure::cannot(why.to_string())
-            .hint("no page holds records: `etcdive pages DB` lists what the pages say of themselves")
+        Failure::cannot(why.to_string()).hint(
+            "no page holds records: `etcdive pages DB` lists what the pages say of themselves",
+        )
     })?;
     Ok(SnapshotStatus::of(&store))
 }

@@ -114,7 +114,11 @@ impl<'a> Bed<'a> {
         };
         let tree = bound(lower, Revision::default()).zip(bound(upper, END));
         Self::new(leaf, |first, last| {
-            let (from, until) = if one_state { tree? } else { (first, behind(last)) };
+            let (from, until) = if one_state {
+                tree?
+            } else {
+                (first, behind(last))
+            };
             sound.then_some(Cover { from, until })
         })
     }
@@ -219,7 +223,10 @@ pub(super) fn beds<'a>(
         let page = next.leaf.page;
         heads.insert(page.pgid.0);
         if next.sound && page.overflow > 0 && !page.inline {
-            used.push((page.pgid.0, page.pgid.0.saturating_add(u64::from(page.overflow))));
+            used.push((
+                page.pgid.0,
+                page.pgid.0.saturating_add(u64::from(page.overflow)),
+            ));
         }
         beds.push(Bed::reached(next, one_state.holds));
     }

@@ -189,13 +189,16 @@ impl<'a> Merge<'a, '_> {
 
     /// Decides about the elements of one revision. Elements whose key is none stand with those before them.
     fn take(&mut self, revision: Revision, group: &[(u32, usize)]) {
-        let (group, odd): (Vec<_>, Vec<_>) = group.iter().partition(|at| self.has_revision(**at));
-        for at in odd {
-            if self.bed(at.0).is_some_and(|bed| bed.leaf.reached) {
-                self.deliver(at);
+        if group.iter().any(|at| !self.has_revision(*at)) {
+            let all = group.iter().copied();
+            let (group, odd): (Vec<_>, Vec<_>) = all.partition(|at| self.has_revision(*at));
+            // Only leaves of the tree have such.
+            odd.into_iter().for_each(|at| self.deliver(at));
+            if !group.is_empty() {
+                self.take(revision, &group);
             }
+            return;
         }
-        let group = &group[..];
         let first = self.best_of(group, true);
         let tree_lacks_it = self.tree.at(revision) > 0;
         let in_sound = group
@@ -211,7 +214,9 @@ impl<'a> Merge<'a, '_> {
             self.take_reached(first, group, revision, a_page_lacks_it);
             return;
         }
-        let Some(best) = self.best_of(group, false) else { return };
+        let Some(best) = self.best_of(group, false) else {
+            return;
+        };
         match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
             Verdict::Removed => self.old.extend(group.iter().map(|(bed, _)| bed)),
             Verdict::Beyond => self.beyond = self.beyond.saturating_add(1),
@@ -248,7 +253,10 @@ impl<'a> Merge<'a, '_> {
         }
         self.deliver((bed, index));
         // Of one leaf all are delivered that say something else.
-        for (_, other) in group.iter().filter(|other| other.0 == bed && other.1 != index) {
+        for (_, other) in group
+            .iter()
+            .filter(|other| other.0 == bed && other.1 != index)
+        {
             if self.differ((bed, index), (bed, *other)) {
                 self.deliver((bed, *other));
             }
@@ -297,7 +305,11 @@ impl<'a> Merge<'a, '_> {
         let bed = |at: &&(u32, usize)| self.bed(at.0).filter(|bed| bed.leaf.reached == reached);
         let sound = |at: &&(u32, usize)| bed(at).is_some_and(|bed| bed.cover.is_some());
         let any = |at: &&(u32, usize)| bed(at).is_some();
-        group.iter().find(sound).or_else(|| group.iter().find(any)).copied()
+        group
+            .iter()
+            .find(sound)
+            .or_else(|| group.iter().find(any))
+            .copied()
     }
 
     fn record(&self, at: (u32, usize)) -> Option<Record<'a>> {
