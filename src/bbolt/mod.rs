@@ -15,6 +15,7 @@ pub mod check;
 pub(crate) mod claims;
 pub mod db;
 pub mod freelist;
+mod mend;
 pub mod meta;
 pub mod page;
 pub mod reach;

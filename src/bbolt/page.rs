@@ -164,6 +164,35 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// The same page as if it stated another count; none where no page has so many.
+    pub(super) fn counting(mut self, count: usize) -> Option<Self> {
+        self.count = usize::from(u16::try_from(count).ok()?);
+        Some(self)
+    }
+
+    /// The same page as if its flags named another kind.
+    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Where its last element ends by its stated position and sizes, in bytes from the page's first.
+    pub(super) fn end_bytes(&self) -> Option<usize> {
+        let at = HEADER_BYTES.checked_mul(self.count)?;
+        let (pos_at, sizes): (usize, &[usize]) = match self.kind {
+            Some(Kind::Branch) => (0, &[4]),
+            _ => (4, &[8, 12]),
+        };
+        let field = |field_at: usize| {
+            let raw = self.run.u32(at.checked_add(field_at)?, "element").ok()?;
+            usize::try_from(raw).ok()
+        };
+        let start = at.checked_add(field(pos_at)?)?;
+        sizes
+            .iter()
+            .try_fold(start, |end, size| end.checked_add(field(*size)?))
+    }
+
     /// The place of this page.
     pub fn locus(&self) -> Locus {
         Locus::page(self.pgid.0, self.run.offset())
@@ -442,6 +471,14 @@ impl<'a> Pages<'a> {
             Span::new(run, self.offset_of(pgid), self.order),
             false,
         )
+    }
+
+    /// The page at a position with a run of so many pages; none where the file ends before.
+    pub(super) fn run_of(&self, pgid: Pgid, pages: usize) -> Option<Page<'a>> {
+        let bytes = pages.checked_mul(self.page_size)?;
+        let run = self.image.get(self.start_of(pgid)?..)?.get(..bytes)?;
+        let span = Span::new(run, self.offset_of(pgid), self.order);
+        Page::parse(pgid, span, false)
     }
 
     /// A page of a tree: inside the file, itself, a branch or a leaf.

@@ -144,7 +144,13 @@ impl<'a> PageScan<'a> {
     }
 
     fn checked(&self, page: Page<'a>, holes: &[Run]) -> (Leaf<'a>, bool) {
-        let mut sound = holes.is_empty() && page.unpacked().is_none();
+        let packed = page.unpacked().is_none();
+        let page = if packed {
+            page
+        } else {
+            self.pages.mended(&page).unwrap_or(page)
+        };
+        let mut sound = holes.is_empty() && packed;
         let (leaf, ..) = Leaf::check(page, |_| sound = false);
         let lost = if holes.is_empty() {
             0

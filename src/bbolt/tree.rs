@@ -272,8 +272,15 @@ impl<'a> Leaves<'a> {
         let page = match self.ground.pages.tree_page(pgid) {
             Ok(page) => page,
             Err(diagnostic) => {
-                self.report(diagnostic);
-                return None;
+                let separator = child.separator.filter(|_| child.trusted);
+                let mended =
+                    separator.and_then(|key| self.ground.pages.misnamed(pgid, key, child.upper));
+                self.report(match mended {
+                    None => diagnostic,
+                    Some(_) => diagnostic
+                        .effect("its elements are those which belong here: they are delivered"),
+                });
+                mended?
             }
         };
         if let Some(diagnostic) = self.ground.pages.bounds(&page) {
@@ -329,7 +336,7 @@ impl<'a> Leaves<'a> {
         page.clipped(usable, self.ground.pages.page_size())
     }
 
-    fn place(&mut self, page: Page<'a>, child: &Child<'a>) -> Option<Placed<'a>> {
+    fn place(&mut self, mut page: Page<'a>, child: &Child<'a>) -> Option<Placed<'a>> {
         let Child {
             separator: expected,
             lower,
@@ -339,6 +346,7 @@ impl<'a> Leaves<'a> {
         } = *child;
         if let Some(unpacked) = page.unpacked() {
             self.report(not_packed(&page, unpacked));
+            page = self.ground.pages.mended(&page).unwrap_or(page);
         }
         if page.kind == Some(Kind::Leaf) {
             self.account(&page);

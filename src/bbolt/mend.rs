@@ -1,0 +1,60 @@
+//! Pages whose header is damaged and whose elements tell what it was: bbolt writes keys and values without a gap
+//! right behind the table and zeros behind them, so the position of the first key gives the count, the end of the
+//! last value the length, and in a tree the separators say which keys belong to a page.
+
+use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
+
+impl<'a> Pages<'a> {
+    /// A page whose stated count or overflow does not fit its elements, with what does; none where nothing does.
+    pub(super) fn mended(&self, page: &Page<'a>) -> Option<Page<'a>> {
+        let pos_at = HEADER_BYTES.saturating_add(if page.kind == Some(Kind::Branch) {
+            0
+        } else {
+            4
+        });
+        let first = page.run().u32(pos_at, "element pos").ok()?;
+        let count = usize::try_from(first).ok()? / HEADER_BYTES;
+        let recounted = page.counting(count).filter(|_| count > 0)?;
+        if recounted.unpacked().is_none() {
+            return Some(recounted);
+        }
+        if page.inline {
+            return None;
+        }
+        let pages = recounted.end_bytes()?.div_ceil(self.page_size());
+        let longer = self.run_of(page.pgid, pages)?.counting(count)?;
+        let longer = longer.of_kind(page.kind?);
+        longer.unpacked().is_none().then_some(longer)
+    }
+
+    /// The page at a position where a tree has one with these keys, whatever its header says: its first key is
+    /// `separator`, and its last one lies before `upper`. None where the bytes are no such page.
+    pub(super) fn misnamed(
+        &self,
+        pgid: Pgid,
+        separator: &[u8],
+        upper: Option<&[u8]>,
+    ) -> Option<Page<'a>> {
+        let found = self.unchecked(pgid)?;
+        [Kind::Leaf, Kind::Branch].into_iter().find_map(|kind| {
+            let page = found.of_kind(kind);
+            let page = match page.unpacked() {
+                None => page,
+                Some(_) => self.mended(&page)?,
+            };
+            let mut last: Option<&[u8]> = None;
+            for index in 0..page.usable_count() {
+                let key = match kind {
+                    Kind::Leaf => page.leaf_element(index).ok()?.key,
+                    _ => page.branch_element(index).ok()?.0,
+                };
+                let ascends = last.map_or(key == separator, |last| last < key);
+                if !ascends || upper.is_some_and(|upper| upper <= key) {
+                    return None;
+                }
+                last = Some(key);
+            }
+            last.map(|_| page)
+        })
+    }
+}
