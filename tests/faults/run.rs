@@ -179,8 +179,8 @@ impl<'w> Questions<'w> {
         ended
     }
 
-    /// Asks half of them of a damaged file, and tells what is wrong with the answers. `turn` tells which
-    /// half; the records are asked for each time. `excused`: it holds the state before, without a sign.
+    /// Asks some of them of a damaged file, and tells what is wrong with the answers. `turn` tells which;
+    /// the records are asked for each time. `excused`: it holds the state before, without a sign.
     pub fn judge(&self, damaged: &[u8], path: &Path, turn: usize, excused: bool) -> Vec<String> {
         let changed = Changed::between(&self.whole.image, damaged);
         let intact = self.whole.intact(&changed);
@@ -192,7 +192,7 @@ impl<'w> Questions<'w> {
         let key = self.live.iter().find(|(_, place)| is_intact(place));
         let mut problems = Vec::new();
         for (at, (verb, whole)) in self.asked.iter().enumerate() {
-            let has_turn = at == ITERATE || (at + turn).is_multiple_of(2);
+            let has_turn = at == ITERATE || (at + turn).is_multiple_of(4);
             if !has_turn || (at == GET && key.is_none()) {
                 continue;
             }
