@@ -23,14 +23,10 @@ pub enum Error {
         second: Result<crate::bbolt::Meta, MetaError>,
     },
     /// There is a valid meta page, but its root page is not there, and no page of records is.
-    #[error(
-        "no state can be read: the root page {root} is not in the file (it has {why}), and no page holds records"
-    )]
+    #[error("no state can be read: the root page {root} is not there, and no page holds records")]
     NoRoot {
         /// The root page.
         root: u64,
-        /// What stands in its place.
-        why: String,
     },
     /// The meta page that was asked for names no state.
     #[error("meta {index} cannot be taken: {why}")]

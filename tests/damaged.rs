@@ -105,8 +105,8 @@ const FILES: [Damaged; 10] = [
             let page = inline_key_page(bytes);
             bytes[page + 10] = 3;
         },
-        revisions: &[2, 3, 4, 5],
-        findings: &[("element-layout", 1), ("records-salvaged", 1)],
+        revisions: &[2, 3, 4, 5, 6],
+        findings: &[("element-layout", 1)],
     },
     Damaged {
         name: "torn-page.db",

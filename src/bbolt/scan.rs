@@ -53,7 +53,7 @@ impl<'a> PageScan<'a> {
         let mut pgid = 1_u64;
         while let Some(next) = pgid.checked_add(1).filter(|next| *next < end) {
             pgid = next;
-            if pgid % a_release == 0
+            if pgid.is_multiple_of(a_release)
                 && let Some(source) = source
             {
                 source.forget_resident();

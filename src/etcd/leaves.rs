@@ -38,7 +38,7 @@ pub fn leaf_records<'a>(
 /// Where the leaves come from.
 enum Way<'a> {
     /// The walk through a tree.
-    Tree(Leaves<'a>),
+    Tree(Box<Leaves<'a>>),
     /// What a salvage has from here on.
     Salvaged(Rest<'a>),
 }
@@ -64,7 +64,7 @@ impl<'a> RecordLeaves<'a> {
         diagnostics: &'a Diagnostics,
     ) -> Self {
         Self {
-            way: Way::Tree(leaves),
+            way: Way::Tree(Box::new(leaves)),
             direction,
             gaps: None,
             salvage: None,
@@ -80,6 +80,9 @@ impl<'a> RecordLeaves<'a> {
         leaves.gaps = ground.gap_check(direction);
         leaves.salvage = Some(Arc::clone(ground));
         if !ground.has_tree() {
+            leaves.go_over();
+        } else if direction == Direction::Backward && ground.starts_late() {
+            ground.leaves(Direction::Forward).for_each(drop);
             leaves.go_over();
         }
         leaves

@@ -19,7 +19,7 @@ use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, PageScan, Pages};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::Source;
 
-use super::gaps::GapCheck;
+use super::gaps::{GapCheck, Place};
 use super::schema::MetaBucket;
 
 use merge::{Merged, Part};
@@ -96,6 +96,20 @@ impl<'a> Ground<'a> {
 
     pub(super) fn leaves(&self, direction: Direction) -> Leaves<'a> {
         self.bucket.leaves(self.diagnostics, direction)
+    }
+
+    /// Whether revisions are missing before the first record of the tree: a walk from the end would come to know
+    /// that only at last.
+    pub(super) fn starts_late(&self) -> bool {
+        let Some(mut gaps) = self.gap_check(Direction::Forward) else {
+            return false;
+        };
+        let first = self.leaves(Direction::Forward).next();
+        let first = first.and_then(|leaf| {
+            let element = leaf.elements(Direction::Forward).next()?;
+            Place::of(&leaf.page, &element).ok()
+        });
+        first.is_some_and(|first| gaps.next(first).is_some())
     }
 
     /// None where nothing tells up to where revisions may be missing.

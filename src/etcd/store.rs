@@ -85,12 +85,9 @@ impl<'a> Store<'a> {
                 second,
             });
         }
-        if store.buckets.is_empty()
-            && let Err(why) = db.pages().tree_page(db.meta().root)
-        {
+        if store.buckets.is_empty() && db.pages().tree_page(db.meta().root).is_err() {
             return Err(Error::NoRoot {
                 root: db.meta().root.0,
-                why: why.found,
             });
         }
         Ok(store)

@@ -240,7 +240,7 @@ fn a_damaged_record_is_found() {
                 (revision_key(4, 0), value(put(4, "b", 4, 1))),
             ],
             "revision-gap",
-            &[],
+            &["records-lost"],
         ),
     ]);
 }

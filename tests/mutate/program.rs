@@ -75,7 +75,10 @@ fn wrong_end(case: &Case, whole: &Run, run: &Run, bytes: &[u8]) -> Option<String
             None
         }
         // No way to the bucket of records: no answer, but the finding and the way that is left.
-        2 if run.stderr.contains("cannot be reached") => {
+        2 if ["cannot be reached", "no page holds records"]
+            .iter()
+            .any(|said| run.stderr.contains(said)) =>
+        {
             let told = run.stdout.is_empty() && run.stderr.contains("hint: ");
             (!told || findings(&run.stderr).next().is_none()).then(|| run.stderr.clone())
         }

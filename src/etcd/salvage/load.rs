@@ -24,6 +24,8 @@ pub(super) struct Bed<'a> {
     pub cover: Option<Cover>,
     /// The indices of its elements by revision, where they do not stand in that order.
     order: Option<Vec<usize>>,
+    /// The indices of elements whose keys are none, or cannot be right where they stand; ascending.
+    odd: Vec<usize>,
 }
 
 /// Behind every revision.
@@ -39,15 +41,22 @@ impl<'a> Bed<'a> {
         Some((self.revision(index)?, index))
     }
 
-    /// The revision of the element at an index: that of the one before where its key is none.
+    /// The revision of the element at an index: that of a neighbour where its own cannot be right.
     pub fn revision(&self, index: usize) -> Option<Revision> {
-        let key = |index| {
-            self.leaf
-                .element(index)
-                .and_then(|element| revision_of(&element))
+        let own = |index: usize| {
+            let element = self.leaf.element(index).filter(|_| !self.is_odd(index));
+            element.and_then(|element| revision_of(&element))
         };
-        let known = key(index).or_else(|| (0..index).rev().find_map(key));
-        (index < self.leaf.page.usable_count()).then(|| known.unwrap_or_default())
+        let count = self.leaf.page.usable_count();
+        let before = || (0..index).rev().find_map(own);
+        let behind = || (index..count).find_map(own);
+        let known = own(index).or_else(before).or_else(behind);
+        (index < count).then(|| known.unwrap_or_default())
+    }
+
+    /// Whether the element at an index has no revision that could be right.
+    pub fn is_odd(&self, index: usize) -> bool {
+        !self.odd.is_empty() && self.odd.binary_search(&index).is_ok()
     }
 
     /// The revisions in it.
@@ -80,23 +89,45 @@ impl<'a> Bed<'a> {
     }
 
     fn new(leaf: Leaf<'a>, cover: impl FnOnce(Revision, Revision) -> Option<Cover>) -> Self {
-        let mut keys = Vec::new();
-        let (mut ascending, mut last) = (true, None);
-        for element in leaf.elements(Direction::Forward) {
-            let revision = revision_of(&element).or(last);
-            ascending &= last <= revision;
-            last = revision;
-            keys.push((revision.unwrap_or_default(), element.index));
-        }
-        let cover = match (keys.first(), keys.last()) {
-            (Some((first, _)), Some((last, _))) if ascending => cover(*first, *last),
+        let elements = leaf.elements(Direction::Forward);
+        let keys: Vec<(usize, Option<Revision>)> = elements
+            .map(|element| (element.index, revision_of(&element)))
+            .collect();
+        let odd = odd_ones(&keys);
+        let is_right = |(index, _): &&(usize, Option<Revision>)| odd.binary_search(index).is_err();
+        let right: Vec<(Revision, usize)> = keys
+            .iter()
+            .filter(is_right)
+            .filter_map(|(index, revision)| Some(((*revision)?, *index)))
+            .collect();
+        let ascending = right.is_sorted_by_key(|(revision, _)| *revision);
+        let cover = match (right.first(), right.last()) {
+            (Some((first, _)), Some((last, _))) if ascending && odd.is_empty() => {
+                cover(*first, *last)
+            }
             _ => None,
         };
-        let order = (!ascending).then(|| {
-            keys.sort();
-            keys.into_iter().map(|(_, index)| index).collect()
-        });
-        Self { leaf, cover, order }
+        if ascending {
+            return Self {
+                leaf,
+                cover,
+                order: None,
+                odd,
+            };
+        }
+        let mut keys: Vec<_> = keys.into_iter().map(|(index, key)| (key, index)).collect();
+        keys.sort();
+        let odd = keys
+            .iter()
+            .filter(|(key, _)| key.is_none())
+            .map(|(_, index)| *index)
+            .collect();
+        Self {
+            leaf,
+            cover,
+            order: Some(keys.into_iter().map(|(_, index)| index).collect()),
+            odd,
+        }
     }
 
     /// A leaf that the tree leads to: where it is sound it covers all that the tree has in its place, or its own
@@ -150,6 +181,32 @@ fn behind(last: Revision) -> Revision {
         sub: last.sub.saturating_add(1),
         ..last
     }
+}
+
+/// Those whose keys are no revision, or break an order that the others keep.
+fn odd_ones(keys: &[(usize, Option<Revision>)]) -> Vec<usize> {
+    let mut odd = Vec::new();
+    let mut last: Option<Revision> = None;
+    for (place, (index, revision)) in keys.iter().enumerate() {
+        let Some(revision) = *revision else {
+            odd.push(*index);
+            continue;
+        };
+        let next = keys
+            .iter()
+            .skip(place.saturating_add(1))
+            .find_map(|key| key.1);
+        let too_low = last.is_some_and(|last| revision < last);
+        let too_high =
+            next.is_some_and(|next| next < revision && last.is_none_or(|last| last < next));
+        // An equal one is a double, which is told by comparing.
+        if too_low || too_high {
+            odd.push(*index);
+        } else {
+            last = Some(revision);
+        }
+    }
+    odd
 }
 
 fn revision_of(element: &Element<'_>) -> Option<Revision> {

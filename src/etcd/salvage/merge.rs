@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::bbolt::{Direction, Element, Leaf};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::record::Record;
-use crate::etcd::revision::{BucketKey, Revision};
+use crate::etcd::revision::Revision;
 
 use super::Compaction;
 use super::load::{Bed, Cover, is_certain};
@@ -296,8 +296,7 @@ impl<'a> Merge<'a, '_> {
     }
 
     fn has_revision(&self, at: (u32, usize)) -> bool {
-        self.element(at)
-            .is_some_and(|element| BucketKey::parse(element.key).is_ok())
+        self.bed(at.0).is_some_and(|bed| !bed.is_odd(at.1))
     }
 
     /// Of copies of one record to which the tree leads, or does not, the one in a sound page.
