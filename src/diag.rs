@@ -212,6 +212,17 @@ impl Code {
     }
 }
 
+impl Code {
+    /// A page that is not what the tree says: another one was written over it, as happens in a copy taken while
+    /// etcd was writing, or it was damaged for itself.
+    pub fn may_tell_torn(self) -> bool {
+        matches!(
+            self,
+            Self::PageIdMismatch | Self::PageKind | Self::PageTwice | Self::MetaUnusable
+        )
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

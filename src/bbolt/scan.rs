@@ -38,15 +38,15 @@ pub struct PageScan<'a> {
 }
 
 impl<'a> PageScan<'a> {
-    /// Reads the header of every page below `end`. The work is linear in the pages, the memory in those that
-    /// are one.
-    pub fn of(pages: Pages<'a>, source: Option<&'a Source>, end: u64) -> Self {
+    /// Reads the header of every page, those behind the high-water mark as well: in a copy of a file that was
+    /// growing they may belong to the state. The work is linear in the pages, the memory in those that are one.
+    pub fn of(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
         let mut scan = Self {
             pages,
             heads: Vec::new(),
             overwritten: BTreeMap::new(),
         };
-        let end = end.min(pages.count());
+        let end = pages.count();
         let a_release = (RELEASE_BYTES / pages.page_size().max(1)).max(1) as u64;
         // The runs that the current page lies in, the outermost first.
         let mut open: Vec<Run> = Vec::new();

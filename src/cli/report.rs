@@ -172,10 +172,11 @@ pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
     let diagnostics = evidence.diagnostics();
     // A file that is cut, or cannot be read, has gaps for that reason.
     let cut = diagnostics.count(Code::FileTruncated) + diagnostics.count(Code::ReadError) > 0;
-    if cut || !diagnostics.tells_torn() {
+    let found = diagnostics.by_code();
+    let may_be_torn = found.iter().any(|(code, ..)| code.may_tell_torn());
+    if cut || !(diagnostics.tells_torn() || may_be_torn) {
         return None;
     }
-    let found = diagnostics.by_code();
     let only_torn = found.iter().all(|(code, ..)| {
         code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info
     });

@@ -31,8 +31,6 @@ pub(super) struct Ground<'a> {
     pages: Pages<'a>,
     source: Option<&'a Source>,
     diagnostics: &'a Diagnostics,
-    /// How many pages a scan looks at.
-    end: u64,
     meta: MetaBucket,
     /// Whether bucket `meta` could be read at all.
     knows_compaction: bool,
@@ -65,7 +63,6 @@ impl<'a> Ground<'a> {
             pages: db.pages(),
             source: db.source(),
             diagnostics: db.diagnostics(),
-            end: scan_end(db),
             meta: meta.cloned().unwrap_or_default(),
             knows_compaction: meta.is_some(),
             current: current && bucket.is_present(),
@@ -120,7 +117,7 @@ impl<'a> Ground<'a> {
 
     fn merged(&self) -> &Merged<'a> {
         self.merged.get_or_init(|| {
-            let scan = PageScan::of(self.pages, self.source, self.end);
+            let scan = PageScan::of(self.pages, self.source);
             let begun = self.knows_compaction.then(|| self.meta.compact_revision());
             let (beds, one_state) = load::beds(self.leaves(Direction::Forward), begun, &scan);
             let compaction = self.knows_compaction.then(|| Compaction {
@@ -194,19 +191,6 @@ impl<'a> Ground<'a> {
             delivered: std::mem::take(delivered),
         })
     }
-}
-
-/// Where a scan of the pages ends: at the high-water mark, or where a meta page that may have known a higher one
-/// cannot be read, at the end of the file.
-pub(super) fn scan_end(db: &Db<'_>) -> u64 {
-    let marks = db
-        .metas()
-        .iter()
-        .map(|meta| meta.as_ref().map(|meta| meta.high_water_mark));
-    let all: Result<Vec<u64>, _> = marks.collect();
-    all.ok()
-        .and_then(|marks| marks.into_iter().max())
-        .unwrap_or(u64::MAX)
 }
 
 /// Iterator over what a salvage has beside the leaves that were delivered before.

@@ -9,7 +9,7 @@ use crate::source::Source;
 
 use super::leaves::{RecordLeaves, leaf_records};
 use super::record::Record;
-use super::salvage::{self, Ground, scan_end};
+use super::salvage::{self, Ground};
 use super::schema::{self, MetaBucket};
 
 /// An etcd backend in an open file.
@@ -107,7 +107,7 @@ impl<'a> Store<'a> {
 
     /// The backend in a file whose root page does not have what every etcd has there.
     fn searched(db: Db<'a>, mut buckets: Vec<Bucket<'a>>) -> Self {
-        let scan = PageScan::of(db.pages(), db.source(), scan_end(&db));
+        let scan = PageScan::of(db.pages(), db.source());
         let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
         let Some(root) = salvage::root::newest(&db, &scan) else {
             return Self::of_records(db, buckets);

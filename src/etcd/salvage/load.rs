@@ -88,12 +88,17 @@ impl<'a> Bed<'a> {
         }
     }
 
-    fn new(leaf: Leaf<'a>, cover: impl FnOnce(Revision, Revision) -> Option<Cover>) -> Self {
+    /// `place` is what the tree has there, if anything.
+    fn new(
+        leaf: Leaf<'a>,
+        place: Option<Cover>,
+        cover: impl FnOnce(Revision, Revision) -> Option<Cover>,
+    ) -> Self {
         let elements = leaf.elements(Direction::Forward);
         let keys: Vec<(usize, Option<Revision>)> = elements
             .map(|element| (element.index, revision_of(&element)))
             .collect();
-        let odd = odd_ones(&keys);
+        let odd = odd_ones(&keys, place);
         let is_right = |(index, _): &&(usize, Option<Revision>)| odd.binary_search(index).is_err();
         let right: Vec<(Revision, usize)> = keys
             .iter()
@@ -143,14 +148,17 @@ impl<'a> Bed<'a> {
             None => Some(none),
             Some(key) => BucketKey::parse(key).ok().map(|key| key.revision),
         };
-        let tree = bound(lower, Revision::default()).zip(bound(upper, END));
-        Self::new(leaf, |first, last| {
-            let (from, until) = if one_state {
-                tree?
-            } else {
-                (first, behind(last))
+        let place = bound(lower, Revision::default()).zip(bound(upper, END));
+        let place = place.map(|(from, until)| Cover { from, until });
+        Self::new(leaf, place, |from, last| {
+            let own = || {
+                Some(Cover {
+                    from,
+                    until: behind(last),
+                })
             };
-            sound.then_some(Cover { from, until })
+            let cover = if one_state { place } else { own() };
+            cover.filter(|_| sound)
         })
     }
 
@@ -167,7 +175,7 @@ impl<'a> Bed<'a> {
             }
         }
         (records > 0).then(|| {
-            Self::new(leaf.without(others), |from, last| {
+            Self::new(leaf.without(others), None, |from, last| {
                 let until = behind(last);
                 sound.then_some(Cover { from, until })
             })
@@ -183,8 +191,18 @@ fn behind(last: Revision) -> Revision {
     }
 }
 
-/// Those whose keys are no revision, or break an order that the others keep.
-fn odd_ones(keys: &[(usize, Option<Revision>)]) -> Vec<usize> {
+/// Those whose keys are no revision, break an order that the others keep, or do not belong where most others do.
+fn odd_ones(keys: &[(usize, Option<Revision>)], place: Option<Cover>) -> Vec<usize> {
+    let belongs = |revision: Revision| {
+        place.is_none_or(|place| place.from <= revision && revision < place.until)
+    };
+    let belonging = keys
+        .iter()
+        .filter_map(|key| key.1)
+        .filter(|key| belongs(*key))
+        .count();
+    // Else it is the page that does not belong there.
+    let most_belong = belonging.saturating_mul(2) > keys.len();
     let mut odd = Vec::new();
     let mut last: Option<Revision> = None;
     for (place, (index, revision)) in keys.iter().enumerate() {
@@ -200,7 +218,7 @@ fn odd_ones(keys: &[(usize, Option<Revision>)]) -> Vec<usize> {
         let too_high =
             next.is_some_and(|next| next < revision && last.is_none_or(|last| last < next));
         // An equal one is a double, which is told by comparing.
-        if too_low || too_high {
+        if too_low || too_high || (most_belong && !belongs(revision)) {
             odd.push(*index);
         } else {
             last = Some(revision);
@@ -226,6 +244,8 @@ struct OneState<'a> {
     begun: Option<i64>,
     /// First key behind the leaf before, and its last revision.
     before: Option<(Option<&'a [u8]>, Revision)>,
+    /// The newest revision so far.
+    newest: i64,
     holds: bool,
 }
 
@@ -249,6 +269,7 @@ impl<'a> OneState<'a> {
             let known = last.map(|last| last.main.max(begun).max(1));
             let gap = known.is_some_and(|known| revision.main > known.saturating_add(1));
             self.holds &= !gap;
+            self.newest = self.newest.max(revision.main);
             last = Some(revision);
         }
         self.before = last.map(|last| (placed.upper, last));
@@ -266,12 +287,16 @@ pub(super) fn beds<'a>(
     let mut one_state = OneState {
         begun,
         before: None,
+        newest: 0,
         holds: true,
     };
     while let Some(next) = tree.next_placed() {
         one_state.next(&next);
         placed.push(next);
     }
+    // A store has a record at the compacted revision or above, but for a deletion that older versions remove.
+    let ends_early = begun.is_some_and(|begun| one_state.newest < begun);
+    let one_state = one_state.holds && (placed.is_empty() || !ends_early);
     let mut heads = BTreeSet::new();
     // First and last page of what the tree surely uses: what looks like a page in there is a value.
     let mut used: Vec<(u64, u64)> = Vec::new();
@@ -285,7 +310,7 @@ pub(super) fn beds<'a>(
                 page.pgid.0.saturating_add(u64::from(page.overflow)),
             ));
         }
-        beds.push(Bed::reached(next, one_state.holds));
+        beds.push(Bed::reached(next, one_state));
     }
     used.sort_unstable();
     let in_use = |pgid: u64| {
@@ -299,5 +324,5 @@ pub(super) fn beds<'a>(
             .filter(|(leaf, _)| !heads.contains(&leaf.page.pgid.0) && !in_use(leaf.page.pgid.0))
             .filter_map(|(leaf, sound)| Bed::scanned(leaf, sound)),
     );
-    (beds, one_state.holds)
+    (beds, one_state)
 }
