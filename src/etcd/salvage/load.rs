@@ -202,7 +202,7 @@ fn odd_ones(keys: &[(usize, Option<Revision>)], place: Option<Cover>) -> Vec<usi
         .filter(|key| belongs(*key))
         .count();
     // Else it is the page that does not belong there.
-    let most_belong = belonging.saturating_mul(2) > keys.len();
+    let most_belong = belonging > 0 && belonging.saturating_mul(2) >= keys.len();
     let mut odd = Vec::new();
     let mut last: Option<Revision> = None;
     for (place, (index, revision)) in keys.iter().enumerate() {
