@@ -16,6 +16,9 @@
 //! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted, told to a sink) -> [`view`]
 //! (text) -> [`cli`] (a verb's answer on standard output).
 //!
+//! Where the tree is damaged the leaves come another way: [`bbolt::PageScan`] finds them by their positions alone,
+//! and a salvage in [`etcd`] decides which of their records are part of the state. Everything above takes them alike.
+//!
 //! Beside it runs the damage: whatever is wrong with the content becomes a [`diag::Diagnostic`] with
 //! page and offset, the walk goes on with the sibling, and the run ends with exit code 3.
 //!
@@ -27,8 +30,8 @@
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is no database | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
-//! | [`bbolt`] | pages, metas, buckets, the walk | the above |
-//! | [`etcd`] | revisions, records, history, compaction, hashes, the small buckets | [`bbolt`] |
+//! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
+//! | [`etcd`] | revisions, records, history, compaction, salvage, hashes, checks, the small buckets | [`bbolt`] |
 //! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking | nothing of etcd's file |
 //! | [`view`] | plain data to text: YAML, JSON, Go quoting, tables, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file a verb, exit codes | everything |

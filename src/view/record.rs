@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
+use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType, Record};
 
 /// A key for people, on one line: what is not UTF-8 in it, and control characters, escaped.
@@ -44,6 +45,10 @@ pub fn key_json(key: &[u8], record: &Record<'_>) -> Value {
     fields.insert("version".to_owned(), record.version.into());
     insert_lease(&mut fields, record.lease);
     fields.insert("value_size".to_owned(), record.value.len().into());
+    // Of a sound store every key would say the same.
+    if record.origin != Origin::Live {
+        fields.insert("origin".to_owned(), record.origin.as_str().into());
+    }
     Value::Object(fields)
 }
 
