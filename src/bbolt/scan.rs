@@ -105,7 +105,7 @@ impl<'a> PageScan<'a> {
         self.pages
     }
 
-    /// The leaf pages in the order of their positions, as [`Self::leaf`] has them.
+    /// The leaf pages in the order of their positions, each without the elements that were written over; and whether it is whole and nothing is wrong with it.
     pub fn leaves(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> + '_ {
         let heads = self.heads.iter().filter(|head| head.kind == Kind::Leaf);
         heads.filter_map(|head| self.leaf(Pgid(head.pgid)))
@@ -143,14 +143,24 @@ impl<'a> PageScan<'a> {
         Some((leaf, sound))
     }
 
-    fn checked(&self, page: Page<'a>, holes: &[Run]) -> (Leaf<'a>, bool) {
-        let packed = page.unpacked().is_none();
-        let page = if packed {
-            page
-        } else {
-            self.pages.mended(&page).unwrap_or(page)
-        };
-        let mut sound = holes.is_empty() && packed;
+    fn checked(&self, mut page: Page<'a>, holes: &[Run]) -> (Leaf<'a>, bool) {
+        let mut sound = holes.is_empty();
+        match holes.first() {
+            None => {
+                if page.unpacked().is_some() {
+                    sound = false;
+                    page = self.pages.mended(&page).unwrap_or(page);
+                }
+            }
+            // Runs that lie in each other could be made to be read over and over: of one that was written over, the
+            // table up to there counts.
+            Some((first, _)) => {
+                let pages = usize::try_from(first.saturating_sub(page.pgid.0)).unwrap_or(1);
+                let bytes = pages.saturating_mul(self.pages.page_size());
+                let count = page.count.min(bytes / HEADER_BYTES);
+                page = page.counting(count).unwrap_or(page);
+            }
+        }
         let (leaf, ..) = Leaf::check(page, |_| sound = false);
         let lost = if holes.is_empty() {
             0

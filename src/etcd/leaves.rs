@@ -1,5 +1,5 @@
 //! The leaves of bucket `key` in the order of revisions, by the tree as long as it is sound, and from the first
-//! damage on by what a [`super::salvage`] made of the whole file.
+//! damage on by what a salvage made of the whole file.
 
 use std::sync::Arc;
 

@@ -24,8 +24,9 @@ pub(super) struct Bed<'a> {
     pub cover: Option<Cover>,
     /// The indices of its elements by revision, where they do not stand in that order.
     order: Option<Vec<usize>>,
-    /// The indices of elements whose keys are none, or cannot be right where they stand; ascending.
-    odd: Vec<usize>,
+    /// The indices of elements whose keys are none, or cannot be right where they stand, each with the revision of a
+    /// neighbour; ascending.
+    odd: Vec<(usize, Revision)>,
 }
 
 /// Behind every revision.
@@ -43,20 +44,20 @@ impl<'a> Bed<'a> {
 
     /// The revision of the element at an index: that of a neighbour where its own cannot be right.
     pub fn revision(&self, index: usize) -> Option<Revision> {
-        let own = |index: usize| {
-            let element = self.leaf.element(index).filter(|_| !self.is_odd(index));
-            element.and_then(|element| revision_of(&element))
-        };
-        let count = self.leaf.page.usable_count();
-        let before = || (0..index).rev().find_map(own);
-        let behind = || (index..count).find_map(own);
-        let known = own(index).or_else(before).or_else(behind);
-        (index < count).then(|| known.unwrap_or_default())
+        if let Some(neighbour) = self.odd_at(index) {
+            return Some(neighbour);
+        }
+        revision_of(&self.leaf.element(index)?)
     }
 
     /// Whether the element at an index has no revision that could be right.
     pub fn is_odd(&self, index: usize) -> bool {
-        !self.odd.is_empty() && self.odd.binary_search(&index).is_ok()
+        self.odd_at(index).is_some()
+    }
+
+    fn odd_at(&self, index: usize) -> Option<Revision> {
+        let place = self.odd.binary_search_by_key(&index, |odd| odd.0).ok()?;
+        self.odd.get(place).map(|odd| odd.1)
     }
 
     /// The revisions in it.
@@ -106,6 +107,7 @@ impl<'a> Bed<'a> {
             .filter_map(|(index, revision)| Some(((*revision)?, *index)))
             .collect();
         let ascending = right.is_sorted_by_key(|(revision, _)| *revision);
+        let odd = beside(odd, &right);
         let cover = match (right.first(), right.last()) {
             (Some((first, _)), Some((last, _))) if ascending && odd.is_empty() => {
                 cover(*first, *last)
@@ -122,11 +124,11 @@ impl<'a> Bed<'a> {
         }
         let mut keys: Vec<_> = keys.into_iter().map(|(index, key)| (key, index)).collect();
         keys.sort();
-        let odd = keys
-            .iter()
-            .filter(|(key, _)| key.is_none())
-            .map(|(_, index)| *index)
+        let none = keys.iter().filter(|(key, _)| key.is_none());
+        let mut odd: Vec<_> = none
+            .map(|(_, index)| (*index, Revision::default()))
             .collect();
+        odd.sort_unstable();
         Self {
             leaf,
             cover,
@@ -189,6 +191,20 @@ fn behind(last: Revision) -> Revision {
         sub: last.sub.saturating_add(1),
         ..last
     }
+}
+
+/// Each with the revision of the right one before it, or else behind it.
+fn beside(odd: Vec<usize>, right: &[(Revision, usize)]) -> Vec<(usize, Revision)> {
+    let neighbour = |index: usize| {
+        let next = right.partition_point(|one| one.1 < index);
+        let before = next.checked_sub(1).and_then(|last| right.get(last));
+        before
+            .or_else(|| right.get(next))
+            .map_or_else(Revision::default, |one| one.0)
+    };
+    odd.into_iter()
+        .map(|index| (index, neighbour(index)))
+        .collect()
 }
 
 /// Those whose keys are no revision, break an order that the others keep, or do not belong where most others do.

@@ -425,27 +425,36 @@ impl<'a> Merge<'a, '_> {
 
     /// Those of which a compaction keeps no record: a later one of the key lies at or below it as well.
     fn superseded(&self, doubtful: &[Doubtful<'a>], compaction: Compaction) -> HashSet<Revision> {
-        let keys = doubtful.iter().map(|one| (one.key, Vec::new()));
-        let mut revisions: HashMap<&[u8], Vec<Revision>> = keys.collect();
+        // Of each key the last record at or below each of the two revisions.
+        let keys = doubtful
+            .iter()
+            .map(|one| (one.key, [Revision::default(); 2]));
+        let mut last: HashMap<&[u8], [Revision; 2]> = keys.collect();
+        let limits = [compaction.finished, compaction.begun];
         for bed in &self.beds {
             for element in bed.leaf.elements(Direction::Forward) {
-                let record = Record::parse(&bed.leaf.page, &element);
-                let known =
-                    record.map(|(record, _)| (record.revision, revisions.get_mut(record.key)));
-                if let Ok((revision, Some(known))) = known {
-                    known.push(revision);
+                let Ok((record, _)) = Record::parse(&bed.leaf.page, &element) else {
+                    continue;
+                };
+                let Some(known) = last.get_mut(record.key) else {
+                    continue;
+                };
+                for (known, limit) in known.iter_mut().zip(limits) {
+                    if record.revision.main <= limit {
+                        *known = record.revision.max(*known);
+                    }
                 }
             }
         }
         let is_removed = |one: &&Doubtful<'a>| {
+            let [finished, begun] = last.get(one.key).copied().unwrap_or_default();
             // While a compaction runs, the tree still has some of what it will remove.
-            let limit = if one.reached && !self.tree_is_old {
-                compaction.finished
+            let (last, limit) = if one.reached && !self.tree_is_old {
+                (finished, compaction.finished)
             } else {
-                compaction.begun
+                (begun, compaction.begun)
             };
-            let mut known = revisions.get(one.key).into_iter().flatten();
-            let superseded = known.any(|other| *other > one.revision && other.main <= limit);
+            let superseded = last > one.revision;
             // A deletion is kept by some versions where it is that of the compaction itself.
             superseded || (one.tombstone && one.revision.main < limit)
         };
