@@ -218,7 +218,11 @@ impl Code {
     pub fn may_tell_torn(self) -> bool {
         matches!(
             self,
-            Self::PageIdMismatch | Self::PageKind | Self::PageTwice | Self::MetaUnusable
+            Self::PageIdMismatch
+                | Self::PageKind
+                | Self::PageTwice
+                | Self::MetaUnusable
+                | Self::RevisionKey
         )
     }
 }

@@ -81,7 +81,7 @@ impl<'a> RecordLeaves<'a> {
         leaves.salvage = Some(Arc::clone(ground));
         if !ground.has_tree() {
             leaves.go_over();
-        } else if direction == Direction::Backward && ground.starts_late() {
+        } else if direction == Direction::Backward && ground.lacks_an_end() {
             ground.leaves(Direction::Forward).for_each(drop);
             leaves.go_over();
         }

@@ -95,18 +95,27 @@ impl<'a> Ground<'a> {
         self.bucket.leaves(self.diagnostics, direction)
     }
 
-    /// Whether revisions are missing before the first record of the tree: a walk from the end would come to know
-    /// that only at last.
-    pub(super) fn starts_late(&self) -> bool {
+    /// Whether revisions are missing before the first record of the tree or behind its last: a walk from the end
+    /// would come to know that only at last.
+    pub(super) fn lacks_an_end(&self) -> bool {
         let Some(mut gaps) = self.gap_check(Direction::Forward) else {
             return false;
         };
-        let first = self.leaves(Direction::Forward).next();
-        let first = first.and_then(|leaf| {
-            let element = leaf.elements(Direction::Forward).next()?;
-            Place::of(&leaf.page, &element).ok()
-        });
-        first.is_some_and(|first| gaps.next(first).is_some())
+        let first = self.place_at(Direction::Forward);
+        let late = first.is_some_and(|first| gaps.next(first).is_some());
+        let last = self.place_at(Direction::Backward);
+        late || last.is_some_and(|last| {
+            // What lies between them is not asked here.
+            gaps.next(last);
+            !gaps.finish().is_empty()
+        })
+    }
+
+    /// The first record of the tree in this direction.
+    fn place_at(&self, direction: Direction) -> Option<Place> {
+        let leaf = self.leaves(direction).next()?;
+        let element = leaf.elements(direction).next()?;
+        Place::of(&leaf.page, &element).ok()
     }
 
     /// None where nothing tells up to where revisions may be missing.
