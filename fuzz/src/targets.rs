@@ -6,12 +6,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::LazyLock;
 
+use etcdive::bbolt::check::walk;
 use etcdive::bbolt::{Db, Direction, Kind, Leaf, Pages, Pgid};
 use etcdive::bytes::ByteOrder;
 use etcdive::cli::address::Address;
 use etcdive::cli::revision::{RangeExpr, RevisionExpr};
 use etcdive::cli::select::Where;
 use etcdive::diag::Diagnostics;
+use etcdive::etcd::check::{check as check_records, check_former};
 use etcdive::etcd::hash::hash_kv;
 use etcdive::etcd::status::{SnapshotStatus, StoreStatus};
 use etcdive::etcd::{AtRevision, BucketKey, Events, KeyHistory, KeyValue, Keyspace, Store};
@@ -90,6 +92,11 @@ pub fn whole_file(data: &[u8]) {
     let _ = hash_kv(&store, store.current_revision());
     SnapshotStatus::of(&store);
     StoreStatus::of(&store);
+    // What fsck looks at.
+    walk(store.db(), store.buckets().iter().cloned());
+    check_records(&store, |_| ());
+    let _ = check_former(&store);
+    store.look_beside_the_tree();
     for (_, count, kept) in diagnostics.by_code() {
         assert!(kept.len() as u64 <= count);
         kept.iter().for_each(|finding| drop(finding.to_string()));
