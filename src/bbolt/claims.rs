@@ -1,36 +1,29 @@
 //! Who uses which page: what keeps a walk from entering a page twice, and two buckets from sharing one
 //! unseen.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// One bit a page, as long as the highest page set: memory follows the pages that exist.
+/// A set of pages, 64 to a word. Memory follows the pages in it: an id may be any number.
 #[derive(Debug, Default)]
 pub struct Bits {
-    words: Vec<u64>,
+    words: HashMap<u64, u64>,
 }
 
 impl Bits {
     /// Whether a page is marked.
     pub fn contains(&self, pgid: u64) -> bool {
-        let word = usize::try_from(pgid / 64).ok();
-        let bits = word.and_then(|word| self.words.get(word));
+        let bits = self.words.get(&(pgid / 64));
         bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
     }
 
     /// Marks a page; false when it was marked before.
     pub fn insert(&mut self, pgid: u64) -> bool {
-        let Ok(word) = usize::try_from(pgid / 64) else {
-            return false;
-        };
         let bit = 1_u64 << (pgid % 64);
-        if self.words.len() <= word {
-            self.words.resize(word.saturating_add(1), 0);
-        }
-        self.words.get_mut(word).is_some_and(|bits| {
-            let fresh = *bits & bit == 0;
-            *bits |= bit;
-            fresh
-        })
+        let bits = self.words.entry(pgid / 64).or_default();
+        let fresh = *bits & bit == 0;
+        *bits |= bit;
+        fresh
     }
 }
 

@@ -55,6 +55,15 @@ impl<'a> Bed<'a> {
         self.odd_at(index).is_some()
     }
 
+    /// The revisions of whole records that do not stand in their order.
+    pub fn odd_revisions(&self) -> impl Iterator<Item = Revision> {
+        self.odd.iter().filter_map(|(index, _)| {
+            let element = self.leaf.element(*index)?;
+            let certain = is_certain(&self.leaf, &element);
+            revision_of(&element).filter(|_| certain)
+        })
+    }
+
     fn odd_at(&self, index: usize) -> Option<Revision> {
         let place = self.odd.binary_search_by_key(&index, |odd| odd.0).ok()?;
         self.odd.get(place).map(|odd| odd.1)

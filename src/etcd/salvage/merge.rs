@@ -87,6 +87,8 @@ struct Merge<'a, 'd> {
     beyond: usize,
     unreached: usize,
     doubtful: Vec<Doubtful<'a>>,
+    /// The revisions of records of the tree that do not stand in their order.
+    odd: HashSet<Revision>,
     /// The leaves that hold a record which was compacted: they are older than the state.
     old: HashSet<u32>,
     diagnostics: &'d Diagnostics,
@@ -130,6 +132,7 @@ pub(super) fn merge<'a>(
         beyond: 0,
         unreached: 0,
         doubtful: Vec::new(),
+        odd: beds.iter().flat_map(Bed::odd_revisions).collect(),
         old: HashSet::new(),
         diagnostics,
         beds,
@@ -217,6 +220,9 @@ impl<'a> Merge<'a, '_> {
         let Some(best) = self.best_of(group, false) else {
             return;
         };
+        if self.odd.contains(&revision) {
+            return;
+        }
         match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
             Verdict::Removed => self.old.extend(group.iter().map(|(bed, _)| bed)),
             Verdict::Beyond => self.beyond = self.beyond.saturating_add(1),
