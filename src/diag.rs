@@ -145,6 +145,8 @@ codes! {
     RecordsBeyond = "records-beyond", Info, "etcd";
     /// Records whose present page is gone stand in freed pages, where compacted ones stand as well.
     RecordsDoubtful = "records-doubtful", Error, "etcd";
+    /// Of some revisions below the compaction no page holds a record, and the answer is of that time.
+    HistoryIncomplete = "history-incomplete", Warning, "etcd";
     /// The versions of a key do not follow each other above the compaction.
     VersionGap = "version-gap", Error, "etcd";
     /// A record contradicts the record of its key before it.

@@ -28,6 +28,12 @@ pub enum Error {
         /// The root page.
         root: u64,
     },
+    /// The older meta page was asked for, and it names no former state.
+    #[error("there is no former state: {why}")]
+    NoFormerState {
+        /// Why not.
+        why: String,
+    },
     /// The meta page that was asked for names no state.
     #[error("meta {index} cannot be taken: {why}")]
     MetaByHand {

@@ -18,6 +18,7 @@
 mod addresses;
 mod auger;
 mod blame;
+mod carve;
 mod columns;
 mod commands;
 mod custody;

@@ -145,7 +145,9 @@ fn the_history_of_a_key_is_its_records() {
                 .collect();
             assert_eq!(&got, expected, "store {seed}");
             for revision in compacted(&store).max(1)..=model.revision() {
-                let at = history.at(AtRevision(revision)).map(|record| read(&record));
+                let at = history
+                    .at(&store, AtRevision(revision))
+                    .map(|record| read(&record));
                 let folded = model
                     .live_at(revision)
                     .get(*key)
@@ -217,7 +219,7 @@ fn a_destroyed_leaf_hides_its_own_records_and_no_other() {
         let store = Store::of_db(Db::of_image(&image, None, &diagnostics).unwrap());
         let whole: Vec<(u64, Row)> = store
             .records(Direction::Forward)
-            .map(|record| (record.pgid, read(&record)))
+            .map(|record| (record.pgid.unwrap(), read(&record)))
             .collect();
         assert_eq!(whole.len(), model.records().len());
         let key = store.bucket(b"key").unwrap();

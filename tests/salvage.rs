@@ -26,7 +26,10 @@ fn records(image: &[u8], direction: Direction) -> Option<Records> {
         assert!(ordered, "{revision:?} after {last:?}");
         last = Some(revision);
         let (key, value) = (record.key.to_vec(), record.value.to_vec());
-        records.insert(revision, (record.tombstone, key, value, record.pgid));
+        records.insert(
+            revision,
+            (record.tombstone, key, value, record.pgid.unwrap()),
+        );
     }
     Some(records)
 }

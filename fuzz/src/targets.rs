@@ -81,7 +81,7 @@ pub fn whole_file(data: &[u8]) {
         );
     }
     for key in keys {
-        let _ = KeyHistory::of(&store, &key).at(AtRevision::HEAD);
+        let _ = KeyHistory::of(&store, &key).at(&store, AtRevision::HEAD);
     }
     let keyspace = Keyspace::at(&store, AtRevision::HEAD, |_| true);
     let in_order = |pair: &[etcdive::etcd::KeyEntry<'_>]| pair[0].key < pair[1].key;

@@ -383,6 +383,33 @@ fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<us
     }
 }
 
+/// Index (0 or 1) of the meta page that names the state before the newest: the one commit that can be taken back.
+///
+/// # Errors
+/// [`Error::NoFormerState`] where the other meta page names none, and [`Error::NotBbolt`] without a page.
+pub fn older_meta(image: &[u8]) -> Result<usize, Error> {
+    let (geometry, metas) = find_metas(image);
+    let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
+    let none = |why: String| Err(Error::NoFormerState { why });
+    let (chosen, choice) = choose(&metas, &Pages::new(image, page_size, order));
+    let Some(other) = chosen.and_then(|chosen| 1_usize.checked_sub(chosen)) else {
+        return none("neither meta page is valid".to_owned());
+    };
+    match metas.get(other) {
+        Some(Err(error)) => none(format!("meta page {other} is not valid: {error}")),
+        _ if choice == MetaChoice::OnlyUsable => none(
+            "the newer meta page names none that can be, and the older one is taken as it is".to_owned(),
+        ),
+        _ if choice == MetaChoice::SameRoot => none(
+            "both meta pages name the same root, as in every snapshot file".to_owned(),
+        ),
+        Some(Ok(meta)) if meta.is_initial() => none(
+            "the older meta page is that of the empty database which a defragmentation leaves behind".to_owned(),
+        ),
+        _ => Ok(other),
+    }
+}
+
 /// The meta page that was asked for; one with a wrong checksum is tried.
 fn meta_by_hand(
     image: &[u8],

@@ -23,7 +23,7 @@ pub mod scan;
 pub mod tree;
 
 pub use bucket::Bucket;
-pub use db::{Db, MetaChoice};
+pub use db::{Db, MetaChoice, older_meta};
 pub use freelist::Freelist;
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pages, Pgid};

@@ -100,6 +100,36 @@ impl<'a> PageScan<'a> {
         ))
     }
 
+    /// The positions of the leaf pages, ascending.
+    pub fn leaf_positions(&self) -> impl Iterator<Item = Pgid> + '_ {
+        let heads = self.heads.iter().filter(|head| head.kind == Kind::Leaf);
+        heads.map(|head| Pgid(head.pgid))
+    }
+
+    /// The runs of pages, first and last, that are no page of themselves and lie in the run of none: what is left
+    /// of longer runs whose first page was written over. The metas are not among them.
+    ///
+    /// Two such pages side by side are of one run, unless the file was copied while it was written: of two runs
+    /// the later one begins with a header.
+    pub fn headless(&self) -> Vec<(Pgid, Pgid)> {
+        let mut found = Vec::new();
+        let mut free_from = 2_u64;
+        let end = Head {
+            pgid: self.pages.count(),
+            kind: Kind::Meta,
+        };
+        for head in self.heads.iter().chain([&end]) {
+            if let Some(last) = head.pgid.checked_sub(1).filter(|last| *last >= free_from) {
+                found.push((Pgid(free_from), Pgid(last)));
+            }
+            let page = self.pages.unchecked(Pgid(head.pgid));
+            let overflow = page.map_or(0, |page| u64::from(page.overflow));
+            let behind = head.pgid.saturating_add(overflow).saturating_add(1);
+            free_from = free_from.max(behind);
+        }
+        found
+    }
+
     /// The pages scanned.
     pub fn pages(&self) -> Pages<'a> {
         self.pages
@@ -107,8 +137,7 @@ impl<'a> PageScan<'a> {
 
     /// The leaf pages in the order of their positions, each without the elements that were written over; and whether it is whole and nothing is wrong with it.
     pub fn leaves(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> + '_ {
-        let heads = self.heads.iter().filter(|head| head.kind == Kind::Leaf);
-        heads.filter_map(|head| self.leaf(Pgid(head.pgid)))
+        self.leaf_positions().filter_map(|pgid| self.leaf(pgid))
     }
 
     /// The pages of inline buckets of this name, in every leaf page that could be a root of buckets, as
@@ -135,7 +164,7 @@ impl<'a> PageScan<'a> {
 
     /// The leaf page at a position, without the elements that were written over; and whether it is whole
     /// and nothing is wrong with it.
-    fn leaf(&self, pgid: Pgid) -> Option<(Leaf<'a>, bool)> {
+    pub fn leaf(&self, pgid: Pgid) -> Option<(Leaf<'a>, bool)> {
         let page = self.pages.unchecked(pgid)?;
         let holes = self.overwritten.get(&pgid.0).map_or(&[][..], Vec::as_slice);
         let (leaf, mut sound) = self.checked(self.own_run(page, holes), holes);

@@ -117,6 +117,11 @@ impl<'a> Leaf<'a> {
         }
     }
 
+    /// Whether all elements of its page are meant and can be read.
+    pub fn is_whole(&self) -> bool {
+        self.unusable.is_empty() && self.part == (0..self.page.usable_count())
+    }
+
     /// The element at an index, where it is meant and can be read.
     #[inline]
     pub fn element(&self, index: usize) -> Option<Element<'a>> {

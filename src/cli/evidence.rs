@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
-use crate::bbolt::Db;
 use crate::bbolt::meta::find_metas;
+use crate::bbolt::{Db, older_meta};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::{Store, schema};
 use crate::sniff;
@@ -15,6 +15,7 @@ use crate::source::{Change, Source, TrailerCheck};
 use crate::view::evidence::hex;
 
 use super::failure::Failure;
+use super::sources::Sources;
 
 /// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
 const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
@@ -30,6 +31,32 @@ pub enum Verify {
     AndHash,
 }
 
+/// By which meta page the state is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaBy {
+    /// By this one, 0 or 1.
+    Index(usize),
+    /// By that of the commit before the newest.
+    Older,
+}
+
+impl MetaBy {
+    /// Reads `0`, `1` or `older`.
+    ///
+    /// # Errors
+    /// The sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "0" => Ok(Self::Index(0)),
+            "1" => Ok(Self::Index(1)),
+            "older" => Ok(Self::Older),
+            _ => Err(
+                "a file has meta pages 0 and 1; older is the one of the commit before".to_owned(),
+            ),
+        }
+    }
+}
+
 /// An open database file with its findings.
 #[derive(Debug)]
 pub struct Evidence {
@@ -37,7 +64,9 @@ pub struct Evidence {
     diagnostics: Diagnostics,
     trailer: Option<TrailerCheck>,
     /// The meta page to take, where one was asked for.
-    meta: Option<usize>,
+    meta: Option<MetaBy>,
+    /// What else is asked for its records.
+    sources: Sources,
     sha256: Option<[u8; 32]>,
     /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
     page_size: Option<u64>,
@@ -90,16 +119,24 @@ impl Evidence {
             diagnostics,
             trailer,
             meta: None,
+            sources: Sources::default(),
             sha256,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
         })
     }
 
-    /// The same file in the state of this meta page (0 or 1), where one is asked for.
+    /// The same file in the state of this meta page, where one is asked for.
     #[must_use]
-    pub fn by_meta(mut self, meta: Option<usize>) -> Self {
+    pub fn by_meta(mut self, meta: Option<MetaBy>) -> Self {
         self.meta = meta;
+        self
+    }
+
+    /// The same file, whose records are taken from these sources as well.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
         self
     }
 
@@ -139,7 +176,8 @@ impl Evidence {
     /// # Errors
     /// When there is no page in the file; the message says what it is instead.
     pub fn db(&self) -> Result<Db<'_>, Failure> {
-        let db = Db::open_by_meta(&self.source, self.meta, &self.diagnostics);
+        let meta = self.meta_index(self.meta);
+        let db = meta.and_then(|meta| Db::open_by_meta(&self.source, meta, &self.diagnostics));
         db.map_err(|error| self.not_a_database(error))
     }
 
@@ -153,18 +191,41 @@ impl Evidence {
     /// # Errors
     /// When the file holds no bbolt database; the message says what it is instead.
     pub fn store(&self) -> Result<Store<'_>, Failure> {
+        self.store_by(self.meta)
+    }
+
+    fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, Failure> {
         self.read_by_tree.store(true, Ordering::Relaxed);
-        let store = Store::open_by_meta(&self.source, self.meta, &self.diagnostics);
+        let meta = self.meta_index(meta);
+        let store =
+            meta.and_then(|meta| Store::open_by_meta(&self.source, meta, &self.diagnostics));
         store.map_err(|error| self.not_a_database(error))
     }
 
-    /// The etcd backend in the file, for a question about its records.
+    fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {
+        match meta {
+            None => Ok(None),
+            Some(MetaBy::Index(index)) => Ok(Some(index)),
+            Some(MetaBy::Older) => older_meta(self.source.image()).map(Some),
+        }
+    }
+
+    /// The etcd backend in the state one commit before the newest.
+    ///
+    /// # Errors
+    /// As [`Self::store`]; and where there is no such state.
+    pub fn former_store(&self) -> Result<Store<'_>, Failure> {
+        self.store_by(Some(MetaBy::Older))
+    }
+
+    /// The etcd backend in the file, for a question about its records, with what else is asked for them.
     ///
     /// # Errors
     /// As [`Self::store`]; and when there is no way to the records.
     pub fn records(&self) -> Result<Store<'_>, Failure> {
-        let store = self.store()?;
+        let mut store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
+            self.sources.add_to(&mut store);
             return Ok(store);
         }
         let path = self.given_path().display();

@@ -73,7 +73,7 @@ impl From<RevisionUnavailable> for Failure {
         let failure = Self::cannot(error.to_string());
         match error {
             RevisionUnavailable::Compacted { compacted, .. } => failure.hint(format!(
-                "the oldest whole state is --at {compacted}; of older revisions only each key's last put at or below {compacted} is kept"
+                "the oldest whole state is --at {compacted}; of older revisions only each key's last put at or below {compacted} is kept. --carve (get, ls, log, show, diff, blame, grep) takes in what freed pages still hold"
             )),
             RevisionUnavailable::Future { current, .. } => failure.hint(format!("the newest is --at {current}")),
         }

@@ -58,7 +58,7 @@ pub fn not_found(address: &Address, store: &Store<'_>, at: AtRevision) -> Failur
         let compacted = store.compact_revision();
         let what = was_deleted(address, &elsewhere, revision);
         return Failure::not_found(what).hint(if before < compacted {
-            format!("what it was before is compacted away: the store is compacted to {compacted}")
+            format!("what it was before is compacted away: the store is compacted to {compacted}; freed pages may still hold it: --carve")
         } else {
             format!("--at {before} (extract: -r {before}) answers as of before")
         });

@@ -25,6 +25,7 @@ pub mod progress;
 pub mod report;
 pub mod revision;
 pub mod select;
+pub mod sources;
 pub mod timeline;
 pub mod writers;
 
@@ -39,10 +40,11 @@ use commands::{
     analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
     help, hexdump, log, ls, page, pages, show, status, watch,
 };
-use evidence::{Evidence, Verify};
+use evidence::{Evidence, MetaBy, Verify};
 use failure::Failure;
 use keys::Keys;
 use out::{ColorWhen, Out};
+use sources::Sources;
 
 /// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
 ///
@@ -75,9 +77,9 @@ pub struct Cli {
     #[arg(long, global = true)]
     verify: bool,
 
-    /// Take the state of this meta page instead of the newest that is whole
-    #[arg(long, global = true, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
-    meta: Option<u8>,
+    /// Take the state of this meta page instead of the newest that is whole; older: the state one commit before
+    #[arg(long, global = true, value_name = "0|1|older", value_parser = MetaBy::parse)]
+    meta: Option<MetaBy>,
 
     #[command(subcommand)]
     command: Command,
@@ -166,6 +168,11 @@ pub trait Verb {
         None
     }
 
+    /// Where it takes records from beside the state of the database.
+    fn sources(&self) -> Sources {
+        Sources::default()
+    }
+
     /// Answers on `out`.
     ///
     /// # Errors
@@ -195,7 +202,8 @@ pub fn run(cli: &Cli) -> ExitCode {
     let opened = keyring.and_then(|keyring| {
         let open = |path: &PathBuf| {
             let evidence = Evidence::open(path, verify)?;
-            Ok::<_, Failure>(evidence.by_meta(cli.meta.map(usize::from)))
+            let evidence = evidence.by_meta(cli.meta);
+            Ok::<_, Failure>(evidence.with_sources(verb.sources()))
         };
         let evidence = verb
             .databases()?

@@ -30,7 +30,6 @@ impl<'a> Events<'a> {
                 continue;
             }
             let place = u32::try_from(events.records.len()).unwrap_or(NONE);
-            let starts = record.version == 1 && !record.tombstone;
             let before = match newest.get_mut(record.key) {
                 Some(newest) => std::mem::replace(newest, place),
                 None => {
@@ -38,13 +37,12 @@ impl<'a> Events<'a> {
                     NONE
                 }
             };
-            // A create starts a generation: what stands before it belongs to another incarnation.
-            let is_put = |place: &u32| {
+            let is_followed = |place: &u32| {
                 let before = usize::try_from(*place).ok();
                 let before = before.and_then(|place| events.records.get(place));
-                before.is_some_and(|record| !record.tombstone)
+                before.is_some_and(|before| record.follows(before))
             };
-            let before = Some(before).filter(|place| !starts && is_put(place));
+            let before = Some(before).filter(is_followed);
             events.previous.push(before.unwrap_or(NONE));
             events.records.push(record);
         }

@@ -51,6 +51,17 @@ pub struct Event<'a> {
     pub previous: Option<Record<'a>>,
 }
 
+impl Event<'_> {
+    /// How many puts of its generation were made between it and the one before that is known; a deletion does not
+    /// tell.
+    pub fn missing_versions(&self) -> i64 {
+        let before = self.previous.map_or(0, |previous| previous.version);
+        let put = self.event_type != EventType::Delete;
+        let missing = self.record.version.saturating_sub(before).saturating_sub(1);
+        if put { missing.max(0) } else { 0 }
+    }
+}
+
 /// The retained history of one key, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct KeyHistory<'a> {
@@ -73,12 +84,11 @@ impl<'a> KeyHistory<'a> {
 
     fn push(&mut self, record: Record<'a>) {
         let event_type = EventType::of(&record);
-        // A create starts a generation: what stands before it belongs to another incarnation.
         let previous = self
             .events
             .last()
-            .filter(|last| event_type != EventType::Create && last.event_type != EventType::Delete)
-            .map(|last| last.record);
+            .map(|last| last.record)
+            .filter(|last| record.follows(last));
         self.events.push(Event {
             record,
             event_type,
@@ -86,13 +96,14 @@ impl<'a> KeyHistory<'a> {
         });
     }
 
-    /// The record which is the key's value at a revision: none before it was made, and none while it is deleted.
-    pub fn at(&self, at: AtRevision) -> Option<Record<'a>> {
+    /// The record which is the key's value at a revision of the store: none before it was made, and none while it is
+    /// deleted.
+    pub fn at(&self, store: &Store<'_>, at: AtRevision) -> Option<Record<'a>> {
         self.events
             .iter()
             .rev()
             .map(|event| event.record)
-            .find(|record| record.revision.main <= at.0)
+            .find(|record| store.tells_of(record, at))
             .filter(|record| !record.tombstone)
     }
 }
@@ -121,7 +132,7 @@ impl<'a> Keyspace<'a> {
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if record.revision.main > at.0 || record.is_bump_mark() || !wanted(record.key) {
+            if !store.tells_of(&record, at) || record.is_bump_mark() || !wanted(record.key) {
                 continue;
             }
             match newest.get_mut(record.key) {

@@ -122,6 +122,30 @@ impl<'a> KeyValue<'a> {
         numbers.chain([bytes(self.key), bytes(self.value)]).sum()
     }
 
+    /// Reads a record at the beginning of bytes of which nothing says where it ends: as etcd writes it, the known
+    /// fields in their order, each once and none empty. The second part is its length in bytes.
+    pub fn parse_front(bytes: &'a [u8]) -> Option<(Self, usize)> {
+        let mut record = Self::default();
+        let mut wire = Wire { bytes, at: 0 };
+        let mut last = 0_u8;
+        while let Some(tag) = bytes.get(wire.at).copied().filter(|tag| *tag > last) {
+            if ![0x0a, 0x10, 0x18, 0x20, 0x2a, 0x30].contains(&tag) {
+                break;
+            }
+            last = tag;
+            wire.at = wire.at.saturating_add(1);
+            match tag {
+                0x0a => record.key = wire.bytes().ok()?,
+                0x10 => record.create_revision = wire.varint().ok()?.cast_signed(),
+                0x18 => record.mod_revision = wire.varint().ok()?.cast_signed(),
+                0x20 => record.version = wire.varint().ok()?.cast_signed(),
+                0x2a => record.value = wire.bytes().ok()?,
+                _ => record.lease = wire.varint().ok()?.cast_signed(),
+            }
+        }
+        (record.encoded_len() == wire.at && !record.key.is_empty()).then_some((record, wire.at))
+    }
+
     /// Reads a record. Unknown fields are passed over; a field that stands twice has its last value.
     ///
     /// # Errors

@@ -2,13 +2,15 @@
 //!
 //! [`schema`] names the buckets and reads the small ones, [`revision`] and [`key_value`] are the
 //! two halves of a [`record`] of bucket `key`, [`store`] reads them all, [`history`] folds them:
-//! per key its generations, the keyspace as of a revision. [`hash`] computes what etcd computes, [`check`](mod@check)
+//! per key its generations, the keyspace as of a revision. [`carve`] finds what freed pages still hold. [`hash`] computes what etcd computes, [`check`](mod@check)
 //! compares the records with each other.
 //!
 //! **Invariant:** values stay borrowed from the map; an index of a whole store copies its keys and nothing
 //! else, so memory follows the distinct keys that were asked for.
 
 pub mod auth;
+mod beside;
+pub mod carve;
 pub mod check;
 pub mod checksum;
 pub mod cluster;

@@ -13,6 +13,21 @@ pub enum Origin {
     Live,
     /// By a scan of the pages: the tree does not lead to it, and it is part of the state all the same.
     Salvaged,
+    /// In a page that nothing reaches any more; it is not part of the state.
+    Carved(Grade),
+    /// In the write-ahead log beside the database.
+    Wal,
+}
+
+/// How a record was carved out of the pages that nothing reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// By the table of a leaf page, none of its bytes written over.
+    A,
+    /// By its own bytes alone, within a page whose leaf lost its head.
+    B,
+    /// The same, running on into the next page: only the whole of its bytes speaks for it.
+    C,
 }
 
 impl Origin {
@@ -30,7 +45,16 @@ impl Origin {
         match self {
             Self::Live => "live",
             Self::Salvaged => "salvaged",
+            Self::Carved(Grade::A) => "carved-a",
+            Self::Carved(Grade::B) => "carved-b",
+            Self::Carved(Grade::C) => "carved-c",
+            Self::Wal => "wal",
         }
+    }
+
+    /// Whether such records are part of the state of the database.
+    pub fn is_of_state(self) -> bool {
+        matches!(self, Self::Live | Self::Salvaged)
     }
 }
 
@@ -55,11 +79,11 @@ pub struct Record<'a> {
     pub lease: i64,
     /// Where it was found.
     pub origin: Origin,
-    /// The page that holds it.
-    pub pgid: u64,
-    /// Its element in that page.
-    pub element: usize,
-    /// Absolute offset of its stored bytes, in bytes.
+    /// The page that holds it; none of one in a write-ahead log.
+    pub pgid: Option<u64>,
+    /// Its element in that page; none where no table of the page tells it.
+    pub element: Option<usize>,
+    /// Offset of its stored bytes, in bytes, in the file that holds it.
     pub offset: u64,
 }
 
@@ -111,8 +135,8 @@ impl<'a> Record<'a> {
             value: content.value,
             lease: content.lease,
             origin: Origin::Live,
-            pgid: page.pgid.0,
-            element: element.index,
+            pgid: Some(page.pgid.0),
+            element: Some(element.index),
             offset: element.value_offset,
         };
         let contradiction = record.contradiction().map(|found| {
@@ -135,7 +159,7 @@ impl<'a> Record<'a> {
     }
 
     /// What in the record contradicts the revision that it is stored under.
-    fn contradiction(&self) -> Option<String> {
+    pub(super) fn contradiction(&self) -> Option<String> {
         if self.is_bump_mark() {
             return None;
         }
@@ -168,12 +192,42 @@ impl<'a> Record<'a> {
         })
     }
 
+    /// How it was carved; none where it was not.
+    pub fn grade(&self) -> Option<Grade> {
+        match self.origin {
+            Origin::Carved(grade) => Some(grade),
+            _ => None,
+        }
+    }
+
+    /// Whether this record of a key comes after another put of it in one generation, as far as the two tell. A create
+    /// starts a generation, and what stands before it belongs to another incarnation.
+    pub fn follows(&self, before: &Self) -> bool {
+        !before.tombstone && (self.tombstone || self.create_revision == before.create_revision)
+    }
+
+    /// Whether two records of one revision say the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let numbers = |record: &Self| {
+            (
+                record.tombstone,
+                record.create_revision,
+                record.mod_revision,
+                record.version,
+                record.lease,
+            )
+        };
+        numbers(self) == numbers(other)
+            && self.key == other.key
+            && (std::ptr::eq(self.value, other.value) || self.value == other.value)
+    }
+
     /// Its place in the file.
     pub fn locus(&self) -> Locus {
         Locus {
             offset: Some(self.offset),
-            pgid: Some(self.pgid),
-            element: Some(self.element),
+            pgid: self.pgid,
+            element: self.element,
             ..Locus::default()
         }
         .revision(self.revision.main, self.revision.sub)

@@ -7,6 +7,8 @@ use crate::bbolt::{Bucket, Db, Direction, Leaf, MetaChoice, PageScan};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
+use super::beside::Interleaved;
+use super::carve::{Carved, Search, proof};
 use super::leaves::{RecordLeaves, leaf_records};
 use super::record::Record;
 use super::salvage::{self, Ground};
@@ -20,6 +22,10 @@ pub struct Store<'a> {
     meta: MetaBucket,
     /// Of bucket `key`, where there is one.
     ground: Option<Arc<Ground<'a>>>,
+    /// Records that are no part of the state, one a revision, ascending.
+    beside: Arc<[Record<'a>]>,
+    /// The newest revision of the state, where there is anything beside it.
+    newest: i64,
 }
 
 /// A revision that can be asked for.
@@ -172,7 +178,35 @@ impl<'a> Store<'a> {
             db,
             buckets,
             ground,
+            beside: Arc::default(),
+            newest: i64::MAX,
         }
+    }
+
+    /// Takes in what freed pages still hold: from here on [`Self::records`] has it among the records of the state,
+    /// each with its [`super::record::Origin`].
+    pub fn carve(&mut self) -> Search {
+        let carved = Carved::of(self);
+        self.newest = self.current_revision();
+        self.beside = carved.records.into();
+        carved.search
+    }
+
+    /// The records that are no part of the state, one a revision, ascending.
+    pub fn beside(&self) -> &[Record<'a>] {
+        &self.beside
+    }
+
+    /// Whether a record is newer than the state, of which it is no part.
+    pub fn is_beyond(&self, record: &Record<'_>) -> bool {
+        !record.origin.is_of_state() && record.revision.main > self.newest
+    }
+
+    /// Whether a record tells of the keyspace as of a revision: one that is no part of the state tells of the time
+    /// before the compaction alone.
+    pub fn tells_of(&self, record: &Record<'_>, at: AtRevision) -> bool {
+        record.revision.main <= at.0
+            && (record.origin.is_of_state() || at.0 < self.compact_revision())
     }
 
     /// The database file.
@@ -209,7 +243,7 @@ impl<'a> Store<'a> {
     /// was written since; 1 for an empty store.
     pub fn current_revision(&self) -> i64 {
         let newest = self
-            .records(Direction::Backward)
+            .state_records(Direction::Backward)
             .next()
             .map_or(0, |record| record.revision.main);
         newest.max(self.compact_revision()).max(1)
@@ -228,10 +262,18 @@ impl<'a> Store<'a> {
         if asked > current {
             return Err(RevisionUnavailable::Future { asked, current });
         }
-        if asked < compacted {
+        // What was carved reaches further back; how far, its folds say.
+        if asked < compacted && self.beside.is_empty() {
             return Err(RevisionUnavailable::Compacted { asked, compacted });
         }
-        Ok(AtRevision(asked))
+        let at = AtRevision(asked);
+        if asked < compacted {
+            let incomplete = proof::incomplete(self, at);
+            incomplete
+                .into_iter()
+                .for_each(|finding| self.db.diagnostics().report(finding));
+        }
+        Ok(at)
     }
 
     /// The leaves of bucket `key`, with the check that no main revision is missing. Leaves are
@@ -259,8 +301,17 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Every record of bucket `key`, oldest or newest first.
+    /// Every record of bucket `key`, oldest or newest first, and what was carved among them.
     pub fn records(&self, direction: Direction) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let state = self.state_records(direction);
+        Interleaved::new(state, Arc::clone(&self.beside), direction)
+    }
+
+    /// Every record of bucket `key` that is part of the state, oldest or newest first.
+    pub fn state_records(
+        &self,
+        direction: Direction,
+    ) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let diagnostics = self.db.diagnostics();
         self.record_leaves(direction)
             .flat_map(move |leaf| leaf_records(&leaf, direction, diagnostics))

@@ -66,6 +66,8 @@ pub struct Span {
     pub last: i64,
     /// The main revision at which it went; none while it is there.
     pub gone_at: Option<i64>,
+    /// Whether it may have gone before that: what ended it is in no page any more.
+    pub gone_may_be_earlier: bool,
     /// How often it came.
     pub times: u64,
 }
@@ -123,6 +125,7 @@ fn span_text(span: &Span) -> String {
     };
     let end = match span.gone_at {
         None => "still there".to_owned(),
+        Some(revision) if span.gone_may_be_earlier => format!("gone at {revision} or before"),
         Some(revision) => format!("gone at {revision}"),
     };
     format!(
@@ -297,6 +300,9 @@ pub fn span_json(found: &Match<'_>, span: &Span) -> Value {
     fields.insert("last_revision".to_owned(), span.last.into());
     if let Some(revision) = span.gone_at {
         fields.insert("gone_at_revision".to_owned(), revision.into());
+    }
+    if span.gone_may_be_earlier {
+        fields.insert("gone_may_be_earlier".to_owned(), true.into());
     }
     fields.insert("still_there".to_owned(), span.gone_at.is_none().into());
     fields.insert("times".to_owned(), span.times.into());

@@ -1,5 +1,6 @@
 //! Events as lines of a table that is written line by line: its columns are as wide as the events need.
 
+use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType};
 
 use super::record::key_text;
@@ -17,12 +18,13 @@ pub struct Line<'a> {
 }
 
 /// The columns before the last, in their order.
-const HEADS: [&str; 7] = [
-    "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "KEY",
+const HEADS: [&str; 8] = [
+    "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "ORIGIN", "KEY",
 ];
 /// The columns of numbers, which are set to the right.
 const NUMBERS: [usize; 4] = [0, 2, 3, 4];
-const KEY: usize = 6;
+const ORIGIN: usize = 6;
+const KEY: usize = 7;
 /// Between two columns.
 const GAP: &str = "  ";
 
@@ -31,19 +33,27 @@ const GAP: &str = "  ";
 pub struct Layout {
     widths: [usize; HEADS.len()],
     with_key: bool,
+    /// Where the tree leads to all of them, it says nothing.
+    with_origin: bool,
 }
 
 impl Layout {
     /// The layout for events, each with the cell of its time; `with_key` where they are of several keys.
     pub fn of<'a>(events: impl Iterator<Item = (Event<'a>, String)>, with_key: bool) -> Self {
         let mut widths = HEADS.map(str::len);
+        let mut with_origin = false;
         for (event, time) in events {
+            with_origin |= event.record.origin != Origin::Live;
             let cells = cells(&event, &time, with_key);
             for (width, cell) in widths.iter_mut().zip(&cells) {
                 *width = cell.chars().count().max(*width);
             }
         }
-        Self { widths, with_key }
+        Self {
+            widths,
+            with_key,
+            with_origin,
+        }
     }
 
     /// The line of names.
@@ -63,7 +73,7 @@ impl Layout {
     fn join(&self, cells: &[String; HEADS.len()], last: &str) -> String {
         let mut text = String::new();
         for (index, (cell, width)) in cells.iter().zip(self.widths).enumerate() {
-            if index == KEY && !self.with_key {
+            if (index == KEY && !self.with_key) || (index == ORIGIN && !self.with_origin) {
                 continue;
             }
             let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
@@ -88,8 +98,12 @@ pub fn oneline(line: &Line<'_>) -> String {
         managers => format!("  ({})", cell(&managers.join(", "))),
     };
     let event = &line.event;
+    let origin = match event.record.origin {
+        Origin::Live => String::new(),
+        origin => format!("  [{}]", origin.as_str()),
+    };
     format!(
-        "{} {} {}{managers}",
+        "{} {} {}{managers}{origin}",
         event.record.revision,
         event.event_type.as_str(),
         key_text(event.record.key)
@@ -117,6 +131,7 @@ fn cells(event: &Event<'_>, time: &str, with_key: bool) -> [String; HEADS.len()]
         or_dash(!deleted, record.value.len().to_string()),
         change.unwrap_or_else(|| "-".to_owned()),
         time.to_owned(),
+        record.origin.as_str().to_owned(),
         key,
     ]
 }

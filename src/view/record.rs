@@ -81,6 +81,11 @@ pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
         fields.insert("prev_version".to_owned(), previous.version.into());
         fields.insert("prev_value_size".to_owned(), previous.value.len().into());
     }
+    let missing = event.missing_versions();
+    // The first that is retained of a key says by its version what a compaction took.
+    if missing > 0 && (event.previous.is_some() || !record.origin.is_of_state()) {
+        fields.insert("versions_missing_before".to_owned(), missing.into());
+    }
     fields.insert("origin".to_owned(), record.origin.as_str().into());
     if !managers.is_empty() {
         fields.insert("managers".to_owned(), json!(managers));

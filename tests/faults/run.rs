@@ -107,7 +107,8 @@ fn event(line: &str) -> Value {
     let mut event: Value = serde_json::from_str(line).unwrap();
     let fields = event.as_object_mut().unwrap();
     fields.retain(|name, _| {
-        let of_neighbours = ["origin", "managers", "type"].contains(&name.as_str());
+        let of_neighbours =
+            ["origin", "managers", "type", "versions_missing_before"].contains(&name.as_str());
         !of_neighbours && !name.starts_with("prev_") && !name.starts_with("time_")
     });
     event

@@ -211,7 +211,7 @@ pub fn answer(path: &Path) -> Answer {
         Ok(store) => {
             let of = |record: Record<'_>| Delivered {
                 content: Content::of(&record),
-                pgid: record.pgid,
+                pgid: record.pgid.unwrap(),
             };
             answer.records = store.records(Direction::Forward).map(of).collect();
             let mut forward: Vec<_> = answer.records.iter().map(|one| &one.content).collect();

@@ -16,6 +16,7 @@ use crate::cli::missing::not_found_among;
 use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
+use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, Keyspace, Record, Store};
 use crate::k8s::Order;
@@ -50,6 +51,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: RowFormat,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     keys: Keys,
 }
 
@@ -60,6 +63,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn sources(&self) -> Sources {
+        self.sources.clone()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -243,14 +250,23 @@ fn histories<'a>(
 ) -> BTreeMap<&'a [u8], Vec<Record<'a>>> {
     let mut histories: BTreeMap<&[u8], Vec<Record<'_>>> = BTreeMap::new();
     for record in store.records(Direction::Forward) {
-        if record.revision.main <= at.0 && !record.is_bump_mark() && wanted(record.key) {
+        if record.revision.main <= at.0
+            && !store.is_beyond(&record)
+            && !record.is_bump_mark()
+            && wanted(record.key)
+        {
             histories.entry(record.key).or_default().push(record);
         }
     }
     for history in histories.values_mut() {
         // In a damaged file the walk need not go by revision.
         history.sort_by_key(|record| record.revision);
-        let newest = history.last().filter(|record| !record.tombstone).copied();
+        // Of a key that is not there any more what was carved may be a put.
+        let telling = history
+            .iter()
+            .rev()
+            .find(|record| store.tells_of(record, at));
+        let newest = telling.filter(|record| !record.tombstone).copied();
         let is_old = |record: &Record<'_>| {
             newest.is_none_or(|newest| record.create_revision != newest.create_revision)
         };
@@ -271,7 +287,7 @@ fn note_boundaries(history: &[Record<'_>], unread: usize, store: &Store<'_>) {
         && oldest.version > 1
     {
         reasons.push(format!(
-            "{} earlier versions since it was created at revision {} were compacted (the store is compacted to {})",
+            "{} earlier versions since it was created at revision {} were compacted (the store is compacted to {}; --carve looks for them in freed pages)",
             oldest.version.saturating_sub(1),
             oldest.create_revision,
             store.compact_revision()

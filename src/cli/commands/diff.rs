@@ -18,6 +18,7 @@ use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::revision::RangeExpr;
 use crate::cli::select::Where;
+use crate::cli::sources::{Sources, note_unproved};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::Diagnostics;
 use crate::etcd::cluster::members;
@@ -40,8 +41,11 @@ pub struct Args {
     #[arg(value_name = "OLD")]
     old: PathBuf,
     /// The newer database; or two revisions of the one: A..B
-    #[arg(value_name = "NEW|A..B")]
-    new: OsString,
+    #[arg(value_name = "NEW|A..B", required_unless_present = "metas")]
+    new: Option<OsString>,
+    /// Compare the two states that the meta pages of the one database name: what its last commit changed
+    #[arg(long)]
+    metas: bool,
     #[command(flatten)]
     which: Where,
     /// How to print the changes
@@ -63,6 +67,8 @@ pub struct Args {
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     keys: Keys,
 }
 
@@ -80,9 +86,10 @@ enum Output {
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
-        Ok(match self.range() {
-            Some(_) => vec![self.old.clone()],
-            None => vec![self.old.clone(), PathBuf::from(&self.new)],
+        let old = self.old.clone();
+        Ok(match &self.new {
+            Some(new) if !self.metas && self.range().is_none() => vec![old, PathBuf::from(new)],
+            _ => vec![old],
         })
     }
 
@@ -90,11 +97,19 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
+    fn sources(&self) -> Sources {
+        self.sources.clone()
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if self.metas {
+            return self.last_commit(run, out);
+        }
         if let (Some(range), [only]) = (self.range(), run.evidence) {
             let store = only.records()?;
             let (from, to) = resolve_range(range, &store, &self.which, run.keyring)?;
-            return self.compare([(only, &store, from), (only, &store, to)], run, out);
+            let states = [(only, &store, from), (only, &store, to)];
+            return self.compare(states, &self.which, run, out);
         }
         let [old, new] = run.evidence else {
             return Err(Failure::cannot("two databases are needed"));
@@ -103,7 +118,7 @@ impl Verb for Args {
         note_what_is_odd([(old, &old_store), (new, &new_store)]);
         let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
         let states = [(old, &old_store, old_at), (new, &new_store, new_at)];
-        self.compare(states, run, out)
+        self.compare(states, &self.which, run, out)
     }
 }
 
@@ -128,20 +143,35 @@ fn note_what_is_odd([(old, old_store), (new, new_store)]: [(&Evidence, &Store<'_
 impl Args {
     /// The two revisions of one database, where such are asked for. A file of that name comes first.
     fn range(&self) -> Option<RangeExpr> {
-        let text = self.new.to_str()?;
+        let text = self.new.as_ref()?.to_str()?;
         let is_range = RangeExpr::looks_like_one(text) && !Path::new(text).exists();
         is_range.then(|| text.parse().ok()).flatten()
+    }
+
+    /// What the last commit changed: bbolt keeps the state before it until the next one.
+    fn last_commit(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let only = Evidence::only(run.evidence)?;
+        let (former, newest) = (only.former_store()?, only.records()?);
+        let told = |store: &Store<'_>| {
+            let txid = store.db().meta().txid;
+            format!("txid {txid} (revision {})", store.current_revision())
+        };
+        report::note(&format!("from {} to {}", told(&former), told(&newest)));
+        // Without a second database the word behind the first is an address.
+        let which = self.new.clone().map(|word| self.which.with_first(word));
+        let (from, to) = (former.at(None)?, newest.at(None)?);
+        let states = [(only, &former, from), (only, &newest, to)];
+        self.compare(states, which.as_ref().unwrap_or(&self.which), run, out)
     }
 
     fn compare(
         &self,
         [(old, old_store, old_at), (new, new_store, new_at)]: [State<'_, '_>; 2],
+        which: &Where,
         run: &Run<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
-        let selection = self
-            .which
-            .select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
+        let selection = which.select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
         let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
@@ -177,6 +207,8 @@ impl Args {
             });
         }
         self.print(&mut comparison(), &changes, out)?;
+        note_unproved(old_store, old_at, &before.live);
+        note_unproved(new_store, new_at, &after.live);
         old.conclude();
         new.conclude();
         Ok(if changes.is_empty() {

@@ -174,7 +174,7 @@ impl Args {
                 version_of(&history, version).ok_or_else(|| no_version(key, version, &history))?
             }
             None => history
-                .at(at)
+                .at(store, at)
                 .ok_or_else(|| not_found(&Address::Key(key.to_vec()), store, at))?,
         };
         let item = KeyValue {

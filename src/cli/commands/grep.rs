@@ -18,6 +18,7 @@ use crate::cli::missing::not_found_among;
 use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
+use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::store::AtRevision;
 use crate::etcd::{KeyEntry, Keyspace, Store};
@@ -95,6 +96,8 @@ pub struct Args {
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     encryption: Keys,
 }
 
@@ -124,6 +127,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.encryption)
+    }
+
+    fn sources(&self) -> Sources {
+        self.sources.clone()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {

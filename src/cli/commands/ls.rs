@@ -21,6 +21,7 @@ use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::cli::select::{Selection, Where, full_catalog_of};
+use crate::cli::sources::{Sources, note_unproved};
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::Order;
@@ -71,6 +72,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     keys: Keys,
 }
 
@@ -107,6 +110,10 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
+    fn sources(&self) -> Sources {
+        self.sources.clone()
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if self.deleted && matches!(self.sort, Sort::Create | Sort::Version | Sort::Size) {
             return Err(Failure::cannot(
@@ -135,6 +142,7 @@ impl Verb for Args {
         };
         let mut chosen = values.choose(entries, &selection, &narrowed);
         let any = self.print(&mut chosen, catalog.as_ref(), out)?;
+        note_unproved(&store, at, &keyspace.live);
         let is_there = |address: &_| entries.iter().any(|entry| covers(address, entry));
         match selection.unanswered(is_there) {
             None if any || !self.is_narrowed(&selection) => Ok(Answer::Yes),
@@ -156,7 +164,9 @@ fn covers(address: &Address, entry: &KeyEntry<'_>) -> bool {
 fn compaction_hint(store: &Store<'_>) -> String {
     match store.compact_revision() {
         0 => "the store was never compacted: every deletion is retained".to_owned(),
-        compacted => format!("deletions before the compacted revision {compacted} are gone"),
+        compacted => format!(
+            "deletions before the compacted revision {compacted} are gone; freed pages may still hold them: `log DB --op delete --carve`"
+        ),
     }
 }
 

@@ -19,9 +19,11 @@ use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::revision::RevisionExpr;
 use crate::cli::select::Where;
+use crate::cli::sources::Sources;
 use crate::cli::timeline::Timeline;
 use crate::cli::writers::managers_of;
 use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType, Events, KeyHistory, Record, Store};
 use crate::k8s::diff::Scope;
 use crate::k8s::encrypt::Keyring;
@@ -30,7 +32,7 @@ use crate::view::diff::write_object;
 use crate::view::record::{event_json, key_text};
 use crate::view::time;
 
-use super::log::changed;
+use super::log::{changed, without_previous};
 
 /// Show all that one revision wrote and deleted, or one object at a revision
 ///
@@ -60,6 +62,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     keys: Keys,
 }
 
@@ -80,6 +84,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn sources(&self) -> Sources {
+        self.sources.clone()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -153,11 +161,12 @@ impl<'a> Show<'_, 'a> {
                 "nothing is retained of revision {main}{sub}"
             )));
         }
-        if main < compacted {
+        if main < compacted && self.store.beside().is_empty() {
             // As `log` lists it: each key's last put outlives the compaction.
             report::note(&format!(
                 "revision {main} is below the compacted revision {compacted}: only what outlived the compaction is shown"
             ));
+            report::hint("--carve takes in what freed pages still hold");
         }
         if self.args.output == Output::Text {
             let many = if events.len() == 1 { "" } else { "s" };
@@ -219,6 +228,9 @@ impl<'a> Show<'_, 'a> {
         out: &mut Out,
     ) -> Result<(), Failure> {
         let changed = changed(event);
+        if let Some(place) = place_of(&event.record) {
+            writeln!(out, "# {place}")?;
+        }
         let managers = managers_of(event, self.objects);
         if !managers.is_empty() {
             writeln!(
@@ -239,7 +251,7 @@ impl<'a> Show<'_, 'a> {
         let object = comparison.object(&changed, &fields);
         write_object(out.styled(), &object, &style)?;
         if event.event_type == EventType::Update && event.previous.is_none() {
-            writeln!(out, "    (the version before is compacted)")?;
+            writeln!(out, "    ({})", without_previous(self.store))?;
         }
         Ok(())
     }
@@ -294,6 +306,9 @@ impl<'a> Show<'_, 'a> {
                 "# {name}  revision {}  {kind}  {when}{by}",
                 record.revision
             )?;
+            if let Some(place) = place_of(record) {
+                writeln!(out, "# {place}")?;
+            }
             if event.event_type != EventType::Delete {
                 writeln!(
                     out,
@@ -305,6 +320,16 @@ impl<'a> Show<'_, 'a> {
             }
             Ok(())
         })
+    }
+}
+
+/// Where a record was found that is no part of the tree.
+fn place_of(record: &Record<'_>) -> Option<String> {
+    let origin = record.origin.as_str();
+    match (record.origin, record.pgid) {
+        (Origin::Live, _) => None,
+        (_, Some(pgid)) => Some(format!("{origin}, page {pgid}")),
+        (_, None) => Some(format!("{origin}, offset {}", record.offset)),
     }
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::bbolt::{Direction, Leaf};
 use crate::diag::Diagnostics;
 use crate::etcd::leaves::leaf_records;
-use crate::etcd::{Revision, Store};
+use crate::etcd::{Record, Revision, Store};
 use crate::k8s::anchors::{Anchor, Before, Digest, Times};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::{Point, Points};
@@ -52,6 +52,12 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
     let mut folded = Folded::default();
     let mut keys: HashMap<u64, Digest> = HashMap::new();
     let diagnostics = store.db().diagnostics();
+    let beside: Vec<Seen> = store
+        .beside()
+        .par_iter()
+        .map(|record| read(record, keyring))
+        .collect();
+    let mut beside = beside.into_iter().peekable();
     let mut leaves = store.record_leaves(Direction::Forward);
     loop {
         let mut batch: Vec<Leaf<'_>> = Vec::new();
@@ -69,33 +75,40 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
             .map(|leaf| read_leaf(leaf, keyring, diagnostics))
             .collect();
         for seen in read.into_iter().flatten() {
+            while let Some(before) = beside.next_if(|before| before.revision < seen.revision) {
+                folded.add(before, &mut keys);
+            }
             folded.add(seen, &mut keys);
         }
+    }
+    for seen in beside {
+        folded.add(seen, &mut keys);
     }
     folded
 }
 
 fn read_leaf(leaf: &Leaf<'_>, keyring: &Keyring, diagnostics: &Diagnostics) -> Vec<Seen> {
-    let records = leaf_records(leaf, Direction::Forward, diagnostics);
-    let seen = records
+    leaf_records(leaf, Direction::Forward, diagnostics)
         .filter(|record| !record.is_bump_mark())
-        .map(|record| {
-            let content = match keyring.open(record.key, record.value) {
-                _ if record.tombstone => Content::Deletion,
-                Err(_) => Content::Closed,
-                Ok(value) => Content::Put {
-                    create_revision: record.create_revision,
-                    version: record.version,
-                    times: Times::read(&value),
-                },
-            };
-            Seen {
-                revision: record.revision,
-                key: hash_of(record.key),
-                content,
-            }
-        });
-    seen.collect()
+        .map(|record| read(&record, keyring))
+        .collect()
+}
+
+fn read(record: &Record<'_>, keyring: &Keyring) -> Seen {
+    let content = match keyring.open(record.key, record.value) {
+        _ if record.tombstone => Content::Deletion,
+        Err(_) => Content::Closed,
+        Ok(value) => Content::Put {
+            create_revision: record.create_revision,
+            version: record.version,
+            times: Times::read(&value),
+        },
+    };
+    Seen {
+        revision: record.revision,
+        key: hash_of(record.key),
+        content,
+    }
 }
 
 /// Hashes of keys that collide cost an anchor: the versions of one do not follow those of the other.

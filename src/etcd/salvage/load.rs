@@ -257,7 +257,7 @@ fn revision_of(element: &Element<'_>) -> Option<Revision> {
 }
 
 /// Whether an element is a record as etcd writes it, to the last byte.
-pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
+pub(in crate::etcd) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
     let written = KeyValue::parse(element.value)
         .is_ok_and(|content| content.encoded_len() == element.value.len());
     written && element.flags == 0 && matches!(Record::parse(&leaf.page, element), Ok((_, None)))

@@ -25,6 +25,7 @@ use crate::cli::objects::{Objects, Told, newest_time};
 use crate::cli::out::Out;
 use crate::cli::revision::RevisionExpr;
 use crate::cli::select::{Selection, Where, full_catalog_of};
+use crate::cli::sources::{Sources, note_unproved};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::catalog::Catalog;
@@ -99,6 +100,8 @@ pub struct Args {
     #[command(flatten)]
     etcdctl: EtcdctlArgs,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     keys: Keys,
 }
 
@@ -112,6 +115,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn sources(&self) -> Sources {
+        self.sources.clone()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -181,6 +188,7 @@ impl Verb for Args {
         };
         get.objects.conclude();
         get.note_what_is_odd(&entries);
+        note_unproved(&store, at, &entries);
         if let Some(failure) = get.failure.take() {
             return Err(failure);
         }

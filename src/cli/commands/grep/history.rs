@@ -37,6 +37,8 @@ struct OfKey {
     /// Number of that version, among those looked at.
     turn: u64,
     create_revision: i64,
+    /// Whether its newest version is no part of the state: then the key went at some time up to the compaction.
+    is_carved: bool,
 }
 
 /// The lines of all keys that ever had any.
@@ -57,6 +59,18 @@ impl History {
     /// Takes all records up to the revision asked for.
     pub(super) fn fold(&mut self, grep: &Grep<'_, '_>, reader: &mut Reader<'_>) {
         let diagnostics = grep.evidence.diagnostics();
+        let wanted = |record: &Record<'_>| {
+            record.revision.main <= grep.at.0
+                && !record.is_bump_mark()
+                && !grep.store.is_beyond(record)
+                && grep.selection.covers(record.key)
+        };
+        let mut beside = grep
+            .store
+            .beside()
+            .iter()
+            .filter(|record| wanted(record))
+            .peekable();
         let mut leaves = grep.store.record_leaves(Direction::Forward).peekable();
         while leaves.peek().is_some() {
             let batch = next_batch(&mut leaves, BATCH_VALUES, |leaf| {
@@ -66,17 +80,32 @@ impl History {
                 .par_iter()
                 .flat_map_iter(|leaf| {
                     leaf_records(leaf, Direction::Forward, diagnostics)
-                        .filter(|record| record.revision.main <= grep.at.0)
-                        .filter(|record| !record.is_bump_mark())
-                        .filter(|record| grep.selection.covers(record.key))
+                        .filter(|record| wanted(record))
                         .map(|record| (record, grep.looker.look(&record)))
                 })
                 .collect();
             for (record, seen) in seen {
+                while let Some(before) = beside.next_if(|before| before.revision < record.revision)
+                {
+                    self.take_beside(before, grep, reader);
+                }
                 let lines = reader.lines(&record, seen.value);
                 self.take(&record, seen.in_key, lines);
             }
         }
+        for record in beside {
+            self.take_beside(record, grep, reader);
+        }
+        let compacted = self.compacted;
+        for of_key in self.keys.values_mut().filter(|of_key| of_key.is_carved) {
+            of_key.end(compacted, true);
+        }
+    }
+
+    fn take_beside(&mut self, record: &Record<'_>, grep: &Grep<'_, '_>, reader: &mut Reader<'_>) {
+        let seen = grep.looker.look(record);
+        let lines = reader.lines(record, seen.value);
+        self.take(record, seen.in_key, lines);
     }
 
     fn take(&mut self, record: &Record<'_>, in_key: bool, lines: Vec<Found>) {
@@ -88,9 +117,11 @@ impl History {
         let of_key = self.keys.entry(record.key.into()).or_default();
         let at = record.revision.main;
         if record.tombstone || record.create_revision != of_key.create_revision {
-            of_key.end(at);
+            // What was carved may lack the deletion before.
+            of_key.end(at, of_key.is_carved && !record.tombstone);
             of_key.create_revision = record.create_revision;
         }
+        of_key.is_carved = !record.origin.is_of_state() && !record.tombstone;
         if record.tombstone {
             return;
         }
@@ -121,9 +152,12 @@ impl History {
 
 impl OfKey {
     /// Ends a life of the key.
-    fn end(&mut self, at: i64) {
+    fn end(&mut self, at: i64, may_be_earlier: bool) {
         for row in std::mem::take(&mut self.present) {
             self.gone(row, at);
+            if let Some(row) = self.rows.get_mut(row) {
+                row.span.gone_may_be_earlier = may_be_earlier;
+            }
         }
         self.known.clear();
     }
@@ -146,6 +180,7 @@ impl OfKey {
             if row.turn == turn {
                 return;
             }
+            row.span.gone_may_be_earlier = false;
             if row.span.gone_at.take().is_some() {
                 row.span.times = row.span.times.saturating_add(1);
             }
@@ -161,6 +196,7 @@ impl OfKey {
                     first_may_be_earlier: record.version > 1 && at <= compacted,
                     last: at,
                     gone_at: None,
+                    gone_may_be_earlier: false,
                     times: 1,
                 },
                 turn,

@@ -2,7 +2,7 @@
 
 mod print;
 
-pub use print::changed;
+pub use print::{changed, without_previous};
 
 use std::path::PathBuf;
 
@@ -17,6 +17,7 @@ use crate::cli::missing::not_found_among;
 use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
+use crate::cli::sources::Sources;
 use crate::cli::timeline::Timeline;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, Event, EventType, Events, Record, Store};
@@ -81,6 +82,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: RowFormat,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     keys: Keys,
 }
 
@@ -114,6 +117,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn sources(&self) -> Sources {
+        self.sources.clone()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -246,6 +253,16 @@ impl<'a> Log<'_, 'a> {
 
 /// Says how many versions compaction has taken: a history that starts at version 4 had three more.
 fn note_what_is_gone(events: &Events<'_>, store: &Store<'_>) {
+    if !store.beside().is_empty() {
+        let missing = events.iter().map(|event| event.missing_versions());
+        let missing = missing.fold(0, i64::saturating_add);
+        if missing > 0 {
+            report::note(&format!(
+                "{missing} versions were compacted and are in no page of this file"
+            ));
+        }
+        return;
+    }
     if let Some(oldest) = events.get(0).map(|event| event.record)
         && !oldest.tombstone
         && oldest.version > 1
@@ -256,5 +273,6 @@ fn note_what_is_gone(events: &Events<'_>, store: &Store<'_>) {
             oldest.create_revision,
             store.compact_revision()
         ));
+        report::hint("--carve looks for them in freed pages");
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::objects::Told;
 use crate::cli::out::Out;
 use crate::cli::writers::managers_of;
-use crate::etcd::{Event, EventType};
+use crate::etcd::{Event, EventType, Store};
 use crate::k8s::Order;
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
@@ -109,6 +109,10 @@ impl<'a> Log<'_, 'a> {
                 _ => layout.row(&line),
             };
             writeln!(out, "{text}")?;
+            let missing = event.missing_versions();
+            if missing > 0 && !self.store.beside().is_empty() && !self.args.oneline {
+                writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
+            }
             self.print_below(event, &mut comparison, out)?;
             for line in whys.get(index).into_iter().flat_map(time::Why::lines) {
                 writeln!(out, "{INDENT}{line}")?;
@@ -165,7 +169,7 @@ impl<'a> Log<'_, 'a> {
                 let style = out.style();
                 write_fields(out.styled(), &fields, &style)?;
                 if event.event_type == EventType::Update && event.previous.is_none() {
-                    writeln!(out, "{INDENT}(the version before is compacted)")?;
+                    writeln!(out, "{INDENT}({})", without_previous(self.store))?;
                 }
             }
         }
@@ -193,6 +197,15 @@ impl<'a> Log<'_, 'a> {
             out.write_all(&[INDENT.as_bytes(), line, b"\n"].concat())?;
         }
         Ok(())
+    }
+}
+
+/// Why an update has no version before it.
+pub fn without_previous(store: &Store<'_>) -> &'static str {
+    if store.beside().is_empty() {
+        "the version before is compacted"
+    } else {
+        "the version before is in no page"
     }
 }
 

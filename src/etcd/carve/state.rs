@@ -1,0 +1,120 @@
+//! The records of the state, to be looked up by their revisions without a copy of them all.
+
+use crate::bbolt::claims::Bits;
+use crate::bbolt::{Direction, Element, Leaf, Page, Pages, Pgid};
+use crate::etcd::record::Record;
+use crate::etcd::revision::{BucketKey, Revision};
+use crate::etcd::store::Store;
+
+/// Where records of the state stand.
+#[derive(Debug)]
+enum Place<'a> {
+    /// In a whole page of the tree.
+    Page(Pgid),
+    /// In an inline page, or a part of what a salvage found.
+    Leaf(Box<Leaf<'a>>),
+}
+
+/// The leaves of the state by the first revision in each.
+#[derive(Debug)]
+pub(super) struct State<'a> {
+    pages: Pages<'a>,
+    /// Ascending.
+    leaves: Vec<(Revision, Place<'a>)>,
+    heads: Bits,
+    /// First and last page of longer runs that the tree reaches, ascending: what looks like a page in one is a value.
+    runs: Vec<(u64, u64)>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn of(store: &Store<'a>) -> Self {
+        let mut state = Self {
+            pages: store.db().pages(),
+            leaves: Vec::new(),
+            heads: Bits::default(),
+            runs: Vec::new(),
+        };
+        for leaf in store.record_leaves(Direction::Forward) {
+            let first = leaf.elements(Direction::Forward).next();
+            let page = leaf.page;
+            let is_page = leaf.reached && leaf.is_whole() && !page.inline;
+            if is_page {
+                state.heads.insert(page.pgid.0);
+                if page.overflow > 0 {
+                    let last = page.pgid.0.saturating_add(u64::from(page.overflow));
+                    state.runs.push((page.pgid.0, last));
+                }
+            }
+            let Some(first) = first.and_then(|element| revision_of(&element)) else {
+                continue;
+            };
+            let place = if is_page {
+                Place::Page(page.pgid)
+            } else {
+                Place::Leaf(Box::new(leaf))
+            };
+            state.leaves.push((first, place));
+        }
+        // A damaged tree need not be in order.
+        state.leaves.sort_by_key(|(first, _)| *first);
+        state.runs.sort_unstable();
+        state
+    }
+
+    /// Whether a page is one of the state's leaves, or lies in the run of one.
+    pub(super) fn uses(&self, pgid: u64) -> bool {
+        let before = self.runs.partition_point(|run| run.0 < pgid);
+        let run = before.checked_sub(1).and_then(|last| self.runs.get(last));
+        self.heads.contains(pgid) || run.is_some_and(|run| run.1 >= pgid)
+    }
+
+    /// The record of a revision.
+    pub(super) fn at(&self, revision: Revision) -> Option<Record<'a>> {
+        let before = self.leaves.partition_point(|(first, _)| *first <= revision);
+        let (_, place) = self.leaves.get(before.checked_sub(1)?)?;
+        match place {
+            Place::Page(pgid) => {
+                let page = self.pages.unchecked(*pgid)?;
+                let count = page.usable_count();
+                let element = find(count, revision, |index| page.leaf_element(index).ok())?;
+                record(&page, &element)
+            }
+            Place::Leaf(leaf) => {
+                let mut elements = leaf.elements(Direction::Forward);
+                let element = elements.find(|element| revision_of(element) == Some(revision))?;
+                record(&leaf.page, &element)
+            }
+        }
+    }
+}
+
+fn record<'a>(page: &Page<'a>, element: &Element<'a>) -> Option<Record<'a>> {
+    Record::parse(page, element).ok().map(|(record, _)| record)
+}
+
+fn revision_of(element: &Element<'_>) -> Option<Revision> {
+    BucketKey::parse(element.key).ok().map(|key| key.revision)
+}
+
+/// The element of a revision among so many that ascend.
+fn find<'a>(
+    count: usize,
+    revision: Revision,
+    element: impl Fn(usize) -> Option<Element<'a>>,
+) -> Option<Element<'a>> {
+    let (mut from, mut until) = (0, count);
+    while from < until {
+        let middle = from.midpoint(until);
+        let found = element(middle)?;
+        let here = revision_of(&found)?;
+        if here == revision {
+            return Some(found);
+        }
+        if here < revision {
+            from = middle.saturating_add(1);
+        } else {
+            until = middle;
+        }
+    }
+    None
+}
