@@ -28,5 +28,5 @@ pub use freelist::Freelist;
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pages, Pgid};
 pub use reach::Reach;
-pub use scan::PageScan;
+pub use scan::{PageScan, is_root};
 pub use tree::{Direction, Leaf, Leaves, Placed};

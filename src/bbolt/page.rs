@@ -304,6 +304,13 @@ impl<'a> Page<'a> {
         (unusable, findings)
     }
 
+    /// Whether the first key of a leaf stands right behind its table, where bbolt writes it: then its count is right.
+    pub fn begins_behind_its_table(&self) -> bool {
+        let table = self.count.saturating_mul(ELEMENT_BYTES);
+        let position = self.run.u32(HEADER_BYTES.saturating_add(4), "element");
+        position.is_ok_and(|position| usize::try_from(position) == Ok(table))
+    }
+
     /// What is not where bbolt writes it: keys and values stand without a gap, the first right behind
     /// the table, and zeros behind the last (`WriteInodeToPage`). So this tells a wrong count, position or
     /// size even where every element can be read.

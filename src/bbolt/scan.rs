@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::bytes::Span;
 use crate::source::Source;
 
@@ -16,17 +18,26 @@ use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
 use super::tree::{Direction, Leaf};
 
 /// After how many bytes of headers read the pages are given back to the system.
-const RELEASE_BYTES: usize = 32 << 20;
+const RELEASE_BYTES: usize = 64 << 20;
+/// How many headers one task reads at a time.
+const TASK_PAGES: u64 = 2048;
 
 /// A page that states its own position, as branch, leaf or freelist.
 #[derive(Debug, Clone, Copy)]
 struct Head {
     pgid: u64,
     kind: Kind,
+    overflow: u32,
 }
 
 /// First and last page of a run.
 type Run = (u64, u64);
+
+/// Whether every element of a leaf is a bucket: it is, or was, a root of buckets.
+pub fn is_root(leaf: &Leaf<'_>) -> bool {
+    let mut elements = leaf.elements(Direction::Forward).peekable();
+    elements.peek().is_some() && elements.all(|element| is_bucket(&element))
+}
 
 /// The pages of a file that say of themselves what they are.
 #[derive(Debug)]
@@ -47,40 +58,57 @@ impl<'a> PageScan<'a> {
             overwritten: BTreeMap::new(),
         };
         let end = pages.count();
-        let a_release = (RELEASE_BYTES / pages.page_size().max(1)).max(1) as u64;
+        let page_size = pages.page_size().max(1);
+        let a_release = (RELEASE_BYTES / page_size).max(1) as u64;
         // The runs that the current page lies in, the outermost first.
         let mut open: Vec<Run> = Vec::new();
-        let mut pgid = 1_u64;
-        while let Some(next) = pgid.checked_add(1).filter(|next| *next < end) {
-            pgid = next;
-            if pgid.is_multiple_of(a_release)
-                && let Some(source) = source
-            {
+        let mut next = 2_u64;
+        while next < end {
+            let behind = next.saturating_add(a_release).min(end);
+            for (head, last) in scan.heads_in(next, behind) {
+                scan.add(head, last, &mut open);
+            }
+            next = behind;
+            if let Some(source) = source.filter(|_| next < end) {
                 source.forget_resident();
                 // A hole has no pages: a file may be a terabyte of it.
-                let data = source.next_data(pages.offset_of(Pgid(pgid)));
-                pgid = data.map_or(end, |data| data / pages.page_size().max(1) as u64);
+                let data = source.next_data(pages.offset_of(Pgid(next)));
+                next = data.map_or(end, |data| data / page_size as u64);
             }
-            let Some((head, last)) = scan.head_at(pgid) else {
-                continue;
-            };
-            while open.last().is_some_and(|run| run.1 < pgid) {
-                open.pop();
-            }
-            // A run that ends inside this one has lost its end, and none of what follows is its own.
-            while let Some(outer) = open.last().copied() {
-                scan.overwrite(outer.0, (pgid, last.min(outer.1)));
-                if outer.1 > last {
-                    break;
-                }
-                open.pop();
-            }
-            if last > pgid {
-                open.push((pgid, last));
-            }
-            scan.heads.push(head);
         }
         scan
+    }
+
+    /// The heads at these positions, ascending, each with the last page of its run.
+    fn heads_in(&self, from: u64, until: u64) -> Vec<(Head, u64)> {
+        let tasks = until.saturating_sub(from).div_ceil(TASK_PAGES);
+        let of_task = |task: u64| {
+            let start = from.saturating_add(task.saturating_mul(TASK_PAGES));
+            let end = start.saturating_add(TASK_PAGES).min(until);
+            (start..end).filter_map(|pgid| self.head_at(pgid)).collect()
+        };
+        let found: Vec<Vec<_>> = (0..tasks).into_par_iter().map(of_task).collect();
+        found.into_iter().flatten().collect()
+    }
+
+    /// Takes the next head, in the order of positions; `open` are the runs that may reach up to it.
+    fn add(&mut self, head: Head, last: u64, open: &mut Vec<Run>) {
+        let pgid = head.pgid;
+        while open.last().is_some_and(|run| run.1 < pgid) {
+            open.pop();
+        }
+        // A run that ends inside this one has lost its end, and none of what follows is its own.
+        while let Some(outer) = open.last().copied() {
+            self.overwrite(outer.0, (pgid, last.min(outer.1)));
+            if outer.1 > last {
+                break;
+            }
+            open.pop();
+        }
+        if last > pgid {
+            open.push((pgid, last));
+        }
+        self.heads.push(head);
     }
 
     fn overwrite(&mut self, head: u64, run: Run) {
@@ -95,15 +123,22 @@ impl<'a> PageScan<'a> {
             return None;
         }
         Some((
-            Head { pgid, kind },
+            Head {
+                pgid,
+                kind,
+                overflow: page.overflow,
+            },
             pgid.saturating_add(u64::from(page.overflow)),
         ))
     }
 
-    /// The positions of the leaf pages, ascending.
-    pub fn leaf_positions(&self) -> impl Iterator<Item = Pgid> + '_ {
+    /// The positions of the leaf pages, ascending, each with how many pages it says that it takes.
+    pub fn leaf_runs(&self) -> impl Iterator<Item = (Pgid, u64)> + '_ {
         let heads = self.heads.iter().filter(|head| head.kind == Kind::Leaf);
-        heads.map(|head| Pgid(head.pgid))
+        heads.map(|head| {
+            let pages = u64::from(head.overflow).saturating_add(1);
+            (Pgid(head.pgid), pages)
+        })
     }
 
     /// The runs of pages, first and last, that are no page of themselves and lie in the run of none: what is left
@@ -117,13 +152,13 @@ impl<'a> PageScan<'a> {
         let end = Head {
             pgid: self.pages.count(),
             kind: Kind::Meta,
+            overflow: 0,
         };
         for head in self.heads.iter().chain([&end]) {
             if let Some(last) = head.pgid.checked_sub(1).filter(|last| *last >= free_from) {
                 found.push((Pgid(free_from), Pgid(last)));
             }
-            let page = self.pages.unchecked(Pgid(head.pgid));
-            let overflow = page.map_or(0, |page| u64::from(page.overflow));
+            let overflow = u64::from(head.overflow);
             let behind = head.pgid.saturating_add(overflow).saturating_add(1);
             free_from = free_from.max(behind);
         }
@@ -137,29 +172,38 @@ impl<'a> PageScan<'a> {
 
     /// The leaf pages in the order of their positions, each without the elements that were written over; and whether it is whole and nothing is wrong with it.
     pub fn leaves(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> + '_ {
-        self.leaf_positions().filter_map(|pgid| self.leaf(pgid))
+        self.leaf_runs().filter_map(|(pgid, _)| self.leaf(pgid))
     }
 
     /// The pages of inline buckets of this name, in every leaf page that could be a root of buckets, as
     /// [`Self::leaves`] has leaf pages.
     pub fn inline_leaves(&self, name: &[u8]) -> impl Iterator<Item = (Leaf<'a>, bool)> {
         self.roots().filter_map(move |(holder, sound)| {
-            let page = holder.page;
-            let mut elements = holder.elements(Direction::Forward);
-            let element = elements.find(|element| element.key == name)?;
-            let root = Span::new(element.value, 0, self.pages.order()).u64(0, "bucket root");
-            let inline = inline_page(&element, &page, self.pages.order()).filter(|_| root == Ok(0));
-            let (leaf, alone) = self.checked(inline?, &[]);
+            let (leaf, alone) = self.inline_leaf(&holder, name)?;
             Some((leaf, alone && sound))
         })
     }
 
+    /// The page of the inline bucket of this name in a root of buckets; and whether it is whole and nothing is wrong
+    /// with it.
+    pub fn inline_leaf(&self, holder: &Leaf<'a>, name: &[u8]) -> Option<(Leaf<'a>, bool)> {
+        let mut elements = holder.elements(Direction::Forward);
+        let element = elements.find(|element| element.key == name)?;
+        let root = Span::new(element.value, 0, self.pages.order()).u64(0, "bucket root");
+        let inline = inline_page(&element, &holder.page, self.pages.order());
+        Some(self.checked(inline.filter(|_| root == Ok(0))?, &[]))
+    }
+
     /// The leaf pages of which every element is a bucket: each is, or was, a root of buckets.
     pub fn roots(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> {
-        self.leaves().filter(|(leaf, _)| {
-            let mut elements = leaf.elements(Direction::Forward).peekable();
-            elements.peek().is_some() && elements.all(|element| is_bucket(&element))
-        })
+        self.leaves().filter(|(leaf, _)| is_root(leaf))
+    }
+
+    /// The leaf page at a position of which nothing was written over; none of any other.
+    pub fn whole_page(&self, pgid: Pgid) -> Option<Page<'a>> {
+        let page = self.pages.unchecked(pgid)?;
+        let whole = !self.overwritten.contains_key(&pgid.0) && self.pages.bounds(&page).is_none();
+        whole.then_some(page)
     }
 
     /// The leaf page at a position, without the elements that were written over; and whether it is whole

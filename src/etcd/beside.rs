@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use crate::bbolt::Direction;
+use crate::source::Source;
 
 use super::record::Record;
+
+/// After how many carved records the pages are given back to the system.
+const RELEASE_RECORDS: usize = 8192;
 
 /// Iterator over the records of two sources. Both go by revision; of one revision that of the state comes first.
 pub(super) struct Interleaved<'a, I> {
@@ -12,15 +16,22 @@ pub(super) struct Interleaved<'a, I> {
     /// The record of the state to come next, where it was looked at.
     waiting: Option<Record<'a>>,
     /// Ascending.
-    beside: Arc<[Record<'a>]>,
+    beside: Arc<Vec<Record<'a>>>,
+    source: Option<&'a Source>,
     direction: Direction,
     /// How many of them are still to come.
     left: usize,
 }
 
 impl<'a, I: Iterator<Item = Record<'a>>> Interleaved<'a, I> {
-    pub(super) fn new(state: I, beside: Arc<[Record<'a>]>, direction: Direction) -> Self {
+    pub(super) fn new(
+        state: I,
+        beside: Arc<Vec<Record<'a>>>,
+        source: Option<&'a Source>,
+        direction: Direction,
+    ) -> Self {
         Self {
+            source,
             state,
             waiting: None,
             left: beside.len(),
@@ -56,6 +67,12 @@ impl<'a, I: Iterator<Item = Record<'a>>> Iterator for Interleaved<'a, I> {
         if is_first {
             self.waiting = waiting;
             self.left = self.left.saturating_sub(1);
+            // Each may have made another page of the file resident.
+            if self.left.is_multiple_of(RELEASE_RECORDS)
+                && let Some(source) = self.source
+            {
+                source.forget_resident();
+            }
             return Some(beside);
         }
         waiting

@@ -17,12 +17,11 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::bbolt::{Direction, Leaf, PageScan, Pgid};
+use crate::bbolt::{Direction, Leaf, Page, PageScan, Pgid, is_root};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 
 use super::record::{Grade, Origin, Record};
 use super::revision::Revision;
-use super::salvage::is_certain;
 use super::schema;
 use super::store::Store;
 
@@ -30,7 +29,9 @@ use fragments::Fragments;
 use state::State;
 
 /// Leaf pages that are searched at once, in all tasks together, before the map is given back to the system.
-const BATCH_PAGES: usize = 8192;
+const BATCH_PAGES: u64 = 16384;
+/// And in one task.
+const TASK_PAGES: usize = 64;
 
 /// What a carved record is, by the revision under which it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,22 +74,25 @@ impl<'a> Carved<'a> {
         let state = State::of(store);
         let scan = PageScan::of(db.pages(), db.source());
         let mut found = Found::default();
-        let stale: Vec<Pgid> = scan
-            .leaf_positions()
-            .filter(|pgid| !state.uses(pgid.0))
-            .collect();
-        for batch in stale.chunks(BATCH_PAGES) {
-            let leaves = batch.par_iter().filter_map(|pgid| scan.leaf(*pgid));
-            let of_leaves: Vec<Found<'a>> = leaves
-                .map(|(leaf, _)| search(&leaf, &state, diagnostics))
+        let mut stale = scan
+            .leaf_runs()
+            .filter(|(pgid, _)| !state.uses(pgid.0))
+            .peekable();
+        while stale.peek().is_some() {
+            let mut batch: Vec<Pgid> = Vec::new();
+            let mut pages = 0_u64;
+            while let Some((pgid, of_run)) = stale.next_if(|_| pages < BATCH_PAGES) {
+                pages = pages.saturating_add(of_run);
+                batch.push(pgid);
+            }
+            let of_leaves: Vec<Found<'a>> = batch
+                .par_chunks(TASK_PAGES)
+                .map(|pgids| search_pages(pgids, &scan, &state, diagnostics))
                 .collect();
             of_leaves.into_iter().for_each(|of| found.add(of));
             if let Some(source) = db.source() {
                 source.forget_resident();
             }
-        }
-        for (leaf, _) in scan.inline_leaves(schema::KEY) {
-            found.add(search(&leaf, &state, diagnostics));
         }
         let headless = scan.headless();
         for run in &headless {
@@ -149,41 +153,83 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The whole records of a leaf.
-fn search<'a>(leaf: &Leaf<'a>, state: &State<'a>, diagnostics: &Diagnostics) -> Found<'a> {
+/// The whole records of leaf pages.
+fn search_pages<'a>(
+    pgids: &[Pgid],
+    scan: &PageScan<'a>,
+    state: &State<'a>,
+    diagnostics: &Diagnostics,
+) -> Found<'a> {
     let mut found = Found::default();
-    found.search.leaves = 1;
-    for element in leaf.elements(Direction::Forward) {
-        if !is_certain(leaf, &element) {
-            continue;
-        }
-        if let Ok((record, _)) = Record::parse(&leaf.page, &element) {
-            let origin = Origin::Carved(Grade::A);
-            found.take(Record { origin, ..record }, state, diagnostics);
+    for pgid in pgids {
+        let sound = scan.whole_page(*pgid).and_then(|page| sound_records(&page));
+        if let Some(records) = sound {
+            found.search.leaves = found.search.leaves.saturating_add(1);
+            records
+                .into_iter()
+                .for_each(|record| found.take(record, state, diagnostics));
+        } else if let Some((leaf, _)) = scan.leaf(*pgid) {
+            search(&leaf, state, diagnostics, &mut found);
+            // A small store's records lie in the root of its buckets.
+            let inline = is_root(&leaf).then(|| scan.inline_leaf(&leaf, schema::KEY));
+            if let Some((leaf, _)) = inline.flatten() {
+                search(&leaf, state, diagnostics, &mut found);
+            }
         }
     }
     found
 }
 
+/// The records of a page of which each element is one, and whose keys begin right behind its table, so that its
+/// count is right: nearly all are such, and then nothing else is to be checked.
+fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
+    let count = page.usable_count();
+    if count == 0 || count != page.count || !page.begins_behind_its_table() {
+        return None;
+    }
+    let record = |index| {
+        let record = Record::certain(page, &page.leaf_element(index).ok()?)?;
+        let origin = Origin::Carved(Grade::A);
+        Some(Record { origin, ..record })
+    };
+    (0..count).map(record).collect()
+}
+
+/// The whole records of a leaf.
+fn search<'a>(
+    leaf: &Leaf<'a>,
+    state: &State<'a>,
+    diagnostics: &Diagnostics,
+    found: &mut Found<'a>,
+) {
+    found.search.leaves = found.search.leaves.saturating_add(1);
+    for element in leaf.elements(Direction::Forward) {
+        if let Some(record) = Record::certain(&leaf.page, &element) {
+            let origin = Origin::Carved(Grade::A);
+            found.take(Record { origin, ..record }, state, diagnostics);
+        }
+    }
+}
+
 /// One record of each revision, ascending, the best grade first; none where two of a grade contradict each other.
 fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -> Vec<Record<'a>> {
-    records.par_sort_by_key(|record| (record.revision, record.grade(), record.offset));
+    records.par_sort_unstable_by_key(|record| (record.revision, record.grade(), record.offset));
     let mut told: HashSet<Revision> = HashSet::new();
-    let mut kept: Vec<Record<'a>> = Vec::with_capacity(records.len().min(1 << 20));
-    for record in records {
-        let Some(last) = kept.last().filter(|last| last.revision == record.revision) else {
-            kept.push(record);
-            continue;
-        };
-        if last.says_the_same(&record) || last.grade() < record.grade() {
-            continue;
+    records.dedup_by(|record, first| {
+        if record.revision != first.revision {
+            return false;
         }
-        contradiction(diagnostics, last, &record, "neither is delivered");
-        told.insert(record.revision);
+        if first.grade() == record.grade() && !first.says_the_same(record) {
+            contradiction(diagnostics, first, record, "neither is delivered");
+            told.insert(record.revision);
+        }
+        true
+    });
+    if !told.is_empty() {
+        records.retain(|record| !told.contains(&record.revision));
     }
-    kept.retain(|record| !told.contains(&record.revision));
-    kept.shrink_to_fit();
-    kept
+    records.shrink_to_fit();
+    records
 }
 
 fn contradiction(

@@ -152,6 +152,23 @@ impl<'a> Record<'a> {
         Ok((record, contradiction))
     }
 
+    /// The record in an element that is one as etcd writes it, to the last byte; none of any other.
+    pub(super) fn certain(page: &Page<'a>, element: &Element<'a>) -> Option<Self> {
+        let Ok((record, None)) = Self::parse(page, element) else {
+            return None;
+        };
+        let content = KeyValue {
+            key: record.key,
+            create_revision: record.create_revision,
+            mod_revision: record.mod_revision,
+            version: record.version,
+            value: record.value,
+            lease: record.lease,
+        };
+        let written = content.encoded_len() == element.value.len() && element.flags == 0;
+        written.then_some(record)
+    }
+
     /// Whether it is the mark which `etcdutl snapshot restore --bump-revision` leaves: nothing, under the
     /// revision that the store is bumped to (`etcdutl/snapshot/v3_snapshot.go`). It is of no key.
     pub fn is_bump_mark(&self) -> bool {

@@ -22,7 +22,6 @@ use crate::source::Source;
 use super::gaps::{GapCheck, Place};
 use super::schema::MetaBucket;
 
-pub(super) use load::is_certain;
 use merge::{Merged, Part};
 
 /// What a salvage of bucket `key` needs to know, and what it found.

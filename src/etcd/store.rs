@@ -23,7 +23,7 @@ pub struct Store<'a> {
     /// Of bucket `key`, where there is one.
     ground: Option<Arc<Ground<'a>>>,
     /// Records that are no part of the state, one a revision, ascending.
-    beside: Arc<[Record<'a>]>,
+    beside: Arc<Vec<Record<'a>>>,
     /// The newest revision of the state, where there is anything beside it.
     newest: i64,
 }
@@ -304,7 +304,8 @@ impl<'a> Store<'a> {
     /// Every record of bucket `key`, oldest or newest first, and what was carved among them.
     pub fn records(&self, direction: Direction) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let state = self.state_records(direction);
-        Interleaved::new(state, Arc::clone(&self.beside), direction)
+        let source = self.db.source();
+        Interleaved::new(state, Arc::clone(&self.beside), source, direction)
     }
 
     /// Every record of bucket `key` that is part of the state, oldest or newest first.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::bbolt::{Direction, Element, Leaf, Leaves, PageScan, Placed};
-use crate::etcd::key_value::KeyValue;
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
@@ -257,10 +256,8 @@ fn revision_of(element: &Element<'_>) -> Option<Revision> {
 }
 
 /// Whether an element is a record as etcd writes it, to the last byte.
-pub(in crate::etcd) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
-    let written = KeyValue::parse(element.value)
-        .is_ok_and(|content| content.encoded_len() == element.value.len());
-    written && element.flags == 0 && matches!(Record::parse(&leaf.page, element), Ok((_, None)))
+pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
+    Record::certain(&leaf.page, element).is_some()
 }
 
 /// Whether the leaves of a tree are of one state: no revision above the compaction is missing where nothing of
