@@ -66,8 +66,6 @@ const LINES: &[&str] = &[
     "diff DB 3..@ -o json",
     "diff DB 3..@ -o jsonl",
     "diff DB 3..@ --stat",
-    "diff DB --metas",
-    "diff DB --metas -o jsonl",
     "diff DB 3..@ --name-only",
     "blame DB key:/registry/configmaps/shop/evil",
     "blame DB key:/registry/configmaps/shop/evil -o json",
