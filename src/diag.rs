@@ -165,6 +165,22 @@ codes! {
     BucketValue = "bucket-value", Warning, "etcd";
     /// A compaction was interrupted, or was running when the file was copied.
     CompactionInterrupted = "compaction-interrupted", Info, "etcd";
+    /// What stands in a write-ahead log where a record should is none.
+    WalFrame = "wal-frame", Error, "etcd";
+    /// The checksum of a record of a write-ahead log does not follow from those before it.
+    WalChecksum = "wal-checksum", Error, "etcd";
+    /// The last record of a write-ahead log is cut.
+    WalTorn = "wal-torn", Warning, "etcd";
+    /// A file of a write-ahead log is missing between two others.
+    WalSegmentMissing = "wal-segment-missing", Error, "etcd";
+    /// Entries of a write-ahead log are missing.
+    WalEntryGap = "wal-entry-gap", Error, "etcd";
+    /// Files of a write-ahead log are of two members.
+    WalContradiction = "wal-contradiction", Warning, "etcd";
+    /// An entry of a write-ahead log is no request that etcd knows.
+    WalRequest = "wal-request", Warning, "etcd";
+    /// A raft snapshot file cannot be trusted or read.
+    SnapInvalid = "snap-invalid", Warning, "etcd";
     /// A value could not be decoded as what it says it is; it is shown raw.
     ValueUndecodable = "value-undecodable", Error, "k8s";
     /// A value is encrypted at rest.
@@ -238,6 +254,8 @@ impl fmt::Display for Code {
 /// Where a finding is. Every part may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Locus {
+    /// Name of the file, where it is another than the database.
+    pub file: Option<String>,
     /// Absolute offset in the file, in bytes.
     pub offset: Option<u64>,
     /// Page id.
@@ -302,8 +320,12 @@ impl Locus {
 impl fmt::Display for Locus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
+        if let Some(file) = &self.file {
+            write!(f, "{}", shown(file.as_bytes()))?;
+            separator = ", ";
+        }
         if let Some(pgid) = self.pgid {
-            write!(f, "page {pgid}")?;
+            write!(f, "{separator}page {pgid}")?;
             separator = ", ";
         }
         if let Some(element) = self.element {
@@ -426,8 +448,14 @@ struct OfCode {
     kept: Vec<Damage>,
 }
 
-/// What tells two findings apart: code, offset, element and bucket.
-type Place = (Code, Option<u64>, Option<usize>, Option<String>);
+/// What tells two findings apart: code, offset, element, bucket and file.
+type Place = (
+    Code,
+    Option<u64>,
+    Option<usize>,
+    Option<String>,
+    Option<String>,
+);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -460,9 +488,16 @@ impl Diagnostics {
             offset,
             element,
             bucket,
+            file,
             ..
         } = &diagnostic.locus;
-        let place = (diagnostic.code, *offset, *element, bucket.clone());
+        let place = (
+            diagnostic.code,
+            *offset,
+            *element,
+            bucket.clone(),
+            file.clone(),
+        );
         if inner.seen.len() >= COUNTED || !inner.seen.insert(place) {
             return;
         }

@@ -17,9 +17,11 @@
 
 mod error;
 mod locate;
+mod log_dir;
 mod trailer;
 
 pub use error::SourceError;
+pub use log_dir::LogDir;
 pub use trailer::{Trailer, TrailerCheck};
 
 use locate::{locate, open_read_only, require_regular};

@@ -17,6 +17,7 @@ pub mod export;
 pub mod failure;
 pub mod filter;
 pub mod keys;
+pub mod logs;
 pub mod missing;
 pub mod objects;
 pub mod out;
@@ -38,11 +39,12 @@ use crate::k8s::encrypt::Keyring;
 
 use commands::{
     analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
-    help, hexdump, log, ls, page, pages, show, status, watch,
+    help, hexdump, log, ls, page, pages, show, status, wal, watch,
 };
 use evidence::{Evidence, MetaBy, Verify};
 use failure::Failure;
 use keys::Keys;
+use logs::Logs;
 use out::{ColorWhen, Out};
 use sources::Sources;
 
@@ -108,6 +110,7 @@ enum Command {
     Page(page::Args),
     Buckets(buckets::Args),
     Hexdump(hexdump::Args),
+    Wal(wal::Args),
     Help(help::Args),
 }
 
@@ -134,6 +137,7 @@ impl Command {
             Self::Page(args) => args,
             Self::Buckets(args) => args,
             Self::Hexdump(args) => args,
+            Self::Wal(args) => args,
             Self::Help(args) => args,
         }
     }
@@ -163,6 +167,11 @@ pub trait Verb {
         Verify::IfSmall
     }
 
+    /// The write-ahead log that it reads.
+    fn logs(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// The keys of values that are encrypted at rest, of a verb that looks into values.
     fn keys(&self) -> Option<&Keys> {
         None
@@ -185,6 +194,8 @@ pub trait Verb {
 pub struct Run<'r> {
     /// The databases that it named.
     pub evidence: &'r [Evidence],
+    /// The write-ahead log that it named.
+    pub logs: Option<&'r Logs>,
     /// The keys of values that are encrypted at rest; empty unless some were given.
     pub keyring: &'r Keyring,
 }
@@ -210,14 +221,16 @@ pub fn run(cli: &Cli) -> ExitCode {
             .iter()
             .map(open)
             .collect::<Result<Vec<_>, _>>()?;
-        Ok((keyring, evidence))
+        let logs = verb.logs().map(|path| Logs::open(&path)).transpose()?;
+        Ok((keyring, evidence, logs))
     });
-    let (keyring, evidence) = match opened {
+    let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
         Err(failure) => return report::failure(&failure),
     };
     let run = Run {
         evidence: &evidence,
+        logs: logs.as_ref(),
         keyring: &keyring,
     };
     progress::start();
@@ -226,5 +239,5 @@ pub fn run(cli: &Cli) -> ExitCode {
         out.finish()?;
         Ok(answer)
     });
-    report::conclude(&evidence, answer)
+    report::conclude(&evidence, logs.as_ref(), answer)
 }

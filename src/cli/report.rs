@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::diag::{Code, Severity};
+use crate::diag::{Code, Diagnostics, Severity};
 use crate::source::Change;
 use crate::view::sanitize;
 
 use super::Answer;
 use super::evidence::Evidence;
 use super::failure::Failure;
+use super::logs::Logs;
 
 const ANSWERED_NO: u8 = 1;
 const CANNOT_ANSWER: u8 = 2;
@@ -61,7 +62,11 @@ pub fn failure(failure: &Failure) -> ExitCode {
 
 /// Ends a run: says what is wrong with the databases, one line a code, and makes the exit code.
 /// Damage dominates both yes and no: either may be wrong because of it.
-pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitCode {
+pub fn conclude(
+    evidence: &[Evidence],
+    logs: Option<&Logs>,
+    answer: Result<Answer, Failure>,
+) -> ExitCode {
     if matches!(answer, Err(Failure::BrokenPipe)) {
         return ExitCode::SUCCESS;
     }
@@ -87,6 +92,10 @@ pub fn conclude(evidence: &[Evidence], answer: Result<Answer, Failure>) -> ExitC
             say(&findings(one, evidence.len() > 1));
         }
         say(&change_text(one, change));
+    }
+    if let Some(logs) = logs {
+        damaged |= logs.diagnostics().found_damage();
+        say(&finding_lines(logs.diagnostics(), ""));
     }
     if !printed && evidence.iter().any(fsck_tells_more) && !hinted_already(&answer) {
         say(FSCK_HINT);
@@ -151,7 +160,14 @@ fn findings(evidence: &Evidence, name_it: bool) -> String {
     if let Some(verdict) = torn_verdict(evidence) {
         let _ = writeln!(text, "warning: {prefix}{verdict}");
     }
-    for (code, count, kept) in evidence.diagnostics().by_code() {
+    text.push_str(&finding_lines(evidence.diagnostics(), &prefix));
+    text
+}
+
+/// A line a code, of those that are worth one.
+fn finding_lines(diagnostics: &Diagnostics, prefix: &str) -> String {
+    let mut text = String::new();
+    for (code, count, kept) in diagnostics.by_code() {
         // What keys do not open was said with the reasons: it is no place in the file that is damaged.
         if code.severity() == Severity::Info || code == Code::ValueNotDecrypted {
             continue;

@@ -2,7 +2,8 @@
 //!
 //! [`schema`] names the buckets and reads the small ones, [`revision`] and [`key_value`] are the
 //! two halves of a [`record`] of bucket `key`, [`store`] reads them all, [`history`] folds them:
-//! per key its generations, the keyspace as of a revision. [`carve`] finds what freed pages still hold. [`hash`] computes what etcd computes, [`check`](mod@check)
+//! per key its generations, the keyspace as of a revision. [`carve`] finds what freed pages still hold, [`wal`] reads the
+//! log beside the database. [`hash`] computes what etcd computes, [`check`](mod@check)
 //! compares the records with each other.
 //!
 //! **Invariant:** values stay borrowed from the map; an index of a whole store copies its keys and nothing
@@ -29,6 +30,7 @@ pub mod schema;
 pub mod status;
 pub mod store;
 pub mod totals;
+pub mod wal;
 
 pub use events::Events;
 pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};

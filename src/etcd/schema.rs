@@ -45,6 +45,8 @@ pub const BUCKETS: [&[u8]; 10] = [
 
 /// Key of bucket `meta`: index of the last applied raft entry.
 pub const CONSISTENT_INDEX: &[u8] = b"consistent_index";
+/// Key of bucket `auth`: 1 where authentication is on.
+pub const AUTH_ENABLED: &[u8] = b"authEnabled";
 /// Key of bucket `meta`: raft term (3.5 and later).
 pub const TERM: &[u8] = b"term";
 /// Key of bucket `meta`: raft voters as JSON (3.5 and later).

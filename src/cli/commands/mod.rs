@@ -20,4 +20,5 @@ pub mod page;
 pub mod pages;
 pub mod show;
 pub mod status;
+pub mod wal;
 pub mod watch;

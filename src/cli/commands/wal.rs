@@ -1,0 +1,195 @@
+//! `wal`: the write-ahead log, decoded.
+
+mod print;
+mod style;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::out::Out;
+use crate::cli::{Answer, Run, Verb};
+use crate::etcd::wal::replay::{self, Replay};
+use crate::etcd::wal::{Entry, Request, Wal, writes};
+use crate::view::dump_logs::{EntryType, Release};
+
+use style::Style;
+
+/// Decode the write-ahead log beside a database: every request in its order, applied or not
+///
+/// DIR is a data directory, its member or member/wal folder, or one .wal or .snap file. Entries are listed by
+/// index, those included that another leader replaced. REVISION is told where it is certain: from the database
+/// beside the log on, or from the cluster's first entry on. There are no times in a log. Passwords, tokens and
+/// values of Secrets are masked.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A data directory, a folder of log files, or one file
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Only entries from this index on
+    #[arg(long, value_name = "INDEX")]
+    start_index: Option<u64>,
+    /// Only entries before this index
+    #[arg(long, value_name = "INDEX")]
+    end_index: Option<u64>,
+    /// Only entries of these types: Normal, ConfigChange, Request, InternalRaftRequest, IRRRange, IRRPut,
+    /// IRRDeleteRange, IRRTxn, IRRCompaction, IRRLeaseGrant, IRRLeaseRevoke, IRRLeaseCheckpoint
+    #[arg(
+        long,
+        value_name = "TYPES",
+        default_value = "Normal,ConfigChange",
+        hide_default_value = true
+    )]
+    entry_type: String,
+    /// Only entries that may change this key, or a key below it if it ends in /
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Only the last N of them
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
+    /// Show the values that are put: objects as YAML
+    #[arg(long)]
+    values: bool,
+    /// Show passwords, tokens, and the values of Secrets
+    #[arg(long)]
+    show_secrets: bool,
+    /// How to print them
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        conflicts_with = "style"
+    )]
+    output: Output,
+    /// Print exactly what another program prints of this log
+    #[arg(long, value_name = "PROGRAM")]
+    style: Option<Program>,
+    /// With --style: print each record of the files as it stands
+    #[arg(long, requires = "style")]
+    raw: bool,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// A JSON object a line: the log, its files, raft's snapshots, the entries
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Program {
+    /// That of etcd 3.6
+    EtcdDumpLogs,
+    /// That of etcd 3.5
+    #[value(name = "etcd-dump-logs-3.5")]
+    EtcdDumpLogs35,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn logs(&self) -> Option<PathBuf> {
+        Some(self.dir.clone())
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let logs = run.logs.ok_or_else(|| Failure::cannot("which log?"))?;
+        let types: Vec<EntryType> = self.types()?;
+        if let Some(program) = self.style {
+            let style = Style {
+                release: match program {
+                    Program::EtcdDumpLogs => Release::V3_6,
+                    Program::EtcdDumpLogs35 => Release::V3_5,
+                },
+                start_index: self.start_index,
+                end_index: self.end_index,
+                entry_type: &self.entry_type,
+            };
+            if self.raw {
+                style::raw(logs, &style, out)?;
+            } else {
+                style::list(logs, &style, out)?;
+            }
+            return Ok(Answer::Yes);
+        }
+        let wal = logs.wal();
+        let beside = print::Beside::of(logs)?;
+        let replay = beside.replay(&wal);
+        let picked = self.pick(&wal, &types);
+        print::Printer::new(self, run.keyring, logs, &wal, &replay, out).print(&picked)?;
+        Ok(if picked.is_empty() && !wal.entries.is_empty() {
+            Answer::No
+        } else {
+            Answer::Yes
+        })
+    }
+}
+
+impl Args {
+    fn types(&self) -> Result<Vec<EntryType>, Failure> {
+        let read = |name: &str| {
+            EntryType::of(name).ok_or_else(|| {
+                Failure::cannot(format!("{name} is no type of an entry"))
+                    .hint("`etcdive wal --help` lists them")
+            })
+        };
+        self.entry_type.split(',').map(read).collect()
+    }
+
+    /// The entries that were asked for, each with its request.
+    fn pick<'w, 'a>(
+        &self,
+        wal: &'w Wal<'a>,
+        types: &[EntryType],
+    ) -> Vec<(&'w Entry<'a>, Request<'a>)> {
+        let from = self.start_index.unwrap_or_default();
+        let until = self.end_index.unwrap_or(u64::MAX);
+        let entries = wal
+            .entries
+            .iter()
+            .filter(|entry| (from..until).contains(&entry.index));
+        let read = entries.map(|entry| (entry, entry.request()));
+        let mut picked: Vec<_> = read
+            .filter(|(entry, request)| {
+                let all =
+                    types.contains(&EntryType::Normal) && types.contains(&EntryType::ConfigChange);
+                all || types.iter().any(|one| one.passes(entry, request))
+            })
+            .filter(|(_, request)| self.key.as_ref().is_none_or(|key| may_change(request, key)))
+            .collect();
+        let limit = self.limit.unwrap_or(usize::MAX);
+        picked.drain(..picked.len().saturating_sub(limit));
+        picked
+    }
+}
+
+/// Whether a request may change a key, or a key below one that ends in a slash.
+fn may_change(request: &Request<'_>, key: &str) -> bool {
+    let changes = writes::changes(request);
+    changes.iter().any(|(_, change)| {
+        let below = key.ends_with('/') && change.key().starts_with(key.as_bytes());
+        below || change.covers(key.as_bytes())
+    })
+}
+
+/// What is certain of the revisions of a log.
+pub fn replay_of<'a>(wal: &Wal<'a>, store: Option<&crate::etcd::Store<'a>>) -> Option<Replay<'a>> {
+    let whole = replay::whole(wal);
+    let is_done = whole.as_ref().is_some_and(|whole| whole.stopped.is_none());
+    if is_done {
+        return whole;
+    }
+    store.and_then(|store| replay::beyond(store, wal)).or(whole)
+}

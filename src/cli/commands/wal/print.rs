@@ -1,0 +1,515 @@
+//! The log as text and as JSON lines.
+
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::evidence::{Evidence, Verify};
+use crate::cli::failure::Failure;
+use crate::cli::logs::Logs;
+use crate::cli::out::Out;
+use crate::cli::report;
+use crate::etcd::wal::replay::Replay;
+use crate::etcd::wal::snap::{Snap, SnapError};
+use crate::etcd::wal::{Entry, Request, SegmentFile, State, Wal, writes};
+use crate::k8s::Order;
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::object::is_secret_key;
+use crate::k8s::redact::Masker;
+use crate::view::json::write_value;
+use crate::view::record::{insert_text, key_text};
+use crate::view::wal as view;
+use crate::view::yaml::YamlWriter;
+
+use super::{Args, Output, replay_of};
+
+/// The database beside a log, where there is one that can be read.
+pub struct Beside(Option<Evidence>);
+
+impl Beside {
+    /// Opens it.
+    pub fn of(logs: &Logs) -> Result<Self, Failure> {
+        let evidence = logs
+            .db()
+            .and_then(|db| Evidence::open(db, Verify::IfSmall).ok());
+        Ok(Self(evidence))
+    }
+
+    /// The revisions of the entries, as far as they are certain. Only they are taken from here: a log must not live
+    /// longer than the database that it is compared with.
+    pub fn replay(&self, wal: &Wal<'_>) -> Revisions {
+        let store = self.0.as_ref().and_then(|evidence| evidence.store().ok());
+        let applied = store
+            .as_ref()
+            .and_then(|store| store.meta().consistent_index);
+        let replay = replay_of(wal, store.as_ref());
+        // A damaged database is no point to begin at; that the log has all from the first entry on needs none.
+        let damaged = self
+            .0
+            .as_ref()
+            .is_some_and(|evidence| evidence.diagnostics().found_damage());
+        let replay = if damaged {
+            replay_of(wal, None)
+        } else {
+            replay
+        };
+        Revisions::of(replay.as_ref(), applied)
+    }
+}
+
+/// What is certain of the revisions of a log.
+#[derive(Debug, Default)]
+pub struct Revisions {
+    applied: Vec<crate::etcd::wal::replay::Applied>,
+    stopped: Option<(u64, &'static str)>,
+    /// The last index that the database beside it has.
+    in_database: Option<u64>,
+}
+
+impl Revisions {
+    fn of(replay: Option<&Replay<'_>>, in_database: Option<u64>) -> Self {
+        let Some(replay) = replay else {
+            return Self {
+                in_database,
+                ..Self::default()
+            };
+        };
+        Self {
+            applied: replay.applied.clone(),
+            stopped: replay.stopped.map(|why| (replay.until, why)),
+            in_database,
+        }
+    }
+
+    fn at(&self, entry: &Entry<'_>) -> Option<crate::etcd::wal::replay::Applied> {
+        let is_done = entry.state == State::Committed;
+        let place = self
+            .applied
+            .binary_search_by_key(&entry.index, |applied| applied.index);
+        self.applied.get(place.ok()?).copied().filter(|_| is_done)
+    }
+}
+
+/// Prints a log.
+pub struct Printer<'p> {
+    args: &'p Args,
+    keyring: &'p Keyring,
+    logs: &'p Logs,
+    wal: &'p Wal<'p>,
+    revisions: &'p Revisions,
+    masker: Masker,
+    out: &'p mut Out,
+}
+
+impl<'p> Printer<'p> {
+    /// For one run.
+    pub fn new(
+        args: &'p Args,
+        keyring: &'p Keyring,
+        logs: &'p Logs,
+        wal: &'p Wal<'p>,
+        revisions: &'p Revisions,
+        out: &'p mut Out,
+    ) -> Self {
+        Self {
+            masker: Masker::new(args.show_secrets),
+            args,
+            keyring,
+            logs,
+            wal,
+            revisions,
+            out,
+        }
+    }
+
+    /// The log, its files, raft's snapshots and these entries.
+    pub fn print(&mut self, entries: &[(&Entry<'_>, Request<'_>)]) -> Result<(), Failure> {
+        let snaps = self.logs.snaps();
+        if self.args.output == Output::Jsonl {
+            return self.print_jsonl(entries, &snaps);
+        }
+        self.head()?;
+        for file in &self.wal.files {
+            let text = file_text(file, self.wal);
+            writeln!(self.out, "{text}")?;
+        }
+        for name in self.logs.others() {
+            writeln!(
+                self.out,
+                "{}  not read: no file of the log",
+                key_text(name.as_bytes())
+            )?;
+        }
+        for (name, snap) in &snaps {
+            writeln!(
+                self.out,
+                "{}  {}",
+                key_text(name.as_bytes()),
+                snap_text(snap)
+            )?;
+        }
+        if !entries.is_empty() {
+            writeln!(self.out)?;
+            let revision = "REVISION";
+            writeln!(
+                self.out,
+                "{:>8}  {:>4}  {:<11}  {revision:>8}  REQUEST",
+                "INDEX", "TERM", "STATE"
+            )?;
+        }
+        for (entry, request) in entries {
+            self.entry(entry, request)?;
+        }
+        if let Some((until, why)) = self.revisions.stopped {
+            report::note(&format!(
+                "revisions are certain up to entry {until}: behind it {why}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn head(&mut self) -> Result<(), Failure> {
+        if self.wal.files.is_empty() {
+            return Ok(());
+        }
+        let metadata = self.wal.metadata.unwrap_or_default();
+        let state = self.wal.hard_state;
+        writeln!(
+            self.out,
+            "member {:x} of cluster {:x}, term {}, vote {:x}, commit {}",
+            metadata.node_id, metadata.cluster_id, state.term, state.vote, state.commit
+        )?;
+        let count = |state| {
+            self.wal
+                .entries
+                .iter()
+                .filter(|entry| entry.state == state)
+                .count()
+        };
+        let mut parts = Vec::new();
+        for state in [State::Committed, State::Uncommitted, State::Replaced] {
+            match count(state) {
+                0 => {}
+                count => parts.push(format!("{count} {}", state.as_str())),
+            }
+        }
+        let in_database = match self.revisions.in_database {
+            Some(index) => format!("; the database beside it has all up to {index}"),
+            None => String::new(),
+        };
+        let parts = if parts.is_empty() {
+            "none".to_owned()
+        } else {
+            parts.join(", ")
+        };
+        writeln!(self.out, "entries: {parts}{in_database}")?;
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, request: &Request<'_>) -> Result<(), Failure> {
+        let applied = self.revisions.at(entry);
+        let revision = match applied {
+            Some(applied) => applied
+                .main
+                .map_or_else(|| "none".to_owned(), |main| main.to_string()),
+            None => "-".to_owned(),
+        };
+        let failed = match applied.and_then(|applied| applied.succeeded) {
+            Some(false) => "  [else]",
+            _ => "",
+        };
+        let user = view::user(request).map_or_else(String::new, |user| format!("  by {user}"));
+        let masker = &mut self.masker;
+        let text = view::sentence(request, &mut |secret| masker.mask_bytes(secret));
+        let checksum = match entry.checksum.as_str() {
+            "right" => String::new(),
+            other => format!("  [checksum {other}]"),
+        };
+        writeln!(
+            self.out,
+            "{:>8}  {:>4}  {:<11}  {revision:>8}  {text}{user}{failed}{checksum}",
+            entry.index,
+            entry.term,
+            entry.state.as_str()
+        )?;
+        if self.args.values {
+            for (_, change) in writes::changes(request) {
+                if let writes::Change::Put(put) = change {
+                    self.value(put.key, put.value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A value as YAML, or as it is where it is no object.
+    fn value(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
+        let text = match self.tree(key, value) {
+            Ok(tree) => {
+                let mut writer = YamlWriter::new(Vec::new());
+                write_value(&tree, Order::Natural, &mut writer);
+                writer.finish().unwrap_or_default()
+            }
+            Err(told) => told.into_bytes(),
+        };
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        for line in text.split(|byte| *byte == b'\n') {
+            self.out.write_all(&[b"    ", line, b"\n"].concat())?;
+        }
+        Ok(())
+    }
+
+    /// The tree of a value, its secrets masked; or what stands for it.
+    fn tree(&mut self, key: &[u8], value: &[u8]) -> Result<Value, String> {
+        let opened = self
+            .keyring
+            .open(key, value)
+            .map_err(|error| format!("({error})"))?;
+        let secret = is_secret_key(key);
+        match self.masker.tree_of(&opened, secret) {
+            Ok(tree) => Ok(self.masker.mask(&tree, secret).into_owned()),
+            // Nothing says what it holds.
+            Err(error) => Err(match self.masker.mask_bytes(&opened) {
+                Some(mask) => format!("{mask} ({error})"),
+                None => String::from_utf8_lossy(&opened).into_owned(),
+            }),
+        }
+    }
+
+    fn print_jsonl(
+        &mut self,
+        entries: &[(&Entry<'_>, Request<'_>)],
+        snaps: &[(String, Result<Snap, SnapError>)],
+    ) -> Result<(), Failure> {
+        if !self.wal.files.is_empty() {
+            let line = log_json(self.wal, self.revisions);
+            writeln!(self.out, "{line}")?;
+        }
+        for file in &self.wal.files {
+            writeln!(self.out, "{}", file_json(file, self.wal))?;
+        }
+        for (name, snap) in snaps {
+            writeln!(self.out, "{}", snap_json(name, snap))?;
+        }
+        for (entry, request) in entries {
+            let line = self.entry_json(entry, request);
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn entry_json(&mut self, entry: &Entry<'_>, request: &Request<'_>) -> Value {
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
+        put("type", "entry".into());
+        put("index", entry.index.into());
+        put("term", entry.term.into());
+        put("state", entry.state.as_str().into());
+        put("checksum", entry.checksum.as_str().into());
+        let file = self
+            .wal
+            .files
+            .get(entry.segment)
+            .map(|file| file.name.clone());
+        put("file", file.unwrap_or_default().into());
+        put("offset", entry.offset.into());
+        if let Some(applied) = self.revisions.at(entry) {
+            put("revision", applied.main.into());
+            if let Some(succeeded) = applied.succeeded {
+                put("succeeded", succeeded.into());
+            }
+        }
+        put("request", view::kind(request).into());
+        if let Request::Internal(node) = request {
+            let header = node.node("header");
+            let id = header.map_or(node.uint("ID"), |header| header.uint("ID"));
+            put("request_id", format!("{id:016x}").into());
+        }
+        if let Some(user) = view::user(request) {
+            put("user", user.into());
+        }
+        let values = self.args.values;
+        let mut puts: Vec<Map<String, Value>> = Vec::new();
+        if values {
+            for (_, change) in writes::changes(request) {
+                if let writes::Change::Put(put) = change {
+                    puts.push(self.value_json(put.key, put.value));
+                }
+            }
+        }
+        let mut puts = puts.into_iter();
+        let masker = &mut self.masker;
+        let body = view::request_json(
+            request,
+            &mut |secret| masker.mask_bytes(secret),
+            &mut |is_put, fields| {
+                if is_put && let Some(told) = puts.next() {
+                    fields.extend(told);
+                }
+            },
+        );
+        if !body.is_null() {
+            fields.insert("message".to_owned(), body);
+        }
+        Value::Object(fields)
+    }
+
+    fn value_json(&mut self, key: &[u8], value: &[u8]) -> Map<String, Value> {
+        let mut fields = Map::new();
+        match self.tree(key, value) {
+            Ok(tree) if tree.is_object() => drop(fields.insert("object".to_owned(), tree)),
+            _ => match self.masker.mask_bytes(value).filter(|_| is_secret_key(key)) {
+                Some(mask) => drop(fields.insert("value".to_owned(), mask.into())),
+                None => insert_text(&mut fields, "value", value),
+            },
+        }
+        fields
+    }
+}
+
+/// The first and the last index in a file.
+fn range_of(file: &SegmentFile<'_>, wal: &Wal<'_>) -> Option<(u64, u64)> {
+    let place = wal.files.iter().position(|other| other.name == file.name)?;
+    let indices = || {
+        wal.entries
+            .iter()
+            .filter(|entry| entry.segment == place)
+            .map(|entry| entry.index)
+    };
+    Some((indices().min()?, indices().max()?))
+}
+
+fn file_text(file: &SegmentFile<'_>, wal: &Wal<'_>) -> String {
+    let records = file.segment.records.len();
+    let entries = match range_of(file, wal) {
+        Some((first, last)) => format!("entries {first} to {last}"),
+        None => "no entries".to_owned(),
+    };
+    let wrong = file.segment.faults.len();
+    let faults = match wrong {
+        0 => "checksums right".to_owned(),
+        1 => "1 fault".to_owned(),
+        wrong => format!("{wrong} faults"),
+    };
+    format!(
+        "{}  {} of {} bytes used, {records} records, {entries}, {faults}",
+        key_text(file.name.as_bytes()),
+        file.segment.used_bytes,
+        file.len_bytes
+    )
+}
+
+fn snap_text(snap: &Result<Snap, SnapError>) -> String {
+    let snap = match snap {
+        Ok(snap) => snap,
+        Err(error) => return format!("cannot be read: {error}"),
+    };
+    let ids = |ids: &[u64]| {
+        let ids: Vec<String> = ids.iter().map(|id| format!("{id:x}")).collect();
+        ids.join(" ")
+    };
+    let mut text = format!(
+        "up to entry {} of term {}, voters {}",
+        snap.index,
+        snap.term,
+        ids(&snap.voters)
+    );
+    if !snap.learners.is_empty() {
+        text.push_str(", learners ");
+        text.push_str(&ids(&snap.learners));
+    }
+    match &snap.store {
+        Ok(store) => {
+            for (id, member) in &store.members {
+                let name = key_text(member.name.as_bytes()).into_owned();
+                text.push_str(&format!(
+                    ", member {} {name} {}",
+                    key_text(id.as_bytes()),
+                    member.peer_urls.join(" ")
+                ));
+            }
+        }
+        Err(why) => text.push_str(&format!(", {why}")),
+    }
+    text
+}
+
+fn log_json(wal: &Wal<'_>, revisions: &Revisions) -> Value {
+    let metadata = wal.metadata.unwrap_or_default();
+    let state = wal.hard_state;
+    let marks: Vec<Value> = wal
+        .snapshots
+        .iter()
+        .map(|mark| json!({"index": mark.index, "term": mark.term}))
+        .collect();
+    let mut json = json!({
+        "type": "log",
+        "member_id": format!("{:x}", metadata.node_id),
+        "cluster_id": format!("{:x}", metadata.cluster_id),
+        "term": state.term,
+        "vote": format!("{:x}", state.vote),
+        "commit": state.commit,
+        "snapshots": marks,
+    });
+    if let (Some(index), Some(fields)) = (revisions.in_database, json.as_object_mut()) {
+        fields.insert("consistent_index".to_owned(), index.into());
+    }
+    json
+}
+
+fn file_json(file: &SegmentFile<'_>, wal: &Wal<'_>) -> Value {
+    let range = range_of(file, wal);
+    json!({
+        "type": "file",
+        "name": file.name,
+        "len_bytes": file.len_bytes,
+        "used_bytes": file.segment.used_bytes,
+        "records": file.segment.records.len(),
+        "first_index": range.map(|range| range.0),
+        "last_index": range.map(|range| range.1),
+        "faults": file.segment.faults.len(),
+    })
+}
+
+fn snap_json(name: &str, snap: &Result<Snap, SnapError>) -> Value {
+    let ids = |ids: &[u64]| {
+        ids.iter()
+            .map(|id| Value::from(format!("{id:x}")))
+            .collect::<Vec<_>>()
+    };
+    let snap = match snap {
+        Ok(snap) => snap,
+        Err(error) => return json!({"type": "snap", "name": name, "error": error.to_string()}),
+    };
+    let mut json = json!({
+        "type": "snap",
+        "name": name,
+        "index": snap.index,
+        "term": snap.term,
+        "voters": ids(&snap.voters),
+        "learners": ids(&snap.learners),
+    });
+    let Some(fields) = json.as_object_mut() else {
+        return json;
+    };
+    match &snap.store {
+        Ok(store) => {
+            let members = store.members.iter().map(|(id, member)| {
+                json!({
+                    "id": id,
+                    "name": member.name,
+                    "peer_urls": member.peer_urls,
+                    "client_urls": member.client_urls,
+                })
+            });
+            fields.insert("members".to_owned(), members.collect());
+            fields.insert("removed_members".to_owned(), json!(store.removed));
+            fields.insert(
+                "cluster_version".to_owned(),
+                store.cluster_version.clone().into(),
+            );
+        }
+        Err(why) => drop(fields.insert("error".to_owned(), why.clone().into())),
+    }
+    json
+}

@@ -1,0 +1,170 @@
+//! A write-ahead log under examination: its files, those of raft's snapshots, and what was found wrong with them.
+
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::etcd::wal::snap::{Snap, SnapError};
+use crate::etcd::wal::{File, Wal};
+use crate::source::{LogDir, Source, SourceError};
+
+use super::failure::Failure;
+
+/// The open files of a log.
+#[derive(Debug)]
+pub struct Logs {
+    given_path: PathBuf,
+    dir: LogDir,
+    wal: Vec<Opened>,
+    snaps: Vec<Opened>,
+    diagnostics: Diagnostics,
+}
+
+/// A file; one without a byte has nothing to open.
+#[derive(Debug)]
+struct Opened {
+    name: String,
+    source: Option<Source>,
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let name = path.file_name().unwrap_or_default();
+        let source = match Source::open(path) {
+            Ok(source) => Some(source),
+            Err(SourceError::Empty(_)) => None,
+            Err(error) => return Err(Failure::cannot(error.to_string())),
+        };
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            source,
+        })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.source.as_ref().map_or(&[], Source::bytes)
+    }
+
+    /// The two numbers of a name such as `0000000000000001-0000000000000002.wal`.
+    fn numbers(&self) -> Option<(u64, u64)> {
+        let (numbers, _) = self.name.split_once('.')?;
+        let (first, second) = numbers.split_once('-')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        Some((number(first)?, number(second)?))
+    }
+}
+
+impl Logs {
+    /// Opens the log in a data directory, in its `member` or `wal` folder, or one file of it.
+    ///
+    /// # Errors
+    /// When there is neither a log nor a snapshot of raft, or a file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let dir = LogDir::find(path).map_err(|error| Failure::cannot(error.to_string()))?;
+        if dir.wal.is_empty() && dir.snaps.is_empty() {
+            return Err(Failure::cannot(format!(
+                "{}: no file of a write-ahead log (*.wal) and no raft snapshot (*.snap)",
+                path.display()
+            ))
+            .hint("expected a data directory, its member/wal folder, or such a file"));
+        }
+        let open = |paths: &[PathBuf]| {
+            let opened = paths.iter().map(|path| Opened::open(path));
+            opened.collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            given_path: path.to_path_buf(),
+            wal: open(&dir.wal)?,
+            snaps: open(&dir.snaps)?,
+            dir,
+            diagnostics: Diagnostics::new(),
+        })
+    }
+
+    /// The path as it was given.
+    pub fn given_path(&self) -> &Path {
+        &self.given_path
+    }
+
+    /// What was found wrong with the files.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// The database beside the log.
+    pub fn db(&self) -> Option<&Path> {
+        self.dir.db.as_deref()
+    }
+
+    /// Names of the files in the folder of the log that are none of it.
+    pub fn others(&self) -> impl Iterator<Item = String> {
+        self.dir.others.iter().map(|path| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        })
+    }
+
+    /// The files of the log, by name.
+    pub fn files(&self) -> Vec<File<'_>> {
+        let file = |opened: &'_ Opened| {
+            let numbers = opened.numbers();
+            (opened.name.clone(), numbers)
+        };
+        let files = self.wal.iter().map(|opened| {
+            let (name, numbers) = file(opened);
+            File {
+                name,
+                sequence: numbers.map(|numbers| numbers.0),
+                first_index: numbers.map(|numbers| numbers.1),
+                bytes: opened.bytes(),
+            }
+        });
+        files.collect()
+    }
+
+    /// The log.
+    pub fn wal(&self) -> Wal<'_> {
+        Wal::read(self.files(), &self.diagnostics)
+    }
+
+    /// Raft's snapshots, by name; what is wrong with them is a finding.
+    pub fn snaps(&self) -> Vec<(String, Result<Snap, SnapError>)> {
+        let snaps = self.snaps.iter().map(|opened| {
+            let read = Snap::read(opened.bytes());
+            let wrong = match &read {
+                Ok((snap, wrong)) => {
+                    let wrong = wrong.as_ref().map(ToString::to_string);
+                    wrong.or_else(|| snap.store.as_ref().err().cloned())
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            let is_broken = opened.name.ends_with(".broken");
+            if let Some(wrong) = wrong.filter(|_| !is_broken) {
+                let locus = Locus {
+                    file: Some(opened.name.clone()),
+                    ..Locus::at(0)
+                };
+                self.diagnostics.report(
+                    Diagnostic::new(Code::SnapInvalid, locus)
+                        .found(wrong)
+                        .effect("etcd would take the snapshot before it"),
+                );
+            }
+            (opened.name.clone(), read.map(|(snap, _)| snap))
+        });
+        snaps.collect()
+    }
+
+    /// The newest raft snapshot that etcd would take.
+    pub fn newest_snap(&self) -> Option<Snap> {
+        let valid = self
+            .snaps
+            .iter()
+            .rev()
+            .filter(|opened| opened.name.ends_with(".snap"));
+        let mut valid = valid.filter_map(|opened| match Snap::read(opened.bytes()) {
+            Ok((snap, None)) => Some(snap),
+            _ => None,
+        });
+        valid.next()
+    }
+}

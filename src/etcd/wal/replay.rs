@@ -1,0 +1,387 @@
+//! Entries done to a keyspace as etcd does them, which tells the revisions that no entry holds.
+//!
+//! The rules are those of `server/etcdserver/apply/` and `txn/`, and `storage/mvcc/kvstore_txn.go`: a put uses a
+//! revision, a deletion and a transaction do if they change anything; the changes of one transaction share it, each
+//! with its sub; a key's deletion ends its generation.
+//!
+//! **Invariant:** exact or not at all. Where something decides that the log does not tell (an entry is missing or
+//! damaged, permissions of a user, a full disk), the replay ends and says why.
+
+mod keys;
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::bbolt::Direction;
+use crate::etcd::lease::lease_id;
+use crate::etcd::record::{Origin, Record};
+use crate::etcd::revision::Revision;
+use crate::etcd::store::{AtRevision, Store};
+use crate::etcd::{Keyspace, schema};
+
+use super::Wal;
+use super::entry::{Entry, Request, State};
+use super::segment::Checksum;
+use super::wire::Node;
+use super::writes::{Change, Delete, Put};
+
+use keys::Keys;
+
+/// What an entry came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// The entry.
+    pub index: u64,
+    /// The revision that it used; none where it changed nothing.
+    pub main: Option<i64>,
+    /// Of a transaction: whether its comparisons held.
+    pub succeeded: Option<bool>,
+}
+
+/// What a replay gave.
+#[derive(Debug, Clone, Default)]
+pub struct Replay<'a> {
+    /// What was written, in the order of revisions.
+    pub records: Vec<Record<'a>>,
+    /// What each entry came to, by index.
+    pub applied: Vec<Applied>,
+    /// The revision at its end.
+    pub revision: i64,
+    /// The last index that was done.
+    pub until: u64,
+    /// Why it ended before the last committed entry; none where it did not.
+    pub stopped: Option<&'static str>,
+}
+
+impl Replay<'_> {
+    /// What an entry came to; none where it was not done.
+    pub fn of(&self, index: u64) -> Option<Applied> {
+        let place = self
+            .applied
+            .binary_search_by_key(&index, |applied| applied.index);
+        self.applied.get(place.ok()?).copied()
+    }
+}
+
+/// Does the entries above a database's consistent_index: what was acknowledged and had not come into the file. None
+/// where the database does not say up to which entry it has all.
+pub fn beyond<'a>(store: &Store<'a>, wal: &Wal<'a>) -> Option<Replay<'a>> {
+    let from = store.meta().consistent_index?;
+    let current = store.current_revision();
+    let mut machine = Machine {
+        revision: current,
+        compacted: store.compact_revision(),
+        ..Machine::default()
+    };
+    for entry in Keyspace::at(store, AtRevision::HEAD, |_| true).live {
+        machine.load(entry.record);
+    }
+    let leases = keys_of(store, schema::LEASE).filter_map(|(key, _)| lease_id(key));
+    machine.leases.extend(leases);
+    machine.auth_on = keys_of(store, schema::AUTH)
+        .any(|(key, value)| key == schema::AUTH_ENABLED && value == [1]);
+    machine.is_full = keys_of(store, schema::ALARM).next().is_some();
+    Some(machine.run(wal, from))
+}
+
+/// The keys of a small bucket, with their values.
+fn keys_of<'a>(
+    store: &Store<'a>,
+    name: &[u8],
+) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+    let diagnostics = store.db().diagnostics();
+    let leaves = store
+        .bucket(name)
+        .map(|bucket| bucket.leaves(diagnostics, Direction::Forward));
+    let elements = leaves
+        .into_iter()
+        .flatten()
+        .flat_map(|leaf| leaf.elements(Direction::Forward));
+    elements.map(|element| (element.key, element.value))
+}
+
+/// Does all entries of a log that begins with the first one of its cluster, and so has all revisions; none of any
+/// other.
+pub fn whole<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
+    let first = wal.effective().next()?;
+    let is_first = first.index == 1 && wal.snapshots.first().is_none_or(|mark| mark.index == 0);
+    let machine = Machine {
+        revision: 1,
+        ..Machine::default()
+    };
+    is_first.then(|| machine.run(wal, 0))
+}
+
+/// The state of a store, as far as requests depend on it.
+#[derive(Default)]
+struct Machine<'a> {
+    keys: Keys<'a>,
+    leases: BTreeSet<i64>,
+    /// The keys that ever were attached to each lease here.
+    attached: HashMap<i64, BTreeSet<&'a [u8]>>,
+    revision: i64,
+    compacted: i64,
+    auth_on: bool,
+    is_full: bool,
+    records: Vec<Record<'a>>,
+}
+
+/// What one request came to.
+enum Outcome {
+    /// It was done; of a transaction, whether its comparisons held.
+    Done(Option<bool>),
+    /// It failed and changed nothing.
+    Failed,
+    /// What it came to cannot be told.
+    Stop(&'static str),
+}
+
+impl<'a> Machine<'a> {
+    fn load(&mut self, record: Record<'a>) {
+        if record.lease != 0 {
+            let attached = self.attached.entry(record.lease).or_default();
+            attached.insert(record.key);
+        }
+        self.keys.load(record);
+    }
+
+    fn run(mut self, wal: &Wal<'a>, from: u64) -> Replay<'a> {
+        let mut replay = Replay {
+            until: from,
+            ..Replay::default()
+        };
+        for entry in wal.effective().filter(|entry| entry.index > from) {
+            if entry.state != State::Committed {
+                break;
+            }
+            if Some(entry.index) != replay.until.checked_add(1) {
+                replay.stopped = Some("entries are missing");
+                break;
+            }
+            if entry.checksum == Checksum::Wrong {
+                replay.stopped = Some("an entry is damaged");
+                break;
+            }
+            let before = self.records.len();
+            match self.apply(entry) {
+                Outcome::Stop(why) => {
+                    self.records.truncate(before);
+                    replay.stopped = Some(why);
+                    break;
+                }
+                outcome => {
+                    let changed = self.records.len() > before;
+                    self.revision = self.revision.saturating_add(i64::from(changed));
+                    replay.applied.push(Applied {
+                        index: entry.index,
+                        main: changed.then_some(self.revision),
+                        succeeded: match outcome {
+                            Outcome::Done(succeeded) => succeeded,
+                            _ => None,
+                        },
+                    });
+                    replay.until = entry.index;
+                }
+            }
+        }
+        replay.records = self.records;
+        replay.revision = self.revision;
+        replay
+    }
+
+    fn apply(&mut self, entry: &Entry<'a>) -> Outcome {
+        let request = match entry.request() {
+            Request::Internal(request) => request,
+            Request::Unknown => return Outcome::Stop("an entry cannot be read"),
+            _ => return Outcome::Done(None),
+        };
+        let user = request
+            .node("header")
+            .map_or(&[][..], |header| header.bytes("username"));
+        for (field, values) in request.fields() {
+            let Some(super::wire::Value::Node(node)) = values.first() else {
+                continue;
+            };
+            let writes = matches!(field.name, "put" | "txn" | "delete_range");
+            if writes && self.auth_on && user != b"root" {
+                return Outcome::Stop("permissions of a user decide, and these are not looked at");
+            }
+            if self.is_full && matches!(field.name, "put" | "txn") {
+                return Outcome::Stop("an alarm is on, which refuses what it would have done");
+            }
+            let mut writing = Writing::of(self, entry);
+            match field.name {
+                "put" => return writing.put(&Put::of(node)),
+                "delete_range" => return writing.delete(&Delete::of(node)),
+                "txn" => return writing.txn(node),
+                "lease_revoke" => return writing.revoke(node.int("ID")),
+                "lease_grant" => drop(self.leases.insert(node.int("ID"))),
+                "compaction" => {
+                    let at = node.int("revision");
+                    if at <= self.revision {
+                        self.compacted = self.compacted.max(at);
+                    }
+                }
+                "auth_enable" => self.auth_on = true,
+                "auth_disable" => self.auth_on = false,
+                "alarm" => match (node.uint("action"), node.uint("alarm")) {
+                    (1, _) => self.is_full = true,
+                    (2, _) => self.is_full = false,
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        Outcome::Done(None)
+    }
+}
+
+/// One revision in the making.
+struct Writing<'m, 'a> {
+    machine: &'m mut Machine<'a>,
+    main: i64,
+    sub: i64,
+    offset: u64,
+}
+
+impl<'m, 'a> Writing<'m, 'a> {
+    fn of(machine: &'m mut Machine<'a>, entry: &Entry<'a>) -> Self {
+        Self {
+            main: machine.revision.saturating_add(1),
+            machine,
+            sub: 0,
+            offset: entry.offset,
+        }
+    }
+
+    /// Whether a put can be done.
+    fn can_put(&self, put: &Put<'a>) -> bool {
+        let lease = put.lease == 0 || self.machine.leases.contains(&put.lease);
+        let keeps = put.ignore_value || put.ignore_lease;
+        lease && (!keeps || self.machine.keys.get(put.key).is_some())
+    }
+
+    fn put(&mut self, put: &Put<'a>) -> Outcome {
+        if !self.can_put(put) {
+            return Outcome::Failed;
+        }
+        let before = self.machine.keys.get(put.key);
+        let mut record = self.record(put.key);
+        record.create_revision = before.map_or(self.main, |before| before.create_revision);
+        record.mod_revision = self.main;
+        record.version = before.map_or(1, |before| before.version.saturating_add(1));
+        record.value = match before {
+            Some(before) if put.ignore_value => before.value,
+            _ => put.value,
+        };
+        record.lease = match before {
+            Some(before) if put.ignore_lease => before.lease,
+            _ => put.lease,
+        };
+        self.machine.load(record);
+        self.write(record);
+        Outcome::Done(None)
+    }
+
+    fn delete(&mut self, delete: &Delete<'a>) -> Outcome {
+        for key in self.machine.keys.covered(delete) {
+            self.delete_key(key);
+        }
+        Outcome::Done(None)
+    }
+
+    fn delete_key(&mut self, key: &'a [u8]) {
+        if self.machine.keys.remove(key) {
+            let tombstone = Record {
+                tombstone: true,
+                ..self.record(key)
+            };
+            self.write(tombstone);
+        }
+    }
+
+    fn revoke(&mut self, lease: i64) -> Outcome {
+        if !self.machine.leases.remove(&lease) {
+            return Outcome::Failed;
+        }
+        let attached = self.machine.attached.remove(&lease).unwrap_or_default();
+        for key in attached {
+            // A later put may have taken it from the lease.
+            let record = self.machine.keys.get(key);
+            if record.is_some_and(|record| record.lease == lease) {
+                self.delete_key(key);
+            }
+        }
+        Outcome::Done(None)
+    }
+
+    /// The comparisons of all transactions in it are made before anything is written.
+    fn txn(&mut self, txn: &Node<'a>) -> Outcome {
+        let mut plan = Vec::new();
+        let succeeded = self.plan(txn, &mut plan);
+        let Some(succeeded) = succeeded else {
+            return Outcome::Failed;
+        };
+        let puts = plan.iter().filter_map(|change| match change {
+            Change::Put(put) => Some(put),
+            Change::Delete(_) => None,
+        });
+        if !puts.into_iter().all(|put| self.can_put(put)) {
+            return Outcome::Failed;
+        }
+        for change in &plan {
+            match change {
+                Change::Put(put) => drop(self.put(put)),
+                Change::Delete(delete) => drop(self.delete(delete)),
+            }
+        }
+        Outcome::Done(Some(succeeded))
+    }
+
+    /// Whether the comparisons hold, and what is then to be done; none where it fails as a whole.
+    fn plan(&self, txn: &Node<'a>, plan: &mut Vec<Change<'a>>) -> Option<bool> {
+        let keys = &self.machine.keys;
+        let holds = txn.nodes("compare").all(|compare| keys.compare(compare));
+        let branch = if holds { "success" } else { "failure" };
+        for op in txn.nodes(branch) {
+            if let Some(put) = op.node("request_put") {
+                plan.push(Change::Put(Put::of(put)));
+            } else if let Some(delete) = op.node("request_delete_range") {
+                plan.push(Change::Delete(Delete::of(delete)));
+            } else if let Some(range) = op.node("request_range") {
+                let at = range.int("revision");
+                if at > self.machine.revision || (at > 0 && at < self.machine.compacted) {
+                    return None;
+                }
+            } else if let Some(txn) = op.node("request_txn") {
+                self.plan(txn, plan)?;
+            }
+        }
+        Some(holds)
+    }
+
+    /// A record of this revision that says nothing yet.
+    fn record(&self, key: &'a [u8]) -> Record<'a> {
+        Record {
+            revision: Revision {
+                main: self.main,
+                sub: self.sub,
+            },
+            tombstone: false,
+            key,
+            create_revision: 0,
+            mod_revision: 0,
+            version: 0,
+            value: &[],
+            lease: 0,
+            origin: Origin::Wal,
+            pgid: None,
+            element: None,
+            offset: self.offset,
+        }
+    }
+
+    fn write(&mut self, record: Record<'a>) {
+        self.sub = self.sub.saturating_add(1);
+        self.machine.records.push(record);
+    }
+}

@@ -1,0 +1,189 @@
+//! Raft's snapshot files: which entry they stand for, who votes, and the members by the v2 store in them.
+//!
+//! A file `TERM-INDEX.snap` is `snappb.Snapshot` (1 crc, 2 data); its data is `raftpb.Snapshot`, whose own data is the
+//! v2 store as JSON (`server/etcdserver/api/snap/snapshotter.go`, `api/v2store/store.go`).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::tables::SNAPSHOT;
+use super::wire::{Node, Reader};
+
+/// What a snapshot file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snap {
+    /// The last index that it holds.
+    pub index: u64,
+    /// The term of that entry.
+    pub term: u64,
+    /// Who votes.
+    pub voters: Vec<u64>,
+    /// Who only learns.
+    pub learners: Vec<u64>,
+    /// Whether a joint configuration ends by itself.
+    pub auto_leave: bool,
+    /// The v2 store; or why it is none.
+    pub store: Result<Store, String>,
+}
+
+/// What is of use in a v2 store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Store {
+    /// The members by their ids, in hex.
+    pub members: BTreeMap<String, Member>,
+    /// The members that were removed, by id.
+    pub removed: Vec<String>,
+    /// The version of the cluster; empty where it is not there.
+    pub cluster_version: String,
+    /// Other keys of the v2 store.
+    pub other_keys: u64,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Its name; empty where it never started.
+    pub name: String,
+    /// Where members reach it.
+    pub peer_urls: Vec<String>,
+    /// Where clients reach it.
+    pub client_urls: Vec<String>,
+}
+
+/// Why a file is no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapError {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is cut, or something else.
+    #[error("it is no snappb.Snapshot")]
+    Envelope,
+    /// Its checksum is another one.
+    #[error("its checksum says {stated:08x}, the data has {computed:08x}")]
+    Checksum {
+        /// What it states.
+        stated: u32,
+        /// What its data has.
+        computed: u32,
+    },
+    /// The data in it is no raft snapshot.
+    #[error("its data is no raftpb.Snapshot")]
+    Content,
+}
+
+impl Snap {
+    /// Reads a file. With a wrong checksum what it says is read as far as it goes: the second part.
+    ///
+    /// # Errors
+    /// [`SnapError`]: why it is none.
+    pub fn read(bytes: &[u8]) -> Result<(Self, Option<SnapError>), SnapError> {
+        if bytes.is_empty() {
+            return Err(SnapError::Empty);
+        }
+        let (stated, data) = envelope(bytes).ok_or(SnapError::Envelope)?;
+        let computed = crc32c::crc32c(data);
+        let wrong = (stated != computed).then_some(SnapError::Checksum { stated, computed });
+        match SNAPSHOT.read(data) {
+            Ok(content) => Ok((Self::of(&content), wrong)),
+            Err(_) => Err(wrong.unwrap_or(SnapError::Content)),
+        }
+    }
+
+    fn of(content: &Node<'_>) -> Self {
+        let metadata = content.node("metadata");
+        let conf_state = metadata.and_then(|metadata| metadata.node("conf_state"));
+        let ids = |name| {
+            let values = conf_state.map_or(&[][..], |state| state.all(name));
+            let ids = values.iter().filter_map(|value| match value {
+                super::wire::Value::Number(id) => Some(*id),
+                _ => None,
+            });
+            ids.collect()
+        };
+        Self {
+            index: metadata.map_or(0, |metadata| metadata.uint("index")),
+            term: metadata.map_or(0, |metadata| metadata.uint("term")),
+            voters: ids("voters"),
+            learners: ids("learners"),
+            auto_leave: conf_state.is_some_and(|state| state.flag("auto_leave")),
+            store: Store::read(content.bytes("data")),
+        }
+    }
+}
+
+fn envelope(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut reader = Reader::new(bytes);
+    let (mut crc, mut data) = (0, None);
+    while !reader.is_at_end() {
+        match reader.tag().ok()? {
+            (1, 0) => crc = u32::try_from(reader.varint().ok()?).ok()?,
+            (2, 2) => data = Some(reader.bytes().ok()?),
+            (number, wire_type) => reader.skip(number, wire_type).ok()?,
+        }
+    }
+    Some((crc, data?))
+}
+
+impl Store {
+    /// The members in a v2 store; newer versions may leave it empty.
+    fn read(json: &[u8]) -> Result<Self, String> {
+        let mut store = Self::default();
+        if json.is_empty() {
+            return Ok(store);
+        }
+        let tree: Value = serde_json::from_slice(json)
+            .map_err(|error| format!("the v2 store in it cannot be read: {error}"))?;
+        store.take(tree.get("Root").unwrap_or(&Value::Null));
+        Ok(store)
+    }
+
+    /// Takes a node of the store and what is below it. serde_json itself ends at a depth of 128.
+    fn take(&mut self, node: &Value) {
+        let path = node.get("Path").and_then(Value::as_str).unwrap_or_default();
+        let value = node
+            .get("Value")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let json = || serde_json::from_str::<Value>(value).unwrap_or_default();
+        match parts.as_slice() {
+            ["0", "members", id, "attributes"] => {
+                let json = json();
+                let member = self.member(id);
+                member.name = text(&json, "name");
+                member.client_urls = texts(&json, "clientURLs");
+            }
+            ["0", "members", id, "raftAttributes"] => {
+                let urls = texts(&json(), "peerURLs");
+                self.member(id).peer_urls = urls;
+            }
+            ["0", "removed_members", id] => self.removed.push((*id).to_owned()),
+            ["0", "version"] => value.clone_into(&mut self.cluster_version),
+            _ if !value.is_empty() => self.other_keys = self.other_keys.saturating_add(1),
+            _ => {}
+        }
+        let children = node.get("Children").and_then(Value::as_object);
+        for child in children.into_iter().flat_map(serde_json::Map::values) {
+            self.take(child);
+        }
+    }
+
+    fn member(&mut self, id: &str) -> &mut Member {
+        self.members.entry(id.to_owned()).or_default()
+    }
+}
+
+fn text(json: &Value, name: &str) -> String {
+    json.get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn texts(json: &Value, name: &str) -> Vec<String> {
+    let list = json.get(name).and_then(Value::as_array);
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}

@@ -1,0 +1,78 @@
+//! The files of a write-ahead log and of raft's snapshots, in a data directory or one of its folders.
+#![deny(unsafe_code)]
+
+use super::SourceError;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What lies in the folders of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogDir {
+    /// The files of the log, by name.
+    pub wal: Vec<PathBuf>,
+    /// Raft's snapshots, and what is left of broken ones, by name.
+    pub snaps: Vec<PathBuf>,
+    /// Other files in the folder of the log, by name: made in advance, or not etcd's.
+    pub others: Vec<PathBuf>,
+    /// The database beside them.
+    pub db: Option<PathBuf>,
+}
+
+/// Where a data directory or its `member` folder keeps the log, snapshots and database.
+const MEMBER: [&str; 2] = ["member", ""];
+
+impl LogDir {
+    /// Looks into a data directory, its `member` folder, a folder of log files, or takes one file alone.
+    ///
+    /// # Errors
+    /// When there is nothing at the path, or a folder cannot be read. That there is no log in it is none.
+    pub fn find(given: &Path) -> Result<Self, SourceError> {
+        let metadata =
+            fs::metadata(given).map_err(|error| SourceError::of(given, "examine", error))?;
+        let mut found = Self::default();
+        if !metadata.is_dir() {
+            found.take(given.to_path_buf(), true);
+            return Ok(found);
+        }
+        for inside in MEMBER {
+            let member = given.join(inside);
+            let (wal, snap) = (member.join("wal"), member.join("snap"));
+            if wal.is_dir() || snap.is_dir() {
+                found.list(&wal, true)?;
+                found.list(&snap, false)?;
+                let db = snap.join("db");
+                found.db = db.is_file().then_some(db);
+                return Ok(found);
+            }
+        }
+        found.list(given, true)?;
+        Ok(found)
+    }
+
+    fn list(&mut self, folder: &Path, is_log: bool) -> Result<(), SourceError> {
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let entries =
+            fs::read_dir(folder).map_err(|error| SourceError::of(folder, "list", error))?;
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            if path.is_file() {
+                self.take(path, is_log);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, path: PathBuf, is_log: bool) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with(".snap") || name.ends_with(".snap.broken") {
+            self.snaps.push(path);
+        } else if name.ends_with(".wal") {
+            self.wal.push(path);
+        } else if is_log {
+            self.others.push(path);
+        }
+    }
+}
