@@ -48,6 +48,8 @@ pub enum Place<'a> {
     },
     /// A key of no known resource.
     Key(&'a [u8]),
+    /// A file of this name in the folder itself.
+    Flat(&'a [u8]),
 }
 
 impl Place<'_> {
@@ -66,6 +68,7 @@ impl Place<'_> {
                 )
             }
             Self::Key(key) => (vec![KEYS.to_owned()], file_name(key)),
+            Self::Flat(name) => (Vec::new(), file_name(name)),
         }
     }
 }

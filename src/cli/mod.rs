@@ -39,7 +39,7 @@ use crate::k8s::encrypt::Keyring;
 
 use commands::{
     analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
-    help, hexdump, log, ls, page, pages, show, status, wal, watch,
+    help, hexdump, log, ls, page, pages, recover, show, status, wal, watch,
 };
 use evidence::{Evidence, MetaBy, Verify};
 use failure::Failure;
@@ -99,6 +99,7 @@ enum Command {
     Blame(blame::Args),
     Grep(grep::Args),
     Fsck(fsck::Args),
+    Recover(recover::Args),
     Explain(explain::Args),
     Extract(extract::Args),
     Decode(decode::Args),
@@ -127,6 +128,7 @@ impl Command {
             Self::Blame(args) => args,
             Self::Grep(args) => args,
             Self::Fsck(args) => args,
+            Self::Recover(args) => args,
             Self::Explain(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,

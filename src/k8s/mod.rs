@@ -10,16 +10,18 @@
 //! [`anchors`] and [`wall_clock`] tell when.
 //! Above them, on trees of values: [`object`] (one stored object, [`shown`] its
 //! streaming form), [`columns`], [`jsonpath`], [`selector`] (kubectl's languages), [`search`],
-//! [`blame`], [`diff`] and [`redact`].
+//! [`blame`], [`diff`], [`redact`]; and what brings an object back: [`manifest`], [`controlled`], [`apply_order`].
 
 pub mod analysis;
 pub mod anchors;
+pub mod apply_order;
 pub mod audit;
 pub mod blame;
 pub mod catalog;
 mod cbor;
 pub mod check;
 pub mod columns;
+pub mod controlled;
 pub mod custom_columns;
 pub mod decode;
 pub mod diff;
@@ -29,6 +31,7 @@ mod generic;
 mod json;
 pub mod jsonpath;
 pub mod managed_fields;
+pub mod manifest;
 pub mod meta;
 pub mod object;
 pub mod order;

@@ -18,6 +18,7 @@ pub mod log;
 pub mod ls;
 pub mod page;
 pub mod pages;
+pub mod recover;
 pub mod show;
 pub mod status;
 pub mod wal;

@@ -1,0 +1,245 @@
+//! `recover`: what is gone, and its way back.
+
+mod plan;
+mod print;
+mod write;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::args::{Database, resolve, resolve_range};
+use crate::cli::evidence::Evidence;
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::objects::{Objects, Told};
+use crate::cli::out::Out;
+use crate::cli::revision::RevisionExpr;
+use crate::cli::select::{Selection, Where, full_catalog_of};
+use crate::cli::sources::Sources;
+use crate::cli::timeline::Timeline;
+use crate::cli::{Answer, Run, Verb};
+use crate::etcd::{AtRevision, Store};
+use crate::k8s::Order;
+use crate::k8s::catalog::Catalog;
+
+use plan::{Ask, Item, World, plan, sort_for_apply};
+
+/// List what was deleted, and write it as manifests that kubectl apply takes
+///
+/// Without --out: each object that is gone, when its deletion began and ended, and the version that comes back: the
+/// last one before the deletion began (before the object, its namespace or its owner was told to go), for controllers
+/// empty objects while they go. A..B are the deletions after revision A up to B. With --at: all that was there
+/// at a revision, gone or not.
+///
+/// --out writes a file an object, named in the order of making, and -o yaml one stream: without what the server owns
+/// (uid, resourceVersion, status, ...), cluster addresses, nodes and bound volumes. What controllers make anew
+/// is left out and counted. Values of Secrets are exact.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    which: Where,
+    /// All that was there at this revision, instead of what is gone
+    #[arg(long, value_name = "REV", allow_negative_numbers = true)]
+    at: Option<RevisionExpr>,
+    /// Only what was deleted at this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
+    since: Option<String>,
+    /// Only what was deleted at this time or earlier
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
+    until: Option<String>,
+    /// Bring back the last version of all, not the last before the deletion began
+    #[arg(long, conflicts_with = "at")]
+    last: bool,
+    /// Bring back what controllers make as well: replica sets and pods of deployments, endpoint slices, events, ...
+    #[arg(long)]
+    controlled: bool,
+    /// Write objects whole, as they were stored
+    #[arg(long)]
+    exact: bool,
+    /// Leave out finalizers
+    #[arg(long, conflicts_with = "exact")]
+    strip_finalizers: bool,
+    /// Write each object into a file of its own in this folder, and print the files' names. Nothing that exists is
+    /// overwritten
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    out: Option<PathBuf>,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// The keys alone
+    Name,
+    /// A JSON object a line
+    Jsonl,
+    /// The manifests, one behind the other
+    Yaml,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn sources(&self) -> Sources {
+        self.sources.clone()
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let store = evidence.records()?;
+        let (which, range) = self.which.split_range()?;
+        let at = match self.at {
+            Some(at) => Some(resolve(at, &store, &which, run.keyring)?),
+            None => None,
+        };
+        let head = store.at(None)?;
+        let selection = which.select(&[(&store, head)], run.keyring)?;
+        let catalog = full_catalog_of(&[(&store, head)], run.keyring);
+        let objects = Objects::new(run.keyring, evidence);
+        let world = World::of(&store, run.keyring);
+        let namespace = which.namespace().filter(|_| which.words().is_empty());
+        let wanted = |key: &[u8]| {
+            selection.covers(key) || namespace.is_some_and(|name| is_namespace(key, name, &catalog))
+        };
+        let ask = Ask {
+            wanted: &wanted,
+            last: self.last,
+            at,
+        };
+        let mut items = plan(&store, &ask, &catalog, &objects, &world);
+        let timeline = Timeline::of(&store, run.keyring);
+        let (from, to) = match range {
+            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
+            None => (AtRevision(0), AtRevision::HEAD),
+        };
+        self.narrow(&mut items, (from.0, to.0), &timeline, &selection, &objects)?;
+        sort_for_apply(&mut items);
+        let recovery = Recovery {
+            args: self,
+            run,
+            store: &store,
+            objects: &objects,
+            timeline: &timeline,
+            world: &world,
+            at,
+        };
+        if items.is_empty() {
+            return Err(self.nothing(&store, at));
+        }
+        let any = match (&self.out, self.output) {
+            (Some(folder), _) => recovery.write_files(&items, folder, out)?,
+            (None, Output::Yaml) => recovery.write_stream(&items, out)?,
+            _ => recovery.print(&items, out)?,
+        };
+        objects.conclude();
+        recovery.explain(&items);
+        Ok(if any { Answer::Yes } else { Answer::No })
+    }
+}
+
+/// One run of the verb.
+struct Recovery<'r, 'a> {
+    args: &'r Args,
+    run: &'r Run<'r>,
+    store: &'r Store<'a>,
+    objects: &'r Objects<'r>,
+    timeline: &'r Timeline,
+    world: &'r World,
+    at: Option<AtRevision>,
+}
+
+impl Recovery<'_, '_> {
+    /// Whether an item is brought back.
+    fn comes_back(&self, item: &Item<'_>) -> bool {
+        let reason = item.facts.as_ref().and_then(|facts| facts.reason);
+        item.restored.is_some() && (self.args.controlled || reason.is_none())
+    }
+}
+
+/// Whether a key is that of the namespace of this name.
+fn is_namespace(key: &[u8], name: &str, catalog: &Catalog) -> bool {
+    catalog.locate(key).is_some_and(|location| {
+        location.resource.plural == "namespaces"
+            && location.resource.group().is_empty()
+            && location.name == name.as_bytes()
+    })
+}
+
+impl Args {
+    /// Leaves what was deleted in the range and the time, and has the labels.
+    fn narrow(
+        &self,
+        items: &mut Vec<Item<'_>>,
+        (after, to): (i64, i64),
+        timeline: &Timeline,
+        selection: &Selection,
+        objects: &Objects<'_>,
+    ) -> Result<(), Failure> {
+        let since = match &self.since {
+            Some(when) => timeline.since(timeline.time(when)?)?,
+            None => i64::MIN,
+        };
+        let until = match &self.until {
+            Some(when) => timeline.until(timeline.time(when)?)?,
+            None => i64::MAX,
+        };
+        let is_narrowed =
+            after > 0 || to != i64::MAX || self.since.is_some() || self.until.is_some();
+        if self.at.is_none() && is_narrowed {
+            items.retain(|item| {
+                item.deleted_at.is_some_and(|main| {
+                    main > after && main <= to && main >= since && main <= until
+                })
+            });
+        }
+        if let Some(labels) = selection.labels() {
+            items.retain(|item| {
+                let record = item.restored.map_or(item.last, |event| event.record);
+                matches!(objects.read(&record, Order::Declared.into()), Told::Object(tree, _) if labels.matches(&tree))
+            });
+        }
+        Ok(())
+    }
+
+    fn nothing(&self, store: &Store<'_>, at: Option<AtRevision>) -> Failure {
+        if at.is_some() {
+            return Failure::not_found("nothing that was asked for was there then");
+        }
+        let failure = Failure::not_found("nothing that was asked for is gone");
+        match store.compact_revision() {
+            0 => failure.hint("the store was never compacted: every deletion is retained"),
+            compacted if self.sources.carve => failure.hint(format!(
+                "what was deleted before the compacted revision {compacted} is in no page any more"
+            )),
+            compacted => failure.hint(format!(
+                "what was deleted before the compacted revision {compacted} may still stand in freed pages: --carve"
+            )),
+        }
+    }
+}

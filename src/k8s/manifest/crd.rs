@@ -1,0 +1,92 @@
+//! CustomResourceDefinitions, which API servers store as `apiextensions.k8s.io/v1beta1` and have not taken as such
+//! since 1.22: the same as `v1`, where every version has what v1beta1 has once for all.
+
+use serde_json::{Map, Value, json};
+
+const OLD: &str = "apiextensions.k8s.io/v1beta1";
+const NEW: &str = "apiextensions.k8s.io/v1";
+
+/// What v1beta1 has once for all versions, unless a version has its own.
+const OF_A_VERSION: [(&str, &str); 3] = [
+    ("validation", "schema"),
+    ("subresources", "subresources"),
+    ("additionalPrinterColumns", "additionalPrinterColumns"),
+];
+
+/// Makes the definition one of v1.
+pub(super) fn convert(fields: &mut Map<String, Value>) {
+    if fields.get("apiVersion").and_then(Value::as_str) != Some(OLD) {
+        return;
+    }
+    fields.insert("apiVersion".to_owned(), NEW.into());
+    let Some(spec) = fields.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let version = spec.shift_remove("version");
+    let preserves = spec.shift_remove("preserveUnknownFields") == Some(Value::Bool(true));
+    let shared: Vec<_> = OF_A_VERSION
+        .iter()
+        .filter_map(|(old, new)| Some((*new, spec.shift_remove(*old)?)))
+        .collect();
+    // Before there were several there was one.
+    let versions = spec.entry("versions").or_insert_with(
+        || json!([{"name": version.unwrap_or_default(), "served": true, "storage": true}]),
+    );
+    let versions = versions.as_array_mut().into_iter().flatten();
+    for version in versions.filter_map(Value::as_object_mut) {
+        for (name, value) in &shared {
+            if !version.contains_key(*name) {
+                version.insert((*name).to_owned(), value.clone());
+            }
+        }
+        complete(version, preserves);
+    }
+    if let Some(conversion) = spec.get_mut("conversion").and_then(Value::as_object_mut) {
+        convert_conversion(conversion);
+    }
+}
+
+fn complete(version: &mut Map<String, Value>, preserves: bool) {
+    let schema = version
+        .entry("schema")
+        .or_insert_with(|| json!({"openAPIV3Schema": {"type": "object"}}));
+    let had_none = schema.get("openAPIV3Schema").is_none();
+    if let Some(schema) = schema.as_object_mut() {
+        let root = schema
+            .entry("openAPIV3Schema")
+            .or_insert_with(|| json!({"type": "object"}));
+        if let Some(root) = root.as_object_mut() {
+            // v1 wants a type, and says there what v1beta1 said for the whole definition.
+            root.entry("type").or_insert_with(|| "object".into());
+            if preserves || had_none {
+                root.insert(
+                    "x-kubernetes-preserve-unknown-fields".to_owned(),
+                    true.into(),
+                );
+            }
+        }
+    }
+    let columns = version
+        .get_mut("additionalPrinterColumns")
+        .and_then(Value::as_array_mut);
+    for column in columns
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        if let Some(path) = column.shift_remove("JSONPath") {
+            column.insert("jsonPath".to_owned(), path);
+        }
+    }
+}
+
+fn convert_conversion(conversion: &mut Map<String, Value>) {
+    let client = conversion.shift_remove("webhookClientConfig");
+    let versions = conversion.shift_remove("conversionReviewVersions");
+    let Some(client) = client else { return };
+    let versions = versions.unwrap_or_else(|| json!(["v1beta1"]));
+    conversion.insert(
+        "webhook".to_owned(),
+        json!({"clientConfig": client, "conversionReviewVersions": versions}),
+    );
+}
