@@ -48,6 +48,7 @@ mod mutate;
 mod plumbing;
 mod properties;
 mod readme;
+mod recover;
 mod reference;
 mod salvage;
 mod schema_openapi;
