@@ -15,6 +15,7 @@ use crate::source::{Change, Source, TrailerCheck};
 use crate::view::evidence::hex;
 
 use super::failure::Failure;
+use super::logs::Logs;
 use super::sources::Sources;
 
 /// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
@@ -67,6 +68,8 @@ pub struct Evidence {
     meta: Option<MetaBy>,
     /// What else is asked for its records.
     sources: Sources,
+    /// The write-ahead log that is asked for its records.
+    logs: Option<Logs>,
     sha256: Option<[u8; 32]>,
     /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
     page_size: Option<u64>,
@@ -120,6 +123,7 @@ impl Evidence {
             trailer,
             meta: None,
             sources: Sources::default(),
+            logs: None,
             sha256,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
@@ -134,10 +138,18 @@ impl Evidence {
     }
 
     /// The same file, whose records are taken from these sources as well.
-    #[must_use]
-    pub fn with_sources(mut self, sources: Sources) -> Self {
+    ///
+    /// # Errors
+    /// When a write-ahead log is asked for and there is none.
+    pub fn with_sources(mut self, sources: Sources) -> Result<Self, Failure> {
+        self.logs = sources.logs(self.source.path(), self.source.given_path())?;
         self.sources = sources;
-        self
+        Ok(self)
+    }
+
+    /// The write-ahead log that its records are taken from as well.
+    pub fn logs(&self) -> Option<&Logs> {
+        self.logs.as_ref()
     }
 
     /// The database of a verb that reads one.
@@ -225,7 +237,7 @@ impl Evidence {
     pub fn records(&self) -> Result<Store<'_>, Failure> {
         let mut store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
-            self.sources.add_to(&mut store);
+            self.sources.add_to(&mut store, self.logs.as_ref());
             return Ok(store);
         }
         let path = self.given_path().display();

@@ -213,10 +213,10 @@ pub fn run(cli: &Cli) -> ExitCode {
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring);
     let opened = keyring.and_then(|keyring| {
-        let open = |path: &PathBuf| {
+        let open = |path: &PathBuf| -> Result<Evidence, Failure> {
             let evidence = Evidence::open(path, verify)?;
             let evidence = evidence.by_meta(cli.meta);
-            Ok::<_, Failure>(evidence.with_sources(verb.sources()))
+            evidence.with_sources(verb.sources())
         };
         let evidence = verb
             .databases()?

@@ -93,7 +93,7 @@ pub fn conclude(
         }
         say(&change_text(one, change));
     }
-    if let Some(logs) = logs {
+    for logs in evidence.iter().filter_map(Evidence::logs).chain(logs) {
         damaged |= logs.diagnostics().found_damage();
         say(&finding_lines(logs.diagnostics(), ""));
     }

@@ -1,11 +1,17 @@
 //! Where records are taken from beside the state of the database.
 
+use std::path::{Path, PathBuf};
+
+use crate::bbolt::Direction;
 use crate::etcd::carve::proof::unproved;
 use crate::etcd::carve::{Carved, Class, Search};
-use crate::etcd::record::Grade;
+use crate::etcd::record::{Grade, Origin};
+use crate::etcd::wal::replay::{self, Replay};
 use crate::etcd::{AtRevision, KeyEntry, Record, Store};
 use crate::view::record::key_text;
 
+use super::failure::Failure;
+use super::logs::Logs;
 use super::report;
 
 /// Where records are looked for beside the state of the database.
@@ -14,16 +20,120 @@ pub struct Sources {
     /// Take in what freed pages still hold: versions that were compacted away, and lost commits
     #[arg(long)]
     pub carve: bool,
+    /// Take in what the write-ahead log has: writes that were acknowledged and are not in the database yet, and versions
+    /// that were compacted away, where their revisions are certain. The log is that in the data directory, or in DIR
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub wal: Option<Option<PathBuf>>,
 }
 
 impl Sources {
     /// Takes in what was asked for, and says what was found.
-    pub fn add_to(&self, store: &mut Store<'_>) {
+    pub fn add_to<'a>(&self, store: &mut Store<'a>, logs: Option<&'a Logs>) {
         if self.carve {
             let search = store.carve();
             report::note(&carved_text(store, &search));
         }
+        if let Some(logs) = logs {
+            take_in_log(store, logs);
+        }
     }
+
+    /// The log that is asked for, of a database at a path.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn logs(&self, db: &Path, given: &Path) -> Result<Option<Logs>, Failure> {
+        let Some(wal) = &self.wal else {
+            return Ok(None);
+        };
+        // A database in a data directory is DIR/member/snap/db.
+        let beside = || db.ancestors().nth(2).filter(|_| db.ends_with("snap/db"));
+        let dir = match wal {
+            Some(dir) => dir.as_path(),
+            None if given.is_dir() => given,
+            None => beside().ok_or_else(|| {
+                Failure::cannot(format!(
+                    "{}: there is no write-ahead log beside a database file alone",
+                    given.display()
+                ))
+                .hint("--wal=DIR names its folder, or give the data directory as DB")
+            })?,
+        };
+        Logs::open(dir).map(Some)
+    }
+}
+
+/// Takes in what a write-ahead log has and the state has not, and says what that is.
+fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
+    let wal = logs.wal();
+    let state = store.current_revision();
+    let whole = replay::whole(&wal).filter(|whole| agrees(store, whole));
+    let reaches = whole
+        .as_ref()
+        .is_some_and(|whole| whole.stopped.is_none() && whole.revision >= state);
+    let mut records = whole.map_or_else(Vec::new, |whole| whole.records);
+    let damaged = store.db().diagnostics().found_damage();
+    let mut stopped = None;
+    if !reaches
+        && !damaged
+        && let Some(beyond) = replay::beyond(store, &wal)
+    {
+        stopped = beyond.stopped.map(|why| (beyond.until, why));
+        records.extend(beyond.records);
+    }
+    let before = store.beside().len();
+    store.take_in(records);
+    let of_log = || {
+        store
+            .beside()
+            .iter()
+            .filter(|record| record.origin == Origin::Wal)
+    };
+    let behind = of_log()
+        .filter(|record| record.revision.main > state)
+        .count();
+    let compacted = of_log().count().saturating_sub(behind);
+    let mut parts = Vec::new();
+    if behind > 0 {
+        let newest = store.current_revision();
+        parts.push(format!(
+            "{behind} records behind the database, up to revision {newest} (it ends at {state})"
+        ));
+    }
+    if compacted > 0 {
+        parts.push(format!("{compacted} that were compacted"));
+    }
+    let what = if parts.is_empty() {
+        "nothing whose revision is certain and that is not there already".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    report::note(&format!("the write-ahead log has {what}"));
+    if let Some((until, why)) = stopped {
+        report::note(&format!(
+            "revisions of the log are certain up to entry {until}: behind it {why}"
+        ));
+    }
+    if before == 0 && parts.is_empty() {
+        report::hint("`etcdive wal DIR` lists every request in it");
+    }
+}
+
+/// Whether a replay of a whole log says what the database says, of every revision that both have.
+fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
+    let mut replayed = whole.records.iter().peekable();
+    store.state_records(Direction::Forward).all(|known| {
+        while replayed
+            .next_if(|record| record.revision < known.revision)
+            .is_some()
+        {}
+        match replayed.peek() {
+            Some(record) if record.revision == known.revision => record.says_the_same(&known),
+            // A revision in the middle that the replay has not.
+            Some(_) => known.is_bump_mark(),
+            None => true,
+        }
+    })
 }
 
 /// How many objects are named that are not proved.

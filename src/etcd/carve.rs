@@ -232,7 +232,8 @@ fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -
     records
 }
 
-fn contradiction(
+/// Reports that two places hold different records of one revision.
+pub(super) fn contradiction(
     diagnostics: &Diagnostics,
     one: &Record<'_>,
     other: &Record<'_>,

@@ -8,9 +8,9 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
 use super::beside::Interleaved;
-use super::carve::{Carved, Search, proof};
+use super::carve::{self, Carved, Search, proof};
 use super::leaves::{RecordLeaves, leaf_records};
-use super::record::Record;
+use super::record::{Origin, Record};
 use super::salvage::{self, Ground};
 use super::schema::{self, MetaBucket};
 
@@ -192,21 +192,54 @@ impl<'a> Store<'a> {
         carved.search
     }
 
+    /// Takes in records of another source. Of one revision that of the state counts, then the one that was there
+    /// first; one that says something else is a finding.
+    pub fn take_in(&mut self, records: Vec<Record<'a>>) {
+        if self.beside.is_empty() {
+            self.newest = self.current_revision();
+        }
+        let mut all: Vec<Record<'a>> = self.beside.to_vec();
+        all.extend(records);
+        all.sort_by_key(|record| record.revision);
+        all.dedup_by(|later, first| {
+            let same = later.revision == first.revision;
+            if same && !later.says_the_same(first) {
+                carve::contradiction(self.db.diagnostics(), first, later, "the first is taken");
+            }
+            same
+        });
+        let mut state = self.state_records(Direction::Forward).peekable();
+        all.retain(|record| {
+            while state
+                .next_if(|known| known.revision < record.revision)
+                .is_some()
+            {}
+            state
+                .peek()
+                .is_none_or(|known| known.revision != record.revision)
+        });
+        drop(state);
+        self.beside = all.into();
+    }
+
     /// The records that are no part of the state, one a revision, ascending.
     pub fn beside(&self) -> &[Record<'a>] {
         &self.beside
     }
 
-    /// Whether a record is newer than the state, of which it is no part.
+    /// Whether a record is newer than the state, of which it is no part. What the write-ahead log has behind it is
+    /// the state as it went on.
     pub fn is_beyond(&self, record: &Record<'_>) -> bool {
-        !record.origin.is_of_state() && record.revision.main > self.newest
+        let is_part = record.origin.is_of_state() || record.origin == Origin::Wal;
+        !is_part && record.revision.main > self.newest
     }
 
     /// Whether a record tells of the keyspace as of a revision: one that is no part of the state tells of the time
-    /// before the compaction alone.
+    /// before the compaction alone, and one of the write-ahead log also of what came behind the state.
     pub fn tells_of(&self, record: &Record<'_>, at: AtRevision) -> bool {
+        let goes_on = record.origin == Origin::Wal && record.revision.main > self.newest;
         record.revision.main <= at.0
-            && (record.origin.is_of_state() || at.0 < self.compact_revision())
+            && (record.origin.is_of_state() || goes_on || at.0 < self.compact_revision())
     }
 
     /// The database file.
@@ -246,7 +279,12 @@ impl<'a> Store<'a> {
             .state_records(Direction::Backward)
             .next()
             .map_or(0, |record| record.revision.main);
-        newest.max(self.compact_revision()).max(1)
+        let goes_on = self
+            .beside
+            .last()
+            .filter(|record| record.origin == Origin::Wal);
+        let goes_on = goes_on.map_or(0, |record| record.revision.main);
+        newest.max(goes_on).max(self.compact_revision()).max(1)
     }
 
     /// The revision to answer for: `asked`, or the current one.
