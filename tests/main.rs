@@ -60,6 +60,7 @@ mod synth_writer;
 mod timeline;
 mod verb_diff;
 mod verbs;
+mod wal;
 mod yaml_golden;
 
 /// A file under `tests/` that no module names would never run.

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::bbolt::Direction;
+use crate::diag::Diagnostics;
 use crate::etcd::carve::proof::unproved;
 use crate::etcd::carve::{Carved, Class, Search};
+use crate::etcd::cluster::{Member, members};
 use crate::etcd::record::{Grade, Origin};
+use crate::etcd::wal::Wal;
 use crate::etcd::wal::replay::{self, Replay};
-use crate::etcd::{AtRevision, KeyEntry, Record, Store};
+use crate::etcd::{AtRevision, KeyEntry, Record, Store, schema};
 use crate::view::record::key_text;
 
 use super::failure::Failure;
@@ -66,6 +69,12 @@ impl Sources {
 /// Takes in what a write-ahead log has and the state has not, and says what that is.
 fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
     let wal = logs.wal();
+    if let Some(member) = stranger(store, &wal) {
+        report::note(&format!(
+            "the write-ahead log is of another cluster (member {member:x}): nothing of it is taken"
+        ));
+        return;
+    }
     let state = store.current_revision();
     let whole = replay::whole(&wal).filter(|whole| agrees(store, whole));
     let reaches = whole
@@ -117,6 +126,19 @@ fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
     if before == 0 && parts.is_empty() {
         report::hint("`etcdive wal DIR` lists every request in it");
     }
+}
+
+/// The member whose log it is, where the database names its members and not this one.
+fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
+    let id = wal.metadata?.node_id;
+    // What is wrong with the members is nothing that this question would suffer from.
+    let diagnostics = Diagnostics::new();
+    let known = store
+        .bucket(schema::MEMBERS)
+        .map(|bucket| members(bucket, &diagnostics))
+        .unwrap_or_default();
+    let is_it = |member: &Member| u64::from_str_radix(&member.id, 16) == Ok(id);
+    (!known.is_empty() && !known.iter().any(is_it)).then_some(id)
 }
 
 /// Whether a replay of a whole log says what the database says, of every revision that both have.

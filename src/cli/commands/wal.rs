@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::etcd::wal::replay::{self, Replay};
 use crate::etcd::wal::{Entry, Request, Wal, writes};
 use crate::view::dump_logs::{EntryType, Release};
@@ -128,6 +129,7 @@ impl Verb for Args {
         let beside = print::Beside::of(logs)?;
         let replay = beside.replay(&wal);
         let picked = self.pick(&wal, &types);
+        report_unknown(&wal, &picked, logs.diagnostics());
         print::Printer::new(self, run.keyring, logs, &wal, &replay, out).print(&picked)?;
         Ok(if picked.is_empty() && !wal.entries.is_empty() {
             Answer::No
@@ -172,6 +174,25 @@ impl Args {
         let limit = self.limit.unwrap_or(usize::MAX);
         picked.drain(..picked.len().saturating_sub(limit));
         picked
+    }
+}
+
+/// Requests that etcd does not know are findings.
+fn report_unknown(wal: &Wal<'_>, picked: &[(&Entry<'_>, Request<'_>)], diagnostics: &Diagnostics) {
+    for (entry, _) in picked
+        .iter()
+        .filter(|(_, request)| matches!(request, Request::Unknown))
+    {
+        let file = wal.files.get(entry.segment).map(|file| file.name.clone());
+        let locus = Locus {
+            file,
+            ..Locus::at(entry.offset)
+        };
+        diagnostics.report(
+            Diagnostic::new(Code::WalRequest, locus)
+                .found(format!("entry {}, whose data is no request", entry.index))
+                .effect("what it did is not known"),
+        );
     }
 }
 

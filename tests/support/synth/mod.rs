@@ -37,6 +37,7 @@ pub mod page;
 pub mod random;
 pub mod shapes;
 pub mod tree;
+pub mod wal;
 pub mod wire;
 
 // Not every program that includes this uses each of them.

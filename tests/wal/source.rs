@@ -1,0 +1,101 @@
+//! The log beside a database: what a killed server had acknowledged comes with its exact revisions.
+
+use super::*;
+
+/// An event without what says where it was found.
+fn events(arguments: &[&str]) -> Vec<Value> {
+    let run = etcdive(arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let mut events = rows(&run);
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("origin");
+    }
+    events
+}
+
+#[test]
+fn what_a_killed_server_had_acknowledged_is_what_it_has_after_its_restart() {
+    let killed = testdata("wal/killed");
+    let (killed, restarted) = (
+        killed.to_str().unwrap(),
+        testdata("wal/killed/restarted.db"),
+    );
+    let restarted = restarted.to_str().unwrap();
+    let expected = events(&["log", restarted, "-o", "jsonl"]);
+    let without = events(&["log", killed, "-o", "jsonl"]);
+    assert!(without.len() < expected.len());
+    assert_eq!(events(&["log", killed, "--wal", "-o", "jsonl"]), expected);
+    let run = etcdive(["log", killed, "--wal", "-o", "jsonl"]);
+    let of_log = rows(&run)
+        .iter()
+        .filter(|event| event["origin"] == "wal")
+        .count();
+    assert_eq!(of_log, expected.len() - without.len());
+    assert!(
+        run.stderr.contains(&format!(
+            "the write-ahead log has {of_log} records behind the database"
+        )),
+        "{}",
+        run.stderr
+    );
+    // The state goes on as well.
+    let live = |arguments: &[&str]| etcdive(arguments).text().to_owned();
+    assert_eq!(live(&["ls", killed, "--wal"]), live(&["ls", restarted]));
+    assert_ne!(live(&["ls", killed]), live(&["ls", restarted]));
+    for key in live(&["ls", restarted]).lines() {
+        let of = |db: &str, wal: &[&str]| {
+            let mut arguments = vec!["get", db, key, "-o", "json"];
+            arguments.extend(wal);
+            etcdive(arguments).stdout
+        };
+        let (with, after) = (of(killed, &["--wal"]), of(restarted, &[]));
+        let strip = |bytes: Vec<u8>| {
+            String::from_utf8_lossy(&bytes)
+                .replace("\"origin\": \"wal\"", "")
+                .replace([' ', '\n', ','], "")
+        };
+        assert_eq!(strip(with), strip(after), "{key}");
+    }
+    // From the file alone, with its log elsewhere.
+    let db = testdata("wal/killed/member/snap/db");
+    let wal = format!("--wal={}", testdata("wal/killed/member/wal").display());
+    assert_eq!(
+        events(&["log", db.to_str().unwrap(), &wal, "-o", "jsonl"]),
+        expected
+    );
+    let alone = etcdive(["log", restarted, "--wal"]);
+    assert_eq!(alone.code, 2);
+    assert!(alone.stderr.contains("--wal=DIR"), "{}", alone.stderr);
+}
+
+#[test]
+fn versions_that_a_compaction_removed_come_from_a_log_that_has_all_from_the_first_entry_on() {
+    let dir = requests();
+    let dir = dir.to_str().unwrap();
+    let plain = events(&["log", dir, "-o", "jsonl"]);
+    let all = events(&["log", dir, "--wal", "-o", "jsonl"]);
+    assert!(all.len() > plain.len());
+    let key = events(&["log", dir, "plain", "--wal", "-o", "jsonl"]);
+    let told: Vec<_> = key
+        .iter()
+        .map(|event| (event["main"].as_i64().unwrap(), event["version"].as_i64()))
+        .collect();
+    // Entry 19 deletes all keys behind leased/b.
+    assert_eq!(told, [(14, None), (4, Some(2)), (2, Some(1))]);
+    let value = etcdive(["get", dir, "other", "--at", "8", "--wal", "-o", "json"]);
+    assert!(value.text().contains("else"), "{}", value.stderr);
+}
+
+#[test]
+fn a_log_of_another_cluster_adds_nothing() {
+    let db = testdata("healthy/talk/3.6/06-after.snapshot.db");
+    let wal = format!("--wal={}", testdata("wal/killed").display());
+    let plain = etcdive(["log", db.to_str().unwrap(), "-o", "jsonl"]);
+    let with = etcdive(["log", db.to_str().unwrap(), &wal, "-o", "jsonl"]);
+    assert_eq!(plain.text(), with.text());
+    assert!(
+        with.stderr.contains("of another cluster"),
+        "{}",
+        with.stderr
+    );
+}
