@@ -15,10 +15,13 @@ use serde_json::json;
 
 use crate::support::synth::Rng;
 use crate::support::synth::etcd::{Store, Version, member_value, user_value};
+use crate::support::synth::wal::WalFile;
+use crate::support::synth::wire::Message;
 use crate::support::synth::{Bucket, Image, Older};
 use crate::support::{Run, Scratch, etcdive, program};
 
-/// A line for every verb, and for every way in which one prints; DB is the database, VALUE a file with one value.
+/// A line for every verb, and for every way in which one prints; DB is the database, VALUE a file with one value,
+/// LOG a file of a write-ahead log.
 const LINES: &[&str] = &[
     "status DB",
     "status DB -o json",
@@ -80,12 +83,11 @@ const LINES: &[&str] = &[
     "decode VALUE -o json",
     "recover DB",
     "recover DB -o jsonl",
-    "recover DB -o yaml --controlled",
     "recover DB --at 3 -o yaml",
-    "wal DIR",
-    "wal DIR --values",
-    "wal DIR -o jsonl --values",
-    "wal DIR --style etcd-dump-logs --start-index 0",
+    "wal LOG",
+    "wal LOG --values",
+    "wal LOG -o jsonl --values",
+    "wal LOG --style etcd-dump-logs --start-index 0",
     "fsck DB",
     "fsck DB -o json",
     "fsck DB -o jsonl",
@@ -191,7 +193,21 @@ fn hostile_store() -> Image {
     builder.build()
 }
 
-/// A database, and one value in a file.
+/// A write-ahead log with hostile bytes in keys, values and the names of users.
+fn hostile_log() -> Vec<u8> {
+    let mut file = WalFile::after(None);
+    file.metadata(7, 9);
+    for (index, bytes) in (1_i64..).zip(HOSTILE) {
+        let put = Message::new().put(1, bytes).put(2, bytes);
+        let header = Message::new().set_int(1, index).put(2, bytes);
+        let request = Message::new().nest(100, header).nest(4, put).finish();
+        file.entry(1, index, &request);
+    }
+    file.state(1, i64::try_from(HOSTILE.len()).unwrap());
+    file.bytes
+}
+
+/// A database, one value in a file, and a file of a log.
 struct Case {
     scratch: Scratch,
     db: String,
@@ -204,6 +220,7 @@ impl Case {
         let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
         let db = text(scratch.file("db", image));
         let value = text(scratch.file("value", HOSTILE.concat().as_slice()));
+        scratch.file("value.wal", &hostile_log());
         Self { scratch, db, value }
     }
 
@@ -218,7 +235,13 @@ fn words(line: &str, db: &str, value: &str) -> Vec<String> {
         "VALUE" => value,
         word => word,
     });
-    words.map(str::to_owned).collect()
+    let words = words.map(|word| match word {
+        // It lies beside the value, where there is one.
+        "LOG" if value == db => value.to_owned(),
+        "LOG" => format!("{value}.wal"),
+        word => word.to_owned(),
+    });
+    words.collect()
 }
 
 /// Runs a command to its end, which must come soon.

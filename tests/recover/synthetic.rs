@@ -285,7 +285,11 @@ fn keys_that_are_no_objects_are_listed_and_written_as_they_are() {
     );
     let stream = run(&scratch, &image, "recover DB -o yaml");
     assert_eq!((stream.code, stream.text()), (1, ""));
-    assert!(stream.stderr.contains("--out writes its value"));
+    assert!(
+        stream
+            .stderr
+            .contains("2 are no objects (plain\\x00key, ...): --out writes their values")
+    );
 }
 
 #[test]

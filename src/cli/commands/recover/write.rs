@@ -66,17 +66,24 @@ impl Recovery<'_, '_> {
     /// Writes the objects that come back one behind the other; whether there was any.
     pub(super) fn write_stream(&self, items: &[Item<'_>], out: &mut Out) -> Result<bool, Failure> {
         let mut any = false;
+        let mut plain = Vec::new();
         for item in items.iter().filter(|item| self.comes_back(item)) {
-            if let Some(Content::Object(yaml)) = self.content(item) {
-                out.write_all(b"---\n")?;
-                out.write_all(&yaml)?;
-                any = true;
-            } else {
-                report::note(&format!(
-                    "{} is no object: --out writes its value",
-                    key_text(item.key)
-                ));
+            match self.content(item) {
+                Some(Content::Object(yaml)) => {
+                    out.write_all(b"---\n")?;
+                    out.write_all(&yaml)?;
+                    any = true;
+                }
+                Some(Content::Plain(_)) => plain.push(key_text(item.key)),
+                None => {}
             }
+        }
+        if let Some(first) = plain.first() {
+            report::note(&format!(
+                "{} are no objects ({first}{}): --out writes their values",
+                plain.len(),
+                if plain.len() > 1 { ", ..." } else { "" }
+            ));
         }
         Ok(any)
     }
