@@ -55,6 +55,8 @@ const LINES: &[&str] = &[
     "log DB --stat",
     "log DB --oneline",
     "log DB --carve -p",
+    "log DB --timeline",
+    "log DB --timeline -o jsonl",
     "log DB --carve -o jsonl",
     "log DB -o json",
     "log DB -o jsonl --values",

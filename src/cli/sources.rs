@@ -27,6 +27,9 @@ pub struct Sources {
     /// that were compacted away, where their revisions are certain. The log is that in the data directory, or in DIR
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub wal: Option<Option<PathBuf>>,
+    /// Whether a log that is not there is none that is missed.
+    #[arg(skip)]
+    if_there: bool,
 }
 
 impl Sources {
@@ -38,6 +41,16 @@ impl Sources {
         }
         if let Some(logs) = logs {
             take_in_log(store, logs);
+        }
+    }
+
+    /// All of them, as far as they are there.
+    #[must_use]
+    pub fn all(self) -> Self {
+        Self {
+            carve: true,
+            if_there: self.wal.is_none(),
+            wal: self.wal.or(Some(None)),
         }
     }
 
@@ -54,6 +67,7 @@ impl Sources {
         let dir = match wal {
             Some(dir) => dir.as_path(),
             None if given.is_dir() => given,
+            None if self.if_there && beside().is_none() => return Ok(None),
             None => beside().ok_or_else(|| {
                 Failure::cannot(format!(
                     "{}: there is no write-ahead log beside a database file alone",
@@ -62,7 +76,10 @@ impl Sources {
                 .hint("--wal=DIR names its folder, or give the data directory as DB")
             })?,
         };
-        Logs::open(dir).map(Some)
+        match Logs::open(dir) {
+            Err(_) if self.if_there => Ok(None),
+            opened => opened.map(Some),
+        }
     }
 }
 

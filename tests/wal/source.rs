@@ -99,3 +99,78 @@ fn a_log_of_another_cluster_adds_nothing() {
         with.stderr
     );
 }
+
+#[test]
+fn a_timeline_has_all_evidence_of_an_object_with_its_source_and_certainty() {
+    let dir = requests();
+    let dir = dir.to_str().unwrap();
+    let listed = |key: &str| {
+        let run = etcdive(["log", dir, key, "--timeline", "-o", "jsonl"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let told = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        rows(&run)
+            .iter()
+            .map(|row| {
+                (
+                    row["main"].as_i64(),
+                    row["entry"].as_u64(),
+                    told(row, "source"),
+                    told(row, "certainty"),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let plain = listed("plain");
+    let (live, of_log) = (
+        "certain".to_owned(),
+        "certain, by replaying the log".to_owned(),
+    );
+    assert_eq!(plain.len(), 4);
+    // A deletion of a range that covers the key.
+    assert_eq!(
+        (plain[0].0, plain[0].1, &plain[0].3),
+        (Some(14), Some(19), &live)
+    );
+    assert!(plain[0].2.starts_with("live page ") && plain[2].2.starts_with("live page "));
+    // Its comparisons failed: it did something else.
+    assert_eq!(
+        plain[1],
+        (
+            None,
+            Some(12),
+            "wal entry 12".to_owned(),
+            "applied, not to this key".to_owned()
+        )
+    );
+    assert_eq!((plain[2].0, plain[2].1), (Some(4), Some(7)));
+    assert_eq!(
+        plain[3],
+        (Some(2), Some(5), "wal entry 5".to_owned(), of_log)
+    );
+    let table = etcdive(["log", dir, "plain", "--timeline"]);
+    for told in [
+        "REVISION",
+        "SOURCE",
+        "CERTAINTY",
+        "request: txn if mod(plain) = 0",
+        "update version 2, 5 bytes",
+    ] {
+        assert!(table.text().contains(told), "{told}: {}", table.text());
+    }
+    let reversed = etcdive([
+        "log",
+        dir,
+        "plain",
+        "--timeline",
+        "--reverse",
+        "-o",
+        "jsonl",
+    ]);
+    assert_eq!(rows(&reversed)[0]["main"], 2);
+    let array = etcdive(["log", dir, "plain", "--timeline", "-o", "json"]);
+    let array: Value = serde_json::from_str(array.text()).unwrap();
+    assert_eq!(array.as_array().unwrap().len(), 4);
+    // Who asked.
+    let by = etcdive(["log", dir, "as/root", "--timeline", "-o", "jsonl"]);
+    assert_eq!(rows(&by)[0]["user"], "root");
+}

@@ -12,7 +12,8 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::wal::replay::{self, Replay};
+use crate::etcd::Store;
+use crate::etcd::wal::replay::{self, Applied, Replay};
 use crate::etcd::wal::{Entry, Request, Wal, writes};
 use crate::view::dump_logs::{EntryType, Release};
 
@@ -169,7 +170,7 @@ impl Args {
                     types.contains(&EntryType::Normal) && types.contains(&EntryType::ConfigChange);
                 all || types.iter().any(|one| one.passes(entry, request))
             })
-            .filter(|(_, request)| self.key.as_ref().is_none_or(|key| may_change(request, key)))
+            .filter(|(_, request)| self.key.as_ref().is_none_or(|key| names(request, key)))
             .collect();
         let limit = self.limit.unwrap_or(usize::MAX);
         picked.drain(..picked.len().saturating_sub(limit));
@@ -196,17 +197,35 @@ fn report_unknown(wal: &Wal<'_>, picked: &[(&Entry<'_>, Request<'_>)], diagnosti
     }
 }
 
-/// Whether a request may change a key, or a key below one that ends in a slash.
-fn may_change(request: &Request<'_>, key: &str) -> bool {
+/// Whether a request may change this key, or a key below it if it ends in a slash.
+fn names(request: &Request<'_>, key: &str) -> bool {
+    let below = |name: &[u8]| key.ends_with('/') && name.starts_with(key.as_bytes());
     let changes = writes::changes(request);
-    changes.iter().any(|(_, change)| {
-        let below = key.ends_with('/') && change.key().starts_with(key.as_bytes());
-        below || change.covers(key.as_bytes())
-    })
+    let covers = |change: &writes::Change<'_>| change.covers(key.as_bytes());
+    changes
+        .iter()
+        .any(|(_, change)| covers(change) || below(change.key()))
+}
+
+/// Whether a request names a key that is wanted, to put or to delete it.
+pub fn may_change(request: &Request<'_>, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
+    let changes = writes::changes(request);
+    changes.iter().any(|(_, change)| wanted(change.key()))
+}
+
+/// What the entries of a log came to, as far as it is certain, by index.
+pub fn known_revisions(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Vec<Applied> {
+    // Only numbers leave here, so the two need not live as long as each other.
+    let whole = replay::whole(wal).map_or_else(Vec::new, |whole| whole.applied);
+    let beyond = store.and_then(|store| replay::beyond(store, wal));
+    let from = whole.last().map_or(0, |last| last.index);
+    let beyond = beyond.map_or_else(Vec::new, |beyond| beyond.applied);
+    let behind = beyond.into_iter().filter(|applied| applied.index > from);
+    whole.into_iter().chain(behind).collect()
 }
 
 /// What is certain of the revisions of a log.
-pub fn replay_of<'a>(wal: &Wal<'a>, store: Option<&crate::etcd::Store<'a>>) -> Option<Replay<'a>> {
+pub fn replay_of<'a>(wal: &Wal<'a>, store: Option<&Store<'a>>) -> Option<Replay<'a>> {
     let whole = replay::whole(wal);
     let is_done = whole.as_ref().is_some_and(|whole| whole.stopped.is_none());
     if is_done {

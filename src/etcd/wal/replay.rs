@@ -64,7 +64,7 @@ impl Replay<'_> {
 
 /// Does the entries above a database's consistent_index: what was acknowledged and had not come into the file. None
 /// where the database does not say up to which entry it has all.
-pub fn beyond<'a>(store: &Store<'a>, wal: &Wal<'a>) -> Option<Replay<'a>> {
+pub fn beyond<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
     let current = store.current_revision();
     let mut machine = Machine {

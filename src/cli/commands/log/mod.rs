@@ -1,6 +1,7 @@
 //! `log`: the retained events of objects and keys.
 
 mod print;
+mod sources;
 
 pub use print::{changed, without_previous};
 
@@ -72,6 +73,10 @@ pub struct Args {
     /// Show the value that each event wrote, exactly
     #[arg(long)]
     values: bool,
+    /// One list of all evidence: the database, freed pages, and the write-ahead log where it lies beside the database
+    /// (or --wal=DIR), each row with its source and how certain it is; requests that failed or were never applied too
+    #[arg(long, conflicts_with_all = ["oneline", "patch", "stat", "by_txn", "values", "why_time"])]
+    timeline: bool,
     /// Show on what each time rests
     #[arg(long, conflicts_with = "output")]
     why_time: bool,
@@ -120,7 +125,11 @@ impl Verb for Args {
     }
 
     fn sources(&self) -> Sources {
-        self.sources.clone()
+        if self.timeline {
+            self.sources.clone().all()
+        } else {
+            self.sources.clone()
+        }
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -145,11 +154,22 @@ impl Verb for Args {
             timeline: Timeline::of(&store, run.keyring),
             run,
             store: &store,
+            evidence,
             single: selection.names_one(),
             text: matcher("-S", self.text.as_deref(), Matcher::text)?,
             regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?,
         };
         let mut picked = log.pick(&events, &selection, (from.0, to.0))?;
+        if self.timeline {
+            picked.reverse();
+            log.print_sources(&picked, &|key| selection.covers(key), out)?;
+            log.objects.conclude();
+            return Ok(if picked.is_empty() {
+                Answer::No
+            } else {
+                Answer::Yes
+            });
+        }
         picked.truncate(self.limit.or(number).unwrap_or(usize::MAX));
         if self.reverse {
             picked.reverse();
@@ -177,6 +197,7 @@ struct Log<'g, 'a> {
     timeline: Timeline,
     run: &'g Run<'g>,
     store: &'g Store<'a>,
+    evidence: &'g Evidence,
     /// One object or key was asked for.
     single: bool,
     text: Option<Matcher>,

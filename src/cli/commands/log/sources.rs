@@ -1,0 +1,259 @@
+//! `log --timeline`: all that database, freed pages and write-ahead log have of the objects asked for, in one list,
+//! each row with where it stands and how certain it is.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
+
+use serde_json::{Map, Value};
+
+use crate::cli::args::RowFormat;
+use crate::cli::commands::wal::{known_revisions, may_change};
+use crate::cli::failure::Failure;
+use crate::cli::logs::Logs;
+use crate::cli::out::Out;
+use crate::etcd::record::{Grade, Origin};
+use crate::etcd::wal::replay::Applied;
+use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
+use crate::etcd::{Event, EventType};
+use crate::view::record::{event_json, insert_text, key_text};
+use crate::view::table::{plain, text};
+use crate::view::time;
+use crate::view::wal as view;
+
+use super::Log;
+
+/// A line of the list: an event, a request, or both.
+struct Row<'r, 'a> {
+    event: Option<Event<'a>>,
+    request: Option<(&'r Entry<'r>, Request<'r>)>,
+    applied: Option<Applied>,
+}
+
+impl Row<'_, '_> {
+    /// Where it stands.
+    fn source(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(event) = &self.event {
+            let record = &event.record;
+            let origin = record.origin.as_str();
+            match record.pgid.filter(|_| record.origin != Origin::Wal) {
+                Some(pgid) => parts.push(format!("{origin} page {pgid}")),
+                None if self.request.is_none() => parts.push(origin.to_owned()),
+                None => {}
+            }
+        }
+        if let Some((entry, _)) = &self.request {
+            parts.push(format!("wal entry {}", entry.index));
+        }
+        parts.join(", ")
+    }
+
+    /// How certain it is.
+    fn certainty(&self) -> &'static str {
+        if let Some(event) = &self.event {
+            return match event.record.origin {
+                Origin::Live => "certain",
+                Origin::Salvaged => "certain, found by a scan",
+                Origin::Carved(Grade::A) => "certain, of a freed page",
+                Origin::Carved(Grade::B) => "by its own bytes",
+                Origin::Carved(Grade::C) => "unproven, over two pages",
+                Origin::Wal => "certain, by replaying the log",
+            };
+        }
+        match (&self.request, self.applied) {
+            (Some((entry, _)), _) if entry.checksum == Checksum::Wrong => "damaged",
+            (Some((entry, _)), _) if entry.state == State::Replaced => "never applied: replaced",
+            (Some((entry, _)), _) if entry.state == State::Uncommitted => {
+                "not known to be committed"
+            }
+            (_, Some(Applied { main: None, .. })) => "applied, changed nothing",
+            (_, Some(_)) => "applied, not to this key",
+            _ => "applied, revision not known",
+        }
+    }
+}
+
+impl<'a> Log<'_, 'a> {
+    /// Prints the events in the order given, and what the log has of the keys beside them.
+    pub fn print_sources(
+        &self,
+        events: &[Event<'a>],
+        keys: &dyn Fn(&[u8]) -> bool,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let logs: Option<&Logs> = self.evidence.logs();
+        let wal = logs.map(Logs::wal).unwrap_or_default();
+        let applied = known_revisions(&wal, Some(self.store));
+        let mut rows = rows(events, &wal, &applied, keys);
+        if !self.args.reverse {
+            rows.reverse();
+        }
+        if self.args.output == RowFormat::Table {
+            let mut table = plain(&["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"]);
+            for row in &rows {
+                table.add_row(self.cells(row));
+            }
+            out.write_all(text(table, &[0]).as_bytes())?;
+            return Ok(());
+        }
+        let array = self.args.output == RowFormat::Json;
+        for (index, row) in rows.iter().enumerate() {
+            let (before, behind) = match (array, index) {
+                (true, 0) => ("[", ""),
+                (true, _) => (",", ""),
+                (false, _) => ("", "\n"),
+            };
+            write!(out, "{before}{}{behind}", self.row_json(row))?;
+        }
+        if array {
+            let end = if rows.is_empty() { "[]\n" } else { "]\n" };
+            out.write_all(end.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn cells(&self, row: &Row<'_, 'a>) -> Vec<String> {
+        let main = row.event.map(|event| event.record.revision);
+        let what = match (&row.event, &row.request) {
+            (Some(event), _) => self.event_text(event),
+            (None, Some((_, request))) => {
+                let text = view::sentence(request, &mut |_| Some("<masked>".to_owned()));
+                format!("request: {text}")
+            }
+            (None, None) => String::new(),
+        };
+        let by = row
+            .request
+            .as_ref()
+            .and_then(|(_, request)| view::user(request));
+        let by = match row.event {
+            Some(event) => crate::cli::writers::managers_of(&event, &self.objects)
+                .into_iter()
+                .chain(by)
+                .collect(),
+            None => Vec::from_iter(by),
+        };
+        vec![
+            main.map_or_else(|| "-".to_owned(), |main| main.to_string()),
+            main.map_or_else(
+                || "-".to_owned(),
+                |main| time::text(&self.timeline.bounds(main.main)),
+            ),
+            what,
+            row.source(),
+            row.certainty().to_owned(),
+            crate::view::table::cell(&by.join(", ")),
+        ]
+    }
+
+    fn event_text(&self, event: &Event<'_>) -> String {
+        let key = if self.single {
+            String::new()
+        } else {
+            format!(" {}", key_text(event.record.key))
+        };
+        let kind = event.event_type.as_str();
+        if event.event_type == EventType::Delete {
+            return format!("{kind}{key}");
+        }
+        let record = &event.record;
+        format!(
+            "{kind}{key} version {}, {} bytes",
+            record.version,
+            record.value.len()
+        )
+    }
+
+    fn row_json(&self, row: &Row<'_, 'a>) -> Value {
+        let mut fields = match &row.event {
+            Some(event) => match event_json(
+                event,
+                &crate::cli::writers::managers_of(event, &self.objects),
+            ) {
+                Value::Object(fields) => fields,
+                _ => Map::new(),
+            },
+            None => Map::new(),
+        };
+        if let Some(event) = &row.event {
+            time::insert(
+                &mut fields,
+                &self.timeline.bounds(event.record.revision.main),
+            );
+        }
+        if let Some((entry, request)) = &row.request {
+            fields.insert("entry".to_owned(), entry.index.into());
+            fields.insert("state".to_owned(), entry.state.as_str().into());
+            fields.insert("request".to_owned(), view::kind(request).into());
+            if let Some(user) = view::user(request) {
+                fields.insert("user".to_owned(), user.into());
+            }
+            if row.event.is_none() {
+                let changes = writes::changes(request);
+                if let Some((_, change)) = changes.first() {
+                    insert_text(&mut fields, "key", change.key());
+                }
+            }
+        }
+        fields.insert("source".to_owned(), row.source().into());
+        fields.insert("certainty".to_owned(), row.certainty().into());
+        Value::Object(fields)
+    }
+}
+
+/// The events, each with its request, and the requests of which none is an event; oldest first.
+fn rows<'r, 'a>(
+    events: &[Event<'a>],
+    wal: &'r Wal<'r>,
+    applied: &[Applied],
+    keys: &dyn Fn(&[u8]) -> bool,
+) -> Vec<Row<'r, 'a>> {
+    let of_entry = |entry: &Entry<'_>| {
+        let place = applied.binary_search_by_key(&entry.index, |applied| applied.index);
+        let found = place.ok().and_then(|place| applied.get(place));
+        found.copied().filter(|_| entry.state == State::Committed)
+    };
+    let mains: HashSet<i64> = events
+        .iter()
+        .map(|event| event.record.revision.main)
+        .collect();
+    let mut by_main: BTreeMap<i64, (&Entry<'_>, Request<'_>)> = BTreeMap::new();
+    // Behind which revision a request without one stands: that of the entry before it.
+    let mut beside: Vec<(i64, Row<'_, '_>)> = Vec::new();
+    let mut newest = 0_i64;
+    for entry in &wal.entries {
+        let done = of_entry(entry);
+        newest = done
+            .and_then(|done| done.main)
+            .unwrap_or(newest)
+            .max(newest);
+        let main = done.and_then(|done| done.main);
+        let request = entry.request();
+        if let Some(main) = main.filter(|main| mains.contains(main)) {
+            // Also one that names no key of them: a deletion of a range.
+            by_main.insert(main, (entry, request));
+        } else if may_change(&request, keys) {
+            let row = Row {
+                event: None,
+                request: Some((entry, request)),
+                applied: done,
+            };
+            beside.push((newest, row));
+        }
+    }
+    let mut rows: Vec<((i64, u8), Row<'_, '_>)> = events
+        .iter()
+        .map(|event| {
+            let main = event.record.revision.main;
+            let row = Row {
+                event: Some(*event),
+                request: by_main.get(&main).cloned(),
+                applied: None,
+            };
+            ((main, 0), row)
+        })
+        .collect();
+    rows.extend(beside.into_iter().map(|(main, row)| ((main, 1), row)));
+    rows.sort_by_key(|(place, _)| *place);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
