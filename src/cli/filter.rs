@@ -228,8 +228,8 @@ mod tests {
             value: b"12345",
             lease: 0,
             origin: Origin::Live,
-            pgid: 0,
-            element: 0,
+            pgid: None,
+            element: None,
             offset: 0,
         };
         let counts = VersionCounts {

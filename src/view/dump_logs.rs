@@ -17,17 +17,16 @@ pub enum Release {
     V3_6,
 }
 
+/// What stands for the bytes of a field in a kind of message.
+type Shown<'s> = dyn Fn(&Node<'_>, &Field, &[u8]) -> Vec<u8> + 's;
+
 /// Appends a message as compact text: fields in the order of declaration, each with a blank behind it.
 pub fn message(text: &mut Vec<u8>, node: &Node<'_>) {
     message_with(text, node, &|_, _, bytes| bytes.to_vec());
 }
 
 /// The same, where `bytes` is what stands for the bytes of a field in a kind of message.
-fn message_with(
-    text: &mut Vec<u8>,
-    node: &Node<'_>,
-    bytes: &dyn Fn(&Node<'_>, &Field, &[u8]) -> Vec<u8>,
-) {
+fn message_with(text: &mut Vec<u8>, node: &Node<'_>, bytes: &Shown<'_>) {
     for (field, values) in node.fields() {
         for value in values {
             if field.label == Label::Single && is_zero(value) {

@@ -86,7 +86,10 @@ impl Recovery<'_, '_> {
                 .map_or("-", |record| record.origin.as_str())
                 .to_owned(),
             key_text(item.key).into_owned(),
-            cell(&self.managers(item).join(", ")),
+            match self.managers(item).as_slice() {
+                [] => "-".to_owned(),
+                managers => cell(&managers.join(", ")),
+            },
         ]
     }
 
