@@ -1,6 +1,7 @@
 //! The write-ahead log: every entry, as etcd-dump-logs prints it; what it adds to a database; and damaged logs.
 
 mod damage;
+mod pins;
 mod source;
 
 use std::collections::HashSet;

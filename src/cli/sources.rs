@@ -9,6 +9,7 @@ use crate::etcd::carve::{Carved, Class, Search};
 use crate::etcd::cluster::{Member, members};
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
+use crate::etcd::wal::pins::pinned;
 use crate::etcd::wal::replay::{self, Replay};
 use crate::etcd::{AtRevision, KeyEntry, Record, Store, schema};
 use crate::view::record::key_text;
@@ -106,6 +107,10 @@ fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
     {
         stopped = beyond.stopped.map(|why| (beyond.until, why));
         records.extend(beyond.records);
+    }
+    if !reaches && !damaged {
+        records.extend(pinned(store, &wal, state));
+        records.sort_by_key(|record| record.revision);
     }
     let before = store.beside().len();
     store.take_in(records);

@@ -3,7 +3,7 @@
 //! bbolt leaves a freed page as it is until it is handed out again, so what a compaction removed, what a commit
 //! without a meta page wrote, and every version that a rewritten page had before, is there until something lies over
 //! it. A leaf page that still states its own position gives its records by its own table (grade A); of a longer run
-//! whose first page is gone they are found by their own bytes ([`fragments`], grades B and C).
+//! whose first page is gone they are found by their own bytes (`fragments`, grades B and C).
 //!
 //! **Invariant:** no false record. A record counts only if it is one to the last byte, as etcd writes it; where two
 //! places hold different ones of one revision, both are reported and neither is delivered. What the state holds as

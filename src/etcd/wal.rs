@@ -2,11 +2,13 @@
 //!
 //! [`segment`] reads one file, [`entry`] the entries of raft's log and the requests in them by [`tables`] of messages
 //! ([`wire`]); here the files become one log. [`writes`] lists what an entry puts and deletes, and [`replay`] does
-//! to a keyspace what etcd would do, and so tells the revisions, which no entry holds.
+//! to a keyspace what etcd would do, and so tells the revisions, which no entry holds; [`pins`] tells them backwards from
+//! a database.
 //!
 //! Formats: etcd `server/storage/wal/` and `walpb/record.proto`, raft `raftpb/raft.proto`. There is no time in it.
 
 pub mod entry;
+pub mod pins;
 pub mod replay;
 pub mod segment;
 pub mod snap;
