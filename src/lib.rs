@@ -19,6 +19,10 @@
 //! Where the tree is damaged the leaves come another way: [`bbolt::PageScan`] finds them by their positions alone,
 //! and a salvage in [`etcd`] decides which of their records are part of the state. Everything above takes them alike.
 //!
+//! What is no part of the state comes in beside it, where it is asked for: [`etcd::carve`] finds what freed pages still
+//! hold, [`etcd::wal`] what the write-ahead log has. Both are records like any other, with another
+//! [`etcd::record::Origin`], and [`etcd::Store::records`] has them in their places.
+//!
 //! Beside it runs the damage: whatever is wrong with the content becomes a [`diag::Diagnostic`] with
 //! page and offset, the walk goes on with the sibling, and the run ends with exit code 3.
 //!
@@ -31,8 +35,8 @@
 //! | [`sniff`] | what a file is that is no database | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
-//! | [`etcd`] | revisions, records, history, compaction, salvage, hashes, checks, the small buckets | [`bbolt`] |
-//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking | nothing of etcd's file |
+//! | [`etcd`] | revisions, records, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
+//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
 //! | [`view`] | plain data to text: YAML, JSON, Go quoting, tables, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file a verb, exit codes | everything |
 //!
@@ -47,6 +51,9 @@
 //! **Invariant:** input cannot make the program panic, loop or fill the memory: every access is
 //! checked, every page of a tree is entered once, depth has a limit with a name, and memory follows
 //! the bytes that are there, never a declared count.
+//!
+//! **Invariant:** a record that is no part of the state never tells of the state: what was carved answers only questions
+//! about the time before the compaction, and what is not proved of that time is said.
 //!
 //! **Invariant:** the file is never written, never locked, its times are left alone. `unsafe` stands
 //! only in [`source`].

@@ -174,6 +174,38 @@ fn ls_show_diff_blame_and_grep_take_the_carved_records() {
 }
 
 #[test]
+fn recover_says_of_which_objects_a_later_version_is_lost() {
+    let (_scratch, db) = compacted("carve-recover");
+    let run = run(&db, "recover DB deployments -n shop --carve -o jsonl");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let listed = rows(&run);
+    let whole = testdata("healthy/k8s/after.db");
+    let truth = self::run(
+        whole.to_str().unwrap(),
+        "recover DB deployments -n shop -o jsonl",
+    );
+    let truth = rows(&truth);
+    assert_eq!(listed.len(), truth.len());
+    let mut older = 0;
+    for (got, truth) in listed.iter().zip(&truth) {
+        assert_eq!(
+            (&got["key"], &got["origin"]),
+            (&truth["key"], &"carved-a".into())
+        );
+        let behind = got["versions_missing_behind"].as_i64().unwrap_or_default();
+        let lost =
+            truth["restored_version"].as_i64().unwrap() - got["restored_version"].as_i64().unwrap();
+        assert!((lost > 0) <= (behind > 0) && lost <= behind, "{got}");
+        older += usize::from(lost > 0);
+    }
+    assert!(
+        older > 0 && run.stderr.contains("are older than they were"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_key_whose_deletion_is_lost_is_not_shown_as_there() {
     let mut store = etcd::Store::new(Version::V3_6);
     store.put("gone", "needle");

@@ -50,6 +50,8 @@ pub struct Item<'a> {
     pub began: Option<(i64, Cause)>,
     /// The last put before that, with the put before it: what is brought back.
     pub restored: Option<Event<'a>>,
+    /// How many versions between the one that is brought back and the next known one are in no page.
+    pub missing_behind: i64,
     /// The last put of all.
     pub last: Record<'a>,
     /// What the object is; none of what is no object, or cannot be read.
@@ -210,6 +212,7 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, ask: &Ask<'_>) -> Vec<Item<'a>> 
             event_type: crate::etcd::EventType::of(&entry.record),
             previous: None,
         }),
+        missing_behind: 0,
         last: entry.record,
         facts: None,
     };
@@ -295,11 +298,26 @@ fn gone<'a>(
             deleted_at,
             began,
             restored,
+            missing_behind: missing_behind(&life, restored.as_ref()),
             last: newest,
             facts: None,
         });
     }
     items
+}
+
+/// How many versions are missing between a put and the next known one of its life.
+fn missing_behind(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
+    let Some(restored) = restored.map(|event| event.record) else {
+        return 0;
+    };
+    let next = life
+        .iter()
+        .find(|event| event.record.revision > restored.revision);
+    next.map_or(0, |next| {
+        let between = next.record.version.saturating_sub(restored.version);
+        between.saturating_sub(1).max(0)
+    })
 }
 
 /// The first put that says that the object was told to go.

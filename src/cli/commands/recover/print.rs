@@ -130,6 +130,9 @@ impl Recovery<'_, '_> {
             put("create_revision", record.create_revision.into());
             put("value_size", record.value.len().into());
             put("origin", record.origin.as_str().into());
+            if item.missing_behind > 0 {
+                put("versions_missing_behind", item.missing_behind.into());
+            }
         }
         let managers = self.managers(item);
         if !managers.is_empty() {
@@ -169,6 +172,15 @@ impl Recovery<'_, '_> {
             report::note(&format!(
                 "{carved} of {} come from freed pages: a later version of them may be in no page any more",
                 back.len()
+            ));
+        }
+        let older: Vec<_> = back.iter().filter(|item| item.missing_behind > 0).collect();
+        if let Some(first) = older.first() {
+            let more = if older.len() > 1 { ", ..." } else { "" };
+            report::note(&format!(
+                "{} of them are older than they were: versions behind them are in no page ({}{more})",
+                older.len(),
+                key_text(first.key)
             ));
         }
         if let Some(at) = self.at {
