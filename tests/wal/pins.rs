@@ -189,7 +189,7 @@ fn what_comes_back_is_what_was_written_and_of_an_api_servers_log_a_good_part_doe
 }
 
 /// The database with this consistent index.
-fn with_consistent_index(store: &etcd::Store, index: i64) -> Vec<u8> {
+pub fn with_consistent_index(store: &etcd::Store, index: i64) -> Vec<u8> {
     let mut store = store.clone();
     let meta = store.meta_bucket();
     let entries = meta

@@ -1,5 +1,9 @@
 //! The log beside a database: what a killed server had acknowledged comes with its exact revisions.
 
+use crate::support::Scratch;
+use crate::support::synth::etcd::{Store, Version};
+use crate::support::synth::wal::{WalFile, put};
+
 use super::*;
 
 /// An event without what says where it was found.
@@ -173,4 +177,86 @@ fn a_timeline_has_all_evidence_of_an_object_with_its_source_and_certainty() {
     // Who asked.
     let by = etcdive(["log", dir, "as/root", "--timeline", "-o", "jsonl"]);
     assert_eq!(rows(&by)[0]["user"], "root");
+}
+
+#[test]
+fn every_verb_that_takes_a_log_answers_as_of_behind_the_database() {
+    let killed = testdata("wal/killed");
+    let (killed, restarted) = (
+        killed.to_str().unwrap(),
+        testdata("wal/killed/restarted.db"),
+    );
+    let restarted = restarted.to_str().unwrap();
+    for line in [
+        "ls DB",
+        "ls DB --deleted",
+        "log DB --oneline",
+        "show DB @ -o jsonl",
+        "diff DB 40..@ --name-only",
+        "grep DB -e v -e txn",
+        "grep DB -e v -e txn --history",
+        "recover DB -o name",
+        "get DB /k/ --prefix -w simple",
+    ] {
+        let of = |db: &str, wal: &[&str]| {
+            let words = line
+                .split(' ')
+                .map(|word| if word == "DB" { db } else { word });
+            let run = etcdive(words.chain(wal.iter().copied()));
+            let text = run
+                .text()
+                .replace("\"origin\":\"wal\"", "\"origin\":\"live\"");
+            (run.code, text.replace("  [wal]", ""))
+        };
+        let expected = of(restarted, &[]);
+        assert_eq!(of(killed, &["--wal"]), expected, "{line}");
+        assert_ne!(
+            of(killed, &[]),
+            expected,
+            "{line}: the log makes no difference"
+        );
+    }
+}
+
+#[test]
+fn blame_finds_in_the_log_since_when_a_line_has_been_so() {
+    let object = |color: &str, size: &str| {
+        format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"a","namespace":"n"}},"data":{{"color":"{color}","size":"{size}"}}}}"#
+        )
+    };
+    let key = "/registry/configmaps/n/a";
+    let values = [object("red", "1"), object("red", "2"), object("red", "3")];
+    let mut store = Store::new(Version::V3_6);
+    let mut file = WalFile::after(None);
+    file.metadata(10_276_657_743_932_975_437, 9);
+    for (index, value) in (1_i64..).zip(&values) {
+        store.put(key, value.as_str());
+        file.entry(1, index, &put(key, value.as_bytes()));
+    }
+    file.state(1, 3);
+    store.compact(3);
+    let scratch = Scratch::new("wal-blame");
+    let db = scratch.file("db", &super::pins::with_consistent_index(&store, 3));
+    scratch.file("wal/0000000000000000-0000000000000000.wal", &file.bytes);
+    let wal = format!("--wal={}", scratch.path().join("wal").display());
+    let revision_of = |arguments: &[&str]| {
+        let run = etcdive([&["blame", db.to_str().unwrap(), key][..], arguments].concat());
+        let line = run
+            .text()
+            .lines()
+            .find(|line| line.contains("color"))
+            .unwrap_or_default()
+            .to_owned();
+        line.split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(
+        revision_of(&[]),
+        "^3",
+        "compacted: this revision or an earlier one"
+    );
+    assert_eq!(revision_of(&[&wal]), "2");
 }

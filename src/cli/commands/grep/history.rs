@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use crate::bbolt::Direction;
-use crate::etcd::Record;
 use crate::etcd::leaves::leaf_records;
+use crate::etcd::{AtRevision, Record};
 use crate::k8s::search::Found;
 use crate::view::grep::Span;
 
@@ -90,7 +90,7 @@ impl History {
                     self.take_beside(before, grep, reader);
                 }
                 let lines = reader.lines(&record, seen.value);
-                self.take(&record, seen.in_key, lines);
+                self.take(&record, grep, seen.in_key, lines);
             }
         }
         for record in beside {
@@ -105,10 +105,10 @@ impl History {
     fn take_beside(&mut self, record: &Record<'_>, grep: &Grep<'_, '_>, reader: &mut Reader<'_>) {
         let seen = grep.looker.look(record);
         let lines = reader.lines(record, seen.value);
-        self.take(record, seen.in_key, lines);
+        self.take(record, grep, seen.in_key, lines);
     }
 
-    fn take(&mut self, record: &Record<'_>, in_key: bool, lines: Vec<Found>) {
+    fn take(&mut self, record: &Record<'_>, grep: &Grep<'_, '_>, in_key: bool, lines: Vec<Found>) {
         let has_lines = in_key || !lines.is_empty();
         if !has_lines && !self.keys.contains_key(record.key) {
             return;
@@ -121,7 +121,8 @@ impl History {
             of_key.end(at, of_key.is_carved && !record.tombstone);
             of_key.create_revision = record.create_revision;
         }
-        of_key.is_carved = !record.origin.is_of_state() && !record.tombstone;
+        let is_state = grep.store.tells_of(record, AtRevision::HEAD);
+        of_key.is_carved = !is_state && !record.tombstone;
         if record.tombstone {
             return;
         }
