@@ -153,6 +153,7 @@ pub fn wal(data: &[u8]) {
         sequence: Some(sequence),
         first_index: None,
         bytes,
+        source: None,
     };
     for files in [
         vec![file(0, data)],

@@ -116,6 +116,7 @@ impl Logs {
                 sequence: numbers.map(|numbers| numbers.0),
                 first_index: numbers.map(|numbers| numbers.1),
                 bytes: opened.bytes(),
+                source: opened.source.as_ref(),
             }
         });
         files.collect()

@@ -17,6 +17,7 @@ pub mod wire;
 pub mod writes;
 
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
+use crate::source::Source;
 
 pub use entry::{Entry, Request, State};
 pub use segment::{Checksum, RecordType};
@@ -35,6 +36,8 @@ pub struct File<'a> {
     pub first_index: Option<u64>,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// The open file, where they are mapped: what was read is given back to the system, for a log may be long.
+    pub source: Option<&'a Source>,
 }
 
 /// Term, vote and commit of a member.
@@ -109,6 +112,9 @@ impl<'a> Wal<'a> {
             }
             let segment = Segment::read(file.bytes, running);
             running = segment.running();
+            if let Some(source) = file.source {
+                source.forget_resident();
+            }
             let place = wal.files.len();
             for fault in &segment.faults {
                 diagnostics.report(finding(&file.name, fault));

@@ -329,6 +329,7 @@ fn whatever_is_changed_the_records_before_it_and_behind_it_are_read() {
             sequence: Some(0),
             first_index: Some(0),
             bytes: &bytes,
+            source: None,
         };
         let wal = etcdive::etcd::wal::Wal::read(vec![file], &diagnostics);
         let read: HashSet<u64> = wal.entries.iter().map(|entry| entry.index).collect();

@@ -153,6 +153,7 @@ fn what_comes_back_is_what_was_written_and_of_an_api_servers_log_a_good_part_doe
             sequence: Some(0),
             first_index: None,
             bytes: &file.bytes,
+            source: None,
         }];
         let wal = Wal::read(files, &diagnostics);
         let records = pinned(&opened, &wal, opened.current_revision());
