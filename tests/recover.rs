@@ -1,6 +1,7 @@
 //! What is gone comes back: the objects as they were before their deletion began, as manifests.
 
 mod manifests;
+mod owners;
 mod synthetic;
 
 use std::collections::BTreeMap;

@@ -103,8 +103,15 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
     let owners = owners.and_then(Value::as_array).into_iter().flatten();
     let mut controllers =
         owners.filter(|owner| owner.get("controller") == Some(&Value::Bool(true)));
+    // A controller may not make the same data again: a password, a volume. The claim of a pod's own volume comes with
+    // the pod.
+    let is_data = matches!(
+        (group, kind),
+        ("", "Secret" | "ConfigMap" | "PersistentVolumeClaim")
+    );
+    let makes_anew = |owner: &Value| !is_data || text(owner, &["kind"]) == "Pod";
     controllers
-        .any(|owner| (others.is_known)(text(owner, &["uid"])))
+        .any(|owner| makes_anew(owner) && (others.is_known)(text(owner, &["uid"])))
         .then_some(Reason::Owned)
 }
 

@@ -5,14 +5,31 @@
 //! as a note.
 
 mod crd;
+mod pod;
 
 use serde_json::{Map, Value};
 
-/// Rules that depend on what is asked for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+use super::controlled::group;
+
+/// Rules that depend on what is asked for, and on what is known of other objects.
+#[derive(Clone, Copy)]
+pub struct Options<'o> {
     /// Leave out finalizers too: the objects can then be deleted although what would have finalized them is gone.
     pub strip_finalizers: bool,
+    /// The status is a field like any other: that of a custom resource whose definition does not say otherwise.
+    pub keeps_status: bool,
+    /// Whether the reference to an owner of this uid stays. Of an owner that is not there the garbage collector
+    /// would delete the object again.
+    pub keeps_owner: &'o dyn Fn(&str) -> bool,
+}
+
+/// What somebody has to know before the manifest is applied.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    /// References to owners were left out.
+    Owners,
+    /// It was bound to the volume of this name, which was left out.
+    Bound(String),
 }
 
 /// What the server fills in of `metadata`, whatever the manifest says.
@@ -50,32 +67,38 @@ const JOB_LABELS: [&str; 4] = [
     "batch.kubernetes.io/job-name",
 ];
 
-/// The manifest of an object, and what there is to know about it. `lives` tells whether an owner, by its uid, is
-/// there and not to be made anew: of any other the reference would have the garbage collector delete the object.
-pub fn manifest(
-    mut object: Value,
-    options: Options,
-    lives: &dyn Fn(&str) -> bool,
-) -> (Value, Vec<String>) {
+/// The manifest of an object, and what there is to know about it.
+pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
     let mut notes = Vec::new();
-    let kind = text(&object, &["kind"]).to_owned();
+    let (group, kind) = (
+        group(&object).to_owned(),
+        text(&object, &["kind"]).to_owned(),
+    );
     let Some(fields) = object.as_object_mut() else {
         return (object, notes);
     };
-    fields.shift_remove("status");
-    if let Some(metadata) = map(fields, "metadata") {
-        strip_metadata(metadata, options, lives, &mut notes);
+    if !options.keeps_status {
+        fields.shift_remove("status");
     }
-    let spec = map(fields, "spec");
-    match (kind.as_str(), spec) {
-        ("Pod", Some(spec)) => strip_pod(spec),
-        ("Service", Some(spec)) => strip_service(spec),
-        ("PersistentVolumeClaim", Some(spec)) => strip_claim(spec, &mut notes),
-        ("PersistentVolume", Some(spec)) => strip_volume(spec),
-        ("Namespace", Some(spec)) => drop(spec.shift_remove("finalizers")),
-        ("Job", Some(_)) => strip_job(fields),
-        ("CustomResourceDefinition", Some(_)) => crd::convert(fields),
-        _ => {}
+    if let Some(metadata) = map(fields, "metadata") {
+        strip_metadata(metadata, options, &mut notes);
+    }
+    // With the group: others have kinds of the same names, with other fields.
+    let what = (group.as_str(), kind.as_str());
+    if what == ("", "ServiceAccount") {
+        strip_tokens(fields);
+    }
+    if let Some(spec) = map(fields, "spec") {
+        match what {
+            ("", "Pod") => pod::strip(spec),
+            ("", "Service") => strip_service(spec),
+            ("", "PersistentVolumeClaim") => strip_claim(spec, &mut notes),
+            ("", "PersistentVolume") => strip_volume(spec),
+            ("", "Namespace") => drop(spec.shift_remove("finalizers")),
+            ("batch", "Job") => strip_job(fields),
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::convert(fields),
+            _ => {}
+        }
     }
     if fields.get("spec").is_some_and(is_empty) {
         fields.shift_remove("spec");
@@ -101,12 +124,7 @@ pub fn text<'v>(object: &'v Value, path: &[&str]) -> &'v str {
     found.and_then(Value::as_str).unwrap_or_default()
 }
 
-fn strip_metadata(
-    metadata: &mut Map<String, Value>,
-    options: Options,
-    lives: &dyn Fn(&str) -> bool,
-    notes: &mut Vec<String>,
-) {
+fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes: &mut Vec<Note>) {
     for name in SERVERS_METADATA {
         metadata.shift_remove(name);
     }
@@ -120,12 +138,9 @@ fn strip_metadata(
         .and_then(Value::as_array_mut)
     {
         let before = owners.len();
-        owners.retain(|owner| lives(text(owner, &["uid"])));
+        owners.retain(|owner| (options.keeps_owner)(text(owner, &["uid"])));
         if owners.len() < before {
-            notes.push(
-                "without the references to owners that are not there by their uids any more"
-                    .to_owned(),
-            );
+            notes.push(Note::Owners);
         }
     }
     if let Some(finalizers) = metadata.get_mut("finalizers").and_then(Value::as_array_mut) {
@@ -141,35 +156,6 @@ fn strip_metadata(
     }
 }
 
-/// A pod as its writer made it: the scheduler's node, the priority that admission computes, and the volume of the
-/// service account's token are the server's.
-fn strip_pod(spec: &mut Map<String, Value>) {
-    for name in [
-        "nodeName",
-        "priority",
-        "preemptionPolicy",
-        "ephemeralContainers",
-    ] {
-        spec.shift_remove(name);
-    }
-    let is_token = |volume: &Value| text(volume, &["name"]).starts_with("kube-api-access-");
-    let strip = |list: &mut Map<String, Value>, name: &str| {
-        if let Some(values) = list.get_mut(name).and_then(Value::as_array_mut) {
-            values.retain(|value| !is_token(value));
-            if values.is_empty() {
-                list.shift_remove(name);
-            }
-        }
-    };
-    strip(spec, "volumes");
-    for containers in ["initContainers", "containers"] {
-        let list = spec.get_mut(containers).and_then(Value::as_array_mut);
-        for container in list.into_iter().flatten().filter_map(Value::as_object_mut) {
-            strip(container, "volumeMounts");
-        }
-    }
-}
-
 /// Addresses of the cluster are given out anew; a headless service stays one. Node ports stay: clients know them.
 fn strip_service(spec: &mut Map<String, Value>) {
     if spec.get("clusterIP").and_then(Value::as_str) != Some("None") {
@@ -179,13 +165,34 @@ fn strip_service(spec: &mut Map<String, Value>) {
     spec.shift_remove("healthCheckNodePort");
 }
 
-fn strip_claim(spec: &mut Map<String, Value>, notes: &mut Vec<String>) {
+/// A claim is bound anew.
+fn strip_claim(spec: &mut Map<String, Value>, notes: &mut Vec<Note>) {
     if let Some(volume) = spec.shift_remove("volumeName") {
-        notes.push(format!(
-            "it was bound to volume {}, which is left out: if that volume is still there (reclaim policy Retain), remove its spec.claimRef and set spec.volumeName here, else a new empty volume is made",
-            volume.as_str().unwrap_or_default()
-        ));
+        notes.push(Note::Bound(volume.as_str().unwrap_or_default().to_owned()));
     }
+}
+
+/// The tokens that servers before 1.24 made for every account, which the account names; they make them anew.
+fn strip_tokens(account: &mut Map<String, Value>) {
+    let name = account
+        .get("metadata")
+        .map(|metadata| text(metadata, &["name"]).to_owned());
+    let name = name.unwrap_or_default();
+    if let Some(secrets) = account.get_mut("secrets").and_then(Value::as_array_mut) {
+        secrets.retain(|secret| !is_token_name(text(secret, &["name"]), &name));
+    }
+    if account.get("secrets").is_some_and(is_empty) {
+        account.shift_remove("secrets");
+    }
+}
+
+/// Whether a Secret has the name of a token that a server made for a service account: `robot-token-x7k2p`.
+fn is_token_name(secret: &str, account: &str) -> bool {
+    /// How many characters are made up behind a name (`k8s.io/apiserver/pkg/storage/names`).
+    const MADE_UP: usize = 5;
+    let rest = secret.strip_prefix(account);
+    let rest = rest.and_then(|rest| rest.strip_prefix("-token-"));
+    rest.is_some_and(|rest| rest.len() == MADE_UP)
 }
 
 /// The volume keeps the name of its claim, and takes the new one of that name.

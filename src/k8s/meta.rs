@@ -36,6 +36,8 @@ pub struct Meta<'a> {
     pub deletion_time: Option<i64>,
     /// `metadata.deletionGracePeriodSeconds`.
     pub deletion_grace_seconds: Option<i64>,
+    /// The uids of `metadata.ownerReferences`, in the order stored.
+    pub owners: Vec<Cow<'a, str>>,
     /// `metadata.managedFields`, in the order stored.
     pub managed_fields: Vec<ManagedFields<'a>>,
 }
@@ -98,6 +100,7 @@ impl<'a> Meta<'a> {
                 (8, Content::Bytes(b)) => self.creation_time = seconds(b),
                 (9, Content::Bytes(b)) => self.deletion_time = seconds(b),
                 (10, Content::Varint(v)) => self.deletion_grace_seconds = Some(v.cast_signed()),
+                (13, Content::Bytes(b)) => self.owners.push(owner_uid(b)?),
                 (17, Content::Bytes(b)) => self.managed_fields.push(ManagedFields::read(b)?),
                 _ => {}
             }
@@ -109,7 +112,7 @@ impl<'a> Meta<'a> {
         object.as_object()?;
         let metadata = object.get("metadata");
         let of = |key: &str| metadata.and_then(|m| m.get(key));
-        let entries = of("managedFields").and_then(Value::as_array);
+        let list = |key: &str| of(key).and_then(Value::as_array).into_iter().flatten();
         Some(Self {
             api_version: text(object.get("apiVersion")),
             kind: text(object.get("kind")),
@@ -120,11 +123,10 @@ impl<'a> Meta<'a> {
             creation_time: parse_time(of("creationTimestamp")),
             deletion_time: parse_time(of("deletionTimestamp")),
             deletion_grace_seconds: of("deletionGracePeriodSeconds").and_then(Value::as_i64),
-            managed_fields: entries
-                .into_iter()
-                .flatten()
-                .map(ManagedFields::of_tree)
+            owners: list("ownerReferences")
+                .map(|owner| text(owner.get("uid")))
                 .collect(),
+            managed_fields: list("managedFields").map(ManagedFields::of_tree).collect(),
         })
     }
 }
@@ -167,6 +169,17 @@ impl<'a> ManagedFields<'a> {
             ),
         }
     }
+}
+
+/// The uid of a `meta/v1 OwnerReference`.
+fn owner_uid(bytes: &[u8]) -> Result<Cow<'_, str>, WireError> {
+    let mut reader = Reader::new(bytes);
+    while let Some(field) = reader.field()? {
+        if let (4, Content::Bytes(uid)) = (field.number, field.content) {
+            return Ok(go_text(uid));
+        }
+    }
+    Ok(Cow::default())
 }
 
 /// Is field 1 the ObjectMeta? Of a few kinds that are never stored it is something else, of lists
@@ -243,12 +256,16 @@ mod tests {
         put_bytes(&mut entry, 4, b"\x08\x80\x9c\xfb\xc8\x06");
         put_bytes(&mut entry, 7, b"\x0a\x10{\"f:status\":{}}\x20");
         put_bytes(&mut entry, 8, b"status");
+        let mut owner = Vec::new();
+        put_bytes(&mut owner, 1, b"ReplicaSet");
+        put_bytes(&mut owner, 4, b"uid-0");
         let mut meta = Vec::new();
         for (number, text) in [
             (1, &b"web-1"[..]),
             (3, b"shop"),
             (5, b"uid-1"),
             (8, b"\x08\x80\x9c\xfb\xc8\x06"),
+            (13, &owner),
             (17, &entry),
         ] {
             put_bytes(&mut meta, number, text);
@@ -264,8 +281,9 @@ mod tests {
         );
         assert_eq!(told.creation_time, Some(1_763_626_496));
         assert_eq!(told.managed_fields.len(), 1);
+        assert_eq!(told.owners, ["uid-0"]);
         let json = br#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-1","namespace":"shop","uid":"uid-1",
-            "creationTimestamp":"2025-11-20T08:14:56Z","managedFields":[{"manager":"kubectl","operation":"Update",
+            "creationTimestamp":"2025-11-20T08:14:56Z","ownerReferences":[{"uid":"uid-0"}],"managedFields":[{"manager":"kubectl","operation":"Update",
             "subresource":"status","time":"2025-11-20T08:14:56Z","fieldsV1":{"f:status":{}}}]}}"#;
         let mut from_json = Meta::read(json).unwrap();
         from_json

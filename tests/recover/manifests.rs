@@ -1,11 +1,17 @@
 //! Each rule of what a manifest leaves out, of which objects controllers make, and of definitions of custom resources.
 
 use etcdive::k8s::controlled::{Others, Reason, reason};
-use etcdive::k8s::manifest::{Options, manifest};
+use etcdive::k8s::manifest::{Note, Options, manifest};
 use serde_json::{Value, json};
 
-fn stripped(object: Value) -> (Value, Vec<String>) {
-    manifest(object, Options::default(), &|uid| uid == "alive")
+const OPTIONS: Options<'static> = Options {
+    strip_finalizers: false,
+    keeps_status: false,
+    keeps_owner: &|uid| uid == "kept",
+};
+
+fn stripped(object: Value) -> (Value, Vec<Note>) {
+    manifest(object, OPTIONS)
 }
 
 #[test]
@@ -19,7 +25,7 @@ fn what_the_server_owns_is_left_out_and_the_rest_stays() {
             "labels": {"app": "a"},
             "annotations": {"deployment.kubernetes.io/revision": "3", "mine": "x"},
             "finalizers": ["foregroundDeletion", "mine.example.com/f"],
-            "ownerReferences": [{"uid": "alive"}, {"uid": "gone"}],
+            "ownerReferences": [{"uid": "kept"}, {"uid": "gone"}],
         },
         "data": {"k": "v"}, "status": {"x": 1},
     }));
@@ -28,46 +34,155 @@ fn what_the_server_owns_is_left_out_and_the_rest_stays() {
         "metadata": {
             "name": "a", "namespace": "n", "labels": {"app": "a"},
             "annotations": {"mine": "x"}, "finalizers": ["mine.example.com/f"],
-            "ownerReferences": [{"uid": "alive"}],
+            "ownerReferences": [{"uid": "kept"}],
         },
         "data": {"k": "v"},
     });
     assert_eq!(got, expected);
-    assert!(notes.len() == 1 && notes[0].contains("owners"), "{notes:?}");
+    assert_eq!(notes, [Note::Owners]);
     let options = Options {
         strip_finalizers: true,
+        keeps_owner: &|_| false,
+        ..OPTIONS
     };
     let object = json!({"kind": "ConfigMap", "metadata": {"name": "a", "finalizers": ["f"], "ownerReferences": [{"uid": "gone"}], "annotations": {"deployment.kubernetes.io/revision": "1"}}});
-    let (got, _) = manifest(object, options, &|_| false);
+    let (got, _) = manifest(object, options);
     assert_eq!(got, json!({"kind": "ConfigMap", "metadata": {"name": "a"}}));
 }
 
 #[test]
+fn the_status_stays_where_a_manifest_sets_it() {
+    let options = Options {
+        keeps_status: true,
+        ..OPTIONS
+    };
+    let object = json!({"apiVersion": "example.com/v1", "kind": "Book", "metadata": {"name": "a"}, "status": {"read": true}});
+    assert_eq!(manifest(object.clone(), options).0, object);
+}
+
+#[test]
 fn a_pod_loses_its_node_its_priority_and_the_volume_of_its_token() {
-    let volume = |name: &str| json!({"name": name});
-    let (got, _) = stripped(json!({
-        "kind": "Pod", "metadata": {"name": "a"},
-        "spec": {
-            "nodeName": "n1", "priority": 5, "preemptionPolicy": "Never", "ephemeralContainers": [{}],
-            "priorityClassName": "high",
-            "volumes": [volume("data"), volume("kube-api-access-x1y2z")],
-            "initContainers": [{"name": "i", "volumeMounts": [volume("kube-api-access-x1y2z")]}],
-            "containers": [{"name": "c", "volumeMounts": [volume("kube-api-access-x1y2z"), volume("data")]}],
-        },
-    }));
-    let expected = json!({
-        "priorityClassName": "high",
-        "volumes": [volume("data")],
-        "initContainers": [{"name": "i"}],
-        "containers": [{"name": "c", "volumeMounts": [volume("data")]}],
+    const TOKENS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+    let token = json!({"name": "kube-api-access-x1y2z", "projected": {"sources": [{"serviceAccountToken": {}}, {"configMap": {"name": "kube-root-ca.crt"}}]}});
+    let old_token =
+        json!({"name": "robot-token-x1y2z", "secret": {"secretName": "robot-token-x1y2z"}});
+    let mount = |name: &str, path: &str| json!({"name": name, "mountPath": path});
+    let data = json!({"name": "data", "emptyDir": {}});
+    for token in [token, old_token] {
+        let name = token["name"].as_str().unwrap().to_owned();
+        let (got, _) = stripped(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+            "spec": {
+                "nodeName": "n1", "priority": 5, "preemptionPolicy": "Never", "ephemeralContainers": [{}],
+                "priorityClassName": "high", "serviceAccountName": "robot",
+                "volumes": [data, token],
+                "initContainers": [{"name": "i", "volumeMounts": [mount(&name, TOKENS)]}],
+                "containers": [{"name": "c", "volumeMounts": [mount(&name, TOKENS), mount("data", "/data")]}],
+            },
+        }));
+        let expected = json!({
+            "priorityClassName": "high", "serviceAccountName": "robot",
+            "volumes": [data],
+            "initContainers": [{"name": "i"}],
+            "containers": [{"name": "c", "volumeMounts": [mount("data", "/data")]}],
+        });
+        assert_eq!(got["spec"], expected);
+    }
+}
+
+#[test]
+fn a_volume_that_somebody_wrote_stays_whatever_its_name() {
+    let pod = |volume: Value, path: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+            "spec": {
+                "serviceAccountName": "robot",
+                "volumes": [volume],
+                "containers": [{"name": "c", "volumeMounts": [{"name": volume["name"], "mountPath": path}]}],
+            },
+        })
+    };
+    let token = json!({"projected": {"sources": [{"serviceAccountToken": {}}]}});
+    let named = |name: &str, mut volume: Value| {
+        volume["name"] = name.into();
+        volume
+    };
+    let path = "/var/run/secrets/kubernetes.io/serviceaccount";
+    for mine in [
+        pod(named("kube-api-access-data", json!({"emptyDir": {}})), path),
+        pod(named("kube-api-access-x1y2z", token.clone()), "/token"),
+        pod(named("my-token", token), path),
+        pod(
+            named(
+                "robot-token-x1y2z",
+                json!({"secret": {"secretName": "mine"}}),
+            ),
+            path,
+        ),
+        pod(
+            named(
+                "other-token-x1y2z",
+                json!({"secret": {"secretName": "other-token-x1y2z"}}),
+            ),
+            path,
+        ),
+        pod(
+            named(
+                "robot-token-x1y2z",
+                json!({"secret": {"secretName": "robot-token-x1y2z"}}),
+            ),
+            "/token",
+        ),
+    ] {
+        assert_eq!(stripped(mine.clone()).0, mine);
+    }
+}
+
+#[test]
+fn a_kind_of_another_group_keeps_its_fields() {
+    let spec = json!({
+        "clusterIP": "10.0.0.1", "volumeName": "v", "claimRef": {"uid": "u"}, "finalizers": ["f"], "nodeName": "n",
+        "selector": {"matchLabels": {"controller-uid": "u"}}, "version": "v1",
     });
-    assert_eq!(got["spec"], expected);
+    let kinds = [
+        "Pod",
+        "Service",
+        "PersistentVolumeClaim",
+        "PersistentVolume",
+        "Namespace",
+        "Job",
+        "CustomResourceDefinition",
+        "ServiceAccount",
+    ];
+    for kind in kinds {
+        let object = json!({
+            "apiVersion": "example.com/v1", "kind": kind, "metadata": {"name": "a"},
+            "spec": spec, "secrets": [{"name": "a-token-x1y2z"}],
+        });
+        assert_eq!(stripped(object.clone()), (object, Vec::new()), "{kind}");
+    }
+}
+
+#[test]
+fn a_service_account_loses_the_tokens_that_servers_made_for_it() {
+    let account = |secrets: Value| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}, "secrets": secrets});
+    let secrets =
+        json!([{"name": "robot-token-x1y2z"}, {"name": "robot-token-mine"}, {"name": "mine"}]);
+    assert_eq!(
+        stripped(account(secrets)).0,
+        account(json!([{"name": "robot-token-mine"}, {"name": "mine"}]))
+    );
+    let (got, _) = stripped(account(json!([{"name": "robot-token-x1y2z"}])));
+    assert_eq!(got.get("secrets"), None);
 }
 
 #[test]
 fn addresses_bindings_and_selectors_with_uids_are_given_out_anew() {
     let spec = |kind: &str, spec: Value| {
-        let (got, notes) = stripped(json!({"kind": kind, "metadata": {"name": "a"}, "spec": spec}));
+        let group = if kind == "Job" { "batch/v1" } else { "v1" };
+        let object =
+            json!({"apiVersion": group, "kind": kind, "metadata": {"name": "a"}, "spec": spec});
+        let (got, notes) = stripped(object);
         (got.get("spec").cloned().unwrap_or_default(), notes)
     };
     let (service, _) = spec(
@@ -82,7 +197,7 @@ fn addresses_bindings_and_selectors_with_uids_are_given_out_anew() {
         json!({"volumeName": "pv-1", "volumeMode": "Block"}),
     );
     assert_eq!(claim, json!({"volumeMode": "Block"}));
-    assert!(notes[0].contains("bound to volume pv-1"), "{notes:?}");
+    assert_eq!(notes, [Note::Bound("pv-1".to_owned())]);
     let (volume, _) = spec(
         "PersistentVolume",
         json!({"claimRef": {"name": "c", "namespace": "n", "uid": "u", "resourceVersion": "1"}}),
@@ -197,6 +312,15 @@ fn what_controllers_make_is_told_from_what_somebody_wrote() {
             json!({"metadata": {"ownerReferences": [{"uid": "known"}]}})
         ),
         None
+    );
+    // What may not be made the same again.
+    for kind in ["Secret", "ConfigMap", "PersistentVolumeClaim"] {
+        assert_eq!(object("v1", kind, "a", owned("known")), None, "{kind}");
+    }
+    let of_pod = json!({"metadata": {"ownerReferences": [{"uid": "known", "controller": true, "kind": "Pod"}]}});
+    assert_eq!(
+        object("v1", "PersistentVolumeClaim", "pod-data", of_pod),
+        Some(Reason::Owned)
     );
     assert_eq!(
         object("v1", "Endpoints", "web", json!({})),

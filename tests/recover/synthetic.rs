@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::synth::etcd::{Store, Version};
 use crate::support::{Run, Scratch, etcdive};
 
-fn object(kind: &str, namespace: &str, name: &str, more: Value) -> Vec<u8> {
+pub fn object(kind: &str, namespace: &str, name: &str, more: Value) -> Vec<u8> {
     let group = if kind == "Book" {
         "example.com/v1"
     } else {
@@ -26,7 +26,7 @@ fn object(kind: &str, namespace: &str, name: &str, more: Value) -> Vec<u8> {
     object.to_string().into_bytes()
 }
 
-fn run(scratch: &Scratch, image: &[u8], line: &str) -> Run {
+pub fn run(scratch: &Scratch, image: &[u8], line: &str) -> Run {
     let db = scratch.file("db", image);
     etcdive(line.split(' ').map(|word| {
         if word == "DB" {
@@ -37,11 +37,199 @@ fn run(scratch: &Scratch, image: &[u8], line: &str) -> Run {
     }))
 }
 
-fn rows(run: &Run) -> Vec<Value> {
+pub fn rows(run: &Run) -> Vec<Value> {
     let lines = run.text().lines();
     lines
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+#[test]
+fn what_was_before_a_deletion_began_may_be_compacted() {
+    let mut store = Store::new(Version::V3_6);
+    let key = "/registry/configmaps/a/one";
+    let going =
+        json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "data": {"k": "going"}});
+    store.put(
+        key,
+        object("ConfigMap", "a", "one", json!({"data": {"k": "full"}})),
+    );
+    store.put(key, object("ConfigMap", "a", "one", going));
+    store.compact(3);
+    store.delete(key);
+    let scratch = Scratch::new("recover-late");
+    let image = store.builder().build().bytes;
+    let listed = run(&scratch, &image, "recover DB -o jsonl");
+    let row = &rows(&listed)[0];
+    assert_eq!(
+        (
+            &row["comes_back"],
+            &row["restored_revision"],
+            &row["after_deletion_began"]
+        ),
+        (&json!(true), &json!(3), &json!(true))
+    );
+    assert!(
+        listed
+            .stderr
+            .contains("1 of them are as they were after their deletion began")
+            && listed.stderr.contains("--carve"),
+        "{}",
+        listed.stderr
+    );
+    let yaml = run(&scratch, &image, "recover DB -o yaml");
+    assert!(
+        yaml.text().contains("k: going") && !yaml.text().contains("deletionTimestamp"),
+        "{}",
+        yaml.text()
+    );
+}
+
+#[test]
+fn a_namespace_that_went_after_the_compaction_says_nothing_of_what_went_before_it() {
+    let mut store = Store::new(Version::V3_6);
+    let key = "/registry/configmaps/a/one";
+    store.put(
+        "/registry/namespaces/a",
+        object("Namespace", "", "a", json!({})),
+    );
+    store.put(key, object("ConfigMap", "a", "one", json!({})));
+    let before = store.key_bucket();
+    store.delete(key);
+    store.put("plain", "x");
+    store.compact(5);
+    store.delete("/registry/namespaces/a");
+    let scratch = Scratch::new("recover-namespace-later");
+    let image = store.builder().stale(before).build().bytes;
+    let listed = rows(&run(
+        &scratch,
+        &image,
+        &format!("recover DB {key} --carve -o jsonl"),
+    ));
+    assert_eq!(
+        (
+            &listed[0]["deleted_at_or_before"],
+            listed[0].get("deletion_began")
+        ),
+        (&json!(5), None),
+        "{listed:?}"
+    );
+}
+
+#[test]
+fn what_stays_encrypted_is_listed_and_does_not_come_back() {
+    let mut store = Store::new(Version::V3_6);
+    let key = "/registry/secrets/a/one";
+    store.put(
+        key,
+        b"k8s:enc:aescbc:v1:k:sixteen bytes and more bytes".to_vec(),
+    );
+    store.put(
+        "/registry/configmaps/a/two",
+        object("ConfigMap", "a", "two", json!({})),
+    );
+    store.delete(key);
+    store.delete("/registry/configmaps/a/two");
+    let scratch = Scratch::new("recover-encrypted");
+    let image = store.builder().build().bytes;
+    let listed = run(&scratch, &image, "recover DB -o jsonl");
+    let row = rows(&listed)
+        .into_iter()
+        .find(|row| row["key"] == key)
+        .unwrap();
+    assert_eq!(
+        (&row["comes_back"], &row["unreadable"]),
+        (&json!(false), &json!("encrypted"))
+    );
+    let table = run(&scratch, &image, "recover DB");
+    assert!(
+        table.text().contains("encrypted") && table.text().contains(key),
+        "{}",
+        table.text()
+    );
+    assert!(
+        table
+            .stderr
+            .contains("1 cannot be read, and do not come back (/registry/secrets/a/one)"),
+        "{}",
+        table.stderr
+    );
+    let names = run(&scratch, &image, "recover DB -o name");
+    assert_eq!(names.text(), "/registry/configmaps/a/two\n");
+    let yaml = run(&scratch, &image, "recover DB -o yaml");
+    assert_eq!(
+        yaml.code, 3,
+        "it is not all that was asked for: {}",
+        yaml.stderr
+    );
+    assert_eq!(yaml.text().matches("---").count(), 1);
+}
+
+#[test]
+fn a_claim_says_in_its_first_lines_which_volume_it_had() {
+    let mut store = Store::new(Version::V3_6);
+    let hostile = "pv\nkind: Pod";
+    for (name, volume) in [("one", "pv-1"), ("two", hostile)] {
+        let key = format!("/registry/persistentvolumeclaims/a/{name}");
+        let spec = json!({"spec": {"volumeName": volume, "volumeMode": "Block"}});
+        store.put(
+            key.clone(),
+            object("PersistentVolumeClaim", "a", name, spec),
+        );
+        store.delete(key);
+    }
+    let scratch = Scratch::new("recover-claims");
+    let image = store.builder().build().bytes;
+    let yaml = run(&scratch, &image, "recover DB -o yaml");
+    assert!(
+        yaml.text()
+            .contains("---\n# It was bound to volume pv-1, which is left out"),
+        "{}",
+        yaml.text()
+    );
+    let kinds: Vec<&str> = yaml
+        .text()
+        .lines()
+        .filter(|line| line.starts_with("kind:"))
+        .collect();
+    assert_eq!(kinds, ["kind: PersistentVolumeClaim"; 2]);
+    assert!(
+        yaml.stderr
+            .contains("2 were bound to volumes, which are left out"),
+        "{}",
+        yaml.stderr
+    );
+}
+
+#[test]
+fn the_status_of_a_custom_resource_stays_unless_its_definition_takes_it_away() {
+    let definition = |plural: &str, subresources: Value| {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.example.com")},
+            "spec": {"group": "example.com", "names": {"plural": plural, "kind": "Book"}, "scope": "Namespaced",
+                "versions": [{"name": "v1", "served": true, "storage": true, "subresources": subresources}]},
+        })
+    };
+    let mut store = Store::new(Version::V3_6);
+    for (plural, subresources) in [("books", json!({})), ("tomes", json!({"status": {}}))] {
+        let crd = format!(
+            "/registry/apiextensions.k8s.io/customresourcedefinitions/{plural}.example.com"
+        );
+        store.put(crd, definition(plural, subresources).to_string());
+        let key = format!("/registry/example.com/{plural}/a/one");
+        let status = json!({"spec": {}, "status": {"of": plural}});
+        store.put(key.clone(), object("Book", "a", "one", status));
+        store.delete(key);
+    }
+    let scratch = Scratch::new("recover-status");
+    let image = store.builder().build().bytes;
+    let yaml = run(&scratch, &image, "recover DB -o yaml");
+    assert!(
+        yaml.text().contains("of: books") && !yaml.text().contains("of: tomes"),
+        "{}",
+        yaml.text()
+    );
 }
 
 #[test]

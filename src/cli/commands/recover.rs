@@ -2,6 +2,7 @@
 
 mod plan;
 mod print;
+mod world;
 mod write;
 
 use std::path::PathBuf;
@@ -21,9 +22,9 @@ use crate::cli::timeline::Timeline;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{AtRevision, Store};
 use crate::k8s::Order;
-use crate::k8s::catalog::Catalog;
 
-use plan::{Ask, Item, World, plan, sort_for_apply};
+use plan::{Ask, Item, plan, sort_for_apply};
+use world::{World, namespace_name};
 
 /// List what was deleted, and write it as manifests that kubectl apply takes
 ///
@@ -72,6 +73,10 @@ pub struct Args {
     /// Leave out finalizers
     #[arg(long, conflicts_with = "exact")]
     strip_finalizers: bool,
+    /// Keep the references to owners that are there: for the cluster that the file is of. Anywhere else its garbage
+    /// collector deletes what refers to an owner that it does not know
+    #[arg(long, conflicts_with = "exact")]
+    keep_owners: bool,
     /// Write each object into a file of its own in this folder, and print the files' names. Nothing that exists is
     /// overwritten
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
@@ -122,10 +127,11 @@ impl Verb for Args {
         let selection = which.select(&[(&store, head)], run.keyring)?;
         let catalog = full_catalog_of(&[(&store, head)], run.keyring);
         let objects = Objects::new(run.keyring, evidence);
-        let world = World::of(&store, run.keyring);
+        let world = World::of(&store, run.keyring, &catalog);
         let namespace = which.namespace().filter(|_| which.words().is_empty());
         let wanted = |key: &[u8]| {
-            selection.covers(key) || namespace.is_some_and(|name| is_namespace(key, name, &catalog))
+            let is_namespace = |name: &str| namespace_name(key, &catalog) == Some(name.as_bytes());
+            selection.covers(key) || namespace.is_some_and(is_namespace)
         };
         let ask = Ask {
             wanted: &wanted,
@@ -175,20 +181,16 @@ struct Recovery<'r, 'a> {
 }
 
 impl Recovery<'_, '_> {
-    /// Whether an item is brought back.
-    fn comes_back(&self, item: &Item<'_>) -> bool {
+    /// Whether an item is to be brought back.
+    fn is_wanted(&self, item: &Item<'_>) -> bool {
         let reason = item.facts.as_ref().and_then(|facts| facts.reason);
         item.restored.is_some() && (self.args.controlled || reason.is_none())
     }
-}
 
-/// Whether a key is that of the namespace of this name.
-fn is_namespace(key: &[u8], name: &str, catalog: &Catalog) -> bool {
-    catalog.locate(key).is_some_and(|location| {
-        location.resource.plural == "namespaces"
-            && location.resource.group().is_empty()
-            && location.name == name.as_bytes()
-    })
+    /// Whether an item is brought back: what cannot be read is not.
+    fn comes_back(&self, item: &Item<'_>) -> bool {
+        self.is_wanted(item) && item.unreadable.is_none()
+    }
 }
 
 impl Args {

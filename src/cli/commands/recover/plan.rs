@@ -1,21 +1,20 @@
 //! What is gone, when its deletion began, and which version is to be brought back.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::bbolt::Direction;
 use crate::cli::objects::{Objects, Told};
-use crate::etcd::{AtRevision, Event, Events, Keyspace, Record, Store};
+use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::apply_order::rank;
 use crate::k8s::catalog::Catalog;
-use crate::k8s::controlled::{self, Others, Reason};
-use crate::k8s::encrypt::Keyring;
+use crate::k8s::controlled::{self, Reason};
 use crate::k8s::manifest::text;
 use crate::k8s::meta::Meta;
 use crate::k8s::schema::is_known;
+
+use super::world::World;
 
 /// Why a deletion began when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +53,47 @@ pub struct Item<'a> {
     pub missing_behind: i64,
     /// The last put of all.
     pub last: Record<'a>,
+    /// Whether all that is known of it is from after the deletion began: what was before is in no page.
+    pub is_late: bool,
     /// What the object is; none of what is no object, or cannot be read.
     pub facts: Option<Facts>,
+    /// Why what is to be brought back cannot be read.
+    pub unreadable: Option<Unreadable>,
+}
+
+impl<'a> Item<'a> {
+    fn new(last: Record<'a>, restored: Option<Event<'a>>) -> Self {
+        Self {
+            key: last.key,
+            deleted_at: None,
+            began: None,
+            restored,
+            missing_behind: 0,
+            last,
+            is_late: false,
+            facts: None,
+            unreadable: None,
+        }
+    }
+}
+
+/// Why a value cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is encrypted, and no key opens it.
+    Encrypted,
+    /// It is not what it begins like.
+    Damaged,
+}
+
+impl Unreadable {
+    /// The word for it in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Encrypted => "encrypted",
+            Self::Damaged => "damaged",
+        }
+    }
 }
 
 /// What an object is.
@@ -75,8 +113,10 @@ pub struct Facts {
     owners: Vec<String>,
     /// Why it need not be brought back.
     pub reason: Option<Reason>,
-    /// Whether a CustomResourceDefinition defines its kind.
+    /// Whether its kind is none of Kubernetes' own.
     pub is_custom: bool,
+    /// Whether a manifest sets its status like any other field.
+    pub keeps_status: bool,
     /// Its place in the order of making.
     rank: u32,
     /// How many owners it has above each other that are brought back as well.
@@ -93,89 +133,6 @@ pub struct Ask<'q> {
     pub at: Option<AtRevision>,
 }
 
-/// What is known of all objects of a store.
-pub struct World {
-    /// Hashes of all uids that were ever seen.
-    known: HashSet<u64>,
-    /// Hashes of the uids of what is there.
-    alive: HashSet<u64>,
-    /// Namespace and name of services with a selector.
-    services: HashSet<(String, String)>,
-}
-
-fn hash_of(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
-impl World {
-    /// Reads it, by two passes over the store.
-    pub fn of(store: &Store<'_>, keyring: &Keyring) -> Self {
-        let mut world = Self {
-            known: HashSet::new(),
-            alive: HashSet::new(),
-            services: HashSet::new(),
-        };
-        for record in store
-            .records(Direction::Forward)
-            .filter(|record| !record.tombstone)
-        {
-            let Ok(value) = keyring.open(record.key, record.value) else {
-                continue;
-            };
-            let Some(meta) = Meta::read(&value) else {
-                continue;
-            };
-            world.known.insert(hash_of(&meta.uid));
-            if meta.kind == "Service" && meta.api_version == "v1" && has_selector(&value) {
-                let name = (meta.namespace.into_owned(), meta.name.into_owned());
-                world.services.insert(name);
-            }
-        }
-        for entry in Keyspace::at(store, AtRevision::HEAD, |_| true).live {
-            if let Ok(value) = keyring.open(&entry.key, entry.record.value)
-                && let Some(meta) = Meta::read(&value)
-            {
-                world.alive.insert(hash_of(&meta.uid));
-            }
-        }
-        world
-    }
-
-    /// Whether an object of this uid is there.
-    pub fn lives(&self, uid: &str) -> bool {
-        self.alive.contains(&hash_of(uid))
-    }
-
-    fn reason(&self, object: &Value) -> Option<Reason> {
-        let others = Others {
-            is_known: &|uid| self.known.contains(&hash_of(uid)),
-            has_service: &|namespace, name| {
-                self.services
-                    .contains(&(namespace.to_owned(), name.to_owned()))
-            },
-        };
-        controlled::reason(object, &others)
-    }
-}
-
-fn has_selector(value: &[u8]) -> bool {
-    crate::k8s::object::tree_of(value).is_ok_and(|(tree, _)| {
-        let selector = tree.get("spec").and_then(|spec| spec.get("selector"));
-        selector
-            .and_then(Value::as_object)
-            .is_some_and(|selector| !selector.is_empty())
-    })
-}
-
-/// When a namespace was told to go, and when it was gone.
-#[derive(Debug, Clone, Copy)]
-struct Going {
-    from: i64,
-    until: Option<i64>,
-}
-
 /// Lists what is to be brought back, in key order.
 pub fn plan<'a>(
     store: &Store<'a>,
@@ -186,35 +143,29 @@ pub fn plan<'a>(
 ) -> Vec<Item<'a>> {
     let mut items = match ask.at {
         Some(at) => as_of(store, at, ask),
-        None => gone(store, ask, catalog, objects),
+        None => gone(store, ask, catalog, objects, world),
     };
     for item in &mut items {
         let record = item.restored.map_or(item.last, |event| event.record);
-        if let Told::Object(tree, _) = objects.read(&record, Order::Declared.into()) {
-            item.facts = Some(facts(item.key, &tree, catalog, world));
+        match objects.read(&record, Order::Declared.into()) {
+            Told::Object(tree, _) => item.facts = Some(facts(item.key, &tree, catalog, world)),
+            Told::Plain => {}
+            Told::Closed(_) => item.unreadable = Some(Unreadable::Encrypted),
+            Told::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
         }
-    }
-    if ask.at.is_none() && !ask.last {
-        let events = Events::of(store, |key| (ask.wanted)(key));
-        follow_owners(&mut items, &events);
     }
     items
 }
 
 fn as_of<'a>(store: &Store<'a>, at: AtRevision, ask: &Ask<'_>) -> Vec<Item<'a>> {
     let live = Keyspace::at(store, at, |key| (ask.wanted)(key)).live;
-    let item = |entry: crate::etcd::KeyEntry<'a>| Item {
-        key: entry.record.key,
-        deleted_at: None,
-        began: None,
-        restored: Some(Event {
+    let item = |entry: KeyEntry<'a>| {
+        let event = Event {
             record: entry.record,
-            event_type: crate::etcd::EventType::of(&entry.record),
+            event_type: EventType::of(&entry.record),
             previous: None,
-        }),
-        missing_behind: 0,
-        last: entry.record,
-        facts: None,
+        };
+        Item::new(entry.record, Some(event))
     };
     live.into_iter().map(item).collect()
 }
@@ -224,16 +175,9 @@ fn gone<'a>(
     ask: &Ask<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
+    world: &World,
 ) -> Vec<Item<'a>> {
-    let namespace_of = |key: &[u8]| {
-        let location = catalog.locate(key)?;
-        let is_it =
-            location.resource.plural == "namespaces" && location.resource.group().is_empty();
-        is_it.then(|| location.name.to_vec())
-    };
-    let events = Events::of(store, |key| {
-        (ask.wanted)(key) || namespace_of(key).is_some()
-    });
+    let events = Events::of(store, |key| (ask.wanted)(key));
     let mut by_key: BTreeMap<&[u8], Vec<Event<'a>>> = BTreeMap::new();
     for event in events
         .iter()
@@ -241,16 +185,8 @@ fn gone<'a>(
     {
         by_key.entry(event.record.key).or_default().push(event);
     }
-    let began = |events: &[Event<'a>]| first_told_to_go(events, objects);
-    let mut going: HashMap<Vec<u8>, Vec<Going>> = HashMap::new();
-    for (key, events) in &by_key {
-        if let Some(name) = namespace_of(key) {
-            going.insert(name, goings(events, &began));
-        }
-    }
     let mut items = Vec::new();
     for (key, events) in by_key {
-        let wanted = (ask.wanted)(key);
         let telling = events
             .iter()
             .rev()
@@ -259,51 +195,87 @@ fn gone<'a>(
         let Some(last) = events.iter().rposition(|event| !event.record.tombstone) else {
             continue;
         };
-        if !wanted || is_there {
+        if is_there {
             continue;
         }
         let (puts, behind) = events.split_at(last.saturating_add(1));
+        let Some(newest) = puts.last().map(|event| event.record) else {
+            continue;
+        };
         let deleted_at = behind.first().map(|event| event.record.revision.main);
-        let Some(newest) = puts.last() else { continue };
-        let newest = newest.record;
         let is_of_life = |event: &&Event<'a>| {
             !event.record.tombstone && event.record.create_revision == newest.create_revision
         };
         let life: Vec<Event<'a>> = puts.iter().filter(is_of_life).copied().collect();
-        let itself = began(&life).map(|main| (main, Cause::Itself));
+        // A deletion that is in no page happened between the last put and the compaction.
+        let deleted = (
+            deleted_at.unwrap_or(newest.revision.main),
+            deleted_at.unwrap_or_else(|| store.compact_revision()),
+        );
         let namespace = catalog.locate(key).and_then(|location| location.namespace);
-        let goings = namespace.and_then(|namespace| going.get(namespace));
-        let by_namespace = goings.into_iter().flatten().find(|going| {
-            let behind = deleted_at.is_none_or(|deleted| going.from <= deleted);
-            behind
-                && going
-                    .until
-                    .is_none_or(|until| deleted_at.is_none_or(|deleted| deleted <= until))
-        });
-        let by_namespace = by_namespace.map(|going| (going.from, Cause::Namespace));
-        let began = itself
-            .into_iter()
-            .chain(by_namespace)
-            .min_by_key(|began| began.0);
-        let restored = match began {
-            Some((main, _)) if !ask.last => life
-                .iter()
-                .rev()
-                .find(|event| event.record.revision.main < main)
-                .copied(),
-            _ => life.last().copied(),
-        };
-        items.push(Item {
-            key,
-            deleted_at,
-            began,
-            restored,
-            missing_behind: missing_behind(&life, restored.as_ref()),
-            last: newest,
-            facts: None,
-        });
+        let began = beginning(&life, namespace, deleted, objects, world);
+        let mut item = Item::new(newest, life.last().copied());
+        item.deleted_at = deleted_at;
+        item.began = began;
+        if let Some((main, _)) = began.filter(|_| !ask.last) {
+            (item.restored, item.is_late) = before(&life, main);
+        }
+        item.missing_behind = missing_behind(&life, item.restored.as_ref());
+        items.push(item);
     }
     items
+}
+
+/// When the deletion of an object began, by what is known before it ended, and why then.
+fn beginning(
+    life: &[Event<'_>],
+    namespace: Option<&[u8]>,
+    deleted: (i64, i64),
+    objects: &Objects<'_>,
+    world: &World,
+) -> Option<(i64, Cause)> {
+    let mut told = None;
+    let mut owners: Vec<String> = Vec::new();
+    for event in life {
+        let Ok(value) = objects.open(&event.record) else {
+            continue;
+        };
+        let Some(meta) = Meta::read(&value) else {
+            continue;
+        };
+        if meta.deletion_time.is_some() {
+            told = told.or(Some(event.record.revision.main));
+        }
+        owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
+    }
+    let itself = told.map(|main| (main, Cause::Itself));
+    let by_namespace = namespace.and_then(|name| world.namespace_went(name, deleted));
+    let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
+    // Of two that began together the first named counts.
+    let first = itself
+        .into_iter()
+        .chain(by_namespace)
+        .min_by_key(|began| began.0);
+    let end = first.map_or(deleted.1, |began| began.0);
+    let by_owner = world.owners_went(&owners).filter(|main| *main < end);
+    by_owner.map(|main| (main, Cause::Owner)).or(first)
+}
+
+/// The last version before a deletion began, or else the first that is known of an object that was there before;
+/// and whether it is that one. None of an object that was made while the deletion went on.
+fn before<'a>(life: &[Event<'a>], began: i64) -> (Option<Event<'a>>, bool) {
+    let known = life
+        .iter()
+        .rev()
+        .find(|event| event.record.revision.main < began);
+    let first = life
+        .first()
+        .filter(|event| event.record.create_revision < began);
+    match (known, first) {
+        (Some(event), _) => (Some(*event), false),
+        (None, Some(event)) => (Some(*event), true),
+        (None, None) => (None, false),
+    }
 }
 
 /// How many versions are missing between a put and the next known one of its life.
@@ -320,40 +292,12 @@ fn missing_behind(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
     })
 }
 
-/// The first put that says that the object was told to go.
-fn first_told_to_go(events: &[Event<'_>], objects: &Objects<'_>) -> Option<i64> {
-    let told = |event: &&Event<'_>| {
-        let Ok(value) = objects.open(&event.record) else {
-            return false;
-        };
-        !event.record.tombstone
-            && Meta::read(&value).is_some_and(|meta| meta.deletion_time.is_some())
-    };
-    events
-        .iter()
-        .find(told)
-        .map(|event| event.record.revision.main)
-}
-
-/// The deletions of a namespace, each life of it at most one.
-fn goings<'a>(events: &[Event<'a>], began: &impl Fn(&[Event<'a>]) -> Option<i64>) -> Vec<Going> {
-    let mut goings = Vec::new();
-    let mut lives = events.split_inclusive(|event| event.record.tombstone);
-    for life in &mut lives {
-        let until = life.last().filter(|event| event.record.tombstone);
-        let until = until.map(|event| event.record.revision.main);
-        if let Some(from) = began(life).or(until) {
-            goings.push(Going { from, until });
-        }
-    }
-    goings
-}
-
 fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
     let metadata = tree.get("metadata");
     let owners = metadata.and_then(|metadata| metadata.get("ownerReferences"));
     let owners = owners.and_then(Value::as_array).into_iter().flatten();
     let location = catalog.locate(key);
+    let definition = location.and_then(|location| catalog.definition(location.resource));
     let group = controlled::group(tree).to_owned();
     let kind = text(tree, &["kind"]).to_owned();
     let is_extension = matches!(
@@ -364,6 +308,7 @@ fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
     let namespaced = !text(tree, &["metadata", "namespace"]).is_empty();
     Facts {
         rank: rank(&group, &kind, namespaced, is_custom),
+        keeps_status: is_custom && !definition.is_some_and(has_status_subresource),
         is_custom,
         group,
         kind,
@@ -380,45 +325,18 @@ fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
     }
 }
 
-/// Where an owner went first, what it owns began to go then.
-fn follow_owners<'a>(items: &mut [Item<'a>], events: &Events<'a>) {
-    let mut went: HashMap<String, i64> = HashMap::new();
-    for item in items.iter() {
-        let from = item.began.map(|began| began.0).or(item.deleted_at);
-        if let (Some(facts), Some(from)) = (&item.facts, from) {
-            went.insert(facts.uid.clone(), from);
-        }
-    }
-    let mut later: HashMap<&[u8], (usize, i64, i64)> = HashMap::new();
-    for (place, item) in items.iter_mut().enumerate() {
-        let Some(facts) = &item.facts else { continue };
-        let by_owner = facts
-            .owners
-            .iter()
-            .filter_map(|uid| went.get(uid))
-            .min()
-            .copied();
-        let now = item
-            .began
-            .map(|began| began.0)
-            .or(item.deleted_at)
-            .unwrap_or(i64::MAX);
-        if let Some(from) = by_owner.filter(|from| *from < now) {
-            item.began = Some((from, Cause::Owner));
-            item.restored = None;
-            later.insert(item.key, (place, from, item.last.create_revision));
-        }
-    }
-    for event in events.iter().filter(|event| !event.record.tombstone) {
-        let record = &event.record;
-        if let Some((place, from, create)) = later.get(record.key)
-            && record.create_revision == *create
-            && record.revision.main < *from
-            && let Some(item) = items.get_mut(*place)
-        {
-            item.restored = Some(event);
-        }
-    }
+/// Whether a definition of a custom resource keeps a manifest from setting the status.
+fn has_status_subresource(definition: &Value) -> bool {
+    let has = |of: &Value| {
+        let subresources = of.get("subresources");
+        let status = subresources.and_then(|subresources| subresources.get("status"));
+        status.is_some_and(|status| !status.is_null())
+    };
+    let spec = definition.get("spec");
+    let versions = spec
+        .and_then(|spec| spec.get("versions"))
+        .and_then(Value::as_array);
+    spec.is_some_and(has) || versions.is_some_and(|versions| versions.iter().any(has))
 }
 
 /// Puts items into the order in which they are to be made: owners before what they own.

@@ -51,7 +51,9 @@ impl Recovery<'_, '_> {
                     "OBJECT",
                     "LAST WRITERS",
                 ]);
-                for item in back() {
+                let is_listed =
+                    |item: &&Item<'_>| self.comes_back(item) || item.unreadable.is_some();
+                for item in items.iter().filter(is_listed) {
                     table.add_row(self.row(item));
                 }
                 out.write_all(text(table, &[0, 2, 3, 4]).as_bytes())?;
@@ -80,7 +82,10 @@ impl Recovery<'_, '_> {
             deleted,
             time.unwrap_or_else(|| "-".to_owned()),
             began,
-            number(restored.map(|record| record.revision.main)),
+            match item.unreadable {
+                Some(why) => why.as_str().to_owned(),
+                None => number(restored.map(|record| record.revision.main)),
+            },
             number(restored.map(|record| record.version)),
             restored
                 .map_or("-", |record| record.origin.as_str())
@@ -120,6 +125,9 @@ impl Recovery<'_, '_> {
             put("deletion_of", cause.as_str().into());
         }
         put("comes_back", self.comes_back(item).into());
+        if let Some(why) = item.unreadable {
+            put("unreadable", why.as_str().into());
+        }
         if let Some(reason) = item.facts.as_ref().and_then(|facts| facts.reason) {
             put("made_by_controllers", reason.word().into());
         }
@@ -130,6 +138,9 @@ impl Recovery<'_, '_> {
             put("create_revision", record.create_revision.into());
             put("value_size", record.value.len().into());
             put("origin", record.origin.as_str().into());
+            if item.is_late {
+                put("after_deletion_began", true.into());
+            }
             if item.missing_behind > 0 {
                 put("versions_missing_behind", item.missing_behind.into());
             }
@@ -151,36 +162,62 @@ impl Recovery<'_, '_> {
         if self.args.out.is_some() || self.args.output == Output::Yaml {
             self.explain_two_runs(items);
         }
-        let late: Vec<_> = items
+        let made_late: Vec<_> = items
             .iter()
             .filter(|item| item.restored.is_none())
             .collect();
-        if !late.is_empty() {
+        if !made_late.is_empty() {
             report::note(&format!(
                 "{} were made while the deletion went on, and are left out: {}; --last brings them back",
-                late.len(),
-                kinds(&late)
+                made_late.len(),
+                kinds(&made_late)
             ));
         }
-        let back: Vec<&Item<'_>> = items.iter().filter(|item| self.comes_back(item)).collect();
-        let is_carved = |item: &&&Item<'_>| {
-            item.restored
-                .is_some_and(|event| matches!(event.record.origin, Origin::Carved(_)))
-        };
-        let carved = back.iter().filter(is_carved).count();
-        if carved > 0 && self.at.is_none() {
+        let unreadable = keys(items, |item| item.unreadable.is_some());
+        if !unreadable.is_empty() {
             report::note(&format!(
-                "{carved} of {} come from freed pages: a later version of them may be in no page any more",
+                "{} cannot be read, and do not come back ({})",
+                unreadable.len(),
+                first_of(&unreadable)
+            ));
+        }
+        self.explain_what_is_older(items);
+    }
+
+    /// Says which may have been, or were, something else when their deletion began.
+    fn explain_what_is_older(&self, items: &[Item<'_>]) {
+        let back: Vec<&Item<'_>> = items.iter().filter(|item| self.comes_back(item)).collect();
+        let of = |is_it: fn(&Item<'_>) -> bool| keys(back.iter().copied(), is_it);
+        let carved = of(|item| {
+            let origin = item.restored.map(|event| event.record.origin);
+            matches!(origin, Some(Origin::Carved(_)))
+        });
+        if !carved.is_empty() && self.at.is_none() {
+            report::note(&format!(
+                "{} of {} come from freed pages: a later version of them may be in no page any more",
+                carved.len(),
                 back.len()
             ));
         }
-        let older: Vec<_> = back.iter().filter(|item| item.missing_behind > 0).collect();
-        if let Some(first) = older.first() {
-            let more = if older.len() > 1 { ", ..." } else { "" };
+        let late = of(|item| item.is_late);
+        if !late.is_empty() {
+            let hint = if self.args.sources.carve {
+                ""
+            } else {
+                "; --carve may have it"
+            };
             report::note(&format!(
-                "{} of them are older than they were: versions behind them are in no page ({}{more})",
+                "{} of them are as they were after their deletion began: what was before is not retained ({}){hint}",
+                late.len(),
+                first_of(&late)
+            ));
+        }
+        let older = of(|item| item.missing_behind > 0);
+        if !older.is_empty() {
+            report::note(&format!(
+                "{} of them are older than they were: versions behind them are in no page ({})",
                 older.len(),
-                key_text(first.key)
+                first_of(&older)
             ));
         }
         if let Some(at) = self.at {
@@ -277,6 +314,22 @@ impl Recovery<'_, '_> {
             parts.join("; ")
         ));
     }
+}
+
+/// The keys of the items that are so.
+fn keys<'i, 'a: 'i>(
+    items: impl IntoIterator<Item = &'i Item<'a>>,
+    is_it: impl Fn(&Item<'_>) -> bool,
+) -> Vec<&'a [u8]> {
+    let items = items.into_iter().filter(|item| is_it(item));
+    items.map(|item| item.key).collect()
+}
+
+/// The first of some keys, and that there are more.
+pub(super) fn first_of(keys: &[&[u8]]) -> String {
+    let first = keys.first().map(|key| key_text(key)).unwrap_or_default();
+    let more = if keys.len() > 1 { ", ..." } else { "" };
+    format!("{first}{more}")
 }
 
 /// `12 Pod, 3 ReplicaSet`: the kinds of items, the most frequent first.

@@ -11,20 +11,28 @@ use crate::cli::objects::Told;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::k8s::Order;
-use crate::k8s::manifest::{Options, manifest};
+use crate::k8s::manifest::{Note, Options, manifest};
 use crate::view::json::write_value;
-use crate::view::record::key_text;
+use crate::view::table::cell;
 use crate::view::yaml::YamlWriter;
 
 use super::Recovery;
 use super::plan::Item;
+use super::print::first_of;
 
 /// What an item comes back as.
 enum Content {
-    /// An object, as YAML.
+    /// An object, as YAML, with what there is to know of it before.
     Object(Vec<u8>),
     /// Anything else, as it was stored.
     Plain(Vec<u8>),
+}
+
+/// The keys of manifests that lack what somebody has to know of.
+#[derive(Default)]
+struct Lacking<'a> {
+    owners: Vec<&'a [u8]>,
+    volumes: Vec<&'a [u8]>,
 }
 
 impl Recovery<'_, '_> {
@@ -37,10 +45,11 @@ impl Recovery<'_, '_> {
     ) -> Result<bool, Failure> {
         let mut export: Option<Export> = None;
         let mut number = 0_usize;
+        let mut lacking = Lacking::default();
         // So that names sort as numbers do.
         let width = items.len().to_string().len().max(4);
-        for item in items.iter().filter(|item| self.comes_back(item)) {
-            let Some(content) = self.content(item) else {
+        for item in items.iter().filter(|item| self.is_wanted(item)) {
+            let Some(content) = self.content(item, &mut lacking) else {
                 continue;
             };
             number = number.saturating_add(1);
@@ -60,6 +69,7 @@ impl Recovery<'_, '_> {
         if let Some(export) = &export {
             report::note(&summary(export));
         }
+        self.explain_what_lacks(&lacking);
         Ok(export.is_some())
     }
 
@@ -67,38 +77,50 @@ impl Recovery<'_, '_> {
     pub(super) fn write_stream(&self, items: &[Item<'_>], out: &mut Out) -> Result<bool, Failure> {
         let mut any = false;
         let mut plain = Vec::new();
-        for item in items.iter().filter(|item| self.comes_back(item)) {
-            match self.content(item) {
+        let mut lacking = Lacking::default();
+        for item in items.iter().filter(|item| self.is_wanted(item)) {
+            match self.content(item, &mut lacking) {
                 Some(Content::Object(yaml)) => {
                     out.write_all(b"---\n")?;
                     out.write_all(&yaml)?;
                     any = true;
                 }
-                Some(Content::Plain(_)) => plain.push(key_text(item.key)),
+                Some(Content::Plain(_)) => plain.push(item.key),
                 None => {}
             }
         }
-        if let Some(first) = plain.first() {
+        if !plain.is_empty() {
             report::note(&format!(
-                "{} are no objects ({first}{}): --out writes their values",
+                "{} are no objects ({}): --out writes their values",
                 plain.len(),
-                if plain.len() > 1 { ", ..." } else { "" }
+                first_of(&plain)
             ));
         }
+        self.explain_what_lacks(&lacking);
         Ok(any)
     }
 
     /// What an item comes back as; none where its value stays encrypted or cannot be decoded.
-    fn content(&self, item: &Item<'_>) -> Option<Content> {
+    fn content<'i>(&self, item: &Item<'i>, lacking: &mut Lacking<'i>) -> Option<Content> {
         let record = item.restored?.record;
         match self.objects.read(&record, Order::Declared.into()) {
             Told::Object(tree, _) => {
-                let tree = if self.args.exact {
-                    tree
+                let (tree, notes) = if self.args.exact {
+                    (tree, Vec::new())
                 } else {
                     self.stripped(tree, item)
                 };
-                let mut writer = YamlWriter::new(Vec::new());
+                let mut yaml = Vec::new();
+                for note in &notes {
+                    match note {
+                        Note::Owners => lacking.owners.push(item.key),
+                        Note::Bound(volume) => {
+                            lacking.volumes.push(item.key);
+                            yaml.extend(comment(volume).into_bytes());
+                        }
+                    }
+                }
+                let mut writer = YamlWriter::new(yaml);
                 write_value(&tree, Order::Natural, &mut writer);
                 writer.finish().ok().map(Content::Object)
             }
@@ -106,20 +128,55 @@ impl Recovery<'_, '_> {
                 let value = self.objects.open(&record).ok()?;
                 Some(Content::Plain(value.into_owned()))
             }
-            Told::Closed(_) | Told::Undecodable(_) => None,
+            Told::Closed(error) => {
+                self.objects.report_closed(&record, &error);
+                None
+            }
+            Told::Undecodable(_) => None,
         }
     }
 
-    fn stripped(&self, tree: Value, item: &Item<'_>) -> Value {
+    fn stripped(&self, tree: Value, item: &Item<'_>) -> (Value, Vec<Note>) {
         let options = Options {
             strip_finalizers: self.args.strip_finalizers,
+            keeps_status: item.facts.as_ref().is_some_and(|facts| facts.keeps_status),
+            keeps_owner: &|uid| self.args.keep_owners && self.world.lives(uid),
         };
-        let (tree, notes) = manifest(tree, options, &|uid| self.world.lives(uid));
-        for note in notes {
-            report::note(&format!("{}: {note}", key_text(item.key)));
-        }
-        tree
+        manifest(tree, options)
     }
+
+    fn explain_what_lacks(&self, lacking: &Lacking<'_>) {
+        let Lacking { owners, volumes } = lacking;
+        if !owners.is_empty() {
+            let why = if self.args.keep_owners {
+                "that are not there"
+            } else {
+                "(--keep-owners keeps those to owners that are there)"
+            };
+            report::note(&format!(
+                "{} are without references to owners {why}: a garbage collector deletes what refers to an owner it does not know ({})",
+                owners.len(),
+                first_of(owners)
+            ));
+        }
+        if !volumes.is_empty() {
+            report::note(&format!(
+                "{} were bound to volumes, which are left out: the first lines of each manifest say which, and how to take the old one ({})",
+                volumes.len(),
+                first_of(volumes)
+            ));
+        }
+    }
+}
+
+/// What stands above the manifest of a claim that was bound. The name comes from the file: it stays in its line.
+fn comment(volume: &str) -> String {
+    format!(
+        "# It was bound to volume {}, which is left out: a new, empty volume is made.\n\
+         # To take the old one, if it is still there (reclaim policy Retain): remove its spec.claimRef,\n\
+         # and set spec.volumeName here.\n",
+        cell(volume)
+    )
 }
 
 /// `0012-deployment-shop-cart`: kubectl applies files in the order of their names.

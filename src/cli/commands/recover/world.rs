@@ -1,0 +1,304 @@
+//! What is known of all objects of a store, asked for or not: which are there, when the others went, who owns whom.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::bbolt::Direction;
+use crate::etcd::{AtRevision, Record, Store};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::controlled::{self, Others, Reason};
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::meta::Meta;
+
+/// What is known of all objects of a store.
+#[derive(Debug, Default)]
+pub struct World {
+    objects: Vec<Object>,
+    /// By uid, the place in `objects`.
+    places: HashMap<Box<str>, usize>,
+    /// Namespace and name of services with a selector.
+    services: HashSet<(String, String)>,
+    /// By the name of the namespace, in the order of their beginnings.
+    goings: HashMap<Box<[u8]>, Vec<Going>>,
+}
+
+/// What was seen of one uid.
+#[derive(Debug, Default)]
+struct Object {
+    /// Under how many keys it stands.
+    keys: usize,
+    /// Whether it is there.
+    is_there: bool,
+    /// The first revision that says that it was told to go.
+    told: Option<i64>,
+    /// The revision that deleted it.
+    gone: Option<i64>,
+    /// The uids of its owners, as of the last that was seen of it.
+    owners: Vec<Box<str>>,
+    /// The revision from which it was going, where that is known: it or what owns it was told to go, or was deleted.
+    went: Option<i64>,
+}
+
+impl Object {
+    /// From when it was going by what is known of itself.
+    fn went_by_itself(&self) -> Option<i64> {
+        let gone = self.gone.filter(|_| !self.is_there);
+        self.told.into_iter().chain(gone).min()
+    }
+}
+
+/// One deletion of a namespace: from when it was going, and when it was gone.
+#[derive(Debug, Clone, Copy)]
+struct Going {
+    from: i64,
+    until: Option<i64>,
+}
+
+/// The life of a namespace that was not seen to end yet.
+struct OpenLife {
+    create_revision: i64,
+    told: Option<i64>,
+}
+
+/// The last that was seen under a key.
+struct Standing {
+    place: usize,
+    /// Whether it tells of what is there.
+    tells: bool,
+}
+
+/// The name of the namespace that a key is of; none of any other key.
+pub fn namespace_name<'k>(key: &'k [u8], catalog: &Catalog) -> Option<&'k [u8]> {
+    let location = catalog.locate(key)?;
+    let is_it = location.resource.plural == "namespaces" && location.resource.group().is_empty();
+    is_it.then_some(location.name)
+}
+
+impl World {
+    /// Reads it, by one pass over the store.
+    pub fn of(store: &Store<'_>, keyring: &Keyring, catalog: &Catalog) -> Self {
+        let mut world = Self::default();
+        let mut standing: HashMap<Box<[u8]>, Standing> = HashMap::new();
+        let mut open: HashMap<Box<[u8]>, OpenLife> = HashMap::new();
+        for record in store.records(Direction::Forward) {
+            if store.is_beyond(&record) || record.is_bump_mark() {
+                continue;
+            }
+            let opened = keyring.open(record.key, record.value);
+            let meta = opened.as_ref().ok().and_then(|value| Meta::read(value));
+            if let Some(name) = namespace_name(record.key, catalog) {
+                world.see_namespace(&record, name, meta.as_ref(), &mut open);
+            }
+            if record.tombstone {
+                if let Some(was) = standing.remove(record.key) {
+                    world.leave(was.place, Some(record.revision.main));
+                }
+                continue;
+            }
+            let Some(meta) = meta else { continue };
+            if meta.kind == "Service"
+                && meta.api_version == "v1"
+                && opened.as_ref().is_ok_and(|value| has_selector(value))
+            {
+                let name = (meta.namespace.to_string(), meta.name.to_string());
+                world.services.insert(name);
+            }
+            if !meta.uid.is_empty() {
+                let tells = store.tells_of(&record, AtRevision::HEAD);
+                world.stand(&record, &meta, tells, &mut standing);
+            }
+        }
+        for was in standing.into_values().filter(|was| was.tells) {
+            if let Some(object) = world.objects.get_mut(was.place) {
+                object.is_there = true;
+            }
+        }
+        for (name, life) in open {
+            world.end_namespace(&name, life.told, None);
+        }
+        world.follow_owners();
+        world
+    }
+
+    /// An object stands under the key of a record.
+    fn stand(
+        &mut self,
+        record: &Record<'_>,
+        meta: &Meta<'_>,
+        tells: bool,
+        standing: &mut HashMap<Box<[u8]>, Standing>,
+    ) {
+        let place = match self.places.get(&*meta.uid) {
+            Some(place) => *place,
+            None => {
+                let place = self.objects.len();
+                self.places.insert((&*meta.uid).into(), place);
+                self.objects.push(Object::default());
+                place
+            }
+        };
+        let before = standing.get(record.key);
+        let is_same = before.is_some_and(|before| before.place == place);
+        // What freed pages hold says nothing of a key that the state has.
+        if !is_same && (tells || before.is_none_or(|before| !before.tells)) {
+            let was = standing.insert(record.key.into(), Standing { place, tells });
+            // Its deletion is in no page: when it went is not known.
+            if let Some(was) = was {
+                self.leave(was.place, None);
+            }
+            if let Some(object) = self.objects.get_mut(place) {
+                object.keys = object.keys.saturating_add(1);
+            }
+        } else if let Some(standing) = standing.get_mut(record.key).filter(|_| is_same) {
+            standing.tells |= tells;
+        }
+        if let Some(object) = self.objects.get_mut(place) {
+            if meta.deletion_time.is_some() {
+                object.told.get_or_insert(record.revision.main);
+            }
+            object.owners = meta.owners.iter().map(|uid| (&**uid).into()).collect();
+        }
+    }
+
+    /// An object stands under one key less; at which revision, where that is known.
+    fn leave(&mut self, place: usize, main: Option<i64>) {
+        if let Some(object) = self.objects.get_mut(place) {
+            object.keys = object.keys.saturating_sub(1);
+            object.gone = main.filter(|_| object.keys == 0);
+        }
+    }
+
+    fn see_namespace(
+        &mut self,
+        record: &Record<'_>,
+        name: &[u8],
+        meta: Option<&Meta<'_>>,
+        open: &mut HashMap<Box<[u8]>, OpenLife>,
+    ) {
+        let main = record.revision.main;
+        if record.tombstone {
+            let told = open.remove(name).and_then(|life| life.told);
+            self.end_namespace(name, told.or(Some(main)), Some(main));
+            return;
+        }
+        let is_another = |life: &OpenLife| life.create_revision != record.create_revision;
+        if open.get(name).is_some_and(is_another) {
+            // Its deletion is in no page.
+            let told = open.remove(name).and_then(|life| life.told);
+            self.end_namespace(name, told, Some(main));
+        }
+        let life = open.entry(name.into()).or_insert(OpenLife {
+            create_revision: record.create_revision,
+            told: None,
+        });
+        if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
+            life.told.get_or_insert(main);
+        }
+    }
+
+    fn end_namespace(&mut self, name: &[u8], from: Option<i64>, until: Option<i64>) {
+        let Some(from) = from else { return };
+        let goings = self.goings.entry(name.into()).or_default();
+        goings.push(Going { from, until });
+    }
+
+    /// Of each object that went: whether it went with the last of its owners, and so from when. In the order of
+    /// revisions, so that each chain of owners is followed from its beginning, however long.
+    fn follow_owners(&mut self) {
+        let mut nexts: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
+        let mut waits_for: Vec<usize> = vec![0; self.objects.len()];
+        let mut owned: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (place, object) in self.objects.iter().enumerate() {
+            let Some(went) = object.went_by_itself() else {
+                continue;
+            };
+            nexts.push(Reverse((went, place)));
+            let Some(owners) = self.places_of(&object.owners) else {
+                continue;
+            };
+            if let Some(waits) = waits_for.get_mut(place) {
+                *waits = owners.len();
+            }
+            for owner in owners {
+                owned.entry(owner).or_default().push(place);
+            }
+        }
+        while let Some(Reverse((went, place))) = nexts.pop() {
+            let Some(object) = self.objects.get_mut(place) else {
+                continue;
+            };
+            if object.went.is_some() {
+                continue;
+            }
+            object.went = Some(went);
+            for owned in owned.remove(&place).unwrap_or_default() {
+                let Some(waits) = waits_for.get_mut(owned) else {
+                    continue;
+                };
+                *waits = waits.saturating_sub(1);
+                if *waits == 0 {
+                    nexts.push(Reverse((went, owned)));
+                }
+            }
+        }
+    }
+
+    /// The places of owners, each once; none where one of them was never seen.
+    fn places_of(&self, uids: &[impl AsRef<str>]) -> Option<BTreeSet<usize>> {
+        uids.iter()
+            .map(|uid| self.places.get(uid.as_ref()).copied())
+            .collect()
+    }
+
+    /// The revision from which an object of these owners is garbage: from when the last of them was going. None
+    /// where it has no owner, or one of them stayed, or it is not known of all when they went.
+    pub fn owners_went(&self, uids: &[impl AsRef<str>]) -> Option<i64> {
+        let mut last = None;
+        for place in self.places_of(uids)? {
+            last = last.max(Some(self.objects.get(place)?.went?));
+        }
+        last
+    }
+
+    /// From when the namespace of an object was going that was deleted between two revisions; none where the
+    /// deletion was none of its namespace's.
+    pub fn namespace_went(&self, name: &[u8], deleted: (i64, i64)) -> Option<i64> {
+        let goings = self.goings.get(name)?;
+        let is_within = |going: &&Going| {
+            going.from <= deleted.1 && going.until.is_none_or(|until| deleted.0 <= until)
+        };
+        goings.iter().find(is_within).map(|going| going.from)
+    }
+
+    /// Whether an object of this uid is there.
+    pub fn lives(&self, uid: &str) -> bool {
+        let object = self
+            .places
+            .get(uid)
+            .and_then(|place| self.objects.get(*place));
+        object.is_some_and(|object| object.is_there)
+    }
+
+    /// Why an object need not be brought back; none where it must be.
+    pub fn reason(&self, object: &Value) -> Option<Reason> {
+        let others = Others {
+            is_known: &|uid| self.places.contains_key(uid),
+            has_service: &|namespace, name| {
+                self.services
+                    .contains(&(namespace.to_owned(), name.to_owned()))
+            },
+        };
+        controlled::reason(object, &others)
+    }
+}
+
+fn has_selector(value: &[u8]) -> bool {
+    crate::k8s::object::tree_of(value).is_ok_and(|(tree, _)| {
+        let selector = tree.get("spec").and_then(|spec| spec.get("selector"));
+        selector
+            .and_then(Value::as_object)
+            .is_some_and(|selector| !selector.is_empty())
+    })
+}
