@@ -12,7 +12,6 @@ use super::failure::Failure;
 /// The open files of a log.
 #[derive(Debug)]
 pub struct Logs {
-    given_path: PathBuf,
     dir: LogDir,
     wal: Vec<Opened>,
     snaps: Vec<Opened>,
@@ -72,17 +71,11 @@ impl Logs {
             opened.collect::<Result<Vec<_>, _>>()
         };
         Ok(Self {
-            given_path: path.to_path_buf(),
             wal: open(&dir.wal)?,
             snaps: open(&dir.snaps)?,
             dir,
             diagnostics: Diagnostics::new(),
         })
-    }
-
-    /// The path as it was given.
-    pub fn given_path(&self) -> &Path {
-        &self.given_path
     }
 
     /// What was found wrong with the files.
@@ -105,14 +98,10 @@ impl Logs {
 
     /// The files of the log, by name.
     pub fn files(&self) -> Vec<File<'_>> {
-        let file = |opened: &'_ Opened| {
-            let numbers = opened.numbers();
-            (opened.name.clone(), numbers)
-        };
         let files = self.wal.iter().map(|opened| {
-            let (name, numbers) = file(opened);
+            let numbers = opened.numbers();
             File {
-                name,
+                name: opened.name.clone(),
                 sequence: numbers.map(|numbers| numbers.0),
                 first_index: numbers.map(|numbers| numbers.1),
                 bytes: opened.bytes(),

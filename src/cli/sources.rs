@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::bbolt::Direction;
-use crate::diag::Diagnostics;
 use crate::etcd::carve::proof::unproved;
 use crate::etcd::carve::{Carved, Class, Search};
-use crate::etcd::cluster::{Member, members};
+use crate::etcd::cluster::member_ids;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
 use crate::etcd::wal::pins::pinned;
 use crate::etcd::wal::replay::{self, Replay};
-use crate::etcd::{AtRevision, KeyEntry, Record, Store, schema};
+use crate::etcd::{AtRevision, KeyEntry, Record, Store};
 use crate::view::record::key_text;
 
 use super::failure::Failure;
@@ -153,13 +152,8 @@ fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
 /// The member whose log it is, where the database names its members and not this one.
 fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
     let id = wal.metadata?.node_id;
-    // What is wrong with the members is nothing that this question would suffer from.
-    let diagnostics = Diagnostics::new();
-    let known = store
-        .bucket(schema::MEMBERS)
-        .map(|bucket| members(bucket, &diagnostics))
-        .unwrap_or_default();
-    let is_it = |member: &Member| u64::from_str_radix(&member.id, 16) == Ok(id);
+    let known = member_ids(store);
+    let is_it = |member: &String| u64::from_str_radix(member, 16) == Ok(id);
     (!known.is_empty() && !known.iter().any(is_it)).then_some(id)
 }
 

@@ -1,10 +1,15 @@
 //! Buckets `cluster`, `members`, `members_removed` and `alarm`: who belongs to the cluster
 //! (`server/etcdserver/api/membership`, `server/storage/schema/{membership,alarm}.go`).
 
+use std::collections::BTreeSet;
+
 use prost::Message;
 
 use crate::bbolt::{Bucket, Direction};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+
+use super::schema;
+use super::store::Store;
 
 /// A member, from its JSON in bucket `members`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,19 @@ impl AlarmMember {
             other => format!("{other}"),
         }
     }
+}
+
+/// The ids of the members that a store names, for telling one cluster from another. What is wrong with a member is
+/// nothing that this question suffers from.
+pub fn member_ids(store: &Store<'_>) -> BTreeSet<String> {
+    let diagnostics = Diagnostics::new();
+    let bucket = store.bucket(schema::MEMBERS);
+    let members = bucket.map(|bucket| members(bucket, &diagnostics));
+    members
+        .into_iter()
+        .flatten()
+        .map(|member| member.id)
+        .collect()
 }
 
 /// The members of bucket `members`; what is no member is reported.

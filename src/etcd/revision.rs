@@ -63,6 +63,11 @@ impl fmt::Display for RevisionError {
 }
 
 impl BucketKey {
+    /// The revision that a key of bucket `key` is of; none where it is no such key.
+    pub(super) fn revision_of(bytes: &[u8]) -> Option<Revision> {
+        Self::parse(bytes).ok().map(|key| key.revision)
+    }
+
     /// Reads a key of bucket `key`.
     ///
     /// # Errors

@@ -187,7 +187,7 @@ impl<'a> Store<'a> {
     /// each with its [`super::record::Origin`].
     pub fn carve(&mut self) -> Search {
         let carved = Carved::of(self);
-        self.newest = self.current_revision();
+        self.newest = self.state_revision();
         self.beside = carved.records.into();
         carved.search
     }
@@ -195,9 +195,7 @@ impl<'a> Store<'a> {
     /// Takes in records of another source. Of one revision that of the state counts, then the one that was there
     /// first; one that says something else is a finding.
     pub fn take_in(&mut self, records: Vec<Record<'a>>) {
-        if self.beside.is_empty() {
-            self.newest = self.current_revision();
-        }
+        self.newest = self.state_revision();
         let mut all: Vec<Record<'a>> = self.beside.to_vec();
         all.extend(records);
         all.sort_by_key(|record| record.revision);
@@ -275,16 +273,19 @@ impl<'a> Store<'a> {
     /// The newest revision: the largest main of a record, or the compacted revision where nothing
     /// was written since; 1 for an empty store.
     pub fn current_revision(&self) -> i64 {
-        let newest = self
-            .state_records(Direction::Backward)
-            .next()
-            .map_or(0, |record| record.revision.main);
         let goes_on = self
             .beside
             .last()
             .filter(|record| record.origin == Origin::Wal);
         let goes_on = goes_on.map_or(0, |record| record.revision.main);
-        newest.max(goes_on).max(self.compact_revision()).max(1)
+        self.state_revision().max(goes_on)
+    }
+
+    /// The newest revision of the state of the database, whatever was taken in.
+    pub fn state_revision(&self) -> i64 {
+        let newest = self.state_records(Direction::Backward).next();
+        let newest = newest.map_or(0, |record| record.revision.main);
+        newest.max(self.compact_revision()).max(1)
     }
 
     /// The revision to answer for: `asked`, or the current one.

@@ -260,3 +260,48 @@ fn blame_finds_in_the_log_since_when_a_line_has_been_so() {
     );
     assert_eq!(revision_of(&[&wal]), "2");
 }
+
+#[test]
+fn a_timeline_of_a_log_without_its_beginning_gives_requests_the_revisions_that_they_used() {
+    let mut store = Store::new(Version::V3_6);
+    let mut file = WalFile::after(None);
+    file.metadata(10_276_657_743_932_975_437, 9);
+    file.snapshot(2, 1);
+    for value in ["1", "2", "3"] {
+        store.put("a", value);
+    }
+    // The database ends at entry 3; the log begins behind entry 2 and goes on to entry 6.
+    for (index, value) in (3_i64..).zip(["3", "4", "5", "6"]) {
+        file.entry(1, index, &put("a", value.as_bytes()));
+    }
+    file.state(1, 6);
+    let scratch = Scratch::new("wal-timeline-beyond");
+    let db = scratch.file("db", &super::pins::with_consistent_index(&store, 3));
+    scratch.file("wal/0000000000000000-0000000000000000.wal", &file.bytes);
+    let wal = format!("--wal={}", scratch.path().join("wal").display());
+    let run = etcdive([
+        "log",
+        db.to_str().unwrap(),
+        "a",
+        "--timeline",
+        &wal,
+        "-o",
+        "jsonl",
+    ]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let told: Vec<_> = rows(&run)
+        .iter()
+        .map(|row| (row["main"].as_i64(), row["entry"].as_i64()))
+        .collect();
+    let expected = [
+        (Some(7), Some(6)),
+        (Some(6), Some(5)),
+        (Some(5), Some(4)),
+        (Some(4), None),
+        (Some(3), None),
+        (Some(2), None),
+        // No entry before it tells behind which revision it stands.
+        (None, Some(3)),
+    ];
+    assert_eq!(told, expected, "{}", run.stderr);
+}

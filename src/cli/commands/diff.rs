@@ -20,10 +20,9 @@ use crate::cli::revision::RangeExpr;
 use crate::cli::select::Where;
 use crate::cli::sources::{Sources, note_unproved};
 use crate::cli::{Answer, Run, Verb, report};
-use crate::diag::Diagnostics;
-use crate::etcd::cluster::members;
+use crate::etcd::cluster::member_ids;
 use crate::etcd::store::AtRevision;
-use crate::etcd::{Keyspace, Record, Store, schema};
+use crate::etcd::{Keyspace, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
@@ -230,18 +229,7 @@ impl Args {
 
 /// Whether both databases name members, and no member is in both.
 fn are_strangers(old: &Store<'_>, new: &Store<'_>) -> bool {
-    // What is wrong with the members is nothing that this question would suffer from.
-    let diagnostics = Diagnostics::new();
-    let ids = |store: &Store<'_>| -> BTreeSet<String> {
-        let bucket = store.bucket(schema::MEMBERS);
-        bucket
-            .map(|bucket| members(bucket, &diagnostics))
-            .unwrap_or_default()
-            .into_iter()
-            .map(|member| member.id)
-            .collect()
-    };
-    let (old, new) = (ids(old), ids(new));
+    let (old, new) = (member_ids(old), member_ids(new));
     !old.is_empty() && !new.is_empty() && old.is_disjoint(&new)
 }
 

@@ -12,8 +12,6 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::Store;
-use crate::etcd::wal::replay::{self, Applied, Replay};
 use crate::etcd::wal::{Entry, Request, Wal, writes};
 use crate::view::dump_logs::{EntryType, Release};
 
@@ -127,11 +125,10 @@ impl Verb for Args {
             return Ok(Answer::Yes);
         }
         let wal = logs.wal();
-        let beside = print::Beside::of(logs)?;
-        let replay = beside.replay(&wal);
+        let revisions = print::Beside::of(logs)?.revisions(&wal);
         let picked = self.pick(&wal, &types);
         report_unknown(&wal, &picked, logs.diagnostics());
-        print::Printer::new(self, run.keyring, logs, &wal, &replay, out).print(&picked)?;
+        print::Printer::new(self, run.keyring, logs, &wal, &revisions, out).print(&picked)?;
         Ok(if picked.is_empty() && !wal.entries.is_empty() {
             Answer::No
         } else {
@@ -211,25 +208,4 @@ fn names(request: &Request<'_>, key: &str) -> bool {
 pub fn may_change(request: &Request<'_>, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
     let changes = writes::changes(request);
     changes.iter().any(|(_, change)| wanted(change.key()))
-}
-
-/// What the entries of a log came to, as far as it is certain, by index.
-pub fn known_revisions(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Vec<Applied> {
-    // Only numbers leave here, so the two need not live as long as each other.
-    let whole = replay::whole(wal).map_or_else(Vec::new, |whole| whole.applied);
-    let beyond = store.and_then(|store| replay::beyond(store, wal));
-    let from = whole.last().map_or(0, |last| last.index);
-    let beyond = beyond.map_or_else(Vec::new, |beyond| beyond.applied);
-    let behind = beyond.into_iter().filter(|applied| applied.index > from);
-    whole.into_iter().chain(behind).collect()
-}
-
-/// What is certain of the revisions of a log.
-pub fn replay_of<'a>(wal: &Wal<'a>, store: Option<&Store<'a>>) -> Option<Replay<'a>> {
-    let whole = replay::whole(wal);
-    let is_done = whole.as_ref().is_some_and(|whole| whole.stopped.is_none());
-    if is_done {
-        return whole;
-    }
-    store.and_then(|store| replay::beyond(store, wal)).or(whole)
 }

@@ -45,7 +45,7 @@ impl<'a> State<'a> {
                     state.runs.push((page.pgid.0, last));
                 }
             }
-            let Some(first) = first.and_then(|element| revision_of(&element)) else {
+            let Some(first) = first.and_then(|element| BucketKey::revision_of(element.key)) else {
                 continue;
             };
             let place = if is_page {
@@ -81,7 +81,8 @@ impl<'a> State<'a> {
             }
             Place::Leaf(leaf) => {
                 let mut elements = leaf.elements(Direction::Forward);
-                let element = elements.find(|element| revision_of(element) == Some(revision))?;
+                let element = elements
+                    .find(|element| BucketKey::revision_of(element.key) == Some(revision))?;
                 record(&leaf.page, &element)
             }
         }
@@ -90,10 +91,6 @@ impl<'a> State<'a> {
 
 fn record<'a>(page: &Page<'a>, element: &Element<'a>) -> Option<Record<'a>> {
     Record::parse(page, element).ok().map(|(record, _)| record)
-}
-
-fn revision_of(element: &Element<'_>) -> Option<Revision> {
-    BucketKey::parse(element.key).ok().map(|key| key.revision)
 }
 
 /// The element of a revision among so many that ascend.
@@ -106,7 +103,7 @@ fn find<'a>(
     while from < until {
         let middle = from.midpoint(until);
         let found = element(middle)?;
-        let here = revision_of(&found)?;
+        let here = BucketKey::revision_of(found.key)?;
         if here == revision {
             return Some(found);
         }

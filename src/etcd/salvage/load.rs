@@ -46,7 +46,7 @@ impl<'a> Bed<'a> {
         if let Some(neighbour) = self.odd_at(index) {
             return Some(neighbour);
         }
-        revision_of(&self.leaf.element(index)?)
+        BucketKey::revision_of(self.leaf.element(index)?.key)
     }
 
     /// Whether the element at an index has no revision that could be right.
@@ -59,7 +59,7 @@ impl<'a> Bed<'a> {
         self.odd.iter().filter_map(|(index, _)| {
             let element = self.leaf.element(*index)?;
             let certain = is_certain(&self.leaf, &element);
-            revision_of(&element).filter(|_| certain)
+            BucketKey::revision_of(element.key).filter(|_| certain)
         })
     }
 
@@ -71,7 +71,7 @@ impl<'a> Bed<'a> {
     /// The revisions in it.
     pub fn revisions(&self) -> impl Iterator<Item = Revision> {
         let elements = self.leaf.elements(Direction::Forward);
-        elements.filter_map(|element| revision_of(&element))
+        elements.filter_map(|element| BucketKey::revision_of(element.key))
     }
 
     /// The newest revision in it.
@@ -105,7 +105,7 @@ impl<'a> Bed<'a> {
     ) -> Self {
         let elements = leaf.elements(Direction::Forward);
         let keys: Vec<(usize, Option<Revision>)> = elements
-            .map(|element| (element.index, revision_of(&element)))
+            .map(|element| (element.index, BucketKey::revision_of(element.key)))
             .collect();
         let odd = odd_ones(&keys, place);
         let is_right = |(index, _): &&(usize, Option<Revision>)| odd.binary_search(index).is_err();
@@ -251,10 +251,6 @@ fn odd_ones(keys: &[(usize, Option<Revision>)], place: Option<Cover>) -> Vec<usi
     odd
 }
 
-fn revision_of(element: &Element<'_>) -> Option<Revision> {
-    BucketKey::parse(element.key).ok().map(|key| key.revision)
-}
-
 /// Whether an element is a record as etcd writes it, to the last byte.
 pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
     Record::certain(&leaf.page, element).is_some()
@@ -284,7 +280,7 @@ impl<'a> OneState<'a> {
             _ => None,
         };
         for element in placed.leaf.elements(Direction::Forward) {
-            let Some(revision) = revision_of(&element) else {
+            let Some(revision) = BucketKey::revision_of(element.key) else {
                 last = None;
                 continue;
             };

@@ -52,13 +52,59 @@ pub struct Replay<'a> {
     pub stopped: Option<&'static str>,
 }
 
-impl Replay<'_> {
-    /// What an entry came to; none where it was not done.
-    pub fn of(&self, index: u64) -> Option<Applied> {
+/// What the entries of a log came to, as far as it is certain.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// By index.
+    applied: Vec<Applied>,
+    /// The entry up to which it is certain, and why not of the committed ones behind it.
+    pub stopped: Option<(u64, &'static str)>,
+}
+
+impl Known {
+    /// By the log itself where it begins with the first entry of its cluster, and behind that by the database beside
+    /// it. A damaged database is no point to begin at.
+    pub fn of(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Self {
+        let whole = whole(wal).map(Self::from);
+        if whole.as_ref().is_some_and(|whole| whole.stopped.is_none()) {
+            return whole.unwrap_or_default();
+        }
+        let beyond = store.and_then(|store| beyond(store, wal)).map(Self::from);
+        // What is damaged is known when the state was read.
+        let is_damaged = store.is_some_and(|store| store.db().diagnostics().found_damage());
+        match (whole, beyond.filter(|_| !is_damaged)) {
+            (Some(whole), Some(beyond)) => whole.and_behind(beyond),
+            (whole, beyond) => whole.or(beyond).unwrap_or_default(),
+        }
+    }
+
+    fn and_behind(mut self, other: Self) -> Self {
+        let from = self.applied.last().map_or(0, |last| last.index);
+        let behind = other.applied.into_iter().filter(|one| one.index > from);
+        let before = self.applied.len();
+        self.applied.extend(behind);
+        if self.applied.len() > before {
+            self.stopped = other.stopped;
+        }
+        self
+    }
+
+    /// What an entry came to; none where it was not done, or that is not certain.
+    pub fn applied(&self, entry: &Entry<'_>) -> Option<Applied> {
         let place = self
             .applied
-            .binary_search_by_key(&index, |applied| applied.index);
-        self.applied.get(place.ok()?).copied()
+            .binary_search_by_key(&entry.index, |applied| applied.index);
+        let found = self.applied.get(place.ok()?).copied();
+        found.filter(|_| entry.state == State::Committed)
+    }
+}
+
+impl From<Replay<'_>> for Known {
+    fn from(replay: Replay<'_>) -> Self {
+        Self {
+            stopped: replay.stopped.map(|why| (replay.until, why)),
+            applied: replay.applied,
+        }
     }
 }
 
@@ -66,13 +112,14 @@ impl Replay<'_> {
 /// where the database does not say up to which entry it has all.
 pub fn beyond<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
-    let current = store.current_revision();
+    // By the state alone: of what was taken in, the log is a part.
+    let state = store.state_revision();
     let mut machine = Machine {
-        revision: current,
+        revision: state,
         compacted: store.compact_revision(),
         ..Machine::default()
     };
-    for entry in Keyspace::at(store, AtRevision::HEAD, |_| true).live {
+    for entry in Keyspace::at(store, AtRevision(state), |_| true).live {
         machine.load(entry.record);
     }
     let leases = keys_of(store, schema::LEASE).filter_map(|(key, _)| lease_id(key));

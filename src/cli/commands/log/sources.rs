@@ -7,16 +7,17 @@ use std::io::Write;
 use serde_json::{Map, Value};
 
 use crate::cli::args::RowFormat;
-use crate::cli::commands::wal::{known_revisions, may_change};
+use crate::cli::commands::wal::may_change;
 use crate::cli::failure::Failure;
 use crate::cli::logs::Logs;
 use crate::cli::out::Out;
+use crate::cli::writers::managers_of;
 use crate::etcd::record::{Grade, Origin};
-use crate::etcd::wal::replay::Applied;
+use crate::etcd::wal::replay::{Applied, Known};
 use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
 use crate::etcd::{Event, EventType};
 use crate::view::record::{event_json, insert_text, key_text};
-use crate::view::table::{plain, text};
+use crate::view::table::{cell, plain, text};
 use crate::view::time;
 use crate::view::wal as view;
 
@@ -83,8 +84,8 @@ impl<'a> Log<'_, 'a> {
     ) -> Result<(), Failure> {
         let logs: Option<&Logs> = self.evidence.logs();
         let wal = logs.map(Logs::wal).unwrap_or_default();
-        let applied = known_revisions(&wal, Some(self.store));
-        let mut rows = rows(events, &wal, &applied, keys);
+        let known = Known::of(&wal, Some(self.store));
+        let mut rows = rows(events, &wal, &known, keys);
         if !self.args.reverse {
             rows.reverse();
         }
@@ -127,7 +128,7 @@ impl<'a> Log<'_, 'a> {
             .as_ref()
             .and_then(|(_, request)| view::user(request));
         let by = match row.event {
-            Some(event) => crate::cli::writers::managers_of(&event, &self.objects)
+            Some(event) => managers_of(&event, &self.objects)
                 .into_iter()
                 .chain(by)
                 .collect(),
@@ -142,7 +143,7 @@ impl<'a> Log<'_, 'a> {
             what,
             row.source(),
             row.certainty().to_owned(),
-            crate::view::table::cell(&by.join(", ")),
+            cell(&by.join(", ")),
         ]
     }
 
@@ -166,10 +167,7 @@ impl<'a> Log<'_, 'a> {
 
     fn row_json(&self, row: &Row<'_, 'a>) -> Value {
         let mut fields = match &row.event {
-            Some(event) => match event_json(
-                event,
-                &crate::cli::writers::managers_of(event, &self.objects),
-            ) {
+            Some(event) => match event_json(event, &managers_of(event, &self.objects)) {
                 Value::Object(fields) => fields,
                 _ => Map::new(),
             },
@@ -205,14 +203,9 @@ impl<'a> Log<'_, 'a> {
 fn rows<'r, 'a>(
     events: &[Event<'a>],
     wal: &'r Wal<'r>,
-    applied: &[Applied],
+    known: &Known,
     keys: &dyn Fn(&[u8]) -> bool,
 ) -> Vec<Row<'r, 'a>> {
-    let of_entry = |entry: &Entry<'_>| {
-        let place = applied.binary_search_by_key(&entry.index, |applied| applied.index);
-        let found = place.ok().and_then(|place| applied.get(place));
-        found.copied().filter(|_| entry.state == State::Committed)
-    };
     let mains: HashSet<i64> = events
         .iter()
         .map(|event| event.record.revision.main)
@@ -222,7 +215,7 @@ fn rows<'r, 'a>(
     let mut beside: Vec<(i64, Row<'_, '_>)> = Vec::new();
     let mut newest = 0_i64;
     for entry in &wal.entries {
-        let done = of_entry(entry);
+        let done = known.applied(entry);
         newest = done
             .and_then(|done| done.main)
             .unwrap_or(newest)

@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::logs::Logs;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::etcd::wal::replay::Replay;
+use crate::etcd::wal::replay::Known;
 use crate::etcd::wal::snap::{Snap, SnapError};
 use crate::etcd::wal::{Entry, Request, SegmentFile, State, Wal, writes};
 use crate::k8s::Order;
@@ -21,7 +21,7 @@ use crate::view::record::{insert_text, key_text};
 use crate::view::wal as view;
 use crate::view::yaml::YamlWriter;
 
-use super::{Args, Output, replay_of};
+use super::{Args, Output};
 
 /// The database beside a log, where there is one that can be read.
 pub struct Beside(Option<Evidence>);
@@ -35,59 +35,23 @@ impl Beside {
         Ok(Self(evidence))
     }
 
-    /// The revisions of the entries, as far as they are certain. Only they are taken from here: a log must not live
-    /// longer than the database that it is compared with.
-    pub fn replay(&self, wal: &Wal<'_>) -> Revisions {
+    /// The revisions of the entries, as far as they are certain.
+    pub fn revisions(&self, wal: &Wal<'_>) -> Revisions {
         let store = self.0.as_ref().and_then(|evidence| evidence.store().ok());
-        let applied = store
-            .as_ref()
-            .and_then(|store| store.meta().consistent_index);
-        let replay = replay_of(wal, store.as_ref());
-        // A damaged database is no point to begin at; that the log has all from the first entry on needs none.
-        let damaged = self
-            .0
-            .as_ref()
-            .is_some_and(|evidence| evidence.diagnostics().found_damage());
-        let replay = if damaged {
-            replay_of(wal, None)
-        } else {
-            replay
-        };
-        Revisions::of(replay.as_ref(), applied)
+        let store = store.as_ref();
+        Revisions {
+            known: Known::of(wal, store),
+            in_database: store.and_then(|store| store.meta().consistent_index),
+        }
     }
 }
 
 /// What is certain of the revisions of a log.
 #[derive(Debug, Default)]
 pub struct Revisions {
-    applied: Vec<crate::etcd::wal::replay::Applied>,
-    stopped: Option<(u64, &'static str)>,
+    known: Known,
     /// The last index that the database beside it has.
     in_database: Option<u64>,
-}
-
-impl Revisions {
-    fn of(replay: Option<&Replay<'_>>, in_database: Option<u64>) -> Self {
-        let Some(replay) = replay else {
-            return Self {
-                in_database,
-                ..Self::default()
-            };
-        };
-        Self {
-            applied: replay.applied.clone(),
-            stopped: replay.stopped.map(|why| (replay.until, why)),
-            in_database,
-        }
-    }
-
-    fn at(&self, entry: &Entry<'_>) -> Option<crate::etcd::wal::replay::Applied> {
-        let is_done = entry.state == State::Committed;
-        let place = self
-            .applied
-            .binary_search_by_key(&entry.index, |applied| applied.index);
-        self.applied.get(place.ok()?).copied().filter(|_| is_done)
-    }
 }
 
 /// Prints a log.
@@ -129,8 +93,8 @@ impl<'p> Printer<'p> {
             return self.print_jsonl(entries, &snaps);
         }
         self.head()?;
-        for file in &self.wal.files {
-            let text = file_text(file, self.wal);
+        for (file, range) in files(self.wal) {
+            let text = file_text(file, range);
             writeln!(self.out, "{text}")?;
         }
         for name in self.logs.others() {
@@ -160,7 +124,7 @@ impl<'p> Printer<'p> {
         for (entry, request) in entries {
             self.entry(entry, request)?;
         }
-        if let Some((until, why)) = self.revisions.stopped {
+        if let Some((until, why)) = self.revisions.known.stopped {
             report::note(&format!(
                 "revisions are certain up to entry {until}: behind it {why}"
             ));
@@ -207,7 +171,7 @@ impl<'p> Printer<'p> {
     }
 
     fn entry(&mut self, entry: &Entry<'_>, request: &Request<'_>) -> Result<(), Failure> {
-        let applied = self.revisions.at(entry);
+        let applied = self.revisions.known.applied(entry);
         let revision = match applied {
             Some(applied) => applied
                 .main
@@ -285,8 +249,8 @@ impl<'p> Printer<'p> {
             let line = log_json(self.wal, self.revisions);
             writeln!(self.out, "{line}")?;
         }
-        for file in &self.wal.files {
-            writeln!(self.out, "{}", file_json(file, self.wal))?;
+        for (file, range) in files(self.wal) {
+            writeln!(self.out, "{}", file_json(file, range))?;
         }
         for (name, snap) in snaps {
             writeln!(self.out, "{}", snap_json(name, snap))?;
@@ -313,7 +277,7 @@ impl<'p> Printer<'p> {
             .map(|file| file.name.clone());
         put("file", file.unwrap_or_default().into());
         put("offset", entry.offset.into());
-        if let Some(applied) = self.revisions.at(entry) {
+        if let Some(applied) = self.revisions.known.applied(entry) {
             put("revision", applied.main.into());
             if let Some(succeeded) = applied.succeeded {
                 put("succeeded", succeeded.into());
@@ -367,21 +331,23 @@ impl<'p> Printer<'p> {
     }
 }
 
-/// The first and the last index in a file.
-fn range_of(file: &SegmentFile<'_>, wal: &Wal<'_>) -> Option<(u64, u64)> {
-    let place = wal.files.iter().position(|other| other.name == file.name)?;
-    let indices = || {
-        wal.entries
-            .iter()
-            .filter(|entry| entry.segment == place)
-            .map(|entry| entry.index)
-    };
-    Some((indices().min()?, indices().max()?))
+/// The files of a log, each with the first and the last index in it.
+fn files<'w, 'a>(
+    wal: &'w Wal<'a>,
+) -> impl Iterator<Item = (&'w SegmentFile<'a>, Option<(u64, u64)>)> {
+    let mut ranges: Vec<Option<(u64, u64)>> = vec![None; wal.files.len()];
+    for entry in &wal.entries {
+        if let Some(range) = ranges.get_mut(entry.segment) {
+            let (first, last) = range.unwrap_or((entry.index, entry.index));
+            *range = Some((first.min(entry.index), last.max(entry.index)));
+        }
+    }
+    wal.files.iter().zip(ranges)
 }
 
-fn file_text(file: &SegmentFile<'_>, wal: &Wal<'_>) -> String {
+fn file_text(file: &SegmentFile<'_>, range: Option<(u64, u64)>) -> String {
     let records = file.segment.records.len();
-    let entries = match range_of(file, wal) {
+    let entries = match range {
         Some((first, last)) => format!("entries {first} to {last}"),
         None => "no entries".to_owned(),
     };
@@ -457,8 +423,7 @@ fn log_json(wal: &Wal<'_>, revisions: &Revisions) -> Value {
     json
 }
 
-fn file_json(file: &SegmentFile<'_>, wal: &Wal<'_>) -> Value {
-    let range = range_of(file, wal);
+fn file_json(file: &SegmentFile<'_>, range: Option<(u64, u64)>) -> Value {
     json!({
         "type": "file",
         "name": file.name,
