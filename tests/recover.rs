@@ -288,6 +288,19 @@ fn every_flag_chooses_what_it_says() {
     let none = run("recover DB -n prod configmaps no-such-name");
     assert_eq!((none.code, none.text()), (1, ""));
     assert!(none.stderr.contains("never compacted"), "{}", none.stderr);
+    // What lies behind the end may have said that it was.
+    let scratch = Scratch::new("recover-cut");
+    let whole = std::fs::read(after()).unwrap();
+    let cut = scratch.file("cut.db", &whole[..whole.len() / 3]);
+    let line = ["recover", cut.to_str().unwrap(), "/registry/none/"];
+    let none = etcdive(line);
+    assert_eq!((none.code, none.text()), (3, ""));
+    assert!(
+        none.stderr.contains("nothing that was asked for is gone")
+            && !none.stderr.contains("never compacted"),
+        "{}",
+        none.stderr
+    );
 }
 
 #[test]

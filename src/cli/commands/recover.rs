@@ -235,6 +235,8 @@ impl Args {
         }
         let failure = Failure::not_found("nothing that was asked for is gone");
         match store.compact_revision() {
+            // Whether it was is in what is damaged.
+            0 if store.db().diagnostics().found_damage() => failure,
             0 => failure.hint("the store was never compacted: every deletion is retained"),
             compacted if self.sources.carve => failure.hint(format!(
                 "what was deleted before the compacted revision {compacted} is in no page any more"
