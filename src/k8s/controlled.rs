@@ -97,12 +97,8 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
         ("coordination.k8s.io", "Lease" | "LeaseCandidate") => return Some(Reason::Lease),
         _ => {}
     }
-    let owners = object
-        .get("metadata")
-        .and_then(|metadata| metadata.get("ownerReferences"));
-    let owners = owners.and_then(Value::as_array).into_iter().flatten();
     let mut controllers =
-        owners.filter(|owner| owner.get("controller") == Some(&Value::Bool(true)));
+        owners(object).filter(|owner| owner.get("controller") == Some(&Value::Bool(true)));
     // A controller may not make the same data again: a password, a volume. The claim of a pod's own volume comes with
     // the pod.
     let is_data = matches!(
@@ -147,6 +143,12 @@ fn label<'v>(object: &'v Value, name: &str) -> &'v str {
 
 fn annotation<'v>(object: &'v Value, name: &str) -> &'v str {
     text(object, &["metadata", "annotations", name])
+}
+
+/// The references of an object to its owners.
+pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
+    let owners = object.pointer("/metadata/ownerReferences");
+    owners.and_then(Value::as_array).into_iter().flatten()
 }
 
 /// The API group of an object; empty for the core group.

@@ -65,10 +65,10 @@ impl Known {
     /// By the log itself where it begins with the first entry of its cluster, and behind that by the database beside
     /// it. A damaged database is no point to begin at.
     pub fn of(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Self {
-        let whole = whole(wal).map(Self::from);
-        if whole.as_ref().is_some_and(|whole| whole.stopped.is_none()) {
-            return whole.unwrap_or_default();
-        }
+        let whole = match whole(wal).map(Self::from) {
+            Some(whole) if whole.stopped.is_none() => return whole,
+            whole => whole,
+        };
         let beyond = store.and_then(|store| beyond(store, wal)).map(Self::from);
         // What is damaged is known when the state was read.
         let is_damaged = store.is_some_and(|store| store.db().diagnostics().found_damage());

@@ -55,9 +55,7 @@ fn remove(of: &mut Map<String, Value>, list: &str, names: &[String]) {
 /// where admission mounts it. A volume that somebody wrote may have such a name too.
 fn is_token(volume: &Value, spec: &Map<String, Value>) -> bool {
     let name = text(volume, &["name"]);
-    let sources = volume
-        .get("projected")
-        .and_then(|projected| projected.get("sources"));
+    let sources = volume.pointer("/projected/sources");
     let is_projected = name.starts_with(PROJECTED_PREFIX)
         && items(sources).any(|source| source.get("serviceAccountToken").is_some());
     let account = spec.get("serviceAccountName").and_then(Value::as_str);

@@ -293,9 +293,6 @@ fn missing_behind(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
 }
 
 fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
-    let metadata = tree.get("metadata");
-    let owners = metadata.and_then(|metadata| metadata.get("ownerReferences"));
-    let owners = owners.and_then(Value::as_array).into_iter().flatten();
     let location = catalog.locate(key);
     let definition = location.and_then(|location| catalog.definition(location.resource));
     let group = controlled::group(tree).to_owned();
@@ -315,7 +312,7 @@ fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
         namespace: text(tree, &["metadata", "namespace"]).to_owned(),
         name: text(tree, &["metadata", "name"]).to_owned(),
         uid: text(tree, &["metadata", "uid"]).to_owned(),
-        owners: owners
+        owners: controlled::owners(tree)
             .map(|owner| text(owner, &["uid"]).to_owned())
             .collect(),
         reason: world
@@ -328,15 +325,13 @@ fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
 /// Whether a definition of a custom resource keeps a manifest from setting the status.
 fn has_status_subresource(definition: &Value) -> bool {
     let has = |of: &Value| {
-        let subresources = of.get("subresources");
-        let status = subresources.and_then(|subresources| subresources.get("status"));
+        let status = of.pointer("/subresources/status");
         status.is_some_and(|status| !status.is_null())
     };
-    let spec = definition.get("spec");
-    let versions = spec
-        .and_then(|spec| spec.get("versions"))
-        .and_then(Value::as_array);
-    spec.is_some_and(has) || versions.is_some_and(|versions| versions.iter().any(has))
+    let versions = definition.pointer("/spec/versions");
+    let versions = versions.and_then(Value::as_array);
+    definition.get("spec").is_some_and(has)
+        || versions.is_some_and(|versions| versions.iter().any(has))
 }
 
 /// Puts items into the order in which they are to be made: owners before what they own.

@@ -246,20 +246,18 @@ impl World {
     }
 
     /// The places of owners, each once; none where one of them was never seen.
-    fn places_of(&self, uids: &[impl AsRef<str>]) -> Option<BTreeSet<usize>> {
+    fn places_of(&self, uids: &[Box<str>]) -> Option<BTreeSet<usize>> {
         uids.iter()
-            .map(|uid| self.places.get(uid.as_ref()).copied())
+            .map(|uid| self.places.get(uid).copied())
             .collect()
     }
 
     /// The revision from which an object of these owners is garbage: from when the last of them was going. None
     /// where it has no owner, or one of them stayed, or it is not known of all when they went.
     pub fn owners_went(&self, uids: &[impl AsRef<str>]) -> Option<i64> {
-        let mut last = None;
-        for place in self.places_of(uids)? {
-            last = last.max(Some(self.objects.get(place)?.went?));
-        }
-        last
+        let went = uids.iter().map(|uid| self.object(uid.as_ref())?.went);
+        let went: Vec<i64> = went.collect::<Option<_>>()?;
+        went.into_iter().max()
     }
 
     /// From when the namespace of an object was going that was deleted between two revisions; none where the
@@ -274,11 +272,11 @@ impl World {
 
     /// Whether an object of this uid is there.
     pub fn lives(&self, uid: &str) -> bool {
-        let object = self
-            .places
-            .get(uid)
-            .and_then(|place| self.objects.get(*place));
-        object.is_some_and(|object| object.is_there)
+        self.object(uid).is_some_and(|object| object.is_there)
+    }
+
+    fn object(&self, uid: &str) -> Option<&Object> {
+        self.objects.get(*self.places.get(uid)?)
     }
 
     /// Why an object need not be brought back; none where it must be.
@@ -296,9 +294,7 @@ impl World {
 
 fn has_selector(value: &[u8]) -> bool {
     crate::k8s::object::tree_of(value).is_ok_and(|(tree, _)| {
-        let selector = tree.get("spec").and_then(|spec| spec.get("selector"));
-        selector
-            .and_then(Value::as_object)
-            .is_some_and(|selector| !selector.is_empty())
+        let selector = tree.pointer("/spec/selector").and_then(Value::as_object);
+        selector.is_some_and(|selector| !selector.is_empty())
     })
 }
