@@ -193,6 +193,8 @@ codes! {
     FieldUnknown = "field-unknown", Info, "k8s";
     /// The key of an object says another kind, namespace or name than the object.
     ObjectKeyMismatch = "object-key-mismatch", Warning, "k8s";
+    /// No YAML for an object loads back to the same object: it is left out.
+    ManifestUnreadable = "manifest-unreadable", Warning, "k8s";
     /// Two live objects have the same uid.
     UidTwice = "uid-twice", Warning, "k8s";
 }

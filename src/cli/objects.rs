@@ -15,6 +15,7 @@ use crate::k8s::encrypt::{Keyring, OpenError};
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
 use crate::source::Source;
+use crate::view::manifest::NotLoadable;
 use crate::view::record::key_text;
 
 use super::evidence::Evidence;
@@ -122,6 +123,15 @@ impl<'r> Objects<'r> {
             Diagnostic::new(Code::ValueUndecodable, record.locus())
                 .found(error.to_string())
                 .effect("it is taken as it is stored"),
+        );
+    }
+
+    /// Makes a finding of an object that has no YAML which loads back to it.
+    pub fn report_unreadable(&self, record: &Record<'_>, error: NotLoadable) {
+        self.diagnostics.report(
+            Diagnostic::new(Code::ManifestUnreadable, record.locus())
+                .found(error.to_string())
+                .effect("it is not written as YAML"),
         );
     }
 

@@ -88,6 +88,7 @@ pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
     if what == ("", "ServiceAccount") {
         strip_tokens(fields);
     }
+    let had_spec = fields.get("spec").is_some_and(|spec| !is_empty(spec));
     if let Some(spec) = map(fields, "spec") {
         match what {
             ("", "Pod") => pod::strip(spec),
@@ -100,10 +101,23 @@ pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
             _ => {}
         }
     }
-    if fields.get("spec").is_some_and(is_empty) {
+    if had_spec && fields.get("spec").is_some_and(is_empty) {
         fields.shift_remove("spec");
     }
     (object, notes)
+}
+
+/// Strips a field. The field is removed if that leaves nothing in it; one that was empty before was written so, and
+/// stays.
+fn strip_field(fields: &mut Map<String, Value>, name: &str, strip: impl FnOnce(&mut Value)) {
+    let Some(field) = fields.get_mut(name) else {
+        return;
+    };
+    let was_empty = is_empty(field);
+    strip(field);
+    if !was_empty && is_empty(field) {
+        fields.shift_remove(name);
+    }
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -128,32 +142,32 @@ fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes
     for name in SERVERS_METADATA {
         metadata.shift_remove(name);
     }
-    if let Some(annotations) = map(metadata, "annotations") {
+    strip_field(metadata, "annotations", |annotations| {
         for name in CONTROLLERS_ANNOTATIONS {
-            annotations.shift_remove(name);
+            annotations
+                .as_object_mut()
+                .map(|annotations| annotations.shift_remove(name));
         }
-    }
-    if let Some(owners) = metadata
-        .get_mut("ownerReferences")
-        .and_then(Value::as_array_mut)
-    {
+    });
+    strip_field(metadata, "ownerReferences", |owners| {
+        let Some(owners) = owners.as_array_mut() else {
+            return;
+        };
         let before = owners.len();
         owners.retain(|owner| (options.keeps_owner)(text(owner, &["uid"])));
         if owners.len() < before {
             notes.push(Note::Owners);
         }
-    }
-    if let Some(finalizers) = metadata.get_mut("finalizers").and_then(Value::as_array_mut) {
-        finalizers.retain(|finalizer| {
-            let name = finalizer.as_str().unwrap_or_default();
-            !options.strip_finalizers && !DELETIONS_FINALIZERS.contains(&name)
+    });
+    strip_field(metadata, "finalizers", |finalizers| {
+        let finalizers = finalizers.as_array_mut();
+        let _ = finalizers.map(|finalizers| {
+            finalizers.retain(|finalizer| {
+                let name = finalizer.as_str().unwrap_or_default();
+                !options.strip_finalizers && !DELETIONS_FINALIZERS.contains(&name)
+            });
         });
-    }
-    for name in ["annotations", "labels", "ownerReferences", "finalizers"] {
-        if metadata.get(name).is_some_and(is_empty) {
-            metadata.shift_remove(name);
-        }
-    }
+    });
 }
 
 /// Addresses of the cluster are given out anew; a headless service stays one. Node ports stay: clients know them.
@@ -178,12 +192,11 @@ fn strip_tokens(account: &mut Map<String, Value>) {
         .get("metadata")
         .map(|metadata| text(metadata, &["name"]).to_owned());
     let name = name.unwrap_or_default();
-    if let Some(secrets) = account.get_mut("secrets").and_then(Value::as_array_mut) {
-        secrets.retain(|secret| !is_token_name(text(secret, &["name"]), &name));
-    }
-    if account.get("secrets").is_some_and(is_empty) {
-        account.shift_remove("secrets");
-    }
+    strip_field(account, "secrets", |secrets| {
+        let secrets = secrets.as_array_mut();
+        let is_kept = |secret: &Value| !is_token_name(text(secret, &["name"]), &name);
+        let _ = secrets.map(|secrets| secrets.retain(is_kept));
+    });
 }
 
 /// Whether a Secret has the name of a token that a server made for a service account: `robot-token-x7k2p`.
@@ -212,25 +225,22 @@ fn strip_job(fields: &mut Map<String, Value>) {
     if manual == Some(true) {
         return;
     }
-    let strip = |metadata: Option<&mut Map<String, Value>>| {
-        let Some(metadata) = metadata else { return };
-        if let Some(labels) = map(metadata, "labels") {
+    let strip = |metadata: &mut Map<String, Value>| {
+        strip_field(metadata, "labels", |labels| {
             for name in JOB_LABELS {
-                labels.shift_remove(name);
+                labels
+                    .as_object_mut()
+                    .map(|labels| labels.shift_remove(name));
             }
-        }
-        if metadata.get("labels").is_some_and(is_empty) {
-            metadata.shift_remove("labels");
-        }
+        });
     };
-    strip(map(fields, "metadata"));
+    let _ = map(fields, "metadata").map(strip);
     if let Some(spec) = map(fields, "spec") {
         spec.shift_remove("selector");
         if let Some(template) = map(spec, "template") {
-            strip(map(template, "metadata"));
-            if template.get("metadata").is_some_and(is_empty) {
-                template.shift_remove("metadata");
-            }
+            strip_field(template, "metadata", |metadata| {
+                let _ = metadata.as_object_mut().map(strip);
+            });
         }
     }
 }

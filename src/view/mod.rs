@@ -20,6 +20,7 @@ pub mod human;
 pub mod json;
 pub mod kubectl_table;
 pub mod listing;
+pub mod manifest;
 mod number;
 mod output;
 pub mod page;

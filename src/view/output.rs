@@ -12,6 +12,8 @@ pub(super) struct Output<W: Write> {
     error: Option<io::Error>,
     /// Text not yet written; append to it, then call [`Output::flush_if_full`].
     pub(super) buffer: Vec<u8>,
+    /// From where on the buffer is kept, because it may be taken back.
+    held: Option<usize>,
 }
 
 impl<W: Write> Output<W> {
@@ -21,12 +23,37 @@ impl<W: Write> Output<W> {
             destination,
             error: None,
             buffer,
+            held: None,
         }
+    }
+
+    /// Keeps what comes in the buffer.
+    pub(super) fn hold(&mut self) {
+        self.held = Some(self.buffer.len());
+    }
+
+    /// What came since [`Output::hold`].
+    pub(super) fn held(&self) -> &[u8] {
+        let held = self.held.and_then(|start| self.buffer.get(start..));
+        held.unwrap_or_default()
+    }
+
+    /// Removes what came since [`Output::hold`].
+    pub(super) fn take_back(&mut self) {
+        if let Some(start) = self.held {
+            self.buffer.truncate(start);
+        }
+    }
+
+    /// What is in the buffer may go.
+    pub(super) fn release(&mut self) {
+        self.held = None;
+        self.flush_if_full();
     }
 
     /// Writes the buffer out when enough has come together.
     pub(super) fn flush_if_full(&mut self) {
-        if self.buffer.len() >= FLUSH_BYTES {
+        if self.buffer.len() >= FLUSH_BYTES && self.held.is_none() {
             self.flush();
         }
     }

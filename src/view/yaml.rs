@@ -6,15 +6,16 @@
 //! Which texts need quotes is decided in `resolve` and `scalar`, how they are written in
 //! `emit`. The order of keys is the caller's affair ([`crate::k8s::order`]).
 //!
-//! It differs from the Go programs where these lose evidence: they read their own JSON as YAML, so
+//! It differs from the Go programs where these lose evidence. They read their own JSON as YAML, so
 //! that U+0085 in a text becomes a space, and DEL, the C1 controls, U+FFFE, U+FFFF and keys of
 //! more than 1024 characters are an error. Here all are printed, in the way in which go-yaml prints
-//! a value that holds them. One thing is kept though it hurts: the key `<<` is not quoted, and
-//! YAML 1.1 readers (go-yaml among them) take it for a merge.
+//! a value that holds them. And it differs where go-yaml's text does not load back ([`Quoting`]):
+//! the key `<<` is quoted, for example, because readers take it for a merge otherwise.
 //!
 //! Indentation makes the output grow with the square of the nesting: who tells the values limits
 //! their depth.
 
+mod comment;
 mod emit;
 mod resolve;
 mod scalar;
@@ -28,9 +29,15 @@ use super::output::Output;
 use crate::k8s::sink::{Name, Sink};
 use crate::k8s::special::go_text;
 
+pub use self::comment::{comment, value_in_comment};
+pub use self::scalar::Quoting;
+
 /// The longest key, in bytes, which stands before its colon on one line; longer ones and those
 /// with line breaks take the form `? key`.
 const SIMPLE_KEY_BYTES: usize = 128;
+
+/// Deeper nesting is read back. Kubernetes' own types have some 20 levels, and readers have limits of their own.
+const USUAL_DEPTH: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -57,11 +64,36 @@ pub struct YamlWriter<W: Write> {
     /// The last pending container is the value of a key.
     is_value: bool,
     scratch: Vec<u8>,
+    quoting: Quoting,
+    /// Something was written since [`YamlWriter::hold`] that is to be read back.
+    is_unusual: bool,
+}
+
+/// The writer's state before a value that may be taken back.
+#[derive(Debug)]
+pub struct Held {
+    emitter: Emitter,
+    open: usize,
+    pending: Option<Kind>,
+    is_value: bool,
+    innermost: Option<Kind>,
+}
+
+impl Held {
+    /// Is the value an item of a list?
+    pub fn is_item(&self) -> bool {
+        self.pending.or(self.innermost) == Some(Kind::List)
+    }
 }
 
 impl<W: Write> YamlWriter<W> {
     /// A writer at the start of its first document.
     pub fn new(destination: W) -> Self {
+        Self::with_quoting(destination, Quoting::Kubectl)
+    }
+
+    /// A writer that quotes texts for these readers.
+    pub fn with_quoting(destination: W, quoting: Quoting) -> Self {
         Self {
             output: Output::new(destination),
             emitter: Emitter::default(),
@@ -69,7 +101,49 @@ impl<W: Write> YamlWriter<W> {
             pending: None,
             is_value: false,
             scratch: Vec::new(),
+            quoting,
+            is_unusual: false,
         }
+    }
+
+    /// Keeps what is written from here on in memory, until [`YamlWriter::release`].
+    pub fn hold(&mut self) -> Held {
+        self.output.hold();
+        self.is_unusual = false;
+        Held {
+            emitter: self.emitter.clone(),
+            open: self.open.len(),
+            pending: self.pending,
+            is_value: self.is_value,
+            innermost: self.open.last().map(|frame| frame.kind),
+        }
+    }
+
+    /// What was written since [`YamlWriter::hold`].
+    pub fn held(&self) -> &[u8] {
+        self.output.held()
+    }
+
+    /// Does the held text contain anything that readers treat differently, so that it should be read back? Control
+    /// characters, line breaks of YAML 1.1, keys of the form `? key`, deep nesting.
+    pub fn is_unusual(&self) -> bool {
+        self.is_unusual
+    }
+
+    /// Takes back what was written since [`YamlWriter::hold`], which goes on. `quoting` is for what is written next.
+    pub fn take_back(&mut self, held: &Held, quoting: Quoting) {
+        self.output.take_back();
+        self.emitter = held.emitter.clone();
+        self.open.truncate(held.open);
+        self.pending = held.pending;
+        self.is_value = held.is_value;
+        self.quoting = quoting;
+    }
+
+    /// Lets the held text go on to the destination.
+    pub fn release(&mut self, quoting: Quoting) {
+        self.quoting = quoting;
+        self.output.release();
     }
 
     /// Writes the line `---`; to be called between documents only.
@@ -105,6 +179,7 @@ impl<W: Write> YamlWriter<W> {
             Some(columns) => Some(columns.saturating_add(emit::INDENT)),
         };
         self.open.push(Frame { kind, outer });
+        self.is_unusual |= self.open.len() > USUAL_DEPTH;
     }
 
     fn before_value(&mut self) {
@@ -187,14 +262,15 @@ impl<W: Write> Sink for YamlWriter<W> {
 
     fn string(&mut self, value: &str) {
         self.before_value();
-        let style = scalar::style(value).0;
+        let form = scalar::form(value, self.quoting);
+        self.is_unusual |= form.is_unusual;
         self.emitter
-            .scalar(&mut self.output.buffer, value, style, true);
+            .scalar(&mut self.output.buffer, value, form.style, true);
         self.after_value();
     }
 
     fn text(&mut self, value: &[u8]) {
-        if !scalar::is_token(value) {
+        if !scalar::is_token(value) || self.quoting == Quoting::Everything {
             return self.string(&go_text(value));
         }
         self.before_value();
@@ -212,9 +288,9 @@ impl<W: Write> Sink for YamlWriter<W> {
         self.scratch.clear();
         append_base64(&mut self.scratch, value);
         let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
-        let style = scalar::style(text).0;
+        let form = scalar::form(text, self.quoting);
         self.emitter
-            .scalar(&mut self.output.buffer, text, style, true);
+            .scalar(&mut self.output.buffer, text, form.style, true);
         self.after_value();
     }
 
@@ -224,21 +300,23 @@ impl<W: Write> Sink for YamlWriter<W> {
 
     fn key(&mut self, key: &str) {
         self.open_pending();
-        let (style, is_multiline) = scalar::style(key);
+        let form = scalar::form(key, self.quoting);
+        self.is_unusual |= form.is_unusual;
         let buffer = &mut self.output.buffer;
         self.emitter.write_indent(buffer);
-        if key.len() <= SIMPLE_KEY_BYTES && !is_multiline {
-            self.emitter.scalar(buffer, key, style, false);
+        if key.len() <= SIMPLE_KEY_BYTES && !form.is_multiline {
+            self.emitter.scalar(buffer, key, form.style, false);
             self.emitter.indicator(buffer, b':', Indicator::EndsKey);
             return;
         }
+        self.is_unusual = true;
         self.emitter.indicator(buffer, b'?', Indicator::OpensLine);
-        self.emitter.scalar(buffer, key, style, true);
+        self.emitter.scalar(buffer, key, form.style, true);
         self.emitter.write_indent(buffer);
         self.emitter.indicator(buffer, b':', Indicator::OpensLine);
     }
 
-    /// A line of its own at the present level. What could end the line is a space in it.
+    /// A line of its own at the present level.
     fn comment(&mut self, text: &str) {
         self.open_pending();
         let buffer = &mut self.output.buffer;
@@ -246,15 +324,7 @@ impl<W: Write> Sink for YamlWriter<W> {
         if in_document {
             self.emitter.write_indent(buffer);
         }
-        buffer.extend_from_slice(b"# ");
-        for c in text.chars() {
-            let c = if scalar::may_stand_in_comment(c) {
-                c
-            } else {
-                ' '
-            };
-            buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+        buffer.extend_from_slice(comment(text).as_bytes());
         if in_document {
             self.emitter.end_scalar();
         } else {
@@ -386,14 +456,50 @@ mod tests {
 
     #[test]
     fn nothing_in_a_comment_can_end_it() {
-        let hostile = "a\nb\r\u{85}\u{2028}\u{2029}\0\x1b\u{feff}\u{fffe}c: \u{e9}\u{1f600}";
         let text = print(|writer| {
             writer.begin_list();
-            writer.comment(hostile);
+            writer.comment("a\nb\u{2028}c: \u{e9}");
             writer.int(1);
             writer.end_list();
         });
-        assert_eq!(text, "# a b        c: \u{e9}\u{1f600}\n- 1\n");
+        assert_eq!(text, "# a\\u{a}b\\u{2028}c: \\u{e9}\n- 1\n");
+    }
+
+    #[test]
+    fn a_value_taken_back_leaves_no_trace() {
+        let tell = |writer: &mut YamlWriter<Vec<u8>>| {
+            writer.begin_map();
+            writer.key("a");
+            writer.string("b c");
+            writer.end_map();
+        };
+        let with = |taken_back: bool| {
+            print(|writer| {
+                writer.begin_list();
+                for _ in 0..2 {
+                    let held = writer.hold();
+                    if taken_back {
+                        writer.begin_map();
+                        writer.key("\u{85}");
+                        writer.begin_list();
+                        writer.string(&"x".repeat(100_000));
+                        writer.end_list();
+                        writer.end_map();
+                        assert!(writer.is_unusual() && writer.held().len() > 100_000);
+                        writer.take_back(&held, Quoting::Everything);
+                        assert_eq!(writer.held(), b"");
+                        tell(writer);
+                        assert!(writer.held().ends_with(b"\"a\": \"b c\""));
+                        writer.take_back(&held, Quoting::Kubectl);
+                    }
+                    tell(writer);
+                    writer.release(Quoting::Kubectl);
+                }
+                writer.end_list();
+            })
+        };
+        assert_eq!(with(true), "- a: b c\n- a: b c\n");
+        assert_eq!(with(true), with(false));
     }
 
     #[test]

@@ -13,9 +13,11 @@ use crate::cli::{Answer, Run, Verb};
 use crate::k8s::encrypt::{Keyring, OpenError};
 use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
 use crate::k8s::meta::Meta;
+use crate::k8s::object::tree_with;
 use crate::k8s::{DecodeError, Note, Order, Stored, decode};
 use crate::view::json::{JsonStyle, JsonWriter};
-use crate::view::yaml::YamlWriter;
+use crate::view::manifest::{NotLoadable, write_checked};
+use crate::view::yaml::{YamlWriter, comment};
 
 /// Decode one stored value from a file or standard input
 ///
@@ -72,6 +74,9 @@ pub enum Refused {
     /// It is not stored as protobuf.
     #[error("is stored as {0}: -o proto prints stored protobuf, and nothing is encoded anew")]
     NotProtobuf(&'static str),
+    /// It has no YAML that loads back to it.
+    #[error("cannot be printed: {0}")]
+    NotLoadable(#[from] NotLoadable),
     /// It tells no kind.
     #[error("is no Kubernetes object")]
     NoObject,
@@ -274,12 +279,27 @@ pub fn text_of(value: &[u8], output: Output) -> Result<Vec<u8>, Refused> {
     match output {
         Output::Yaml => {
             let mut writer = YamlWriter::new(Vec::new());
-            let outcome = decode(value, Order::Natural, &mut writer)?;
+            let mut outcome = None;
+            let tell = |writer: &mut YamlWriter<_>| {
+                let decoded = decode(value, Order::Natural, writer);
+                outcome.insert(decoded).is_ok()
+            };
+            let tree = || {
+                let tree = tree_with(value, Order::Declared);
+                tree.ok().map(|(tree, _)| tree)
+            };
+            let written = write_checked(&mut writer, tell, tree);
+            let notes = match outcome {
+                Some(decoded) => decoded?.notes,
+                None => Vec::new(),
+            };
+            written?;
             let mut text: Vec<u8> = Vec::new();
             // The writer has the remark on an unknown kind already.
             let rest = |note: &&Note| !matches!(note, Note::UnknownKind { .. });
-            for note in outcome.notes.iter().filter(rest) {
-                text.extend_from_slice(format!("# {note}\n").as_bytes());
+            for note in notes.iter().filter(rest) {
+                text.extend_from_slice(comment(&note.to_string()).as_bytes());
+                text.push(b'\n');
             }
             text.extend_from_slice(&writer.finish().unwrap_or_default());
             Ok(text)
@@ -329,6 +349,7 @@ pub fn refusal(what: &str, error: &Refused, instead: &str) -> Failure {
     let failure = Failure::cannot(format!("{what} {error}"));
     match error {
         Refused::Closed(error) => failure.hint(keys::hint(error).unwrap_or(instead)),
+        Refused::NotLoadable(_) => failure.hint("-o json prints the object"),
         Refused::NotProtobuf(_) => failure.hint("-o json prints the object, without -o it is YAML"),
         _ => failure.hint(instead),
     }

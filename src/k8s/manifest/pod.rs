@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{is_token_name, text};
+use super::{is_token_name, strip_field, text};
 
 /// Where admission mounts the token of the service account (`plugin/pkg/admission/serviceaccount`).
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -43,12 +43,10 @@ fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
 
 /// Removes the items of these names from a list.
 fn remove(of: &mut Map<String, Value>, list: &str, names: &[String]) {
-    if let Some(values) = of.get_mut(list).and_then(Value::as_array_mut) {
-        values.retain(|value| !names.iter().any(|name| name == text(value, &["name"])));
-        if values.is_empty() {
-            of.shift_remove(list);
-        }
-    }
+    strip_field(of, list, |values| {
+        let is_kept = |value: &Value| !names.iter().any(|name| name == text(value, &["name"]));
+        let _ = values.as_array_mut().map(|values| values.retain(is_kept));
+    });
 }
 
 /// Whether admission put in a volume: it has the token, the name that admission makes up, and is mounted nowhere but

@@ -27,7 +27,7 @@ pub(super) enum Indicator {
 }
 
 /// Where the text stands.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Emitter {
     /// Columns of the current level; `None` before the root.
     pub(super) indent: Option<usize>,
@@ -133,6 +133,17 @@ impl Emitter {
         match style {
             Style::Token => return self.token(buffer, text.as_bytes()),
             Style::Literal => return self.literal(buffer, text),
+            Style::Ascii => {
+                self.open_quote(buffer, b'"');
+                for c in text.chars() {
+                    if c.is_ascii() && !scalar::is_escaped(c) {
+                        self.put(buffer, c);
+                    } else {
+                        self.escape(buffer, c);
+                    }
+                }
+                self.put(buffer, '"');
+            }
             Style::Plain => {
                 self.space(buffer);
                 self.words(buffer, text, style, may_fold);
@@ -231,7 +242,6 @@ impl Emitter {
             }
             return;
         }
-        let mut after_break = false;
         for c in word.chars() {
             if style == Style::DoubleQuoted {
                 if scalar::is_escaped(c) {
@@ -240,15 +250,6 @@ impl Emitter {
                     self.put(buffer, c);
                 }
                 continue;
-            }
-            if is_separator(c) {
-                self.line_break(buffer, c);
-                after_break = true;
-                continue;
-            }
-            if after_break {
-                self.move_to(buffer, self.scalar_indent());
-                after_break = false;
             }
             if c == '\'' && style == Style::SingleQuoted {
                 self.put(buffer, c);
@@ -261,13 +262,6 @@ impl Emitter {
     fn put(&mut self, buffer: &mut Vec<u8>, c: char) {
         buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         self.column = self.column.saturating_add(1);
-    }
-
-    /// Writes a line break of the text itself.
-    fn line_break(&mut self, buffer: &mut Vec<u8>, c: char) {
-        buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        self.column = 0;
-        self.indention = true;
     }
 
     /// Writes a character of a double-quoted text as an escape.
@@ -313,28 +307,21 @@ impl Emitter {
         self.space(buffer);
         buffer.push(b'|');
         // Without the hint a reader would take leading spaces for indentation.
-        if text.starts_with([' ', '\n']) || text.starts_with(is_separator) {
+        if text.starts_with([' ', '\n']) {
             buffer.push(b'2');
         }
-        let mut last = text.chars().rev();
-        match (last.next().is_some_and(is_break), last.next()) {
-            (false, _) => buffer.push(b'-'),
-            (true, None) => buffer.push(b'+'),
-            (true, Some(c)) if is_break(c) => buffer.push(b'+'),
-            (true, Some(_)) => {}
+        match text.strip_suffix('\n') {
+            None => buffer.push(b'-'),
+            Some(rest) if rest.is_empty() || rest.ends_with('\n') => buffer.push(b'+'),
+            Some(_) => {}
         }
         buffer.push(b'\n');
         self.column = 0;
         self.indention = true;
         self.whitespace = true;
         let mut rest = text;
-        let is_ascii = text.is_ascii();
         while !rest.is_empty() {
-            let at = if is_ascii {
-                words::position(rest.as_bytes(), |word| words::equal(word, b'\n'))
-            } else {
-                rest.find(is_break)
-            };
+            let at = words::position(rest.as_bytes(), |word| words::equal(word, b'\n'));
             let (line, tail) = rest.split_at(at.unwrap_or(rest.len()));
             if !line.is_empty() {
                 self.move_to(buffer, self.scalar_indent());
@@ -343,11 +330,12 @@ impl Emitter {
                 self.column = self.column.saturating_add(line.len());
                 self.indention = false;
             }
-            let mut chars = tail.chars();
-            if let Some(c) = chars.next() {
-                self.line_break(buffer, c);
+            rest = tail.strip_prefix('\n').unwrap_or_default();
+            if !tail.is_empty() {
+                buffer.push(b'\n');
+                self.column = 0;
+                self.indention = true;
             }
-            rest = chars.as_str();
         }
     }
 }
@@ -355,17 +343,8 @@ impl Emitter {
 /// Are there characters that cannot just be copied, or that are more bytes than columns?
 fn needs_care(text: &str, style: Style) -> bool {
     match style {
-        Style::DoubleQuoted => scalar::needs_escape(text),
+        Style::DoubleQuoted | Style::Ascii => scalar::needs_escape(text),
         Style::SingleQuoted => !text.is_ascii() || text.contains('\''),
         _ => !text.is_ascii(),
     }
-}
-
-fn is_separator(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// The line breaks that can stand in a literal block; the others are never let in.
-fn is_break(c: char) -> bool {
-    c == '\n' || is_separator(c)
 }

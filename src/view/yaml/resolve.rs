@@ -1,5 +1,7 @@
 //! Would YAML 1.1 read this text as something else than a text, were it not quoted? The answers
-//! of go-yaml's `resolve.go`, and of Go's `strconv` and `time` packages as it asks them.
+//! of go-yaml's `resolve.go`, and of Go's `strconv` and `time` packages as it asks them
+//! ([`is_other_type`]); and the texts that go-yaml writes plain although a reader takes them for something else
+//! ([`is_misread_by_kubectl`], [`is_misread_by_any`]).
 
 use std::borrow::Cow;
 
@@ -15,6 +17,99 @@ pub(super) fn is_other_type(text: &str, may_be_number: impl Fn(&[u8]) -> bool) -
         b'.' => is_word(text) || (may_be_number() && is_go_float(text)),
         b'+' | b'-' => is_word(text) || (may_be_number() && is_number(text)),
         b'0'..=b'9' => may_be_number() && (is_timestamp(text) || is_number(text)),
+        _ => false,
+    }
+}
+
+/// Does kubectl's reader, or a reader with integers of 128 bits, take this plain text for something else, although
+/// go-yaml writes it plain? The merge key, the default value of YAML 1.1, and such integers.
+pub(super) fn is_misread_by_kubectl(text: &str) -> bool {
+    if matches!(text, "<<" | "=") {
+        return true;
+    }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_integer =
+        |digits: &str, base| !digits.starts_with('+') && u128::from_str_radix(digits, base).is_ok();
+    match unsigned.split_at_checked(2) {
+        Some(("0b", digits)) => is_integer(digits, 2),
+        Some(("0o", digits)) => is_integer(digits, 8),
+        Some(("0x", digits)) => is_integer(digits, 16),
+        _ => false,
+    }
+}
+
+/// Does any reader of YAML 1.1 or 1.2 take this plain text for something else, although go-yaml writes it plain?
+///
+/// Beyond [`is_misread_by_kubectl`]: floats beyond the range of 64 bits (`1e999`), numbers with underscores anywhere
+/// (`.1__0`), dates that do not exist (an error in `PyYAML`), and times without a zone or with a space before it.
+pub(super) fn is_misread_by_any(text: &str) -> bool {
+    if is_misread_by_kubectl(text) {
+        return true;
+    }
+    let bytes = text.as_bytes();
+    match bytes.first() {
+        Some(b'+' | b'-' | b'.') => is_loose_number(text),
+        Some(b'0'..=b'9') => is_loose_number(text) || is_loose_time(bytes),
+        _ => false,
+    }
+}
+
+/// A number with underscores at any place, of any size.
+fn is_loose_number(text: &str) -> bool {
+    let digits = text.replace('_', "");
+    let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
+    match unsigned.as_bytes() {
+        [b'0', b'b' | b'B' | b'o' | b'O' | b'x' | b'X', rest @ ..] => {
+            rest.iter().all(u8::is_ascii_hexdigit)
+        }
+        bytes => {
+            let (whole, rest) = split_digits(bytes);
+            let (fraction, rest) = match rest {
+                [b'.', rest @ ..] => split_digits(rest),
+                rest => (&[][..], rest),
+            };
+            (!whole.is_empty() || !fraction.is_empty()) && is_exponent_or_nothing(rest)
+        }
+    }
+}
+
+/// The timestamp of YAML 1.1, whether or not there is such a time:
+/// `Y-M-D`, or `Y-M-D` with `T`, `t` or spaces, `h:m:s`, a fraction, and a zone after any spaces.
+fn is_loose_time(text: &[u8]) -> bool {
+    let (year, rest) = split_digits(text);
+    let date = || {
+        let (_, rest) = one_or_two_digits(rest.strip_prefix(b"-")?)?;
+        let (_, rest) = one_or_two_digits(rest.strip_prefix(b"-")?)?;
+        Some(rest)
+    };
+    let Some(rest) = date().filter(|_| year.len() == 4) else {
+        return false;
+    };
+    let clock = match rest {
+        [] => return true,
+        [b'T' | b't', clock @ ..] => clock,
+        [b' ', ..] => rest.trim_ascii_start(),
+        _ => return false,
+    };
+    let after = || {
+        let (_, rest) = one_or_two_digits(clock)?;
+        let (_, rest) = one_or_two_digits(rest.strip_prefix(b":")?)?;
+        let (_, rest) = one_or_two_digits(rest.strip_prefix(b":")?)?;
+        Some(match rest {
+            [b'.', rest @ ..] => split_digits(rest).1,
+            rest => rest,
+        })
+    };
+    after().is_some_and(|zone| is_loose_zone(zone.trim_ascii_start()))
+}
+
+fn is_loose_zone(zone: &[u8]) -> bool {
+    match zone {
+        [] | [b'Z'] => true,
+        [b'+' | b'-', offset @ ..] => {
+            let is_offset = |byte: &u8| byte.is_ascii_digit() || *byte == b':';
+            !offset.is_empty() && offset.iter().all(is_offset)
+        }
         _ => false,
     }
 }
@@ -296,5 +391,38 @@ mod tests {
         }
         assert!(!is_other_type("2001-01-01 10:00:00Z", |_| true));
         assert!(!is_other_type("2001-01-01 ", |_| true));
+    }
+
+    #[test]
+    fn words_that_a_reader_takes_otherwise_are_found() {
+        let by_kubectl = "<< = 0x1ffffffffffffffff -0x8000000000000001";
+        for text in by_kubectl.split_whitespace() {
+            assert!(!is_other_type(text, |_| true), "{text}");
+            assert!(
+                is_misread_by_kubectl(text) && is_misread_by_any(text),
+                "{text}"
+            );
+        }
+        let by_others = "1e999 .1e999 ._1 .1_ .1__0 2001-02-29 2001-13-01 2001-01-00 \
+            2001-01-01T01:02:03 2001-01-01T24:00:00Z 2001-01-01T23:59:59+25:00";
+        for text in by_others.split_whitespace() {
+            assert!(
+                !is_misread_by_kubectl(text) && is_misread_by_any(text),
+                "{text}"
+            );
+        }
+        assert!(is_misread_by_any("2001-01-01 10:00:00 Z"));
+        assert!(is_misread_by_any("2001-01-01 10:00:00.5 -01:30"));
+    }
+
+    #[test]
+    fn names_versions_and_addresses_are_taken_for_texts() {
+        let texts = "1.2.3 10.0.0.1 v1 1.x 1e 0xg - + . .. -- 1:2:x 20010-01-01 2001-01-01-a 4Gi 500m \
+            2001-01-01T 2001-01-01T01:02 <<a a= == -a +a .a 1-2 1,5 12:34:56:ab";
+        for text in texts.split_whitespace() {
+            assert!(!is_misread_by_any(text), "{text}");
+        }
+        assert!(!is_misread_by_any("2001-01-01 10:00:00 +0000 UTC"));
+        assert!(!is_misread_by_any(""));
     }
 }

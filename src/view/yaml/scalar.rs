@@ -1,8 +1,47 @@
 //! Which style a text is written in: `stringv` of go-yaml's `encode.go`, then
 //! `yaml_emitter_analyze_scalar` and `yaml_emitter_select_scalar_style` of its `emitterc.go`.
+//!
+//! Two things differ from go-yaml, because its text does not load back: U+2028 and U+2029 are escaped (go-yaml writes
+//! them as line breaks, YAML 1.2 reads them as characters, and kubectl finds no `---` after them), and words that
+//! readers take for another type are quoted (`<<`, `=`; see [`resolve`]).
 
 use super::resolve;
 use crate::k8s::words;
+
+/// For which readers texts are quoted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quoting {
+    /// kubectl's text, unless kubectl or libyaml would read it as something else.
+    #[default]
+    Kubectl,
+    /// The same, and what any reader of YAML 1.1 or 1.2 would take for a number or a time is quoted: `1e999`,
+    /// `2001-01-01T10:00:00`.
+    Portable,
+    /// Every text is in double quotes, in ASCII, on one line.
+    Everything,
+}
+
+/// How a text is written, and what else depends on its characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) style: Style,
+    /// The text holds a line break of any kind: as a key it is written as `? key`.
+    pub(super) is_multiline: bool,
+    /// The text holds characters that readers treat differently. The document is to be read back.
+    pub(super) is_unusual: bool,
+}
+
+impl Form {
+    const TOKEN: Self = Self::usual(Style::Token, false);
+
+    const fn usual(style: Style, is_multiline: bool) -> Self {
+        Self {
+            style,
+            is_multiline,
+            is_unusual: false,
+        }
+    }
+}
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +56,8 @@ pub(super) enum Style {
     DoubleQuoted,
     /// As a block of lines after `|`.
     Literal,
+    /// In `"`, in ASCII, never folded.
+    Ascii,
 }
 
 /// What the bytes of a text are, as far as styles depend on it.
@@ -96,21 +137,25 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
     first_is_plain && last != b':' && odd.is_none()
 }
 
-/// The style of a text, and whether it holds a line break of any kind: as a key it then has the
-/// form `? key`.
-pub(super) fn style(text: &str) -> (Style, bool) {
-    let bytes = text.as_bytes();
-    if is_token(bytes) {
-        return (Style::Token, false);
+/// How a text is written.
+pub(super) fn form(text: &str, quoting: Quoting) -> Form {
+    if quoting == Quoting::Everything {
+        return Form {
+            style: Style::Ascii,
+            ..form_at_length(text, quoting)
+        };
     }
-    style_at_length(text)
+    if is_token(text.as_bytes()) {
+        return Form::TOKEN;
+    }
+    form_at_length(text, quoting)
 }
 
-fn style_at_length(text: &str) -> (Style, bool) {
+fn form_at_length(text: &str, quoting: Quoting) -> Form {
     let bytes = text.as_bytes();
     let seen = seen(bytes);
     if seen.control || seen.high {
-        return style_with_specials(text, seen);
+        return form_with_specials(text, seen);
     }
     if seen.line_feed {
         // A reader would not keep a space before the end of a line.
@@ -120,9 +165,13 @@ fn style_at_length(text: &str) -> (Style, bool) {
         } else {
             Style::Literal
         };
-        return (style, true);
+        return Form::usual(style, true);
     }
-    let style = if resolve::is_other_type(text, may_be_number) {
+    let is_misread = || match quoting {
+        Quoting::Kubectl => resolve::is_misread_by_kubectl(text),
+        Quoting::Portable | Quoting::Everything => resolve::is_misread_by_any(text),
+    };
+    let style = if resolve::is_other_type(text, may_be_number) || is_misread() {
         Style::DoubleQuoted
     } else if !can_be_plain(bytes, seen) {
         Style::SingleQuoted
@@ -131,28 +180,24 @@ fn style_at_length(text: &str) -> (Style, bool) {
     } else {
         Style::Token
     };
-    (style, false)
+    Form::usual(style, false)
 }
 
-/// The style of a text with control characters or beyond ASCII; no such text is a number.
-fn style_with_specials(text: &str, seen: Seen) -> (Style, bool) {
+/// The form of a text with control characters or beyond ASCII; no such text is a number.
+fn form_with_specials(text: &str, seen: Seen) -> Form {
     let mut has_break = seen.line_feed;
     let mut is_unprintable = false;
+    let mut is_unusual = false;
     let mut space_before_break = false;
-    let mut space_after_break = false;
     let mut previous = 'a';
     for c in text.chars() {
         is_unprintable |= !is_printable(c);
-        if is_break(c) {
-            has_break = true;
-            space_before_break |= previous == ' ';
-        } else if c == ' ' {
-            space_after_break |= is_break(previous);
-        }
+        is_unusual |= is_treated_differently(c);
+        has_break |= is_break(c);
+        space_before_break |= is_break(c) && previous == ' ';
         previous = c;
     }
-    let needs_escapes = is_unprintable || space_before_break;
-    let style = if needs_escapes {
+    let style = if is_unprintable || space_before_break {
         Style::DoubleQuoted
     } else if seen.line_feed {
         let ends_in_space = text.ends_with(' ');
@@ -161,14 +206,16 @@ fn style_with_specials(text: &str, seen: Seen) -> (Style, bool) {
         } else {
             Style::Literal
         }
-    } else if !has_break && can_be_plain(text.as_bytes(), seen) {
+    } else if can_be_plain(text.as_bytes(), seen) {
         Style::Plain
-    } else if space_after_break {
-        Style::DoubleQuoted
     } else {
         Style::SingleQuoted
     };
-    (style, has_break)
+    Form {
+        style,
+        is_multiline: has_break,
+        is_unusual,
+    }
 }
 
 /// Can a printable text on one line stand without quotes, as far as its characters go?
@@ -197,20 +244,22 @@ fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// What go-yaml writes without an escape (`is_printable` in `yamlprivateh.go`): nothing beyond
-/// the Basic Multilingual Plane.
+/// What is written without an escape: `is_printable` of `yamlprivateh.go` (nothing beyond the Basic Multilingual
+/// Plane), without the line breaks U+2028 and U+2029.
 fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && c != '\u{feff}'
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fffd}')
+        && c != '\u{feff}'
 }
 
-/// Can this character be part of a comment, and not its end?
-pub(super) fn may_stand_in_comment(c: char) -> bool {
-    !c.is_control() && !is_break(c) && !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+/// Control characters, byte order marks, line breaks of YAML 1.1 and what is no character. Tabs, carriage returns and
+/// emoji are frequent in ordinary objects, and no reader errs about their escapes.
+fn is_treated_differently(c: char) -> bool {
+    !is_printable(c) && !matches!(c, '\t' | '\r' | '\u{10000}'..)
 }
 
 /// Is this character escaped between double quotes?
 pub(super) fn is_escaped(c: char) -> bool {
-    !is_printable(c) || is_break(c) || c == '"' || c == '\\'
+    !is_printable(c) || matches!(c, '\n' | '"' | '\\')
 }
 
 /// May there be characters to escape between double quotes? Beyond ASCII each must be looked at.
@@ -237,7 +286,8 @@ mod tests {
             ("a", Token),
             ("k:{\"type\":\"Ready\"}", Token),
             ("-a", Token),
-            ("<<", Token),
+            ("<<", DoubleQuoted),
+            ("=", DoubleQuoted),
             ("a b", Plain),
             ("caf\u{e9}", Plain),
             ("-", SingleQuoted),
@@ -249,7 +299,7 @@ mod tests {
             ("a ", SingleQuoted),
             ("---a", SingleQuoted),
             ("*", SingleQuoted),
-            ("a\u{2028}b", SingleQuoted),
+            ("a\u{2028}b", DoubleQuoted),
             ("a\u{2028} b", DoubleQuoted),
             ("a \u{2028}b", DoubleQuoted),
             ("y", DoubleQuoted),
@@ -265,7 +315,7 @@ mod tests {
             ("a\n\tb", DoubleQuoted),
         ];
         for &(text, wanted) in cases {
-            assert_eq!(style(text).0, wanted, "{text:?}");
+            assert_eq!(form(text, Quoting::Kubectl).style, wanted, "{text:?}");
         }
     }
 
@@ -276,7 +326,7 @@ mod tests {
                 "", "e", "es", "rue", "alse", "b:", "b: c", "b #", "--", ".1", "b\n", "b\u{7f}",
             ] {
                 let text = format!("{}{rest}", char::from(first));
-                let at_length = style_at_length(&text).0;
+                let at_length = form_at_length(&text, Quoting::Portable).style;
                 assert!(
                     !is_token(text.as_bytes()) || at_length == Style::Token,
                     "{text:?}"
@@ -302,8 +352,8 @@ mod tests {
     #[test]
     fn every_kind_of_line_break_makes_a_text_multiline() {
         for text in ["\n", "a\rb", "\u{85}", "a\u{2028}", "\u{2029}b"] {
-            assert!(style(text).1, "{text:?}");
+            assert!(form(text, Quoting::Kubectl).is_multiline, "{text:?}");
         }
-        assert!(!style("a\u{b}\u{c}b\u{a0}").1);
+        assert!(!form("a\u{b}\u{c}b\u{a0}", Quoting::Kubectl).is_multiline);
     }
 }

@@ -9,7 +9,8 @@ use crate::cli::report;
 use crate::etcd::{KeyEntry, Record};
 use crate::k8s::Order;
 use crate::view::json::{JsonStyle, JsonWriter};
-use crate::view::yaml::YamlWriter;
+use crate::view::manifest::loadable;
+use crate::view::yaml::{Quoting, YamlWriter};
 
 use super::{Args, Format, Get, JSON_INDENT};
 
@@ -95,9 +96,18 @@ impl Get<'_> {
         let mut content = Vec::new();
         let told = match format {
             FileFormat::Yaml => {
-                let mut writer = YamlWriter::new(&mut content);
+                let mut writer = YamlWriter::with_quoting(&mut content, Quoting::Portable);
                 let told = self.tell_one(&mut writer, Order::Natural, record);
                 writer.finish()?;
+                if told {
+                    match loadable(content, &self.shown_again(record)) {
+                        Ok(text) => content = text,
+                        Err(error) => {
+                            self.objects.report_unreadable(record, error);
+                            return Ok(None);
+                        }
+                    }
+                }
                 told
             }
             FileFormat::Json => {

@@ -43,6 +43,7 @@ use crate::k8s::{Order, Sink};
 use crate::view::encryption::sealed_json;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::verbatim;
+use crate::view::manifest::write_checked;
 use crate::view::record::{key_text, record_json};
 use crate::view::yaml::YamlWriter;
 
@@ -235,24 +236,28 @@ impl Get<'_> {
             Format::Name => self.print_names(entries, out),
             Format::Yaml => {
                 let mut writer = YamlWriter::new(out);
-                let told = self.tell(&mut writer, Order::Natural, entries, |writer| {
-                    writer.error().is_some()
-                });
+                let one = |writer: &mut YamlWriter<_>, record: &Record<'_>| {
+                    let told = self.tell_loadable(writer, record);
+                    (told, writer.error().is_some())
+                };
+                let told = self.tell(&mut writer, entries, one);
                 writer.finish()?;
                 Ok(told)
             }
             Format::Json => {
                 let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
-                let told = self.tell(&mut writer, Order::Sorted, entries, |writer| {
-                    writer.error().is_some()
+                let told = self.tell(&mut writer, entries, |writer, record| {
+                    let told = self.tell_one(writer, Order::Sorted, record);
+                    (told, writer.error().is_some())
                 });
                 writer.finish()?;
                 Ok(told)
             }
             Format::Jsonl => {
                 let mut writer = JsonWriter::new(out, JsonStyle::Compact);
-                let told = self.tell_each(&mut writer, Order::Sorted, entries, |writer| {
-                    writer.error().is_some()
+                let told = self.tell_each(&mut writer, entries, &|writer, record| {
+                    let told = self.tell_one(writer, Order::Sorted, record);
+                    (told, writer.error().is_some())
                 });
                 writer.finish()?;
                 Ok(told)
@@ -449,26 +454,51 @@ impl Get<'_> {
         true
     }
 
-    /// Tells one object as it is, or all in a List, one after the other.
+    /// The same to YAML, which is read back if it holds anything unusual.
+    fn tell_loadable<W: Write>(&self, writer: &mut YamlWriter<W>, record: &Record<'_>) -> bool {
+        let tell = |writer: &mut YamlWriter<W>| self.tell_one(writer, Order::Natural, record);
+        match write_checked(writer, tell, || Some(self.shown_again(record))) {
+            Ok(told) => told,
+            Err(error) => {
+                self.objects.report_unreadable(record, error);
+                true
+            }
+        }
+    }
+
+    /// The tree of what [`Self::tell_one`] told.
+    pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
+        match self.objects.read(record, self.options(Order::Declared)) {
+            Told::Object(mut object, _) => {
+                let managed_fields = self.args.show_managed_fields;
+                as_kubectl_shows(&mut object, record.mod_revision, managed_fields);
+                object
+            }
+            Told::Closed(error) => closed_json(record, &error, &self.catalog()),
+            Told::Plain | Told::Undecodable(_) => record_json(record),
+        }
+    }
+
+    /// Tells one object as it is, or all in a List, one after the other. `one` tells an object: whether there was
+    /// any, and whether nobody reads on.
     fn tell<S: Sink>(
         &self,
         sink: &mut S,
-        order: Order,
         entries: &[KeyEntry<'_>],
-        failed: impl Fn(&S) -> bool,
+        one: impl Fn(&mut S, &Record<'_>) -> (bool, bool),
     ) -> bool {
         if entries.is_empty() {
             return false;
         }
         if self.is_single(entries) {
-            return self.tell_each(sink, order, entries, failed);
+            return self.tell_each(sink, entries, &one);
         }
         sink.begin_map();
         sink.key("apiVersion");
         sink.string("v1");
         sink.key("items");
         sink.begin_list();
-        let told = self.tell_each(sink, order, entries, failed);
+        let told = self.tell_each(sink, entries, &one);
         sink.end_list();
         sink.key("kind");
         sink.string("List");
@@ -485,14 +515,14 @@ impl Get<'_> {
     fn tell_each<S: Sink>(
         &self,
         sink: &mut S,
-        order: Order,
         entries: &[KeyEntry<'_>],
-        failed: impl Fn(&S) -> bool,
+        one: &impl Fn(&mut S, &Record<'_>) -> (bool, bool),
     ) -> bool {
         let mut any = false;
         for KeyEntry { record, .. } in entries {
-            any |= self.tell_one(sink, order, record);
-            if failed(sink) {
+            let (told, failed) = one(sink, record);
+            any |= told;
+            if failed {
                 break;
             }
         }

@@ -11,10 +11,9 @@ use crate::cli::objects::Told;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::k8s::Order;
-use crate::k8s::manifest::{Note, Options, manifest};
-use crate::view::json::write_value;
-use crate::view::table::cell;
-use crate::view::yaml::YamlWriter;
+use crate::k8s::manifest::{Note, Options, manifest as stripped};
+use crate::view::manifest::manifest;
+use crate::view::yaml::value_in_comment;
 
 use super::Recovery;
 use super::plan::Item;
@@ -110,19 +109,23 @@ impl Recovery<'_, '_> {
                 } else {
                     self.stripped(tree, item)
                 };
-                let mut yaml = Vec::new();
+                let mut comments = Vec::new();
                 for note in &notes {
                     match note {
                         Note::Owners => lacking.owners.push(item.key),
                         Note::Bound(volume) => {
                             lacking.volumes.push(item.key);
-                            yaml.extend(comment(volume).into_bytes());
+                            comments.extend(comments_on(volume));
                         }
                     }
                 }
-                let mut writer = YamlWriter::new(yaml);
-                write_value(&tree, Order::Natural, &mut writer);
-                writer.finish().ok().map(Content::Object)
+                Some(match manifest(&comments, &tree) {
+                    Ok(yaml) => Content::Object(yaml),
+                    Err(error) => {
+                        self.objects.report_unreadable(&record, error);
+                        Content::Plain(self.objects.open(&record).ok()?.into_owned())
+                    }
+                })
             }
             Told::Plain => {
                 let value = self.objects.open(&record).ok()?;
@@ -142,7 +145,7 @@ impl Recovery<'_, '_> {
             keeps_status: item.facts.as_ref().is_some_and(|facts| facts.keeps_status),
             keeps_owner: &|uid| self.args.keep_owners && self.world.lives(uid),
         };
-        manifest(tree, options)
+        stripped(tree, options)
     }
 
     fn explain_what_lacks(&self, lacking: &Lacking<'_>) {
@@ -169,14 +172,17 @@ impl Recovery<'_, '_> {
     }
 }
 
-/// What stands above the manifest of a claim that was bound. The name comes from the file: it stays in its line.
-fn comment(volume: &str) -> String {
-    format!(
-        "# It was bound to volume {}, which is left out: a new, empty volume is made.\n\
-         # To take the old one, if it is still there (reclaim policy Retain): remove its spec.claimRef,\n\
-         # and set spec.volumeName here.\n",
-        cell(volume)
-    )
+/// The comments at the beginning of the manifest of a claim that was bound.
+fn comments_on(volume: &str) -> [String; 3] {
+    [
+        format!(
+            "It was bound to volume {}, which is left out: a new, empty volume is made.",
+            value_in_comment(volume)
+        ),
+        "To take the old one, if it is still there (reclaim policy Retain): remove its spec.claimRef,"
+            .to_owned(),
+        "and set spec.volumeName here.".to_owned(),
+    ]
 }
 
 /// `0012-deployment-shop-cart`: kubectl applies files in the order of their names.

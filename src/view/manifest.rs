@@ -1,0 +1,364 @@
+//! Manifests: an object as YAML that loads back to the object.
+//!
+//! A manifest is kept only after an independent reader (libyaml, by `serde_norway`) has read it: one document, equal to
+//! the object. If the usual text fails, a text with every key and string in double quotes and in ASCII is tried. If that
+//! fails too there is no manifest, and the caller reports it.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+
+use super::json::write_value;
+use super::yaml::{Held, Quoting, YamlWriter, comment};
+use crate::k8s::Order;
+
+/// No text for the object loads back to it: it is nested deeper than the reader follows (128 levels).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no YAML for it loads back to the same object (nested too deeply?)")]
+pub struct NotLoadable;
+
+/// The manifest of an object: comments, one line each, then the object for any reader of YAML.
+///
+/// # Errors
+/// No text loads back to the object.
+pub fn manifest(comments: &[String], object: &Value) -> Result<Vec<u8>, NotLoadable> {
+    for quoting in [Quoting::Portable, Quoting::Everything] {
+        let mut text = Vec::new();
+        for line in comments {
+            text.extend_from_slice(comment(line).as_bytes());
+            text.push(b'\n');
+        }
+        let mut writer = YamlWriter::with_quoting(text, quoting);
+        write_value(object, Order::Natural, &mut writer);
+        let text = writer.finish().unwrap_or_default();
+        if loads_to(&text, object) {
+            return Ok(text);
+        }
+    }
+    Err(NotLoadable)
+}
+
+/// The text if it loads back to the object, or else a manifest that does.
+///
+/// # Errors
+/// No text loads back to the object.
+pub fn loadable(text: Vec<u8>, object: &Value) -> Result<Vec<u8>, NotLoadable> {
+    if loads_to(&text, object) {
+        Ok(text)
+    } else {
+        manifest(&[], object)
+    }
+}
+
+/// Writes an object into a stream of YAML as kubectl would. What holds anything unusual is read back first.
+///
+/// `tell` writes the object and returns whether there was any; `object` returns the same as a tree.
+///
+/// # Errors
+/// No text loads back to the object; nothing was written.
+pub fn write_checked<W: std::io::Write>(
+    writer: &mut YamlWriter<W>,
+    tell: impl FnOnce(&mut YamlWriter<W>) -> bool,
+    object: impl FnOnce() -> Option<Value>,
+) -> Result<bool, NotLoadable> {
+    let held = writer.hold();
+    let told = tell(writer);
+    let mut written = Ok(told);
+    if told && writer.is_unusual() {
+        let is_written = object().is_some_and(|object| make_loadable(writer, &held, &object));
+        if !is_written {
+            writer.take_back(&held, Quoting::Kubectl);
+            written = Err(NotLoadable);
+        }
+    }
+    writer.release(Quoting::Kubectl);
+    written
+}
+
+/// Reads the held text back. If it is not the object, the object is written anew, all in quotes; whether one of the two
+/// loads back.
+fn make_loadable<W: std::io::Write>(
+    writer: &mut YamlWriter<W>,
+    held: &Held,
+    object: &Value,
+) -> bool {
+    let expected = if held.is_item() {
+        Expected::OnlyItem(object)
+    } else {
+        Expected::Value(object)
+    };
+    if loads_as(writer.held(), &expected) {
+        return true;
+    }
+    writer.take_back(held, Quoting::Everything);
+    write_value(object, Order::Natural, writer);
+    loads_as(writer.held(), &expected)
+}
+
+/// Is this text one YAML document, and does it load to this value?
+pub fn loads_to(text: &[u8], value: &Value) -> bool {
+    loads_as(text, &Expected::Value(value))
+}
+
+fn loads_as(text: &[u8], expected: &Expected<'_>) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let mut documents = serde_norway::Deserializer::from_str(text);
+    let first = documents.next();
+    first.is_some_and(|document| expected.deserialize(document).is_ok())
+        && documents.next().is_none()
+        // kubectl finds its documents by these lines, wherever they are.
+        && !text.contains("\n---")
+        && !text.contains("\n...")
+}
+
+/// What a document must hold. It is compared while it is read, without a tree.
+#[derive(Debug, Clone, Copy)]
+enum Expected<'v> {
+    Value(&'v Value),
+    /// A list with this item alone.
+    OnlyItem(&'v Value),
+}
+
+impl<'v> Expected<'v> {
+    fn value(self) -> Option<&'v Value> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::OnlyItem(_) => None,
+        }
+    }
+
+    fn if_equal<E: Error>(is_equal: bool) -> Result<(), E> {
+        if is_equal {
+            Ok(())
+        } else {
+            Err(E::custom("another value"))
+        }
+    }
+
+    fn number<E: Error>(self, read: &Number) -> Result<(), E> {
+        let is_equal = |number: &Number| {
+            // `1e+20` and 100000000000000000000 are the same number.
+            let has_float = number.is_f64() || read.is_f64();
+            number == read || (has_float && number.as_f64() == read.as_f64())
+        };
+        let number = self.value().and_then(Value::as_number);
+        Self::if_equal(number.is_some_and(is_equal))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &Expected<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, document: D) -> Result<(), D::Error> {
+        document.deserialize_any(*self)
+    }
+}
+
+impl<'de> Visitor<'de> for Expected<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the object")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Self::if_equal(self.value().is_some_and(Value::is_null))
+    }
+
+    fn visit_bool<E: Error>(self, read: bool) -> Result<(), E> {
+        Self::if_equal(self.value().and_then(Value::as_bool) == Some(read))
+    }
+
+    fn visit_i64<E: Error>(self, read: i64) -> Result<(), E> {
+        self.number(&read.into())
+    }
+
+    fn visit_u64<E: Error>(self, read: u64) -> Result<(), E> {
+        self.number(&read.into())
+    }
+
+    fn visit_f64<E: Error>(self, read: f64) -> Result<(), E> {
+        match Number::from_f64(read) {
+            Some(read) => self.number(&read),
+            None => Self::if_equal(false),
+        }
+    }
+
+    fn visit_str<E: Error>(self, read: &str) -> Result<(), E> {
+        Self::if_equal(self.value().and_then(Value::as_str) == Some(read))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let expected = match self {
+            Self::OnlyItem(item) => std::slice::from_ref(item),
+            Self::Value(Value::Array(items)) => items,
+            Self::Value(_) => return Self::if_equal(false),
+        };
+        for item in expected {
+            Self::if_equal(items.next_element_seed(&Self::Value(item))?.is_some())?;
+        }
+        Self::if_equal(items.next_element::<serde::de::IgnoredAny>()?.is_none())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let Some(Value::Object(expected)) = self.value() else {
+            return Self::if_equal(false);
+        };
+        let mut seen = HashSet::new();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            let Some((key, value)) = expected.get_key_value(&key) else {
+                return Self::if_equal(false);
+            };
+            Self::if_equal(seen.insert(key))?;
+            entries.next_value_seed(&Self::Value(value))?;
+        }
+        Self::if_equal(seen.len() == expected.len())
+    }
+}
+
+/// A key, which must be a text.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = String;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<String, D::Error> {
+        key.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = String;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<String, E> {
+        Ok(key.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_loads_to_its_value_and_to_no_other() {
+        let value = json!({"a": [1, -1, 1.5, null, true, "x"], "b": {}, "c": []});
+        let text = "a: [1, -1, 1.5, null, true, x]\nb: {}\nc: []\n";
+        assert!(loads_to(text.as_bytes(), &value));
+        let others = [
+            "",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\n",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\nc: []\nd: 1\n",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\nc: {}\n",
+            "a: [1, -1, 1.5, null, true]\nb: {}\nc: []\n",
+            "a: [1, -1, 1.5, null, true, x, x]\nb: {}\nc: []\n",
+            "a: ['1', -1, 1.5, null, true, x]\nb: {}\nc: []\n",
+            "a: [1, -1, 1.5, null, 'true', x]\nb: {}\nc: []\n",
+            "a: [1, -1, 1.5, '', true, x]\nb: {}\nc: []\n",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\nb: {}\nc: []\n",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\nc: []\n---\n",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\nc: []\n---\na: 1\n",
+            "a: [1, -1, 1.5, null, true, x]\nb: {}\nc: []\n...\n",
+            "a: !!str [1, -1, 1.5, null, true, x]\nb: {}\nc: []\n- x",
+        ];
+        for other in others {
+            assert!(!loads_to(other.as_bytes(), &value), "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        let numbers = [
+            (json!(1e20), "1e+20"),
+            (json!(-0.0), "0"),
+            (json!(1e6), "1000000"),
+            (json!(u64::MAX), "18446744073709551615"),
+            (json!(i64::MIN), "-9223372036854775808"),
+        ];
+        for (number, text) in numbers {
+            assert!(loads_to(text.as_bytes(), &number), "{text}");
+        }
+        assert!(!loads_to(b"18446744073709551615", &json!(u64::MAX - 1)));
+        assert!(!loads_to(
+            b"9007199254740993",
+            &json!(9_007_199_254_740_992_u64)
+        ));
+        assert!(!loads_to(b"1.5", &json!("1.5")));
+    }
+
+    #[test]
+    fn a_manifest_has_its_comments_and_one_object() {
+        let object = json!({"kind": "ConfigMap", "<<": {"=": "\u{2028}---\nkind: Secret"}});
+        let comments = ["bound to a\u{2028}---\nkind: Secret".to_owned()];
+        let text = manifest(&comments, &object).unwrap();
+        assert!(loads_to(&text, &object));
+        let text = String::from_utf8(text).unwrap();
+        let first = text.lines().next().unwrap();
+        assert_eq!(first, r"# bound to a\u{2028}---\u{a}kind: Secret");
+        assert!(text.is_ascii(), "{text}");
+    }
+
+    #[test]
+    fn what_the_reader_does_not_follow_is_no_manifest() {
+        let nested = |levels: usize| {
+            let nest = |inner: Value| json!({ "a": inner });
+            (1..levels).fold(json!({}), |inner, _| nest(inner))
+        };
+        assert!(manifest(&[], &nested(128)).is_ok());
+        assert_eq!(manifest(&[], &nested(129)), Err(NotLoadable));
+    }
+
+    fn checked(
+        object: &Value,
+        tell: impl FnOnce(&mut YamlWriter<Vec<u8>>) -> bool,
+    ) -> (bool, String) {
+        let mut writer = YamlWriter::new(Vec::new());
+        let written = write_checked(&mut writer, tell, || Some(object.clone()));
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        (written.is_ok(), text)
+    }
+
+    #[test]
+    fn in_a_stream_a_text_that_does_not_load_back_is_quoted_or_left_out() {
+        use crate::k8s::Sink as _;
+        let object = json!({"a": "\u{85}", "b": "c"});
+        // A writer with a fault: it writes another value.
+        let wrong = |writer: &mut YamlWriter<Vec<u8>>| {
+            writer.begin_map();
+            writer.key("a");
+            writer.string("\u{86}");
+            writer.end_map();
+            true
+        };
+        let (written, text) = checked(&object, wrong);
+        assert!(written);
+        assert_eq!(text, "\"a\": \"\\N\"\n\"b\": \"c\"\n");
+        let deep = (0..130).fold(json!({}), |inner, _| json!({ "a": inner }));
+        let tell = |writer: &mut YamlWriter<Vec<u8>>| {
+            write_value(&deep, Order::Natural, writer);
+            true
+        };
+        assert_eq!(checked(&deep, tell), (false, String::new()));
+    }
+
+    #[test]
+    fn in_a_stream_usual_text_is_kubectls() {
+        let object = json!({"a": "1e999", "b": "\u{1f600}\t", "c": "\u{7f}", "d": "a\nb"});
+        let tell = |writer: &mut YamlWriter<Vec<u8>>| {
+            write_value(&object, Order::Natural, writer);
+            true
+        };
+        let usual = "a: 1e999\nb: \"\\U0001F600\\t\"\nc: \"\\x7F\"\nd: |-\n  a\n  b\n";
+        assert_eq!(checked(&object, tell), (true, usual.to_owned()));
+    }
+}
