@@ -62,6 +62,7 @@ mod verb_diff;
 mod verbs;
 mod wal;
 mod yaml_golden;
+mod yaml_hostile;
 
 /// A file under `tests/` that no module names would never run.
 #[test]

@@ -257,7 +257,17 @@ impl<W: Write> Sink for YamlWriter<W> {
     }
 
     fn float(&mut self, value: f64) {
-        self.token(number::yaml_float(value).as_str());
+        let text = number::yaml_float(value);
+        let text = text.as_str();
+        match text.split_once('e') {
+            // Without a point, readers of YAML 1.1 take `1e+20` for a text.
+            Some((digits, exponent))
+                if self.quoting != Quoting::Kubectl && !digits.contains('.') =>
+            {
+                self.token(&format!("{digits}.0e{exponent}"));
+            }
+            _ => self.token(text),
+        }
     }
 
     fn string(&mut self, value: &str) {
@@ -463,6 +473,24 @@ mod tests {
             writer.end_list();
         });
         assert_eq!(text, "# a\\u{a}b\\u{2028}c: \\u{e9}\n- 1\n");
+    }
+
+    #[test]
+    fn portable_floats_have_a_point() {
+        let with = |quoting| {
+            let mut writer = YamlWriter::with_quoting(Vec::new(), quoting);
+            writer.begin_list();
+            for value in [1e20, -5e-324, 1.5e-7, 1.5, 3.0] {
+                writer.float(value);
+            }
+            writer.end_list();
+            String::from_utf8(writer.finish().unwrap()).unwrap()
+        };
+        let kubectl = "- 1e+20\n- -5e-324\n- 1.5e-07\n- 1.5\n- 3\n";
+        let portable = "- 1.0e+20\n- -5.0e-324\n- 1.5e-07\n- 1.5\n- 3\n";
+        assert_eq!(with(Quoting::Kubectl), kubectl);
+        assert_eq!(with(Quoting::Portable), portable);
+        assert_eq!(with(Quoting::Everything), portable);
     }
 
     #[test]
