@@ -125,6 +125,8 @@ const WORDS: &[&str] = &[
     "kind: Secret",
     "apiVersion: v1",
     "nginx:1.2.3",
+    "\u{a0}{",
+    "\u{3000}{\"a\": 1}",
 ];
 
 /// Texts of these lengths go beyond the width of lines, and the limits of keys.
@@ -231,6 +233,11 @@ fn every_text_of_every_quoting_loads_back_as_one_document() {
             let text = print(&object, quoting);
             let read = documents(&text);
             assert_eq!(read.len(), 1, "case {case}, {quoting:?}: {text}");
+            // kubectl takes a text that begins so for JSON.
+            assert!(
+                !text.trim_start().starts_with('{'),
+                "case {case}, {quoting:?}: {text}"
+            );
             assert_eq!(
                 normal(&read[0]),
                 normal(&object),
@@ -257,6 +264,7 @@ fn every_word_loads_back_as_a_key_and_as_a_text() {
             for quoting in [Quoting::Kubectl, Quoting::Portable, Quoting::Everything] {
                 let yaml = print(&object, quoting);
                 assert!(loads_to(yaml.as_bytes(), &object), "{quoting:?}: {yaml}");
+                assert!(!yaml.trim_start().starts_with('{'), "{quoting:?}: {yaml}");
                 assert_eq!(documents(&yaml), [object.clone()], "{quoting:?}: {yaml}");
             }
         }
@@ -539,4 +547,46 @@ fn empty_fields_that_the_author_wrote_come_back() {
     // What only the server and its controllers filled is not left empty.
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "b", "namespace": "a"}});
     assert_eq!(documents(run.text()), [account, expected], "{}", run.text());
+}
+
+/// A field of a protobuf message whose value has a length.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+}
+
+#[test]
+fn no_key_comes_twice_in_one_map() {
+    // By go-yaml's order, 5 is before the second number, that before the third, and that before 5: one has 64 bits.
+    let json = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "a"},
+        "data": {"5": "1", "9223372036854775807": "2", "9223372036854775808": "3", "5": "4"}}"#;
+    // Two keys that are not UTF-8, and look the same where that is replaced.
+    let entry = |key: &[u8], value: &[u8]| field(2, &[field(1, key), field(2, value)].concat());
+    let metadata = field(1, &[field(1, b"b"), field(3, b"a")].concat());
+    let entries = [entry(b"\xfe", b"1"), entry(b"\xff", b"2")].concat();
+    let type_meta = field(1, &[field(1, b"v1"), field(2, b"ConfigMap")].concat());
+    let object = [metadata, entries].concat();
+    let protobuf = [b"k8s\0".to_vec(), type_meta, field(2, &object)].concat();
+    let mut store = Store::new(Version::V3_6);
+    store.put("/registry/configmaps/a/a", json);
+    store.put("/registry/configmaps/a/b", protobuf);
+    let scratch = Scratch::new("yaml-twice");
+    let db = scratch.file("db", &store.builder().build().bytes);
+    let db = db.to_str().unwrap();
+    let stream = etcdive(["get", db, "configmaps", "-n", "a", "-o", "yaml"]);
+    // A map of this reader's own fails on a key that comes twice.
+    let list: serde_norway::Value = serde_norway::from_str(stream.text())
+        .unwrap_or_else(|error| panic!("{error}\n{}", stream.text()));
+    let data = |item: usize| list["items"][item]["data"].as_mapping().unwrap().len();
+    assert_eq!((data(0), data(1)), (3, 1), "{}", stream.text());
+    assert_eq!(list["items"][0]["data"]["5"], "4", "the last one counts");
+    for name in ["a", "b"] {
+        let run = etcdive([
+            "extract",
+            db,
+            "-k",
+            &format!("/registry/configmaps/a/{name}"),
+        ]);
+        serde_norway::from_str::<serde_norway::Value>(run.text())
+            .unwrap_or_else(|error| panic!("{error}\n{}", run.text()));
+    }
 }

@@ -9,6 +9,8 @@
 mod characters;
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::hash::Hash;
 
 use super::sink::Order;
 
@@ -79,6 +81,15 @@ pub fn sort_by<T: Copy>(items: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) 
         width = width.saturating_mul(2);
     }
     items.copy_from_slice(&from);
+}
+
+/// Keeps the last of equal keys. To be done before [`sort_by`]: the natural order contradicts itself for some sets of keys
+/// (numbers of more than 64 bits), and then equal keys need not end up side by side.
+pub(super) fn keep_last<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
+    let mut seen = HashSet::new();
+    items.reverse();
+    items.retain(|item| seen.insert(key(item)));
+    items.reverse();
 }
 
 fn merge<T: Copy>(

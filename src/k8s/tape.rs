@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::order::{before, sort_by};
+use super::order::{before, keep_last, sort_by};
 use super::sink::{Number, Order, Sink};
 use super::special::go_text;
 
@@ -150,30 +150,26 @@ impl<'t> Replay<'t> {
                 keys.push(at);
                 at = self.next(at.saturating_add(1));
             }
+            keep_last(&mut keys, |at| self.key(*at));
             sort_by(&mut keys, &mut |a, b| {
                 before(self.order, &self.key(*a), &self.key(*b))
             });
-            for (i, &at) in keys.iter().enumerate() {
-                let key = self.key(at);
-                if keys
-                    .get(i.saturating_add(1))
-                    .is_some_and(|&next| self.key(next) == key)
-                {
-                    continue;
-                }
-                sink.key(&key);
+            for at in keys {
+                sink.key(&self.key(at));
                 self.value(at.saturating_add(1), sink);
             }
         }
         sink.end_map();
     }
 
+    /// Are the keys in order, and each there once? Only the order by bytes, in which writers have them, shows the latter.
     fn is_ordered(&self, start: usize, end: usize) -> bool {
         let mut last = None;
         let mut at = start;
         while at < end {
             let key = self.key(at);
-            if last.is_some_and(|last: Cow<'t, str>| !before(self.order, &last, &key)) {
+            let follows = |last: &Cow<'t, str>| *last < key && before(self.order, last, &key);
+            if last.as_ref().is_some_and(|last| !follows(last)) {
                 return false;
             }
             last = Some(key);

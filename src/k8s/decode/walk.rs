@@ -1,7 +1,7 @@
 //! The walk over messages that the table knows.
 
 use super::super::generic;
-use super::super::order::{before, sort_by};
+use super::super::order::{before, keep_last, sort_by};
 use super::super::schema::{self, Block, Card, Kind, MAX_SLOTS, Message, Slot, Target};
 use super::super::sink::{Order, Sink};
 use super::super::special::{
@@ -110,14 +110,15 @@ impl<'m> Iterator for Entries<'m> {
 }
 
 impl Entries<'_> {
-    /// Are all entries sound and in order, each key once? Writers sort them by their bytes.
+    /// Are all entries sound and in order, each key once? Writers sort them by their bytes, and only that order shows that
+    /// no key comes twice.
     fn are_in_order(mut self, order: Order) -> bool {
         let mut last: Option<&[u8]> = None;
         for entry in &mut self {
             let Ok(Entry { key, .. }) = entry else {
                 return false;
             };
-            if last.is_some_and(|last| last == key || entry_before(order, key, last)) {
+            if last.is_some_and(|last| last >= key || entry_before(order, key, last)) {
                 return false;
             }
             last = Some(key);
@@ -517,6 +518,7 @@ impl<S: Sink> Walker<'_, S> {
             }
         }
         let order = self.options.order;
+        keep_last(&mut good, |entry| entry.key);
         sort_by(&mut good, &mut |a, b| entry_before(order, a.key, b.key));
         if !bad.is_empty() {
             self.sink.key(MALFORMED);
@@ -527,13 +529,8 @@ impl<S: Sink> Walker<'_, S> {
             }
             self.sink.end_list();
         }
-        for (i, entry) in good.iter().enumerate() {
-            if good
-                .get(i.saturating_add(1))
-                .is_none_or(|next| next.key != entry.key)
-            {
-                self.entry(slot, *entry, depth);
-            }
+        for entry in good {
+            self.entry(slot, entry, depth);
         }
     }
 

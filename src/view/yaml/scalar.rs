@@ -206,6 +206,8 @@ fn form_with_specials(text: &str, seen: Seen) -> Form {
         } else {
             Style::Literal
         }
+    } else if looks_like_json(text) {
+        Style::DoubleQuoted
     } else if can_be_plain(text.as_bytes(), seen) {
         Style::Plain
     } else {
@@ -216,6 +218,11 @@ fn form_with_specials(text: &str, seen: Seen) -> Form {
         is_multiline: has_break,
         is_unusual,
     }
+}
+
+/// Does a brace follow white space beyond ASCII? kubectl takes a document that begins so for JSON.
+fn looks_like_json(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_whitespace()) && text.trim_start().starts_with('{')
 }
 
 /// Can a printable text on one line stand without quotes, as far as its characters go?
@@ -251,10 +258,11 @@ fn is_printable(c: char) -> bool {
         && c != '\u{feff}'
 }
 
-/// Control characters, byte order marks, line breaks of YAML 1.1 and what is no character. Tabs, carriage returns and
+/// Control characters, byte order marks, line breaks of YAML 1.1 and what is no character; also U+FFFD, which two
+/// different keys may have in place of what is not UTF-8. Tabs, carriage returns and
 /// emoji are frequent in ordinary objects, and no reader errs about their escapes.
 fn is_treated_differently(c: char) -> bool {
-    !is_printable(c) && !matches!(c, '\t' | '\r' | '\u{10000}'..)
+    c == '\u{fffd}' || (!is_printable(c) && !matches!(c, '\t' | '\r' | '\u{10000}'..))
 }
 
 /// Is this character escaped between double quotes?
@@ -307,6 +315,8 @@ mod tests {
             ("a\tb", DoubleQuoted),
             ("a\u{85}b", DoubleQuoted),
             ("\u{1f600}", DoubleQuoted),
+            ("\u{a0}{a", DoubleQuoted),
+            ("\u{a0}a", Plain),
             ("a\nb", Literal),
             ("a\n b\u{e9}\n", Literal),
             ("a\nb ", DoubleQuoted),
