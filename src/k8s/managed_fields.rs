@@ -1,5 +1,7 @@
 //! Who wrote an object: what its managedFields say, typed by k8s-openapi.
 
+use std::collections::HashMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::Value;
 
@@ -25,22 +27,47 @@ pub fn object_meta(tree: &Value) -> Option<ObjectMeta> {
 /// not, or which have another time or own more fields than there. An entry that only lost fields lost
 /// them to somebody else: its manager wrote nothing. For the first version `old` is none: all entries.
 pub fn writers(old: Option<&ObjectMeta>, new: &ObjectMeta) -> Vec<Writer> {
-    let before = old
-        .and_then(|old| old.managed_fields.as_deref())
-        .unwrap_or_default();
+    let before = Entries::of(old);
     let entries = new.managed_fields.as_deref().unwrap_or_default();
-    let wrote = |entry: &ManagedFieldsEntry| {
-        let known = before.iter().find(|known| same_writer(known, entry));
+    let wrote = entries.iter().filter_map(|entry| before.writer(entry));
+    wrote.collect()
+}
+
+/// The entries of an object's managedFields, so that each is found at once: an object may have as many as
+/// it has bytes for.
+#[derive(Debug, Default)]
+pub struct Entries<'m>(HashMap<Identity<'m>, &'m ManagedFieldsEntry>);
+
+/// Manager, operation, subresource and apiVersion: what makes two entries one writer.
+type Identity<'m> = [Option<&'m str>; 4];
+
+fn identity(entry: &ManagedFieldsEntry) -> Identity<'_> {
+    [
+        entry.manager.as_deref(),
+        entry.operation.as_deref(),
+        entry.subresource.as_deref(),
+        entry.api_version.as_deref(),
+    ]
+}
+
+impl<'m> Entries<'m> {
+    /// The entries of a version; none of no version.
+    #[must_use]
+    pub fn of(meta: Option<&'m ObjectMeta>) -> Self {
+        let entries = meta.and_then(|meta| meta.managed_fields.as_deref());
+        // Of two of one writer the first counts.
+        let entries = entries.unwrap_or_default().iter().rev();
+        Self(entries.map(|entry| (identity(entry), entry)).collect())
+    }
+
+    /// Who wrote a later version by this entry of it; none where it wrote nothing. See [`writers`].
+    #[must_use]
+    pub fn writer(&self, entry: &ManagedFieldsEntry) -> Option<Writer> {
+        let known = self.0.get(&identity(entry));
         let newly_timed = known.is_none_or(|known| known.time != entry.time);
         let wrote = newly_timed || known.is_none_or(|known| owns_more(entry, known));
         wrote.then(|| Writer::of(entry, newly_timed))
-    };
-    entries.iter().filter_map(wrote).collect()
-}
-
-fn same_writer(a: &ManagedFieldsEntry, b: &ManagedFieldsEntry) -> bool {
-    (&a.manager, &a.operation, &a.subresource, &a.api_version)
-        == (&b.manager, &b.operation, &b.subresource, &b.api_version)
+    }
 }
 
 fn owns_more(entry: &ManagedFieldsEntry, known: &ManagedFieldsEntry) -> bool {
