@@ -198,4 +198,58 @@ mod tests {
             Some("2026-01-01T00:00:00Z")
         );
     }
+
+    /// The entry of each writer of `new` is compared with the first entry of the same writer in `old`.
+    #[test]
+    fn writers_are_those_that_a_search_for_each_entry_finds() {
+        let mut seed = 1_u32;
+        let mut below = |n: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % n
+        };
+        let mut found = 0;
+        for _ in 0..300 {
+            let mut entries = || -> Value {
+                let count = below(6);
+                let one = |_| {
+                    let manager = format!("m{}", below(3));
+                    let time = format!("2026-01-01T00:00:0{}Z", below(2));
+                    let subresource = ["", "status"][usize::from(below(2) == 0)];
+                    entry(&manager, &time, subresource)
+                };
+                (0..count).map(one).collect()
+            };
+            let (old, new) = (meta(entries()), meta(entries()));
+            let same = |a: &ManagedFieldsEntry, b: &ManagedFieldsEntry| {
+                (&a.manager, &a.subresource) == (&b.manager, &b.subresource)
+            };
+            let naive = new.managed_fields.iter().flatten().filter(|entry| {
+                let mut old = old.managed_fields.iter().flatten();
+                let known = old.find(|known| same(known, entry));
+                known.is_none_or(|known| known.time != entry.time)
+            });
+            let naive: Vec<_> = naive.map(|entry| entry.manager.clone().unwrap()).collect();
+            let ours = writers(Some(&old), &new);
+            let ours: Vec<_> = ours.into_iter().map(|writer| writer.manager).collect();
+            found += ours.len();
+            assert_eq!(ours, naive);
+        }
+        assert!(found > 100, "{found}");
+    }
+
+    #[test]
+    fn as_many_writers_as_an_object_has_room_for_are_found_at_once() {
+        let count = 30_000;
+        let entries = |time: &str| -> Value {
+            (0..count)
+                .map(|n| entry(&format!("m{n}"), time, ""))
+                .collect()
+        };
+        let (old, new) = (
+            meta(entries("2026-01-01T00:00:00Z")),
+            meta(entries("2026-01-01T00:00:01Z")),
+        );
+        assert_eq!(writers(Some(&old), &new).len(), count);
+        assert_eq!(writers(Some(&new), &new).len(), 0);
+    }
 }

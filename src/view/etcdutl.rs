@@ -81,3 +81,23 @@ pub fn table(status: &SnapshotStatus) -> String {
     }
     format!("{rule}+\n{heads}|\n{rule}+\n{row}|\n{rule}+\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_any_length_fits_into_the_table() {
+        let long = "v".repeat(100_000);
+        let table = table(&SnapshotStatus {
+            hash: 1,
+            revision: 2,
+            total_key: 3,
+            total_size: 4096,
+            version: long.clone(),
+        });
+        assert_eq!(table.lines().count(), 5);
+        assert_eq!(table.matches(&long).count(), 1);
+        assert!(table.len() < 101_000, "{} bytes", table.len());
+    }
+}
