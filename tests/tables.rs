@@ -7,7 +7,9 @@ use crate::support::{Run, Scratch, etcdive, read_unpacked, testdata};
 
 /// Runs a line of words on a file of `testdata/hostile`.
 fn hostile(name: &str, line: &str) -> Run {
-    let scratch = Scratch::new(&format!("hostile-{name}"));
+    // Tests run at the same time, each with a file of its own.
+    let words: String = line.chars().filter(|c| c.is_alphanumeric()).collect();
+    let scratch = Scratch::new(&format!("hostile-{words}"));
     let db = scratch.file(
         name,
         &read_unpacked(&testdata("hostile").join(format!("{name}.gz"))),

@@ -28,26 +28,26 @@ struct Limits {
     object_per_unit: usize,
     /// Steps for each byte and node of an object that are not taken from those of the run.
     free_per_unit: usize,
-    /// Steps of the run beyond all these: about a second.
+    /// Steps of the run beyond all these.
     run: usize,
 }
 
-/// Templates of the command line: who typed them waits for them.
+/// Templates of the command line: a second beyond what the objects explain.
 const TYPED: Limits = Limits {
     path: 1 << 10,
     object: 1 << 22,
     object_per_unit: 64,
     free_per_unit: 16,
-    run: 1 << 26,
+    run: 1 << 24,
 };
 
-/// Templates of the file.
+/// Templates of the file: a tenth of that.
 const OF_DEFINITIONS: Limits = Limits {
     path: 1 << 6,
     object: 1 << 18,
     object_per_unit: 16,
     free_per_unit: 4,
-    run: 1 << 24,
+    run: 1 << 22,
 };
 
 /// The steps of one run that are left.
