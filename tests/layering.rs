@@ -121,6 +121,58 @@ fn nothing_is_printed_or_written_but_in_the_places_for_it() {
     assert!(found > 5, "the rule is checked on something");
 }
 
+/// A width or a precision in a format that is known at run time only: Rust's own formatting panics above 65,535,
+/// and pads without end below that. [`etcdive::view::pad`] bounds it.
+#[test]
+fn a_width_from_a_file_goes_through_pad_only() {
+    let widths = regex::Regex::new(r#"\{[A-Za-z0-9_]*:[^{}\s"]*(\$|\*)[^{}\s"]*\}"#).unwrap();
+    for width in [
+        "{:width$}",
+        "{a:>w$}",
+        "{:.*}",
+        "{:1$}",
+        "{x:.p$}",
+        "{n:0w$}",
+        "{a:^w$.p$}",
+    ] {
+        assert!(widths.is_match(width), "{width}");
+    }
+    assert!(!widths.is_match("{:>8} {name:<12} {size:02x} ${NAME}"));
+    let places: [(&str, &[&str]); 5] = [
+        // The blanks of columns, and zeros of a number.
+        ("a width of run time", &["view/pad.rs"]),
+        // The tables of few rows of our own, and the width of the terminal.
+        ("comfy_table", &["view/table.rs", "cli/out.rs"]),
+        ("table::plain(", &["view/evidence.rs"]),
+        (
+            "table::{self, plain}",
+            &["view/explain.rs", "view/status.rs"],
+        ),
+        ("\" \".repeat(", &[]),
+    ];
+    let root = repository().join("src");
+    let mut found = [0; 5];
+    for path in files_below(&root) {
+        let relative = path.strip_prefix(&root).unwrap().to_str().unwrap();
+        if !relative.ends_with(".rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for ((what, allowed), found) in places.iter().zip(&mut found) {
+            let is_there = match *what {
+                "a width of run time" => widths.is_match(text),
+                other => text.contains(other),
+            };
+            if is_there {
+                assert!(allowed.contains(&relative), "src/{relative}: {what}");
+                *found += 1;
+            }
+        }
+    }
+    assert_eq!(found[..2], [1, 2], "the rule is checked on something");
+}
+
 #[test]
 fn sources_are_ascii_and_name_no_corpus_file() {
     for path in files_below(&repository().join("src")) {

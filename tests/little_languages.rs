@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use etcdive::k8s::columns::Clock;
-use etcdive::k8s::custom_columns::{CustomColumns, CustomColumnsError, ResourceColumns};
-use etcdive::k8s::jsonpath::{JsonPath, JsonPathError};
+use etcdive::k8s::custom_columns::{
+    CustomColumns, CustomColumnsError, MOST_COLUMNS, ResourceColumns,
+};
+use etcdive::k8s::jsonpath::{Budget, JsonPath, JsonPathError};
 use etcdive::k8s::selector::{FieldSelector, LabelSelector};
 
+use crate::support::random::Random;
 use crate::support::{etcdive, testdata};
 
 /// The folders with cases.
@@ -359,6 +362,125 @@ fn templates_that_multiply_are_stopped() {
     assert!(JsonPath::parse(&format!("{{[?({filter})]}}")).is_err());
     let long = "[0]".repeat(100_000);
     assert!(JsonPath::parse(&format!("{{{long}}}")).is_ok());
+}
+
+/// A map in a map in a map, sixty levels.
+fn nested_maps() -> Value {
+    (0..60).fold(json!(1), |below, _| json!({ "a": below }))
+}
+
+fn definition(paths: &[&str]) -> Value {
+    let columns = paths.iter().enumerate();
+    let columns: Vec<Value> = columns
+        .map(|(at, path)| json!({"name": format!("C{at}"), "type": "string", "jsonPath": path}))
+        .collect();
+    json!({"spec": {"versions": [{"name": "v1", "additionalPrinterColumns": columns}]}})
+}
+
+#[test]
+fn an_expensive_column_leaves_the_others_and_the_objects_after_it_their_cells() {
+    let definition = definition(&["..a..a..a..a", ".metadata.uid", ".a.a.a.b"]);
+    let columns = ResourceColumns::of(&definition, "v1").unwrap();
+    let clock = Clock { now: None };
+    let budget = Budget::for_definitions();
+    for index in 0..300 {
+        let object =
+            json!({"metadata": {"name": format!("n{index}"), "uid": "u"}, "a": nested_maps()});
+        let cells = columns.cells_within(&budget, &object, clock);
+        let name = format!("n{index}");
+        assert_eq!(cells, [&*name, "<too expensive>", "u", ""]);
+    }
+    assert_eq!(columns.too_expensive().collect::<Vec<_>>(), [("C0", 300)]);
+    assert_eq!(columns.left_out(), 0);
+}
+
+/// What each object may take adds up only to what its size explains.
+#[test]
+fn a_run_has_one_budget_for_all_its_objects() {
+    // Some forty thousand steps each.
+    let path = JsonPath::parse("{..a..a..a}").unwrap();
+    let object = json!({ "a": nested_maps() });
+    let found = |budget: &Budget| {
+        budget.begin_object();
+        path.find_within(budget, &object).map(|_| ())
+    };
+    assert_eq!(found(&Budget::for_definitions()), Ok(()), "one alone");
+    let budget = Budget::for_definitions();
+    let answered = (0..10_000).take_while(|_| found(&budget).is_ok()).count();
+    assert!((10..5_000).contains(&answered), "{answered} of 10,000");
+    assert_eq!(found(&budget), Err(JsonPathError::TooMuch));
+    // A path that takes what its object explains is not one of them.
+    let cheap = JsonPath::parse("{..a}").unwrap();
+    for _ in 0..1000 {
+        budget.begin_object();
+        let found = cheap.find_within(&budget, &object).unwrap();
+        assert_eq!(found.parts()[0].len(), 61);
+    }
+}
+
+/// Whatever a template finds within a budget, it finds all of it.
+#[test]
+fn a_budget_changes_no_answer() {
+    let mut random = Random::new(11);
+    let steps = [
+        ".a",
+        ".b",
+        "..a",
+        "..",
+        ".*",
+        "[*]",
+        "[0]",
+        "[?(@.a)]",
+        "['a','b']",
+    ];
+    let (mut same, mut stopped) = (0, 0);
+    for _ in 0..2000 {
+        let object = random_tree(&mut random, 12);
+        let length = random.below(5) + 1;
+        let path: String = (0..length).map(|_| random.pick(&steps)).collect();
+        let Ok(path) = JsonPath::parse(&format!("{{{path}}}")) else {
+            continue;
+        };
+        let print = |budget: &Budget| {
+            let mut text = Vec::new();
+            let results = path.find_within(budget, &object)?;
+            results.print(&mut text).unwrap();
+            Ok::<_, JsonPathError>(text)
+        };
+        let whole = print(&Budget::for_typed());
+        match print(&Budget::for_definitions()) {
+            Err(JsonPathError::TooMuch) => stopped += 1,
+            small => {
+                assert_eq!(small, whole);
+                same += 1;
+            }
+        }
+    }
+    assert!(same > 1000, "{same} compared, {stopped} stopped");
+}
+
+fn random_tree(random: &mut Random, depth: usize) -> Value {
+    let count = random.below(4);
+    match random.below(4) {
+        _ if depth == 0 => json!(random.below(3)),
+        0 => json!(random.pick(&["", "x", "text"])),
+        1 => (0..count).map(|_| random_tree(random, depth - 1)).collect(),
+        _ => {
+            let names = ["a", "b", "c"].into_iter().take(count.max(1));
+            let members = names.map(|name| (name.to_owned(), random_tree(random, depth - 1)));
+            Value::Object(members.collect())
+        }
+    }
+}
+
+#[test]
+fn a_definition_has_no_more_columns_than_a_table_has_room_for() {
+    let many = vec![".metadata.uid"; MOST_COLUMNS + 3];
+    let columns = ResourceColumns::of(&definition(&many), "v1").unwrap();
+    assert_eq!(columns.columns().len(), 1 + MOST_COLUMNS);
+    assert_eq!(columns.left_out(), 3);
+    let clock = Clock { now: None };
+    assert_eq!(columns.cells(&json!({}), clock).len(), 1 + MOST_COLUMNS);
 }
 
 #[test]

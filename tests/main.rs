@@ -57,6 +57,7 @@ mod secrets_masked;
 mod source;
 mod support;
 mod synth_writer;
+mod tables;
 mod timeline;
 mod verb_diff;
 mod verbs;

@@ -63,3 +63,26 @@ fn a_dump_of_a_store_of_any_length_takes_the_same_memory() {
     assert!(length > 80_000_000 && large < length, "{large} of {length}");
     assert!(large < small + small / 4, "{small} -> {large}");
 }
+
+#[test]
+fn a_table_takes_the_memory_of_its_cells() {
+    let scratch = Scratch::new("memory-tables");
+    let mut store = Store::new(Version::V3_6);
+    let wide = format!("/k/{}", "w".repeat(100_000));
+    for row in 0..2000 {
+        store.put(format!("/k/{row}"), "x");
+        store.delete(format!("/k/{row}"));
+    }
+    store.put(wide.as_str(), "x");
+    store.delete(wide.as_str());
+    let db = scratch.file("db", &store.builder().build().bytes);
+    let db = db.to_str().unwrap();
+    // Each row padded to the widest would be 200 megabytes, or twice that.
+    for line in [
+        ["recover", db, "-o", "table"],
+        ["log", db, "--timeline", "-A"],
+    ] {
+        let peak = peak_of_run(&line);
+        assert!(peak < 64 << 20, "{} of {line:?}", peak);
+    }
+}

@@ -11,8 +11,9 @@ use crate::sniff;
 
 use super::failure::Failure;
 
-/// A configuration is some hundred lines; what is longer is another file.
-const LONGEST_CONFIG_BYTES: u64 = 4 << 20;
+/// A configuration is some hundred lines; what is longer is another file. A Secret that holds one is no
+/// longer either.
+const LONGEST_CONFIG_BYTES: u64 = 1 << 20;
 
 /// The longest text of a data key is far shorter.
 const LONGEST_KEY_FILE_BYTES: u64 = 4096;
@@ -85,7 +86,9 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
             ConfigError::OtherKind { kind: Some(kind) } if kind == "Secret" => failure.hint(
                 "a Secret may hold one in its data: decode that field from base64 into a file of its own",
             ),
-            ConfigError::OtherKind { .. } | ConfigError::Syntax { .. } => failure.hint(
+            ConfigError::OtherKind { .. }
+            | ConfigError::Syntax { .. }
+            | ConfigError::TooNested => failure.hint(
                 "expected the file that kube-apiserver has as --encryption-provider-config, of kind EncryptionConfiguration",
             ),
             ConfigError::Field { .. } => failure,

@@ -1,5 +1,7 @@
 //! Who wrote an event: what the object says of itself.
 
+use std::collections::HashSet;
+
 use crate::etcd::{Event, EventType, Record};
 use crate::k8s::Order;
 use crate::k8s::managed_fields::{object_meta, writers};
@@ -27,13 +29,14 @@ pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
         return Vec::new();
     }
     let mut managers: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     for writer in writers(previous.as_ref(), &meta) {
         let name = if writer.subresource.is_empty() {
             writer.manager
         } else {
             format!("{} ({})", writer.manager, writer.subresource)
         };
-        if !managers.contains(&name) {
+        if seen.insert(name.clone()) {
             managers.push(name);
         }
     }

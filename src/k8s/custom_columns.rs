@@ -4,12 +4,13 @@
 //! k8s.io/apiextensions-apiserver).
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
 use super::columns::{Clock, Column, age};
-use super::jsonpath::{Found, JsonPath, JsonPathError, sprint_after_json};
+use super::jsonpath::{Budget, Found, JsonPath, JsonPathError, sprint_after_json};
 
 /// Bytes of one cell; an object is smaller, unless `..` prints its parts again and again.
 const MAX_CELL_BYTES: usize = 1 << 24;
@@ -112,13 +113,33 @@ impl CustomColumns {
     /// # Errors
     /// A path does not fit the object (an index out of bounds, ...).
     pub fn cells(&self, object: &Value) -> Result<Vec<String>, CustomColumnsError> {
+        self.cells_within(&Budget::for_typed(), object)
+    }
+
+    /// The same as a part of a run with one budget.
+    ///
+    /// # Errors
+    /// As [`CustomColumns::cells`].
+    pub fn cells_within(
+        &self,
+        budget: &Budget,
+        object: &Value,
+    ) -> Result<Vec<String>, CustomColumnsError> {
+        budget.begin_object();
         self.columns
             .iter()
             .map(|(header, path)| {
-                let results = path.find(object).map_err(|error| named(header, error))?;
-                cell_of_all(results.parts()).ok_or_else(|| CustomColumnsError::TooLong {
-                    header: header.clone(),
-                })
+                let results = path
+                    .find_within(budget, object)
+                    .map_err(|error| named(header, error))?;
+                let cell =
+                    cell_of_all(results.parts()).ok_or_else(|| CustomColumnsError::TooLong {
+                        header: header.clone(),
+                    })?;
+                budget
+                    .pay_printed(cell.len(), object)
+                    .map_err(|error| named(header, error))?;
+                Ok(cell)
             })
             .collect()
     }
@@ -162,8 +183,25 @@ fn cell_of_all(parts: &[Vec<Found<'_>>]) -> Option<String> {
 pub struct ResourceColumns {
     columns: Vec<Column>,
     /// One for each column but the first, which is the name.
-    paths: Vec<(JsonPath, CellType)>,
+    paths: Vec<Path>,
+    /// Columns beyond [`MOST_COLUMNS`].
+    left_out: usize,
 }
+
+/// Where the cells of a column come from.
+#[derive(Debug, Clone)]
+struct Path {
+    path: JsonPath,
+    cell_type: CellType,
+    /// How many cells were [`TOO_EXPENSIVE`].
+    expensive: Cell<usize>,
+}
+
+/// The most columns that a definition may add: each is a cell of every object. Real ones have ten at most.
+pub const MOST_COLUMNS: usize = 64;
+
+/// A cell whose path needs more steps than the budget has.
+pub const TOO_EXPENSIVE: &str = "<too expensive>";
 
 /// What a column says it shows; a value of another type is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,12 +238,15 @@ impl ResourceColumns {
                 wide: false,
             }],
             paths: Vec::new(),
+            left_out: 0,
         };
         match listed {
             None => found.push(Cow::Borrowed("Age"), false, CellType::Date, AGE_PATH)?,
             Some(columns) => {
-                for column in columns {
+                found.left_out = columns.len().saturating_sub(MOST_COLUMNS);
+                for column in columns.iter().take(MOST_COLUMNS) {
                     if found.push_listed(column).is_none() {
+                        found.left_out = 0;
                         break;
                     }
                 }
@@ -236,21 +277,38 @@ impl ResourceColumns {
     pub fn tells_ages(&self) -> bool {
         self.paths
             .iter()
-            .any(|(_, cell_type)| *cell_type == CellType::Date)
+            .any(|path| path.cell_type == CellType::Date)
+    }
+
+    /// The columns with cells that were [`TOO_EXPENSIVE`], and how many.
+    pub fn too_expensive(&self) -> impl Iterator<Item = (&str, usize)> {
+        let names = self.columns.iter().skip(1).map(|column| &*column.name);
+        let counts = self.paths.iter().map(|path| path.expensive.get());
+        names.zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// How many columns of the definition are not among the columns: it has more than [`MOST_COLUMNS`].
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The cells of an object, one for each column; empty where the object has nothing to show.
     pub fn cells(&self, object: &Value, clock: Clock) -> Vec<String> {
+        self.cells_within(&Budget::for_definitions(), object, clock)
+    }
+
+    /// The same as a part of a run with one budget. A cell for which it does not suffice is
+    /// [`TOO_EXPENSIVE`].
+    pub fn cells_within(&self, budget: &Budget, object: &Value, clock: Clock) -> Vec<String> {
+        budget.begin_object();
         let name = object.pointer("/metadata/name").and_then(Value::as_str);
         let mut cells = vec![name.unwrap_or_default().to_owned()];
-        cells.extend(self.paths.iter().map(|(path, cell_type)| {
-            let results = path.find(object).ok();
-            let first = results
-                .as_ref()
-                .and_then(|results| results.parts().first()?.first().copied());
-            first
-                .and_then(|value| cell(value, *cell_type, clock))
-                .unwrap_or_default()
+        cells.extend(self.paths.iter().map(|path| {
+            path.cell(budget, object, clock).unwrap_or_else(|_| {
+                path.expensive.set(path.expensive.get().saturating_add(1));
+                TOO_EXPENSIVE.to_owned()
+            })
         }));
         cells
     }
@@ -286,8 +344,31 @@ impl ResourceColumns {
     ) -> Option<()> {
         let path = JsonPath::parse(&format!("{{{path}}}")).ok()?;
         self.columns.push(Column { name, wide });
-        self.paths.push((path, cell_type));
+        self.paths.push(Path {
+            path,
+            cell_type,
+            expensive: Cell::new(0),
+        });
         Some(())
+    }
+}
+
+impl Path {
+    /// The cell of an object; empty where the path finds nothing.
+    ///
+    /// # Errors
+    /// The budget does not suffice.
+    fn cell(&self, budget: &Budget, object: &Value, clock: Clock) -> Result<String, JsonPathError> {
+        let results = match self.path.find_within(budget, object) {
+            Ok(results) => results,
+            Err(error) if error.is_limit() => return Err(error),
+            Err(_) => return Ok(String::new()),
+        };
+        let first = results.parts().first().and_then(|part| part.first());
+        let text = first.and_then(|value| cell(*value, self.cell_type, clock));
+        let text = text.unwrap_or_default();
+        budget.pay_printed(text.len(), object)?;
+        Ok(text)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who wrote an object: what its managedFields say, typed by k8s-openapi.
 
+use std::collections::HashMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::Value;
 
@@ -25,22 +27,47 @@ pub fn object_meta(tree: &Value) -> Option<ObjectMeta> {
 /// not, or which have another time or own more fields than there. An entry that only lost fields lost
 /// them to somebody else: its manager wrote nothing. For the first version `old` is none: all entries.
 pub fn writers(old: Option<&ObjectMeta>, new: &ObjectMeta) -> Vec<Writer> {
-    let before = old
-        .and_then(|old| old.managed_fields.as_deref())
-        .unwrap_or_default();
+    let before = Entries::of(old);
     let entries = new.managed_fields.as_deref().unwrap_or_default();
-    let wrote = |entry: &ManagedFieldsEntry| {
-        let known = before.iter().find(|known| same_writer(known, entry));
+    let wrote = entries.iter().filter_map(|entry| before.writer(entry));
+    wrote.collect()
+}
+
+/// The entries of an object's managedFields, so that each is found at once: an object may have as many as
+/// it has bytes for.
+#[derive(Debug, Default)]
+pub struct Entries<'m>(HashMap<Identity<'m>, &'m ManagedFieldsEntry>);
+
+/// Manager, operation, subresource and apiVersion: what makes two entries one writer.
+type Identity<'m> = [Option<&'m str>; 4];
+
+fn identity(entry: &ManagedFieldsEntry) -> Identity<'_> {
+    [
+        entry.manager.as_deref(),
+        entry.operation.as_deref(),
+        entry.subresource.as_deref(),
+        entry.api_version.as_deref(),
+    ]
+}
+
+impl<'m> Entries<'m> {
+    /// The entries of a version; none of no version.
+    #[must_use]
+    pub fn of(meta: Option<&'m ObjectMeta>) -> Self {
+        let entries = meta.and_then(|meta| meta.managed_fields.as_deref());
+        // Of two of one writer the first counts.
+        let entries = entries.unwrap_or_default().iter().rev();
+        Self(entries.map(|entry| (identity(entry), entry)).collect())
+    }
+
+    /// Who wrote a later version by this entry of it; none where it wrote nothing. See [`writers`].
+    #[must_use]
+    pub fn writer(&self, entry: &ManagedFieldsEntry) -> Option<Writer> {
+        let known = self.0.get(&identity(entry));
         let newly_timed = known.is_none_or(|known| known.time != entry.time);
         let wrote = newly_timed || known.is_none_or(|known| owns_more(entry, known));
         wrote.then(|| Writer::of(entry, newly_timed))
-    };
-    entries.iter().filter_map(wrote).collect()
-}
-
-fn same_writer(a: &ManagedFieldsEntry, b: &ManagedFieldsEntry) -> bool {
-    (&a.manager, &a.operation, &a.subresource, &a.api_version)
-        == (&b.manager, &b.operation, &b.subresource, &b.api_version)
+    }
 }
 
 fn owns_more(entry: &ManagedFieldsEntry, known: &ManagedFieldsEntry) -> bool {
@@ -170,5 +197,59 @@ mod tests {
             written_at(&new, &who, true).as_deref(),
             Some("2026-01-01T00:00:00Z")
         );
+    }
+
+    /// The entry of each writer of `new` is compared with the first entry of the same writer in `old`.
+    #[test]
+    fn writers_are_those_that_a_search_for_each_entry_finds() {
+        let mut seed = 1_u32;
+        let mut below = |n: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % n
+        };
+        let mut found = 0;
+        for _ in 0..300 {
+            let mut entries = || -> Value {
+                let count = below(6);
+                let one = |_| {
+                    let manager = format!("m{}", below(3));
+                    let time = format!("2026-01-01T00:00:0{}Z", below(2));
+                    let subresource = ["", "status"][usize::from(below(2) == 0)];
+                    entry(&manager, &time, subresource)
+                };
+                (0..count).map(one).collect()
+            };
+            let (old, new) = (meta(entries()), meta(entries()));
+            let same = |a: &ManagedFieldsEntry, b: &ManagedFieldsEntry| {
+                (&a.manager, &a.subresource) == (&b.manager, &b.subresource)
+            };
+            let naive = new.managed_fields.iter().flatten().filter(|entry| {
+                let mut old = old.managed_fields.iter().flatten();
+                let known = old.find(|known| same(known, entry));
+                known.is_none_or(|known| known.time != entry.time)
+            });
+            let naive: Vec<_> = naive.map(|entry| entry.manager.clone().unwrap()).collect();
+            let ours = writers(Some(&old), &new);
+            let ours: Vec<_> = ours.into_iter().map(|writer| writer.manager).collect();
+            found += ours.len();
+            assert_eq!(ours, naive);
+        }
+        assert!(found > 100, "{found}");
+    }
+
+    #[test]
+    fn as_many_writers_as_an_object_has_room_for_are_found_at_once() {
+        let count = 30_000;
+        let entries = |time: &str| -> Value {
+            (0..count)
+                .map(|n| entry(&format!("m{n}"), time, ""))
+                .collect()
+        };
+        let (old, new) = (
+            meta(entries("2026-01-01T00:00:00Z")),
+            meta(entries("2026-01-01T00:00:01Z")),
+        );
+        assert_eq!(writers(Some(&old), &new).len(), count);
+        assert_eq!(writers(Some(&new), &new).len(), 0);
     }
 }

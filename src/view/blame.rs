@@ -4,11 +4,13 @@
 //! the map, `replicas: 3` to the number, `- name: web` to the name, the item's first member. Further
 //! lines of a text (a block, a folded line) belong to it as a whole.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
+use super::pad::{self, ColumnWidth};
 use super::style::Style;
 use super::table::cell;
 use super::yaml::YamlWriter;
@@ -244,10 +246,10 @@ pub fn line_json(
         fields.insert("revision".to_owned(), attribution.revision.into());
         fields.insert("boundary".to_owned(), attribution.boundary.into());
         if let Some(manager) = &attribution.manager {
-            fields.insert("manager".to_owned(), name(manager).into());
+            fields.insert("manager".to_owned(), name(&short(manager)).into());
         }
         if let Some(subresource) = &attribution.subresource {
-            fields.insert("subresource".to_owned(), name(subresource).into());
+            fields.insert("subresource".to_owned(), name(&short(subresource)).into());
         }
         if let Some(time) = &attribution.time {
             fields.insert("time".to_owned(), time.clone().into());
@@ -267,6 +269,10 @@ const LEAST_TEXT: usize = 20;
 /// What stands for the rest of what is cut.
 const CUT: &str = "...";
 
+/// The longest name of a manager or a subresource that is printed, in characters: it is printed once for
+/// each line. An API server takes 128 bytes.
+const LONGEST_NAME: usize = 256;
+
 /// Writes the lines as a table: `REV`, with `^` before a boundary, `MANAGER`, `TIME`, and the YAML. On a terminal
 /// managers and values are cut; keys never.
 ///
@@ -278,39 +284,41 @@ pub fn write_table(
     style: &Style,
     name: &mut impl FnMut(&str) -> String,
 ) -> io::Result<()> {
-    let rows: Vec<[String; 3]> = lines
-        .iter()
-        .map(|line| columns(&line, style, name))
-        .collect();
     let heads = ["REV", "MANAGER", "TIME"];
-    let mut widths = heads.map(str::len);
-    for row in &rows {
-        for (width, text) in widths.iter_mut().zip(row) {
-            *width = (*width).max(text.chars().count());
+    let mut widths = heads.map(|head| ColumnWidth::of([head]));
+    // The cells are made twice: all of them at once would hold a manager's name once for each line.
+    for line in lines.iter() {
+        let cells = columns(&line, style, name);
+        for (width, text) in widths.iter_mut().zip(&cells) {
+            width.fit(pad::width_of(text));
         }
     }
-    let [revision, manager, time] = &mut widths;
+    let [revision, mut manager, time] = widths;
     let room = style.width.map(|width| {
-        let fixed = [*revision, *time, GAP.len().saturating_mul(3)];
+        let fixed = [revision.get(), time.get(), GAP.len().saturating_mul(3)];
         let left = fixed.into_iter().fold(width, usize::saturating_sub);
         // The managers have what half of the line leaves them.
         let half = left.saturating_sub(width / 2);
-        *manager = (*manager).min(half.max(LEAST_MANAGER));
-        left.saturating_sub(*manager).max(LEAST_TEXT)
+        manager.shrink(half.max(LEAST_MANAGER));
+        left.saturating_sub(manager.get()).max(LEAST_TEXT)
     });
-    let (revision, manager, time) = (*revision, *manager, *time);
     let paint = style.note;
     let mut write = |[a, b, c]: [&str; 3], text: &str| {
-        let b = cut(b, 0, style.width.map(|_| manager));
+        let b = cut(b, 0, style.width.map(|_| manager.get()));
         let (before, after) = (paint.before, paint.after);
-        let prefix = format!("{a:>revision$}{GAP}{b:<manager$}{GAP}{c:<time$}");
-        writeln!(out, "{before}{prefix}{after}{GAP}{text}")
+        let (a, b, c) = (
+            pad::right(a, revision),
+            pad::left(&b, manager),
+            pad::left(c, time),
+        );
+        writeln!(out, "{before}{a}{GAP}{b}{GAP}{c}{after}{GAP}{text}")
     };
     write(heads, "YAML")?;
-    for (line, [a, b, c]) in lines.iter().zip(&rows) {
+    for line in lines.iter() {
+        let [a, b, c] = columns(&line, style, name);
         let text = style.cleaned(line.text);
         let key = if line.is_continued { 0 } else { key_len(&text) };
-        write([a, b, c], &cut(&text, key, room))?;
+        write([&a, &b, &c], &cut(&text, key, room))?;
     }
     Ok(())
 }
@@ -322,9 +330,9 @@ fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String
     };
     let mark = if attribution.boundary { "^" } else { "" };
     let manager = attribution.manager.as_ref().map(|manager| {
-        let manager = name(manager);
+        let manager = name(&short(manager));
         match &attribution.subresource {
-            Some(subresource) => format!("{manager} ({})", name(subresource)),
+            Some(subresource) => format!("{manager} ({})", name(&short(subresource))),
             None => manager,
         }
     });
@@ -333,6 +341,14 @@ fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String
         manager.map_or_else(unknown, |text| style.cleaned(&cell(&text)).into_owned()),
         attribution.time.clone().unwrap_or_else(unknown),
     ]
+}
+
+/// A name that no API server would take is cut.
+fn short(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => Cow::Owned(name.get(..end).unwrap_or_default().to_owned() + CUT),
+        None => Cow::Borrowed(name),
+    }
 }
 
 /// How many characters of a line are indentation and the key.

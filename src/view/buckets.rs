@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::bbolt::reach::BucketUse;
 
 use super::record::{insert_text, key_text};
-use super::table;
+use super::rows::Rows;
 
 /// One bucket with the path of its names.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub struct Row<'a> {
 }
 
 /// The table, one row a bucket; pages of `page_size` bytes.
-pub fn table(rows: &[Row<'_>], page_size: usize) -> String {
-    let mut table = table::plain(&[
+pub fn table(rows: &[Row<'_>], page_size: usize) -> Rows {
+    let heads = [
         "BUCKET",
         "ROOT",
         "SEQUENCE",
@@ -33,7 +33,8 @@ pub fn table(rows: &[Row<'_>], page_size: usize) -> String {
         "LEAF PAGES",
         "OVERFLOW",
         "PAGE BYTES",
-    ]);
+    ];
+    let mut table = Rows::new(&heads, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     for Row {
         path,
         bucket,
@@ -65,9 +66,9 @@ pub fn table(rows: &[Row<'_>], page_size: usize) -> String {
             true => count.to_string(),
             false => "-".to_owned(),
         }));
-        table.add_row(row);
+        table.add(&row);
     }
-    table::text(table, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    table
 }
 
 fn overflow(bucket: &BucketUse<'_>) -> u64 {

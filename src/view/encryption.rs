@@ -10,7 +10,7 @@ use crate::k8s::encrypt::Sealed;
 use crate::k8s::encrypt::sealed::Kms;
 
 use super::record::{insert_text, key_text};
-use super::table::{self, cell, plain};
+use super::rows::Rows;
 
 /// How many keys of Secrets the text names.
 const NAMED: usize = 3;
@@ -20,15 +20,15 @@ pub fn table(encryption: &Encryption) -> Option<String> {
     if encryption.rows.is_empty() {
         return None;
     }
-    let mut rows = plain(&["ENCRYPTION OF", "STORED AS", "LIVE VALUES"]);
+    let mut rows = Rows::new(&["ENCRYPTION OF", "STORED AS", "LIVE VALUES"], &[2]);
     for row in &encryption.rows {
-        rows.add_row([
-            cell(&row.resource),
+        rows.add(&[
+            row.resource.clone(),
             way_text(&row.way),
             row.values.to_string(),
         ]);
     }
-    let mut text = table::text(rows, &[2]);
+    let mut text = rows.text();
     let keys = &encryption.clear_secret_keys;
     let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
     let (count, rest) = (

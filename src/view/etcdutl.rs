@@ -3,6 +3,7 @@
 use crate::etcd::status::SnapshotStatus;
 
 use super::human;
+use super::pad::{self, ColumnWidth};
 
 /// `-w simple`.
 pub fn simple(status: &SnapshotStatus) -> String {
@@ -66,17 +67,37 @@ pub fn table(status: &SnapshotStatus) -> String {
     ];
     let widths = cells
         .each_ref()
-        .map(|(name, cell)| name.len().max(cell.len()));
+        .map(|(name, cell)| ColumnWidth::of([*name, cell]));
     let rule: String = widths
         .iter()
-        .map(|width| format!("+{}", "-".repeat(width.saturating_add(2))))
+        .map(|width| format!("+{}", "-".repeat(width.get().saturating_add(2))))
         .collect();
     let mut heads = String::new();
     let mut row = String::new();
     for ((name, cell), width) in cells.iter().zip(widths) {
-        heads.push_str(&format!("| {name:^width$} "));
+        heads.push_str(&format!("| {} ", pad::center(name, width)));
         // The hash and the version hold letters: they are set like numbers all the same.
-        row.push_str(&format!("| {cell:>width$} "));
+        row.push_str(&format!("| {} ", pad::right(cell, width)));
     }
     format!("{rule}+\n{heads}|\n{rule}+\n{row}|\n{rule}+\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_any_length_fits_into_the_table() {
+        let long = "v".repeat(100_000);
+        let table = table(&SnapshotStatus {
+            hash: 1,
+            revision: 2,
+            total_key: 3,
+            total_size: 4096,
+            version: long.clone(),
+        });
+        assert_eq!(table.lines().count(), 5);
+        assert_eq!(table.matches(&long).count(), 1);
+        assert!(table.len() < 101_000, "{} bytes", table.len());
+    }
 }

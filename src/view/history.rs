@@ -1,8 +1,11 @@
 //! Events as lines of a table that is written line by line: its columns are as wide as the events need.
 
+use std::fmt::Write as _;
+
 use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType};
 
+use super::pad::{self, ColumnWidth};
 use super::record::key_text;
 use super::table::cell;
 
@@ -31,7 +34,7 @@ const GAP: &str = "  ";
 /// How wide the columns are.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    widths: [usize; HEADS.len()],
+    widths: [ColumnWidth; HEADS.len()],
     with_key: bool,
     /// Where the tree leads to all of them, it says nothing.
     with_origin: bool,
@@ -40,13 +43,13 @@ pub struct Layout {
 impl Layout {
     /// The layout for events, each with the cell of its time; `with_key` where they are of several keys.
     pub fn of<'a>(events: impl Iterator<Item = (Event<'a>, String)>, with_key: bool) -> Self {
-        let mut widths = HEADS.map(str::len);
+        let mut widths = HEADS.map(|head| ColumnWidth::of([head]));
         let mut with_origin = false;
         for (event, time) in events {
             with_origin |= event.record.origin != Origin::Live;
             let cells = cells(&event, &time, with_key);
             for (width, cell) in widths.iter_mut().zip(&cells) {
-                *width = cell.chars().count().max(*width);
+                width.fit(pad::width_of(cell));
             }
         }
         Self {
@@ -76,15 +79,13 @@ impl Layout {
             if (index == KEY && !self.with_key) || (index == ORIGIN && !self.with_origin) {
                 continue;
             }
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            if NUMBERS.contains(&index) {
-                text.push_str(&padding);
-                text.push_str(cell);
+            let padded = if NUMBERS.contains(&index) {
+                pad::right(cell, width)
             } else {
-                text.push_str(cell);
-                text.push_str(&padding);
-            }
-            text.push_str(GAP);
+                pad::left(cell, width)
+            };
+            // Writing to a string does not fail.
+            let _ = write!(text, "{padded}{GAP}");
         }
         text.push_str(last);
         text

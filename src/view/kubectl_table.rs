@@ -5,14 +5,18 @@
 //! (counted in characters, not in places of a terminal) and three blanks, at least six; the last
 //! cell of a line is not padded, even if that leaves blanks after an earlier one.
 //!
+//! Unlike kubectl's, a column has a bound ([`super::pad`]): a cell that is wider overflows its column.
+//!
 //! A cell ends at a line break, with `...` in its place; only ESC and CR are escaped, so a text that
 //! goes to a terminal still has to go through [`super::sanitize`]. A tab in a cell begins a new
 //! cell, as it does in kubectl.
 
+use std::io::{self, Write};
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::pad::{ColumnWidth, blanks};
 use crate::k8s::columns::{Column, format_labels};
 
 /// The narrowest column, in characters.
@@ -149,30 +153,56 @@ impl<'a> KubectlTable<'a> {
         self.rows == 0
     }
 
-    /// The text; empty without rows.
+    /// Writes the table; nothing without rows.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.tabs.write_to(out)
+    }
+
+    /// The table as a text.
+    #[must_use]
     pub fn text(&self) -> String {
-        self.tabs.text()
+        let mut text = Vec::new();
+        // Writing into memory does not fail.
+        let _ = self.write(&mut text);
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
 /// Lines of cells that are printed as they are, aligned the same way: kubectl's custom columns. A line
 /// break in a cell ends the line.
-pub fn verbatim(lines: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut tabs = Tabs::default();
-    for line in lines {
+#[derive(Debug, Default)]
+pub struct VerbatimTable {
+    tabs: Tabs,
+}
+
+impl VerbatimTable {
+    /// Adds a line.
+    pub fn push(&mut self, cells: &[impl AsRef<str>]) {
         let mut first = true;
-        for character in line.iter().flat_map(|cell| {
-            let tab = (!std::mem::take(&mut first)).then_some('\t');
-            tab.into_iter().chain(cell.chars())
-        }) {
-            match character {
-                '\n' => tabs.end_line(),
-                other => tabs.write(other),
+        for cell in cells {
+            if !std::mem::take(&mut first) {
+                self.tabs.write('\t');
+            }
+            for character in cell.as_ref().chars() {
+                match character {
+                    '\n' => self.tabs.end_line(),
+                    other => self.tabs.write(other),
+                }
             }
         }
-        tabs.end_line();
+        self.tabs.end_line();
     }
-    tabs.text()
+
+    /// Writes the lines.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.tabs.write_to(out)
+    }
 }
 
 /// Upper case, one character for one as in Go.
@@ -238,24 +268,22 @@ impl Tabs {
         starts.zip(&self.lines).map(|(start, end)| start..*end)
     }
 
-    fn text(&self) -> String {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let padded = self.padded();
-        let mut out = String::with_capacity(self.text.len().saturating_mul(2));
         let mut start = 0;
         let mut lines = self.lines.iter().peekable();
         for (index, (cell, width)) in self.cells.iter().zip(padded).enumerate() {
-            out.push_str(self.text.get(start..cell.end).unwrap_or_default());
+            let text = self.text.get(start..cell.end).unwrap_or_default();
             start = cell.end;
-            let blanks = width.saturating_sub(cell.width);
-            out.extend(std::iter::repeat_n(' ', blanks));
+            write!(out, "{text}{}", blanks(width.saturating_sub(cell.width)))?;
             if lines
                 .next_if(|end| **end == index.saturating_add(1))
                 .is_some()
             {
-                out.push('\n');
+                out.write_all(b"\n")?;
             }
         }
-        out
+        Ok(())
     }
 
     /// How wide each cell is printed. The lines in a row that have a cell of a column before their
@@ -275,7 +303,7 @@ impl Tabs {
                 }
                 if let (Some(block), Some(cell)) = (columns.get_mut(column), self.cells.get(index))
                 {
-                    block.widest = block.widest.max(cell.width);
+                    block.widest.fit(cell.width);
                     block.members.push(index);
                 }
             }
@@ -290,7 +318,7 @@ impl Tabs {
 /// The cells of one column in lines that follow each other.
 #[derive(Debug, Default)]
 struct Block {
-    widest: usize,
+    widest: ColumnWidth,
     members: Vec<usize>,
     /// How wide the column's earlier blocks were.
     remembered: usize,
@@ -301,9 +329,9 @@ impl Block {
         if self.members.is_empty() {
             return;
         }
-        let width = self.widest.saturating_add(PADDING).max(MIN_WIDTH);
+        let width = self.widest.get().saturating_add(PADDING).max(MIN_WIDTH);
         self.remembered = self.remembered.max(width);
-        self.widest = 0;
+        self.widest = ColumnWidth::default();
         for index in self.members.drain(..) {
             if let Some(place) = padded.get_mut(index) {
                 *place = self.remembered;

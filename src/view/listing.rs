@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::record::{insert_text, key_text};
-use super::table;
+use super::rows::Rows;
+use super::table::cell;
 
 /// What keys are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +27,7 @@ pub enum Named {
 impl Named {
     fn text(&self) -> String {
         match self {
-            Self::Resource { name, .. } => table::cell(name),
+            Self::Resource { name, .. } => name.clone(),
             Self::Folder(folder) if folder.is_empty() => "(no folder)".to_owned(),
             Self::Folder(name) | Self::Namespace(name) => key_text(name).into_owned(),
         }
@@ -34,7 +35,7 @@ impl Named {
 
     fn kind(&self) -> String {
         match self {
-            Self::Resource { kind, .. } => table::cell(kind),
+            Self::Resource { kind, .. } => kind.clone(),
             Self::Folder(_) | Self::Namespace(_) => "-".to_owned(),
         }
     }
@@ -63,35 +64,37 @@ impl Row {
 }
 
 /// The table of resources.
-pub fn resources(rows: &[Row]) -> String {
-    let mut table = table::plain(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"]);
+pub fn resources(rows: &[Row]) -> Rows {
+    let mut table = Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]);
     for row in rows {
-        table.add_row([
+        table.add(&[
             row.named.text(),
             row.named.kind(),
             row.keys.to_string(),
             row.value_bytes.to_string(),
         ]);
     }
-    table::text(table, &[2, 3])
+    table
 }
 
 /// The table of namespaces.
-pub fn namespaces(rows: &[Row]) -> String {
-    let mut table = table::plain(&["NAMESPACE", "KEYS", "VALUE BYTES"]);
+pub fn namespaces(rows: &[Row]) -> Rows {
+    let mut table = Rows::new(&["NAMESPACE", "KEYS", "VALUE BYTES"], &[1, 2]);
     for row in rows {
-        table.add_row([
+        table.add(&[
             row.named.text(),
             row.keys.to_string(),
             row.value_bytes.to_string(),
         ]);
     }
-    table::text(table, &[1, 2])
+    table
 }
 
 /// The names alone, one a line.
 pub fn names(rows: &[Row]) -> String {
-    rows.iter().map(|row| row.named.text() + "\n").collect()
+    rows.iter()
+        .map(|row| cell(&row.named.text()) + "\n")
+        .collect()
 }
 
 /// A JSON object a line.

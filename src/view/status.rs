@@ -1,6 +1,5 @@
 //! The state of a file and its store, for people and as JSON.
 
-use comfy_table::Table;
 use serde_json::{Map, Value, json};
 
 use crate::bbolt::check::Tail;
@@ -15,7 +14,8 @@ use crate::source::TrailerCheck;
 use super::encryption;
 use super::human;
 use super::record::insert_text;
-use super::table::{self, cell, plain};
+use super::rows::Rows;
+use super::table::{self, plain};
 
 /// What is known of the file itself.
 pub struct File<'a> {
@@ -57,19 +57,18 @@ pub fn table(file: &File<'_>, status: &StoreStatus) -> String {
     if let Some(verdict) = file.verdict {
         text.push_str(&format!("WARNING: {verdict}\n\n"));
     }
-    let mut facts = plain(&[]);
+    let mut facts = Rows::without_head(2, &[]);
     for (name, value) in facts_of(file, status) {
-        facts.add_row([name, &cell(&value)]);
+        facts.add(&[name, &value]);
     }
     let parts = [
-        (facts, [].as_slice()),
-        (metas_table(status), &[1, 2, 3]),
-        (buckets_table(status), &[1, 2, 3, 4]),
-        (members_table(status), &[]),
+        Some(facts.text()),
+        Some(metas_table(status)),
+        Some(buckets_table(status).text()).filter(|_| !status.buckets.is_empty()),
+        Some(members_table(status).text()).filter(|_| !status.members.is_empty()),
+        encryption::table(&file.encryption),
     ];
-    let shown = parts.into_iter().filter(|(table, _)| !table.is_empty());
-    let parts = shown.map(|(table, numbers)| table::text(table, numbers));
-    let parts: Vec<String> = parts.chain(encryption::table(&file.encryption)).collect();
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     text + &parts.join("\n")
 }
 
@@ -208,7 +207,7 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
     facts
 }
 
-fn metas_table(status: &StoreStatus) -> Table {
+fn metas_table(status: &StoreStatus) -> String {
     let mut table = plain(&[
         "META",
         "TXID",
@@ -245,7 +244,7 @@ fn metas_table(status: &StoreStatus) -> Table {
         };
         table.add_row(row);
     }
-    table
+    table::text(table, &[1, 2, 3])
 }
 
 fn freelist_text(meta: &Meta) -> String {
@@ -256,15 +255,16 @@ fn freelist_text(meta: &Meta) -> String {
     }
 }
 
-fn buckets_table(status: &StoreStatus) -> Table {
-    let mut table = plain(&["BUCKET", "ROOT", "ELEMENTS", "KEYS", "VALUES"]);
+fn buckets_table(status: &StoreStatus) -> Rows {
+    let heads = ["BUCKET", "ROOT", "ELEMENTS", "KEYS", "VALUES"];
+    let mut table = Rows::new(&heads, &[1, 2, 3, 4]);
     for bucket in &status.buckets {
         let root = if bucket.root == 0 {
             "inline".to_owned()
         } else {
             bucket.root.to_string()
         };
-        table.add_row([
+        table.add(&[
             bucket.name.escape_ascii().to_string(),
             root,
             bucket.elements.to_string(),
@@ -275,17 +275,15 @@ fn buckets_table(status: &StoreStatus) -> Table {
     table
 }
 
-fn members_table(status: &StoreStatus) -> Table {
-    if status.members.is_empty() {
-        return plain(&[]);
-    }
-    let mut table = plain(&["MEMBER", "NAME", "PEER URLS", "CLIENT URLS", "LEARNER"]);
+fn members_table(status: &StoreStatus) -> Rows {
+    let heads = ["MEMBER", "NAME", "PEER URLS", "CLIENT URLS", "LEARNER"];
+    let mut table = Rows::new(&heads, &[]);
     for member in &status.members {
-        table.add_row([
+        table.add(&[
             member.id.clone(),
-            cell(&member.name),
-            cell(&member.peer_urls.join(",")),
-            cell(&member.client_urls.join(",")),
+            member.name.clone(),
+            member.peer_urls.join(","),
+            member.client_urls.join(","),
             member.is_learner.to_string(),
         ]);
     }

@@ -1,9 +1,12 @@
 //! Tables for people: no lines, two spaces between columns, nothing wrapped. These are facts to copy.
+//!
+//! They hold each cell with all its blanks: they are for a few rows of our own. Rows that come from the file
+//! are [`super::rows`].
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// Between two columns.
-const GAP: u16 = 2;
+pub(super) const GAP: &str = "  ";
 
 /// An empty table; `heads` may be empty.
 pub fn plain(heads: &[&str]) -> Table {
@@ -18,21 +21,22 @@ pub fn plain(heads: &[&str]) -> Table {
 
 /// A text from the file as a cell: a line break in it would look like a row of its own.
 pub fn cell(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 /// The table as text, with the columns of numbers set to the right.
 pub fn text(mut table: Table, numbers: &[usize]) -> String {
+    let gap = u16::try_from(GAP.len()).unwrap_or(u16::MAX);
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP));
+        column.set_padding((0, gap));
         if numbers.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }

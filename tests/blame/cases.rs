@@ -286,3 +286,56 @@ fn long_lists_and_long_histories_take_a_walk_each() {
     let other = (0..250).fold(json!(2), |inner, _| json!({"d": inner}));
     assert_eq!(revisions(&[deep, other]).last().unwrap().1, 11);
 }
+
+/// Each field and each item has a manager of its own. Twenty thousand times twenty thousand looks would take minutes.
+#[test]
+fn as_many_managers_as_fields_are_each_found_at_once() {
+    let count = 20_000;
+    let tree = |value: &str, time: &str| -> Value {
+        let entry = |n: usize| {
+            let fields = match n % 2 {
+                0 => json!({"f:data": {format!("f:k{n}"): {}}}),
+                _ => {
+                    let key = json!({"name": format!("i{n}")}).to_string();
+                    json!({"f:items": {format!("k:{key}"): {"f:v": {}}}})
+                }
+            };
+            json!({"manager": format!("m{n}"), "operation": "Update", "apiVersion": "v1",
+                "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields})
+        };
+        let data: Value = (0..count)
+            .step_by(2)
+            .map(|n| (format!("k{n}"), json!(value)))
+            .collect();
+        let items = (1..count).step_by(2);
+        let items: Value = items
+            .map(|n| json!({"name": format!("i{n}"), "v": value}))
+            .collect();
+        json!({"apiVersion": "v1", "kind": "X", "data": data, "items": items,
+            "metadata": {"name": "a", "managedFields": (0..count).map(entry).collect::<Value>()}})
+    };
+    let version = |version: i64, value: &str, time: &str| Ver {
+        revision: 10 + version,
+        create: 1,
+        version,
+        tree: Some(tree(value, time)),
+    };
+    let newer = version(2, "b", "2026-01-01T00:00:02Z");
+    let older = version(1, "a", "2026-01-01T00:00:01Z");
+    let blamed = blame(&[newer, older], false);
+    let lines = lines(blamed.tree(), &blamed);
+    let mut found = 0;
+    for line in lines.iter() {
+        let path = lines.path(&line).to_string();
+        let of_key = path.strip_prefix("data.k").map(str::to_owned);
+        let of_item = path.strip_prefix("items[name=i");
+        let of_item = of_item.and_then(|path| Some(path.strip_suffix("].v")?.to_owned()));
+        if let Some(number) = of_key.or(of_item) {
+            let attribution = line.attribution.unwrap();
+            assert_eq!(attribution.manager, Some(format!("m{number}")), "{path}");
+            assert_eq!(attribution.revision, 12, "{path}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, count);
+}

@@ -83,7 +83,7 @@ impl Verb for Args {
                     }
                 }
             }
-            Output::Table => out.write_all(view::buckets::table(&rows, page_size).as_bytes())?,
+            Output::Table => view::buckets::table(&rows, page_size).write(out)?,
             Output::Json | Output::Jsonl => {
                 let mut objects = Objects::new(self.output == Output::Json);
                 for row in &rows {

@@ -28,6 +28,7 @@ use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
 use crate::view::listing;
 use crate::view::record::key_json;
+use crate::view::rows::Rows;
 
 use narrow::{Narrow, Narrowed};
 
@@ -228,7 +229,7 @@ impl Args {
     ) -> Result<bool, Failure> {
         let limit = self.limit.unwrap_or(usize::MAX);
         if let Some(catalog) = catalog.filter(|_| self.kinds || self.namespaces) {
-            let (mut rows, table): (_, fn(&[listing::Row]) -> String) = if self.kinds {
+            let (mut rows, table): (_, fn(&[listing::Row]) -> Rows) = if self.kinds {
                 (tally::resources(chosen, catalog), listing::resources)
             } else {
                 (tally::namespaces(chosen, catalog), listing::namespaces)
@@ -238,13 +239,12 @@ impl Args {
             }
             let any = !rows.is_empty();
             rows.truncate(limit);
-            let text = match self.output {
-                _ if rows.is_empty() => String::new(),
-                None => table(&rows),
-                Some(Output::Name) => listing::names(&rows),
-                Some(Output::Jsonl) => listing::jsonl(&rows),
-            };
-            out.write_all(text.as_bytes())?;
+            match self.output {
+                _ if rows.is_empty() => {}
+                None => table(&rows).write(out)?,
+                Some(Output::Name) => out.write_all(listing::names(&rows).as_bytes())?,
+                Some(Output::Jsonl) => out.write_all(listing::jsonl(&rows).as_bytes())?,
+            }
             return Ok(any);
         }
         self.sort(chosen);

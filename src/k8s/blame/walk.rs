@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
-use super::owners::{Cursor, Owners, Prefer, Step};
+use super::owners::{Owners, Place, Prefer, Step};
 use super::pairs::pairs;
 use super::{Attribution, Below, Node, Version};
 use crate::k8s::diff::tree;
-use crate::k8s::managed_fields::{Writer, writers, written_at};
+use crate::k8s::managed_fields::{Entries, Writer, writers, written_at};
 
 /// Closes what is open and not the same in `older`.
 pub(super) fn compare(
@@ -24,6 +24,7 @@ pub(super) fn compare(
         older: Some(older),
         boundary: older.version.checked_add(1) != Some(newer.version),
         owners: None,
+        written: None,
         attributions,
         made: HashMap::new(),
     };
@@ -42,6 +43,7 @@ pub(super) fn close_all(
         older: None,
         boundary: oldest.version != 1,
         owners: None,
+        written: None,
         attributions,
         made: HashMap::new(),
     };
@@ -62,6 +64,8 @@ struct Walk<'w, 'v> {
     /// Made when the first part is closed: most versions close few parts or none.
     owners: Option<Owners<'v>>,
     attributions: &'w mut Vec<Attribution>,
+    /// When the version was written; made when it is asked for.
+    written: Option<Option<String>>,
     /// The attributions of this version, by the entry.
     made: HashMap<Option<usize>, usize>,
 }
@@ -162,35 +166,35 @@ impl<'v> Walk<'_, 'v> {
             at = *above;
         }
         let owners = self.owners();
-        let mut cursors = owners.root();
+        let mut place = owners.root();
         for step in steps.into_iter().rev() {
-            cursors = owners.descend(&cursors, step);
+            place = owners.descend(place, step);
         }
-        self.attribute(node, shown, newer, &cursors);
+        self.attribute(node, shown, newer, place);
     }
 
-    fn attribute(&mut self, node: &mut Node, shown: &Value, newer: &Value, cursors: &[Cursor<'v>]) {
+    fn attribute(&mut self, node: &mut Node, shown: &Value, newer: &Value, place: Place) {
         if !node.is_open() {
             return;
         }
-        let owner = cursors.iter().find(|cursor| cursor.owns());
-        node.origin = Some(self.attribution(owner.map(|cursor| cursor.entry)));
+        let owner = self.owners().owner(place);
+        node.origin = Some(self.attribution(owner));
         match (&mut node.below, shown, newer) {
             (Below::Map(nodes), Value::Object(shown), Value::Object(newer)) => {
                 for (node, (key, shown)) in nodes.iter_mut().zip(shown) {
                     if let Some(newer) = newer.get(key).filter(|_| node.is_open()) {
-                        let below = self.owners().descend(cursors, Step::Key(key));
-                        self.attribute(node, shown, newer, &below);
+                        let below = self.owners().descend(place, Step::Key(key));
+                        self.attribute(node, shown, newer, below);
                     }
                 }
             }
             (Below::List(nodes), Value::Array(shown), Value::Array(newer)) => {
                 for (node, shown) in nodes.iter_mut().zip(shown) {
-                    let place = node.place;
-                    if let Some(item) = newer.get(place).filter(|_| node.is_open()) {
-                        let step = Step::Item { item, place };
-                        let below = self.owners().descend(cursors, step);
-                        self.attribute(node, shown, item, &below);
+                    let at = node.place;
+                    if let Some(item) = newer.get(at).filter(|_| node.is_open()) {
+                        let step = Step::Item { item, place: at };
+                        let below = self.owners().descend(place, step);
+                        self.attribute(node, shown, item, below);
                     }
                 }
             }
@@ -227,10 +231,14 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// When the newer version was written.
-    fn written_at(&self) -> Option<String> {
+    fn written_at(&mut self) -> Option<String> {
         let meta = self.newer.meta.as_ref().filter(|_| !self.boundary)?;
         let before = self.older.and_then(|older| older.meta.as_ref());
-        written_at(meta, &writers(before, meta), self.newer.version == 1)
+        let is_creation = self.newer.version == 1;
+        let written = self
+            .written
+            .get_or_insert_with(|| written_at(meta, &writers(before, meta), is_creation));
+        written.clone()
     }
 
     /// The entries that wrote the newer version; all where nobody knows what was before.
@@ -242,26 +250,18 @@ impl<'v> Walk<'_, 'v> {
             Prefer::Newest
         };
         self.owners.get_or_insert_with(|| {
-            let before = older.and_then(|older| older.meta.as_ref());
+            let before = Entries::of(older.and_then(|older| older.meta.as_ref()));
             let meta = newer.meta.as_ref();
             let entries = meta.and_then(|meta| meta.managed_fields.as_deref());
             let entries = entries.unwrap_or_default().iter();
-            let wrote = entries.filter_map(|entry| wrote(before, entry));
+            let wrote = entries.filter_map(|entry| wrote(&before, entry));
             Owners::new(wrote.collect(), prefer)
         })
     }
 }
 
 /// An entry that wrote the version, and what it owns.
-fn wrote<'v>(
-    before: Option<&ObjectMeta>,
-    entry: &'v ManagedFieldsEntry,
-) -> Option<(Writer, &'v Value)> {
-    // What the log says of writers holds here: each entry alone is asked for.
-    let alone = ObjectMeta {
-        managed_fields: Some(vec![entry.clone()]),
-        ..ObjectMeta::default()
-    };
-    let writer = writers(before, &alone).pop()?;
+fn wrote<'v>(before: &Entries<'_>, entry: &'v ManagedFieldsEntry) -> Option<(Writer, &'v Value)> {
+    let writer = before.writer(entry)?;
     Some((writer, &entry.fields_v1.as_ref()?.0))
 }

@@ -251,6 +251,41 @@ mod tests {
         );
     }
 
+    /// Sixty thousand times sixty thousand comparisons would take minutes.
+    #[test]
+    fn a_pod_of_many_containers_and_gates_looks_each_up_once() {
+        let count = 60_000;
+        let list = |make: &dyn Fn(usize) -> Value| (0..count).map(make).collect::<Value>();
+        let mut specs = list(&|n| json!({"name": format!("c{n}")}));
+        // Of two with one name the last counts; of two conditions of one type the first.
+        specs[0] = json!({"name": "c1", "restartPolicy": "Always"});
+        specs[2] = json!({"name": "c3"});
+        specs[3] = json!({"name": "c3", "restartPolicy": "Always"});
+        let ended = json!({"terminated": {"exitCode": 0}});
+        let statuses = list(&|n| match n {
+            1 | 3 => {
+                json!({"name": format!("c{n}"), "started": true, "ready": true, "restartCount": 1})
+            }
+            n if n + 1 == count => json!({"name": format!("c{n}")}),
+            n => json!({"name": format!("c{n}"), "state": ended, "restartCount": 0}),
+        });
+        let mut conditions = list(&|n| json!({"type": format!("t{n}"), "status": "True"}));
+        conditions[5] = json!({"type": "t4", "status": "False"});
+        let pod = json!({
+            "metadata": {"name": "p"},
+            "spec": {
+                "initContainers": specs,
+                "readinessGates": list(&|n| json!({"conditionType": format!("t{n}")})),
+            },
+            "status": {"initContainerStatuses": statuses, "conditions": conditions},
+        });
+        let cells = (builtin("", "Pod").cells)(&pod, Clock { now: None });
+        // Container c1 is no sidecar: it has not ended, and is the first that is not done.
+        assert_eq!(cells[1..4], ["0/2", "Init:1/60000", "1"]);
+        // There is no t5.
+        assert_eq!(cells[8], "59999/60000");
+    }
+
     #[test]
     fn an_address_of_before_lists_is_shown() {
         let clock = Clock { now: None };

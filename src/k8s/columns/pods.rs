@@ -1,10 +1,11 @@
 //! Pods and pod templates.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::fields::{
-    condition, flag, given, has_condition, holds, int, is_deleted, list, name, object_age, text,
-    text_or,
+    flag, given, has_condition, holds, int, is_deleted, list, name, object_age, text, text_or,
 };
 use super::labels::format_labels;
 use super::times::{Instant, human_duration};
@@ -128,12 +129,14 @@ impl Summary {
         let specs = list(pod, "spec.initContainers");
         let mut of_sidecars = Restarts::default();
         let statuses = list(pod, "status.initContainerStatuses");
+        // Of two with one name the last counts.
+        let by_name: HashMap<&str, &Value> = specs
+            .iter()
+            .map(|spec| (text(spec, "name"), spec))
+            .collect();
         for (index, container) in statuses.iter().enumerate() {
-            // Of two with one name the last counts.
-            let spec = specs
-                .iter()
-                .rfind(|spec| text(spec, "name") == text(container, "name"));
-            let is_sidecar = spec.is_some_and(is_sidecar);
+            let spec = by_name.get(text(container, "name"));
+            let is_sidecar = spec.is_some_and(|spec| is_sidecar(spec));
             self.restarts.add(container);
             if is_sidecar {
                 of_sidecars.add(container);
@@ -220,10 +223,15 @@ fn readiness_gates(pod: &Value) -> String {
     if gates.is_empty() {
         return "<none>".to_owned();
     }
-    let conditions = list(pod, "status.conditions");
-    let open = gates
-        .iter()
-        .filter(|gate| condition(conditions, text(gate, "conditionType")).is_some_and(holds));
+    // Of two of one type the first counts.
+    let conditions = list(pod, "status.conditions").iter().rev();
+    let conditions: HashMap<&str, &Value> = conditions
+        .map(|condition| (text(condition, "type"), condition))
+        .collect();
+    let open = gates.iter().filter(|gate| {
+        let condition = conditions.get(text(gate, "conditionType"));
+        condition.is_some_and(|condition| holds(condition))
+    });
     format!("{}/{}", open.count(), gates.len())
 }
 

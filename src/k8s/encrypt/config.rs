@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 
 use super::cipher::Scheme;
 use super::secret::Secret;
-use super::tree::Allowance;
+use super::tree::{Allowance, is_affordable};
 use crate::k8s::decode::shown_name;
 
 /// A provider with keys of its own.
@@ -86,6 +86,9 @@ pub enum ConfigError {
         /// From 1; 0 where it is not known.
         column: usize,
     },
+    /// YAML that the parser would read for minutes.
+    #[error("it is nested too deeply, or has too many brackets or directives")]
+    TooNested,
     /// YAML or JSON of something else.
     #[error("it is {}, not an EncryptionConfiguration", .kind.as_deref().map_or_else(|| "no Kubernetes object".to_owned(), |kind| format!("of kind {}", shown_name(kind))))]
     OtherKind {
@@ -327,6 +330,9 @@ fn documents_of(text: &[u8]) -> Result<Vec<Wiped>, ConfigError> {
     {
         return Ok(vec![Wiped(document)]);
     }
+    if !is_affordable(text) {
+        return Err(ConfigError::TooNested);
+    }
     let mut documents = Vec::new();
     let allowance = Allowance::default();
     for document in serde_norway::Deserializer::from_slice(text) {
@@ -470,7 +476,6 @@ mod tests {
             text += &format!("a{n}: &a{n} [*a{before}, *a{before}, *a{before}]\n");
         }
         assert!(error_of(&text).contains("neither YAML nor JSON"));
-        assert!(error_of(&"[".repeat(100_000)).contains("neither YAML nor JSON"));
         // One level of aliases, for a wide list and for a long text.
         for anchor in [format!("[{}]", "0,".repeat(100_000)), "x".repeat(100_000)] {
             let text = format!("a: &a {anchor}\nb: [{}]\n", "*a,".repeat(100_000));
@@ -482,5 +487,56 @@ mod tests {
             names(&Config::parse(text.as_bytes()).unwrap()),
             [("aescbc", "k"); 2]
         );
+    }
+    #[test]
+    fn a_text_that_is_nested_beyond_any_configuration_is_refused_before_it_is_parsed() {
+        let nested = |open: &str, close: &str, levels| open.repeat(levels) + &close.repeat(levels);
+        let many = 300_000;
+        for text in [
+            nested("[", "]", many),
+            nested("{a: ", "}", many),
+            nested("- [", "]", many),
+            "[".repeat(many),
+            // The brackets in quotes close nothing.
+            "[ \"]\", ".repeat(many),
+            "[ ']', ".repeat(many),
+            "[ # ]\n".repeat(many),
+            format!("{}{}", "[".repeat(100), "[],".repeat(many)),
+            (0..many).map(|n| format!("%TAG !a{n}! x\n")).collect(),
+            format!(
+                "%YAML 1.1\n{}---\n{}",
+                "%TAG !a! x\n".repeat(20),
+                yaml("identity: {}")
+            ),
+        ] {
+            let error = Config::parse(text.as_bytes()).err();
+            let start = text.get(..20).unwrap_or_default();
+            assert_eq!(error, Some(ConfigError::TooNested), "{start:?}");
+        }
+        // Depth without brackets costs the parser nothing: it has a limit of its own.
+        for text in ["- ".repeat(many), "? ".repeat(many)] {
+            assert!(error_of(&text).contains("neither YAML nor JSON"));
+        }
+    }
+
+    #[test]
+    fn a_configuration_of_thousands_of_keys_is_read_however_it_is_written() {
+        let count = 2000;
+        let key = |n| format!("{{\"name\": \"k{n}\", \"secret\": \"{SECRET}\"}}");
+        let keys: Vec<String> = (0..count).map(key).collect();
+        let in_brackets = yaml(&format!("aescbc: {{keys: [{}]}}", keys.join(", ")));
+        let json = format!(
+            "{{\"kind\": \"EncryptionConfiguration\", \"resources\": [{{\"providers\": [{{\"aescbc\": {{\"keys\": [{}]}}}}]}}]}}",
+            keys.join(",")
+        );
+        let block = (0..count).map(|n| format!("\n      - name: k{n}\n        secret: {SECRET}"));
+        let block = yaml(&format!(
+            "aescbc:\n      keys:{}",
+            block.collect::<String>()
+        ));
+        for text in [in_brackets, json, block] {
+            let config = Config::parse(text.as_bytes()).unwrap();
+            assert_eq!(names(&config).len(), count);
+        }
     }
 }

@@ -9,6 +9,47 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+/// The deepest that brackets may be nested: the parser's own limit, which it looks at too late. A
+/// configuration has six levels.
+const DEEPEST_BRACKETS: usize = 128;
+
+/// The most work that brackets may make, in tokens of the text times brackets opened before them: a quarter
+/// of a second. Three thousand keys in brackets take half of it.
+const MOST_BRACKET_WORK: usize = 1 << 26;
+
+/// The most directives (`%TAG`). A configuration has none.
+const MOST_DIRECTIVES: usize = 16;
+
+/// Whether the parser reads a text in time that follows its length.
+///
+/// For each token the parser goes through all lists and maps in brackets that are open, and for each
+/// directive through those before it. A bracket in quotes is not told from others here, so what is closed
+/// does not count for the work.
+pub(super) fn is_affordable(text: &[u8]) -> bool {
+    let (mut depth, mut opened, mut work) = (0_usize, 0_usize, 0_usize);
+    let mut before = b' ';
+    for byte in text {
+        match byte {
+            b'[' | b'{' => {
+                depth = depth.saturating_add(1);
+                opened = opened.saturating_add(1);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let begins_word = !byte.is_ascii_whitespace() && before.is_ascii_whitespace();
+        if byte.is_ascii_punctuation() || begins_word || before.is_ascii_punctuation() {
+            work = work.saturating_add(opened);
+        }
+        if depth > DEEPEST_BRACKETS || work > MOST_BRACKET_WORK {
+            return false;
+        }
+        before = *byte;
+    }
+    let directives = text.windows(4).filter(|part| part == b"%TAG");
+    directives.count() <= MOST_DIRECTIVES
+}
+
 /// What a tree may take: a configuration of thousands of keys takes a hundredth of it.
 const MOST_BYTES: usize = 16 << 20;
 

@@ -4,19 +4,10 @@
 use serde_json::Value;
 
 use super::JsonPathError;
+use super::budget::{Budget, Purse};
 use super::compare::compare;
 use super::found::{Found, Kind};
 use super::node::{Bound, Comparison, Filter, Node, Part, Slice};
-
-/// Values that one step may give, or all steps together keep, whatever the size of the object.
-const MIN_KEPT: usize = 1 << 22;
-
-/// Values one step may give for each byte and node of the object: `..` gives one a node, a second
-/// `..` one for each pair of a node and one above it, and so on without end.
-const KEPT_A_UNIT: usize = 4;
-
-/// The same for all that is looked at: ranges without an end double the work each.
-const STEPS_A_UNIT: usize = 64;
 
 /// Ranges within ranges.
 const MAX_RANGES: usize = 64;
@@ -54,18 +45,16 @@ pub(super) fn evaluate<'a>(
     parts: &'a [Part],
     allow_missing_keys: bool,
     root: &'a Value,
+    budget: &Budget,
 ) -> Result<Vec<Vec<Found<'a>>>, JsonPathError> {
     let mut evaluation = Evaluation {
         parts,
         allow_missing_keys,
-        root,
+        purse: Purse::new(budget, root),
         begins: 0,
         ranges: 0,
         ends: 0,
         last_end: None,
-        kept: MIN_KEPT,
-        steps: MIN_KEPT,
-        is_measured: false,
     };
     let mut results = Vec::new();
     evaluation
@@ -74,10 +63,10 @@ pub(super) fn evaluate<'a>(
     Ok(results)
 }
 
-struct Evaluation<'a> {
+struct Evaluation<'a, 'b> {
     parts: &'a [Part],
     allow_missing_keys: bool,
-    root: &'a Value,
+    purse: Purse<'b>,
     /// `range` met, its body not yet begun.
     begins: usize,
     /// Ranges whose body is being done.
@@ -86,15 +75,9 @@ struct Evaluation<'a> {
     ends: usize,
     /// The part with the `end` met last: work goes on behind it. Never forgotten, as upstream.
     last_end: Option<usize>,
-    /// Values that may still be kept.
-    kept: usize,
-    /// Steps that may still be made.
-    steps: usize,
-    /// The limits were raised to what the size of the object allows.
-    is_measured: bool,
 }
 
-impl<'a> Evaluation<'a> {
+impl<'a> Evaluation<'a, '_> {
     /// Does the parts from `start` on for one value, until the end of the present range.
     fn run(
         &mut self,
@@ -109,7 +92,7 @@ impl<'a> Evaluation<'a> {
                 Part::Text(text) => vec![Found::Text(text)],
                 Part::Action(nodes) => self.list(vec![value], nodes)?,
             };
-            self.pay(1)?;
+            self.purse.pay(1)?;
             if self.ends > 0 && self.ends <= self.ranges {
                 self.ends = self.ends.saturating_sub(1);
                 self.last_end = Some(at);
@@ -121,7 +104,7 @@ impl<'a> Evaluation<'a> {
                     at = end;
                 }
             } else {
-                self.keep(found.len().saturating_add(1))?;
+                self.purse.keep(found.len().saturating_add(1))?;
                 results.push(found);
             }
             at = at.saturating_add(1);
@@ -162,7 +145,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn walk(&mut self, input: Vec<Found<'a>>, node: &'a Node) -> Step<'a> {
-        self.pay(input.len().saturating_add(1))?;
+        self.purse.pay(input.len().saturating_add(1))?;
         match node {
             Node::Text(text) => Ok(vec![Found::Text(text)]),
             Node::Int(number) => Ok(vec![Found::Int(*number); input.len()]),
@@ -207,7 +190,9 @@ impl<'a> Evaluation<'a> {
     fn wildcard(&mut self, input: &[Found<'a>]) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {
-            self.room_for(found.len().saturating_add(value.len()))?;
+            self.purse.pay(value.len())?;
+            self.purse
+                .room_for(found.len().saturating_add(value.len()))?;
             match value.kind() {
                 Kind::Text(bytes) => found.extend(bytes.iter().map(|byte| Found::Byte(*byte))),
                 Kind::List(list) => found.extend(list.iter().map(Found::Tree)),
@@ -224,11 +209,16 @@ impl<'a> Evaluation<'a> {
         let mut waiting = input;
         waiting.reverse();
         while let Some(value) = waiting.pop() {
-            self.pay(1)?;
+            let elements = match value.kind() {
+                Kind::List(list) => list.len(),
+                Kind::Map(map) => map.len(),
+                _ => 0,
+            };
+            self.purse.pay(elements.saturating_add(1))?;
             if value.len() == 0 {
                 continue;
             }
-            self.room_for(found.len().saturating_add(1))?;
+            self.purse.room_for(found.len().saturating_add(1))?;
             found.push(value);
             let first = waiting.len();
             match value.kind() {
@@ -262,7 +252,9 @@ impl<'a> Evaluation<'a> {
                     .ok_or_else(|| Failure::with_values(JsonPathError::BadStep(step)))?,
             };
             let elements = list.get(first..end).unwrap_or_default();
-            self.room_for(found.len().saturating_add(elements.len()))?;
+            self.purse.pay(elements.len())?;
+            self.purse
+                .room_for(found.len().saturating_add(elements.len()))?;
             found.extend(elements.iter().step_by(step).map(Found::Tree));
         }
         Ok(found)
@@ -271,13 +263,16 @@ impl<'a> Evaluation<'a> {
     fn union(&mut self, input: &[Found<'a>], members: &'a [Vec<Node>]) -> Step<'a> {
         let mut found = Vec::new();
         for member in members {
+            self.purse.pay(input.len().saturating_add(1))?;
             let values = self
                 .list(input.to_vec(), member)
                 .map_err(|failure| Failure {
                     has_values: !input.is_empty(),
                     ..failure
                 })?;
-            self.room_for(found.len().saturating_add(values.len()))?;
+            self.purse.pay(values.len())?;
+            self.purse
+                .room_for(found.len().saturating_add(values.len()))?;
             found.extend(values);
         }
         Ok(found)
@@ -301,7 +296,7 @@ impl<'a> Evaluation<'a> {
                     )?,
                 };
                 if passes {
-                    self.room_for(found.len().saturating_add(1))?;
+                    self.purse.room_for(found.len().saturating_add(1))?;
                     found.push(element);
                 }
             }
@@ -338,60 +333,6 @@ impl<'a> Evaluation<'a> {
         let [left, right] = sides;
         compare(left, &comparison.operator, right).map_err(|error| (error.into(), false))
     }
-
-    fn pay(&mut self, steps: usize) -> Result<(), Failure> {
-        if self.steps < steps {
-            self.measure();
-        }
-        self.steps = self.steps.checked_sub(steps).ok_or_else(too_much)?;
-        Ok(())
-    }
-
-    fn keep(&mut self, values: usize) -> Result<(), Failure> {
-        self.room_for(values)?;
-        self.kept = self.kept.saturating_sub(values);
-        Ok(())
-    }
-
-    fn room_for(&mut self, values: usize) -> Result<(), Failure> {
-        if self.kept < values {
-            self.measure();
-        }
-        if self.kept < values {
-            return Err(too_much());
-        }
-        Ok(())
-    }
-
-    /// Raises the limits to what a large object needs. Once.
-    fn measure(&mut self) {
-        if !self.is_measured {
-            self.is_measured = true;
-            let size = size_of(self.root);
-            self.kept = self.kept.saturating_add(size.saturating_mul(KEPT_A_UNIT));
-            self.steps = self.steps.saturating_add(size.saturating_mul(STEPS_A_UNIT));
-        }
-    }
-}
-
-fn too_much() -> Failure {
-    JsonPathError::TooMuch.into()
-}
-
-/// Nodes of a tree, and bytes of its texts.
-fn size_of(root: &Value) -> usize {
-    let mut size = 0_usize;
-    let mut waiting = vec![root];
-    while let Some(value) = waiting.pop() {
-        size = size.saturating_add(1);
-        match value {
-            Value::String(text) => size = size.saturating_add(text.len()),
-            Value::Array(list) => waiting.extend(list),
-            Value::Object(map) => waiting.extend(map.values()),
-            _ => {}
-        }
-    }
-    size
 }
 
 /// First index and the one behind the last, of a list of so many elements.

@@ -20,9 +20,11 @@
 //! keys (`.*`, `..`); Go's maps have none, and kubectl prints another order at every run. And where
 //! kubectl breaks down (an index where a range had nothing to run over), here is an error.
 //!
-//! Templates come from people, objects from damaged or hostile files: nesting, steps and results
-//! have limits that follow the object's size, and nothing here recurses into the object.
+//! Templates come from people and from files, objects from damaged or hostile files: nesting has a limit,
+//! steps and results have a [`Budget`] that follows the object's size, and nothing here recurses into the
+//! object.
 
+mod budget;
 mod compare;
 mod eval;
 mod found;
@@ -35,6 +37,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+pub use budget::Budget;
 pub use found::Found;
 use node::Part;
 use print::Layout;
@@ -130,14 +133,15 @@ pub enum JsonPathError {
     /// Such as `=`.
     #[error("'{0}' is no comparison: wanted ==, !=, <, <=, > or >=")]
     UnknownOperator(String),
-    /// The template finds more than the object's size explains.
-    #[error("the template finds far more values than the object has")]
+    /// The template needs more than its [`Budget`].
+    #[error("it needs too many steps: far more than the objects have values")]
     TooMuch,
 }
 
 impl JsonPathError {
     /// Ours, not upstream's: nothing may go on after it.
-    fn is_limit(&self) -> bool {
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
         matches!(self, Self::TooMuch | Self::NestedTooDeep)
     }
 }
@@ -199,7 +203,19 @@ impl JsonPath {
     /// # Errors
     /// The template does not fit the object, or finds too much.
     pub fn find<'a>(&'a self, object: &'a Value) -> Result<Results<'a>, JsonPathError> {
-        let parts = eval::evaluate(&self.parts, self.allow_missing_keys, object)?;
+        self.find_within(&Budget::for_typed(), object)
+    }
+
+    /// The same as a part of a run with one budget.
+    ///
+    /// # Errors
+    /// As [`JsonPath::find`].
+    pub fn find_within<'a>(
+        &'a self,
+        budget: &Budget,
+        object: &'a Value,
+    ) -> Result<Results<'a>, JsonPathError> {
+        let parts = eval::evaluate(&self.parts, self.allow_missing_keys, object, budget)?;
         Ok(Results { parts })
     }
 }
@@ -222,7 +238,15 @@ impl<'a> Results<'a> {
     /// # Errors
     /// The destination's, or more than [`MAX_PRINTED_BYTES`] (as [`io::ErrorKind::FileTooLarge`]).
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut out = Limited::new(out, MAX_PRINTED_BYTES);
+        self.print_at_most(out, MAX_PRINTED_BYTES)
+    }
+
+    /// The same with another limit, in bytes.
+    ///
+    /// # Errors
+    /// As [`Results::print`].
+    pub fn print_at_most(&self, out: &mut impl Write, limit: u64) -> io::Result<()> {
+        let mut out = Limited::new(out, limit);
         for values in &self.parts {
             for (at, value) in values.iter().enumerate() {
                 if at > 0 {

@@ -48,14 +48,15 @@ impl Decimal {
         }
     }
 
-    /// With an exponent of at least so many digits.
-    fn scientific(&self, width: usize) -> String {
+    /// With an exponent of at least so many digits, 1 or 2.
+    fn scientific(&self, digits: u8) -> String {
         let (first, rest) = self.digits.split_at_checked(1).unwrap_or(("0", ""));
         let dot = if rest.is_empty() { "" } else { "." };
         let exponent = self.point.saturating_sub(1);
         let sign = if exponent < 0 { '-' } else { '+' };
         let size = exponent.unsigned_abs();
-        format!("{}{first}{dot}{rest}e{sign}{size:0width$}", self.sign)
+        let zero = if digits > 1 && size < 10 { "0" } else { "" };
+        format!("{}{first}{dot}{rest}e{sign}{zero}{size}", self.sign)
     }
 }
 

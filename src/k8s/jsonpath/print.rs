@@ -19,8 +19,8 @@ pub(super) enum Layout {
     Sprint,
 }
 
-/// Spaces of a level of [`Layout::Indented`].
-const INDENT: usize = 4;
+/// A level of [`Layout::Indented`].
+const INDENT: &[u8] = b"    ";
 
 impl Layout {
     fn opening(self, is_map: bool) -> &'static str {
@@ -54,8 +54,9 @@ impl Layout {
 
     fn indent(self, depth: usize, out: &mut impl Write) -> io::Result<()> {
         if let Self::Indented(levels) = self {
-            let width = levels.saturating_add(depth).saturating_mul(INDENT);
-            write!(out, "{:width$}", "")?;
+            for _ in 0..levels.saturating_add(depth) {
+                out.write_all(INDENT)?;
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::super::pad::{self, ColumnWidth};
 use super::{Change, Paint, Style};
 use crate::k8s::diff::{FieldChange, Op};
 
@@ -54,14 +55,13 @@ impl StatRow {
 /// Those of the writer.
 pub fn write_stat(out: &mut dyn Write, rows: &[StatRow], style: &Style) -> io::Result<()> {
     let keys: Vec<_> = rows.iter().map(|row| style.cleaned(&row.key)).collect();
-    let key_width = keys
-        .iter()
-        .map(|key| key.chars().count())
-        .max()
-        .unwrap_or(0);
+    let key_width = ColumnWidth::of(keys.iter().map(|key| &**key));
     let most = rows.iter().map(StatRow::total).max().unwrap_or(0);
-    let digits = most.to_string().len();
-    let used = key_width.saturating_add(digits).saturating_add(7);
+    let digits = ColumnWidth::of([most.to_string().as_str()]);
+    let used = key_width
+        .get()
+        .saturating_add(digits.get())
+        .saturating_add(7);
     let bar = match style.width {
         Some(width) => width.saturating_sub(used).clamp(SHORTEST_BAR, BAR),
         None => BAR,
@@ -71,13 +71,11 @@ pub fn write_stat(out: &mut dyn Write, rows: &[StatRow], style: &Style) -> io::R
         let marker = row.change.marker();
         write!(out, "{}{marker}{} ", mark.before, mark.after)?;
         write!(out, "{}{key}{}", style.header.before, style.header.after)?;
-        // Not `{key:<width$}`: that counts bytes of escapes which `clean` may have put in.
-        let pad = key_width.saturating_sub(key.chars().count());
-        write!(out, "{:pad$} |", "")?;
+        write!(out, "{} |", key_width.fill(pad::width_of(key)))?;
         match row.change {
             Change::Created | Change::Deleted => write!(out, " {}", row.change.as_str())?,
             change => {
-                write!(out, " {:>digits$} ", row.total())?;
+                write!(out, " {} ", pad::right(&row.total().to_string(), digits))?;
                 write_bar(out, row, scale(most, bar), style)?;
                 if change == Change::Recreated {
                     write!(out, " re-created")?;

@@ -8,7 +8,7 @@ mod table;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::ArgAction;
@@ -34,15 +34,16 @@ use crate::k8s::custom_columns::CustomColumns;
 use crate::k8s::decode::{Decoder, Note, Options};
 use crate::k8s::encrypt::{OpenError, Sealed};
 use crate::k8s::envelope::PROTOBUF_MAGIC;
-use crate::k8s::jsonpath::JsonPath;
+use crate::k8s::jsonpath::{Budget, JsonPath, MAX_PRINTED_BYTES};
 use crate::k8s::meta::time_text;
 use crate::k8s::object::as_kubectl_shows;
 use crate::k8s::selector::FieldSelector;
 use crate::k8s::shown::AsShown;
 use crate::k8s::{Order, Sink};
 use crate::view::encryption::sealed_json;
+use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
-use crate::view::kubectl_table::verbatim;
+use crate::view::kubectl_table::VerbatimTable;
 use crate::view::manifest::write_checked;
 use crate::view::record::{key_text, record_json};
 use crate::view::yaml::YamlWriter;
@@ -182,7 +183,7 @@ impl Verb for Args {
         let mut entries = keyspace.live;
         // Stable: within a resource the keys stay in order.
         entries.sort_by_key(|entry| selection.place_of(&entry.key));
-        get.sort(&mut entries);
+        get.sort(&mut entries)?;
         let printed = match (&self.out, file_format) {
             (Some(folder), Some(format)) => get.write_files(&entries, folder, format, out)?,
             _ => get.print(&entries, out)?,
@@ -371,19 +372,31 @@ impl Get<'_> {
 
     /// Sorts by what the path finds, as kubectl does: numbers as numbers, texts by their bytes, and what has
     /// nothing there first.
-    fn sort(&self, entries: &mut [KeyEntry<'_>]) {
+    fn sort(&self, entries: &mut [KeyEntry<'_>]) -> Result<(), Failure> {
         let Some(SortBy::Path(path)) = &self.args.sort_by else {
-            return;
+            return Ok(());
         };
+        let budget = Budget::for_typed();
+        let mut failed = None;
         entries.sort_by_cached_key(|entry| {
+            if failed.is_some() {
+                return sort::Key::Absent;
+            }
             let told = self
                 .objects
                 .read(&entry.record, self.options(Order::Declared));
             let Told::Object(object, _) = told else {
                 return sort::Key::Absent;
             };
-            sort::Key::of(path, &object)
+            sort::Key::of(path, &budget, &object).unwrap_or_else(|error| {
+                failed = Some(error);
+                sort::Key::Absent
+            })
         });
+        match failed {
+            Some(error) => Err(Failure::cannot(format!("--sort-by: {error}"))),
+            None => Ok(()),
+        }
     }
 
     /// A record's object as kubectl shows it, if it is selected.
@@ -556,12 +569,18 @@ impl Get<'_> {
         };
         let cannot = |error| Failure::cannot(format!("-o jsonpath: {error}"));
         let results = path.find(&root).map_err(cannot)?;
-        if as_json {
-            results.print_json(out)?;
+        let printed = if as_json {
+            results.print_json(out)
         } else {
-            results.print(out)?;
+            results.print(out)
+        };
+        match printed {
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(Failure::cannot(format!(
+                "-o jsonpath: the template prints more than {}; the output is not whole",
+                human::bytes(MAX_PRINTED_BYTES)
+            ))),
+            printed => Ok(printed.map(|()| any)?),
         }
-        Ok(any)
     }
 
     /// The resources of the store, for what the keys alone tell.
@@ -598,9 +617,10 @@ impl Get<'_> {
         columns: &CustomColumns,
         out: &mut Out,
     ) -> Result<bool, Failure> {
-        let mut lines = Vec::new();
+        let budget = Budget::for_typed();
+        let mut table = VerbatimTable::default();
         if !self.args.no_headers {
-            lines.push(columns.headers().map(str::to_owned).collect());
+            table.push(&columns.headers().collect::<Vec<_>>());
         }
         let mut any = false;
         for tree in entries
@@ -608,13 +628,13 @@ impl Get<'_> {
             .filter_map(|entry| self.tree(&entry.record, true))
         {
             let cells = columns
-                .cells(&tree)
+                .cells_within(&budget, &tree)
                 .map_err(|error| Failure::cannot(error.to_string()))?;
-            lines.push(cells);
+            table.push(&cells);
             any = true;
         }
         if any {
-            out.write_all(verbatim(lines).as_bytes())?;
+            table.write(out)?;
         }
         Ok(any)
     }
@@ -641,11 +661,9 @@ impl Get<'_> {
             one_namespace: self.args.which.namespace().is_some(),
             clock,
         };
-        let (text, tells_ages) = table::text(entries, self.selection, &catalog, beside, |record| {
-            self.read(record)
-        });
-        out.write_all(text.as_bytes())?;
-        if tells_ages && !self.args.no_headers {
+        let read = |record: &Record<'_>| self.read(record);
+        let printed = table::print(entries, self.selection, &catalog, beside, read, out)?;
+        if printed.tells_ages && !self.args.no_headers {
             report::note(&match clock.now {
                 Some(now) => format!(
                     "ages are as of {}, the newest time in the store",
@@ -654,7 +672,7 @@ impl Get<'_> {
                 None => "nothing in the store tells a time: ages are unknown".to_owned(),
             });
         }
-        Ok(!text.is_empty())
+        Ok(printed.any)
     }
 }
 

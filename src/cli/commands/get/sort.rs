@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::cli::etcdctl;
-use crate::k8s::jsonpath::{JsonPath, JsonPathError};
+use crate::k8s::jsonpath::{Budget, JsonPath, JsonPathError};
 
 /// What stands behind `--sort-by`.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ impl SortBy {
     }
 }
 
+/// The longest text that objects are sorted by: no object is larger.
+const LONGEST_KEY_BYTES: u64 = 1 << 24;
+
 /// What an object is sorted by.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Key {
@@ -45,22 +48,33 @@ pub enum Key {
 
 impl Key {
     /// The first value that a path finds.
-    pub fn of(path: &JsonPath, object: &Value) -> Self {
-        let Ok(results) = path.find(object) else {
-            return Self::Absent;
+    ///
+    /// # Errors
+    /// The path needs too many steps, or finds too long a text.
+    pub fn of(path: &JsonPath, budget: &Budget, object: &Value) -> Result<Self, JsonPathError> {
+        budget.begin_object();
+        let results = match path.find_within(budget, object) {
+            Ok(results) => results,
+            Err(error) if error.is_limit() => return Err(error),
+            Err(_) => return Ok(Self::Absent),
         };
         let mut text = Vec::new();
-        if results.print(&mut text).is_err() || text.is_empty() {
-            return Self::Absent;
+        results
+            .print_at_most(&mut text, LONGEST_KEY_BYTES)
+            .map_err(|_| JsonPathError::TooMuch)?;
+        budget.pay_printed(text.len(), object)?;
+        if text.is_empty() {
+            return Ok(Self::Absent);
         }
         let text = String::from_utf8_lossy(&text).into_owned();
-        match text.as_str() {
+        Ok(match text.as_str() {
             "true" => Self::Bool(true),
             "false" => Self::Bool(false),
-            digits => digits
-                .parse()
-                .map_or_else(|_| Self::Text(text.clone()), Self::Number),
-        }
+            digits => match digits.parse() {
+                Ok(number) => Self::Number(number),
+                Err(_) => Self::Text(text),
+            },
+        })
     }
 
     fn rank(&self) -> u8 {

@@ -1,16 +1,22 @@
 //! Objects as `kubectl get` shows them: a table for each resource.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::cli::failure::Failure;
 use crate::cli::objects::Told;
+use crate::cli::out::Out;
+use crate::cli::report;
 use crate::cli::select::Selection;
 use crate::etcd::{KeyEntry, Record};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::{Builtin, Clock, Column, builtin};
-use crate::k8s::custom_columns::ResourceColumns;
+use crate::k8s::custom_columns::{MOST_COLUMNS, ResourceColumns, TOO_EXPENSIVE};
+use crate::k8s::decode::shown_name;
 use crate::k8s::envelope::Encrypted;
+use crate::k8s::jsonpath::Budget;
 use crate::k8s::resource::Resource;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;
@@ -48,6 +54,9 @@ const AGES: [&str; 5] = [
     "Last Schedule",
     "Duration",
 ];
+
+/// How many columns a note names.
+const NAMED: usize = 3;
 
 /// The columns of a key that holds no object.
 const KEY_COLUMNS: [&str; 5] = ["Key", "Create Revision", "Mod Revision", "Version", "Size"];
@@ -90,11 +99,40 @@ impl Layout {
         }
     }
 
-    fn cells(&self, object: &Value, clock: Clock) -> Vec<String> {
+    fn cells(&self, object: &Value, clock: Clock, budget: &Budget) -> Vec<String> {
         match self {
             Self::Builtin(builtin) => (builtin.cells)(object, clock),
-            Self::Custom(custom) => custom.cells(object, clock),
+            Self::Custom(custom) => custom.cells_within(budget, object, clock),
             Self::Keys => Vec::new(),
+        }
+    }
+
+    /// Says which cells and columns of a definition are not shown.
+    fn note_what_is_missing(&self, resource: Option<&Resource>) {
+        let (Self::Custom(custom), Some(resource)) = (self, resource) else {
+            return;
+        };
+        let resource = resource.plural_with_group();
+        let expensive: Vec<(&str, usize)> = custom.too_expensive().collect();
+        if !expensive.is_empty() {
+            let cells = expensive.iter().map(|(_, cells)| cells);
+            let cells = cells.copied().fold(0, usize::saturating_add);
+            let named = expensive.iter().take(NAMED);
+            let named: Vec<_> = named.map(|(column, _)| shown_name(column)).collect();
+            let more = match expensive.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            report::note(&format!(
+                "{resource}: {TOO_EXPENSIVE} in {cells} cells: the paths of columns {}{more} need too many steps",
+                named.join(", ")
+            ));
+        }
+        if custom.left_out() > 0 {
+            report::note(&format!(
+                "{resource}: the first {MOST_COLUMNS} columns of its definition are shown, {} are not",
+                custom.left_out()
+            ));
         }
     }
 }
@@ -105,19 +143,32 @@ struct Group<'c, 'e, 'a> {
     entries: Vec<&'e KeyEntry<'a>>,
 }
 
-/// The tables of records, a blank line between two resources, each object read by `read`; records for which
-/// it gives nothing are left out. And whether a column tells an age.
-pub fn text(
+/// What came of printing tables.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Printed {
+    /// A row was printed.
+    pub any: bool,
+    /// A column tells an age.
+    pub tells_ages: bool,
+}
+
+/// Prints the tables of records, a blank line between two resources, each object read by `read`; records for
+/// which it gives nothing are left out.
+///
+/// # Errors
+/// Those of the output.
+pub fn print(
     entries: &[KeyEntry<'_>],
     selection: &Selection,
     catalog: &Catalog,
     beside: Beside<'_>,
     mut read: impl FnMut(&Record<'_>) -> Option<Told>,
-) -> (String, bool) {
+    out: &mut Out,
+) -> Result<Printed, Failure> {
     let groups = groups(entries, selection, catalog);
     let many = groups.len() > 1;
-    let mut text = String::new();
-    let mut tells_ages = false;
+    let mut printed = Printed::default();
+    let budget = Budget::for_definitions();
     for group in &groups {
         let layout = Layout::of(group.resource, catalog);
         let columns = layout.columns();
@@ -140,7 +191,7 @@ pub fn text(
             match (&layout, told) {
                 (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
                 (_, Told::Object(object, _)) => {
-                    table.push(&object, &layout.cells(&object, beside.clock));
+                    table.push(&object, &layout.cells(&object, beside.clock, &budget));
                 }
                 (_, told) => {
                     let (object, cells) = unread(record, catalog, &told);
@@ -148,13 +199,18 @@ pub fn text(
                 }
             }
         }
-        if !text.is_empty() && !table.is_empty() {
-            text.push('\n');
+        if table.is_empty() {
+            continue;
         }
-        text.push_str(&table.text());
-        tells_ages |= !table.is_empty() && layout.tells_ages(beside.wide);
+        if printed.any {
+            out.write_all(b"\n")?;
+        }
+        table.write(out)?;
+        printed.any = true;
+        printed.tells_ages |= layout.tells_ages(beside.wide);
+        layout.note_what_is_missing(group.resource);
     }
-    (text, tells_ages)
+    Ok(printed)
 }
 
 /// Records by resource, in the order in which the resources were asked for.
@@ -212,7 +268,7 @@ fn unread(record: &Record<'_>, catalog: &Catalog, told: &Told) -> (Value, Vec<St
         (Told::Closed(_), Some(by)) => format!(
             "<encrypted: {} {}>",
             by.provider,
-            crate::k8s::decode::shown_name(by.key_name).trim_matches('"')
+            shown_name(by.key_name).trim_matches('"')
         ),
         (Told::Closed(_), None) => "<encrypted>".to_owned(),
         (Told::Undecodable(_), _) => "<undecodable>".to_owned(),

@@ -17,7 +17,7 @@ use crate::etcd::wal::replay::{Applied, Known};
 use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
 use crate::etcd::{Event, EventType};
 use crate::view::record::{event_json, insert_text, key_text};
-use crate::view::table::{cell, plain, text};
+use crate::view::rows::Rows;
 use crate::view::time;
 use crate::view::wal as view;
 
@@ -90,11 +90,12 @@ impl<'a> Log<'_, 'a> {
             rows.reverse();
         }
         if self.args.output == RowFormat::Table {
-            let mut table = plain(&["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"]);
+            let heads = ["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"];
+            let mut table = Rows::new(&heads, &[0]);
             for row in &rows {
-                table.add_row(self.cells(row));
+                table.add(&self.cells(row));
             }
-            out.write_all(text(table, &[0]).as_bytes())?;
+            table.write(out)?;
             return Ok(());
         }
         let array = self.args.output == RowFormat::Json;
@@ -143,7 +144,7 @@ impl<'a> Log<'_, 'a> {
             what,
             row.source(),
             row.certainty().to_owned(),
-            cell(&by.join(", ")),
+            by.join(", "),
         ]
     }
 

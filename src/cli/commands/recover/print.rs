@@ -14,7 +14,8 @@ use crate::etcd::KeyEntry;
 use crate::etcd::record::Origin;
 use crate::k8s::controlled::Reason;
 use crate::view::record::{insert_text, key_text};
-use crate::view::table::{cell, plain, text};
+use crate::view::rows::Rows;
+use crate::view::table::cell;
 use crate::view::time;
 
 use super::plan::{Cause, Item};
@@ -41,7 +42,7 @@ impl Recovery<'_, '_> {
                 }
             }
             Output::Table | Output::Yaml => {
-                let mut table = plain(&[
+                let heads = [
                     "DELETED",
                     "TIME",
                     "BEGAN",
@@ -50,13 +51,14 @@ impl Recovery<'_, '_> {
                     "ORIGIN",
                     "OBJECT",
                     "LAST WRITERS",
-                ]);
+                ];
+                let mut table = Rows::new(&heads, &[0, 2, 3, 4]);
                 let is_listed =
                     |item: &&Item<'_>| self.comes_back(item) || item.unreadable.is_some();
                 for item in items.iter().filter(is_listed) {
-                    table.add_row(self.row(item));
+                    table.add(&self.row(item));
                 }
-                out.write_all(text(table, &[0, 2, 3, 4]).as_bytes())?;
+                table.write(out)?;
             }
         }
         Ok(back().next().is_some())
@@ -93,7 +95,7 @@ impl Recovery<'_, '_> {
             key_text(item.key).into_owned(),
             match self.managers(item).as_slice() {
                 [] => "-".to_owned(),
-                managers => cell(&managers.join(", ")),
+                managers => managers.join(", "),
             },
         ]
     }

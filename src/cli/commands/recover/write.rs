@@ -13,6 +13,7 @@ use crate::cli::report;
 use crate::k8s::Order;
 use crate::k8s::manifest::{Note, Options, manifest as stripped};
 use crate::view::manifest::manifest;
+use crate::view::pad;
 use crate::view::yaml::value_in_comment;
 
 use super::Recovery;
@@ -199,5 +200,5 @@ fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
         }
         None => [b"key-", item.key].concat(),
     };
-    [format!("{number:0width$}-").as_bytes(), &what].concat()
+    [format!("{}-", pad::zeros(number, width)).as_bytes(), &what].concat()
 }
