@@ -14,7 +14,7 @@
 //! **Invariant:** of a secret value nothing is kept but its SHA-256 and its size.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -479,7 +479,8 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
     let Some(Value::Object(map)) = map else {
         return;
     };
-    let mut odd = Vec::new();
+    // Taken out all at once: each removal alone moves what follows it.
+    let (mut odd, mut odd_keys) = (Vec::new(), HashSet::new());
     for entry in fields_of(message, number) {
         let mut numbers = Vec::new();
         let mut reader = Reader::new(entry);
@@ -488,11 +489,12 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
         }
         if numbers != [1, 2] {
             let key = fields_of(entry, 1).last().unwrap_or_default();
-            map.shift_remove(&*go_text(key));
+            odd_keys.insert(go_text(key));
             odd.push(Value::String(STANDARD.encode(entry)));
         }
     }
     if !odd.is_empty() {
+        map.retain(|key, _| !odd_keys.contains(key.as_str()));
         let malformed = map
             .entry(MALFORMED)
             .or_insert_with(|| Value::Array(Vec::new()));

@@ -6,7 +6,7 @@ mod sort;
 mod table;
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
@@ -177,6 +177,7 @@ impl Verb for Args {
             decoder: RefCell::default(),
             untested: Cell::default(),
             seen_fields: RefCell::default(),
+            full_catalog: OnceCell::new(),
         };
         let mut entries = keyspace.live;
         // Stable: within a resource the keys stay in order.
@@ -219,6 +220,8 @@ struct Get<'g> {
     untested: Cell<usize>,
     /// The paths of the field selector that an object has.
     seen_fields: RefCell<HashSet<String>>,
+    /// The resources of the store, where the selection did not need them. Read once: it is a pass over the store.
+    full_catalog: OnceCell<Catalog>,
 }
 
 impl Get<'_> {
@@ -409,7 +412,7 @@ impl Get<'_> {
             Told::Object(object, _) => object,
             Told::Closed(error) => {
                 self.objects.report_closed(record, &error);
-                closed_json(record, &error, &self.catalog())
+                closed_json(record, &error, self.catalog())
             }
             Told::Plain | Told::Undecodable(_) => record_json(record),
         })
@@ -535,11 +538,11 @@ impl Get<'_> {
     }
 
     /// The resources of the store, for what the keys alone tell.
-    fn catalog(&self) -> Cow<'_, Catalog> {
-        match self.selection.catalog() {
-            Some(catalog) => Cow::Borrowed(catalog),
-            None => Cow::Owned(full_catalog_of(&[(self.store, self.at)], self.run.keyring)),
-        }
+    fn catalog(&self) -> &Catalog {
+        self.selection.catalog().unwrap_or_else(|| {
+            let read = || full_catalog_of(&[(self.store, self.at)], self.run.keyring);
+            self.full_catalog.get_or_init(read)
+        })
     }
 
     fn print_names(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
@@ -611,7 +614,7 @@ impl Get<'_> {
             one_namespace: self.args.which.namespace().is_some(),
             clock,
         };
-        let (text, tells_ages) = table::text(entries, self.selection, &catalog, beside, |record| {
+        let (text, tells_ages) = table::text(entries, self.selection, catalog, beside, |record| {
             self.read(record)
         });
         out.write_all(text.as_bytes())?;
