@@ -105,7 +105,7 @@ fn blame(versions: &[Ver], managed_fields: bool) -> Blamed {
 
 /// What a path leads to.
 fn resolve<'v>(tree: &'v Value, path: &Path) -> &'v Value {
-    path.0.iter().fold(tree, |value, segment| match segment {
+    path.segments().into_iter().fold(tree, |value, segment| match segment {
         Segment::Key(key) => &value[key.as_str()],
         Segment::Index(index) => &value[*index],
         Segment::Item(item) => value
@@ -133,7 +133,7 @@ fn resolve<'v>(tree: &'v Value, path: &Path) -> &'v Value {
 
 /// Fails unless a line that begins a part says what the part is.
 fn assert_begins(text: &str, path: &Path, value: &Value) {
-    let Some(last) = path.0.last() else {
+    let Some(last) = path.last() else {
         assert_eq!(text, "{}");
         return;
     };

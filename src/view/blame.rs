@@ -219,7 +219,7 @@ impl Lines<'_> {
             at = part.above;
         }
         segments.reverse();
-        Path(segments)
+        segments.into_iter().collect()
     }
 
     /// Whether a line may come from a revision that is not there any more.
