@@ -327,7 +327,9 @@ impl Path {
 
 impl FromIterator<Segment> for Path {
     fn from_iter<I: IntoIterator<Item = Segment>>(segments: I) -> Path {
-        segments.into_iter().fold(Path::default(), |path, segment| path.child(segment))
+        segments
+            .into_iter()
+            .fold(Path::default(), |path, segment| path.child(segment))
     }
 }
 
@@ -611,12 +613,24 @@ mod tests {
     fn a_short_text_has_both_ends_of_what_is_above_and_the_whole_last_name() {
         let long = "n\u{e9}".repeat(100_000);
         let last = "x".repeat(5_000);
-        let path: Path = [key("spec"), key(&long), key("list"), Segment::Index(7), key(&last)]
-            .into_iter()
-            .collect();
+        let path: Path = [
+            key("spec"),
+            key(&long),
+            key("list"),
+            Segment::Index(7),
+            key(&last),
+        ]
+        .into_iter()
+        .collect();
         let short = path.short();
-        assert!(short.starts_with("spec[\"n\u{e9}") && short.contains("..."), "{short}");
-        assert!(short.ends_with(&format!("n\u{e9}\"].list[7].{last}")), "{short}");
+        assert!(
+            short.starts_with("spec[\"n\u{e9}") && short.contains("..."),
+            "{short}"
+        );
+        assert!(
+            short.ends_with(&format!("n\u{e9}\"].list[7].{last}")),
+            "{short}"
+        );
         assert!(short.len() < last.len() + MAX_TEXT_BYTES + 8);
         let ordinary = Path::parse("spec.containers[0].image").unwrap();
         assert_eq!(ordinary.short(), ordinary.to_string());

@@ -131,9 +131,7 @@ impl FieldNumbers {
                 return *above;
             }
             let next = numbers.len().saturating_add(1);
-            *numbers
-                .entry((*above, segment.to_string()))
-                .or_insert(next)
+            *numbers.entry((*above, segment.to_string())).or_insert(next)
         })
     }
 
@@ -160,7 +158,10 @@ mod tests {
             builder.child(Segment::Key("a".to_owned())),
             builder.child(Segment::Key("b".to_owned())),
         );
-        assert_eq!((a.to_string(), b.to_string()), ("spec.a".into(), "spec.b".into()));
+        assert_eq!(
+            (a.to_string(), b.to_string()),
+            ("spec.a".into(), "spec.b".into())
+        );
         let above = |path: &Path| path.above().unwrap().address();
         assert_eq!(above(&a), above(&b));
         builder.pop();
@@ -176,7 +177,13 @@ mod tests {
         assert_eq!(one, numbers.of(&path("spec.containers[7].image")));
         numbers.forget_paths();
         assert_eq!(one, numbers.of(&path("spec.containers[3].image")));
-        let others = ["", "spec", "spec.containers", "spec.image", r#"["spec.containers"].image"#];
+        let others = [
+            "",
+            "spec",
+            "spec.containers",
+            "spec.image",
+            r#"["spec.containers"].image"#,
+        ];
         for other in others {
             assert_ne!(one, numbers.of(&path(other)), "{other}");
         }
