@@ -23,10 +23,12 @@ const MAGICS: &[(usize, &[u8], &str)] = &[
     (257, b"ustar", "a tar archive"),
 ];
 
-/// Names what a file is from its first bytes ([`HEAD_LEN`] of them, or all) and its length: a noun
+/// Names what a file is from its first bytes (at most [`HEAD_LEN`] are read) and its length: a noun
 /// with its article, as in "this is a gzip archive". None if it is nothing known.
 #[must_use]
-pub fn sniff(head: &[u8], len_bytes: u64) -> Option<&'static str> {
+pub fn sniff(bytes: &[u8], len_bytes: u64) -> Option<&'static str> {
+    // A file may be terabytes of zeros.
+    let head = bytes.get(..HEAD_LEN).unwrap_or(bytes);
     if head.is_empty() {
         return Some("an empty file");
     }

@@ -105,35 +105,37 @@ fn blame(versions: &[Ver], managed_fields: bool) -> Blamed {
 
 /// What a path leads to.
 fn resolve<'v>(tree: &'v Value, path: &Path) -> &'v Value {
-    path.0.iter().fold(tree, |value, segment| match segment {
-        Segment::Key(key) => &value[key.as_str()],
-        Segment::Index(index) => &value[*index],
-        Segment::Item(item) => value
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|other| *other == item)
-            .unwrap(),
-        Segment::Identity(members) => {
-            let is_meant = |item: &&Value| {
-                members.iter().all(|(name, wanted)| {
-                    let found = member(item, name);
-                    wanted
-                        .as_ref()
-                        .map_or(found.is_null(), |wanted| wanted == found)
-                })
-            };
-            let mut found = value.as_array().unwrap().iter().filter(is_meant);
-            let item = found.next().unwrap();
-            assert!(found.next().is_none(), "{path} names one");
-            item
-        }
-    })
+    path.segments()
+        .into_iter()
+        .fold(tree, |value, segment| match segment {
+            Segment::Key(key) => &value[key.as_str()],
+            Segment::Index(index) => &value[*index],
+            Segment::Item(item) => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|other| *other == item)
+                .unwrap(),
+            Segment::Identity(members) => {
+                let is_meant = |item: &&Value| {
+                    members.iter().all(|(name, wanted)| {
+                        let found = member(item, name);
+                        wanted
+                            .as_ref()
+                            .map_or(found.is_null(), |wanted| wanted == found)
+                    })
+                };
+                let mut found = value.as_array().unwrap().iter().filter(is_meant);
+                let item = found.next().unwrap();
+                assert!(found.next().is_none(), "{path} names one");
+                item
+            }
+        })
 }
 
 /// Fails unless a line that begins a part says what the part is.
 fn assert_begins(text: &str, path: &Path, value: &Value) {
-    let Some(last) = path.0.last() else {
+    let Some(last) = path.last() else {
         assert_eq!(text, "{}");
         return;
     };

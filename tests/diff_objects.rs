@@ -216,7 +216,7 @@ fn applying_the_printed_changes_gives_the_new_tree_for_random_edits() {
         holds(&new, &old);
         assert_eq!(diff(&old, &old.clone(), Scope::ALL), []);
         for change in diff(&old, &new, Scope::ALL) {
-            let at = match change.path.0.last() {
+            let at = match change.path.last() {
                 None => "root",
                 Some(Segment::Key(_)) => "key",
                 Some(Segment::Identity(_)) => "identity",
@@ -302,7 +302,7 @@ fn applying_the_printed_changes_gives_the_new_list_for_all_short_lists() {
 fn a_path_reads_back_as_itself() {
     for seed in 0..20_000 {
         let mut r = Random::new(seed);
-        let segments = (0..r.below(6))
+        let path: Path = (0..r.below(6))
             .map(|_| match r.below(4) {
                 0 => Segment::Key(r.pick(if seed % 2 == 0 { KEYS } else { TEXTS }).to_owned()),
                 1 => Segment::Index(r.below(1000)),
@@ -317,7 +317,6 @@ fn a_path_reads_back_as_itself() {
                 ),
             })
             .collect();
-        let path = Path(segments);
         let text = path.to_string();
         assert_eq!(Path::parse(&text).as_ref(), Ok(&path), "{text}");
     }
@@ -362,7 +361,7 @@ fn compare_deep(levels: usize, list: bool) {
     let (old, new) = (deep(1, levels, list), deep(2, levels, list));
     let changes = diff(&old, &new, Scope::ALL);
     assert_eq!(changes.len(), 1);
-    assert_eq!(changes[0].path.0.len(), MAX_DEPTH);
+    assert_eq!(changes[0].path.depth(), MAX_DEPTH);
     assert!(tree::equal(&apply(&old, &changes).unwrap(), &new));
     assert!(diff(&old, &old, Scope::ALL).is_empty());
     for style in [

@@ -502,6 +502,34 @@ fn a_file_that_may_not_be_read_is_refused_as_such() {
     mode(case.scratch.path(), 0o700);
 }
 
+/// Two terabytes of nothing: no page is searched where nothing is stored.
+#[test]
+fn a_sparse_file_of_zeros_is_refused_at_once() {
+    let case = Case::new("every-zeros", b"");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(&case.db)
+        .unwrap();
+    if let Err(error) = file.set_len(2 << 40) {
+        println!("skipped: no such file here: {error}");
+        return;
+    }
+    let asked = |line: &&&str| line.contains("DB") && !line.contains("--evidence");
+    let mut refused = 0;
+    for line in LINES.iter().filter(asked) {
+        let mut command = program();
+        command.args(case.words(line));
+        let run = in_time(&mut command, Duration::from_secs(10), line);
+        assert!(
+            run.code != 0 || run.stdout.is_empty(),
+            "{line}: {}",
+            run.text()
+        );
+        refused += usize::from(run.code == 2);
+    }
+    assert!(refused > 20, "{refused} lines");
+}
+
 /// Of a terabyte nearly all is a hole: only what is stored is looked at.
 #[test]
 fn a_sparse_file_of_a_terabyte_is_answered_at_once() {

@@ -36,6 +36,7 @@ mod fuzz;
 mod get;
 mod goquote;
 mod grep;
+mod growth;
 mod help;
 mod history;
 mod k8s_values;

@@ -551,8 +551,8 @@ fn a_transaction_and_a_deletion_lie_between_their_neighbours() {
             assert_eq!((bounds.not_before, bounds.not_after), (Some(last), Some(BEGIN + 701)));
         }
         assert_eq!(text(&timeline.bounds(tail)), ">=2025-11-20T08:26:36Z");
-        let why = timeline.why(store, &Keyring::default(), &[plain, again, tail]);
-        let lines: Vec<String> = why.iter().flat_map(|why| why.lines()).collect();
+        let why = timeline.why(store, &Keyring::default(), [plain, again, tail]);
+        let lines: Vec<String> = why.values().flat_map(|why| why.lines()).collect();
         assert_eq!(
             lines,
             [
@@ -646,9 +646,9 @@ fn what_bounds_a_revision_stands_in_the_history() {
         with_timeline(&db, |store, timeline| {
             let newest = timeline.clock().revisions().1;
             let mains: Vec<i64> = (2..=newest).collect();
-            let whys = timeline.why(store, &Keyring::default(), &mains);
+            let whys = timeline.why(store, &Keyring::default(), mains.iter().copied());
             let (mut checked, mut hints) = (0, 0);
-            for why in &whys {
+            for why in whys.values() {
                 hints += usize::from(why.hint.is_some());
                 let own = why.bounds.lower.into_iter().chain(why.bounds.upper);
                 for (reason, point) in why.lower.iter().chain(&why.upper).zip(own) {

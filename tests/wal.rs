@@ -1,5 +1,6 @@
 //! The write-ahead log: every entry, as etcd-dump-logs prints it; what it adds to a database; and damaged logs.
 
+mod compares;
 mod damage;
 mod pins;
 mod source;

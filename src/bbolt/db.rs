@@ -101,7 +101,7 @@ impl<'a> Db<'a> {
         by_hand: Option<usize>,
         diagnostics: &'a Diagnostics,
     ) -> Result<Self, Error> {
-        let (geometry, metas) = find_metas(image);
+        let (geometry, metas) = find_metas(image, source);
         let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
         let pages = Pages::new(image, page_size, order);
         let (chosen, choice) = match by_hand {
@@ -387,8 +387,9 @@ fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<us
 ///
 /// # Errors
 /// [`Error::NoFormerState`] where the other meta page names none, and [`Error::NotBbolt`] without a page.
-pub fn older_meta(image: &[u8]) -> Result<usize, Error> {
-    let (geometry, metas) = find_metas(image);
+pub fn older_meta(source: &Source) -> Result<usize, Error> {
+    let image = source.image();
+    let (geometry, metas) = find_metas(image, Some(source));
     let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
     let none = |why: String| Err(Error::NoFormerState { why });
     let (chosen, choice) = choose(&metas, &Pages::new(image, page_size, order));

@@ -18,6 +18,7 @@
 use std::fmt;
 
 use crate::bytes::{ByteOrder, Span};
+use crate::source::Source;
 
 use super::page::Pgid;
 
@@ -195,8 +196,11 @@ pub struct Geometry {
 ///
 /// Without a valid meta 0 the size is the first power of two at which a valid meta 1 lies that states
 /// this very size; without either, or where no page agrees with meta 0, it is the one at which most
-/// pages state their own position.
-pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 2]) {
+/// pages state their own position. `source` is the file of the image, which may be a terabyte of holes.
+pub fn find_metas(
+    image: &[u8],
+    source: Option<&Source>,
+) -> (Option<Geometry>, [Result<Meta, MetaError>; 2]) {
     let first = Meta::parse(image, 0);
     if let Ok(meta) = first {
         let page_size = usize::try_from(meta.page_size).unwrap_or(usize::MAX);
@@ -206,8 +210,9 @@ pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 
         };
         let second = second_meta(image, page_size, meta.order);
         // A right checksum may stand on a page size that no page of the file agrees with.
-        let disowned = second.is_err() && headers_at(image, page_size, meta.order) == 0;
-        return match disowned.then(|| guess_geometry(image)).flatten() {
+        let sampled = || headers_at(image, source, page_size, meta.order);
+        let disowned = second.is_err() && sampled() == 0;
+        return match disowned.then(|| guess_geometry(image, source)).flatten() {
             Some(geometry) => (
                 Some(geometry),
                 [
@@ -233,7 +238,7 @@ pub fn find_metas(image: &[u8]) -> (Option<Geometry>, [Result<Meta, MetaError>; 
             );
         }
     }
-    let geometry = guess_geometry(image);
+    let geometry = guess_geometry(image, source);
     let second = geometry.map_or(Err(MetaError::Cut), |geometry| {
         Meta::parse(image, geometry.page_size)
     });
@@ -255,30 +260,45 @@ fn second_meta(image: &[u8], page_size: usize, order: ByteOrder) -> Result<Meta,
 const GUESS_POSITIONS: usize = 4096;
 
 /// How many of the positions that are looked at hold a page that states this very position.
-fn headers_at(image: &[u8], page_size: usize, order: ByteOrder) -> usize {
+fn headers_at(image: &[u8], source: Option<&Source>, page_size: usize, order: ByteOrder) -> usize {
     let pages = image.len().checked_div(page_size).unwrap_or_default();
-    (2..pages)
-        // All over the file: its start may be gone.
-        .step_by((pages / GUESS_POSITIONS).max(1))
-        .filter(|pgid| {
-            let header = image.get(pgid.saturating_mul(page_size)..);
-            let span = Span::new(header.unwrap_or_default(), 0, order);
-            span.u64(0, "page id") == Ok(*pgid as u64)
-                && span
-                    .u16(8, "page flags")
-                    .is_ok_and(|flags| matches!(flags, 1 | 2 | 0x10))
-        })
-        .count()
+    // All over the file: its start may be gone.
+    let step = (pages / GUESS_POSITIONS).max(1);
+    let mut found = 0_usize;
+    let mut pgid = 2_usize;
+    while pgid < pages {
+        let offset = pgid.saturating_mul(page_size);
+        // A hole holds no page, and reading its zeros would make them resident.
+        let data = source.map_or(Some(offset as u64), |source| {
+            source.next_data(offset as u64)
+        });
+        let Some(data) = data.and_then(|data| usize::try_from(data).ok()) else {
+            break;
+        };
+        if data >= offset.saturating_add(page_size) {
+            let behind = (data / page_size).saturating_sub(pgid);
+            pgid = pgid.saturating_add(behind.div_ceil(step).max(1).saturating_mul(step));
+            continue;
+        }
+        let span = Span::new(image.get(offset..).unwrap_or_default(), 0, order);
+        let is_header = span.u64(0, "page id") == Ok(pgid as u64)
+            && span
+                .u16(8, "page flags")
+                .is_ok_and(|flags| matches!(flags, 1 | 2 | 0x10));
+        found = found.saturating_add(usize::from(is_header));
+        pgid = pgid.saturating_add(step);
+    }
+    found
 }
 
 /// The page size at which most positions hold a page that states this very position. Every multiple
 /// of the true size hits as well, but seldom: the smallest of the best wins.
-fn guess_geometry(image: &[u8]) -> Option<Geometry> {
+fn guess_geometry(image: &[u8], source: Option<&Source>) -> Option<Geometry> {
     let (order, most, page_size) = (9..=24)
         .map(|shift| 1_usize << shift)
         .flat_map(|size| {
             [ByteOrder::Little, ByteOrder::Big]
-                .map(|order| (order, headers_at(image, size, order), size))
+                .map(|order| (order, headers_at(image, source, size, order), size))
         })
         .max_by_key(|(_, hits, size)| (*hits, std::cmp::Reverse(*size)))?;
     (most >= 1).then_some(Geometry { page_size, order })
@@ -296,7 +316,7 @@ mod tests {
 
     #[test]
     fn an_image_without_a_meta_has_none() {
-        let (geometry, [first, second]) = find_metas(b"hello");
+        let (geometry, [first, second]) = find_metas(b"hello", None);
         assert_eq!(
             (geometry, first, second),
             (None, Err(MetaError::Cut), Err(MetaError::Cut))

@@ -115,7 +115,7 @@ impl Evidence {
                 .effect("the file is not what etcd saved: any part of it may have changed"),
             );
         }
-        let (geometry, _) = find_metas(source.image());
+        let (geometry, _) = find_metas(source.image(), Some(&source));
         Ok(Self {
             page_size: geometry.map(|geometry| geometry.page_size as u64),
             source,
@@ -218,7 +218,7 @@ impl Evidence {
         match meta {
             None => Ok(None),
             Some(MetaBy::Index(index)) => Ok(Some(index)),
-            Some(MetaBy::Older) => older_meta(self.source.image()).map(Some),
+            Some(MetaBy::Older) => older_meta(&self.source).map(Some),
         }
     }
 

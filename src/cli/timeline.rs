@@ -137,55 +137,64 @@ impl Timeline {
         }
     }
 
-    /// On what the times of revisions rest, in the order asked; by one more pass over the store.
+    /// On what the times of revisions rest, by main revision; by one more pass over the store.
     #[must_use]
-    pub fn why(&self, store: &Store<'_>, keyring: &Keyring, mains: &[i64]) -> Vec<Why> {
+    pub fn why(
+        &self,
+        store: &Store<'_>,
+        keyring: &Keyring,
+        mains: impl IntoIterator<Item = i64>,
+    ) -> BTreeMap<i64, Why> {
+        let mut answers: BTreeMap<i64, Why> = BTreeMap::new();
+        for main in mains {
+            let explained = || Why::of(main, self.bounds(main));
+            answers.entry(main).or_insert_with(explained);
+        }
         let mut reasons: BTreeMap<(i64, u32), Vec<Told>> = BTreeMap::new();
-        for (index, main) in mains.iter().enumerate() {
-            let bounds = self.bounds(*main);
+        for (main, Why { bounds, .. }) in &answers {
             let ends = [(End::Lower, bounds.lower), (End::Upper, bounds.upper)];
             for (end, point) in ends {
                 if let Some(point) = point {
                     let told_by = (point.told_by, point.told_by_sub);
-                    let told = Told { index, end, point };
+                    let main = *main;
+                    let told = Told { main, end, point };
                     reasons.entry(told_by).or_default().push(told);
                 }
             }
-        }
-        let mut answers: Vec<Why> = mains
-            .iter()
-            .map(|main| Why::of(*main, self.bounds(*main)))
-            .collect();
-        let mut by_main: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
-        for (index, main) in mains.iter().enumerate() {
-            by_main.entry(*main).or_default().push(index);
         }
         for record in store.records(Direction::Forward) {
             let Revision { main, sub } = record.revision;
             let told = u32::try_from(sub).ok();
             let told = told.and_then(|sub| reasons.get(&(main, sub)));
-            let asked = by_main.get(&main);
-            if told.is_none() && asked.is_none() {
+            if told.is_none() && !answers.contains_key(&main) {
                 continue;
             }
             let Ok(value) = keyring.open(record.key, record.value) else {
                 continue;
             };
-            for Told { index, end, point } in told.into_iter().flatten() {
-                let reason = reason(&record, &value, point);
-                if let Some(answer) = answers.get_mut(*index) {
-                    match end {
+            // A record tells one or two points, and each may bound any number of revisions.
+            let mut of_point: Vec<(Point, Reason)> = Vec::new();
+            for told in told.into_iter().flatten() {
+                let known = of_point.iter().find(|(point, _)| *point == told.point);
+                let reason = match known {
+                    Some((_, reason)) => reason.clone(),
+                    None => {
+                        let reason = reason(&record, &value, &told.point);
+                        of_point.push((told.point, reason.clone()));
+                        reason
+                    }
+                };
+                if let Some(answer) = answers.get_mut(&told.main) {
+                    match told.end {
                         End::Lower => answer.lower = Some(reason),
                         End::Upper => answer.upper = Some(reason),
                     }
                 }
             }
-            for index in asked.into_iter().flatten() {
-                if let Some(answer) = answers.get_mut(*index)
-                    && let Some(time) = lease_renewed(&value)
-                {
-                    answer.hint = Some(time);
-                }
+            if let Some(answer) = answers.get_mut(&main)
+                && let Some(time) = lease_renewed(&value)
+            {
+                answer.hint = Some(time);
             }
         }
         answers
@@ -202,7 +211,7 @@ enum End {
 /// A point that a record tells, and for which question.
 #[derive(Debug, Clone, Copy)]
 struct Told {
-    index: usize,
+    main: i64,
     end: End,
     point: Point,
 }

@@ -14,7 +14,7 @@
 //! **Invariant:** of a secret value nothing is kept but its SHA-256 and its size.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::decode::{DecodeError, MALFORMED, UNKNOWN_FIELDS, is_name};
-use super::diff::{FieldChange, Scope, Segment, diff, tree};
+use super::diff::walked::PerStep;
+use super::diff::{FieldChange, Path, Scope, Segment, diff, tree};
 use super::envelope::{PROTOBUF_MAGIC, Unknown};
 use super::object::tree_of;
 use super::special::go_text;
@@ -114,18 +115,14 @@ impl Masker {
         }
         let (old, new) = (sealed(old, stored_as_secret), sealed(new, stored_as_secret));
         let mut changes = diff(&old, &new, scope);
+        let mut numbered: PerStep<Path> = PerStep::default();
         for change in &mut changes {
-            for segment in &mut change.path.0 {
-                match segment {
-                    Segment::Identity(members) => members
-                        .iter_mut()
-                        .filter_map(|(_, value)| value.as_mut())
-                        .for_each(|value| self.number(value)),
-                    Segment::Item(value) => self.number(value),
-                    Segment::Key(key) => self.number_text(key),
-                    Segment::Index(_) => {}
-                }
-            }
+            let root = Path::default();
+            change.path = numbered.get(&change.path, root, |above, _, segment| {
+                let mut segment = segment.clone();
+                self.number_segment(&mut segment);
+                above.child(segment)
+            });
             for value in change.old.iter_mut().chain(&mut change.new) {
                 self.number(value);
             }
@@ -160,6 +157,18 @@ impl Masker {
             }),
             _ => {}
         });
+    }
+
+    fn number_segment(&mut self, segment: &mut Segment) {
+        match segment {
+            Segment::Identity(members) => members
+                .iter_mut()
+                .filter_map(|(_, value)| value.as_mut())
+                .for_each(|value| self.number(value)),
+            Segment::Item(value) => self.number(value),
+            Segment::Key(key) => self.number_text(key),
+            Segment::Index(_) => {}
+        }
     }
 
     fn number_text(&mut self, text: &mut String) {
@@ -479,7 +488,8 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
     let Some(Value::Object(map)) = map else {
         return;
     };
-    let mut odd = Vec::new();
+    // Taken out all at once: each removal alone moves what follows it.
+    let (mut odd, mut odd_keys) = (Vec::new(), HashSet::new());
     for entry in fields_of(message, number) {
         let mut numbers = Vec::new();
         let mut reader = Reader::new(entry);
@@ -488,11 +498,12 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
         }
         if numbers != [1, 2] {
             let key = fields_of(entry, 1).last().unwrap_or_default();
-            map.shift_remove(&*go_text(key));
+            odd_keys.insert(go_text(key));
             odd.push(Value::String(STANDARD.encode(entry)));
         }
     }
     if !odd.is_empty() {
+        map.retain(|key, _| !odd_keys.contains(key.as_str()));
         let malformed = map
             .entry(MALFORMED)
             .or_insert_with(|| Value::Array(Vec::new()));

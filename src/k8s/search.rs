@@ -4,7 +4,8 @@
 //! several lines is searched line by line, its first line behind the path. A match must reach into the
 //! field's own name or value: what lies in the path above is the field above's, which has a line of its
 //! own (`spec.volumes[0].hostPath:`). The place of an item in its list is no name. The value is searched by
-//! itself too, so that `^` and `$` hold for it. No match goes over the end of a line.
+//! itself too, so that `^` and `$` hold for it. No match goes over the end of a line. Of a path above of more than
+//! [`MAX_TEXT_BYTES`](super::diff::path::MAX_TEXT_BYTES) the middle is neither printed nor searched.
 //!
 //! Bytes (`data` of a Secret, `binaryData` of a ConfigMap, and what [`Document`] knows to be bytes) are searched
 //! as the text that they are, which is base64 only when printed; the base64 itself is searched where the
@@ -17,13 +18,15 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::diff::path::is_plain;
-use super::diff::{Path, Segment};
+use super::diff::path::{push_segment, without_middle};
+use super::diff::walked::PathBuilder;
+use super::diff::{FieldNumbers, Path, Segment};
 
 mod document;
 mod filter;
@@ -50,15 +53,6 @@ pub struct Found {
     pub decoded: bool,
     /// Whether `text` is a mask.
     pub masked: bool,
-}
-
-impl Found {
-    /// The field without the places of items in their lists: an item that moves stays what it is.
-    #[must_use]
-    pub fn field(&self) -> String {
-        let is_named = |segment: &&Segment| !matches!(segment, Segment::Index(_));
-        Path(self.path.0.iter().filter(is_named).cloned().collect()).to_string()
-    }
 }
 
 impl Matcher {
@@ -124,12 +118,13 @@ pub fn pickaxe_s(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) ->
 /// list did neither.
 #[must_use]
 pub fn pickaxe_g(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) -> bool {
-    let lines = |version: Option<&Value>| {
+    let mut numbers = FieldNumbers::default();
+    let mut lines = |version: Option<&Value>| {
         let found = version.map(|tree| matcher.matches(tree));
-        let mut lines: Vec<(String, Vec<u8>)> = found
+        let mut lines: Vec<(usize, Vec<u8>)> = found
             .into_iter()
             .flatten()
-            .map(|found| (found.field(), found.text))
+            .map(|found| (numbers.of(&found.path), found.text))
             .collect();
         lines.sort_unstable();
         lines
@@ -147,20 +142,21 @@ fn numbered(text: &[u8]) -> impl Iterator<Item = (Option<usize>, &[u8])> {
         .map(move |(number, line)| (several.then_some(number), line))
 }
 
-/// A map or list on the way, the real one beside the shown one.
+/// A map or list on the way, the real one beside the shown one. Its path is as [`Path::short`] has it: a long name
+/// above many fields would be searched once for each of them.
 enum Frame<'v> {
-    /// Its members, the length of its path, and which of them are maps of bytes.
+    /// Its members, its path, and which of them are maps of bytes.
     Map(
         std::iter::Zip<serde_json::map::Iter<'v>, serde_json::map::Iter<'v>>,
-        usize,
+        String,
         Option<&'static str>,
     ),
-    /// Its items, and the length of its path.
+    /// Its items, and its path.
     List(
         std::iter::Enumerate<
             std::iter::Zip<std::slice::Iter<'v, Value>, std::slice::Iter<'v, Value>>,
         >,
-        usize,
+        String,
     ),
 }
 
@@ -171,7 +167,7 @@ struct Walk<'m> {
     /// The real path as text.
     path: String,
     /// The path as it is shown.
-    shown: Vec<Segment>,
+    shown: PathBuilder,
     /// `path: line`, used again and again.
     joined: Vec<u8>,
     found: Vec<Found>,
@@ -184,7 +180,7 @@ impl<'m> Walk<'m> {
             matcher,
             document,
             path: String::new(),
-            shown: Vec::new(),
+            shown: PathBuilder::default(),
             joined: Vec::new(),
             found: Vec::new(),
             stop_at_first: false,
@@ -196,22 +192,22 @@ impl<'m> Walk<'m> {
         if !is_container(real) {
             self.scalar(real, shown, None, false);
         }
-        stack.extend(frame(real, shown, 0));
+        stack.extend(frame(real, shown, ""));
         while let Some(top) = stack.last_mut() {
             if self.stop_at_first && !self.found.is_empty() {
                 return;
             }
             let next = match top {
-                Frame::Map(members, parent, _) => {
+                Frame::Map(members, above, _) => {
                     members.next().map(|((key, real), (name, shown))| {
-                        self.path.truncate(*parent);
-                        let own = self.push_key(key);
+                        self.path.clone_from(above);
+                        let own = push_segment(&mut self.path, &Segment::Key(key.clone()));
                         (Segment::Key(name.clone()), Some(own), real, shown)
                     })
                 }
-                Frame::List(items, parent) => items.next().map(|(index, (real, shown))| {
-                    self.path.truncate(*parent);
-                    self.path.push_str(&format!("[{index}]"));
+                Frame::List(items, above) => items.next().map(|(index, (real, shown))| {
+                    self.path.clone_from(above);
+                    push_segment(&mut self.path, &Segment::Index(index));
                     (Segment::Index(index), None, real, shown)
                 }),
             };
@@ -225,7 +221,7 @@ impl<'m> Walk<'m> {
                 self.shown.pop();
                 continue;
             }
-            match frame(real, shown, self.path.len()) {
+            match frame(real, shown, &self.path) {
                 Some(frame) => {
                     self.container(real, own);
                     stack.push(frame);
@@ -243,24 +239,8 @@ impl<'m> Walk<'m> {
         }
     }
 
-    /// Adds a member's name to the path; where it begins.
-    fn push_key(&mut self, key: &str) -> usize {
-        if is_plain(key) {
-            if !self.path.is_empty() {
-                self.path.push('.');
-            }
-            let own = self.path.len();
-            self.path.push_str(key);
-            return own;
-        }
-        let own = self.path.len();
-        let quoted = serde_json::to_string(key).unwrap_or_default();
-        self.path.push_str(&format!("[{quoted}]"));
-        own
-    }
-
     fn is_left_out(&self) -> bool {
-        let [Segment::Key(first), Segment::Key(second)] = self.shown.as_slice() else {
+        let [Segment::Key(first), Segment::Key(second)] = self.shown.steps() else {
             return false;
         };
         !self.matcher.managed_fields && first == "metadata" && second == "managedFields"
@@ -283,7 +263,7 @@ impl<'m> Walk<'m> {
     fn sealed(&mut self, real: &Value, shown: &Value, own: Option<usize>) {
         let document = Document {
             tree: Cow::Borrowed(real),
-            bytes: self.document.bytes.clone(),
+            bytes: Arc::clone(&self.document.bytes),
         };
         let name = self.line(own, b"").map_or(0, |(matches, _)| matches);
         let inside = self.matcher.search(&document, real);
@@ -359,7 +339,7 @@ impl<'m> Walk<'m> {
     /// Whether what comes is a value of the bytes of a Secret or ConfigMap, wherever that is.
     fn is_bytes_field(&self, stack: &[Frame<'_>]) -> bool {
         let ([.., Frame::Map(_, _, Some(bytes)), Frame::Map(..)], [.., Segment::Key(field), _]) =
-            (stack, self.shown.as_slice())
+            (stack, self.shown.steps())
         else {
             return false;
         };
@@ -400,7 +380,7 @@ impl<'m> Walk<'m> {
         ranges: Vec<Range<usize>>,
     ) {
         self.found.push(Found {
-            path: Path(self.shown.clone()),
+            path: self.shown.path(),
             line,
             text: text.to_vec(),
             ranges,
@@ -426,13 +406,14 @@ fn is_container(value: &Value) -> bool {
 }
 
 /// The way into a map or list; none where it is shown as something else.
-fn frame<'v>(real: &'v Value, shown: &'v Value, path_len: usize) -> Option<Frame<'v>> {
+fn frame<'v>(real: &'v Value, shown: &'v Value, path: &str) -> Option<Frame<'v>> {
+    let path = || without_middle(path);
     match (real, shown) {
         (Value::Object(real), Value::Object(shown)) => {
-            Some(Frame::Map(real.iter().zip(shown), path_len, bytes_of(real)))
+            Some(Frame::Map(real.iter().zip(shown), path(), bytes_of(real)))
         }
         (Value::Array(real), Value::Array(shown)) => {
-            Some(Frame::List(real.iter().zip(shown).enumerate(), path_len))
+            Some(Frame::List(real.iter().zip(shown).enumerate(), path()))
         }
         _ => None,
     }

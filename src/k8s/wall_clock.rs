@@ -205,8 +205,32 @@ pub struct WallClock {
     lower: Vec<u32>,
     /// Of the points from this one on, the one that is the upper bound of what comes before.
     upper: Vec<u32>,
+    /// What the revisions with several points claim for themselves, by main revision: a transaction may write any
+    /// number of objects, and is asked about once for each.
+    claims: Vec<(i64, Claims)>,
     /// The oldest and the newest main revision there is.
     revisions: (i64, i64),
+}
+
+/// The newest times that a revision claims for itself: the believed ones, and those left out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Claims {
+    exact: Option<i64>,
+    contradicted: Option<i64>,
+}
+
+impl Claims {
+    fn add(&mut self, point: Packed, accepted: bool) {
+        if !point.is_exact() {
+            return;
+        }
+        let newest = if accepted {
+            &mut self.exact
+        } else {
+            &mut self.contradicted
+        };
+        *newest = (*newest).max(Some(point.seconds()));
+    }
 }
 
 const NONE: u32 = u32::MAX;
@@ -237,9 +261,11 @@ impl WallClock {
             upper: vec![NONE; accepted.len()],
             points,
             accepted,
+            claims: Vec::new(),
             revisions,
         };
         clock.find_bounds();
+        clock.find_claims();
         clock
     }
 
@@ -283,6 +309,45 @@ impl WallClock {
         }
     }
 
+    /// The claims of the revisions that have more than one point.
+    fn find_claims(&mut self) {
+        let mut points = self.points.packed.iter().zip(&self.accepted).peekable();
+        while let Some((first, accepted)) = points.next() {
+            let mut claims = Claims::default();
+            claims.add(*first, *accepted);
+            let mut count = 1_usize;
+            while let Some((point, accepted)) = points.next_if(|(next, _)| next.main == first.main)
+            {
+                claims.add(*point, *accepted);
+                count = count.saturating_add(1);
+            }
+            if count > 1 {
+                self.claims.push((first.main, claims));
+            }
+        }
+    }
+
+    /// What a revision claims for itself; its points are those of these indexes.
+    fn claims_of(&self, main: i64, own: std::ops::Range<usize>) -> Claims {
+        let mut claims = Claims::default();
+        match own.len() {
+            0 => {}
+            1 => {
+                let point = self.points.packed.get(own.start);
+                let accepted = self.accepted.get(own.start);
+                if let (Some(point), Some(accepted)) = (point, accepted) {
+                    claims.add(*point, *accepted);
+                }
+            }
+            _ => {
+                let place = self.claims.binary_search_by_key(&main, |(main, _)| *main);
+                let known = place.ok().and_then(|place| self.claims.get(place));
+                claims = known.map(|(_, claims)| *claims).unwrap_or_default();
+            }
+        }
+        claims
+    }
+
     fn point(&self, index: Option<&u32>) -> Option<Point> {
         let index = usize::try_from(*index?).ok()?;
         let packed = self.points.packed.get(index)?;
@@ -295,19 +360,15 @@ impl WallClock {
         let points = &self.points.packed;
         let from = points.partition_point(|point| point.main < main);
         let to = points.partition_point(|point| point.main <= main);
-        let mut bounds = self.between(to, from);
-        let own = points.get(from..to).unwrap_or_default();
-        let accepted = self.accepted.get(from..to).unwrap_or_default();
-        let exact = own.iter().zip(accepted).filter(|(own, _)| own.is_exact());
-        for (point, accepted) in exact {
-            let time = Some(point.seconds());
-            if *accepted {
-                bounds.exact = bounds.exact.max(time);
-            } else {
-                bounds.contradicted = bounds.contradicted.max(time);
-            }
+        let Claims {
+            exact,
+            contradicted,
+        } = self.claims_of(main, from..to);
+        Bounds {
+            exact,
+            contradicted,
+            ..self.between(to, from)
         }
-        bounds
     }
 
     /// Bounds by the points before the index `before` and those from the index `from` on.

@@ -38,9 +38,8 @@ struct Part<'b> {
     at: usize,
     /// Its attribution.
     attribution: Option<&'b Attribution>,
-    /// The part that holds it; none at the top.
-    above: Option<usize>,
-    segment: Segment,
+    /// Where in the object it is.
+    path: Path,
 }
 
 /// One line of the YAML.
@@ -154,12 +153,14 @@ impl<'b> Teller<'_, 'b> {
             // Shown as one value, by a mask.
             _ => self.blamed.newest(node),
         };
+        let above = above.and_then(|above| self.parts.get(above));
+        let path = above.map_or_else(Path::default, |above| above.path.clone());
+        let path = path.child(segment);
         let buffered = self.writer.output.buffer.len();
         self.parts.push(Part {
             at: self.written.get().saturating_add(buffered),
             attribution,
-            above,
-            segment,
+            path,
         });
         self.parts.len().saturating_sub(1)
     }
@@ -214,14 +215,8 @@ impl Lines<'_> {
     /// The path of what a line belongs to.
     #[must_use]
     pub fn path(&self, line: &Line<'_>) -> Path {
-        let mut segments = Vec::new();
-        let mut at = Some(line.part);
-        while let Some(part) = at.and_then(|at| self.parts.get(at)) {
-            segments.push(part.segment.clone());
-            at = part.above;
-        }
-        segments.reverse();
-        Path(segments)
+        let part = self.parts.get(line.part);
+        part.map(|part| part.path.clone()).unwrap_or_default()
     }
 
     /// Whether a line may come from a revision that is not there any more.
@@ -241,7 +236,7 @@ pub fn line_json(
 ) -> Value {
     let mut fields = Map::new();
     fields.insert("line".to_owned(), line.number.into());
-    fields.insert("path".to_owned(), lines.path(line).to_string().into());
+    fields.insert("path".to_owned(), lines.path(line).short().into());
     if let Some(attribution) = line.attribution {
         fields.insert("revision".to_owned(), attribution.revision.into());
         fields.insert("boundary".to_owned(), attribution.boundary.into());

@@ -48,7 +48,7 @@ pub struct Match<'a> {
 impl Match<'_> {
     /// Whether it says more than that the value matches.
     fn has_place(&self) -> bool {
-        let is_root = matches!(self.place, Place::Field(path) if path.0.is_empty());
+        let is_root = matches!(self.place, Place::Field(path) if path.is_root());
         !is_root || self.decoded || self.line.is_some()
     }
 }
@@ -171,7 +171,7 @@ fn write_place(
 ) -> io::Result<usize> {
     let mut place = match found.place {
         Place::Key => "(key)".to_owned(),
-        Place::Field(path) => path.to_string(),
+        Place::Field(path) => path.short(),
     };
     if found.decoded {
         place.push_str("|base64d");
@@ -322,7 +322,14 @@ pub fn count_json(key: &[u8], count: Option<usize>) -> Value {
 fn insert_match(fields: &mut Map<String, Value>, found: &Match<'_>) {
     match found.place {
         Place::Key => drop(fields.insert("in_key".to_owned(), true.into())),
-        Place::Field(path) => drop(fields.insert("path".to_owned(), path.to_string().into())),
+        Place::Field(path) => {
+            let text = path.short();
+            let is_cut = text.len() < path.text_len();
+            fields.insert("path".to_owned(), text.into());
+            if is_cut {
+                fields.insert("path_bytes".to_owned(), path.text_len().into());
+            }
+        }
     }
     if let Some(line) = found.line {
         fields.insert("line".to_owned(), line.into());

@@ -428,10 +428,11 @@ pub fn text_of(row: &Value) -> Vec<u8> {
 pub fn field_of(row: &Value) -> String {
     let path: etcdive::k8s::diff::Path = row["path"].as_str().unwrap().parse().unwrap();
     let named = path
-        .0
+        .segments()
         .into_iter()
         .filter(|s| !matches!(s, etcdive::k8s::diff::Segment::Index(_)));
-    etcdive::k8s::diff::Path(named.collect()).to_string()
+    let named: etcdive::k8s::diff::Path = named.cloned().collect();
+    named.to_string()
 }
 
 pub fn told(run: &Run) -> Vec<String> {

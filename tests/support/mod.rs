@@ -116,6 +116,18 @@ pub fn read_unpacked(path: &Path) -> Vec<u8> {
     bytes
 }
 
+/// What a function gives, which must be soon: work that follows the square of a hostile store takes minutes.
+#[track_caller]
+pub fn ends_soon<T: Send + 'static>(what: &str, run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || drop(done.send(run())));
+    let most = std::time::Duration::from_secs(60);
+    match ended.recv_timeout(most) {
+        Ok(result) => result,
+        Err(error) => panic!("{what}: {error} after {most:?}"),
+    }
+}
+
 /// Fails with the first line that differs, not with megabytes.
 #[track_caller]
 pub fn assert_same(expected: &[u8], got: &[u8], what: &str) {

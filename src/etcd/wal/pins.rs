@@ -9,6 +9,7 @@
 //! **Invariant:** a record is given only where all of it is told: revision, version and revision of creation.
 
 mod writers;
+mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,6 +24,7 @@ use super::segment::Checksum;
 use super::writes::{Branch, Change, changes};
 
 use writers::Writers;
+use written::Written;
 
 /// How many operations and comparisons of one request are looked at; etcd itself takes 128 unless told otherwise.
 const MOST_OPERATIONS: usize = 1000;
@@ -173,6 +175,8 @@ fn revisions(
     let mut claims: Vec<(usize, &[u8], i64)> = Vec::new();
     // The oldest step that did what a known record says.
     let mut oldest = steps.len();
+    // The records of the revision that is looked at, for as many steps as it takes.
+    let mut written: Option<(i64, Written<'_, '_>)> = None;
     let settle = |place: usize, main: i64, mains: &mut Vec<Option<i64>>| {
         if let Some(slot) = mains.get_mut(place) {
             *slot = Some(main);
@@ -184,7 +188,14 @@ fn revisions(
         }
         let told = if open.is_empty() {
             let used = match known.get(&revision) {
-                Some(records) => is_of(step, records),
+                Some(records) => {
+                    let known = written.take().filter(|(main, _)| *main == revision);
+                    let of_revision = || (revision, Written::new(records));
+                    written
+                        .insert(known.unwrap_or_else(of_revision))
+                        .1
+                        .is_by(step)
+                }
                 None => {
                     let is_done = |place: usize| mains.get(place).is_some_and(Option::is_some);
                     let deleted = writers.deletes(place, step, is_absent, &is_done);
@@ -264,23 +275,6 @@ impl Step<'_> {
             .find(|(name, _)| *name == key)
             .map(|(_, revision)| *revision)
     }
-}
-
-/// Whether a step did what the records of a revision say; none where what it does is not in it.
-fn is_of(step: &Step<'_>, records: &[Record<'_>]) -> Option<bool> {
-    if step.all.is_empty() {
-        let all_gone = records.iter().all(|record| record.tombstone);
-        return if all_gone { None } else { Some(false) };
-    }
-    Some(records.iter().all(|record| {
-        step.all.iter().any(|change| match change {
-            Change::Put(put) => {
-                let value = put.ignore_value || put.value == record.value;
-                !record.tombstone && put.key == record.key && value
-            }
-            Change::Delete(delete) => record.tombstone && delete.covers(record.key),
-        })
-    }))
 }
 
 /// The steps that put a value which no other step puts, and of which one known record holds it.

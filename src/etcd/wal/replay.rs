@@ -8,6 +8,7 @@
 //! damaged, permissions of a user, a full disk), the replay ends and says why.
 
 mod keys;
+mod ranges;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,7 +23,7 @@ use super::Wal;
 use super::entry::{Entry, Request, State};
 use super::segment::Checksum;
 use super::wire::Node;
-use super::writes::{Change, Delete, Put};
+use super::writes::{Change, Delete, Put, changes};
 
 use keys::Keys;
 
@@ -209,7 +210,11 @@ impl<'a> Machine<'a> {
                 break;
             }
             let before = self.records.len();
-            match self.apply(entry) {
+            let request = entry.request();
+            if !self.keys.has_ranges() && compares_range(&request) {
+                self.keys.prepare_ranges(puts_from(wal, entry.index));
+            }
+            match self.apply(entry, &request) {
                 Outcome::Stop(why) => {
                     self.records.truncate(before);
                     replay.stopped = Some(why);
@@ -235,8 +240,8 @@ impl<'a> Machine<'a> {
         replay
     }
 
-    fn apply(&mut self, entry: &Entry<'a>) -> Outcome {
-        let request = match entry.request() {
+    fn apply(&mut self, entry: &Entry<'a>, request: &Request<'a>) -> Outcome {
+        let request = match request {
             Request::Internal(request) => request,
             Request::Unknown => return Outcome::Stop("an entry cannot be read"),
             _ => return Outcome::Done(None),
@@ -280,6 +285,34 @@ impl<'a> Machine<'a> {
         }
         Outcome::Done(None)
     }
+}
+
+/// Whether a request compares all keys of a range with something.
+fn compares_range(request: &Request<'_>) -> bool {
+    let Request::Internal(request) = request else {
+        return false;
+    };
+    let mut txns: Vec<&Node<'_>> = request.node("txn").into_iter().collect();
+    while let Some(txn) = txns.pop() {
+        let mut compares = txn.nodes("compare");
+        if compares.any(|compare| !compare.bytes("range_end").is_empty()) {
+            return true;
+        }
+        let ops = txn.nodes("success").chain(txn.nodes("failure"));
+        txns.extend(ops.filter_map(|op| op.node("request_txn")));
+    }
+    false
+}
+
+/// The keys and values that the entries from an index on put, whether they are applied or not.
+fn puts_from<'a>(wal: &Wal<'a>, from: u64) -> Vec<(&'a [u8], &'a [u8])> {
+    let entries = wal.effective().filter(|entry| entry.index >= from);
+    let changes = entries.flat_map(|entry| changes(&entry.request()));
+    let put = |change| match change {
+        Change::Put(put) => Some((put.key, put.value)),
+        Change::Delete(_) => None,
+    };
+    changes.filter_map(|(_, change)| put(change)).collect()
 }
 
 /// One revision in the making.

@@ -70,7 +70,6 @@ pub enum Value<'a> {
 
 #[derive(Debug, Clone)]
 enum Slot<'a> {
-    Empty,
     One(Value<'a>),
     Many(Vec<Value<'a>>),
 }
@@ -79,8 +78,9 @@ enum Slot<'a> {
 #[derive(Debug, Clone)]
 pub struct Node<'a> {
     message: &'static Message,
-    /// One for each field of the message.
-    slots: Vec<Slot<'a>>,
+    /// The fields that are there, by their place in the message. Of an empty message nothing is kept: a log may have
+    /// one for every two bytes.
+    slots: Vec<(usize, Slot<'a>)>,
 }
 
 /// Why bytes are not such a message.
@@ -194,7 +194,7 @@ impl<'a> Node<'a> {
     fn empty(message: &'static Message) -> Self {
         Self {
             message,
-            slots: vec![Slot::Empty; message.fields.len()],
+            slots: Vec::new(),
         }
     }
 
@@ -245,11 +245,14 @@ impl<'a> Node<'a> {
 
     /// The message that stands in a single field already: what follows is merged into it.
     fn take_single(&mut self, place: usize, field: &Field) -> Option<Self> {
-        let slot = self.slots.get_mut(place)?;
         if field.label != Label::Single {
             return None;
         }
-        match std::mem::replace(slot, Slot::Empty) {
+        let at = self
+            .slots
+            .binary_search_by_key(&place, |slot| slot.0)
+            .ok()?;
+        match self.slots.remove(at).1 {
             Slot::One(Value::Node(node)) => Some(node),
             _ => None,
         }
@@ -257,20 +260,26 @@ impl<'a> Node<'a> {
 
     fn put(&mut self, place: usize, field: &Field, value: Value<'a>) {
         if field.label == Label::Choice {
-            let choices = self.message.fields.iter().map(|field| field.label);
-            for (slot, label) in self.slots.iter_mut().zip(choices) {
-                if label == Label::Choice {
-                    *slot = Slot::Empty;
-                }
-            }
+            let fields = self.message.fields;
+            let is_choice = |place: usize| {
+                let field = fields.get(place);
+                field.is_some_and(|field| field.label == Label::Choice)
+            };
+            self.slots.retain(|(place, _)| !is_choice(*place));
         }
-        let Some(slot) = self.slots.get_mut(place) else {
-            return;
-        };
-        match (field.label, slot) {
-            (Label::Repeated, Slot::Many(values)) => values.push(value),
-            (Label::Repeated, slot) => *slot = Slot::Many(vec![value]),
-            (_, slot) => *slot = Slot::One(value),
+        let found = self.slots.binary_search_by_key(&place, |slot| slot.0);
+        let known = found.ok().and_then(|at| self.slots.get_mut(at));
+        match (field.label, known) {
+            (Label::Repeated, Some((_, Slot::Many(values)))) => values.push(value),
+            (_, Some((_, slot))) => *slot = Slot::One(value),
+            (label, None) => {
+                let slot = match label {
+                    Label::Repeated => Slot::Many(vec![value]),
+                    Label::Single | Label::Choice => Slot::One(value),
+                };
+                let at = found.unwrap_or_else(|at| at);
+                self.slots.insert(at, (place, slot));
+            }
         }
     }
 
@@ -281,10 +290,9 @@ impl<'a> Node<'a> {
 
     /// The fields that are there, in the order of declaration, with their values.
     pub fn fields(&self) -> impl Iterator<Item = (&'static Field, &[Value<'a>])> {
-        let pairs = self.message.fields.iter().zip(&self.slots);
-        pairs.filter_map(|(field, slot)| {
+        self.slots.iter().filter_map(|(place, slot)| {
+            let field = self.message.fields.get(*place)?;
             let values = match slot {
-                Slot::Empty => return None,
                 Slot::One(value) => std::slice::from_ref(value),
                 Slot::Many(values) => values.as_slice(),
             };

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::change::{FieldChange, Op};
-use super::path::{Path, Segment, member};
+use super::path::{Segment, member};
 use super::tree;
 
 /// Why a change cannot be applied.
@@ -46,7 +46,7 @@ pub fn apply(old: &Value, changes: &[FieldChange]) -> Result<Value, ApplyError> 
 }
 
 fn one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
-    let Path(segments) = &change.path;
+    let segments = change.path.segments();
     let Some((last, parents)) = segments.split_last() else {
         return at_root(root, change);
     };

@@ -8,10 +8,15 @@ use serde_json::{Map, Value};
 use super::lists;
 use super::path::{Path, PathError, Segment};
 use super::tree;
+use super::walked::PathBuilder;
 
 /// The depth at which the walk stops and takes a value as a whole. Stored objects cannot be deeper
 /// (the decoders' own limit, and the API server's); it keeps the recursion within any thread's stack.
 pub const MAX_DEPTH: usize = 256;
+
+/// The length of all names on the way to a value, in bytes, above which it is taken as a whole. Real paths have a
+/// few hundred. Without a limit one long name repeated before each of many changed values made gigabytes of paths.
+pub const MAX_NAME_BYTES: usize = 1024;
 
 /// What happened at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +89,7 @@ impl FieldChange {
             (Some(_), Some(_)) => Op::Replace,
         };
         FieldChange {
-            path: Path(Vec::new()),
+            path: Path::default(),
             op,
             old,
             new,
@@ -236,8 +241,8 @@ impl Scope {
         object
     }
 
-    fn hides(self, at: &Path, key: &str) -> bool {
-        match at.0.as_slice() {
+    fn hides(self, at: &[Segment], key: &str) -> bool {
+        match at {
             [] => !self.status && key == "status",
             [Segment::Key(parent)] => {
                 !self.managed_fields && parent == "metadata" && key == "managedFields"
@@ -257,7 +262,7 @@ impl Default for Scope {
 #[must_use]
 pub fn diff(old: &Value, new: &Value, scope: Scope) -> Vec<FieldChange> {
     let mut walk = Walk {
-        path: Path::default(),
+        path: PathBuilder::default(),
         changes: Vec::new(),
         scope,
     };
@@ -267,7 +272,7 @@ pub fn diff(old: &Value, new: &Value, scope: Scope) -> Vec<FieldChange> {
 
 /// The state of one [`diff`].
 pub(super) struct Walk {
-    pub(super) path: Path,
+    pub(super) path: PathBuilder,
     pub(super) changes: Vec<FieldChange>,
     scope: Scope,
 }
@@ -275,30 +280,29 @@ pub(super) struct Walk {
 impl Walk {
     /// Compares the values at `self.path`.
     pub(super) fn values(&mut self, old: &Value, new: &Value) {
+        let descends =
+            self.path.steps().len() < MAX_DEPTH && self.path.name_bytes() <= MAX_NAME_BYTES;
         match (old, new) {
-            (Value::Object(a), Value::Object(b)) if self.path.0.len() < MAX_DEPTH => {
-                self.maps(a, b);
-            }
-            (Value::Array(a), Value::Array(b)) if self.path.0.len() < MAX_DEPTH => {
-                lists::compare(self, a, b);
-            }
+            (Value::Object(a), Value::Object(b)) if descends => self.maps(a, b),
+            (Value::Array(a), Value::Array(b)) if descends => lists::compare(self, a, b),
             _ if tree::equal(old, new) => {}
-            _ => self
-                .changes
-                .push(FieldChange::replace(self.path.clone(), old, new)),
+            _ => {
+                let path = self.path.path();
+                self.changes.push(FieldChange::replace(path, old, new));
+            }
         }
     }
 
     /// Compares two values one step below `self.path`.
     pub(super) fn below(&mut self, segment: Segment, old: &Value, new: &Value) {
-        self.path.0.push(segment);
+        self.path.push(segment);
         self.values(old, new);
-        self.path.0.pop();
+        self.path.pop();
     }
 
     fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
         for (key, a) in old {
-            if self.scope.hides(&self.path, key) {
+            if self.scope.hides(self.path.steps(), key) {
                 continue;
             }
             let segment = Segment::Key(key.clone());
@@ -311,7 +315,7 @@ impl Walk {
             }
         }
         for (key, b) in new {
-            if !old.contains_key(key) && !self.scope.hides(&self.path, key) {
+            if !old.contains_key(key) && !self.scope.hides(self.path.steps(), key) {
                 let path = self.path.child(Segment::Key(key.clone()));
                 self.changes.push(FieldChange::add(path, b, None));
             }

@@ -97,7 +97,7 @@ const SEQUENCES: &[&str] = &["args", "command"];
 
 /// Compares two lists at the walk's path.
 pub(super) fn compare(walk: &mut Walk, old: &[Value], new: &[Value]) {
-    let field = match walk.path.0.last() {
+    let field = match walk.path.steps().last() {
         Some(Segment::Key(key)) => key.as_str(),
         _ => "",
     };
@@ -113,8 +113,9 @@ pub(super) fn compare(walk: &mut Walk, old: &[Value], new: &[Value]) {
     if whole_if_shorter && walk.changes.len() > start {
         walk.changes.truncate(start);
         let copy = |items: &[Value]| Some(Value::Array(items.iter().map(tree::copy).collect()));
+        let path = walk.path.path();
         walk.changes.push(FieldChange {
-            path: walk.path.clone(),
+            path,
             op: Op::Replace,
             old: copy(old),
             new: copy(new),
@@ -276,7 +277,8 @@ fn matched(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool {
     let order: Vec<usize> = kept.iter().map(|(_, place)| *place).collect();
     let Some(moves) = moves(&order) else {
         // One change is enough to have the list replaced.
-        walk.changes.push(FieldChange::moved(walk.path.clone(), 0));
+        let path = walk.path.path();
+        walk.changes.push(FieldChange::moved(path, 0));
         return false;
     };
     for (place, index) in moves {

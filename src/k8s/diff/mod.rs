@@ -20,7 +20,9 @@
 //! Within one list the order is: removes, moves, adds, then changes inside of items that stay. By place,
 //! removes go from the last item to the first, so their numbers are the places in the old list; the other
 //! numbers are the places in the new list. A list of scalars, or one by place, is replaced as a whole
-//! where that is shorter. Beyond [`MAX_DEPTH`] levels a value is compared and replaced as a whole.
+//! where that is shorter. Beyond [`MAX_DEPTH`] levels, and where the names on the way to a value
+//! are longer than [`MAX_NAME_BYTES`] together, a value is compared and replaced as a whole: so what is printed
+//! follows the size of the objects, and not the number of changes times the length of their paths.
 //!
 //! **Invariant:** `apply(old, diff(old, new))` equals `new`, the order of lists included.
 
@@ -29,7 +31,9 @@ mod change;
 pub(in crate::k8s) mod lists;
 pub mod path;
 pub mod tree;
+pub(in crate::k8s) mod walked;
 
 pub use apply::{ApplyError, apply};
-pub use change::{FieldChange, FormatError, MAX_DEPTH, Op, Scope, diff};
+pub use change::{FieldChange, FormatError, MAX_DEPTH, MAX_NAME_BYTES, Op, Scope, diff};
 pub use path::{Path, PathError, Segment};
+pub use walked::FieldNumbers;

@@ -11,6 +11,7 @@
 //! ```
 
 use std::fmt::{self, Display, Write};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Number, Value};
 
@@ -36,8 +37,49 @@ pub fn member<'a>(item: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 /// The way from the root of a tree to one of its values. Empty: the root itself.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Path(pub Vec<Segment>);
+///
+/// Paths share what they have in common: the path of a map exists once, however many of its members have a path. So
+/// memory follows the values, not their number times the length of their paths.
+#[derive(Clone, Default)]
+pub struct Path(Option<Arc<Step>>);
+
+/// The last step of a path, and the path before it.
+struct Step {
+    above: Path,
+    segment: Segment,
+    /// How many steps the path has.
+    depth: usize,
+    /// Length of its text.
+    bytes: usize,
+    /// What [`Path::short`] begins with for the paths below, if it was asked for.
+    base: OnceLock<Box<str>>,
+}
+
+/// The length, in bytes, above which a path is cut in its middle where it is repeated for each of many values.
+pub const MAX_TEXT_BYTES: usize = 1024;
+
+/// A path of more than [`MAX_TEXT_BYTES`] without its middle.
+pub(in crate::k8s) fn without_middle(text: &str) -> String {
+    if text.len() <= MAX_TEXT_BYTES {
+        return text.to_owned();
+    }
+    let from = text.len().saturating_sub(MAX_TEXT_BYTES / 2);
+    let before = text.floor_char_boundary(MAX_TEXT_BYTES / 2);
+    let behind = text.ceil_char_boundary(from);
+    let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
+    part(text.get(..before)) + "..." + &part(text.get(behind..))
+}
+
+/// Adds a segment to the text of a path; where its name begins.
+pub(in crate::k8s) fn push_segment(text: &mut String, segment: &Segment) -> usize {
+    if matches!(segment, Segment::Key(key) if is_plain(key)) && !text.is_empty() {
+        text.push('.');
+    }
+    let own = text.len();
+    // A `String` does not fail.
+    let _ = write!(text, "{segment}");
+    own
+}
 
 /// Why a text is not a [`Path`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,9 +167,27 @@ impl Display for Segment {
     }
 }
 
+impl Segment {
+    /// Length of its text, in bytes.
+    fn text_len(&self) -> usize {
+        /// Counts what is written.
+        struct Count(usize);
+        impl Write for Count {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0 = self.0.saturating_add(text.len());
+                Ok(())
+            }
+        }
+        let mut count = Count(0);
+        // It does not fail.
+        let _ = write!(count, "{self}");
+        count.0
+    }
+}
+
 impl Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, segment) in self.0.iter().enumerate() {
+        for (i, segment) in self.segments().into_iter().enumerate() {
             if let Segment::Key(key) = segment
                 && i > 0
                 && is_plain(key)
@@ -165,15 +225,143 @@ impl Path {
                 segments.push(Segment::Key(reader.name()?));
             }
         }
-        Ok(Path(segments))
+        Ok(segments.into_iter().collect())
     }
 
     /// This path and one step more.
     #[must_use]
     pub fn child(&self, segment: Segment) -> Path {
-        let mut segments = self.0.clone();
-        segments.push(segment);
-        Path(segments)
+        let dot = matches!(&segment, Segment::Key(key) if !self.is_root() && is_plain(key));
+        let bytes = segment.text_len().saturating_add(usize::from(dot));
+        Path(Some(Arc::new(Step {
+            depth: self.depth().saturating_add(1),
+            bytes: self.text_len().saturating_add(bytes),
+            above: self.clone(),
+            segment,
+            base: OnceLock::new(),
+        })))
+    }
+
+    /// Whether it is that of the root itself.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// How many steps it has.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.0.as_ref().map_or(0, |step| step.depth)
+    }
+
+    /// Length of its text, in bytes.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.0.as_ref().map_or(0, |step| step.bytes)
+    }
+
+    /// Its last step; none of the root.
+    #[must_use]
+    pub fn last(&self) -> Option<&Segment> {
+        self.0.as_ref().map(|step| &step.segment)
+    }
+
+    /// The path before its last step; none of the root.
+    #[must_use]
+    pub fn above(&self) -> Option<&Path> {
+        self.0.as_ref().map(|step| &step.above)
+    }
+
+    /// Its steps, from the root.
+    #[must_use]
+    pub fn segments(&self) -> Vec<&Segment> {
+        let mut segments = Vec::with_capacity(self.depth());
+        let mut at = self;
+        while let Some(step) = &at.0 {
+            segments.push(&step.segment);
+            at = &step.above;
+        }
+        segments.reverse();
+        segments
+    }
+
+    /// Its text, where the path above its last step is of more than [`MAX_TEXT_BYTES`] without the middle of that,
+    /// so that the paths of many values below one long name stay short.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let Some(step) = self.0.as_ref().filter(|step| step.bytes > MAX_TEXT_BYTES) else {
+            return self.to_string();
+        };
+        let mut text = step.above.base();
+        push_segment(&mut text, &step.segment);
+        text
+    }
+
+    /// What the short texts of the paths below begin with. Each step is looked at once, however many paths there are.
+    fn base(&self) -> String {
+        let mut missing = Vec::new();
+        let mut text = String::new();
+        let mut at = self;
+        while let Some(step) = &at.0 {
+            if let Some(base) = step.base.get() {
+                text.push_str(base);
+                break;
+            }
+            missing.push(step);
+            at = &step.above;
+        }
+        for step in missing.into_iter().rev() {
+            push_segment(&mut text, &step.segment);
+            text = without_middle(&text);
+            let _ = step.base.set(text.clone().into());
+        }
+        text
+    }
+
+    /// What two clones of one path have in common, and no other path that exists at the same time has.
+    pub(super) fn address(&self) -> *const () {
+        let address = |step: &Arc<Step>| Arc::as_ptr(step).cast();
+        self.0.as_ref().map_or(std::ptr::null(), address)
+    }
+}
+
+impl FromIterator<Segment> for Path {
+    fn from_iter<I: IntoIterator<Item = Segment>>(segments: I) -> Path {
+        segments
+            .into_iter()
+            .fold(Path::default(), |path, segment| path.child(segment))
+    }
+}
+
+impl PartialEq for Path {
+    fn eq(&self, other: &Path) -> bool {
+        let (mut a, mut b) = (self, other);
+        loop {
+            match (&a.0, &b.0) {
+                (None, None) => return true,
+                (Some(x), Some(y)) if Arc::ptr_eq(x, y) => return true,
+                (Some(x), Some(y)) if x.depth == y.depth && x.segment == y.segment => {
+                    (a, b) = (&x.above, &y.above);
+                }
+                _ => return false,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.segments()).finish()
+    }
+}
+
+impl Drop for Path {
+    /// Step by step: a path that was read from a text may have any number of them.
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(step) = next {
+            next = Arc::into_inner(step).and_then(|mut step| step.above.0.take());
+        }
     }
 }
 
@@ -414,9 +602,46 @@ mod tests {
             (vec![key("a\"\\]\n")], r#"["a\"\\]\n"]"#),
         ];
         for (segments, text) in cases {
-            assert_eq!(Path(segments.clone()).to_string(), text);
-            assert_eq!(Path::parse(text).unwrap(), Path(segments), "{text}");
+            let path: Path = segments.into_iter().collect();
+            assert_eq!(path.to_string(), text);
+            assert_eq!(path.text_len(), text.len());
+            assert_eq!(Path::parse(text).unwrap(), path, "{text}");
         }
+    }
+
+    #[test]
+    fn a_short_text_has_both_ends_of_what_is_above_and_the_whole_last_name() {
+        let long = "n\u{e9}".repeat(100_000);
+        let last = "x".repeat(5_000);
+        let path: Path = [
+            key("spec"),
+            key(&long),
+            key("list"),
+            Segment::Index(7),
+            key(&last),
+        ]
+        .into_iter()
+        .collect();
+        let short = path.short();
+        assert!(
+            short.starts_with("spec[\"n\u{e9}") && short.contains("..."),
+            "{short}"
+        );
+        assert!(
+            short.ends_with(&format!("n\u{e9}\"].list[7].{last}")),
+            "{short}"
+        );
+        assert!(short.len() < last.len() + MAX_TEXT_BYTES + 8);
+        let ordinary = Path::parse("spec.containers[0].image").unwrap();
+        assert_eq!(ordinary.short(), ordinary.to_string());
+    }
+
+    #[test]
+    fn a_path_of_any_number_of_steps_is_compared_and_dropped() {
+        let text = vec!["a"; 1_000_000].join(".");
+        let (one, other) = (Path::parse(&text).unwrap(), Path::parse(&text).unwrap());
+        assert_eq!(one.depth(), 1_000_000);
+        assert!(one == other && one != other.child(Segment::Index(0)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +18,7 @@ pub struct Document<'v> {
     /// Its tree.
     pub tree: Cow<'v, Value>,
     /// The texts in it that are the base64 of bytes.
-    pub bytes: HashSet<String>,
+    pub bytes: Arc<HashSet<String>>,
 }
 
 impl<'v> From<&'v Value> for Document<'v> {
@@ -25,7 +26,7 @@ impl<'v> From<&'v Value> for Document<'v> {
     fn from(tree: &'v Value) -> Self {
         Self {
             tree: Cow::Borrowed(tree),
-            bytes: HashSet::new(),
+            bytes: Arc::default(),
         }
     }
 }
@@ -40,7 +41,7 @@ impl Document<'_> {
         decode(stored, Order::Declared, &mut sink)?;
         Ok(Document {
             tree: Cow::Owned(sink.tree.into_value()),
-            bytes: sink.bytes,
+            bytes: Arc::new(sink.bytes),
         })
     }
 }

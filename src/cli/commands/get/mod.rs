@@ -6,7 +6,7 @@ mod sort;
 mod table;
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -179,6 +179,7 @@ impl Verb for Args {
             decoder: RefCell::default(),
             untested: Cell::default(),
             seen_fields: RefCell::default(),
+            full_catalog: OnceCell::new(),
         };
         let mut entries = keyspace.live;
         // Stable: within a resource the keys stay in order.
@@ -221,6 +222,8 @@ struct Get<'g> {
     untested: Cell<usize>,
     /// The paths of the field selector that an object has.
     seen_fields: RefCell<HashSet<String>>,
+    /// The resources of the store, where the selection did not need them. Read once: it is a pass over the store.
+    full_catalog: OnceCell<Catalog>,
 }
 
 impl Get<'_> {
@@ -427,7 +430,7 @@ impl Get<'_> {
             Told::Object(object, _) => object,
             Told::Closed(error) => {
                 self.objects.report_closed(record, &error);
-                closed_json(record, &error, &self.catalog())
+                closed_json(record, &error, self.catalog())
             }
             Told::Plain | Told::Undecodable(_) => record_json(record),
         })
@@ -584,11 +587,11 @@ impl Get<'_> {
     }
 
     /// The resources of the store, for what the keys alone tell.
-    fn catalog(&self) -> Cow<'_, Catalog> {
-        match self.selection.catalog() {
-            Some(catalog) => Cow::Borrowed(catalog),
-            None => Cow::Owned(full_catalog_of(&[(self.store, self.at)], self.run.keyring)),
-        }
+    fn catalog(&self) -> &Catalog {
+        self.selection.catalog().unwrap_or_else(|| {
+            let read = || full_catalog_of(&[(self.store, self.at)], self.run.keyring);
+            self.full_catalog.get_or_init(read)
+        })
     }
 
     fn print_names(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
@@ -662,7 +665,7 @@ impl Get<'_> {
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);
-        let printed = table::print(entries, self.selection, &catalog, beside, read, out)?;
+        let printed = table::print(entries, self.selection, catalog, beside, read, out)?;
         if printed.tells_ages && !self.args.no_headers {
             report::note(&match clock.now {
                 Some(now) => format!(

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::bbolt::Direction;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{AtRevision, Record};
+use crate::k8s::diff::FieldNumbers;
 use crate::k8s::search::Found;
 use crate::view::grep::Span;
 
@@ -23,8 +24,8 @@ pub(super) struct Row {
     turn: u64,
 }
 
-/// What makes a line the same in two versions: field and text. None: the key itself.
-type Same = Option<(String, Vec<u8>)>;
+/// What makes a line the same in two versions: the number of its field, and its text. None: the key itself.
+type Same = Option<(usize, Vec<u8>)>;
 
 /// The lines of one key.
 #[derive(Debug, Default)]
@@ -32,6 +33,7 @@ struct OfKey {
     rows: Vec<Row>,
     /// Rows of the present life.
     known: HashMap<Same, usize>,
+    fields: FieldNumbers,
     /// Of these, what the newest version holds.
     present: Vec<usize>,
     /// Number of that version, among those looked at.
@@ -132,6 +134,7 @@ impl History {
         for found in key_line.into_iter().chain(lines.into_iter().map(Some)) {
             of_key.hold(found, record, compacted);
         }
+        of_key.fields.forget_paths();
         for row in before {
             if of_key
                 .rows
@@ -173,7 +176,7 @@ impl OfKey {
         let (at, turn) = (record.revision.main, self.turn);
         let same = found
             .as_ref()
-            .map(|found| (found.field(), found.text.clone()));
+            .map(|found| (self.fields.of(&found.path), found.text.clone()));
         let next = self.rows.len();
         let index = *self.known.entry(same).or_insert(next);
         if let Some(row) = self.rows.get_mut(index) {

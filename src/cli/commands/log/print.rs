@@ -1,5 +1,6 @@
 //! The events as lines, with what is asked for below each.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use serde_json::Value;
@@ -80,22 +81,21 @@ impl<'a> Log<'_, 'a> {
         };
         // One more pass over the store for all of them.
         let whys = if self.args.why_time {
-            let mains: Vec<i64> = events
-                .iter()
-                .map(|event| event.record.revision.main)
-                .collect();
-            self.timeline.why(self.store, self.run.keyring, &mains)
+            let mains = events.iter().map(|event| event.record.revision.main);
+            self.timeline.why(self.store, self.run.keyring, mains)
         } else {
-            Vec::new()
+            BTreeMap::new()
         };
+        let keys_of = keys_by_transaction(events);
         let mut written = None;
         if !self.args.oneline && !self.args.by_txn {
             writeln!(out, "{}", layout.head())?;
         }
-        for (index, event) in events.iter().enumerate() {
+        for event in events {
             let main = event.record.revision.main;
             if self.args.by_txn && written != Some(main) {
-                self.transaction_head(event, events, written.is_some(), out)?;
+                let keys = keys_of.get(&main).copied().unwrap_or_default();
+                self.transaction_head(event, keys, written.is_some(), out)?;
             }
             written = Some(main);
             let line = Line {
@@ -114,7 +114,7 @@ impl<'a> Log<'_, 'a> {
                 writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
             }
             self.print_below(event, &mut comparison, out)?;
-            for line in whys.get(index).into_iter().flat_map(time::Why::lines) {
+            for line in whys.get(&main).into_iter().flat_map(time::Why::lines) {
                 writeln!(out, "{INDENT}{line}")?;
             }
         }
@@ -125,15 +125,11 @@ impl<'a> Log<'_, 'a> {
     fn transaction_head(
         &self,
         event: &Event<'_>,
-        events: &[Event<'a>],
+        keys: usize,
         blank_before: bool,
         out: &mut Out,
     ) -> Result<(), Failure> {
         let main = event.record.revision.main;
-        let keys = events
-            .iter()
-            .filter(|other| other.record.revision.main == main)
-            .count();
         let many = if keys == 1 { "" } else { "s" };
         let blank = if blank_before { "\n" } else { "" };
         writeln!(
@@ -198,6 +194,16 @@ impl<'a> Log<'_, 'a> {
         }
         Ok(())
     }
+}
+
+/// How many of the events each transaction has.
+fn keys_by_transaction(events: &[Event<'_>]) -> HashMap<i64, usize> {
+    let mut keys: HashMap<i64, usize> = HashMap::new();
+    for event in events {
+        let count = keys.entry(event.record.revision.main).or_default();
+        *count = count.saturating_add(1);
+    }
+    keys
 }
 
 /// Why an update has no version before it.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -26,7 +27,8 @@ use super::Log;
 /// A line of the list: an event, a request, or both.
 struct Row<'r, 'a> {
     event: Option<Event<'a>>,
-    request: Option<(&'r Entry<'r>, Request<'r>)>,
+    /// Shared by the events of one transaction.
+    request: Option<(&'r Entry<'r>, Rc<Request<'r>>)>,
     applied: Option<Applied>,
 }
 
@@ -211,7 +213,7 @@ fn rows<'r, 'a>(
         .iter()
         .map(|event| event.record.revision.main)
         .collect();
-    let mut by_main: BTreeMap<i64, (&Entry<'_>, Request<'_>)> = BTreeMap::new();
+    let mut by_main: BTreeMap<i64, (&Entry<'_>, Rc<Request<'_>>)> = BTreeMap::new();
     // Behind which revision a request without one stands: that of the entry before it.
     let mut beside: Vec<(i64, Row<'_, '_>)> = Vec::new();
     let mut newest = 0_i64;
@@ -225,11 +227,11 @@ fn rows<'r, 'a>(
         let request = entry.request();
         if let Some(main) = main.filter(|main| mains.contains(main)) {
             // Also one that names no key of them: a deletion of a range.
-            by_main.insert(main, (entry, request));
+            by_main.insert(main, (entry, Rc::new(request)));
         } else if may_change(&request, keys) {
             let row = Row {
                 event: None,
-                request: Some((entry, request)),
+                request: Some((entry, Rc::new(request))),
                 applied: done,
             };
             beside.push((newest, row));

@@ -8,23 +8,50 @@ use crate::etcd::record::Record;
 use crate::etcd::wal::wire::Node;
 use crate::etcd::wal::writes::Delete;
 
+use super::ranges::Ranges;
+
 /// The live keys, each with its newest put.
 #[derive(Debug, Default)]
-pub(super) struct Keys<'a>(BTreeMap<&'a [u8], Record<'a>>);
+pub(super) struct Keys<'a> {
+    live: BTreeMap<&'a [u8], Record<'a>>,
+    /// Where transactions compare ranges of keys.
+    ranges: Option<Ranges<'a>>,
+}
 
 impl<'a> Keys<'a> {
     /// Takes a put.
     pub(super) fn load(&mut self, record: Record<'a>) {
-        self.0.insert(record.key, record);
+        if let Some(ranges) = &mut self.ranges
+            && !ranges.load(&record)
+        {
+            self.ranges = None;
+        }
+        self.live.insert(record.key, record);
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Option<&Record<'a>> {
-        self.0.get(key)
+        self.live.get(key)
     }
 
     /// Whether it was there.
     pub(super) fn remove(&mut self, key: &[u8]) -> bool {
-        self.0.remove(key).is_some()
+        if let Some(ranges) = &mut self.ranges {
+            ranges.remove(key);
+        }
+        self.live.remove(key).is_some()
+    }
+
+    /// Whether comparisons with ranges are prepared.
+    pub(super) fn has_ranges(&self) -> bool {
+        self.ranges.is_some()
+    }
+
+    /// Prepares comparisons with ranges; `puts` are the keys and values that may be put from now on.
+    pub(super) fn prepare_ranges(&mut self, puts: Vec<(&'a [u8], &'a [u8])>) {
+        let live = self.live.values().map(|record| (record.key, record.value));
+        let mut ranges = Ranges::new(live.chain(puts));
+        let all_known = self.live.values().all(|record| ranges.load(record));
+        self.ranges = all_known.then_some(ranges);
     }
 
     /// The keys that a deletion covers, ascending.
@@ -43,13 +70,16 @@ impl<'a> Keys<'a> {
             end => (Bound::Included(key), Bound::Excluded(end)),
         };
         let is_empty = matches!((from, to), (Bound::Excluded(_), Bound::Included(_)));
-        let range = (!is_empty).then(|| self.0.range::<[u8], _>((from, to)));
+        let range = (!is_empty).then(|| self.live.range::<[u8], _>((from, to)));
         range.into_iter().flatten().map(|(_, record)| record)
     }
 
     /// Whether a comparison holds, for each key in its range; for none, as of a key that is all 0
     /// (`server/etcdserver/txn/txn.go`, `applyCompare`).
     pub(super) fn compare(&self, compare: &Node<'_>) -> bool {
+        if let Some(held) = self.compare_range(compare) {
+            return held;
+        }
         let mut found = false;
         for record in self.range(compare.bytes("key"), compare.bytes("range_end")) {
             found = true;
@@ -58,6 +88,25 @@ impl<'a> Keys<'a> {
             }
         }
         found || holds(compare, None)
+    }
+
+    /// The same of a range, where that is prepared.
+    fn compare_range(&self, compare: &Node<'_>) -> Option<bool> {
+        let end = compare.bytes("range_end");
+        let ranges = self.ranges.as_ref().filter(|_| !end.is_empty())?;
+        let places = ranges.places(compare.bytes("key"), Some(end).filter(|end| *end != [0]));
+        let number = match compare.uint("target") {
+            0 => compare.int("version"),
+            1 => compare.int("create_revision"),
+            2 => compare.int("mod_revision"),
+            3 => ranges.rank(compare.bytes("value")),
+            4 => compare.int("lease"),
+            // It compares nothing, whatever the keys are.
+            _ => return Some(holds(compare, None)),
+        };
+        let target = usize::try_from(compare.uint("target")).ok()?;
+        let held = ranges.compare(places, target, compare.uint("result"), number);
+        Some(held.unwrap_or_else(|| holds(compare, None)))
     }
 }
 
