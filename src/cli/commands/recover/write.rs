@@ -56,7 +56,7 @@ impl Recovery<'_, '_> {
             let export = match &mut export {
                 Some(export) => export,
                 // Not before there is something to write.
-                none => none.insert(Export::into(folder, self.run.evidence)?),
+                none => none.insert(Export::into(folder, self.run)?),
             };
             let name = file_name(number, width, item);
             let (extension, content) = match &content {
