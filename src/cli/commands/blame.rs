@@ -13,13 +13,13 @@ use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::{Keys, hint};
 use crate::cli::missing::not_found_among;
-use crate::cli::objects::{Objects, Told};
+use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::check::compare_all;
 use crate::etcd::{AtRevision, Keyspace, Record, Store};
-use crate::k8s::Order;
 use crate::k8s::blame::{Blame, Blamed, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
@@ -195,8 +195,7 @@ fn one_history<'a>(
         // More keys than one may be covered: which is meant comes first.
         let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let is_meant = |record: &Record<'_>| match selection.labels() {
-            Some(labels) => matches!(objects.read(record, Order::Declared.into()),
-                Told::Object(tree, _) if labels.matches(&tree)),
+            Some(labels) => objects.has_labels(record, labels),
             None => true,
         };
         let live = keyspace.live.iter();
@@ -261,6 +260,7 @@ fn histories<'a>(
     for history in histories.values_mut() {
         // In a damaged file the walk need not go by revision.
         history.sort_by_key(|record| record.revision);
+        compare_all(store, history);
         // Of a key that is not there any more what was carved may be a put.
         let telling = history
             .iter()

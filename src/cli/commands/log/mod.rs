@@ -250,7 +250,12 @@ impl<'a> Log<'_, 'a> {
         let tree = |record: &Record<'_>| match self.objects.read(record, Order::Declared.into()) {
             Told::Object(tree, _) => Some(tree),
             Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
-            _ => None,
+            Told::Closed(error) => {
+                // What is looked for may be in it.
+                self.objects.report_closed(record, &error);
+                None
+            }
+            Told::Undecodable(_) => None,
         };
         let new = (!event.record.tombstone)
             .then(|| tree(&event.record))
