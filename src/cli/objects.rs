@@ -134,7 +134,7 @@ impl<'r> Objects<'r> {
         }
         self.diagnostics.report(
             Diagnostic::new(Code::ValueUndecodable, record.locus())
-                .found(error.to_string())
+                .found(error.text_of(record.key))
                 .effect("it is taken as it is stored"),
         );
     }

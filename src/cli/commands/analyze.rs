@@ -45,8 +45,8 @@ impl Verb for Args {
         for (key, totals) in key_totals(&store) {
             // Where a value cannot be opened, its own first bytes tell that it is encrypted.
             let kind = match run.keyring.open(&key, totals.newest_put.value) {
-                Ok(value) => kind_of(&value),
-                Err(_) => kind_of(totals.newest_put.value),
+                Ok(value) => kind_of(&key, &value),
+                Err(_) => kind_of(&key, totals.newest_put.value),
             };
             if let Some(kind) = kind {
                 analysis.add(&key, kind, usage_of(&key, &totals));

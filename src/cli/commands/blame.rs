@@ -23,6 +23,7 @@ use crate::etcd::{AtRevision, Keyspace, Record, Store};
 use crate::k8s::blame::{Blame, Blamed, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
+use crate::named::NameField;
 use crate::view::blame::{Lines, line_json, lines, write_table};
 use crate::view::record::key_text;
 
@@ -88,7 +89,8 @@ impl Verb for Args {
         let mut name = |name: &str| {
             let is_secret = has_secrets && !is_manager_name(name);
             let mask = is_secret.then(|| masker.mask_bytes(name.as_bytes()));
-            mask.flatten().unwrap_or_else(|| name.to_owned())
+            mask.flatten()
+                .unwrap_or_else(|| NameField::Manager.shown(name).into_owned())
         };
         self.print(&lines, &mut name, out)?;
         if self.output == RowFormat::Table && lines.has_boundaries() {

@@ -182,7 +182,7 @@ fn comment(volume: &str) -> String {
 /// `0012-deployment-shop-cart`: kubectl applies files in the order of their names.
 fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
     let what = match &item.facts {
-        Some(facts) => {
+        Some(facts) if facts.is_named => {
             let parts = [&facts.kind.to_lowercase(), &facts.namespace, &facts.name];
             let parts: Vec<&str> = parts
                 .into_iter()
@@ -191,7 +191,7 @@ fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
                 .collect();
             parts.join("-").into_bytes()
         }
-        None => [b"key-", item.key].concat(),
+        _ => [b"key-", item.key].concat(),
     };
     [format!("{number:0width$}-").as_bytes(), &what].concat()
 }
