@@ -11,9 +11,10 @@ use crate::named::{NameField, not_a_name};
 /// What stands for the kind of an object that is encrypted at rest: it is one, but does not tell which.
 pub const ENCRYPTED_KIND: &str = "encrypted at rest";
 
-/// The kind of the value of a key as `apiVersion/Kind`; None for what is no Kubernetes object.
+/// The kind of a stored value as `apiVersion/Kind`; None for what is no Kubernetes object. What cannot be a version or
+/// a kind is shown by its size.
 #[must_use]
-pub fn kind_of(key: &[u8], value: &[u8]) -> Option<String> {
+pub fn kind_of(value: &[u8]) -> Option<String> {
     if let Stored::Encrypted(_) = Stored::detect(value) {
         return Some(ENCRYPTED_KIND.to_owned());
     }
@@ -22,12 +23,20 @@ pub fn kind_of(key: &[u8], value: &[u8]) -> Option<String> {
     if version.is_empty() || kind.is_empty() {
         return None;
     }
-    if is_secret_key(key) && (version, kind) != ("v1", "Secret") {
-        // Both may be a part of the secret.
-        return Some(not_a_name(version.len().saturating_add(kind.len())));
-    }
     let version = NameField::ApiVersion.shown(version);
     Some(format!("{version}/{}", NameField::Kind.shown(kind)))
+}
+
+/// The same of the value of a key. What a damaged Secret says of its kind may be a part of the secret.
+#[must_use]
+pub fn kind_under(key: &[u8], value: &[u8]) -> Option<String> {
+    let kind = kind_of(value)?;
+    let is_plain = !is_secret_key(key) || kind == "v1/Secret" || kind == ENCRYPTED_KIND;
+    Some(if is_plain {
+        kind
+    } else {
+        not_a_name(kind.len())
+    })
 }
 
 /// How much is stored of an object, in bytes.
@@ -123,17 +132,17 @@ mod tests {
             b"k8s\0",
             b"\xff",
         ] {
-            assert_eq!(kind_of(b"/k", value), None, "{}", value.escape_ascii());
+            assert_eq!(kind_of(value), None, "{}", value.escape_ascii());
         }
         let json = br#"{"apiVersion":"apps/v1","kind":"Deployment"}"#;
-        assert_eq!(kind_of(b"/k", json).as_deref(), Some("apps/v1/Deployment"));
+        assert_eq!(kind_of(json).as_deref(), Some("apps/v1/Deployment"));
         assert_eq!(
-            kind_of(b"/k", b"k8s:enc:aescbc:v1:key1:\x01").as_deref(),
+            kind_of(b"k8s:enc:aescbc:v1:key1:\x01").as_deref(),
             Some(ENCRYPTED_KIND)
         );
         let secret = br#"{"apiVersion":"v1","kind":"hunter2"}"#;
-        let hidden = kind_of(b"/registry/secrets/shop/db", secret);
-        assert_eq!(hidden.as_deref(), Some("<9 bytes, not a name>"));
+        let hidden = kind_under(b"/registry/secrets/shop/db", secret);
+        assert_eq!(hidden.as_deref(), Some("<10 bytes, not a name>"));
     }
 
     #[test]
