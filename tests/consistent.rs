@@ -13,7 +13,7 @@ const HISTORY: &[&str] = &[
     "log DB",
     "log DB key:/registry/a",
     "log DB --timeline",
-    "show DB @",
+    "show DB 3",
     "diff DB 2..@",
     "watch DB /registry/ --rev 2",
     "grep DB value",
@@ -37,7 +37,7 @@ fn record(key: &str, main: i64, version: i64) -> Record {
     Record {
         main,
         key: key.as_bytes().to_vec(),
-        create_revision: 2,
+        create_revision: if version == 1 { main } else { 2 },
         mod_revision: main,
         version,
         value: b"value".to_vec(),
@@ -66,9 +66,19 @@ fn store_of(scratch: &Scratch, name: &str, records: &[Record], compacted: i64) -
     let pairs = records
         .iter()
         .map(|record| (record.bucket_key(), record.bucket_value()));
-    let image = store.builder().bucket("key", Bucket::of(pairs)).build();
+    let image = with_records(&store, Bucket::of(pairs)).build();
     let path = scratch.file(name, &image.bytes);
     path.to_str().unwrap().to_owned()
+}
+
+/// A store with another bucket `key`.
+fn with_records(store: &Store, records: Bucket) -> Builder {
+    let mut buckets = store.buckets();
+    buckets.insert(b"key".to_vec(), records);
+    let nest = |root: Bucket, (name, bucket)| root.nest(name, bucket);
+    store
+        .builder()
+        .root(buckets.into_iter().fold(Bucket::new(), nest))
 }
 
 #[test]

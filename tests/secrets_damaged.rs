@@ -73,8 +73,13 @@ impl Stored {
             needles.extend(windows(&STANDARD.decode(base64).ok()?));
         }
         // The name of a service account is in its token too, and no secret.
-        let plain = format!("{key} {tree}");
-        windows(plain.as_bytes()).for_each(|window| drop(needles.remove(&window)));
+        let file_name = key
+            .replace("/registry/secrets/", "-secret-")
+            .replace('/', "-");
+        let plain = format!("{key} {tree} {file_name}-");
+        for window in windows(plain.as_bytes()) {
+            needles.remove(&window);
+        }
         Some(Self {
             key: key.to_owned(),
             value: value.to_vec(),
@@ -287,7 +292,11 @@ fn database(scratch: &Scratch, name: &str, records: &[(Record, Vec<u8>)]) -> Str
         let stored = stored.map_or_else(|| record.bucket_value(), |(_, stored)| stored.clone());
         pairs.push((record.bucket_key(), stored));
     }
-    let image = store.builder().bucket("key", Bucket::of(pairs)).build();
+    let mut buckets = store.buckets();
+    buckets.insert(b"key".to_vec(), Bucket::of(pairs));
+    let nest = |root: Bucket, (name, bucket)| root.nest(name, bucket);
+    let root = buckets.into_iter().fold(Bucket::new(), nest);
+    let image = store.builder().root(root).build();
     let path = scratch.file(name, &image.bytes);
     path.to_str().unwrap().to_owned()
 }

@@ -155,6 +155,7 @@ impl Verb for Args {
             at,
         };
         if items.is_empty() {
+            objects.conclude();
             return Err(self.nothing(&store, at));
         }
         let any = match (&self.out, self.output) {

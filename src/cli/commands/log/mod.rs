@@ -175,6 +175,7 @@ impl Verb for Args {
             picked.reverse();
         }
         if picked.is_empty() {
+            log.objects.conclude();
             let count = events.len();
             return Err(Failure::not_found(match count {
                 0 => "there are no events".to_owned(),
