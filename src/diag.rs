@@ -6,9 +6,12 @@
 //!
 //! **Invariant:** a diagnostic never holds bytes of a value: values may be secrets.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::named::NameField;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -347,7 +350,7 @@ impl fmt::Display for Locus {
             separator = ", ";
         }
         if let Some(key) = &self.key {
-            write!(f, "{separator}key {}", shown(key))?;
+            write!(f, "{separator}key {}", shown_key(key))?;
         }
         Ok(())
     }
@@ -441,6 +444,15 @@ pub fn shown(bytes: &[u8]) -> String {
             format!("{}... ({} bytes)", start.escape_ascii(), bytes.len())
         }
         _ => bytes.escape_ascii().to_string(),
+    }
+}
+
+/// A key for a message, cut where it is long. In a damaged record it may hold bytes of a value: then only its size
+/// is shown.
+pub fn shown_key(key: &[u8]) -> String {
+    match NameField::Key.shown_bytes(key) {
+        Cow::Borrowed(key) => shown(key.as_bytes()),
+        Cow::Owned(size) => size,
     }
 }
 

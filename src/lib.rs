@@ -31,6 +31,7 @@
 //! | module | is about | knows |
 //! |---|---|---|
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
+//! | [`named`] | what a field that names something may hold | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is no database | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
@@ -76,6 +77,7 @@ pub mod diag;
 pub mod error;
 pub mod etcd;
 pub mod k8s;
+pub mod named;
 pub mod sniff;
 pub mod source;
 pub mod view;

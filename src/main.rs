@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use etcdive::cli;
 
 fn main() -> ExitCode {
-    etcdive::cli::run(&etcdive::cli::Cli::parse())
+    match cli::arguments::parse() {
+        Ok(parsed) => cli::run(&parsed),
+        Err(code) => code,
+    }
 }

@@ -21,6 +21,7 @@ mod log_dir;
 mod trailer;
 
 pub use error::SourceError;
+pub use locate::open_untouched;
 pub use log_dir::LogDir;
 pub use trailer::{Trailer, TrailerCheck};
 
@@ -255,6 +256,13 @@ impl Source {
 
     #[cfg(not(unix))]
     fn forget(&self, _offset: usize, _len: usize) {}
+}
+
+/// Device and inode number of the file or folder that a path names now, by which two paths are known to be one.
+/// None of a path that names nothing, and on systems without.
+#[must_use]
+pub fn path_id(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().and_then(|found| file_id(&found))
 }
 
 /// The length in bytes of a page of this system: the unit in which reading a map fails.

@@ -22,7 +22,7 @@ use crate::support::{Run, Scratch, etcdive, program};
 
 /// A line for every verb, and for every way in which one prints; DB is the database, VALUE a file with one value,
 /// LOG a file of a write-ahead log.
-const LINES: &[&str] = &[
+pub const LINES: &[&str] = &[
     "status DB",
     "status DB -o json",
     "status DB --evidence",

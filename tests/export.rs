@@ -352,3 +352,162 @@ fn a_file_that_cannot_be_written_whole_is_removed() {
     let whole: Value = serde_norway::from_slice(&files["_keys/a.yaml"]).unwrap();
     assert_eq!(whole["value"], "small");
 }
+
+/// Every path below a folder, itself too, with its access time.
+#[cfg(target_os = "linux")]
+fn access_times(paths: &[std::path::PathBuf]) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let time = |path: &std::path::PathBuf| {
+        let metadata = std::fs::metadata(path).unwrap();
+        (path.clone(), metadata.accessed().unwrap())
+    };
+    paths.iter().map(time).collect()
+}
+
+/// A data directory with a log, and the paths of all that is in it.
+#[cfg(target_os = "linux")]
+fn data_directory(scratch: &Scratch) -> Vec<std::path::PathBuf> {
+    let source = testdata("wal/requests");
+    let mut paths = vec![scratch.path().join("data")];
+    for file in files_below(&source) {
+        let name = file.strip_prefix(&source).unwrap().to_str().unwrap();
+        let copy = scratch.file(&format!("data/{name}"), &std::fs::read(&file).unwrap());
+        let folders = copy.ancestors().skip(1);
+        let inside = folders.take_while(|folder| *folder != scratch.path());
+        paths.extend(inside.map(Path::to_path_buf));
+        paths.push(copy);
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn reading_leaves_the_access_times_of_logs_folders_and_key_files_alone() {
+    let scratch = Scratch::new("access-times");
+    let mut paths = data_directory(&scratch);
+    let config = "testdata/healthy/k8s-encrypted/mixed.encryption-config.yaml";
+    let config = scratch.file("keys.yaml", &std::fs::read(config).unwrap());
+    let template = scratch.file("template", b"{.items[*].metadata.name}");
+    let value = scratch.file("value", b"a value");
+    paths.extend([config.clone(), template.clone(), value.clone()]);
+    // So long ago that any reading would set it, also where the file system is mounted with relatime.
+    for path in &paths {
+        let file = std::fs::File::open(path).unwrap();
+        let times = std::fs::FileTimes::new().set_accessed(std::time::SystemTime::UNIX_EPOCH);
+        file.set_times(times).unwrap();
+    }
+    let before = access_times(&paths);
+    assert!(
+        paths.len() > 6
+            && before
+                .iter()
+                .all(|(_, time)| *time == std::time::SystemTime::UNIX_EPOCH)
+    );
+    let data = scratch.path().join("data");
+    let (data, config) = (data.to_str().unwrap(), config.to_str().unwrap());
+    let format = format!("jsonpath-file={}", template.to_str().unwrap());
+    for words in [
+        &["wal", data][..],
+        &["wal", data, "--values", "-o", "jsonl"],
+        &[
+            "ls",
+            "testdata/healthy/talk/3.6/06-after.live.db",
+            &format!("--wal={data}"),
+        ],
+        &[
+            "get",
+            "testdata/healthy/k8s-encrypted/mixed.db",
+            "secrets",
+            "-A",
+            "--encryption-config",
+            config,
+        ],
+        &["get", AFTER, "pods", "-A", "-o", &format],
+        &["decode", value.to_str().unwrap()],
+    ] {
+        let run = etcdive(words);
+        assert!(
+            !run.stderr.contains("cannot be read"),
+            "{words:?}: {}",
+            run.stderr
+        );
+        assert_eq!(access_times(&paths), before, "{words:?}");
+    }
+}
+
+#[test]
+fn nothing_is_written_into_anything_that_was_opened() {
+    let scratch = Scratch::new("export-opened");
+    let paths = data_directory(&scratch);
+    let data = scratch.path().join("data");
+    let db = std::fs::read(testdata("healthy/k8s/after.db")).unwrap();
+    let db = scratch.file("db", &db);
+    let config = "testdata/healthy/k8s-encrypted/mixed.encryption-config.yaml";
+    let config = scratch.file("keys.yaml", &std::fs::read(config).unwrap());
+    symlink(&data, scratch.path().join("link")).unwrap();
+    let log = files_below(&data)
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "wal"));
+    let log = log.unwrap();
+    let words = |wal: &Path, out: &str| {
+        let line = [
+            "recover".to_owned(),
+            db.to_str().unwrap().to_owned(),
+            "--at=@".to_owned(),
+            format!("--wal={}", wal.display()),
+            format!("--encryption-config={}", config.display()),
+            "--out".to_owned(),
+            scratch.path().join(out).to_str().unwrap().to_owned(),
+        ];
+        etcdive(line)
+    };
+    let mut refused = 0;
+    for (wal, outs) in [
+        (
+            data.clone(),
+            &[
+                "data",
+                "data/new",
+                "data/member/wal/new",
+                "link/new",
+                "data/no/../member/x",
+            ][..],
+        ),
+        (
+            data.join("member"),
+            &["data/member/new", "data/member/snap/new/new"],
+        ),
+        (data.join("member/wal"), &["data/member/wal/new"]),
+        (
+            log,
+            &[
+                "data/member/wal/new",
+                "data/member/new",
+                "link/member/snap/new",
+            ],
+        ),
+    ] {
+        for out in outs.iter().chain(&["db", "db/new", "keys.yaml/new"]) {
+            let run = words(&wal, out);
+            assert_eq!(run.code, 2, "{} {out}: {}", wal.display(), run.stderr);
+            let is_said = run.stderr.contains("which is never written to") || out.contains("..");
+            assert!(is_said, "{out}: {}", run.stderr);
+            refused += 1;
+        }
+    }
+    assert!(refused > 15);
+    let mut now: Vec<_> = files_below(&data);
+    now.retain(|path| !paths.contains(path));
+    assert!(now.is_empty(), "{now:?}");
+    for folder in [
+        "data/new",
+        "data/no",
+        "data/member/new",
+        "data/member/wal/new",
+    ] {
+        assert!(!scratch.path().join(folder).exists(), "{folder}");
+    }
+    let beside = words(&data, "out");
+    assert_eq!(beside.code, 0, "{}", beside.stderr);
+}

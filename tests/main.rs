@@ -16,11 +16,13 @@
 )]
 
 mod addresses;
+mod arguments;
 mod auger;
 mod blame;
 mod carve;
 mod columns;
 mod commands;
+mod consistent;
 mod custody;
 mod damaged;
 mod diff_objects;
@@ -53,6 +55,7 @@ mod recover;
 mod reference;
 mod salvage;
 mod schema_openapi;
+mod secrets_damaged;
 mod secrets_end_to_end;
 mod secrets_masked;
 mod source;

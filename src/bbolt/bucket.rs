@@ -28,6 +28,28 @@ pub struct Bucket<'a> {
     number: u16,
 }
 
+/// How deep buckets may lie in buckets: etcd has one level, and a path must stay printable.
+pub(super) const MAX_BUCKET_DEPTH: usize = 64;
+
+/// How many buckets are walked: etcd makes ten, and each has a number of 16 bits.
+pub(super) const MAX_BUCKETS: usize = 60_000;
+
+/// The finding about a bucket that lies too deep, or is one too many: `nesting` counts the buckets that it lies in,
+/// the root among them, and `opened` those that were walked before it. One verdict for all that walks buckets.
+pub(super) fn too_many(bucket: &Bucket<'_>, nesting: usize, opened: usize) -> Option<Damage> {
+    let expected = if nesting > MAX_BUCKET_DEPTH {
+        format!("buckets at most {MAX_BUCKET_DEPTH} deep")
+    } else if opened >= MAX_BUCKETS {
+        format!("at most {MAX_BUCKETS} buckets")
+    } else {
+        return None;
+    };
+    let damage = Diagnostic::new(Code::TreeTooDeep, bucket.locus.clone())
+        .expected(expected, "more")
+        .effect("this bucket is not read, and its pages count as not reached");
+    Some(damage)
+}
+
 impl<'a> Bucket<'a> {
     /// Reads the header of a bucket from an element of the root tree, which lies in `holder`.
     pub(super) fn parse(

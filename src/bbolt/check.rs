@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
-use super::bucket::{Bucket, is_bucket};
+use super::bucket::{Bucket, is_bucket, too_many};
 use super::claims::Bits;
 use super::db::Db;
 use super::freelist::Freelist;
@@ -19,9 +19,6 @@ const FLAGS_AT: u64 = 28;
 const SEQUENCE_AT: u64 = 40;
 const FREELIST_AT: u64 = 48;
 const META_END: usize = 80;
-
-/// How many buckets are walked: etcd makes ten, and each may be large.
-const MOST_BUCKETS: usize = 60_000;
 
 /// The bytes behind the high-water mark: of a file that bbolt grew in advance they are zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,25 +96,29 @@ pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
 
 /// Walks the trees of buckets and of the buckets nested in them; what is wrong is reported on the way.
 pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
-    let mut waiting: Vec<Bucket<'a>> = buckets.into_iter().collect();
+    // With each how many buckets it lies in, the root among them.
+    let mut waiting: Vec<(Bucket<'a>, usize)> =
+        buckets.into_iter().map(|bucket| (bucket, 1)).collect();
     let mut roots = Bits::default();
-    let mut walked = 0_usize;
-    while let Some(bucket) = waiting.pop() {
+    let mut walked = waiting.len();
+    while let Some((bucket, nesting)) = waiting.pop() {
+        let nesting = nesting.saturating_add(1);
         for leaf in bucket.leaves(db.diagnostics(), Direction::Forward) {
             for element in leaf.elements(Direction::Forward).filter(is_bucket) {
-                walked = walked.saturating_add(1);
-                // The numbers behind those of the root's buckets.
+                // The numbers after those of the root's buckets.
                 let number = u16::MAX.saturating_sub(u16::try_from(walked).unwrap_or(u16::MAX));
                 match Bucket::parse(&element, &leaf.page, db.ground().clone(), number) {
-                    Ok(nested) if walked < MOST_BUCKETS => {
-                        // A tree that two headers name is told where the pages in use are counted.
-                        if nested.is_inline() || roots.insert(nested.root.0) {
-                            waiting.push(nested);
+                    Ok(nested) => {
+                        if let Some(finding) = too_many(&nested, nesting, walked) {
+                            db.diagnostics().report(finding);
+                        // A tree that two headers name is reported where the pages in use are counted.
+                        } else if nested.is_inline() || roots.insert(nested.root.0) {
+                            waiting.push((nested, nesting));
                         }
                     }
-                    Ok(_) => {}
                     Err(finding) => db.diagnostics().report(finding),
                 }
+                walked = walked.saturating_add(1);
             }
         }
     }

@@ -9,18 +9,12 @@
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
 
 use super::anatomy;
-use super::bucket::{Bucket, is_bucket};
+use super::bucket::{Bucket, MAX_BUCKETS, is_bucket, too_many};
 use super::db::Db;
 use super::freelist::Freelist;
 use super::meta::NO_FREELIST;
 use super::page::{Element, Kind, Page, Pages, Pgid};
 use super::tree::{Direction, MAX_TREE_DEPTH};
-
-/// How deep buckets may lie in buckets: etcd has one level, and a path must stay printable.
-const MAX_BUCKET_DEPTH: usize = 64;
-
-/// How many buckets are told apart: etcd has about ten. Pages of further ones count as not reached.
-const MAX_BUCKETS: usize = 1 << 18;
 
 /// After how many bytes of pages they are given back to the system.
 const RELEASE_BYTES: usize = 32 << 20;
@@ -567,15 +561,9 @@ impl<'a> Walk<'a, '_> {
             .buckets
             .get(parent)
             .map_or(0, |parent| parent.nesting.saturating_add(1));
-        if nesting > MAX_BUCKET_DEPTH || self.reach.buckets.len() >= MAX_BUCKETS {
-            let expected = if nesting > MAX_BUCKET_DEPTH {
-                format!("buckets at most {MAX_BUCKET_DEPTH} deep")
-            } else {
-                format!("at most {MAX_BUCKETS} buckets")
-            };
-            let damage = Diagnostic::new(Code::TreeTooDeep, bucket.locus.clone())
-                .expected(expected, "more")
-                .effect("the pages of this bucket count as not reached");
+        // The root of all is among them, and is no bucket that the limit is about.
+        let opened = self.reach.buckets.len().saturating_sub(1);
+        if let Some(damage) = too_many(&bucket, nesting, opened) {
             return self.report(parent, damage);
         }
         let mut opened = BucketUse {

@@ -149,7 +149,7 @@ impl Comparison<'_> {
         let decoded = self.masker.tree_of(&value, is_secret_key(record.key));
         decoded.map_err(|error| {
             objects.report_undecodable(record, &error);
-            error.to_string()
+            error.text_of(record.key)
         })
     }
 

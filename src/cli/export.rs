@@ -9,7 +9,6 @@
 //! that differ by the case of letters alone would be one file on some systems: the later one gets `~2`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,8 +16,9 @@ use sha2::{Digest, Sha256};
 
 use crate::view::evidence::hex;
 
-use super::evidence::Evidence;
+use super::Run;
 use super::failure::Failure;
+use super::opened::Opened;
 
 /// The longest name of a folder, or of a file without its extension, in bytes: file systems take 255, and
 /// an extension and a `~2` come behind it.
@@ -89,8 +89,9 @@ impl Export {
     ///
     /// # Errors
     /// When it is no folder, or is (in) the evidence, or cannot be made.
-    pub fn into(given: &Path, evidence: &[Evidence]) -> Result<Self, Failure> {
-        refuse_evidence(given, evidence)?;
+    pub fn into(given: &Path, run: &Run<'_>) -> Result<Self, Failure> {
+        let opened = Opened::by(run);
+        opened.refuse(given)?;
         let folder = folder::Folder::make(given).map_err(|error| {
             Failure::cannot(format!(
                 "{}: cannot be made a folder: {error}",
@@ -98,7 +99,7 @@ impl Export {
             ))
         })?;
         // Once more: now it exists, and every link on the way can be followed.
-        refuse_evidence(given, evidence)?;
+        opened.refuse(given)?;
         Ok(Self {
             given: given.to_path_buf(),
             folder,
@@ -161,47 +162,6 @@ impl Export {
             .hint("--out takes a new or an empty folder"),
             _ => Failure::cannot(format!("{path}: cannot be written: {error}; {written}")),
         }
-    }
-}
-
-/// A folder must not be the evidence, nor lie in the data directory that holds it.
-fn refuse_evidence(given: &Path, evidence: &[Evidence]) -> Result<(), Failure> {
-    let Some(out) = resolved(given) else {
-        return Ok(());
-    };
-    for one in evidence {
-        let file = fs::canonicalize(one.source().path()).ok();
-        let inside = fs::canonicalize(one.given_path()).ok();
-        let member = file.as_deref().and_then(member_folder).map(Path::to_owned);
-        let refused = [file, inside, member];
-        if refused.iter().flatten().any(|path| out.starts_with(path)) {
-            let (given, evidence) = (given.display(), one.given_path().display());
-            return Err(Failure::cannot(format!(
-                "{given} is, or lies in, the evidence {evidence}, which is never written to"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The folder of a member's data in which a database lies as etcd keeps it: `member/snap/db`.
-fn member_folder(file: &Path) -> Option<&Path> {
-    let member = file.parent()?.parent()?;
-    file.ends_with("member/snap/db").then_some(member)
-}
-
-/// A path without links and `..`, of which the last parts need not exist yet.
-fn resolved(path: &Path) -> Option<PathBuf> {
-    let absolute = std::path::absolute(path).ok()?;
-    let mut missing = Vec::new();
-    let mut there = absolute.as_path();
-    loop {
-        if let Ok(mut found) = fs::canonicalize(there) {
-            found.extend(missing.iter().rev());
-            return Some(found);
-        }
-        missing.push(there.file_name()?);
-        there = there.parent()?;
     }
 }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::bbolt::Meta;
 use crate::k8s::encrypt::{Config, ConfigError, DataKey, Keyring, OpenError};
 use crate::sniff;
+use crate::source::open_untouched;
 
 use super::failure::Failure;
 
@@ -43,6 +44,14 @@ impl Keys {
             keyring.add_data_key(read_data_key(path)?);
         }
         Ok(keyring)
+    }
+}
+
+impl Keys {
+    /// The files that were given.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = self.encryption_config.iter().chain(&self.kms_key);
+        files.map(PathBuf::as_path)
     }
 }
 
@@ -123,7 +132,7 @@ fn read(path: &Path, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let cannot = |error: std::io::Error| {
         Failure::cannot(format!("{}: cannot be read: {error}", path.display()))
     };
-    let file = std::fs::File::open(path).map_err(cannot)?;
+    let file = open_untouched(path).map_err(cannot)?;
     let length = file.metadata().map_err(cannot)?.len().min(longest);
     // Room for all of it: a vector that grows leaves copies behind.
     let room = usize::try_from(length)

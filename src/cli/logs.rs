@@ -1,5 +1,6 @@
 //! A write-ahead log under examination: its files, those of raft's snapshots, and what was found wrong with them.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
@@ -12,6 +13,7 @@ use super::failure::Failure;
 /// The open files of a log.
 #[derive(Debug)]
 pub struct Logs {
+    given: PathBuf,
     dir: LogDir,
     wal: Vec<Opened>,
     snaps: Vec<Opened>,
@@ -73,6 +75,7 @@ impl Logs {
         Ok(Self {
             wal: open(&dir.wal)?,
             snaps: open(&dir.snaps)?,
+            given: path.to_path_buf(),
             dir,
             diagnostics: Diagnostics::new(),
         })
@@ -81,6 +84,24 @@ impl Logs {
     /// What was found wrong with the files.
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
+    }
+
+    /// The path as it was given.
+    pub fn given(&self) -> &Path {
+        &self.given
+    }
+
+    /// What was opened: the path as it was given, the folders that were listed, and the files.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        let LogDir {
+            wal,
+            snaps,
+            others,
+            folders,
+            ..
+        } = &self.dir;
+        let files = wal.iter().chain(snaps).chain(others).chain(folders);
+        iter::once(self.given.as_path()).chain(files.map(PathBuf::as_path))
     }
 
     /// The database beside the log.

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod args;
+pub mod arguments;
 pub mod auger;
 pub mod commands;
 pub mod compare;
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod logs;
 pub mod missing;
 pub mod objects;
+pub mod opened;
 pub mod out;
 pub mod plumbing;
 pub mod progress;
@@ -59,6 +61,7 @@ use sources::Sources;
 #[derive(Debug, Parser)]
 #[command(
     name = "etcdive",
+    bin_name = "etcdive",
     version,
     max_term_width = 100,
     propagate_version = false,
@@ -200,6 +203,8 @@ pub struct Run<'r> {
     pub logs: Option<&'r Logs>,
     /// The keys of values that are encrypted at rest; empty unless some were given.
     pub keyring: &'r Keyring,
+    /// The files that the keys were read from.
+    pub key_files: &'r [PathBuf],
 }
 
 /// Runs a parsed command line.
@@ -230,10 +235,14 @@ pub fn run(cli: &Cli) -> ExitCode {
         Ok(opened) => opened,
         Err(failure) => return report::failure(&failure),
     };
+    let key_files: Vec<PathBuf> = verb
+        .keys()
+        .map_or_else(Vec::new, |keys| keys.files().map(Into::into).collect());
     let run = Run {
         evidence: &evidence,
         logs: logs.as_ref(),
         keyring: &keyring,
+        key_files: &key_files,
     };
     progress::start();
     let mut out = Out::stdout(cli.color);

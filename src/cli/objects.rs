@@ -9,11 +9,12 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::{AtRevision, Record, Revision, Store};
-use crate::k8s::DecodeError;
 use crate::k8s::decode::{Note, Options};
 use crate::k8s::encrypt::{Keyring, OpenError};
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
+use crate::k8s::selector::LabelSelector;
+use crate::k8s::{DecodeError, Order};
 use crate::source::Source;
 use crate::view::manifest::NotLoadable;
 use crate::view::record::key_text;
@@ -114,6 +115,19 @@ impl<'r> Objects<'r> {
         }
     }
 
+    /// Whether the object of a record has the labels. A value that is still encrypted is a finding: the answer may
+    /// lack it.
+    pub fn has_labels(&self, record: &Record<'_>, labels: &LabelSelector) -> bool {
+        match self.read(record, Order::Declared.into()) {
+            Told::Object(tree, _) => labels.matches(&tree),
+            Told::Closed(error) => {
+                self.report_closed(record, &error);
+                false
+            }
+            Told::Plain | Told::Undecodable(_) => false,
+        }
+    }
+
     /// Turns a value that cannot be decoded into a finding.
     pub fn report_undecodable(&self, record: &Record<'_>, error: &DecodeError) {
         if !self.said.borrow_mut().insert(record.revision) {
@@ -121,7 +135,7 @@ impl<'r> Objects<'r> {
         }
         self.diagnostics.report(
             Diagnostic::new(Code::ValueUndecodable, record.locus())
-                .found(error.to_string())
+                .found(error.text_of(record.key))
                 .effect("it is taken as it is stored"),
         );
     }

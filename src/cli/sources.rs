@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bbolt::Direction;
 use crate::etcd::carve::proof::unproved;
-use crate::etcd::carve::{Carved, Class, Search};
+use crate::etcd::carve::{Carved, Class, Search, leaves_out_of_use};
 use crate::etcd::cluster::member_ids;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
@@ -251,7 +251,6 @@ fn carved_text(store: &Store<'_>, search: &Search) -> String {
 fn why_none(store: &Store<'_>, search: &Search) -> String {
     let metas = store.db().metas();
     let initial = metas.iter().flatten().any(|meta| meta.is_initial());
-    let (leaves, copies) = (search.leaves, search.copies);
     if initial {
         return "the file was just defragmented, which writes a new one without the old pages"
             .to_owned();
@@ -259,6 +258,8 @@ fn why_none(store: &Store<'_>, search: &Search) -> String {
     if store.compact_revision() == 0 {
         return "nothing was ever compacted, so all that was written is in the state".to_owned();
     }
+    let leaves = leaves_out_of_use(store.db());
+    let copies = search.copies;
     let searched = format!(
         "{leaves} of its {} pages are leaf pages out of use, with {copies} copies of records that the state has",
         search.pages

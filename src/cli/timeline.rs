@@ -15,6 +15,7 @@ use crate::view::record::key_text;
 use crate::view::time::{Reason, Why};
 
 use super::failure::Failure;
+use super::writers::manager_text;
 
 pub use when::{When, parse_time};
 
@@ -220,10 +221,7 @@ fn reason(record: &Record<'_>, value: &[u8], point: &Point) -> Reason {
     let Point { main, anchor, .. } = *point;
     let meta = Meta::read(value);
     let who = meta.as_ref().and_then(|meta| anchor.writer(meta));
-    let by = who.map(|who| match who.subresource {
-        "" => who.manager.to_owned(),
-        subresource => format!("{} ({subresource})", who.manager),
-    });
+    let by = who.map(|who| manager_text(record.key, who.manager, who.subresource));
     Reason {
         main,
         time: anchor.time,

@@ -1,12 +1,32 @@
 //! Who wrote an event: what the object says of itself.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::etcd::{Event, EventType, Record};
 use crate::k8s::Order;
+use crate::k8s::blame::is_manager_name;
 use crate::k8s::managed_fields::{object_meta, writers};
+use crate::k8s::object::is_secret_key;
+use crate::named::{NameField, not_a_name};
 
 use super::objects::{Objects, Told};
+
+/// A manager with its subresource, for a text about a key. What cannot be the name of one is shown by its size: in a
+/// damaged object it may be anything else of it, in a damaged Secret a part of the secret.
+pub fn manager_text(key: &[u8], manager: &str, subresource: &str) -> String {
+    let shown = |text| {
+        if is_secret_key(key) && !is_manager_name(text) {
+            Cow::Owned(not_a_name(text.len()))
+        } else {
+            NameField::Manager.shown(text)
+        }
+    };
+    match subresource {
+        "" => shown(manager).into_owned(),
+        subresource => format!("{} ({})", shown(manager), shown(subresource)),
+    }
+}
 
 /// The managers of an event, each with its subresource in brackets: of an update those whose managedFields
 /// entry is new, has another time or owns more fields than in the version before, of a creation all. None
@@ -31,11 +51,7 @@ pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
     let mut managers: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
     for writer in writers(previous.as_ref(), &meta) {
-        let name = if writer.subresource.is_empty() {
-            writer.manager
-        } else {
-            format!("{} ({})", writer.manager, writer.subresource)
-        };
+        let name = manager_text(event.record.key, &writer.manager, &writer.subresource);
         if seen.insert(name.clone()) {
             managers.push(name);
         }

@@ -17,7 +17,8 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::bbolt::{Direction, Leaf, Page, PageScan, Pgid, is_root};
+use crate::bbolt::reach::Use;
+use crate::bbolt::{Db, Direction, Leaf, Page, PageScan, Pgid, Reach, is_root};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 
 use super::record::{Grade, Origin, Record};
@@ -58,8 +59,6 @@ pub struct Carved<'a> {
 pub struct Search {
     /// Pages of the file.
     pub pages: u64,
-    /// Leaf pages that no tree reaches.
-    pub leaves: u64,
     /// Pages in which only fragments of longer runs can stand.
     pub headless_pages: u64,
     /// Records in them which the state holds as well: copies from before their page was written anew.
@@ -122,6 +121,15 @@ impl<'a> Carved<'a> {
     }
 }
 
+/// How many leaf pages of the file are out of use: no bucket's tree, freelist or meta page has them.
+pub fn leaves_out_of_use(db: &Db<'_>) -> u64 {
+    let reach = Reach::of(db);
+    let scan = PageScan::of(db.pages(), db.source());
+    let is_unused = |pgid: Pgid| matches!(reach.use_of(pgid), Use::Free | Use::Unreached);
+    let unused = scan.leaf_runs().filter(|(pgid, _)| is_unused(*pgid));
+    unused.count() as u64
+}
+
 /// What some pages gave.
 #[derive(Debug, Default)]
 struct Found<'a> {
@@ -132,7 +140,6 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn add(&mut self, other: Self) {
         self.records.extend(other.records);
-        self.search.leaves = self.search.leaves.saturating_add(other.search.leaves);
         self.search.copies = self.search.copies.saturating_add(other.search.copies);
     }
 
@@ -164,7 +171,6 @@ fn search_pages<'a>(
     for pgid in pgids {
         let sound = scan.whole_page(*pgid).and_then(|page| sound_records(&page));
         if let Some(records) = sound {
-            found.search.leaves = found.search.leaves.saturating_add(1);
             records
                 .into_iter()
                 .for_each(|record| found.take(record, state, diagnostics));
@@ -202,7 +208,6 @@ fn search<'a>(
     diagnostics: &Diagnostics,
     found: &mut Found<'a>,
 ) {
-    found.search.leaves = found.search.leaves.saturating_add(1);
     for element in leaf.elements(Direction::Forward) {
         if let Some(record) = Record::certain(&leaf.page, &element) {
             let origin = Origin::Carved(Grade::A);

@@ -99,12 +99,7 @@ fn lease_missing(record: &Record<'_>) -> Damage {
 
 /// Compares a record with the newest of its key so far, and takes its place.
 fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<Damage> {
-    let now = Newest {
-        revision: record.revision,
-        tombstone: record.tombstone,
-        create_revision: record.create_revision,
-        version: record.version,
-    };
+    let now = Newest::from(record);
     let Some(known) = checked.keys.get_mut(record.key) else {
         let contradiction = contradiction(None, &now, compacted);
         checked.keys.insert(record.key.into(), now);
@@ -116,6 +111,76 @@ fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<
     }
     let before = std::mem::replace(known, now);
     contradiction(Some(&before), &now, compacted).map(|found| found.about(record))
+}
+
+/// Compares a record of the state with the one of its key before it, and reports what cannot be, as [`check()`] does.
+/// Every answer made of the records of a key is as sure as they are, so all that fold over them call this.
+pub(super) fn compare(store: &Store<'_>, before: Option<&Record<'_>>, record: &Record<'_>) {
+    // What was carved, or is in a log, may be what the state lacks.
+    let is_state = |record: &Record<'_>| record.origin.is_of_state() && !record.is_bump_mark();
+    let follows = |before: &Record<'_>| is_state(before) && before.revision < record.revision;
+    if !is_state(record) || !before.is_none_or(follows) {
+        return;
+    }
+    let before = before.map(Newest::from);
+    compare_newest(store, before.as_ref(), record);
+}
+
+/// The same, of all records of one key, in the order of their revisions.
+pub fn compare_all(store: &Store<'_>, history: &[Record<'_>]) {
+    let mut before = None;
+    for record in history {
+        compare(store, before, record);
+        before = Some(record);
+    }
+}
+
+/// The newest record of each key so far, for a fold that keeps nothing of the records before.
+#[derive(Debug, Default)]
+pub struct Successions {
+    newest: HashMap<Box<[u8]>, Newest>,
+}
+
+impl Successions {
+    /// Takes the next record, and reports what cannot follow the one of its key before it.
+    pub fn see(&mut self, store: &Store<'_>, record: &Record<'_>) {
+        if !record.origin.is_of_state() || record.is_bump_mark() {
+            return;
+        }
+        let now = Newest::from(record);
+        match self.newest.get_mut(record.key) {
+            Some(known) => {
+                compare_newest(store, Some(known), record);
+                *known = now;
+            }
+            None => {
+                compare_newest(store, None, record);
+                self.newest.insert(record.key.into(), now);
+            }
+        }
+    }
+}
+
+/// The same, for a fold that keeps of the record before only this.
+pub(super) fn compare_newest(store: &Store<'_>, before: Option<&Newest>, record: &Record<'_>) {
+    let now = Newest::from(record);
+    if before.is_some_and(|before| before.revision >= now.revision) {
+        return;
+    }
+    if let Some(found) = contradiction(before, &now, store.compact_revision()) {
+        store.db().diagnostics().report(found.about(record));
+    }
+}
+
+impl From<&Record<'_>> for Newest {
+    fn from(record: &Record<'_>) -> Self {
+        Self {
+            revision: record.revision,
+            tombstone: record.tombstone,
+            create_revision: record.create_revision,
+            version: record.version,
+        }
+    }
 }
 
 /// What is wrong with a record, without its place.

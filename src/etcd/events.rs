@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::bbolt::Direction;
 
+use super::check::compare;
 use super::history::{Event, EventType};
 use super::record::Record;
 use super::store::Store;
@@ -37,13 +38,12 @@ impl<'a> Events<'a> {
                     NONE
                 }
             };
-            let is_followed = |place: &u32| {
-                let before = usize::try_from(*place).ok();
-                let before = before.and_then(|place| events.records.get(place));
-                before.is_some_and(|before| record.follows(before))
-            };
-            let before = Some(before).filter(is_followed);
-            events.previous.push(before.unwrap_or(NONE));
+            let last = usize::try_from(before).ok();
+            let last = last.and_then(|place| events.records.get(place));
+            compare(store, last, &record);
+            let is_followed = last.is_some_and(|last| record.follows(last));
+            let previous = if is_followed { before } else { NONE };
+            events.previous.push(previous);
             events.records.push(record);
         }
         events

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::bbolt::Direction;
 
+use super::check::compare;
 use super::record::Record;
 use super::store::{AtRevision, Store};
 
@@ -77,18 +78,16 @@ impl<'a> KeyHistory<'a> {
             .records(Direction::Forward)
             .filter(|record| record.key == key && !record.is_bump_mark())
         {
-            history.push(record);
+            history.push(store, record);
         }
         history
     }
 
-    fn push(&mut self, record: Record<'a>) {
+    fn push(&mut self, store: &Store<'_>, record: Record<'a>) {
         let event_type = EventType::of(&record);
-        let previous = self
-            .events
-            .last()
-            .map(|last| last.record)
-            .filter(|last| record.follows(last));
+        let last = self.events.last().map(|last| last.record);
+        compare(store, last.as_ref(), &record);
+        let previous = last.filter(|last| record.follows(last));
         self.events.push(Event {
             record,
             event_type,
@@ -135,7 +134,9 @@ impl<'a> Keyspace<'a> {
             if !store.tells_of(&record, at) || record.is_bump_mark() || !wanted(record.key) {
                 continue;
             }
-            match newest.get_mut(record.key) {
+            let known = newest.get_mut(record.key);
+            compare(store, known.as_deref(), &record);
+            match known {
                 // In a damaged file the walk need not go by revision.
                 Some(known) if record.revision < known.revision => {}
                 Some(known) => *known = record,

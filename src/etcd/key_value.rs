@@ -146,6 +146,26 @@ impl<'a> KeyValue<'a> {
         (record.encoded_len() == wire.at && !record.key.is_empty()).then_some((record, wire.at))
     }
 
+    /// Whether the key stands more than once in a record.
+    pub fn has_two_keys(bytes: &[u8]) -> bool {
+        let mut wire = Wire { bytes, at: 0 };
+        let mut keys = 0_usize;
+        while let Ok(tag) = wire.varint() {
+            keys = keys.saturating_add(usize::from(tag == 0x0a));
+            let passed = match tag & 7 {
+                0 => wire.varint().map(drop),
+                1 => wire.take(8).map(drop),
+                2 => wire.bytes().map(drop),
+                5 => wire.take(4).map(drop),
+                _ => break,
+            };
+            if passed.is_err() {
+                break;
+            }
+        }
+        keys > 1
+    }
+
     /// Reads a record. Unknown fields are passed over; a field that stands twice has its last value.
     ///
     /// # Errors

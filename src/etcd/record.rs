@@ -104,6 +104,17 @@ pub(super) fn not_a_revision(
     .effect("this record is missing from this answer")
 }
 
+/// Whether damage has made other fields of a record, its value among them, a part of its key. Such a key is no name,
+/// and nothing may show it as one: a tag that was changed makes the key stand twice, a length that was changed makes
+/// it swallow the fields after it, whose tags are control characters, and then the record contradicts itself.
+fn has_other_fields_in_key(content: &KeyValue<'_>, stored: &[u8], contradicts: bool) -> bool {
+    if contradicts {
+        return content.key.iter().any(u8::is_ascii_control);
+    }
+    // What etcd writes has each field once, and so this length.
+    content.encoded_len() != stored.len() && KeyValue::has_two_keys(stored)
+}
+
 impl<'a> Record<'a> {
     /// Reads a record from an element of bucket `key`. The second part is what contradicts itself
     /// in it; such a record is delivered all the same.
@@ -139,7 +150,16 @@ impl<'a> Record<'a> {
             element: Some(element.index),
             offset: element.value_offset,
         };
-        let contradiction = record.contradiction().map(|found| {
+        let contradiction = record.contradiction();
+        if has_other_fields_in_key(&content, element.value, contradiction.is_some()) {
+            return Err(Diagnostic::new(
+                Code::RecordParse,
+                locus().revision(revision.main, revision.sub),
+            )
+            .expected("a mvccpb.KeyValue", "a key that holds other fields")
+            .effect("this record is missing from this answer"));
+        }
+        let contradiction = contradiction.map(|found| {
             Diagnostic::new(
                 Code::RecordMismatch,
                 locus()

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
 
+use super::check::{Newest, compare_newest};
 use super::cluster::{AlarmMember, Member, alarms, members};
 use super::hash::{Leave, backend_hash, hash_kv};
 use super::record::Record;
@@ -139,8 +140,16 @@ impl Unreachable {
     }
 }
 
-/// What was seen of the newest record of each key, by key; None for a tombstone.
-pub type Seen<T> = HashMap<Box<[u8]>, Option<T>>;
+/// What was seen of the newest record of each key, by key.
+pub type Seen<T> = HashMap<Box<[u8]>, SeenKey<T>>;
+
+/// The newest record of a key.
+#[derive(Debug, Clone, Copy)]
+pub struct SeenKey<T> {
+    /// What was made of its value; none for a tombstone.
+    pub value: Option<T>,
+    newest: Newest,
+}
 
 impl RecordCounts {
     /// Counts the records of a store.
@@ -164,14 +173,23 @@ impl RecordCounts {
                 counts.bump_mark = true;
                 continue;
             }
-            let seen = (!record.tombstone).then(|| see(&record));
+            let seen = SeenKey {
+                value: (!record.tombstone).then(|| see(&record)),
+                newest: Newest::from(&record),
+            };
             match alive.get_mut(record.key) {
-                Some(known) => *known = seen,
-                None => drop(alive.insert(record.key.into(), seen)),
+                Some(known) => {
+                    compare_newest(store, Some(&known.newest), &record);
+                    *known = seen;
+                }
+                None => {
+                    compare_newest(store, None, &record);
+                    alive.insert(record.key.into(), seen);
+                }
             }
         }
         counts.keys = alive.len() as u64;
-        counts.live_keys = alive.values().flatten().count() as u64;
+        counts.live_keys = alive.values().filter(|seen| seen.value.is_some()).count() as u64;
         (counts, alive)
     }
 }

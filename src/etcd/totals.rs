@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::bbolt::Direction;
 
+use super::check::compare;
 use super::record::Record;
 use super::store::Store;
 
@@ -28,8 +29,12 @@ pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
             continue;
         }
         match keys.get_mut(record.key) {
-            Some(fold) => fold.add(record),
+            Some(fold) => {
+                compare(store, fold.newest.as_ref(), &record);
+                fold.add(record);
+            }
             None => {
+                compare(store, None, &record);
                 let mut fold = Fold::default();
                 fold.add(record);
                 keys.insert(record.key.into(), fold);

@@ -5,19 +5,38 @@ use std::collections::HashMap;
 
 use super::envelope::Stored;
 use super::meta::Meta;
+use super::object::is_secret_key;
+use crate::named::{NameField, not_a_name};
 
 /// What stands for the kind of an object that is encrypted at rest: it is one, but does not tell which.
 pub const ENCRYPTED_KIND: &str = "encrypted at rest";
 
-/// The kind of a stored value as `apiVersion/Kind`; None for what is no Kubernetes object.
+/// The kind of a stored value as `apiVersion/Kind`; None for what is no Kubernetes object. What cannot be a version or
+/// a kind is shown by its size.
 #[must_use]
 pub fn kind_of(value: &[u8]) -> Option<String> {
     if let Stored::Encrypted(_) = Stored::detect(value) {
         return Some(ENCRYPTED_KIND.to_owned());
     }
     let meta = Meta::read(value)?;
-    (!meta.api_version.is_empty() && !meta.kind.is_empty())
-        .then(|| format!("{}/{}", meta.api_version, meta.kind))
+    let (version, kind) = (&*meta.api_version, &*meta.kind);
+    if version.is_empty() || kind.is_empty() {
+        return None;
+    }
+    let version = NameField::ApiVersion.shown(version);
+    Some(format!("{version}/{}", NameField::Kind.shown(kind)))
+}
+
+/// The same of the value of a key. What a damaged Secret says of its kind may be a part of the secret.
+#[must_use]
+pub fn kind_under(key: &[u8], value: &[u8]) -> Option<String> {
+    let kind = kind_of(value)?;
+    let is_plain = !is_secret_key(key) || kind == "v1/Secret" || kind == ENCRYPTED_KIND;
+    Some(if is_plain {
+        kind
+    } else {
+        not_a_name(kind.len())
+    })
 }
 
 /// How much is stored of an object, in bytes.
@@ -121,6 +140,9 @@ mod tests {
             kind_of(b"k8s:enc:aescbc:v1:key1:\x01").as_deref(),
             Some(ENCRYPTED_KIND)
         );
+        let secret = br#"{"apiVersion":"v1","kind":"hunter2"}"#;
+        let hidden = kind_under(b"/registry/secrets/shop/db", secret);
+        assert_eq!(hidden.as_deref(), Some("<10 bytes, not a name>"));
     }
 
     #[test]

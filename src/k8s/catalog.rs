@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::envelope::Stored;
 use super::meta::Meta;
+use super::object::is_secret_key;
 use super::resource::{Resource, builtin};
+use crate::named::NameField;
 
 /// Where an API server keeps its objects unless told otherwise.
 const DEFAULT_PREFIX: &[u8] = b"/registry";
@@ -242,9 +244,16 @@ impl Catalog {
         let Ok(folder) = std::str::from_utf8(folder) else {
             return;
         };
-        let Some(meta) = Meta::read(value).filter(|meta| !meta.kind.is_empty()) else {
+        // A damaged object describes nothing.
+        let is_named = |meta: &Meta<'_>| {
+            NameField::Kind.allows(&meta.kind) && NameField::ApiVersion.allows(&meta.api_version)
+        };
+        let Some(meta) = Meta::read(value).filter(is_named) else {
             return;
         };
+        if is_secret_key(key) && meta.kind != "Secret" {
+            return;
+        }
         let plural = folder.rsplit('/').next().unwrap_or(folder);
         let (group, version) = meta
             .api_version

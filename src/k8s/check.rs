@@ -7,10 +7,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::catalog::{Catalog, Location};
-use super::decode::{DecodeError, Decoder, Note, shown_name, unquoted_name};
+use super::decode::{DecodeError, Decoder, Note, unquoted_name};
 use super::envelope::Stored;
+use super::object::is_secret_key;
 use super::resource::Resource;
 use super::sink::{Name, Order, Sink};
+use crate::named::NameField;
 
 /// Resources of the API server's own, whose objects have no name or another one than their key.
 const NAMELESS: [&str; 3] = ["ranges", "masterleases", "peerserverleases"];
@@ -84,7 +86,7 @@ impl Checker {
                     ..Seen::default()
                 });
             }
-            Err(error) => return Some(Seen::fault(Fault::Undecodable(error.to_string()))),
+            Err(error) => return Some(Seen::fault(Fault::Undecodable(error.text_of(key)))),
         };
         let mut seen = Seen {
             uid: number_of(&skim.uid),
@@ -94,10 +96,10 @@ impl Checker {
             outcome
                 .notes
                 .iter()
-                .filter_map(|note| fault_of(note, &skim)),
+                .filter_map(|note| fault_of(key, note, &skim)),
         );
         if let Some(location) = location {
-            seen.faults.extend(contradiction(&location, &skim));
+            seen.faults.extend(contradiction(key, &location, &skim));
         }
         Some(seen)
     }
@@ -112,15 +114,21 @@ impl Seen {
     }
 }
 
-fn fault_of(note: &Note, skim: &Skim) -> Option<Fault> {
+fn fault_of(key: &[u8], note: &Note, skim: &Skim) -> Option<Fault> {
     let type_name = || {
-        let (kind, version) = (shown_name(&skim.kind), shown_name(&skim.api_version));
-        format!("kind {kind} of {version}")
+        if is_secret_key(key) && (&*skim.kind, &*skim.api_version) != ("Secret", "v1") {
+            return "a kind that is not Secret, under a key of Secrets".to_owned();
+        }
+        let kind = quoted(NameField::Kind, &skim.kind);
+        format!(
+            "kind {kind} of {}",
+            quoted(NameField::ApiVersion, &skim.api_version)
+        )
     };
     match note {
         Note::UnknownKind { .. } => Some(Fault::TypeUnknown(type_name())),
         Note::UnknownFields { .. } => Some(Fault::FieldUnknown(type_name())),
-        Note::Malformed { .. } => Some(Fault::Undecodable(note.to_string())),
+        Note::Malformed { .. } => Some(Fault::Undecodable(note.text_of(key))),
         // They come behind those that say where.
         Note::MoreMalformed { .. } => None,
     }
@@ -134,7 +142,7 @@ fn is_of_an_object(location: &Location<'_, '_>) -> bool {
 }
 
 /// What the key of an object says against the object.
-fn contradiction(location: &Location<'_, '_>, skim: &Skim) -> Option<Fault> {
+fn contradiction(key: &[u8], location: &Location<'_, '_>, skim: &Skim) -> Option<Fault> {
     if !is_of_an_object(location) {
         return None;
     }
@@ -150,7 +158,12 @@ fn contradiction(location: &Location<'_, '_>, skim: &Skim) -> Option<Fault> {
     };
     Some(Fault::Key {
         expected: named(kind, namespace, location.name),
-        found: named(&skim.kind, skim.namespace.as_bytes(), skim.name.as_bytes()),
+        found: if is_secret_key(key) {
+            // What stands in those fields may be a part of the secret.
+            "an object that says something else of itself".to_owned()
+        } else {
+            named(&skim.kind, skim.namespace.as_bytes(), skim.name.as_bytes())
+        },
     })
 }
 
@@ -160,16 +173,23 @@ fn is_builtin(resource: &Resource) -> bool {
 }
 
 fn named(kind: &str, namespace: &[u8], name: &[u8]) -> String {
-    let text = |bytes: &[u8]| shown_name(&String::from_utf8_lossy(bytes));
-    let kind = shown_name(kind);
+    let text = |field: NameField, bytes: &[u8]| quoted(field, &String::from_utf8_lossy(bytes));
+    let (kind, name) = (quoted(NameField::Kind, kind), text(NameField::Name, name));
     if namespace.is_empty() {
-        format!("kind {kind}, name {}", text(name))
+        format!("kind {kind}, name {name}")
     } else {
-        format!(
-            "kind {kind}, namespace {}, name {}",
-            text(namespace),
-            text(name)
-        )
+        let namespace = text(NameField::Namespace, namespace);
+        format!("kind {kind}, namespace {namespace}, name {name}")
+    }
+}
+
+/// A name in quotes; what cannot be one by its size.
+fn quoted(field: NameField, text: &str) -> String {
+    let shown = field.shown(text);
+    if field.allows(text) {
+        format!("\"{shown}\"")
+    } else {
+        shown.into_owned()
     }
 }
 

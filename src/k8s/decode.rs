@@ -13,10 +13,12 @@ use std::borrow::Cow;
 use super::cbor::{self, CborError, SELF_DESCRIBED};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
 use super::json::{self, JsonError};
+use super::object::is_secret_key;
 use super::schema::{self, Message};
 use super::sink::{Name, Order, Sink};
 use super::tape::Tape;
 use super::wire::{Reader, WireError};
+use crate::named::{NameField, not_a_name};
 
 mod walk;
 
@@ -68,8 +70,8 @@ pub enum Note {
     /// The table has no such kind: only metadata is told by name.
     #[error(
         "no schema for {} {}: fields are shown by number",
-        unquoted_name(api_version),
-        unquoted_name(kind)
+        NameField::ApiVersion.shown(api_version),
+        NameField::Kind.shown(kind)
     )]
     UnknownKind {
         /// As stored.
@@ -115,8 +117,8 @@ pub enum DecodeError {
     /// The object is not a protobuf message.
     #[error(
         "{} {} is not readable: {reason}",
-        unquoted_name(api_version),
-        unquoted_name(kind)
+        NameField::ApiVersion.shown(api_version),
+        NameField::Kind.shown(kind)
     )]
     Object {
         /// As stored.
@@ -175,10 +177,37 @@ pub fn shown_name(name: &str) -> String {
 
 /// The same without quotes.
 pub(super) fn unquoted_name(name: &str) -> Cow<'_, str> {
-    match name.len() {
-        _ if is_name(name) => Cow::Borrowed(name),
-        1 => Cow::Borrowed("(1 byte)"),
-        size => Cow::Owned(format!("({size} bytes)")),
+    if is_name(name) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(not_a_name(name.len()))
+    }
+}
+
+impl Note {
+    /// The note about the value of a key. About a Secret it quotes nothing of the value.
+    #[must_use]
+    pub fn text_of(&self, key: &[u8]) -> String {
+        match self {
+            Self::UnknownKind { .. } if is_secret_key(key) => {
+                "no schema for its kind, which is not Secret: fields are shown by number".to_owned()
+            }
+            note => note.to_string(),
+        }
+    }
+}
+
+impl DecodeError {
+    /// Why the value of a key cannot be read. About a Secret it quotes nothing of the value.
+    #[must_use]
+    pub fn text_of(&self, key: &[u8]) -> String {
+        match self {
+            Self::Object { reason, .. } if is_secret_key(key) => {
+                format!("the Secret is not readable: {reason}")
+            }
+            Self::ContentEncoding(_) if is_secret_key(key) => "unknown content encoding".to_owned(),
+            error => error.to_string(),
+        }
     }
 }
 
@@ -510,13 +539,13 @@ mod tests {
         }
         let longer = "a".repeat(254);
         for (text, shown) in [
-            ("", "(0 bytes)"),
-            (" ", "(1 byte)"),
-            ("pass word", "(9 bytes)"),
-            ("a\n", "(2 bytes)"),
-            ("aHVudGVyMg==", "(12 bytes)"),
-            ("\u{e9}", "(2 bytes)"),
-            (&longer, "(254 bytes)"),
+            ("", "<0 bytes, not a name>"),
+            (" ", "<1 byte, not a name>"),
+            ("pass word", "<9 bytes, not a name>"),
+            ("a\n", "<2 bytes, not a name>"),
+            ("aHVudGVyMg==", "<12 bytes, not a name>"),
+            ("\u{e9}", "<2 bytes, not a name>"),
+            (&longer, "<254 bytes, not a name>"),
         ] {
             assert_eq!(shown_name(text), shown);
             assert_eq!(unquoted_name(text), shown);
@@ -549,7 +578,7 @@ mod tests {
         ];
         for message in messages {
             assert!(!message.contains("hunter2"), "{message}");
-            assert!(message.contains("(19 bytes)"), "{message}");
+            assert!(message.contains("<19 bytes, not a name>"), "{message}");
         }
         let encrypted = DecodeError::Encrypted {
             provider: "aescbc".to_owned(),

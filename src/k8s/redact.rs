@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::decode::{DecodeError, MALFORMED, UNKNOWN_FIELDS, is_name};
 use super::diff::walked::PerStep;
 use super::diff::{FieldChange, Path, Scope, Segment, diff, tree};
-use super::envelope::{PROTOBUF_MAGIC, Unknown};
+use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
 use super::object::tree_of;
 use super::special::go_text;
 use super::wire::Reader;
@@ -82,6 +82,7 @@ impl Masker {
         let (mut tree, _) = tree_of(stored)?;
         if stored_as_secret && !self.reveal {
             set_aside_odd_entries(stored, &mut tree);
+            set_aside_odd_parts(stored, &mut tree);
         }
         Ok(tree)
     }
@@ -480,6 +481,33 @@ fn set_aside_odd_entries(stored: &[u8], tree: &mut Value) {
         for (number, name) in METADATA_MAPS {
             let map = tree.get_mut("metadata").and_then(|m| m.get_mut(name));
             set_aside(metadata, number, map);
+        }
+    }
+}
+
+/// Moves whole parts of a stored Secret below [`MALFORMED`] that may be other parts of it.
+///
+/// A writer writes the metadata once. With a damaged tag an entry of `data` is metadata as well: its key is the name,
+/// and its value, by another damaged byte, a namespace or a uid. And in CBOR a text has no mark at its end: a damaged
+/// length makes a key of `data` swallow the value after it, and what comes out looks like any other key.
+fn set_aside_odd_parts(stored: &[u8], tree: &mut Value) {
+    let Value::Object(object) = tree else {
+        return;
+    };
+    let odd: &[&str] = match Stored::detect(stored) {
+        Stored::Protobuf(body) => {
+            let raw = Unknown::parse(body).ok().and_then(|unknown| unknown.raw);
+            let is_once = fields_of(raw.unwrap_or_default(), 1).nth(1).is_none();
+            if is_once { &[] } else { &["metadata"] }
+        }
+        Stored::Cbor(_) => &["data", "stringData"],
+        _ => &[],
+    };
+    for name in odd {
+        if let Some(part) = object.get_mut(*name) {
+            let mut aside = Map::new();
+            aside.insert(MALFORMED.to_owned(), Value::Array(vec![part.take()]));
+            *part = Value::Object(aside);
         }
     }
 }

@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 use super::SourceError;
+use super::locate::list_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,8 @@ pub struct LogDir {
     pub snaps: Vec<PathBuf>,
     /// Other files in the folder of the log, by name: made in advance, or not etcd's.
     pub others: Vec<PathBuf>,
+    /// The folders that were listed.
+    pub folders: Vec<PathBuf>,
     /// The database beside them.
     pub db: Option<PathBuf>,
 }
@@ -53,10 +56,8 @@ impl LogDir {
         if !folder.is_dir() {
             return Ok(());
         }
-        let entries =
-            fs::read_dir(folder).map_err(|error| SourceError::of(folder, "list", error))?;
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
+        let paths = list_folder(folder).map_err(|error| SourceError::of(folder, "list", error))?;
+        self.folders.push(folder.to_path_buf());
         for path in paths {
             if path.is_file() {
                 self.take(path, is_log);

@@ -1,5 +1,6 @@
 //! What a check of a file found: for people one line a finding, the worst first; and as JSON.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -7,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bbolt::check::PageCounts;
 use crate::diag::{Code, Damage, Diagnostic, Severity};
+use crate::named::NameField;
 
 use super::record::insert_text;
 
@@ -196,7 +198,11 @@ fn finding_json(finding: &Diagnostic) -> Value {
     put("revision", locus.revision.map(|(main, _)| main.into()));
     put("sub", locus.revision.map(|(_, sub)| sub.into()));
     if let Some(key) = &locus.key {
-        insert_text(&mut fields, "key", key);
+        if let Cow::Owned(size) = NameField::Key.shown_bytes(key) {
+            fields.insert("key".to_owned(), size.into());
+        } else {
+            insert_text(&mut fields, "key", key);
+        }
     }
     let mut put = |name: &str, value: &str| {
         if let Some(value) = text(value) {

@@ -1,20 +1,46 @@
 //! The one choke point between bytes of the file and a terminal.
 //!
 //! Keys and values are written by whoever could write to the cluster. Control characters (C0 but
-//! newline and tab, DEL, C1), bidi controls, zero-width characters and bytes that are not UTF-8
-//! are shown as escapes; everything else goes through.
+//! newline and tab, DEL, C1), bidi controls, line separators, characters that a terminal does not show
+//! (Unicode's Default_Ignorable_Code_Point) and bytes that are not UTF-8 are shown as escapes; everything
+//! else goes through.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+/// Characters that a terminal acts on or does not show: controls, line and paragraph separators, bidi
+/// controls, and all of Default_Ignorable_Code_Point (Unicode 17, DerivedCoreProperties.txt), with the
+/// annotation characters U+FFF9 to U+FFFB.
+const HIDDEN: [std::ops::RangeInclusive<char>; 20] = [
+    '\u{0}'..='\u{8}',
+    '\u{b}'..='\u{1f}',
+    '\u{7f}'..='\u{9f}',
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff0}'..='\u{fffb}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0000}'..='\u{e0fff}',
+];
+
 /// Whether a terminal may act on this character, or not show it at all.
 fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
+    // Most text is ASCII, and most of that is shown.
+    if matches!(c, ' '..='~') {
+        return false;
+    }
+    HIDDEN.iter().any(|range| range.contains(&c))
 }
 
 fn escape(c: char, into: &mut String) {
@@ -46,6 +72,22 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The same of bytes: those that are not UTF-8 are shown as escapes too.
+pub fn visible_bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        push_visible(chunk.valid(), &mut shown);
+        push_invalid(chunk.invalid(), &mut shown);
+    }
+    shown
+}
+
+fn push_invalid(bytes: &[u8], into: &mut String) {
+    for byte in bytes {
+        into.push_str(&format!("\\x{byte:02x}"));
+    }
+}
+
 /// Makes a stream of bytes harmless; a character may be split between two writes.
 #[derive(Debug, Default)]
 pub struct Sanitizer {
@@ -69,16 +111,10 @@ impl Sanitizer {
             if cut_character {
                 self.pending.extend_from_slice(chunk.invalid());
             } else {
-                self.push_invalid(chunk.invalid());
+                push_invalid(chunk.invalid(), &mut self.shown);
             }
         }
         to.write_all(self.shown.as_bytes())
-    }
-
-    fn push_invalid(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.shown.push_str(&format!("\\x{byte:02x}"));
-        }
     }
 
     /// Ends the stream.
@@ -88,7 +124,7 @@ impl Sanitizer {
     pub fn finish(&mut self, to: &mut dyn Write) -> io::Result<()> {
         let pending = std::mem::take(&mut self.pending);
         self.shown.clear();
-        self.push_invalid(&pending);
+        push_invalid(&pending, &mut self.shown);
         to.write_all(self.shown.as_bytes())
     }
 }
@@ -135,6 +171,53 @@ mod tests {
             through(&["caf\u{e9} \u{4e16} \u{1f600}".as_bytes()]),
             "caf\u{e9} \u{4e16} \u{1f600}"
         );
+    }
+
+    #[test]
+    fn characters_that_no_terminal_shows_are_escaped() {
+        // The first and the last of each range, and the shown neighbours of some.
+        for c in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{180b}',
+            '\u{180f}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{206f}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff0}',
+            '\u{fffb}',
+            '\u{1bca0}',
+            '\u{1bca3}',
+            '\u{1d173}',
+            '\u{1d17a}',
+            '\u{e0000}',
+            '\u{e01ef}',
+            '\u{e0fff}',
+        ] {
+            let shown = visible(&format!("a{c}b")).into_owned();
+            assert!(
+                shown.starts_with("a\\") && shown.ends_with('b') && shown.is_ascii(),
+                "{shown}"
+            );
+        }
+        let plain = "caf\u{e9} \u{34e}\u{350} \u{200a} \u{2010} \u{fdff} \u{fffc} \u{4e16}";
+        assert_eq!(visible(plain), plain);
+        assert_eq!(visible_bytes(b"a\xff\x1bb"), "a\\xff\\x1bb");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::totals::{KeyTotals, key_totals};
-use crate::k8s::analysis::{Analysis, Usage, kind_of};
+use crate::k8s::analysis::{Analysis, Usage, kind_under};
 use crate::view;
 
 /// Report the Kubernetes objects by kind and size, as auger does
@@ -45,8 +45,8 @@ impl Verb for Args {
         for (key, totals) in key_totals(&store) {
             // Where a value cannot be opened, its own first bytes tell that it is encrypted.
             let kind = match run.keyring.open(&key, totals.newest_put.value) {
-                Ok(value) => kind_of(&value),
-                Err(_) => kind_of(totals.newest_put.value),
+                Ok(value) => kind_under(&key, &value),
+                Err(_) => kind_under(&key, totals.newest_put.value),
             };
             if let Some(kind) = kind {
                 analysis.add(&key, kind, usage_of(&key, &totals));

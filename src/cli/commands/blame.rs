@@ -13,16 +13,17 @@ use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::{Keys, hint};
 use crate::cli::missing::not_found_among;
-use crate::cli::objects::{Objects, Told};
+use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::check::compare_all;
 use crate::etcd::{AtRevision, Keyspace, Record, Store};
-use crate::k8s::Order;
 use crate::k8s::blame::{Blame, Blamed, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
+use crate::named::NameField;
 use crate::view::blame::{Lines, line_json, lines, write_table};
 use crate::view::record::key_text;
 
@@ -88,7 +89,8 @@ impl Verb for Args {
         let mut name = |name: &str| {
             let is_secret = has_secrets && !is_manager_name(name);
             let mask = is_secret.then(|| masker.mask_bytes(name.as_bytes()));
-            mask.flatten().unwrap_or_else(|| name.to_owned())
+            mask.flatten()
+                .unwrap_or_else(|| NameField::Manager.shown(name).into_owned())
         };
         self.print(&lines, &mut name, out)?;
         if self.output == RowFormat::Table && lines.has_boundaries() {
@@ -195,8 +197,7 @@ fn one_history<'a>(
         // More keys than one may be covered: which is meant comes first.
         let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let is_meant = |record: &Record<'_>| match selection.labels() {
-            Some(labels) => matches!(objects.read(record, Order::Declared.into()),
-                Told::Object(tree, _) if labels.matches(&tree)),
+            Some(labels) => objects.has_labels(record, labels),
             None => true,
         };
         let live = keyspace.live.iter();
@@ -261,6 +262,7 @@ fn histories<'a>(
     for history in histories.values_mut() {
         // In a damaged file the walk need not go by revision.
         history.sort_by_key(|record| record.revision);
+        compare_all(store, history);
         // Of a key that is not there any more what was carved may be a put.
         let telling = history
             .iter()

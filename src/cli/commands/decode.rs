@@ -15,6 +15,7 @@ use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
 use crate::k8s::meta::Meta;
 use crate::k8s::object::tree_with;
 use crate::k8s::{DecodeError, Note, Order, Stored, decode};
+use crate::source::open_untouched;
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::manifest::{NotLoadable, write_checked};
 use crate::view::yaml::{YamlWriter, comment};
@@ -225,7 +226,7 @@ fn cannot_read(name: &str, error: &std::io::Error) -> Failure {
 pub fn read_input(path: Option<&Path>, what: &str) -> Result<Vec<u8>, Failure> {
     let input = match path {
         Some(path) => read(
-            &mut std::fs::File::open(path)
+            &mut open_untouched(path)
                 .map_err(|error| cannot_read(&path.display().to_string(), &error))?,
             &path.display().to_string(),
         )?,

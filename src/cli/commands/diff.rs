@@ -14,7 +14,7 @@ use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::missing::{below, folder_hint};
-use crate::cli::objects::{Objects, Told};
+use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::revision::RangeExpr;
 use crate::cli::select::Where;
@@ -23,7 +23,6 @@ use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::cluster::member_ids;
 use crate::etcd::store::AtRevision;
 use crate::etcd::{Keyspace, Record, Store};
-use crate::k8s::Order;
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
 use crate::view::diff::{self, Change, StatRow};
@@ -185,11 +184,10 @@ impl Args {
         let new = Objects::new(run.keyring, new);
         if let Some(labels) = selection.labels() {
             changes.retain(|changed| {
-                let is_labelled = |record: &Record<'_>, objects: &Objects<'_>| {
-                    matches!(objects.read(record, Order::Declared.into()), Told::Object(tree, _) if labels.matches(&tree))
+                let of = |record: Option<Record<'_>>, objects: &Objects<'_>| {
+                    record.is_some_and(|record| objects.has_labels(&record, labels))
                 };
-                changed.old.is_some_and(|record| is_labelled(&record, &old))
-                    || changed.new.is_some_and(|record| is_labelled(&record, &new))
+                of(changed.old, &old) || of(changed.new, &new)
             });
         }
         let comparison = || Comparison {

@@ -13,7 +13,7 @@ use crate::cli::args::{Database, resolve, resolve_range};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::objects::{Objects, Told};
+use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::revision::RevisionExpr;
 use crate::cli::select::{Selection, Where, full_catalog_of};
@@ -21,7 +21,6 @@ use crate::cli::sources::Sources;
 use crate::cli::timeline::Timeline;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{AtRevision, Store};
-use crate::k8s::Order;
 
 use plan::{Ask, Item, plan, sort_for_apply};
 use world::{World, namespace_name};
@@ -156,6 +155,7 @@ impl Verb for Args {
             at,
         };
         if items.is_empty() {
+            objects.conclude();
             return Err(self.nothing(&store, at));
         }
         let any = match (&self.out, self.output) {
@@ -223,7 +223,7 @@ impl Args {
         if let Some(labels) = selection.labels() {
             items.retain(|item| {
                 let record = item.restored.map_or(item.last, |event| event.record);
-                matches!(objects.read(&record, Order::Declared.into()), Told::Object(tree, _) if labels.matches(&tree))
+                objects.has_labels(&record, labels)
             });
         }
         Ok(())

@@ -141,7 +141,9 @@ impl Args {
             secret_records = secret_records.saturating_add(u64::from(clear));
             way
         });
-        let live = seen.iter().filter_map(|(key, way)| Some((&**key, (*way)?)));
+        let live = seen
+            .iter()
+            .filter_map(|(key, way)| Some((&**key, way.value?)));
         let catalog = survey.into_catalog();
         let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);

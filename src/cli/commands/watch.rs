@@ -20,6 +20,7 @@ use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::{Answer, Run, Verb, report};
+use crate::etcd::check::Successions;
 use crate::etcd::store::RevisionUnavailable;
 use crate::etcd::{AtRevision, Event, EventType, Record, Store};
 use crate::k8s::encrypt::Keyring;
@@ -270,6 +271,7 @@ impl Watch<'_> {
     ) -> io::Result<Seen> {
         let mut seen = Seen::default();
         let mut values: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
+        let mut successions = Successions::default();
         for record in store.records(Direction::Forward) {
             if record.revision.main > self.to {
                 break;
@@ -278,6 +280,7 @@ impl Watch<'_> {
                 continue;
             }
             seen.watched = true;
+            successions.see(store, &record);
             let previous = if !with_previous {
                 None
             } else if record.tombstone {
@@ -325,11 +328,7 @@ impl Watch<'_> {
                 after: event.event_type != EventType::Delete,
             };
         };
-        let has_them = |record: &Record<'_>| match self.objects.read(record, Order::Declared.into())
-        {
-            Told::Object(object, _) => labels.matches(&object),
-            _ => false,
-        };
+        let has_them = |record: &Record<'_>| self.objects.has_labels(record, labels);
         Change {
             before: event.previous.as_ref().is_some_and(has_them),
             after: event.event_type != EventType::Delete && has_them(&event.record),

@@ -80,7 +80,7 @@ impl Get<'_> {
             let export = match &mut export {
                 Some(export) => export,
                 // Not before there is something to write.
-                none => none.insert(Export::into(folder, self.run.evidence)?),
+                none => none.insert(Export::into(folder, self.run)?),
             };
             let path = export.write(place, format.extension(), &content)?;
             write_name(&path, out)?;

@@ -1,9 +1,11 @@
 //! What stands behind `-o`.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use crate::k8s::custom_columns::CustomColumns;
 use crate::k8s::jsonpath::JsonPath;
+use crate::source::open_untouched;
 
 /// How objects are printed.
 #[derive(Debug, Clone)]
@@ -48,7 +50,7 @@ impl Format {
         let name = name.to_ascii_lowercase();
         let file = |path: &str| {
             let cannot = |error: std::io::Error| format!("{path}: cannot be read: {error}");
-            let file = std::fs::File::open(path).map_err(cannot)?;
+            let file = open_untouched(Path::new(path)).map_err(cannot)?;
             let mut text = String::new();
             file.take(LONGEST_TEMPLATE_BYTES)
                 .read_to_string(&mut text)

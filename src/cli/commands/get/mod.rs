@@ -682,7 +682,8 @@ impl Get<'_> {
 /// What the reader of an object should know.
 fn say(record: &Record<'_>, notes: &[Note]) {
     for note in notes {
-        report::note(&format!("{}: {note}", key_text(record.key)));
+        let (key, note) = (key_text(record.key), note.text_of(record.key));
+        report::note(&format!("{key}: {note}"));
     }
 }
 

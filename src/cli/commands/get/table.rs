@@ -17,6 +17,8 @@ use crate::k8s::custom_columns::{MOST_COLUMNS, ResourceColumns, TOO_EXPENSIVE};
 use crate::k8s::decode::shown_name;
 use crate::k8s::envelope::Encrypted;
 use crate::k8s::jsonpath::Budget;
+use crate::k8s::object::is_secret_key;
+use crate::k8s::redact::Masker;
 use crate::k8s::resource::Resource;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;
@@ -191,6 +193,11 @@ pub fn print(
             match (&layout, told) {
                 (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
                 (_, Told::Object(object, _)) => {
+                    let object = if is_secret_key(record.key) {
+                        secret_row(record, catalog, &object)
+                    } else {
+                        object
+                    };
                     table.push(&object, &layout.cells(&object, beside.clock, &budget));
                 }
                 (_, told) => {
@@ -243,6 +250,20 @@ fn groups<'c, 'e, 'a>(
     }
     groups.sort_by_key(|(place, _)| *place);
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// A Secret for a table, which has its name, type, labels and number of entries: called as its key says, and without
+/// anything that may be a part of the secret.
+fn secret_row(record: &Record<'_>, catalog: &Catalog, object: &Value) -> Value {
+    let mut row = Masker::new(false).mask(object, true).into_owned();
+    let location = catalog.locate(record.key);
+    if let (Some(location), Some(Value::Object(metadata))) = (location, row.get_mut("metadata")) {
+        metadata.insert("name".to_owned(), key_text(location.name).into());
+        if let Some(namespace) = location.namespace {
+            metadata.insert("namespace".to_owned(), key_text(namespace).into());
+        }
+    }
+    row
 }
 
 fn key_cells(record: &Record<'_>) -> Vec<String> {

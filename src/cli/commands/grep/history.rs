@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use crate::bbolt::Direction;
+use crate::etcd::check::Successions;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{AtRevision, Record};
 use crate::k8s::diff::FieldNumbers;
@@ -48,6 +49,7 @@ struct OfKey {
 pub(super) struct History {
     keys: BTreeMap<Box<[u8]>, OfKey>,
     compacted: i64,
+    successions: Successions,
 }
 
 impl History {
@@ -55,6 +57,7 @@ impl History {
         Self {
             keys: BTreeMap::new(),
             compacted,
+            successions: Successions::default(),
         }
     }
 
@@ -111,6 +114,7 @@ impl History {
     }
 
     fn take(&mut self, record: &Record<'_>, grep: &Grep<'_, '_>, in_key: bool, lines: Vec<Found>) {
+        self.successions.see(grep.store, record);
         let has_lines = in_key || !lines.is_empty();
         if !has_lines && !self.keys.contains_key(record.key) {
             return;

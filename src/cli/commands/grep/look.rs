@@ -147,8 +147,10 @@ impl<'r> Reader<'r> {
             SeenValue::Nothing => Vec::new(),
             SeenValue::Lines(lines) => lines,
             SeenValue::Closed => {
-                // The reason is noted.
-                let _ = self.objects.open(record);
+                // The reason is noted. What is looked for may be in it.
+                if let Err(error) = self.objects.open(record) {
+                    self.objects.report_closed(record, &error);
+                }
                 Vec::new()
             }
             SeenValue::Undecodable(error, matches) => {

@@ -175,6 +175,7 @@ impl Verb for Args {
             picked.reverse();
         }
         if picked.is_empty() {
+            log.objects.conclude();
             let count = events.len();
             return Err(Failure::not_found(match count {
                 0 => "there are no events".to_owned(),
@@ -250,7 +251,12 @@ impl<'a> Log<'_, 'a> {
         let tree = |record: &Record<'_>| match self.objects.read(record, Order::Declared.into()) {
             Told::Object(tree, _) => Some(tree),
             Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
-            _ => None,
+            Told::Closed(error) => {
+                // What is looked for may be in it.
+                self.objects.report_closed(record, &error);
+                None
+            }
+            Told::Undecodable(_) => None,
         };
         let new = (!event.record.tombstone)
             .then(|| tree(&event.record))

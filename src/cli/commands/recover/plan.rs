@@ -8,11 +8,13 @@ use crate::cli::objects::{Objects, Told};
 use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::apply_order::rank;
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, Location};
 use crate::k8s::controlled::{self, Reason};
 use crate::k8s::manifest::text;
 use crate::k8s::meta::Meta;
+use crate::k8s::object::is_secret_key;
 use crate::k8s::schema::is_known;
+use crate::named::NameField;
 
 use super::world::World;
 
@@ -101,12 +103,14 @@ impl Unreadable {
 pub struct Facts {
     /// Its API group; empty for the core group.
     pub group: String,
-    /// Its kind.
+    /// Its kind; this, the group, the namespace and the name are fit to be shown.
     pub kind: String,
     /// Its namespace; empty where it lies in none.
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Whether all four could be what they are: a file may have their names.
+    pub is_named: bool,
     /// Its uid.
     uid: String,
     /// The uids of what owns it.
@@ -292,25 +296,87 @@ fn missing_behind(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
     })
 }
 
+/// What an object is called.
+struct Names {
+    group: String,
+    kind: String,
+    namespace: String,
+    name: String,
+    is_named: bool,
+}
+
+impl Names {
+    /// As the object says, each checked against what its field may hold. Of a Secret as its key says: what a damaged
+    /// one says of itself may be a part of the secret.
+    fn new(key: &[u8], tree: &Value, location: Option<&Location<'_, '_>>) -> Self {
+        let bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let [group, kind, namespace, name] = if !is_secret_key(key) {
+            [
+                controlled::group(tree).to_owned(),
+                text(tree, &["kind"]).to_owned(),
+                text(tree, &["metadata", "namespace"]).to_owned(),
+                text(tree, &["metadata", "name"]).to_owned(),
+            ]
+        } else if let Some(location) = location {
+            [
+                location.resource.group().to_owned(),
+                location.resource.kind.clone().into_owned(),
+                bytes(location.namespace.unwrap_or_default()),
+                bytes(location.name),
+            ]
+        } else {
+            let name = key.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let kind = "Secret".to_owned();
+            [String::new(), kind, String::new(), bytes(name)]
+        };
+        let fields = [
+            (NameField::Group, &group),
+            (NameField::Kind, &kind),
+            (NameField::Namespace, &namespace),
+            (NameField::Name, &name),
+        ];
+        // An object need not have a namespace, and one that is not Kubernetes' may lack the others.
+        let is_fit = |(field, text): &(NameField, &String)| text.is_empty() || field.allows(text);
+        let is_named = fields.iter().all(is_fit);
+        let shown = |field: NameField, text: &str| match text {
+            "" => String::new(),
+            text => field.shown(text).into_owned(),
+        };
+        Self {
+            group: shown(NameField::Group, &group),
+            kind: shown(NameField::Kind, &kind),
+            namespace: shown(NameField::Namespace, &namespace),
+            name: shown(NameField::Name, &name),
+            is_named,
+        }
+    }
+}
+
 fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
     let location = catalog.locate(key);
     let definition = location.and_then(|location| catalog.definition(location.resource));
-    let group = controlled::group(tree).to_owned();
-    let kind = text(tree, &["kind"]).to_owned();
+    let Names {
+        group,
+        kind,
+        namespace,
+        name,
+        is_named,
+    } = Names::new(key, tree, location.as_ref());
     let is_extension = matches!(
         group.as_str(),
         "apiextensions.k8s.io" | "apiregistration.k8s.io"
     );
     let is_custom = !is_extension && !is_known(text(tree, &["apiVersion"]), &kind);
-    let namespaced = !text(tree, &["metadata", "namespace"]).is_empty();
+    let namespaced = !namespace.is_empty();
     Facts {
         rank: rank(&group, &kind, namespaced, is_custom),
         keeps_status: is_custom && !definition.is_some_and(has_status_subresource),
         is_custom,
         group,
         kind,
-        namespace: text(tree, &["metadata", "namespace"]).to_owned(),
-        name: text(tree, &["metadata", "name"]).to_owned(),
+        namespace,
+        name,
+        is_named,
         uid: text(tree, &["metadata", "uid"]).to_owned(),
         owners: controlled::owners(tree)
             .map(|owner| text(owner, &["uid"]).to_owned())

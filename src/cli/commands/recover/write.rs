@@ -56,7 +56,7 @@ impl Recovery<'_, '_> {
             let export = match &mut export {
                 Some(export) => export,
                 // Not before there is something to write.
-                none => none.insert(Export::into(folder, self.run.evidence)?),
+                none => none.insert(Export::into(folder, self.run)?),
             };
             let name = file_name(number, width, item);
             let (extension, content) = match &content {
@@ -189,7 +189,7 @@ fn comments_on(volume: &str) -> [String; 3] {
 /// `0012-deployment-shop-cart`: kubectl applies files in the order of their names.
 fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
     let what = match &item.facts {
-        Some(facts) => {
+        Some(facts) if facts.is_named => {
             let parts = [&facts.kind.to_lowercase(), &facts.namespace, &facts.name];
             let parts: Vec<&str> = parts
                 .into_iter()
@@ -198,7 +198,7 @@ fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
                 .collect();
             parts.join("-").into_bytes()
         }
-        None => [b"key-", item.key].concat(),
+        _ => [b"key-", item.key].concat(),
     };
     [format!("{}-", pad::zeros(number, width)).as_bytes(), &what].concat()
 }

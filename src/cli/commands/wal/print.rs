@@ -234,7 +234,7 @@ impl<'p> Printer<'p> {
             Ok(tree) => Ok(self.masker.mask(&tree, secret).into_owned()),
             // Nothing says what it holds.
             Err(error) => Err(match self.masker.mask_bytes(&opened) {
-                Some(mask) => format!("{mask} ({error})"),
+                Some(mask) => format!("{mask} ({})", error.text_of(key)),
                 None => String::from_utf8_lossy(&opened).into_owned(),
             }),
         }

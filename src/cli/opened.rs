@@ -1,0 +1,122 @@
+//! What a run has opened for reading. Nothing is written there, whichever path leads to it.
+//!
+//! A database of etcd is at `member/snap/db` of a data directory, the log of the same member at `member/wal`: all
+//! of the member's folder is evidence, even if only one file in it was named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::source::path_id;
+
+use super::Run;
+use super::evidence::Evidence;
+use super::failure::Failure;
+use super::logs::Logs;
+
+/// The files and folders that a run has opened.
+#[derive(Debug)]
+pub struct Opened {
+    places: Vec<Place>,
+}
+
+/// A file or a folder, under the path that the user gave for it.
+#[derive(Debug)]
+struct Place {
+    given: PathBuf,
+    path: PathBuf,
+    /// Device and inode number: a bind mount is another path to the same folder.
+    id: Option<(u64, u64)>,
+}
+
+impl Opened {
+    /// Everything that a run has opened: databases, logs and the files of keys.
+    pub fn by(run: &Run<'_>) -> Self {
+        let mut opened = Self { places: Vec::new() };
+        for evidence in run.evidence {
+            opened.add(evidence.given_path(), evidence.given_path());
+            opened.add(evidence.given_path(), evidence.source().path());
+        }
+        let logs = run.evidence.iter().filter_map(Evidence::logs);
+        for logs in logs.chain(run.logs) {
+            opened.add_logs(logs);
+        }
+        for file in run.key_files {
+            opened.add(file, file);
+        }
+        opened
+    }
+
+    fn add_logs(&mut self, logs: &Logs) {
+        for path in logs.places() {
+            self.add(logs.given(), path);
+        }
+    }
+
+    fn add(&mut self, given: &Path, path: &Path) {
+        let Ok(path) = fs::canonicalize(path) else {
+            return;
+        };
+        let member = member_folder(&path).map(Path::to_path_buf);
+        for path in [Some(path), member].into_iter().flatten() {
+            if self.places.iter().all(|known| known.path != path) {
+                self.places.push(Place {
+                    given: given.to_path_buf(),
+                    id: path_id(&path),
+                    path,
+                });
+            }
+        }
+    }
+
+    /// Refuses a path at which something is to be written, if it is evidence or inside of it.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn refuse(&self, out: &Path) -> Result<(), Failure> {
+        let Some(resolved) = resolved(out) else {
+            return Err(Failure::cannot(format!(
+                "{}: `..` after a folder that does not exist",
+                out.display()
+            )));
+        };
+        let ids: Vec<_> = resolved.ancestors().filter_map(path_id).collect();
+        let is_hit = |place: &&Place| {
+            resolved.starts_with(&place.path) || place.id.is_some_and(|id| ids.contains(&id))
+        };
+        let Some(place) = self.places.iter().find(is_hit) else {
+            return Ok(());
+        };
+        let (out, given) = (out.display(), place.given.display());
+        Err(Failure::cannot(format!(
+            "{out} is, or lies in, the evidence {given}, which is never written to"
+        )))
+    }
+}
+
+/// The folder of a member's data, of a file that lies in it as etcd keeps it: `snap/db`, or in `wal` or `snap`.
+fn member_folder(file: &Path) -> Option<&Path> {
+    let folder = file.parent()?;
+    let is_snap = folder.ends_with("snap");
+    let is_log = file
+        .extension()
+        .is_some_and(|extension| extension == "wal" || extension == "snap");
+    let is_members =
+        (is_snap && file.ends_with("db")) || ((is_snap || folder.ends_with("wal")) && is_log);
+    folder.parent().filter(|_| is_members)
+}
+
+/// A path without links and `..`, whose last parts need not exist yet. None if one of those is `..`: where it
+/// leads is known only when the folder before it has been made.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut missing = Vec::new();
+    let mut existing = absolute.as_path();
+    loop {
+        if let Ok(mut found) = fs::canonicalize(existing) {
+            found.extend(missing.iter().rev());
+            return Some(found);
+        }
+        missing.push(existing.file_name()?);
+        existing = existing.parent()?;
+    }
+}
