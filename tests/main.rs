@@ -60,6 +60,7 @@ mod secrets_end_to_end;
 mod secrets_masked;
 mod source;
 mod support;
+mod sweep;
 mod synth_writer;
 mod tables;
 mod timeline;
@@ -68,6 +69,10 @@ mod verbs;
 mod wal;
 mod yaml_golden;
 mod yaml_hostile;
+
+/// Counts what runs cost; see [`sweep`].
+#[global_allocator]
+static ALLOCATOR: support::counted::Counting = support::counted::Counting;
 
 /// A file under `tests/` that no module names would never run.
 #[test]

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use etcdive_fuzz::synth::etcd::{Store, Version};
+use etcdive_fuzz::synth::wal::WalFile;
+use etcdive_fuzz::synth::wire::Message;
 use etcdive_fuzz::synth::{Endian, Freelist, Older, shapes};
+use serde_json::{Value, json};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -51,6 +54,121 @@ fn whole_files() {
             &bytes.expect("testdata"),
         );
     }
+}
+
+/// Objects of the kinds that `recover` treats by rules of their own, some of them deleted, with texts that a YAML
+/// reader could take for something else.
+fn manifests() {
+    let mut store = Store::new(Version::V3_6);
+    let object = |api: &str, kind: &str, name: &str, rest: Value| {
+        let mut object = json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "a",
+            "uid": format!("uid-{name}"), "creationTimestamp": "2026-11-20T21:00:00Z",
+            "annotations": {"<<": "=", "yes": "no", "a: b": "# c", "t": "2001-01-01"}}});
+        object
+            .as_object_mut()
+            .expect("an object")
+            .extend(rest.as_object().expect("an object").clone());
+        object.to_string()
+    };
+    let namespace = object(
+        "v1",
+        "Namespace",
+        "a",
+        json!({"status": {"phase": "Active"}}),
+    );
+    store.put("/registry/namespaces/a", namespace);
+    let crd = json!({"spec": {"group": "example.com", "scope": "Namespaced",
+        "names": {"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"},
+        "versions": [{"name": "v1", "served": true, "storage": true,
+            "additionalPrinterColumns": [{"name": "A", "type": "string", "jsonPath": "..a"}]}]}});
+    let crd = object(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "things.example.com",
+        crd,
+    );
+    store.put(
+        "/registry/apiextensions.k8s.io/customresourcedefinitions/things.example.com",
+        crd,
+    );
+    let things = [
+        (
+            "v1",
+            "ConfigMap",
+            "configmaps",
+            json!({"data": {"a": "b\n---\nc", "e": "\u{2028}x"}}),
+        ),
+        (
+            "v1",
+            "Secret",
+            "secrets",
+            json!({"data": {"a": "YQ=="}, "type": "Opaque"}),
+        ),
+        (
+            "v1",
+            "PersistentVolumeClaim",
+            "persistentvolumeclaims",
+            json!({"spec": {"volumeName": "pv\u{2028}---\n", "accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"}}),
+        ),
+        (
+            "v1",
+            "Service",
+            "services/specs",
+            json!({"spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 80}]}}),
+        ),
+        (
+            "v1",
+            "Pod",
+            "pods",
+            json!({"spec": {"containers": [{"name": "a", "image": "b"}], "nodeName": "n"}}),
+        ),
+        (
+            "apps/v1",
+            "Deployment",
+            "deployments",
+            json!({"spec": {"replicas": 1, "template": {}}, "status": {}}),
+        ),
+        (
+            "example.com/v1",
+            "Thing",
+            "example.com/things",
+            json!({"spec": {}, "status": {"a": [{"a": 1.5}]}}),
+        ),
+    ];
+    for turn in 0..2 {
+        for (api, kind, resource, rest) in &things {
+            let key = format!("/registry/{resource}/a/{turn}");
+            store.put(
+                key.clone(),
+                object(api, kind, &turn.to_string(), rest.clone()),
+            );
+            if turn == 0 {
+                store.delete(key);
+            }
+        }
+    }
+    for page_size in [512, 4096] {
+        let image = store.builder().page_size(page_size).build();
+        put(
+            "whole_file",
+            &format!("manifests-{page_size}"),
+            &image.bytes,
+        );
+    }
+    let mut log = WalFile::after(None);
+    log.metadata(7, 9);
+    for (index, record) in (1_i64..).zip(store.history()) {
+        let put = Message::new().put(1, &record.key).put(2, &record.value);
+        let delete = Message::new().put(1, &record.key);
+        let (field, request) = if record.tombstone {
+            (5, delete)
+        } else {
+            (4, put)
+        };
+        log.entry(3, index + 40, &Message::new().nest(field, request).finish());
+    }
+    log.state(3, 80);
+    put("wal", "manifests", &log.bytes);
 }
 
 fn pages_and_records() {
@@ -146,6 +264,7 @@ fn words() {
 
 fn main() {
     whole_files();
+    manifests();
     pages_and_records();
     values();
     words();

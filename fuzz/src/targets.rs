@@ -33,6 +33,9 @@ use etcdive::view::sanitize::Sanitizer;
 use etcdive::view::yaml::YamlWriter;
 use serde::de::IgnoredAny;
 
+#[path = "verbs.rs"]
+mod verbs;
+
 /// A target.
 pub type Target = fn(&[u8]);
 
@@ -106,6 +109,7 @@ pub fn whole_file(data: &[u8]) {
         assert!(kept.len() as u64 <= count);
         kept.iter().for_each(|finding| drop(finding.to_string()));
     }
+    verbs::database(data);
 }
 
 /// What freed pages hold: one record a revision, ascending, none that the state has, and no more bytes than the file
@@ -137,6 +141,9 @@ fn carve(store: &mut Store<'_>, file_bytes: usize) {
         .count();
     assert!(news == carved.len() || store.db().diagnostics().found_damage());
 }
+
+/// A small database for the logs to lie beside.
+static SMALL: &[u8] = include_bytes!("../regressions/whole_file/seed-store-00");
 
 /// A file of a write-ahead log, and a raft snapshot.
 ///
@@ -184,6 +191,7 @@ pub fn wal(data: &[u8]) {
             );
         }
     }
+    verbs::log(data, SMALL);
 }
 
 /// Pages of 512 bytes from page 2 on; the first byte tells the byte order.

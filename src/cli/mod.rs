@@ -207,8 +207,13 @@ pub struct Run<'r> {
     pub key_files: &'r [PathBuf],
 }
 
-/// Runs a parsed command line.
+/// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
+    answer(cli, Out::stdout(cli.color))
+}
+
+/// Runs a parsed command line; its answer goes to `out`.
+pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let verb = cli.command.verb();
     let verify = match (cli.verify, verb.verify()) {
         (true, Verify::IfSmall) => Verify::Always,
@@ -245,7 +250,6 @@ pub fn run(cli: &Cli) -> ExitCode {
         key_files: &key_files,
     };
     progress::start();
-    let mut out = Out::stdout(cli.color);
     let answer = verb.run(&run, &mut out).and_then(|answer| {
         out.finish()?;
         Ok(answer)

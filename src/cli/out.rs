@@ -59,6 +59,16 @@ impl Out {
         }
     }
 
+    /// Any other place, written as a pipe is: exact bytes, no colour.
+    pub fn to(inner: Box<dyn Write>) -> Self {
+        Self {
+            inner,
+            sanitizer: None,
+            color: false,
+            width: None,
+        }
+    }
+
     /// Whether output goes to a terminal.
     pub fn is_terminal(&self) -> bool {
         self.sanitizer.is_some()

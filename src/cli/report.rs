@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::source::Change;
@@ -17,13 +18,24 @@ const ANSWERED_NO: u8 = 1;
 const CANNOT_ANSWER: u8 = 2;
 const PARTIAL: u8 = 3;
 
-/// Standard error may be closed; then there is nobody to tell.
+/// Takes the place of standard error.
+static REDIRECTED: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Gives all text for standard error to this function instead: for a program that runs verbs itself.
+pub fn redirect(to: fn(&str)) {
+    let _ = REDIRECTED.set(to);
+}
+
+/// Standard error may be closed; the error of writing to it is of no use.
 fn say(text: &str) {
     if text.is_empty() {
         return;
     }
     super::progress::over();
     let visible = sanitize::visible(text);
+    if let Some(to) = REDIRECTED.get() {
+        return to(&visible);
+    }
     drop(std::io::stderr().lock().write_all(visible.as_bytes()));
 }
 

@@ -1,5 +1,6 @@
 //! What the tests share: running the program, and finding the cases.
 
+pub mod counted;
 pub mod random;
 pub mod synth;
 pub mod truth;

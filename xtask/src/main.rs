@@ -4,7 +4,7 @@
 use std::process::{Command, ExitCode};
 
 /// A name, what it does, and the cargo commands it runs.
-const TASKS: [(&str, &str, &[&str]); 6] = [
+const TASKS: [(&str, &str, &[&str]); 7] = [
     ("fmt", "is the code formatted", &["fmt --all --check"]),
     (
         "clippy",
@@ -22,6 +22,11 @@ const TASKS: [(&str, &str, &[&str]); 6] = [
         &["test --locked"],
     ),
     (
+        "sweep",
+        "no cost grows faster than n log n, for every verb and flag; sweep N: up to n = N (200000)",
+        &["test --locked --profile quick --test all sweep:: -- --nocapture"],
+    ),
+    (
         "bench",
         "measure speed; not a part of ci",
         &["bench --locked"],
@@ -34,14 +39,19 @@ const TASKS: [(&str, &str, &[&str]); 6] = [
 ];
 
 /// What `ci` runs, in this order; the tests last, so that their closing lines are the last.
-const CI: [&str; 4] = ["fmt", "clippy", "doc", "test"];
+const CI: [&str; 5] = ["fmt", "clippy", "doc", "sweep", "test"];
+
+/// The largest store of a sweep, and that of the one in `ci`.
+const SWEEP: &str = "200000";
+const CI_SWEEP: &str = "20000";
 
 fn main() -> ExitCode {
-    let name = std::env::args().nth(1).unwrap_or_default();
-    let names = if name == "ci" {
-        CI.to_vec()
-    } else {
-        vec![name.as_str()]
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (names, size) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["ci"] => (CI.to_vec(), CI_SWEEP),
+        ["sweep", size] => (vec!["sweep"], size),
+        [name] => (vec![name], SWEEP),
+        _ => return usage(),
     };
     for name in names {
         let Some((_, what, commands)) = TASKS.iter().find(|(task, ..)| *task == name) else {
@@ -49,7 +59,7 @@ fn main() -> ExitCode {
         };
         eprintln!("xtask: {name}: {what}");
         for command in *commands {
-            if !cargo(name, command) {
+            if !cargo(name, command, size) {
                 eprintln!("xtask: {name} failed: cargo {command}");
                 return ExitCode::FAILURE;
             }
@@ -58,11 +68,17 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn cargo(name: &str, command: &str) -> bool {
+fn cargo(name: &str, command: &str, size: &str) -> bool {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(command.split(' '));
     match name {
         "doc" => cargo.env("RUSTDOCFLAGS", "--deny warnings"),
+        // A build of its own, in which each region of the code counts how often it is executed.
+        "sweep" => cargo
+            .env("RUSTFLAGS", "-C instrument-coverage --cfg counted_steps")
+            .env("LLVM_PROFILE_FILE", "/dev/null")
+            .env("CARGO_TARGET_DIR", "target/sweep")
+            .env("ETCDIVE_SWEEP", size),
         "bless" => cargo.env("ETCDIVE_BLESS", "1"),
         _ => &mut cargo,
     };
