@@ -265,7 +265,11 @@ fn every_word_loads_back_as_a_key_and_as_a_text() {
                 let yaml = print(&object, quoting);
                 assert!(loads_to(yaml.as_bytes(), &object), "{quoting:?}: {yaml}");
                 assert!(!yaml.trim_start().starts_with('{'), "{quoting:?}: {yaml}");
-                assert_eq!(documents(&yaml), [object.clone()], "{quoting:?}: {yaml}");
+                assert_eq!(
+                    documents(&yaml),
+                    std::slice::from_ref(&object),
+                    "{quoting:?}: {yaml}"
+                );
             }
         }
     }
@@ -550,8 +554,84 @@ fn empty_fields_that_the_author_wrote_come_back() {
 }
 
 /// A field of a protobuf message whose value has a length.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+fn field(number: usize, bytes: &[u8]) -> Vec<u8> {
+    let varint = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value > 0x7f {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    [varint(number << 3 | 2), varint(bytes.len()), bytes.to_vec()].concat()
+}
+
+#[test]
+fn an_object_deeper_than_readers_follow_is_reported_and_kept_as_it_is_stored() {
+    // `not`, in `not`, in `not`, ... of a schema.
+    let schema = (0..140).fold(field(5, b"object"), |inner, _| field(28, &inner));
+    let version = [field(1, b"v1"), field(4, &field(1, &schema))].concat();
+    let object = [
+        field(1, &field(1, b"a.x.io")),
+        field(2, &field(7, &version)),
+    ]
+    .concat();
+    let type_meta = [
+        field(1, b"apiextensions.k8s.io/v1"),
+        field(2, b"CustomResourceDefinition"),
+    ]
+    .concat();
+    let value = [b"k8s\0".to_vec(), field(1, &type_meta), field(2, &object)].concat();
+    let mut store = Store::new(Version::V3_6);
+    let key = "/registry/apiextensions.k8s.io/customresourcedefinitions/a.x.io";
+    store.put(key, value.clone());
+    store.put(
+        "/registry/configmaps/a/b",
+        r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b", "namespace": "a"}}"#,
+    );
+    let scratch = Scratch::new("yaml-deep");
+    let live = scratch.file("live", &store.builder().build().bytes);
+    store.delete(key);
+    let deleted = scratch.file("deleted", &store.builder().build().bytes);
+    let (live, deleted) = (live.to_str().unwrap(), deleted.to_str().unwrap());
+    let folder = scratch.path().join("out");
+    let folder = folder.to_str().unwrap();
+    let lines: [&[&str]; 4] = [
+        &["get", live, "/registry/", "-o", "yaml"],
+        &["get", live, key, "--out", &format!("{folder}-get")],
+        &["recover", deleted, "-o", "yaml"],
+        &["recover", deleted, "--out", folder],
+    ];
+    for line in lines {
+        let run = etcdive(line);
+        assert_eq!(run.code, 3, "{line:?}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("manifest-unreadable"),
+            "{line:?}: {}",
+            run.stderr
+        );
+        assert!(!run.text().contains("not:"), "{line:?}: {}", run.text());
+    }
+    let stream = etcdive(lines[0]);
+    let list = documents(stream.text());
+    assert_eq!(
+        list[0]["items"].as_array().unwrap().len(),
+        1,
+        "{}",
+        stream.text()
+    );
+    let files = files_below(std::path::Path::new(folder));
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0].extension().unwrap(), "value");
+    assert_eq!(std::fs::read(&files[0]).unwrap(), value);
+    let extract = etcdive(["extract", live, "-k", key]);
+    assert_eq!((extract.code, extract.text()), (2, ""));
+    assert!(
+        extract.stderr.contains("hint: -o json prints the object"),
+        "{}",
+        extract.stderr
+    );
 }
 
 #[test]

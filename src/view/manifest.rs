@@ -84,31 +84,49 @@ fn make_loadable<W: std::io::Write>(
     held: &Held,
     object: &Value,
 ) -> bool {
-    let expected = if held.is_item() {
-        Expected::OnlyItem(object)
-    } else {
-        Expected::Value(object)
+    let loads = |text: &[u8]| {
+        if held.is_item() {
+            loads_to(&without_dash(text), object)
+        } else {
+            loads_to(text, object)
+        }
     };
-    if loads_as(writer.held(), &expected) {
+    if loads(writer.held()) {
         return true;
     }
     writer.take_back(held, Quoting::Everything);
     write_value(object, Order::Natural, writer);
-    loads_as(writer.held(), &expected)
+    loads(writer.held())
+}
+
+/// The text of a list's item as a document of its own: a space for the first dash, so that the columns stay.
+fn without_dash(text: &[u8]) -> Vec<u8> {
+    let mut text = text.to_vec();
+    let mut line_start = 0_usize;
+    for line in text.split(|byte| *byte == b'\n') {
+        let content = line.trim_ascii_start();
+        if content.is_empty() || content.starts_with(b"#") {
+            line_start = line_start.saturating_add(line.len()).saturating_add(1);
+            continue;
+        }
+        let indent = line.len().saturating_sub(content.len());
+        line_start = line_start.saturating_add(indent);
+        break;
+    }
+    if let Some(dash @ b'-') = text.get_mut(line_start) {
+        *dash = b' ';
+    }
+    text
 }
 
 /// Is this text one YAML document, and does it load to this value?
 pub fn loads_to(text: &[u8], value: &Value) -> bool {
-    loads_as(text, &Expected::Value(value))
-}
-
-fn loads_as(text: &[u8], expected: &Expected<'_>) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;
     };
     let mut documents = serde_norway::Deserializer::from_str(text);
     let first = documents.next();
-    first.is_some_and(|document| expected.deserialize(document).is_ok())
+    first.is_some_and(|document| Expected(value).deserialize(document).is_ok())
         && documents.next().is_none()
         // kubectl finds its documents by these lines, wherever they are.
         && !text.contains("\n---")
@@ -117,20 +135,9 @@ fn loads_as(text: &[u8], expected: &Expected<'_>) -> bool {
 
 /// What a document must hold. It is compared while it is read, without a tree.
 #[derive(Debug, Clone, Copy)]
-enum Expected<'v> {
-    Value(&'v Value),
-    /// A list with this item alone.
-    OnlyItem(&'v Value),
-}
+struct Expected<'v>(&'v Value);
 
-impl<'v> Expected<'v> {
-    fn value(self) -> Option<&'v Value> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::OnlyItem(_) => None,
-        }
-    }
-
+impl Expected<'_> {
     fn if_equal<E: Error>(is_equal: bool) -> Result<(), E> {
         if is_equal {
             Ok(())
@@ -145,16 +152,15 @@ impl<'v> Expected<'v> {
             let has_float = number.is_f64() || read.is_f64();
             number == read || (has_float && number.as_f64() == read.as_f64())
         };
-        let number = self.value().and_then(Value::as_number);
-        Self::if_equal(number.is_some_and(is_equal))
+        Self::if_equal(self.0.as_number().is_some_and(is_equal))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &Expected<'_> {
+impl<'de> DeserializeSeed<'de> for Expected<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, document: D) -> Result<(), D::Error> {
-        document.deserialize_any(*self)
+        document.deserialize_any(self)
     }
 }
 
@@ -166,11 +172,11 @@ impl<'de> Visitor<'de> for Expected<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Self::if_equal(self.value().is_some_and(Value::is_null))
+        Self::if_equal(self.0.is_null())
     }
 
     fn visit_bool<E: Error>(self, read: bool) -> Result<(), E> {
-        Self::if_equal(self.value().and_then(Value::as_bool) == Some(read))
+        Self::if_equal(self.0.as_bool() == Some(read))
     }
 
     fn visit_i64<E: Error>(self, read: i64) -> Result<(), E> {
@@ -189,23 +195,21 @@ impl<'de> Visitor<'de> for Expected<'_> {
     }
 
     fn visit_str<E: Error>(self, read: &str) -> Result<(), E> {
-        Self::if_equal(self.value().and_then(Value::as_str) == Some(read))
+        Self::if_equal(self.0.as_str() == Some(read))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let expected = match self {
-            Self::OnlyItem(item) => std::slice::from_ref(item),
-            Self::Value(Value::Array(items)) => items,
-            Self::Value(_) => return Self::if_equal(false),
+        let Value::Array(expected) = self.0 else {
+            return Self::if_equal(false);
         };
         for item in expected {
-            Self::if_equal(items.next_element_seed(&Self::Value(item))?.is_some())?;
+            Self::if_equal(items.next_element_seed(Self(item))?.is_some())?;
         }
         Self::if_equal(items.next_element::<serde::de::IgnoredAny>()?.is_none())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let Some(Value::Object(expected)) = self.value() else {
+        let Value::Object(expected) = self.0 else {
             return Self::if_equal(false);
         };
         let mut seen = HashSet::new();
@@ -214,7 +218,7 @@ impl<'de> Visitor<'de> for Expected<'_> {
                 return Self::if_equal(false);
             };
             Self::if_equal(seen.insert(key))?;
-            entries.next_value_seed(&Self::Value(value))?;
+            entries.next_value_seed(Self(value))?;
         }
         Self::if_equal(seen.len() == expected.len())
     }
@@ -349,6 +353,27 @@ mod tests {
             true
         };
         assert_eq!(checked(&deep, tell), (false, String::new()));
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_read_back_by_itself() {
+        use crate::k8s::Sink as _;
+        // As deep as the reader follows: with the list around it would be one level more.
+        let object = (1..128).fold(json!({}), |inner, _| json!({ "a": inner }));
+        let mut writer = YamlWriter::new(Vec::new());
+        writer.begin_list();
+        for _ in 0..2 {
+            writer.comment("- next");
+            let tell = |writer: &mut YamlWriter<_>| {
+                write_value(&object, Order::Natural, writer);
+                true
+            };
+            let written = write_checked(&mut writer, tell, || Some(object.clone()));
+            assert_eq!(written, Ok(true));
+        }
+        writer.end_list();
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert_eq!(text.matches("\n- a:\n    a:\n").count(), 2, "{text}");
     }
 
     #[test]

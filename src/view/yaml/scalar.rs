@@ -17,7 +17,7 @@ pub enum Quoting {
     /// The same, and what any reader of YAML 1.1 or 1.2 would take for a number or a time is quoted: `1e999`,
     /// `2001-01-01T10:00:00`. Floats have a point: `1.0e+20`.
     Portable,
-    /// Every text is in double quotes, in ASCII, on one line.
+    /// Every text is in double quotes, in ASCII, on one line. Only names of Kubernetes' own fields are as they are.
     Everything,
 }
 

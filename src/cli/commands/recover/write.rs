@@ -26,6 +26,8 @@ enum Content {
     Object(Vec<u8>),
     /// Anything else, as it was stored.
     Plain(Vec<u8>),
+    /// An object whose YAML would not load back, as it was stored.
+    NotLoadable(Vec<u8>),
 }
 
 /// The keys of manifests that lack what somebody has to know of.
@@ -61,7 +63,7 @@ impl Recovery<'_, '_> {
             let name = file_name(number, width, item);
             let (extension, content) = match &content {
                 Content::Object(yaml) => (".yaml", yaml),
-                Content::Plain(bytes) => (".value", bytes),
+                Content::Plain(bytes) | Content::NotLoadable(bytes) => (".value", bytes),
             };
             let path = export.write(Place::Flat(&name), extension, content)?;
             write_name(&path, out)?;
@@ -86,7 +88,7 @@ impl Recovery<'_, '_> {
                     any = true;
                 }
                 Some(Content::Plain(_)) => plain.push(item.key),
-                None => {}
+                Some(Content::NotLoadable(_)) | None => {}
             }
         }
         if !plain.is_empty() {
@@ -124,7 +126,7 @@ impl Recovery<'_, '_> {
                     Ok(yaml) => Content::Object(yaml),
                     Err(error) => {
                         self.objects.report_unreadable(&record, error);
-                        Content::Plain(self.objects.open(&record).ok()?.into_owned())
+                        Content::NotLoadable(self.objects.open(&record).ok()?.into_owned())
                     }
                 })
             }
