@@ -28,8 +28,6 @@ fn run(name: &str, line: &str) -> Run {
 #[test]
 fn the_events_of_one_large_transaction_are_listed() {
     for (line, rows) in [
-        ("log DB -o jsonl", 1),
-        ("log DB --oneline", 1),
         ("log DB --by-txn", 1),
         // The bounds, and what they rest on.
         ("log DB --why-time", 3),

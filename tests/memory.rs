@@ -17,7 +17,7 @@ fn peak_of(process: u32) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-/// Runs the program to its end, and looks at its memory after every part of its output.
+/// Runs the program to its end, and looks at its memory meanwhile.
 fn peak_of_run(arguments: &[&str]) -> u64 {
     peak_and_output(arguments).0
 }
@@ -31,16 +31,30 @@ fn peak_and_output(arguments: &[&str]) -> (u64, usize) {
         .spawn()
         .unwrap();
     let mut output = child.stdout.take().unwrap();
+    let id = child.id();
+    let (ended, is_ended) = std::sync::mpsc::channel::<()>();
+    // It is looked at now and then, for it may print nothing before its end.
+    let watch = std::thread::spawn(move || {
+        let mut peak = 0;
+        loop {
+            peak = peak.max(peak_of(id).unwrap_or(0));
+            let most = std::time::Duration::from_millis(1);
+            if is_ended.recv_timeout(most) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                return peak;
+            }
+        }
+    });
     let mut part = vec![0; 1 << 20];
-    let (mut peak, mut length) = (0, 0);
+    let mut length = 0;
     loop {
         let read = output.read(&mut part).unwrap();
         if read == 0 {
             break;
         }
         length += read;
-        peak = peak.max(peak_of(child.id()).unwrap_or(0));
     }
+    drop(ended);
+    let peak = watch.join().unwrap();
     let code = child.wait().unwrap().code();
     // Of two states, 1 says that they differ.
     assert!(

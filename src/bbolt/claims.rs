@@ -41,8 +41,12 @@ pub(super) struct Used {
 /// one, so both may have it; a third may not, or a small file could be made to look endless.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    of_page: Mutex<Vec<[u16; 2]>>,
+    /// By the page's number divided by [`PAGES_TOGETHER`]: in a file that is mostly a hole the only page may be the last.
+    of_pages: Mutex<HashMap<u64, [[u16; 2]; PAGES_TOGETHER]>>,
 }
+
+/// How many neighbours are kept together.
+const PAGES_TOGETHER: usize = 64;
 
 /// What a walk is told that wants a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +62,15 @@ pub(super) enum Claim {
 impl Owners {
     /// Claims a page for the bucket with this number (from 1).
     pub(super) fn claim(&self, pgid: u64, bucket: u16) -> Claim {
-        let Ok(page) = usize::try_from(pgid) else {
+        let together = PAGES_TOGETHER as u64;
+        let Ok(place) = usize::try_from(pgid % together) else {
             return Claim::Refused;
         };
-        let mut of_page = self.of_page.lock().unwrap_or_else(PoisonError::into_inner);
-        if of_page.len() <= page {
-            of_page.resize(page.saturating_add(1), [0; 2]);
-        }
-        let Some([first, second]) = of_page.get_mut(page) else {
+        let mut of_pages = self.of_pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let pages = of_pages
+            .entry(pgid / together)
+            .or_insert([[0; 2]; PAGES_TOGETHER]);
+        let Some([first, second]) = pages.get_mut(place) else {
             return Claim::Refused;
         };
         if *first == 0 || *first == bucket {
