@@ -36,7 +36,7 @@ fn print(error: &Error, words: &[OsString]) {
         return;
     }
     // The same words with everything hidden made visible give the same error: its colours are clap's own.
-    let words = words.iter().map(|word| visible_word(word));
+    let words = words.iter().map(visible_word);
     match Cli::try_parse_from(words) {
         Err(same) if same.kind() == error.kind() => drop(same.print()),
         _ => {
