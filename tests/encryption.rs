@@ -341,7 +341,7 @@ fn each_reason_why_a_value_stays_closed_is_told_apart() {
         (
             &none,
             b"k8s:enc:kms:v9:pass word:xx",
-            "encrypted at rest by kms v9, KMS plugin (9 bytes): an unknown provider",
+            "encrypted at rest by kms v9, KMS plugin <9 bytes, not a name>: an unknown provider",
         ),
         (
             &none,

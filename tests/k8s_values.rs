@@ -482,7 +482,7 @@ fn bad_values_are_refused_with_a_reason_before_anything_is_told() {
         ),
         (
             b"k8s\0\x0a\x05\x0a\x03abc\x12\x01\x0b",
-            "abc (0 bytes) is not readable: wire type 3 at byte 0",
+            "<3 bytes, not a name> <0 bytes, not a name> is not readable: wire type 3 at byte 0",
         ),
         (
             b"k8s\0\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",

@@ -3,7 +3,6 @@
 //! An argument may come from a file name or from a script that reads the store: a terminal must not act on it.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -11,7 +10,7 @@ use clap::error::Error;
 
 use crate::view::sanitize::visible_bytes;
 
-use super::Cli;
+use super::{Cli, report};
 
 /// Exit code of a command line that is not understood, if clap's does not fit one.
 const USAGE: u8 = 2;
@@ -39,10 +38,7 @@ fn print(error: &Error, words: &[OsString]) {
     let words = words.iter().map(visible_word);
     match Cli::try_parse_from(words) {
         Err(same) if same.kind() == error.kind() => drop(same.print()),
-        _ => {
-            let text = visible_bytes(error.render().to_string().as_bytes());
-            drop(std::io::stderr().lock().write_all(text.as_bytes()));
-        }
+        _ => report::usage(&error.render().to_string()),
     }
 }
 

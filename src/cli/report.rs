@@ -47,6 +47,11 @@ fn say_failure(message: &str, hint: Option<&str>) {
     say(&text);
 }
 
+/// What is wrong with the command line, as clap says it, on standard error.
+pub fn usage(message: &str) {
+    say(message);
+}
+
 /// A note on standard error, which is no finding.
 pub fn note(message: &str) {
     say(&format!("note: {message}\n"));
