@@ -391,25 +391,32 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_name_namespace_or_kind_is_told() {
-        for (key, expected) in [
+    fn a_key_of_another_name_namespace_or_kind_is_a_fault() {
+        let pod = "kind \"Pod\", namespace \"shop\", name \"web-1\"";
+        for (key, expected, found) in [
             (
                 "/registry/pods/shop/web-2",
                 "kind \"Pod\", namespace \"shop\", name \"web-2\"",
+                pod,
             ),
             (
                 "/registry/pods/prod/web-1",
                 "kind \"Pod\", namespace \"prod\", name \"web-1\"",
+                pod,
             ),
             (
                 "/registry/secrets/shop/web-1",
                 "kind \"Secret\", namespace \"shop\", name \"web-1\"",
+                "an object that says something else of itself",
             ),
-            ("/registry/minions/web-1", "kind \"Node\", name \"web-1\""),
+            (
+                "/registry/minions/web-1",
+                "kind \"Node\", name \"web-1\"",
+                pod,
+            ),
         ] {
             let seen = look(key, POD).unwrap();
-            let found = "kind \"Pod\", namespace \"shop\", name \"web-1\"".to_owned();
-            let expected = expected.to_owned();
+            let (expected, found) = (expected.to_owned(), found.to_owned());
             assert_eq!(seen.faults, [Fault::Key { expected, found }], "{key}");
         }
     }

@@ -4,7 +4,6 @@
 //! the map, `replicas: 3` to the number, `- name: web` to the name, the item's first member. Further
 //! lines of a text (a block, a folded line) belong to it as a whole.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
 
@@ -241,10 +240,10 @@ pub fn line_json(
         fields.insert("revision".to_owned(), attribution.revision.into());
         fields.insert("boundary".to_owned(), attribution.boundary.into());
         if let Some(manager) = &attribution.manager {
-            fields.insert("manager".to_owned(), name(&short(manager)).into());
+            fields.insert("manager".to_owned(), name(manager).into());
         }
         if let Some(subresource) = &attribution.subresource {
-            fields.insert("subresource".to_owned(), name(&short(subresource)).into());
+            fields.insert("subresource".to_owned(), name(subresource).into());
         }
         if let Some(time) = &attribution.time {
             fields.insert("time".to_owned(), time.clone().into());
@@ -263,10 +262,6 @@ const LEAST_TEXT: usize = 20;
 
 /// What stands for the rest of what is cut.
 const CUT: &str = "...";
-
-/// The longest name of a manager or a subresource that is printed, in characters: it is printed once for
-/// each line. An API server takes 128 bytes.
-const LONGEST_NAME: usize = 256;
 
 /// Writes the lines as a table: `REV`, with `^` before a boundary, `MANAGER`, `TIME`, and the YAML. On a terminal
 /// managers and values are cut; keys never.
@@ -325,9 +320,9 @@ fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String
     };
     let mark = if attribution.boundary { "^" } else { "" };
     let manager = attribution.manager.as_ref().map(|manager| {
-        let manager = name(&short(manager));
+        let manager = name(manager);
         match &attribution.subresource {
-            Some(subresource) => format!("{manager} ({})", name(&short(subresource))),
+            Some(subresource) => format!("{manager} ({})", name(subresource)),
             None => manager,
         }
     });
@@ -336,14 +331,6 @@ fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String
         manager.map_or_else(unknown, |text| style.cleaned(&cell(&text)).into_owned()),
         attribution.time.clone().unwrap_or_else(unknown),
     ]
-}
-
-/// A name that no API server would take is cut.
-fn short(name: &str) -> Cow<'_, str> {
-    match name.char_indices().nth(LONGEST_NAME) {
-        Some((end, _)) => Cow::Owned(name.get(..end).unwrap_or_default().to_owned() + CUT),
-        None => Cow::Borrowed(name),
-    }
 }
 
 /// How many characters of a line are indentation and the key.

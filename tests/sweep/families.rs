@@ -141,11 +141,11 @@ impl History {
     /// The store and a log, with this as its largest object.
     fn made(mut self, key: &str, resource: &'static str) -> Made {
         self.heartbeat("2026-11-20T21:01:00.000000Z");
-        let largest = self
+        let mut largest = self
             .records
             .iter()
             .filter(|record| record.key == key.as_bytes() && !record.tombstone);
-        let value = largest.last().map(|record| record.value.clone());
+        let value = largest.next_back().map(|record| record.value.clone());
         let mut store = Store::new(Version::V3_6);
         let pair = |record: &Record| (record.bucket_key(), record.bucket_value());
         store.set_bucket("key", Bucket::of(self.records.iter().map(pair)));
@@ -383,7 +383,7 @@ fn shuffled_list(n: usize) -> Made {
 fn many_lines(n: usize) -> Made {
     let mut history = History::new();
     for turn in 0..2 {
-        let line = |i: usize| format!("v {} {}\n", i, if i % 3 == 0 { turn } else { 0 });
+        let line = |i: usize| format!("v {} {}\n", i, if i.is_multiple_of(3) { turn } else { 0 });
         let mut lines: Vec<String> = (0..n).map(line).collect();
         if turn == 1 {
             lines.rotate_left(n / 2);

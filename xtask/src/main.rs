@@ -23,7 +23,7 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
     ),
     (
         "sweep",
-        "no cost grows faster than n log n, for every verb and flag; sweep N: up to n = N (200000)",
+        "no cost grows faster than n log n; sweep N FAMILIES: up to n = N (200000), families for each line (2)",
         &["test --locked --profile quick --test all sweep:: -- --nocapture"],
     ),
     (
@@ -41,15 +41,16 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
 /// What `ci` runs, in this order; the tests last, so that their closing lines are the last.
 const CI: [&str; 5] = ["fmt", "clippy", "doc", "sweep", "test"];
 
-/// The largest store of a sweep, and that of the one in `ci`.
-const SWEEP: &str = "200000";
-const CI_SWEEP: &str = "20000";
+/// The largest store of a sweep, and for how many families of stores each command line is run.
+const SWEEP: [&str; 2] = ["200000", "2"];
+const CI_SWEEP: [&str; 2] = ["20000", "3"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (names, size) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let (names, sweep) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => (CI.to_vec(), CI_SWEEP),
-        ["sweep", size] => (vec!["sweep"], size),
+        ["sweep", size] => (vec!["sweep"], [size, SWEEP[1]]),
+        ["sweep", size, families] => (vec!["sweep"], [size, families]),
         [name] => (vec![name], SWEEP),
         _ => return usage(),
     };
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         };
         eprintln!("xtask: {name}: {what}");
         for command in *commands {
-            if !cargo(name, command, size) {
+            if !cargo(name, command, sweep) {
                 eprintln!("xtask: {name} failed: cargo {command}");
                 return ExitCode::FAILURE;
             }
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn cargo(name: &str, command: &str, size: &str) -> bool {
+fn cargo(name: &str, command: &str, sweep: [&str; 2]) -> bool {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(command.split(' '));
     match name {
@@ -78,7 +79,8 @@ fn cargo(name: &str, command: &str, size: &str) -> bool {
             .env("RUSTFLAGS", "-C instrument-coverage --cfg counted_steps")
             .env("LLVM_PROFILE_FILE", "/dev/null")
             .env("CARGO_TARGET_DIR", "target/sweep")
-            .env("ETCDIVE_SWEEP", size),
+            .env("ETCDIVE_SWEEP", sweep[0])
+            .env("ETCDIVE_SWEEP_FAMILIES", sweep[1]),
         "bless" => cargo.env("ETCDIVE_BLESS", "1"),
         _ => &mut cargo,
     };

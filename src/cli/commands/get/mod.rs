@@ -490,7 +490,7 @@ impl Get<'_> {
                 as_kubectl_shows(&mut object, record.mod_revision, managed_fields);
                 object
             }
-            Told::Closed(error) => closed_json(record, &error, &self.catalog()),
+            Told::Closed(error) => closed_json(record, &error, self.catalog()),
             Told::Plain | Told::Undecodable(_) => record_json(record),
         }
     }
