@@ -44,6 +44,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// Growth that is in proportion doubles; with a logarithm, or with tables that double their room, it is a little more.
 const MOST_GROWTH: f64 = 2.8;
+/// In proportion the whole doubles at most. This keeps out a small store that costs more than its share.
+const MOST_RATIO: f64 = 2.3;
 /// Growth below these is not judged, in bytes and steps: buffers are filled for the first time, and a table of a few
 /// megabytes doubles its room at some size or other.
 const FLOOR_BYTES: u64 = 1 << 20;
@@ -282,7 +284,8 @@ fn judge(costs: &[Cost; 3], file_bytes: u64) -> Vec<String> {
         let [first, second, third] = costs.each_ref().map(measure);
         let before = second.saturating_sub(first).max(floor / 4);
         let after = third.saturating_sub(second);
-        if after > floor && after as f64 > MOST_GROWTH * before as f64 {
+        let is_faster = after as f64 > MOST_GROWTH * before as f64;
+        if after > floor && is_faster && third as f64 > MOST_RATIO * second as f64 {
             wrong.push(format!("{name}: {first}, {second}, {third}"));
         }
     }
