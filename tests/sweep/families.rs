@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::synth::etcd::{Record, Store, Version, lease_value};
 use crate::support::synth::wal::WalFile;
 use crate::support::synth::wire::Message;
-use crate::support::synth::{Bucket, Freelist};
+use crate::support::synth::{Bucket, Freelist, Older};
 
 /// A family: its name, and its store of size `n`.
 pub type Family = (&'static str, fn(usize) -> Made);
@@ -59,6 +59,8 @@ pub struct Made {
     pub resource: &'static str,
     /// Its stored value.
     pub value: Vec<u8>,
+    /// Its record, as bucket `key` has it.
+    pub record: Vec<u8>,
 }
 
 /// A store in the making. Unlike [`Store`] it needs the same time for each write.
@@ -145,14 +147,21 @@ impl History {
             .records
             .iter()
             .filter(|record| record.key == key.as_bytes() && !record.tombstone);
-        let value = largest.next_back().map(|record| record.value.clone());
+        let largest = largest.next_back().cloned().unwrap_or_default();
         let mut store = Store::new(Version::V3_6);
         let pair = |record: &Record| (record.bucket_key(), record.bucket_value());
         store.set_bucket("key", Bucket::of(self.records.iter().map(pair)));
         for (name, bucket) in self.buckets {
             store.set_bucket(name, bucket);
         }
-        let mut builder = store.builder();
+        // The state one commit before: without the last record.
+        let mut former = store.clone();
+        let before = self
+            .records
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        former.set_bucket("key", Bucket::of(before.iter().map(pair)));
+        let mut builder = store.builder().older(Older::State(former.root()));
         if let Some(stale) = self.stale {
             builder = builder.stale(stale);
         }
@@ -169,7 +178,8 @@ impl History {
             wal: wal(&self.requests),
             key: key.to_owned(),
             resource,
-            value: value.unwrap_or_default(),
+            record: largest.bucket_value(),
+            value: largest.value,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The command lines of the sweep: every verb and every flag that `--help` shows.
 //!
 //! Words in capitals are replaced: `DIR` the data directory, `KEY` the address of the family's largest object, `RES`
-//! its resource, `VALUE` a file with its stored value, `OUT` a new folder, `CONFIG` and `KMS` files with encryption
+//! its resource, `VALUE` a file with its stored value, `ITEM` one with its record, `OUT` a new folder, `CONFIG` and `KMS` files with encryption
 //! keys. `<BATCH` gives the value on standard input, in base64.
 
 pub const LINES: &[&str] = &[
@@ -39,7 +39,7 @@ pub const LINES: &[&str] = &[
     "get DIR / --prefix -w simple",
     "get DIR / --prefix -w json --order descend --limit 100000",
     "get DIR /registry/a --from-key -w fields --keys-only",
-    "get DIR / --prefix --count-only",
+    "get DIR / --prefix --count-only -w fields",
     "get DIR / --prefix --print-value-only --min-mod-rev 2 --max-mod-rev 1000000",
     "get DIR / --prefix --min-create-rev 2 --max-create-rev 1000000 -w json",
     "get DIR RES -A --at @~1",
@@ -72,7 +72,8 @@ pub const LINES: &[&str] = &[
     "show DIR @",
     "show DIR @~1",
     "show DIR KEY --show-managed-fields --show-secrets",
-    "show DIR KEY@@~1 -n a",
+    "show DIR KEY@3",
+    "show DIR RES/c -n a",
     "show DIR @ -o jsonl --exclude-status",
     "show DIR @ --carve",
     "show DIR @ --wal --encryption-config CONFIG --kms-key KMS",
@@ -141,7 +142,7 @@ pub const LINES: &[&str] = &[
     "extract DIR -k RAW --list-versions",
     "extract DIR --keys-by-prefix /registry/",
     "extract DIR --fields key,value --filter .Version=1",
-    "extract --leaf-item --file VALUE",
+    "extract --leaf-item --file ITEM",
     "extract DIR -k RAW --meta-summary",
     "extract DIR -k RAW --encryption-config CONFIG --kms-key KMS",
     "decode VALUE",
@@ -175,7 +176,7 @@ pub const LINES: &[&str] = &[
     "wal DIR -o jsonl --values",
     "wal DIR --entry-type Normal --limit 10",
     "wal DIR --key /registry/ --encryption-config CONFIG --kms-key KMS",
-    "wal DIR --style etcd-dump-logs",
+    "wal DIR --style etcd-dump-logs --start-index 0",
     "wal DIR --style etcd-dump-logs --raw",
     "help formats",
     "ls DIR --color always",
