@@ -85,6 +85,28 @@ fn unsafe_stands_only_in_the_source_of_the_evidence() {
     }
 }
 
+/// Each source file's path below `src`, and its text without the tests.
+fn code() -> impl Iterator<Item = (String, String)> {
+    let root = repository().join("src");
+    files_below(&root).into_iter().filter_map(move |path| {
+        let relative = path
+            .strip_prefix(&root)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let text = relative
+            .ends_with(".rs")
+            .then(|| std::fs::read_to_string(&path).unwrap())?;
+        let tests = text
+            .find("#[cfg(test)]")
+            .into_iter()
+            .chain(text.find("#[cfg(all(test"));
+        let end = tests.min().unwrap_or(text.len());
+        Some((relative, text[..end].to_owned()))
+    })
+}
+
 /// The two streams and the exported files have one place each: what passes it by is not made harmless.
 #[test]
 fn nothing_is_printed_or_written_but_in_the_places_for_it() {
@@ -101,19 +123,11 @@ fn nothing_is_printed_or_written_but_in_the_places_for_it() {
         (".write(true)", &[]),
         ("remove_file", &["cli/export.rs"]),
     ];
-    let root = repository().join("src");
     let mut found = 0;
-    for path in files_below(&root) {
-        let relative = path.strip_prefix(&root).unwrap().to_str().unwrap();
-        if !relative.ends_with(".rs") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        let text = text.split("#[cfg(all(test").next().unwrap();
+    for (relative, text) in code() {
         for (what, allowed) in &places {
             if text.contains(what) {
-                assert!(allowed.contains(&relative), "src/{relative}: {what}");
+                assert!(allowed.contains(&&*relative), "src/{relative}: {what}");
                 found += 1;
             }
         }
@@ -150,22 +164,15 @@ fn a_width_from_a_file_goes_through_pad_only() {
         ),
         ("\" \".repeat(", &[]),
     ];
-    let root = repository().join("src");
     let mut found = [0; 5];
-    for path in files_below(&root) {
-        let relative = path.strip_prefix(&root).unwrap().to_str().unwrap();
-        if !relative.ends_with(".rs") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
+    for (relative, text) in code() {
         for ((what, allowed), found) in places.iter().zip(&mut found) {
             let is_there = match *what {
-                "a width of run time" => widths.is_match(text),
+                "a width of run time" => widths.is_match(&text),
                 other => text.contains(other),
             };
             if is_there {
-                assert!(allowed.contains(&relative), "src/{relative}: {what}");
+                assert!(allowed.contains(&&*relative), "src/{relative}: {what}");
                 *found += 1;
             }
         }

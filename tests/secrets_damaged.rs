@@ -31,7 +31,7 @@ use crate::support::{Scratch, case_roots, etcdive, files_below};
 /// How many bytes in a row only a leak can print.
 const WINDOW: usize = 8;
 
-/// How a byte is changed: each bit, and to what is none or all.
+/// How a byte is changed: each bit is flipped, and some bytes replace it.
 const WAYS: [fn(u8) -> u8; 14] = [
     |byte| byte ^ 1,
     |byte| byte ^ 2,

@@ -406,7 +406,7 @@ fn assert_objects(documents: &[Value], meant: &[&(String, Value)], is_recovered:
     }
 }
 
-/// The documents of the files below a folder, each of which has one.
+/// The documents of the files below a folder: one in each file.
 fn documents_of_files(folder: &std::path::Path) -> Vec<Value> {
     let read = |path: std::path::PathBuf| {
         assert_eq!(path.extension().unwrap(), "yaml", "{}", path.display());
@@ -469,25 +469,30 @@ fn get_writes_the_objects_of_a_hostile_store_and_no_others() {
     }
 }
 
-#[test]
-fn a_volume_name_cannot_leave_its_comment() {
-    let scratch = Scratch::new("yaml-comment");
-    let db = scratch.file(
-        "db",
-        &read_unpacked(&testdata("hostile/comment-injection.db.gz")),
-    );
+/// The manifests that `recover --out` makes of a hostile file.
+fn recovered(file: &str) -> Vec<String> {
+    let scratch = Scratch::new(&format!("yaml-{file}"));
+    let db = scratch.file("db", &read_unpacked(&testdata("hostile").join(file)));
     let folder = scratch.path().join("out");
-    let run = etcdive([
+    let words = [
         "recover",
         db.to_str().unwrap(),
         "--out",
         folder.to_str().unwrap(),
-    ]);
+    ];
+    let run = etcdive(words);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let files = files_below(&folder);
     assert!(!files.is_empty());
-    for path in files {
-        let text = std::fs::read_to_string(&path).unwrap();
+    files
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_volume_name_cannot_leave_its_comment() {
+    for text in recovered("comment-injection.db.gz") {
         let comments: Vec<_> = text
             .lines()
             .take_while(|line| line.starts_with('#'))
@@ -502,22 +507,7 @@ fn a_volume_name_cannot_leave_its_comment() {
 
 #[test]
 fn a_merge_key_is_quoted() {
-    let scratch = Scratch::new("yaml-merge");
-    let db = scratch.file("db", &read_unpacked(&testdata("hostile/merge-key.db.gz")));
-    let folder = scratch.path().join("out");
-    let run = etcdive([
-        "recover",
-        db.to_str().unwrap(),
-        "--out",
-        folder.to_str().unwrap(),
-    ]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let files = files_below(&folder);
-    assert!(!files.is_empty());
-    let texts: Vec<_> = files
-        .iter()
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect();
+    let texts = recovered("merge-key.db.gz");
     assert!(
         texts.iter().any(|text| text.contains("\"<<\":")),
         "{texts:?}"

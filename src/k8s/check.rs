@@ -159,7 +159,7 @@ fn contradiction(key: &[u8], location: &Location<'_, '_>, skim: &Skim) -> Option
     Some(Fault::Key {
         expected: named(kind, namespace, location.name),
         found: if is_secret_key(key) {
-            // What stands in those fields may be a part of the secret.
+            // Those fields of a damaged Secret may hold a part of the secret.
             "an object that says something else of itself".to_owned()
         } else {
             named(&skim.kind, skim.namespace.as_bytes(), skim.name.as_bytes())

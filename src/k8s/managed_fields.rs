@@ -60,7 +60,7 @@ impl<'m> Entries<'m> {
         Self(entries.map(|entry| (identity(entry), entry)).collect())
     }
 
-    /// Who wrote a later version by this entry of it; none where it wrote nothing. See [`writers`].
+    /// The writer of a later version, by this entry of it; `None` if the entry wrote nothing. See [`writers`].
     #[must_use]
     pub fn writer(&self, entry: &ManagedFieldsEntry) -> Option<Writer> {
         let known = self.0.get(&identity(entry));

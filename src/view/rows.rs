@@ -27,7 +27,7 @@ struct Column {
 }
 
 impl Rows {
-    /// A table with these names of columns, of which those at `numbers` are set to the right.
+    /// A table with these column names. The columns at `numbers` are aligned to the right.
     #[must_use]
     pub fn new(heads: &[&str], numbers: &[usize]) -> Self {
         let mut rows = Self::without_head(heads.len(), numbers);

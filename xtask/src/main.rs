@@ -43,7 +43,7 @@ const CI: [&str; 5] = ["fmt", "clippy", "doc", "sweep", "test"];
 
 /// The largest store of a sweep, and for how many families of stores each command line is run.
 const SWEEP: [&str; 2] = ["200000", "2"];
-const CI_SWEEP: [&str; 2] = ["20000", "3"];
+const CI_SWEEP: [&str; 2] = ["20000", "1"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -23,8 +23,8 @@ const MOST_DIRECTIVES: usize = 16;
 /// Whether the parser reads a text in time that follows its length.
 ///
 /// For each token the parser goes through all lists and maps in brackets that are open, and for each
-/// directive through those before it. A bracket in quotes is not told from others here, so what is closed
-/// does not count for the work.
+/// directive through those before it. A bracket in quotes looks like any other here, so brackets that are closed
+/// do not count for the work.
 pub(super) fn is_affordable(text: &[u8]) -> bool {
     let (mut depth, mut opened, mut work) = (0_usize, 0_usize, 0_usize);
     let mut before = b' ';

@@ -30,7 +30,7 @@ impl<'r, 'w> Written<'r, 'w> {
         }
     }
 
-    /// Whether a step did what the records say; none where what it does is not in it.
+    /// Whether a step did what the records say; `None` if the request does not say what it does.
     pub(super) fn is_by(&self, step: &Step<'_>) -> Option<bool> {
         if step.all.is_empty() {
             return if self.puts.is_empty() {

@@ -147,7 +147,7 @@ impl<'a> Ranges<'a> {
         before(key)..end.map_or(self.keys.len(), before)
     }
 
-    /// Whether a comparison with `number` holds for each live key at these places; none where there is no such key.
+    /// Whether a comparison with `number` holds for each live key at these places; `None` if no key is live there.
     pub(super) fn compare(
         &self,
         places: Range<usize>,
