@@ -67,7 +67,7 @@ impl ColumnWidth {
 #[derive(Debug, Clone, Copy)]
 pub struct Blanks(usize);
 
-/// So many blanks, [`MOST_BLANKS`] at most.
+/// So many blanks, `MOST_BLANKS` at most.
 #[must_use]
 pub fn blanks(count: usize) -> Blanks {
     Blanks(count.min(MOST_BLANKS))
