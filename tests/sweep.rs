@@ -403,7 +403,11 @@ fn no_cost_grows_faster_than_n_log_n() {
     );
     if only.is_empty() {
         assert!(runs >= LINES.len());
-        assert!(unanswered.is_empty(), "no store answers: {unanswered:?}");
+        // Not every family has an answer to every line.
+        assert!(
+            share < 3 || unanswered.is_empty(),
+            "no store answers: {unanswered:?}"
+        );
     }
 }
 
