@@ -51,6 +51,27 @@ fn a_secret_of_many_odd_entries_is_masked() {
 }
 
 #[test]
+fn a_pod_of_ten_thousand_containers_is_one_row() {
+    let run = run("pod-10000-containers", "get DB pods -A");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let row = run.text().lines().nth(1).unwrap_or_default();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[..5], ["a", "p", "10000/20000", "Running", "10000"]);
+}
+
+#[test]
+fn a_log_of_many_range_compares_is_replayed_to_its_end() {
+    let dir = testdata("hostile/wal-compare");
+    let line = "ls wal-compare --wal";
+    let run = ends_soon(line, move || {
+        etcdive(["ls", dir.to_str().unwrap(), "--wal"])
+    });
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.text().lines().count() > 1000, "{}", run.text());
+    assert!(run.stderr.contains("up to revision 5002"), "{}", run.stderr);
+}
+
+#[test]
 fn the_resources_of_a_store_are_read_once_for_all_values_that_stay_encrypted() {
     let run = run("encrypted-5000", "get DB /registry/secrets/ -o yaml");
     assert_eq!(run.code, 3, "{}", run.stderr);

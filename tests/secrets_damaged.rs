@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::support::random::Random;
 use crate::support::synth::Bucket;
 use crate::support::synth::etcd::{Record, Store as Writer, Version};
-use crate::support::{Scratch, case_roots, etcdive, files_below};
+use crate::support::{Scratch, case_roots, etcdive, files_below, read_unpacked, testdata};
 
 /// How many bytes in a row only a leak can print.
 const WINDOW: usize = 8;
@@ -432,4 +432,40 @@ fn no_damaged_record_makes_its_value_a_key() {
     let db = database(&scratch, "db", &records);
     let damaged = assert_all_hidden(&db, secret);
     assert!(damaged > 20, "{damaged}");
+}
+
+#[test]
+fn a_secret_whose_data_is_read_as_its_kind_is_shown_nowhere() {
+    let scratch = Scratch::new("secret-in-kind");
+    let bytes = read_unpacked(&testdata("hostile/secret-in-kind.db.gz"));
+    let db = scratch.file("db", &bytes);
+    let secret = "s3cr3tm4rk3rxyz9";
+    assert!(
+        bytes
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes())
+    );
+    for line in [
+        "recover DB --at @",
+        "recover DB --at @ -o jsonl",
+        "recover DB --at @ -o yaml",
+        "fsck DB -o json",
+        "log DB -p",
+        "show DB @~2",
+        "ls DB --kinds",
+        "grep DB s3cr3t",
+        "analyze DB",
+    ] {
+        let words = line.split(' ').map(|word| match word {
+            "DB" => db.to_str().unwrap(),
+            word => word,
+        });
+        let run = etcdive(words);
+        assert!(run.code != 2, "{line}: {}", run.stderr);
+        assert!(!run.stderr.contains("s3cr3t"), "{line}: {}", run.stderr);
+        // The manifest is the Secret itself.
+        if !line.ends_with("yaml") {
+            assert!(!run.text().contains("s3cr3t"), "{line}: {}", run.text());
+        }
+    }
 }
