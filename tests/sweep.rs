@@ -403,7 +403,7 @@ fn no_cost_grows_faster_than_n_log_n() {
     );
     if only.is_empty() {
         assert!(runs >= LINES.len());
-        // Not every family has an answer to every line.
+        // With one or two families, some lines are refused by all of them.
         assert!(
             share < 3 || unanswered.is_empty(),
             "no store answers: {unanswered:?}"
