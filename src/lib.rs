@@ -78,6 +78,8 @@ pub mod error;
 pub mod etcd;
 pub mod k8s;
 pub mod named;
+pub mod near;
+pub mod query;
 pub mod sniff;
 pub mod source;
 pub mod view;

@@ -9,13 +9,14 @@ use clap::ValueEnum;
 use crate::bbolt::reach::stated_buckets;
 use crate::bbolt::{Pages, Reach};
 use crate::cli::args::Database;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, Objects};
+use crate::cli::plumbing::Layout;
 use crate::cli::{Answer, Run, Verb};
+use crate::query::Evidence;
 use crate::view;
 use crate::view::buckets::Row;
+use crate::view::json_rows::{Form, JsonRows};
 
 /// List the buckets, one a line, in key order
 ///
@@ -85,11 +86,11 @@ impl Verb for Args {
             }
             Output::Table => view::buckets::table(&rows, page_size).write(out)?,
             Output::Json | Output::Jsonl => {
-                let mut objects = Objects::new(self.output == Output::Json);
+                let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
                 for row in &rows {
-                    objects.print(&view::buckets::json(row, page_size), out)?;
+                    json.row(&view::buckets::json(row, page_size), out)?;
                 }
-                objects.end(out)?;
+                json.finish(out)?;
             }
         }
         Ok(Answer::Yes)

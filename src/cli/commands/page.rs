@@ -7,12 +7,13 @@ use crate::bbolt::anatomy::{self, BucketParts, ElementParts, header_fields, meta
 use crate::bbolt::reach::Use;
 use crate::bbolt::{Freelist, Kind, Page, Pgid, Reach};
 use crate::cli::args::{Database, RowFormat};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, Objects, number};
+use crate::cli::plumbing::{Layout, number};
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::shown;
+use crate::query::Evidence;
+use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 
 /// Take pages apart: every field and element, with its offset
@@ -53,7 +54,7 @@ impl Verb for Args {
             args: self,
             evidence,
             reach: layout.db.as_ref().map(Reach::of),
-            objects: Objects::new(self.output == RowFormat::Json),
+            rows: JsonRows::new(Form::array_if(self.output == RowFormat::Json)),
         };
         let mut missing = Vec::new();
         for (index, pgid) in self.ids.iter().map(|id| Pgid(*id)).enumerate() {
@@ -67,7 +68,7 @@ impl Verb for Args {
             printer.page(page, &layout, out)?;
         }
         if self.output != RowFormat::Table {
-            printer.objects.end(out)?;
+            printer.rows.finish(out)?;
         }
         if missing.is_empty() {
             return Ok(Answer::Yes);
@@ -85,7 +86,7 @@ struct Printer<'p, 'e> {
     args: &'p Args,
     evidence: &'e Evidence,
     reach: Option<Reach<'e>>,
-    objects: Objects,
+    rows: JsonRows,
 }
 
 impl<'e> Printer<'_, 'e> {
@@ -164,7 +165,7 @@ impl<'e> Printer<'_, 'e> {
             out.write_all(text::head(head).as_bytes())?;
             return Ok(out.write_all(columns.as_bytes())?);
         }
-        self.objects.print(&text::head_json(head), out)
+        Ok(self.rows.row(&text::head_json(head), out)?)
     }
 
     fn elements(
@@ -192,7 +193,7 @@ impl<'e> Printer<'_, 'e> {
         let values = self.args.values;
         if self.args.output != RowFormat::Table {
             let json = text::element_json(page.pgid, element, bucket, in_bucket, values);
-            return self.objects.print(&json, out);
+            return Ok(self.rows.row(&json, out)?);
         }
         out.write_all(text::element(element, bucket, in_bucket).as_bytes())?;
         // An inline bucket's value is taken apart behind the page.
@@ -210,7 +211,7 @@ impl<'e> Printer<'_, 'e> {
             return Ok(());
         }
         for object in text::ids_json(freelist) {
-            self.objects.print(&object, out)?;
+            self.rows.row(&object, out)?;
         }
         Ok(())
     }

@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 
 use crate::bbolt::check::Tail;
 use crate::cli::args::Database;
-use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 use crate::k8s::audit::{Audit, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
+use crate::query::evidence::{Evidence, Verify};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not

@@ -4,13 +4,13 @@
 use std::io::Write;
 
 use crate::cli::failure::Failure;
-use crate::cli::logs::Logs;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::etcd::wal::segment::{Fault, Record, Segment};
 use crate::etcd::wal::snap::Snap;
 use crate::etcd::wal::tables::{ENTRY, HARD_STATE, METADATA, WAL_SNAPSHOT};
 use crate::etcd::wal::{Checksum, Entry, File, HardState, Metadata, RecordType};
+use crate::query::logs::Logs;
 use crate::view::dump_logs::{self, EntryType, Release};
 
 /// Its arguments.

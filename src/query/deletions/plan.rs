@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::cli::objects::{Objects, Told};
 use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::apply_order::rank;
@@ -15,8 +14,9 @@ use crate::k8s::meta::Meta;
 use crate::k8s::object::is_secret_key;
 use crate::k8s::schema::is_known;
 use crate::named::NameField;
+use crate::query::objects::{Objects, Told};
 
-use super::world::World;
+use super::history::ObjectHistory;
 
 /// Why a deletion began when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub struct Facts {
 }
 
 /// What was asked for.
-pub struct Ask<'q> {
+pub struct Request<'q> {
     /// Which keys.
     pub wanted: &'q dyn Fn(&[u8]) -> bool,
     /// The last version of all, not the last before the deletion began.
@@ -140,19 +140,19 @@ pub struct Ask<'q> {
 /// Lists what is to be brought back, in key order.
 pub fn plan<'a>(
     store: &Store<'a>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
-    world: &World,
+    history: &ObjectHistory,
 ) -> Vec<Item<'a>> {
-    let mut items = match ask.at {
-        Some(at) => as_of(store, at, ask),
-        None => gone(store, ask, catalog, objects, world),
+    let mut items = match request.at {
+        Some(at) => as_of(store, at, request),
+        None => gone(store, request, catalog, objects, history),
     };
     for item in &mut items {
         let record = item.restored.map_or(item.last, |event| event.record);
         match objects.read(&record, Order::Declared.into()) {
-            Told::Object(tree, _) => item.facts = Some(facts(item.key, &tree, catalog, world)),
+            Told::Object(tree, _) => item.facts = Some(facts(item.key, &tree, catalog, history)),
             Told::Plain => {}
             Told::Closed(_) => item.unreadable = Some(Unreadable::Encrypted),
             Told::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
@@ -161,8 +161,8 @@ pub fn plan<'a>(
     items
 }
 
-fn as_of<'a>(store: &Store<'a>, at: AtRevision, ask: &Ask<'_>) -> Vec<Item<'a>> {
-    let live = Keyspace::at(store, at, |key| (ask.wanted)(key)).live;
+fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Vec<Item<'a>> {
+    let live = Keyspace::at(store, at, |key| (request.wanted)(key)).live;
     let item = |entry: KeyEntry<'a>| {
         let event = Event {
             record: entry.record,
@@ -176,12 +176,12 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, ask: &Ask<'_>) -> Vec<Item<'a>> 
 
 fn gone<'a>(
     store: &Store<'a>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
-    world: &World,
+    history: &ObjectHistory,
 ) -> Vec<Item<'a>> {
-    let events = Events::of(store, |key| (ask.wanted)(key));
+    let events = Events::of(store, |key| (request.wanted)(key));
     let mut by_key: BTreeMap<&[u8], Vec<Event<'a>>> = BTreeMap::new();
     for event in events
         .iter()
@@ -217,11 +217,11 @@ fn gone<'a>(
             deleted_at.unwrap_or_else(|| store.compact_revision()),
         );
         let namespace = catalog.locate(key).and_then(|location| location.namespace);
-        let began = beginning(&life, namespace, deleted, objects, world);
+        let began = beginning(&life, namespace, deleted, objects, history);
         let mut item = Item::new(newest, life.last().copied());
         item.deleted_at = deleted_at;
         item.began = began;
-        if let Some((main, _)) = began.filter(|_| !ask.last) {
+        if let Some((main, _)) = began.filter(|_| !request.last) {
             (item.restored, item.is_late) = before(&life, main);
         }
         item.missing_behind = missing_behind(&life, item.restored.as_ref());
@@ -236,7 +236,7 @@ fn beginning(
     namespace: Option<&[u8]>,
     deleted: (i64, i64),
     objects: &Objects<'_>,
-    world: &World,
+    history: &ObjectHistory,
 ) -> Option<(i64, Cause)> {
     let mut told = None;
     let mut owners: Vec<String> = Vec::new();
@@ -253,7 +253,7 @@ fn beginning(
         owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
     }
     let itself = told.map(|main| (main, Cause::Itself));
-    let by_namespace = namespace.and_then(|name| world.namespace_went(name, deleted));
+    let by_namespace = namespace.and_then(|name| history.namespace_went(name, deleted));
     let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
     // Of two that began together the first named counts.
     let first = itself
@@ -261,7 +261,7 @@ fn beginning(
         .chain(by_namespace)
         .min_by_key(|began| began.0);
     let end = first.map_or(deleted.1, |began| began.0);
-    let by_owner = world.owners_went(&owners).filter(|main| *main < end);
+    let by_owner = history.owners_went(&owners).filter(|main| *main < end);
     by_owner.map(|main| (main, Cause::Owner)).or(first)
 }
 
@@ -352,7 +352,7 @@ impl Names {
     }
 }
 
-fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
+fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &ObjectHistory) -> Facts {
     let location = catalog.locate(key);
     let definition = location.and_then(|location| catalog.definition(location.resource));
     let Names {
@@ -381,7 +381,7 @@ fn facts(key: &[u8], tree: &Value, catalog: &Catalog, world: &World) -> Facts {
         owners: controlled::owners(tree)
             .map(|owner| text(owner, &["uid"]).to_owned())
             .collect(),
-        reason: world
+        reason: history
             .reason(tree)
             .or_else(|| location.is_none().then_some(Reason::Internal)),
         depth: 0,

@@ -12,11 +12,11 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::{Store, schema};
 use crate::sniff;
 use crate::source::{Change, Source, TrailerCheck};
-use crate::view::evidence::hex;
 
-use super::failure::Failure;
 use super::logs::Logs;
-use super::sources::Sources;
+use super::no_answer::NoAnswer;
+use super::notice::{Further, Notices};
+use super::origins::Origins;
 
 /// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
 const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
@@ -58,6 +58,10 @@ impl MetaBy {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// An open database file with its findings.
 #[derive(Debug)]
 pub struct Evidence {
@@ -67,7 +71,7 @@ pub struct Evidence {
     /// The meta page to take, where one was asked for.
     meta: Option<MetaBy>,
     /// What else is asked for its records.
-    sources: Sources,
+    origins: Origins,
     /// The write-ahead log that is asked for its records.
     logs: Option<Logs>,
     sha256: Option<[u8; 32]>,
@@ -83,14 +87,10 @@ impl Evidence {
     ///
     /// # Errors
     /// When it cannot be opened, or is no such thing; the message says what it is instead.
-    pub fn open(path: &Path, verify: Verify) -> Result<Self, Failure> {
-        let source = Source::open(path).map_err(|error| {
-            let failure = Failure::cannot(error.to_string());
-            let text = path.to_string_lossy();
-            if !path.exists() && !text.contains(['/', '.']) {
-                return failure.hint("the database comes first: `etcdive get DB pods`");
-            }
-            failure
+    pub fn open(path: &Path, verify: Verify) -> Result<Self, NoAnswer> {
+        let source = Source::open(path).map_err(|error| NoAnswer::Source {
+            is_word: !path.exists() && !path.to_string_lossy().contains(['/', '.']),
+            error,
         })?;
         let diagnostics = Diagnostics::new();
         let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
@@ -122,7 +122,7 @@ impl Evidence {
             diagnostics,
             trailer,
             meta: None,
-            sources: Sources::default(),
+            origins: Origins::default(),
             logs: None,
             sha256,
             collected: Mutex::default(),
@@ -141,10 +141,15 @@ impl Evidence {
     ///
     /// # Errors
     /// When a write-ahead log is asked for and there is none.
-    pub fn with_sources(mut self, sources: Sources) -> Result<Self, Failure> {
-        self.logs = sources.logs(self.source.path(), self.source.given_path())?;
-        self.sources = sources;
+    pub fn with_origins(mut self, origins: Origins) -> Result<Self, NoAnswer> {
+        self.logs = origins.logs(self.source.path(), self.source.given_path())?;
+        self.origins = origins;
         Ok(self)
+    }
+
+    /// Where its records come from in addition to the state of the database.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// The write-ahead log that its records are taken from as well.
@@ -156,10 +161,10 @@ impl Evidence {
     ///
     /// # Errors
     /// When it was not given exactly one.
-    pub fn only(evidence: &[Self]) -> Result<&Self, Failure> {
+    pub fn only(evidence: &[Self]) -> Result<&Self, NoAnswer> {
         match evidence {
             [one] => Ok(one),
-            _ => Err(Failure::cannot("one database is needed")),
+            _ => Err(NoAnswer::DatabasesNeeded(1)),
         }
     }
 
@@ -187,7 +192,7 @@ impl Evidence {
     ///
     /// # Errors
     /// When there is no page in the file; the message says what it is instead.
-    pub fn db(&self) -> Result<Db<'_>, Failure> {
+    pub fn db(&self) -> Result<Db<'_>, NoAnswer> {
         let meta = self.meta_index(self.meta);
         let db = meta.and_then(|meta| Db::open_by_meta(&self.source, meta, &self.diagnostics));
         db.map_err(|error| self.not_a_database(error))
@@ -202,11 +207,11 @@ impl Evidence {
     ///
     /// # Errors
     /// When the file holds no bbolt database; the message says what it is instead.
-    pub fn store(&self) -> Result<Store<'_>, Failure> {
+    pub fn store(&self) -> Result<Store<'_>, NoAnswer> {
         self.store_by(self.meta)
     }
 
-    fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, Failure> {
+    fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, NoAnswer> {
         self.read_by_tree.store(true, Ordering::Relaxed);
         let meta = self.meta_index(meta);
         let store =
@@ -226,7 +231,7 @@ impl Evidence {
     ///
     /// # Errors
     /// As [`Self::store`]; and where there is no such state.
-    pub fn former_store(&self) -> Result<Store<'_>, Failure> {
+    pub fn former_store(&self) -> Result<Store<'_>, NoAnswer> {
         self.store_by(Some(MetaBy::Older))
     }
 
@@ -234,47 +239,58 @@ impl Evidence {
     ///
     /// # Errors
     /// As [`Self::store`]; and when there is no way to the records.
-    pub fn records(&self) -> Result<Store<'_>, Failure> {
+    pub fn records(&self, notices: &Notices) -> Result<Store<'_>, NoAnswer> {
         let mut store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
-            self.sources.add_to(&mut store, self.logs.as_ref());
+            self.origins.add_to(&mut store, self.logs.as_ref(), notices);
             return Ok(store);
         }
-        let path = self.given_path().display();
+        let path = self.given_path().to_path_buf();
         if store.is_foreign() {
-            let names: Vec<String> = store
-                .buckets()
-                .iter()
-                .map(|bucket| shown(bucket.name))
-                .collect();
-            return Err(Failure::cannot(format!(
-                "{path}: a bbolt database, but not etcd's: its buckets are {}",
-                names.join(", ")
-            )));
+            let names = store.buckets().iter().map(|bucket| shown(bucket.name));
+            return Err(NoAnswer::ForeignBuckets {
+                path,
+                buckets: names.collect(),
+            });
         }
-        Err(Failure::cannot(format!(
-            "{path}: the records cannot be reached: no bucket key in the root"
-        )))
+        Err(NoAnswer::NoKeyBucket(path))
     }
 
-    /// The sentence for a file that is no database, or one without a meta page.
-    pub fn not_a_database(&self, error: Error) -> Failure {
-        let path = self.given_path().display();
+    /// What origins that were not asked for would add to keys: they are searched, and nothing of it is kept. What is
+    /// damaged in them is no finding of this run.
+    pub(super) fn further(&self, covers: &dyn Fn(&[u8]) -> bool) -> Further {
+        let diagnostics = Diagnostics::new();
+        let notices = Notices::default();
+        let count = |origins: &Origins, logs: Option<&Logs>| {
+            let meta = self.meta_index(self.meta).ok()?;
+            let mut store = Store::open_by_meta(&self.source, meta, &diagnostics).ok()?;
+            origins.add_to(&mut store, logs, &notices);
+            let added = store.beside().iter();
+            Some(added.filter(|record| covers(record.key)).count())
+        };
+        let carve = Origins::new(true, None);
+        let all = Origins::new(false, None).all();
+        let logs = all.logs(self.source.path(), self.source.given_path());
+        let logs = logs.ok().flatten().filter(|_| !self.origins.has_wal());
+        Further {
+            carve: (!self.origins.has_carve())
+                .then(|| count(&carve, None))
+                .flatten(),
+            wal: logs
+                .as_ref()
+                .and_then(|logs| count(&Origins::default(), Some(logs))),
+        }
+    }
+
+    /// Why a file is not a database, or cannot be read as one.
+    pub fn not_a_database(&self, error: Error) -> NoAnswer {
+        let path = self.given_path().to_path_buf();
         match error {
-            Error::NotBbolt => {
-                let kind = sniff::sniff(self.source.bytes(), self.source.len_bytes());
-                let what = kind.map_or_else(
-                    || "is not a bbolt database".to_owned(),
-                    |kind| format!("is {kind}, not a bbolt database"),
-                );
-                Failure::cannot(format!("{path} {what}"))
-                    .hint("expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory")
-            }
-            error @ Error::NoMeta { .. } => {
-                Failure::cannot(format!("{path}: {error}, and no page holds records"))
-                    .hint("`etcdive pages DB` lists what the pages say of themselves")
-            }
-            error => Failure::cannot(format!("{path}: {error}")),
+            Error::NotBbolt => NoAnswer::NotBbolt {
+                path,
+                kind: sniff::sniff(self.source.bytes(), self.source.len_bytes()),
+            },
+            error => NoAnswer::NoState { path, error },
         }
     }
 

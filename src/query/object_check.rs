@@ -1,4 +1,4 @@
-//! The objects of Kubernetes in the records: looked at in parallel, told in order.
+//! The check of all Kubernetes objects: values are read in parallel, findings are reported in order.
 
 use std::collections::HashMap;
 
@@ -13,22 +13,23 @@ use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::check::{Checker, Counts, Fault, Seen, Uids};
 use crate::k8s::encrypt::{Keyring, OpenError};
 use crate::k8s::object::tree_of;
+use crate::named::key_text;
 use crate::source::Source;
-use crate::view::record::key_text;
 
 /// Bytes of leaves that are looked at before what was found is told.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// What tells where objects lie: prefixes of keys, and the definitions of custom resources.
+/// What locates objects: prefixes of keys, and the definitions of custom resources.
 #[derive(Debug, Default)]
-pub(super) struct Definitions<'a> {
+pub struct Definitions<'a> {
     survey: Survey,
     /// The newest record of each definition.
     newest: HashMap<&'a [u8], Record<'a>>,
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn see(&mut self, record: &Record<'a>) {
+    /// Reads one record.
+    pub fn see(&mut self, record: &Record<'a>) {
         if Survey::is_definition(record.key) {
             self.newest.insert(record.key, *record);
         }
@@ -37,7 +38,8 @@ impl<'a> Definitions<'a> {
         }
     }
 
-    pub(super) fn into_catalog(self, keyring: &Keyring) -> Catalog {
+    /// The resources of the store.
+    pub fn into_catalog(self, keyring: &Keyring) -> Catalog {
         let mut catalog = self.survey.into_catalog();
         let mut newest: Vec<_> = self.newest.into_iter().collect();
         newest.sort_unstable_by_key(|(key, _)| *key);
@@ -59,7 +61,7 @@ enum Look {
 }
 
 /// The check of all values.
-pub(super) struct Objects<'o, 'a> {
+pub struct ObjectCheck<'o, 'a> {
     diagnostics: &'a Diagnostics,
     keyring: &'o Keyring,
     catalog: &'o Catalog,
@@ -71,8 +73,9 @@ pub(super) struct Objects<'o, 'a> {
     count: u64,
 }
 
-impl<'o, 'a> Objects<'o, 'a> {
-    pub(super) fn new(
+impl<'o, 'a> ObjectCheck<'o, 'a> {
+    /// A check whose findings go to `diagnostics`.
+    pub fn new(
         diagnostics: &'a Diagnostics,
         keyring: &'o Keyring,
         catalog: &'o Catalog,
@@ -92,7 +95,7 @@ impl<'o, 'a> Objects<'o, 'a> {
     }
 
     /// Looks at every value, of older versions too.
-    pub(super) fn check(&mut self, store: &Store<'a>, source: &Source) {
+    pub fn check(&mut self, store: &Store<'a>, source: &Source) {
         let mut leaves = store.record_leaves(Direction::Forward);
         loop {
             let mut bytes = 0_usize;
@@ -170,7 +173,7 @@ impl<'o, 'a> Objects<'o, 'a> {
     }
 
     /// Tells what is told once for many values. Gives how many values were looked at.
-    pub(super) fn finish(self) -> u64 {
+    pub fn finish(self) -> u64 {
         let told = [
             (Code::ValueEncrypted, self.encrypted, "encrypted by"),
             (Code::TypeUnknown, self.types, "of"),

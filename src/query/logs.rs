@@ -8,7 +8,7 @@ use crate::etcd::wal::snap::{Snap, SnapError};
 use crate::etcd::wal::{File, Wal};
 use crate::source::{LogDir, Source, SourceError};
 
-use super::failure::Failure;
+use super::no_answer::NoAnswer;
 
 /// The open files of a log.
 #[derive(Debug)]
@@ -28,12 +28,12 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path) -> Result<Self, NoAnswer> {
         let name = path.file_name().unwrap_or_default();
         let source = match Source::open(path) {
             Ok(source) => Some(source),
             Err(SourceError::Empty(_)) => None,
-            Err(error) => return Err(Failure::cannot(error.to_string())),
+            Err(error) => return Err(NoAnswer::from(error)),
         };
         Ok(Self {
             name: name.to_string_lossy().into_owned(),
@@ -59,14 +59,10 @@ impl Logs {
     ///
     /// # Errors
     /// When there is neither a log nor a snapshot of raft, or a file cannot be opened.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
-        let dir = LogDir::find(path).map_err(|error| Failure::cannot(error.to_string()))?;
+    pub fn open(path: &Path) -> Result<Self, NoAnswer> {
+        let dir = LogDir::find(path)?;
         if dir.wal.is_empty() && dir.snaps.is_empty() {
-            return Err(Failure::cannot(format!(
-                "{}: no file of a write-ahead log (*.wal) and no raft snapshot (*.snap)",
-                path.display()
-            ))
-            .hint("expected a data directory, its member/wal folder, or such a file"));
+            return Err(NoAnswer::NoLogFiles(path.to_path_buf()));
         }
         let open = |paths: &[PathBuf]| {
             let opened = paths.iter().map(|path| Opened::open(path));

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
-use crate::view::record::key_text;
+use crate::named::key_text;
 
-use super::failure::Failure;
+use super::no_answer::NoAnswer;
 
 /// Which keys somebody asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl Address {
     ///
     /// # Errors
     /// When an escape is none.
-    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, Failure> {
+    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, NoAnswer> {
         let bytes = word.as_encoded_bytes();
         if bytes.starts_with(b"/") {
             return Ok(Some(Self::raw(bytes.to_vec())));
@@ -177,10 +177,7 @@ impl Address {
         let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
             return Ok(None);
         };
-        let key = unescape(escaped).ok_or_else(|| {
-            Failure::cannot(format!("{}: not an escape", key_text(bytes)))
-                .hint(r"in key:TEXT a backslash is written \\, any byte \xNN, and \n \t \r \0 \s (a space) are known")
-        })?;
+        let key = unescape(escaped).ok_or_else(|| NoAnswer::BadEscape(bytes.to_vec()))?;
         Ok(Some(Self::raw(key)))
     }
 

@@ -10,17 +10,17 @@ use crate::etcd::leaves::leaf_records;
 use crate::etcd::{AtRevision, Record};
 use crate::k8s::diff::FieldNumbers;
 use crate::k8s::search::Found;
-use crate::view::grep::Span;
 
 use super::look::Reader;
-use super::{BATCH_VALUES, Grep, next_batch};
+use super::{BATCH_VALUES, Search, Span, next_batch};
 
 /// A line with the revisions that held it.
 #[derive(Debug)]
-pub(super) struct Row {
+pub struct Row {
     /// The line, as it was first; none for the key itself.
-    pub(super) found: Option<Found>,
-    pub(super) span: Span,
+    pub found: Option<Found>,
+    /// Its revisions.
+    pub span: Span,
     /// Of the newest version of the key that held it.
     turn: u64,
 }
@@ -62,21 +62,27 @@ impl History {
     }
 
     /// Takes all records up to the revision asked for.
-    pub(super) fn fold(&mut self, grep: &Grep<'_, '_>, reader: &mut Reader<'_>) {
-        let diagnostics = grep.evidence.diagnostics();
+    pub(super) fn fold(&mut self, search: &Search<'_, '_>, reader: &mut Reader<'_>) {
+        let diagnostics = search.question.evidence().diagnostics();
+        // Only what threads may share.
+        let (store, covers) = (search.question.store(), search.covers);
+        let (looker, at) = (&search.looker, search.at);
         let wanted = |record: &Record<'_>| {
-            record.revision.main <= grep.at.0
+            record.revision.main <= at.0
                 && !record.is_bump_mark()
-                && !grep.store.is_beyond(record)
-                && grep.selection.covers(record.key)
+                && !store.is_beyond(record)
+                && covers(record.key)
         };
-        let mut beside = grep
-            .store
+        let mut beside = store
             .beside()
             .iter()
             .filter(|record| wanted(record))
             .peekable();
-        let mut leaves = grep.store.record_leaves(Direction::Forward).peekable();
+        let mut leaves = search
+            .question
+            .store()
+            .record_leaves(Direction::Forward)
+            .peekable();
         while leaves.peek().is_some() {
             let batch = next_batch(&mut leaves, BATCH_VALUES, |leaf| {
                 leaf.page.run().len_bytes()
@@ -86,20 +92,20 @@ impl History {
                 .flat_map_iter(|leaf| {
                     leaf_records(leaf, Direction::Forward, diagnostics)
                         .filter(|record| wanted(record))
-                        .map(|record| (record, grep.looker.look(&record)))
+                        .map(|record| (record, looker.look(&record)))
                 })
                 .collect();
             for (record, seen) in seen {
                 while let Some(before) = beside.next_if(|before| before.revision < record.revision)
                 {
-                    self.take_beside(before, grep, reader);
+                    self.take_beside(before, search, reader);
                 }
                 let lines = reader.lines(&record, seen.value);
-                self.take(&record, grep, seen.in_key, lines);
+                self.take(&record, search, seen.in_key, lines);
             }
         }
         for record in beside {
-            self.take_beside(record, grep, reader);
+            self.take_beside(record, search, reader);
         }
         let compacted = self.compacted;
         for of_key in self.keys.values_mut().filter(|of_key| of_key.is_carved) {
@@ -107,14 +113,25 @@ impl History {
         }
     }
 
-    fn take_beside(&mut self, record: &Record<'_>, grep: &Grep<'_, '_>, reader: &mut Reader<'_>) {
-        let seen = grep.looker.look(record);
+    fn take_beside(
+        &mut self,
+        record: &Record<'_>,
+        search: &Search<'_, '_>,
+        reader: &mut Reader<'_>,
+    ) {
+        let seen = search.looker.look(record);
         let lines = reader.lines(record, seen.value);
-        self.take(record, grep, seen.in_key, lines);
+        self.take(record, search, seen.in_key, lines);
     }
 
-    fn take(&mut self, record: &Record<'_>, grep: &Grep<'_, '_>, in_key: bool, lines: Vec<Found>) {
-        self.successions.see(grep.store, record);
+    fn take(
+        &mut self,
+        record: &Record<'_>,
+        search: &Search<'_, '_>,
+        in_key: bool,
+        lines: Vec<Found>,
+    ) {
+        self.successions.see(search.question.store(), record);
         let has_lines = in_key || !lines.is_empty();
         if !has_lines && !self.keys.contains_key(record.key) {
             return;
@@ -127,7 +144,7 @@ impl History {
             of_key.end(at, of_key.is_carved && !record.tombstone);
             of_key.create_revision = record.create_revision;
         }
-        let is_state = grep.store.tells_of(record, AtRevision::HEAD);
+        let is_state = search.question.store().tells_of(record, AtRevision::HEAD);
         of_key.is_carved = !is_state && !record.tombstone;
         if record.tombstone {
             return;

@@ -1,12 +1,15 @@
 //! Who wrote an event: what the object says of itself.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use crate::etcd::{Event, EventType, Record};
+use crate::bbolt::Direction;
+use crate::etcd::{Event, EventType, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::blame::is_manager_name;
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::managed_fields::{object_meta, writers};
+use crate::k8s::meta::Meta;
 use crate::k8s::object::is_secret_key;
 use crate::named::{NameField, not_a_name};
 
@@ -57,4 +60,24 @@ pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
         }
     }
     managers
+}
+
+/// The names of all field managers in any retained version, by one pass over the store.
+pub fn all_managers(store: &Store<'_>, keyring: &Keyring) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for record in store.records(Direction::Forward) {
+        let Ok(value) = keyring.open(record.key, record.value) else {
+            continue;
+        };
+        let Some(meta) = Meta::read(&value) else {
+            continue;
+        };
+        for entry in meta.managed_fields {
+            let is_name = is_manager_name(&entry.manager);
+            if is_name && !names.contains(&*entry.manager) {
+                names.insert(entry.manager.into_owned());
+            }
+        }
+    }
+    names
 }

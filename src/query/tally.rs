@@ -4,9 +4,56 @@ use std::collections::BTreeMap;
 
 use crate::etcd::KeyEntry;
 use crate::k8s::catalog::Catalog;
-use crate::view::listing::{Named, Row};
+use crate::k8s::resource::Resource;
 
-use super::narrow::is_custom;
+/// What keys are counted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// A resource.
+    Resource {
+        /// Its plural with its group: `deployments.apps`.
+        name: String,
+        /// Its kind.
+        kind: String,
+        /// Whether it is a custom one.
+        custom: bool,
+    },
+    /// The beginning of keys of no known resource, up to a slash; empty for keys without one.
+    Folder(Vec<u8>),
+    /// A namespace.
+    Namespace(Vec<u8>),
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What the keys have in common.
+    pub named: Named,
+    /// How many keys.
+    pub keys: u64,
+    /// Length of their values, in bytes.
+    pub value_bytes: u64,
+}
+
+impl Row {
+    /// A row without keys so far.
+    pub fn new(named: Named) -> Self {
+        Self {
+            named,
+            keys: 0,
+            value_bytes: 0,
+        }
+    }
+}
+
+/// Whether a resource is a custom one: defined in the store, or left there when its definition was deleted.
+pub fn is_custom(resource: &Resource) -> bool {
+    // Those that only their objects tell have no group in their folder where they are an aggregated
+    // API server's, or of a newer Kubernetes.
+    let of_group = resource.folder.strip_suffix(&*resource.plural);
+    !resource.versions.is_empty()
+        && of_group.and_then(|folder| folder.strip_suffix('/')) == Some(resource.group())
+}
 
 /// The resources of keys, the one with the most keys first.
 pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
@@ -40,14 +87,14 @@ pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
         } else if location.resource.folder == "namespaces" {
             // It may be empty; the Namespace itself does not lie in it.
             let named = Named::Namespace(location.name.to_vec());
-            rows.entry(named.clone()).or_insert_with(|| Row::of(named));
+            rows.entry(named.clone()).or_insert_with(|| Row::new(named));
         }
     }
     rows.into_values().collect()
 }
 
 fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &KeyEntry<'_>) {
-    let row = rows.entry(named.clone()).or_insert_with(|| Row::of(named));
+    let row = rows.entry(named.clone()).or_insert_with(|| Row::new(named));
     row.keys = row.keys.saturating_add(1);
     let value_bytes = entry.record.value.len() as u64;
     row.value_bytes = row.value_bytes.saturating_add(value_bytes);

@@ -1,20 +1,82 @@
 //! What changed between two states of keys: which keys, and which fields of their objects, secrets masked.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
-use crate::etcd::{Keyspace, Record};
-use crate::k8s::Order;
+use crate::bbolt::Direction;
+use crate::etcd::{Keyspace, Record, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
-use crate::k8s::object::is_secret_key;
+use crate::k8s::object::{insert_text, is_secret_key};
 use crate::k8s::redact::Masker;
-use crate::view::diff::{self, Change, ObjectChange, Side, TextSide};
-use crate::view::json::write_value;
-use crate::view::record::{insert_text, key_text};
-use crate::view::yaml::YamlWriter;
 
-use super::failure::Failure;
+use super::notice::HistoriesDiffer;
 use super::objects::Objects;
-use super::out::Out;
+
+/// What happened to an object between two states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was not there before.
+    Created,
+    /// It is not there any more.
+    Deleted,
+    /// It was deleted and created again: another create_revision.
+    Recreated,
+    /// It was written again.
+    Changed,
+}
+
+impl Change {
+    /// The word in the machine formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Created => "created",
+            Change::Deleted => "deleted",
+            Change::Recreated => "recreated",
+            Change::Changed => "changed",
+        }
+    }
+
+    /// The first column of the text views.
+    #[must_use]
+    pub fn marker(self) -> char {
+        match self {
+            Change::Created => '+',
+            Change::Deleted => '-',
+            Change::Recreated => '*',
+            Change::Changed => '~',
+        }
+    }
+}
+
+/// etcd's counters of a key in one of the two states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Side {
+    /// The revision which created it.
+    pub create_revision: i64,
+    /// The revision which wrote it last.
+    pub mod_revision: i64,
+    /// How often it was written since it was created.
+    pub version: i64,
+}
+
+/// One object that is not the same in both states.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectChange<'a> {
+    /// What happened.
+    pub change: Change,
+    /// The key.
+    pub key: &'a [u8],
+    /// The counters before; `None`: it was not there.
+    pub old: Option<Side>,
+    /// The counters after; `None`: it is not there.
+    pub new: Option<Side>,
+    /// The revision of the deletion, where it is known.
+    pub deleted_at: Option<i64>,
+    /// What changed in it, secrets masked already.
+    pub fields: &'a [FieldChange],
+}
 
 /// A key that is not the same in two states.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +98,8 @@ pub fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Chan
     loop {
         let order = match (old.peek(), new.peek()) {
             (None, None) => return changes,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
             (Some(a), Some(b)) => a.key.cmp(&b.key),
         };
         let a = if order.is_le() {
@@ -71,6 +133,42 @@ pub fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Chan
                 .map(|tombstone| tombstone.revision.main),
             ..changed
         });
+    }
+}
+
+/// What differs in the histories of two stores of one cluster: of each revision that both retain, the records; and
+/// below the higher compaction, of each key the last record, which both keep. None if nothing does.
+pub fn histories(a: &Store<'_>, b: &Store<'_>) -> Option<HistoriesDiffer> {
+    let compacted = a.compact_revision().max(b.compact_revision());
+    let same_compaction = a.compact_revision() == b.compact_revision();
+    let newest = a.current_revision().min(b.current_revision());
+    // A tombstone at the compaction itself is removed with it.
+    let is_compared = |record: &Record<'_>| {
+        let main = record.revision.main;
+        main <= newest && (main > compacted || same_compaction) && !record.is_bump_mark()
+    };
+    let mut left = a.records(Direction::Forward).filter(is_compared).peekable();
+    let mut right = b.records(Direction::Forward).filter(is_compared).peekable();
+    let mut differ: Option<HistoriesDiffer> = None;
+    loop {
+        let (one, other) = (left.peek(), right.peek());
+        let order = match (one, other) {
+            (None, None) => return differ,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(one), Some(other)) => one.revision.cmp(&other.revision),
+        };
+        let one = if order.is_le() { left.next() } else { None };
+        let other = if order.is_ge() { right.next() } else { None };
+        let is_same = match (&one, &other) {
+            (Some(one), Some(other)) => one.says_the_same(other),
+            _ => false,
+        };
+        if let (false, Some(record)) = (is_same, one.or(other)) {
+            let first = record.revision.main;
+            let found = differ.get_or_insert(HistoriesDiffer { first, records: 0 });
+            found.records = found.records.saturating_add(1);
+        }
     }
 }
 
@@ -173,59 +271,17 @@ impl Comparison<'_> {
         }
     }
 
-    /// The whole object as YAML, secrets masked.
-    pub fn yaml(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> String {
+    /// The whole object, secrets masked.
+    pub fn shown(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> Value {
         let decoded = self.decoded(record, objects);
-        let tree = self.masked(record, decoded);
-        let mut writer = YamlWriter::new(Vec::new());
-        write_value(&tree, Order::Natural, &mut writer);
-        String::from_utf8_lossy(&writer.finish().unwrap_or_default()).into_owned()
+        self.masked(record, decoded)
     }
-
-    /// Writes the change as a unified diff of the objects' YAML.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn unified(&mut self, changed: &Changed<'_>, out: &mut Out) -> Result<(), Failure> {
-        let key = changed.key();
-        let old = changed
-            .old
-            .map(|record| (record.mod_revision, self.yaml(&record, self.old)));
-        let new = changed
-            .new
-            .map(|record| (record.mod_revision, self.yaml(&record, self.new)));
-        let style = out.style();
-        diff::write_unified(
-            out.styled(),
-            &key_text(key),
-            text_side(old.as_ref()),
-            text_side(new.as_ref()),
-            &style,
-        )?;
-        Ok(())
-    }
-}
-
-fn text_side(side: Option<&(i64, String)>) -> Option<TextSide<'_>> {
-    side.map(|(mod_revision, text)| TextSide {
-        mod_revision: *mod_revision,
-        text,
-    })
 }
 
 impl Changed<'_> {
     /// Its key.
     pub fn key(&self) -> &[u8] {
         self.new.or(self.old).map_or(&[], |record| record.key)
-    }
-
-    /// The first column of `--name-only`.
-    pub fn name_marker(&self) -> &'static [u8] {
-        match self.change {
-            Change::Created => b"+",
-            Change::Deleted => b"-",
-            Change::Recreated | Change::Changed => b"~",
-        }
     }
 
     /// Whether it is there before and after.

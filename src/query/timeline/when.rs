@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
-use crate::cli::failure::Failure;
+use crate::query::no_answer::NoAnswer;
 
 /// A time as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum When {
 ///
 /// # Errors
 /// When it is none of these, or counted back from a store without times.
-pub fn parse_time(text: &str, newest: Option<i64>) -> Result<i64, Failure> {
+pub fn parse_time(text: &str, newest: Option<i64>) -> Result<i64, NoAnswer> {
     text.parse::<When>()?.resolve(newest)
 }
 
@@ -32,23 +32,20 @@ impl When {
     ///
     /// # Errors
     /// When it is counted back from the newest time, and there is none.
-    pub fn resolve(self, newest: Option<i64>) -> Result<i64, Failure> {
+    pub fn resolve(self, newest: Option<i64>) -> Result<i64, NoAnswer> {
         match self {
             Self::At(time) => Ok(time),
             Self::BeforeNewest(seconds) => newest
                 .map(|newest| newest.saturating_sub(seconds))
-                .ok_or_else(|| {
-                    Failure::cannot("there is no time in this store to count back from")
-                        .hint("give the time itself, as 2026-11-20T21:05:00Z")
-                }),
+                .ok_or_else(|| NoAnswer::NothingToCountFrom),
         }
     }
 }
 
 impl FromStr for When {
-    type Err = Failure;
+    type Err = NoAnswer;
 
-    fn from_str(text: &str) -> Result<Self, Failure> {
+    fn from_str(text: &str) -> Result<Self, NoAnswer> {
         let typed = text.trim();
         if let Ok(moment) = typed.parse::<Timestamp>() {
             return Ok(Self::At(second_of(moment)));
@@ -69,13 +66,8 @@ impl FromStr for When {
         });
         match length {
             Some(Ok(length)) => Ok(Self::BeforeNewest(length.as_secs())),
-            Some(Err(_)) => Err(Failure::cannot(format!(
-                "{text:?}: months and years are of no fixed length"
-            ))
-            .hint("give days, as 30d, or a date")),
-            None => Err(Failure::cannot(format!("{text:?} is not a time")).hint(
-                "a time is 2026-11-20T21:05:00Z, '2026-11-20 21:05', 2026-11-20 (UTC), or 10m, 2h, 1d before the newest time in the store",
-            )),
+            Some(Err(_)) => Err(NoAnswer::NoFixedLength(text.to_owned())),
+            None => Err(NoAnswer::NotATime(text.to_owned())),
         }
     }
 }

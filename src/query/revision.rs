@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::etcd::store::RevisionUnavailable;
 use crate::etcd::{AtRevision, Event, EventType, KeyHistory, Store};
 
-use super::failure::Failure;
+use super::no_answer::NoAnswer;
 
 /// A revision, of the store or of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,17 +80,14 @@ impl RevisionExpr {
     ///
     /// # Errors
     /// When it is below the compaction, above the newest, or is one of an object.
-    pub fn of_store(self, store: &Store<'_>) -> Result<AtRevision, Failure> {
+    pub fn of_store(self, store: &Store<'_>) -> Result<AtRevision, NoAnswer> {
         let current = store.current_revision();
         let main = match self {
             Self::Main(main) | Self::Record(main, _) => main,
             Self::Head(0) => return Ok(store.at(None)?),
             Self::Head(back) => current.saturating_sub(back),
             Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted => {
-                return Err(Failure::cannot(
-                    "v3, ~1, created and deleted are revisions of one object",
-                )
-                .hint("name one: `pod/web-1 -n shop`; of the store there are 123, @, @~5"));
+                return Err(NoAnswer::RevisionOfObject);
             }
         };
         if main < 1 {
@@ -112,7 +109,7 @@ impl RevisionExpr {
         history: &'h KeyHistory<'a>,
         store: &Store<'_>,
         name: &str,
-    ) -> Result<&'h Event<'a>, Failure> {
+    ) -> Result<&'h Event<'a>, NoAnswer> {
         let events = &history.events;
         let newest_first = || events.iter().rev();
         let found = match self {
@@ -133,25 +130,13 @@ impl RevisionExpr {
         found.ok_or_else(|| self.not_retained(history, name))
     }
 
-    fn not_retained(self, history: &KeyHistory<'_>, name: &str) -> Failure {
-        let what = match self {
-            Self::Version(number) => format!("no version {number}"),
-            Self::Back(back) => format!("no event {back} before the newest"),
-            Self::Created => "no creation".to_owned(),
-            Self::Deleted => "no deletion".to_owned(),
-            Self::Main(_) | Self::Head(_) => "no event that old".to_owned(),
-            Self::Record(main, sub) => format!("no record {main}.{sub}"),
-        };
-        let events = &history.events;
-        let failure = Failure::not_found(format!("{name}: {what} is retained"));
-        match (events.first(), events.last()) {
-            (Some(first), Some(last)) => failure.hint(format!(
-                "its {} retained events are of the revisions {} to {}",
-                events.len(),
-                first.record.revision.main,
-                last.record.revision.main
-            )),
-            _ => failure,
+    fn not_retained(self, history: &KeyHistory<'_>, name: &str) -> NoAnswer {
+        let main = |event: &Event<'_>| event.record.revision.main;
+        let ends = history.events.first().zip(history.events.last());
+        NoAnswer::EventNotRetained {
+            asked: self,
+            name: name.to_owned(),
+            retained: ends.map(|(first, last)| (history.events.len(), main(first), main(last))),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A look into one value, in two steps: in parallel what needs no order, then in order what does: masks
 //! are numbered as they are printed, and what stays closed is said once.
 
-use crate::cli::objects::Objects;
 use crate::etcd::Record;
 use crate::k8s::DecodeError;
 use crate::k8s::encrypt::Keyring;
@@ -9,17 +8,21 @@ use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
 use crate::k8s::search::{Document, Found, Matcher};
 use crate::k8s::selector::LabelSelector;
+use crate::query::objects::Objects;
 
 /// Looks into values; from any thread.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Looker<'r> {
-    pub(super) matcher: &'r Matcher,
-    pub(super) keyring: &'r Keyring,
-    pub(super) labels: Option<&'r LabelSelector>,
+pub struct Looker<'r> {
+    /// What is looked for.
+    pub matcher: &'r Matcher,
+    /// The keys of encrypted values.
+    pub keyring: &'r Keyring,
+    /// The labels that an object must have.
+    pub labels: Option<&'r LabelSelector>,
     /// Secrets are shown.
-    pub(super) reveal: bool,
+    pub reveal: bool,
     /// Keys are searched.
-    pub(super) in_keys: bool,
+    pub in_keys: bool,
 }
 
 /// What there is in a record.

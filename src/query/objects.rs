@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -16,11 +16,9 @@ use crate::k8s::object::{is_object, tree_with};
 use crate::k8s::selector::LabelSelector;
 use crate::k8s::{DecodeError, Order};
 use crate::source::Source;
-use crate::view::manifest::NotLoadable;
-use crate::view::record::key_text;
 
 use super::evidence::Evidence;
-use super::{keys, report};
+use super::notice::{Encrypted, Notice, Notices};
 
 /// After so many bytes became resident the pages of the file are given back.
 const RESIDENT_BYTES: usize = 32 << 20;
@@ -34,20 +32,13 @@ pub struct Objects<'r> {
     diagnostics: &'r Diagnostics,
     source: &'r Source,
     /// By the reason.
-    closed: RefCell<BTreeMap<String, Closed>>,
+    closed: RefCell<BTreeMap<String, Encrypted>>,
     /// What became resident since the file's pages were last given back, in bytes.
     read_bytes: Cell<usize>,
     /// The records of which something was said: a verb may read one twice.
     said: RefCell<HashSet<Revision>>,
-}
-
-/// Values that stayed closed for one reason.
-#[derive(Debug)]
-struct Closed {
-    count: usize,
-    /// The key of the first.
-    first: String,
-    hint: Option<&'static str>,
+    /// How many objects could not be read for a selector.
+    untested: Cell<usize>,
 }
 
 /// What a record's value is.
@@ -73,6 +64,7 @@ impl<'r> Objects<'r> {
             read_bytes: Cell::new(0),
             closed: RefCell::default(),
             said: RefCell::default(),
+            untested: Cell::default(),
         }
     }
 
@@ -115,16 +107,16 @@ impl<'r> Objects<'r> {
         }
     }
 
-    /// Whether the object of a record has the labels. A value that is still encrypted is a finding: the answer may
-    /// lack it.
+    /// Whether the object of a record has the labels. An object that cannot be read is counted: the answer may lack
+    /// it.
     pub fn has_labels(&self, record: &Record<'_>, labels: &LabelSelector) -> bool {
         match self.read(record, Order::Declared.into()) {
             Told::Object(tree, _) => labels.matches(&tree),
-            Told::Closed(error) => {
-                self.report_closed(record, &error);
+            Told::Closed(_) | Told::Undecodable(_) => {
+                self.count_untested();
                 false
             }
-            Told::Plain | Told::Undecodable(_) => false,
+            Told::Plain => false,
         }
     }
 
@@ -141,7 +133,7 @@ impl<'r> Objects<'r> {
     }
 
     /// Makes a finding of an object that has no YAML which loads back to it.
-    pub fn report_unreadable(&self, record: &Record<'_>, error: NotLoadable) {
+    pub fn report_unreadable(&self, record: &Record<'_>, error: &impl ToString) {
         self.diagnostics.report(
             Diagnostic::new(Code::ManifestUnreadable, record.locus())
                 .found(error.to_string())
@@ -154,11 +146,13 @@ impl<'r> Objects<'r> {
             return;
         }
         let mut closed = self.closed.borrow_mut();
-        let of_reason = closed.entry(error.to_string()).or_insert_with(|| Closed {
-            count: 0,
-            first: key_text(record.key).into_owned(),
-            hint: keys::hint(error),
-        });
+        let of_reason = closed
+            .entry(error.to_string())
+            .or_insert_with(|| Encrypted {
+                count: 0,
+                first: record.key.into(),
+                error: error.clone(),
+            });
         of_reason.count = of_reason.count.saturating_add(1);
         // Without any key it is only said; a key that was given should have opened it.
         if !self.keyring.is_empty() {
@@ -176,36 +170,28 @@ impl<'r> Objects<'r> {
         );
     }
 
-    /// Says that a selector could not be answered for values that cannot be read.
-    pub fn report_untested(&self, count: usize) {
-        let many = if count == 1 { "object" } else { "objects" };
-        report::note(&format!(
-            "{count} {many} could not be read, and whether they are selected is not known"
-        ));
-        self.diagnostics.report(Diagnostic::new(
-            Code::ValueNotDecrypted,
-            crate::diag::Locus::default(),
-        ));
+    /// Counts an object that could not be read, so that a selector could not be tried on it.
+    pub fn count_untested(&self) {
+        self.untested.set(self.untested.get().saturating_add(1));
     }
 
-    /// Says which values stayed closed, one line a reason.
-    pub fn conclude(&self) {
-        /// How many reasons are said.
-        const SAID: usize = 20;
+    /// Reports which values are still encrypted, and how many objects a selector could not be tried on.
+    pub(super) fn finish(&self, notices: &Notices) {
+        /// How many reasons are reported.
+        const REASONS: usize = 20;
         let closed = self.closed.borrow();
-        for (reason, Closed { count, first, .. }) in closed.iter().take(SAID) {
-            let what = match count {
-                1 => first.clone(),
-                more => format!("{more} values, {first} the first"),
-            };
-            report::note(&format!("{what}: {reason}"));
+        if !closed.is_empty() {
+            let shown = closed.values().take(REASONS).cloned().collect();
+            let more = closed.len().saturating_sub(REASONS);
+            notices.add(Notice::StillEncrypted(shown, more));
         }
-        if closed.len() > SAID {
-            let more = closed.len().saturating_sub(SAID);
-            report::note(&format!("{more} more reasons why values stay encrypted"));
+        if self.untested.get() > 0 {
+            notices.add(Notice::Untested(self.untested.get()));
+            self.diagnostics.report(Diagnostic::new(
+                Code::ValueNotDecrypted,
+                crate::diag::Locus::default(),
+            ));
         }
-        let hints: BTreeSet<&str> = closed.values().filter_map(|closed| closed.hint).collect();
-        hints.into_iter().for_each(report::hint);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is known of all objects of a store, asked for or not: which are there, when the others went, who owns whom.
+//! All objects of a store, asked for or not: which exist, when the others were deleted, and which object owns which.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
@@ -12,32 +12,33 @@ use crate::k8s::controlled::{self, Others, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 
-/// What is known of all objects of a store.
+/// All objects of a store.
 #[derive(Debug, Default)]
-pub struct World {
+pub struct ObjectHistory {
     objects: Vec<Object>,
     /// By uid, the place in `objects`.
     places: HashMap<Box<str>, usize>,
     /// Namespace and name of services with a selector.
     services: HashSet<(String, String)>,
     /// By the name of the namespace, in the order of their beginnings.
-    goings: HashMap<Box<[u8]>, Vec<Going>>,
+    namespace_deletions: HashMap<Box<[u8]>, Vec<NamespaceDeletion>>,
 }
 
 /// What was seen of one uid.
 #[derive(Debug, Default)]
 struct Object {
-    /// Under how many keys it stands.
+    /// How many keys it is stored under.
     keys: usize,
-    /// Whether it is there.
+    /// Whether it exists at the end.
     is_there: bool,
-    /// The first revision that says that it was told to go.
-    told: Option<i64>,
+    /// The first revision in which it has a deletion timestamp.
+    marked: Option<i64>,
     /// The revision that deleted it.
     gone: Option<i64>,
     /// The uids of its owners, as of the last that was seen of it.
     owners: Vec<Box<str>>,
-    /// The revision from which it was going, where that is known: it or what owns it was told to go, or was deleted.
+    /// The revision at which its deletion began, if that is known: it or its owner got a deletion timestamp, or was
+    /// deleted.
     went: Option<i64>,
 }
 
@@ -45,13 +46,13 @@ impl Object {
     /// From when it was going by what is known of itself.
     fn went_by_itself(&self) -> Option<i64> {
         let gone = self.gone.filter(|_| !self.is_there);
-        self.told.into_iter().chain(gone).min()
+        self.marked.into_iter().chain(gone).min()
     }
 }
 
 /// One deletion of a namespace: from when it was going, and when it was gone.
 #[derive(Debug, Clone, Copy)]
-struct Going {
+struct NamespaceDeletion {
     from: i64,
     until: Option<i64>,
 }
@@ -59,11 +60,11 @@ struct Going {
 /// The life of a namespace that was not seen to end yet.
 struct OpenLife {
     create_revision: i64,
-    told: Option<i64>,
+    marked: Option<i64>,
 }
 
 /// The last that was seen under a key.
-struct Standing {
+struct LastSeen {
     place: usize,
     /// Whether it tells of what is there.
     tells: bool,
@@ -72,15 +73,16 @@ struct Standing {
 /// The name of the namespace that a key is of; none of any other key.
 pub fn namespace_name<'k>(key: &'k [u8], catalog: &Catalog) -> Option<&'k [u8]> {
     let location = catalog.locate(key)?;
-    let is_it = location.resource.plural == "namespaces" && location.resource.group().is_empty();
-    is_it.then_some(location.name)
+    let is_namespace =
+        location.resource.plural == "namespaces" && location.resource.group().is_empty();
+    is_namespace.then_some(location.name)
 }
 
-impl World {
+impl ObjectHistory {
     /// Reads it, by one pass over the store.
-    pub fn of(store: &Store<'_>, keyring: &Keyring, catalog: &Catalog) -> Self {
-        let mut world = Self::default();
-        let mut standing: HashMap<Box<[u8]>, Standing> = HashMap::new();
+    pub fn read(store: &Store<'_>, keyring: &Keyring, catalog: &Catalog) -> Self {
+        let mut history = Self::default();
+        let mut last_seen: HashMap<Box<[u8]>, LastSeen> = HashMap::new();
         let mut open: HashMap<Box<[u8]>, OpenLife> = HashMap::new();
         for record in store.records(Direction::Forward) {
             if store.is_beyond(&record) || record.is_bump_mark() {
@@ -89,11 +91,11 @@ impl World {
             let opened = keyring.open(record.key, record.value);
             let meta = opened.as_ref().ok().and_then(|value| Meta::read(value));
             if let Some(name) = namespace_name(record.key, catalog) {
-                world.see_namespace(&record, name, meta.as_ref(), &mut open);
+                history.see_namespace(&record, name, meta.as_ref(), &mut open);
             }
             if record.tombstone {
-                if let Some(was) = standing.remove(record.key) {
-                    world.leave(was.place, Some(record.revision.main));
+                if let Some(was) = last_seen.remove(record.key) {
+                    history.leave(was.place, Some(record.revision.main));
                 }
                 continue;
             }
@@ -103,32 +105,32 @@ impl World {
                 && opened.as_ref().is_ok_and(|value| has_selector(value))
             {
                 let name = (meta.namespace.to_string(), meta.name.to_string());
-                world.services.insert(name);
+                history.services.insert(name);
             }
             if !meta.uid.is_empty() {
                 let tells = store.tells_of(&record, AtRevision::HEAD);
-                world.stand(&record, &meta, tells, &mut standing);
+                history.see_object(&record, &meta, tells, &mut last_seen);
             }
         }
-        for was in standing.into_values().filter(|was| was.tells) {
-            if let Some(object) = world.objects.get_mut(was.place) {
+        for was in last_seen.into_values().filter(|was| was.tells) {
+            if let Some(object) = history.objects.get_mut(was.place) {
                 object.is_there = true;
             }
         }
         for (name, life) in open {
-            world.end_namespace(&name, life.told, None);
+            history.end_namespace(&name, life.marked, None);
         }
-        world.follow_owners();
-        world
+        history.follow_owners();
+        history
     }
 
     /// An object stands under the key of a record.
-    fn stand(
+    fn see_object(
         &mut self,
         record: &Record<'_>,
         meta: &Meta<'_>,
         tells: bool,
-        standing: &mut HashMap<Box<[u8]>, Standing>,
+        last_seen: &mut HashMap<Box<[u8]>, LastSeen>,
     ) {
         let place = match self.places.get(&*meta.uid) {
             Some(place) => *place,
@@ -139,11 +141,11 @@ impl World {
                 place
             }
         };
-        let before = standing.get(record.key);
+        let before = last_seen.get(record.key);
         let is_same = before.is_some_and(|before| before.place == place);
         // What freed pages hold says nothing of a key that the state has.
         if !is_same && (tells || before.is_none_or(|before| !before.tells)) {
-            let was = standing.insert(record.key.into(), Standing { place, tells });
+            let was = last_seen.insert(record.key.into(), LastSeen { place, tells });
             // Its deletion is in no page: when it went is not known.
             if let Some(was) = was {
                 self.leave(was.place, None);
@@ -151,12 +153,12 @@ impl World {
             if let Some(object) = self.objects.get_mut(place) {
                 object.keys = object.keys.saturating_add(1);
             }
-        } else if let Some(standing) = standing.get_mut(record.key).filter(|_| is_same) {
-            standing.tells |= tells;
+        } else if let Some(last_seen) = last_seen.get_mut(record.key).filter(|_| is_same) {
+            last_seen.tells |= tells;
         }
         if let Some(object) = self.objects.get_mut(place) {
             if meta.deletion_time.is_some() {
-                object.told.get_or_insert(record.revision.main);
+                object.marked.get_or_insert(record.revision.main);
             }
             object.owners = meta.owners.iter().map(|uid| (&**uid).into()).collect();
         }
@@ -179,29 +181,29 @@ impl World {
     ) {
         let main = record.revision.main;
         if record.tombstone {
-            let told = open.remove(name).and_then(|life| life.told);
-            self.end_namespace(name, told.or(Some(main)), Some(main));
+            let marked = open.remove(name).and_then(|life| life.marked);
+            self.end_namespace(name, marked.or(Some(main)), Some(main));
             return;
         }
         let is_another = |life: &OpenLife| life.create_revision != record.create_revision;
         if open.get(name).is_some_and(is_another) {
             // Its deletion is in no page.
-            let told = open.remove(name).and_then(|life| life.told);
-            self.end_namespace(name, told, Some(main));
+            let marked = open.remove(name).and_then(|life| life.marked);
+            self.end_namespace(name, marked, Some(main));
         }
         let life = open.entry(name.into()).or_insert(OpenLife {
             create_revision: record.create_revision,
-            told: None,
+            marked: None,
         });
         if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
-            life.told.get_or_insert(main);
+            life.marked.get_or_insert(main);
         }
     }
 
     fn end_namespace(&mut self, name: &[u8], from: Option<i64>, until: Option<i64>) {
         let Some(from) = from else { return };
-        let goings = self.goings.entry(name.into()).or_default();
-        goings.push(Going { from, until });
+        let namespace_deletions = self.namespace_deletions.entry(name.into()).or_default();
+        namespace_deletions.push(NamespaceDeletion { from, until });
     }
 
     /// Of each object that went: whether it went with the last of its owners, and so from when. In the order of
@@ -263,11 +265,14 @@ impl World {
     /// From when the namespace of an object was going that was deleted between two revisions; none where the
     /// deletion was none of its namespace's.
     pub fn namespace_went(&self, name: &[u8], deleted: (i64, i64)) -> Option<i64> {
-        let goings = self.goings.get(name)?;
-        let is_within = |going: &&Going| {
-            going.from <= deleted.1 && going.until.is_none_or(|until| deleted.0 <= until)
+        let namespace_deletions = self.namespace_deletions.get(name)?;
+        let is_within = |deletion: &&NamespaceDeletion| {
+            deletion.from <= deleted.1 && deletion.until.is_none_or(|until| deleted.0 <= until)
         };
-        goings.iter().find(is_within).map(|going| going.from)
+        namespace_deletions
+            .iter()
+            .find(is_within)
+            .map(|deletion| deletion.from)
     }
 
     /// Whether an object of this uid is there.
