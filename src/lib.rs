@@ -32,6 +32,7 @@
 //! |---|---|---|
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
+//! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is no database | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
@@ -81,5 +82,6 @@ pub mod named;
 pub mod sniff;
 pub mod source;
 pub mod view;
+pub mod wire;
 
 pub use error::Error;

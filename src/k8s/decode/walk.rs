@@ -8,8 +8,8 @@ use super::super::special::{
     bytes, first_three, go_text, int, is_zero_time, only_bytes, time_len, timestamp,
     write_duration, write_time,
 };
-use super::super::wire::{Content, Reader, WireError, put_bytes};
 use super::{ABSENT, MALFORMED, MAX_DEPTH, Span, TypeMeta, UNKNOWN_FIELDS, Walker};
+use crate::wire::{Content, Reader, WireError, put_bytes};
 
 /// What reading over a message has shown besides the places of its fields.
 #[derive(Default)]
