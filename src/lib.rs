@@ -35,11 +35,12 @@
 //! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is no database | nothing |
+//! | [`go`] | text exactly as Go prints it: `%q`, floats, `fmt.Sprint` | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
 //! | [`etcd`] | revisions, records, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
 //! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
-//! | [`view`] | plain data to text: YAML, JSON, Go quoting, tables, diffs, harmless terminals | the data it prints |
+//! | [`view`] | plain data to text: YAML, JSON, tables, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file a verb, exit codes | everything |
 //!
 //! # Invariants
@@ -77,6 +78,7 @@ pub mod cli;
 pub mod diag;
 pub mod error;
 pub mod etcd;
+pub mod go;
 pub mod k8s;
 pub mod named;
 pub mod sniff;

@@ -3,8 +3,8 @@
 use crate::support::{files_below, repository};
 
 /// The layers from the bytes up; what stands in one line may use all before it and itself.
-const LAYERS: [&str; 10] = [
-    "bytes", "named", "wire", "diag", "sniff", "source", "bbolt", "etcd", "k8s", "view",
+const LAYERS: [&str; 11] = [
+    "bytes", "named", "wire", "diag", "sniff", "go", "source", "bbolt", "etcd", "k8s", "view",
 ];
 
 #[test]
