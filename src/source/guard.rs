@@ -12,8 +12,6 @@ use memmap2::{Mmap, MmapOptions};
 use std::fs::File;
 use std::io;
 
-pub(super) use sigbus::page_len;
-
 /// A read-only map of a file under the SIGBUS handler.
 #[derive(Debug)]
 pub(super) struct GuardedMap {
@@ -85,6 +83,11 @@ impl GuardedMap {
     /// There is no madvise on this system.
     #[cfg(not(unix))]
     pub(super) fn forget(&self, _offset: usize, _len: usize) {}
+}
+
+/// The length in bytes of a page of the system.
+pub(super) fn page_len() -> usize {
+    sigbus::page_len()
 }
 
 /// The first byte of a file from `offset` on that is in no hole, by lseek(2) with `SEEK_DATA`. None if
