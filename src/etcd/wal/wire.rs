@@ -5,6 +5,8 @@
 //! fields are passed over, a known field of another wire type is an error, of a single field that stands twice the
 //! last value counts, messages are merged.
 
+use crate::wire;
+
 /// A kind of message: its fields in the order of their declaration.
 #[derive(Debug)]
 pub struct Message {
@@ -113,32 +115,22 @@ pub const MAX_VALUES: usize = 1 << 20;
 
 /// Reads protobuf's wire format.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
+pub(super) struct Reader<'a>(wire::Reader<'a>);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self(wire::Reader::new(bytes))
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.0.is_at_end()
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, WireError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or(WireError::Cut)?;
-            self.at = self.at.saturating_add(1);
-            // Bits that a tenth byte has too many are dropped, as by the generated readers.
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(WireError::Overflow)
+        self.0.truncated_varint().map_err(|error| match error {
+            wire::WireError::Cut { .. } => WireError::Cut,
+            _ => WireError::Overflow,
+        })
     }
 
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
@@ -147,13 +139,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, len: u64) -> Result<&'a [u8], WireError> {
-        let end = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.at.checked_add(len))
-            .ok_or(WireError::Cut)?;
-        let taken = self.bytes.get(self.at..end).ok_or(WireError::Cut)?;
-        self.at = end;
-        Ok(taken)
+        self.0.take(len).map_err(|_| WireError::Cut)
     }
 
     /// Field number and wire type.

@@ -1,5 +1,5 @@
-//! Floats as Go prints them: `strconv.FormatFloat` with the shortest digits, and what
-//! `encoding/json` and sigs.k8s.io/yaml make of it.
+//! Floats as Go prints them: `strconv.FormatFloat` with the shortest digits, as `fmt`, `encoding/json`
+//! and sigs.k8s.io/yaml use it.
 //!
 //! The digits come from zmij, which serde_json uses as well: where two shortest texts are equally
 //! near, it takes the even digit as Go does; the standard library takes the other
@@ -9,13 +9,13 @@
 /// and 17 digits; or a sign, 17 digits, a point and `e+308`.
 const LONGEST_BYTES: usize = 32;
 
-/// A short ASCII text on the stack.
-pub(super) struct Text {
+/// The text of a float, on the stack.
+pub(crate) struct FloatText {
     bytes: [u8; LONGEST_BYTES],
     len: usize,
 }
 
-impl Text {
+impl FloatText {
     fn new() -> Self {
         Self {
             bytes: [0; LONGEST_BYTES],
@@ -24,12 +24,18 @@ impl Text {
     }
 
     /// The text.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let mut text = Self::new();
+        text.push(bytes);
+        text
     }
 
     fn push(&mut self, text: &[u8]) {
@@ -50,7 +56,7 @@ impl Text {
 /// The shortest digits of a finite float: 0.DIGITS times ten to the power of `point`.
 struct Decimal {
     is_negative: bool,
-    digits: Text,
+    digits: FloatText,
     point: i32,
 }
 
@@ -62,7 +68,7 @@ impl Decimal {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let exponent: i32 = exponent.parse().unwrap_or(0);
         let significant = whole.trim_start_matches('0');
-        let mut digits = Text::new();
+        let mut digits = FloatText::new();
         digits.push(significant.as_bytes());
         let mut places = significant.len();
         let mut leading_zeros = 0;
@@ -89,8 +95,8 @@ impl Decimal {
         }
     }
 
-    fn start(&self) -> Text {
-        let mut text = Text::new();
+    fn start(&self) -> FloatText {
+        let mut text = FloatText::new();
         if self.is_negative {
             text.push(b"-");
         }
@@ -98,7 +104,7 @@ impl Decimal {
     }
 
     /// Go's format 'f'; for floats from 1e-6 up to 1e21, and zero.
-    fn fixed(&self) -> Text {
+    fn fixed(&self) -> FloatText {
         let mut text = self.start();
         let digits = self.digits.as_bytes();
         let whole_places = usize::try_from(self.point).unwrap_or(0);
@@ -123,7 +129,7 @@ impl Decimal {
     }
 
     /// Go's format 'e', the exponent of at least so many digits.
-    fn scientific(&self, exponent_digits: usize) -> Text {
+    fn scientific(&self, exponent_digits: usize) -> FloatText {
         let mut text = self.start();
         if let Some((first, rest)) = self.digits.as_bytes().split_first() {
             text.push(&[*first]);
@@ -143,7 +149,7 @@ impl Decimal {
 
 /// A float as `encoding/json` prints it: without exponent from 1e-6 up to 1e21, else as
 /// `1.5e-7` and `1e+21`. `None` for infinities and NaN, which JSON does not have.
-pub(super) fn json_float(value: f64) -> Option<Text> {
+pub(crate) fn json(value: f64) -> Option<FloatText> {
     if !value.is_finite() {
         return None;
     }
@@ -157,57 +163,75 @@ pub(super) fn json_float(value: f64) -> Option<Text> {
     })
 }
 
+/// A float as `fmt.Sprint` prints it, which is format 'g': without exponent from 1e-4 up to 1e6, else
+/// as `1.5e-05` and `1e+06`.
+pub(crate) fn sprint(value: f64) -> FloatText {
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
+        Decimal::new(value).fixed()
+    } else if value.is_finite() {
+        Decimal::new(value).scientific(2)
+    } else {
+        FloatText::from_bytes(if value.is_nan() {
+            b"NaN"
+        } else if value > 0.0 {
+            b"+Inf"
+        } else {
+            b"-Inf"
+        })
+    }
+}
+
 /// A float as sigs.k8s.io/yaml prints it, that is: after it went through JSON. Whole numbers
 /// that fit 64 bits become integers there, the rest is Go's format 'g': `1.2345675e+06`.
-pub(super) fn yaml_float(value: f64) -> Text {
-    let mut text = Text::new();
-    let Some(json) = json_float(value) else {
-        text.push(if value.is_nan() {
+pub(crate) fn yaml(value: f64) -> FloatText {
+    let Some(json) = json(value) else {
+        return FloatText::from_bytes(if value.is_nan() {
             b".nan"
         } else if value > 0.0 {
             b".inf"
         } else {
             b"-.inf"
         });
-        return text;
     };
     if value == 0.0 {
-        text.push(b"0");
-        return text;
+        // The sign is lost.
+        return FloatText::from_bytes(b"0");
     }
-    let is_integer = json.as_str().parse::<i64>().is_ok() || json.as_str().parse::<u64>().is_ok();
-    // With the shortest digits, 'g' takes the exponent beyond these limits.
-    if is_integer || (1e-4..1e6).contains(&value.abs()) {
+    let text = json.as_str();
+    if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
         return json;
     }
-    Decimal::new(value).scientific(2)
+    sprint(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn json(value: f64) -> String {
-        json_float(value).map_or_else(String::new, |text| text.as_str().to_owned())
+    fn json_text(value: f64) -> String {
+        json(value).map_or_else(String::new, |text| text.as_str().to_owned())
     }
 
     #[test]
     fn json_takes_an_exponent_outside_1e_6_to_1e21() {
-        assert_eq!(json(1.5), "1.5");
-        assert_eq!(json(-0.0), "-0");
-        assert_eq!(json(0.000001), "0.000001");
-        assert_eq!(json(0.000_000_99), "9.9e-7");
-        assert_eq!(json(1e-10), "1e-10");
-        assert_eq!(json(123_456_789e12), "123456789000000000000");
-        assert_eq!(json(1e21), "1e+21");
-        assert_eq!(json(f64::MAX), "1.7976931348623157e+308");
-        assert_eq!(json(5e-324), "5e-324");
-        assert_eq!(json(1_758_278_357_219_020.2), "1758278357219020.2");
-        assert_eq!(json(f64::NAN), "");
+        assert_eq!(json_text(1.5), "1.5");
+        assert_eq!(json_text(-0.0), "-0");
+        assert_eq!(json_text(1e6), "1000000");
+        assert_eq!(json_text(0.000_01), "0.00001");
+        assert_eq!(json_text(1.25e-7), "1.25e-7");
+        assert_eq!(json_text(0.000001), "0.000001");
+        assert_eq!(json_text(0.000_000_99), "9.9e-7");
+        assert_eq!(json_text(1e-10), "1e-10");
+        assert_eq!(json_text(123_456_789e12), "123456789000000000000");
+        assert_eq!(json_text(1e21), "1e+21");
+        assert_eq!(json_text(f64::MAX), "1.7976931348623157e+308");
+        assert_eq!(json_text(5e-324), "5e-324");
+        assert_eq!(json_text(1_758_278_357_219_020.2), "1758278357219020.2");
+        assert_eq!(json_text(f64::NAN), "");
     }
 
     #[test]
-    fn yaml_floats_are_read_back_from_json_first() {
+    fn yamls_are_read_back_from_json_first() {
         let cases: &[(f64, &str)] = &[
             (3.0, "3"),
             (-0.0, "0"),
@@ -227,13 +251,13 @@ mod tests {
             (f64::NAN, ".nan"),
         ];
         for &(value, text) in cases {
-            assert_eq!(yaml_float(value).as_str(), text, "{value:e}");
+            assert_eq!(yaml(value).as_str(), text, "{value:e}");
         }
     }
 
     #[test]
     fn the_longest_floats_have_room() {
-        assert_eq!(json(f64::MIN_POSITIVE), "2.2250738585072014e-308");
-        assert_eq!(json(-1.234_567_890_123_456_7e-6).len(), 25);
+        assert_eq!(json_text(f64::MIN_POSITIVE), "2.2250738585072014e-308");
+        assert_eq!(json_text(-1.234_567_890_123_456_7e-6).len(), 25);
     }
 }

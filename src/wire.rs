@@ -1,8 +1,9 @@
-//! The protobuf wire format, read where it lies and never past its end.
+//! The protobuf wire format: the one reader of varints and fields. It borrows from the message and
+//! never reads past its end.
 //!
-//! A [`Reader`] gives the fields of one message as they come; it knows nothing of types. Groups
-//! (wire types 3 and 4), which Kubernetes never writes, are errors, as is everything which Go's
-//! generated code would refuse. Upstream: protobuf.dev/programming-guides/encoding.
+//! A [`Reader`] returns the fields of one message in the order of the bytes; it does not know their
+//! types. Groups (wire types 3 and 4) are errors: neither etcd nor Kubernetes writes them. Upstream:
+//! protobuf.dev/programming-guides/encoding.
 
 /// Why bytes are not a protobuf message. Offsets are bytes from the start of the message read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +15,7 @@ pub enum WireError {
         at: usize,
         /// How many were declared or needed.
         wanted: u64,
-        /// How many there are.
+        /// How many bytes follow.
         left: usize,
     },
     /// A varint of more than 64 bits.
@@ -39,7 +40,7 @@ pub enum WireError {
         /// The number.
         number: u64,
     },
-    /// Messages nested deeper than [`super::decode::MAX_DEPTH`].
+    /// Messages nested deeper than the caller's limit.
     #[error("nested too deep")]
     Depth,
 }
@@ -91,8 +92,16 @@ pub struct Field<'a> {
     pub content: Content<'a>,
 }
 
+/// A varint of at most ten bytes.
+struct Varint {
+    /// The lowest 64 bits.
+    value: u64,
+    /// Whether there are bits above these.
+    overflows: bool,
+}
+
 /// Reads the fields of one message in the order of the bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     data: &'a [u8],
     at: usize,
@@ -118,6 +127,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn position(&self) -> usize {
         self.at
+    }
+
+    /// Whether all bytes are read.
+    #[inline]
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at >= self.data.len()
     }
 
     /// The next field, or None at the end.
@@ -226,6 +241,35 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, WireError> {
+        self.varint_inline()
+    }
+
+    /// The same as [`Self::varint`], inlined as a whole: for numbers that are mostly longer than one
+    /// byte, such as revisions.
+    ///
+    /// # Errors
+    /// As [`Self::varint`].
+    #[inline]
+    pub(crate) fn varint_inline(&mut self) -> Result<u64, WireError> {
+        let start = self.at;
+        let varint = self.any_varint()?;
+        if varint.overflows {
+            return Err(WireError::Varint { at: start });
+        }
+        Ok(varint.value)
+    }
+
+    /// A varint whose bits above 64 are dropped, as gogo's generated readers do.
+    ///
+    /// # Errors
+    /// It is cut off or has more than ten bytes.
+    #[inline]
+    pub(crate) fn truncated_varint(&mut self) -> Result<u64, WireError> {
+        self.any_varint().map(|varint| varint.value)
+    }
+
+    #[inline]
+    fn any_varint(&mut self) -> Result<Varint, WireError> {
         let start = self.at;
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -237,12 +281,11 @@ impl<'a> Reader<'a> {
                 });
             };
             self.at = self.at.saturating_add(1);
-            if shift == 63 && byte > 1 {
-                break;
-            }
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(value);
+                // The tenth byte has room for one bit.
+                let overflows = shift == 63 && byte > 1;
+                return Ok(Varint { value, overflows });
             }
         }
         Err(WireError::Varint { at: start })
@@ -256,7 +299,12 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn take(&mut self, len: u64) -> Result<&'a [u8], WireError> {
+    /// The next `len` bytes; the position stays if there are fewer.
+    ///
+    /// # Errors
+    /// They are cut off.
+    #[inline]
+    pub(crate) fn take(&mut self, len: u64) -> Result<&'a [u8], WireError> {
         let rest = self.data.get(self.at..).unwrap_or_default();
         let cut = WireError::Cut {
             at: self.at,
@@ -288,6 +336,12 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     put_varint(out, u64::from(number) << 3 | 2);
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
+}
+
+/// Length of a varint in bytes.
+pub(crate) fn varint_len(value: u64) -> usize {
+    let bits = u64::BITS.saturating_sub(value.leading_zeros()).max(1);
+    usize::try_from(bits.div_ceil(7)).unwrap_or(usize::MAX)
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -332,6 +386,29 @@ mod tests {
         assert_eq!(all(more), Err(WireError::Varint { at: 1 }));
         let eleven = b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         assert_eq!(all(eleven), Err(WireError::Varint { at: 1 }));
+    }
+
+    #[test]
+    fn a_truncated_varint_drops_the_bits_above_64() {
+        let more = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x03\x07";
+        let mut reader = Reader::new(more);
+        assert_eq!(reader.truncated_varint(), Ok(u64::MAX));
+        assert_eq!(reader.position(), 10);
+        let eleven = [0xff; 11];
+        let error = Reader::new(&eleven).truncated_varint();
+        assert_eq!(error, Err(WireError::Varint { at: 0 }));
+        let cut = Reader::new(&eleven[..9]).truncated_varint();
+        assert!(matches!(cut, Err(WireError::Cut { at: 9, .. })));
+    }
+
+    #[test]
+    fn the_length_of_a_varint_is_what_is_put() {
+        for bits in 0..=64 {
+            let value = u64::MAX.checked_shr(bits).unwrap_or_default();
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            assert_eq!(varint_len(value), out.len(), "{value}");
+        }
     }
 
     #[test]

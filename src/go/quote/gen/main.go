@@ -1,9 +1,9 @@
-// Command gen writes what src/view/goquote takes from Go itself: the table of printable runes,
+// Command gen writes what src/go/quote takes from Go itself: the table of printable runes,
 // the golden quotations of the tests, and the two facts by which the whole of Unicode is checked.
 //
 // It is run by hand, never by a build, with a Go whose unicode.Version is 15.0.0 (Go 1.21 to 1.26):
 //
-//	cd src/view/goquote/gen
+//	cd src/go/quote/gen
 //	go run . table   > ../table.rs
 //	go run . golden  > ../../../../testdata/goquote/golden.jsonl
 //	go run . streams > ../../../../testdata/goquote/streams.jsonl
