@@ -17,6 +17,7 @@ pub mod checksum;
 pub mod cluster;
 pub mod events;
 mod gaps;
+pub mod generation;
 pub mod hash;
 pub mod history;
 pub mod key_value;
@@ -33,6 +34,7 @@ pub mod totals;
 pub mod wal;
 
 pub use events::Events;
+pub use generation::Generation;
 pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};
 pub use key_value::KeyValue;
 pub use record::Record;

@@ -237,12 +237,6 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether this record of a key comes after another put of it in one generation, as far as the two tell. A create
-    /// starts a generation, and what stands before it belongs to another incarnation.
-    pub fn follows(&self, before: &Self) -> bool {
-        !before.tombstone && (self.tombstone || self.create_revision == before.create_revision)
-    }
-
     /// Whether two records of one revision say the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let numbers = |record: &Self| {

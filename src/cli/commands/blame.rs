@@ -19,7 +19,7 @@ use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::check::compare_all;
-use crate::etcd::{AtRevision, Keyspace, Record, Store};
+use crate::etcd::{AtRevision, Generation, Keyspace, Record, Store};
 use crate::k8s::blame::{Blame, Blamed, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
@@ -268,15 +268,10 @@ fn histories<'a>(
             .iter()
             .rev()
             .find(|record| store.tells_of(record, at));
-        let newest = telling.filter(|record| !record.tombstone).copied();
-        let is_old = |record: &Record<'_>| {
-            newest.is_none_or(|newest| record.create_revision != newest.create_revision)
+        *history = match telling.and_then(Generation::after) {
+            Some(live) => live.last_puts(history).to_vec(),
+            None => Vec::new(),
         };
-        // What stands before the creation belongs to another incarnation.
-        let ended = history
-            .iter()
-            .rposition(|record| record.tombstone || is_old(record));
-        drop(history.drain(..ended.map_or(0, |ended| ended.saturating_add(1))));
     }
     histories.retain(|_, history| !history.is_empty());
     histories

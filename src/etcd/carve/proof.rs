@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::bbolt::Direction;
 use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::etcd::generation::Generation;
 use crate::etcd::history::KeyEntry;
 use crate::etcd::record::Record;
 use crate::etcd::schema;
@@ -75,8 +76,7 @@ pub fn unproved(store: &Store<'_>, at: AtRevision, entries: &[KeyEntry<'_>]) -> 
         let Some((index, shown)) = open.remove(next.key) else {
             continue;
         };
-        let is_next = !next.tombstone
-            && next.create_revision == shown.create_revision
+        let is_next = Generation::after(&shown).is_some_and(|shown| shown.contains(&next))
             && Some(next.version) == shown.version.checked_add(1);
         if !is_next {
             unproved.insert(index);

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::cli::objects::{Objects, Told};
-use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, Keyspace, Record, Store};
+use crate::etcd::{
+    AtRevision, Event, EventType, Events, Generation, KeyEntry, Keyspace, Record, Store,
+};
 use crate::k8s::Order;
 use crate::k8s::apply_order::rank;
 use crate::k8s::catalog::{Catalog, Location};
@@ -207,9 +209,9 @@ fn gone<'a>(
             continue;
         };
         let deleted_at = behind.first().map(|event| event.record.revision.main);
-        let is_of_life = |event: &&Event<'a>| {
-            !event.record.tombstone && event.record.create_revision == newest.create_revision
-        };
+        let last_life = Generation::after(&newest);
+        let is_of_life =
+            |event: &&Event<'a>| last_life.is_some_and(|life| life.contains(&event.record));
         let life: Vec<Event<'a>> = puts.iter().filter(is_of_life).copied().collect();
         // A deletion that is in no page happened between the last put and the compaction.
         let deleted = (

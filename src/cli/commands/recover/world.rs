@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, Record, Store};
+use crate::etcd::generation::Transition;
+use crate::etcd::{AtRevision, Generation, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::controlled::{self, Others, Reason};
 use crate::k8s::encrypt::Keyring;
@@ -58,7 +59,7 @@ struct Going {
 
 /// The life of a namespace that was not seen to end yet.
 struct OpenLife {
-    create_revision: i64,
+    generation: Generation,
     told: Option<i64>,
 }
 
@@ -178,19 +179,19 @@ impl World {
         open: &mut HashMap<Box<[u8]>, OpenLife>,
     ) {
         let main = record.revision.main;
-        if record.tombstone {
+        let before = open.get(name).map(|life| life.generation);
+        let Some(generation) = Generation::after(record) else {
             let told = open.remove(name).and_then(|life| life.told);
             self.end_namespace(name, told.or(Some(main)), Some(main));
             return;
-        }
-        let is_another = |life: &OpenLife| life.create_revision != record.create_revision;
-        if open.get(name).is_some_and(is_another) {
+        };
+        if Transition::between(before, Some(generation)) == Transition::Replaces {
             // Its deletion is in no page.
             let told = open.remove(name).and_then(|life| life.told);
             self.end_namespace(name, told, Some(main));
         }
         let life = open.entry(name.into()).or_insert(OpenLife {
-            create_revision: record.create_revision,
+            generation,
             told: None,
         });
         if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
