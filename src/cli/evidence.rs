@@ -9,7 +9,7 @@ use crate::Error;
 use crate::bbolt::meta::find_metas;
 use crate::bbolt::{Db, older_meta};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
-use crate::etcd::{Store, schema};
+use crate::etcd::{State, Store, schema};
 use crate::sniff;
 use crate::source::{Change, Source, TrailerCheck};
 use crate::view::evidence::hex;
@@ -210,8 +210,10 @@ impl Evidence {
         self.read_by_tree.store(true, Ordering::Relaxed);
         let meta = self.meta_index(meta);
         let store =
-            meta.and_then(|meta| Store::open_by_meta(&self.source, meta, &self.diagnostics));
-        store.map_err(|error| self.not_a_database(error))
+            meta.and_then(|meta| State::open_by_meta(&self.source, meta, &self.diagnostics));
+        store
+            .map(Store::new)
+            .map_err(|error| self.not_a_database(error))
     }
 
     fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {
@@ -235,10 +237,9 @@ impl Evidence {
     /// # Errors
     /// As [`Self::store`]; and when there is no way to the records.
     pub fn records(&self) -> Result<Store<'_>, Failure> {
-        let mut store = self.store()?;
+        let store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
-            self.sources.add_to(&mut store, self.logs.as_ref());
-            return Ok(store);
+            return Ok(self.sources.add_to(store, self.logs.as_ref()));
         }
         let path = self.given_path().display();
         if store.is_foreign() {

@@ -34,13 +34,15 @@ pub struct Sources {
 
 impl Sources {
     /// Takes in what was asked for, and says what was found.
-    pub fn add_to<'a>(&self, store: &mut Store<'a>, logs: Option<&'a Logs>) {
+    pub fn add_to<'a>(&self, mut store: Store<'a>, logs: Option<&'a Logs>) -> Store<'a> {
         if self.carve {
-            let search = store.carve();
-            report::note(&carved_text(store, &search));
+            let carved = Carved::from_state(store.state());
+            store = store.with_carved(carved.records);
+            report::note(&carved_text(&store, &carved.search));
         }
-        if let Some(logs) = logs {
-            take_in_log(store, logs);
+        match logs {
+            Some(logs) => with_log(store, logs),
+            None => store,
         }
     }
 
@@ -83,17 +85,17 @@ impl Sources {
     }
 }
 
-/// Takes in what a write-ahead log has and the state has not, and says what that is.
-fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
+/// Adds what a write-ahead log has and the state does not have, and says what that is.
+fn with_log<'a>(store: Store<'a>, logs: &'a Logs) -> Store<'a> {
     let wal = logs.wal();
-    if let Some(member) = stranger(store, &wal) {
+    if let Some(member) = stranger(&store, &wal) {
         report::note(&format!(
             "the write-ahead log is of another cluster (member {member:x}): nothing of it is taken"
         ));
-        return;
+        return store;
     }
     let state = store.current_revision();
-    let whole = replay::whole(&wal).filter(|whole| agrees(store, whole));
+    let whole = replay::whole(&wal).filter(|whole| agrees(&store, whole));
     let reaches = whole
         .as_ref()
         .is_some_and(|whole| whole.stopped.is_none() && whole.revision >= state);
@@ -102,20 +104,20 @@ fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
     let mut stopped = None;
     if !reaches
         && !damaged
-        && let Some(beyond) = replay::beyond(store, &wal)
+        && let Some(beyond) = replay::beyond(&store, &wal)
     {
         stopped = beyond.stopped.map(|why| (beyond.until, why));
         records.extend(beyond.records);
     }
     if !reaches && !damaged {
-        records.extend(pinned(store, &wal, state));
+        records.extend(pinned(&store, &wal, state));
         records.sort_by_key(|record| record.revision);
     }
-    let before = store.beside().len();
-    store.take_in(records);
+    let before = store.additional().len();
+    let store = store.with(records);
     let of_log = || {
         store
-            .beside()
+            .additional()
             .iter()
             .filter(|record| record.origin == Origin::Wal)
     };
@@ -147,6 +149,7 @@ fn take_in_log<'a>(store: &mut Store<'a>, logs: &'a Logs) {
     if before == 0 && parts.is_empty() {
         report::hint("`etcdive wal DIR` lists every request in it");
     }
+    store
 }
 
 /// The member whose log it is, where the database names its members and not this one.
@@ -160,7 +163,7 @@ fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
 /// Whether a replay of a whole log says what the database says, of every revision that both have.
 fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
     let mut replayed = whole.records.iter().peekable();
-    store.state_records(Direction::Forward).all(|known| {
+    store.state().records(Direction::Forward).all(|known| {
         while replayed
             .next_if(|record| record.revision < known.revision)
             .is_some()
@@ -197,7 +200,7 @@ pub fn note_unproved(store: &Store<'_>, at: AtRevision, entries: &[KeyEntry<'_>]
 
 /// What freed pages gave, in a sentence.
 fn carved_text(store: &Store<'_>, search: &Search) -> String {
-    let records = store.beside();
+    let records = store.additional();
     let (Some(first), Some(last)) = (records.first(), records.last()) else {
         return format!(
             "freed pages hold nothing that the state has not: {}",
@@ -258,7 +261,7 @@ fn why_none(store: &Store<'_>, search: &Search) -> String {
     if store.compact_revision() == 0 {
         return "nothing was ever compacted, so all that was written is in the state".to_owned();
     }
-    let leaves = leaves_out_of_use(store.db());
+    let leaves = leaves_out_of_use(store.state());
     let copies = search.copies;
     let searched = format!(
         "{leaves} of its {} pages are leaf pages out of use, with {copies} copies of records that the state has",

@@ -103,7 +103,7 @@ impl<'a> KeyHistory<'a> {
             .iter()
             .rev()
             .map(|event| event.record)
-            .find(|record| store.tells_of(record, at))
+            .find(|record| store.is_evidence_for(record, at))
             .filter(|record| !record.tombstone)
     }
 }
@@ -132,7 +132,7 @@ impl<'a> Keyspace<'a> {
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if !store.tells_of(&record, at) || record.is_bump_mark() || !wanted(record.key) {
+            if !store.is_evidence_for(&record, at) || record.is_bump_mark() || !wanted(record.key) {
                 continue;
             }
             let known = newest.get_mut(record.key);

@@ -252,7 +252,7 @@ fn histories<'a>(
     let mut histories: BTreeMap<&[u8], Vec<Record<'_>>> = BTreeMap::new();
     for record in store.records(Direction::Forward) {
         if record.revision.main <= at.0
-            && !store.is_beyond(&record)
+            && !store.is_newer_than_state(&record)
             && !record.is_bump_mark()
             && wanted(record.key)
         {
@@ -267,7 +267,7 @@ fn histories<'a>(
         let telling = history
             .iter()
             .rev()
-            .find(|record| store.tells_of(record, at));
+            .find(|record| store.is_evidence_for(record, at));
         *history = match telling.and_then(Generation::after) {
             Some(live) => live.last_puts(history).to_vec(),
             None => Vec::new(),

@@ -280,7 +280,7 @@ impl<'a> Log<'_, 'a> {
 
 /// Says how many versions compaction has taken: a history that starts at version 4 had three more.
 fn note_what_is_gone(events: &Events<'_>, store: &Store<'_>) {
-    if !store.beside().is_empty() {
+    if !store.additional().is_empty() {
         let missing = events.iter().map(|event| event.missing_versions());
         let missing = missing.fold(0, i64::saturating_add);
         if missing > 0 {

@@ -161,7 +161,7 @@ impl<'a> Show<'_, 'a> {
                 "nothing is retained of revision {main}{sub}"
             )));
         }
-        if main < compacted && self.store.beside().is_empty() {
+        if main < compacted && self.store.additional().is_empty() {
             // As `log` lists it: each key's last put outlives the compaction.
             report::note(&format!(
                 "revision {main} is below the compacted revision {compacted}: only what outlived the compaction is shown"

@@ -114,7 +114,7 @@ impl From<Replay<'_>> for Known {
 pub fn beyond<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
     // By the state alone: of what was taken in, the log is a part.
-    let state = store.state_revision();
+    let state = store.state().revision();
     let mut machine = Machine {
         revision: state,
         compacted: store.compact_revision(),

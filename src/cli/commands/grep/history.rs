@@ -68,12 +68,12 @@ impl History {
         let wanted = |record: &Record<'_>| {
             record.revision.main <= grep.at.0
                 && !record.is_bump_mark()
-                && !grep.store.is_beyond(record)
+                && !grep.store.is_newer_than_state(record)
                 && grep.selection.covers(record.key)
         };
         let mut beside = grep
             .store
-            .beside()
+            .additional()
             .iter()
             .filter(|record| wanted(record))
             .peekable();
@@ -132,7 +132,7 @@ impl History {
                 of_key.end(at, false);
             }
         }
-        let is_state = grep.store.tells_of(record, AtRevision::HEAD);
+        let is_state = grep.store.is_evidence_for(record, AtRevision::HEAD);
         of_key.is_carved = !is_state && !record.tombstone;
         if record.tombstone {
             return;

@@ -110,7 +110,7 @@ impl<'a> Log<'_, 'a> {
             };
             writeln!(out, "{text}")?;
             let missing = event.missing_versions();
-            if missing > 0 && !self.store.beside().is_empty() && !self.args.oneline {
+            if missing > 0 && !self.store.additional().is_empty() && !self.args.oneline {
                 writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
             }
             self.print_below(event, &mut comparison, out)?;
@@ -208,7 +208,7 @@ fn keys_by_transaction(events: &[Event<'_>]) -> HashMap<i64, usize> {
 
 /// Why an update has no version before it.
 pub fn without_previous(store: &Store<'_>) -> &'static str {
-    if store.beside().is_empty() {
+    if store.additional().is_empty() {
         "the version before is compacted"
     } else {
         "the version before is in no page"

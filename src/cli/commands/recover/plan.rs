@@ -187,7 +187,7 @@ fn gone<'a>(
     let mut by_key: BTreeMap<&[u8], Vec<Event<'a>>> = BTreeMap::new();
     for event in events
         .iter()
-        .filter(|event| !store.is_beyond(&event.record))
+        .filter(|event| !store.is_newer_than_state(&event.record))
     {
         by_key.entry(event.record.key).or_default().push(event);
     }
@@ -196,7 +196,7 @@ fn gone<'a>(
         let telling = events
             .iter()
             .rev()
-            .find(|event| store.tells_of(&event.record, AtRevision::HEAD));
+            .find(|event| store.is_evidence_for(&event.record, AtRevision::HEAD));
         let is_there = telling.is_some_and(|event| !event.record.tombstone);
         let Some(last) = events.iter().rposition(|event| !event.record.tombstone) else {
             continue;

@@ -84,7 +84,7 @@ impl World {
         let mut standing: HashMap<Box<[u8]>, Standing> = HashMap::new();
         let mut open: HashMap<Box<[u8]>, OpenLife> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if store.is_beyond(&record) || record.is_bump_mark() {
+            if store.is_newer_than_state(&record) || record.is_bump_mark() {
                 continue;
             }
             let opened = keyring.open(record.key, record.value);
@@ -107,7 +107,7 @@ impl World {
                 world.services.insert(name);
             }
             if !meta.uid.is_empty() {
-                let tells = store.tells_of(&record, AtRevision::HEAD);
+                let tells = store.is_evidence_for(&record, AtRevision::HEAD);
                 world.stand(&record, &meta, tells, &mut standing);
             }
         }
