@@ -20,6 +20,7 @@ use crate::etcd::store::Store;
 
 use super::Wal;
 use super::entry::{Request, State};
+use super::messages::{CompareResult, CompareTarget};
 use super::segment::Checksum;
 use super::writes::{Branch, Change, changes};
 
@@ -120,26 +121,24 @@ fn step<'w>(request: &Request<'w>, offset: u64) -> Step<'w> {
         all.clear();
     }
     let branches: HashSet<_> = all.iter().map(|(branch, _)| branch.as_str()).collect();
-    let node = match request {
-        Request::Internal(node) => Some(node),
+    let internal = match request {
+        Request::Internal(internal) => Some(internal),
         _ => None,
     };
-    let revokes = node.is_some_and(|node| node.node("lease_revoke").is_some());
-    let txn = node.and_then(|node| node.node("txn"));
+    let revokes = internal.is_some_and(|internal| internal.lease_revoke.is_some());
+    let txn = internal.and_then(|internal| internal.txn.as_deref());
     let compares = txn
         .into_iter()
-        .flat_map(|txn| txn.nodes("compare"))
+        .flat_map(|txn| &txn.compare)
         .filter_map(|compare| {
-            let is_it = compare.uint("result") == 0 && compare.uint("target") == 2;
-            let alone = is_it && compare.bytes("range_end").is_empty();
-            alone.then(|| (compare.bytes("key"), compare.int("mod_revision")))
+            let is_equal_mod =
+                compare.result == CompareResult::EQUAL && compare.target == CompareTarget::MOD;
+            let is_of_one_key = is_equal_mod && compare.range_end.is_empty();
+            is_of_one_key.then(|| (compare.key, compare.mod_revision()))
         });
     // Of two branches it is not told which one was taken, and what compares with more than one revision may do either.
     let succeeds = all.iter().all(|(branch, _)| *branch != Branch::Failure);
-    let nested = txn.is_some_and(|txn| {
-        let mut ops = txn.nodes("success").chain(txn.nodes("failure"));
-        ops.any(|op| op.node("request_txn").is_some())
-    });
+    let nested = txn.is_some_and(|txn| txn.nested().next().is_some());
     Step {
         may: too_many || !all.is_empty() || revokes,
         all: all.iter().map(|(_, change)| *change).collect(),

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use crate::etcd::record::Record;
-use crate::etcd::wal::writes::{Change, Delete};
+use crate::etcd::wal::messages::DeleteRangeRequest;
+use crate::etcd::wal::writes::Change;
 
 use super::Step;
 
@@ -43,7 +44,7 @@ impl<'r, 'w> Written<'r, 'w> {
     }
 
     fn are_deleted_by(&self, step: &Step<'_>) -> bool {
-        let mut deletes: Vec<&Delete<'_>> = step
+        let mut deletes: Vec<&DeleteRangeRequest<'_>> = step
             .all
             .iter()
             .filter_map(|change| match change {
