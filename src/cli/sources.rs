@@ -8,8 +8,8 @@ use crate::etcd::carve::{Carved, Class, Search, leaves_out_of_use};
 use crate::etcd::cluster::member_ids;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
-use crate::etcd::wal::pins::pinned;
 use crate::etcd::wal::replay::{self, Replay};
+use crate::etcd::wal::revision_inference::infer_records;
 use crate::etcd::{AtRevision, KeyEntry, Record, Store};
 use crate::view::record::key_text;
 
@@ -110,7 +110,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs) -> Store<'a> {
         records.extend(beyond.records);
     }
     if !reaches && !damaged {
-        records.extend(pinned(&store, &wal, state));
+        records.extend(infer_records(&store, &wal, state));
         records.sort_by_key(|record| record.revision);
     }
     let before = store.additional().len();

@@ -1,16 +1,16 @@
 //! The write-ahead log: what was asked of etcd, in strict order, before it came into the database.
 //!
 //! [`segment`] reads one file, [`entry`] the entries of raft's log and the requests in them, which are [`messages`] read
-//! by [`wire`]; here the files become one log. [`writes`] lists what an entry puts and deletes, and [`replay`] does
-//! to a keyspace what etcd would do, and so tells the revisions, which no entry holds; [`pins`] tells them backwards from
-//! a database.
+//! by [`wire`]; here the files become one log. [`writes`] lists what an entry puts and deletes. No entry stores its
+//! revision: [`replay`] computes the revisions by doing to a keyspace what etcd would do, and [`revision_inference`] infers
+//! them backwards from a database.
 //!
 //! Formats: etcd `server/storage/wal/` and `walpb/record.proto`, raft `raftpb/raft.proto`. There is no time in it.
 
 pub mod entry;
 pub mod messages;
-pub mod pins;
 pub mod replay;
+pub mod revision_inference;
 pub mod segment;
 pub mod snap;
 pub mod wire;

@@ -2,47 +2,17 @@
 //! `auth.proto`, `membership.proto`, `etcdserver.proto` (etcd's `api/`) and `raft.proto`, `record.proto`.
 
 mod compare;
-mod operation;
+mod kv;
 
 use super::wire::{Secret, messages, open_enums};
 
-pub use compare::{Compare, CompareValue};
-pub use operation::{Operation, RequestOp};
+pub use compare::{Compare, CompareResult, CompareTarget, CompareValue};
+pub use kv::{
+    DeleteRangeRequest, Operation, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget,
+    TxnRequest,
+};
 
 open_enums! {
-    /// How a comparison of a transaction compares.
-    CompareResult {
-        EQUAL = 0 "EQUAL",
-        GREATER = 1 "GREATER",
-        LESS = 2 "LESS",
-        NOT_EQUAL = 3 "NOT_EQUAL",
-    }
-
-    /// What a comparison of a transaction compares.
-    CompareTarget {
-        VERSION = 0 "VERSION",
-        CREATE = 1 "CREATE",
-        MOD = 2 "MOD",
-        VALUE = 3 "VALUE",
-        LEASE = 4 "LEASE",
-    }
-
-    /// The order of what a read returns.
-    SortOrder {
-        NONE = 0 "NONE",
-        ASCEND = 1 "ASCEND",
-        DESCEND = 2 "DESCEND",
-    }
-
-    /// What a read sorts by.
-    SortTarget {
-        KEY = 0 "KEY",
-        VERSION = 1 "VERSION",
-        CREATE = 2 "CREATE",
-        MOD = 3 "MOD",
-        VALUE = 4 "VALUE",
-    }
-
     /// What is done with an alarm.
     AlarmAction {
         GET = 0 "GET",
@@ -151,49 +121,6 @@ messages! {
         15 "Time" time: i64,
         16 "Stream" stream: bool,
         17 "Refresh" refresh: bool,
-    }
-
-    /// A read in a transaction.
-    RangeRequest "RangeRequest" {
-        1 "key" key: &'a [u8],
-        2 "range_end" range_end: &'a [u8],
-        3 "limit" limit: i64,
-        4 "revision" revision: i64,
-        5 "sort_order" sort_order: SortOrder,
-        6 "sort_target" sort_target: SortTarget,
-        7 "serializable" serializable: bool,
-        8 "keys_only" keys_only: bool,
-        9 "count_only" count_only: bool,
-        10 "min_mod_revision" min_mod_revision: i64,
-        11 "max_mod_revision" max_mod_revision: i64,
-        12 "min_create_revision" min_create_revision: i64,
-        13 "max_create_revision" max_create_revision: i64,
-    }
-
-    /// A put.
-    #[derive(Copy)]
-    PutRequest "PutRequest" {
-        1 "key" key: &'a [u8],
-        2 "value" value: &'a [u8],
-        3 "lease" lease: i64,
-        4 "prev_kv" prev_kv: bool,
-        5 "ignore_value" ignore_value: bool,
-        6 "ignore_lease" ignore_lease: bool,
-    }
-
-    /// A deletion of a key, or of all keys from it up to another.
-    #[derive(Copy)]
-    DeleteRangeRequest "DeleteRangeRequest" {
-        1 "key" key: &'a [u8],
-        2 "range_end" range_end: &'a [u8],
-        3 "prev_kv" prev_kv: bool,
-    }
-
-    /// Operations that are done if all comparisons hold, and others if not.
-    TxnRequest "TxnRequest" {
-        1 "compare" compare: Vec<Compare<'a>>,
-        2 "success" success: Vec<RequestOp<'a>>,
-        3 "failure" failure: Vec<RequestOp<'a>>,
     }
 
     /// A compaction.
@@ -395,29 +322,6 @@ messages! {
         1 "conf_state" conf_state: Option<Box<ConfState<'a>>>,
         2 "index" index: u64,
         3 "term" term: u64,
-    }
-}
-
-impl<'a> TxnRequest<'a> {
-    /// The transactions that are operations of this one.
-    pub fn nested(&self) -> impl Iterator<Item = &Self> {
-        let ops = self.success.iter().chain(&self.failure);
-        ops.filter_map(|op| match &op.operation {
-            Some(Operation::Txn(txn)) => Some(&**txn),
-            _ => None,
-        })
-    }
-}
-
-impl DeleteRangeRequest<'_> {
-    /// Whether a key is among those to be deleted. An empty end means one key alone, a single 0 all keys from the first
-    /// on.
-    pub fn covers(&self, key: &[u8]) -> bool {
-        match self.range_end {
-            [] => key == self.key,
-            [0] => key >= self.key,
-            end => key >= self.key && key < end,
-        }
     }
 }
 

@@ -2,9 +2,27 @@
 
 use crate::etcd::wal::wire::{
     Field, FieldType, Input, Label, Message, Present, ReadMessage, Tag, Value, WireError,
+    open_enums,
 };
 
-use super::{CompareResult, CompareTarget};
+open_enums! {
+    /// How a comparison of a transaction compares.
+    CompareResult {
+        EQUAL = 0 "EQUAL",
+        GREATER = 1 "GREATER",
+        LESS = 2 "LESS",
+        NOT_EQUAL = 3 "NOT_EQUAL",
+    }
+
+    /// What a comparison of a transaction compares.
+    CompareTarget {
+        VERSION = 0 "VERSION",
+        CREATE = 1 "CREATE",
+        MOD = 2 "MOD",
+        VALUE = 3 "VALUE",
+        LEASE = 4 "LEASE",
+    }
+}
 
 /// A comparison of a transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
