@@ -1,7 +1,8 @@
 //! What etcd keeps in the buckets; knows nothing of Kubernetes.
 //!
 //! [`schema`] names the buckets and reads the small ones, [`revision`] and [`key_value`] are the
-//! two halves of a [`record`] of bucket `key`, [`store`] reads them all, [`history`] folds them:
+//! two halves of a [`record`] of bucket `key`, [`state`] reads those of the database and [`store`] adds those of other
+//! origins, [`history`] folds them:
 //! per key its generations, the keyspace as of a revision. [`carve`] finds what freed pages still hold, [`wal`] reads the
 //! log beside the database. [`hash`] computes what etcd computes, [`check`](mod@check)
 //! compares the records with each other.
@@ -10,13 +11,13 @@
 //! else, so memory follows the distinct keys that were asked for.
 
 pub mod auth;
-mod beside;
 pub mod carve;
 pub mod check;
 pub mod checksum;
 pub mod cluster;
 pub mod events;
 mod gaps;
+pub mod generation;
 pub mod hash;
 pub mod history;
 pub mod key_value;
@@ -27,14 +28,17 @@ pub mod revision;
 mod salvage;
 pub mod scan;
 pub mod schema;
+pub mod state;
 pub mod status;
 pub mod store;
 pub mod totals;
 pub mod wal;
 
 pub use events::Events;
+pub use generation::Generation;
 pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};
 pub use key_value::KeyValue;
 pub use record::Record;
 pub use revision::{BucketKey, Revision};
+pub use state::State;
 pub use store::{AtRevision, Store};

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use etcdive::bbolt::{Db, Direction};
 use etcdive::diag::{Code, Diagnostics};
+use etcdive::etcd::carve::Carved;
 use etcdive::etcd::record::Origin;
 use etcdive::etcd::{Record, Store};
 use serde_json::Value;
@@ -57,8 +58,9 @@ struct Held {
 
 fn held(image: &[u8]) -> Held {
     let diagnostics = Diagnostics::new();
-    let mut store = Store::of_db(Db::from_image(image, None, &diagnostics).unwrap());
-    store.carve();
+    let state = Store::from_db(Db::from_image(image, None, &diagnostics).unwrap());
+    let carved = Carved::from_state(state.state());
+    let store = state.with_carved(carved.records);
     let mut held = Held {
         state: Records::new(),
         carved: BTreeMap::new(),
@@ -370,9 +372,8 @@ fn bytes_changed_in_any_place_never_give_a_record_that_no_changed_byte_is_in() {
         let Ok(db) = Db::from_image(&changed, None, &diagnostics) else {
             continue;
         };
-        let mut store = Store::of_db(db);
-        store.carve();
-        for record in store.beside() {
+        let state = Store::from_db(db);
+        for record in &Carved::from_state(state.state()).records {
             let revision = (record.revision.main, record.revision.sub);
             if all.get(&revision) == Some(&said(record)) {
                 continue;

@@ -224,7 +224,7 @@ fn every_wrong_field_of_a_page_of_records_is_told() {
                 continue;
             }
             let diagnostics = Diagnostics::new();
-            let store = Store::of_db(Db::from_image(&bytes, None, &diagnostics).unwrap());
+            let store = Store::from_db(Db::from_image(&bytes, None, &diagnostics).unwrap());
             let records = store.records(Direction::Forward).count();
             if diagnostics.found_damage() {
                 told += 1;
@@ -305,7 +305,7 @@ fn a_hostile_field_in_one_meta_leaves_the_records_to_the_other() {
                 }
                 continue;
             };
-            let records = Store::of_db(db).records(Direction::Forward).count();
+            let records = Store::from_db(db).records(Direction::Forward).count();
             if records < expected && (!both || !diagnostics.found_damage()) {
                 failures.push(format!(
                     "{page_size}: {name}: {records} of {expected} records"
@@ -329,7 +329,7 @@ fn the_single_hostile_files_are_told() {
                 assert_eq!(name, "both metas zeroed", "{}", case.name);
                 continue;
             };
-            let store = Store::of_db(db);
+            let store = Store::from_db(db);
             let records = store.records(Direction::Forward).count();
             let whole = case
                 .oracle

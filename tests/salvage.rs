@@ -14,7 +14,7 @@ type Records = BTreeMap<(i64, i64), (bool, Vec<u8>, Vec<u8>, u64)>;
 
 fn records(image: &[u8], direction: Direction) -> Option<Records> {
     let diagnostics = Diagnostics::new();
-    let store = Store::of_db(Db::from_image(image, None, &diagnostics).ok()?);
+    let store = Store::from_db(Db::from_image(image, None, &diagnostics).ok()?);
     let mut records = Records::new();
     let mut last = None;
     for record in store.records(direction) {

@@ -2,7 +2,7 @@
 
 mod compares;
 mod damage;
-mod pins;
+mod revision_inference;
 mod source;
 
 use std::collections::HashSet;

@@ -12,6 +12,7 @@ use etcdive::bbolt::{Db, Direction, Kind, Leaf, Pages, Pgid};
 use etcdive::bytes::ByteOrder;
 use etcdive::cli::select::Where;
 use etcdive::diag::Diagnostics;
+use etcdive::etcd::carve::Carved;
 use etcdive::etcd::check::{check as check_records, check_former};
 use etcdive::etcd::hash::hash_kv;
 use etcdive::etcd::status::{SnapshotStatus, StoreStatus};
@@ -71,7 +72,7 @@ pub fn whole_file(data: &[u8]) {
     let Ok(db) = Db::from_image(data, None, &diagnostics) else {
         return;
     };
-    let mut store = Store::of_db(db);
+    let store = Store::from_db(db);
     let mut keys: Vec<Vec<u8>> = Vec::new();
     for direction in [Direction::Forward, Direction::Backward] {
         let mut delivered = 0;
@@ -90,7 +91,7 @@ pub fn whole_file(data: &[u8]) {
     for key in keys {
         let _ = KeyHistory::of(&store, &key).at(&store, AtRevision::HEAD);
     }
-    carve(&mut store, data.len());
+    let store = with_carved(store, data.len());
     let keyspace = Keyspace::at(&store, AtRevision::HEAD, |_| true);
     let in_order = |pair: &[etcdive::etcd::KeyEntry<'_>]| pair[0].key < pair[1].key;
     assert!(keyspace.live.windows(2).all(in_order));
@@ -104,7 +105,7 @@ pub fn whole_file(data: &[u8]) {
     walk(store.db(), store.buckets().iter().cloned());
     check_records(&store, |_| ());
     let _ = check_former(&store);
-    store.look_beside_the_tree();
+    store.state().compare_tree_with_scan();
     for (_, count, kept) in diagnostics.by_code() {
         assert!(kept.len() as u64 <= count);
         kept.iter().for_each(|finding| drop(finding.to_string()));
@@ -112,15 +113,16 @@ pub fn whole_file(data: &[u8]) {
     verbs::database(data);
 }
 
-/// What freed pages hold: one record a revision, ascending, none that the state has, and no more bytes than the file
-/// can be read as.
-fn carve(store: &mut Store<'_>, file_bytes: usize) {
+/// Adds what freed pages hold: one record per revision, ascending, none that the state has, and no more bytes than the
+/// file can be read as.
+fn with_carved(store: Store<'_>, file_bytes: usize) -> Store<'_> {
     let state: HashSet<_> = store
         .records(Direction::Forward)
         .map(|record| record.revision)
         .collect();
-    store.carve();
-    let carved = store.beside();
+    let carved = Carved::from_state(store.state());
+    let store = store.with_carved(carved.records);
+    let carved = store.additional();
     assert!(
         carved
             .windows(2)
@@ -140,6 +142,7 @@ fn carve(store: &mut Store<'_>, file_bytes: usize) {
         .filter(|record| !state.contains(&record.revision))
         .count();
     assert!(news == carved.len() || store.db().diagnostics().found_damage());
+    store
 }
 
 /// A small database for the logs to lie beside.

@@ -11,23 +11,23 @@
 
 mod fragments;
 pub mod proof;
-mod state;
+mod state_index;
 
 use std::collections::HashSet;
 
 use rayon::prelude::*;
 
 use crate::bbolt::page_use::Use;
-use crate::bbolt::{Db, Direction, Leaf, Page, PageScan, PageUse, Pgid, is_root};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::bbolt::{Direction, Leaf, Page, PageScan, PageUse, Pgid, is_root};
+use crate::diag::Diagnostics;
 
-use super::record::{Grade, Origin, Record};
+use super::record::{Grade, Origin, Record, report_contradiction};
 use super::revision::Revision;
 use super::schema;
-use super::store::Store;
+use super::state::State;
 
 use fragments::Fragments;
-use state::State;
+use state_index::StateIndex;
 
 /// Leaf pages that are searched at once, in all tasks together, before the map is given back to the system.
 const BATCH_PAGES: u64 = 16384;
@@ -66,12 +66,12 @@ pub struct Search {
 }
 
 impl<'a> Carved<'a> {
-    /// Searches the pages of a store that its state does not use.
-    pub(super) fn of(store: &Store<'a>) -> Self {
-        let db = store.db();
+    /// Searches the pages that a state does not use.
+    pub fn from_state(state: &State<'a>) -> Self {
+        let db = state.db();
         let diagnostics = db.diagnostics();
-        let state = State::of(store);
-        let scan = PageScan::read(db.pages(), db.source());
+        let scan = state.page_scan();
+        let state = StateIndex::new(state);
         let mut found = Found::default();
         let mut stale = scan
             .leaf_runs()
@@ -86,7 +86,7 @@ impl<'a> Carved<'a> {
             }
             let of_leaves: Vec<Found<'a>> = batch
                 .par_chunks(TASK_PAGES)
-                .map(|pgids| search_pages(pgids, &scan, &state, diagnostics))
+                .map(|pgids| search_pages(pgids, scan, &state, diagnostics))
                 .collect();
             of_leaves.into_iter().for_each(|of| found.add(of));
             if let Some(source) = db.source() {
@@ -122,10 +122,10 @@ impl<'a> Carved<'a> {
 }
 
 /// How many leaf pages of the file are out of use: no bucket's tree, freelist or meta page has them.
-pub fn leaves_out_of_use(db: &Db<'_>) -> u64 {
-    let page_use = PageUse::read(db);
-    let scan = PageScan::read(db.pages(), db.source());
-    let is_unused = |pgid: Pgid| matches!(page_use.use_of(pgid), Use::Free | Use::Unreached);
+pub fn leaves_out_of_use(state: &State<'_>) -> u64 {
+    let reach = PageUse::read(state.db());
+    let scan = state.page_scan();
+    let is_unused = |pgid: Pgid| matches!(reach.use_of(pgid), Use::Free | Use::Unreached);
     let unused = scan.leaf_runs().filter(|(pgid, _)| is_unused(*pgid));
     unused.count() as u64
 }
@@ -144,13 +144,13 @@ impl<'a> Found<'a> {
     }
 
     /// Takes a record, unless the state has one of its revision.
-    fn take(&mut self, record: Record<'a>, state: &State<'a>, diagnostics: &Diagnostics) {
+    fn take(&mut self, record: Record<'a>, state: &StateIndex<'a>, diagnostics: &Diagnostics) {
         match state.at(record.revision) {
             None => self.records.push(record),
             Some(present) if present.says_the_same(&record) => {
                 self.search.copies = self.search.copies.saturating_add(1);
             }
-            Some(present) => contradiction(
+            Some(present) => report_contradiction(
                 diagnostics,
                 &present,
                 &record,
@@ -164,7 +164,7 @@ impl<'a> Found<'a> {
 fn search_pages<'a>(
     pgids: &[Pgid],
     scan: &PageScan<'a>,
-    state: &State<'a>,
+    state: &StateIndex<'a>,
     diagnostics: &Diagnostics,
 ) -> Found<'a> {
     let mut found = Found::default();
@@ -204,7 +204,7 @@ fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
 /// The whole records of a leaf.
 fn search<'a>(
     leaf: &Leaf<'a>,
-    state: &State<'a>,
+    state: &StateIndex<'a>,
     diagnostics: &Diagnostics,
     found: &mut Found<'a>,
 ) {
@@ -225,7 +225,7 @@ fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -
             return false;
         }
         if first.grade() == record.grade() && !first.says_the_same(record) {
-            contradiction(diagnostics, first, record, "neither is delivered");
+            report_contradiction(diagnostics, first, record, "neither is delivered");
             told.insert(record.revision);
         }
         true
@@ -235,25 +235,4 @@ fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -
     }
     records.shrink_to_fit();
     records
-}
-
-/// Reports that two places hold different records of one revision.
-pub(super) fn contradiction(
-    diagnostics: &Diagnostics,
-    one: &Record<'_>,
-    other: &Record<'_>,
-    effect: &'static str,
-) {
-    let place = |record: &Record<'_>| match record.pgid {
-        Some(pgid) => format!("page {pgid}, offset {}", record.offset),
-        None => format!("offset {}", record.offset),
-    };
-    diagnostics.report(
-        Diagnostic::new(Code::RecordContradiction, other.locus().bucket(schema::KEY))
-            .expected(
-                format!("what {} has", place(one)),
-                format!("another record of revision {}", other.revision),
-            )
-            .effect(effect),
-    );
 }

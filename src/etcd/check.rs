@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use crate::bbolt::Direction;
 use crate::diag::{Code, Damage, Diagnostic};
 
+use super::generation::{Generation, Transition};
 use super::leaves::leaf_records;
 use super::record::Record;
 use super::revision::Revision;
@@ -26,9 +27,8 @@ pub use former::check_former;
 pub struct Newest {
     /// When it was written.
     pub revision: Revision,
-    /// Whether it deletes the key.
-    pub tombstone: bool,
-    create_revision: i64,
+    /// The generation of the key after it; `None` if it deletes the key.
+    pub generation: Option<Generation>,
     version: i64,
 }
 
@@ -45,7 +45,8 @@ impl Checked {
     /// Whether a record is the value of its key.
     pub fn is_live(&self, record: &Record<'_>) -> bool {
         let newest = self.keys.get(record.key);
-        newest.is_some_and(|newest| !newest.tombstone && newest.revision == record.revision)
+        newest
+            .is_some_and(|newest| newest.generation.is_some() && newest.revision == record.revision)
     }
 }
 
@@ -176,10 +177,17 @@ impl From<&Record<'_>> for Newest {
     fn from(record: &Record<'_>) -> Self {
         Self {
             revision: record.revision,
-            tombstone: record.tombstone,
-            create_revision: record.create_revision,
+            generation: Generation::after(record),
             version: record.version,
         }
+    }
+}
+
+impl Newest {
+    /// The create_revision that it stores; a tombstone stores 0.
+    fn created(&self) -> i64 {
+        self.generation
+            .map_or(0, |generation| generation.create_revision)
     }
 }
 
@@ -212,7 +220,7 @@ impl Contradiction {
     }
 }
 
-/// What cannot be of a record behind the one of its key before it.
+/// What is impossible about a record, given the one of its key before it.
 fn contradiction(before: Option<&Newest>, now: &Newest, compacted: i64) -> Option<Contradiction> {
     if let Some(before) = before
         && before.revision.main == now.revision.main
@@ -223,30 +231,38 @@ fn contradiction(before: Option<&Newest>, now: &Newest, compacted: i64) -> Optio
             format!("it in {} and {}", before.revision, now.revision),
         );
     }
-    let live = before.filter(|before| !before.tombstone);
+    let open = before.and_then(|before| before.generation);
+    let transition = Transition::between(open, now.generation);
     if now.revision.main <= compacted {
-        return live
-            .filter(|_| !now.tombstone)
-            .and_then(|live| below(live, now));
+        return match transition {
+            Transition::Continues | Transition::Replaces => {
+                before.and_then(|before| below(before, now))
+            }
+            Transition::Begins | Transition::Ends | Transition::EndsNothing => None,
+        };
     }
-    let Some(live) = live else {
-        return without_predecessor(before, now);
-    };
-    if now.tombstone {
-        return None;
+    match transition {
+        Transition::Begins | Transition::EndsNothing => without_predecessor(before, now),
+        Transition::Ends => None,
+        Transition::Continues => before.and_then(|before| not_the_next_version(before, now)),
+        // Its tombstone is missing.
+        Transition::Replaces => before.and_then(|before| {
+            Contradiction::new(
+                Code::VersionGap,
+                format!("the key as created at revision {}", before.created()),
+                format!(
+                    "create_revision {}, and no tombstone behind {}",
+                    now.created(),
+                    before.revision
+                ),
+            )
+        }),
     }
-    if now.create_revision != live.create_revision {
-        // It was created anew: then its deletion is missing.
-        return Contradiction::new(
-            Code::VersionGap,
-            format!("the key as created at revision {}", live.create_revision),
-            format!(
-                "create_revision {}, and no tombstone behind {}",
-                now.create_revision, live.revision
-            ),
-        );
-    }
-    let next = live.version.saturating_add(1);
+}
+
+/// A put above the compaction whose version is not the one after the version of the put before it.
+fn not_the_next_version(before: &Newest, now: &Newest) -> Option<Contradiction> {
+    let next = before.version.saturating_add(1);
     if now.version == next {
         return None;
     }
@@ -257,7 +273,7 @@ fn contradiction(before: Option<&Newest>, now: &Newest, compacted: i64) -> Optio
     };
     Contradiction::new(
         code,
-        format!("version {next} behind {}", live.revision),
+        format!("version {next} behind {}", before.revision),
         format!("version {}", now.version),
     )
 }
@@ -270,7 +286,7 @@ fn without_predecessor(before: Option<&Newest>, now: &Newest) -> Option<Contradi
             |before| format!("its tombstone {}", before.revision),
         )
     };
-    if now.tombstone {
+    if now.generation.is_none() {
         return Contradiction::new(
             Code::TombstoneUnmatched,
             "a put of the key before its tombstone",
@@ -293,11 +309,10 @@ fn without_predecessor(before: Option<&Newest>, now: &Newest) -> Option<Contradi
 
 /// Two puts of a key of which a compaction may have taken something between them.
 fn below(before: &Newest, now: &Newest) -> Option<Contradiction> {
-    let same = now.create_revision == before.create_revision;
-    let can_be = if same {
+    let can_be = if now.generation == before.generation {
         now.version > before.version
     } else {
-        now.create_revision > before.revision.main
+        now.created() > before.revision.main
     };
     if can_be {
         return None;
@@ -308,7 +323,7 @@ fn below(before: &Newest, now: &Newest) -> Option<Contradiction> {
             "a later version, or a create_revision behind {}",
             before.revision.main
         ),
-        format!("version {} created at {}", now.version, now.create_revision),
+        format!("version {} created at {}", now.version, now.created()),
     )
 }
 
@@ -319,15 +334,14 @@ mod tests {
     fn put(main: i64, create_revision: i64, version: i64) -> Newest {
         Newest {
             revision: Revision { main, sub: 0 },
-            tombstone: false,
-            create_revision,
+            generation: Some(Generation { create_revision }),
             version,
         }
     }
 
     fn tombstone(main: i64) -> Newest {
         Newest {
-            tombstone: true,
+            generation: None,
             ..put(main, 0, 0)
         }
     }

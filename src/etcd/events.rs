@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::bbolt::Direction;
 
 use super::check::compare;
+use super::generation::Generation;
 use super::history::{Event, EventType};
 use super::record::Record;
 use super::store::Store;
@@ -41,7 +42,7 @@ impl<'a> Events<'a> {
             let last = usize::try_from(before).ok();
             let last = last.and_then(|place| events.records.get(place));
             compare(store, last, &record);
-            let is_followed = last.is_some_and(|last| record.follows(last));
+            let is_followed = last.is_some_and(|last| Generation::continues(last, &record));
             let previous = if is_followed { before } else { NONE };
             events.previous.push(previous);
             events.records.push(record);

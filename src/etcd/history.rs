@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::bbolt::Direction;
 
 use super::check::compare;
+use super::generation::{Generation, Transition};
 use super::record::Record;
 use super::store::{AtRevision, Store};
 
@@ -87,7 +88,7 @@ impl<'a> KeyHistory<'a> {
         let event_type = EventType::of(&record);
         let last = self.events.last().map(|last| last.record);
         compare(store, last.as_ref(), &record);
-        let previous = last.filter(|last| record.follows(last));
+        let previous = last.filter(|last| Generation::continues(last, &record));
         self.events.push(Event {
             record,
             event_type,
@@ -102,7 +103,7 @@ impl<'a> KeyHistory<'a> {
             .iter()
             .rev()
             .map(|event| event.record)
-            .find(|record| store.tells_of(record, at))
+            .find(|record| store.is_evidence_for(record, at))
             .filter(|record| !record.tombstone)
     }
 }
@@ -131,7 +132,7 @@ impl<'a> Keyspace<'a> {
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if !store.tells_of(&record, at) || record.is_bump_mark() || !wanted(record.key) {
+            if !store.is_evidence_for(&record, at) || record.is_bump_mark() || !wanted(record.key) {
                 continue;
             }
             let known = newest.get_mut(record.key);
@@ -186,25 +187,90 @@ pub fn version_counts(
     at: AtRevision,
     keyspace: &Keyspace<'_>,
 ) -> Vec<VersionCounts> {
-    let mut counts = vec![VersionCounts::default(); keyspace.live.len()];
+    let mut folds = vec![VersionFold::default(); keyspace.live.len()];
     for record in store.records(Direction::Forward) {
         let place = keyspace
             .live
             .binary_search_by(|live| (*live.key).cmp(record.key));
-        let Some(of_key) = place.ok().and_then(|place| counts.get_mut(place)) else {
+        let Some(fold) = place.ok().and_then(|place| folds.get_mut(place)) else {
             continue;
         };
-        if record.revision.main > at.0 {
-            continue;
-        }
-        // A tombstone may be compacted away: a first version tells a new incarnation as well.
-        if record.tombstone || record.version == 1 {
-            *of_key = VersionCounts::default();
-        }
-        if !record.tombstone {
-            of_key.versions = of_key.versions.saturating_add(1);
-            of_key.value_bytes = of_key.value_bytes.saturating_add(record.value.len() as u64);
+        if record.revision.main <= at.0 {
+            fold.add(&record);
         }
     }
-    counts
+    folds.into_iter().map(|fold| fold.counts).collect()
+}
+
+/// Counts the versions of the newest generation of one key.
+#[derive(Debug, Clone, Copy, Default)]
+struct VersionFold {
+    open: Option<Generation>,
+    counts: VersionCounts,
+}
+
+impl VersionFold {
+    fn add(&mut self, record: &Record<'_>) {
+        let before = std::mem::replace(&mut self.open, Generation::after(record));
+        if Transition::between(before, self.open) != Transition::Continues {
+            self.counts = VersionCounts::default();
+        }
+        if !record.tombstone {
+            let counts = &mut self.counts;
+            counts.versions = counts.versions.saturating_add(1);
+            counts.value_bytes = counts.value_bytes.saturating_add(record.value.len() as u64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::record::Origin;
+    use crate::etcd::revision::Revision;
+
+    fn put(main: i64, create_revision: i64, version: i64) -> Record<'static> {
+        Record {
+            revision: Revision { main, sub: 0 },
+            tombstone: false,
+            key: b"key",
+            create_revision,
+            mod_revision: main,
+            version,
+            value: b"value",
+            lease: 0,
+            origin: Origin::Live,
+            pgid: None,
+            element: None,
+            offset: 0,
+        }
+    }
+
+    fn counts(records: &[Record<'_>]) -> (u64, u64) {
+        let mut fold = VersionFold::default();
+        records.iter().for_each(|record| fold.add(record));
+        (fold.counts.versions, fold.counts.value_bytes)
+    }
+
+    #[test]
+    fn versions_are_counted_since_the_last_creation() {
+        let tombstone = Record {
+            tombstone: true,
+            value: b"",
+            ..put(4, 0, 0)
+        };
+        assert_eq!(counts(&[put(2, 2, 1), put(3, 2, 2)]), (2, 10));
+        assert_eq!(counts(&[put(2, 2, 1), tombstone, put(6, 6, 1)]), (1, 5));
+        assert_eq!(counts(&[put(2, 2, 1), put(6, 6, 1), put(7, 6, 2)]), (2, 10));
+        assert_eq!(counts(&[put(2, 2, 1), tombstone]), (0, 0));
+    }
+
+    /// A compaction removed the tombstone and the first put of the second life.
+    #[test]
+    fn versions_of_an_earlier_life_are_not_counted_if_the_first_version_is_missing() {
+        assert_eq!(
+            counts(&[put(3, 2, 2), put(9, 6, 4), put(10, 6, 5)]),
+            (2, 10)
+        );
+    }
 }

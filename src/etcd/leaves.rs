@@ -9,7 +9,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
 use super::record::{Origin, Record, not_a_revision};
-use super::salvage::{Ground, Rest};
+use super::salvage::{Rest, Salvage};
 use super::schema;
 
 /// The records of one leaf; what is no record is reported.
@@ -19,7 +19,7 @@ pub fn leaf_records<'a>(
     diagnostics: &'a Diagnostics,
 ) -> impl Iterator<Item = Record<'a>> + use<'a> {
     let page = leaf.page;
-    let origin = Origin::of(leaf);
+    let origin = Origin::from_leaf(leaf);
     leaf.elements(direction)
         .filter_map(move |element| match Record::parse(&page, &element) {
             Ok((record, contradiction)) => {
@@ -50,7 +50,7 @@ pub struct RecordLeaves<'a> {
     direction: Direction,
     gaps: Option<GapCheck>,
     /// Of bucket `key`.
-    salvage: Option<Arc<Ground<'a>>>,
+    salvage: Option<Arc<Salvage<'a>>>,
     /// The pages of the tree that were delivered.
     delivered: Pages,
     diagnostics: &'a Diagnostics,
@@ -74,15 +74,15 @@ impl<'a> RecordLeaves<'a> {
     }
 
     /// Over those of bucket `key`.
-    pub(super) fn of_records(ground: &Arc<Ground<'a>>, direction: Direction) -> Self {
-        let diagnostics = ground.diagnostics();
-        let mut leaves = Self::of_bucket(ground.leaves(direction), direction, diagnostics);
-        leaves.gaps = ground.gap_check(direction);
-        leaves.salvage = Some(Arc::clone(ground));
-        if !ground.has_tree() {
+    pub(super) fn of_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
+        let diagnostics = salvage.diagnostics();
+        let mut leaves = Self::of_bucket(salvage.leaves(direction), direction, diagnostics);
+        leaves.gaps = salvage.gap_check(direction);
+        leaves.salvage = Some(Arc::clone(salvage));
+        if !salvage.has_tree() {
             leaves.go_over();
-        } else if direction == Direction::Backward && ground.lacks_an_end() {
-            ground.leaves(Direction::Forward).for_each(drop);
+        } else if direction == Direction::Backward && salvage.lacks_an_end() {
+            salvage.leaves(Direction::Forward).for_each(drop);
             leaves.go_over();
         }
         leaves
@@ -90,10 +90,10 @@ impl<'a> RecordLeaves<'a> {
 
     /// From here on by the salvage; false where that was done before, or there is none.
     fn go_over(&mut self) -> bool {
-        let (Way::Tree(_), Some(ground)) = (&self.way, &self.salvage) else {
+        let (Way::Tree(_), Some(salvage)) = (&self.way, &self.salvage) else {
             return false;
         };
-        let Some(rest) = ground.rest(self.direction, &mut self.delivered) else {
+        let Some(rest) = salvage.rest(self.direction, &mut self.delivered) else {
             return false;
         };
         self.way = Way::Salvaged(rest);

@@ -1,10 +1,11 @@
 //! A record of bucket `key`: one put or one deletion of one key.
 
 use crate::bbolt::{Element, Leaf, Page};
-use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 
 use super::key_value::KeyValue;
 use super::revision::{BucketKey, Revision, RevisionError};
+use super::schema;
 
 /// Where a record was found. A recovered record is the same [`Record`] with another origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub enum Grade {
 }
 
 impl Origin {
-    /// Of the records of a leaf.
-    pub fn of(leaf: &Leaf<'_>) -> Self {
+    /// The origin of the records of a leaf.
+    pub fn from_leaf(leaf: &Leaf<'_>) -> Self {
         if leaf.reached {
             Self::Live
         } else {
@@ -237,12 +238,6 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether this record of a key comes after another put of it in one generation, as far as the two tell. A create
-    /// starts a generation, and what stands before it belongs to another incarnation.
-    pub fn follows(&self, before: &Self) -> bool {
-        !before.tombstone && (self.tombstone || self.create_revision == before.create_revision)
-    }
-
     /// Whether two records of one revision say the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let numbers = |record: &Self| {
@@ -270,4 +265,25 @@ impl<'a> Record<'a> {
         .revision(self.revision.main, self.revision.sub)
         .key(self.key)
     }
+}
+
+/// Reports that two places hold different records of one revision.
+pub(super) fn report_contradiction(
+    diagnostics: &Diagnostics,
+    one: &Record<'_>,
+    other: &Record<'_>,
+    effect: &'static str,
+) {
+    let place = |record: &Record<'_>| match record.pgid {
+        Some(pgid) => format!("page {pgid}, offset {}", record.offset),
+        None => format!("offset {}", record.offset),
+    };
+    diagnostics.report(
+        Diagnostic::new(Code::RecordContradiction, other.locus().bucket(schema::KEY))
+            .expected(
+                format!("what {} has", place(one)),
+                format!("another record of revision {}", other.revision),
+            )
+            .effect(effect),
+    );
 }

@@ -8,6 +8,7 @@
 //! **Invariant:** one record a revision, in the order of revisions, each with its [`super::record::Origin`]. The file
 //! is scanned once, at the first damage; a sound file is never scanned.
 
+mod lazy_scan;
 mod load;
 mod merge;
 pub(super) mod root;
@@ -15,21 +16,20 @@ pub(super) mod root;
 use std::sync::{Arc, OnceLock};
 
 use crate::bbolt::page_set::PageSet;
-use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, PageScan, Pages};
+use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::source::Source;
 
 use super::gaps::{GapCheck, Place};
 use super::schema::MetaBucket;
 
+pub(super) use lazy_scan::LazyScan;
 use merge::{Merged, Part};
 
-/// What a salvage of bucket `key` needs to know, and what it found.
+/// The salvage of bucket `key`: what it decides by, and what it found.
 #[derive(Debug)]
-pub(super) struct Ground<'a> {
+pub(super) struct Salvage<'a> {
     bucket: Bucket<'a>,
-    pages: Pages<'a>,
-    source: Option<&'a Source>,
+    scan: Arc<LazyScan<'a>>,
     diagnostics: &'a Diagnostics,
     meta: MetaBucket,
     /// Whether bucket `meta` could be read at all.
@@ -41,27 +41,18 @@ pub(super) struct Ground<'a> {
     merged: OnceLock<Merged<'a>>,
 }
 
-/// The revisions up to which records may have been removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Compaction {
-    /// By the last compaction that was finished; 0 for none.
-    pub finished: i64,
-    /// By one that was begun.
-    pub begun: i64,
-}
-
-impl<'a> Ground<'a> {
-    /// Of a store whose tree is this bucket. `current` says whether its root is that of the state which is asked for.
-    pub(super) fn of(
+impl<'a> Salvage<'a> {
+    /// Of the tree of this bucket. `current` says whether its root is that of the state which is asked for.
+    pub(super) fn new(
         db: &Db<'a>,
         bucket: &Bucket<'a>,
         meta: Option<&MetaBucket>,
         current: bool,
+        scan: Arc<LazyScan<'a>>,
     ) -> Self {
         Self {
             bucket: bucket.clone(),
-            pages: db.pages(),
-            source: db.source(),
+            scan,
             diagnostics: db.diagnostics(),
             meta: meta.cloned().unwrap_or_default(),
             knows_compaction: meta.is_some(),
@@ -76,6 +67,7 @@ impl<'a> Ground<'a> {
         Self {
             bucket: self.bucket.clone(),
             meta: self.meta.clone(),
+            scan: Arc::clone(&self.scan),
             may_scan: false,
             merged: OnceLock::new(),
             ..*self
@@ -126,13 +118,10 @@ impl<'a> Ground<'a> {
 
     fn merged(&self) -> &Merged<'a> {
         self.merged.get_or_init(|| {
-            let scan = PageScan::read(self.pages, self.source);
             let begun = self.knows_compaction.then(|| self.meta.compact_revision());
-            let (beds, one_state) = load::beds(self.leaves(Direction::Forward), begun, &scan);
-            let compaction = self.knows_compaction.then(|| Compaction {
-                finished: self.meta.finished_compact_revision.unwrap_or_default(),
-                begun: self.meta.compact_revision(),
-            });
+            let (beds, one_state) =
+                load::beds(self.leaves(Direction::Forward), begun, self.scan.get());
+            let compaction = self.knows_compaction.then(|| self.meta.compaction());
             let merged = merge::merge(
                 beds,
                 compaction,
@@ -185,6 +174,11 @@ impl<'a> Ground<'a> {
         self.merged().parts.iter().map(Part::len).sum()
     }
 
+    /// Whether there are records, those included that may have been compacted.
+    pub(super) fn has_records(&self) -> bool {
+        self.salvaged_records() > 0 || self.merged().left_out > 0
+    }
+
     /// What the tree has not delivered yet, in the given direction; none where nothing may be scanned.
     pub(super) fn rest(
         self: &Arc<Self>,
@@ -193,7 +187,7 @@ impl<'a> Ground<'a> {
     ) -> Option<Rest<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
         Some(Rest {
-            ground: Arc::clone(self),
+            salvage: Arc::clone(self),
             direction,
             next: 0,
             left: merged.parts.len(),
@@ -204,7 +198,7 @@ impl<'a> Ground<'a> {
 
 /// Iterator over what a salvage has beside the leaves that were delivered before.
 pub(super) struct Rest<'a> {
-    ground: Arc<Ground<'a>>,
+    salvage: Arc<Salvage<'a>>,
     direction: Direction,
     /// The part to come next, going forwards.
     next: usize,
@@ -217,7 +211,7 @@ impl<'a> Iterator for Rest<'a> {
     type Item = Leaf<'a>;
 
     fn next(&mut self) -> Option<Leaf<'a>> {
-        let merged = self.ground.merged();
+        let merged = self.salvage.merged();
         loop {
             self.left = self.left.checked_sub(1)?;
             let place = match self.direction {

@@ -75,6 +75,15 @@ pub struct MetaBucket {
     pub finished_compact_revision: Option<i64>,
 }
 
+/// The revisions up to which records may have been removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Compaction {
+    /// By the last compaction that was finished; 0 if none was.
+    pub finished: i64,
+    /// By the last compaction that was begun.
+    pub begun: i64,
+}
+
 impl MetaBucket {
     /// Reads bucket `meta`; what cannot be read is reported and left out.
     pub fn read<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Self {
@@ -123,6 +132,14 @@ impl MetaBucket {
             }
         }
         meta
+    }
+
+    /// The revisions up to which records may have been removed.
+    pub(super) fn compaction(&self) -> Compaction {
+        Compaction {
+            finished: self.finished_compact_revision.unwrap_or_default(),
+            begun: self.compact_revision(),
+        }
     }
 
     /// The revision up to which history may be gone: the larger of the two compactions; 0 for none.

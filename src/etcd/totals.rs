@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::bbolt::Direction;
 
 use super::check::compare;
+use super::generation::{Generation, Transition};
 use super::record::Record;
 use super::store::Store;
 
@@ -51,6 +52,7 @@ pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
 
 #[derive(Default)]
 struct Fold<'a> {
+    open: Option<Generation>,
     newest: Option<Record<'a>>,
     newest_put: Option<Record<'a>>,
     version_bytes: u64,
@@ -66,8 +68,8 @@ impl<'a> Fold<'a> {
             .record_bytes
             .saturating_add(record.key.len() as u64)
             .saturating_add(value_bytes);
-        // A tombstone may be compacted away: a first version tells a new incarnation as well.
-        if record.tombstone || record.version == 1 {
+        let before = std::mem::replace(&mut self.open, Generation::after(&record));
+        if Transition::between(before, self.open) != Transition::Continues {
             self.version_bytes = 0;
         }
         if !record.tombstone {

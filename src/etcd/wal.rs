@@ -1,18 +1,18 @@
 //! The write-ahead log: what was asked of etcd, in strict order, before it came into the database.
 //!
-//! [`segment`] reads one file, [`entry`] the entries of raft's log and the requests in them by [`tables`] of messages
-//! ([`wire`]); here the files become one log. [`writes`] lists what an entry puts and deletes, and [`replay`] does
-//! to a keyspace what etcd would do, and so tells the revisions, which no entry holds; [`pins`] tells them backwards from
-//! a database.
+//! [`segment`] reads one file, [`entry`] the entries of raft's log and the requests in them, which are [`messages`] read
+//! by [`wire`]; here the files become one log. [`writes`] lists what an entry puts and deletes. No entry stores its
+//! revision: [`replay`] computes the revisions by doing to a keyspace what etcd would do, and [`revision_inference`] infers
+//! them backwards from a database.
 //!
 //! Formats: etcd `server/storage/wal/` and `walpb/record.proto`, raft `raftpb/raft.proto`. There is no time in it.
 
 pub mod entry;
-pub mod pins;
+pub mod messages;
 pub mod replay;
+pub mod revision_inference;
 pub mod segment;
 pub mod snap;
-pub mod tables;
 pub mod wire;
 pub mod writes;
 
@@ -22,8 +22,9 @@ use crate::source::Source;
 pub use entry::{Entry, Request, State};
 pub use segment::{Checksum, RecordType};
 
+use messages::{RaftHardState, WalMetadata, WalSnapshot};
 use segment::{Fault, Record, Segment};
-use tables::{HARD_STATE, METADATA, WAL_SNAPSHOT};
+use wire::WireError;
 
 /// A file of the log that is to be read.
 #[derive(Debug, Clone)]
@@ -67,6 +68,49 @@ pub struct Metadata {
     pub node_id: u64,
     /// Its cluster.
     pub cluster_id: u64,
+}
+
+impl HardState {
+    /// The hard state in the data of a record.
+    ///
+    /// # Errors
+    /// When the data is none.
+    pub fn read(data: &[u8]) -> Result<Self, WireError> {
+        let state: RaftHardState<'_> = wire::read(data)?;
+        Ok(Self {
+            term: state.term,
+            vote: state.vote,
+            commit: state.commit,
+        })
+    }
+}
+
+impl SnapshotMark {
+    /// The mark in the data of a record.
+    ///
+    /// # Errors
+    /// When the data is none.
+    pub fn read(data: &[u8]) -> Result<Self, WireError> {
+        let mark: WalSnapshot<'_> = wire::read(data)?;
+        Ok(Self {
+            index: mark.index,
+            term: mark.term,
+        })
+    }
+}
+
+impl Metadata {
+    /// The metadata in the data of a record.
+    ///
+    /// # Errors
+    /// When the data is none.
+    pub fn read(data: &[u8]) -> Result<Self, WireError> {
+        let metadata: WalMetadata<'_> = wire::read(data)?;
+        Ok(Self {
+            node_id: metadata.node_id,
+            cluster_id: metadata.cluster_id,
+        })
+    }
 }
 
 /// One file of the log, read.
@@ -161,36 +205,21 @@ impl<'a> Wal<'a> {
                 Ok(entry) => self.append(entry, name, log, diagnostics),
                 Err(_) => unreadable("raftpb.Entry"),
             },
-            RecordType::State => match HARD_STATE.read(record.data) {
-                Ok(state) => {
-                    self.hard_state = HardState {
-                        term: state.uint("term"),
-                        vote: state.uint("vote"),
-                        commit: state.uint("commit"),
-                    };
-                }
+            RecordType::State => match HardState::read(record.data) {
+                Ok(state) => self.hard_state = state,
                 Err(_) => unreadable("raftpb.HardState"),
             },
-            RecordType::Snapshot => match WAL_SNAPSHOT.read(record.data) {
+            RecordType::Snapshot => match SnapshotMark::read(record.data) {
                 Ok(mark) => {
-                    let mark = SnapshotMark {
-                        index: mark.uint("index"),
-                        term: mark.uint("term"),
-                    };
                     log.floor = log.floor.max(mark.index);
                     self.snapshots.push(mark);
                 }
                 Err(_) => unreadable("walpb.Snapshot"),
             },
-            RecordType::Metadata => match METADATA.read(record.data) {
-                Ok(metadata) => self.take_metadata(
-                    Metadata {
-                        node_id: metadata.uint("NodeID"),
-                        cluster_id: metadata.uint("ClusterID"),
-                    },
-                    at(name, record.offset),
-                    diagnostics,
-                ),
+            RecordType::Metadata => match Metadata::read(record.data) {
+                Ok(metadata) => {
+                    self.take_metadata(metadata, at(name, record.offset), diagnostics);
+                }
                 Err(_) => unreadable("etcdserverpb.Metadata"),
             },
             RecordType::Crc | RecordType::Unknown(_) => {}

@@ -9,6 +9,7 @@ use crate::Error;
 use crate::bbolt::meta::find_metas;
 use crate::bbolt::{Db, older_meta};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
+use crate::etcd::state::State;
 use crate::etcd::{Store, schema};
 use crate::sniff;
 use crate::source::{Change, Source, TrailerCheck};
@@ -215,8 +216,10 @@ impl Evidence {
         self.read_by_tree.store(true, Ordering::Relaxed);
         let meta = self.meta_index(meta);
         let store =
-            meta.and_then(|meta| Store::open_by_meta(&self.source, meta, &self.diagnostics));
-        store.map_err(|error| self.not_a_database(error))
+            meta.and_then(|meta| State::open_by_meta(&self.source, meta, &self.diagnostics));
+        store
+            .map(Store::new)
+            .map_err(|error| self.not_a_database(error))
     }
 
     fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {
@@ -240,10 +243,9 @@ impl Evidence {
     /// # Errors
     /// As [`Self::store`]; and when there is no way to the records.
     pub fn records(&self, notices: &Notices) -> Result<Store<'_>, NoAnswer> {
-        let mut store = self.store()?;
+        let store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
-            self.origins.add_to(&mut store, self.logs.as_ref(), notices);
-            return Ok(store);
+            return Ok(self.origins.add_to(store, self.logs.as_ref(), notices));
         }
         let path = self.given_path().to_path_buf();
         if store.is_foreign() {
@@ -263,9 +265,9 @@ impl Evidence {
         let notices = Notices::default();
         let count = |origins: &Origins, logs: Option<&Logs>| {
             let meta = self.meta_index(self.meta).ok()?;
-            let mut store = Store::open_by_meta(&self.source, meta, &diagnostics).ok()?;
-            origins.add_to(&mut store, logs, &notices);
-            let added = store.beside().iter();
+            let state = State::open_by_meta(&self.source, meta, &diagnostics).ok()?;
+            let store = origins.add_to(Store::new(state), logs, &notices);
+            let added = store.additional().iter();
             Some(added.filter(|record| covers(record.key)).count())
         };
         let carve = Origins::new(true, None);

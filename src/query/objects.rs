@@ -204,7 +204,8 @@ const RECENT_RECORDS: usize = 10_000;
 pub fn newest_time(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Option<i64> {
     let mut newest = None;
     let records = store
-        .state_records(Direction::Backward)
+        .state()
+        .records(Direction::Backward)
         .filter(|record| !record.tombstone && record.revision.main <= at.0);
     for (seen, record) in records.enumerate() {
         if seen >= RECENT_RECORDS && newest.is_some() {

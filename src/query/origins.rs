@@ -8,8 +8,8 @@ use crate::etcd::carve::{Carved, Class, Search, leaves_out_of_use};
 use crate::etcd::cluster::member_ids;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
-use crate::etcd::wal::pins::pinned;
 use crate::etcd::wal::replay::{self, Replay};
+use crate::etcd::wal::revision_inference::infer_records;
 use crate::etcd::{AtRevision, KeyEntry, Record, Store};
 
 use super::logs::Logs;
@@ -57,13 +57,20 @@ impl Origins {
     }
 
     /// Adds the records of these origins to a store.
-    pub fn add_to<'a>(&self, store: &mut Store<'a>, logs: Option<&'a Logs>, notices: &Notices) {
+    pub fn add_to<'a>(
+        &self,
+        mut store: Store<'a>,
+        logs: Option<&'a Logs>,
+        notices: &Notices,
+    ) -> Store<'a> {
         if self.carve {
-            let search = store.carve();
-            notices.add(Notice::Carved(carving(store, search)));
+            let carved = Carved::from_state(store.state());
+            store = store.with_carved(carved.records);
+            notices.add(Notice::Carved(carving(&store, carved.search)));
         }
-        if let Some(logs) = logs {
-            add_log(store, logs, notices);
+        match logs {
+            Some(logs) => with_log(store, logs, notices),
+            None => store,
         }
     }
 
@@ -97,14 +104,14 @@ fn log_folder<'p>(db: &'p Path, given: &'p Path) -> Option<&'p Path> {
 }
 
 /// Adds what a write-ahead log has and the state lacks.
-fn add_log<'a>(store: &mut Store<'a>, logs: &'a Logs, notices: &Notices) {
+fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a> {
     let wal = logs.wal();
-    if let Some(member) = stranger(store, &wal) {
+    if let Some(member) = stranger(&store, &wal) {
         notices.add(Notice::LogOfAnotherCluster(member));
-        return;
+        return store;
     }
     let state = store.current_revision();
-    let whole = replay::whole(&wal).filter(|whole| agrees(store, whole));
+    let whole = replay::whole(&wal).filter(|whole| agrees(&store, whole));
     let reaches = whole
         .as_ref()
         .is_some_and(|whole| whole.stopped.is_none() && whole.revision >= state);
@@ -113,20 +120,20 @@ fn add_log<'a>(store: &mut Store<'a>, logs: &'a Logs, notices: &Notices) {
     let mut stopped = None;
     if !reaches
         && !damaged
-        && let Some(beyond) = replay::beyond(store, &wal)
+        && let Some(beyond) = replay::beyond(&store, &wal)
     {
         stopped = beyond.stopped.map(|why| (beyond.until, why));
         records.extend(beyond.records);
     }
     if !reaches && !damaged {
-        records.extend(pinned(store, &wal, state));
+        records.extend(infer_records(&store, &wal, state));
         records.sort_by_key(|record| record.revision);
     }
-    let before = store.beside().len();
-    store.take_in(records);
+    let before = store.additional().len();
+    let store = store.with(records);
     let of_log = || {
         store
-            .beside()
+            .additional()
             .iter()
             .filter(|record| record.origin == Origin::Wal)
     };
@@ -141,6 +148,7 @@ fn add_log<'a>(store: &mut Store<'a>, logs: &'a Logs, notices: &Notices) {
         stopped,
         is_all: before == 0 && after == 0 && compacted == 0,
     }));
+    store
 }
 
 /// The member whose log it is, where the database names its members and not this one.
@@ -154,7 +162,7 @@ fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
 /// Whether a replay of a whole log says what the database says, of every revision that both have.
 fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
     let mut replayed = whole.records.iter().peekable();
-    store.state_records(Direction::Forward).all(|known| {
+    store.state().records(Direction::Forward).all(|known| {
         while replayed
             .next_if(|record| record.revision < known.revision)
             .is_some()
@@ -193,7 +201,7 @@ pub fn note_unproved(
 
 /// What a search of freed pages found.
 fn carving(store: &Store<'_>, search: Search) -> Carving {
-    let records = store.beside();
+    let records = store.additional();
     let (compacted, current) = (store.compact_revision(), store.current_revision());
     let of = |class| {
         let is_of = |record: &&Record<'_>| {
@@ -216,7 +224,7 @@ fn carving(store: &Store<'_>, search: Search) -> Carving {
         search,
         // A further pass over the pages, and only of interest if nothing was found.
         free_leaves: match ends {
-            None => leaves_out_of_use(store.db()),
+            None => leaves_out_of_use(store.state()),
             Some(_) => 0,
         },
         is_fresh_file: metas.iter().flatten().any(|meta| meta.is_initial()),

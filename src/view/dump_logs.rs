@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::etcd::wal::wire::{Field, Kind, Label, Node, Value};
+use crate::etcd::wal::messages::{self, ConfChange, ConfChangeType, V2Request};
+use crate::etcd::wal::wire::{Field, Label, Message, Value};
 use crate::etcd::wal::{Entry, Request};
 
 /// What it puts in place of a password that is set anew (3.6; 3.5 prints it).
@@ -18,31 +19,34 @@ pub enum Release {
 }
 
 /// What stands for the bytes of a field in a kind of message.
-type Shown<'s> = dyn Fn(&Node<'_>, &Field, &[u8]) -> Vec<u8> + 's;
+type Shown<'s> = dyn Fn(&dyn Message<'_>, &Field<'_, '_>, &[u8]) -> Vec<u8> + 's;
 
 /// Appends a message as compact text: fields in the order of declaration, each with a blank behind it.
-pub fn message(text: &mut Vec<u8>, node: &Node<'_>) {
-    message_with(text, node, &|_, _, bytes| bytes.to_vec());
+pub fn message(text: &mut Vec<u8>, message: &dyn Message<'_>) {
+    message_with(text, message, &|_, _, bytes| bytes.to_vec());
 }
 
 /// The same, where `bytes` is what stands for the bytes of a field in a kind of message.
-fn message_with(text: &mut Vec<u8>, node: &Node<'_>, bytes: &Shown<'_>) {
-    for (field, values) in node.fields() {
-        for value in values {
+fn message_with(text: &mut Vec<u8>, message: &dyn Message<'_>, bytes: &Shown<'_>) {
+    for field in message.fields() {
+        for value in &field.values {
             if field.label == Label::Single && is_zero(value) {
                 continue;
             }
             text.extend_from_slice(field.name.as_bytes());
             text.push(b':');
-            match (value, &field.kind) {
-                (Value::Node(inner), _) => {
+            match value {
+                Value::Message(inner) => {
                     text.push(b'<');
-                    message_with(text, inner, bytes);
+                    message_with(text, *inner, bytes);
                     text.push(b'>');
                 }
-                (Value::Bytes(raw), _) => quoted(text, &bytes(node, field, raw)),
-                (Value::Number(number), kind) => {
-                    text.extend_from_slice(number_text(*number, kind).as_bytes())
+                Value::Bytes(raw) => quoted(text, &bytes(message, &field, raw)),
+                Value::Int(number) => text.extend_from_slice(number.to_string().as_bytes()),
+                Value::Uint(number) => text.extend_from_slice(number.to_string().as_bytes()),
+                Value::Bool(is_set) => text.extend_from_slice(is_set.to_string().as_bytes()),
+                Value::Enum(number, names) => {
+                    text.extend_from_slice(enum_text(*number, names).as_bytes());
                 }
             }
             text.push(b' ');
@@ -50,30 +54,25 @@ fn message_with(text: &mut Vec<u8>, node: &Node<'_>, bytes: &Shown<'_>) {
     }
 }
 
-fn is_zero(value: &Value<'_>) -> bool {
+fn is_zero(value: &Value<'_, '_>) -> bool {
     match value {
-        Value::Number(number) => *number == 0,
+        Value::Int(number) => *number == 0,
+        Value::Uint(number) | Value::Enum(number, _) => *number == 0,
+        Value::Bool(is_set) => !is_set,
         Value::Bytes(bytes) => bytes.is_empty(),
-        Value::Node(_) => false,
+        Value::Message(_) => false,
     }
 }
 
-fn number_text(number: u64, kind: &Kind) -> String {
-    match kind {
-        Kind::Bool => (number != 0).to_string(),
-        Kind::Int => number.cast_signed().to_string(),
-        // A generated enum has 32 bits.
-        Kind::Enum(names) => {
-            let named = usize::try_from(number)
-                .ok()
-                .and_then(|number| names.get(number));
-            named.map_or_else(
-                || low_32_bits(number).to_string(),
-                |name| (*name).to_owned(),
-            )
-        }
-        _ => number.to_string(),
-    }
+/// The name of a number of an enum; a generated enum has 32 bits.
+fn enum_text(number: u64, names: &[&str]) -> String {
+    let named = usize::try_from(number)
+        .ok()
+        .and_then(|number| names.get(number));
+    named.map_or_else(
+        || low_32_bits(number).to_string(),
+        |name| (*name).to_owned(),
+    )
 }
 
 fn low_32_bits(number: u64) -> i32 {
@@ -136,12 +135,14 @@ impl EntryType {
     /// Whether it lets an entry through.
     pub fn passes(self, entry: &Entry<'_>, request: &Request<'_>) -> bool {
         match (self, request) {
-            (Self::ConfigChange, _) => entry.entry_type == 1,
-            _ if entry.entry_type != 0 => false,
+            (Self::ConfigChange, _) => entry.entry_type == messages::EntryType::CONF_CHANGE,
+            _ if entry.entry_type != messages::EntryType::NORMAL => false,
             (Self::Normal, _) => true,
             (Self::Request, Request::V2(_)) => true,
             (Self::InternalRaftRequest, Request::Internal(_) | Request::Empty) => true,
-            (Self::With(field), Request::Internal(node)) => !node.all(field).is_empty(),
+            (Self::With(name), Request::Internal(internal)) => {
+                internal.fields().iter().any(|field| field.name == name)
+            }
             _ => false,
         }
     }
@@ -152,47 +153,42 @@ pub fn entry(entry: &Entry<'_>, request: &Request<'_>, release: Release) -> Vec<
     let mut text = format!("{:4}\t{:10}", entry.term, entry.index).into_bytes();
     match request {
         Request::Empty => text.extend_from_slice(b"\tnorm\t"),
-        Request::Internal(node) => {
+        Request::Internal(internal) => {
             text.extend_from_slice(b"\tnorm\t");
-            message_with(&mut text, node, &|of, field, bytes| {
-                let changes = of.message().name == "AuthUserChangePasswordRequest";
+            message_with(&mut text, &**internal, &|of, field, bytes| {
+                let changes = of.name() == "AuthUserChangePasswordRequest";
                 if release == Release::V3_6 && changes && field.name == "password" {
                     return REMOVED.to_vec();
                 }
                 bytes.to_vec()
             });
         }
-        Request::V2(node) => {
+        Request::V2(request) => {
             text.extend_from_slice(b"\tnorm");
-            v2(&mut text, node);
+            v2(&mut text, request);
         }
-        Request::ConfChange(node) => conf_change(&mut text, node),
-        _ if entry.entry_type == 1 => text.extend_from_slice(b"\tconf\t???"),
+        Request::ConfChange(change) => conf_change(&mut text, change),
+        _ if entry.entry_type == messages::EntryType::CONF_CHANGE => {
+            text.extend_from_slice(b"\tconf\t???")
+        }
         _ => text.extend_from_slice(b"\tnorm\t???"),
     }
     text
 }
 
-fn conf_change(text: &mut Vec<u8>, node: &Node<'_>) {
-    let field = node
-        .message()
-        .fields
-        .iter()
-        .find(|field| field.name == "type");
-    let method = field.map_or_else(String::new, |field| {
-        number_text(node.uint("type"), &field.kind)
-    });
-    let line = format!("\tconf\tmethod={method} id={:x}", node.uint("node_id"));
+fn conf_change(text: &mut Vec<u8>, change: &ConfChange<'_>) {
+    let method = enum_text(change.change_type.0, ConfChangeType::NAMES);
+    let line = format!("\tconf\tmethod={method} id={:x}", change.node_id);
     text.extend_from_slice(line.as_bytes());
 }
 
-fn v2(text: &mut Vec<u8>, node: &Node<'_>) {
-    let method = node.bytes("Method");
-    let path = || excerpt(node.bytes("Path"), 64, 64);
+fn v2(text: &mut Vec<u8>, request: &V2Request<'_>) {
+    let method = request.method;
+    let path = || excerpt(request.path, 64, 64);
     match method {
         b"" => text.extend_from_slice(b"\tnoop"),
         b"SYNC" => {
-            let time = format!("\tmethod=SYNC time=\"{}\"", go_time(node.int("Time")));
+            let time = format!("\tmethod=SYNC time=\"{}\"", go_time(request.time));
             text.extend_from_slice(time.as_bytes());
         }
         b"QGET" | b"DELETE" => {
@@ -207,7 +203,7 @@ fn v2(text: &mut Vec<u8>, node: &Node<'_>) {
             text.extend_from_slice(b" path=");
             text.extend_from_slice(&path());
             text.extend_from_slice(b" val=");
-            text.extend_from_slice(&excerpt(node.bytes("Val"), 128, 0));
+            text.extend_from_slice(&excerpt(request.val, 128, 0));
         }
     }
 }

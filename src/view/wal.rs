@@ -3,7 +3,11 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::etcd::wal::Request;
-use crate::etcd::wal::wire::{Field, Kind, Label, Node, Value};
+use crate::etcd::wal::messages::{
+    Compare, CompareResult, CompareTarget, ConfChangeType, Operation, PutRequest, RequestOp,
+    TxnRequest,
+};
+use crate::etcd::wal::wire::{Field, Label, Message, Value};
 
 use super::record::{insert_text, key_text};
 
@@ -14,8 +18,8 @@ pub type Mask<'m> = dyn FnMut(&[u8]) -> Option<String> + 'm;
 pub fn kind(request: &Request<'_>) -> &'static str {
     match request {
         Request::Empty => "noop",
-        Request::Internal(node) => {
-            let fields = node.fields().map(|(field, _)| field.name);
+        Request::Internal(internal) => {
+            let fields = internal.fields().into_iter().map(|field| field.name);
             fields
                 .filter(|name| !matches!(*name, "header" | "ID"))
                 .last()
@@ -29,73 +33,97 @@ pub fn kind(request: &Request<'_>) -> &'static str {
 }
 
 /// The message that says what is asked for.
-fn body<'n, 'a>(request: &'n Request<'a>) -> Option<&'n Node<'a>> {
+fn body<'n, 'a>(request: &'n Request<'a>) -> Option<&'n dyn Message<'a>> {
     match request {
-        Request::Internal(node) => node.node(kind(request)),
-        Request::V2(node) | Request::ConfChange(node) | Request::ConfChangeV2(node) => Some(node),
+        Request::Internal(internal) => {
+            let kind = kind(request);
+            let field = internal
+                .fields()
+                .into_iter()
+                .find(|field| field.name == kind);
+            match field?.values.first() {
+                Some(Value::Message(message)) => Some(*message),
+                _ => None,
+            }
+        }
+        Request::V2(request) => Some(&**request),
+        Request::ConfChange(change) => Some(change),
+        Request::ConfChangeV2(change) => Some(change),
         Request::Empty | Request::Unknown => None,
     }
 }
 
 /// Who asked; none where nobody logged in.
 pub fn user(request: &Request<'_>) -> Option<String> {
-    let Request::Internal(node) = request else {
+    let Request::Internal(internal) = request else {
         return None;
     };
-    let name = node.node("header")?.bytes("username");
+    let name = internal.header.as_ref()?.username;
     (!name.is_empty()).then(|| key_text(name).into_owned())
 }
 
 /// What an entry asks for, on one line: keys, lengths of values, comparisons.
 pub fn sentence(request: &Request<'_>, mask: &mut Mask<'_>) -> String {
-    match (kind(request), body(request)) {
-        ("put", Some(put)) => put_text(put),
-        ("delete_range", Some(delete)) => delete_text(delete),
-        ("txn", Some(txn)) => txn_text(txn),
-        ("compaction", Some(node)) => format!("compaction to revision {}", node.int("revision")),
-        ("lease_grant", Some(node)) => {
-            format!(
-                "lease_grant {:016x} for {} s",
-                node.int("ID"),
-                node.int("TTL")
-            )
-        }
-        ("lease_revoke", Some(node)) => format!("lease_revoke {:016x}", node.int("ID")),
-        ("conf_change", Some(node)) => {
-            let method = enum_name(node, "type");
-            let context = node.bytes("context");
-            let id = node.uint("node_id");
-            format!("{method} {id:x} {}", key_text(context))
-                .trim_end()
-                .to_owned()
-        }
-        (kind, Some(node)) => format!("{kind} {}", fields_text(node, mask))
+    let kind = kind(request);
+    if let Request::ConfChange(change) = request {
+        let method = enum_text(change.change_type.0, ConfChangeType::NAMES);
+        let text = format!("{method} {:x} {}", change.node_id, key_text(change.context));
+        return text.trim_end().to_owned();
+    }
+    if let Some(text) = operation_text(request, kind) {
+        return text;
+    }
+    match body(request) {
+        Some(message) => format!("{kind} {}", fields_text(message, mask))
             .trim_end()
             .to_owned(),
-        (kind, None) => kind.to_owned(),
+        None => kind.to_owned(),
     }
 }
 
-fn put_text(put: &Node<'_>) -> String {
-    let lease = match put.int("lease") {
+/// The operation of this kind in a request, where there is more to say than its fields.
+fn operation_text(request: &Request<'_>, kind: &str) -> Option<String> {
+    let Request::Internal(internal) = request else {
+        return None;
+    };
+    Some(match kind {
+        "put" => put_text(internal.put.as_deref()?),
+        "delete_range" => {
+            let delete = internal.delete_range.as_deref()?;
+            format!("delete {}", range_text(delete.key, delete.range_end))
+        }
+        "txn" => txn_text(internal.txn.as_deref()?),
+        "compaction" => {
+            let compaction = internal.compaction.as_deref()?;
+            format!("compaction to revision {}", compaction.revision)
+        }
+        "lease_grant" => {
+            let grant = internal.lease_grant.as_deref()?;
+            format!("lease_grant {:016x} for {} s", grant.id, grant.ttl)
+        }
+        "lease_revoke" => {
+            let revoke = internal.lease_revoke.as_deref()?;
+            format!("lease_revoke {:016x}", revoke.id)
+        }
+        _ => return None,
+    })
+}
+
+fn put_text(put: &PutRequest<'_>) -> String {
+    let lease = match put.lease {
         0 => String::new(),
         lease => format!(", lease {lease:016x}"),
     };
-    let value = if put.flag("ignore_value") {
+    let value = if put.ignore_value {
         "its value".to_owned()
     } else {
-        format!("{} bytes", put.bytes("value").len())
+        format!("{} bytes", put.value.len())
     };
-    format!("put {} ({value}{lease})", key_text(put.bytes("key")))
-}
-
-fn delete_text(delete: &Node<'_>) -> String {
-    format!("delete {}", range_text(delete))
+    format!("put {} ({value}{lease})", key_text(put.key))
 }
 
 /// A key, or a range of keys: as a prefix where it is one.
-fn range_text(node: &Node<'_>) -> String {
-    let (key, end) = (node.bytes("key"), node.bytes("range_end"));
+fn range_text(key: &[u8], end: &[u8]) -> String {
     match end {
         [] => key_text(key).into_owned(),
         [0] => format!("{} and all behind", key_text(key)),
@@ -114,25 +142,17 @@ fn is_prefix(key: &[u8], end: &[u8]) -> bool {
     }
 }
 
-fn enum_name(node: &Node<'_>, name: &str) -> String {
-    let number = node.uint(name);
-    let fields = node.message().fields.iter();
-    let names = fields
-        .filter(|field| field.name == name)
-        .find_map(|field| match field.kind {
-            Kind::Enum(names) => Some(names),
-            _ => None,
-        });
+fn enum_text(number: u64, names: &[&str]) -> String {
     let named = usize::try_from(number)
         .ok()
-        .and_then(|number| names?.get(number));
+        .and_then(|number| names.get(number));
     named.map_or_else(|| number.to_string(), |name| (*name).to_owned())
 }
 
-fn txn_text(txn: &Node<'_>) -> String {
-    let compares: Vec<String> = txn.nodes("compare").map(compare_text).collect();
-    let branch = |name| {
-        let ops: Vec<String> = txn.nodes(name).map(op_text).collect();
+fn txn_text(txn: &TxnRequest<'_>) -> String {
+    let compares: Vec<String> = txn.compare.iter().map(compare_text).collect();
+    let branch = |ops: &[RequestOp<'_>]| {
+        let ops: Vec<String> = ops.iter().map(op_text).collect();
         ops.join("; ")
     };
     let mut text = "txn".to_owned();
@@ -141,7 +161,7 @@ fn txn_text(txn: &Node<'_>) -> String {
         text.push_str(&compares.join(" and "));
         text.push_str(" then");
     }
-    for (word, ops) in [("", branch("success")), (" else", branch("failure"))] {
+    for (word, ops) in [("", branch(&txn.success)), (" else", branch(&txn.failure))] {
         if !ops.is_empty() {
             text.push_str(word);
             text.push(' ');
@@ -151,84 +171,93 @@ fn txn_text(txn: &Node<'_>) -> String {
     text
 }
 
-fn op_text(op: &Node<'_>) -> String {
-    if let Some(put) = op.node("request_put") {
-        put_text(put)
-    } else if let Some(delete) = op.node("request_delete_range") {
-        delete_text(delete)
-    } else if let Some(range) = op.node("request_range") {
-        format!("get {}", range_text(range))
-    } else if let Some(txn) = op.node("request_txn") {
+fn op_text(op: &RequestOp<'_>) -> String {
+    match &op.operation {
+        Some(Operation::Put(put)) => put_text(put),
+        Some(Operation::DeleteRange(delete)) => {
+            format!("delete {}", range_text(delete.key, delete.range_end))
+        }
+        Some(Operation::Range(range)) => {
+            format!("get {}", range_text(range.key, range.range_end))
+        }
         // As deep as the message, which has a limit.
-        format!("({})", txn_text(txn))
-    } else {
-        "nothing".to_owned()
+        Some(Operation::Txn(txn)) => format!("({})", txn_text(txn)),
+        None => "nothing".to_owned(),
     }
 }
 
-fn compare_text(compare: &Node<'_>) -> String {
-    let sign = match compare.uint("result") {
-        0 => "=",
-        1 => ">",
-        2 => "<",
+fn compare_text(compare: &Compare<'_>) -> String {
+    let sign = match compare.result {
+        CompareResult::EQUAL => "=",
+        CompareResult::GREATER => ">",
+        CompareResult::LESS => "<",
         _ => "!=",
     };
-    let target = enum_name(compare, "target").to_lowercase();
-    let than = match compare.uint("target") {
-        0 => compare.int("version").to_string(),
-        1 => compare.int("create_revision").to_string(),
-        2 => compare.int("mod_revision").to_string(),
-        3 => format!("({} bytes)", compare.bytes("value").len()),
-        _ => format!("{:016x}", compare.int("lease")),
+    let target = enum_text(compare.target.0, CompareTarget::NAMES).to_lowercase();
+    let than = match compare.target {
+        CompareTarget::VERSION => compare.version().to_string(),
+        CompareTarget::CREATE => compare.create_revision().to_string(),
+        CompareTarget::MOD => compare.mod_revision().to_string(),
+        CompareTarget::VALUE => format!("({} bytes)", compare.value().len()),
+        _ => format!("{:016x}", compare.lease()),
     };
-    format!("{target}({}) {sign} {than}", range_text(compare))
+    let range = range_text(compare.key, compare.range_end);
+    format!("{target}({range}) {sign} {than}")
 }
 
 /// The fields of a message, without values of keys and without secrets.
-fn fields_text(node: &Node<'_>, mask: &mut Mask<'_>) -> String {
+fn fields_text(message: &dyn Message<'_>, mask: &mut Mask<'_>) -> String {
     let mut parts = Vec::new();
-    for (field, values) in node.fields() {
-        for value in values {
-            parts.push(match value {
-                Value::Number(_) if field.name == "member_ID" || field.name == "memberID" => {
-                    format!("{}={:x}", field.name, node.uint(field.name))
+    for field in message.fields() {
+        for value in &field.values {
+            let text = match value {
+                Value::Uint(number) if matches!(field.name, "member_ID" | "memberID") => {
+                    format!("{number:x}")
                 }
-                Value::Number(number) => format!("{}={}", field.name, number_json(*number, field)),
-                Value::Bytes(bytes) => format!("{}={}", field.name, bytes_text(field, bytes, mask)),
-                Value::Node(inner) => format!("{}=({})", field.name, fields_text(inner, mask)),
-            });
+                Value::Bytes(bytes) => bytes_text(&field, bytes, mask),
+                Value::Message(inner) => format!("({})", fields_text(*inner, mask)),
+                number => number_json(number).to_string(),
+            };
+            parts.push(format!("{}={text}", field.name));
         }
     }
     parts.join(" ")
 }
 
-fn bytes_text(field: &Field, bytes: &[u8], mask: &mut Mask<'_>) -> String {
-    let masked = (field.secret && !bytes.is_empty())
+fn bytes_text(field: &Field<'_, '_>, bytes: &[u8], mask: &mut Mask<'_>) -> String {
+    let masked = (field.is_secret && !bytes.is_empty())
         .then(|| mask(bytes))
         .flatten();
     masked.unwrap_or_else(|| key_text(bytes).into_owned())
 }
 
-fn number_json(number: u64, field: &Field) -> Json {
-    match field.kind {
-        Kind::Bool => (number != 0).into(),
-        Kind::Int => number.cast_signed().into(),
-        Kind::Enum(names) => {
-            let named = usize::try_from(number)
+/// A number, a boolean or the name in an enum; null for anything else.
+fn number_json(value: &Value<'_, '_>) -> Json {
+    match value {
+        Value::Bool(is_set) => (*is_set).into(),
+        Value::Int(number) => (*number).into(),
+        Value::Uint(number) => (*number).into(),
+        Value::Enum(number, names) => {
+            let named = usize::try_from(*number)
                 .ok()
                 .and_then(|number| names.get(number));
-            named.map_or_else(|| number.into(), |name| Json::from(*name))
+            named.map_or_else(|| (*number).into(), |name| Json::from(*name))
         }
-        _ => number.into(),
+        Value::Bytes(_) | Value::Message(_) => Json::Null,
     }
 }
 
-/// Whether a field holds an id: ids are texts in hex.
-fn is_id(of: &Node<'_>, field: &Field) -> bool {
-    let name = field.name;
-    let is_lease = name == "lease" || (name == "ID" && of.message().name.starts_with("Lease"));
-    let is_member = matches!(name, "member_ID" | "memberID" | "node_id");
-    is_lease || is_member || (name == "ID" && of.message().name == "RequestHeader")
+/// The bits of a number that is an id: ids are texts in hex.
+fn id_of(message: &str, field: &str, value: &Value<'_, '_>) -> Option<u64> {
+    let is_lease = field == "lease" || (field == "ID" && message.starts_with("Lease"));
+    let is_member = matches!(field, "member_ID" | "memberID" | "node_id");
+    let is_request = field == "ID" && message == "RequestHeader";
+    let bits = match value {
+        Value::Int(number) => number.cast_unsigned(),
+        Value::Uint(number) => *number,
+        _ => return None,
+    };
+    (is_lease || is_member || is_request).then_some(bits)
 }
 
 /// A request as JSON: the message as it is declared, with its field names. Values of keys are their lengths, and
@@ -239,38 +268,37 @@ pub fn request_json(
     values: &mut dyn FnMut(bool, &mut Map<String, Json>),
 ) -> Json {
     match body(request) {
-        Some(node) => node_json(node, mask, values),
+        Some(message) => message_json(message, mask, values),
         None => Json::Null,
     }
 }
 
-fn node_json(
-    node: &Node<'_>,
+fn message_json(
+    message: &dyn Message<'_>,
     mask: &mut Mask<'_>,
     values: &mut dyn FnMut(bool, &mut Map<String, Json>),
 ) -> Json {
     let mut fields = Map::new();
-    for (field, all) in node.fields() {
-        let is_value = field.name == "value" && matches!(field.kind, Kind::Bytes);
+    for field in message.fields() {
         let mut list = Vec::new();
-        for value in all {
+        for value in &field.values {
             match value {
-                Value::Bytes(bytes) if is_value => {
+                Value::Bytes(bytes) if field.name == "value" => {
                     fields.insert("value_size".to_owned(), bytes.len().into());
-                    values(node.message().name == "PutRequest", &mut fields);
+                    values(message.name() == "PutRequest", &mut fields);
                 }
                 Value::Bytes(bytes) if field.label == Label::Repeated => {
                     list.push(String::from_utf8_lossy(bytes).into());
                 }
-                Value::Bytes(bytes) => match field.secret.then(|| mask(bytes)).flatten() {
+                Value::Bytes(bytes) => match field.is_secret.then(|| mask(bytes)).flatten() {
                     Some(masked) => drop(fields.insert(field.name.to_owned(), masked.into())),
                     None => insert_text(&mut fields, field.name, bytes),
                 },
-                Value::Number(number) if is_id(node, field) => {
-                    list.push(json!(format!("{number:016x}")));
-                }
-                Value::Number(number) => list.push(number_json(*number, field)),
-                Value::Node(inner) => list.push(node_json(inner, mask, values)),
+                Value::Message(inner) => list.push(message_json(*inner, mask, values)),
+                number => list.push(match id_of(message.name(), field.name, number) {
+                    Some(bits) => json!(format!("{bits:016x}")),
+                    None => number_json(number),
+                }),
             }
         }
         match (field.label, list.len()) {

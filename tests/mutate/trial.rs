@@ -249,7 +249,7 @@ impl Trial<'_> {
         let Ok(db) = Db::from_image(self.source.image(), None, &diagnostics) else {
             return true;
         };
-        let store = Store::of_db(db);
+        let store = Store::from_db(db);
         let forward: Vec<Record<'_>> = store.records(Direction::Forward).collect();
         let mut backward: Vec<Record<'_>> = store.records(Direction::Backward).collect();
         backward.reverse();

@@ -237,7 +237,10 @@ fn blame_finds_in_the_log_since_when_a_line_has_been_so() {
     file.state(1, 3);
     store.compact(3);
     let scratch = Scratch::new("wal-blame");
-    let db = scratch.file("db", &super::pins::with_consistent_index(&store, 3));
+    let db = scratch.file(
+        "db",
+        &super::revision_inference::with_consistent_index(&store, 3),
+    );
     scratch.file("wal/0000000000000000-0000000000000000.wal", &file.bytes);
     let wal = format!("--wal={}", scratch.path().join("wal").display());
     let revision_of = |arguments: &[&str]| {
@@ -276,7 +279,10 @@ fn a_timeline_of_a_log_without_its_beginning_gives_requests_the_revisions_that_t
     }
     file.state(1, 6);
     let scratch = Scratch::new("wal-timeline-beyond");
-    let db = scratch.file("db", &super::pins::with_consistent_index(&store, 3));
+    let db = scratch.file(
+        "db",
+        &super::revision_inference::with_consistent_index(&store, 3),
+    );
     scratch.file("wal/0000000000000000-0000000000000000.wal", &file.bytes);
     let wal = format!("--wal={}", scratch.path().join("wal").display());
     let run = etcdive([

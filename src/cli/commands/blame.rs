@@ -15,7 +15,7 @@ use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::check::compare_all;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
+use crate::etcd::{AtRevision, Generation, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::blame::{Blame, Blamed, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
@@ -253,7 +253,7 @@ fn histories<'a>(
     let mut histories: BTreeMap<&[u8], Vec<Record<'_>>> = BTreeMap::new();
     for record in store.records(Direction::Forward) {
         if record.revision.main <= at.0
-            && !store.is_beyond(&record)
+            && !store.is_newer_than_state(&record)
             && !record.is_bump_mark()
             && wanted(record.key)
         {
@@ -268,16 +268,11 @@ fn histories<'a>(
         let telling = history
             .iter()
             .rev()
-            .find(|record| store.tells_of(record, at));
-        let newest = telling.filter(|record| !record.tombstone).copied();
-        let is_old = |record: &Record<'_>| {
-            newest.is_none_or(|newest| record.create_revision != newest.create_revision)
+            .find(|record| store.is_evidence_for(record, at));
+        *history = match telling.and_then(Generation::after) {
+            Some(live) => live.last_puts(history).to_vec(),
+            None => Vec::new(),
         };
-        // What stands before the creation belongs to another incarnation.
-        let ended = history
-            .iter()
-            .rposition(|record| record.tombstone || is_old(record));
-        drop(history.drain(..ended.map_or(0, |ended| ended.saturating_add(1))));
     }
     histories.retain(|_, history| !history.is_empty());
     histories

@@ -151,7 +151,7 @@ impl Args {
             }
         }
         if self.wants(Layer::Etcd) {
-            store.look_beside_the_tree();
+            store.state().compare_tree_with_scan();
         }
         if self.wants(Layer::Bbolt) {
             scope.former_is_whole = check_former(store);

@@ -6,6 +6,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus, Severity};
 
 use super::super::leaves::leaf_records;
 use super::super::schema;
+use super::super::state::State;
 use super::super::store::Store;
 
 /// Walks the state that the other meta page names, with all checks that tell a torn copy. That it is not
@@ -14,7 +15,7 @@ use super::super::store::Store;
 pub fn check_former(store: &Store<'_>) -> Option<bool> {
     let findings = Diagnostics::new();
     let db = store.db();
-    let former = Store::as_it_stands(db.other_state(&findings)?);
+    let former = State::from_tree(db.other_state(&findings)?);
     for leaf in former.record_leaves(Direction::Forward) {
         leaf_records(&leaf, Direction::Forward, &findings).for_each(drop);
     }

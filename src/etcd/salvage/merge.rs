@@ -8,8 +8,8 @@ use crate::bbolt::{Direction, Element, Leaf};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::record::Record;
 use crate::etcd::revision::Revision;
+use crate::etcd::schema::Compaction;
 
-use super::Compaction;
 use super::load::{Bed, Cover, is_certain};
 
 /// Elements of one leaf that stand beside each other.

@@ -1,8 +1,10 @@
 //! An entry of raft's log, and the request in it.
 
+use super::messages::{
+    ConfChange, ConfChangeV2, EntryType, InternalRaftRequest, RaftEntry, V2Request,
+};
 use super::segment::{Checksum, Record};
-use super::tables::{CONF_CHANGE, CONF_CHANGE_V2, ENTRY, INTERNAL, V2};
-use super::wire::{Node, WireError};
+use super::wire::{self, WireError};
 
 /// What has become of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +35,8 @@ pub struct Entry<'a> {
     pub index: u64,
     /// The term of the leader that made it.
     pub term: u64,
-    /// 0 for a request, 1 and 2 for a change of members.
-    pub entry_type: u64,
+    /// Whether it is a request or a change of members.
+    pub entry_type: EntryType,
     /// The request.
     pub data: &'a [u8],
     /// What has become of it.
@@ -53,13 +55,13 @@ pub enum Request<'a> {
     /// Nothing: a new leader's first entry.
     Empty,
     /// A request of the v3 API, or of the cluster to itself.
-    Internal(Node<'a>),
+    Internal(Box<InternalRaftRequest<'a>>),
     /// A request of the v2 store.
-    V2(Node<'a>),
+    V2(Box<V2Request<'a>>),
     /// A change of one member.
-    ConfChange(Node<'a>),
+    ConfChange(ConfChange<'a>),
     /// A change of several members.
-    ConfChangeV2(Node<'a>),
+    ConfChangeV2(ConfChangeV2<'a>),
     /// It can be read as none of these.
     Unknown,
 }
@@ -70,12 +72,12 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// When its data is no entry.
     pub fn read(record: &Record<'a>, segment: usize) -> Result<Self, WireError> {
-        let entry = ENTRY.read(record.data)?;
+        let entry: RaftEntry<'_> = wire::read(record.data)?;
         Ok(Self {
-            index: entry.uint("Index"),
-            term: entry.uint("Term"),
-            entry_type: entry.uint("Type"),
-            data: entry.bytes("Data"),
+            index: entry.index,
+            term: entry.term,
+            entry_type: entry.entry_type,
+            data: entry.data,
             state: State::Uncommitted,
             checksum: record.checksum,
             segment,
@@ -88,17 +90,17 @@ impl<'a> Entry<'a> {
     pub fn request(&self) -> Request<'a> {
         let data = self.data;
         match self.entry_type {
-            1 => CONF_CHANGE
-                .read(data)
-                .map_or(Request::Unknown, Request::ConfChange),
-            2 => CONF_CHANGE_V2
-                .read(data)
-                .map_or(Request::Unknown, Request::ConfChangeV2),
-            0 if data.is_empty() => Request::Empty,
-            0 => match (INTERNAL.read(data), V2.read(data)) {
-                (Ok(request), _) => Request::Internal(request),
-                (_, Ok(request)) => Request::V2(request),
-                _ => Request::Unknown,
+            EntryType::CONF_CHANGE => {
+                wire::read(data).map_or(Request::Unknown, Request::ConfChange)
+            }
+            EntryType::CONF_CHANGE_V2 => {
+                wire::read(data).map_or(Request::Unknown, Request::ConfChangeV2)
+            }
+            EntryType::NORMAL if data.is_empty() => Request::Empty,
+            EntryType::NORMAL => match wire::read(data) {
+                Ok(request) => Request::Internal(Box::new(request)),
+                Err(_) => wire::read(data)
+                    .map_or(Request::Unknown, |request| Request::V2(Box::new(request))),
             },
             _ => Request::Unknown,
         }

@@ -21,9 +21,11 @@ use crate::etcd::{Keyspace, schema};
 
 use super::Wal;
 use super::entry::{Entry, Request, State};
+use super::messages::{
+    AlarmAction, DeleteRangeRequest, InternalRaftRequest, Operation, PutRequest, TxnRequest,
+};
 use super::segment::Checksum;
-use super::wire::Node;
-use super::writes::{Change, Delete, Put, changes};
+use super::writes::{Change, changes};
 
 use keys::Keys;
 
@@ -114,7 +116,7 @@ impl From<Replay<'_>> for Known {
 pub fn beyond<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
     // By the state alone: of what was taken in, the log is a part.
-    let state = store.state_revision();
+    let state = store.state().revision();
     let mut machine = Machine {
         revision: state,
         compacted: store.compact_revision(),
@@ -247,43 +249,61 @@ impl<'a> Machine<'a> {
             _ => return Outcome::Done(None),
         };
         let user = request
-            .node("header")
-            .map_or(&[][..], |header| header.bytes("username"));
-        for (field, values) in request.fields() {
-            let Some(super::wire::Value::Node(node)) = values.first() else {
-                continue;
-            };
-            let writes = matches!(field.name, "put" | "txn" | "delete_range");
-            if writes && self.auth_on && user != b"root" {
-                return Outcome::Stop("permissions of a user decide, and these are not looked at");
+            .header
+            .as_ref()
+            .map_or(&[][..], |header| header.username);
+        let has_writes =
+            request.put.is_some() || request.delete_range.is_some() || request.txn.is_some();
+        if has_writes && self.auth_on && user != b"root" {
+            return Outcome::Stop("permissions of a user decide, and these are not looked at");
+        }
+        // A request has one operation. If it has more, the first write counts.
+        let refuses = "an alarm is on, which refuses what it would have done";
+        if let Some(put) = &request.put {
+            if self.is_full {
+                return Outcome::Stop(refuses);
             }
-            if self.is_full && matches!(field.name, "put" | "txn") {
-                return Outcome::Stop("an alarm is on, which refuses what it would have done");
+            return Writing::new(self, entry).put(put);
+        }
+        if let Some(delete) = &request.delete_range {
+            return Writing::new(self, entry).delete(delete);
+        }
+        if let Some(txn) = &request.txn {
+            if self.is_full {
+                return Outcome::Stop(refuses);
             }
-            let mut writing = Writing::of(self, entry);
-            match field.name {
-                "put" => return writing.put(&Put::of(node)),
-                "delete_range" => return writing.delete(&Delete::of(node)),
-                "txn" => return writing.txn(node),
-                "lease_revoke" => return writing.revoke(node.int("ID")),
-                "lease_grant" => drop(self.leases.insert(node.int("ID"))),
-                "compaction" => {
-                    let at = node.int("revision");
-                    if at <= self.revision {
-                        self.compacted = self.compacted.max(at);
-                    }
-                }
-                "auth_enable" => self.auth_on = true,
-                "auth_disable" => self.auth_on = false,
-                "alarm" => match (node.uint("action"), node.uint("alarm")) {
-                    (1, _) => self.is_full = true,
-                    (2, _) => self.is_full = false,
-                    _ => {}
-                },
+            return Writing::new(self, entry).txn(txn);
+        }
+        if let Some(compaction) = &request.compaction
+            && compaction.revision <= self.revision
+        {
+            self.compacted = self.compacted.max(compaction.revision);
+        }
+        if let Some(grant) = &request.lease_grant {
+            self.leases.insert(grant.id);
+        }
+        if let Some(revoke) = &request.lease_revoke {
+            return Writing::new(self, entry).revoke(revoke.id);
+        }
+        self.apply_settings(request);
+        Outcome::Done(None)
+    }
+
+    /// Alarms and authentication.
+    fn apply_settings(&mut self, request: &InternalRaftRequest<'a>) {
+        if let Some(alarm) = &request.alarm {
+            match alarm.action {
+                AlarmAction::ACTIVATE => self.is_full = true,
+                AlarmAction::DEACTIVATE => self.is_full = false,
                 _ => {}
             }
         }
-        Outcome::Done(None)
+        if request.auth_enable.is_some() {
+            self.auth_on = true;
+        }
+        if request.auth_disable.is_some() {
+            self.auth_on = false;
+        }
     }
 }
 
@@ -292,14 +312,12 @@ fn compares_range(request: &Request<'_>) -> bool {
     let Request::Internal(request) = request else {
         return false;
     };
-    let mut txns: Vec<&Node<'_>> = request.node("txn").into_iter().collect();
+    let mut txns: Vec<&TxnRequest<'_>> = request.txn.as_deref().into_iter().collect();
     while let Some(txn) = txns.pop() {
-        let mut compares = txn.nodes("compare");
-        if compares.any(|compare| !compare.bytes("range_end").is_empty()) {
+        if txn.compare.iter().any(|one| !one.range_end.is_empty()) {
             return true;
         }
-        let ops = txn.nodes("success").chain(txn.nodes("failure"));
-        txns.extend(ops.filter_map(|op| op.node("request_txn")));
+        txns.extend(txn.nested());
     }
     false
 }
@@ -324,7 +342,7 @@ struct Writing<'m, 'a> {
 }
 
 impl<'m, 'a> Writing<'m, 'a> {
-    fn of(machine: &'m mut Machine<'a>, entry: &Entry<'a>) -> Self {
+    fn new(machine: &'m mut Machine<'a>, entry: &Entry<'a>) -> Self {
         Self {
             main: machine.revision.saturating_add(1),
             machine,
@@ -334,13 +352,13 @@ impl<'m, 'a> Writing<'m, 'a> {
     }
 
     /// Whether a put can be done.
-    fn can_put(&self, put: &Put<'a>) -> bool {
+    fn can_put(&self, put: &PutRequest<'a>) -> bool {
         let lease = put.lease == 0 || self.machine.leases.contains(&put.lease);
         let keeps = put.ignore_value || put.ignore_lease;
         lease && (!keeps || self.machine.keys.get(put.key).is_some())
     }
 
-    fn put(&mut self, put: &Put<'a>) -> Outcome {
+    fn put(&mut self, put: &PutRequest<'a>) -> Outcome {
         if !self.can_put(put) {
             return Outcome::Failed;
         }
@@ -362,7 +380,7 @@ impl<'m, 'a> Writing<'m, 'a> {
         Outcome::Done(None)
     }
 
-    fn delete(&mut self, delete: &Delete<'a>) -> Outcome {
+    fn delete(&mut self, delete: &DeleteRangeRequest<'a>) -> Outcome {
         for key in self.machine.keys.covered(delete) {
             self.delete_key(key);
         }
@@ -395,7 +413,7 @@ impl<'m, 'a> Writing<'m, 'a> {
     }
 
     /// The comparisons of all transactions in it are made before anything is written.
-    fn txn(&mut self, txn: &Node<'a>) -> Outcome {
+    fn txn(&mut self, txn: &TxnRequest<'a>) -> Outcome {
         let mut plan = Vec::new();
         let succeeded = self.plan(txn, &mut plan);
         let Some(succeeded) = succeeded else {
@@ -418,22 +436,22 @@ impl<'m, 'a> Writing<'m, 'a> {
     }
 
     /// Whether the comparisons hold, and what is then to be done; none where it fails as a whole.
-    fn plan(&self, txn: &Node<'a>, plan: &mut Vec<Change<'a>>) -> Option<bool> {
+    fn plan(&self, txn: &TxnRequest<'a>, plan: &mut Vec<Change<'a>>) -> Option<bool> {
         let keys = &self.machine.keys;
-        let holds = txn.nodes("compare").all(|compare| keys.compare(compare));
-        let branch = if holds { "success" } else { "failure" };
-        for op in txn.nodes(branch) {
-            if let Some(put) = op.node("request_put") {
-                plan.push(Change::Put(Put::of(put)));
-            } else if let Some(delete) = op.node("request_delete_range") {
-                plan.push(Change::Delete(Delete::of(delete)));
-            } else if let Some(range) = op.node("request_range") {
-                let at = range.int("revision");
-                if at > self.machine.revision || (at > 0 && at < self.machine.compacted) {
-                    return None;
+        let holds = txn.compare.iter().all(|compare| keys.compare(compare));
+        let branch = if holds { &txn.success } else { &txn.failure };
+        for op in branch {
+            match &op.operation {
+                Some(Operation::Put(put)) => plan.push(Change::Put(**put)),
+                Some(Operation::DeleteRange(delete)) => plan.push(Change::Delete(**delete)),
+                Some(Operation::Range(range)) => {
+                    let at = range.revision;
+                    if at > self.machine.revision || (at > 0 && at < self.machine.compacted) {
+                        return None;
+                    }
                 }
-            } else if let Some(txn) = op.node("request_txn") {
-                self.plan(txn, plan)?;
+                Some(Operation::Txn(txn)) => drop(self.plan(txn, plan)?),
+                None => {}
             }
         }
         Some(holds)

@@ -9,7 +9,8 @@
 //! first of each file, states the value to begin with. So a file can be verified alone, and after a damage the chain
 //! goes on with what the next record states.
 
-use super::wire::Reader;
+use super::messages::{EntryType, RaftEntry, RaftHardState, WalMetadata, WalSnapshot};
+use super::wire::{self, Reader};
 
 /// Length of the field before each record, in bytes.
 const LENGTH_BYTES: usize = 8;
@@ -405,12 +406,12 @@ fn plausible(bytes: &[u8], at: usize) -> Option<usize> {
         return None;
     }
     let is_right = match RecordType::of(frame.number) {
-        RecordType::Entry => super::tables::ENTRY
-            .read(frame.data)
-            .is_ok_and(|entry| entry.uint("Index") > 0 && entry.uint("Type") <= 2),
-        RecordType::State => super::tables::HARD_STATE.read(frame.data).is_ok(),
-        RecordType::Snapshot => super::tables::WAL_SNAPSHOT.read(frame.data).is_ok(),
-        RecordType::Metadata => super::tables::METADATA.read(frame.data).is_ok(),
+        RecordType::Entry => wire::read(frame.data).is_ok_and(|entry: RaftEntry<'_>| {
+            entry.index > 0 && entry.entry_type.0 <= EntryType::CONF_CHANGE_V2.0
+        }),
+        RecordType::State => wire::read::<RaftHardState<'_>>(frame.data).is_ok(),
+        RecordType::Snapshot => wire::read::<WalSnapshot<'_>>(frame.data).is_ok(),
+        RecordType::Metadata => wire::read::<WalMetadata<'_>>(frame.data).is_ok(),
         _ => frame.data.is_empty(),
     };
     is_right.then_some(frame.end)

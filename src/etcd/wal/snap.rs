@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::tables::SNAPSHOT;
-use super::wire::{Node, Reader};
+use super::messages::RaftSnapshot;
+use super::wire::{self, Reader};
 
 /// What a snapshot file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,30 +85,22 @@ impl Snap {
         let (stated, data) = envelope(bytes).ok_or(SnapError::Envelope)?;
         let computed = crc32c::crc32c(data);
         let wrong = (stated != computed).then_some(SnapError::Checksum { stated, computed });
-        match SNAPSHOT.read(data) {
-            Ok(content) => Ok((Self::of(&content), wrong)),
+        match wire::read(data) {
+            Ok(content) => Ok((Self::from_content(&content), wrong)),
             Err(_) => Err(wrong.unwrap_or(SnapError::Content)),
         }
     }
 
-    fn of(content: &Node<'_>) -> Self {
-        let metadata = content.node("metadata");
-        let conf_state = metadata.and_then(|metadata| metadata.node("conf_state"));
-        let ids = |name| {
-            let values = conf_state.map_or(&[][..], |state| state.all(name));
-            let ids = values.iter().filter_map(|value| match value {
-                super::wire::Value::Number(id) => Some(*id),
-                _ => None,
-            });
-            ids.collect()
-        };
+    fn from_content(content: &RaftSnapshot<'_>) -> Self {
+        let metadata = content.metadata.as_deref();
+        let conf_state = metadata.and_then(|metadata| metadata.conf_state.as_deref());
         Self {
-            index: metadata.map_or(0, |metadata| metadata.uint("index")),
-            term: metadata.map_or(0, |metadata| metadata.uint("term")),
-            voters: ids("voters"),
-            learners: ids("learners"),
-            auto_leave: conf_state.is_some_and(|state| state.flag("auto_leave")),
-            store: Store::read(content.bytes("data")),
+            index: metadata.map_or(0, |metadata| metadata.index),
+            term: metadata.map_or(0, |metadata| metadata.term),
+            voters: conf_state.map_or_else(Vec::new, |state| state.voters.clone()),
+            learners: conf_state.map_or_else(Vec::new, |state| state.learners.clone()),
+            auto_leave: conf_state.is_some_and(|state| state.auto_leave),
+            store: Store::read(content.data),
         }
     }
 }

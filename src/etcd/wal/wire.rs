@@ -1,88 +1,61 @@
-//! Messages of etcd's requests, read by tables: every field is known by number, name and kind, and values stay
-//! borrowed from the file.
+//! Reads the protobuf messages of the log into structs, and lists the fields of such a struct with their names.
+//! Values stay borrowed from the file.
 //!
-//! What counts as readable is what gogo's generated readers take (`Unmarshal` of `raft_internal.pb.go`): unknown
-//! fields are passed over, a known field of another wire type is an error, of a single field that stands twice the
-//! last value counts, messages are merged.
+//! The `messages!` macro declares a message once: its struct, its reader and its list of fields.
+//!
+//! A message counts as readable exactly if gogo's generated readers take it (`Unmarshal` of `raft_internal.pb.go`):
+//! unknown fields are skipped, a known field of another wire type is an error. If a single field is written twice, the
+//! last value counts, and messages are merged.
 
-use crate::wire;
+use std::marker::PhantomData;
 
-/// A kind of message: its fields in the order of their declaration.
-#[derive(Debug)]
-pub struct Message {
-    /// Its name.
-    pub name: &'static str,
-    /// Its fields.
-    pub fields: &'static [Field],
-}
-
-/// A field of a message.
-#[derive(Debug)]
-pub struct Field {
-    /// Its number.
-    pub number: u64,
-    /// Its name in the declaration.
-    pub name: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// How often it may stand.
-    pub label: Label,
-    /// Whether it holds a password or a token.
-    pub secret: bool,
-}
-
-/// How often a field may stand.
+/// How often a field may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
-    /// Once; what is 0 or empty is not written.
+    /// Once. A value that is 0 or empty is not written.
     Single,
     /// Any number of times.
     Repeated,
-    /// Once, in place of all others of the message's choice; also what is 0 or empty is written.
+    /// Once, in place of all other fields of a `oneof`. A value that is 0 or empty is written.
     Choice,
 }
 
-/// What a field holds.
-#[derive(Debug)]
-pub enum Kind {
-    /// A signed number.
-    Int,
-    /// A number.
-    Uint,
-    /// Yes or no.
-    Bool,
-    /// One of these, by its number.
-    Enum(&'static [&'static str]),
-    /// Bytes, or a text that nobody has checked.
-    Bytes,
-    /// A message.
-    Message(&'static Message),
-}
-
 /// A value of a field.
-#[derive(Debug, Clone)]
-pub enum Value<'a> {
-    /// A number as it stands.
-    Number(u64),
-    /// Bytes.
+#[derive(Clone, Copy)]
+pub enum Value<'m, 'a> {
+    /// A signed number.
+    Int(i64),
+    /// A number.
+    Uint(u64),
+    /// A boolean.
+    Bool(bool),
+    /// A number of an enum, and the names of the enum by number.
+    Enum(u64, &'static [&'static str]),
+    /// Bytes, or a text that was not checked.
     Bytes(&'a [u8]),
     /// A message.
-    Node(Node<'a>),
+    Message(&'m dyn Message<'a>),
 }
 
-#[derive(Debug, Clone)]
-enum Slot<'a> {
-    One(Value<'a>),
-    Many(Vec<Value<'a>>),
+/// A field that is present in a message.
+pub struct Field<'m, 'a> {
+    /// Its name in the declaration.
+    pub name: &'static str,
+    /// How often it may be written.
+    pub label: Label,
+    /// Whether it holds a password or a token.
+    pub is_secret: bool,
+    /// Its values; one unless it is repeated.
+    pub values: Vec<Value<'m, 'a>>,
 }
 
 /// A message that was read.
-#[derive(Debug, Clone)]
-pub struct Node<'a> {
-    message: &'static Message,
-    /// The fields that are there, by their place in the message. Of an empty message nothing is kept: a log may have
-    /// one for every two bytes.
-    slots: Vec<(usize, Slot<'a>)>,
+pub trait Message<'a> {
+    /// Its name in the declaration.
+    fn name(&self) -> &'static str;
+
+    /// The fields that are present, in the order of declaration.
+    fn fields(&self) -> Vec<Field<'_, 'a>>;
 }
 
 /// Why bytes are not such a message.
@@ -97,7 +70,7 @@ pub enum WireError {
     /// A field has another wire type than it must have, or none that there is.
     #[error("field {0} with a wire type that it cannot have")]
     WireType(u64),
-    /// Messages lie too deep in each other.
+    /// Messages are nested too deep.
     #[error("messages in each other more than {MAX_DEPTH} deep")]
     Depth,
     /// More values than a request can have.
@@ -105,8 +78,7 @@ pub enum WireError {
     Values,
 }
 
-/// How deep messages may lie in each other. Transactions in transactions are the only ones that need depth, and no
-/// client makes more than a few.
+/// How deep messages may be nested. Only transactions in transactions need depth, and no client makes more than a few.
 pub const MAX_DEPTH: usize = 64;
 
 /// How many values one request may have: etcd's own limit is 128 operations unless it is raised, and each of them has
@@ -115,22 +87,32 @@ pub const MAX_VALUES: usize = 1 << 20;
 
 /// Reads protobuf's wire format.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a>(wire::Reader<'a>);
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self(wire::Reader::new(bytes))
+        Self { bytes, at: 0 }
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        self.0.is_at_end()
+        self.at >= self.bytes.len()
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, WireError> {
-        self.0.truncated_varint().map_err(|error| match error {
-            wire::WireError::Cut { .. } => WireError::Cut,
-            _ => WireError::Overflow,
-        })
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or(WireError::Cut)?;
+            self.at = self.at.saturating_add(1);
+            // PageSet that a tenth byte has too many are dropped, as by the generated readers.
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(WireError::Overflow)
     }
 
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
@@ -139,7 +121,13 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, len: u64) -> Result<&'a [u8], WireError> {
-        self.0.take(len).map_err(|_| WireError::Cut)
+        let end = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.at.checked_add(len))
+            .ok_or(WireError::Cut)?;
+        let taken = self.bytes.get(self.at..end).ok_or(WireError::Cut)?;
+        self.at = end;
+        Ok(taken)
     }
 
     /// Field number and wire type.
@@ -163,174 +151,356 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Message {
-    /// Reads a message of this kind.
-    ///
-    /// # Errors
-    /// [`WireError`]: the first thing that is none.
-    pub fn read<'a>(&'static self, bytes: &'a [u8]) -> Result<Node<'a>, WireError> {
-        let mut node = Node::empty(self);
-        let mut left = MAX_VALUES;
-        node.merge(bytes, 0, &mut left)?;
-        Ok(node)
+/// What is left of a message that is being read.
+pub(crate) struct Input<'a, 'l> {
+    reader: Reader<'a>,
+    depth: usize,
+    /// How many values the whole request may still have.
+    left: &'l mut usize,
+}
+
+impl<'a> Input<'a, '_> {
+    fn count_value(&mut self) -> Result<(), WireError> {
+        *self.left = self.left.checked_sub(1).ok_or(WireError::Values)?;
+        Ok(())
+    }
+
+    /// Merges a message within this one into `message`.
+    pub(super) fn message<M: ReadMessage<'a>>(
+        &mut self,
+        tag: Tag,
+        message: &mut M,
+    ) -> Result<(), WireError> {
+        let bytes = self.bytes(tag)?;
+        merge(message, bytes, self.depth.saturating_add(1), self.left)
+    }
+
+    pub(super) fn skip(&mut self, tag: Tag) -> Result<(), WireError> {
+        self.reader.skip(tag.number, tag.wire_type)
+    }
+
+    pub(super) fn bytes(&mut self, tag: Tag) -> Result<&'a [u8], WireError> {
+        match tag.wire_type {
+            2 => self.reader.bytes(),
+            _ => Err(WireError::WireType(tag.number)),
+        }
+    }
+
+    pub(super) fn number(&mut self, tag: Tag) -> Result<u64, WireError> {
+        match tag.wire_type {
+            0 => self.reader.varint(),
+            _ => Err(WireError::WireType(tag.number)),
+        }
     }
 }
 
-impl<'a> Node<'a> {
-    fn empty(message: &'static Message) -> Self {
-        Self {
-            message,
-            slots: Vec::new(),
+/// Number and wire type of a field.
+#[derive(Clone, Copy)]
+pub(crate) struct Tag {
+    pub(super) number: u64,
+    wire_type: u64,
+}
+
+/// A message that can be read field by field.
+pub(crate) trait ReadMessage<'a>: Message<'a> + Default {
+    /// The numbers of its fields.
+    const NUMBERS: &'static [u64];
+
+    /// Reads the value of the field with this tag, which is one of [`Self::NUMBERS`].
+    fn read_field(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError>;
+}
+
+/// Reads a message of a kind.
+///
+/// # Errors
+/// [`WireError`]: the first thing that no such message has.
+pub(crate) fn read<'a, M: ReadMessage<'a>>(bytes: &'a [u8]) -> Result<M, WireError> {
+    let mut message = M::default();
+    let mut left = MAX_VALUES;
+    merge(&mut message, bytes, 0, &mut left)?;
+    Ok(message)
+}
+
+fn merge<'a, M: ReadMessage<'a>>(
+    message: &mut M,
+    bytes: &'a [u8],
+    depth: usize,
+    left: &mut usize,
+) -> Result<(), WireError> {
+    if depth >= MAX_DEPTH {
+        return Err(WireError::Depth);
+    }
+    let mut input = Input {
+        reader: Reader::new(bytes),
+        depth,
+        left,
+    };
+    while !input.reader.is_at_end() {
+        let (number, wire_type) = input.reader.tag()?;
+        if M::NUMBERS.contains(&number) {
+            input.count_value()?;
+            message.read_field(Tag { number, wire_type }, &mut input)?;
+        } else {
+            input.reader.skip(number, wire_type)?;
         }
     }
+    Ok(())
+}
 
-    fn merge(&mut self, bytes: &'a [u8], depth: usize, left: &mut usize) -> Result<(), WireError> {
-        if depth >= MAX_DEPTH {
-            return Err(WireError::Depth);
-        }
-        let mut reader = Reader::new(bytes);
-        while !reader.is_at_end() {
-            let (number, wire_type) = reader.tag()?;
-            let fields = self.message.fields;
-            let Some(place) = fields.iter().position(|field| field.number == number) else {
-                reader.skip(number, wire_type)?;
-                continue;
-            };
-            let Some(field) = fields.get(place) else {
-                continue;
-            };
-            *left = left.checked_sub(1).ok_or(WireError::Values)?;
-            let value = match (&field.kind, wire_type) {
-                (Kind::Message(message), 2) => {
-                    let bytes = reader.bytes()?;
-                    let mut node = self
-                        .take_single(place, field)
-                        .unwrap_or(Node::empty(message));
-                    node.merge(bytes, depth.saturating_add(1), left)?;
-                    Value::Node(node)
-                }
-                (Kind::Bytes, 2) => Value::Bytes(reader.bytes()?),
-                (Kind::Int | Kind::Uint | Kind::Bool | Kind::Enum(_), 0) => {
-                    Value::Number(reader.varint()?)
-                }
-                // A packed list of numbers.
-                (Kind::Uint | Kind::Int, 2) if field.label == Label::Repeated => {
-                    let mut packed = Reader::new(reader.bytes()?);
-                    while !packed.is_at_end() {
-                        *left = left.checked_sub(1).ok_or(WireError::Values)?;
-                        self.put(place, field, Value::Number(packed.varint()?));
-                    }
-                    continue;
-                }
-                _ => return Err(WireError::WireType(number)),
-            };
-            self.put(place, field, value);
+/// Which fields of a message are present, one bit per field in the order of declaration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Present<'a>(u64, PhantomData<&'a ()>);
+
+impl Present<'_> {
+    fn bit(numbers: &[u64], number: u64) -> u64 {
+        let place = numbers.iter().position(|known| *known == number);
+        let place = place.and_then(|place| u32::try_from(place).ok());
+        place
+            .and_then(|place| 1_u64.checked_shl(place))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn insert(&mut self, numbers: &[u64], number: u64) {
+        self.0 |= Self::bit(numbers, number);
+    }
+
+    pub(super) fn contains(self, numbers: &[u64], number: u64) -> bool {
+        self.0 & Self::bit(numbers, number) != 0
+    }
+}
+
+/// The type of a field.
+pub(super) trait FieldType<'a> {
+    const LABEL: Label = Label::Single;
+    const IS_SECRET: bool = false;
+
+    /// Reads a value.
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError>;
+
+    /// Its values.
+    fn values(&self) -> Vec<Value<'_, 'a>>;
+}
+
+impl<'a> FieldType<'a> for i64 {
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        *self = input.number(tag)?.cast_signed();
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        vec![Value::Int(*self)]
+    }
+}
+
+impl<'a> FieldType<'a> for u64 {
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        *self = input.number(tag)?;
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        vec![Value::Uint(*self)]
+    }
+}
+
+impl<'a> FieldType<'a> for bool {
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        *self = input.number(tag)? != 0;
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        vec![Value::Bool(*self)]
+    }
+}
+
+impl<'a> FieldType<'a> for &'a [u8] {
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        *self = input.bytes(tag)?;
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        vec![Value::Bytes(self)]
+    }
+}
+
+/// A password or a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Secret<'a>(pub &'a [u8]);
+
+impl<'a> FieldType<'a> for Secret<'a> {
+    const IS_SECRET: bool = true;
+
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        self.0.read(tag, input)
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        vec![Value::Bytes(self.0)]
+    }
+}
+
+/// A message, boxed: most fields of most messages are absent.
+impl<'a, M: ReadMessage<'a>> FieldType<'a> for Option<Box<M>> {
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        let mut message = self.take().unwrap_or_default();
+        input.message(tag, &mut *message)?;
+        *self = Some(message);
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        let message = self.as_deref();
+        message
+            .map(|message| Value::Message(message))
+            .into_iter()
+            .collect()
+    }
+}
+
+impl<'a, M: ReadMessage<'a>> FieldType<'a> for Vec<M> {
+    const LABEL: Label = Label::Repeated;
+
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        let mut message = M::default();
+        input.message(tag, &mut message)?;
+        self.push(message);
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        self.iter().map(|message| Value::Message(message)).collect()
+    }
+}
+
+impl<'a> FieldType<'a> for Vec<&'a [u8]> {
+    const LABEL: Label = Label::Repeated;
+
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        self.push(input.bytes(tag)?);
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        self.iter().map(|bytes| Value::Bytes(bytes)).collect()
+    }
+}
+
+/// Numbers one by one, or packed.
+impl<'a> FieldType<'a> for Vec<u64> {
+    const LABEL: Label = Label::Repeated;
+
+    fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError> {
+        if tag.wire_type == 2 {
+            let mut packed = Reader::new(input.bytes(tag)?);
+            while !packed.is_at_end() {
+                input.count_value()?;
+                self.push(packed.varint()?);
+            }
+        } else {
+            self.push(input.number(tag)?);
         }
         Ok(())
     }
 
-    /// The message that stands in a single field already: what follows is merged into it.
-    fn take_single(&mut self, place: usize, field: &Field) -> Option<Self> {
-        if field.label != Label::Single {
-            return None;
-        }
-        let at = self
-            .slots
-            .binary_search_by_key(&place, |slot| slot.0)
-            .ok()?;
-        match self.slots.remove(at).1 {
-            Slot::One(Value::Node(node)) => Some(node),
-            _ => None,
-        }
-    }
-
-    fn put(&mut self, place: usize, field: &Field, value: Value<'a>) {
-        if field.label == Label::Choice {
-            let fields = self.message.fields;
-            let is_choice = |place: usize| {
-                let field = fields.get(place);
-                field.is_some_and(|field| field.label == Label::Choice)
-            };
-            self.slots.retain(|(place, _)| !is_choice(*place));
-        }
-        let found = self.slots.binary_search_by_key(&place, |slot| slot.0);
-        let known = found.ok().and_then(|at| self.slots.get_mut(at));
-        match (field.label, known) {
-            (Label::Repeated, Some((_, Slot::Many(values)))) => values.push(value),
-            (_, Some((_, slot))) => *slot = Slot::One(value),
-            (label, None) => {
-                let slot = match label {
-                    Label::Repeated => Slot::Many(vec![value]),
-                    Label::Single | Label::Choice => Slot::One(value),
-                };
-                let at = found.unwrap_or_else(|at| at);
-                self.slots.insert(at, (place, slot));
-            }
-        }
-    }
-
-    /// The kind of message.
-    pub fn message(&self) -> &'static Message {
-        self.message
-    }
-
-    /// The fields that are there, in the order of declaration, with their values.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static Field, &[Value<'a>])> {
-        self.slots.iter().filter_map(|(place, slot)| {
-            let field = self.message.fields.get(*place)?;
-            let values = match slot {
-                Slot::One(value) => std::slice::from_ref(value),
-                Slot::Many(values) => values.as_slice(),
-            };
-            Some((field, values))
-        })
-    }
-
-    /// The values of a field, by its name.
-    pub fn all(&self, name: &str) -> &[Value<'a>] {
-        let found = self.fields().find(|(field, _)| field.name == name);
-        found.map_or(&[], |(_, values)| values)
-    }
-
-    /// The message in a field.
-    pub fn node(&self, name: &str) -> Option<&Self> {
-        match self.all(name).first() {
-            Some(Value::Node(node)) => Some(node),
-            _ => None,
-        }
-    }
-
-    /// The messages in a repeated field.
-    pub fn nodes(&self, name: &str) -> impl Iterator<Item = &Self> {
-        self.all(name).iter().filter_map(|value| match value {
-            Value::Node(node) => Some(node),
-            _ => None,
-        })
-    }
-
-    /// The bytes in a field; empty where it is not there.
-    pub fn bytes(&self, name: &str) -> &'a [u8] {
-        match self.all(name).first() {
-            Some(Value::Bytes(bytes)) => bytes,
-            _ => &[],
-        }
-    }
-
-    /// The number in a field; 0 where it is not there.
-    pub fn uint(&self, name: &str) -> u64 {
-        match self.all(name).first() {
-            Some(Value::Number(number)) => *number,
-            _ => 0,
-        }
-    }
-
-    /// The signed number in a field; 0 where it is not there.
-    pub fn int(&self, name: &str) -> i64 {
-        self.uint(name).cast_signed()
-    }
-
-    /// Whether a field says yes.
-    pub fn flag(&self, name: &str) -> bool {
-        self.uint(name) != 0
+    fn values(&self) -> Vec<Value<'_, 'a>> {
+        self.iter().map(|number| Value::Uint(*number)).collect()
     }
 }
+
+/// Declares messages: `Struct "NameInTheDeclaration" { number "name" field: type, ... }`.
+macro_rules! messages {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident $text:literal {
+            $($number:literal $label:literal $field:ident: $type:ty,)*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct $name<'a> {
+            $(
+                #[doc = concat!("Field `", $label, "`.")]
+                pub $field: $type,
+            )*
+            present: $crate::etcd::wal::wire::Present<'a>,
+        }
+
+        impl<'a> $crate::etcd::wal::wire::Message<'a> for $name<'a> {
+            fn name(&self) -> &'static str {
+                $text
+            }
+
+            fn fields(&self) -> Vec<$crate::etcd::wal::wire::Field<'_, 'a>> {
+                #[allow(unused_imports)]
+                use $crate::etcd::wal::wire::{Field, FieldType, ReadMessage};
+                let fields: Vec<Option<Field<'_, 'a>>> = vec![$(
+                    self.present.contains(Self::NUMBERS, $number).then(|| Field {
+                        name: $label,
+                        label: <$type as FieldType<'a>>::LABEL,
+                        is_secret: <$type as FieldType<'a>>::IS_SECRET,
+                        values: self.$field.values(),
+                    }),
+                )*];
+                fields.into_iter().flatten().collect()
+            }
+        }
+
+        impl<'a> $crate::etcd::wal::wire::ReadMessage<'a> for $name<'a> {
+            const NUMBERS: &'static [u64] = &[$($number,)*];
+
+            fn read_field(
+                &mut self,
+                tag: $crate::etcd::wal::wire::Tag,
+                input: &mut $crate::etcd::wal::wire::Input<'a, '_>,
+            ) -> Result<(), $crate::etcd::wal::wire::WireError> {
+                self.present.insert(Self::NUMBERS, tag.number);
+                match tag.number {
+                    $($number => $crate::etcd::wal::wire::FieldType::read(&mut self.$field, tag, input),)*
+                    _ => input.skip(tag),
+                }
+            }
+        }
+    )*};
+}
+
+/// Declares enums whose numbers may be unknown to us: `Struct { Constant = number "name", ... }`, numbers from 0 without a
+/// gap.
+macro_rules! open_enums {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident { $($constant:ident = $number:literal $text:literal,)* }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            $(
+                #[doc = concat!("`", $text, "`.")]
+                pub const $constant: Self = Self($number);
+            )*
+
+            /// The names by number.
+            pub const NAMES: &'static [&'static str] = &[$($text,)*];
+        }
+
+        impl<'a> $crate::etcd::wal::wire::FieldType<'a> for $name {
+            fn read(
+                &mut self,
+                tag: $crate::etcd::wal::wire::Tag,
+                input: &mut $crate::etcd::wal::wire::Input<'a, '_>,
+            ) -> Result<(), $crate::etcd::wal::wire::WireError> {
+                self.0 = input.number(tag)?;
+                Ok(())
+            }
+
+            fn values(&self) -> Vec<$crate::etcd::wal::wire::Value<'_, 'a>> {
+                vec![$crate::etcd::wal::wire::Value::Enum(self.0, Self::NAMES)]
+            }
+        }
+    )*};
+}
+
+pub(super) use {messages, open_enums};

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, Record, Store};
+use crate::etcd::generation::Transition;
+use crate::etcd::{AtRevision, Generation, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::controlled::{self, Others, Reason};
 use crate::k8s::encrypt::Keyring;
@@ -59,7 +60,7 @@ struct NamespaceDeletion {
 
 /// The life of a namespace that was not seen to end yet.
 struct OpenLife {
-    create_revision: i64,
+    generation: Generation,
     marked: Option<i64>,
 }
 
@@ -85,7 +86,7 @@ impl ObjectHistory {
         let mut last_seen: HashMap<Box<[u8]>, LastSeen> = HashMap::new();
         let mut open: HashMap<Box<[u8]>, OpenLife> = HashMap::new();
         for record in store.records(Direction::Forward) {
-            if store.is_beyond(&record) || record.is_bump_mark() {
+            if store.is_newer_than_state(&record) || record.is_bump_mark() {
                 continue;
             }
             let opened = keyring.open(record.key, record.value);
@@ -108,7 +109,7 @@ impl ObjectHistory {
                 history.services.insert(name);
             }
             if !meta.uid.is_empty() {
-                let tells = store.tells_of(&record, AtRevision::HEAD);
+                let tells = store.is_evidence_for(&record, AtRevision::HEAD);
                 history.see_object(&record, &meta, tells, &mut last_seen);
             }
         }
@@ -180,19 +181,19 @@ impl ObjectHistory {
         open: &mut HashMap<Box<[u8]>, OpenLife>,
     ) {
         let main = record.revision.main;
-        if record.tombstone {
+        let before = open.get(name).map(|life| life.generation);
+        let Some(generation) = Generation::after(record) else {
             let marked = open.remove(name).and_then(|life| life.marked);
             self.end_namespace(name, marked.or(Some(main)), Some(main));
             return;
-        }
-        let is_another = |life: &OpenLife| life.create_revision != record.create_revision;
-        if open.get(name).is_some_and(is_another) {
+        };
+        if Transition::between(before, Some(generation)) == Transition::Replaces {
             // Its deletion is in no page.
             let marked = open.remove(name).and_then(|life| life.marked);
             self.end_namespace(name, marked, Some(main));
         }
         let life = open.entry(name.into()).or_insert(OpenLife {
-            create_revision: record.create_revision,
+            generation,
             marked: None,
         });
         if meta.is_some_and(|meta| meta.deletion_time.is_some()) {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, Keyspace, Record, Store};
+use crate::etcd::{
+    AtRevision, Event, EventType, Events, Generation, KeyEntry, Keyspace, Record, Store,
+};
 use crate::k8s::Order;
 use crate::k8s::apply_order::rank;
 use crate::k8s::catalog::{Catalog, Location};
@@ -185,7 +187,7 @@ fn gone<'a>(
     let mut by_key: BTreeMap<&[u8], Vec<Event<'a>>> = BTreeMap::new();
     for event in events
         .iter()
-        .filter(|event| !store.is_beyond(&event.record))
+        .filter(|event| !store.is_newer_than_state(&event.record))
     {
         by_key.entry(event.record.key).or_default().push(event);
     }
@@ -194,7 +196,7 @@ fn gone<'a>(
         let telling = events
             .iter()
             .rev()
-            .find(|event| store.tells_of(&event.record, AtRevision::HEAD));
+            .find(|event| store.is_evidence_for(&event.record, AtRevision::HEAD));
         let is_there = telling.is_some_and(|event| !event.record.tombstone);
         let Some(last) = events.iter().rposition(|event| !event.record.tombstone) else {
             continue;
@@ -207,9 +209,9 @@ fn gone<'a>(
             continue;
         };
         let deleted_at = behind.first().map(|event| event.record.revision.main);
-        let is_of_life = |event: &&Event<'a>| {
-            !event.record.tombstone && event.record.create_revision == newest.create_revision
-        };
+        let last_life = Generation::after(&newest);
+        let is_of_life =
+            |event: &&Event<'a>| last_life.is_some_and(|life| life.contains(&event.record));
         let life: Vec<Event<'a>> = puts.iter().filter(is_of_life).copied().collect();
         // A deletion that is in no page happened between the last put and the compaction.
         let deleted = (

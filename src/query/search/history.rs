@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use crate::bbolt::Direction;
 use crate::etcd::check::Successions;
+use crate::etcd::generation::Transition;
 use crate::etcd::leaves::leaf_records;
-use crate::etcd::{AtRevision, Record};
+use crate::etcd::{AtRevision, Generation, Record};
 use crate::k8s::diff::FieldNumbers;
 use crate::k8s::search::Found;
 
@@ -39,7 +40,7 @@ struct OfKey {
     present: Vec<usize>,
     /// Number of that version, among those looked at.
     turn: u64,
-    create_revision: i64,
+    generation: Option<Generation>,
     /// Whether its newest version is no part of the state: then the key went at some time up to the compaction.
     is_carved: bool,
 }
@@ -70,11 +71,11 @@ impl History {
         let wanted = |record: &Record<'_>| {
             record.revision.main <= at.0
                 && !record.is_bump_mark()
-                && !store.is_beyond(record)
+                && !store.is_newer_than_state(record)
                 && covers(record.key)
         };
         let mut beside = store
-            .beside()
+            .additional()
             .iter()
             .filter(|record| wanted(record))
             .peekable();
@@ -139,12 +140,19 @@ impl History {
         let compacted = self.compacted;
         let of_key = self.keys.entry(record.key.into()).or_default();
         let at = record.revision.main;
-        if record.tombstone || record.create_revision != of_key.create_revision {
+        let before = std::mem::replace(&mut of_key.generation, Generation::after(record));
+        match Transition::between(before, of_key.generation) {
+            Transition::Continues => {}
             // What was carved may lack the deletion before.
-            of_key.end(at, of_key.is_carved && !record.tombstone);
-            of_key.create_revision = record.create_revision;
+            Transition::Replaces => of_key.end(at, of_key.is_carved),
+            Transition::Begins | Transition::Ends | Transition::EndsNothing => {
+                of_key.end(at, false);
+            }
         }
-        let is_state = search.question.store().tells_of(record, AtRevision::HEAD);
+        let is_state = search
+            .question
+            .store()
+            .is_evidence_for(record, AtRevision::HEAD);
         of_key.is_carved = !is_state && !record.tombstone;
         if record.tombstone {
             return;

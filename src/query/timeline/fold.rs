@@ -53,7 +53,7 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
     let mut keys: HashMap<u64, Digest> = HashMap::new();
     let diagnostics = store.db().diagnostics();
     let beside: Vec<Seen> = store
-        .beside()
+        .additional()
         .par_iter()
         .map(|record| read(record, keyring))
         .collect();

@@ -107,7 +107,7 @@ impl<'a> Log<'_, 'a> {
             };
             writeln!(out, "{text}")?;
             let missing = event.missing_versions();
-            if missing > 0 && !self.store.beside().is_empty() && !self.args.oneline {
+            if missing > 0 && !self.store.additional().is_empty() && !self.args.oneline {
                 writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
             }
             self.print_below(event, &mut comparison, out)?;

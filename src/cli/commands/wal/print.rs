@@ -284,9 +284,9 @@ impl<'p> Printer<'p> {
             }
         }
         put("request", view::kind(request).into());
-        if let Request::Internal(node) = request {
-            let header = node.node("header");
-            let id = header.map_or(node.uint("ID"), |header| header.uint("ID"));
+        if let Request::Internal(internal) = request {
+            let header = internal.header.as_ref();
+            let id = header.map_or(internal.id, |header| header.id);
             put("request_id", format!("{id:016x}").into());
         }
         if let Some(user) = view::user(request) {

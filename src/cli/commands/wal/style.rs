@@ -6,10 +6,11 @@ use std::io::Write;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
+use crate::etcd::wal::messages::{RaftEntry, RaftHardState, WalMetadata, WalSnapshot};
 use crate::etcd::wal::segment::{Fault, Record, Segment};
 use crate::etcd::wal::snap::Snap;
-use crate::etcd::wal::tables::{ENTRY, HARD_STATE, METADATA, WAL_SNAPSHOT};
-use crate::etcd::wal::{Checksum, Entry, File, HardState, Metadata, RecordType};
+use crate::etcd::wal::wire::{self, Message};
+use crate::etcd::wal::{Checksum, Entry, File, HardState, Metadata, RecordType, SnapshotMark};
 use crate::query::logs::Logs;
 use crate::view::dump_logs::{self, EntryType, Release};
 
@@ -68,21 +69,33 @@ pub fn raw(logs: &Logs, style: &Style<'_>, out: &mut Out) -> Result<(), Failure>
 }
 
 fn raw_line(record: &Record<'_>, from: u64, until: u64) -> Option<Vec<u8>> {
-    let (name, table, number) = match record.record_type {
-        RecordType::Metadata => ("Metadata", &METADATA, None),
-        RecordType::Entry => ("Entry", &ENTRY, Some("Index")),
-        RecordType::State => ("HardState", &HARD_STATE, Some("commit")),
-        RecordType::Snapshot => ("Snapshot", &WAL_SNAPSHOT, Some("index")),
-        RecordType::Crc => return Some(format!("CRC: {}", record.crc).into_bytes()),
-        RecordType::Unknown(_) => return None,
-    };
-    let node = table.read(record.data).ok()?;
-    let is_asked = number.is_none_or(|name| (from..until).contains(&node.uint(name)));
-    is_asked.then(|| {
-        let mut line = format!("{name}: ").into_bytes();
-        dump_logs::message(&mut line, &node);
-        line
-    })
+    let is_asked = |index: u64| (from..until).contains(&index);
+    match record.record_type {
+        RecordType::Metadata => {
+            let metadata: WalMetadata<'_> = wire::read(record.data).ok()?;
+            Some(message_line(&metadata))
+        }
+        RecordType::Entry => {
+            let entry: RaftEntry<'_> = wire::read(record.data).ok()?;
+            is_asked(entry.index).then(|| message_line(&entry))
+        }
+        RecordType::State => {
+            let state: RaftHardState<'_> = wire::read(record.data).ok()?;
+            is_asked(state.commit).then(|| message_line(&state))
+        }
+        RecordType::Snapshot => {
+            let mark: WalSnapshot<'_> = wire::read(record.data).ok()?;
+            is_asked(mark.index).then(|| message_line(&mark))
+        }
+        RecordType::Crc => Some(format!("CRC: {}", record.crc).into_bytes()),
+        RecordType::Unknown(_) => None,
+    }
+}
+
+fn message_line(message: &dyn Message<'_>) -> Vec<u8> {
+    let mut line = format!("{}: ", message.name()).into_bytes();
+    dump_logs::message(&mut line, message);
+    line
 }
 
 /// The records of a file up to the first that etcd does not take, and how it ends there.
@@ -308,28 +321,19 @@ impl<'a> ReadAll<'a> {
                 }
             }
             RecordType::State => {
-                let state = HARD_STATE.read(record.data).map_err(unreadable)?;
-                self.state = HardState {
-                    term: state.uint("term"),
-                    vote: state.uint("vote"),
-                    commit: state.uint("commit"),
-                };
+                self.state = HardState::read(record.data).map_err(unreadable)?;
             }
             RecordType::Metadata => {
-                let metadata = METADATA.read(record.data).map_err(unreadable)?;
-                let metadata = Metadata {
-                    node_id: metadata.uint("NodeID"),
-                    cluster_id: metadata.uint("ClusterID"),
-                };
+                let metadata = Metadata::read(record.data).map_err(unreadable)?;
                 if self.metadata.is_some_and(|known| known != metadata) {
                     return Err(failed("wal: conflicting metadata found"));
                 }
                 self.metadata = Some(metadata);
             }
             RecordType::Snapshot => {
-                let mark = WAL_SNAPSHOT.read(record.data).map_err(unreadable)?;
-                if mark.uint("index") == self.start {
-                    if mark.uint("term") != self.start_term {
+                let mark = SnapshotMark::read(record.data).map_err(unreadable)?;
+                if mark.index == self.start {
+                    if mark.term != self.start_term {
                         return Err(failed("wal: snapshot mismatch"));
                     }
                     self.found_mark = true;

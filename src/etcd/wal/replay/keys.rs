@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::etcd::record::Record;
-use crate::etcd::wal::wire::Node;
-use crate::etcd::wal::writes::Delete;
+use crate::etcd::wal::messages::{Compare, CompareResult, CompareTarget, DeleteRangeRequest};
 
 use super::ranges::Ranges;
 
@@ -55,7 +54,7 @@ impl<'a> Keys<'a> {
     }
 
     /// The keys that a deletion covers, ascending.
-    pub(super) fn covered(&self, delete: &Delete<'_>) -> Vec<&'a [u8]> {
+    pub(super) fn covered(&self, delete: &DeleteRangeRequest<'_>) -> Vec<&'a [u8]> {
         self.range(delete.key, delete.range_end)
             .map(|record| record.key)
             .collect()
@@ -76,12 +75,12 @@ impl<'a> Keys<'a> {
 
     /// Whether a comparison holds, for each key in its range; for none, as of a key that is all 0
     /// (`server/etcdserver/txn/txn.go`, `applyCompare`).
-    pub(super) fn compare(&self, compare: &Node<'_>) -> bool {
+    pub(super) fn compare(&self, compare: &Compare<'_>) -> bool {
         if let Some(held) = self.compare_range(compare) {
             return held;
         }
         let mut found = false;
-        for record in self.range(compare.bytes("key"), compare.bytes("range_end")) {
+        for record in self.range(compare.key, compare.range_end) {
             found = true;
             if !holds(compare, Some(record)) {
                 return false;
@@ -91,45 +90,46 @@ impl<'a> Keys<'a> {
     }
 
     /// The same of a range, where that is prepared.
-    fn compare_range(&self, compare: &Node<'_>) -> Option<bool> {
-        let end = compare.bytes("range_end");
+    fn compare_range(&self, compare: &Compare<'_>) -> Option<bool> {
+        let end = compare.range_end;
         let ranges = self.ranges.as_ref().filter(|_| !end.is_empty())?;
-        let places = ranges.places(compare.bytes("key"), Some(end).filter(|end| *end != [0]));
-        let number = match compare.uint("target") {
-            0 => compare.int("version"),
-            1 => compare.int("create_revision"),
-            2 => compare.int("mod_revision"),
-            3 => ranges.rank(compare.bytes("value")),
-            4 => compare.int("lease"),
+        let places = ranges.places(compare.key, Some(end).filter(|end| *end != [0]));
+        let number = match compare.target {
+            CompareTarget::VERSION => compare.version(),
+            CompareTarget::CREATE => compare.create_revision(),
+            CompareTarget::MOD => compare.mod_revision(),
+            CompareTarget::VALUE => ranges.rank(compare.value()),
+            CompareTarget::LEASE => compare.lease(),
             // It compares nothing, whatever the keys are.
             _ => return Some(holds(compare, None)),
         };
-        let target = usize::try_from(compare.uint("target")).ok()?;
-        let held = ranges.compare(places, target, compare.uint("result"), number);
+        let held = ranges.compare(places, compare.target, compare.result, number);
         Some(held.unwrap_or_else(|| holds(compare, None)))
     }
 }
 
-fn holds(compare: &Node<'_>, record: Option<&Record<'_>>) -> bool {
+fn holds(compare: &Compare<'_>, record: Option<&Record<'_>>) -> bool {
     let number = |of: fn(&Record<'_>) -> i64| record.map_or(0, of);
-    let order = match compare.uint("target") {
-        0 => number(|record| record.version).cmp(&compare.int("version")),
-        1 => number(|record| record.create_revision).cmp(&compare.int("create_revision")),
-        2 => number(|record| record.mod_revision).cmp(&compare.int("mod_revision")),
-        3 => match record {
-            Some(record) => record.value.cmp(compare.bytes("value")),
-            // A value that is not there is like none.
+    let order = match compare.target {
+        CompareTarget::VERSION => number(|record| record.version).cmp(&compare.version()),
+        CompareTarget::CREATE => {
+            number(|record| record.create_revision).cmp(&compare.create_revision())
+        }
+        CompareTarget::MOD => number(|record| record.mod_revision).cmp(&compare.mod_revision()),
+        CompareTarget::VALUE => match record {
+            Some(record) => record.value.cmp(compare.value()),
+            // An absent value equals no value.
             None => return false,
         },
-        4 => number(|record| record.lease).cmp(&compare.int("lease")),
-        // A target that there is none of compares nothing.
+        CompareTarget::LEASE => number(|record| record.lease).cmp(&compare.lease()),
+        // An unknown target compares nothing.
         _ => Ordering::Equal,
     };
-    match compare.uint("result") {
-        0 => order == Ordering::Equal,
-        1 => order == Ordering::Greater,
-        2 => order == Ordering::Less,
-        3 => order != Ordering::Equal,
+    match compare.result {
+        CompareResult::EQUAL => order == Ordering::Equal,
+        CompareResult::GREATER => order == Ordering::Greater,
+        CompareResult::LESS => order == Ordering::Less,
+        CompareResult::NOT_EQUAL => order != Ordering::Equal,
         _ => true,
     }
 }

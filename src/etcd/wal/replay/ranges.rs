@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::etcd::record::Record;
+use crate::etcd::wal::messages::{CompareResult, CompareTarget};
 
 /// How many things of a key can be compared.
 const TARGETS: usize = 5;
 
-/// Of a key, by the number of the target: version, create_revision, mod_revision, rank of the value, lease.
+/// Of a key, by the number of the [`CompareTarget`]: version, create_revision, mod_revision, rank of the value, lease.
 type Numbers = [i64; TARGETS];
 
 /// The least and the greatest of each number.
@@ -151,18 +152,19 @@ impl<'a> Ranges<'a> {
     pub(super) fn compare(
         &self,
         places: Range<usize>,
-        target: usize,
-        result: u64,
+        target: CompareTarget,
+        result: CompareResult,
         number: i64,
     ) -> Option<bool> {
+        let target = usize::try_from(target.0).ok()?;
         let extent = self.extent(&places)?;
         let least = *extent.least.get(target)?;
         let greatest = *extent.greatest.get(target)?;
         Some(match result {
-            0 => least == number && greatest == number,
-            1 => least > number,
-            2 => greatest < number,
-            3 => {
+            CompareResult::EQUAL => least == number && greatest == number,
+            CompareResult::GREATER => least > number,
+            CompareResult::LESS => greatest < number,
+            CompareResult::NOT_EQUAL => {
                 let from = (target, number, places.start);
                 let to = (target, number, places.end);
                 self.places.range(from..to).next().is_none()

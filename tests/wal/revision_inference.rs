@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use etcdive::bbolt::Db;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::Store;
-use etcdive::etcd::wal::pins::pinned;
+use etcdive::etcd::wal::revision_inference::infer_records;
 use etcdive::etcd::wal::{File, Wal};
 
 use crate::support::synth::etcd::{self, Version};
@@ -147,7 +147,7 @@ fn what_comes_back_is_what_was_written_and_of_an_api_servers_log_a_good_part_doe
         file.state(1, index(requests.len() - 1));
         let diagnostics = Diagnostics::new();
         let db = with_consistent_index(&store, index(requests.len() - 1));
-        let opened = Store::of_db(Db::from_image(&db, None, &diagnostics).unwrap());
+        let opened = Store::from_db(Db::from_image(&db, None, &diagnostics).unwrap());
         let files = vec![File {
             name: "log".to_owned(),
             sequence: Some(0),
@@ -156,7 +156,7 @@ fn what_comes_back_is_what_was_written_and_of_an_api_servers_log_a_good_part_doe
             source: None,
         }];
         let wal = Wal::read(files, &diagnostics);
-        let records = pinned(&opened, &wal, opened.current_revision());
+        let records = infer_records(&opened, &wal, opened.current_revision());
         for record in &records {
             let place = (record.revision.main, record.revision.sub);
             let known = truth

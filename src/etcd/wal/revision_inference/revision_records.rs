@@ -1,20 +1,24 @@
-//! The records of one revision, compared with what a step does, without looking at each deletion again for each step.
+//! The records of one revision, compared with what a step does. The deletions are sorted once, not for each step.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::etcd::record::Record;
-use crate::etcd::wal::writes::{Change, Delete};
+use crate::etcd::wal::messages::DeleteRangeRequest;
+use crate::etcd::wal::writes::Change;
 
-use super::Step;
+use super::step::Step;
 
-/// What a revision wrote.
-pub(super) struct Written<'r, 'w> {
+/// The known records by main revision.
+pub(super) type KnownRecords<'w> = BTreeMap<i64, Vec<Record<'w>>>;
+
+/// The records of one revision.
+pub(super) struct RevisionRecords<'r, 'w> {
     puts: Vec<&'r Record<'w>>,
     /// Ascending.
     deleted: Vec<&'w [u8]>,
 }
 
-impl<'r, 'w> Written<'r, 'w> {
+impl<'r, 'w> RevisionRecords<'r, 'w> {
     pub(super) fn new(records: &'r [Record<'w>]) -> Self {
         let (deletions, puts): (Vec<&Record<'w>>, Vec<&Record<'w>>) =
             records.iter().partition(|record| record.tombstone);
@@ -30,9 +34,9 @@ impl<'r, 'w> Written<'r, 'w> {
         }
     }
 
-    /// Whether a step did what the records say; `None` if the request does not say what it does.
+    /// Whether a step wrote these records; `None` if its request does not say what it changes.
     pub(super) fn is_by(&self, step: &Step<'_>) -> Option<bool> {
-        if step.all.is_empty() {
+        if step.possible_changes.is_empty() {
             return if self.puts.is_empty() {
                 None
             } else {
@@ -43,8 +47,8 @@ impl<'r, 'w> Written<'r, 'w> {
     }
 
     fn are_deleted_by(&self, step: &Step<'_>) -> bool {
-        let mut deletes: Vec<&Delete<'_>> = step
-            .all
+        let mut deletes: Vec<&DeleteRangeRequest<'_>> = step
+            .possible_changes
             .iter()
             .filter_map(|change| match change {
                 Change::Delete(delete) => Some(delete),
@@ -69,7 +73,7 @@ impl<'r, 'w> Written<'r, 'w> {
 }
 
 fn is_put_by(record: &Record<'_>, step: &Step<'_>) -> bool {
-    step.all.iter().any(|change| match change {
+    step.possible_changes.iter().any(|change| match change {
         Change::Put(put) => {
             put.key == record.key && (put.ignore_value || put.value == record.value)
         }

@@ -1,32 +1,33 @@
-//! The records of the state with others among them, in the order of revisions.
+//! The records of the state and those of other origins as one sequence, in the order of revisions.
 
 use std::sync::Arc;
 
 use crate::bbolt::Direction;
 use crate::source::Source;
 
-use super::record::Record;
+use crate::etcd::record::Record;
 
-/// After how many carved records the pages are given back to the system.
+/// After how many additional records the pages are given back to the system.
 const RELEASE_RECORDS: usize = 8192;
 
-/// Iterator over the records of two sources. Both go by revision; of one revision that of the state comes first.
+/// Iterator over the records of two sources in the order of revisions. If both have one of a revision, that of the
+/// state comes first.
 pub(super) struct Interleaved<'a, I> {
     state: I,
-    /// The record of the state to come next, where it was looked at.
+    /// The next record of the state, if it was read already.
     waiting: Option<Record<'a>>,
     /// Ascending.
-    beside: Arc<Vec<Record<'a>>>,
+    additional: Arc<Vec<Record<'a>>>,
     source: Option<&'a Source>,
     direction: Direction,
-    /// How many of them are still to come.
+    /// How many additional records are still to come.
     left: usize,
 }
 
 impl<'a, I: Iterator<Item = Record<'a>>> Interleaved<'a, I> {
     pub(super) fn new(
         state: I,
-        beside: Arc<Vec<Record<'a>>>,
+        additional: Arc<Vec<Record<'a>>>,
         source: Option<&'a Source>,
         direction: Direction,
     ) -> Self {
@@ -34,19 +35,19 @@ impl<'a, I: Iterator<Item = Record<'a>>> Interleaved<'a, I> {
             source,
             state,
             waiting: None,
-            left: beside.len(),
-            beside,
+            left: additional.len(),
+            additional,
             direction,
         }
     }
 
-    fn next_beside(&self) -> Option<Record<'a>> {
+    fn next_additional(&self) -> Option<Record<'a>> {
         let back = self.left.checked_sub(1)?;
         let place = match self.direction {
-            Direction::Forward => self.beside.len().saturating_sub(self.left),
+            Direction::Forward => self.additional.len().saturating_sub(self.left),
             Direction::Backward => back,
         };
-        self.beside.get(place).copied()
+        self.additional.get(place).copied()
     }
 }
 
@@ -58,11 +59,11 @@ impl<'a, I: Iterator<Item = Record<'a>>> Iterator for Interleaved<'a, I> {
         if self.left == 0 {
             return self.waiting.take().or_else(|| self.state.next());
         }
-        let beside = self.next_beside()?;
+        let additional = self.next_additional()?;
         let waiting = self.waiting.take().or_else(|| self.state.next());
         let is_first = waiting.is_none_or(|state| match self.direction {
-            Direction::Forward => beside.revision < state.revision,
-            Direction::Backward => beside.revision > state.revision,
+            Direction::Forward => additional.revision < state.revision,
+            Direction::Backward => additional.revision > state.revision,
         });
         if is_first {
             self.waiting = waiting;
@@ -73,7 +74,7 @@ impl<'a, I: Iterator<Item = Record<'a>>> Iterator for Interleaved<'a, I> {
             {
                 source.forget_resident();
             }
-            return Some(beside);
+            return Some(additional);
         }
         waiting
     }

@@ -1,14 +1,15 @@
-//! Which steps of a log write a key, and what one of them tells of the others: an API server's requests say by a
-//! comparison which revision of the key they know.
+//! Which steps of a log write a key, and what they show about each other: the requests of an API server compare the key
+//! with the newest revision of it that they know.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::etcd::wal::writes::Change;
 
-use super::Step;
+use super::step::Step;
 
-/// How many deletions of ranges are looked at one by one; where there are more, any may have deleted any key.
+/// How many deletions of ranges are looked at one by one. If there are more, each may have deleted any key.
 const MOST_RANGES: usize = 1000;
+
 /// A step as a writer of one key.
 #[derive(Clone, Copy)]
 struct Writer {
@@ -16,9 +17,9 @@ struct Writer {
     /// The revision that it compares the key with.
     guard: Option<i64>,
     deletes: bool,
-    /// Whether what it puts may go with a lease.
+    /// Whether a lease may delete what it puts.
     leased: bool,
-    /// Whether it did nothing for sure.
+    /// Whether it certainly did nothing.
     idle: bool,
 }
 
@@ -31,20 +32,20 @@ pub(super) struct Writers<'s> {
 }
 
 impl<'s> Writers<'s> {
-    pub(super) fn of(steps: &[Step<'s>]) -> Self {
+    pub(super) fn new(steps: &[Step<'s>]) -> Self {
         let mut writers = Self {
             of_key: HashMap::new(),
             ranges: Vec::new(),
         };
         let mut newest: HashMap<&[u8], i64> = HashMap::new();
         for (place, step) in steps.iter().enumerate() {
-            for change in &step.all {
+            for change in &step.possible_changes {
                 if matches!(change, Change::Delete(delete) if !delete.range_end.is_empty()) {
                     writers.ranges.push((place, *change));
                 }
                 let guard = step.compared_with(change.key());
-                // Somebody before it knew as new a revision of the key, or a newer one: if that one was done the key
-                // is newer still, and if not it was newer already.
+                // A step before it knew the same revision of the key or a newer one. If that step was carried out, the
+                // key has a newer revision since. If not, the key had a newer one already. So the comparison fails.
                 let newest = newest.entry(change.key()).or_default();
                 let idle = guard.is_some_and(|guard| guard > 0 && guard <= *newest);
                 *newest = guard.map_or(*newest, |guard| guard.max(*newest));
@@ -61,14 +62,14 @@ impl<'s> Writers<'s> {
         writers
     }
 
-    /// The writers of a key before a step and behind it.
+    /// The writers of a key before a step and after it.
     fn around(&self, key: &[u8], place: usize) -> (&[Writer], &[Writer]) {
         let all = self.of_key.get(key).map_or(&[][..], Vec::as_slice);
         let before = all.partition_point(|writer| writer.place < place);
-        let behind = all.partition_point(|writer| writer.place <= place);
+        let after = all.partition_point(|writer| writer.place <= place);
         (
             all.get(..before).unwrap_or_default(),
-            all.get(behind..).unwrap_or_default(),
+            all.get(after..).unwrap_or_default(),
         )
     }
 
@@ -76,7 +77,7 @@ impl<'s> Writers<'s> {
         self.ranges.len() > MOST_RANGES || self.ranges.iter().any(|(_, range)| range.covers(key))
     }
 
-    /// Whether a step did nothing for sure: it compares a key with a revision that the key had no more.
+    /// Whether a step certainly did nothing: it compares a key with a revision that the key no longer had.
     pub(super) fn is_idle(&self, place: usize, step: &Step<'_>) -> bool {
         step.compares.iter().any(|(key, _)| {
             let all = self.of_key.get(key).map_or(&[][..], Vec::as_slice);
@@ -86,9 +87,9 @@ impl<'s> Writers<'s> {
         })
     }
 
-    /// Whether a step that puts, if it did anything at this revision, is the only one that can have: a later one, which
-    /// is done, compares a key with the revision, this step writes the key, and each one before it knew an older
-    /// revision of the key than this one. Had one of them done it, this one would have known of no more than it.
+    /// Whether only this step can have used a revision: a later step that was carried out compares a key with the
+    /// revision, this step writes the key, and each writer of the key before this step knew an older revision of it than
+    /// this step. If one of those had used the revision, this step would not have known a newer one than it did.
     pub(super) fn proves(
         &self,
         place: usize,
@@ -99,19 +100,19 @@ impl<'s> Writers<'s> {
         step.changes.iter().any(|change| {
             let key = change.key();
             let own = step.compared_with(key).filter(|own| *own < revision);
-            let is_told = own.is_some() && compared.contains(&(key, revision));
-            // One that made the key anew may have done it whatever this one knew of the key's life before.
+            let is_compared = own.is_some() && compared.contains(&(key, revision));
+            // A step that creates the key may have used it, whatever this step knew about an earlier generation.
             let knew_less = |writer: &Writer| {
                 let guard = writer.guard.unwrap_or_default();
                 writer.idle || (guard > 0 && Some(guard) < own)
             };
-            is_told && !self.is_in_range(key) && self.around(key, place).0.iter().all(knew_less)
+            is_compared && !self.is_in_range(key) && self.around(key, place).0.iter().all(knew_less)
         })
     }
 
-    /// Whether a step that deletes one key did so for sure: the key was there before, is not there behind, and no other
-    /// step can have deleted it: then the key, and the revision that it says the key had. `is_absent` tells it of the end,
-    /// `is_done` of later steps.
+    /// The key that a step certainly deleted, and the revision that it says the key had: the key existed before it, does
+    /// not exist after it, and no other step can have deleted it. `is_absent` says whether a key does not exist after the
+    /// last step, `is_done` whether a later step was carried out.
     pub(super) fn deletes(
         &self,
         place: usize,
@@ -127,9 +128,9 @@ impl<'s> Writers<'s> {
         if !delete.range_end.is_empty() || self.is_in_range(key) {
             return None;
         }
-        let (before, behind) = self.around(key, place);
+        let (before, after) = self.around(key, place);
         let busy = |writer: &&Writer| !writer.idle;
-        let is_gone = match behind.iter().find(busy) {
+        let is_gone = match after.iter().find(busy) {
             None => is_absent(key),
             Some(next) => !next.deletes && next.guard == Some(0) && is_done(next.place),
         };

@@ -4,9 +4,9 @@ use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Direction, Element, Leaf, Page, Pages, Pgid};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
-use crate::etcd::store::Store;
+use crate::etcd::state::State;
 
-/// Where records of the state stand.
+/// Where records of the state are.
 #[derive(Debug)]
 enum Place<'a> {
     /// In a whole page of the tree.
@@ -17,32 +17,33 @@ enum Place<'a> {
 
 /// The leaves of the state by the first revision in each.
 #[derive(Debug)]
-pub(super) struct State<'a> {
+pub(super) struct StateIndex<'a> {
     pages: Pages<'a>,
     /// Ascending.
     leaves: Vec<(Revision, Place<'a>)>,
     heads: PageSet,
-    /// First and last page of longer runs that the tree reaches, ascending: what looks like a page in one is a value.
+    /// First and last page of longer runs that the tree reaches, ascending. What looks like a page inside one is part of
+    /// a value.
     runs: Vec<(u64, u64)>,
 }
 
-impl<'a> State<'a> {
-    pub(super) fn of(store: &Store<'a>) -> Self {
-        let mut state = Self {
-            pages: store.db().pages(),
+impl<'a> StateIndex<'a> {
+    pub(super) fn new(state: &State<'a>) -> Self {
+        let mut index = Self {
+            pages: state.db().pages(),
             leaves: Vec::new(),
             heads: PageSet::default(),
             runs: Vec::new(),
         };
-        for leaf in store.record_leaves(Direction::Forward) {
+        for leaf in state.record_leaves(Direction::Forward) {
             let first = leaf.elements(Direction::Forward).next();
             let page = leaf.page;
             let is_page = leaf.reached && leaf.is_whole() && !page.inline;
             if is_page {
-                state.heads.insert(page.pgid.0);
+                index.heads.insert(page.pgid.0);
                 if page.overflow > 0 {
                     let last = page.pgid.0.saturating_add(u64::from(page.overflow));
-                    state.runs.push((page.pgid.0, last));
+                    index.runs.push((page.pgid.0, last));
                 }
             }
             let Some(first) = first.and_then(|element| BucketKey::revision_of(element.key)) else {
@@ -53,12 +54,12 @@ impl<'a> State<'a> {
             } else {
                 Place::Leaf(Box::new(leaf))
             };
-            state.leaves.push((first, place));
+            index.leaves.push((first, place));
         }
         // A damaged tree need not be in order.
-        state.leaves.sort_by_key(|(first, _)| *first);
-        state.runs.sort_unstable();
-        state
+        index.leaves.sort_by_key(|(first, _)| *first);
+        index.runs.sort_unstable();
+        index
     }
 
     /// Whether a page is one of the state's leaves, or lies in the run of one.

@@ -1,0 +1,30 @@
+//! The scan of a file's pages, made when it is first asked for and only once.
+
+use std::sync::OnceLock;
+
+use crate::bbolt::{Db, PageScan, Pages};
+use crate::source::Source;
+
+/// A scan that may not have been made yet.
+#[derive(Debug)]
+pub(in crate::etcd) struct LazyScan<'a> {
+    pages: Pages<'a>,
+    source: Option<&'a Source>,
+    scan: OnceLock<PageScan<'a>>,
+}
+
+impl<'a> LazyScan<'a> {
+    /// Of the pages of a database.
+    pub(in crate::etcd) fn new(db: &Db<'a>) -> Self {
+        Self {
+            pages: db.pages(),
+            source: db.source(),
+            scan: OnceLock::new(),
+        }
+    }
+
+    pub(in crate::etcd) fn get(&self) -> &PageScan<'a> {
+        self.scan
+            .get_or_init(|| PageScan::read(self.pages, self.source))
+    }
+}

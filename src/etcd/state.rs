@@ -1,0 +1,295 @@
+//! What the database says: its buckets, its revisions and the records of its state.
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::bbolt::{Bucket, Db, Direction, Leaf, MetaChoice, PageScan};
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::source::Source;
+
+use super::leaves::{RecordLeaves, leaf_records};
+use super::record::Record;
+use super::salvage::{self, LazyScan, Salvage};
+use super::schema::{self, MetaBucket};
+
+/// The state of an etcd backend in an open file.
+#[derive(Debug)]
+pub struct State<'a> {
+    db: Db<'a>,
+    buckets: Vec<Bucket<'a>>,
+    meta: MetaBucket,
+    /// The scan of the pages, which is made at most once.
+    scan: Arc<LazyScan<'a>>,
+    /// Of bucket `key`; `None` without that bucket.
+    salvage: Option<Arc<Salvage<'a>>>,
+}
+
+impl<'a> State<'a> {
+    /// Opens the backend in an evidence file. If no meta page leads to a state, the root page and the
+    /// records are searched in the pages.
+    ///
+    /// # Errors
+    /// When the file holds no page, or there is neither a valid meta page nor a page of records.
+    pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+        Self::open_by_meta(source, None, diagnostics)
+    }
+
+    /// The same, in the state of the meta page `by_hand` (0 or 1) if one is named.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when that meta page names no state.
+    pub fn open_by_meta(
+        source: &'a Source,
+        by_hand: Option<usize>,
+        diagnostics: &'a Diagnostics,
+    ) -> Result<Self, Error> {
+        let state = Self::from_db(Db::open_by_meta(source, by_hand, diagnostics)?);
+        let db = state.db();
+        if db.choice().1 == MetaChoice::Neither && state.buckets.is_empty() {
+            let [first, second] = *db.metas();
+            return Err(Error::NoMeta {
+                page_size: db.pages().page_size(),
+                first,
+                second,
+            });
+        }
+        if state.buckets.is_empty() && db.pages().tree_page(db.meta().root).is_err() {
+            return Err(Error::NoRoot {
+                root: db.meta().root.0,
+            });
+        }
+        Ok(state)
+    }
+
+    /// The backend in an open database.
+    pub fn from_db(db: Db<'a>) -> Self {
+        let buckets = db.buckets();
+        report_missing(&db, &buckets);
+        let scan = Arc::new(LazyScan::new(&db));
+        if is_foreign(&buckets) || is_complete(&buckets) {
+            // The tree of an older meta page shows what was, not what is.
+            let current = db.choice().1 != MetaChoice::OnlyUsable;
+            return Self::from_buckets(db, buckets, current, scan);
+        }
+        Self::from_scan(db, buckets, scan)
+    }
+
+    /// The backend in a file whose root page lacks a bucket that every etcd has.
+    fn from_scan(db: Db<'a>, mut buckets: Vec<Bucket<'a>>, scan: Arc<LazyScan<'a>>) -> Self {
+        let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
+        let Some(root) = salvage::root::newest(&db, scan.get()) else {
+            return Self::without_root(db, buckets, scan);
+        };
+        let rooted = db.with_root(root.pgid, db.diagnostics());
+        let mut found = rooted.buckets();
+        if has_records {
+            buckets.extend(
+                found
+                    .into_iter()
+                    .filter(|bucket| bucket.name == schema::META),
+            );
+            buckets.sort_by_key(|bucket| bucket.name);
+            return Self::from_buckets(db, buckets, true, scan);
+        }
+        if !root.is_whole {
+            found.retain(|bucket| bucket.name != schema::KEY);
+            found.push(rooted.absent_bucket(schema::KEY, found.len()));
+            found.sort_by_key(|bucket| bucket.name);
+        }
+        Self::from_buckets(rooted, found, false, scan)
+    }
+
+    /// The backend in a file without a page that could be its root. It may hold records all the same.
+    fn without_root(db: Db<'a>, buckets: Vec<Bucket<'a>>, scan: Arc<LazyScan<'a>>) -> Self {
+        let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
+        let absent = db.absent_bucket(schema::KEY, buckets.len());
+        let mut state = Self::from_buckets(db, buckets, has_records, scan);
+        if !has_records {
+            let salvage = state.salvage_of(&absent, false);
+            if salvage.has_records() {
+                state.salvage = Some(Arc::new(salvage));
+                state.buckets.push(absent);
+                state.buckets.sort_by_key(|bucket| bucket.name);
+            }
+        }
+        state
+    }
+
+    /// The backend in an open database by its tree alone: the pages are not scanned, whatever is damaged.
+    pub fn from_tree(db: Db<'a>) -> Self {
+        let buckets = db.buckets();
+        report_missing(&db, &buckets);
+        let scan = Arc::new(LazyScan::new(&db));
+        let mut state = Self::from_buckets(db, buckets, true, scan);
+        state.salvage = state
+            .salvage
+            .map(|salvage| Arc::new(salvage.without_scan()));
+        state
+    }
+
+    fn from_buckets(
+        db: Db<'a>,
+        buckets: Vec<Bucket<'a>>,
+        current: bool,
+        scan: Arc<LazyScan<'a>>,
+    ) -> Self {
+        let diagnostics = db.diagnostics();
+        let find = |name: &[u8]| buckets.iter().find(|bucket| bucket.name == name);
+        let meta = find(schema::META).map(|bucket| MetaBucket::read(bucket, diagnostics));
+        if let Some(meta) = &meta {
+            report_compaction(meta, diagnostics);
+        }
+        let salvage = find(schema::KEY).map(|bucket| {
+            Arc::new(Salvage::new(
+                &db,
+                bucket,
+                meta.as_ref(),
+                current,
+                Arc::clone(&scan),
+            ))
+        });
+        Self {
+            meta: meta.unwrap_or_default(),
+            db,
+            buckets,
+            scan,
+            salvage,
+        }
+    }
+
+    fn salvage_of(&self, bucket: &Bucket<'a>, current: bool) -> Salvage<'a> {
+        let meta = self.bucket(schema::META).map(|_| &self.meta);
+        Salvage::new(&self.db, bucket, meta, current, Arc::clone(&self.scan))
+    }
+
+    /// Scans the pages, damaged tree or not, and reports which records in them contradict the tree.
+    pub fn compare_tree_with_scan(&self) {
+        if let Some(salvage) = &self.salvage {
+            salvage.salvaged_records();
+        }
+    }
+
+    /// The pages of the file by their positions alone.
+    pub(super) fn page_scan(&self) -> &PageScan<'a> {
+        self.scan.get()
+    }
+
+    /// The database file.
+    pub fn db(&self) -> &Db<'a> {
+        &self.db
+    }
+
+    /// Whether this is another program's bbolt database: it has buckets, and none is etcd's.
+    pub fn is_foreign(&self) -> bool {
+        is_foreign(&self.buckets)
+    }
+
+    /// All buckets, in key order.
+    pub fn buckets(&self) -> &[Bucket<'a>] {
+        &self.buckets
+    }
+
+    /// The bucket of this name.
+    pub fn bucket(&self, name: &[u8]) -> Option<&Bucket<'a>> {
+        self.buckets.iter().find(|bucket| bucket.name == name)
+    }
+
+    /// The content of bucket `meta`.
+    pub fn meta(&self) -> &MetaBucket {
+        &self.meta
+    }
+
+    /// The revision up to which history may be compacted; 0 if nothing was compacted.
+    pub fn compact_revision(&self) -> i64 {
+        self.meta.compact_revision()
+    }
+
+    /// The newest revision: the largest main revision of a record, or the compacted revision if nothing was written
+    /// since; 1 for an empty store.
+    pub fn revision(&self) -> i64 {
+        let newest = self.records(Direction::Backward).next();
+        let newest = newest.map_or(0, |record| record.revision.main);
+        newest.max(self.compact_revision()).max(1)
+    }
+
+    /// The leaves of bucket `key`, with the check that no main revision is missing. Leaves are independent of each
+    /// other, so their records can be read in parallel. From the first damage on they are what a scan of the pages
+    /// adds to the tree, in the order of revisions.
+    pub fn record_leaves(&self, direction: Direction) -> impl Iterator<Item = Leaf<'a>> + use<'a> {
+        let salvage = self.salvage.as_ref();
+        salvage
+            .map(|salvage| RecordLeaves::of_records(salvage, direction))
+            .into_iter()
+            .flatten()
+    }
+
+    /// The leaves of a bucket; those of bucket `key` as [`Self::record_leaves`].
+    pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
+        match &self.salvage {
+            Some(salvage) if bucket.name == schema::KEY => {
+                RecordLeaves::of_records(salvage, direction)
+            }
+            _ => {
+                let diagnostics = self.db.diagnostics();
+                let leaves = bucket.leaves(diagnostics, direction);
+                RecordLeaves::of_bucket(leaves, direction, diagnostics)
+            }
+        }
+    }
+
+    /// Every record of the state, oldest or newest first.
+    pub fn records(&self, direction: Direction) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let diagnostics = self.db.diagnostics();
+        self.record_leaves(direction)
+            .flat_map(move |leaf| leaf_records(&leaf, direction, diagnostics))
+    }
+}
+
+/// The buckets that every etcd has.
+const NEEDED: [&[u8]; 2] = [schema::KEY, schema::META];
+
+fn is_complete(buckets: &[Bucket<'_>]) -> bool {
+    let has = |name: &&[u8]| buckets.iter().any(|bucket| bucket.name == *name);
+    NEEDED.iter().all(has)
+}
+
+fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
+    let has = |name: &[u8]| buckets.iter().any(|bucket| bucket.name == name);
+    // Without a meta page nothing can be said of what its root should hold.
+    if is_foreign(buckets) || db.choice().1 == MetaChoice::Neither {
+        return;
+    }
+    let root = Locus::page(db.meta().root.0, db.pages().offset_of(db.meta().root));
+    for name in NEEDED.into_iter().filter(|name| !has(name)) {
+        db.diagnostics().report(
+            Diagnostic::new(Code::BucketMissing, root.clone().bucket(name))
+                .found("no such bucket in the root")
+                .effect(
+                    "either this is no etcd database, or its root page belongs to another state",
+                ),
+        );
+    }
+}
+
+fn report_compaction(meta: &MetaBucket, diagnostics: &Diagnostics) {
+    let scheduled = meta.scheduled_compact_revision.unwrap_or_default();
+    let finished = meta.finished_compact_revision.unwrap_or_default();
+    if scheduled > finished {
+        diagnostics.report(
+            Diagnostic::new(
+                Code::CompactionInterrupted,
+                Locus::default().bucket(schema::META),
+            )
+            .found(format!(
+                "scheduled to revision {scheduled}, finished to {finished}"
+            )),
+        );
+    }
+}
+
+fn is_foreign(buckets: &[Bucket<'_>]) -> bool {
+    !buckets.is_empty()
+        && !buckets
+            .iter()
+            .any(|bucket| schema::BUCKETS.contains(&bucket.name))
+}
