@@ -105,7 +105,9 @@ impl Verb for Args {
             };
             question.note_unproved(at, &[shown]);
         }
-        question.notices().add_who();
+        if self.output == RowFormat::Table {
+            question.notices().add_who();
+        }
         Ok(question.finish(Answer::Yes))
     }
 }

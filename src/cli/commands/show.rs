@@ -207,9 +207,6 @@ impl<'a> Show<'_, 'a> {
         text: impl Fn(&Self, &Event<'a>, &mut Comparison<'_>, &mut Out) -> Result<(), Failure>,
     ) -> Result<Answer, Failure> {
         let mut rows = JsonRows::new(Form::array_if(self.args.output == Output::Json));
-        if self.args.output == Output::Text {
-            self.question.notices().add_who();
-        }
         for event in events {
             match self.args.output {
                 Output::Text => text(self, event, comparison, out)?,
@@ -235,6 +232,7 @@ impl<'a> Show<'_, 'a> {
         }
         let managers = managers_of(event, self.objects);
         if !managers.is_empty() {
+            self.question.notices().add_who();
             writeln!(
                 out,
                 "# by {}",
@@ -306,6 +304,7 @@ impl<'a> Show<'_, 'a> {
             let by = if managers.is_empty() {
                 String::new()
             } else {
+                show.question.notices().add_who();
                 format!("  by {}", crate::view::table::cell(&managers))
             };
             let kind = event.event_type.as_str();

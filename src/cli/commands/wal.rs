@@ -78,7 +78,9 @@ pub struct Args {
 enum Output {
     /// For people
     Text,
-    /// A JSON object a line: the log, its files, raft's snapshots, the entries
+    /// One JSON array: the log, its files, raft's snapshots, the entries
+    Json,
+    /// The same, a JSON object a line
     Jsonl,
 }
 

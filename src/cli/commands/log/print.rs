@@ -80,9 +80,6 @@ impl<'a> Log<'_, 'a> {
         } else {
             BTreeMap::new()
         };
-        if !self.args.oneline {
-            self.question.notices().add_who();
-        }
         let keys_of = keys_by_transaction(events);
         let mut written = None;
         if !self.args.oneline && !self.args.by_txn {
@@ -100,6 +97,9 @@ impl<'a> Log<'_, 'a> {
                 managers: managers_of(event, self.objects),
                 time: self.time_of(event),
             };
+            if !line.managers.is_empty() && !self.args.oneline {
+                self.question.notices().add_who();
+            }
             let text = match (self.args.oneline, self.args.by_txn) {
                 (true, false) => oneline(&line),
                 (_, true) => format!("{INDENT}{}", oneline(&line)),
