@@ -58,8 +58,8 @@
 //! **Invariant:** a record that is no part of the state never tells of the state: what was carved answers only questions
 //! about the time before the compaction, and what is not proved of that time is said.
 //!
-//! **Invariant:** the file is never written, never locked, its times are left alone. `unsafe` stands
-//! only in [`source`].
+//! **Invariant:** the file is never written, never locked, its times are left alone. All `unsafe`
+//! code is in `source/guard.rs`.
 //!
 //! **Invariant:** besides its two streams the program writes files by [`cli::export`] alone: new ones, below a
 //! folder that was asked for, through no link, never into the evidence.
