@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::diag::{Code, Diagnostic, Locus};
 use crate::source::Source;
 
 use super::bucket::{Bucket, is_bucket, too_many};
@@ -11,8 +11,9 @@ use super::claims::Bits;
 use super::db::Db;
 use super::freelist::Freelist;
 use super::meta::{Meta, NO_FREELIST};
-use super::page::{Kind, Page, Pages, Pgid};
-use super::tree::{Direction, RELEASE_BYTES};
+use super::page::Pgid;
+use super::page_use::PageUse;
+use super::tree::Direction;
 
 /// Where the fields of a meta page lie in it, in bytes; see [`super::meta`].
 const FLAGS_AT: u64 = 28;
@@ -83,14 +84,13 @@ pub struct PageCounts {
 pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
-    let in_use = InUse::of(db, source);
-    let pages = db.meta().high_water_mark.min(db.pages().count());
+    let page_use = PageUse::read_shared(db);
     if db.meta().freelist != NO_FREELIST {
-        check_freelist(db, &in_use, pages);
+        check_freelist(db, &page_use);
     }
     PageCounts {
-        pages,
-        in_use: in_use.count,
+        pages: page_use.page_count(),
+        in_use: page_use.tree_page_count(),
     }
 }
 
@@ -189,119 +189,8 @@ fn check_tail(db: &Db<'_>, source: &Source) {
     }
 }
 
-/// The pages that the trees of the chosen state use.
-struct InUse {
-    pages: Bits,
-    count: u64,
-}
-
-/// A page on the way down.
-struct Frame<'a> {
-    page: Page<'a>,
-    next: usize,
-    bucket: &'a [u8],
-}
-
-impl InUse {
-    fn of(db: &Db<'_>, source: &Source) -> Self {
-        let mut touched_bytes = 0_usize;
-        let mut in_use = Self {
-            pages: Bits::default(),
-            count: 0,
-        };
-        let mut entered = Bits::default();
-        let mut stack = Vec::new();
-        let mut child = Some((db.meta().root, b"".as_slice()));
-        loop {
-            if let Some((pgid, bucket)) = child
-                && let Ok(page) = db.pages().tree_page(pgid)
-                && entered.insert(pgid.0)
-            {
-                let page = in_use.add(&db.pages(), page, bucket, db.diagnostics());
-                touched_bytes = touched_bytes.saturating_add(page.run().len_bytes());
-                if touched_bytes >= RELEASE_BYTES {
-                    touched_bytes = 0;
-                    source.forget_resident();
-                }
-                stack.push(Frame {
-                    page,
-                    next: 0,
-                    bucket,
-                });
-            }
-            let Some(frame) = stack.last_mut() else {
-                return in_use;
-            };
-            child = frame.next_child(&db.pages());
-            if child.is_none() {
-                stack.pop();
-            }
-        }
-    }
-
-    /// Marks the pages of a run; it ends before a page that is used already.
-    fn add<'a>(
-        &mut self,
-        pages: &Pages<'a>,
-        page: Page<'a>,
-        bucket: &[u8],
-        diagnostics: &Diagnostics,
-    ) -> Page<'a> {
-        let present = pages.count().saturating_sub(page.pgid.0);
-        let run = u64::from(page.overflow).saturating_add(1).min(present);
-        for (own, pgid) in (page.pgid.0..)
-            .take(usize::try_from(run).unwrap_or(0))
-            .enumerate()
-        {
-            if !self.pages.insert(pgid) {
-                let mut locus = page.locus();
-                if !bucket.is_empty() {
-                    locus = locus.bucket(bucket);
-                }
-                diagnostics.report(
-                    Diagnostic::new(Code::PageTwice, locus)
-                        .found(format!("page {pgid} of its {run} is another's too"))
-                        .effect("both are read; one of them is not what it was"),
-                );
-                // Its own first page it has in any case.
-                return page.clipped((own as u64).max(1), pages.page_size());
-            }
-            self.count = self.count.saturating_add(1);
-        }
-        page
-    }
-}
-
-impl<'a> Frame<'a> {
-    /// The next page under this one: a child, or the root of a bucket.
-    fn next_child(&mut self, pages: &Pages<'a>) -> Option<(Pgid, &'a [u8])> {
-        while self.next < self.page.usable_count() {
-            let index = self.next;
-            self.next = self.next.saturating_add(1);
-            if self.page.kind == Some(Kind::Branch) {
-                if let Some(child) = self.page.branch_child(index) {
-                    return Some((child, self.bucket));
-                }
-                continue;
-            }
-            let Ok(element) = self.page.leaf_element(index) else {
-                continue;
-            };
-            if !is_bucket(&element) {
-                continue;
-            }
-            let header =
-                crate::bytes::Span::new(element.value, element.value_offset, pages.order());
-            match header.u64(0, "bucket root") {
-                Ok(0) | Err(_) => {}
-                Ok(root) => return Some((Pgid(root), element.key)),
-            }
-        }
-        None
-    }
-}
-
-fn check_freelist(db: &Db<'_>, in_use: &InUse, end: u64) {
+fn check_freelist(db: &Db<'_>, page_use: &PageUse<'_>) {
+    let end = page_use.page_count();
     let report = |finding| db.diagnostics().report(finding);
     let freelist = match Freelist::read(&db.pages(), Pgid(db.meta().freelist)) {
         Ok(freelist) => freelist,
@@ -329,7 +218,7 @@ fn check_freelist(db: &Db<'_>, in_use: &InUse, end: u64) {
     let shared = own
         .clone()
         .take_while(|pgid| *pgid < end)
-        .find(|pgid| in_use.pages.contains(*pgid));
+        .find(|pgid| page_use.is_in_tree(*pgid));
     if own.end > end || shared.is_some() {
         let found = shared.map_or_else(
             || {
@@ -367,7 +256,7 @@ fn check_freelist(db: &Db<'_>, in_use: &InUse, end: u64) {
         }
         if id.0 < end {
             listed.insert(id.0);
-            if in_use.pages.contains(id.0) {
+            if page_use.is_in_tree(id.0) {
                 report(
                     Diagnostic::new(Code::FreelistInUse, locus())
                         .found(format!("page {id}, which a tree uses"))
@@ -381,7 +270,7 @@ fn check_freelist(db: &Db<'_>, in_use: &InUse, end: u64) {
     if !freelist.is_cut() {
         leaked(
             end,
-            |pgid| in_use.pages.contains(pgid) || listed.contains(pgid) || own.contains(&pgid),
+            |pgid| page_use.is_in_tree(pgid) || listed.contains(pgid) || own.contains(&pgid),
             |run| {
                 let (first, count) = (run.start, run.end.saturating_sub(run.start));
                 report(

@@ -17,8 +17,8 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::bbolt::reach::Use;
-use crate::bbolt::{Db, Direction, Leaf, Page, PageScan, Pgid, Reach, is_root};
+use crate::bbolt::page_use::Use;
+use crate::bbolt::{Db, Direction, Leaf, Page, PageScan, PageUse, Pgid, is_root};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 
 use super::record::{Grade, Origin, Record};
@@ -66,7 +66,7 @@ pub struct Search {
 }
 
 impl<'a> Carved<'a> {
-    /// Searches the pages of a store that its state does not reach.
+    /// Searches the pages of a store that its state does not use.
     pub(super) fn of(store: &Store<'a>) -> Self {
         let db = store.db();
         let diagnostics = db.diagnostics();
@@ -123,9 +123,9 @@ impl<'a> Carved<'a> {
 
 /// How many leaf pages of the file are out of use: no bucket's tree, freelist or meta page has them.
 pub fn leaves_out_of_use(db: &Db<'_>) -> u64 {
-    let reach = Reach::of(db);
+    let page_use = PageUse::read(db);
     let scan = PageScan::of(db.pages(), db.source());
-    let is_unused = |pgid: Pgid| matches!(reach.use_of(pgid), Use::Free | Use::Unreached);
+    let is_unused = |pgid: Pgid| matches!(page_use.use_of(pgid), Use::Free | Use::Unreached);
     let unused = scan.leaf_runs().filter(|(pgid, _)| is_unused(*pgid));
     unused.count() as u64
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::reach::stated_buckets;
-use crate::bbolt::{Pages, Reach};
+use crate::bbolt::page_use::stated_buckets;
+use crate::bbolt::{PageUse, Pages};
 use crate::cli::args::Database;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
@@ -60,11 +60,11 @@ impl Verb for Args {
         let rows = match &layout.db {
             Some(db) => {
                 db.check();
-                let reach = Reach::of(db);
+                let page_use = PageUse::read(db);
                 // The first one is the root of all, which has no name.
-                let named = reach.buckets().iter().enumerate().skip(1);
+                let named = page_use.buckets().iter().enumerate().skip(1);
                 let row = |(index, bucket): (usize, &_)| Row {
-                    path: reach.path_of(index),
+                    path: page_use.path_of(index),
                     bucket: Clone::clone(bucket),
                     walked: true,
                 };

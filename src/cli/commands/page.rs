@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::bbolt::anatomy::{self, BucketParts, ElementParts, header_fields, meta_fields, misfits};
-use crate::bbolt::reach::Use;
-use crate::bbolt::{Freelist, Kind, Page, Pgid, Reach};
+use crate::bbolt::page_use::Use;
+use crate::bbolt::{Freelist, Kind, Page, PageUse, Pgid};
 use crate::cli::args::{Database, RowFormat};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
@@ -52,7 +52,7 @@ impl Verb for Args {
         let mut printer = Printer {
             args: self,
             evidence,
-            reach: layout.db.as_ref().map(Reach::of),
+            page_use: layout.db.as_ref().map(PageUse::read),
             objects: Objects::new(self.output == RowFormat::Json),
         };
         let mut missing = Vec::new();
@@ -84,7 +84,7 @@ impl Verb for Args {
 struct Printer<'p, 'e> {
     args: &'p Args,
     evidence: &'e Evidence,
-    reach: Option<Reach<'e>>,
+    page_use: Option<PageUse<'e>>,
     objects: Objects,
 }
 
@@ -128,13 +128,13 @@ impl<'e> Printer<'_, 'e> {
 
     /// What the chosen state uses the page for, as a sentence.
     fn used(&self, page: &Page<'_>, layout: &Layout<'_>) -> Option<String> {
-        let (reach, db) = (self.reach.as_ref()?, layout.db.as_ref()?);
-        let name = |bucket| match reach.path_of(bucket) {
+        let (page_use, db) = (self.page_use.as_ref()?, layout.db.as_ref()?);
+        let name = |bucket| match page_use.path_of(bucket) {
             path if path.is_empty() => "the tree of buckets (root)".to_owned(),
             path => format!("bucket {}", shown(&path)),
         };
-        let inside = || format!("in the middle of page {}", reach.head_of(page.pgid));
-        Some(match reach.use_of(page.pgid) {
+        let inside = || format!("in the middle of page {}", page_use.head_of(page.pgid));
+        Some(match page_use.use_of(page.pgid) {
             Use::Meta if db.choice().0.map(|index| index as u64) == Some(page.pgid.0) => {
                 format!("the chosen meta page: {}", db.choice().1.reason())
             }
@@ -218,7 +218,10 @@ impl<'e> Printer<'_, 'e> {
     /// An element that does not fit is damage of the file only where the state uses the page: what is left
     /// in a free page may well be half of something.
     fn report(&self, page: &Page<'_>, element: &ElementParts<'_>) {
-        let used = self.reach.as_ref().map(|reach| reach.use_of(page.pgid));
+        let used = self
+            .page_use
+            .as_ref()
+            .map(|page_use| page_use.use_of(page.pgid));
         if element.misfit.is_none() || !matches!(used, Some(Use::Tree { inside: false, .. })) {
             return;
         }

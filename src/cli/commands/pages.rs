@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::Reach;
-use crate::bbolt::reach::{PageRow, Use, rows_by_header};
+use crate::bbolt::PageUse;
+use crate::bbolt::page_use::{PageRow, Use, rows_by_header};
 use crate::cli::args::Database;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
@@ -62,14 +62,14 @@ impl Verb for Args {
         match &layout.db {
             Some(db) => {
                 db.check();
-                let reach = Reach::of(db);
+                let page_use = PageUse::read(db);
                 let bucket = |usage| match usage {
                     Some(Use::Tree { bucket, .. } | Use::Broken { bucket }) => {
-                        Some(reach.path_of(bucket))
+                        Some(page_use.path_of(bucket))
                     }
                     _ => None,
                 };
-                self.print(evidence, reach.rows(), bucket, out)?;
+                self.print(evidence, page_use.rows(), bucket, out)?;
             }
             None => self.print(evidence, rows_by_header(layout.pages), |_| None, out)?,
         }
