@@ -57,7 +57,7 @@ struct Held {
 
 fn held(image: &[u8]) -> Held {
     let diagnostics = Diagnostics::new();
-    let mut store = Store::of_db(Db::of_image(image, None, &diagnostics).unwrap());
+    let mut store = Store::of_db(Db::from_image(image, None, &diagnostics).unwrap());
     store.carve();
     let mut held = Held {
         state: Records::new(),
@@ -367,7 +367,7 @@ fn bytes_changed_in_any_place_never_give_a_record_that_no_changed_byte_is_in() {
             changed[*hit] = changed[*hit].wrapping_add(1 + rng.below(255) as u8);
         }
         let diagnostics = Diagnostics::new();
-        let Ok(db) = Db::of_image(&changed, None, &diagnostics) else {
+        let Ok(db) = Db::from_image(&changed, None, &diagnostics) else {
             continue;
         };
         let mut store = Store::of_db(db);

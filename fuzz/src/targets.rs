@@ -68,7 +68,7 @@ pub fn whole_file(data: &[u8]) {
         return;
     }
     let diagnostics = Diagnostics::new();
-    let Ok(db) = Db::of_image(data, None, &diagnostics) else {
+    let Ok(db) = Db::from_image(data, None, &diagnostics) else {
         return;
     };
     let mut store = Store::of_db(db);
@@ -214,7 +214,7 @@ pub fn page(data: &[u8]) {
         let Ok(page) = pages.tree_page(Pgid(pgid)) else {
             continue;
         };
-        let _ = (pages.bounds(&page), page.unpacked());
+        let _ = (pages.bounds(&page), page.layout_fault());
         if page.kind == Some(Kind::Branch) {
             for index in 0..page.usable_count() {
                 let _ = page.branch_element(index);

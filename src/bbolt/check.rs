@@ -1,17 +1,16 @@
-//! What no walk comes to: the fields of the metas, the freelist against the pages in use, pages that two
-//! buckets share, and what lies behind the high-water mark.
+//! What no walk of a tree reaches: the fields of the metas, the freelist against the pages in use, pages that
+//! two buckets share, and what follows the high-water mark.
 
-use std::ops::Range;
+mod freelist;
 
 use crate::diag::{Code, Diagnostic, Locus};
 use crate::source::Source;
 
-use super::bucket::{Bucket, is_bucket, too_many};
-use super::claims::Bits;
+use super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::db::Db;
-use super::freelist::Freelist;
 use super::meta::{Meta, NO_FREELIST};
 use super::page::Pgid;
+use super::page_set::PageSet;
 use super::page_use::PageUse;
 use super::tree::Direction;
 
@@ -36,7 +35,7 @@ impl Tail {
     const CHUNK_BYTES: usize = 4 << 20;
 
     /// The tail of a file; none where it ends at or before its high-water mark.
-    pub fn of(source: &Source, meta: &Meta) -> Option<Self> {
+    pub fn read(source: &Source, meta: &Meta) -> Option<Self> {
         let used = usize::try_from(meta.used_bytes()).ok()?;
         let tail = source.image().get(used..).filter(|tail| !tail.is_empty())?;
         Some(Self {
@@ -86,7 +85,7 @@ pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     check_tail(db, source);
     let page_use = PageUse::read_shared(db);
     if db.meta().freelist != NO_FREELIST {
-        check_freelist(db, &page_use);
+        freelist::check(db, &page_use);
     }
     PageCounts {
         pages: page_use.page_count(),
@@ -99,7 +98,7 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
     // With each how many buckets it lies in, the root among them.
     let mut waiting: Vec<(Bucket<'a>, usize)> =
         buckets.into_iter().map(|bucket| (bucket, 1)).collect();
-    let mut roots = Bits::default();
+    let mut roots = PageSet::default();
     let mut walked = waiting.len();
     while let Some((bucket, nesting)) = waiting.pop() {
         let nesting = nesting.saturating_add(1);
@@ -107,9 +106,9 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
             for element in leaf.elements(Direction::Forward).filter(is_bucket) {
                 // The numbers after those of the root's buckets.
                 let number = u16::MAX.saturating_sub(u16::try_from(walked).unwrap_or(u16::MAX));
-                match Bucket::parse(&element, &leaf.page, db.ground().clone(), number) {
+                match Bucket::parse(&element, &leaf.page, db.context().clone(), number) {
                     Ok(nested) => {
-                        if let Some(finding) = too_many(&nested, nesting, walked) {
+                        if let Some(finding) = beyond_limits(&nested, nesting, walked) {
                             db.diagnostics().report(finding);
                         // A tree that two headers name is reported where the pages in use are counted.
                         } else if nested.is_inline() || roots.insert(nested.root.0) {
@@ -179,124 +178,12 @@ fn check_tail(db: &Db<'_>, source: &Source) {
     if let Some(Tail {
         bytes,
         is_zero: false,
-    }) = Tail::of(source, db.meta())
+    }) = Tail::read(source, db.meta())
     {
         db.diagnostics().report(
             Diagnostic::new(Code::FileTail, Locus::at(db.meta().used_bytes()))
                 .found(format!("{bytes} bytes behind the high-water mark, not all zero"))
                 .effect("pages of a transaction that was not committed, or bytes of something else: no part of this state"),
         );
-    }
-}
-
-fn check_freelist(db: &Db<'_>, page_use: &PageUse<'_>) {
-    let end = page_use.page_count();
-    let report = |finding| db.diagnostics().report(finding);
-    let freelist = match Freelist::read(&db.pages(), Pgid(db.meta().freelist)) {
-        Ok(freelist) => freelist,
-        Err(finding) => return report(finding),
-    };
-    let page = freelist.page;
-    if freelist.is_cut() {
-        let room = freelist.len();
-        report(
-            Diagnostic::new(Code::FreelistInvalid, page.locus())
-                .expected(
-                    format!("at most {room} ids in its pages"),
-                    freelist.stated_count.to_string(),
-                )
-                .effect("the free pages that it does not hold are not known; no record lies in it"),
-        );
-    }
-    let mut listed = Bits::default();
-    let own = page.pgid.0
-        ..page
-            .pgid
-            .0
-            .saturating_add(u64::from(page.overflow))
-            .saturating_add(1);
-    let shared = own
-        .clone()
-        .take_while(|pgid| *pgid < end)
-        .find(|pgid| page_use.is_in_tree(*pgid));
-    if own.end > end || shared.is_some() {
-        let found = shared.map_or_else(
-            || {
-                format!(
-                    "{} pages up to {}",
-                    own.end.saturating_sub(own.start),
-                    own.end.saturating_sub(1)
-                )
-            },
-            |pgid| format!("page {pgid} of it in a tree, too"),
-        );
-        report(
-            Diagnostic::new(Code::FreelistInvalid, page.locus())
-                .expected(format!("pages of its own below {end}"), found)
-                .effect("what it lists is not to be trusted; no record lies in it"),
-        );
-    }
-    let mut previous = 1;
-    for (index, id) in freelist.ids().enumerate() {
-        let locus = || Locus {
-            offset: Some(freelist.offset_of(index)),
-            ..page.locus().element(index)
-        };
-        if id.0 <= previous || id.0 >= db.meta().high_water_mark {
-            report(
-                Diagnostic::new(Code::FreelistId, locus())
-                    .expected(
-                        format!("ids that ascend, from {} to {}", previous.saturating_add(1), db.meta().high_water_mark.saturating_sub(1)),
-                        id.to_string(),
-                    )
-                    .effect("a server that trusts it would use a page twice, or outside the file; no record is touched"),
-            );
-        } else {
-            previous = id.0;
-        }
-        if id.0 < end {
-            listed.insert(id.0);
-            if page_use.is_in_tree(id.0) {
-                report(
-                    Diagnostic::new(Code::FreelistInUse, locus())
-                        .found(format!("page {id}, which a tree uses"))
-                        .effect(
-                            "a server that trusts the list overwrites this page; here it is read",
-                        ),
-                );
-            }
-        }
-    }
-    if !freelist.is_cut() {
-        leaked(
-            end,
-            |pgid| page_use.is_in_tree(pgid) || listed.contains(pgid) || own.contains(&pgid),
-            |run| {
-                let (first, count) = (run.start, run.end.saturating_sub(run.start));
-                report(
-                Diagnostic::new(Code::PageLeaked, Locus::page(first, db.pages().offset_of(Pgid(first))))
-                    .found(format!("{count} pages from here on that no tree uses and the freelist does not list"))
-                    .effect("lost space, or pages that a tree has lost: a scan of the pages shows what is in them"),
-            );
-            },
-        );
-    }
-}
-
-/// Tells the runs of pages that are not accounted for.
-fn leaked(end: u64, is_known: impl Fn(u64) -> bool, mut tell: impl FnMut(Range<u64>)) {
-    let mut start = None;
-    for pgid in 2..end {
-        match (is_known(pgid), start) {
-            (false, None) => start = Some(pgid),
-            (true, Some(first)) => {
-                tell(first..pgid);
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    if let Some(first) = start {
-        tell(first..end);
     }
 }

@@ -119,7 +119,7 @@ pub struct Element<'a> {
 
 /// Something in a page that is not where bbolt writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unpacked {
+pub enum LayoutFault {
     /// The first element whose key does not start where the element before it ends.
     Element(usize),
     /// A byte behind the last element that is not zero.
@@ -165,13 +165,13 @@ impl<'a> Page<'a> {
     }
 
     /// The same page as if it stated another count; none where no page has so many.
-    pub(super) fn counting(mut self, count: usize) -> Option<Self> {
+    pub(super) fn with_count(mut self, count: usize) -> Option<Self> {
         self.count = usize::from(u16::try_from(count).ok()?);
         Some(self)
     }
 
     /// The same page as if its flags named another kind.
-    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+    pub(super) fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
         self
     }
@@ -305,7 +305,7 @@ impl<'a> Page<'a> {
     }
 
     /// Whether the first key of a leaf stands right behind its table, where bbolt writes it: then its count is right.
-    pub fn begins_behind_its_table(&self) -> bool {
+    pub fn starts_after_its_table(&self) -> bool {
         let table = self.count.saturating_mul(ELEMENT_BYTES);
         let position = self.run.u32(HEADER_BYTES.saturating_add(4), "element");
         position.is_ok_and(|position| usize::try_from(position) == Ok(table))
@@ -314,7 +314,7 @@ impl<'a> Page<'a> {
     /// What is not where bbolt writes it: keys and values stand without a gap, the first right behind
     /// the table, and zeros behind the last (`WriteInodeToPage`). So this tells a wrong count, position or
     /// size even where every element can be read.
-    pub fn unpacked(&self) -> Option<Unpacked> {
+    pub fn layout_fault(&self) -> Option<LayoutFault> {
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
             Some(Kind::Branch) => (0, &[4]),
             _ => (4, &[8, 12]),
@@ -324,7 +324,7 @@ impl<'a> Page<'a> {
             usize::try_from(raw).unwrap_or(usize::MAX)
         };
         let mut end = HEADER_BYTES.saturating_add(self.count.saturating_mul(ELEMENT_BYTES));
-        let unpacked = (0..self.usable_count()).find(|index| {
+        let fault = (0..self.usable_count()).find(|index| {
             let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
             let start = at.saturating_add(field(at.saturating_add(pos_at)));
             let packed = start == end;
@@ -333,8 +333,8 @@ impl<'a> Page<'a> {
             });
             !packed
         });
-        if let Some(index) = unpacked {
-            return Some(Unpacked::Element(index));
+        if let Some(index) = fault {
+            return Some(LayoutFault::Element(index));
         }
         let slack_bytes = self.run.len_bytes().saturating_sub(end);
         let slack = self.run.get(end, slack_bytes, "slack").unwrap_or_default();
@@ -343,7 +343,7 @@ impl<'a> Page<'a> {
         }
         let zeros = slack.iter().take_while(|byte| **byte == 0).count();
         let at = end.saturating_add(zeros) as u64;
-        Some(Unpacked::Slack {
+        Some(LayoutFault::Slack {
             offset: self.run.offset().saturating_add(at),
         })
     }

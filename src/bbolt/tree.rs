@@ -12,8 +12,8 @@ use std::sync::Arc;
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown};
 use crate::source::Source;
 
-use super::claims::{Claim, Owners, Used};
-use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid, Unpacked};
+use super::page::{ELEMENT_IS_BUCKET, Element, Kind, LayoutFault, Page, Pages, Pgid};
+use super::page_owners::{Claim, PageOwners, WalkedPages};
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -46,7 +46,7 @@ pub struct Leaf<'a> {
 
 /// A leaf in its place in the tree.
 #[derive(Debug)]
-pub struct Placed<'a> {
+pub struct PlacedLeaf<'a> {
     /// The leaf.
     pub leaf: Leaf<'a>,
     /// The first key that belongs into it; none for all keys up to `upper`.
@@ -156,15 +156,15 @@ fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
         .effect("both are delivered, in the order of the page")
 }
 
-fn not_packed(page: &Page<'_>, unpacked: Unpacked) -> Damage {
+fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
     let effect = "elements of this page may be missing or not what was written";
-    match unpacked {
-        Unpacked::Element(index) => {
+    match fault {
+        LayoutFault::Element(index) => {
             Diagnostic::new(Code::ElementLayout, page.locus().element(index))
                 .expected("a key right behind the element before it", "another place")
                 .effect(effect)
         }
-        Unpacked::Slack { offset } => {
+        LayoutFault::Slack { offset } => {
             Diagnostic::new(Code::SlackNotZero, Locus::page(page.pgid.0, offset))
                 .expected("zeros behind the last element", "other bytes")
                 .effect(effect)
@@ -174,10 +174,10 @@ fn not_packed(page: &Page<'_>, unpacked: Unpacked) -> Damage {
 
 /// What all walks through one file share.
 #[derive(Debug, Clone)]
-pub(super) struct Ground<'a> {
+pub(super) struct FileContext<'a> {
     pub(super) pages: Pages<'a>,
     pub(super) source: Option<&'a Source>,
-    pub(super) owners: Arc<Owners>,
+    pub(super) owners: Arc<PageOwners>,
 }
 
 /// A page to enter, and what the branch above says of its keys.
@@ -208,14 +208,14 @@ struct Frame<'a> {
 
 /// Iterator over the leaves of one tree.
 pub struct Leaves<'a> {
-    ground: Ground<'a>,
+    context: FileContext<'a>,
     diagnostics: &'a Diagnostics,
     bucket: Vec<u8>,
     number: u16,
     direction: Direction,
     root: Option<Root<'a>>,
     stack: Vec<Frame<'a>>,
-    used: Used,
+    used: WalkedPages,
     touched_bytes: usize,
     /// Whether a finding was made that may hide elements, and whether one since the last page was entered.
     damaged: Cell<bool>,
@@ -233,21 +233,21 @@ pub(super) enum Root<'a> {
 impl<'a> Leaves<'a> {
     /// `number` tells the bucket from the others of the file; 1 is the root.
     pub(super) fn new(
-        ground: Ground<'a>,
+        context: FileContext<'a>,
         diagnostics: &'a Diagnostics,
         (bucket, number): (&[u8], u16),
         root: Root<'a>,
         direction: Direction,
     ) -> Self {
         Self {
-            ground,
+            context,
             diagnostics,
             bucket: bucket.to_vec(),
             number,
             direction,
             root: Some(root),
             stack: Vec::new(),
-            used: Used::default(),
+            used: WalkedPages::default(),
             touched_bytes: 0,
             damaged: Cell::new(false),
             damaged_here: Cell::new(false),
@@ -271,24 +271,24 @@ impl<'a> Leaves<'a> {
     }
 
     /// Enters a page: a leaf is the next item, a branch goes on the stack, damage is reported.
-    fn enter(&mut self, child: &Child<'a>) -> Option<Placed<'a>> {
+    fn enter(&mut self, child: &Child<'a>) -> Option<PlacedLeaf<'a>> {
         self.damaged_here.set(false);
         let pgid = child.pgid;
-        let page = match self.ground.pages.tree_page(pgid) {
+        let page = match self.context.pages.tree_page(pgid) {
             Ok(page) => page,
             Err(diagnostic) => {
                 let separator = child.separator.filter(|_| child.trusted);
-                let mended =
-                    separator.and_then(|key| self.ground.pages.misnamed(pgid, key, child.upper));
-                self.report(match mended {
+                let repaired = separator
+                    .and_then(|key| self.context.pages.page_with_keys(pgid, key, child.upper));
+                self.report(match repaired {
                     None => diagnostic,
                     Some(_) => diagnostic
                         .effect("its elements are those which belong here: they are delivered"),
                 });
-                mended?
+                repaired?
             }
         };
-        if let Some(diagnostic) = self.ground.pages.bounds(&page) {
+        if let Some(diagnostic) = self.context.pages.bounds(&page) {
             self.report(diagnostic);
         }
         let again = |found: &str| {
@@ -300,7 +300,7 @@ impl<'a> Leaves<'a> {
             self.report(again("this page was reached before"));
             return None;
         }
-        match self.ground.owners.claim(pgid.0, self.number) {
+        match self.context.owners.claim(pgid.0, self.number) {
             Claim::Own => {}
             Claim::Shared => self.report(
                 Diagnostic::new(Code::PageTwice, page.locus())
@@ -318,7 +318,7 @@ impl<'a> Leaves<'a> {
 
     /// Marks the pages of a run as used; the run ends before a page that two others use already.
     fn use_run(&mut self, page: Page<'a>) -> Page<'a> {
-        let present = self.ground.pages.count().saturating_sub(page.pgid.0);
+        let present = self.context.pages.count().saturating_sub(page.pgid.0);
         let pages = u64::from(page.overflow).saturating_add(1).min(present);
         let mut shared = None;
         let mut usable = 0;
@@ -338,10 +338,10 @@ impl<'a> Leaves<'a> {
                     .effect("both are read; one of them is not what it was"),
             );
         }
-        page.clipped(usable, self.ground.pages.page_size())
+        page.clipped(usable, self.context.pages.page_size())
     }
 
-    fn place(&mut self, mut page: Page<'a>, child: &Child<'a>) -> Option<Placed<'a>> {
+    fn place(&mut self, mut page: Page<'a>, child: &Child<'a>) -> Option<PlacedLeaf<'a>> {
         let Child {
             separator: expected,
             lower,
@@ -349,14 +349,14 @@ impl<'a> Leaves<'a> {
             trusted,
             ..
         } = *child;
-        if let Some(unpacked) = page.unpacked() {
-            self.report(not_packed(&page, unpacked));
-            page = self.ground.pages.mended(&page).unwrap_or(page);
+        if let Some(fault) = page.layout_fault() {
+            self.report(not_packed(&page, fault));
+            page = self.context.pages.repaired(&page).unwrap_or(page);
         }
         if page.kind == Some(Kind::Leaf) {
             self.account(&page);
             let leaf = self.check_leaf(page, expected, upper);
-            return Some(Placed {
+            return Some(PlacedLeaf {
                 leaf,
                 lower,
                 upper,
@@ -395,7 +395,7 @@ impl<'a> Leaves<'a> {
         self.touched_bytes = self.touched_bytes.saturating_add(page.run().len_bytes());
         if self.touched_bytes >= RELEASE_BYTES {
             self.touched_bytes = 0;
-            if let Some(source) = self.ground.source {
+            if let Some(source) = self.context.source {
                 source.forget_resident();
             }
         }
@@ -496,7 +496,7 @@ impl<'a> Leaves<'a> {
 
 impl<'a> Leaves<'a> {
     /// The next leaf, with the keys that the tree has in its place.
-    pub fn next_placed(&mut self) -> Option<Placed<'a>> {
+    pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
         let top = |pgid| Child {
             pgid,
             separator: None,

@@ -71,7 +71,7 @@ impl<'a> Carved<'a> {
         let db = store.db();
         let diagnostics = db.diagnostics();
         let state = State::of(store);
-        let scan = PageScan::of(db.pages(), db.source());
+        let scan = PageScan::read(db.pages(), db.source());
         let mut found = Found::default();
         let mut stale = scan
             .leaf_runs()
@@ -93,7 +93,7 @@ impl<'a> Carved<'a> {
                 source.forget_resident();
             }
         }
-        let headless = scan.headless();
+        let headless = scan.runs_without_header();
         for run in &headless {
             for record in Fragments::of(&db.pages(), db.source(), *run) {
                 found.take(record, &state, diagnostics);
@@ -124,7 +124,7 @@ impl<'a> Carved<'a> {
 /// How many leaf pages of the file are out of use: no bucket's tree, freelist or meta page has them.
 pub fn leaves_out_of_use(db: &Db<'_>) -> u64 {
     let page_use = PageUse::read(db);
-    let scan = PageScan::of(db.pages(), db.source());
+    let scan = PageScan::read(db.pages(), db.source());
     let is_unused = |pgid: Pgid| matches!(page_use.use_of(pgid), Use::Free | Use::Unreached);
     let unused = scan.leaf_runs().filter(|(pgid, _)| is_unused(*pgid));
     unused.count() as u64
@@ -190,7 +190,7 @@ fn search_pages<'a>(
 /// count is right: nearly all are such, and then nothing else is to be checked.
 fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
     let count = page.usable_count();
-    if count == 0 || count != page.count || !page.begins_behind_its_table() {
+    if count == 0 || count != page.count || !page.starts_after_its_table() {
         return None;
     }
     let record = |index| {

@@ -14,7 +14,7 @@ pub(super) mod root;
 
 use std::sync::{Arc, OnceLock};
 
-use crate::bbolt::claims::Bits;
+use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves, PageScan, Pages};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::Source;
@@ -126,7 +126,7 @@ impl<'a> Ground<'a> {
 
     fn merged(&self) -> &Merged<'a> {
         self.merged.get_or_init(|| {
-            let scan = PageScan::of(self.pages, self.source);
+            let scan = PageScan::read(self.pages, self.source);
             let begun = self.knows_compaction.then(|| self.meta.compact_revision());
             let (beds, one_state) = load::beds(self.leaves(Direction::Forward), begun, &scan);
             let compaction = self.knows_compaction.then(|| Compaction {
@@ -189,7 +189,7 @@ impl<'a> Ground<'a> {
     pub(super) fn rest(
         self: &Arc<Self>,
         direction: Direction,
-        delivered: &mut Bits,
+        delivered: &mut PageSet,
     ) -> Option<Rest<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
         Some(Rest {
@@ -210,7 +210,7 @@ pub(super) struct Rest<'a> {
     next: usize,
     left: usize,
     /// The pages of the tree that were delivered, each in full.
-    delivered: Bits,
+    delivered: PageSet,
 }
 
 impl<'a> Iterator for Rest<'a> {

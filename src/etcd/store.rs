@@ -113,7 +113,7 @@ impl<'a> Store<'a> {
 
     /// The backend in a file whose root page does not have what every etcd has there.
     fn searched(db: Db<'a>, mut buckets: Vec<Bucket<'a>>) -> Self {
-        let scan = PageScan::of(db.pages(), db.source());
+        let scan = PageScan::read(db.pages(), db.source());
         let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
         let Some(root) = salvage::root::newest(&db, &scan) else {
             return Self::of_records(db, buckets);

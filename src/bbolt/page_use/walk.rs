@@ -2,7 +2,7 @@
 
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
 
-use super::super::bucket::{Bucket, is_bucket, too_many};
+use super::super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::super::db::Db;
 use super::super::freelist::Freelist;
 use super::super::page::{Element, Kind, Page, Pgid};
@@ -316,7 +316,7 @@ impl<'a, 'd> Walk<'a, 'd> {
 
     /// Opens a bucket that is in another.
     fn open_bucket(&mut self, parent: usize, holder: &Page<'a>, element: &Element<'a>) {
-        let bucket = match Bucket::parse(element, holder, self.db.ground().clone(), u16::MAX) {
+        let bucket = match Bucket::parse(element, holder, self.db.context().clone(), u16::MAX) {
             Ok(bucket) => bucket,
             Err(damage) => return self.report_as_it_is(damage),
         };
@@ -327,7 +327,7 @@ impl<'a, 'd> Walk<'a, 'd> {
             .map_or(0, |parent| parent.nesting.saturating_add(1));
         // The root is among them, and the limit does not count it.
         let opened = self.found.buckets.len().saturating_sub(1);
-        if let Some(damage) = too_many(&bucket, nesting, opened) {
+        if let Some(damage) = beyond_limits(&bucket, nesting, opened) {
             return self.report(parent, damage);
         }
         let mut opened = BucketUse {
@@ -368,7 +368,7 @@ impl<'a, 'd> Walk<'a, 'd> {
     }
 
     fn forget_resident(&self) {
-        if let Some(source) = self.db.ground().source {
+        if let Some(source) = self.db.context().source {
             source.forget_resident();
         }
     }

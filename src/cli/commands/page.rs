@@ -102,7 +102,7 @@ impl<'e> Printer<'_, 'e> {
             misfits: misfits(&page, layout.pages.page_size(), layout.pages.count()),
         };
         self.head(&head, out)?;
-        if let Some(freelist) = Freelist::of_page(page) {
+        if let Some(freelist) = Freelist::from_page(page) {
             return self.ids(&freelist, out);
         }
         self.elements(&page, None, out)?;

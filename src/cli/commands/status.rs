@@ -147,7 +147,7 @@ impl Args {
         let catalog = survey.into_catalog();
         let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
-        let tail = Tail::of(evidence.source(), store.db().meta());
+        let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
         let file = view::status::File {

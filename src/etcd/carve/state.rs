@@ -1,6 +1,6 @@
 //! The records of the state, to be looked up by their revisions without a copy of them all.
 
-use crate::bbolt::claims::Bits;
+use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Direction, Element, Leaf, Page, Pages, Pgid};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
@@ -21,7 +21,7 @@ pub(super) struct State<'a> {
     pages: Pages<'a>,
     /// Ascending.
     leaves: Vec<(Revision, Place<'a>)>,
-    heads: Bits,
+    heads: PageSet,
     /// First and last page of longer runs that the tree reaches, ascending: what looks like a page in one is a value.
     runs: Vec<(u64, u64)>,
 }
@@ -31,7 +31,7 @@ impl<'a> State<'a> {
         let mut state = Self {
             pages: store.db().pages(),
             leaves: Vec::new(),
-            heads: Bits::default(),
+            heads: PageSet::default(),
             runs: Vec::new(),
         };
         for leaf in store.record_leaves(Direction::Forward) {

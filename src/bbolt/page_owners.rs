@@ -1,46 +1,24 @@
-//! Who uses which page: what keeps a walk from entering a page twice, and two buckets from sharing one
-//! unseen.
+//! Which walk uses which page: no walk enters a page twice, and a page that two buckets share is found.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A set of pages, 64 to a word. Memory follows the pages in it: an id may be any number.
+use super::page_set::PageSet;
+
+/// The pages that one walk has used. A page is entered once, and is a part of others' overflow once more
+/// at most: if a page claims another's, either may be damaged, so both are read. The bytes delivered
+/// never exceed twice the file.
 #[derive(Debug, Default)]
-pub struct Bits {
-    words: HashMap<u64, u64>,
+pub(super) struct WalkedPages {
+    pub(super) entered: PageSet,
+    pub(super) once: PageSet,
+    pub(super) twice: PageSet,
 }
 
-impl Bits {
-    /// Whether a page is marked.
-    pub fn contains(&self, pgid: u64) -> bool {
-        let bits = self.words.get(&(pgid / 64));
-        bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
-    }
-
-    /// Marks a page; false when it was marked before.
-    pub fn insert(&mut self, pgid: u64) -> bool {
-        let bit = 1_u64 << (pgid % 64);
-        let bits = self.words.entry(pgid / 64).or_default();
-        let fresh = *bits & bit == 0;
-        *bits |= bit;
-        fresh
-    }
-}
-
-/// What one walk has used. A page is entered once, and used as a part of others' overflow once more
-/// at most: where a page claims another's, either may be the damaged one, so both are read; but the bytes
-/// delivered never exceed twice the file.
+/// Which buckets' walks entered a page: one in an intact file. If two claim it, either may be damaged, so
+/// both may have it. A third may not, or a small file could be made to look endless.
 #[derive(Debug, Default)]
-pub(super) struct Used {
-    pub(super) entered: Bits,
-    pub(super) once: Bits,
-    pub(super) twice: Bits,
-}
-
-/// Which buckets' walks entered a page: in a sound file one. Where two claim it either may be the damaged
-/// one, so both may have it; a third may not, or a small file could be made to look endless.
-#[derive(Debug, Default)]
-pub(super) struct Owners {
+pub(super) struct PageOwners {
     /// By the page's number divided by [`PAGES_TOGETHER`]: in a file that is mostly a hole the only page may be the last.
     of_pages: Mutex<HashMap<u64, [[u16; 2]; PAGES_TOGETHER]>>,
 }
@@ -48,7 +26,7 @@ pub(super) struct Owners {
 /// How many neighbours are kept together.
 const PAGES_TOGETHER: usize = 64;
 
-/// What a walk is told that wants a page.
+/// The answer to a walk that claims a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
     /// It is this bucket's alone so far.
@@ -59,7 +37,7 @@ pub(super) enum Claim {
     Refused,
 }
 
-impl Owners {
+impl PageOwners {
     /// Claims a page for the bucket with this number (from 1).
     pub(super) fn claim(&self, pgid: u64, bucket: u16) -> Claim {
         let together = PAGES_TOGETHER as u64;

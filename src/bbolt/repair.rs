@@ -1,12 +1,13 @@
-//! Pages whose header is damaged and whose elements tell what it was: bbolt writes keys and values without a gap
-//! right behind the table and zeros behind them, so the position of the first key gives the count, the end of the
-//! last value the length, and in a tree the separators say which keys belong to a page.
+//! Pages with a damaged header, read by their elements. bbolt writes keys and values without a gap right after
+//! the table, and zeros after them. So the position of the first key gives the count, the end of the last value
+//! gives the length, and in a tree the separators show which keys belong to a page.
 
 use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
 
 impl<'a> Pages<'a> {
-    /// A page whose stated count or overflow does not fit its elements, with what does; none where nothing does.
-    pub(super) fn mended(&self, page: &Page<'a>) -> Option<Page<'a>> {
+    /// A page whose stated count or overflow does not fit its elements, with a count and overflow that do; none
+    /// if there are none.
+    pub(super) fn repaired(&self, page: &Page<'a>) -> Option<Page<'a>> {
         let pos_at = HEADER_BYTES.saturating_add(if page.kind == Some(Kind::Branch) {
             0
         } else {
@@ -14,22 +15,22 @@ impl<'a> Pages<'a> {
         });
         let first = page.run().u32(pos_at, "element pos").ok()?;
         let count = usize::try_from(first).ok()? / HEADER_BYTES;
-        let recounted = page.counting(count).filter(|_| count > 0)?;
-        if recounted.unpacked().is_none() {
+        let recounted = page.with_count(count).filter(|_| count > 0)?;
+        if recounted.layout_fault().is_none() {
             return Some(recounted);
         }
         if page.inline {
             return None;
         }
         let pages = recounted.end_bytes()?.div_ceil(self.page_size());
-        let longer = self.run_of(page.pgid, pages)?.counting(count)?;
-        let longer = longer.of_kind(page.kind?);
-        longer.unpacked().is_none().then_some(longer)
+        let longer = self.run_of(page.pgid, pages)?.with_count(count)?;
+        let longer = longer.with_kind(page.kind?);
+        longer.layout_fault().is_none().then_some(longer)
     }
 
-    /// The page at a position where a tree has one with these keys, whatever its header says: its first key is
-    /// `separator`, and its last one lies before `upper`. None where the bytes are no such page.
-    pub(super) fn misnamed(
+    /// The page at a position, whatever its header states, if it has the keys that the tree has there: its first
+    /// key is `separator`, and its last one is before `upper`. None if the bytes are no such page.
+    pub(super) fn page_with_keys(
         &self,
         pgid: Pgid,
         separator: &[u8],
@@ -37,10 +38,10 @@ impl<'a> Pages<'a> {
     ) -> Option<Page<'a>> {
         let found = self.unchecked(pgid)?;
         [Kind::Leaf, Kind::Branch].into_iter().find_map(|kind| {
-            let page = found.of_kind(kind);
-            let page = match page.unpacked() {
+            let page = found.with_kind(kind);
+            let page = match page.layout_fault() {
                 None => page,
-                Some(_) => self.mended(&page)?,
+                Some(_) => self.repaired(&page)?,
             };
             let mut last: Option<&[u8]> = None;
             for index in 0..page.usable_count() {
