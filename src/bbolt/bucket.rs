@@ -7,8 +7,9 @@
 use crate::bytes::{ByteOrder, Span};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 
+use super::leaf::{Direction, Leaf};
 use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pgid};
-use super::tree::{Direction, FileContext, Leaf, Leaves, Root};
+use super::tree::{FileContext, Leaves, Root};
 
 const HEADER_BYTES: usize = 16;
 

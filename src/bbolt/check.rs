@@ -8,11 +8,11 @@ use crate::source::Source;
 
 use super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::db::Db;
+use super::leaf::Direction;
 use super::meta::{Meta, NO_FREELIST};
 use super::page::Pgid;
 use super::page_set::PageSet;
 use super::page_use::PageUse;
-use super::tree::Direction;
 
 /// Where the fields of a meta page lie in it, in bytes; see [`super::meta`].
 const FLAGS_AT: u64 = 28;

@@ -7,9 +7,11 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
 use super::bucket::{Bucket, is_bucket};
+use super::leaf::Direction;
 use super::meta::{Geometry, Meta, MetaError, find_metas};
-use super::page::{Kind, Pages, Pgid};
-use super::tree::{Direction, FileContext, Leaves, Root};
+use super::page::{Kind, Pgid};
+use super::pages::Pages;
+use super::tree::{FileContext, Leaves, Root};
 
 /// Which meta page stands for the state of the file, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl<'a> Db<'a> {
     }
 
     /// Opens an image in memory. Where neither meta page is valid there is no root: [`Self::buckets`] is
-    /// empty until [`Self::rooted`] names one.
+    /// empty until [`Self::with_root`] names one.
     ///
     /// # Errors
     /// [`Error::NotBbolt`] when there is no page in it.
@@ -135,7 +137,7 @@ impl<'a> Db<'a> {
 
     /// The same file with another root page, and its own record of who uses which page.
     #[must_use]
-    pub fn rooted<'b>(&self, root: Pgid, diagnostics: &'b Diagnostics) -> Db<'b>
+    pub fn with_root<'b>(&self, root: Pgid, diagnostics: &'b Diagnostics) -> Db<'b>
     where
         'a: 'b,
     {

@@ -14,7 +14,8 @@
 
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
-use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
+use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::pages::Pages;
 
 /// Length in bytes of a page id, and of the count in front of them.
 const ID_BYTES: usize = 8;

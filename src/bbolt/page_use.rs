@@ -19,7 +19,8 @@ pub use stated::stated_buckets;
 
 use super::db::Db;
 use super::meta::NO_FREELIST;
-use super::page::{Pages, Pgid};
+use super::page::Pgid;
+use super::pages::Pages;
 use marks::{Marks, User};
 
 /// What a page is used for.

@@ -2,7 +2,8 @@
 //! the table, and zeros after them. So the position of the first key gives the count, the end of the last value
 //! gives the length, and in a tree the separators show which keys belong to a page.
 
-use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
+use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::pages::Pages;
 
 impl<'a> Pages<'a> {
     /// A page whose stated count or overflow does not fit its elements, with a count and overflow that do; none

@@ -14,8 +14,9 @@ use crate::bytes::Span;
 use crate::source::Source;
 
 use super::bucket::{inline_page, is_bucket};
-use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
-use super::tree::{Direction, Leaf};
+use super::leaf::{Direction, Leaf};
+use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::pages::Pages;
 
 /// After how many bytes of headers read the pages are given back to the system.
 const RELEASE_BYTES: usize = 64 << 20;

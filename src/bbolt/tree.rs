@@ -6,14 +6,15 @@
 //! greater; every file that etcd writes has them equal, and a copy taken while it was writing has not.
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown};
 use crate::source::Source;
 
-use super::page::{ELEMENT_IS_BUCKET, Element, Kind, LayoutFault, Page, Pages, Pgid};
+use super::leaf::{Direction, Leaf, out_of_order};
+use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
+use super::pages::Pages;
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -21,28 +22,6 @@ pub const MAX_TREE_DEPTH: usize = 64;
 /// After how many bytes of leaves the pages behind the walk are given back to the system, so that
 /// one pass over a file of any length keeps a flat resident size.
 pub(super) const RELEASE_BYTES: usize = 32 << 20;
-
-/// Which way a walk goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Ascending keys.
-    Forward,
-    /// Descending keys.
-    Backward,
-}
-
-/// A leaf page that was checked: all of it, or the part that a salvage takes.
-#[derive(Debug, Clone)]
-pub struct Leaf<'a> {
-    /// The page.
-    pub page: Page<'a>,
-    /// Whether the tree leads to it; else a scan of the pages found it.
-    pub reached: bool,
-    /// Indices of the elements that cannot be read, ascending; empty in a sound page.
-    unusable: Vec<usize>,
-    /// The elements that are meant.
-    part: Range<usize>,
-}
 
 /// A leaf in its place in the tree.
 #[derive(Debug)]
@@ -55,105 +34,6 @@ pub struct PlacedLeaf<'a> {
     pub upper: Option<&'a [u8]>,
     /// Whether nothing was found wrong with it.
     pub sound: bool,
-}
-
-impl<'a> Leaf<'a> {
-    /// Checks a leaf page by itself: its elements, and that its keys ascend. Gives the first and the
-    /// last key that can be read.
-    pub fn check(
-        page: Page<'a>,
-        mut report: impl FnMut(Damage),
-    ) -> (Self, Option<&'a [u8]>, Option<&'a [u8]>) {
-        let mut first = None;
-        let mut last: Option<&[u8]> = None;
-        let mut odd = Vec::new();
-        let (unusable, findings) = page.check_leaf_elements(|element| {
-            if last.is_some_and(|last| last >= element.key) {
-                odd.push(out_of_order(&page, element.index, "ascending keys"));
-            }
-            if element.flags & !ELEMENT_IS_BUCKET != 0 {
-                odd.push(
-                    Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
-                        .expected("0 or 1", format!("0x{:x}", element.flags))
-                        .effect("it is delivered as it stands"),
-                );
-            }
-            last = Some(element.key);
-            if element.index == 0 {
-                first = last;
-            }
-        });
-        findings.into_iter().chain(odd).for_each(&mut report);
-        let leaf = Self {
-            page,
-            reached: true,
-            unusable,
-            part: 0..page.usable_count(),
-        };
-        (leaf, first, last)
-    }
-
-    /// The same leaf, found by a scan.
-    pub(super) fn scanned(mut self) -> Self {
-        self.reached = false;
-        self
-    }
-
-    /// The same leaf without the elements at these indices.
-    #[must_use]
-    pub fn without(mut self, mut indices: Vec<usize>) -> Self {
-        self.unusable.append(&mut indices);
-        self.unusable.sort_unstable();
-        self.unusable.dedup();
-        self
-    }
-
-    /// The elements of this leaf at these indices alone.
-    #[must_use]
-    pub fn part(&self, indices: Range<usize>) -> Self {
-        Self {
-            part: indices,
-            ..self.clone()
-        }
-    }
-
-    /// Whether all elements of its page are meant and can be read.
-    pub fn is_whole(&self) -> bool {
-        self.unusable.is_empty() && self.part == (0..self.page.usable_count())
-    }
-
-    /// The element at an index, where it is meant and can be read.
-    #[inline]
-    pub fn element(&self, index: usize) -> Option<Element<'a>> {
-        // In a sound page there is nothing to search.
-        let readable = self.unusable.is_empty() || self.unusable.binary_search(&index).is_err();
-        (readable && self.part.contains(&index))
-            .then(|| self.page.leaf_element(index).ok())
-            .flatten()
-    }
-
-    /// The elements that can be read, in either direction. The walk has reported those that cannot. A
-    /// nested bucket (etcd has none below the root) is an element with its header as the value.
-    pub fn elements(&self, direction: Direction) -> impl Iterator<Item = Element<'a>> + use<'a> {
-        let page = self.page;
-        let unusable = self.unusable.clone();
-        let Range { start, end } = self.part;
-        (0..end.saturating_sub(start)).filter_map(move |step| {
-            let index = match direction {
-                Direction::Forward => start.saturating_add(step),
-                Direction::Backward => end.saturating_sub(1).saturating_sub(step),
-            };
-            // In a sound page there is nothing to search.
-            let readable = unusable.is_empty() || unusable.binary_search(&index).is_err();
-            readable.then(|| page.leaf_element(index).ok()).flatten()
-        })
-    }
-}
-
-fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
-    Diagnostic::new(Code::KeyOrder, page.locus().element(index))
-        .expected(expected, "a key out of order")
-        .effect("both are delivered, in the order of the page")
 }
 
 fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
@@ -194,7 +74,7 @@ struct Child<'a> {
 }
 
 /// A branch page on the way down.
-struct Frame<'a> {
+struct OpenBranch<'a> {
     page: Page<'a>,
     /// How many of its children the walk has entered.
     entered: usize,
@@ -214,7 +94,7 @@ pub struct Leaves<'a> {
     number: u16,
     direction: Direction,
     root: Option<Root<'a>>,
-    stack: Vec<Frame<'a>>,
+    stack: Vec<OpenBranch<'a>>,
     used: WalkedPages,
     touched_bytes: usize,
     /// Whether a finding was made that may hide elements, and whether one since the last page was entered.
@@ -381,7 +261,7 @@ impl<'a> Leaves<'a> {
         if let Ok((first, _)) = page.branch_element(0) {
             self.check_separator(&page, expected, Some(first));
         }
-        self.stack.push(Frame {
+        self.stack.push(OpenBranch {
             page,
             entered: 0,
             lower,
@@ -448,22 +328,22 @@ impl<'a> Leaves<'a> {
     /// The next child of the innermost branch: its page, its separator, the first key behind it.
     fn next_child(&mut self) -> Option<Child<'a>> {
         loop {
-            let frame = self.stack.last_mut()?;
-            let count = frame.page.usable_count();
-            if frame.entered >= count {
+            let branch = self.stack.last_mut()?;
+            let count = branch.page.usable_count();
+            if branch.entered >= count {
                 self.stack.pop();
                 continue;
             }
             let index = match self.direction {
-                Direction::Forward => frame.entered,
-                Direction::Backward => count.saturating_sub(1).saturating_sub(frame.entered),
+                Direction::Forward => branch.entered,
+                Direction::Backward => count.saturating_sub(1).saturating_sub(branch.entered),
             };
-            frame.entered = frame.entered.saturating_add(1);
-            let page = frame.page;
-            let (first, mut trusted) = (frame.lower, frame.trusted);
+            branch.entered = branch.entered.saturating_add(1);
+            let page = branch.page;
+            let (first, mut trusted) = (branch.lower, branch.trusted);
             let upper = match index.checked_add(1) {
                 Some(next) if next < count => page.branch_element(next).ok().map(|(key, _)| key),
-                _ => frame.upper,
+                _ => branch.upper,
             };
             trusted &= upper.is_some() || index.saturating_add(1) >= count;
             let separator = match page.branch_element(index) {

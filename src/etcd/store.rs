@@ -118,7 +118,7 @@ impl<'a> Store<'a> {
         let Some(root) = salvage::root::newest(&db, &scan) else {
             return Self::of_records(db, buckets);
         };
-        let rooted = db.rooted(root.pgid, db.diagnostics());
+        let rooted = db.with_root(root.pgid, db.diagnostics());
         let mut found = rooted.buckets();
         if has_records {
             buckets.extend(

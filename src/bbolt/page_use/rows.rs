@@ -1,6 +1,7 @@
 //! The listing of pages, as `bbolt pages` has it.
 
-use super::super::page::{Kind, Page, Pages, Pgid};
+use super::super::page::{Kind, Page, Pgid};
+use super::super::pages::Pages;
 use super::{PageUse, Use};
 
 /// One page of the listing, or one run of pages.

@@ -2,7 +2,8 @@
 
 use super::super::anatomy;
 use super::super::bucket::MAX_BUCKETS;
-use super::super::page::{Kind, Pages, Pgid};
+use super::super::page::{Kind, Pgid};
+use super::super::pages::Pages;
 use super::buckets::BucketUse;
 use super::rows::rows_by_header;
 

@@ -5,8 +5,9 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
 use super::super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::super::db::Db;
 use super::super::freelist::Freelist;
+use super::super::leaf::Direction;
 use super::super::page::{Element, Kind, Page, Pgid};
-use super::super::tree::{Direction, MAX_TREE_DEPTH, RELEASE_BYTES};
+use super::super::tree::{MAX_TREE_DEPTH, RELEASE_BYTES};
 use super::marks::Mark;
 use super::{BucketUse, PageUse};
 
