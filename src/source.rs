@@ -131,7 +131,7 @@ impl Source {
         self.len_bytes
     }
 
-    /// Modification time at open, where the file system has one.
+    /// Modification time at open, if the file system has one.
     #[must_use]
     pub const fn modified(&self) -> Option<SystemTime> {
         self.modified
@@ -171,8 +171,8 @@ impl Source {
         })
     }
 
-    /// The first byte from `offset` on that lies in no hole of the file: what lies before it reads as zeros,
-    /// without being stored. None where only a hole follows, or nothing.
+    /// The first byte from `offset` on that is in no hole of the file: bytes before it read as zeros without
+    /// being stored. None if only a hole follows, or nothing.
     ///
     /// Where the system or the file system does not know of holes, `offset` itself (lseek(2), `SEEK_DATA`).
     #[must_use]
