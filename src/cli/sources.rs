@@ -95,7 +95,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs) -> Store<'a> {
         return store;
     }
     let state = store.current_revision();
-    let whole = replay::whole(&wal).filter(|whole| agrees(&store, whole));
+    let whole = replay::whole_log(&wal).filter(|whole| agrees(&store, whole));
     let reaches = whole
         .as_ref()
         .is_some_and(|whole| whole.stopped.is_none() && whole.revision >= state);
@@ -104,7 +104,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs) -> Store<'a> {
     let mut stopped = None;
     if !reaches
         && !damaged
-        && let Some(beyond) = replay::beyond(&store, &wal)
+        && let Some(beyond) = replay::after_database(&store, &wal)
     {
         stopped = beyond.stopped.map(|why| (beyond.until, why));
         records.extend(beyond.records);
@@ -169,7 +169,7 @@ fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
             .is_some()
         {}
         match replayed.peek() {
-            Some(record) if record.revision == known.revision => record.says_the_same(&known),
+            Some(record) if record.revision == known.revision => record.has_same_content(&known),
             // A revision in the middle that the replay has not.
             Some(_) => known.is_bump_mark(),
             None => true,
@@ -225,7 +225,7 @@ fn carved_text(store: &Store<'_>, search: &Search) -> String {
             "of the state, to which the tree does not lead".to_owned(),
         ),
         (
-            Class::Beyond,
+            Class::NewerThanState,
             format!("newer than the state (above revision {current})"),
         ),
     ] {

@@ -139,7 +139,7 @@ impl Verb for Args {
         let (which, range) = which.split_range()?;
         let at = store.at(None)?;
         let selection = which.select(&[(&store, at)], run.keyring)?;
-        let events = Events::of(&store, |key| selection.covers(key));
+        let events = Events::read(&store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
         if let Some(address) = selection.unanswered(there) {
             return Err(not_found_among(address, selection.catalog(), &store, at));

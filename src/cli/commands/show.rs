@@ -189,7 +189,7 @@ impl<'a> Show<'_, 'a> {
                 written.insert(record.key);
             }
         }
-        let history = Events::of(self.store, |key| written.contains(key));
+        let history = Events::read(self.store, |key| written.contains(key));
         let events = history.iter().filter(|event| is_it(&event.record));
         events.collect()
     }
@@ -285,7 +285,7 @@ impl<'a> Show<'_, 'a> {
         let selection = which.select(&[(self.store, head)], self.keyring)?;
         let missing = |address: &_| not_found_among(address, selection.catalog(), self.store, head);
         let key = selection.one_key(self.store, missing)?;
-        let history = KeyHistory::of(self.store, &key);
+        let history = KeyHistory::read(self.store, &key);
         let name = key_text(&key).into_owned();
         if let (true, Some(address)) = (history.events.is_empty(), selection.addresses().first()) {
             return Err(missing(address));

@@ -14,7 +14,7 @@ use crate::cli::logs::Logs;
 use crate::cli::out::Out;
 use crate::cli::writers::managers_of;
 use crate::etcd::record::{Grade, Origin};
-use crate::etcd::wal::replay::{Applied, Known};
+use crate::etcd::wal::replay::{Applied, AppliedEntries};
 use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
 use crate::etcd::{Event, EventType};
 use crate::view::record::{event_json, insert_text, key_text};
@@ -86,7 +86,7 @@ impl<'a> Log<'_, 'a> {
     ) -> Result<(), Failure> {
         let logs: Option<&Logs> = self.evidence.logs();
         let wal = logs.map(Logs::wal).unwrap_or_default();
-        let known = Known::of(&wal, Some(self.store));
+        let known = AppliedEntries::from_wal(&wal, Some(self.store));
         let mut rows = rows(events, &wal, &known, keys);
         if !self.args.reverse {
             rows.reverse();
@@ -206,7 +206,7 @@ impl<'a> Log<'_, 'a> {
 fn rows<'r, 'a>(
     events: &[Event<'a>],
     wal: &'r Wal<'r>,
-    known: &Known,
+    known: &AppliedEntries,
     keys: &dyn Fn(&[u8]) -> bool,
 ) -> Vec<Row<'r, 'a>> {
     let mains: HashSet<i64> = events
