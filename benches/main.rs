@@ -18,9 +18,9 @@ use etcdive::bbolt::Direction;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::hash::{Omit, backend_hash};
 use etcdive::etcd::{Keyspace, Store};
+use etcdive::go::quote::quote_into;
 use etcdive::k8s::{Decoder, Order, TreeSink};
 use etcdive::source::Source;
-use etcdive::view::goquote::quote_into;
 use etcdive::view::json::{JsonStyle, JsonWriter};
 use etcdive::view::yaml::YamlWriter;
 

@@ -5,32 +5,24 @@
 //! output, and what is wrong with the databases is said on standard error. What a verb returns and
 //! what was found make the exit code.
 
-pub mod address;
 pub mod args;
 pub mod arguments;
 pub mod auger;
 pub mod commands;
-pub mod compare;
 pub mod custody;
 pub mod etcdctl;
-pub mod evidence;
 pub mod export;
 pub mod failure;
 pub mod filter;
 pub mod keys;
-pub mod logs;
-pub mod missing;
-pub mod objects;
 pub mod opened;
 pub mod out;
 pub mod plumbing;
 pub mod progress;
 pub mod report;
-pub mod revision;
 pub mod select;
 pub mod sources;
-pub mod timeline;
-pub mod writers;
+pub mod unified;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,17 +30,20 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::k8s::encrypt::Keyring;
+use crate::query::evidence::{MetaBy, Verify};
+use crate::query::logs::Logs;
+use crate::query::{Evidence, Notices, Origins, Question};
+use crate::view::command::Invocation;
+
+pub use crate::query::Answer;
 
 use commands::{
     analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
     help, hexdump, log, ls, page, pages, recover, show, status, wal, watch,
 };
-use evidence::{Evidence, MetaBy, Verify};
 use failure::Failure;
 use keys::Keys;
-use logs::Logs;
 use out::{ColorWhen, Out};
-use sources::Sources;
 
 /// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
 ///
@@ -119,6 +114,35 @@ enum Command {
 }
 
 impl Command {
+    /// The word of the verb.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Ls(_) => "ls",
+            Self::Get(_) => "get",
+            Self::Log(_) => "log",
+            Self::Show(_) => "show",
+            Self::Watch(_) => "watch",
+            Self::Diff(_) => "diff",
+            Self::Blame(_) => "blame",
+            Self::Grep(_) => "grep",
+            Self::Fsck(_) => "fsck",
+            Self::Recover(_) => "recover",
+            Self::Explain(_) => "explain",
+            Self::Extract(_) => "extract",
+            Self::Decode(_) => "decode",
+            Self::Analyze(_) => "analyze",
+            Self::Checksum(_) => "checksum",
+            Self::DumpDb(_) => "dump-db",
+            Self::Pages(_) => "pages",
+            Self::Page(_) => "page",
+            Self::Buckets(_) => "buckets",
+            Self::Hexdump(_) => "hexdump",
+            Self::Wal(_) => "wal",
+            Self::Help(_) => "help",
+        }
+    }
+
     fn verb(&self) -> &dyn Verb {
         match self {
             Self::Status(args) => args,
@@ -148,17 +172,6 @@ impl Command {
     }
 }
 
-/// The answer to a question that was understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Something was found; for `diff`: nothing differs.
-    Yes,
-    /// Nothing was found; for `diff`: something differs.
-    No,
-    /// The answer is what was found wrong, and it was printed: only its severity makes the exit code.
-    Findings,
-}
-
 /// What every subcommand does.
 pub trait Verb {
     /// The databases it reads, in the order in which it is given them.
@@ -182,9 +195,14 @@ pub trait Verb {
         None
     }
 
-    /// Where it takes records from beside the state of the database.
-    fn sources(&self) -> Sources {
-        Sources::default()
+    /// Where its records come from in addition to the state of the database.
+    fn origins(&self) -> Origins {
+        Origins::default()
+    }
+
+    /// Whether it takes `--at`.
+    fn has_at(&self) -> bool {
+        false
     }
 
     /// Answers on `out`.
@@ -205,6 +223,26 @@ pub struct Run<'r> {
     pub keyring: &'r Keyring,
     /// The files that the keys were read from.
     pub key_files: &'r [PathBuf],
+    /// What the answer has to admit.
+    pub notices: &'r Notices,
+}
+
+impl<'r> Run<'r> {
+    /// The question to the one database of a verb.
+    ///
+    /// # Errors
+    /// If it was not given exactly one, or it cannot be read.
+    pub fn question(&self) -> Result<Question<'r>, Failure> {
+        self.question_to(Evidence::only(self.evidence)?)
+    }
+
+    /// The question to one of the databases.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn question_to(&self, evidence: &'r Evidence) -> Result<Question<'r>, Failure> {
+        Ok(Question::open(evidence, self.keyring, self.notices)?)
+    }
 }
 
 /// Runs a parsed command line on standard output.
@@ -215,44 +253,52 @@ pub fn run(cli: &Cli) -> ExitCode {
 /// Runs a parsed command line; its answer goes to `out`.
 pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let verb = cli.command.verb();
-    let verify = match (cli.verify, verb.verify()) {
-        (true, Verify::IfSmall) => Verify::Always,
-        (_, verify) => verify,
-    };
-    let keyring = verb
-        .keys()
-        .map_or_else(|| Ok(Keyring::default()), Keys::keyring);
-    let opened = keyring.and_then(|keyring| {
-        let open = |path: &PathBuf| -> Result<Evidence, Failure> {
-            let evidence = Evidence::open(path, verify)?;
-            let evidence = evidence.by_meta(cli.meta);
-            evidence.with_sources(verb.sources())
-        };
-        let evidence = verb
-            .databases()?
-            .iter()
-            .map(open)
-            .collect::<Result<Vec<_>, _>>()?;
-        let logs = verb.logs().map(|path| Logs::open(&path)).transpose()?;
-        Ok((keyring, evidence, logs))
-    });
+    let databases = verb.databases();
+    let db = databases.as_ref().ok().and_then(|paths| paths.first());
+    let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path), verb.has_at());
+    let opened = databases.and_then(|paths| open(cli, verb, &paths));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
-        Err(failure) => return report::failure(&failure),
+        Err(failure) => return report::failure(&failure, &invocation),
     };
     let key_files: Vec<PathBuf> = verb
         .keys()
         .map_or_else(Vec::new, |keys| keys.files().map(Into::into).collect());
+    let notices = Notices::default();
     let run = Run {
         evidence: &evidence,
         logs: logs.as_ref(),
         keyring: &keyring,
         key_files: &key_files,
+        notices: &notices,
     };
     progress::start();
     let answer = verb.run(&run, &mut out).and_then(|answer| {
         out.finish()?;
         Ok(answer)
     });
-    report::conclude(&evidence, logs.as_ref(), answer)
+    report::notices(&notices.take());
+    report::conclude(&evidence, logs.as_ref(), answer, &invocation)
+}
+
+/// Opens everything that a verb reads.
+fn open(
+    cli: &Cli,
+    verb: &dyn Verb,
+    paths: &[PathBuf],
+) -> Result<(Keyring, Vec<Evidence>, Option<Logs>), Failure> {
+    let verify = match (cli.verify, verb.verify()) {
+        (true, Verify::IfSmall) => Verify::Always,
+        (_, verify) => verify,
+    };
+    let keyring = verb
+        .keys()
+        .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
+    let open = |path: &PathBuf| -> Result<Evidence, Failure> {
+        let evidence = Evidence::open(path, verify)?.by_meta(cli.meta);
+        Ok(evidence.with_origins(verb.origins())?)
+    };
+    let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let logs = verb.logs().map(|path| Logs::open(&path)).transpose()?;
+    Ok((keyring, evidence, logs))
 }

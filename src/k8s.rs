@@ -1,7 +1,7 @@
 //! What the API server keeps in values; knows nothing of etcd's file.
 //!
 //! [`envelope`] tells how a value is encoded, [`decode()`] walks it into a [`Sink`], [`meta`] reads
-//! only who and what an object is. Below them: [`wire`] (protobuf), [`schema`] (the table of
+//! only who and what an object is. Below them: [`crate::wire`] (protobuf), [`schema`] (the table of
 //! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
 //! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys), `words` (texts read
 //! eight bytes at a time).
@@ -46,7 +46,6 @@ pub(crate) mod special;
 mod tape;
 pub mod tree;
 pub mod wall_clock;
-pub mod wire;
 pub(crate) mod words;
 
 pub use decode::{DecodeError, Decoder, Note, Options, Outcome, decode};

@@ -32,13 +32,15 @@
 //! |---|---|---|
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
+//! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is no database | nothing |
+//! | [`go`] | text exactly as Go prints it: `%q`, floats, `fmt.Sprint` | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
 //! | [`etcd`] | revisions, records, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
 //! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
-//! | [`view`] | plain data to text: YAML, JSON, Go quoting, tables, diffs, harmless terminals | the data it prints |
+//! | [`view`] | plain data to text: YAML, JSON, tables, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file a verb, exit codes | everything |
 //!
 //! # Invariants
@@ -56,8 +58,8 @@
 //! **Invariant:** a record that is no part of the state never tells of the state: what was carved answers only questions
 //! about the time before the compaction, and what is not proved of that time is said.
 //!
-//! **Invariant:** the file is never written, never locked, its times are left alone. `unsafe` stands
-//! only in [`source`].
+//! **Invariant:** the file is never written, never locked, its times are left alone. All `unsafe`
+//! code is in `source/guard.rs`.
 //!
 //! **Invariant:** besides its two streams the program writes files by [`cli::export`] alone: new ones, below a
 //! folder that was asked for, through no link, never into the evidence.
@@ -76,10 +78,14 @@ pub mod cli;
 pub mod diag;
 pub mod error;
 pub mod etcd;
+pub mod go;
 pub mod k8s;
 pub mod named;
+pub mod near;
+pub mod query;
 pub mod sniff;
 pub mod source;
 pub mod view;
+pub mod wire;
 
 pub use error::Error;

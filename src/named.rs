@@ -8,6 +8,14 @@
 
 use std::borrow::Cow;
 
+/// A key for people, on one line: what is not UTF-8 in it, and control characters, escaped.
+pub fn key_text(key: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(key) {
+        Ok(text) if !text.chars().any(char::is_control) => Cow::Borrowed(text),
+        _ => Cow::Owned(key.escape_ascii().to_string()),
+    }
+}
+
 /// Longest DNS subdomain, in bytes: names of objects and API groups.
 const MAX_SUBDOMAIN_BYTES: usize = 253;
 

@@ -3,6 +3,8 @@
 //! A guess from the first bytes. It is asked only when no bbolt page was found, and never decides
 //! how anything is read.
 
+use crate::wire::Reader;
+
 /// Bytes of the head that are enough for every answer: the magic of a tar archive ends at 265, and
 /// a page more makes the guess at a text a better one.
 pub const HEAD_LEN: usize = 4096;
@@ -88,31 +90,17 @@ fn is_wal(head: &[u8]) -> bool {
 /// `server/etcdserver/api/snap/snappb/snap.proto`.
 fn is_raft_snapshot(head: &[u8], len_bytes: u64) -> bool {
     let whole = |head: &[u8]| {
-        let rest = head.strip_prefix(b"\x08")?;
-        let (_, rest) = varint(rest)?;
-        let rest = rest.strip_prefix(b"\x12")?;
-        let (data_len, data) = varint(rest)?;
-        let before = u64::try_from(head.len().checked_sub(data.len())?).ok()?;
+        let mut reader = Reader::new(head);
+        (reader.take(1).ok()? == b"\x08").then_some(())?;
+        reader.truncated_varint().ok()?;
+        (reader.take(1).ok()? == b"\x12").then_some(())?;
+        let data_len = reader.truncated_varint().ok()?;
+        let before = u64::try_from(reader.position()).ok()?;
         // raftpb.Snapshot: 1 data, 2 metadata, both length-delimited.
-        let begins = matches!(data.first(), Some(0x0a | 0x12));
+        let begins = matches!(head.get(reader.position()), Some(0x0a | 0x12));
         Some(begins && before.checked_add(data_len)? == len_bytes)
     };
     whole(head).unwrap_or(false)
-}
-
-/// A protobuf varint of at most ten bytes, and what follows it.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    let mut rest = bytes;
-    for shift in (0..64).step_by(7) {
-        let (&byte, after) = rest.split_first()?;
-        rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((value, rest));
-        }
-    }
-    None
 }
 
 /// JSON, YAML or another text, if the head is UTF-8 without control bytes.

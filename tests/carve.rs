@@ -58,7 +58,7 @@ struct Held {
 
 fn held(image: &[u8]) -> Held {
     let diagnostics = Diagnostics::new();
-    let state = Store::from_db(Db::of_image(image, None, &diagnostics).unwrap());
+    let state = Store::from_db(Db::from_image(image, None, &diagnostics).unwrap());
     let carved = Carved::from_state(state.state());
     let store = state.with_carved(carved.records);
     let mut held = Held {
@@ -369,7 +369,7 @@ fn bytes_changed_in_any_place_never_give_a_record_that_no_changed_byte_is_in() {
             changed[*hit] = changed[*hit].wrapping_add(1 + rng.below(255) as u8);
         }
         let diagnostics = Diagnostics::new();
-        let Ok(db) = Db::of_image(&changed, None, &diagnostics) else {
+        let Ok(db) = Db::from_image(&changed, None, &diagnostics) else {
             continue;
         };
         let state = Store::from_db(db);

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::SystemTime;
 
 use etcdive::cli::custody;
-use etcdive::cli::evidence::{Evidence, Verify};
 use etcdive::diag::Code;
+use etcdive::query::evidence::{Evidence, Verify};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use etcdive::bbolt::Direction;
-use etcdive::cli::evidence::{Evidence, Verify};
+use etcdive::query::evidence::{Evidence, Verify};
 
 use crate::support::{etcdive, files_below, testdata};
 

@@ -12,11 +12,10 @@ use crate::support::random;
 
 use std::collections::BTreeMap;
 
+use etcdive::k8s::catalog::Catalog;
 use etcdive::k8s::diff::{FieldChange, MAX_DEPTH, Path, Scope, Segment, apply, diff, tree};
 use etcdive::k8s::redact::Masker;
-use etcdive::view::diff::{
-    Change, ObjectChange, Style, write_fields, write_json_line, write_object,
-};
+use etcdive::view::diff::{Change, ObjectChange, Style, write_fields, write_object};
 use random::Random;
 use serde_json::{Map, Value, json};
 
@@ -381,8 +380,7 @@ fn compare_deep(levels: usize, list: bool) {
         deleted_at: None,
         fields: &changes,
     };
-    let mut line = Vec::new();
-    write_json_line(&mut line, &object).unwrap();
+    let line = etcdive::view::diff::json(&object, &Catalog::default()).unwrap();
     assert!(line.len() > 2 * levels);
     Masker::new(false).mask(&new, true);
     assert_eq!(

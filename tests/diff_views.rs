@@ -8,10 +8,11 @@
     clippy::cast_possible_truncation
 )]
 
+use etcdive::k8s::catalog::Catalog;
 use etcdive::k8s::diff::{Scope, diff};
 use etcdive::view::diff::{
-    Change, ObjectChange, Side, StatRow, Style, TextSide, write_json_line, write_name,
-    write_object, write_stat, write_unified,
+    Change, ObjectChange, Side, StatRow, Style, TextSide, write_name, write_object, write_stat,
+    write_unified,
 };
 use serde_json::{Value, json};
 
@@ -229,14 +230,16 @@ fn a_json_line_has_the_documented_members_in_order() {
         fields: &fields,
     };
     let mut out = Vec::new();
-    write_json_line(&mut out, &object).unwrap();
+    out.extend(etcdive::view::diff::json(&object, &Catalog::default()).unwrap());
+    out.push(b'\n');
     object = ObjectChange {
         change: Change::Created,
         old: None,
         fields: &[],
         ..object
     };
-    write_json_line(&mut out, &object).unwrap();
+    out.extend(etcdive::view::diff::json(&object, &Catalog::default()).unwrap());
+    out.push(b'\n');
     assert_eq!(
         String::from_utf8(out).unwrap(),
         concat!(

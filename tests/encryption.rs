@@ -6,13 +6,14 @@ use aes_gcm::aead::{Aead, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use etcdive::cli::failure::Failure;
-use etcdive::cli::keys::{Keys, hint};
+use etcdive::cli::keys::Keys;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::{Keyspace, Store};
 use etcdive::k8s::encrypt::sealed::Kms;
 use etcdive::k8s::encrypt::{Config, DataKey, Keyring, OpenError, Sealed};
 use etcdive::k8s::object::{as_kubectl_shows, tree_of};
 use etcdive::source::Source;
+use etcdive::view::notice::encryption_hint as hint;
 use serde_json::Value;
 
 use crate::support::random::Random;

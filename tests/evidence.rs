@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use etcdive::cli::evidence::{Evidence, Verify};
 use etcdive::diag::Code;
+use etcdive::query::Notices;
+use etcdive::query::evidence::{Evidence, Verify};
 use serde_json::Value;
 
 use crate::support::synth::etcd::{Store, Version, revision_key};
@@ -146,7 +147,7 @@ fn the_records_outside_the_pages_that_cannot_be_read_are_delivered_exactly() {
     let evidence = Evidence::open(&path, Verify::IfSmall).unwrap();
     // From here on reading behind the cut raises SIGBUS, as it does on a bad sector.
     writable(&path).set_len(cut).unwrap();
-    let store = evidence.records().unwrap();
+    let store = evidence.records(&Notices::default()).unwrap();
     let records = store.records(etcdive::bbolt::Direction::Forward);
     let delivered: Vec<i64> = records.map(|record| record.revision.main).collect();
     let leaves = image.bucket_runs(b"key").into_iter();

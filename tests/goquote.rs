@@ -1,9 +1,9 @@
-//! `view::goquote` against Go: every code point, recorded quotations, and long inputs by their hash.
-//! The fixtures are made by `src/view/goquote/gen/main.go`, which says how.
+//! `go::quote` against Go: every code point, recorded quotations, and long inputs by their hash.
+//! The fixtures are made by `src/go/quote/gen/main.go`, which says how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use etcdive::view::goquote::{is_print, quote_into};
+use etcdive::go::quote::{is_print, quote_into};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;

@@ -16,6 +16,7 @@
 )]
 
 mod addresses;
+mod answers;
 mod arguments;
 mod auger;
 mod blame;

@@ -224,7 +224,7 @@ fn every_wrong_field_of_a_page_of_records_is_told() {
                 continue;
             }
             let diagnostics = Diagnostics::new();
-            let store = Store::from_db(Db::of_image(&bytes, None, &diagnostics).unwrap());
+            let store = Store::from_db(Db::from_image(&bytes, None, &diagnostics).unwrap());
             let records = store.records(Direction::Forward).count();
             if diagnostics.found_damage() {
                 told += 1;
@@ -272,7 +272,7 @@ fn values_that_overlap_do_not_multiply_the_work() {
     let (elements, page_size) = (1000, 1 << 17);
     let image = greedy(elements, page_size);
     let diagnostics = Diagnostics::new();
-    let db = Db::of_image(&image, None, &diagnostics).unwrap();
+    let db = Db::from_image(&image, None, &diagnostics).unwrap();
     let seen = elements_of(&db, &diagnostics, Direction::Forward);
     let work: usize = seen.iter().map(|one| one.key.len() + one.value.len()).sum();
     assert!(diagnostics.found_damage());
@@ -299,7 +299,7 @@ fn a_hostile_field_in_one_meta_leaves_the_records_to_the_other() {
         for ((name, bytes), both) in both.chain(one) {
             cases += 1;
             let diagnostics = Diagnostics::new();
-            let Ok(db) = Db::of_image(&bytes, None, &diagnostics) else {
+            let Ok(db) = Db::from_image(&bytes, None, &diagnostics) else {
                 if !both {
                     failures.push(format!("{page_size}: {name}: not opened"));
                 }
@@ -325,7 +325,7 @@ fn the_single_hostile_files_are_told() {
         for (name, bytes) in singles(&case.image) {
             let diagnostics = Diagnostics::new();
             cases += 1;
-            let Ok(db) = Db::of_image(&bytes, None, &diagnostics) else {
+            let Ok(db) = Db::from_image(&bytes, None, &diagnostics) else {
                 assert_eq!(name, "both metas zeroed", "{}", case.name);
                 continue;
             };

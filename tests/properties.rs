@@ -86,7 +86,7 @@ fn the_keyspace_at_every_retained_revision_is_the_history_folded_forward() {
     let (mut revisions, mut compactions) = (0, 0);
     for (seed, model, image) in random_images() {
         let diagnostics = Diagnostics::new();
-        let store = Store::from_db(Db::of_image(&image, None, &diagnostics).unwrap());
+        let store = Store::from_db(Db::from_image(&image, None, &diagnostics).unwrap());
         assert_eq!(store.current_revision(), model.revision(), "store {seed}");
         let oldest = compacted(&store).max(1);
         compactions += usize::from(oldest > 1);
@@ -131,7 +131,7 @@ fn the_history_of_a_key_is_its_records() {
     let (mut keys, mut events) = (0, 0);
     for (seed, model, image) in random_images() {
         let diagnostics = Diagnostics::new();
-        let store = Store::from_db(Db::of_image(&image, None, &diagnostics).unwrap());
+        let store = Store::from_db(Db::from_image(&image, None, &diagnostics).unwrap());
         let mut of_key: BTreeMap<&[u8], Vec<Row>> = BTreeMap::new();
         for record in model.records() {
             of_key.entry(&record.key).or_default().push(written(record));
@@ -172,7 +172,7 @@ fn a_compacted_and_a_future_revision_are_refused_as_etcd_refuses_them() {
     let mut refused = 0;
     for (seed, model, image) in random_images() {
         let diagnostics = Diagnostics::new();
-        let store = Store::from_db(Db::of_image(&image, None, &diagnostics).unwrap());
+        let store = Store::from_db(Db::from_image(&image, None, &diagnostics).unwrap());
         let (current, compacted) = (model.revision(), compacted(&store));
         for asked in current + 1..current + 3 {
             let future = RevisionUnavailable::Future { asked, current };
@@ -216,7 +216,7 @@ fn a_destroyed_leaf_hides_its_own_records_and_no_other() {
     let mut destroyed = 0;
     for (seed, model, image) in random_images() {
         let diagnostics = Diagnostics::new();
-        let store = Store::from_db(Db::of_image(&image, None, &diagnostics).unwrap());
+        let store = Store::from_db(Db::from_image(&image, None, &diagnostics).unwrap());
         let whole: Vec<(u64, Row)> = store
             .records(Direction::Forward)
             .map(|record| (record.pgid.unwrap(), read(&record)))
@@ -234,7 +234,7 @@ fn a_destroyed_leaf_hides_its_own_records_and_no_other() {
             let at = leaf as usize * page_size;
             bytes[at..at + page_size].fill(0);
             let diagnostics = Diagnostics::new();
-            let store = Store::from_db(Db::of_image(&bytes, None, &diagnostics).unwrap());
+            let store = Store::from_db(Db::from_image(&bytes, None, &diagnostics).unwrap());
             let expected: Vec<&Row> = whole
                 .iter()
                 .filter(|(pgid, _)| *pgid != leaf)
@@ -263,7 +263,7 @@ fn health_is_silent_and_both_directions_agree() {
     let (mut images, mut records) = (0, 0);
     let mut check = |name: &str, image: &[u8]| {
         let diagnostics = Diagnostics::new();
-        let store = Store::from_db(Db::of_image(image, None, &diagnostics).unwrap());
+        let store = Store::from_db(Db::from_image(image, None, &diagnostics).unwrap());
         let forward: Vec<Row> = store
             .records(Direction::Forward)
             .map(|r| read(&r))
@@ -323,7 +323,7 @@ fn a_healthy_bbolt_file_of_any_shape_is_walked_without_a_finding() {
         let diagnostics = Diagnostics::new();
         // A snapshot's trailer is no part of the pages.
         let image = &bytes[..bytes.len() / page_size * page_size];
-        let db = Db::of_image(image, None, &diagnostics).unwrap();
+        let db = Db::from_image(image, None, &diagnostics).unwrap();
         for bucket in db.buckets() {
             elements += bucket.elements(&diagnostics, Direction::Forward).count();
         }

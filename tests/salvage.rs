@@ -14,7 +14,7 @@ type Records = BTreeMap<(i64, i64), (bool, Vec<u8>, Vec<u8>, u64)>;
 
 fn records(image: &[u8], direction: Direction) -> Option<Records> {
     let diagnostics = Diagnostics::new();
-    let store = Store::from_db(Db::of_image(image, None, &diagnostics).ok()?);
+    let store = Store::from_db(Db::from_image(image, None, &diagnostics).ok()?);
     let mut records = Records::new();
     let mut last = None;
     for record in store.records(direction) {
@@ -37,7 +37,7 @@ fn records(image: &[u8], direction: Direction) -> Option<Records> {
 /// The pages of the tree of bucket `key` of a healthy image: branches and leaves.
 fn tree_pages(image: &[u8]) -> (Vec<u64>, Vec<u64>, u64) {
     let diagnostics = Diagnostics::new();
-    let db = Db::of_image(image, None, &diagnostics).unwrap();
+    let db = Db::from_image(image, None, &diagnostics).unwrap();
     let root = db.meta().root.0;
     let (mut branches, mut leaves) = (Vec::new(), Vec::new());
     let buckets = db.buckets();

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use etcdive::bbolt::Direction;
-use etcdive::cli::writers::manager_text;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::Store;
 use etcdive::k8s::analysis::kind_under;
@@ -20,6 +19,7 @@ use etcdive::k8s::diff::{FieldChange, Scope};
 use etcdive::k8s::meta::Meta;
 use etcdive::k8s::object::tree_of;
 use etcdive::k8s::redact::Masker;
+use etcdive::query::writers::manager_text;
 use etcdive::source::Source;
 use serde_json::Value;
 

@@ -14,10 +14,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use etcdive::k8s::catalog::Catalog;
 use etcdive::k8s::diff::{FieldChange, Scope};
 use etcdive::k8s::redact::{Masker, is_mask};
 use etcdive::view::diff::{
-    Change, ObjectChange, Side, Style, TextSide, write_json_line, write_object, write_unified,
+    Change, ObjectChange, Side, Style, TextSide, write_object, write_unified,
 };
 use random::Random;
 use serde_json::{Map, Value, json};
@@ -101,7 +102,8 @@ fn everything_printed(old: &Value, new: &Value, masker: &mut Masker, as_secret: 
         ] {
             write_object(&mut out, &object, &style).unwrap();
         }
-        write_json_line(&mut out, &object).unwrap();
+        out.extend(etcdive::view::diff::json(&object, &Catalog::default()).unwrap());
+        out.push(b'\n');
     }
     let (a, b) = (format!("{a:#}"), format!("{b:#}"));
     let (a, b) = (

@@ -10,8 +10,6 @@ use std::sync::LazyLock;
 use etcdive::bbolt::check::walk;
 use etcdive::bbolt::{Db, Direction, Kind, Leaf, Pages, Pgid};
 use etcdive::bytes::ByteOrder;
-use etcdive::cli::address::Address;
-use etcdive::cli::revision::{RangeExpr, RevisionExpr};
 use etcdive::cli::select::Where;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::carve::Carved;
@@ -29,6 +27,8 @@ use etcdive::k8s::meta::Meta;
 use etcdive::k8s::redact::Masker;
 use etcdive::k8s::selector::{FieldSelector, LabelSelector};
 use etcdive::k8s::{Decoder, Options, Order};
+use etcdive::query::address::Address;
+use etcdive::query::revision::{RangeExpr, RevisionExpr};
 use etcdive::view::json::{JsonStyle, JsonWriter};
 use etcdive::view::sanitize::Sanitizer;
 use etcdive::view::yaml::YamlWriter;
@@ -69,7 +69,7 @@ pub fn whole_file(data: &[u8]) {
         return;
     }
     let diagnostics = Diagnostics::new();
-    let Ok(db) = Db::of_image(data, None, &diagnostics) else {
+    let Ok(db) = Db::from_image(data, None, &diagnostics) else {
         return;
     };
     let store = Store::from_db(db);
@@ -217,7 +217,7 @@ pub fn page(data: &[u8]) {
         let Ok(page) = pages.tree_page(Pgid(pgid)) else {
             continue;
         };
-        let _ = (pages.bounds(&page), page.unpacked());
+        let _ = (pages.bounds(&page), page.layout_fault());
         if page.kind == Some(Kind::Branch) {
             for index in 0..page.usable_count() {
                 let _ = page.branch_element(index);

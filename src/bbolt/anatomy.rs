@@ -187,7 +187,7 @@ pub fn misfits(page: &Page<'_>, page_size: usize, file_pages: u64) -> Vec<String
             page.usable_count()
         ));
     }
-    if let Some(freelist) = Freelist::of_page(*page).filter(Freelist::is_cut) {
+    if let Some(freelist) = Freelist::from_page(*page).filter(Freelist::is_cut) {
         found.push(format!(
             "it states {} ids, {} have room",
             freelist.stated_count,

@@ -7,8 +7,9 @@
 use crate::bytes::{ByteOrder, Span};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 
+use super::leaf::{Direction, Leaf};
 use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pgid};
-use super::tree::{Direction, Ground, Leaf, Leaves, Root};
+use super::tree::{FileContext, Leaves, Root};
 
 const HEADER_BYTES: usize = 16;
 
@@ -24,7 +25,7 @@ pub struct Bucket<'a> {
     /// The page that holds its header.
     pub locus: Locus,
     start: Root<'a>,
-    ground: Ground<'a>,
+    context: FileContext<'a>,
     number: u16,
 }
 
@@ -36,7 +37,7 @@ pub(super) const MAX_BUCKETS: usize = 60_000;
 
 /// The finding about a bucket that lies too deep, or is one too many: `nesting` counts the buckets that it lies in,
 /// the root among them, and `opened` those that were walked before it. One verdict for all that walks buckets.
-pub(super) fn too_many(bucket: &Bucket<'_>, nesting: usize, opened: usize) -> Option<Damage> {
+pub(super) fn beyond_limits(bucket: &Bucket<'_>, nesting: usize, opened: usize) -> Option<Damage> {
     let expected = if nesting > MAX_BUCKET_DEPTH {
         format!("buckets at most {MAX_BUCKET_DEPTH} deep")
     } else if opened >= MAX_BUCKETS {
@@ -55,7 +56,7 @@ impl<'a> Bucket<'a> {
     pub(super) fn parse(
         element: &Element<'a>,
         holder: &Page<'a>,
-        ground: Ground<'a>,
+        context: FileContext<'a>,
         number: u16,
     ) -> Result<Self, Damage> {
         let locus = holder.locus().element(element.index).bucket(element.key);
@@ -67,13 +68,13 @@ impl<'a> Bucket<'a> {
                 )
                 .effect("this bucket is missing from this answer")
         };
-        let span = Span::new(element.value, element.value_offset, ground.pages.order());
+        let span = Span::new(element.value, element.value_offset, context.pages.order());
         let (Ok(root), Ok(sequence)) = (span.u64(0, "bucket root"), span.u64(8, "bucket sequence"))
         else {
             return Err(damage(format!("{} bytes", element.value.len())));
         };
         let start = if root == 0 {
-            let page = inline_page(element, holder, ground.pages.order())
+            let page = inline_page(element, holder, context.pages.order())
                 .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
             Root::Inline(page)
         } else {
@@ -85,20 +86,25 @@ impl<'a> Bucket<'a> {
             sequence,
             locus,
             start,
-            ground,
+            context,
             number,
         })
     }
 
     /// A bucket that is not in the tree: it has no leaves.
-    pub(super) fn absent(name: &'a [u8], locus: Locus, ground: Ground<'a>, number: u16) -> Self {
+    pub(super) fn absent(
+        name: &'a [u8],
+        locus: Locus,
+        context: FileContext<'a>,
+        number: u16,
+    ) -> Self {
         Self {
             name,
             root: Pgid(0),
             sequence: 0,
             locus: locus.bucket(name),
             start: Root::Absent,
-            ground,
+            context,
             number,
         }
     }
@@ -116,7 +122,7 @@ impl<'a> Bucket<'a> {
     /// Its leaves, in the given direction. Damage goes to `diagnostics`.
     pub fn leaves(&self, diagnostics: &'a Diagnostics, direction: Direction) -> Leaves<'a> {
         Leaves::new(
-            self.ground.clone(),
+            self.context.clone(),
             diagnostics,
             (self.name, self.number),
             self.start,

@@ -1,18 +1,18 @@
-//! What no walk comes to: the fields of the metas, the freelist against the pages in use, pages that two
-//! buckets share, and what lies behind the high-water mark.
+//! What no walk of a tree reaches: the fields of the metas, the freelist against the pages in use, pages that
+//! two buckets share, and what follows the high-water mark.
 
-use std::ops::Range;
+mod freelist;
 
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::diag::{Code, Diagnostic, Locus};
 use crate::source::Source;
 
-use super::bucket::{Bucket, is_bucket, too_many};
-use super::claims::Bits;
+use super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::db::Db;
-use super::freelist::Freelist;
+use super::leaf::Direction;
 use super::meta::{Meta, NO_FREELIST};
-use super::page::{Kind, Page, Pages, Pgid};
-use super::tree::{Direction, RELEASE_BYTES};
+use super::page::Pgid;
+use super::page_set::PageSet;
+use super::page_use::PageUse;
 
 /// Where the fields of a meta page lie in it, in bytes; see [`super::meta`].
 const FLAGS_AT: u64 = 28;
@@ -35,7 +35,7 @@ impl Tail {
     const CHUNK_BYTES: usize = 4 << 20;
 
     /// The tail of a file; none where it ends at or before its high-water mark.
-    pub fn of(source: &Source, meta: &Meta) -> Option<Self> {
+    pub fn read(source: &Source, meta: &Meta) -> Option<Self> {
         let used = usize::try_from(meta.used_bytes()).ok()?;
         let tail = source.image().get(used..).filter(|tail| !tail.is_empty())?;
         Some(Self {
@@ -83,14 +83,13 @@ pub struct PageCounts {
 pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
-    let in_use = InUse::of(db, source);
-    let pages = db.meta().high_water_mark.min(db.pages().count());
+    let page_use = PageUse::read_shared(db);
     if db.meta().freelist != NO_FREELIST {
-        check_freelist(db, &in_use, pages);
+        freelist::check(db, &page_use);
     }
     PageCounts {
-        pages,
-        in_use: in_use.count,
+        pages: page_use.page_count(),
+        in_use: page_use.tree_page_count(),
     }
 }
 
@@ -99,7 +98,7 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
     // With each how many buckets it lies in, the root among them.
     let mut waiting: Vec<(Bucket<'a>, usize)> =
         buckets.into_iter().map(|bucket| (bucket, 1)).collect();
-    let mut roots = Bits::default();
+    let mut roots = PageSet::default();
     let mut walked = waiting.len();
     while let Some((bucket, nesting)) = waiting.pop() {
         let nesting = nesting.saturating_add(1);
@@ -107,9 +106,9 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
             for element in leaf.elements(Direction::Forward).filter(is_bucket) {
                 // The numbers after those of the root's buckets.
                 let number = u16::MAX.saturating_sub(u16::try_from(walked).unwrap_or(u16::MAX));
-                match Bucket::parse(&element, &leaf.page, db.ground().clone(), number) {
+                match Bucket::parse(&element, &leaf.page, db.context().clone(), number) {
                     Ok(nested) => {
-                        if let Some(finding) = too_many(&nested, nesting, walked) {
+                        if let Some(finding) = beyond_limits(&nested, nesting, walked) {
                             db.diagnostics().report(finding);
                         // A tree that two headers name is reported where the pages in use are counted.
                         } else if nested.is_inline() || roots.insert(nested.root.0) {
@@ -179,235 +178,12 @@ fn check_tail(db: &Db<'_>, source: &Source) {
     if let Some(Tail {
         bytes,
         is_zero: false,
-    }) = Tail::of(source, db.meta())
+    }) = Tail::read(source, db.meta())
     {
         db.diagnostics().report(
             Diagnostic::new(Code::FileTail, Locus::at(db.meta().used_bytes()))
                 .found(format!("{bytes} bytes behind the high-water mark, not all zero"))
                 .effect("pages of a transaction that was not committed, or bytes of something else: no part of this state"),
         );
-    }
-}
-
-/// The pages that the trees of the chosen state use.
-struct InUse {
-    pages: Bits,
-    count: u64,
-}
-
-/// A page on the way down.
-struct Frame<'a> {
-    page: Page<'a>,
-    next: usize,
-    bucket: &'a [u8],
-}
-
-impl InUse {
-    fn of(db: &Db<'_>, source: &Source) -> Self {
-        let mut touched_bytes = 0_usize;
-        let mut in_use = Self {
-            pages: Bits::default(),
-            count: 0,
-        };
-        let mut entered = Bits::default();
-        let mut stack = Vec::new();
-        let mut child = Some((db.meta().root, b"".as_slice()));
-        loop {
-            if let Some((pgid, bucket)) = child
-                && let Ok(page) = db.pages().tree_page(pgid)
-                && entered.insert(pgid.0)
-            {
-                let page = in_use.add(&db.pages(), page, bucket, db.diagnostics());
-                touched_bytes = touched_bytes.saturating_add(page.run().len_bytes());
-                if touched_bytes >= RELEASE_BYTES {
-                    touched_bytes = 0;
-                    source.forget_resident();
-                }
-                stack.push(Frame {
-                    page,
-                    next: 0,
-                    bucket,
-                });
-            }
-            let Some(frame) = stack.last_mut() else {
-                return in_use;
-            };
-            child = frame.next_child(&db.pages());
-            if child.is_none() {
-                stack.pop();
-            }
-        }
-    }
-
-    /// Marks the pages of a run; it ends before a page that is used already.
-    fn add<'a>(
-        &mut self,
-        pages: &Pages<'a>,
-        page: Page<'a>,
-        bucket: &[u8],
-        diagnostics: &Diagnostics,
-    ) -> Page<'a> {
-        let present = pages.count().saturating_sub(page.pgid.0);
-        let run = u64::from(page.overflow).saturating_add(1).min(present);
-        for (own, pgid) in (page.pgid.0..)
-            .take(usize::try_from(run).unwrap_or(0))
-            .enumerate()
-        {
-            if !self.pages.insert(pgid) {
-                let mut locus = page.locus();
-                if !bucket.is_empty() {
-                    locus = locus.bucket(bucket);
-                }
-                diagnostics.report(
-                    Diagnostic::new(Code::PageTwice, locus)
-                        .found(format!("page {pgid} of its {run} is another's too"))
-                        .effect("both are read; one of them is not what it was"),
-                );
-                // Its own first page it has in any case.
-                return page.clipped((own as u64).max(1), pages.page_size());
-            }
-            self.count = self.count.saturating_add(1);
-        }
-        page
-    }
-}
-
-impl<'a> Frame<'a> {
-    /// The next page under this one: a child, or the root of a bucket.
-    fn next_child(&mut self, pages: &Pages<'a>) -> Option<(Pgid, &'a [u8])> {
-        while self.next < self.page.usable_count() {
-            let index = self.next;
-            self.next = self.next.saturating_add(1);
-            if self.page.kind == Some(Kind::Branch) {
-                if let Some(child) = self.page.branch_child(index) {
-                    return Some((child, self.bucket));
-                }
-                continue;
-            }
-            let Ok(element) = self.page.leaf_element(index) else {
-                continue;
-            };
-            if !is_bucket(&element) {
-                continue;
-            }
-            let header =
-                crate::bytes::Span::new(element.value, element.value_offset, pages.order());
-            match header.u64(0, "bucket root") {
-                Ok(0) | Err(_) => {}
-                Ok(root) => return Some((Pgid(root), element.key)),
-            }
-        }
-        None
-    }
-}
-
-fn check_freelist(db: &Db<'_>, in_use: &InUse, end: u64) {
-    let report = |finding| db.diagnostics().report(finding);
-    let freelist = match Freelist::read(&db.pages(), Pgid(db.meta().freelist)) {
-        Ok(freelist) => freelist,
-        Err(finding) => return report(finding),
-    };
-    let page = freelist.page;
-    if freelist.is_cut() {
-        let room = freelist.len();
-        report(
-            Diagnostic::new(Code::FreelistInvalid, page.locus())
-                .expected(
-                    format!("at most {room} ids in its pages"),
-                    freelist.stated_count.to_string(),
-                )
-                .effect("the free pages that it does not hold are not known; no record lies in it"),
-        );
-    }
-    let mut listed = Bits::default();
-    let own = page.pgid.0
-        ..page
-            .pgid
-            .0
-            .saturating_add(u64::from(page.overflow))
-            .saturating_add(1);
-    let shared = own
-        .clone()
-        .take_while(|pgid| *pgid < end)
-        .find(|pgid| in_use.pages.contains(*pgid));
-    if own.end > end || shared.is_some() {
-        let found = shared.map_or_else(
-            || {
-                format!(
-                    "{} pages up to {}",
-                    own.end.saturating_sub(own.start),
-                    own.end.saturating_sub(1)
-                )
-            },
-            |pgid| format!("page {pgid} of it in a tree, too"),
-        );
-        report(
-            Diagnostic::new(Code::FreelistInvalid, page.locus())
-                .expected(format!("pages of its own below {end}"), found)
-                .effect("what it lists is not to be trusted; no record lies in it"),
-        );
-    }
-    let mut previous = 1;
-    for (index, id) in freelist.ids().enumerate() {
-        let locus = || Locus {
-            offset: Some(freelist.offset_of(index)),
-            ..page.locus().element(index)
-        };
-        if id.0 <= previous || id.0 >= db.meta().high_water_mark {
-            report(
-                Diagnostic::new(Code::FreelistId, locus())
-                    .expected(
-                        format!("ids that ascend, from {} to {}", previous.saturating_add(1), db.meta().high_water_mark.saturating_sub(1)),
-                        id.to_string(),
-                    )
-                    .effect("a server that trusts it would use a page twice, or outside the file; no record is touched"),
-            );
-        } else {
-            previous = id.0;
-        }
-        if id.0 < end {
-            listed.insert(id.0);
-            if in_use.pages.contains(id.0) {
-                report(
-                    Diagnostic::new(Code::FreelistInUse, locus())
-                        .found(format!("page {id}, which a tree uses"))
-                        .effect(
-                            "a server that trusts the list overwrites this page; here it is read",
-                        ),
-                );
-            }
-        }
-    }
-    if !freelist.is_cut() {
-        leaked(
-            end,
-            |pgid| in_use.pages.contains(pgid) || listed.contains(pgid) || own.contains(&pgid),
-            |run| {
-                let (first, count) = (run.start, run.end.saturating_sub(run.start));
-                report(
-                Diagnostic::new(Code::PageLeaked, Locus::page(first, db.pages().offset_of(Pgid(first))))
-                    .found(format!("{count} pages from here on that no tree uses and the freelist does not list"))
-                    .effect("lost space, or pages that a tree has lost: a scan of the pages shows what is in them"),
-            );
-            },
-        );
-    }
-}
-
-/// Tells the runs of pages that are not accounted for.
-fn leaked(end: u64, is_known: impl Fn(u64) -> bool, mut tell: impl FnMut(Range<u64>)) {
-    let mut start = None;
-    for pgid in 2..end {
-        match (is_known(pgid), start) {
-            (false, None) => start = Some(pgid),
-            (true, Some(first)) => {
-                tell(first..pgid);
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    if let Some(first) = start {
-        tell(first..end);
     }
 }

@@ -7,9 +7,11 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
 use super::bucket::{Bucket, is_bucket};
+use super::leaf::Direction;
 use super::meta::{Geometry, Meta, MetaError, find_metas};
-use super::page::{Kind, Pages, Pgid};
-use super::tree::{Direction, Ground, Leaves, Root};
+use super::page::{Kind, Pgid};
+use super::pages::Pages;
+use super::tree::{FileContext, Leaves, Root};
 
 /// Which meta page stands for the state of the file, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub enum MetaChoice {
     /// The other one is newer, but names a state that cannot be.
     OnlyUsable,
     /// It was asked for.
-    ByHand,
+    Requested,
     /// Neither is valid.
     Neither,
 }
@@ -38,7 +40,7 @@ impl MetaChoice {
             }
             Self::OnlyValid => "the other meta page is not valid",
             Self::OnlyUsable => "the newer meta page names a state that cannot be",
-            Self::ByHand => "it was asked for",
+            Self::Requested => "it was asked for",
             Self::Neither => "neither meta page is valid",
         }
     }
@@ -50,7 +52,7 @@ const ROOT_NUMBER: u16 = 1;
 /// An open database file.
 #[derive(Debug)]
 pub struct Db<'a> {
-    ground: Ground<'a>,
+    context: FileContext<'a>,
     diagnostics: &'a Diagnostics,
     pages: Pages<'a>,
     metas: [Result<Meta, MetaError>; 2],
@@ -65,62 +67,62 @@ impl<'a> Db<'a> {
     /// Opens the image of an evidence file.
     ///
     /// # Errors
-    /// As [`Self::of_image`].
+    /// As [`Self::from_image`].
     pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         Self::open_by_meta(source, None, diagnostics)
     }
 
-    /// The same, in the state of the meta page `by_hand` (0 or 1) where one is named.
+    /// The same, in the state of the meta page `requested` (0 or 1) where one is named.
     ///
     /// # Errors
-    /// As [`Self::of_image`]; and [`Error::MetaByHand`] when the one asked for names no state.
+    /// As [`Self::from_image`]; and [`Error::MetaByHand`] when the one asked for names no state.
     pub fn open_by_meta(
         source: &'a Source,
-        by_hand: Option<usize>,
+        requested: Option<usize>,
         diagnostics: &'a Diagnostics,
     ) -> Result<Self, Error> {
-        Self::of_state(source.image(), Some(source), by_hand, diagnostics)
+        Self::open_image(source.image(), Some(source), requested, diagnostics)
     }
 
     /// Opens an image in memory. Where neither meta page is valid there is no root: [`Self::buckets`] is
-    /// empty until [`Self::rooted`] names one.
+    /// empty until [`Self::with_root`] names one.
     ///
     /// # Errors
     /// [`Error::NotBbolt`] when there is no page in it.
-    pub fn of_image(
+    pub fn from_image(
         image: &'a [u8],
         source: Option<&'a Source>,
         diagnostics: &'a Diagnostics,
     ) -> Result<Self, Error> {
-        Self::of_state(image, source, None, diagnostics)
+        Self::open_image(image, source, None, diagnostics)
     }
 
-    fn of_state(
+    fn open_image(
         image: &'a [u8],
         source: Option<&'a Source>,
-        by_hand: Option<usize>,
+        requested: Option<usize>,
         diagnostics: &'a Diagnostics,
     ) -> Result<Self, Error> {
         let (geometry, metas) = find_metas(image, source);
         let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
         let pages = Pages::new(image, page_size, order);
-        let (chosen, choice) = match by_hand {
-            Some(index) => (Some(index), MetaChoice::ByHand),
+        let (chosen, choice) = match requested {
+            Some(index) => (Some(index), MetaChoice::Requested),
             None => choose(&metas, &pages),
         };
-        let meta = match (by_hand, chosen.and_then(|index| metas.get(index))) {
+        let meta = match (requested, chosen.and_then(|index| metas.get(index))) {
             (Some(index), _) => meta_by_hand(image, &metas, index, page_size)?,
             (None, Some(Ok(meta))) => *meta,
             _ => Meta::unknown(page_size, order, pages.count()),
         };
         let pages = pages.below(meta.high_water_mark);
-        let ground = Ground {
+        let context = FileContext {
             pages,
             source,
             owners: Arc::default(),
         };
         let db = Self {
-            ground,
+            context,
             diagnostics,
             pages,
             metas,
@@ -135,16 +137,16 @@ impl<'a> Db<'a> {
 
     /// The same file with another root page, and its own record of who uses which page.
     #[must_use]
-    pub fn rooted<'b>(&self, root: Pgid, diagnostics: &'b Diagnostics) -> Db<'b>
+    pub fn with_root<'b>(&self, root: Pgid, diagnostics: &'b Diagnostics) -> Db<'b>
     where
         'a: 'b,
     {
         let mut meta = self.meta;
         meta.root = root;
         Db {
-            ground: Ground {
+            context: FileContext {
                 owners: Arc::default(),
-                ..self.ground.clone()
+                ..self.context.clone()
             },
             diagnostics,
             meta,
@@ -160,7 +162,7 @@ impl<'a> Db<'a> {
 
     /// The open file; none for an image in memory.
     pub fn source(&self) -> Option<&'a Source> {
-        self.ground.source
+        self.context.source
     }
 
     fn report_metas(&self) {
@@ -259,8 +261,8 @@ impl<'a> Db<'a> {
     }
 
     /// What all walks through the file share.
-    pub(super) fn ground(&self) -> &Ground<'a> {
-        &self.ground
+    pub(super) fn context(&self) -> &FileContext<'a> {
+        &self.context
     }
 
     /// Where findings go.
@@ -271,7 +273,7 @@ impl<'a> Db<'a> {
     /// A bucket of this name that no root leads to. `buckets` is how many the root has.
     pub fn absent_bucket(&self, name: &'static [u8], buckets: usize) -> Bucket<'a> {
         let locus = Locus::page(self.meta.root.0, self.pages.offset_of(self.meta.root));
-        Bucket::absent(name, locus, self.ground.clone(), bucket_number(buckets))
+        Bucket::absent(name, locus, self.context.clone(), bucket_number(buckets))
     }
 
     /// The state that the other meta page names, with its own findings; none where it is no former state:
@@ -289,9 +291,9 @@ impl<'a> Db<'a> {
         }
         let pages = self.pages.below(meta.high_water_mark);
         Some(Db {
-            ground: Ground {
+            context: FileContext {
                 pages,
-                source: self.ground.source,
+                source: self.context.source,
                 owners: Arc::default(),
             },
             diagnostics,
@@ -318,9 +320,9 @@ impl<'a> Db<'a> {
             return buckets;
         }
         let root = Root::Page(self.meta.root);
-        let ground = self.ground.clone();
+        let context = self.context.clone();
         for leaf in Leaves::new(
-            ground,
+            context,
             self.diagnostics,
             (b"", ROOT_NUMBER),
             root,
@@ -329,7 +331,7 @@ impl<'a> Db<'a> {
             for element in leaf.elements(Direction::Forward) {
                 let parsed = if is_bucket(&element) {
                     let number = bucket_number(buckets.len());
-                    Bucket::parse(&element, &leaf.page, self.ground.clone(), number)
+                    Bucket::parse(&element, &leaf.page, self.context.clone(), number)
                 } else {
                     Err(Diagnostic::new(
                         Code::RootNotBuckets,

@@ -14,7 +14,8 @@
 
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
-use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
+use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::pages::Pages;
 
 /// Length in bytes of a page id, and of the count in front of them.
 const ID_BYTES: usize = 8;
@@ -56,7 +57,7 @@ impl<'a> Freelist<'a> {
         if page.stated_id != pgid.0 {
             return Err(damage(format!("page id {}", page.stated_id)));
         }
-        Self::of_page(page).ok_or_else(|| {
+        Self::from_page(page).ok_or_else(|| {
             damage(page.kind.map_or_else(
                 || format!("flags 0x{:04x}", page.flags),
                 |kind| format!("a {} page", kind.as_str()),
@@ -65,7 +66,7 @@ impl<'a> Freelist<'a> {
     }
 
     /// Takes a page for a freelist; `None` when its flags say something else.
-    pub fn of_page(page: Page<'a>) -> Option<Self> {
+    pub fn from_page(page: Page<'a>) -> Option<Self> {
         if page.kind != Some(Kind::Freelist) {
             return None;
         }

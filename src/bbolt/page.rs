@@ -14,7 +14,7 @@
 
 use std::fmt;
 
-use crate::bytes::{ByteOrder, Span};
+use crate::bytes::Span;
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 /// Length in bytes of a page header, and of an element of either kind.
@@ -119,7 +119,7 @@ pub struct Element<'a> {
 
 /// Something in a page that is not where bbolt writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unpacked {
+pub enum LayoutFault {
     /// The first element whose key does not start where the element before it ends.
     Element(usize),
     /// A byte behind the last element that is not zero.
@@ -165,13 +165,13 @@ impl<'a> Page<'a> {
     }
 
     /// The same page as if it stated another count; none where no page has so many.
-    pub(super) fn counting(mut self, count: usize) -> Option<Self> {
+    pub(super) fn with_count(mut self, count: usize) -> Option<Self> {
         self.count = usize::from(u16::try_from(count).ok()?);
         Some(self)
     }
 
     /// The same page as if its flags named another kind.
-    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+    pub(super) fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
         self
     }
@@ -305,7 +305,7 @@ impl<'a> Page<'a> {
     }
 
     /// Whether the first key of a leaf stands right behind its table, where bbolt writes it: then its count is right.
-    pub fn begins_behind_its_table(&self) -> bool {
+    pub fn starts_after_its_table(&self) -> bool {
         let table = self.count.saturating_mul(ELEMENT_BYTES);
         let position = self.run.u32(HEADER_BYTES.saturating_add(4), "element");
         position.is_ok_and(|position| usize::try_from(position) == Ok(table))
@@ -314,7 +314,7 @@ impl<'a> Page<'a> {
     /// What is not where bbolt writes it: keys and values stand without a gap, the first right behind
     /// the table, and zeros behind the last (`WriteInodeToPage`). So this tells a wrong count, position or
     /// size even where every element can be read.
-    pub fn unpacked(&self) -> Option<Unpacked> {
+    pub fn layout_fault(&self) -> Option<LayoutFault> {
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
             Some(Kind::Branch) => (0, &[4]),
             _ => (4, &[8, 12]),
@@ -324,7 +324,7 @@ impl<'a> Page<'a> {
             usize::try_from(raw).unwrap_or(usize::MAX)
         };
         let mut end = HEADER_BYTES.saturating_add(self.count.saturating_mul(ELEMENT_BYTES));
-        let unpacked = (0..self.usable_count()).find(|index| {
+        let fault = (0..self.usable_count()).find(|index| {
             let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
             let start = at.saturating_add(field(at.saturating_add(pos_at)));
             let packed = start == end;
@@ -333,8 +333,8 @@ impl<'a> Page<'a> {
             });
             !packed
         });
-        if let Some(index) = unpacked {
-            return Some(Unpacked::Element(index));
+        if let Some(index) = fault {
+            return Some(LayoutFault::Element(index));
         }
         let slack_bytes = self.run.len_bytes().saturating_sub(end);
         let slack = self.run.get(end, slack_bytes, "slack").unwrap_or_default();
@@ -343,7 +343,7 @@ impl<'a> Page<'a> {
         }
         let zeros = slack.iter().take_while(|byte| **byte == 0).count();
         let at = end.saturating_add(zeros) as u64;
-        Some(Unpacked::Slack {
+        Some(LayoutFault::Slack {
             offset: self.run.offset().saturating_add(at),
         })
     }
@@ -398,173 +398,5 @@ impl<'a> Page<'a> {
                 format!("{ksize} bytes"),
             )
             .effect("this element cannot be read")
-    }
-}
-
-/// The pages of a file image.
-#[derive(Debug, Clone, Copy)]
-pub struct Pages<'a> {
-    image: &'a [u8],
-    page_size: usize,
-    order: ByteOrder,
-    high_water_mark: u64,
-}
-
-impl<'a> Pages<'a> {
-    /// `image` is the file without a snapshot's trailer; `page_size` in bytes.
-    pub fn new(image: &'a [u8], page_size: usize, order: ByteOrder) -> Self {
-        Self {
-            image,
-            page_size: page_size.max(HEADER_BYTES),
-            order,
-            high_water_mark: u64::MAX,
-        }
-    }
-
-    /// The same pages, of which those from `mark` on were never allocated.
-    #[must_use]
-    pub fn below(mut self, mark: u64) -> Self {
-        self.high_water_mark = mark;
-        self
-    }
-
-    /// The whole image.
-    pub fn image(&self) -> &'a [u8] {
-        self.image
-    }
-
-    /// Page size in bytes.
-    pub fn page_size(&self) -> usize {
-        self.page_size
-    }
-
-    /// Byte order of the structures.
-    pub fn order(&self) -> ByteOrder {
-        self.order
-    }
-
-    /// How many pages the file has room for, a cut one at the end included.
-    pub fn count(&self) -> u64 {
-        self.image.len().div_ceil(self.page_size) as u64
-    }
-
-    /// Absolute offset of a page, in bytes.
-    pub fn offset_of(&self, pgid: Pgid) -> u64 {
-        pgid.0.saturating_mul(self.page_size as u64)
-    }
-
-    fn start_of(&self, pgid: Pgid) -> Option<usize> {
-        let start = usize::try_from(pgid.0).ok()?.checked_mul(self.page_size)?;
-        (start < self.image.len()).then_some(start)
-    }
-
-    /// The page as it stands, its run as long as header and file allow. Nothing is checked.
-    pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
-        let start = self.start_of(pgid)?;
-        let tail = self.image.get(start..)?;
-        let header = Page::parse(
-            pgid,
-            Span::new(tail, self.offset_of(pgid), self.order),
-            false,
-        )?;
-        let run_bytes = usize::try_from(header.overflow)
-            .ok()
-            .and_then(|overflow| overflow.checked_add(1))
-            .and_then(|pages| pages.checked_mul(self.page_size))
-            .unwrap_or(usize::MAX);
-        let run = tail.get(..run_bytes).unwrap_or(tail);
-        Page::parse(
-            pgid,
-            Span::new(run, self.offset_of(pgid), self.order),
-            false,
-        )
-    }
-
-    /// The page at a position with a run of so many pages; none where the file ends before.
-    pub(super) fn run_of(&self, pgid: Pgid, pages: usize) -> Option<Page<'a>> {
-        let bytes = pages.checked_mul(self.page_size)?;
-        let run = self.image.get(self.start_of(pgid)?..)?.get(..bytes)?;
-        let span = Span::new(run, self.offset_of(pgid), self.order);
-        Page::parse(pgid, span, false)
-    }
-
-    /// A page of a tree: inside the file, itself, a branch or a leaf.
-    ///
-    /// # Errors
-    /// The one finding that says why it is not. An overflow past the end of the file is no error
-    /// here: what is left of the page is delivered, and [`Self::bounds`] tells.
-    pub fn tree_page(&self, pgid: Pgid) -> Result<Page<'a>, Damage> {
-        let locus = || Locus::page(pgid.0, self.offset_of(pgid));
-        let effect = "what lies under it is missing from this answer";
-        let page = (pgid.0 >= 2)
-            .then(|| self.unchecked(pgid))
-            .flatten()
-            .ok_or_else(|| {
-                Diagnostic::new(Code::PageOutOfRange, locus())
-                    .expected(
-                        format!("a page among the file's {}", self.count()),
-                        format!("page {pgid}"),
-                    )
-                    .effect(effect)
-            })?;
-        if page.stated_id != pgid.0 {
-            return Err(Diagnostic::new(Code::PageIdMismatch, locus())
-                .expected(
-                    format!("page id {pgid}"),
-                    format!("page id {}", page.stated_id),
-                )
-                .effect(effect));
-        }
-        match page.kind {
-            Some(Kind::Branch | Kind::Leaf) => Ok(page),
-            kind => Err(Diagnostic::new(Code::PageKind, locus())
-                .expected(
-                    "a branch or a leaf",
-                    kind.map_or_else(
-                        || format!("flags 0x{:04x}", page.flags),
-                        |kind| format!("a {} page", kind.as_str()),
-                    ),
-                )
-                .effect(effect)),
-        }
-    }
-
-    /// What of the page's stated extent does not fit: its overflow below the high-water mark and in the
-    /// file, its elements in it.
-    pub fn bounds(&self, page: &Page<'a>) -> Option<Damage> {
-        let pages = u64::from(page.overflow).saturating_add(1);
-        let end = page.pgid.0.saturating_add(pages);
-        if !page.inline && end > self.high_water_mark {
-            return Some(
-                Diagnostic::new(Code::PageBeyondMark, page.locus())
-                    .expected(
-                        format!("pages below the high-water mark {}", self.high_water_mark),
-                        format!("pages up to {}", end.saturating_sub(1)),
-                    )
-                    .effect("this page may belong to another state of the store"),
-            );
-        }
-        if !page.inline && end > self.image.len() as u64 / self.page_size as u64 {
-            return Some(
-                Diagnostic::new(Code::PageBounds, page.locus())
-                    .expected(
-                        format!("its {pages} pages inside the file"),
-                        format!("the file ends before page {end}"),
-                    )
-                    .effect("elements behind the end of the file are missing from this answer"),
-            );
-        }
-        (page.usable_count() < page.count).then(|| {
-            Diagnostic::new(Code::PageBounds, page.locus())
-                .expected(
-                    format!(
-                        "at most {} elements in {} bytes",
-                        page.usable_count(),
-                        page.run.len_bytes()
-                    ),
-                    format!("count {}", page.count),
-                )
-                .effect("elements past its end do not exist")
-        })
     }
 }

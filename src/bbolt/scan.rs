@@ -14,8 +14,9 @@ use crate::bytes::Span;
 use crate::source::Source;
 
 use super::bucket::{inline_page, is_bucket};
-use super::page::{HEADER_BYTES, Kind, Page, Pages, Pgid};
-use super::tree::{Direction, Leaf};
+use super::leaf::{Direction, Leaf};
+use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::pages::Pages;
 
 /// After how many bytes of headers read the pages are given back to the system.
 const RELEASE_BYTES: usize = 64 << 20;
@@ -51,7 +52,7 @@ pub struct PageScan<'a> {
 impl<'a> PageScan<'a> {
     /// Reads the header of every page, those behind the high-water mark as well: in a copy of a file that was
     /// growing they may belong to the state. The work is linear in the pages, the memory in those that are one.
-    pub fn of(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
+    pub fn read(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
         let mut scan = Self {
             pages,
             heads: Vec::new(),
@@ -146,7 +147,7 @@ impl<'a> PageScan<'a> {
     ///
     /// Two such pages side by side are of one run, unless the file was copied while it was written: of two runs
     /// the later one begins with a header.
-    pub fn headless(&self) -> Vec<(Pgid, Pgid)> {
+    pub fn runs_without_header(&self) -> Vec<(Pgid, Pgid)> {
         let mut found = Vec::new();
         let mut free_from = 2_u64;
         let end = Head {
@@ -220,9 +221,9 @@ impl<'a> PageScan<'a> {
         let mut sound = holes.is_empty();
         match holes.first() {
             None => {
-                if page.unpacked().is_some() {
+                if page.layout_fault().is_some() {
                     sound = false;
-                    page = self.pages.mended(&page).unwrap_or(page);
+                    page = self.pages.repaired(&page).unwrap_or(page);
                 }
             }
             // Runs that lie in each other could be made to be read over and over: of one that was written over, the
@@ -231,7 +232,7 @@ impl<'a> PageScan<'a> {
                 let pages = usize::try_from(first.saturating_sub(page.pgid.0)).unwrap_or(1);
                 let bytes = pages.saturating_mul(self.pages.page_size());
                 let count = page.count.min(bytes / HEADER_BYTES);
-                page = page.counting(count).unwrap_or(page);
+                page = page.with_count(count).unwrap_or(page);
             }
         }
         let (leaf, ..) = Leaf::check(page, |_| sound = false);

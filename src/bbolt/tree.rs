@@ -6,14 +6,15 @@
 //! greater; every file that etcd writes has them equal, and a copy taken while it was writing has not.
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown};
 use crate::source::Source;
 
-use super::claims::{Claim, Owners, Used};
-use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pages, Pgid, Unpacked};
+use super::leaf::{Direction, Leaf, out_of_order};
+use super::page::{Kind, LayoutFault, Page, Pgid};
+use super::page_owners::{Claim, PageOwners, WalkedPages};
+use super::pages::Pages;
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -22,31 +23,9 @@ pub const MAX_TREE_DEPTH: usize = 64;
 /// one pass over a file of any length keeps a flat resident size.
 pub(super) const RELEASE_BYTES: usize = 32 << 20;
 
-/// Which way a walk goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Ascending keys.
-    Forward,
-    /// Descending keys.
-    Backward,
-}
-
-/// A leaf page that was checked: all of it, or the part that a salvage takes.
-#[derive(Debug, Clone)]
-pub struct Leaf<'a> {
-    /// The page.
-    pub page: Page<'a>,
-    /// Whether the tree leads to it; else a scan of the pages found it.
-    pub reached: bool,
-    /// Indices of the elements that cannot be read, ascending; empty in a sound page.
-    unusable: Vec<usize>,
-    /// The elements that are meant.
-    part: Range<usize>,
-}
-
 /// A leaf in its place in the tree.
 #[derive(Debug)]
-pub struct Placed<'a> {
+pub struct PlacedLeaf<'a> {
     /// The leaf.
     pub leaf: Leaf<'a>,
     /// The first key that belongs into it; none for all keys up to `upper`.
@@ -57,114 +36,15 @@ pub struct Placed<'a> {
     pub sound: bool,
 }
 
-impl<'a> Leaf<'a> {
-    /// Checks a leaf page by itself: its elements, and that its keys ascend. Gives the first and the
-    /// last key that can be read.
-    pub fn check(
-        page: Page<'a>,
-        mut report: impl FnMut(Damage),
-    ) -> (Self, Option<&'a [u8]>, Option<&'a [u8]>) {
-        let mut first = None;
-        let mut last: Option<&[u8]> = None;
-        let mut odd = Vec::new();
-        let (unusable, findings) = page.check_leaf_elements(|element| {
-            if last.is_some_and(|last| last >= element.key) {
-                odd.push(out_of_order(&page, element.index, "ascending keys"));
-            }
-            if element.flags & !ELEMENT_IS_BUCKET != 0 {
-                odd.push(
-                    Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
-                        .expected("0 or 1", format!("0x{:x}", element.flags))
-                        .effect("it is delivered as it stands"),
-                );
-            }
-            last = Some(element.key);
-            if element.index == 0 {
-                first = last;
-            }
-        });
-        findings.into_iter().chain(odd).for_each(&mut report);
-        let leaf = Self {
-            page,
-            reached: true,
-            unusable,
-            part: 0..page.usable_count(),
-        };
-        (leaf, first, last)
-    }
-
-    /// The same leaf, found by a scan.
-    pub(super) fn scanned(mut self) -> Self {
-        self.reached = false;
-        self
-    }
-
-    /// The same leaf without the elements at these indices.
-    #[must_use]
-    pub fn without(mut self, mut indices: Vec<usize>) -> Self {
-        self.unusable.append(&mut indices);
-        self.unusable.sort_unstable();
-        self.unusable.dedup();
-        self
-    }
-
-    /// The elements of this leaf at these indices alone.
-    #[must_use]
-    pub fn part(&self, indices: Range<usize>) -> Self {
-        Self {
-            part: indices,
-            ..self.clone()
-        }
-    }
-
-    /// Whether all elements of its page are meant and can be read.
-    pub fn is_whole(&self) -> bool {
-        self.unusable.is_empty() && self.part == (0..self.page.usable_count())
-    }
-
-    /// The element at an index, where it is meant and can be read.
-    #[inline]
-    pub fn element(&self, index: usize) -> Option<Element<'a>> {
-        // In a sound page there is nothing to search.
-        let readable = self.unusable.is_empty() || self.unusable.binary_search(&index).is_err();
-        (readable && self.part.contains(&index))
-            .then(|| self.page.leaf_element(index).ok())
-            .flatten()
-    }
-
-    /// The elements that can be read, in either direction. The walk has reported those that cannot. A
-    /// nested bucket (etcd has none below the root) is an element with its header as the value.
-    pub fn elements(&self, direction: Direction) -> impl Iterator<Item = Element<'a>> + use<'a> {
-        let page = self.page;
-        let unusable = self.unusable.clone();
-        let Range { start, end } = self.part;
-        (0..end.saturating_sub(start)).filter_map(move |step| {
-            let index = match direction {
-                Direction::Forward => start.saturating_add(step),
-                Direction::Backward => end.saturating_sub(1).saturating_sub(step),
-            };
-            // In a sound page there is nothing to search.
-            let readable = unusable.is_empty() || unusable.binary_search(&index).is_err();
-            readable.then(|| page.leaf_element(index).ok()).flatten()
-        })
-    }
-}
-
-fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
-    Diagnostic::new(Code::KeyOrder, page.locus().element(index))
-        .expected(expected, "a key out of order")
-        .effect("both are delivered, in the order of the page")
-}
-
-fn not_packed(page: &Page<'_>, unpacked: Unpacked) -> Damage {
+fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
     let effect = "elements of this page may be missing or not what was written";
-    match unpacked {
-        Unpacked::Element(index) => {
+    match fault {
+        LayoutFault::Element(index) => {
             Diagnostic::new(Code::ElementLayout, page.locus().element(index))
                 .expected("a key right behind the element before it", "another place")
                 .effect(effect)
         }
-        Unpacked::Slack { offset } => {
+        LayoutFault::Slack { offset } => {
             Diagnostic::new(Code::SlackNotZero, Locus::page(page.pgid.0, offset))
                 .expected("zeros behind the last element", "other bytes")
                 .effect(effect)
@@ -174,10 +54,10 @@ fn not_packed(page: &Page<'_>, unpacked: Unpacked) -> Damage {
 
 /// What all walks through one file share.
 #[derive(Debug, Clone)]
-pub(super) struct Ground<'a> {
+pub(super) struct FileContext<'a> {
     pub(super) pages: Pages<'a>,
     pub(super) source: Option<&'a Source>,
-    pub(super) owners: Arc<Owners>,
+    pub(super) owners: Arc<PageOwners>,
 }
 
 /// A page to enter, and what the branch above says of its keys.
@@ -194,7 +74,7 @@ struct Child<'a> {
 }
 
 /// A branch page on the way down.
-struct Frame<'a> {
+struct OpenBranch<'a> {
     page: Page<'a>,
     /// How many of its children the walk has entered.
     entered: usize,
@@ -208,14 +88,14 @@ struct Frame<'a> {
 
 /// Iterator over the leaves of one tree.
 pub struct Leaves<'a> {
-    ground: Ground<'a>,
+    context: FileContext<'a>,
     diagnostics: &'a Diagnostics,
     bucket: Vec<u8>,
     number: u16,
     direction: Direction,
     root: Option<Root<'a>>,
-    stack: Vec<Frame<'a>>,
-    used: Used,
+    stack: Vec<OpenBranch<'a>>,
+    used: WalkedPages,
     touched_bytes: usize,
     /// Whether a finding was made that may hide elements, and whether one since the last page was entered.
     damaged: Cell<bool>,
@@ -233,21 +113,21 @@ pub(super) enum Root<'a> {
 impl<'a> Leaves<'a> {
     /// `number` tells the bucket from the others of the file; 1 is the root.
     pub(super) fn new(
-        ground: Ground<'a>,
+        context: FileContext<'a>,
         diagnostics: &'a Diagnostics,
         (bucket, number): (&[u8], u16),
         root: Root<'a>,
         direction: Direction,
     ) -> Self {
         Self {
-            ground,
+            context,
             diagnostics,
             bucket: bucket.to_vec(),
             number,
             direction,
             root: Some(root),
             stack: Vec::new(),
-            used: Used::default(),
+            used: WalkedPages::default(),
             touched_bytes: 0,
             damaged: Cell::new(false),
             damaged_here: Cell::new(false),
@@ -271,24 +151,24 @@ impl<'a> Leaves<'a> {
     }
 
     /// Enters a page: a leaf is the next item, a branch goes on the stack, damage is reported.
-    fn enter(&mut self, child: &Child<'a>) -> Option<Placed<'a>> {
+    fn enter(&mut self, child: &Child<'a>) -> Option<PlacedLeaf<'a>> {
         self.damaged_here.set(false);
         let pgid = child.pgid;
-        let page = match self.ground.pages.tree_page(pgid) {
+        let page = match self.context.pages.tree_page(pgid) {
             Ok(page) => page,
             Err(diagnostic) => {
                 let separator = child.separator.filter(|_| child.trusted);
-                let mended =
-                    separator.and_then(|key| self.ground.pages.misnamed(pgid, key, child.upper));
-                self.report(match mended {
+                let repaired = separator
+                    .and_then(|key| self.context.pages.page_with_keys(pgid, key, child.upper));
+                self.report(match repaired {
                     None => diagnostic,
                     Some(_) => diagnostic
                         .effect("its elements are those which belong here: they are delivered"),
                 });
-                mended?
+                repaired?
             }
         };
-        if let Some(diagnostic) = self.ground.pages.bounds(&page) {
+        if let Some(diagnostic) = self.context.pages.bounds(&page) {
             self.report(diagnostic);
         }
         let again = |found: &str| {
@@ -300,7 +180,7 @@ impl<'a> Leaves<'a> {
             self.report(again("this page was reached before"));
             return None;
         }
-        match self.ground.owners.claim(pgid.0, self.number) {
+        match self.context.owners.claim(pgid.0, self.number) {
             Claim::Own => {}
             Claim::Shared => self.report(
                 Diagnostic::new(Code::PageTwice, page.locus())
@@ -318,7 +198,7 @@ impl<'a> Leaves<'a> {
 
     /// Marks the pages of a run as used; the run ends before a page that two others use already.
     fn use_run(&mut self, page: Page<'a>) -> Page<'a> {
-        let present = self.ground.pages.count().saturating_sub(page.pgid.0);
+        let present = self.context.pages.count().saturating_sub(page.pgid.0);
         let pages = u64::from(page.overflow).saturating_add(1).min(present);
         let mut shared = None;
         let mut usable = 0;
@@ -338,10 +218,10 @@ impl<'a> Leaves<'a> {
                     .effect("both are read; one of them is not what it was"),
             );
         }
-        page.clipped(usable, self.ground.pages.page_size())
+        page.clipped(usable, self.context.pages.page_size())
     }
 
-    fn place(&mut self, mut page: Page<'a>, child: &Child<'a>) -> Option<Placed<'a>> {
+    fn place(&mut self, mut page: Page<'a>, child: &Child<'a>) -> Option<PlacedLeaf<'a>> {
         let Child {
             separator: expected,
             lower,
@@ -349,14 +229,14 @@ impl<'a> Leaves<'a> {
             trusted,
             ..
         } = *child;
-        if let Some(unpacked) = page.unpacked() {
-            self.report(not_packed(&page, unpacked));
-            page = self.ground.pages.mended(&page).unwrap_or(page);
+        if let Some(fault) = page.layout_fault() {
+            self.report(not_packed(&page, fault));
+            page = self.context.pages.repaired(&page).unwrap_or(page);
         }
         if page.kind == Some(Kind::Leaf) {
             self.account(&page);
             let leaf = self.check_leaf(page, expected, upper);
-            return Some(Placed {
+            return Some(PlacedLeaf {
                 leaf,
                 lower,
                 upper,
@@ -381,7 +261,7 @@ impl<'a> Leaves<'a> {
         if let Ok((first, _)) = page.branch_element(0) {
             self.check_separator(&page, expected, Some(first));
         }
-        self.stack.push(Frame {
+        self.stack.push(OpenBranch {
             page,
             entered: 0,
             lower,
@@ -395,7 +275,7 @@ impl<'a> Leaves<'a> {
         self.touched_bytes = self.touched_bytes.saturating_add(page.run().len_bytes());
         if self.touched_bytes >= RELEASE_BYTES {
             self.touched_bytes = 0;
-            if let Some(source) = self.ground.source {
+            if let Some(source) = self.context.source {
                 source.forget_resident();
             }
         }
@@ -448,22 +328,22 @@ impl<'a> Leaves<'a> {
     /// The next child of the innermost branch: its page, its separator, the first key behind it.
     fn next_child(&mut self) -> Option<Child<'a>> {
         loop {
-            let frame = self.stack.last_mut()?;
-            let count = frame.page.usable_count();
-            if frame.entered >= count {
+            let branch = self.stack.last_mut()?;
+            let count = branch.page.usable_count();
+            if branch.entered >= count {
                 self.stack.pop();
                 continue;
             }
             let index = match self.direction {
-                Direction::Forward => frame.entered,
-                Direction::Backward => count.saturating_sub(1).saturating_sub(frame.entered),
+                Direction::Forward => branch.entered,
+                Direction::Backward => count.saturating_sub(1).saturating_sub(branch.entered),
             };
-            frame.entered = frame.entered.saturating_add(1);
-            let page = frame.page;
-            let (first, mut trusted) = (frame.lower, frame.trusted);
+            branch.entered = branch.entered.saturating_add(1);
+            let page = branch.page;
+            let (first, mut trusted) = (branch.lower, branch.trusted);
             let upper = match index.checked_add(1) {
                 Some(next) if next < count => page.branch_element(next).ok().map(|(key, _)| key),
-                _ => frame.upper,
+                _ => branch.upper,
             };
             trusted &= upper.is_some() || index.saturating_add(1) >= count;
             let separator = match page.branch_element(index) {
@@ -496,7 +376,7 @@ impl<'a> Leaves<'a> {
 
 impl<'a> Leaves<'a> {
     /// The next leaf, with the keys that the tree has in its place.
-    pub fn next_placed(&mut self) -> Option<Placed<'a>> {
+    pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
         let top = |pgid| Child {
             pgid,
             separator: None,

@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::etcd::{AtRevision, KeyHistory, Store};
-use crate::k8s::encrypt::Keyring;
+use crate::etcd::store::RevisionUnavailable;
+use crate::etcd::{AtRevision, KeyHistory};
+use crate::query::address::Address;
+use crate::query::{NoAnswer, Question};
 
 use super::failure::Failure;
-use super::missing::not_found_among;
-use super::report;
-use super::revision::{RangeExpr, RevisionExpr};
 use super::select::Where;
-use super::timeline::{Timeline, inferred};
+use crate::query::revision::{RangeExpr, RevisionExpr};
 
 /// The database to read.
 #[derive(Debug, clap::Args)]
@@ -55,22 +54,13 @@ impl At {
     ///
     /// # Errors
     /// When it is below the compaction or above the newest, or no such event of the object is retained.
-    pub fn resolve(
-        &self,
-        store: &Store<'_>,
-        which: &Where,
-        keyring: &Keyring,
-    ) -> Result<AtRevision, Failure> {
+    pub fn resolve(&self, question: &Question<'_>, which: &Where) -> Result<AtRevision, Failure> {
         if let Some(text) = &self.at_time {
-            let timeline = Timeline::of(store, keyring);
-            let time = timeline.time(text)?;
-            let at = timeline.at_time(time)?;
-            report::note(&inferred(&at, time));
-            return Ok(store.at(Some(at.revision))?);
+            return Ok(question.revision_at(text)?);
         }
         match self.at {
-            Some(revision) => resolve(revision, store, which, keyring),
-            None => Ok(store.at(None)?),
+            Some(revision) => resolve(revision, question, which),
+            None => Ok(question.store().at(None)?),
         }
     }
 }
@@ -81,19 +71,26 @@ impl At {
 /// When it is below the compaction or above the newest, or no such event of the object is retained.
 pub fn resolve(
     revision: RevisionExpr,
-    store: &Store<'_>,
+    question: &Question<'_>,
     which: &Where,
-    keyring: &Keyring,
 ) -> Result<AtRevision, Failure> {
+    let store = question.store();
     if !revision.is_of_object() || !which.is_given() {
-        return revision.of_store(store);
+        return revision.of_store(store).map_err(|error| {
+            if matches!(
+                error,
+                NoAnswer::Unavailable(RevisionUnavailable::Compacted { .. })
+            ) {
+                question.note_compacted(&|_| true, None);
+            }
+            error.into()
+        });
     }
     let head = store.at(None)?;
-    let selection = which.select(&[(store, head)], keyring)?;
-    let missing = |address: &_| not_found_among(address, selection.catalog(), store, head);
-    let key = selection.one_key(store, missing)?;
+    let selection = which.select(&[(store, head)], question.keyring())?;
+    let key = selection.one_key(question, head)?;
     let address = selection.addresses().first();
-    let name = address.map_or_else(String::new, super::address::Address::text);
+    let name = address.map_or_else(String::new, Address::text);
     let history = KeyHistory::read(store, &key);
     let event = revision.of_object(&history, store, &name)?;
     Ok(AtRevision(event.record.revision.main))
@@ -106,24 +103,24 @@ pub fn resolve(
 /// As [`resolve`], and when the range is upside down.
 pub fn resolve_range(
     range: RangeExpr,
-    store: &Store<'_>,
+    question: &Question<'_>,
     which: &Where,
-    keyring: &Keyring,
 ) -> Result<(AtRevision, AtRevision), Failure> {
+    let store = question.store();
     let from = match range.from {
-        Some(from) => resolve(from, store, which, keyring)?,
+        Some(from) => resolve(from, question, which)?,
         None => AtRevision(store.compact_revision()),
     };
     let to = match range.to {
-        Some(to) => resolve(to, store, which, keyring)?,
+        Some(to) => resolve(to, question, which)?,
         None => store.at(None)?,
     };
     if from.0 > to.0 && to != AtRevision::HEAD {
-        return Err(Failure::cannot(format!(
-            "the range is upside down: {} comes after {}",
-            from.0, to.0
-        ))
-        .hint("A..B goes from the older to the newer"));
+        return Err(NoAnswer::RangeUpsideDown {
+            from: from.0,
+            to: to.0,
+        }
+        .into());
     }
     Ok((from, to))
 }

@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic, Locus};
 use crate::source::Change;
 use crate::view::evidence::{Custody, hex};
 
-use super::evidence::Evidence;
+use crate::query::Evidence;
 
 /// Hashes a file once more and gathers everything. To be called when nothing else is to be read; a change since
 /// the file was opened becomes a finding.

@@ -8,13 +8,13 @@ use std::ffi::OsString;
 use clap::ValueEnum;
 
 use crate::etcd::store::RevisionUnavailable;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
+use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::view::etcdctl::{Format, GetResponse};
 
 use super::Answer;
 use super::failure::Failure;
-use super::missing::not_found;
 use super::out::Out;
+use crate::query::Question;
 use range::KeyRange;
 
 /// The flags of `etcdctl get`; any of them makes the words `KEY [RANGE_END]`. Its --rev is not among them:
@@ -262,7 +262,7 @@ impl EtcdctlArgs {
 /// # Errors
 /// etcdctl's and etcd's sentences; and where no key is in the range.
 pub fn answer(
-    store: &Store<'_>,
+    question: &Question<'_>,
     words: &[OsString],
     at: Option<i64>,
     args: &EtcdctlArgs,
@@ -276,6 +276,7 @@ pub fn answer(
             Failure::cannot("etcdserver: key is not provided").hint("`\"\" --prefix` is every key")
         );
     }
+    let store = question.store();
     let at = store.at(at.filter(|at| *at > 0)).map_err(unavailable)?;
     args.check_format(format)?;
     let keyspace = Keyspace::at(store, at, |key| range.covers(key));
@@ -293,7 +294,7 @@ pub fn answer(
     if found {
         return Ok(Answer::Yes);
     }
-    Err(nothing_in(&range, count, store, at))
+    Err(nothing_in(&range, count, question, at))
 }
 
 /// etcd's sentence for a revision that cannot be asked for, as etcdctl says it.
@@ -318,7 +319,7 @@ pub fn unavailable(error: RevisionUnavailable) -> Failure {
 }
 
 /// The failure for a range without a key to show; `count` are in it.
-fn nothing_in(range: &KeyRange, count: usize, store: &Store<'_>, at: AtRevision) -> Failure {
+fn nothing_in(range: &KeyRange, count: usize, question: &Question<'_>, at: AtRevision) -> Failure {
     if range.is_upside_down() {
         return Failure::not_found("the range is upside down: RANGE_END is not after KEY")
             .hint("RANGE_END itself is not in the range");
@@ -327,7 +328,7 @@ fn nothing_in(range: &KeyRange, count: usize, store: &Store<'_>, at: AtRevision)
         return Failure::not_found(format!("none of {count} keys is selected"));
     }
     match range.address() {
-        Some(address) => not_found(&address, store, at),
+        Some(address) => question.missing(&address, None, at).into(),
         None => Failure::not_found("no key is in this range"),
     }
 }

@@ -4,6 +4,8 @@ use std::io;
 
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
+use crate::query::NoAnswer;
+use crate::query::not_found::Missing;
 
 /// No answer.
 #[derive(Debug)]
@@ -22,7 +24,9 @@ pub enum Failure {
         /// What is near.
         hint: Option<String>,
     },
-    /// The reader of our output has gone: a quiet end.
+    /// The query layer has no answer; [`crate::view::no_answer`] has the sentence.
+    Query(Box<NoAnswer>),
+    /// The reader of our output closed the pipe: a quiet end.
     BrokenPipe,
 }
 
@@ -68,14 +72,20 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<NoAnswer> for Failure {
+    fn from(no: NoAnswer) -> Self {
+        Self::Query(Box::new(no))
+    }
+}
+
 impl From<RevisionUnavailable> for Failure {
     fn from(error: RevisionUnavailable) -> Self {
-        let failure = Self::cannot(error.to_string());
-        match error {
-            RevisionUnavailable::Compacted { compacted, .. } => failure.hint(format!(
-                "the oldest whole state is --at {compacted}; of older revisions only each key's last put at or below {compacted} is kept. --carve (get, ls, log, show, diff, blame, grep) takes in what freed pages still hold"
-            )),
-            RevisionUnavailable::Future { current, .. } => failure.hint(format!("the newest is --at {current}")),
-        }
+        NoAnswer::from(error).into()
+    }
+}
+
+impl From<Missing> for Failure {
+    fn from(missing: Missing) -> Self {
+        NoAnswer::from(missing).into()
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::etcd::Record;
 use crate::etcd::history::VersionCounts;
+use crate::go::value::{self, Layout};
 
 /// Constraints that a key must meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Filter {
         });
         self.0
             .iter()
-            .all(|constraint| go_text(at(&summary, &constraint.path), NO_VALUE) == constraint.text)
+            .all(|constraint| go_text(at(&summary, &constraint.path)) == constraint.text)
     }
 }
 
@@ -113,29 +114,15 @@ fn at<'v>(summary: &'v Value, path: &[Step]) -> &'v Value {
         .unwrap_or(&Value::Null)
 }
 
-/// A value as Go's fmt prints it, but for numbers, which stay as they are written: Go makes 1e+06 of 1000000.
-/// A tree is no deeper than the decoder lets it be.
-fn go_text(value: &Value, null: &str) -> String {
-    let inner = |value| go_text(value, "<nil>");
-    match value {
-        Value::Null => null.to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) => {
-            let parts: Vec<_> = list.iter().map(inner).collect();
-            format!("[{}]", parts.join(" "))
-        }
-        Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_unstable_by_key(|(key, _)| *key);
-            let parts: Vec<_> = entries
-                .into_iter()
-                .map(|(key, value)| format!("{key}:{}", inner(value)))
-                .collect();
-            format!("map[{}]", parts.join(" "))
-        }
+/// A value as Go's fmt prints it, except that numbers stay as they are written: Go makes 1e+06 of 1000000.
+fn go_text(value: &Value) -> String {
+    if value.is_null() {
+        return NO_VALUE.to_owned();
     }
+    let mut text = Vec::new();
+    // Writing to a vector does not fail.
+    let _ = value::write(value, Layout::SprintPlainNumbers, &mut text);
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn parse_field(field: &str) -> Result<Vec<Step>, String> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::bbolt::Meta;
-use crate::k8s::encrypt::{Config, ConfigError, DataKey, Keyring, OpenError};
+use crate::k8s::encrypt::{Config, ConfigError, DataKey, Keyring};
 use crate::sniff;
 use crate::source::open_untouched;
 
@@ -52,26 +52,6 @@ impl Keys {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let files = self.encryption_config.iter().chain(&self.kms_key);
         files.map(PathBuf::as_path)
-    }
-}
-
-const KMS_HINT: &str = "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE";
-
-/// What to do about a value that stays closed.
-pub fn hint(error: &OpenError) -> Option<&'static str> {
-    match error {
-        OpenError::NoConfig(_) => Some(
-            "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
-        ),
-        OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
-            "--encryption-config can be given more than once: another configuration may have the key",
-        ),
-        OpenError::NoDataKey(_) => Some(KMS_HINT),
-        OpenError::Head
-        | OpenError::UnknownProvider(_)
-        | OpenError::Altered { .. }
-        | OpenError::Cut { .. }
-        | OpenError::Kms { .. } => None,
     }
 }
 

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::source::path_id;
 
 use super::Run;
-use super::evidence::Evidence;
 use super::failure::Failure;
-use super::logs::Logs;
+use crate::query::Evidence;
+use crate::query::logs::Logs;
 
 /// The files and folders that a run has opened.
 #[derive(Debug)]

@@ -1,15 +1,10 @@
 //! What the plumbing verbs share: the pages of a file, with a state where one can be chosen.
 
-use std::io::Write as _;
-
-use serde_json::Value;
-
 use crate::bbolt::{Db, MetaChoice, Pages};
 
-use super::evidence::Evidence;
 use super::failure::Failure;
-use super::out::Out;
 use super::report;
+use crate::query::Evidence;
 
 /// The pages of a file.
 #[derive(Debug)]
@@ -40,52 +35,6 @@ impl<'e> Layout<'e> {
             pages.page_size()
         ));
         Ok(Self { pages, db: None })
-    }
-}
-
-/// Prints objects one by one: a line each, or as one array.
-#[derive(Debug)]
-pub struct Objects {
-    array: bool,
-    any: bool,
-}
-
-impl Objects {
-    /// One JSON array, or an object a line.
-    pub fn new(array: bool) -> Self {
-        Self { array, any: false }
-    }
-
-    /// Prints an object.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn print(&mut self, object: &Value, out: &mut Out) -> Result<(), Failure> {
-        let before = match (self.array, self.any) {
-            (true, false) => "[",
-            (true, true) => ",\n",
-            (false, _) => "",
-        };
-        self.any = true;
-        out.write_all(before.as_bytes())?;
-        serde_json::to_writer(&mut *out, object).map_err(std::io::Error::from)?;
-        if !self.array {
-            out.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Ends the array.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn end(self, out: &mut Out) -> Result<(), Failure> {
-        let end: &[u8] = match (self.array, self.any) {
-            (true, true) => b"]\n",
-            (true, false) => b"[]\n",
-            (false, _) => b"",
-        };
-        Ok(out.write_all(end)?)
     }
 }
 

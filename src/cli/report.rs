@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use crate::diag::{Code, Diagnostics, Severity};
+use crate::query::logs::Logs;
+use crate::query::{Evidence, Notice};
 use crate::source::Change;
-use crate::view::sanitize;
+use crate::view::command::Invocation;
+use crate::view::notice::{self, Line};
+use crate::view::{no_answer, sanitize};
 
 use super::Answer;
-use super::evidence::Evidence;
 use super::failure::Failure;
-use super::logs::Logs;
 
 const ANSWERED_NO: u8 = 1;
 const CANNOT_ANSWER: u8 = 2;
@@ -62,9 +64,28 @@ pub fn hint(message: &str) {
     say(&format!("hint: {message}\n"));
 }
 
-/// Ends a run that did not come to its question.
-pub fn failure(failure: &Failure) -> ExitCode {
+/// What the answer has to admit, on standard error.
+pub fn notices(notices: &[Notice]) {
+    for line in notice::lines(notices) {
+        match line {
+            Line::Note(text) => note(&text),
+            Line::Hint(text) => hint(&text),
+        }
+    }
+}
+
+/// Ends a run that has no answer.
+pub fn failure(failure: &Failure, invocation: &Invocation) -> ExitCode {
     match failure {
+        Failure::Query(no) => {
+            let (message, hint) = no_answer::text(no, invocation);
+            say_failure(&message, hint.as_deref());
+            ExitCode::from(if no.is_no() {
+                ANSWERED_NO
+            } else {
+                CANNOT_ANSWER
+            })
+        }
         Failure::CannotAnswer { message, hint } => {
             say_failure(message, hint.as_deref());
             ExitCode::from(CANNOT_ANSWER)
@@ -83,6 +104,7 @@ pub fn conclude(
     evidence: &[Evidence],
     logs: Option<&Logs>,
     answer: Result<Answer, Failure>,
+    invocation: &Invocation,
 ) -> ExitCode {
     if matches!(answer, Err(Failure::BrokenPipe)) {
         return ExitCode::SUCCESS;
@@ -90,7 +112,7 @@ pub fn conclude(
     let code = match &answer {
         Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
-        Err(error) => failure(error),
+        Err(error) => failure(error, invocation),
     };
     let printed = matches!(answer, Ok(Answer::Findings));
     let mut damaged = false;
@@ -117,7 +139,11 @@ pub fn conclude(
     if !printed && evidence.iter().any(fsck_tells_more) && !hinted_already(&answer) {
         say(FSCK_HINT);
     }
-    let could_answer = !matches!(answer, Err(Failure::CannotAnswer { .. }));
+    let could_answer = match &answer {
+        Err(Failure::CannotAnswer { .. }) => false,
+        Err(Failure::Query(no)) => no.is_no(),
+        _ => true,
+    };
     if damaged && could_answer {
         ExitCode::from(PARTIAL)
     } else if found_harmless {

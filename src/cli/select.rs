@@ -4,14 +4,16 @@ use std::ffi::OsString;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Store};
-use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::selector::LabelSelector;
+use crate::query::{NoAnswer, Question, catalog};
+use crate::view::human::first_of;
 use crate::view::record::key_text;
 
-use super::address::{Address, ObjectSet};
 use super::failure::Failure;
-use super::revision::RangeExpr;
+use crate::query::address::{Address, ObjectSet};
+use crate::query::revision::RangeExpr;
 
 /// Which objects or keys.
 #[derive(Debug, Clone, clap::Args)]
@@ -134,7 +136,7 @@ impl Where {
             });
         }
         let mut words = Words {
-            catalog: catalog_of(stores, keyring),
+            catalog: catalog::read(stores, keyring),
             keyring,
             is_learnt: false,
             namespace: self.namespace(),
@@ -152,65 +154,6 @@ impl Where {
             catalog: Some(words.catalog),
         })
     }
-}
-
-/// Adds what a catalog does not know of: whatever lies in folders of objects that nobody defines. It takes
-/// another pass.
-fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) {
-    for (store, at) in stores {
-        for record in store.records(Direction::Forward) {
-            if record.revision.main > at.0
-                || record.tombstone
-                || catalog.locate(record.key).is_some()
-            {
-                continue;
-            }
-            if let Ok(value) = keyring.open(record.key, record.value) {
-                catalog.learn(record.key, &value);
-            }
-        }
-    }
-}
-
-/// The resources that stores hold, with those that only their objects tell.
-pub fn full_catalog_of(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
-    let mut catalog = catalog_of(stores, keyring);
-    learn(&mut catalog, stores, keyring);
-    catalog
-}
-
-/// The resources that stores hold, as of the revisions asked for.
-fn catalog_of(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
-    let mut catalog = Catalog::default();
-    for (store, at) in stores {
-        catalog.merge(survey(store, *at, keyring));
-    }
-    catalog
-}
-
-fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
-    let mut survey = Survey::default();
-    let mut definitions = std::collections::BTreeMap::new();
-    for record in store.records(Direction::Forward) {
-        if record.revision.main > at.0 || record.is_bump_mark() {
-            continue;
-        }
-        if Survey::is_definition(record.key) {
-            definitions.insert(record.key, record);
-        }
-        if !record.tombstone {
-            survey.look(record.key, record.value);
-        }
-    }
-    let mut catalog = survey.into_catalog();
-    for record in definitions.into_values().filter(|record| !record.tombstone) {
-        if let Ok(value) = keyring.open(record.key, record.value)
-            && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
-        {
-            catalog.define(definition);
-        }
-    }
-    catalog
 }
 
 /// The words of a command line on their way to addresses.
@@ -263,7 +206,7 @@ impl Words<'_, '_> {
 
     fn learn(&mut self) {
         if !std::mem::replace(&mut self.is_learnt, true) {
-            learn(&mut self.catalog, self.stores, self.keyring);
+            catalog::learn(&mut self.catalog, self.stores, self.keyring);
         }
     }
 
@@ -358,15 +301,33 @@ impl Selection {
         self.addresses.iter().find(|address| !is_there(address))
     }
 
+    /// Why nothing, or nothing of one address, is in the answer: an unknown name, a deletion, a filter that left
+    /// nothing. None if every address matches something, and no filter left nothing.
+    pub fn why_empty(
+        &self,
+        question: &Question<'_>,
+        at: AtRevision,
+        mut is_there: impl FnMut(&Address) -> bool,
+        is_empty: bool,
+    ) -> Option<NoAnswer> {
+        if let Some(address) = self.unanswered(&mut is_there) {
+            return Some(question.missing(address, self.catalog(), at));
+        }
+        if !is_empty {
+            return None;
+        }
+        let of_namespace = || {
+            let namespace = self.namespace.as_deref()?;
+            question.missing_namespace(namespace, self.catalog(), at)
+        };
+        of_namespace().or_else(|| question.emptied())
+    }
+
     /// The only key, live or deleted, that is asked about.
     ///
     /// # Errors
-    /// When several keys are; the message names them. When none is: the failure that `missing` makes.
-    pub fn one_key(
-        &self,
-        store: &Store<'_>,
-        missing: impl Fn(&Address) -> Failure,
-    ) -> Result<Vec<u8>, Failure> {
+    /// When several keys are; the message names them. When none is: why.
+    pub fn one_key(&self, question: &Question<'_>, at: AtRevision) -> Result<Vec<u8>, Failure> {
         /// How many are named.
         const NAMED: usize = 5;
         let [address] = self.addresses.as_slice() else {
@@ -376,22 +337,21 @@ impl Selection {
             return Ok(key.clone());
         }
         let mut keys = std::collections::BTreeSet::new();
-        for record in store.records(Direction::Forward) {
+        for record in question.store().records(Direction::Forward) {
             if address.covers(record.key) && !keys.contains(record.key) {
                 keys.insert(record.key);
             }
         }
         match (keys.len(), keys.first()) {
-            (_, None) => Err(missing(address)),
+            (_, None) => Err(question.missing(address, self.catalog(), at).into()),
             (1, Some(key)) => Ok(key.to_vec()),
             (count, _) => {
-                let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
-                let more = if count > NAMED { ", ..." } else { "" };
+                let named: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
                 Err(Failure::cannot(format!(
                     "{} names {count} keys, and one is needed",
                     address.text()
                 ))
-                .hint(format!("{}{more}", named.join(", "))))
+                .hint(first_of(&named, NAMED)))
             }
         }
     }

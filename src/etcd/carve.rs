@@ -17,8 +17,8 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::bbolt::reach::Use;
-use crate::bbolt::{Direction, Leaf, Page, PageScan, Pgid, Reach, is_root};
+use crate::bbolt::page_use::Use;
+use crate::bbolt::{Direction, Leaf, Page, PageScan, PageUse, Pgid, is_root};
 use crate::diag::Diagnostics;
 
 use super::record::{Grade, Origin, Record, report_contradiction};
@@ -66,7 +66,7 @@ pub struct Search {
 }
 
 impl<'a> Carved<'a> {
-    /// Searches the pages that a state does not reach.
+    /// Searches the pages that a state does not use.
     pub fn from_state(state: &State<'a>) -> Self {
         let db = state.db();
         let diagnostics = db.diagnostics();
@@ -93,7 +93,7 @@ impl<'a> Carved<'a> {
                 source.forget_resident();
             }
         }
-        let headless = scan.headless();
+        let headless = scan.runs_without_header();
         for run in &headless {
             for record in Fragments::new(&db.pages(), db.source(), *run) {
                 found.take(record, &state, diagnostics);
@@ -123,7 +123,7 @@ impl<'a> Carved<'a> {
 
 /// How many leaf pages of the file are out of use: no bucket's tree, freelist or meta page has them.
 pub fn leaves_out_of_use(state: &State<'_>) -> u64 {
-    let reach = Reach::of(state.db());
+    let reach = PageUse::read(state.db());
     let scan = state.page_scan();
     let is_unused = |pgid: Pgid| matches!(reach.use_of(pgid), Use::Free | Use::Unreached);
     let unused = scan.leaf_runs().filter(|(pgid, _)| is_unused(*pgid));
@@ -190,7 +190,7 @@ fn search_pages<'a>(
 /// count is right: nearly all are such, and then nothing else is to be checked.
 fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
     let count = page.usable_count();
-    if count == 0 || count != page.count || !page.begins_behind_its_table() {
+    if count == 0 || count != page.count || !page.starts_after_its_table() {
         return None;
     }
     let record = |index| {

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::wire::{Reader, varint_len};
+
 /// One record's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyValue<'a> {
@@ -51,54 +53,28 @@ impl fmt::Display for KeyValueError {
     }
 }
 
-struct Wire<'a> {
-    bytes: &'a [u8],
-    at: usize,
+#[inline]
+fn varint(reader: &mut Reader<'_>) -> Result<u64, KeyValueError> {
+    let start = reader.position();
+    reader
+        .varint_inline()
+        .map_err(|_| KeyValueError::Varint(start))
 }
 
-impl<'a> Wire<'a> {
-    #[inline]
-    fn varint(&mut self) -> Result<u64, KeyValueError> {
-        let start = self.at;
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self
-                .bytes
-                .get(self.at)
-                .ok_or(KeyValueError::Varint(start))?;
-            self.at = self.at.saturating_add(1);
-            // The tenth byte has room for one bit; more is a number of over 64 bits.
-            if shift == 63 && byte > 1 {
-                return Err(KeyValueError::Varint(start));
-            }
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(KeyValueError::Varint(start))
-    }
-
-    #[inline]
-    fn bytes(&mut self) -> Result<&'a [u8], KeyValueError> {
-        let len = self.varint()?;
-        self.take(len)
-    }
-
-    fn take(&mut self, len: u64) -> Result<&'a [u8], KeyValueError> {
-        let taken = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.bytes.get(self.at..)?.get(..len))
-            .ok_or(KeyValueError::Length(self.at))?;
-        self.at = self.at.saturating_add(taken.len());
-        Ok(taken)
-    }
+#[inline]
+fn int(reader: &mut Reader<'_>) -> Result<i64, KeyValueError> {
+    varint(reader).map(u64::cast_signed)
 }
 
-/// Length of a number as protobuf writes it, in bytes.
-fn varint_len(value: u64) -> usize {
-    let bits = u64::BITS.saturating_sub(value.leading_zeros()).max(1);
-    usize::try_from(bits.div_ceil(7)).unwrap_or(usize::MAX)
+fn take<'a>(reader: &mut Reader<'a>, len: u64) -> Result<&'a [u8], KeyValueError> {
+    let start = reader.position();
+    reader.take(len).map_err(|_| KeyValueError::Length(start))
+}
+
+#[inline]
+fn bytes<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], KeyValueError> {
+    let len = varint(reader)?;
+    take(reader, len)
 }
 
 impl<'a> KeyValue<'a> {
@@ -124,39 +100,44 @@ impl<'a> KeyValue<'a> {
 
     /// Reads a record at the beginning of bytes of which nothing says where it ends: as etcd writes it, the known
     /// fields in their order, each once and none empty. The second part is its length in bytes.
-    pub fn parse_front(bytes: &'a [u8]) -> Option<(Self, usize)> {
+    pub fn parse_front(payload: &'a [u8]) -> Option<(Self, usize)> {
         let mut record = Self::default();
-        let mut wire = Wire { bytes, at: 0 };
+        let mut reader = Reader::new(payload);
         let mut last = 0_u8;
-        while let Some(tag) = bytes.get(wire.at).copied().filter(|tag| *tag > last) {
+        while let Some(tag) = payload
+            .get(reader.position())
+            .copied()
+            .filter(|tag| *tag > last)
+        {
             if ![0x0a, 0x10, 0x18, 0x20, 0x2a, 0x30].contains(&tag) {
                 break;
             }
             last = tag;
-            wire.at = wire.at.saturating_add(1);
+            reader.take(1).ok()?;
             match tag {
-                0x0a => record.key = wire.bytes().ok()?,
-                0x10 => record.create_revision = wire.varint().ok()?.cast_signed(),
-                0x18 => record.mod_revision = wire.varint().ok()?.cast_signed(),
-                0x20 => record.version = wire.varint().ok()?.cast_signed(),
-                0x2a => record.value = wire.bytes().ok()?,
-                _ => record.lease = wire.varint().ok()?.cast_signed(),
+                0x0a => record.key = bytes(&mut reader).ok()?,
+                0x10 => record.create_revision = int(&mut reader).ok()?,
+                0x18 => record.mod_revision = int(&mut reader).ok()?,
+                0x20 => record.version = int(&mut reader).ok()?,
+                0x2a => record.value = bytes(&mut reader).ok()?,
+                _ => record.lease = int(&mut reader).ok()?,
             }
         }
-        (record.encoded_len() == wire.at && !record.key.is_empty()).then_some((record, wire.at))
+        let end = reader.position();
+        (record.encoded_len() == end && !record.key.is_empty()).then_some((record, end))
     }
 
     /// Whether the key stands more than once in a record.
-    pub fn has_two_keys(bytes: &[u8]) -> bool {
-        let mut wire = Wire { bytes, at: 0 };
+    pub fn has_two_keys(payload: &[u8]) -> bool {
+        let mut reader = Reader::new(payload);
         let mut keys = 0_usize;
-        while let Ok(tag) = wire.varint() {
+        while let Ok(tag) = varint(&mut reader) {
             keys = keys.saturating_add(usize::from(tag == 0x0a));
             let passed = match tag & 7 {
-                0 => wire.varint().map(drop),
-                1 => wire.take(8).map(drop),
-                2 => wire.bytes().map(drop),
-                5 => wire.take(4).map(drop),
+                0 => varint(&mut reader).map(drop),
+                1 => take(&mut reader, 8).map(drop),
+                2 => bytes(&mut reader).map(drop),
+                5 => take(&mut reader, 4).map(drop),
                 _ => break,
             };
             if passed.is_err() {
@@ -171,25 +152,25 @@ impl<'a> KeyValue<'a> {
     /// # Errors
     /// [`KeyValueError`]: the first thing that is not protobuf.
     #[inline]
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, KeyValueError> {
+    pub fn parse(payload: &'a [u8]) -> Result<Self, KeyValueError> {
         let mut record = Self::default();
-        let mut wire = Wire { bytes, at: 0 };
-        while wire.at < bytes.len() {
-            let tag = wire.varint()?;
+        let mut reader = Reader::new(payload);
+        while !reader.is_at_end() {
+            let tag = varint(&mut reader)?;
             match (tag >> 3, tag & 7) {
-                (1, 2) => record.key = wire.bytes()?,
-                (2, 0) => record.create_revision = wire.varint()?.cast_signed(),
-                (3, 0) => record.mod_revision = wire.varint()?.cast_signed(),
-                (4, 0) => record.version = wire.varint()?.cast_signed(),
-                (5, 2) => record.value = wire.bytes()?,
-                (6, 0) => record.lease = wire.varint()?.cast_signed(),
+                (1, 2) => record.key = bytes(&mut reader)?,
+                (2, 0) => record.create_revision = int(&mut reader)?,
+                (3, 0) => record.mod_revision = int(&mut reader)?,
+                (4, 0) => record.version = int(&mut reader)?,
+                (5, 2) => record.value = bytes(&mut reader)?,
+                (6, 0) => record.lease = int(&mut reader)?,
                 (field @ (0..=6), wire_type) => {
                     return Err(KeyValueError::WireType { field, wire_type });
                 }
-                (_, 0) => drop(wire.varint()?),
-                (_, 1) => drop(wire.take(8)?),
-                (_, 2) => drop(wire.bytes()?),
-                (_, 5) => drop(wire.take(4)?),
+                (_, 0) => drop(varint(&mut reader)?),
+                (_, 1) => drop(take(&mut reader, 8)?),
+                (_, 2) => drop(bytes(&mut reader)?),
+                (_, 5) => drop(take(&mut reader, 4)?),
                 (field, wire_type) => return Err(KeyValueError::WireType { field, wire_type }),
             }
         }

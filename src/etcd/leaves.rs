@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::bbolt::claims::Bits as Pages;
+use crate::bbolt::page_set::PageSet as Pages;
 use crate::bbolt::{Direction, Leaf, Leaves};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 

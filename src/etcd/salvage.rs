@@ -15,7 +15,7 @@ pub(super) mod root;
 
 use std::sync::{Arc, OnceLock};
 
-use crate::bbolt::claims::Bits;
+use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 
@@ -183,7 +183,7 @@ impl<'a> Salvage<'a> {
     pub(super) fn remaining(
         self: &Arc<Self>,
         direction: Direction,
-        delivered: &mut Bits,
+        delivered: &mut PageSet,
     ) -> Option<SalvagedLeaves<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
         Some(SalvagedLeaves {
@@ -204,7 +204,7 @@ pub(super) struct SalvagedLeaves<'a> {
     next: usize,
     left: usize,
     /// The pages of the tree that were delivered, each in full.
-    delivered: Bits,
+    delivered: PageSet,
 }
 
 impl<'a> Iterator for SalvagedLeaves<'a> {

@@ -80,7 +80,7 @@ impl<'a> State<'a> {
         let Some(root) = salvage::root::newest(&db, scan.get()) else {
             return Self::without_root(db, buckets, scan);
         };
-        let rooted = db.rooted(root.pgid, db.diagnostics());
+        let rooted = db.with_root(root.pgid, db.diagnostics());
         let mut found = rooted.buckets();
         if has_records {
             buckets.extend(
@@ -309,7 +309,7 @@ mod tests {
         for name in ["both-metas-zeroed.db", "root-holds-a-value.db"] {
             let image = damaged(name);
             let diagnostics = Diagnostics::new();
-            let db = Db::of_image(&image, None, &diagnostics).unwrap();
+            let db = Db::from_image(&image, None, &diagnostics).unwrap();
             let state = State::from_db(db);
             assert!(state.records(Direction::Forward).count() > 0, "{name}");
             let scan = state.page_scan();

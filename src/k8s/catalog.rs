@@ -15,6 +15,7 @@ use super::meta::Meta;
 use super::object::is_secret_key;
 use super::resource::{Resource, builtin};
 use crate::named::NameField;
+use crate::near;
 
 /// Where an API server keeps its objects unless told otherwise.
 const DEFAULT_PREFIX: &[u8] = b"/registry";
@@ -203,30 +204,20 @@ impl Catalog {
     pub fn near(&self, word: &str) -> Vec<String> {
         /// Less alike than this is another word.
         const ALIKE: f64 = 0.7;
-        const NAMED: usize = 3;
-        /// No name of a resource is longer, in bytes; likeness takes time in the product of the lengths.
-        const MEASURED_BYTES: usize = 256;
+        /// Two letters are like too many names.
+        const SHORTEST_BYTES: usize = 3;
         let bare = word.split('.').next().unwrap_or(word).to_lowercase();
-        let mut alike: Vec<(f64, String)> = Vec::new();
-        for resource in &self.resources {
+        let rated = self.resources.iter().map(|resource| {
             let names = [&resource.plural, &resource.singular]
                 .into_iter()
                 .chain(&resource.short_names);
             let likeness = names
-                .filter(|name| (3..=MEASURED_BYTES).contains(&name.len()))
-                .filter(|_| bare.len() <= MEASURED_BYTES)
-                .map(|name| strsim::normalized_damerau_levenshtein(&bare, name))
+                .filter(|name| name.len() >= SHORTEST_BYTES)
+                .map(|name| near::likeness(&bare, name))
                 .fold(0.0, f64::max);
-            if likeness >= ALIKE {
-                alike.push((likeness, resource.plural_with_group()));
-            }
-        }
-        alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        alike
-            .into_iter()
-            .take(NAMED)
-            .map(|(_, name)| name)
-            .collect()
+            (likeness, resource.plural_with_group())
+        });
+        near::nearest(rated, ALIKE)
     }
 
     /// Adds a resource for the folder of a key which lies in none that is known, as its object

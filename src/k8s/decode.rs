@@ -17,8 +17,8 @@ use super::object::is_secret_key;
 use super::schema::{self, Message};
 use super::sink::{Name, Order, Sink};
 use super::tape::Tape;
-use super::wire::{Reader, WireError};
 use crate::named::{NameField, not_a_name};
+use crate::wire::{Reader, WireError};
 
 mod walk;
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::cbor::SELF_DESCRIBED;
 use super::special::go_text;
-use super::wire::{Content, Reader, WireError};
+use crate::wire::{Content, Reader, WireError};
 
 /// The four bytes before every protobuf value.
 pub const PROTOBUF_MAGIC: &[u8] = b"k8s\0";

@@ -7,7 +7,7 @@
 
 use super::decode::MAX_DEPTH;
 use super::sink::{Order, Sink};
-use super::wire::{Content, Field, Reader};
+use crate::wire::{Content, Field, Reader};
 
 /// Field numbers of a guessed message stay below this; Kubernetes' own below 100.
 const MAX_GUESSED_NUMBER: u32 = 4096;
@@ -144,7 +144,7 @@ mod tests {
         let mut message = b"\x08\x01".to_vec();
         for _ in 0..10_000 {
             let mut outer = Vec::new();
-            crate::k8s::wire::put_bytes(&mut outer, 1, &message);
+            crate::wire::put_bytes(&mut outer, 1, &message);
             message = outer;
         }
         let text = told(&message, Order::Declared);

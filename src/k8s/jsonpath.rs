@@ -29,7 +29,6 @@ mod compare;
 mod eval;
 mod found;
 mod node;
-mod number;
 mod parse;
 mod print;
 
@@ -40,7 +39,9 @@ use serde_json::Value;
 pub use budget::Budget;
 pub use found::Found;
 use node::Part;
-use print::Layout;
+
+use crate::go::float;
+use crate::go::value::Layout;
 
 /// Bytes printed of one object at most: `..` prints every subtree, so the text of a deeply nested
 /// object grows with the square of its size.
@@ -326,9 +327,9 @@ impl<W: Write> Write for Limited<'_, W> {
 
 /// As a float of JSON that went through a table of the API server: what kubectl prints of it.
 pub(super) fn sprint_after_json(value: f64) -> String {
-    let json = number::json(value);
-    match json.parse::<i64>() {
-        Ok(integer) => integer.to_string(),
-        Err(_) => number::sprint(value),
+    let json = float::json(value);
+    match json.and_then(|text| text.as_str().parse::<i64>().ok()) {
+        Some(integer) => integer.to_string(),
+        None => float::sprint(value).as_str().to_owned(),
     }
 }

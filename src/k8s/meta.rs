@@ -12,8 +12,8 @@ use super::envelope::{Stored, Unknown};
 use super::schema;
 use super::sink::Order;
 use super::special::{go_text, is_zero_time, timestamp};
-use super::wire::{Content, Reader, WireError};
 use super::{TreeSink, decode};
+use crate::wire::{Content, Reader, WireError};
 
 /// The identity of an object and who has written it. Texts are empty where nothing is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -245,8 +245,8 @@ pub fn time_text(seconds: i64) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::special::write_time;
-    use super::super::wire::put_bytes;
     use super::*;
+    use crate::wire::put_bytes;
 
     #[test]
     fn protobuf_and_json_tell_the_same() {

@@ -1,5 +1,6 @@
 //! One stored object as a tree, for the verbs that look into it.
 
+use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use super::decode::{DecodeError, Note, Options, decode};
@@ -69,6 +70,19 @@ fn is_damaged_secret_key(key: &[u8]) -> bool {
         return false;
     };
     start.iter().zip(begins).filter(|(a, b)| a != b).count() <= 1
+}
+
+/// Puts a text under `name`, or bytes that are none under `name_base64`.
+pub fn insert_text(into: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => into.insert(name.to_owned(), text.into()),
+        Err(_) => into.insert(
+            format!("{name}_base64"),
+            base64::engine::general_purpose::STANDARD
+                .encode(bytes)
+                .into(),
+        ),
+    };
 }
 
 #[cfg(test)]

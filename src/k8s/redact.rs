@@ -27,7 +27,7 @@ use super::diff::{FieldChange, Path, Scope, Segment, diff, tree};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
 use super::object::tree_of;
 use super::special::go_text;
-use super::wire::Reader;
+use crate::wire::Reader;
 
 /// Begins a sealed string: `<prefix><sha-256 in hex> <size in bytes>`. Sealed strings exist only between
 /// sealing and numbering; a string in a tree with secrets that looks like one is sealed itself.

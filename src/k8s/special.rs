@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::wire::{Content, Reader};
+use crate::wire::{Content, Reader};
 
 /// The seconds of Go's zero time, 0001-01-01T00:00:00Z, which prints as null.
 const ZERO_TIME: i64 = -62_135_596_800;

@@ -1,5 +1,4 @@
 //! Why a path cannot be evidence.
-#![deny(unsafe_code)]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,7 +64,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// The error for a path, by what the system answered.
-    pub(super) fn of(path: &Path, action: &'static str, error: io::Error) -> Self {
+    pub(super) fn from_io(path: &Path, action: &'static str, error: io::Error) -> Self {
         let path = path.to_path_buf();
         match error.kind() {
             io::ErrorKind::NotFound if path.symlink_metadata().is_ok() => Self::DanglingLink(path),

@@ -1,7 +1,6 @@
 //! From the path which the user gave to an open file, without waiting and without traces.
-#![deny(unsafe_code)]
 
-use super::SourceError;
+use super::error::SourceError;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +31,7 @@ pub(super) fn locate(given: &Path) -> Result<PathBuf, SourceError> {
 
 /// Follows links. Before opening, because opening some devices already does something.
 fn examine(path: &Path) -> Result<Metadata, SourceError> {
-    fs::metadata(path).map_err(|error| SourceError::of(path, "examine", error))
+    fs::metadata(path).map_err(|error| SourceError::from_io(path, "examine", error))
 }
 
 pub(super) fn require_regular(path: &Path, metadata: &Metadata) -> Result<(), SourceError> {

@@ -1,7 +1,6 @@
 //! The files of a write-ahead log and of raft's snapshots, in a data directory or one of its folders.
-#![deny(unsafe_code)]
 
-use super::SourceError;
+use super::error::SourceError;
 use super::locate::list_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +30,7 @@ impl LogDir {
     /// When there is nothing at the path, or a folder cannot be read. That there is no log in it is none.
     pub fn find(given: &Path) -> Result<Self, SourceError> {
         let metadata =
-            fs::metadata(given).map_err(|error| SourceError::of(given, "examine", error))?;
+            fs::metadata(given).map_err(|error| SourceError::from_io(given, "examine", error))?;
         let mut found = Self::default();
         if !metadata.is_dir() {
             found.take(given.to_path_buf(), true);
@@ -56,7 +55,8 @@ impl LogDir {
         if !folder.is_dir() {
             return Ok(());
         }
-        let paths = list_folder(folder).map_err(|error| SourceError::of(folder, "list", error))?;
+        let paths =
+            list_folder(folder).map_err(|error| SourceError::from_io(folder, "list", error))?;
         self.folders.push(folder.to_path_buf());
         for path in paths {
             if path.is_file() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::bbolt::reach::BucketUse;
+use crate::bbolt::page_use::BucketUse;
 
 use super::record::{insert_text, key_text};
 use super::rows::Rows;

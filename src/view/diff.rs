@@ -22,88 +22,29 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::k8s::diff::FieldChange;
+use crate::k8s::catalog::Catalog;
 
+use super::json_rows::with_object;
 use super::record::{insert_text, key_text};
 
 pub use super::style::{Paint, Style};
+
+pub use crate::query::compare::{Change, ObjectChange, Side};
 
 pub use fields::write_fields;
 pub use lines::{TextSide, write_unified};
 pub use stat::{StatRow, write_stat};
 
-/// What happened to an object between two states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// It was not there before.
-    Created,
-    /// It is not there any more.
-    Deleted,
-    /// It was deleted and created again: another create_revision.
-    Recreated,
-    /// It was written again.
-    Changed,
-}
-
-impl Change {
-    /// The word in the machine formats.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Change::Created => "created",
-            Change::Deleted => "deleted",
-            Change::Recreated => "recreated",
-            Change::Changed => "changed",
-        }
-    }
-
-    /// The first column of the text views.
-    #[must_use]
-    pub fn marker(self) -> char {
-        match self {
-            Change::Created => '+',
-            Change::Deleted => '-',
-            Change::Recreated => '*',
-            Change::Changed => '~',
-        }
-    }
-
-    fn paint(self, style: &Style) -> Paint {
-        match self {
-            Change::Created => style.added,
-            Change::Deleted => style.removed,
-            Change::Recreated | Change::Changed => style.changed,
-        }
+fn paint(change: Change, style: &Style) -> Paint {
+    match change {
+        Change::Created => style.added,
+        Change::Deleted => style.removed,
+        Change::Recreated | Change::Changed => style.changed,
     }
 }
 
-/// etcd's counters of a key in one of the two states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Side {
-    /// The revision which created it.
-    pub create_revision: i64,
-    /// The revision which wrote it last.
-    pub mod_revision: i64,
-    /// How often it was written since it was created.
-    pub version: i64,
-}
-
-/// One object that is not the same in both states.
-#[derive(Debug, Clone, Copy)]
-pub struct ObjectChange<'a> {
-    /// What happened.
-    pub change: Change,
-    /// The key.
-    pub key: &'a [u8],
-    /// The counters before; `None`: it was not there.
-    pub old: Option<Side>,
-    /// The counters after; `None`: it is not there.
-    pub new: Option<Side>,
-    /// The revision of the deletion, where it is known.
-    pub deleted_at: Option<i64>,
-    /// What changed in it, secrets masked already.
-    pub fields: &'a [FieldChange],
-}
+/// What a change is whose version before is not retained.
+pub const PREVIOUS_UNKNOWN: &str = "previous version is compacted; what changed is unknown";
 
 /// Writes an object's header line and, below it, its fields.
 ///
@@ -117,7 +58,12 @@ pub fn write_object(
     write_header(out, object, style)?;
     if object.fields.is_empty() && object.change == Change::Changed {
         let Paint { before, after } = style.note;
-        writeln!(out, "    {before}(written again; no field differs){after}")?;
+        let why = if object.old.is_none() {
+            PREVIOUS_UNKNOWN
+        } else {
+            "written again; no field differs"
+        };
+        writeln!(out, "    {before}({why}){after}")?;
     }
     write_fields(out, object.fields, style)
 }
@@ -131,7 +77,7 @@ pub fn write_header(
     object: &ObjectChange<'_>,
     style: &Style,
 ) -> io::Result<()> {
-    let (mark, bold) = (object.change.paint(style), style.header);
+    let (mark, bold) = (paint(object.change, style), style.header);
     let key = key_text(object.key);
     let key = style.cleaned(&key);
     write!(
@@ -202,7 +148,7 @@ pub fn write_name(
         Change::Recreated => Change::Changed.marker(),
         other => other.marker(),
     };
-    let Paint { before, after } = change.paint(style);
+    let Paint { before, after } = paint(change, style);
     writeln!(
         out,
         "{before}{marker}{after} {}",
@@ -210,18 +156,18 @@ pub fn write_name(
     )
 }
 
-/// Writes one line of `-o jsonl`:
+/// One row of the machine formats:
 /// `{"change":..,"key":..,"old_mod_revision":..,"new_mod_revision":..,"fields":[..]}`, each field as
-/// [`FieldChange::write_json`]. A revision that does not exist is left out. `-o json` has the same objects
-/// in one array.
+/// [`FieldChange::write_json`](crate::k8s::diff::FieldChange::write_json). A revision that does not exist is left out.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write_json_line(out: &mut dyn Write, object: &ObjectChange<'_>) -> io::Result<()> {
+pub fn json(object: &ObjectChange<'_>, catalog: &Catalog) -> io::Result<Vec<u8>> {
     let mut head = serde_json::Map::new();
     head.insert("change".to_owned(), object.change.as_str().into());
     insert_text(&mut head, "key", object.key);
-    let head = Value::Object(head).to_string();
+    let head = with_object(Value::Object(head), object.key, catalog).to_string();
+    let mut out = Vec::new();
     write!(out, "{}", head.trim_end_matches('}'))?;
     if let Some(old) = object.old {
         write!(out, r#","old_mod_revision":{}"#, old.mod_revision)?;
@@ -232,7 +178,8 @@ pub fn write_json_line(out: &mut dyn Write, object: &ObjectChange<'_>) -> io::Re
     write!(out, r#","fields":["#)?;
     for (i, field) in object.fields.iter().enumerate() {
         out.write_all(if i == 0 { b"" } else { b"," })?;
-        field.write_json(out)?;
+        field.write_json(&mut out)?;
     }
-    writeln!(out, "]}}")
+    out.write_all(b"]}")?;
+    Ok(out)
 }

@@ -8,8 +8,7 @@ use crate::bytes::u64_be;
 use crate::etcd::auth::{Permission, PermissionType, Role, User};
 use crate::etcd::lease::{Lease, lease_id};
 use crate::etcd::{BucketKey, KeyValue, schema};
-
-use super::goquote;
+use crate::go::quote::quote_into;
 
 /// Whose lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +46,9 @@ pub fn decoded(
 /// Appends an element undecoded.
 pub fn raw(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"key=");
-    goquote::quote_into(key, out);
+    quote_into(key, out);
     out.extend_from_slice(b", value=");
-    goquote::quote_into(value, out);
+    quote_into(value, out);
     out.push(b'\n');
 }
 
@@ -79,9 +78,9 @@ fn record(style: Style, key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(
         ),
     }
     out.extend_from_slice(b", value=[key ");
-    goquote::quote_into(record.key, out);
+    quote_into(record.key, out);
     out.extend_from_slice(b" | val ");
-    goquote::quote_into(record.value, out);
+    quote_into(record.value, out);
     push(
         out,
         format_args!(
@@ -128,7 +127,7 @@ fn auth(key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         ));
     }
     out.extend_from_slice(b"key=");
-    goquote::quote_into(key, out);
+    quote_into(key, out);
     match revision.filter(|_| key == b"authRevision") {
         Some(revision) => push(out, format_args!(", value={revision}\n")),
         None => {
@@ -142,7 +141,7 @@ fn auth(key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
 fn role(value: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     let role = Role::decode(value).map_err(|_| "expected an authpb.Role".to_owned())?;
     out.extend_from_slice(b"role=");
-    goquote::quote_into(&role.name, out);
+    quote_into(&role.name, out);
     out.extend_from_slice(b", keyPermission=[");
     for (index, permission) in role.key_permission.iter().enumerate() {
         if index > 0 {
@@ -192,18 +191,18 @@ fn proto_text(bytes: &[u8]) -> String {
 fn user(style: Style, value: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     let user = User::decode(value).map_err(|_| "expected an authpb.User".to_owned())?;
     out.extend_from_slice(b"user=");
-    goquote::quote_into(&user.name, out);
+    quote_into(&user.name, out);
     out.extend_from_slice(b", roles=[");
     for (index, role) in user.roles.iter().enumerate() {
         if index > 0 {
             out.push(b' ');
         }
-        goquote::quote_into(role.as_bytes(), out);
+        quote_into(role.as_bytes(), out);
     }
     out.push(b']');
     if style == Style::V35 {
         out.extend_from_slice(b", password=");
-        goquote::quote_into(&user.password, out);
+        quote_into(&user.password, out);
     }
     let option = match user.options {
         None => "<nil>",
@@ -232,7 +231,7 @@ fn meta(style: Style, key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(),
         }
     };
     out.extend_from_slice(b"key=");
-    goquote::quote_into(key, out);
+    quote_into(key, out);
     push(out, format_args!(", value={number}\n"));
     Ok(())
 }

@@ -212,13 +212,13 @@ fn v2(text: &mut Vec<u8>, request: &V2Request<'_>) {
 fn excerpt(bytes: &[u8], before: usize, behind: usize) -> Vec<u8> {
     let mut text = Vec::new();
     if before.saturating_add(behind) > bytes.len() {
-        super::goquote::quote_into(bytes, &mut text);
+        crate::go::quote::quote_into(bytes, &mut text);
         return text;
     }
     let tail = bytes.len().saturating_sub(behind);
-    super::goquote::quote_into(bytes.get(..before).unwrap_or_default(), &mut text);
+    crate::go::quote::quote_into(bytes.get(..before).unwrap_or_default(), &mut text);
     text.extend_from_slice(b"...");
-    super::goquote::quote_into(bytes.get(tail..).unwrap_or_default(), &mut text);
+    crate::go::quote::quote_into(bytes.get(tail..).unwrap_or_default(), &mut text);
     text
 }
 

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::etcd::{KeyEntry, KeyValue, Record};
 
-use super::goquote::quote_into;
+use crate::go::quote::quote_into;
 
 /// What `-w` chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 
 use crate::k8s::diff::Path;
+use crate::query::search::Span;
 
 use super::record::{insert_text, key_text};
 use super::sanitize::visible;
@@ -51,25 +52,6 @@ impl Match<'_> {
         let is_root = matches!(self.place, Place::Field(path) if path.is_root());
         !is_root || self.decoded || self.line.is_some()
     }
-}
-
-/// From when to when a line was there, in one life of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The life: main revision of its first put.
-    pub create_revision: i64,
-    /// The first main revision that held it.
-    pub first: i64,
-    /// Whether compaction took versions before that, which may have held it.
-    pub first_may_be_earlier: bool,
-    /// The last main revision that held it.
-    pub last: i64,
-    /// The main revision at which it went; none while it is there.
-    pub gone_at: Option<i64>,
-    /// Whether it may have gone before that: what ended it is in no page any more.
-    pub gone_may_be_earlier: bool,
-    /// How often it came.
-    pub times: u64,
 }
 
 /// Writes `KEY@REVISION:path: value`.

@@ -61,7 +61,7 @@ impl Layout {
 
     /// The line of names.
     pub fn head(&self) -> String {
-        self.join(&HEADS.map(str::to_owned), "MANAGERS")
+        self.join(&HEADS.map(str::to_owned), "FIELD MANAGERS")
     }
 
     /// The line of an event. Nothing is cut: who wrote it stands last and is the answer.

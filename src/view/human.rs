@@ -1,4 +1,20 @@
-//! Numbers for people.
+//! Numbers and lists for people.
+
+/// A count with its noun: `1 record`, `3 records`.
+#[must_use]
+pub fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The first of some names, and that there are more: `a, b, ...`.
+#[must_use]
+pub fn first_of<T: AsRef<str>>(names: &[T], shown: usize) -> String {
+    let mut first: Vec<&str> = names.iter().take(shown).map(AsRef::as_ref).collect();
+    if names.len() > shown {
+        first.push("...");
+    }
+    first.join(", ")
+}
 
 /// A size as etcdutl prints it (go-humanize's `Bytes`): SI units, one decimal below 10.
 pub fn bytes(size: u64) -> String {

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::number;
 use super::output::Output;
+use crate::go::float;
 use crate::k8s::order::sort_naturally;
 use crate::k8s::sink::{Name, Order, Sink};
 use crate::k8s::special::go_text;
@@ -156,7 +156,7 @@ impl<W: Write> Sink for JsonWriter<W> {
 
     /// Infinities and NaN, which JSON does not have and Go refuses, become `null`.
     fn float(&mut self, value: f64) {
-        match number::json_float(value) {
+        match float::json(value) {
             Some(text) => self.token(text.as_str()),
             None => self.token("null"),
         }

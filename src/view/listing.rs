@@ -2,64 +2,24 @@
 
 use serde_json::{Map, Value};
 
+use crate::query::tally::{Named, Row};
+
 use super::record::{insert_text, key_text};
 use super::rows::Rows;
 use super::table::cell;
 
-/// What keys are counted by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Named {
-    /// A resource.
-    Resource {
-        /// Its plural with its group: `deployments.apps`.
-        name: String,
-        /// Its kind.
-        kind: String,
-        /// Whether it is a custom one.
-        custom: bool,
-    },
-    /// The beginning of keys of no known resource, up to a slash; empty for keys without one.
-    Folder(Vec<u8>),
-    /// A namespace.
-    Namespace(Vec<u8>),
-}
-
-impl Named {
-    fn text(&self) -> String {
-        match self {
-            Self::Resource { name, .. } => name.clone(),
-            Self::Folder(folder) if folder.is_empty() => "(no folder)".to_owned(),
-            Self::Folder(name) | Self::Namespace(name) => key_text(name).into_owned(),
-        }
-    }
-
-    fn kind(&self) -> String {
-        match self {
-            Self::Resource { kind, .. } => kind.clone(),
-            Self::Folder(_) | Self::Namespace(_) => "-".to_owned(),
-        }
+fn text(named: &Named) -> String {
+    match named {
+        Named::Resource { name, .. } => name.clone(),
+        Named::Folder(folder) if folder.is_empty() => "(no folder)".to_owned(),
+        Named::Folder(name) | Named::Namespace(name) => key_text(name).into_owned(),
     }
 }
 
-/// One row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// What the keys have in common.
-    pub named: Named,
-    /// How many keys.
-    pub keys: u64,
-    /// Length of their values, in bytes.
-    pub value_bytes: u64,
-}
-
-impl Row {
-    /// A row without keys so far.
-    pub fn of(named: Named) -> Self {
-        Self {
-            named,
-            keys: 0,
-            value_bytes: 0,
-        }
+fn kind(named: &Named) -> String {
+    match named {
+        Named::Resource { kind, .. } => kind.clone(),
+        Named::Folder(_) | Named::Namespace(_) => "-".to_owned(),
     }
 }
 
@@ -68,8 +28,8 @@ pub fn resources(rows: &[Row]) -> Rows {
     let mut table = Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]);
     for row in rows {
         table.add(&[
-            row.named.text(),
-            row.named.kind(),
+            text(&row.named),
+            kind(&row.named),
             row.keys.to_string(),
             row.value_bytes.to_string(),
         ]);
@@ -82,7 +42,7 @@ pub fn namespaces(rows: &[Row]) -> Rows {
     let mut table = Rows::new(&["NAMESPACE", "KEYS", "VALUE BYTES"], &[1, 2]);
     for row in rows {
         table.add(&[
-            row.named.text(),
+            text(&row.named),
             row.keys.to_string(),
             row.value_bytes.to_string(),
         ]);
@@ -93,18 +53,12 @@ pub fn namespaces(rows: &[Row]) -> Rows {
 /// The names alone, one a line.
 pub fn names(rows: &[Row]) -> String {
     rows.iter()
-        .map(|row| cell(&row.named.text()) + "\n")
+        .map(|row| cell(&text(&row.named)) + "\n")
         .collect()
 }
 
-/// A JSON object a line.
-pub fn jsonl(rows: &[Row]) -> String {
-    rows.iter()
-        .map(|row| json(row).to_string() + "\n")
-        .collect()
-}
-
-fn json(row: &Row) -> Value {
+/// A row of the machine formats.
+pub fn json(row: &Row) -> Value {
     let mut fields = Map::new();
     match &row.named {
         Named::Resource { name, kind, custom } => {

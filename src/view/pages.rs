@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::bbolt::Page;
-use crate::bbolt::reach::PageRow;
+use crate::bbolt::page_use::PageRow;
 use crate::etcd::revision::BucketKey;
 
 use super::record::{insert_text, key_text};

@@ -1,34 +1,13 @@
 //! An etcd record and its key as JSON, by the output contract: what is not UTF-8 appears as base64
 //! in a sibling field with the suffix `_base64`, never lossy.
 
-use std::borrow::Cow;
-
-use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType, Record};
 
-/// A key for people, on one line: what is not UTF-8 in it, and control characters, escaped.
-pub fn key_text(key: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(key) {
-        Ok(text) if !text.chars().any(char::is_control) => Cow::Borrowed(text),
-        _ => Cow::Owned(key.escape_ascii().to_string()),
-    }
-}
-
-/// Puts a text under `name`, or bytes that are none under `name_base64`.
-pub fn insert_text(into: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => into.insert(name.to_owned(), text.into()),
-        Err(_) => into.insert(
-            format!("{name}_base64"),
-            base64::engine::general_purpose::STANDARD
-                .encode(bytes)
-                .into(),
-        ),
-    };
-}
+pub use crate::k8s::object::insert_text;
+pub use crate::named::key_text;
 
 fn insert_lease(into: &mut Map<String, Value>, lease: i64) {
     if lease != 0 {

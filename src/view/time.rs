@@ -2,101 +2,75 @@
 
 use serde_json::{Map, Value};
 
+use crate::k8s::anchors::Evidence;
 use crate::k8s::meta::time_text;
 use crate::k8s::wall_clock::Bounds;
+use crate::named::key_text;
+use crate::query::timeline::why::{Reason, Why};
 
-/// What tells one end of the bounds of a revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    /// The main revision which it tells of.
-    pub main: i64,
-    /// What it tells, in seconds since 1970.
-    pub time: i64,
-    /// The key of the object that tells it, for people.
-    pub key: String,
-    /// Where in the object it stands.
-    pub what: String,
-}
-
-/// On what the time of a main revision rests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
-    /// The main revision.
-    pub main: i64,
-    /// When it was written.
-    pub bounds: Bounds,
-    /// What tells that it was not before.
-    pub lower: Option<Reason>,
-    /// What tells that it was not after.
-    pub upper: Option<Reason>,
-    /// When the holder of the Lease that it wrote says it renewed it, by the holder's own clock.
-    pub hint: Option<i64>,
-}
-
-impl Why {
-    /// The bounds, with nothing said of them yet.
-    #[must_use]
-    pub fn of(main: i64, bounds: Bounds) -> Self {
-        Self {
-            main,
-            bounds,
-            lower: None,
-            upper: None,
-            hint: None,
-        }
-    }
-
-    /// A line for each thing there is to say.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let Bounds {
-            not_before,
-            not_after,
-            exact,
-            contradicted,
-            ..
-        } = self.bounds;
-        let mut lines = vec![format!("revision {}: {}", self.main, text(&self.bounds))];
-        let mut line = |what: &str, time: Option<i64>, reason: Option<&Reason>| {
-            if let (Some(time), Some(reason)) = (time, reason) {
-                lines.push(format!("  {what} {}: {}", time_text(time), reason.text()));
-            }
-        };
-        match exact {
-            Some(time) if self.lower == self.upper => {
-                line("at", Some(time), self.lower.as_ref());
-            }
-            _ => {
-                line("not before", not_before, self.lower.as_ref());
-                line("not after", not_after, self.upper.as_ref());
-            }
-        }
-        if let Some(time) = contradicted {
+/// The time of a revision and its reasons, in lines.
+#[must_use]
+pub fn why_lines(why: &Why) -> Vec<String> {
+    let Bounds {
+        not_before,
+        not_after,
+        exact,
+        contradicted,
+        ..
+    } = why.bounds;
+    let mut lines = vec![format!("revision {}: {}", why.main, text(&why.bounds))];
+    let mut line = |what: &str, time: Option<i64>, reason: Option<&Reason>| {
+        if let (Some(time), Some(reason)) = (time, reason) {
             lines.push(format!(
-                "  its own object says {}, which other revisions contradict: left out",
-                time_text(time)
+                "  {what} {}: {}",
+                time_text(time),
+                reason_text(reason)
             ));
         }
-        if let Some(time) = self.hint {
-            lines.push(format!(
-                "  hint: its Lease was renewed {}, by the clock of its holder",
-                time_text(time)
-            ));
+    };
+    match exact {
+        Some(time) if why.lower == why.upper => {
+            line("at", Some(time), why.lower.as_ref());
         }
-        lines
+        _ => {
+            line("not before", not_before, why.lower.as_ref());
+            line("not after", not_after, why.upper.as_ref());
+        }
     }
+    if let Some(time) = contradicted {
+        lines.push(format!(
+            "  its own object says {}, which other revisions contradict: left out",
+            time_text(time)
+        ));
+    }
+    if let Some(time) = why.hint {
+        lines.push(format!(
+            "  hint: its Lease was renewed {}, by the clock of its holder",
+            time_text(time)
+        ));
+    }
+    lines
 }
-
-impl Reason {
-    fn text(&self) -> String {
-        let Self {
-            main,
-            time,
-            key,
-            what,
-        } = self;
-        format!("{what} {} in {key} at revision {main}", time_text(*time))
-    }
+fn reason_text(reason: &Reason) -> String {
+    let Reason {
+        main,
+        time,
+        key,
+        evidence,
+        by,
+    } = reason;
+    let by = by.as_deref().unwrap_or_default();
+    let what = match evidence {
+        Evidence::Created => "creationTimestamp".to_owned(),
+        Evidence::ManagedFields => format!("managedFields time of {by}"),
+        Evidence::DeletionRequested => "deletionTimestamp less its grace".to_owned(),
+        Evidence::Floor => format!("managedFields time of {by}, at that revision or before it"),
+    };
+    format!(
+        "{what} {} in {} at revision {main}",
+        time_text(*time),
+        key_text(key)
+    )
 }
 
 /// A cell: the second where an object tells it, else the interval, `>=` or `<=` where one end is known, and `-`

@@ -24,8 +24,8 @@ use std::io::{self, Write};
 
 use self::emit::{Emitter, Indicator};
 use super::json::append_base64;
-use super::number;
 use super::output::Output;
+use crate::go::float;
 use crate::k8s::sink::{Name, Sink};
 use crate::k8s::special::go_text;
 
@@ -257,7 +257,7 @@ impl<W: Write> Sink for YamlWriter<W> {
     }
 
     fn float(&mut self, value: f64) {
-        let text = number::yaml_float(value);
+        let text = float::yaml(value);
         let text = text.as_str();
         match text.split_once('e') {
             // Without a point, readers of YAML 1.1 take `1e+20` for a text.

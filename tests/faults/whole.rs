@@ -6,9 +6,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use etcdive::bbolt::Direction;
-use etcdive::cli::evidence::{Evidence, Verify};
 use etcdive::diag::Severity;
 use etcdive::etcd::{KeyValue, Record};
+use etcdive::query::evidence::{Evidence, Verify};
+use etcdive::query::{NoAnswer, Notices};
+use etcdive::view::command::Invocation;
+use etcdive::view::no_answer;
 
 use crate::mutate::oracle::{Changed, Oracle};
 use crate::support::synth::mutate::Outline;
@@ -197,17 +200,21 @@ pub fn is_of_the_file(code: &str) -> bool {
         || code.starts_with("records-")
 }
 
+fn said(failure: &NoAnswer) -> String {
+    no_answer::text(failure, &Invocation::default()).0
+}
+
 /// Reads a file as the verbs do.
 pub fn answer(path: &Path) -> Answer {
     let mut answer = Answer::default();
     let evidence = match Evidence::open(path, Verify::IfSmall) {
         Ok(evidence) => evidence,
         Err(failure) => {
-            answer.refused = Some(format!("{failure:?}"));
+            answer.refused = Some(said(&failure));
             return answer;
         }
     };
-    match evidence.records() {
+    match evidence.records(&Notices::default()) {
         Ok(store) => {
             let of = |record: Record<'_>| Delivered {
                 content: Content::of(&record),
@@ -221,7 +228,7 @@ pub fn answer(path: &Path) -> Answer {
             backward.sort();
             answer.directions_differ = forward != backward;
         }
-        Err(failure) => answer.refused = Some(format!("{failure:?}")),
+        Err(failure) => answer.refused = Some(said(&failure)),
     }
     for (code, _, kept) in evidence.diagnostics().by_code() {
         if code.severity() == Severity::Info {

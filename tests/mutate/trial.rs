@@ -128,7 +128,7 @@ impl Trial<'_> {
 
     fn bbolt(&mut self, told: bool) {
         let diagnostics = Diagnostics::new();
-        let db = match Db::of_image(self.source.image(), None, &diagnostics) {
+        let db = match Db::from_image(self.source.image(), None, &diagnostics) {
             Ok(db) => db,
             Err(error) => return self.unopened(&error),
         };
@@ -246,7 +246,7 @@ impl Trial<'_> {
     /// Whether something was told.
     fn etcd(&mut self) -> bool {
         let diagnostics = Diagnostics::new();
-        let Ok(db) = Db::of_image(self.source.image(), None, &diagnostics) else {
+        let Ok(db) = Db::from_image(self.source.image(), None, &diagnostics) else {
             return true;
         };
         let store = Store::from_db(db);

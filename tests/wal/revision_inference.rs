@@ -147,7 +147,7 @@ fn what_comes_back_is_what_was_written_and_of_an_api_servers_log_a_good_part_doe
         file.state(1, index(requests.len() - 1));
         let diagnostics = Diagnostics::new();
         let db = with_consistent_index(&store, index(requests.len() - 1));
-        let opened = Store::from_db(Db::of_image(&db, None, &diagnostics).unwrap());
+        let opened = Store::from_db(Db::from_image(&db, None, &diagnostics).unwrap());
         let files = vec![File {
             name: "log".to_owned(),
             sequence: Some(0),

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::auger::DatabaseOrFile;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
@@ -40,9 +39,10 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let store = Evidence::only(run.evidence)?.records()?;
+        let question = run.question()?;
+        let store = question.store();
         let mut analysis = Analysis::default();
-        for (key, totals) in key_totals(&store) {
+        for (key, totals) in key_totals(store) {
             // Where a value cannot be opened, its own first bytes tell that it is encrypted.
             let kind = match run.keyring.open(&key, totals.newest_put.value) {
                 Ok(value) => kind_under(&key, &value),

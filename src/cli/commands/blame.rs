@@ -2,29 +2,32 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::cli::args::{At, Database, RowFormat};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
-use crate::cli::keys::{Keys, hint};
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::Objects;
+use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::check::compare_all;
-use crate::etcd::{AtRevision, Generation, Keyspace, Record, Store};
+use crate::etcd::{AtRevision, Generation, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::blame::{Blame, Blamed, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
 use crate::named::NameField;
+use crate::query::Origins;
+use crate::query::Question;
+use crate::query::filters::Filter;
+use crate::query::objects::Objects;
 use crate::view::blame::{Lines, line_json, lines, write_table};
+use crate::view::human::plural;
+use crate::view::json_rows::{Form, JsonRows};
+use crate::view::notice::encryption_hint;
 use crate::view::record::key_text;
 
 /// Show which revision last changed each line of an object's YAML, who, and when
@@ -66,22 +69,21 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(run.evidence)?;
         if !self.which.is_given() {
             return Err(Failure::cannot("which object?").hint("`blame DB deploy/web -n shop`"));
         }
-        let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which, run.keyring)?;
-        let selection = self.which.select(&[(&store, at)], run.keyring)?;
-        let objects = Objects::new(run.keyring, evidence);
-        let history = one_history(&store, at, &selection, &objects)?;
+        let question = run.question()?;
+        let (store, objects) = (question.store(), question.objects());
+        let at = self.at.resolve(&question, &self.which)?;
+        let selection = self.which.select(&[(store, at)], run.keyring)?;
+        let history = one_history(&question, at, &selection)?;
         let mut masker = Masker::new(self.show_secrets);
-        let (blamed, unread) = self.blame(&history, &objects, &masker)?;
+        let (blamed, unread) = self.blame(&history, objects, &masker)?;
         let secret = history.iter().any(|record| is_secret_key(record.key));
         let masked = masker.mask(blamed.tree(), secret);
         let has_secrets = matches!(masked, Cow::Owned(_));
@@ -93,11 +95,18 @@ impl Verb for Args {
                 .unwrap_or_else(|| NameField::Manager.shown(name).into_owned())
         };
         self.print(&lines, &mut name, out)?;
-        if self.output == RowFormat::Table && lines.has_boundaries() {
-            note_boundaries(&history, unread, &store);
+        if lines.has_boundaries() {
+            note_boundaries(&question, &history, unread);
         }
-        objects.conclude();
-        Ok(Answer::Yes)
+        if let Some(newest) = history.last() {
+            let shown = KeyEntry {
+                key: newest.key.into(),
+                record: *newest,
+            };
+            question.note_unproved(at, &[shown]);
+        }
+        question.notices().add_who();
+        Ok(question.finish(Answer::Yes))
     }
 }
 
@@ -144,18 +153,11 @@ impl Args {
             let style = out.style();
             return Ok(write_table(out.styled(), lines, &style, name)?);
         }
-        let [before, between, after] = match self.output {
-            RowFormat::Json => ["[", ",", "]\n"],
-            _ => ["", "\n", "\n"],
-        };
-        out.write_all(before.as_bytes())?;
-        for (index, line) in lines.iter().enumerate() {
-            if index > 0 {
-                out.write_all(between.as_bytes())?;
-            }
-            write!(out, "{}", line_json(lines, &line, name))?;
+        let mut rows = JsonRows::new(Form::array_if(self.output == RowFormat::Json));
+        for line in lines.iter() {
+            rows.row(&line_json(lines, &line, name), out)?;
         }
-        out.write_all(after.as_bytes())?;
+        rows.finish(out)?;
         Ok(())
     }
 }
@@ -168,7 +170,7 @@ fn read(record: &Record<'_>, objects: &Objects<'_>, masker: &Masker) -> Result<V
     };
     let value = objects.open(record).map_err(|error| {
         let failure = cannot(&error.to_string());
-        match hint(&error) {
+        match encryption_hint(&error) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
@@ -186,18 +188,21 @@ fn read(record: &Record<'_>, objects: &Objects<'_>, masker: &Masker) -> Result<V
 
 /// The retained versions of the one live object that is asked about, oldest first, since its creation.
 fn one_history<'a>(
-    store: &Store<'a>,
+    question: &Question<'a>,
     at: AtRevision,
     selection: &Selection,
-    objects: &Objects<'_>,
 ) -> Result<Vec<Record<'a>>, Failure> {
+    let (store, objects) = (question.store(), question.objects());
     let mut histories = if selection.names_one() && selection.labels().is_none() {
         histories(store, at, |key| selection.covers(key))
     } else {
         // More keys than one may be covered: which is meant comes first.
         let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let is_meant = |record: &Record<'_>| match selection.labels() {
-            Some(labels) => objects.has_labels(record, labels),
+            Some(labels) => {
+                let has_labels = objects.has_labels(record, labels);
+                question.filters().test(Filter("-l"), has_labels)
+            }
             None => true,
         };
         let live = keyspace.live.iter();
@@ -205,11 +210,8 @@ fn one_history<'a>(
             .filter(|entry| is_meant(&entry.record))
             .map(|entry| entry.record.key)
             .collect();
-        if let ([], false) = (meant.as_slice(), keyspace.live.is_empty()) {
-            let count = keyspace.live.len();
-            return Err(Failure::not_found(format!(
-                "none of {count} objects is selected"
-            )));
+        if let ([], Some(why)) = (meant.as_slice(), question.emptied()) {
+            return Err(why.into());
         }
         match meant.as_slice() {
             [key] => histories(store, at, |other| other == *key),
@@ -218,10 +220,9 @@ fn one_history<'a>(
     };
     match (histories.len(), histories.pop_first()) {
         (1, Some((_, history))) => Ok(history),
-        (_, None) => Err(match selection.addresses().first() {
-            Some(address) => not_found_among(address, selection.catalog(), store, at),
-            None => Failure::not_found("nothing is there"),
-        }),
+        (_, None) => Err(selection
+            .why_empty(question, at, |_| false, true)
+            .map_or_else(|| Failure::not_found("nothing found"), Failure::from)),
         (count, Some((first, _))) => Err(too_many(count, first, histories.keys().copied())),
     }
 }
@@ -277,26 +278,19 @@ fn histories<'a>(
     histories
 }
 
-/// Says what `^` stands for here.
-fn note_boundaries(history: &[Record<'_>], unread: usize, store: &Store<'_>) {
-    let mut reasons = Vec::new();
-    if let Some(oldest) = history.first()
-        && oldest.version > 1
-    {
-        reasons.push(format!(
-            "{} earlier versions since it was created at revision {} were compacted (the store is compacted to {}; --carve looks for them in freed pages)",
-            oldest.version.saturating_sub(1),
-            oldest.create_revision,
-            store.compact_revision()
-        ));
-    }
+/// Reports why a change may be older than the revision that a line shows.
+fn note_boundaries(question: &Question<'_>, history: &[Record<'_>], unread: usize) {
+    let missing = history
+        .first()
+        .map(|oldest| oldest.version.saturating_sub(1));
     if unread > 0 {
-        reasons.push(format!("{unread} versions cannot be read"));
-    }
-    let reasons = if reasons.is_empty() {
-        "versions are missing".to_owned()
+        report::note(&format!(
+            "^ is this revision or an earlier one: {} cannot be read",
+            plural(unread, "version", "versions")
+        ));
     } else {
-        reasons.join("; ")
-    };
-    report::note(&format!("^ is this revision or an earlier one: {reasons}"));
+        report::note("^ is this revision or an earlier one: the version before is not retained");
+    }
+    let key = history.first().map_or(&[][..], |record| record.key);
+    question.note_compacted(&|other| other == key, missing);
 }

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::reach::stated_buckets;
-use crate::bbolt::{Pages, Reach};
+use crate::bbolt::page_use::stated_buckets;
+use crate::bbolt::{PageUse, Pages};
 use crate::cli::args::Database;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, Objects};
+use crate::cli::plumbing::Layout;
 use crate::cli::{Answer, Run, Verb};
+use crate::query::Evidence;
 use crate::view;
 use crate::view::buckets::Row;
+use crate::view::json_rows::{Form, JsonRows};
 
 /// List the buckets, one a line, in key order
 ///
@@ -60,11 +61,11 @@ impl Verb for Args {
         let rows = match &layout.db {
             Some(db) => {
                 db.check();
-                let reach = Reach::of(db);
+                let page_use = PageUse::read(db);
                 // The first one is the root of all, which has no name.
-                let named = reach.buckets().iter().enumerate().skip(1);
+                let named = page_use.buckets().iter().enumerate().skip(1);
                 let row = |(index, bucket): (usize, &_)| Row {
-                    path: reach.path_of(index),
+                    path: page_use.path_of(index),
                     bucket: Clone::clone(bucket),
                     walked: true,
                 };
@@ -85,11 +86,11 @@ impl Verb for Args {
             }
             Output::Table => view::buckets::table(&rows, page_size).write(out)?,
             Output::Json | Output::Jsonl => {
-                let mut objects = Objects::new(self.output == Output::Json);
+                let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
                 for row in &rows {
-                    objects.print(&view::buckets::json(row, page_size), out)?;
+                    json.row(&view::buckets::json(row, page_size), out)?;
                 }
-                objects.end(out)?;
+                json.finish(out)?;
             }
         }
         Ok(Answer::Yes)

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::auger::DatabaseOrFile;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
@@ -34,7 +33,8 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let store = Evidence::only(run.evidence)?.records()?;
+        let question = run.question()?;
+        let store = question.store();
         let asked = (self.revision > 0).then_some(self.revision);
         let Checksum {
             hash,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::cli::failure::Failure;
-use crate::cli::keys::{self, Keys};
+use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::k8s::encrypt::{Keyring, OpenError};
@@ -18,6 +18,7 @@ use crate::k8s::{DecodeError, Note, Order, Stored, decode};
 use crate::source::open_untouched;
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::manifest::{NotLoadable, write_checked};
+use crate::view::notice::encryption_hint;
 use crate::view::yaml::{YamlWriter, comment};
 
 /// Decode one stored value from a file or standard input
@@ -349,7 +350,7 @@ fn undecodable(value: &[u8]) -> Refused {
 pub fn refusal(what: &str, error: &Refused, instead: &str) -> Failure {
     let failure = Failure::cannot(format!("{what} {error}"));
     match error {
-        Refused::Closed(error) => failure.hint(keys::hint(error).unwrap_or(instead)),
+        Refused::Closed(error) => failure.hint(encryption_hint(error).unwrap_or(instead)),
         Refused::NotLoadable(_) => failure.hint("-o json prints the object"),
         Refused::NotProtobuf(_) => failure.hint("-o json prints the object, without -o it is YAML"),
         _ => failure.hint(instead),

@@ -1,31 +1,33 @@
 //! `diff`: what changed between two databases of one cluster.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::address::Address;
 use crate::cli::args::resolve_range;
-use crate::cli::compare::{Changed, Comparison, changed_keys};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::{below, folder_hint};
-use crate::cli::objects::Objects;
 use crate::cli::out::Out;
-use crate::cli::revision::RangeExpr;
-use crate::cli::select::Where;
-use crate::cli::sources::{Sources, note_unproved};
-use crate::cli::{Answer, Run, Verb, report};
+use crate::cli::select::{Selection, Where};
+use crate::cli::sources::Sources;
+use crate::cli::unified;
+use crate::cli::{Answer, Run, Verb};
 use crate::etcd::cluster::member_ids;
 use crate::etcd::store::AtRevision;
 use crate::etcd::{Keyspace, Record, Store};
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
+use crate::query::Evidence;
+use crate::query::Origins;
+use crate::query::address::Address;
+use crate::query::compare::{Changed, Comparison, changed_keys};
+use crate::query::filters::Filter;
+use crate::query::revision::RangeExpr;
+use crate::query::{NoAnswer, Notice, Question};
 use crate::view::diff::{self, Change, StatRow};
+use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::key_text;
 
 /// Show what changed between two databases of one cluster, or two revisions of one
@@ -95,8 +97,8 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -104,37 +106,44 @@ impl Verb for Args {
             return self.last_commit(run, out);
         }
         if let (Some(range), [only]) = (self.range(), run.evidence) {
-            let store = only.records()?;
-            let (from, to) = resolve_range(range, &store, &self.which, run.keyring)?;
-            let states = [(only, &store, from), (only, &store, to)];
-            return self.compare(states, &self.which, run, out);
+            let question = run.question_to(only)?;
+            let (from, to) = resolve_range(range, &question, &self.which)?;
+            return self.compare([(&question, from), (&question, to)], &self.which, run, out);
         }
         let [old, new] = run.evidence else {
             return Err(Failure::cannot("two databases are needed"));
         };
-        let (old_store, new_store) = (old.records()?, new.records()?);
-        note_what_is_odd([(old, &old_store), (new, &new_store)]);
-        let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
-        let states = [(old, &old_store, old_at), (new, &new_store, new_at)];
-        self.compare(states, &self.which, run, out)
+        let (old, new) = (run.question_to(old)?, run.question_to(new)?);
+        note_order_and_cluster([&old, &new]);
+        let (old_at, new_at) = (old.store().at(None)?, new.store().at(None)?);
+        self.compare([(&old, old_at), (&new, new_at)], &self.which, run, out)
     }
 }
 
-/// A store in an evidence file as of a revision.
-type State<'s, 'a> = (&'s Evidence, &'s Store<'a>, AtRevision);
+/// A store as of a revision.
+type State<'s, 'a> = (&'s Question<'a>, AtRevision);
 
-/// Says what two databases should not be: in the wrong order, or of two clusters.
-fn note_what_is_odd([(old, old_store), (new, new_store)]: [(&Evidence, &Store<'_>); 2]) {
-    let (old_newest, new_newest) = (old_store.current_revision(), new_store.current_revision());
-    if old_newest > new_newest {
-        report::note(&format!(
-            "{} is at revision {old_newest}, {} at {new_newest}: is the older one first?",
-            old.given_path().display(),
-            new.given_path().display(),
-        ));
+/// Reports two databases in the wrong order, or of two clusters.
+fn note_order_and_cluster([old, new]: [&Question<'_>; 2]) {
+    let state = |question: &Question<'_>| {
+        let path = question.evidence().given_path().to_path_buf();
+        (path, question.store().current_revision())
+    };
+    let (older, newer) = (state(old), state(new));
+    if older.1 > newer.1 {
+        new.notices().add(Notice::OlderIsNewer([older, newer]));
     }
-    if are_strangers(old_store, new_store) {
-        report::note("these look like two different clusters: no member in common");
+    if are_strangers(old.store(), new.store()) {
+        new.notices().add(Notice::AnotherCluster);
+    }
+}
+
+/// The first column of `--name-only` in a pipe.
+fn name_marker(change: Change) -> &'static [u8] {
+    match change {
+        Change::Created => b"+",
+        Change::Deleted => b"-",
+        Change::Recreated | Change::Changed => b"~",
     }
 }
 
@@ -149,26 +158,29 @@ impl Args {
     /// What the last commit changed: bbolt keeps the state before it until the next one.
     fn last_commit(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let only = Evidence::only(run.evidence)?;
-        let (former, newest) = (only.former_store()?, only.records()?);
-        let told = |store: &Store<'_>| {
-            let txid = store.db().meta().txid;
-            format!("txid {txid} (revision {})", store.current_revision())
+        let former = Question::open_former(only, run.keyring, run.notices)?;
+        let newest = run.question_to(only)?;
+        let state = |question: &Question<'_>| {
+            let store = question.store();
+            (store.db().meta().txid, store.current_revision())
         };
-        report::note(&format!("from {} to {}", told(&former), told(&newest)));
+        run.notices
+            .add(Notice::LastCommit([state(&former), state(&newest)]));
         // Without a second database the word behind the first is an address.
         let which = self.new.clone().map(|word| self.which.with_first(word));
-        let (from, to) = (former.at(None)?, newest.at(None)?);
-        let states = [(only, &former, from), (only, &newest, to)];
+        let (from, to) = (former.store().at(None)?, newest.store().at(None)?);
+        let states = [(&former, from), (&newest, to)];
         self.compare(states, which.as_ref().unwrap_or(&self.which), run, out)
     }
 
     fn compare(
         &self,
-        [(old, old_store, old_at), (new, new_store, new_at)]: [State<'_, '_>; 2],
+        [(old, old_at), (new, new_at)]: [State<'_, '_>; 2],
         which: &Where,
         run: &Run<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
+        let (old_store, new_store) = (old.store(), new.store());
         let selection = which.select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
         let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
@@ -176,43 +188,56 @@ impl Args {
         if let Some(address) =
             selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
         {
-            let stores = [(old_store, old_at), (new_store, new_at)];
-            return Err(in_neither(address, &stores));
+            let states = [(old, old_at), (new, new_at)];
+            return Err(in_neither(address, &selection, states));
+        }
+        let is_empty = before.live.is_empty() && after.live.is_empty();
+        if let Some(why) = selection.why_empty(new, new_at, |_| true, is_empty) {
+            return Err(match why {
+                NoAnswer::Missing(missing) => NoAnswer::InNeither(missing).into(),
+                why => why.into(),
+            });
         }
         let mut changes = changed_keys(&before, &after);
-        let old = Objects::new(run.keyring, old);
-        let new = Objects::new(run.keyring, new);
+        if changes.is_empty() && old_at == AtRevision::HEAD && new_at == AtRevision::HEAD {
+            new.note_histories(old);
+        }
         if let Some(labels) = selection.labels() {
             changes.retain(|changed| {
-                let of = |record: Option<Record<'_>>, objects: &Objects<'_>| {
-                    record.is_some_and(|record| objects.has_labels(&record, labels))
+                let of = |record: Option<Record<'_>>, question: &Question<'_>| {
+                    record.is_some_and(|record| question.objects().has_labels(&record, labels))
                 };
-                of(changed.old, &old) || of(changed.new, &new)
+                let has_labels = of(changed.old, old) || of(changed.new, new);
+                new.filters().test(Filter("-l"), has_labels)
             });
         }
         let comparison = || Comparison {
             scope: self.scope(),
             masker: Masker::new(self.show_secrets),
-            old: &old,
-            new: &new,
+            old: old.objects(),
+            new: new.objects(),
         };
         if self.exclude_status {
             // What changed in nothing but its status did not change, then.
             let mut filter = comparison();
             changes.retain(|changed| {
-                changed.change != Change::Changed || !filter.fields(changed).is_empty()
+                let is_kept =
+                    changed.change != Change::Changed || !filter.fields(changed).is_empty();
+                new.filters().test(Filter("--exclude-status"), is_kept)
             });
         }
-        self.print(&mut comparison(), &changes, out)?;
-        note_unproved(old_store, old_at, &before.live);
-        note_unproved(new_store, new_at, &after.live);
-        old.conclude();
-        new.conclude();
-        Ok(if changes.is_empty() {
+        self.print(&mut comparison(), &changes, new, out)?;
+        old.note_unproved(old_at, &before.live);
+        new.note_unproved(new_at, &after.live);
+        if let (true, Some(left)) = (changes.is_empty(), new.filters().left_nothing()) {
+            new.notices().add(Notice::Emptied(left));
+        }
+        old.finish(Answer::Yes);
+        Ok(new.finish(if changes.is_empty() {
             Answer::Yes
         } else {
             Answer::No
-        })
+        }))
     }
 }
 
@@ -231,23 +256,12 @@ fn are_strangers(old: &Store<'_>, new: &Store<'_>) -> bool {
     !old.is_empty() && !new.is_empty() && old.is_disjoint(&new)
 }
 
-/// The failure for an address which no key answers to, before or after. Exit code 1 would say that something
-/// differs.
-fn in_neither(address: &Address, stores: &[(&Store<'_>, AtRevision)]) -> Failure {
-    let text = address.text();
-    let failure = Failure::cannot(format!("{text}: in neither database"));
-    let Address::Key(key) = address else {
-        return failure;
-    };
-    let below = below(key);
-    let mut inside = BTreeSet::new();
-    for (store, at) in stores {
-        let keyspace = Keyspace::at(store, *at, |key| below.covers(key));
-        inside.extend(keyspace.live.into_iter().map(|entry| entry.key));
-    }
-    match folder_hint(&text, inside.iter().map(|key| &**key)) {
-        Some(hint) => failure.hint(hint),
-        None => failure,
+/// Why an address matches nothing, before and after. Exit code 1 would say that something differs.
+fn in_neither(address: &Address, selection: &Selection, [_, new]: [State<'_, '_>; 2]) -> Failure {
+    let (question, at) = new;
+    match question.missing(address, selection.catalog(), at) {
+        NoAnswer::Missing(missing) => NoAnswer::InNeither(missing).into(),
+        other => other.into(),
     }
 }
 
@@ -257,6 +271,7 @@ impl Args {
         &self,
         comparison: &mut Comparison<'_>,
         changes: &[Changed<'_>],
+        question: &Question<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
         let style = out.style();
@@ -264,7 +279,9 @@ impl Args {
             for changed in changes {
                 // In a pipe a key is exact, whatever its bytes.
                 if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
-                    out.write_all(&[changed.name_marker(), b" ", changed.key(), b"\n"].concat())?;
+                    out.write_all(
+                        &[name_marker(changed.change), b" ", changed.key(), b"\n"].concat(),
+                    )?;
                     continue;
                 }
                 diff::write_name(out.styled(), changed.change, changed.key(), &style)?;
@@ -285,12 +302,10 @@ impl Args {
             diff::write_stat(out.styled(), &rows, &style)?;
             return Ok(());
         }
-        if self.output == Output::Json {
-            out.write_all(b"[")?;
-        }
-        for (index, changed) in changes.iter().enumerate() {
+        let mut rows = JsonRows::new(Form::array_if(self.output == Output::Json));
+        for changed in changes {
             match self.output {
-                Output::Unified => comparison.unified(changed, out)?,
+                Output::Unified => unified::write_change(comparison, changed, out)?,
                 Output::Fields => {
                     let fields = if changed.is_in_both() {
                         comparison.fields(changed)
@@ -300,16 +315,14 @@ impl Args {
                     diff::write_object(out.styled(), &comparison.object(changed, &fields), &style)?;
                 }
                 Output::Json | Output::Jsonl => {
-                    if index > 0 && self.output == Output::Json {
-                        out.write_all(b",")?;
-                    }
                     let fields = comparison.fields(changed);
-                    diff::write_json_line(out, &comparison.object(changed, &fields))?;
+                    let row = diff::json(&comparison.object(changed, &fields), question.catalog())?;
+                    rows.text(&row, out)?;
                 }
             }
         }
-        if self.output == Output::Json {
-            out.write_all(b"]\n")?;
+        if matches!(self.output, Output::Json | Output::Jsonl) {
+            rows.finish(out)?;
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use rayon::prelude::*;
 
 use crate::bbolt::bucket::leaf_elements;
 use crate::bbolt::{Direction, Leaf};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
@@ -19,6 +18,7 @@ use crate::etcd::hash::{Omit, backend_hash};
 use crate::etcd::leaves::RecordLeaves;
 use crate::etcd::scan::{Scan, Scanned, scanned_records};
 use crate::etcd::{Store, schema};
+use crate::query::Evidence;
 use crate::view::dump_db::{self, Style};
 
 /// Print buckets as etcd-dump-db does: same arguments, same bytes

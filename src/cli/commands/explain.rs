@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::Code;
+use crate::near;
 use crate::view::explain;
 
 /// Explain a code that fsck or a message names: what it means, what is lost, what to do
@@ -37,31 +38,12 @@ impl Verb for Args {
     }
 }
 
-/// No code is called so: which are called alike.
+/// The failure for a code that does not exist, with the codes near to it.
 fn unknown(asked: &str) -> Failure {
-    /// Less alike than this is another word.
-    const ALIKE: f64 = 0.5;
-    const NAMED: usize = 3;
-    /// Likeness takes time in the product of the lengths, in bytes.
-    const MEASURED_BYTES: usize = 64;
-    let failure = Failure::cannot(format!("there is no code {asked}"));
-    let mut alike: Vec<(f64, &str)> = Code::ALL
-        .iter()
-        .filter(|_| asked.len() <= MEASURED_BYTES)
-        .map(|code| {
-            let likeness = strsim::normalized_damerau_levenshtein(asked, code.as_str());
-            (likeness, code.as_str())
-        })
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    if alike.is_empty() {
+    let failure = Failure::cannot(format!("unknown code \"{asked}\""));
+    let near = near::near(asked, Code::ALL.iter().map(|code| code.as_str()));
+    if near.is_empty() {
         return failure.hint("`etcdive explain` lists all codes");
     }
-    let names: Vec<&str> = alike
-        .into_iter()
-        .take(NAMED)
-        .map(|(_, name)| name)
-        .collect();
-    failure.hint(format!("near it: {}", names.join(", ")))
+    failure.hint(format!("did you mean {}?", near.join(", ")))
 }

@@ -7,19 +7,18 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::cli::address::Address;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::filter::Filter;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found;
-use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::history::VersionCounts;
 use crate::etcd::{AtRevision, EventType, KeyEntry, KeyHistory, KeyValue, Keyspace, Record, Store};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::{Order, Stored, decode};
+use crate::query::Question;
+use crate::query::address::Address;
+use crate::query::objects::{Objects, Told};
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::record::key_text;
 
@@ -129,17 +128,12 @@ impl Verb for Args {
         if self.leaf_item {
             return self.leaf_item(run.keyring, out);
         }
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
-        match &self.key {
-            Some(key) => self.extract(&store, key.as_encoded_bytes(), run.keyring, out),
-            None => {
-                let objects = Objects::new(run.keyring, evidence);
-                let answer = self.list(&store, &objects, out);
-                objects.conclude();
-                answer
-            }
-        }
+        let question = run.question()?;
+        let answer = match &self.key {
+            Some(key) => self.extract(&question, key.as_encoded_bytes(), out),
+            None => self.list(&question, out),
+        };
+        answer.map(|answer| question.finish(answer))
     }
 }
 
@@ -150,11 +144,11 @@ impl Args {
 
     fn extract(
         &self,
-        store: &Store<'_>,
+        question: &Question<'_>,
         key: &[u8],
-        keyring: &Keyring,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
+        let store = question.store();
         if self.version == Some(0) {
             return Err(Failure::cannot("version 0 is a deletion: it has no value"));
         }
@@ -175,7 +169,7 @@ impl Args {
             }
             None => history
                 .at(store, at)
-                .ok_or_else(|| not_found(&Address::Key(key.to_vec()), store, at))?,
+                .ok_or_else(|| question.missing(&Address::Key(key.to_vec()), None, at))?,
         };
         let item = KeyValue {
             key: record.key,
@@ -185,7 +179,7 @@ impl Args {
             value: record.value,
             lease: record.lease,
         };
-        self.print(&item, keyring, out)
+        self.print(&item, question.keyring(), out)
     }
 
     fn leaf_item(&self, keyring: &Keyring, out: &mut Out) -> Result<Answer, Failure> {
@@ -246,12 +240,8 @@ impl Args {
         Ok(Answer::Yes)
     }
 
-    fn list(
-        &self,
-        store: &Store<'_>,
-        objects: &Objects<'_>,
-        out: &mut Out,
-    ) -> Result<Answer, Failure> {
+    fn list(&self, question: &Question<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let (store, objects) = (question.store(), question.objects());
         let at = store.at((self.revision > 0).then_some(self.revision))?;
         let prefix = self
             .keys_by_prefix
@@ -260,7 +250,8 @@ impl Args {
             .unwrap_or_default();
         let keyspace = Keyspace::at(store, at, |key| key.starts_with(prefix));
         if keyspace.live.is_empty() && !prefix.is_empty() {
-            return Err(not_found(&Address::Prefix(prefix.to_vec()), store, at));
+            let prefix = Address::Prefix(prefix.to_vec());
+            return Err(question.missing(&prefix, None, at).into());
         }
         let versions = self.counts(store, at, &keyspace);
         let mut listed = false;

@@ -1,7 +1,5 @@
 //! `fsck`: every check of every layer.
 
-mod objects;
-
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -9,7 +7,6 @@ use clap::ValueEnum;
 
 use crate::bbolt::check;
 use crate::cli::args::Database;
-use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
@@ -18,10 +15,10 @@ use crate::diag::Severity;
 use crate::etcd::check::{Checked, check as check_records, check_former};
 use crate::etcd::{Store, schema};
 use crate::k8s::encrypt::Keyring;
+use crate::query::evidence::{Evidence, Verify};
+use crate::query::object_check::{Definitions, ObjectCheck};
 use crate::view;
 use crate::view::fsck::{Report, Scope};
-
-use objects::Definitions;
 
 /// Check the file in every layer: pages, records, Kubernetes objects; one line a finding
 ///
@@ -172,7 +169,7 @@ impl Args {
         checked: &Checked,
     ) -> u64 {
         let catalog = definitions.into_catalog(keyring);
-        let mut objects = objects::Objects::new(evidence.diagnostics(), keyring, &catalog, checked);
+        let mut objects = ObjectCheck::new(evidence.diagnostics(), keyring, &catalog, checked);
         objects.check(store, evidence.source());
         objects.finish()
     }

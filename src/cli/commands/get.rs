@@ -6,7 +6,7 @@ mod sort;
 mod table;
 
 use std::borrow::Cow;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -14,18 +14,13 @@ use std::path::PathBuf;
 use clap::ArgAction;
 use serde_json::{Value, json};
 
-use crate::cli::address::Address;
 use crate::cli::args::{At, Database};
 use crate::cli::etcdctl::{EtcdctlArgs, answer};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::{Objects, Told, newest_time};
 use crate::cli::out::Out;
-use crate::cli::revision::RevisionExpr;
-use crate::cli::select::{Selection, Where, full_catalog_of};
-use crate::cli::sources::{Sources, note_unproved};
+use crate::cli::select::{Selection, Where};
+use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::catalog::Catalog;
@@ -40,6 +35,13 @@ use crate::k8s::object::as_kubectl_shows;
 use crate::k8s::selector::FieldSelector;
 use crate::k8s::shown::AsShown;
 use crate::k8s::{Order, Sink};
+use crate::query::Origins;
+use crate::query::Question;
+use crate::query::address::Address;
+use crate::query::catalog;
+use crate::query::filters::Filter;
+use crate::query::objects::{Objects, Told, newest_time};
+use crate::query::revision::RevisionExpr;
 use crate::view::encryption::sealed_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
@@ -119,12 +121,11 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(run.evidence)?;
         let field = match &self.sort_by {
             Some(SortBy::Field(field)) => Some(*field),
             _ => None,
@@ -143,41 +144,40 @@ impl Verb for Args {
         }
         let file_format = self.file_format()?;
         if etcdctl.is_given() {
-            let store = evidence.records()?;
+            let question = run.question()?;
             // etcd's own sentences about revisions come from the answer.
             let at = match self.at.at {
                 None if self.at.at_time.is_some() => {
-                    Some(self.at.resolve(&store, &self.which, run.keyring)?.0)
+                    Some(self.at.resolve(&question, &self.which)?.0)
                 }
                 None | Some(RevisionExpr::Head(0)) => None,
                 Some(RevisionExpr::Main(main)) => Some(main),
-                Some(_) => Some(self.at.resolve(&store, &self.which, run.keyring)?.0),
+                Some(_) => Some(self.at.resolve(&question, &self.which)?.0),
             };
-            return answer(&store, self.which.words(), at, &etcdctl, out);
+            return answer(&question, self.which.words(), at, &etcdctl, out);
         }
         if !self.which.is_given() {
             return Err(Failure::cannot("what is to be printed?")
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
-        let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which, run.keyring)?;
-        let selection = self.which.select(&[(&store, at)], run.keyring)?;
-        let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
+        let question = run.question()?;
+        let store = question.store();
+        let at = self.at.resolve(&question, &self.which)?;
+        let selection = self.which.select(&[(store, at)], run.keyring)?;
+        let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let there =
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
-        let missing = selection
-            .unanswered(there)
-            .map(|address| not_found_among(address, selection.catalog(), &store, at));
+        let missing = selection.why_empty(&question, at, there, keyspace.live.is_empty());
         let get = Get {
             args: self,
             selection: &selection,
-            objects: Objects::new(run.keyring, evidence),
+            objects: question.objects(),
+            question: &question,
             run,
-            store: &store,
+            store,
             at,
             failure: RefCell::default(),
             decoder: RefCell::default(),
-            untested: Cell::default(),
             seen_fields: RefCell::default(),
             full_catalog: OnceCell::new(),
         };
@@ -189,44 +189,42 @@ impl Verb for Args {
             (Some(folder), Some(format)) => get.write_files(&entries, folder, format, out)?,
             _ => get.print(&entries, out)?,
         };
-        get.objects.conclude();
         get.note_what_is_odd(&entries);
-        note_unproved(&store, at, &entries);
+        question.note_unproved(at, &entries);
+        question.finish(Answer::Yes);
         if let Some(failure) = get.failure.take() {
             return Err(failure);
         }
         match missing {
             Some(_) | None if self.ignore_not_found => Ok(Answer::Yes),
-            Some(missing) => Err(missing),
+            Some(missing) => Err(missing.into()),
             None if printed => Ok(Answer::Yes),
-            None => Err(Failure::not_found(match entries.len() {
-                0 => "nothing is there".to_owned(),
-                count => format!("none of {count} objects is selected"),
-            })),
+            None => Err(question
+                .emptied()
+                .map_or_else(|| Failure::not_found("nothing found"), Failure::from)),
         }
     }
 }
 
 /// One run of the verb.
-struct Get<'g> {
+struct Get<'g, 'a> {
     args: &'g Args,
     selection: &'g Selection,
-    objects: Objects<'g>,
+    question: &'g Question<'a>,
+    objects: &'g Objects<'a>,
     run: &'g Run<'g>,
-    store: &'g Store<'g>,
+    store: &'g Store<'a>,
     at: AtRevision,
     /// Of a selector that has no meaning for an object.
     failure: RefCell<Option<Failure>>,
     decoder: RefCell<Decoder>,
-    /// Objects that stay closed, of which a selector asks what their keys do not tell.
-    untested: Cell<usize>,
     /// The paths of the field selector that an object has.
     seen_fields: RefCell<HashSet<String>>,
     /// The resources of the store, where the selection did not need them. Read once: it is a pass over the store.
     full_catalog: OnceCell<Catalog>,
 }
 
-impl Get<'_> {
+impl Get<'_, '_> {
     /// Prints the selected records; whether there were any.
     fn print(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
         let raw = self.selection.is_raw();
@@ -306,13 +304,17 @@ impl Get<'_> {
         let asks_more = self.selection.labels().is_some()
             || fields.is_some_and(|fields| fields.paths().any(untold));
         if by_key && asks_more {
-            self.untested.set(self.untested.get().saturating_add(1));
+            self.objects.count_untested();
             return Ok(false);
         }
         let labels = self.selection.labels();
         let labelled = labels.is_none_or(|labels| labels.matches(&object));
+        let filters = self.question.filters();
+        if labels.is_some() && !filters.test(Filter("-l"), labelled) {
+            return Ok(false);
+        }
         let Some(fields) = fields else {
-            return Ok(labelled);
+            return Ok(true);
         };
         let mut seen = self.seen_fields.borrow_mut();
         for path in fields.paths() {
@@ -325,14 +327,11 @@ impl Get<'_> {
         let matches = fields
             .matches(&object)
             .map_err(|error| Failure::cannot(format!("--field-selector: {error}")))?;
-        Ok(labelled && matches)
+        Ok(filters.test(Filter("--field-selector"), matches))
     }
 
     /// Says what the answer does not show by itself.
     fn note_what_is_odd(&self, entries: &[KeyEntry<'_>]) {
-        if self.untested.get() > 0 {
-            self.objects.report_untested(self.untested.get());
-        }
         if let (Some(fields), false) = (&self.args.field_selector, entries.is_empty()) {
             let seen = self.seen_fields.borrow();
             let unseen: Vec<&str> = fields
@@ -476,7 +475,7 @@ impl Get<'_> {
         match write_checked(writer, tell, || Some(self.shown_again(record))) {
             Ok(told) => told,
             Err(error) => {
-                self.objects.report_unreadable(record, error);
+                self.objects.report_unreadable(record, &error);
                 true
             }
         }
@@ -589,7 +588,7 @@ impl Get<'_> {
     /// The resources of the store, for what the keys alone tell.
     fn catalog(&self) -> &Catalog {
         self.selection.catalog().unwrap_or_else(|| {
-            let read = || full_catalog_of(&[(self.store, self.at)], self.run.keyring);
+            let read = || catalog::read_full(&[(self.store, self.at)], self.run.keyring);
             self.full_catalog.get_or_init(read)
         })
     }

@@ -1,37 +1,30 @@
 //! `grep`: which objects hold a text, and from when to when they did.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
-use std::{ffi::OsString, iter};
 
 use clap::ValueEnum;
-use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::cli::address::Address;
 use crate::cli::args::{At, Database};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::store::AtRevision;
-use crate::etcd::{KeyEntry, Keyspace, Store};
 use crate::k8s::search::{Found, Matcher, Pattern};
+use crate::query::Origins;
+use crate::query::Question;
+use crate::query::address::Address;
+use crate::query::filters::Filter;
+use crate::query::search::{LiveMatch, Looker, Row, Search};
 use crate::view::grep::{
     Match, Place, count_json, match_json, span_json, write_count, write_match, write_span,
 };
-
-mod history;
-mod look;
-
-use history::History;
-use look::{Looker, Reader};
+use crate::view::json_rows::{Form, JsonRows, with_object};
 
 /// Search the values of objects and keys for a text or regular expression
 ///
@@ -111,15 +104,6 @@ enum Output {
     Jsonl,
 }
 
-/// Values are looked at in batches of this size: enough for all cores, little enough to be held.
-const BATCH_BYTES: usize = 4 << 20;
-
-/// And of this many, for small ones: with each some pages around it become resident.
-const BATCH_VALUES: usize = 1024;
-
-/// And of this many that lie all over the file.
-const SCATTERED_VALUES: usize = 256;
-
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
@@ -129,29 +113,26 @@ impl Verb for Args {
         Some(&self.encryption)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let matcher = self.matcher()?;
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
+        let question = run.question()?;
+        let store = question.store();
         let extra = self
             .pattern
             .clone()
             .filter(|_| !self.regexp.is_empty())
             .map(|word| self.which.with_first(word));
         let which = extra.as_ref().unwrap_or(&self.which);
-        let at = self.at.resolve(&store, which, run.keyring)?;
-        let selection = which.select(&[(&store, at)], run.keyring)?;
-        let objects = Objects::new(run.keyring, evidence);
-        let grep = Grep {
-            args: self,
-            evidence,
-            store: &store,
+        let at = self.at.resolve(&question, which)?;
+        let selection = which.select(&[(store, at)], run.keyring)?;
+        let search = Search {
+            question: &question,
             at,
-            selection: &selection,
+            covers: &|key| selection.covers(key),
             looker: Looker {
                 matcher: &matcher,
                 keyring: run.keyring,
@@ -160,14 +141,17 @@ impl Verb for Args {
                 in_keys: self.in_keys,
             },
         };
-        let reader = Reader::new(&grep.looker, &objects);
-        let answer = if self.history {
-            grep.history(reader, out)
-        } else {
-            grep.live(reader, out)
+        let grep = Grep {
+            args: self,
+            search: &search,
+            selection: &selection,
         };
-        objects.conclude();
-        answer
+        let answer = if self.history {
+            grep.history(out)
+        } else {
+            grep.live(out)
+        };
+        answer.map(|answer| question.finish(answer))
     }
 }
 
@@ -198,78 +182,64 @@ impl Args {
 /// One run.
 struct Grep<'r, 'a> {
     args: &'r Args,
-    evidence: &'r Evidence,
-    store: &'r Store<'a>,
-    at: AtRevision,
+    search: &'r Search<'r, 'a>,
     selection: &'r Selection,
-    looker: Looker<'r>,
 }
 
 impl Grep<'_, '_> {
-    fn live(&self, mut reader: Reader<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let keyspace = Keyspace::at(self.store, self.at, |key| self.selection.covers(key));
-        let mut printer = Printer::new(self.args, out);
-        let worth = self.worth_a_look(&keyspace);
-        let mut entries = worth.into_iter().peekable();
-        while entries.peek().is_some() {
-            let batch = next_batch(&mut entries, SCATTERED_VALUES, |entry| {
-                entry.record.value.len()
-            });
-            let seen: Vec<_> = batch
-                .par_iter()
-                .map(|entry| self.looker.look(&entry.record))
-                .collect();
+    fn live(&self, out: &mut Out) -> Result<Answer, Failure> {
+        let question = self.search.question;
+        let mut printer = Printer::new(self.args, question, out);
+        let keyspace = self.search.live(&mut |batch| {
             let before = printer.printed;
-            for (entry, seen) in batch.iter().zip(seen) {
-                let record = &entry.record;
-                let in_key = seen.in_key;
-                let found = reader.lines(record, seen.value);
-                printer.matches(&entry.key, record.mod_revision, in_key, &found)?;
+            for found in batch {
+                printer.matches(found)?;
             }
             if printer.printed > before {
-                // Whoever reads a pipe sees it now, and may have gone.
+                // A reader of a pipe gets it now, or has closed the pipe.
                 printer.out.flush()?;
             }
-            self.evidence.source().forget_resident();
-        }
+            Ok::<(), Failure>(())
+        })?;
         let found = printer.finish()?;
-        self.conclude(found, |address| {
+        self.conclude(found, keyspace.live.is_empty(), |address| {
             keyspace.live.iter().any(|entry| address.covers(&entry.key))
         })
     }
 
-    /// The live values that may match, in key order. They are looked at where they lie, front to back: in key
-    /// order most of the time would go into reading pages again.
-    fn worth_a_look<'k, 'a>(&self, keyspace: &'k Keyspace<'a>) -> Vec<&'k KeyEntry<'a>> {
-        let mut by_place: Vec<&KeyEntry<'a>> = keyspace.live.iter().collect();
-        if !self.looker.matcher.has_filter() {
-            return by_place;
-        }
-        by_place.sort_unstable_by_key(|entry| entry.record.offset);
-        let mut worth = Vec::new();
-        let mut entries = by_place.into_iter().peekable();
-        while entries.peek().is_some() {
-            let batch = next_batch(&mut entries, BATCH_VALUES, |entry| entry.record.value.len());
-            let may_match = |entry: &&KeyEntry<'_>| self.looker.may_match(&entry.record);
-            let kept: Vec<_> = batch.into_par_iter().filter(may_match).collect();
-            worth.extend(kept);
-            self.evidence.source().forget_resident();
-        }
-        worth.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        worth
-    }
-
-    fn history(&self, mut reader: Reader<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let mut history = History::new(self.store.compact_revision());
-        history.fold(self, &mut reader);
-        let mut printer = Printer::new(self.args, out);
-        for (key, rows) in history.into_rows() {
+    fn history(&self, out: &mut Out) -> Result<Answer, Failure> {
+        let question = self.search.question;
+        let mut printer = Printer::new(self.args, question, out);
+        for (key, rows) in self.search.history() {
             printer.spans(&key, &rows)?;
         }
         let found = printer.finish()?;
-        self.conclude(found, |address| {
-            let mut records = self.store.records(Direction::Forward);
-            records.any(|record| address.covers(record.key))
+        let has = |covers: &dyn Fn(&[u8]) -> bool| {
+            let mut records = question.store().records(Direction::Forward);
+            records.any(|record| covers(record.key))
+        };
+        let is_empty = !has(&|key| self.selection.covers(key));
+        self.conclude(found, is_empty, |address| has(&|key| address.covers(key)))
+    }
+
+    /// Whether no object that was searched has the labels that were asked for.
+    fn labels_left_nothing(&self) -> bool {
+        let Some(labels) = self.selection.labels() else {
+            return false;
+        };
+        let question = self.search.question;
+        let (store, objects) = (question.store(), question.objects());
+        let mut records = store.records(Direction::Forward).filter(|record| {
+            !record.tombstone
+                && record.revision.main <= self.search.at.0
+                && self.selection.covers(record.key)
+        });
+        !records.any(|record| {
+            let has_labels = objects.has_labels(&record, labels);
+            self.search
+                .question
+                .filters()
+                .test(Filter("-l"), has_labels)
         })
     }
 
@@ -277,58 +247,53 @@ impl Grep<'_, '_> {
     fn conclude(
         &self,
         found: bool,
+        is_empty: bool,
         is_there: impl FnMut(&Address) -> bool,
     ) -> Result<Answer, Failure> {
-        let catalog = self.selection.catalog();
-        match self.selection.unanswered(is_there) {
-            Some(address) => Err(not_found_among(address, catalog, self.store, self.at)),
+        let why =
+            self.selection
+                .why_empty(self.search.question, self.search.at, is_there, is_empty);
+        match why {
+            Some(why) => Err(why.into()),
             None if found => Ok(Answer::Yes),
+            None if self.labels_left_nothing() => Err(self
+                .search
+                .question
+                .emptied()
+                .map_or_else(|| Failure::not_found("nothing found"), Failure::from)),
             None => Ok(Answer::No),
         }
     }
 }
 
-/// The next items, as many as are looked at together.
-fn next_batch<T>(
-    items: &mut iter::Peekable<impl Iterator<Item = T>>,
-    most: usize,
-    size: impl Fn(&T) -> usize,
-) -> Vec<T> {
-    let mut batch = Vec::new();
-    let mut bytes = 0_usize;
-    while batch.len() < most
-        && let Some(item) = items.next_if(|_| bytes < BATCH_BYTES)
-    {
-        bytes = bytes.saturating_add(size(&item));
-        batch.push(item);
-    }
-    batch
-}
-
 /// Prints what was found, in the form asked for.
-struct Printer<'o> {
+struct Printer<'o, 'a> {
     args: &'o Args,
     out: &'o mut Out,
+    question: &'o Question<'a>,
+    rows: JsonRows,
     /// Lines, objects or keys.
     printed: usize,
 }
 
-impl<'o> Printer<'o> {
-    fn new(args: &'o Args, out: &'o mut Out) -> Self {
+impl<'o, 'a> Printer<'o, 'a> {
+    fn new(args: &'o Args, question: &'o Question<'a>, out: &'o mut Out) -> Self {
         Self {
             args,
+            question,
+            rows: JsonRows::new(Form::array_if(args.output == Output::Json)),
             out,
             printed: 0,
         }
     }
 
-    fn matches(
-        &mut self,
-        key: &[u8],
-        mod_revision: i64,
-        in_key: bool,
-        found: &[Found],
-    ) -> Result<(), Failure> {
+    fn matches(&mut self, live: &LiveMatch<'_, '_>) -> Result<(), Failure> {
+        let LiveMatch {
+            entry,
+            in_key,
+            found,
+        } = live;
+        let (key, mod_revision) = (&*entry.key, entry.record.mod_revision);
         let of_key = in_key.then(|| of_key(key));
         let of_value = found.iter().map(|found| of_value(key, found));
         let all: Vec<Match<'_>> = of_key.into_iter().chain(of_value).collect();
@@ -340,14 +305,14 @@ impl<'o> Printer<'o> {
                 let style = self.out.style();
                 write_match(self.out.styled(), one, mod_revision, &style)?;
             } else {
-                self.json(&match_json(one, mod_revision))?;
+                self.json(key, match_json(one, mod_revision))?;
             }
             self.printed = self.printed.saturating_add(1);
         }
         Ok(())
     }
 
-    fn spans(&mut self, key: &[u8], rows: &[history::Row]) -> Result<(), Failure> {
+    fn spans(&mut self, key: &[u8], rows: &[Row]) -> Result<(), Failure> {
         if self.summary(key, rows.len())? {
             return Ok(());
         }
@@ -360,7 +325,7 @@ impl<'o> Printer<'o> {
                 let style = self.out.style();
                 write_span(self.out.styled(), &one, &row.span, &style)?;
             } else {
-                self.json(&span_json(&one, &row.span))?;
+                self.json(key, span_json(&one, &row.span))?;
             }
             self.printed = self.printed.saturating_add(1);
         }
@@ -383,29 +348,22 @@ impl<'o> Printer<'o> {
                 let style = self.out.style();
                 write_count(self.out.styled(), key, count, &style)?;
             } else {
-                self.json(&count_json(key, count))?;
+                self.json(key, count_json(key, count))?;
             }
             self.printed = self.printed.saturating_add(1);
         }
         Ok(true)
     }
 
-    fn json(&mut self, value: &Value) -> Result<(), Failure> {
-        if self.args.output == Output::Json {
-            self.out
-                .write_all(if self.printed == 0 { b"[" } else { b"," })?;
-            write!(self.out, "{value}")?;
-        } else {
-            writeln!(self.out, "{value}")?;
-        }
-        Ok(())
+    fn json(&mut self, key: &[u8], value: Value) -> Result<(), Failure> {
+        let row = with_object(value, key, self.question.catalog());
+        Ok(self.rows.row(&row, self.out)?)
     }
 
     /// Ends the output; whether there was any.
     fn finish(self) -> Result<bool, Failure> {
-        if self.args.output == Output::Json {
-            self.out
-                .write_all(if self.printed == 0 { b"[]\n" } else { b"]\n" })?;
+        if self.args.output != Output::Table {
+            self.rows.finish(self.out)?;
         }
         Ok(self.printed > 0)
     }

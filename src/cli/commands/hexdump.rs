@@ -9,12 +9,13 @@ use serde_json::json;
 
 use crate::bbolt::Pgid;
 use crate::cli::args::Database;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, Objects, number};
+use crate::cli::plumbing::{Layout, number};
 use crate::cli::{Answer, Run, Verb};
+use crate::query::Evidence;
 use crate::view::hexdump::Hexdump;
+use crate::view::json_rows::{Form, JsonRows};
 
 /// Print bytes of the file with their offsets, as `hexdump -C` does
 ///
@@ -107,7 +108,7 @@ impl Args {
         out: &mut Out,
     ) -> Result<(), Failure> {
         let mut dump = Hexdump::at(offset, "");
-        let mut objects = Objects::new(self.output == Output::Json);
+        let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
         let mut at = offset;
         for (index, part) in bytes.chunks(PART_BYTES).enumerate() {
             if index % PARTS_A_RELEASE == 0 {
@@ -117,13 +118,13 @@ impl Args {
                 out.write_all(dump.lines(part).as_bytes())?;
             } else {
                 let bytes_base64 = base64::engine::general_purpose::STANDARD.encode(part);
-                objects.print(&json!({ "offset": at, "bytes_base64": bytes_base64 }), out)?;
+                json.row(&json!({ "offset": at, "bytes_base64": bytes_base64 }), out)?;
             }
             at = at.saturating_add(part.len() as u64);
         }
         if self.output == Output::Text {
             return Ok(out.write_all(dump.end().as_bytes())?);
         }
-        objects.end(out)
+        Ok(json.finish(out)?)
     }
 }

@@ -3,27 +3,27 @@
 mod print;
 mod sources;
 
-pub use print::{changed, without_previous};
+pub use print::changed;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::address::Address;
 use crate::cli::args::{Database, RowFormat, resolve_range};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
-use crate::cli::timeline::Timeline;
-use crate::cli::{Answer, Run, Verb, report};
+use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{AtRevision, Event, EventType, Events, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
+use crate::query::address::Address;
+use crate::query::filters::Filter;
+use crate::query::objects::{Objects, Told};
+use crate::query::timeline::Timeline;
+use crate::query::{Origins, Question};
 
 /// List the retained revisions of objects or keys, newest first
 ///
@@ -124,37 +124,38 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
+    fn origins(&self) -> Origins {
+        let origins = self.sources.origins();
         if self.timeline {
-            self.sources.clone().all()
+            origins.all()
         } else {
-            self.sources.clone()
+            origins
         }
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
+        let question = run.question()?;
+        let store = question.store();
         let (which, number) = self.which.split_number();
         let (which, range) = which.split_range()?;
         let at = store.at(None)?;
-        let selection = which.select(&[(&store, at)], run.keyring)?;
-        let events = Events::read(&store, |key| selection.covers(key));
+        let selection = which.select(&[(store, at)], run.keyring)?;
+        let events = Events::read(store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
-        if let Some(address) = selection.unanswered(there) {
-            return Err(not_found_among(address, selection.catalog(), &store, at));
+        if let Some(why) = selection.why_empty(&question, at, there, events.is_empty()) {
+            return Err(why.into());
         }
         let (from, to) = match range {
-            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
+            Some(range) => resolve_range(range, &question, &which)?,
             None => (AtRevision(0), AtRevision::HEAD),
         };
         let log = Log {
             args: self,
-            objects: Objects::new(run.keyring, evidence),
-            timeline: Timeline::of(&store, run.keyring),
+            question: &question,
+            objects: question.objects(),
+            timeline: question.timeline(),
             run,
-            store: &store,
-            evidence,
+            store,
             single: selection.names_one(),
             text: matcher("-S", self.text.as_deref(), Matcher::text)?,
             regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?,
@@ -163,42 +164,41 @@ impl Verb for Args {
         if self.timeline {
             picked.reverse();
             log.print_sources(&picked, &|key| selection.covers(key), out)?;
-            log.objects.conclude();
-            return Ok(if picked.is_empty() {
+            log.note_history(&events, &selection, &picked, (from.0, to.0));
+            return Ok(question.finish(if picked.is_empty() {
                 Answer::No
             } else {
                 Answer::Yes
-            });
+            }));
         }
-        picked.truncate(self.limit.or(number).unwrap_or(usize::MAX));
+        let limit = self.limit.or(number).unwrap_or(usize::MAX);
+        let is_cut = picked.len() > limit;
+        picked.truncate(limit);
         if self.reverse {
             picked.reverse();
         }
+        if !is_cut {
+            log.note_history(&events, &selection, &picked, (from.0, to.0));
+        }
         if picked.is_empty() {
-            log.objects.conclude();
-            let count = events.len();
-            return Err(Failure::not_found(match count {
-                0 => "there are no events".to_owned(),
-                count => format!("none of {count} events is selected"),
-            }));
+            return Err(question.emptied().map_or_else(
+                || Failure::not_found("no events are retained"),
+                Failure::from,
+            ));
         }
         log.print(&picked, out)?;
-        log.objects.conclude();
-        if self.output == RowFormat::Table && log.single {
-            note_what_is_gone(&events, &store);
-        }
-        Ok(Answer::Yes)
+        Ok(question.finish(Answer::Yes))
     }
 }
 
 /// One run of the verb.
 struct Log<'g, 'a> {
     args: &'g Args,
-    objects: Objects<'g>,
-    timeline: Timeline,
+    question: &'g Question<'a>,
+    objects: &'g Objects<'a>,
+    timeline: &'g Timeline,
     run: &'g Run<'g>,
     store: &'g Store<'a>,
-    evidence: &'g Evidence,
     /// One object or key was asked for.
     single: bool,
     text: Option<Matcher>,
@@ -233,10 +233,13 @@ impl<'a> Log<'_, 'a> {
         };
         let picked = events.iter().rev().filter(|event| {
             let main = event.record.revision.main;
-            let in_time = main > after && main <= to && main >= since && main <= until;
             let ops = &self.args.op;
-            in_time
-                && (ops.is_empty() || ops.iter().any(|op| op.is(event.event_type)))
+            let of_op = ops.is_empty() || ops.iter().any(|op| op.is(event.event_type));
+            let filters = self.question.filters();
+            filters.test(Filter("A..B"), main > after && main <= to)
+                && filters.test(Filter("--since"), main >= since)
+                && filters.test(Filter("--until"), main <= until)
+                && filters.test(Filter("--op"), of_op)
                 && self.is_searched(event, selection)
         });
         Ok(picked.collect())
@@ -268,38 +271,39 @@ impl<'a> Log<'_, 'a> {
                 .flatten()
                 .any(|tree| labels.matches(tree))
         });
-        labelled
-            && text
-                .as_ref()
-                .is_none_or(|text| pickaxe_s(old.as_ref(), new.as_ref(), text))
-            && regex
-                .as_ref()
-                .is_none_or(|regex| pickaxe_g(old.as_ref(), new.as_ref(), regex))
+        let filters = self.question.filters();
+        filters.test(Filter("-l"), labelled)
+            && text.as_ref().is_none_or(|text| {
+                filters.test(Filter("-S"), pickaxe_s(old.as_ref(), new.as_ref(), text))
+            })
+            && regex.as_ref().is_none_or(|regex| {
+                filters.test(Filter("-G"), pickaxe_g(old.as_ref(), new.as_ref(), regex))
+            })
     }
-}
 
-/// Says how many versions compaction has taken: a history that starts at version 4 had three more.
-fn note_what_is_gone(events: &Events<'_>, store: &Store<'_>) {
-    if !store.additional().is_empty() {
-        let missing = events.iter().map(|event| event.missing_versions());
-        let missing = missing.fold(0, i64::saturating_add);
-        if missing > 0 {
-            report::note(&format!(
-                "{missing} versions were compacted and are in no page of this file"
-            ));
+    /// Reports from which revision on history is retained, unless the range or the time that was asked for begins
+    /// later.
+    fn note_history(
+        &self,
+        events: &Events<'_>,
+        selection: &Selection,
+        picked: &[Event<'_>],
+        (after, _): (i64, i64),
+    ) {
+        let compacted = self.store.compact_revision();
+        let since = self.args.since.as_ref().and_then(|when| {
+            let time = self.timeline.time(when).ok()?;
+            self.timeline.since(time).ok()
+        });
+        let from = after.max(since.unwrap_or(0));
+        if from >= compacted && !picked.is_empty() {
+            return;
         }
-        return;
-    }
-    if let Some(oldest) = events.get(0).map(|event| event.record)
-        && !oldest.tombstone
-        && oldest.version > 1
-    {
-        report::note(&format!(
-            "{} earlier versions since it was created at revision {} were compacted (the store is compacted to {})",
-            oldest.version.saturating_sub(1),
-            oldest.create_revision,
-            store.compact_revision()
-        ));
-        report::hint("--carve looks for them in freed pages");
+        let missing = self.single.then(|| {
+            let missing = events.iter().map(|event| event.missing_versions());
+            missing.fold(0, i64::saturating_add)
+        });
+        self.question
+            .note_compacted(&|key| selection.covers(key), missing);
     }
 }

@@ -1,7 +1,6 @@
 //! `ls`: the keys, live or deleted; how many each resource or namespace has.
 
 mod narrow;
-mod tally;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,21 +10,22 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bbolt::Direction;
-use crate::cli::address::Address;
 use crate::cli::args::{At, Database};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
-use crate::cli::report;
-use crate::cli::select::{Selection, Where, full_catalog_of};
-use crate::cli::sources::{Sources, note_unproved};
+use crate::cli::select::{Selection, Where};
+use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
-use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
+use crate::query::Origins;
+use crate::query::address::Address;
+use crate::query::catalog;
+use crate::query::filters::Filter;
+use crate::query::tally;
+use crate::query::{Notice, Question};
+use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::listing;
 use crate::view::record::key_json;
 use crate::view::rows::Rows;
@@ -82,7 +82,9 @@ pub struct Args {
 enum Output {
     /// The key, the resource or the namespace alone
     Name,
-    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size; of a deleted key:
+    /// One JSON array of the objects that jsonl has
+    Json,
+    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size, and resource, namespace and name of a Kubernetes key; of a deleted key:
     /// key, deleted_at; of --kinds: resource, kind, custom (or folder), keys, value_bytes; of --namespaces:
     /// namespace, keys, value_bytes
     Jsonl,
@@ -111,8 +113,8 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -122,38 +124,46 @@ impl Verb for Args {
             )
             .hint("--sort key or --sort mod"));
         }
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which, run.keyring)?;
-        let selection = self.which.select(&[(&store, at)], run.keyring)?;
+        let question = run.question()?;
+        let store = question.store();
+        let at = self.at.resolve(&question, &self.which)?;
+        let selection = self.which.select(&[(store, at)], run.keyring)?;
         let catalog = (self.kinds || self.namespaces || self.narrow.needs_catalog())
-            .then(|| full_catalog_of(&[(&store, at)], run.keyring));
+            .then(|| catalog::read_full(&[(store, at)], run.keyring));
         let narrowed = self
             .narrow
-            .resolve(&store, &self.which, run.keyring, catalog.as_ref())?;
-        let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
+            .resolve(&question, &self.which, catalog.as_ref())?;
+        let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let entries = if self.deleted {
             &keyspace.deleted
         } else {
             &keyspace.live
         };
         let values = Values {
-            objects: Objects::new(run.keyring, evidence),
-            last_puts: self.last_puts(&store, at, &selection, entries),
+            question: &question,
+            last_puts: self.last_puts(store, at, &selection, entries),
         };
         let mut chosen = values.choose(entries, &selection, &narrowed);
-        let any = self.print(&mut chosen, catalog.as_ref(), out)?;
-        note_unproved(&store, at, &keyspace.live);
+        let any = self.print(&mut chosen, catalog.as_ref(), &question, out)?;
+        question.note_unproved(at, &keyspace.live);
+        if self.deleted {
+            question.note_compacted(&|key| selection.covers(key), None);
+        }
         let is_there = |address: &_| entries.iter().any(|entry| covers(address, entry));
-        match selection.unanswered(is_there) {
-            None if any || !self.is_narrowed(&selection) => Ok(Answer::Yes),
-            None => Err(self.nothing(&selection, &store)),
-            Some(address) if self.deleted => Err(Failure::not_found(format!(
-                "no deletion of {} is retained that is its last event",
-                address.text()
-            ))
-            .hint(compaction_hint(&store))),
-            Some(address) => Err(not_found_among(address, selection.catalog(), &store, at)),
+        let live = |address: &_| keyspace.live.iter().any(|entry| covers(address, entry));
+        if self.deleted
+            && let Some(address) = selection.unanswered(is_there)
+            && live(address)
+        {
+            let text = address.text();
+            return Err(Failure::not_found(format!(
+                "no retained deletion: {text} exists"
+            )));
+        }
+        match selection.why_empty(&question, at, is_there, entries.is_empty()) {
+            Some(why) => Err(why.into()),
+            None if any || !self.is_narrowed(&selection) => Ok(question.finish(Answer::Yes)),
+            None => Err(self.nothing(&selection, &question)),
         }
     }
 }
@@ -162,36 +172,25 @@ fn covers(address: &Address, entry: &KeyEntry<'_>) -> bool {
     address.covers(&entry.key)
 }
 
-fn compaction_hint(store: &Store<'_>) -> String {
-    match store.compact_revision() {
-        0 => "the store was never compacted: every deletion is retained".to_owned(),
-        compacted => format!(
-            "deletions before the compacted revision {compacted} are gone; freed pages may still hold them: `log DB --op delete --carve`"
-        ),
-    }
-}
-
 impl Args {
     fn is_narrowed(&self, selection: &Selection) -> bool {
         selection.labels().is_some() || self.narrow.is_given() || self.deleted || self.namespaces
     }
 
     /// Nothing is left of what the addresses cover.
-    fn nothing(&self, selection: &Selection, store: &Store<'_>) -> Failure {
-        if self.narrow.is_given() {
-            let failure = Failure::not_found("no key answers to all of this");
+    fn nothing(&self, selection: &Selection, question: &Question<'_>) -> Failure {
+        if let Some(why) = question.emptied() {
+            let failure = Failure::from(why);
             if self.narrow.is_any_custom() && !selection.addresses().is_empty() {
                 return failure.hint(
                     "--custom=NAME names a custom resource, also one called like a built-in",
                 );
             }
             failure
-        } else if selection.labels().is_some() {
-            Failure::not_found("no object has such labels")
         } else if self.deleted {
-            Failure::not_found("no deleted key is retained").hint(compaction_hint(store))
+            Failure::not_found("no deletion is retained")
         } else {
-            Failure::not_found("no key lies in a namespace")
+            Failure::not_found("no key is in a namespace")
         }
     }
 
@@ -225,11 +224,12 @@ impl Args {
         &self,
         chosen: &mut [&KeyEntry<'_>],
         catalog: Option<&Catalog>,
+        question: &Question<'_>,
         out: &mut Out,
     ) -> Result<bool, Failure> {
         let limit = self.limit.unwrap_or(usize::MAX);
         if let Some(catalog) = catalog.filter(|_| self.kinds || self.namespaces) {
-            let (mut rows, table): (_, fn(&[listing::Row]) -> Rows) = if self.kinds {
+            let (mut rows, table): (_, fn(&[tally::Row]) -> Rows) = if self.kinds {
                 (tally::resources(chosen, catalog), listing::resources)
             } else {
                 (tally::namespaces(chosen, catalog), listing::namespaces)
@@ -240,27 +240,40 @@ impl Args {
             let any = !rows.is_empty();
             rows.truncate(limit);
             match self.output {
-                _ if rows.is_empty() => {}
+                None | Some(Output::Name) if rows.is_empty() => {}
                 None => table(&rows).write(out)?,
                 Some(Output::Name) => out.write_all(listing::names(&rows).as_bytes())?,
-                Some(Output::Jsonl) => out.write_all(listing::jsonl(&rows).as_bytes())?,
+                Some(form) => {
+                    let mut json = JsonRows::new(Form::array_if(form == Output::Json));
+                    for row in &rows {
+                        json.row(&listing::json(row), out)?;
+                    }
+                    json.finish(out)?;
+                }
             }
             return Ok(any);
         }
         self.sort(chosen);
+        let form = match self.output {
+            None | Some(Output::Name) => None,
+            Some(form) => Some(Form::array_if(form == Output::Json)),
+        };
+        let mut rows = JsonRows::new(form.unwrap_or(Form::Lines));
         for KeyEntry { key, record } in chosen.iter().take(limit) {
-            match self.output {
-                None | Some(Output::Name) => out.write_all(key)?,
-                Some(Output::Jsonl) => {
-                    let json = if self.deleted {
-                        listing::deleted_json(key, record.revision.main)
-                    } else {
-                        key_json(key, record)
-                    };
-                    out.write_all(json.to_string().as_bytes())?;
-                }
+            if form.is_none() {
+                out.write_all(key)?;
+                out.write_all(b"\n")?;
+                continue;
             }
-            out.write_all(b"\n")?;
+            let row = if self.deleted {
+                listing::deleted_json(key, record.revision.main)
+            } else {
+                key_json(key, record)
+            };
+            rows.row(&with_object(row, key, question.catalog()), out)?;
+        }
+        if form.is_some() {
+            rows.finish(out)?;
         }
         Ok(!chosen.is_empty())
     }
@@ -282,7 +295,7 @@ impl Args {
 
 /// What the values of keys are asked for.
 struct Values<'r, 'a> {
-    objects: Objects<'r>,
+    question: &'r Question<'a>,
     /// Of deleted keys.
     last_puts: Option<HashMap<Box<[u8]>, Record<'a>>>,
 }
@@ -295,8 +308,12 @@ impl<'a> Values<'_, 'a> {
         selection: &Selection,
         narrowed: &Narrowed<'_>,
     ) -> Vec<&'e KeyEntry<'a>> {
-        let (mut chosen, mut untested, mut without_put) = (Vec::new(), 0_usize, 0_usize);
-        for entry in entries.iter().filter(|entry| narrowed.covers(entry)) {
+        let (objects, filters) = (self.question.objects(), self.question.filters());
+        let (mut chosen, mut without_put) = (Vec::new(), 0_usize);
+        for entry in entries
+            .iter()
+            .filter(|entry| narrowed.covers(entry, filters))
+        {
             let Some(labels) = selection.labels() else {
                 chosen.push(entry);
                 continue;
@@ -311,21 +328,13 @@ impl<'a> Values<'_, 'a> {
                     put
                 }
             };
-            match self.objects.read(record, Order::Declared.into()) {
-                Told::Object(object, _) if labels.matches(&object) => chosen.push(entry),
-                Told::Closed(_) | Told::Undecodable(_) => untested = untested.saturating_add(1),
-                _ => {}
+            if filters.test(Filter("-l"), objects.has_labels(record, labels)) {
+                chosen.push(entry);
             }
         }
-        self.objects.conclude();
-        if untested > 0 {
-            self.objects.report_untested(untested);
-        }
         if without_put > 0 {
-            let many = if without_put == 1 { "key" } else { "keys" };
-            report::note(&format!(
-                "of {without_put} deleted {many} no put is retained, and whether they had such labels is not known"
-            ));
+            let notices = self.question.notices();
+            notices.add(Notice::WithoutPut(without_put));
         }
         chosen
     }

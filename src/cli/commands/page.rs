@@ -4,15 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::bbolt::anatomy::{self, BucketParts, ElementParts, header_fields, meta_fields, misfits};
-use crate::bbolt::reach::Use;
-use crate::bbolt::{Freelist, Kind, Page, Pgid, Reach};
+use crate::bbolt::page_use::Use;
+use crate::bbolt::{Freelist, Kind, Page, PageUse, Pgid};
 use crate::cli::args::{Database, RowFormat};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, Objects, number};
+use crate::cli::plumbing::{Layout, number};
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::shown;
+use crate::query::Evidence;
+use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 
 /// Take pages apart: every field and element, with its offset
@@ -52,8 +53,8 @@ impl Verb for Args {
         let mut printer = Printer {
             args: self,
             evidence,
-            reach: layout.db.as_ref().map(Reach::of),
-            objects: Objects::new(self.output == RowFormat::Json),
+            page_use: layout.db.as_ref().map(PageUse::read),
+            rows: JsonRows::new(Form::array_if(self.output == RowFormat::Json)),
         };
         let mut missing = Vec::new();
         for (index, pgid) in self.ids.iter().map(|id| Pgid(*id)).enumerate() {
@@ -67,7 +68,7 @@ impl Verb for Args {
             printer.page(page, &layout, out)?;
         }
         if self.output != RowFormat::Table {
-            printer.objects.end(out)?;
+            printer.rows.finish(out)?;
         }
         if missing.is_empty() {
             return Ok(Answer::Yes);
@@ -84,8 +85,8 @@ impl Verb for Args {
 struct Printer<'p, 'e> {
     args: &'p Args,
     evidence: &'e Evidence,
-    reach: Option<Reach<'e>>,
-    objects: Objects,
+    page_use: Option<PageUse<'e>>,
+    rows: JsonRows,
 }
 
 impl<'e> Printer<'_, 'e> {
@@ -102,7 +103,7 @@ impl<'e> Printer<'_, 'e> {
             misfits: misfits(&page, layout.pages.page_size(), layout.pages.count()),
         };
         self.head(&head, out)?;
-        if let Some(freelist) = Freelist::of_page(page) {
+        if let Some(freelist) = Freelist::from_page(page) {
             return self.ids(&freelist, out);
         }
         self.elements(&page, None, out)?;
@@ -128,13 +129,13 @@ impl<'e> Printer<'_, 'e> {
 
     /// What the chosen state uses the page for, as a sentence.
     fn used(&self, page: &Page<'_>, layout: &Layout<'_>) -> Option<String> {
-        let (reach, db) = (self.reach.as_ref()?, layout.db.as_ref()?);
-        let name = |bucket| match reach.path_of(bucket) {
+        let (page_use, db) = (self.page_use.as_ref()?, layout.db.as_ref()?);
+        let name = |bucket| match page_use.path_of(bucket) {
             path if path.is_empty() => "the tree of buckets (root)".to_owned(),
             path => format!("bucket {}", shown(&path)),
         };
-        let inside = || format!("in the middle of page {}", reach.head_of(page.pgid));
-        Some(match reach.use_of(page.pgid) {
+        let inside = || format!("in the middle of page {}", page_use.head_of(page.pgid));
+        Some(match page_use.use_of(page.pgid) {
             Use::Meta if db.choice().0.map(|index| index as u64) == Some(page.pgid.0) => {
                 format!("the chosen meta page: {}", db.choice().1.reason())
             }
@@ -164,7 +165,7 @@ impl<'e> Printer<'_, 'e> {
             out.write_all(text::head(head).as_bytes())?;
             return Ok(out.write_all(columns.as_bytes())?);
         }
-        self.objects.print(&text::head_json(head), out)
+        Ok(self.rows.row(&text::head_json(head), out)?)
     }
 
     fn elements(
@@ -192,7 +193,7 @@ impl<'e> Printer<'_, 'e> {
         let values = self.args.values;
         if self.args.output != RowFormat::Table {
             let json = text::element_json(page.pgid, element, bucket, in_bucket, values);
-            return self.objects.print(&json, out);
+            return Ok(self.rows.row(&json, out)?);
         }
         out.write_all(text::element(element, bucket, in_bucket).as_bytes())?;
         // An inline bucket's value is taken apart behind the page.
@@ -210,7 +211,7 @@ impl<'e> Printer<'_, 'e> {
             return Ok(());
         }
         for object in text::ids_json(freelist) {
-            self.objects.print(&object, out)?;
+            self.rows.row(&object, out)?;
         }
         Ok(())
     }
@@ -218,7 +219,10 @@ impl<'e> Printer<'_, 'e> {
     /// An element that does not fit is damage of the file only where the state uses the page: what is left
     /// in a free page may well be half of something.
     fn report(&self, page: &Page<'_>, element: &ElementParts<'_>) {
-        let used = self.reach.as_ref().map(|reach| reach.use_of(page.pgid));
+        let used = self
+            .page_use
+            .as_ref()
+            .map(|page_use| page_use.use_of(page.pgid));
         if element.misfit.is_none() || !matches!(used, Some(Use::Tree { inside: false, .. })) {
             return;
         }

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::Reach;
-use crate::bbolt::reach::{PageRow, Use, rows_by_header};
+use crate::bbolt::PageUse;
+use crate::bbolt::page_use::{PageRow, Use, rows_by_header};
 use crate::cli::args::Database;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, Objects};
+use crate::cli::plumbing::Layout;
 use crate::cli::{Answer, Run, Verb};
+use crate::query::Evidence;
 use crate::view;
+use crate::view::json_rows::{Form, JsonRows};
 
 /// List the pages: type, items, overflow, offset, bucket, first key
 ///
@@ -62,14 +63,14 @@ impl Verb for Args {
         match &layout.db {
             Some(db) => {
                 db.check();
-                let reach = Reach::of(db);
+                let page_use = PageUse::read(db);
                 let bucket = |usage| match usage {
                     Some(Use::Tree { bucket, .. } | Use::Broken { bucket }) => {
-                        Some(reach.path_of(bucket))
+                        Some(page_use.path_of(bucket))
                     }
                     _ => None,
                 };
-                self.print(evidence, reach.rows(), bucket, out)?;
+                self.print(evidence, page_use.rows(), bucket, out)?;
             }
             None => self.print(evidence, rows_by_header(layout.pages), |_| None, out)?,
         }
@@ -90,7 +91,7 @@ impl Args {
             Output::Bbolt => out.write_all(view::pages::BBOLT_HEAD.as_bytes())?,
             Output::Json | Output::Jsonl => {}
         }
-        let mut objects = Objects::new(self.output == Output::Json);
+        let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
         for (index, row) in rows.enumerate() {
             if index % ROWS_A_RELEASE == 0 {
                 evidence.source().forget_resident();
@@ -101,12 +102,12 @@ impl Args {
                 Output::Table => out.write_all(view::pages::row(&row, bucket).as_bytes())?,
                 Output::Bbolt => out.write_all(view::pages::bbolt_row(&row).as_bytes())?,
                 Output::Json | Output::Jsonl => {
-                    objects.print(&view::pages::json(&row, bucket), out)?;
+                    json.row(&view::pages::json(&row, bucket), out)?;
                 }
             }
         }
         match self.output {
-            Output::Json => objects.end(out),
+            Output::Json => Ok(json.finish(out)?),
             _ => Ok(()),
         }
     }

@@ -1,29 +1,31 @@
 //! `recover`: what is gone, and its way back.
 
-mod plan;
 mod print;
-mod world;
 mod write;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::bbolt::Direction;
 use crate::cli::args::{Database, resolve, resolve_range};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::objects::Objects;
 use crate::cli::out::Out;
-use crate::cli::revision::RevisionExpr;
-use crate::cli::select::{Selection, Where, full_catalog_of};
+use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
-use crate::cli::timeline::Timeline;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::{AtRevision, Store};
+use crate::etcd::AtRevision;
+use crate::query::Origins;
+use crate::query::Question;
+use crate::query::address::Address;
+use crate::query::catalog;
+use crate::query::filters::Filter;
+use crate::query::objects::Objects;
+use crate::query::revision::RevisionExpr;
+use crate::query::timeline::Timeline;
 
-use plan::{Ask, Item, plan, sort_for_apply};
-use world::{World, namespace_name};
+use crate::query::deletions::{Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply};
 
 /// List what was deleted, and write it as manifests that kubectl apply takes
 ///
@@ -95,6 +97,8 @@ enum Output {
     Table,
     /// The keys alone
     Name,
+    /// One JSON array
+    Json,
     /// A JSON object a line
     Jsonl,
     /// The manifests, one behind the other
@@ -110,62 +114,76 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
+        let question = run.question()?;
+        let store = question.store();
         let (which, range) = self.which.split_range()?;
         let at = match self.at {
-            Some(at) => Some(resolve(at, &store, &which, run.keyring)?),
+            Some(at) => Some(resolve(at, &question, &which)?),
             None => None,
         };
         let head = store.at(None)?;
-        let selection = which.select(&[(&store, head)], run.keyring)?;
-        let catalog = full_catalog_of(&[(&store, head)], run.keyring);
-        let objects = Objects::new(run.keyring, evidence);
-        let world = World::of(&store, run.keyring, &catalog);
+        let selection = which.select(&[(store, head)], run.keyring)?;
+        let catalog = catalog::read_full(&[(store, head)], run.keyring);
+        let objects = question.objects();
+        let history = ObjectHistory::read(store, run.keyring, &catalog);
         let namespace = which.namespace().filter(|_| which.words().is_empty());
         let wanted = |key: &[u8]| {
             let is_namespace = |name: &str| namespace_name(key, &catalog) == Some(name.as_bytes());
             selection.covers(key) || namespace.is_some_and(is_namespace)
         };
-        let ask = Ask {
+        let request = Request {
             wanted: &wanted,
             last: self.last,
             at,
         };
-        let mut items = plan(&store, &ask, &catalog, &objects, &world);
-        let timeline = Timeline::of(&store, run.keyring);
+        let mut items = plan(store, &request, &catalog, objects, &history);
+        let timeline = question.timeline();
         let (from, to) = match range {
-            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
+            Some(range) => resolve_range(range, &question, &which)?,
             None => (AtRevision(0), AtRevision::HEAD),
         };
-        self.narrow(&mut items, (from.0, to.0), &timeline, &selection, &objects)?;
+        let is_empty = items.is_empty();
+        let namespace_only = which.words().is_empty() && which.namespace().is_some();
+        self.narrow(&mut items, (from.0, to.0), &selection, &question)?;
         sort_for_apply(&mut items);
         let recovery = Recovery {
             args: self,
             run,
-            store: &store,
-            objects: &objects,
-            timeline: &timeline,
-            world: &world,
+            question: &question,
+            objects,
+            timeline,
+            history: &history,
             at,
         };
+        if from.0 < store.compact_revision() {
+            question.note_compacted(&|key| wanted(key), None);
+        }
         if items.is_empty() {
-            objects.conclude();
-            return Err(self.nothing(&store, at));
+            // A name that exists, and was not deleted, is no reason.
+            let is_known = |address: &Address| {
+                let mut records = store.records(Direction::Forward);
+                records.any(|record| address.covers(record.key))
+            };
+            let is_unknown = is_empty || namespace_only;
+            let why = selection.why_empty(&question, head, is_known, is_unknown);
+            return Err(match why {
+                Some(why) => why.into(),
+                None if at.is_some() => Failure::not_found("no objects match at that revision"),
+                None => Failure::not_found("no deleted objects match"),
+            });
         }
         let any = match (&self.out, self.output) {
             (Some(folder), _) => recovery.write_files(&items, folder, out)?,
             (None, Output::Yaml) => recovery.write_stream(&items, out)?,
             _ => recovery.print(&items, out)?,
         };
-        objects.conclude();
         recovery.explain(&items);
-        Ok(if any { Answer::Yes } else { Answer::No })
+        Ok(question.finish(if any { Answer::Yes } else { Answer::No }))
     }
 }
 
@@ -173,10 +191,10 @@ impl Verb for Args {
 struct Recovery<'r, 'a> {
     args: &'r Args,
     run: &'r Run<'r>,
-    store: &'r Store<'a>,
+    question: &'r Question<'a>,
     objects: &'r Objects<'r>,
     timeline: &'r Timeline,
-    world: &'r World,
+    history: &'r ObjectHistory,
     at: Option<AtRevision>,
 }
 
@@ -199,10 +217,10 @@ impl Args {
         &self,
         items: &mut Vec<Item<'_>>,
         (after, to): (i64, i64),
-        timeline: &Timeline,
         selection: &Selection,
-        objects: &Objects<'_>,
+        question: &Question<'_>,
     ) -> Result<(), Failure> {
+        let (timeline, filters) = (question.timeline(), question.filters());
         let since = match &self.since {
             Some(when) => timeline.since(timeline.time(when)?)?,
             None => i64::MIN,
@@ -215,35 +233,19 @@ impl Args {
             after > 0 || to != i64::MAX || self.since.is_some() || self.until.is_some();
         if self.at.is_none() && is_narrowed {
             items.retain(|item| {
-                item.deleted_at.is_some_and(|main| {
-                    main > after && main <= to && main >= since && main <= until
-                })
+                let is = |test: &dyn Fn(i64) -> bool| item.deleted_at.is_some_and(test);
+                filters.test(Filter("A..B"), is(&|main| main > after && main <= to))
+                    && filters.test(Filter("--since"), is(&|main| main >= since))
+                    && filters.test(Filter("--until"), is(&|main| main <= until))
             });
         }
         if let Some(labels) = selection.labels() {
             items.retain(|item| {
                 let record = item.restored.map_or(item.last, |event| event.record);
-                objects.has_labels(&record, labels)
+                let has_labels = question.objects().has_labels(&record, labels);
+                filters.test(Filter("-l"), has_labels)
             });
         }
         Ok(())
-    }
-
-    fn nothing(&self, store: &Store<'_>, at: Option<AtRevision>) -> Failure {
-        if at.is_some() {
-            return Failure::not_found("nothing that was asked for was there then");
-        }
-        let failure = Failure::not_found("nothing that was asked for is gone");
-        match store.compact_revision() {
-            // Whether it was is in what is damaged.
-            0 if store.db().diagnostics().found_damage() => failure,
-            0 => failure.hint("the store was never compacted: every deletion is retained"),
-            compacted if self.sources.carve => failure.hint(format!(
-                "what was deleted before the compacted revision {compacted} is in no page any more"
-            )),
-            compacted => failure.hint(format!(
-                "what was deleted before the compacted revision {compacted} may still stand in freed pages: --carve"
-            )),
-        }
     }
 }

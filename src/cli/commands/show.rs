@@ -10,29 +10,31 @@ use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::cli::args::Database;
-use crate::cli::compare::Comparison;
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::Objects;
 use crate::cli::out::Out;
-use crate::cli::revision::RevisionExpr;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
-use crate::cli::timeline::Timeline;
-use crate::cli::writers::managers_of;
-use crate::cli::{Answer, Run, Verb, report};
+use crate::cli::unified;
+use crate::cli::{Answer, Run, Verb};
 use crate::etcd::record::Origin;
-use crate::etcd::{Event, EventType, Events, KeyHistory, Record, Store};
+use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, KeyHistory, Record, Store};
 use crate::k8s::diff::Scope;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::redact::Masker;
+use crate::query::Origins;
+use crate::query::Question;
+use crate::query::compare::Comparison;
+use crate::query::objects::Objects;
+use crate::query::revision::RevisionExpr;
+use crate::query::timeline::Timeline;
+use crate::query::writers::managers_of;
 use crate::view::diff::write_object;
+use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, key_text};
 use crate::view::time;
 
-use super::log::{changed, without_previous};
+use super::log::changed;
 
 /// Show all that one revision wrote and deleted, or one object at a revision
 ///
@@ -86,19 +88,19 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
-    fn sources(&self) -> Sources {
-        self.sources.clone()
+    fn origins(&self) -> Origins {
+        self.sources.origins()
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
-        let objects = Objects::new(run.keyring, evidence);
+        let question = run.question()?;
+        let objects = question.objects();
         let show = Show {
             args: self,
-            timeline: Timeline::of(&store, run.keyring),
-            objects: &objects,
-            store: &store,
+            timeline: question.timeline(),
+            objects,
+            store: question.store(),
+            question: &question,
             keyring: run.keyring,
         };
         let mut comparison = Comparison {
@@ -107,8 +109,8 @@ impl Verb for Args {
                 managed_fields: self.show_managed_fields,
             },
             masker: Masker::new(self.show_secrets),
-            old: &objects,
-            new: &objects,
+            old: objects,
+            new: objects,
         };
         let revision = match self.what.as_slice() {
             [word] => word
@@ -120,16 +122,16 @@ impl Verb for Args {
             Some(revision) => show.transaction(revision, &mut comparison, out),
             None => show.object(&mut comparison, out),
         };
-        objects.conclude();
-        answer
+        answer.map(|answer| question.finish(answer))
     }
 }
 
 struct Show<'g, 'a> {
     args: &'g Args,
-    timeline: Timeline,
+    timeline: &'g Timeline,
     objects: &'g Objects<'g>,
     store: &'g Store<'a>,
+    question: &'g Question<'a>,
     keyring: &'g Keyring,
 }
 
@@ -157,16 +159,19 @@ impl<'a> Show<'_, 'a> {
         if events.is_empty() {
             revision.of_store(self.store)?;
             let sub = sub.map_or_else(String::new, |sub| format!(".{sub}"));
+            self.question.note_compacted(&|_| true, None);
             return Err(Failure::not_found(format!(
                 "nothing is retained of revision {main}{sub}"
             )));
         }
-        if main < compacted && self.store.additional().is_empty() {
-            // As `log` lists it: each key's last put outlives the compaction.
-            report::note(&format!(
-                "revision {main} is below the compacted revision {compacted}: only what outlived the compaction is shown"
-            ));
-            report::hint("--carve takes in what freed pages still hold");
+        let is_partial = events
+            .iter()
+            .any(|event| event.event_type == EventType::Update && event.previous.is_none());
+        if main < compacted || is_partial {
+            let written: HashSet<&[u8]> = events.iter().map(|event| event.record.key).collect();
+            let is_whole = main >= compacted;
+            let covers = |key: &[u8]| !is_whole || written.contains(key);
+            self.question.note_compacted(&covers, None);
         }
         if self.args.output == Output::Text {
             let many = if events.len() == 1 { "" } else { "s" };
@@ -201,21 +206,18 @@ impl<'a> Show<'_, 'a> {
         out: &mut Out,
         text: impl Fn(&Self, &Event<'a>, &mut Comparison<'_>, &mut Out) -> Result<(), Failure>,
     ) -> Result<Answer, Failure> {
-        if self.args.output == Output::Json {
-            out.write_all(b"[")?;
+        let mut rows = JsonRows::new(Form::array_if(self.args.output == Output::Json));
+        if self.args.output == Output::Text {
+            self.question.notices().add_who();
         }
-        for (index, event) in events.iter().enumerate() {
+        for event in events {
             match self.args.output {
                 Output::Text => text(self, event, comparison, out)?,
-                Output::Json => {
-                    let comma = if index > 0 { "," } else { "" };
-                    write!(out, "{comma}{}", self.json_of(event, comparison))?;
-                }
-                Output::Jsonl => writeln!(out, "{}", self.json_of(event, comparison))?,
+                Output::Json | Output::Jsonl => rows.row(&self.json_of(event, comparison), out)?,
             }
         }
-        if self.args.output == Output::Json {
-            out.write_all(b"]\n")?;
+        if self.args.output != Output::Text {
+            rows.finish(out)?;
         }
         Ok(Answer::Yes)
     }
@@ -240,7 +242,7 @@ impl<'a> Show<'_, 'a> {
             )?;
         }
         if event.event_type == EventType::Create {
-            return comparison.unified(&changed, out);
+            return unified::write_change(comparison, &changed, out);
         }
         let fields = if changed.is_in_both() {
             comparison.fields(&changed)
@@ -250,9 +252,6 @@ impl<'a> Show<'_, 'a> {
         let style = out.style();
         let object = comparison.object(&changed, &fields);
         write_object(out.styled(), &object, &style)?;
-        if event.event_type == EventType::Update && event.previous.is_none() {
-            writeln!(out, "    ({})", without_previous(self.store))?;
-        }
         Ok(())
     }
 
@@ -268,7 +267,7 @@ impl<'a> Show<'_, 'a> {
                 .collect();
             members.insert("fields".to_owned(), fields.into());
         }
-        value
+        with_object(value, event.record.key, self.question.catalog())
     }
 
     /// One object or several, each at its revision.
@@ -283,14 +282,23 @@ impl<'a> Show<'_, 'a> {
         let head = self.store.at(None)?;
         let which = Where::of(words, self.args.namespace.clone());
         let selection = which.select(&[(self.store, head)], self.keyring)?;
-        let missing = |address: &_| not_found_among(address, selection.catalog(), self.store, head);
-        let key = selection.one_key(self.store, missing)?;
+        let key = selection.one_key(self.question, head)?;
         let history = KeyHistory::read(self.store, &key);
         let name = key_text(&key).into_owned();
         if let (true, Some(address)) = (history.events.is_empty(), selection.addresses().first()) {
-            return Err(missing(address));
+            let catalog = selection.catalog();
+            return Err(self.question.missing(address, catalog, head).into());
         }
         let event = *revision.of_object(&history, self.store, &name)?;
+        if event.event_type != EventType::Delete {
+            let shown = KeyEntry {
+                key: event.record.key.into(),
+                record: event.record,
+            };
+            if let RevisionExpr::Main(main) = revision {
+                self.question.note_unproved(AtRevision(main), &[shown]);
+            }
+        }
         self.print(&[event], comparison, out, |show, event, comparison, out| {
             let record = &event.record;
             let when = time::text(&show.timeline.bounds(record.revision.main));
@@ -315,7 +323,7 @@ impl<'a> Show<'_, 'a> {
                     "# version {}, created at {}",
                     record.version, record.create_revision
                 )?;
-                let text = comparison.yaml(record, show.objects);
+                let text = unified::yaml(comparison, record, show.objects);
                 out.write_all(text.as_bytes())?;
             }
             Ok(())

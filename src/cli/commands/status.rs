@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 
 use crate::bbolt::check::Tail;
 use crate::cli::args::Database;
-use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 use crate::k8s::audit::{Audit, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
+use crate::query::evidence::{Evidence, Verify};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
@@ -147,7 +147,7 @@ impl Args {
         let catalog = survey.into_catalog();
         let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
-        let tail = Tail::of(evidence.source(), store.db().meta());
+        let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
         let file = view::status::File {

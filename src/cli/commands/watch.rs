@@ -8,15 +8,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bbolt::Direction;
-use crate::cli::address::Address;
 use crate::cli::args::Database;
 use crate::cli::etcdctl::range::{End, KeyRange};
 use crate::cli::etcdctl::{WriteOut, unavailable};
-use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
-use crate::cli::missing::not_found_among;
-use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::{Answer, Run, Verb, report};
@@ -26,8 +22,13 @@ use crate::etcd::{AtRevision, Event, EventType, Record, Store};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::object::as_kubectl_shows;
 use crate::k8s::{Order, Sink};
+use crate::query::address::Address;
+use crate::query::filters::Filter;
+use crate::query::objects::{Objects, Told};
+use crate::query::{NoAnswer, Question};
 use crate::view::etcdctl::{WatchEvent, WatchWriter, write_watch_canceled};
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
+use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::event_json;
 
 /// Replay the events from a revision on, as `etcdctl watch` prints them
@@ -81,7 +82,9 @@ enum Op {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// A JSON object a line, as log has it
+    /// One JSON array of events, as log has it
+    Json,
+    /// The same, an event a line
     Jsonl,
     /// The objects, as `kubectl get --watch --output-watch-events -o json` prints them
     K8s,
@@ -97,10 +100,10 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.records()?;
-        let wanted = self.wanted(&store, run.keyring)?;
-        let from = match self.check(&wanted, self.first_revision(&store)) {
+        let question = run.question()?;
+        let store = question.store();
+        let wanted = self.wanted(store, run.keyring)?;
+        let from = match self.check(&wanted, self.first_revision(store)) {
             Ok(from) => from,
             Err(refused) => return Err(self.refuse(refused, out)?),
         };
@@ -112,21 +115,21 @@ impl Verb for Args {
         let watch = Watch {
             args: self,
             wanted: &wanted,
-            objects: Objects::new(run.keyring, evidence),
+            question: &question,
+            objects: question.objects(),
             from,
             to: self.to.unwrap_or(i64::MAX),
             compacted: store.compact_revision(),
         };
         let seen = match self.output {
-            None => watch.print_as_etcdctl(&store, out),
-            Some(Output::Jsonl) => watch.print_jsonl(&store, out),
-            Some(Output::K8s) => watch.print_k8s(&store, out),
+            None => watch.print_as_etcdctl(store, out),
+            Some(form @ (Output::Json | Output::Jsonl)) => watch.print_json(store, form, out),
+            Some(Output::K8s) => watch.print_k8s(store, out),
         }?;
-        watch.objects.conclude();
         if seen.printed {
-            return Ok(Answer::Yes);
+            return Ok(question.finish(Answer::Yes));
         }
-        Err(watch.nothing(&seen, &store))
+        Err(watch.nothing(&seen, store))
     }
 }
 
@@ -251,16 +254,17 @@ struct Seen {
 }
 
 /// One run of the verb.
-struct Watch<'w> {
+struct Watch<'w, 'a> {
     args: &'w Args,
     wanted: &'w Wanted,
-    objects: Objects<'w>,
+    question: &'w Question<'a>,
+    objects: &'w Objects<'a>,
     from: i64,
     to: i64,
     compacted: i64,
 }
 
-impl Watch<'_> {
+impl Watch<'_, '_> {
     /// Goes over the events in the order of writing. The record before an event is only looked for
     /// where somebody asks for it: it takes memory for each key.
     fn each<'a>(
@@ -317,7 +321,9 @@ impl Watch<'_> {
             Some(Op::Delete) => event.event_type == EventType::Delete,
             None => true,
         };
-        of_type && self.change(event) != Change::default()
+        let filters = self.question.filters();
+        filters.test(Filter("--op"), of_type)
+            && filters.test(Filter("-l"), self.change(event) != Change::default())
     }
 
     /// Whether the objects before and after an event have the labels that are asked for.
@@ -353,11 +359,16 @@ impl Watch<'_> {
         Ok(seen)
     }
 
-    fn print_jsonl(&self, store: &Store<'_>, out: &mut Out) -> Result<Seen, Failure> {
-        Ok(self.each(store, true, |event, seen| {
+    fn print_json(&self, store: &Store<'_>, form: Output, out: &mut Out) -> Result<Seen, Failure> {
+        let mut rows = JsonRows::new(Form::array_if(form == Output::Json));
+        let seen = self.each(store, true, |event, seen| {
             seen.printed = true;
-            writeln!(out, "{}", event_json(event, &[]))
-        })?)
+            let row = event_json(event, &[]);
+            let row = with_object(row, event.record.key, self.question.catalog());
+            rows.row(&row, out)
+        })?;
+        rows.finish(out)?;
+        Ok(seen)
     }
 
     /// kubectl takes an event as it comes from the API server, with managedFields, and prints it on
@@ -399,6 +410,12 @@ impl Watch<'_> {
         Ok(seen)
     }
 
+    /// Why no event is left: an unknown namespace, or a filter.
+    fn why_empty(&self) -> Option<NoAnswer> {
+        let selection = &self.wanted.selection;
+        selection.why_empty(self.question, AtRevision::HEAD, |_| true, true)
+    }
+
     /// The failure for a watch without an event.
     fn nothing(&self, seen: &Seen, store: &Store<'_>) -> Failure {
         let current = store.current_revision();
@@ -411,12 +428,16 @@ impl Watch<'_> {
         match self.wanted.address() {
             Some(address) if !seen.watched => {
                 let catalog = self.wanted.selection.catalog();
-                not_found_among(&address, catalog, store, AtRevision::HEAD)
+                let missing = self.question.missing(&address, catalog, AtRevision::HEAD);
+                missing.into()
             }
-            _ => Failure::not_found(format!(
-                "no such event from revision {} on",
-                self.from.max(1)
-            )),
+            _ => match self.why_empty() {
+                Some(why) => why.into(),
+                None => Failure::not_found(format!(
+                    "no such event from revision {} on",
+                    self.from.max(1)
+                )),
+            },
         }
     }
 }

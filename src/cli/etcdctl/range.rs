@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::cli::address::Address;
 use crate::cli::failure::Failure;
+use crate::query::address::Address;
 
 /// A range of keys, as `RangeRequest` and `WatchCreateRequest` of `api/etcdserverpb/rpc.proto` have it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The records of the state, to be looked up by their revisions without a copy of them all.
 
-use crate::bbolt::claims::Bits;
+use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Direction, Element, Leaf, Page, Pages, Pgid};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
@@ -21,7 +21,7 @@ pub(super) struct StateIndex<'a> {
     pages: Pages<'a>,
     /// Ascending.
     leaves: Vec<(Revision, Place<'a>)>,
-    heads: Bits,
+    heads: PageSet,
     /// First and last page of longer runs that the tree reaches, ascending. What looks like a page inside one is part of
     /// a value.
     runs: Vec<(u64, u64)>,
@@ -32,7 +32,7 @@ impl<'a> StateIndex<'a> {
         let mut index = Self {
             pages: state.db().pages(),
             leaves: Vec::new(),
-            heads: Bits::default(),
+            heads: PageSet::default(),
             runs: Vec::new(),
         };
         for leaf in state.record_leaves(Direction::Forward) {

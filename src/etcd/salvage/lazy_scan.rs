@@ -25,6 +25,6 @@ impl<'a> LazyScan<'a> {
 
     pub(in crate::etcd) fn get(&self) -> &PageScan<'a> {
         self.scan
-            .get_or_init(|| PageScan::of(self.pages, self.source))
+            .get_or_init(|| PageScan::read(self.pages, self.source))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bbolt::{Direction, Element, Leaf, Leaves, PageScan, Placed};
+use crate::bbolt::{Direction, Element, Leaf, Leaves, PageScan, PlacedLeaf};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
@@ -152,8 +152,8 @@ impl<'a> SalvageLeaf<'a> {
 
     /// A leaf that the tree leads to. If it is intact it covers the range that the tree has at its place, or its own range
     /// in a tree that is not of one state.
-    fn reached(placed: Placed<'a>, one_state: bool) -> Self {
-        let Placed {
+    fn reached(placed: PlacedLeaf<'a>, one_state: bool) -> Self {
+        let PlacedLeaf {
             leaf,
             lower,
             upper,
@@ -278,7 +278,7 @@ struct OneState<'a> {
 }
 
 impl<'a> OneState<'a> {
-    fn next(&mut self, placed: &Placed<'a>) {
+    fn next(&mut self, placed: &PlacedLeaf<'a>) {
         let (Some(begun), true) = (self.begun, placed.sound) else {
             self.before = None;
             return;

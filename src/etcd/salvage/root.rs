@@ -73,7 +73,7 @@ pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Found>
 
 fn candidate(db: &Db<'_>, pgid: Pgid) -> Option<Candidate> {
     let quiet = Diagnostics::new();
-    let rooted = db.rooted(pgid, &quiet);
+    let rooted = db.with_root(pgid, &quiet);
     let buckets = rooted.buckets();
     let find = |name: &[u8]| buckets.iter().find(|bucket| bucket.name == name);
     find(schema::KEY)?;
@@ -84,7 +84,7 @@ fn candidate(db: &Db<'_>, pgid: Pgid) -> Option<Candidate> {
 /// How many records the tree of bucket `key` has; none where anything is wrong with it.
 fn whole_tree(db: &Db<'_>, candidate: &Candidate) -> Option<usize> {
     let quiet = Diagnostics::new();
-    let rooted = db.rooted(candidate.pgid, &quiet);
+    let rooted = db.with_root(candidate.pgid, &quiet);
     let buckets = rooted.buckets();
     let key = buckets.iter().find(|bucket| bucket.name == schema::KEY)?;
     let mut gaps = GapCheck::new(&candidate.meta, key.locus.clone(), Direction::Forward);

@@ -6,7 +6,7 @@ use super::sealed::SourceType;
 use crate::diag::shown;
 use crate::k8s::decode::shown_name;
 use crate::k8s::envelope::Encrypted;
-use crate::k8s::wire::WireError;
+use crate::wire::WireError;
 
 /// How many names a message lists.
 const LISTED: usize = 8;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::k8s::envelope::Encrypted;
 use crate::k8s::special::go_text;
-use crate::k8s::wire::{Content, Reader, WireError};
+use crate::wire::{Content, Reader, WireError};
 
 /// An encrypted value.
 #[derive(Debug, Clone, PartialEq, Eq)]

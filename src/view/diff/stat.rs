@@ -67,7 +67,7 @@ pub fn write_stat(out: &mut dyn Write, rows: &[StatRow], style: &Style) -> io::R
         None => BAR,
     };
     for (row, key) in rows.iter().zip(&keys) {
-        let mark = row.change.paint(style);
+        let mark = super::paint(row.change, style);
         let marker = row.change.marker();
         write!(out, "{}{marker}{} ", mark.before, mark.after)?;
         write!(out, "{}{key}{}", style.header.before, style.header.after)?;

@@ -50,7 +50,7 @@ impl Args {
     }
 }
 
-impl Get<'_> {
+impl Get<'_, '_> {
     /// Writes the selected objects; whether there were any.
     pub(super) fn write_files(
         &self,
@@ -103,7 +103,7 @@ impl Get<'_> {
                     match loadable(content, &self.shown_again(record)) {
                         Ok(text) => content = text,
                         Err(error) => {
-                            self.objects.report_unreadable(record, error);
+                            self.objects.report_unreadable(record, &error);
                             return Ok(None);
                         }
                     }

@@ -6,7 +6,6 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::objects::Told;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::cli::select::Selection;
@@ -20,6 +19,7 @@ use crate::k8s::jsonpath::Budget;
 use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::Masker;
 use crate::k8s::resource::Resource;
+use crate::query::objects::Told;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;
 

@@ -6,18 +6,19 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::cli::args::RowFormat;
-use crate::cli::compare::{Changed, Comparison};
 use crate::cli::failure::Failure;
-use crate::cli::objects::Told;
 use crate::cli::out::Out;
-use crate::cli::writers::managers_of;
-use crate::etcd::{Event, EventType, Store};
+use crate::etcd::{Event, EventType};
 use crate::k8s::Order;
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
-use crate::view::diff::{Change, StatRow, write_fields};
+use crate::query::compare::{Changed, Comparison};
+use crate::query::objects::Told;
+use crate::query::writers::managers_of;
+use crate::view::diff::{Change, PREVIOUS_UNKNOWN, StatRow, write_fields};
 use crate::view::history::{Layout, Line, oneline};
 use crate::view::json::write_value;
+use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, insert_text, key_text};
 use crate::view::time;
 use crate::view::yaml::YamlWriter;
@@ -32,19 +33,12 @@ impl<'a> Log<'_, 'a> {
     pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         match self.args.output {
             RowFormat::Table => self.print_lines(events, out),
-            RowFormat::Json => {
-                out.write_all(b"[")?;
-                for (index, event) in events.iter().enumerate() {
-                    let comma = if index > 0 { "," } else { "" };
-                    write!(out, "{comma}{}", self.json_of(event))?;
-                }
-                Ok(out.write_all(b"]\n")?)
-            }
-            RowFormat::Jsonl => {
+            form => {
+                let mut rows = JsonRows::new(Form::array_if(form == RowFormat::Json));
                 for event in events {
-                    writeln!(out, "{}", self.json_of(event))?;
+                    rows.row(&self.json_of(event), out)?;
                 }
-                Ok(())
+                Ok(rows.finish(out)?)
             }
         }
     }
@@ -54,7 +48,7 @@ impl<'a> Log<'_, 'a> {
     }
 
     fn json_of(&self, event: &Event<'_>) -> Value {
-        let mut value = event_json(event, &managers_of(event, &self.objects));
+        let mut value = event_json(event, &managers_of(event, self.objects));
         if let Some(fields) = value.as_object_mut() {
             time::insert(fields, &self.timeline.bounds(event.record.revision.main));
             if self.args.values && event.event_type != EventType::Delete {
@@ -64,7 +58,7 @@ impl<'a> Log<'_, 'a> {
                 }
             }
         }
-        value
+        with_object(value, event.record.key, self.question.catalog())
     }
 
     fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
@@ -76,8 +70,8 @@ impl<'a> Log<'_, 'a> {
                 managed_fields: false,
             },
             masker: Masker::new(self.args.show_secrets),
-            old: &self.objects,
-            new: &self.objects,
+            old: self.objects,
+            new: self.objects,
         };
         // One more pass over the store for all of them.
         let whys = if self.args.why_time {
@@ -86,6 +80,9 @@ impl<'a> Log<'_, 'a> {
         } else {
             BTreeMap::new()
         };
+        if !self.args.oneline {
+            self.question.notices().add_who();
+        }
         let keys_of = keys_by_transaction(events);
         let mut written = None;
         if !self.args.oneline && !self.args.by_txn {
@@ -100,7 +97,7 @@ impl<'a> Log<'_, 'a> {
             written = Some(main);
             let line = Line {
                 event: *event,
-                managers: managers_of(event, &self.objects),
+                managers: managers_of(event, self.objects),
                 time: self.time_of(event),
             };
             let text = match (self.args.oneline, self.args.by_txn) {
@@ -114,7 +111,7 @@ impl<'a> Log<'_, 'a> {
                 writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
             }
             self.print_below(event, &mut comparison, out)?;
-            for line in whys.get(&main).into_iter().flat_map(time::Why::lines) {
+            for line in whys.get(&main).into_iter().flat_map(time::why_lines) {
                 writeln!(out, "{INDENT}{line}")?;
             }
         }
@@ -165,7 +162,7 @@ impl<'a> Log<'_, 'a> {
                 let style = out.style();
                 write_fields(out.styled(), &fields, &style)?;
                 if event.event_type == EventType::Update && event.previous.is_none() {
-                    writeln!(out, "{INDENT}({})", without_previous(self.store))?;
+                    writeln!(out, "{INDENT}({PREVIOUS_UNKNOWN})")?;
                 }
             }
         }
@@ -204,15 +201,6 @@ fn keys_by_transaction(events: &[Event<'_>]) -> HashMap<i64, usize> {
         *count = count.saturating_add(1);
     }
     keys
-}
-
-/// Why an update has no version before it.
-pub fn without_previous(store: &Store<'_>) -> &'static str {
-    if store.additional().is_empty() {
-        "the version before is compacted"
-    } else {
-        "the version before is in no page"
-    }
 }
 
 /// An event as a change from the put before it.

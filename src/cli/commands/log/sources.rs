@@ -2,7 +2,6 @@
 //! each row with where it stands and how certain it is.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -10,13 +9,14 @@ use serde_json::{Map, Value};
 use crate::cli::args::RowFormat;
 use crate::cli::commands::wal::may_change;
 use crate::cli::failure::Failure;
-use crate::cli::logs::Logs;
 use crate::cli::out::Out;
-use crate::cli::writers::managers_of;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::replay::{Applied, AppliedEntries};
 use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
 use crate::etcd::{Event, EventType};
+use crate::query::logs::Logs;
+use crate::query::writers::managers_of;
+use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, insert_text, key_text};
 use crate::view::rows::Rows;
 use crate::view::time;
@@ -84,7 +84,7 @@ impl<'a> Log<'_, 'a> {
         keys: &dyn Fn(&[u8]) -> bool,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let logs: Option<&Logs> = self.evidence.logs();
+        let logs: Option<&Logs> = self.question.evidence().logs();
         let wal = logs.map(Logs::wal).unwrap_or_default();
         let known = AppliedEntries::from_wal(&wal, Some(self.store));
         let mut rows = rows(events, &wal, &known, keys);
@@ -100,19 +100,13 @@ impl<'a> Log<'_, 'a> {
             table.write(out)?;
             return Ok(());
         }
-        let array = self.args.output == RowFormat::Json;
-        for (index, row) in rows.iter().enumerate() {
-            let (before, behind) = match (array, index) {
-                (true, 0) => ("[", ""),
-                (true, _) => (",", ""),
-                (false, _) => ("", "\n"),
-            };
-            write!(out, "{before}{}{behind}", self.row_json(row))?;
+        let mut json = JsonRows::new(Form::array_if(self.args.output == RowFormat::Json));
+        for row in &rows {
+            let value = self.row_json(row);
+            let key = row.event.map_or(&[][..], |event| event.record.key);
+            json.row(&with_object(value, key, self.question.catalog()), out)?;
         }
-        if array {
-            let end = if rows.is_empty() { "[]\n" } else { "]\n" };
-            out.write_all(end.as_bytes())?;
-        }
+        json.finish(out)?;
         Ok(())
     }
 

@@ -4,13 +4,16 @@ use regex::bytes::Regex;
 
 use crate::cli::args::resolve;
 use crate::cli::failure::Failure;
-use crate::cli::revision::RevisionExpr;
 use crate::cli::select::Where;
-use crate::etcd::{KeyEntry, Revision, Store};
+use crate::etcd::{KeyEntry, Revision};
 use crate::k8s::catalog::Catalog;
-use crate::k8s::encrypt::Keyring;
 use crate::k8s::resource::Resource;
-use crate::view::record::key_text;
+use crate::near::near;
+use crate::query::Question;
+use crate::query::filters::{Filter, Filters};
+use crate::query::not_found::{Missing, NameKind, Why};
+use crate::query::revision::RevisionExpr;
+use crate::query::tally::is_custom;
 
 /// Only some of the keys.
 #[derive(Debug, clap::Args)]
@@ -78,9 +81,8 @@ impl Narrow {
     /// When no custom resource has the name, or the revision is not of this store.
     pub fn resolve<'n>(
         &'n self,
-        store: &Store<'_>,
+        question: &Question<'_>,
         which: &Where,
-        keyring: &Keyring,
         catalog: Option<&'n Catalog>,
     ) -> Result<Narrowed<'n>, Failure> {
         if let (Some(Some(name)), Some(catalog)) = (&self.custom, catalog) {
@@ -91,7 +93,7 @@ impl Narrow {
         }
         let since = self
             .modified_since
-            .map(|revision| newest_of(revision, store, which, keyring))
+            .map(|revision| newest_of(revision, question, which))
             .transpose()?;
         Ok(Narrowed {
             narrow: self,
@@ -105,30 +107,21 @@ impl Narrow {
 /// record is always retained.
 fn newest_of(
     revision: RevisionExpr,
-    store: &Store<'_>,
+    question: &Question<'_>,
     which: &Where,
-    keyring: &Keyring,
 ) -> Result<Revision, Failure> {
+    let store = question.store();
     let current = store.current_revision();
     let (main, sub) = match revision {
         RevisionExpr::Main(main) => (main, i64::MAX),
         RevisionExpr::Record(main, sub) => (main, sub),
         RevisionExpr::Head(back) => (current.saturating_sub(back), i64::MAX),
-        _ => (resolve(revision, store, which, keyring)?.0, i64::MAX),
+        _ => (resolve(revision, question, which)?.0, i64::MAX),
     };
     if main > current {
         store.at(Some(main))?;
     }
     Ok(Revision { main, sub })
-}
-
-/// Whether a resource is a custom one: defined in the store, or left there when its definition was deleted.
-pub fn is_custom(resource: &Resource) -> bool {
-    // Those that only their objects tell have no group in their folder where they are an aggregated
-    // API server's, or of a newer Kubernetes.
-    let of_group = resource.folder.strip_suffix(&*resource.plural);
-    !resource.versions.is_empty()
-        && of_group.and_then(|folder| folder.strip_suffix('/')) == Some(resource.group())
 }
 
 fn is_named(resource: &Resource, name: &str) -> bool {
@@ -137,19 +130,15 @@ fn is_named(resource: &Resource, name: &str) -> bool {
 }
 
 fn unknown_custom<'r>(name: &str, known: impl Iterator<Item = &'r Resource>) -> Failure {
-    /// How many are named.
-    const NAMED: usize = 5;
-    let mut names: Vec<String> = known.map(Resource::plural_with_group).collect();
-    names.sort_unstable();
-    let name = key_text(name.as_bytes());
-    let failure = Failure::not_found(format!("no custom resource is called {name}"));
-    if names.is_empty() {
-        return failure.hint("the store has none");
-    }
-    let more = if names.len() > NAMED { ", ..." } else { "" };
-    names.truncate(NAMED);
-    let names: Vec<_> = names.iter().map(|name| key_text(name.as_bytes())).collect();
-    failure.hint(format!("there are {}{more}", names.join(", ")))
+    let names: Vec<String> = known.map(Resource::plural_with_group).collect();
+    Failure::from(Missing {
+        address: None,
+        why: Why::Unknown {
+            kind: NameKind::CustomResource,
+            names: vec![name.to_owned()],
+            near: near(name, names.iter().map(String::as_str)),
+        },
+    })
 }
 
 /// A question that can be asked of keys.
@@ -162,7 +151,7 @@ pub struct Narrowed<'n> {
 
 impl Narrowed<'_> {
     /// Whether a key is asked about.
-    pub fn covers(&self, entry: &KeyEntry<'_>) -> bool {
+    pub fn covers(&self, entry: &KeyEntry<'_>, filters: &Filters) -> bool {
         let Narrow {
             glob,
             regex,
@@ -178,12 +167,18 @@ impl Narrowed<'_> {
                         .is_none_or(|name| is_named(location.resource, name))
             })
         };
-        self.since.is_none_or(|since| entry.record.revision > since)
-            && glob.as_ref().is_none_or(|glob| glob.is_match(&entry.key))
+        let key = &entry.key;
+        self.since.is_none_or(|since| {
+            filters.test(Filter("--modified-since"), entry.record.revision > since)
+        }) && glob
+            .as_ref()
+            .is_none_or(|glob| filters.test(Filter("--match"), glob.is_match(key)))
             && regex
                 .as_ref()
-                .is_none_or(|regex| regex.is_match(&entry.key))
-            && custom.as_ref().is_none_or(of_custom)
+                .is_none_or(|regex| filters.test(Filter("--regex"), regex.is_match(key)))
+            && custom
+                .as_ref()
+                .is_none_or(|name| filters.test(Filter("--custom"), of_custom(name)))
     }
 }
 

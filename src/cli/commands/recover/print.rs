@@ -8,18 +8,18 @@ use serde_json::{Map, Value};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::cli::sources::note_unproved;
-use crate::cli::writers::managers_of;
 use crate::etcd::KeyEntry;
 use crate::etcd::record::Origin;
 use crate::k8s::controlled::Reason;
+use crate::query::writers::managers_of;
+use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::{insert_text, key_text};
 use crate::view::rows::Rows;
 use crate::view::table::cell;
 use crate::view::time;
 
-use super::plan::{Cause, Item};
 use super::{Output, Recovery};
+use crate::query::deletions::{Cause, Item};
 
 /// How many kinds are named in a sentence.
 const NAMED: usize = 6;
@@ -29,10 +29,12 @@ impl Recovery<'_, '_> {
     pub(super) fn print(&self, items: &[Item<'_>], out: &mut Out) -> Result<bool, Failure> {
         let back = || items.iter().filter(|item| self.comes_back(item));
         match self.args.output {
-            Output::Jsonl => {
+            form @ (Output::Json | Output::Jsonl) => {
+                let mut rows = JsonRows::new(Form::array_if(form == Output::Json));
                 for item in items {
-                    writeln!(out, "{}", self.json_of(item))?;
+                    rows.row(&self.json_of(item), out)?;
                 }
+                rows.finish(out)?;
                 return Ok(!items.is_empty());
             }
             Output::Name => {
@@ -50,9 +52,10 @@ impl Recovery<'_, '_> {
                     "VERSION",
                     "ORIGIN",
                     "OBJECT",
-                    "LAST WRITERS",
+                    "FIELD MANAGERS OF LAST WRITE",
                 ];
                 let mut table = Rows::new(&heads, &[0, 2, 3, 4]);
+                self.question.notices().add_who();
                 let is_listed =
                     |item: &&Item<'_>| self.comes_back(item) || item.unreadable.is_some();
                 for item in items.iter().filter(is_listed) {
@@ -75,7 +78,7 @@ impl Recovery<'_, '_> {
         let deleted = match (item.deleted_at, self.at) {
             (Some(main), _) => main.to_string(),
             (None, Some(_)) => "-".to_owned(),
-            (None, None) => format!("<={}", self.store.compact_revision()),
+            (None, None) => format!("<={}", self.question.store().compact_revision()),
         };
         let time = item
             .deleted_at
@@ -109,6 +112,9 @@ impl Recovery<'_, '_> {
         let mut fields = Map::new();
         insert_text(&mut fields, "key", item.key);
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
+        if let Some(location) = self.question.catalog().locate(item.key) {
+            put("resource", location.resource.plural_with_group().into());
+        }
         if let Some(facts) = &item.facts {
             put("kind", facts.kind.clone().into());
             put("group", facts.group.clone().into());
@@ -120,7 +126,10 @@ impl Recovery<'_, '_> {
         if let Some(main) = item.deleted_at {
             put("deleted_at", main.into());
         } else if self.at.is_none() {
-            put("deleted_at_or_before", self.store.compact_revision().into());
+            put(
+                "deleted_at_or_before",
+                self.question.store().compact_revision().into(),
+            );
         }
         if let Some((main, cause)) = item.began {
             put("deletion_began", main.into());
@@ -232,13 +241,13 @@ impl Recovery<'_, '_> {
                     })
                 })
                 .collect();
-            note_unproved(self.store, at, &entries);
+            self.question.note_unproved(at, &entries);
         }
     }
 
     /// kubectl looks for all kinds before it makes the first object.
     fn explain_two_runs(&self, items: &[Item<'_>]) {
-        let any = |is_it: fn(&super::plan::Facts) -> bool| {
+        let any = |is_it: fn(&crate::query::deletions::Facts) -> bool| {
             let mut back = items.iter().filter(|item| self.comes_back(item));
             back.any(|item| item.facts.as_ref().is_some_and(is_it))
         };

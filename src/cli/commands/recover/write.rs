@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::cli::export::{Export, Place, summary, write_name};
 use crate::cli::failure::Failure;
-use crate::cli::objects::Told;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::k8s::Order;
 use crate::k8s::manifest::{Note, Options, manifest as stripped};
+use crate::query::objects::Told;
 use crate::view::manifest::manifest;
 use crate::view::pad;
 use crate::view::yaml::value_in_comment;
 
 use super::Recovery;
-use super::plan::Item;
 use super::print::first_of;
+use crate::query::deletions::Item;
 
 /// What an item comes back as.
 enum Content {
@@ -125,7 +125,7 @@ impl Recovery<'_, '_> {
                 Some(match manifest(&comments, &tree) {
                     Ok(yaml) => Content::Object(yaml),
                     Err(error) => {
-                        self.objects.report_unreadable(&record, error);
+                        self.objects.report_unreadable(&record, &error);
                         Content::NotLoadable(self.objects.open(&record).ok()?.into_owned())
                     }
                 })
@@ -146,7 +146,7 @@ impl Recovery<'_, '_> {
         let options = Options {
             strip_finalizers: self.args.strip_finalizers,
             keeps_status: item.facts.as_ref().is_some_and(|facts| facts.keeps_status),
-            keeps_owner: &|uid| self.args.keep_owners && self.world.lives(uid),
+            keeps_owner: &|uid| self.args.keep_owners && self.history.lives(uid),
         };
         stripped(tree, options)
     }

@@ -4,9 +4,7 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::evidence::{Evidence, Verify};
 use crate::cli::failure::Failure;
-use crate::cli::logs::Logs;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::etcd::wal::replay::AppliedEntries;
@@ -16,6 +14,8 @@ use crate::k8s::Order;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::Masker;
+use crate::query::evidence::{Evidence, Verify};
+use crate::query::logs::Logs;
 use crate::view::json::write_value;
 use crate::view::record::{insert_text, key_text};
 use crate::view::wal as view;

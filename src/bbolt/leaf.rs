@@ -1,0 +1,129 @@
+//! A leaf page with the elements that can be read.
+
+use std::ops::Range;
+
+use crate::diag::{Code, Damage, Diagnostic};
+
+use super::page::{ELEMENT_IS_BUCKET, Element, Page};
+
+/// Which way a walk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// A leaf page that was checked: all of it, or the part that a salvage takes.
+#[derive(Debug, Clone)]
+pub struct Leaf<'a> {
+    /// The page.
+    pub page: Page<'a>,
+    /// Whether the tree leads to it; else a scan of the pages found it.
+    pub reached: bool,
+    /// Indices of the elements that cannot be read, ascending; empty in a sound page.
+    unusable: Vec<usize>,
+    /// The elements that are meant.
+    part: Range<usize>,
+}
+
+impl<'a> Leaf<'a> {
+    /// Checks a leaf page by itself: its elements, and that its keys ascend. Gives the first and the
+    /// last key that can be read.
+    pub fn check(
+        page: Page<'a>,
+        mut report: impl FnMut(Damage),
+    ) -> (Self, Option<&'a [u8]>, Option<&'a [u8]>) {
+        let mut first = None;
+        let mut last: Option<&[u8]> = None;
+        let mut odd = Vec::new();
+        let (unusable, findings) = page.check_leaf_elements(|element| {
+            if last.is_some_and(|last| last >= element.key) {
+                odd.push(out_of_order(&page, element.index, "ascending keys"));
+            }
+            if element.flags & !ELEMENT_IS_BUCKET != 0 {
+                odd.push(
+                    Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
+                        .expected("0 or 1", format!("0x{:x}", element.flags))
+                        .effect("it is delivered as it stands"),
+                );
+            }
+            last = Some(element.key);
+            if element.index == 0 {
+                first = last;
+            }
+        });
+        findings.into_iter().chain(odd).for_each(&mut report);
+        let leaf = Self {
+            page,
+            reached: true,
+            unusable,
+            part: 0..page.usable_count(),
+        };
+        (leaf, first, last)
+    }
+
+    /// The same leaf, found by a scan.
+    pub(super) fn scanned(mut self) -> Self {
+        self.reached = false;
+        self
+    }
+
+    /// The same leaf without the elements at these indices.
+    #[must_use]
+    pub fn without(mut self, mut indices: Vec<usize>) -> Self {
+        self.unusable.append(&mut indices);
+        self.unusable.sort_unstable();
+        self.unusable.dedup();
+        self
+    }
+
+    /// The elements of this leaf at these indices alone.
+    #[must_use]
+    pub fn part(&self, indices: Range<usize>) -> Self {
+        Self {
+            part: indices,
+            ..self.clone()
+        }
+    }
+
+    /// Whether all elements of its page are meant and can be read.
+    pub fn is_whole(&self) -> bool {
+        self.unusable.is_empty() && self.part == (0..self.page.usable_count())
+    }
+
+    /// The element at an index, where it is meant and can be read.
+    #[inline]
+    pub fn element(&self, index: usize) -> Option<Element<'a>> {
+        // In a sound page there is nothing to search.
+        let readable = self.unusable.is_empty() || self.unusable.binary_search(&index).is_err();
+        (readable && self.part.contains(&index))
+            .then(|| self.page.leaf_element(index).ok())
+            .flatten()
+    }
+
+    /// The elements that can be read, in either direction. The walk has reported those that cannot. A
+    /// nested bucket (etcd has none below the root) is an element with its header as the value.
+    pub fn elements(&self, direction: Direction) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let page = self.page;
+        let unusable = self.unusable.clone();
+        let Range { start, end } = self.part;
+        (0..end.saturating_sub(start)).filter_map(move |step| {
+            let index = match direction {
+                Direction::Forward => start.saturating_add(step),
+                Direction::Backward => end.saturating_sub(1).saturating_sub(step),
+            };
+            // In a sound page there is nothing to search.
+            let readable = unusable.is_empty() || unusable.binary_search(&index).is_err();
+            readable.then(|| page.leaf_element(index).ok()).flatten()
+        })
+    }
+}
+
+/// The finding about a key that is out of order.
+pub(super) fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
+    Diagnostic::new(Code::KeyOrder, page.locus().element(index))
+        .expected(expected, "a key out of order")
+        .effect("both are delivered, in the order of the page")
+}

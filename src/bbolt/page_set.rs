@@ -1,0 +1,43 @@
+//! A set of pages.
+
+use std::collections::HashMap;
+
+/// A set of pages, 64 to a word. Memory follows the pages in it: an id may be any number.
+#[derive(Debug, Default)]
+pub struct PageSet {
+    words: HashMap<u64, u64>,
+}
+
+impl PageSet {
+    /// Whether a page is marked.
+    pub fn contains(&self, pgid: u64) -> bool {
+        let bits = self.words.get(&(pgid / 64));
+        bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
+    }
+
+    /// Marks a page; false when it was marked before.
+    pub fn insert(&mut self, pgid: u64) -> bool {
+        let bit = 1_u64 << (pgid % 64);
+        let bits = self.words.entry(pgid / 64).or_default();
+        let fresh = *bits & bit == 0;
+        *bits |= bit;
+        fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_new_once_whatever_its_id() {
+        let mut set = PageSet::default();
+        for pgid in [0, 63, 64, u64::MAX] {
+            assert!(!set.contains(pgid));
+            assert!(set.insert(pgid));
+            assert!(!set.insert(pgid));
+            assert!(set.contains(pgid));
+        }
+        assert!(!set.contains(1) && !set.contains(65));
+    }
+}

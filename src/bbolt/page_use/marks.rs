@@ -1,0 +1,153 @@
+//! What is known of each page while the trees are walked: 32 bits per page.
+
+use std::collections::HashMap;
+
+use super::super::page::Pgid;
+
+/// What uses a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    None,
+    /// No tree; the freelist lists it.
+    ListedFree,
+    /// The freelist is stored in it.
+    Freelist,
+    /// The tree of the bucket with this index.
+    Bucket(usize),
+}
+
+/// The mark of one page: three flags, and what uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Mark(u32);
+
+/// A further page of the page before it.
+const INSIDE: u32 = 1 << 31;
+/// A tree names it, but it is no page of a tree.
+const BROKEN: u32 = 1 << 30;
+/// The run of a tree page goes over it, but the run is in doubt.
+const OVERRUN: u32 = 1 << 29;
+
+const NOTHING: u32 = 0;
+const LISTED_FREE: u32 = 1;
+const FREELIST: u32 = 2;
+const FIRST_BUCKET: u32 = 3;
+
+impl Mark {
+    pub(super) const LISTED_FREE: Self = Self(LISTED_FREE);
+    pub(super) const FREELIST: Self = Self(FREELIST);
+
+    /// A page of a bucket's tree.
+    pub(super) fn tree(bucket: usize) -> Self {
+        // There are fewer than MAX_BUCKETS.
+        let number =
+            u32::try_from(bucket).map_or(NOTHING, |bucket| bucket.saturating_add(FIRST_BUCKET));
+        Self(number)
+    }
+
+    pub(super) fn inside(self) -> Self {
+        Self(self.0 | INSIDE)
+    }
+
+    pub(super) fn broken(self) -> Self {
+        Self(self.0 | BROKEN)
+    }
+
+    pub(super) fn overrun(self) -> Self {
+        Self(self.0 | OVERRUN)
+    }
+
+    pub(super) fn user(self) -> User {
+        match self.0 & !(INSIDE | BROKEN | OVERRUN) {
+            NOTHING => User::None,
+            LISTED_FREE => User::ListedFree,
+            FREELIST => User::Freelist,
+            number => {
+                User::Bucket(usize::try_from(number.saturating_sub(FIRST_BUCKET)).unwrap_or(0))
+            }
+        }
+    }
+
+    pub(super) fn is_inside(self) -> bool {
+        self.0 & INSIDE != 0
+    }
+
+    pub(super) fn is_broken(self) -> bool {
+        self.0 & BROKEN != 0
+    }
+
+    /// Whether anything uses the page or names it.
+    pub(super) fn is_taken(self) -> bool {
+        matches!(self.user(), User::Freelist | User::Bucket(_))
+    }
+
+    /// Whether the page is in the run of a tree page, be the run in doubt or not.
+    pub(super) fn is_in_tree(self) -> bool {
+        self.0 & OVERRUN != 0 || matches!(self.user(), User::Bucket(_)) && !self.is_broken()
+    }
+}
+
+/// How many neighbours are kept together.
+const PAGES_TOGETHER: usize = 64;
+
+/// The marks of all pages. Memory follows the marked pages: in a file that is mostly a hole the only page
+/// may be the last.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    chunks: HashMap<u64, [Mark; PAGES_TOGETHER]>,
+}
+
+impl Marks {
+    pub(super) fn get(&self, pgid: Pgid) -> Mark {
+        let (chunk, place) = place_of(pgid);
+        let chunk = self.chunks.get(&chunk);
+        chunk
+            .and_then(|marks| marks.get(place))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn set(&mut self, pgid: Pgid, mark: Mark) {
+        let (chunk, place) = place_of(pgid);
+        let marks = self
+            .chunks
+            .entry(chunk)
+            .or_insert([Mark::default(); PAGES_TOGETHER]);
+        if let Some(stored) = marks.get_mut(place) {
+            *stored = mark;
+        }
+    }
+}
+
+fn place_of(pgid: Pgid) -> (u64, usize) {
+    let together = PAGES_TOGETHER as u64;
+    (
+        pgid.0 / together,
+        usize::try_from(pgid.0 % together).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_keeps_its_user_whatever_its_flags() {
+        for bucket in [0, 1, 59_999] {
+            let mark = Mark::tree(bucket);
+            assert_eq!(mark.inside().overrun().user(), User::Bucket(bucket));
+            assert!(mark.is_in_tree() && mark.inside().is_in_tree());
+            assert!(mark.broken().is_taken() && !mark.broken().is_in_tree());
+        }
+        assert!(!Mark::FREELIST.is_in_tree() && Mark::FREELIST.overrun().is_in_tree());
+        assert!(!Mark::LISTED_FREE.is_taken());
+    }
+
+    #[test]
+    fn memory_follows_the_marked_pages() {
+        let mut marks = Marks::default();
+        marks.set(Pgid(u64::MAX), Mark::FREELIST);
+        assert_eq!(marks.get(Pgid(u64::MAX)), Mark::FREELIST);
+        assert_eq!(marks.get(Pgid(u64::MAX - 1)), Mark::default());
+        assert_eq!(marks.chunks.len(), 1);
+    }
+}

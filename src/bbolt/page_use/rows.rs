@@ -1,0 +1,116 @@
+//! The listing of pages, as `bbolt pages` has it.
+
+use super::super::page::{Kind, Page, Pgid};
+use super::super::pages::Pages;
+use super::{PageUse, Use};
+
+/// One page of the listing, or one run of pages.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRow<'a> {
+    /// Its position.
+    pub pgid: Pgid,
+    /// Absolute offset in bytes.
+    pub offset: u64,
+    /// What it is used for; none if no meta page is valid.
+    pub usage: Option<Use>,
+    /// Its header, if it states its own position and a kind; of a free page that of a former state.
+    pub page: Option<Page<'a>>,
+    /// The key of its first element, if it can be read.
+    pub first_key: Option<&'a [u8]>,
+}
+
+impl PageRow<'_> {
+    /// bbolt's word for the page; ours are `damaged` and `unknown`, for what bbolt does not survive.
+    pub fn type_name(&self) -> &'static str {
+        match (self.usage, self.page.and_then(|page| page.kind)) {
+            (Some(Use::Free), _) => "free",
+            (Some(Use::Broken { .. }), _) => "damaged",
+            (Some(Use::Meta), _) => Kind::Meta.as_str(),
+            (_, Some(kind)) => kind.as_str(),
+            (_, None) => "unknown",
+        }
+    }
+
+    /// Whether its header counts: that of a free page is what it held before.
+    pub fn is_in_use(&self) -> bool {
+        !matches!(self.usage, Some(Use::Free | Use::Broken { .. }))
+    }
+}
+
+impl<'a> PageUse<'a> {
+    /// Every page below the high-water mark but those in the middle of a run, as bbolt lists them.
+    pub fn rows(&self) -> impl Iterator<Item = PageRow<'a>> + use<'a, '_> {
+        rows(self.pages, self.end, |pgid| Some(self.use_of(pgid)))
+    }
+}
+
+/// Every page of a file without a usable meta page, as its own header has it.
+pub fn rows_by_header<'a>(pages: Pages<'a>) -> impl Iterator<Item = PageRow<'a>> + use<'a> {
+    rows(pages, pages.count(), |_| None)
+}
+
+fn rows<'a, F: Fn(Pgid) -> Option<Use>>(
+    pages: Pages<'a>,
+    end: u64,
+    use_of: F,
+) -> impl Iterator<Item = PageRow<'a>> + use<'a, F> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        while next < end {
+            let pgid = Pgid(next);
+            next = next.saturating_add(1);
+            let usage = use_of(pgid);
+            if usage.is_some_and(Use::is_inside) {
+                continue;
+            }
+            let page = stated_page(&pages, pgid);
+            if let (None | Some(Use::Unreached), Some(page)) = (usage, page) {
+                next = end_of_stated_run(&pages, &page, end, &use_of);
+            }
+            return Some(PageRow {
+                pgid,
+                offset: pages.offset_of(pgid),
+                usage,
+                page,
+                first_key: page.and_then(first_key),
+            });
+        }
+        None
+    })
+}
+
+/// The page, if its header states this very position and a kind.
+fn stated_page<'a>(pages: &Pages<'a>, pgid: Pgid) -> Option<Page<'a>> {
+    pages
+        .unchecked(pgid)
+        .filter(|page| page.stated_id == pgid.0 && page.kind.is_some())
+}
+
+fn first_key<'a>(page: Page<'a>) -> Option<&'a [u8]> {
+    if page.usable_count() == 0 {
+        return None;
+    }
+    match page.kind? {
+        Kind::Leaf => page.leaf_element(0).ok().map(|element| element.key),
+        Kind::Branch => page.branch_element(0).ok().map(|(key, _)| key),
+        Kind::Meta | Kind::Freelist => None,
+    }
+}
+
+/// Where the stated run of a page that no tree uses ends: before the next page that has a use or a header
+/// of its own.
+fn end_of_stated_run(
+    pages: &Pages<'_>,
+    page: &Page<'_>,
+    end: u64,
+    use_of: &impl Fn(Pgid) -> Option<Use>,
+) -> u64 {
+    let first = page.pgid.0.saturating_add(1);
+    let stated = first.saturating_add(u64::from(page.overflow)).min(end);
+    (first..stated)
+        .find(|further| {
+            let is_others = !matches!(use_of(Pgid(*further)), None | Some(Use::Unreached));
+            is_others || stated_page(pages, Pgid(*further)).is_some()
+        })
+        .unwrap_or(stated)
+}

@@ -1,0 +1,376 @@
+//! The walk through all trees that finds what each page is used for.
+
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
+
+use super::super::bucket::{Bucket, beyond_limits, is_bucket};
+use super::super::db::Db;
+use super::super::freelist::Freelist;
+use super::super::leaf::Direction;
+use super::super::page::{Element, Kind, Page, Pgid};
+use super::super::tree::{MAX_TREE_DEPTH, RELEASE_BYTES};
+use super::marks::Mark;
+use super::{BucketUse, PageUse};
+
+impl<'a> PageUse<'a> {
+    /// Walks all trees of the chosen state. Their damage goes to the diagnostics of `db`.
+    pub fn read(db: &Db<'a>) -> Self {
+        Walk::new(db, Reported::All).run()
+    }
+
+    /// The same for a caller that has walked all trees for their damage: only pages that two trees use are
+    /// reported.
+    pub(in crate::bbolt) fn read_shared(db: &Db<'a>) -> Self {
+        Walk::new(db, Reported::SharedPages).run()
+    }
+}
+
+/// Which findings are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reported {
+    All,
+    SharedPages,
+}
+
+/// A page that more than one thing uses.
+enum Conflict {
+    /// It was entered before.
+    Reentered,
+    /// It is a further page of another page.
+    Inside { of_tree: bool },
+    /// A further page of it has another user.
+    Overrun { pgid: Pgid, of_tree: bool },
+}
+
+/// A page on the way down.
+struct OpenPage<'a> {
+    bucket: usize,
+    level: usize,
+    page: Page<'a>,
+    /// The buckets in a leaf.
+    nested: Vec<Element<'a>>,
+    next: usize,
+}
+
+struct Walk<'a, 'd> {
+    db: &'d Db<'a>,
+    diagnostics: &'a Diagnostics,
+    reported: Reported,
+    found: PageUse<'a>,
+    stack: Vec<OpenPage<'a>>,
+    touched_bytes: usize,
+}
+
+impl<'a, 'd> Walk<'a, 'd> {
+    fn new(db: &'d Db<'a>, reported: Reported) -> Self {
+        Self {
+            db,
+            diagnostics: db.diagnostics(),
+            reported,
+            found: PageUse::new(db),
+            stack: Vec::new(),
+            touched_bytes: 0,
+        }
+    }
+
+    fn run(mut self) -> PageUse<'a> {
+        // Pages that an earlier walk left resident.
+        self.forget_resident();
+        self.freelist();
+        self.root();
+        while let Some(open) = self.stack.last_mut() {
+            let (bucket, level, page) = (open.bucket, open.level, open.page);
+            let index = open.next;
+            open.next = open.next.saturating_add(1);
+            if page.kind == Some(Kind::Leaf) {
+                match open.nested.get(index).copied() {
+                    Some(element) => self.open_bucket(bucket, &page, &element),
+                    None => drop(self.stack.pop()),
+                }
+            } else if index < page.usable_count() {
+                if let Some(child) = page.branch_child(index) {
+                    self.enter(bucket, child, level.saturating_add(1));
+                }
+            } else {
+                self.stack.pop();
+            }
+        }
+        self.found
+    }
+
+    /// Damage of a tree.
+    fn report(&self, bucket: usize, mut damage: Damage) {
+        let path = self.found.path_of(bucket);
+        if !path.is_empty() {
+            damage.locus = damage.locus.bucket(&path);
+        }
+        self.report_as_it_is(damage);
+    }
+
+    fn report_as_it_is(&self, damage: Damage) {
+        if self.reported == Reported::All {
+            self.diagnostics.report(damage);
+        }
+    }
+
+    fn report_conflict(&self, bucket: usize, page: &Page<'_>, conflict: &Conflict) {
+        if self.reported == Reported::SharedPages {
+            return self.report_shared(bucket, page, conflict);
+        }
+        let found = match conflict {
+            Conflict::Reentered => "this page was reached before".to_owned(),
+            Conflict::Inside { .. } => {
+                let head = self.found.head_of(page.pgid);
+                format!("this page lies in the middle of page {head}'s bytes")
+            }
+            Conflict::Overrun { pgid, .. } => format!("page {pgid} of its bytes is another's too"),
+        };
+        let finding = Diagnostic::new(Code::PageTwice, page.locus());
+        self.report(
+            bucket,
+            finding.found(found).effect("it is not entered again"),
+        );
+    }
+
+    /// A page that two trees use. What the freelist shares with a tree is a finding about the freelist, and a
+    /// page that is entered again one of the walk before this.
+    fn report_shared(&self, bucket: usize, page: &Page<'_>, conflict: &Conflict) {
+        let pgid = match conflict {
+            Conflict::Inside { of_tree: true } => page.pgid,
+            Conflict::Overrun {
+                pgid,
+                of_tree: true,
+            } => *pgid,
+            _ => return,
+        };
+        let run = self.pages_in_run(page);
+        let mut locus = page.locus();
+        let name = self.found.buckets.get(bucket).map(|bucket| bucket.name);
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            locus = locus.bucket(name);
+        }
+        self.diagnostics.report(
+            Diagnostic::new(Code::PageTwice, locus)
+                .found(format!("page {pgid} of its {run} is another's too"))
+                .effect("both are read; one of them is not what it was"),
+        );
+    }
+
+    fn freelist(&mut self) {
+        if !self.found.freelist_is_stored {
+            return;
+        }
+        match Freelist::read(&self.found.pages, Pgid(self.db.meta().freelist)) {
+            Ok(freelist) => {
+                let end = self.found.end;
+                for free in freelist.ids().filter(|id| id.0 < end) {
+                    self.found.marks.set(free, Mark::LISTED_FREE);
+                }
+                let page = freelist.page;
+                self.found.marks.set(page.pgid, Mark::FREELIST);
+                let inside = Mark::FREELIST.inside();
+                for further in self.further_pages(&page) {
+                    self.found.marks.set(further, inside);
+                }
+            }
+            Err(damage) => {
+                // Free pages cannot be distinguished from lost ones.
+                self.found.freelist_is_stored = false;
+                self.report_as_it_is(damage);
+            }
+        }
+    }
+
+    fn root(&mut self) {
+        let meta = self.db.meta();
+        let chosen = Pgid(self.db.choice().0.unwrap_or_default() as u64);
+        self.found.buckets.push(BucketUse {
+            root: meta.root,
+            sequence: meta.sequence,
+            // The root bucket's header is in the meta page.
+            header_offset: self.found.pages.offset_of(chosen).saturating_add(32),
+            ..BucketUse::named(b"")
+        });
+        self.enter(0, meta.root, 1);
+    }
+
+    fn enter(&mut self, bucket: usize, pgid: Pgid, level: usize) {
+        let mark = self.found.marks.get(pgid);
+        let page = match self.found.pages.tree_page(pgid) {
+            Ok(page) => page,
+            Err(damage) => {
+                if pgid.0 < self.found.end && !mark.is_taken() {
+                    self.found.marks.set(pgid, Mark::tree(bucket).broken());
+                }
+                return self.report(bucket, damage);
+            }
+        };
+        if let Some(damage) = self.found.pages.bounds(&page) {
+            self.report(bucket, damage);
+        }
+        if mark.is_taken() && !mark.is_inside() {
+            return self.report_conflict(bucket, &page, &Conflict::Reentered);
+        }
+        let of_tree = mark.is_in_tree();
+        if mark.is_taken() || of_tree && self.reported == Reported::SharedPages {
+            self.report_conflict(bucket, &page, &Conflict::Inside { of_tree });
+        }
+        self.mark_run(bucket, &page);
+        if level > MAX_TREE_DEPTH {
+            let damage = Diagnostic::new(Code::TreeTooDeep, page.locus())
+                .expected(format!("at most {MAX_TREE_DEPTH} levels"), "more")
+                .effect("what lies under it is missing from this answer");
+            return self.report(bucket, damage);
+        }
+        self.release(&page);
+        let nested = self.count(bucket, &page, level);
+        self.stack.push(OpenPage {
+            bucket,
+            level,
+            page,
+            nested,
+            next: 0,
+        });
+    }
+
+    /// How many pages of a run are in the file.
+    fn pages_in_run(&self, page: &Page<'_>) -> u64 {
+        let present = self.found.pages.count().saturating_sub(page.pgid.0);
+        u64::from(page.overflow).saturating_add(1).min(present)
+    }
+
+    /// The further pages of a run that are in the file.
+    fn further_pages(&self, page: &Page<'_>) -> impl Iterator<Item = Pgid> + use<> {
+        let first = page.pgid.0;
+        let end = first.saturating_add(self.pages_in_run(page));
+        (first.saturating_add(1)..end).map(Pgid)
+    }
+
+    /// Marks a run; it ends before the first page that another tree page uses. After a broken page or one of
+    /// the freelist its stated length is in doubt: further pages only count as in use for the freelist.
+    fn mark_run(&mut self, bucket: usize, page: &Page<'_>) {
+        let own = Mark::tree(bucket);
+        self.mark(page.pgid, own);
+        let mut is_in_doubt = false;
+        for pgid in self.further_pages(page) {
+            let mark = self.found.marks.get(pgid);
+            let of_tree = mark.is_in_tree();
+            if of_tree || mark.is_taken() && !is_in_doubt {
+                self.report_conflict(bucket, page, &Conflict::Overrun { pgid, of_tree });
+            }
+            if of_tree {
+                return;
+            }
+            is_in_doubt |= mark.is_taken();
+            self.mark(
+                pgid,
+                if is_in_doubt {
+                    mark.overrun()
+                } else {
+                    own.inside()
+                },
+            );
+        }
+    }
+
+    /// Marks a page that a tree uses.
+    fn mark(&mut self, pgid: Pgid, mark: Mark) {
+        if !self.found.marks.get(pgid).is_in_tree() {
+            self.found.tree_pages = self.found.tree_pages.saturating_add(1);
+        }
+        self.found.marks.set(pgid, mark);
+    }
+
+    /// Counts a page for its bucket. Returns the buckets in a leaf.
+    fn count(&mut self, bucket: usize, page: &Page<'a>, level: usize) -> Vec<Element<'a>> {
+        let overflow = u64::from(page.overflow);
+        let mut nested = Vec::new();
+        let (mut elements, mut key_bytes, mut value_bytes) = (0_u64, 0_u64, 0_u64);
+        if page.kind == Some(Kind::Leaf) {
+            let (_, findings) = page.check_leaf_elements(|element| {
+                elements = elements.saturating_add(1);
+                key_bytes = key_bytes.saturating_add(element.key.len() as u64);
+                value_bytes = value_bytes.saturating_add(element.value.len() as u64);
+                if is_bucket(element) {
+                    nested.push(*element);
+                }
+            });
+            for finding in findings {
+                self.report(bucket, finding);
+            }
+        }
+        let Some(counts) = self.found.buckets.get_mut(bucket) else {
+            return nested;
+        };
+        counts.depth = counts.depth.max(level);
+        counts.elements = counts.elements.saturating_add(elements);
+        counts.key_bytes = counts.key_bytes.saturating_add(key_bytes);
+        counts.value_bytes = counts.value_bytes.saturating_add(value_bytes);
+        if page.kind == Some(Kind::Leaf) {
+            counts.leaf_pages = counts.leaf_pages.saturating_add(1);
+            counts.leaf_overflow = counts.leaf_overflow.saturating_add(overflow);
+        } else {
+            counts.branch_pages = counts.branch_pages.saturating_add(1);
+            counts.branch_overflow = counts.branch_overflow.saturating_add(overflow);
+        }
+        nested
+    }
+
+    /// Opens a bucket that is in another.
+    fn open_bucket(&mut self, parent: usize, holder: &Page<'a>, element: &Element<'a>) {
+        let bucket = match Bucket::parse(element, holder, self.db.context().clone(), u16::MAX) {
+            Ok(bucket) => bucket,
+            Err(damage) => return self.report_as_it_is(damage),
+        };
+        let nesting = self
+            .found
+            .buckets
+            .get(parent)
+            .map_or(0, |parent| parent.nesting.saturating_add(1));
+        // The root is among them, and the limit does not count it.
+        let opened = self.found.buckets.len().saturating_sub(1);
+        if let Some(damage) = beyond_limits(&bucket, nesting, opened) {
+            return self.report(parent, damage);
+        }
+        let mut opened = BucketUse {
+            parent: Some(parent),
+            nesting,
+            root: bucket.root,
+            sequence: bucket.sequence,
+            inline: bucket.is_inline(),
+            header_offset: element.value_offset,
+            ..BucketUse::named(bucket.name)
+        };
+        if opened.inline {
+            // bbolt inlines no bucket with buckets in it: what claims so is counted, not opened.
+            opened.depth = 1;
+            for leaf in bucket.leaves(self.diagnostics, Direction::Forward) {
+                for element in leaf.elements(Direction::Forward) {
+                    let (key, value) = (element.key.len() as u64, element.value.len() as u64);
+                    opened.elements = opened.elements.saturating_add(1);
+                    opened.key_bytes = opened.key_bytes.saturating_add(key);
+                    opened.value_bytes = opened.value_bytes.saturating_add(value);
+                }
+            }
+        }
+        let (index, root, inline) = (self.found.buckets.len(), opened.root, opened.inline);
+        self.found.buckets.push(opened);
+        if !inline {
+            self.enter(index, root, 1);
+        }
+    }
+
+    /// Keeps the resident size flat: pages that were walked are given back to the system.
+    fn release(&mut self, page: &Page<'_>) {
+        self.touched_bytes = self.touched_bytes.saturating_add(page.run().len_bytes());
+        if self.touched_bytes >= RELEASE_BYTES {
+            self.touched_bytes = 0;
+            self.forget_resident();
+        }
+    }
+
+    fn forget_resident(&self) {
+        if let Some(source) = self.db.context().source {
+            source.forget_resident();
+        }
+    }
+}

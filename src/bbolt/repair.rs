@@ -1,0 +1,62 @@
+//! Pages with a damaged header, read by their elements. bbolt writes keys and values without a gap right after
+//! the table, and zeros after them. So the position of the first key gives the count, the end of the last value
+//! gives the length, and in a tree the separators show which keys belong to a page.
+
+use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::pages::Pages;
+
+impl<'a> Pages<'a> {
+    /// A page whose stated count or overflow does not fit its elements, with a count and overflow that do; none
+    /// if there are none.
+    pub(super) fn repaired(&self, page: &Page<'a>) -> Option<Page<'a>> {
+        let pos_at = HEADER_BYTES.saturating_add(if page.kind == Some(Kind::Branch) {
+            0
+        } else {
+            4
+        });
+        let first = page.run().u32(pos_at, "element pos").ok()?;
+        let count = usize::try_from(first).ok()? / HEADER_BYTES;
+        let recounted = page.with_count(count).filter(|_| count > 0)?;
+        if recounted.layout_fault().is_none() {
+            return Some(recounted);
+        }
+        if page.inline {
+            return None;
+        }
+        let pages = recounted.end_bytes()?.div_ceil(self.page_size());
+        let longer = self.run_of(page.pgid, pages)?.with_count(count)?;
+        let longer = longer.with_kind(page.kind?);
+        longer.layout_fault().is_none().then_some(longer)
+    }
+
+    /// The page at a position, whatever its header states, if it has the keys that the tree has there: its first
+    /// key is `separator`, and its last one is before `upper`. None if the bytes are no such page.
+    pub(super) fn page_with_keys(
+        &self,
+        pgid: Pgid,
+        separator: &[u8],
+        upper: Option<&[u8]>,
+    ) -> Option<Page<'a>> {
+        let found = self.unchecked(pgid)?;
+        [Kind::Leaf, Kind::Branch].into_iter().find_map(|kind| {
+            let page = found.with_kind(kind);
+            let page = match page.layout_fault() {
+                None => page,
+                Some(_) => self.repaired(&page)?,
+            };
+            let mut last: Option<&[u8]> = None;
+            for index in 0..page.usable_count() {
+                let key = match kind {
+                    Kind::Leaf => page.leaf_element(index).ok()?.key,
+                    _ => page.branch_element(index).ok()?.0,
+                };
+                let ascends = last.map_or(key == separator, |last| last < key);
+                if !ascends || upper.is_some_and(|upper| upper <= key) {
+                    return None;
+                }
+                last = Some(key);
+            }
+            last.map(|_| page)
+        })
+    }
+}

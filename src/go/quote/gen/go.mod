@@ -1,0 +1,3 @@
+module etcdive.example/quote/gen
+
+go 1.26

@@ -1,0 +1,202 @@
+//! The values of one field: scalars, lists, maps, and what is absent.
+
+use crate::k8s::generic;
+use crate::k8s::order::{keep_last, sort_by};
+use crate::k8s::schema::{self, Card, Kind, Slot};
+use crate::k8s::sink::Sink;
+use crate::k8s::special::go_text;
+use crate::wire::{Content, Reader};
+
+use super::super::{MALFORMED, Span, UNKNOWN_FIELDS, Walker};
+use super::entries::{Entry, entries, entry_before};
+use super::shapes::{accepts, first_error, is_left_out, is_message};
+
+impl<S: Sink> Walker<'_, S> {
+    pub(super) fn key(&mut self, slot: &Slot) {
+        self.field = slot.key();
+        self.sink.name(self.field);
+    }
+
+    /// What Go prints of a field that is not on the wire.
+    pub(super) fn absent(&mut self, slot: &Slot, depth: u16) {
+        if slot.is_removed() {
+            return;
+        }
+        if slot.has_nil() {
+            if !slot.omit_empty() {
+                self.key(slot);
+                self.sink.null();
+            }
+        } else if self.options.as_served
+            && !slot.omit_zero()
+            && (is_message(slot.kind) || !slot.omit_empty())
+        {
+            self.key(slot);
+            self.zero(slot, depth);
+        }
+    }
+
+    pub(super) fn zero(&mut self, slot: &Slot, depth: u16) {
+        let content = match slot.kind {
+            Kind::Bool | Kind::Int | Kind::Uint => Content::Varint(0),
+            Kind::Float => Content::Fixed64(0),
+            _ => Content::Bytes(b""),
+        };
+        self.value(slot, content, depth);
+    }
+
+    pub(super) fn present(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
+        match slot.card {
+            Card::List => self.list(slot, buf, span, depth),
+            Card::Map => self.map(slot, buf, span, depth),
+            Card::Pointer | Card::One => {
+                let (start, end) = (span.start as usize, span.end as usize);
+                let content = match slot.kind {
+                    Kind::Bool | Kind::Int | Kind::Uint | Kind::Float => {
+                        match Reader::new_at(buf, start).field() {
+                            Ok(Some(field)) => field.content,
+                            _ => return,
+                        }
+                    }
+                    _ => Content::Bytes(buf.get(start..end).unwrap_or_default()),
+                };
+                if slot.card == Card::One && is_left_out(slot, content) {
+                    return;
+                }
+                self.key(slot);
+                self.value(slot, content, depth);
+            }
+        }
+    }
+
+    pub(super) fn list(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
+        self.key(slot);
+        self.sink.begin_list();
+        let mut reader = Reader::new_at(buf, span.start as usize);
+        while reader.position() < span.end as usize {
+            let Ok(Some(field)) = reader.field() else {
+                break;
+            };
+            if field.number != u32::from(slot.number) || !accepts(slot, field.content) {
+                continue;
+            }
+            match (slot.kind, field.content) {
+                (Kind::Bool | Kind::Int | Kind::Uint | Kind::Float, Content::Bytes(packed)) => {
+                    self.packed(slot, packed, depth)
+                }
+                (_, content) => self.value(slot, content, depth),
+            }
+        }
+        self.sink.end_list();
+    }
+
+    pub(super) fn packed(&mut self, slot: &Slot, packed: &[u8], depth: u16) {
+        let mut reader = Reader::new(packed);
+        while reader.position() < packed.len() {
+            let item = match slot.kind {
+                Kind::Float => reader.fixed64().map(Content::Fixed64),
+                _ => reader.varint().map(Content::Varint),
+            };
+            match item {
+                Ok(content) => self.value(slot, content, depth),
+                Err(reason) => {
+                    self.note_malformed(reason);
+                    let rest = packed.get(reader.position()..).unwrap_or_default();
+                    return self.sink.base64(rest);
+                }
+            }
+        }
+    }
+
+    /// Keys in order, the last of equal ones counts. Entries that are none are told under
+    /// [`MALFORMED`].
+    pub(super) fn map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
+        self.key(slot);
+        let order = self.options.order;
+        self.sink.begin_map();
+        if entries(slot, buf, span).are_in_order(order) {
+            for entry in entries(slot, buf, span).flatten() {
+                self.entry(slot, entry, depth);
+            }
+        } else {
+            self.unordered_map(slot, buf, span, depth);
+        }
+        self.sink.end_map();
+    }
+
+    pub(super) fn unordered_map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
+        let mut good = Vec::new();
+        let mut bad = Vec::new();
+        for entry in entries(slot, buf, span) {
+            match entry {
+                Ok(entry) => good.push(entry),
+                Err(bytes) => bad.push(bytes),
+            }
+        }
+        let order = self.options.order;
+        keep_last(&mut good, |entry| entry.key);
+        sort_by(&mut good, &mut |a, b| entry_before(order, a.key, b.key));
+        if !bad.is_empty() {
+            self.sink.key(MALFORMED);
+            self.sink.begin_list();
+            for bytes in bad {
+                self.note_malformed(first_error(bytes));
+                self.sink.base64(bytes);
+            }
+            self.sink.end_list();
+        }
+        for entry in good {
+            self.entry(slot, entry, depth);
+        }
+    }
+
+    pub(super) fn entry(&mut self, slot: &Slot, entry: Entry<'_>, depth: u16) {
+        self.field = slot.key();
+        self.sink.key(&go_text(entry.key));
+        match entry.value {
+            Some(content) => self.value(slot, content, depth),
+            None => self.zero(slot, depth),
+        }
+    }
+
+    /// Tells one value of a field.
+    pub(super) fn value(&mut self, slot: &Slot, content: Content<'_>, depth: u16) {
+        match (slot.kind, content) {
+            (Kind::Bool, Content::Varint(v)) => self.sink.bool(v != 0),
+            (Kind::Int, Content::Varint(v)) => self.sink.int(v.cast_signed()),
+            (Kind::Uint, Content::Varint(v)) => match i64::try_from(v) {
+                Ok(v) => self.sink.int(v),
+                Err(_) => self.sink.uint(v),
+            },
+            (Kind::Float, Content::Fixed64(v)) => self.sink.float(f64::from_bits(v)),
+            (Kind::Str, Content::Bytes(b)) => self.sink.text(b),
+            (Kind::Bytes, Content::Bytes(b)) => self.sink.base64(b),
+            (Kind::Message, Content::Bytes(b)) => match schema::message(slot.message_type) {
+                Some(ty) => self.message(ty, b, depth),
+                None => self.odd(b, depth),
+            },
+            (_, Content::Bytes(b)) => {
+                if self.special(slot, b, depth).is_none() {
+                    self.odd(b, depth);
+                }
+            }
+            _ => self.sink.null(),
+        }
+    }
+
+    /// A message of a special type with more in it than such types have: by number.
+    pub(super) fn odd(&mut self, payload: &[u8], depth: u16) {
+        self.sink.begin_map();
+        if generic::is_message(payload) {
+            self.unknown_fields = self.unknown_fields.saturating_add(1);
+            self.sink.key(UNKNOWN_FIELDS);
+            generic::fields(payload, self.options.order, self.sink, depth);
+        } else {
+            let reason = first_error(payload);
+            self.note_malformed(reason);
+            self.sink.key(MALFORMED);
+            self.sink.base64(payload);
+        }
+        self.sink.end_map();
+    }
+}

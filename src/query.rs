@@ -1,0 +1,28 @@
+//! Questions and their answers as data: which store, which revision, which objects, what was found, and everything
+//! that the answer has to admit. No sentence is made here: [`crate::view`] words notices and failures.
+
+pub mod address;
+pub mod catalog;
+pub mod compare;
+pub mod deletions;
+pub mod evidence;
+pub mod filters;
+pub mod logs;
+pub mod no_answer;
+pub mod not_found;
+pub mod notice;
+pub mod object_check;
+pub mod objects;
+pub mod origins;
+pub mod question;
+pub mod revision;
+pub mod search;
+pub mod tally;
+pub mod timeline;
+pub mod writers;
+
+pub use evidence::Evidence;
+pub use no_answer::NoAnswer;
+pub use notice::{Notice, Notices};
+pub use origins::Origins;
+pub use question::{Answer, Question};

@@ -1,0 +1,342 @@
+//! One address: a key, a prefix, or objects of resources.
+
+use std::ffi::OsStr;
+
+use crate::k8s::catalog::Catalog;
+use crate::k8s::resource::Resource;
+use crate::named::key_text;
+
+use super::no_answer::NoAnswer;
+
+/// Which keys somebody asks about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// This key.
+    Key(Vec<u8>),
+    /// Every key that starts so.
+    Prefix(Vec<u8>),
+    /// Objects of Kubernetes.
+    Objects(ObjectSet),
+}
+
+/// Objects of one or several resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectSet {
+    /// As it can be typed: `pods`, `pods,services`, `deploy.apps`.
+    pub types: String,
+    /// Where they lie, in the order of the folders' bytes: there may be as many as keys.
+    places: Vec<Place>,
+    /// Length of the longest folder, in bytes.
+    longest_folder: usize,
+    /// The name of one.
+    pub name: Option<String>,
+    /// The namespace, where one was named.
+    pub namespace: Option<String>,
+}
+
+/// A folder of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// With the slash behind.
+    folder: Vec<u8>,
+    namespaced: bool,
+    /// The place in the order in which the types were named.
+    order: usize,
+}
+
+impl ObjectSet {
+    /// The objects of some resources.
+    pub fn of(
+        types: &str,
+        resources: &[&Resource],
+        catalog: &Catalog,
+        namespace: Option<&str>,
+    ) -> Self {
+        let folders = |resource: &&Resource| {
+            let namespaced = resource.namespaced;
+            let folders = catalog.folders(resource).into_iter();
+            folders.map(move |folder| (folder, namespaced))
+        };
+        let mut places: Vec<Place> = resources
+            .iter()
+            .flat_map(folders)
+            .enumerate()
+            .map(|(order, (folder, namespaced))| Place {
+                folder,
+                namespaced,
+                order,
+            })
+            .collect();
+        // Stable: of one that was named twice the first counts.
+        places.sort_by(|a, b| a.folder.cmp(&b.folder));
+        places.dedup_by(|next, kept| next.folder == kept.folder);
+        let lengths = places.iter().map(|place| place.folder.len());
+        Self {
+            types: types.to_owned(),
+            longest_folder: lengths.max().unwrap_or_default(),
+            places,
+            name: None,
+            namespace: namespace.map(str::to_owned),
+        }
+    }
+
+    /// The one of them with a name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// Which of the types, in the order in which they were named, covers a key.
+    fn place_of(&self, key: &[u8]) -> Option<usize> {
+        let key_start = key.get(..self.longest_folder).unwrap_or(key);
+        let slashes = key_start.iter().enumerate().filter(|(_, b)| **b == b'/');
+        slashes
+            .filter_map(|(slash, _)| {
+                let (folder, inside) = key.split_at_checked(slash.checked_add(1)?)?;
+                let by_folder = |place: &Place| place.folder.as_slice().cmp(folder);
+                let index = self.places.binary_search_by(by_folder).ok()?;
+                let place = self.places.get(index)?;
+                self.is_inside(place, inside).then_some(place.order)
+            })
+            .min()
+    }
+
+    /// Whether what stands behind a folder is an object that is asked for.
+    fn is_inside(&self, place: &Place, inside: &[u8]) -> bool {
+        let name_of = |rest: &[u8]| match &self.name {
+            Some(name) => name.as_bytes() == rest,
+            None => !rest.is_empty(),
+        };
+        if !place.namespaced {
+            return name_of(inside);
+        }
+        let Some(slash) = inside.iter().position(|byte| *byte == b'/') else {
+            return false;
+        };
+        let (namespace, rest) = inside.split_at(slash);
+        let right_namespace = self
+            .namespace
+            .as_ref()
+            .is_none_or(|wanted| wanted.as_bytes() == namespace);
+        right_namespace && rest.get(1..).is_some_and(name_of)
+    }
+
+    /// The same without what narrows it: for what is near.
+    #[must_use]
+    pub fn widened(&self) -> Self {
+        Self {
+            name: None,
+            namespace: None,
+            ..self.clone()
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.types.clone();
+        if let Some(name) = &self.name {
+            text.push('/');
+            text.push_str(name);
+        }
+        if let Some(namespace) = &self.namespace {
+            text.push_str(" -n ");
+            text.push_str(namespace);
+        }
+        text
+    }
+}
+
+/// How much of a key a message shows.
+const SHOWN_CHARACTERS: usize = 300;
+
+/// What stands before a key that would be something else, or holds bytes that nobody can type.
+const KEY_MARK: &str = "key:";
+
+impl Address {
+    /// A raw key; a prefix ends in `/`.
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        if bytes.ends_with(b"/") {
+            Self::Prefix(bytes)
+        } else {
+            Self::Key(bytes)
+        }
+    }
+
+    /// An address that says by itself that it is a raw key: it starts with `/`, or with `key:` and
+    /// may hold escapes then.
+    ///
+    /// # Errors
+    /// When an escape is none.
+    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, NoAnswer> {
+        let bytes = word.as_encoded_bytes();
+        if bytes.starts_with(b"/") {
+            return Ok(Some(Self::raw(bytes.to_vec())));
+        }
+        let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
+            return Ok(None);
+        };
+        let key = unescape(escaped).ok_or_else(|| NoAnswer::BadEscape(bytes.to_vec()))?;
+        Ok(Some(Self::raw(key)))
+    }
+
+    /// Whether it names this key.
+    pub fn covers(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Key(name) => name == key,
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Objects(objects) => objects.place_of(key).is_some(),
+        }
+    }
+
+    /// Which of its types covers a key; 0 where there are none to choose from.
+    pub fn place_of(&self, key: &[u8]) -> Option<usize> {
+        match self {
+            Self::Objects(objects) => objects.place_of(key),
+            _ => self.covers(key).then_some(0),
+        }
+    }
+
+    /// Whether it names one key or object and no others beside.
+    pub fn names_one(&self) -> bool {
+        match self {
+            Self::Key(_) => true,
+            Self::Prefix(_) => false,
+            Self::Objects(objects) => objects.name.is_some(),
+        }
+    }
+
+    /// As it can be typed, for a message: quoted where it would not be seen, cut where it is long.
+    pub fn text(&self) -> String {
+        let text = match self {
+            Self::Key(bytes) | Self::Prefix(bytes) => key_text(bytes).into_owned(),
+            Self::Objects(objects) => objects.text(),
+        };
+        if text.chars().count() > SHOWN_CHARACTERS {
+            return text
+                .chars()
+                .take(SHOWN_CHARACTERS)
+                .chain("...".chars())
+                .collect();
+        }
+        if text.is_empty() || text.trim() != text {
+            format!("\"{text}\"")
+        } else {
+            text
+        }
+    }
+}
+
+/// The bytes behind escapes.
+fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        if *byte != b'\\' {
+            bytes.push(*byte);
+            continue;
+        }
+        bytes.push(match rest.next()? {
+            b'\\' => b'\\',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b's' => b' ',
+            b'0' => 0,
+            b'"' => b'"',
+            b'\'' => b'\'',
+            b'x' => {
+                let digits = [*rest.next()?, *rest.next()?];
+                if !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return None;
+                }
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_makes_a_prefix() {
+        let raw = |text: &str| Address::surely_raw(OsStr::new(text)).unwrap().unwrap();
+        assert_eq!(
+            raw("/registry/pods/"),
+            Address::Prefix(b"/registry/pods/".to_vec())
+        );
+        assert!(raw("/a/").covers(b"/a/b"));
+        assert!(!raw("/a").covers(b"/a/b"));
+    }
+
+    #[test]
+    fn any_byte_can_be_typed_behind_the_mark() {
+        let raw = |text: &str| Address::surely_raw(OsStr::new(text)).ok().flatten();
+        assert_eq!(
+            raw(r"key:\xff\x00a\\\n"),
+            Some(Address::Key(b"\xff\0a\\\n".to_vec()))
+        );
+        assert_eq!(raw("key:pods"), Some(Address::Key(b"pods".to_vec())));
+        assert_eq!(raw("key:pods/"), Some(Address::Prefix(b"pods/".to_vec())));
+        assert_eq!(raw("pods"), None);
+        for bad in [r"key:\", r"key:\x1", r"key:\xg0", r"key:\q", r"key:\x+1"] {
+            assert!(Address::surely_raw(OsStr::new(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_type_named_first_comes_first_and_one_of_many_folders_is_found() {
+        let mut catalog = Catalog::default();
+        for n in 0..300 {
+            catalog.define(serde_json::json!({"spec": {"group": format!("g{n}.example.com"), "scope": "Namespaced",
+                "names": {"plural": "things", "kind": "Thing"}, "versions": [{"name": "v1"}]}}));
+        }
+        let key = |text: &str| format!("/registry/{text}").into_bytes();
+        let things = ObjectSet::of("things", &catalog.resolve("things"), &catalog, None);
+        for n in [0, 7, 299] {
+            let place = things.place_of(&key(&format!("g{n}.example.com/things/shop/a")));
+            assert_eq!(place, Some(n), "{n}");
+        }
+        assert_eq!(
+            things.place_of(&key("g300.example.com/things/shop/a")),
+            None
+        );
+        assert_eq!(things.place_of(&key("g1.example.com/things/a")), None);
+        let two = [
+            catalog.resolve("pods"),
+            catalog.resolve("nodes"),
+            catalog.resolve("po"),
+        ]
+        .concat();
+        let two = ObjectSet::of("pods,nodes,po", &two, &catalog, None);
+        assert_eq!(two.place_of(&key("pods/shop/a")), Some(0));
+        assert_eq!(two.place_of(&key("minions/a")), Some(1));
+    }
+
+    #[test]
+    fn objects_are_covered_by_folder_namespace_and_name() {
+        let catalog = Catalog::default();
+        let of = |word: &str, namespace: Option<&str>| {
+            ObjectSet::of(word, &catalog.resolve(word), &catalog, namespace)
+        };
+        let key: &[u8] = b"/registry/pods/shop/web-1";
+        assert!(Address::Objects(of("pods", None)).covers(key));
+        assert!(Address::Objects(of("pods", Some("shop"))).covers(key));
+        assert!(!Address::Objects(of("pods", Some("sho"))).covers(key));
+        assert!(Address::Objects(of("pods", None).named("web-1")).covers(key));
+        assert!(!Address::Objects(of("pods", None).named("web")).covers(key));
+        assert!(!Address::Objects(of("services", None)).covers(key));
+        // The cluster's objects are in no namespace, whatever is asked for.
+        let node: &[u8] = b"/registry/minions/n1";
+        assert!(Address::Objects(of("no", Some("shop")).named("n1")).covers(node));
+        assert!(!Address::Objects(of("no", None)).covers(b"/registry/minions/"));
+        let text = Address::Objects(of("po", Some("shop")).named("web-1")).text();
+        assert_eq!(text, "po/web-1 -n shop");
+    }
+}

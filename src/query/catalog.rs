@@ -1,0 +1,70 @@
+//! The resources of a store: built in, defined by a CustomResourceDefinition in any retained revision, or known only by
+//! their objects.
+
+use std::collections::BTreeMap;
+
+use crate::bbolt::Direction;
+use crate::etcd::{AtRevision, Store};
+use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::encrypt::Keyring;
+
+/// Adds what a catalog does not know of: whatever lies in folders of objects that nobody defines. It takes
+/// another pass.
+pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) {
+    for (store, _) in stores {
+        for record in store.records(Direction::Forward) {
+            if record.tombstone || catalog.locate(record.key).is_some() {
+                continue;
+            }
+            if let Ok(value) = keyring.open(record.key, record.value) {
+                catalog.learn(record.key, &value);
+            }
+        }
+    }
+}
+
+/// The resources that stores hold, with those that only their objects tell.
+pub fn read_full(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
+    let mut catalog = read(stores, keyring);
+    learn(&mut catalog, stores, keyring);
+    catalog
+}
+
+/// The resources that stores hold, as of the revisions asked for.
+pub fn read(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
+    let mut catalog = Catalog::default();
+    for (store, at) in stores {
+        catalog.merge(survey(store, *at, keyring));
+    }
+    catalog
+}
+
+fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
+    let mut survey = Survey::default();
+    let mut definitions = BTreeMap::new();
+    for record in store.records(Direction::Forward) {
+        if record.is_bump_mark() {
+            continue;
+        }
+        // A definition that was deleted, or is newer, still says what a word means: the newest up to the revision
+        // counts, and else the first after it.
+        if Survey::is_definition(record.key) && !record.tombstone {
+            let is_later = record.revision.main > at.0;
+            if !(is_later && definitions.contains_key(record.key)) {
+                definitions.insert(record.key, record);
+            }
+        }
+        if !record.tombstone {
+            survey.look(record.key, record.value);
+        }
+    }
+    let mut catalog = survey.into_catalog();
+    for record in definitions.into_values() {
+        if let Ok(value) = keyring.open(record.key, record.value)
+            && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
+        {
+            catalog.define(definition);
+        }
+    }
+    catalog
+}

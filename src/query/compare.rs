@@ -1,0 +1,291 @@
+//! What changed between two states of keys: which keys, and which fields of their objects, secrets masked.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use crate::bbolt::Direction;
+use crate::etcd::{Keyspace, Record, Store};
+use crate::k8s::diff::{FieldChange, Scope, diff as differences};
+use crate::k8s::object::{insert_text, is_secret_key};
+use crate::k8s::redact::Masker;
+
+use super::notice::HistoriesDiffer;
+use super::objects::Objects;
+
+/// What happened to an object between two states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was not there before.
+    Created,
+    /// It is not there any more.
+    Deleted,
+    /// It was deleted and created again: another create_revision.
+    Recreated,
+    /// It was written again.
+    Changed,
+}
+
+impl Change {
+    /// The word in the machine formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Created => "created",
+            Change::Deleted => "deleted",
+            Change::Recreated => "recreated",
+            Change::Changed => "changed",
+        }
+    }
+
+    /// The first column of the text views.
+    #[must_use]
+    pub fn marker(self) -> char {
+        match self {
+            Change::Created => '+',
+            Change::Deleted => '-',
+            Change::Recreated => '*',
+            Change::Changed => '~',
+        }
+    }
+}
+
+/// etcd's counters of a key in one of the two states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Side {
+    /// The revision which created it.
+    pub create_revision: i64,
+    /// The revision which wrote it last.
+    pub mod_revision: i64,
+    /// How often it was written since it was created.
+    pub version: i64,
+}
+
+/// One object that is not the same in both states.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectChange<'a> {
+    /// What happened.
+    pub change: Change,
+    /// The key.
+    pub key: &'a [u8],
+    /// The counters before; `None`: it was not there.
+    pub old: Option<Side>,
+    /// The counters after; `None`: it is not there.
+    pub new: Option<Side>,
+    /// The revision of the deletion, where it is known.
+    pub deleted_at: Option<i64>,
+    /// What changed in it, secrets masked already.
+    pub fields: &'a [FieldChange],
+}
+
+/// A key that is not the same in two states.
+#[derive(Debug, Clone, Copy)]
+pub struct Changed<'a> {
+    /// What happened to it.
+    pub change: Change,
+    /// Its record before.
+    pub old: Option<Record<'a>>,
+    /// Its record after.
+    pub new: Option<Record<'a>>,
+    /// The revision of its deletion, where it is known.
+    pub deleted_at: Option<i64>,
+}
+
+/// Merges two keyspaces, which are in key order, into what is not the same.
+pub fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Changed<'a>> {
+    let mut changes = Vec::new();
+    let (mut old, mut new) = (before.live.iter().peekable(), after.live.iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return changes,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.key.cmp(&b.key),
+        };
+        let a = if order.is_le() {
+            old.next().map(|entry| entry.record)
+        } else {
+            None
+        };
+        let b = if order.is_ge() {
+            new.next().map(|entry| entry.record)
+        } else {
+            None
+        };
+        let change = match (&a, &b) {
+            (Some(a), Some(b)) if a.create_revision != b.create_revision => Change::Recreated,
+            (Some(a), Some(b)) if a.mod_revision != b.mod_revision || other_value(a, b) => {
+                Change::Changed
+            }
+            (Some(_), Some(_)) => continue,
+            (None, _) => Change::Created,
+            (Some(_), None) => Change::Deleted,
+        };
+        let changed = Changed {
+            change,
+            old: a,
+            new: b,
+            deleted_at: None,
+        };
+        changes.push(Changed {
+            deleted_at: after
+                .tombstone(changed.key())
+                .map(|tombstone| tombstone.revision.main),
+            ..changed
+        });
+    }
+}
+
+/// What differs in the histories of two stores of one cluster: of each revision that both retain, the records; and
+/// below the higher compaction, of each key the last record, which both keep. None if nothing does.
+pub fn histories(a: &Store<'_>, b: &Store<'_>) -> Option<HistoriesDiffer> {
+    let compacted = a.compact_revision().max(b.compact_revision());
+    let same_compaction = a.compact_revision() == b.compact_revision();
+    let newest = a.current_revision().min(b.current_revision());
+    // A tombstone at the compaction itself is removed with it.
+    let is_compared = |record: &Record<'_>| {
+        let main = record.revision.main;
+        main <= newest && (main > compacted || same_compaction) && !record.is_bump_mark()
+    };
+    let mut left = a.records(Direction::Forward).filter(is_compared).peekable();
+    let mut right = b.records(Direction::Forward).filter(is_compared).peekable();
+    let mut differ: Option<HistoriesDiffer> = None;
+    loop {
+        let (one, other) = (left.peek(), right.peek());
+        let order = match (one, other) {
+            (None, None) => return differ,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(one), Some(other)) => one.revision.cmp(&other.revision),
+        };
+        let one = if order.is_le() { left.next() } else { None };
+        let other = if order.is_ge() { right.next() } else { None };
+        let is_same = match (&one, &other) {
+            (Some(one), Some(other)) => one.has_same_content(other),
+            _ => false,
+        };
+        if let (false, Some(record)) = (is_same, one.or(other)) {
+            let first = record.revision.main;
+            let found = differ.get_or_insert(HistoriesDiffer { first, records: 0 });
+            found.records = found.records.saturating_add(1);
+        }
+    }
+}
+
+/// Whether two values differ. Of one and the same record not a byte is read.
+fn other_value(a: &Record<'_>, b: &Record<'_>) -> bool {
+    !std::ptr::eq(a.value, b.value) && a.value != b.value
+}
+
+/// A record's value: a tree, its secrets not masked yet, or why it is none.
+type Decoded = Result<Value, String>;
+
+/// Looks into the objects of changes. One for a whole run: equal secrets share a number.
+#[derive(Debug)]
+pub struct Comparison<'r> {
+    /// What of an object is compared.
+    pub scope: Scope,
+    /// Masks secrets.
+    pub masker: Masker,
+    /// Reads the records before.
+    pub old: &'r Objects<'r>,
+    /// Reads the records after.
+    pub new: &'r Objects<'r>,
+}
+
+impl Comparison<'_> {
+    /// The change as the views take it.
+    pub fn object<'a>(
+        &self,
+        changed: &'a Changed<'_>,
+        fields: &'a [FieldChange],
+    ) -> ObjectChange<'a> {
+        let side = |record: &Record<'_>| Side {
+            create_revision: record.create_revision,
+            mod_revision: record.mod_revision,
+            version: record.version,
+        };
+        ObjectChange {
+            change: changed.change,
+            key: changed.key(),
+            old: changed.old.as_ref().map(side),
+            new: changed.new.as_ref().map(side),
+            deleted_at: changed.deleted_at,
+            fields,
+        }
+    }
+
+    /// The changed fields, secrets masked. An object on one side only is one field: the whole of it.
+    pub fn fields(&mut self, changed: &Changed<'_>) -> Vec<FieldChange> {
+        let scope = self.scope;
+        let secret = is_secret_key(changed.key());
+        let old = changed
+            .old
+            .map(|record| (record, self.decoded(&record, self.old)));
+        let new = changed
+            .new
+            .map(|record| (record, self.decoded(&record, self.new)));
+        match (old, new) {
+            (Some((_, Ok(old))), Some((_, Ok(new)))) => self.masker.diff(&old, &new, scope, secret),
+            (Some((old_record, old)), Some((new_record, new))) => {
+                let old = self.masked(&old_record, old);
+                let new = self.masked(&new_record, new);
+                differences(&old, &new, scope)
+            }
+            (old, new) => {
+                let mut whole = |side: Option<(Record<'_>, Decoded)>| {
+                    side.map(|(record, decoded)| self.masked(&record, decoded))
+                };
+                vec![FieldChange::whole(whole(old), whole(new))]
+            }
+        }
+    }
+
+    /// A record's value as a tree; one that stays encrypted or cannot be decoded is reported.
+    fn decoded(&self, record: &Record<'_>, objects: &Objects<'_>) -> Decoded {
+        let value = objects.open(record).map_err(|error| error.to_string())?;
+        let decoded = self.masker.tree_of(&value, is_secret_key(record.key));
+        decoded.map_err(|error| {
+            objects.report_undecodable(record, &error);
+            error.text_of(record.key)
+        })
+    }
+
+    /// The tree with its secrets masked and without what is out of scope. A value that could not be decoded
+    /// becomes a text that stands for its bytes; nothing says what they hold, so they are masked as a secret.
+    fn masked(&mut self, record: &Record<'_>, decoded: Decoded) -> Value {
+        match decoded {
+            Ok(tree) => self
+                .masker
+                .mask(&self.scope.narrowed(tree), is_secret_key(record.key))
+                .into_owned(),
+            Err(reason) => {
+                let mut map = serde_json::Map::new();
+                match self.masker.mask_bytes(record.value) {
+                    Some(mask) => drop(map.insert("value".to_owned(), mask.into())),
+                    None => insert_text(&mut map, "value", record.value),
+                }
+                map.insert("undecodable".to_owned(), reason.into());
+                Value::Object(map)
+            }
+        }
+    }
+
+    /// The whole object, secrets masked.
+    pub fn shown(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> Value {
+        let decoded = self.decoded(record, objects);
+        self.masked(record, decoded)
+    }
+}
+
+impl Changed<'_> {
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        self.new.or(self.old).map_or(&[], |record| record.key)
+    }
+
+    /// Whether it is there before and after.
+    pub fn is_in_both(&self) -> bool {
+        self.old.is_some() && self.new.is_some()
+    }
+}

@@ -1,0 +1,341 @@
+//! A database file under examination: the open file and what was found wrong with it.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::Error;
+use crate::bbolt::meta::find_metas;
+use crate::bbolt::{Db, older_meta};
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
+use crate::etcd::state::State;
+use crate::etcd::{Store, schema};
+use crate::sniff;
+use crate::source::{Change, Source, TrailerCheck};
+
+use super::logs::Logs;
+use super::no_answer::NoAnswer;
+use super::notice::{Further, Notices};
+use super::origins::Origins;
+
+/// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
+const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
+
+/// When the SHA-256 behind a snapshot file is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// At any size.
+    Always,
+    /// Where it costs nothing to speak of.
+    IfSmall,
+    /// At any size, and the SHA-256 of the whole file is kept.
+    AndHash,
+}
+
+/// By which meta page the state is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaBy {
+    /// By this one, 0 or 1.
+    Index(usize),
+    /// By that of the commit before the newest.
+    Older,
+}
+
+impl MetaBy {
+    /// Reads `0`, `1` or `older`.
+    ///
+    /// # Errors
+    /// The sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "0" => Ok(Self::Index(0)),
+            "1" => Ok(Self::Index(1)),
+            "older" => Ok(Self::Older),
+            _ => Err(
+                "a file has meta pages 0 and 1; older is the one of the commit before".to_owned(),
+            ),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An open database file with its findings.
+#[derive(Debug)]
+pub struct Evidence {
+    source: Source,
+    diagnostics: Diagnostics,
+    trailer: Option<TrailerCheck>,
+    /// The meta page to take, where one was asked for.
+    meta: Option<MetaBy>,
+    /// What else is asked for its records.
+    origins: Origins,
+    /// The write-ahead log that is asked for its records.
+    logs: Option<Logs>,
+    sha256: Option<[u8; 32]>,
+    /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
+    page_size: Option<u64>,
+    /// Offsets of the read errors that are findings already.
+    collected: Mutex<HashSet<u64>>,
+    read_by_tree: AtomicBool,
+}
+
+impl Evidence {
+    /// Opens a database file, a snapshot file or a data directory.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no such thing; the message says what it is instead.
+    pub fn open(path: &Path, verify: Verify) -> Result<Self, NoAnswer> {
+        let source = Source::open(path).map_err(|error| NoAnswer::Source {
+            is_word: !path.exists() && !path.to_string_lossy().contains(['/', '.']),
+            error,
+        })?;
+        let diagnostics = Diagnostics::new();
+        let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
+        let (trailer, sha256) = match verify {
+            Verify::AndHash => {
+                let (trailer, sha256) = source.verify_trailer_and_sha256();
+                (Some(trailer), Some(sha256))
+            }
+            _ => (verified.then(|| source.verify_trailer()), None),
+        };
+        if let Some(TrailerCheck::Bad { computed, stored }) = &trailer {
+            diagnostics.report(
+                Diagnostic::new(
+                    Code::TrailerMismatch,
+                    Locus::at(source.image().len() as u64),
+                )
+                .found(format!(
+                    "the snapshot's SHA-256 says {}, the file has {}",
+                    hex(stored),
+                    hex(computed)
+                ))
+                .effect("the file is not what etcd saved: any part of it may have changed"),
+            );
+        }
+        let (geometry, _) = find_metas(source.image(), Some(&source));
+        Ok(Self {
+            page_size: geometry.map(|geometry| geometry.page_size as u64),
+            source,
+            diagnostics,
+            trailer,
+            meta: None,
+            origins: Origins::default(),
+            logs: None,
+            sha256,
+            collected: Mutex::default(),
+            read_by_tree: AtomicBool::new(false),
+        })
+    }
+
+    /// The same file in the state of this meta page, where one is asked for.
+    #[must_use]
+    pub fn by_meta(mut self, meta: Option<MetaBy>) -> Self {
+        self.meta = meta;
+        self
+    }
+
+    /// The same file, whose records are taken from these sources as well.
+    ///
+    /// # Errors
+    /// When a write-ahead log is asked for and there is none.
+    pub fn with_origins(mut self, origins: Origins) -> Result<Self, NoAnswer> {
+        self.logs = origins.logs(self.source.path(), self.source.given_path())?;
+        self.origins = origins;
+        Ok(self)
+    }
+
+    /// Where its records come from in addition to the state of the database.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// The write-ahead log that its records are taken from as well.
+    pub fn logs(&self) -> Option<&Logs> {
+        self.logs.as_ref()
+    }
+
+    /// The database of a verb that reads one.
+    ///
+    /// # Errors
+    /// When it was not given exactly one.
+    pub fn only(evidence: &[Self]) -> Result<&Self, NoAnswer> {
+        match evidence {
+            [one] => Ok(one),
+            _ => Err(NoAnswer::DatabasesNeeded(1)),
+        }
+    }
+
+    /// The open file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What was found wrong with it.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// The path as it was given.
+    pub fn given_path(&self) -> &Path {
+        self.source.given_path()
+    }
+
+    /// What the trailer of a snapshot file says; absent where it was not verified.
+    pub fn trailer(&self) -> Option<&TrailerCheck> {
+        self.trailer.as_ref()
+    }
+
+    /// The pages of the file, and its state where a meta page names one.
+    ///
+    /// # Errors
+    /// When there is no page in the file; the message says what it is instead.
+    pub fn db(&self) -> Result<Db<'_>, NoAnswer> {
+        let meta = self.meta_index(self.meta);
+        let db = meta.and_then(|meta| Db::open_by_meta(&self.source, meta, &self.diagnostics));
+        db.map_err(|error| self.not_a_database(error))
+    }
+
+    /// SHA-256 of the whole file at the beginning, where it was asked for.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        self.sha256
+    }
+
+    /// The etcd backend in the file.
+    ///
+    /// # Errors
+    /// When the file holds no bbolt database; the message says what it is instead.
+    pub fn store(&self) -> Result<Store<'_>, NoAnswer> {
+        self.store_by(self.meta)
+    }
+
+    fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, NoAnswer> {
+        self.read_by_tree.store(true, Ordering::Relaxed);
+        let meta = self.meta_index(meta);
+        let store =
+            meta.and_then(|meta| State::open_by_meta(&self.source, meta, &self.diagnostics));
+        store
+            .map(Store::new)
+            .map_err(|error| self.not_a_database(error))
+    }
+
+    fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {
+        match meta {
+            None => Ok(None),
+            Some(MetaBy::Index(index)) => Ok(Some(index)),
+            Some(MetaBy::Older) => older_meta(&self.source).map(Some),
+        }
+    }
+
+    /// The etcd backend in the state one commit before the newest.
+    ///
+    /// # Errors
+    /// As [`Self::store`]; and where there is no such state.
+    pub fn former_store(&self) -> Result<Store<'_>, NoAnswer> {
+        self.store_by(Some(MetaBy::Older))
+    }
+
+    /// The etcd backend in the file, for a question about its records, with what else is asked for them.
+    ///
+    /// # Errors
+    /// As [`Self::store`]; and when there is no way to the records.
+    pub fn records(&self, notices: &Notices) -> Result<Store<'_>, NoAnswer> {
+        let store = self.store()?;
+        if store.bucket(schema::KEY).is_some() {
+            return Ok(self.origins.add_to(store, self.logs.as_ref(), notices));
+        }
+        let path = self.given_path().to_path_buf();
+        if store.is_foreign() {
+            let names = store.buckets().iter().map(|bucket| shown(bucket.name));
+            return Err(NoAnswer::ForeignBuckets {
+                path,
+                buckets: names.collect(),
+            });
+        }
+        Err(NoAnswer::NoKeyBucket(path))
+    }
+
+    /// What origins that were not asked for would add to keys: they are searched, and nothing of it is kept. What is
+    /// damaged in them is no finding of this run.
+    pub(super) fn further(&self, covers: &dyn Fn(&[u8]) -> bool) -> Further {
+        let diagnostics = Diagnostics::new();
+        let notices = Notices::default();
+        let count = |origins: &Origins, logs: Option<&Logs>| {
+            let meta = self.meta_index(self.meta).ok()?;
+            let state = State::open_by_meta(&self.source, meta, &diagnostics).ok()?;
+            let store = origins.add_to(Store::new(state), logs, &notices);
+            let added = store.additional().iter();
+            Some(added.filter(|record| covers(record.key)).count())
+        };
+        let carve = Origins::new(true, None);
+        let all = Origins::new(false, None).all();
+        let logs = all.logs(self.source.path(), self.source.given_path());
+        let logs = logs.ok().flatten().filter(|_| !self.origins.has_wal());
+        Further {
+            carve: (!self.origins.has_carve())
+                .then(|| count(&carve, None))
+                .flatten(),
+            wal: logs
+                .as_ref()
+                .and_then(|logs| count(&Origins::default(), Some(logs))),
+        }
+    }
+
+    /// Why a file is not a database, or cannot be read as one.
+    pub fn not_a_database(&self, error: Error) -> NoAnswer {
+        let path = self.given_path().to_path_buf();
+        match error {
+            Error::NotBbolt => NoAnswer::NotBbolt {
+                path,
+                kind: sniff::sniff(self.source.bytes(), self.source.len_bytes()),
+            },
+            error => NoAnswer::NoState { path, error },
+        }
+    }
+
+    /// Whether the records were looked for through the tree: then a scan of the pages may find more.
+    pub fn read_by_tree(&self) -> bool {
+        self.read_by_tree.load(Ordering::Relaxed)
+    }
+
+    /// How the file differs from what it was at open; none where that cannot be known.
+    pub fn change(&self) -> Option<Change> {
+        self.source.change().ok().flatten()
+    }
+
+    /// Turns the pages that could not be read up to now into findings; each becomes one once,
+    /// however often this is called.
+    pub fn collect_read_errors(&self) {
+        let mut collected = self
+            .collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for offset in self.source.read_errors() {
+            if collected.insert(offset) {
+                self.diagnostics.report(
+                    Diagnostic::new(Code::ReadError, self.locus_of(offset))
+                        .found(
+                            "the file could not be read here, or became shorter while it was read",
+                        )
+                        .effect("zeros were taken instead"),
+                );
+            }
+        }
+    }
+
+    /// The page of the database in which an offset lies; the trailer of a snapshot lies in none.
+    fn locus_of(&self, offset: u64) -> Locus {
+        let in_image = offset < self.source.image().len() as u64;
+        let pgid = self
+            .page_size
+            .filter(|_| in_image)
+            .and_then(|page_size| offset.checked_div(page_size));
+        Locus {
+            pgid,
+            ..Locus::at(offset)
+        }
+    }
+}

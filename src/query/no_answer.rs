@@ -1,0 +1,130 @@
+//! Why a question has no answer, as data. [`crate::view::no_answer`] has the sentences.
+
+use std::path::PathBuf;
+
+use crate::Error;
+use crate::etcd::store::RevisionUnavailable;
+use crate::source::SourceError;
+
+use super::filters::LeftNothing;
+use super::not_found::Missing;
+use super::revision::RevisionExpr;
+
+/// Why a question has no answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// A file or folder cannot be opened as evidence.
+    Source {
+        /// Why not.
+        error: SourceError,
+        /// Whether the word looks like one that belongs after the database.
+        is_word: bool,
+    },
+    /// The file is not a bbolt database.
+    NotBbolt {
+        /// The path as given.
+        path: PathBuf,
+        /// What the file is instead, with its article.
+        kind: Option<&'static str>,
+    },
+    /// No state can be read from the file.
+    NoState {
+        /// The path as given.
+        path: PathBuf,
+        /// Why not.
+        error: Error,
+    },
+    /// A bbolt database without a bucket of etcd.
+    ForeignBuckets {
+        /// The path as given.
+        path: PathBuf,
+        /// The names of its buckets, fit to be shown.
+        buckets: Vec<String>,
+    },
+    /// An etcd database whose bucket `key` cannot be reached.
+    NoKeyBucket(PathBuf),
+    /// The verb reads so many databases, and another number was given.
+    DatabasesNeeded(usize),
+    /// No file of a write-ahead log is there.
+    NoLogFiles(PathBuf),
+    /// A database file alone has no write-ahead log next to it.
+    NoLogNextTo(PathBuf),
+    /// An escape in `key:TEXT` that does not exist; the word as typed.
+    BadEscape(Vec<u8>),
+    /// The revision is compacted, or was never written.
+    Unavailable(RevisionUnavailable),
+    /// `v3` and the like need one object.
+    RevisionOfObject,
+    /// The object has no such event.
+    EventNotRetained {
+        /// What was asked for.
+        asked: RevisionExpr,
+        /// The object, as typed.
+        name: String,
+        /// How many of its events are retained, and the main revisions of the first and the last.
+        retained: Option<(usize, i64, i64)>,
+    },
+    /// The range ends before it begins.
+    RangeUpsideDown {
+        /// Where it begins.
+        from: i64,
+        /// Where it ends.
+        to: i64,
+    },
+    /// No object in the store has a time.
+    NoTimes {
+        /// How many values are encrypted.
+        encrypted: u64,
+    },
+    /// All retained revisions are younger.
+    OlderThanAll {
+        /// What was asked for, in seconds since 1970.
+        asked: i64,
+        /// The oldest revision, and about when it was written.
+        oldest: (i64, Option<i64>),
+    },
+    /// The text is not a time.
+    NotATime(String),
+    /// Months and years have no fixed length.
+    NoFixedLength(String),
+    /// A length of time, and the store has no time to count back from.
+    NothingToCountFrom,
+    /// What was asked for is not in the answer.
+    Missing(Missing),
+    /// The same, of a comparison, where the exit code 1 says that something differs.
+    InNeither(Missing),
+    /// A filter left nothing.
+    Emptied(LeftNothing),
+}
+
+impl NoAnswer {
+    /// Whether the question was understood, and the answer is no.
+    pub fn is_no(&self) -> bool {
+        match self {
+            Self::EventNotRetained { .. } | Self::Emptied(_) => true,
+            Self::Missing(missing) => !missing.is_unknown(),
+            _ => false,
+        }
+    }
+}
+
+impl From<SourceError> for NoAnswer {
+    fn from(error: SourceError) -> Self {
+        Self::Source {
+            error,
+            is_word: false,
+        }
+    }
+}
+
+impl From<RevisionUnavailable> for NoAnswer {
+    fn from(error: RevisionUnavailable) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl From<Missing> for NoAnswer {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}

@@ -1,0 +1,444 @@
+//! Why nothing is found at an address: an unknown name, a deletion, another namespace, a later revision.
+//!
+//! This takes passes over the store, so it is asked only if the answer is empty.
+
+use std::collections::BTreeSet;
+
+use crate::bbolt::Direction;
+use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::wall_clock::Bounds;
+use crate::named::key_text;
+use crate::near::{self, SUGGESTED, near};
+
+use super::address::{Address, ObjectSet};
+
+/// What was asked for and is not found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The address; none if all objects of a namespace were asked for.
+    pub address: Option<Address>,
+    /// Why nothing is found.
+    pub why: Why,
+}
+
+/// Why nothing is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Damage may hide it.
+    MayBeHidden,
+    /// Names that no retained revision has, and those near to them.
+    Unknown {
+        /// What they should name.
+        kind: NameKind,
+        /// The names as typed.
+        names: Vec<String>,
+        /// Known names that are near.
+        near: Vec<String>,
+    },
+    /// It was deleted.
+    Deleted(Deleted),
+    /// It was first written after the revision that was asked for.
+    Later {
+        /// The revision that was asked for.
+        at: i64,
+        /// The first revision that has it.
+        first: i64,
+    },
+    /// Keys start with it and a slash: how many, and the first.
+    IsFolder {
+        /// How many keys.
+        keys: usize,
+        /// The first of them.
+        first: Box<[u8]>,
+    },
+    /// The resource is known, and the store has no object of it.
+    NoObjects,
+    /// Objects of the resource exist, in other namespaces only: how many, and the first.
+    Elsewhere {
+        /// How many.
+        count: usize,
+        /// The first.
+        first: Box<[u8]>,
+    },
+    /// An object of this name exists in other namespaces.
+    SameName(Vec<Box<[u8]>>),
+    /// `pods/web-1` is an object, and was typed as a prefix: the resource and the name.
+    NameWithSlash {
+        /// The resource as typed.
+        types: String,
+        /// What follows the slash.
+        name: String,
+    },
+    /// The store has no objects of Kubernetes, and the word is a resource.
+    NotKubernetes,
+    /// Nothing like it is retained; names or keys that are near.
+    Nothing {
+        /// Keys or names that are near.
+        near: Vec<String>,
+    },
+}
+
+/// What an unknown name should name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    /// A resource.
+    Resource,
+    /// A custom resource.
+    CustomResource,
+    /// A namespace.
+    Namespace,
+    /// A field manager.
+    Manager,
+}
+
+/// A deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether the namespace was deleted, and nothing in it of what was asked for is retained.
+    pub is_namespace: bool,
+    /// The main revision of the newest deletion.
+    pub revision: i64,
+    /// How many keys were deleted.
+    pub keys: usize,
+    /// When the newest was.
+    pub time: Bounds,
+    /// Whether the state before the deletion is compacted.
+    pub is_before_compacted: bool,
+    /// The compacted revision.
+    pub compacted: i64,
+}
+
+impl Missing {
+    /// Whether a name is unknown: then there is no answer, not even no.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.why, Why::Unknown { .. })
+    }
+}
+
+/// What the store retains of an address which matches nothing at a revision.
+#[derive(Default)]
+struct Retained {
+    /// The newest deletion at or below the revision.
+    deleted_at: Option<i64>,
+    /// How many keys were deleted.
+    deleted_keys: BTreeSet<Box<[u8]>>,
+    /// The first put above the revision.
+    first_later: Option<i64>,
+}
+
+impl Retained {
+    fn read(store: &Store<'_>, at: AtRevision, covers: impl Fn(&[u8]) -> bool) -> Self {
+        let mut retained = Self::default();
+        let records = store.records(Direction::Forward);
+        for record in records.filter(|record| covers(record.key)) {
+            let main = record.revision.main;
+            if record.tombstone && main <= at.0 {
+                retained.deleted_at = Some(main);
+                retained.deleted_keys.insert(record.key.into());
+            } else if !record.tombstone && main > at.0 {
+                retained.first_later = retained.first_later.or(Some(main));
+            }
+        }
+        retained
+    }
+}
+
+/// The search for the reason.
+pub struct Search<'s, 'a> {
+    /// The store.
+    pub store: &'s Store<'a>,
+    /// The revision that was asked for.
+    pub at: AtRevision,
+    /// All resources that any retained revision has; none if no word needed them.
+    pub catalog: Option<&'s Catalog>,
+    /// When a main revision was written.
+    pub time_of: &'s dyn Fn(i64) -> Bounds,
+}
+
+impl Search<'_, '_> {
+    /// Why an address matches nothing.
+    pub fn address(&self, address: &Address) -> Missing {
+        Missing {
+            why: self.why(address),
+            address: Some(address.clone()),
+        }
+    }
+
+    /// Why a namespace has nothing; none if it has, or had nothing to begin with but exists.
+    pub fn namespace(&self, name: &str) -> Option<Missing> {
+        let may_hide = self.store.db().diagnostics().may_hide_records();
+        let why = self.why_namespace(name)?;
+        let is_unknown = matches!(why, Why::Unknown { .. });
+        Some(Missing {
+            address: None,
+            why: if is_unknown && may_hide {
+                Why::MayBeHidden
+            } else {
+                why
+            },
+        })
+    }
+
+    fn why(&self, address: &Address) -> Why {
+        let retained = Retained::read(self.store, self.at, |key| address.covers(key));
+        if self.store.db().diagnostics().may_hide_records() {
+            return Why::MayBeHidden;
+        }
+        if let Some(revision) = retained.deleted_at {
+            return self.deleted(revision, retained.deleted_keys.len(), false);
+        }
+        if let Some(first) = retained.first_later {
+            return Why::Later {
+                at: self.at.0,
+                first,
+            };
+        }
+        match address {
+            Address::Key(key) => self.why_key(key),
+            Address::Prefix(prefix) => {
+                let text = key_text(prefix);
+                let near = self.near_keys(&text);
+                self.why_word(prefix).unwrap_or(Why::Nothing { near })
+            }
+            Address::Objects(objects) => self.why_objects(objects),
+        }
+    }
+
+    fn deleted(&self, revision: i64, keys: usize, is_namespace: bool) -> Why {
+        let compacted = self.store.compact_revision();
+        Why::Deleted(Deleted {
+            is_namespace,
+            revision,
+            keys,
+            time: (self.time_of)(revision),
+            is_before_compacted: revision.saturating_sub(1) < compacted,
+            compacted,
+        })
+    }
+
+    fn live_keys(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<KeyEntry<'_>> {
+        Keyspace::at(self.store, self.at, wanted).live
+    }
+
+    fn why_key(&self, key: &[u8]) -> Why {
+        let inside = below(key);
+        let keys = self.live_keys(|key| inside.covers(key));
+        if let Some(first) = keys.first() {
+            return Why::IsFolder {
+                keys: keys.len(),
+                first: first.key.clone(),
+            };
+        }
+        let near = || self.near_keys(&key_text(key));
+        self.why_word(key)
+            .unwrap_or_else(|| Why::Nothing { near: near() })
+    }
+
+    /// Why a bare word that could have been a resource is none; none if the store could have such a key.
+    fn why_word(&self, word: &[u8]) -> Option<Why> {
+        let (word, catalog) = (std::str::from_utf8(word).ok()?, self.catalog?);
+        let (types, name) = match word.split_once('/') {
+            Some((types, name)) => (types, Some(name)),
+            None => (word, None),
+        };
+        if word.starts_with('/') || types.is_empty() {
+            return None;
+        }
+        let unknown: Vec<&str> = types
+            .split(',')
+            .filter(|name| catalog.resolve(name).is_empty())
+            .collect();
+        match (catalog.holds_objects(), unknown.is_empty(), name) {
+            (false, true, _) => Some(Why::NotKubernetes),
+            (false, false, _) => None,
+            (true, true, Some(name)) => Some(Why::NameWithSlash {
+                types: types.to_owned(),
+                name: name.to_owned(),
+            }),
+            (true, true, None) => None,
+            (true, false, _) => {
+                let near: Vec<String> = unknown
+                    .iter()
+                    .flat_map(|name| catalog.near(name))
+                    .take(SUGGESTED)
+                    .collect();
+                Some(Why::Unknown {
+                    kind: NameKind::Resource,
+                    names: unknown.into_iter().map(str::to_owned).collect(),
+                    near,
+                })
+            }
+        }
+    }
+
+    /// Why objects are not found: the namespace, the resource or the name.
+    fn why_objects(&self, objects: &ObjectSet) -> Why {
+        let of_types = Address::Objects(objects.widened());
+        let live = self.live_keys(|key| of_types.covers(key));
+        if let Some(namespace) = &objects.namespace
+            && let Some(why) = self.why_namespace(namespace)
+        {
+            return why;
+        }
+        let Some(first) = live.first() else {
+            return Why::NoObjects;
+        };
+        let Some(name) = &objects.name else {
+            return Why::Elsewhere {
+                count: live.len(),
+                first: first.key.clone(),
+            };
+        };
+        let named = Address::Objects(objects.widened().named(name));
+        let same = live.iter().filter(|entry| named.covers(&entry.key));
+        let same: Vec<Box<[u8]>> = same
+            .map(|entry| entry.key.clone())
+            .take(SUGGESTED)
+            .collect();
+        if !same.is_empty() {
+            return Why::SameName(same);
+        }
+        // Keys are compared by their ends: the folder is the same for all.
+        let first = key_text(&first.key);
+        let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let wanted = match &objects.namespace {
+            Some(namespace) => {
+                let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+                format!("{above}/{namespace}/{name}")
+            }
+            None => format!("{folder}/{name}"),
+        };
+        let keys = live.iter().map(|entry| &*entry.key);
+        Why::Nothing {
+            near: nearest_keys(&wanted, keys),
+        }
+    }
+
+    /// Why nothing is found in a namespace: no retained revision has it, or it was deleted. None if it exists.
+    fn why_namespace(&self, name: &str) -> Option<Why> {
+        let catalog = self.catalog?;
+        let mut known: BTreeSet<Box<[u8]>> = BTreeSet::new();
+        let mut deleted_at = None;
+        let mut is_live = false;
+        let mut is_known = false;
+        for record in self.store.records(Direction::Forward) {
+            let Some(location) = catalog.locate(record.key) else {
+                continue;
+            };
+            let is_object =
+                location.resource.plural == "namespaces" && location.resource.group().is_empty();
+            let namespace = match location.namespace {
+                _ if is_object => location.name,
+                Some(namespace) => namespace,
+                None => continue,
+            };
+            if namespace != name.as_bytes() {
+                if !known.contains(namespace) {
+                    known.insert(namespace.into());
+                }
+                continue;
+            }
+            is_known = true;
+            if is_object && record.revision.main <= self.at.0 {
+                is_live = !record.tombstone;
+                deleted_at = record.tombstone.then_some(record.revision.main);
+            }
+        }
+        if !is_known && !known.is_empty() {
+            let names = known
+                .iter()
+                .filter_map(|name| std::str::from_utf8(name).ok());
+            return Some(Why::Unknown {
+                kind: NameKind::Namespace,
+                names: vec![name.to_owned()],
+                near: near(name, names),
+            });
+        }
+        deleted_at
+            .filter(|_| !is_live)
+            .map(|revision| self.deleted(revision, 1, true))
+    }
+
+    fn near_keys(&self, text: &str) -> Vec<String> {
+        let live = self.live_keys(|_| true);
+        nearest_keys(text, live.iter().map(|entry| &*entry.key))
+    }
+}
+
+/// The keys of the folder that a key would be.
+pub fn below(key: &[u8]) -> Address {
+    Address::Prefix([key, b"/"].concat())
+}
+
+/// The keys most like a text, the most alike first.
+fn nearest_keys<'k>(text: &str, keys: impl Iterator<Item = &'k [u8]>) -> Vec<String> {
+    /// A key less alike than this is another key.
+    const ALIKE: f64 = 0.6;
+    let last_of = |text: &str| {
+        text.trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let wanted_name = last_of(text);
+    let rated = keys
+        .filter_map(|key| std::str::from_utf8(key).ok())
+        .map(|key| {
+            // The right name in another place is nearer than another name in the right place.
+            let name = last_of(key);
+            let bonus = if name == wanted_name {
+                1.0
+            } else {
+                shared_start(&name, &wanted_name) / 2.0
+            };
+            let is_measured = key.len().max(text.len()) <= near::MEASURED_BYTES;
+            let bonus = if is_measured { bonus } else { 0.0 };
+            (near::likeness(text, key) + bonus, key.to_owned())
+        });
+    near::nearest(rated, ALIKE)
+}
+
+/// The part of a wanted name with which a name begins too: pods of one Deployment begin alike.
+fn shared_start(name: &str, wanted: &str) -> f64 {
+    let shared = name
+        .bytes()
+        .zip(wanted.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let of = |length: usize| f64::from(u16::try_from(length).unwrap_or(u16::MAX));
+    of(shared) / of(wanted.len().max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_right_name_in_another_namespace_comes_first() {
+        let keys: [&[u8]; 4] = [
+            b"/registry/pods/shop/web-1",
+            b"/registry/pods/prod/web-2",
+            b"/registry/pods/prod/db",
+            b"/x",
+        ];
+        assert_eq!(
+            nearest_keys("/registry/pods/prod/web-1", keys.into_iter())
+                .first()
+                .map(String::as_str),
+            Some("/registry/pods/shop/web-1")
+        );
+        assert!(nearest_keys("completely else", keys.into_iter()).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_begins_alike_is_nearer_than_a_short_one() {
+        let keys: [&[u8]; 2] = [
+            b"/registry/pods/prod/db-1",
+            b"/registry/pods/prod/web-5dfb8fd985-4z2zt",
+        ];
+        let near = nearest_keys("/registry/pods/prod/web-1", keys.into_iter());
+        assert!(near.first().is_some_and(|key| key.contains("/web-")));
+    }
+}

@@ -1,0 +1,167 @@
+//! What an answer has to admit, as data. [`crate::view::notice`] has the sentences.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use crate::etcd::carve::Search;
+use crate::k8s::encrypt::OpenError;
+use crate::k8s::wall_clock::AtTime;
+
+use super::filters::LeftNothing;
+
+/// One thing that an answer has to admit.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// The revision of a time was inferred.
+    TimeInferred {
+        /// The time, in seconds since 1970.
+        time: i64,
+        /// The revision.
+        at: AtTime,
+    },
+    /// What carving found.
+    Carved(Carving),
+    /// The write-ahead log belongs to another cluster; the id of its member.
+    LogOfAnotherCluster(u64),
+    /// What the write-ahead log added.
+    Log(LogFound),
+    /// The answer needs revisions that are compacted.
+    Compacted(Compacted),
+    /// Objects below the compaction whose state at that revision is not proved.
+    Unproved(Unproved),
+    /// Values that are still encrypted, by reason; and how many more reasons there are.
+    StillEncrypted(Vec<Encrypted>, usize),
+    /// How many objects could not be read, so that a selector could not be tried on them.
+    Untested(usize),
+    /// How many deleted keys have no retained put, so that a selector could not be tried on them.
+    WithoutPut(usize),
+    /// The live states are equal, and the histories differ.
+    HistoriesDiffer(HistoriesDiffer),
+    /// Two states differ, and this filter left nothing of it.
+    Emptied(LeftNothing),
+    /// The answer shows field managers beside changes.
+    WhoIsNotRecorded,
+    /// The databases are at these revisions, and the first is the newer one.
+    OlderIsNewer([(PathBuf, i64); 2]),
+    /// Two databases have no member in common.
+    AnotherCluster,
+    /// What a comparison of the two meta pages compares: transaction id and revision, before and after.
+    LastCommit([(u64, i64); 2]),
+}
+
+/// What a search of freed pages found.
+#[derive(Debug, Clone)]
+pub struct Carving {
+    /// How many records were compacted.
+    pub compacted: usize,
+    /// How many belong to the state although the tree does not lead to them.
+    pub lost: usize,
+    /// How many are newer than the state.
+    pub beyond: usize,
+    /// How many are supported by their own bytes alone.
+    pub unproved: usize,
+    /// Main revisions of the first and the last; none if there is no record.
+    pub revisions: Option<(i64, i64)>,
+    /// The compacted revision, and the newest revision of the state.
+    pub store: (i64, i64),
+    /// How it was searched.
+    pub search: Search,
+    /// How many leaf pages are not in use.
+    pub free_leaves: u64,
+    /// Whether the file was written anew by a defragmentation, or is new.
+    pub is_fresh_file: bool,
+}
+
+/// What a write-ahead log added.
+#[derive(Debug, Clone)]
+pub struct LogFound {
+    /// Records after the newest revision of the database.
+    pub after: usize,
+    /// The newest revision of the database, and with the log.
+    pub newest: (i64, i64),
+    /// Records that were compacted.
+    pub compacted: usize,
+    /// The entry up to which revisions are certain, and why not after it.
+    pub stopped: Option<(u64, &'static str)>,
+    /// Whether `wal` would show more: nothing was added, by carving neither.
+    pub is_all: bool,
+}
+
+/// History that an answer needs, and that is compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compacted {
+    /// The compacted revision: history is retained from here on.
+    pub compacted: i64,
+    /// How many versions are known to be missing, of the one key that was asked about.
+    pub missing_versions: Option<i64>,
+    /// What other origins would add to the keys that were asked about; none if these were asked for already.
+    pub further: Further,
+}
+
+/// What `--carve` and `--wal` would add, in records of the keys that were asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Further {
+    /// By carving; none if it was asked for already.
+    pub carve: Option<usize>,
+    /// By the write-ahead log; none if it was asked for already, or there is none next to the database.
+    pub wal: Option<usize>,
+}
+
+/// Objects whose state is not proved.
+#[derive(Debug, Clone)]
+pub struct Unproved {
+    /// How many.
+    pub count: usize,
+    /// Of how many objects in the answer.
+    pub of: usize,
+    /// The revision.
+    pub at: i64,
+    /// The first of them.
+    pub keys: Vec<Box<[u8]>>,
+}
+
+/// Values that are still encrypted for one reason.
+#[derive(Debug, Clone)]
+pub struct Encrypted {
+    /// How many.
+    pub count: usize,
+    /// The key of the first.
+    pub first: Box<[u8]>,
+    /// The reason.
+    pub error: OpenError,
+}
+
+/// Two databases with equal live states and different histories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoriesDiffer {
+    /// The oldest main revision that differs.
+    pub first: i64,
+    /// How many records differ.
+    pub records: usize,
+}
+
+/// Collects the notices of one run. A notice that was made twice is kept once where it says the same.
+#[derive(Debug, Default)]
+pub struct Notices {
+    all: RefCell<Vec<Notice>>,
+}
+
+impl Notices {
+    /// Adds one.
+    pub fn add(&self, notice: Notice) {
+        self.all.borrow_mut().push(notice);
+    }
+
+    /// Adds that the database does not record who made a change; once.
+    pub fn add_who(&self) {
+        let is_said = |notice: &Notice| matches!(notice, Notice::WhoIsNotRecorded);
+        if !self.all.borrow().iter().any(is_said) {
+            self.add(Notice::WhoIsNotRecorded);
+        }
+    }
+
+    /// All of them, in the order in which they were made.
+    pub fn take(&self) -> Vec<Notice> {
+        std::mem::take(&mut self.all.borrow_mut())
+    }
+}

@@ -1,0 +1,208 @@
+//! The check of all Kubernetes objects: values are read in parallel, findings are reported in order.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::bbolt::{Direction, Leaf};
+use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::etcd::check::Checked;
+use crate::etcd::leaves::leaf_records;
+use crate::etcd::{Record, Store, schema};
+use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::check::{Checker, Counts, Fault, Seen, Uids};
+use crate::k8s::encrypt::{Keyring, OpenError};
+use crate::k8s::object::tree_of;
+use crate::named::key_text;
+use crate::source::Source;
+
+/// Bytes of leaves that are looked at before what was found is told.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// What locates objects: prefixes of keys, and the definitions of custom resources.
+#[derive(Debug, Default)]
+pub struct Definitions<'a> {
+    survey: Survey,
+    /// The newest record of each definition.
+    newest: HashMap<&'a [u8], Record<'a>>,
+}
+
+impl<'a> Definitions<'a> {
+    /// Reads one record.
+    pub fn see(&mut self, record: &Record<'a>) {
+        if Survey::is_definition(record.key) {
+            self.newest.insert(record.key, *record);
+        }
+        if !record.tombstone {
+            self.survey.look(record.key, record.value);
+        }
+    }
+
+    /// The resources of the store.
+    pub fn into_catalog(self, keyring: &Keyring) -> Catalog {
+        let mut catalog = self.survey.into_catalog();
+        let mut newest: Vec<_> = self.newest.into_iter().collect();
+        newest.sort_unstable_by_key(|(key, _)| *key);
+        for (key, record) in newest.into_iter().filter(|(_, record)| !record.tombstone) {
+            if let Ok(value) = keyring.open(key, record.value)
+                && let Ok((definition, _)) = tree_of(&value)
+            {
+                catalog.define(definition);
+            }
+        }
+        catalog
+    }
+}
+
+/// What one look at a record found.
+enum Look {
+    Closed(OpenError),
+    Seen(Seen),
+}
+
+/// The check of all values.
+pub struct ObjectCheck<'o, 'a> {
+    diagnostics: &'a Diagnostics,
+    keyring: &'o Keyring,
+    catalog: &'o Catalog,
+    checked: &'o Checked,
+    uids: Uids<&'a [u8]>,
+    encrypted: Counts<Locus>,
+    types: Counts<Locus>,
+    fields: Counts<Locus>,
+    count: u64,
+}
+
+impl<'o, 'a> ObjectCheck<'o, 'a> {
+    /// A check whose findings go to `diagnostics`.
+    pub fn new(
+        diagnostics: &'a Diagnostics,
+        keyring: &'o Keyring,
+        catalog: &'o Catalog,
+        checked: &'o Checked,
+    ) -> Self {
+        Self {
+            diagnostics,
+            keyring,
+            catalog,
+            checked,
+            uids: Uids::default(),
+            encrypted: Counts::default(),
+            types: Counts::default(),
+            fields: Counts::default(),
+            count: 0,
+        }
+    }
+
+    /// Looks at every value, of older versions too.
+    pub fn check(&mut self, store: &Store<'a>, source: &Source) {
+        let mut leaves = store.record_leaves(Direction::Forward);
+        loop {
+            let mut bytes = 0_usize;
+            let mut batch: Vec<Leaf<'a>> = Vec::new();
+            while bytes < BATCH_BYTES
+                && let Some(leaf) = leaves.next()
+            {
+                bytes = bytes.saturating_add(leaf.page.run().len_bytes());
+                batch.push(leaf);
+            }
+            if batch.is_empty() {
+                return;
+            }
+            let (keyring, catalog, diagnostics) = (self.keyring, self.catalog, self.diagnostics);
+            let looks: Vec<_> = batch
+                .par_iter()
+                .map_init(Checker::default, |checker, leaf| {
+                    let records = leaf_records(leaf, Direction::Forward, diagnostics);
+                    let puts = records.filter(|record| !record.tombstone && !record.is_bump_mark());
+                    puts.filter_map(|record| {
+                        Some((record, look(checker, keyring, catalog, &record)?))
+                    })
+                    .collect::<Vec<_>>()
+                })
+                .collect();
+            for (record, look) in looks.into_iter().flatten() {
+                self.take(&record, look);
+            }
+            source.forget_resident();
+        }
+    }
+
+    fn take(&mut self, record: &Record<'a>, look: Look) {
+        self.count = self.count.saturating_add(1);
+        let locus = || record.locus().bucket(schema::KEY);
+        let seen = match look {
+            Look::Seen(seen) => seen,
+            Look::Closed(error) => {
+                self.diagnostics.report(
+                    Diagnostic::new(Code::ValueNotDecrypted, locus())
+                        .found(error.to_string())
+                        .effect("what is in it is not checked"),
+                );
+                return;
+            }
+        };
+        if let Some(by) = seen.encrypted_by {
+            self.encrypted.add(by, locus);
+        }
+        for fault in seen.faults {
+            match fault {
+                Fault::Undecodable(why) => self.diagnostics.report(
+                    Diagnostic::new(Code::ValueUndecodable, locus())
+                        .found(why)
+                        .effect("the object cannot be read whole; its bytes are all there"),
+                ),
+                Fault::Key { expected, found } => self.diagnostics.report(
+                    Diagnostic::new(Code::ObjectKeyMismatch, locus())
+                        .expected(expected, found)
+                        .effect("either was changed by something other than an API server"),
+                ),
+                Fault::TypeUnknown(name) => self.types.add(name, locus),
+                Fault::FieldUnknown(name) => self.fields.add(name, locus),
+            }
+        }
+        if self.checked.is_live(record)
+            && let Some(other) = self.uids.take(seen.uid, record.key)
+        {
+            self.diagnostics.report(
+                Diagnostic::new(Code::UidTwice, locus())
+                    .expected("a uid of its own", format!("that of {}", key_text(other)))
+                    .effect("garbage collection may take one of the two for the other"),
+            );
+        }
+    }
+
+    /// Tells what is told once for many values. Gives how many values were looked at.
+    pub fn finish(self) -> u64 {
+        let told = [
+            (Code::ValueEncrypted, self.encrypted, "encrypted by"),
+            (Code::TypeUnknown, self.types, "of"),
+            (Code::FieldUnknown, self.fields, "of"),
+        ];
+        for (code, counts, how) in told {
+            for (what, (count, first)) in counts {
+                let values = if count == 1 { "value" } else { "values" };
+                self.diagnostics.report(
+                    Diagnostic::new(code, first).found(format!("{count} {values} {how} {what}")),
+                );
+            }
+        }
+        self.count
+    }
+}
+
+fn look(
+    checker: &mut Checker,
+    keyring: &Keyring,
+    catalog: &Catalog,
+    record: &Record<'_>,
+) -> Option<Look> {
+    match keyring.open(record.key, record.value) {
+        Ok(value) => checker.look(catalog, record.key, &value).map(Look::Seen),
+        // Without any key it is only counted; a key that was given should have opened it.
+        Err(_) if keyring.is_empty() => checker
+            .look(catalog, record.key, record.value)
+            .map(Look::Seen),
+        Err(error) => Some(Look::Closed(error)),
+    }
+}

@@ -1,0 +1,224 @@
+//! From a record to its object: decrypted, decoded; what cannot be is said, and the run goes on.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use crate::bbolt::Direction;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::etcd::{AtRevision, Record, Revision, Store};
+use crate::k8s::decode::{Note, Options};
+use crate::k8s::encrypt::{Keyring, OpenError};
+use crate::k8s::meta::Meta;
+use crate::k8s::object::{is_object, tree_with};
+use crate::k8s::selector::LabelSelector;
+use crate::k8s::{DecodeError, Order};
+use crate::source::Source;
+
+use super::evidence::Evidence;
+use super::notice::{Encrypted, Notice, Notices};
+
+/// After so many bytes became resident the pages of the file are given back.
+const RESIDENT_BYTES: usize = 32 << 20;
+/// What Linux makes resident around a page that is touched.
+const FAULT_AROUND_BYTES: usize = 64 << 10;
+
+/// Reads the objects of one store, and remembers what stayed closed.
+#[derive(Debug)]
+pub struct Objects<'r> {
+    keyring: &'r Keyring,
+    diagnostics: &'r Diagnostics,
+    source: &'r Source,
+    /// By the reason.
+    closed: RefCell<BTreeMap<String, Encrypted>>,
+    /// What became resident since the file's pages were last given back, in bytes.
+    read_bytes: Cell<usize>,
+    /// The records of which something was said: a verb may read one twice.
+    said: RefCell<HashSet<Revision>>,
+    /// How many objects could not be read for a selector.
+    untested: Cell<usize>,
+}
+
+/// What a record's value is.
+#[derive(Debug)]
+pub enum Told {
+    /// An object of Kubernetes.
+    Object(Value, Vec<Note>),
+    /// Anything else that can be read: a text, a number, JSON without a kind.
+    Plain,
+    /// Encrypted, and no key opens it.
+    Closed(OpenError),
+    /// It is not what it begins like.
+    Undecodable(DecodeError),
+}
+
+impl<'r> Objects<'r> {
+    /// A reader for the values of one store.
+    pub fn new(keyring: &'r Keyring, evidence: &'r Evidence) -> Self {
+        Self {
+            keyring,
+            diagnostics: evidence.diagnostics(),
+            source: evidence.source(),
+            read_bytes: Cell::new(0),
+            closed: RefCell::default(),
+            said: RefCell::default(),
+            untested: Cell::default(),
+        }
+    }
+
+    /// The value of a record, decrypted where that is necessary and possible.
+    ///
+    /// # Errors
+    /// Why it stays closed; it is noted.
+    pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, OpenError> {
+        let read = self
+            .read_bytes
+            .get()
+            .saturating_add(record.value.len())
+            .saturating_add(FAULT_AROUND_BYTES);
+        if read > RESIDENT_BYTES {
+            // Values are read all over the file: without this all of it would stay in memory.
+            self.source.forget_resident();
+        }
+        self.read_bytes
+            .set(if read > RESIDENT_BYTES { 0 } else { read });
+        let opened = self.keyring.open(record.key, record.value);
+        if let Err(error) = &opened {
+            self.note_closed(record, error);
+        }
+        opened
+    }
+
+    /// What the value of a record is.
+    pub fn read(&self, record: &Record<'_>, options: Options) -> Told {
+        let value = match self.open(record) {
+            Ok(value) => value,
+            Err(error) => return Told::Closed(error),
+        };
+        match tree_with(&value, options) {
+            Ok((tree, notes)) if is_object(&tree) => Told::Object(tree, notes),
+            Ok(_) => Told::Plain,
+            Err(error) => {
+                self.report_undecodable(record, &error);
+                Told::Undecodable(error)
+            }
+        }
+    }
+
+    /// Whether the object of a record has the labels. An object that cannot be read is counted: the answer may lack
+    /// it.
+    pub fn has_labels(&self, record: &Record<'_>, labels: &LabelSelector) -> bool {
+        match self.read(record, Order::Declared.into()) {
+            Told::Object(tree, _) => labels.matches(&tree),
+            Told::Closed(_) | Told::Undecodable(_) => {
+                self.count_untested();
+                false
+            }
+            Told::Plain => false,
+        }
+    }
+
+    /// Turns a value that cannot be decoded into a finding.
+    pub fn report_undecodable(&self, record: &Record<'_>, error: &DecodeError) {
+        if !self.said.borrow_mut().insert(record.revision) {
+            return;
+        }
+        self.diagnostics.report(
+            Diagnostic::new(Code::ValueUndecodable, record.locus())
+                .found(error.text_of(record.key))
+                .effect("it is taken as it is stored"),
+        );
+    }
+
+    /// Makes a finding of an object that has no YAML which loads back to it.
+    pub fn report_unreadable(&self, record: &Record<'_>, error: &impl ToString) {
+        self.diagnostics.report(
+            Diagnostic::new(Code::ManifestUnreadable, record.locus())
+                .found(error.to_string())
+                .effect("it is not written as YAML"),
+        );
+    }
+
+    fn note_closed(&self, record: &Record<'_>, error: &OpenError) {
+        if !self.said.borrow_mut().insert(record.revision) {
+            return;
+        }
+        let mut closed = self.closed.borrow_mut();
+        let of_reason = closed
+            .entry(error.to_string())
+            .or_insert_with(|| Encrypted {
+                count: 0,
+                first: record.key.into(),
+                error: error.clone(),
+            });
+        of_reason.count = of_reason.count.saturating_add(1);
+        // Without any key it is only said; a key that was given should have opened it.
+        if !self.keyring.is_empty() {
+            self.report_closed(record, error);
+        }
+    }
+
+    /// Makes a finding of a value that stays closed where its fields were asked for: an answer without them is
+    /// no whole answer, keys given or not.
+    pub fn report_closed(&self, record: &Record<'_>, error: &OpenError) {
+        self.diagnostics.report(
+            Diagnostic::new(Code::ValueNotDecrypted, record.locus())
+                .found(error.to_string())
+                .effect("it is shown as it is stored"),
+        );
+    }
+
+    /// Counts an object that could not be read, so that a selector could not be tried on it.
+    pub fn count_untested(&self) {
+        self.untested.set(self.untested.get().saturating_add(1));
+    }
+
+    /// Reports which values are still encrypted, and how many objects a selector could not be tried on.
+    pub(super) fn finish(&self, notices: &Notices) {
+        /// How many reasons are reported.
+        const REASONS: usize = 20;
+        let closed = self.closed.borrow();
+        if !closed.is_empty() {
+            let shown = closed.values().take(REASONS).cloned().collect();
+            let more = closed.len().saturating_sub(REASONS);
+            notices.add(Notice::StillEncrypted(shown, more));
+        }
+        if self.untested.get() > 0 {
+            notices.add(Notice::Untested(self.untested.get()));
+            self.diagnostics.report(Diagnostic::new(
+                Code::ValueNotDecrypted,
+                crate::diag::Locus::default(),
+            ));
+        }
+    }
+}
+
+/// How many of the newest records are looked at for the newest time.
+const RECENT_RECORDS: usize = 10_000;
+
+/// The newest time which an API server wrote into a store up to a revision, in seconds since 1970: of
+/// creations and of managedFields. Only the newest 10,000 records are looked at, and further ones until
+/// one has a time.
+pub fn newest_time(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Option<i64> {
+    let mut newest = None;
+    let records = store
+        .state()
+        .records(Direction::Backward)
+        .filter(|record| !record.tombstone && record.revision.main <= at.0);
+    for (seen, record) in records.enumerate() {
+        if seen >= RECENT_RECORDS && newest.is_some() {
+            break;
+        }
+        let Ok(value) = keyring.open(record.key, record.value) else {
+            continue;
+        };
+        let Some(meta) = Meta::read(&value) else {
+            continue;
+        };
+        let written = meta.managed_fields.iter().filter_map(|entry| entry.time);
+        newest = newest.max(meta.creation_time).max(written.max());
+    }
+    newest
+}

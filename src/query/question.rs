@@ -1,0 +1,247 @@
+//! One question to one database: it opens the store with all its origins, and owns what the answer has to admit.
+//!
+//! A verb asks here for revisions, objects and reasons. What it forgets to report, [`Question::finish`] reports, which
+//! also runs if the verb ends early.
+
+use std::cell::{Cell, OnceCell};
+
+use crate::etcd::{AtRevision, KeyEntry, Store};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::encrypt::Keyring;
+
+use super::address::Address;
+use super::evidence::Evidence;
+use super::filters::Filters;
+use super::no_answer::NoAnswer;
+use super::not_found::{Missing, NameKind, Search, Why};
+use super::notice::{Compacted, Notice, Notices};
+use super::objects::Objects;
+use super::timeline::Timeline;
+use super::{catalog, origins};
+
+/// The answer to a question that was understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Something was found; for `diff`: nothing differs.
+    Yes,
+    /// Nothing was found; for `diff`: something differs.
+    No,
+    /// The answer is what was found wrong, and it was printed: only its severity makes the exit code.
+    Findings,
+}
+
+/// A question to one database.
+#[derive(Debug)]
+pub struct Question<'q> {
+    evidence: &'q Evidence,
+    keyring: &'q Keyring,
+    notices: &'q Notices,
+    store: Store<'q>,
+    objects: Objects<'q>,
+    filters: Filters,
+    timeline: OnceCell<Timeline>,
+    catalog: OnceCell<Catalog>,
+    /// Whether the compacted history was reported already.
+    noted_compacted: Cell<bool>,
+    is_finished: Cell<bool>,
+}
+
+impl<'q> Question<'q> {
+    /// Opens the store of a database, with the records of all origins that were asked for.
+    ///
+    /// # Errors
+    /// If the file is not an etcd database, or its records cannot be reached.
+    pub fn open(
+        evidence: &'q Evidence,
+        keyring: &'q Keyring,
+        notices: &'q Notices,
+    ) -> Result<Self, NoAnswer> {
+        let store = evidence.records(notices)?;
+        Ok(Self::new(evidence, keyring, notices, store))
+    }
+
+    /// The same, in the state one commit before the newest.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if there is no such state.
+    pub fn open_former(
+        evidence: &'q Evidence,
+        keyring: &'q Keyring,
+        notices: &'q Notices,
+    ) -> Result<Self, NoAnswer> {
+        let store = evidence.former_store()?;
+        Ok(Self::new(evidence, keyring, notices, store))
+    }
+
+    fn new(
+        evidence: &'q Evidence,
+        keyring: &'q Keyring,
+        notices: &'q Notices,
+        store: Store<'q>,
+    ) -> Self {
+        Self {
+            evidence,
+            keyring,
+            notices,
+            objects: Objects::new(keyring, evidence),
+            store,
+            filters: Filters::default(),
+            timeline: OnceCell::new(),
+            catalog: OnceCell::new(),
+            noted_compacted: Cell::default(),
+            is_finished: Cell::default(),
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store<'q> {
+        &self.store
+    }
+
+    /// The database file.
+    pub fn evidence(&self) -> &'q Evidence {
+        self.evidence
+    }
+
+    /// The keys of encrypted values.
+    pub fn keyring(&self) -> &'q Keyring {
+        self.keyring
+    }
+
+    /// Reads the values of records.
+    pub fn objects(&self) -> &Objects<'q> {
+        &self.objects
+    }
+
+    /// Counts what the filters of the command line let pass.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// What the answer has to admit.
+    pub fn notices(&self) -> &'q Notices {
+        self.notices
+    }
+
+    /// When the revisions were written. The first call takes a pass over the store.
+    pub fn timeline(&self) -> &Timeline {
+        self.timeline
+            .get_or_init(|| Timeline::of(&self.store, self.keyring))
+    }
+
+    /// All resources of the store. The first call takes passes over the store.
+    pub fn catalog(&self) -> &Catalog {
+        self.catalog
+            .get_or_init(|| catalog::read_full(&[(&self.store, AtRevision::HEAD)], self.keyring))
+    }
+
+    /// The revision at a time as typed; that it is inferred is reported.
+    ///
+    /// # Errors
+    /// If it is no time, the store has no times, or all of it is younger.
+    pub fn revision_at(&self, time: &str) -> Result<AtRevision, NoAnswer> {
+        let timeline = self.timeline();
+        let time = timeline.time(time)?;
+        let at = timeline.at_time(time)?;
+        self.notices.add(Notice::TimeInferred { time, at });
+        Ok(self.store.at(Some(at.revision))?)
+    }
+
+    /// Reports which objects of a keyspace below the compaction may not be as they were then.
+    pub fn note_unproved(&self, at: AtRevision, entries: &[KeyEntry<'_>]) {
+        origins::note_unproved(&self.store, at, entries, self.notices);
+    }
+
+    /// Reports from which revision on history is retained, for an answer that needs older history of some keys: and
+    /// what other origins have of them. `missing_versions` is how many versions of the one key are known to be missing.
+    pub fn note_compacted(&self, covers: &dyn Fn(&[u8]) -> bool, missing_versions: Option<i64>) {
+        let compacted = self.store.compact_revision();
+        if compacted == 0 || self.noted_compacted.replace(true) {
+            return;
+        }
+        self.notices.add(Notice::Compacted(Compacted {
+            compacted,
+            missing_versions: missing_versions.filter(|missing| *missing > 0),
+            further: self.evidence.further(covers),
+        }));
+    }
+
+    /// Why an address matches nothing as of a revision.
+    pub fn missing(
+        &self,
+        address: &Address,
+        catalog: Option<&Catalog>,
+        at: AtRevision,
+    ) -> NoAnswer {
+        let missing = self.search(catalog, at, |search| search.address(address));
+        self.note_compacted(&|key| address.covers(key), None);
+        missing.into()
+    }
+
+    /// Why a namespace has nothing; none if it exists.
+    pub fn missing_namespace(
+        &self,
+        namespace: &str,
+        catalog: Option<&Catalog>,
+        at: AtRevision,
+    ) -> Option<NoAnswer> {
+        let missing = self.search(catalog, at, |search| search.namespace(namespace))?;
+        Some(missing.into())
+    }
+
+    /// Reports whether the histories of two stores with equal live states differ, in the records that both retain.
+    pub fn note_histories(&self, other: &Question<'_>) {
+        if let Some(differ) = super::compare::histories(&self.store, &other.store) {
+            self.notices.add(Notice::HistoriesDiffer(differ));
+        }
+    }
+
+    /// The filter that left nothing, if one did.
+    pub fn emptied(&self) -> Option<NoAnswer> {
+        self.filters.left_nothing().map(NoAnswer::Emptied)
+    }
+
+    /// Why there are no changes by a field manager: no retained version names it. None if one does.
+    pub fn missing_manager(&self, manager: &str) -> Option<NoAnswer> {
+        let names = super::writers::all_managers(&self.store, self.keyring);
+        if names.contains(manager) || self.store.db().diagnostics().may_hide_records() {
+            return None;
+        }
+        let near = crate::near::near(manager, names.iter().map(String::as_str));
+        let why = Why::Unknown {
+            kind: NameKind::Manager,
+            names: vec![manager.to_owned()],
+            near,
+        };
+        Some(Missing { address: None, why }.into())
+    }
+
+    fn search<T>(
+        &self,
+        catalog: Option<&Catalog>,
+        at: AtRevision,
+        ask: impl FnOnce(&Search<'_, 'q>) -> T,
+    ) -> T {
+        ask(&Search {
+            store: &self.store,
+            at,
+            catalog,
+            time_of: &|main| self.timeline().bounds(main),
+        })
+    }
+
+    /// Ends the question: reports what its objects could not be read for.
+    pub fn finish(&self, answer: Answer) -> Answer {
+        if !self.is_finished.replace(true) {
+            self.objects.finish(self.notices);
+        }
+        answer
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        // A verb that ended early has the same to admit.
+        self.finish(Answer::No);
+    }
+}

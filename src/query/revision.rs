@@ -1,0 +1,237 @@
+//! Revisions as they are typed: `123`, `123.2`, `@`, `@~5`; of one object `v3`, `~1`, `created`, `deleted`;
+//! and ranges of them, `A..B`.
+
+use std::str::FromStr;
+
+use crate::etcd::store::RevisionUnavailable;
+use crate::etcd::{AtRevision, Event, EventType, KeyHistory, Store};
+
+use super::no_answer::NoAnswer;
+
+/// A revision, of the store or of one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionExpr {
+    /// `123`: a main revision.
+    Main(i64),
+    /// `123.2`: one record of a transaction.
+    Record(i64, i64),
+    /// `@`, `@~5`: the newest main revision, or so many before it.
+    Head(i64),
+    /// `v3`: the put of this number since the object's creation, of the newest incarnation that has it.
+    Version(i64),
+    /// `~1`: so many events of the object before its newest.
+    Back(usize),
+    /// `created`: the first put of the newest incarnation.
+    Created,
+    /// `deleted`: the newest deletion.
+    Deleted,
+}
+
+/// What a text that is no revision should have been.
+pub const FORMS: &str =
+    "a revision is 123, 123.2, @ (the newest), @~5; of one object also v3, ~1, created, deleted";
+
+impl FromStr for RevisionExpr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |digits: &str| -> Option<i64> {
+            let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| digits.parse().ok()).flatten()
+        };
+        let parsed = match text {
+            "@" | "HEAD" | "head" => Some(Self::Head(0)),
+            "created" => Some(Self::Created),
+            "deleted" => Some(Self::Deleted),
+            _ => None,
+        };
+        parsed
+            .or_else(|| number(text).filter(|main| *main > 0).map(Self::Main))
+            .or_else(|| {
+                let (main, sub) = text.split_once('.')?;
+                Some(Self::Record(
+                    number(main).filter(|main| *main > 0)?,
+                    number(sub)?,
+                ))
+            })
+            .or_else(|| {
+                let back = text.strip_prefix("@~").or(text.strip_prefix("HEAD~"))?;
+                number(back).map(Self::Head)
+            })
+            .or_else(|| number(text.strip_prefix('v')?).map(Self::Version))
+            .or_else(|| {
+                let back = number(text.strip_prefix('~')?)?;
+                usize::try_from(back).ok().map(Self::Back)
+            })
+            .ok_or_else(|| FORMS.to_owned())
+    }
+}
+
+impl RevisionExpr {
+    /// Whether only the history of one object tells which revision it is.
+    pub fn is_of_object(self) -> bool {
+        matches!(
+            self,
+            Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted
+        )
+    }
+
+    /// The main revision of the store.
+    ///
+    /// # Errors
+    /// When it is below the compaction, above the newest, or is one of an object.
+    pub fn of_store(self, store: &Store<'_>) -> Result<AtRevision, NoAnswer> {
+        let current = store.current_revision();
+        let main = match self {
+            Self::Main(main) | Self::Record(main, _) => main,
+            Self::Head(0) => return Ok(store.at(None)?),
+            Self::Head(back) => current.saturating_sub(back),
+            Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted => {
+                return Err(NoAnswer::RevisionOfObject);
+            }
+        };
+        if main < 1 {
+            return Err(RevisionUnavailable::Compacted {
+                asked: main,
+                compacted: store.compact_revision(),
+            }
+            .into());
+        }
+        Ok(store.at(Some(main))?)
+    }
+
+    /// The event of an object which this revision names: of a main revision the last event at or before it.
+    ///
+    /// # Errors
+    /// When no such event is retained; the message says which are.
+    pub fn of_object<'h, 'a>(
+        self,
+        history: &'h KeyHistory<'a>,
+        store: &Store<'_>,
+        name: &str,
+    ) -> Result<&'h Event<'a>, NoAnswer> {
+        let events = &history.events;
+        let newest_first = || events.iter().rev();
+        let found = match self {
+            Self::Version(number) => newest_first().find(|event| {
+                event.event_type != EventType::Delete && event.record.version == number
+            }),
+            Self::Back(back) => newest_first().nth(back),
+            Self::Created => newest_first().find(|event| event.event_type == EventType::Create),
+            Self::Deleted => newest_first().find(|event| event.event_type == EventType::Delete),
+            Self::Record(main, sub) => events.iter().find(|event| {
+                (event.record.revision.main, event.record.revision.sub) == (main, sub)
+            }),
+            Self::Main(_) | Self::Head(_) => {
+                let at = self.of_store(store)?;
+                newest_first().find(|event| event.record.revision.main <= at.0)
+            }
+        };
+        found.ok_or_else(|| self.not_retained(history, name))
+    }
+
+    fn not_retained(self, history: &KeyHistory<'_>, name: &str) -> NoAnswer {
+        let main = |event: &Event<'_>| event.record.revision.main;
+        let ends = history.events.first().zip(history.events.last());
+        NoAnswer::EventNotRetained {
+            asked: self,
+            name: name.to_owned(),
+            retained: ends.map(|(first, last)| (history.events.len(), main(first), main(last))),
+        }
+    }
+}
+
+/// `A..B`, `A..`, `..B`: what is not named is the oldest or the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangeExpr {
+    /// Where it begins.
+    pub from: Option<RevisionExpr>,
+    /// Where it ends.
+    pub to: Option<RevisionExpr>,
+}
+
+impl RangeExpr {
+    /// Whether a text has the form of a range.
+    pub fn looks_like_one(text: &str) -> bool {
+        text.split_once("..").is_some_and(|(from, to)| {
+            let is_end = |end: &str| end.is_empty() || end.parse::<RevisionExpr>().is_ok();
+            is_end(from) && is_end(to)
+        })
+    }
+}
+
+impl FromStr for RangeExpr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (from, to) = text
+            .split_once("..")
+            .ok_or_else(|| format!("a range is A..B, A.. or ..B; {FORMS}"))?;
+        let end = |end: &str| match end {
+            "" => Ok(None),
+            end => end.parse().map(Some),
+        };
+        Ok(Self {
+            from: end(from)?,
+            to: end(to)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_revision_is_read() {
+        for (text, revision) in [
+            ("123", RevisionExpr::Main(123)),
+            ("123.2", RevisionExpr::Record(123, 2)),
+            ("@", RevisionExpr::Head(0)),
+            ("@~5", RevisionExpr::Head(5)),
+            ("HEAD~5", RevisionExpr::Head(5)),
+            ("v3", RevisionExpr::Version(3)),
+            ("~1", RevisionExpr::Back(1)),
+            ("created", RevisionExpr::Created),
+            ("deleted", RevisionExpr::Deleted),
+        ] {
+            assert_eq!(text.parse(), Ok(revision), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "1.",
+            ".1",
+            "1.2.3",
+            "@5",
+            "~",
+            "v",
+            "v-1",
+            "x",
+            "1 ",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                text.parse::<RevisionExpr>(),
+                Err(FORMS.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_range_may_be_open_at_either_end() {
+        let range = |from, to| Ok(RangeExpr { from, to });
+        assert_eq!(
+            "5..@~1".parse(),
+            range(Some(RevisionExpr::Main(5)), Some(RevisionExpr::Head(1)))
+        );
+        assert_eq!("5..".parse(), range(Some(RevisionExpr::Main(5)), None));
+        assert_eq!("..v2".parse(), range(None, Some(RevisionExpr::Version(2))));
+        assert!("5".parse::<RangeExpr>().is_err() && "5..x".parse::<RangeExpr>().is_err());
+        assert!(RangeExpr::looks_like_one("1..2") && RangeExpr::looks_like_one(".."));
+        assert!(!RangeExpr::looks_like_one("/registry/a..b") && !RangeExpr::looks_like_one("pods"));
+    }
+}

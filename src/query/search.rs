@@ -1,0 +1,159 @@
+//! A search of all values: the lines that match now, or from when to when they did.
+//!
+//! Values are read in parallel, a batch at a time; what needs an order (masks are numbered as they are shown, a value
+//! that is still encrypted is reported once) is done after that, record by record.
+
+mod history;
+mod look;
+
+use std::iter;
+
+use rayon::prelude::*;
+
+use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+use crate::k8s::search::Found;
+
+use super::question::Question;
+use history::History;
+use look::Reader;
+
+pub use history::Row;
+pub use look::Looker;
+
+/// From when to when a line was there, in one life of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The life: main revision of its first put.
+    pub create_revision: i64,
+    /// The first main revision that held it.
+    pub first: i64,
+    /// Whether compaction took versions before that, which may have held it.
+    pub first_may_be_earlier: bool,
+    /// The last main revision that held it.
+    pub last: i64,
+    /// The main revision at which it went; none while it is there.
+    pub gone_at: Option<i64>,
+    /// Whether it may have gone before that: what ended it is in no page any more.
+    pub gone_may_be_earlier: bool,
+    /// How often it came.
+    pub times: u64,
+}
+
+/// Values are looked at in batches of this size: enough for all cores, little enough to be held.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// And of this many, for small ones: with each some pages around it become resident.
+const BATCH_VALUES: usize = 1024;
+
+/// And of this many that lie all over the file.
+const SCATTERED_VALUES: usize = 256;
+
+/// A search of the values of one store.
+pub struct Search<'s, 'a> {
+    /// The question that it belongs to.
+    pub question: &'s Question<'a>,
+    /// Up to which revision.
+    pub at: AtRevision,
+    /// Which keys.
+    pub covers: &'s (dyn Fn(&[u8]) -> bool + Sync),
+    /// What is looked for.
+    pub looker: Looker<'s>,
+}
+
+/// A live key, and what matches in it.
+pub struct LiveMatch<'m, 'a> {
+    /// The key with its record.
+    pub entry: &'m KeyEntry<'a>,
+    /// Whether the key matches.
+    pub in_key: bool,
+    /// The lines of its value that match.
+    pub found: Vec<Found>,
+}
+
+impl<'a> Search<'_, 'a> {
+    /// Searches the live values, in key order; `see` gets what was found batch by batch. Returns what was searched.
+    ///
+    /// # Errors
+    /// Those of `see`.
+    pub fn live<E>(
+        &self,
+        see: &mut dyn FnMut(&[LiveMatch<'_, 'a>]) -> Result<(), E>,
+    ) -> Result<Keyspace<'a>, E> {
+        let question = self.question;
+        let keyspace = Keyspace::at(question.store(), self.at, |key| (self.covers)(key));
+        let mut reader = Reader::new(&self.looker, question.objects());
+        let mut entries = self.candidates(&keyspace).into_iter().peekable();
+        while entries.peek().is_some() {
+            let batch = next_batch(&mut entries, SCATTERED_VALUES, |entry| {
+                entry.record.value.len()
+            });
+            let looker = &self.looker;
+            let seen: Vec<_> = batch
+                .par_iter()
+                .map(|entry| looker.look(&entry.record))
+                .collect();
+            let matches: Vec<LiveMatch<'_, 'a>> = batch
+                .into_iter()
+                .zip(seen)
+                .map(|(entry, seen)| LiveMatch {
+                    entry,
+                    in_key: seen.in_key,
+                    found: reader.lines(&entry.record, seen.value),
+                })
+                .collect();
+            see(&matches)?;
+            question.evidence().source().forget_resident();
+        }
+        question.note_unproved(self.at, &keyspace.live);
+        Ok(keyspace)
+    }
+
+    /// Searches all retained values; the lines of each key with their revisions, in key order.
+    pub fn history(&self) -> impl Iterator<Item = (Box<[u8]>, Vec<Row>)> + use<'a> {
+        let mut history = History::new(self.question.store().compact_revision());
+        let mut reader = Reader::new(&self.looker, self.question.objects());
+        history.fold(self, &mut reader);
+        self.question
+            .note_compacted(&|key| (self.covers)(key), None);
+        history.into_rows()
+    }
+
+    /// The live values that may match, in key order. They are read in the order of the file: in key order most of the
+    /// time would go into reading pages again.
+    fn candidates<'k>(&self, keyspace: &'k Keyspace<'a>) -> Vec<&'k KeyEntry<'a>> {
+        let mut by_offset: Vec<&KeyEntry<'a>> = keyspace.live.iter().collect();
+        if !self.looker.matcher.has_filter() {
+            return by_offset;
+        }
+        by_offset.sort_unstable_by_key(|entry| entry.record.offset);
+        let mut candidates = Vec::new();
+        let mut entries = by_offset.into_iter().peekable();
+        while entries.peek().is_some() {
+            let batch = next_batch(&mut entries, BATCH_VALUES, |entry| entry.record.value.len());
+            let looker = &self.looker;
+            let may_match = |entry: &&KeyEntry<'_>| looker.may_match(&entry.record);
+            let kept: Vec<_> = batch.into_par_iter().filter(may_match).collect();
+            candidates.extend(kept);
+            self.question.evidence().source().forget_resident();
+        }
+        candidates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        candidates
+    }
+}
+
+/// The next items, as many as are looked at together.
+fn next_batch<T>(
+    items: &mut iter::Peekable<impl Iterator<Item = T>>,
+    most: usize,
+    size: impl Fn(&T) -> usize,
+) -> Vec<T> {
+    let mut batch = Vec::new();
+    let mut bytes = 0_usize;
+    while batch.len() < most
+        && let Some(item) = items.next_if(|_| bytes < BATCH_BYTES)
+    {
+        bytes = bytes.saturating_add(size(&item));
+        batch.push(item);
+    }
+    batch
+}

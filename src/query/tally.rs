@@ -1,0 +1,152 @@
+//! How many keys each resource, or each namespace, has.
+
+use std::collections::BTreeMap;
+
+use crate::etcd::KeyEntry;
+use crate::k8s::catalog::Catalog;
+use crate::k8s::resource::Resource;
+
+/// What keys are counted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// A resource.
+    Resource {
+        /// Its plural with its group: `deployments.apps`.
+        name: String,
+        /// Its kind.
+        kind: String,
+        /// Whether it is a custom one.
+        custom: bool,
+    },
+    /// The beginning of keys of no known resource, up to a slash; empty for keys without one.
+    Folder(Vec<u8>),
+    /// A namespace.
+    Namespace(Vec<u8>),
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What the keys have in common.
+    pub named: Named,
+    /// How many keys.
+    pub keys: u64,
+    /// Length of their values, in bytes.
+    pub value_bytes: u64,
+}
+
+impl Row {
+    /// A row without keys so far.
+    pub fn new(named: Named) -> Self {
+        Self {
+            named,
+            keys: 0,
+            value_bytes: 0,
+        }
+    }
+}
+
+/// Whether a resource is a custom one: defined in the store, or left there when its definition was deleted.
+pub fn is_custom(resource: &Resource) -> bool {
+    // Those that only their objects tell have no group in their folder where they are an aggregated
+    // API server's, or of a newer Kubernetes.
+    let of_group = resource.folder.strip_suffix(&*resource.plural);
+    !resource.versions.is_empty()
+        && of_group.and_then(|folder| folder.strip_suffix('/')) == Some(resource.group())
+}
+
+/// The resources of keys, the one with the most keys first.
+pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
+    let mut rows = BTreeMap::new();
+    for entry in entries {
+        let named = match catalog.locate(&entry.key) {
+            Some(location) => Named::Resource {
+                name: location.resource.plural_with_group(),
+                kind: location.resource.kind.clone().into_owned(),
+                custom: is_custom(location.resource),
+            },
+            None => Named::Folder(folder_of(&entry.key, catalog).to_vec()),
+        };
+        count(&mut rows, named, entry);
+    }
+    let mut rows: Vec<Row> = rows.into_values().collect();
+    // Stable: those with as many keys stay in the order of their names.
+    rows.sort_by_key(|row| std::cmp::Reverse(row.keys));
+    rows
+}
+
+/// The namespaces that keys lie in, and those whose own object is among the keys; by name.
+pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
+    let mut rows = BTreeMap::new();
+    for entry in entries {
+        let Some(location) = catalog.locate(&entry.key) else {
+            continue;
+        };
+        if let Some(namespace) = location.namespace {
+            count(&mut rows, Named::Namespace(namespace.to_vec()), entry);
+        } else if location.resource.folder == "namespaces" {
+            // It may be empty; the Namespace itself does not lie in it.
+            let named = Named::Namespace(location.name.to_vec());
+            rows.entry(named.clone()).or_insert_with(|| Row::new(named));
+        }
+    }
+    rows.into_values().collect()
+}
+
+fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &KeyEntry<'_>) {
+    let row = rows.entry(named.clone()).or_insert_with(|| Row::new(named));
+    row.keys = row.keys.saturating_add(1);
+    let value_bytes = entry.record.value.len() as u64;
+    row.value_bytes = row.value_bytes.saturating_add(value_bytes);
+}
+
+/// Where a key of no known resource lies: the segment behind an API server's prefix (and the next, where it is a
+/// group), else the first segment; with the slash behind. Empty where the key has no slash.
+fn folder_of<'k>(key: &'k [u8], catalog: &Catalog) -> &'k [u8] {
+    let begins = |prefix: &&[u8]| {
+        let rest = key.strip_prefix(*prefix);
+        rest.is_some_and(|rest| rest.starts_with(b"/"))
+    };
+    let start = match catalog.prefixes().find(begins) {
+        Some(prefix) => prefix.len().saturating_add(1),
+        None => usize::from(key.starts_with(b"/")),
+    };
+    let of_prefix = start > 1;
+    // The end of the segment that begins at a place, its slash included.
+    let end_of = |from: usize| {
+        let slash = key.get(from..)?.iter().position(|byte| *byte == b'/')?;
+        Some(from.saturating_add(slash).saturating_add(1))
+    };
+    let first = end_of(start);
+    let is_group = |end: usize| key.get(start..end).is_some_and(|name| name.contains(&b'.'));
+    let end = match first {
+        Some(end) if of_prefix && is_group(end) => end_of(end).or(first),
+        _ => first,
+    };
+    key.get(..end.unwrap_or(start)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_no_resource_has_a_folder() {
+        let catalog = Catalog::default();
+        for (key, folder) in [
+            ("/registry/other/shop/a", "/registry/other/"),
+            ("/registry/a.com/things/a", "/registry/a.com/things/"),
+            ("/registry/a.com/things", "/registry/a.com/"),
+            ("/registry/health", "/registry/"),
+            ("/calico/ipam/v2", "/calico/"),
+            ("/a.b/c/d", "/a.b/"),
+            ("a/b", "a/"),
+            ("/a", "/"),
+            ("a", ""),
+            ("", ""),
+        ] {
+            let found = folder_of(key.as_bytes(), &catalog);
+            assert_eq!(found, folder.as_bytes(), "{key}");
+        }
+    }
+}

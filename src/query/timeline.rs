@@ -1,0 +1,122 @@
+//! Revisions and times: the fold over all records that finds the anchors, and the questions by time.
+
+mod fold;
+mod when;
+pub mod why;
+
+use crate::etcd::Store;
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::wall_clock::{AtTime, Bounds, WallClock};
+
+use super::no_answer::NoAnswer;
+
+pub use when::{When, parse_time};
+
+/// When the revisions of a store were written, as far as its objects tell.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    clock: WallClock,
+    /// Values that are encrypted, and that no key at hand opens.
+    closed: u64,
+}
+
+impl Timeline {
+    /// Reads the times in all values of a store, by one pass. Findings go where the store's go.
+    #[must_use]
+    pub fn of(store: &Store<'_>, keyring: &Keyring) -> Self {
+        let folded = fold::fold(store, keyring);
+        // Later revisions than the newest record's were compacted away whole.
+        let oldest = folded.oldest.unwrap_or(1);
+        let newest = folded
+            .newest
+            .unwrap_or_default()
+            .max(store.compact_revision())
+            .max(1);
+        Self {
+            clock: WallClock::new(folded.points, (oldest.min(newest), newest)),
+            closed: folded.closed,
+        }
+    }
+
+    /// The revisions on the wall clock.
+    #[must_use]
+    pub fn clock(&self) -> &WallClock {
+        &self.clock
+    }
+
+    /// When a main revision was written.
+    #[must_use]
+    pub fn bounds(&self, main: i64) -> Bounds {
+        self.clock.bounds(main)
+    }
+
+    /// A time as typed, in seconds since 1970; a length of time is counted back from the newest time of the
+    /// store, never from now.
+    ///
+    /// # Errors
+    /// When it is no time, or counted back where the store has no time.
+    pub fn time(&self, text: &str) -> Result<i64, NoAnswer> {
+        self.resolve(text.parse()?)
+    }
+
+    /// The same, of a time that was parsed before the store was open.
+    ///
+    /// # Errors
+    /// As [`Self::time`].
+    pub fn resolve(&self, when: When) -> Result<i64, NoAnswer> {
+        match (when, self.clock.newest()) {
+            (When::BeforeNewest(_), None) => Err(self.no_time()),
+            (when, newest) => when.resolve(newest),
+        }
+    }
+
+    /// The newest revision that was written by a time.
+    ///
+    /// # Errors
+    /// When the store has no times, or is all younger.
+    pub fn at_time(&self, time: i64) -> Result<AtTime, NoAnswer> {
+        self.known()?;
+        self.clock.at_time(time).ok_or_else(|| {
+            let oldest = self.clock.revisions().0;
+            NoAnswer::OlderThanAll {
+                asked: time,
+                oldest: (oldest, self.clock.estimate(oldest)),
+            }
+        })
+    }
+
+    /// The oldest revision that may have been written at or after a time; one above the newest
+    /// where none may.
+    ///
+    /// # Errors
+    /// When the store has no times.
+    pub fn since(&self, time: i64) -> Result<i64, NoAnswer> {
+        self.known()?;
+        let above = self.clock.revisions().1.saturating_add(1);
+        Ok(self.clock.since(time).unwrap_or(above))
+    }
+
+    /// The newest revision that may have been written at or before a time; 0 where none may.
+    ///
+    /// # Errors
+    /// When the store has no times.
+    pub fn until(&self, time: i64) -> Result<i64, NoAnswer> {
+        self.known()?;
+        Ok(self.clock.until(time).unwrap_or(0))
+    }
+
+    fn known(&self) -> Result<(), NoAnswer> {
+        self.clock
+            .newest()
+            .map(|_| ())
+            .ok_or_else(|| self.no_time())
+    }
+
+    /// Why there are no times.
+    #[must_use]
+    pub fn no_time(&self) -> NoAnswer {
+        NoAnswer::NoTimes {
+            encrypted: self.closed,
+        }
+    }
+}

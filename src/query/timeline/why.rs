@@ -1,0 +1,149 @@
+//! Why a revision has the time that it has: the objects whose times bound it.
+
+use std::collections::BTreeMap;
+
+use crate::bbolt::Direction;
+use crate::etcd::{Record, Revision, Store};
+use crate::k8s::anchors::{Evidence, lease_renewed};
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::meta::Meta;
+use crate::k8s::wall_clock::{Bounds, Point};
+
+use super::Timeline;
+use crate::query::writers::manager_text;
+
+/// Where one end of the bounds of a revision comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The main revision of the object.
+    pub main: i64,
+    /// The time in it, in seconds since 1970.
+    pub time: i64,
+    /// The key of the object.
+    pub key: Box<[u8]>,
+    /// Which field of the object has the time.
+    pub evidence: Evidence,
+    /// The field manager, if the field is of one.
+    pub by: Option<String>,
+}
+
+/// The time of a main revision with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The main revision.
+    pub main: i64,
+    /// When it was written.
+    pub bounds: Bounds,
+    /// Why it was not written before.
+    pub lower: Option<Reason>,
+    /// Why it was not written after.
+    pub upper: Option<Reason>,
+    /// The time at which the holder of the Lease that it wrote renewed it, by the holder's own clock.
+    pub hint: Option<i64>,
+}
+
+impl Why {
+    fn new(main: i64, bounds: Bounds) -> Self {
+        Self {
+            main,
+            bounds,
+            lower: None,
+            upper: None,
+            hint: None,
+        }
+    }
+}
+
+impl Timeline {
+    /// On what the times of revisions rest, by main revision; by one more pass over the store.
+    #[must_use]
+    pub fn why(
+        &self,
+        store: &Store<'_>,
+        keyring: &Keyring,
+        mains: impl IntoIterator<Item = i64>,
+    ) -> BTreeMap<i64, Why> {
+        let mut answers: BTreeMap<i64, Why> = BTreeMap::new();
+        for main in mains {
+            let explained = || Why::new(main, self.bounds(main));
+            answers.entry(main).or_insert_with(explained);
+        }
+        let mut reasons: BTreeMap<(i64, u32), Vec<Told>> = BTreeMap::new();
+        for (main, Why { bounds, .. }) in &answers {
+            let ends = [(End::Lower, bounds.lower), (End::Upper, bounds.upper)];
+            for (end, point) in ends {
+                if let Some(point) = point {
+                    let told_by = (point.told_by, point.told_by_sub);
+                    let main = *main;
+                    let told = Told { main, end, point };
+                    reasons.entry(told_by).or_default().push(told);
+                }
+            }
+        }
+        for record in store.records(Direction::Forward) {
+            let Revision { main, sub } = record.revision;
+            let told = u32::try_from(sub).ok();
+            let told = told.and_then(|sub| reasons.get(&(main, sub)));
+            if told.is_none() && !answers.contains_key(&main) {
+                continue;
+            }
+            let Ok(value) = keyring.open(record.key, record.value) else {
+                continue;
+            };
+            // A record tells one or two points, and each may bound any number of revisions.
+            let mut of_point: Vec<(Point, Reason)> = Vec::new();
+            for told in told.into_iter().flatten() {
+                let known = of_point.iter().find(|(point, _)| *point == told.point);
+                let reason = match known {
+                    Some((_, reason)) => reason.clone(),
+                    None => {
+                        let reason = reason(&record, &value, &told.point);
+                        of_point.push((told.point, reason.clone()));
+                        reason
+                    }
+                };
+                if let Some(answer) = answers.get_mut(&told.main) {
+                    match told.end {
+                        End::Lower => answer.lower = Some(reason),
+                        End::Upper => answer.upper = Some(reason),
+                    }
+                }
+            }
+            if let Some(answer) = answers.get_mut(&main)
+                && let Some(time) = lease_renewed(&value)
+            {
+                answer.hint = Some(time);
+            }
+        }
+        answers
+    }
+}
+
+/// What a point bounds.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Lower,
+    Upper,
+}
+
+/// A point that a record tells, and for which question.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    main: i64,
+    end: End,
+    point: Point,
+}
+
+fn reason(record: &Record<'_>, value: &[u8], point: &Point) -> Reason {
+    let Point { main, anchor, .. } = *point;
+    let meta = Meta::read(value);
+    let who = meta.as_ref().and_then(|meta| anchor.writer(meta));
+    let by = who.map(|who| manager_text(record.key, who.manager, who.subresource));
+    Reason {
+        main,
+        time: anchor.time,
+        key: record.key.into(),
+        evidence: anchor.evidence,
+        by,
+    }
+}

@@ -1,0 +1,86 @@
+//! Command lines in hints: with the verb and the file that the user typed, fit to be pasted.
+
+use std::path::Path;
+
+use crate::query::address::Address;
+
+/// The run that a hint belongs to.
+#[derive(Debug, Clone, Default)]
+pub struct Invocation {
+    /// The verb.
+    pub verb: &'static str,
+    /// The database, as a word of a command line; `DB` if none was given.
+    pub db: String,
+    /// Whether the verb takes `--at`.
+    pub has_at: bool,
+}
+
+impl Invocation {
+    /// The run of a verb on a database.
+    #[must_use]
+    pub fn new(verb: &'static str, db: Option<&Path>, has_at: bool) -> Self {
+        Self {
+            verb,
+            db: db.map_or_else(|| "DB".to_owned(), |db| quoted(&db.to_string_lossy())),
+            has_at,
+        }
+    }
+
+    /// The line of another verb on the same database.
+    #[must_use]
+    pub fn line(&self, verb: &str, words: &[String]) -> String {
+        let mut line = format!("etcdive {verb} {}", self.db);
+        for word in words {
+            line.push(' ');
+            line.push_str(word);
+        }
+        line
+    }
+
+    /// The verb, if it answers as of a revision; else `get`.
+    #[must_use]
+    pub fn verb_with_at(&self) -> &'static str {
+        if self.has_at { self.verb } else { "get" }
+    }
+}
+
+/// A word as a shell reads it back.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,~-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The words of an address, each quoted.
+#[must_use]
+pub fn words(address: &Address) -> Vec<String> {
+    match address {
+        Address::Objects(objects) => {
+            let mut words = vec![quoted(&match &objects.name {
+                Some(name) => format!("{}/{name}", objects.types),
+                None => objects.types.clone(),
+            })];
+            if let Some(namespace) = &objects.namespace {
+                words.extend(["-n".to_owned(), quoted(namespace)]);
+            }
+            words
+        }
+        _ => vec![quoted(&address.text())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_with_other_characters_is_quoted() {
+        assert_eq!(quoted("snap/db"), "snap/db");
+        assert_eq!(quoted("my db"), "'my db'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

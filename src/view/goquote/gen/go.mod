@@ -1,3 +1,0 @@
-module etcdive.example/goquote/gen
-
-go 1.26

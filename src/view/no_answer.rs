@@ -1,0 +1,366 @@
+//! Why a question has no answer, as a sentence and a hint.
+
+use crate::Error;
+use crate::etcd::store::RevisionUnavailable;
+use crate::k8s::meta::time_text;
+use crate::named::key_text;
+use crate::query::NoAnswer;
+use crate::query::address::Address;
+use crate::query::filters::{Filter, LeftNothing};
+use crate::query::not_found::{Deleted, Missing, NameKind, Why};
+use crate::query::revision::RevisionExpr;
+
+use super::command::{Invocation, words};
+use super::human::{first_of, plural};
+use super::time;
+
+/// A sentence, and what can be done.
+pub type Text = (String, Option<String>);
+
+fn plain(message: impl Into<String>) -> Text {
+    (message.into(), None)
+}
+
+fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Text {
+    (message.into(), Some(hint.into()))
+}
+
+/// The sentence and the hint for a question that has no answer.
+#[must_use]
+pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
+    match no {
+        NoAnswer::Source { .. }
+        | NoAnswer::NotBbolt { .. }
+        | NoAnswer::NoState { .. }
+        | NoAnswer::ForeignBuckets { .. }
+        | NoAnswer::NoKeyBucket(_)
+        | NoAnswer::DatabasesNeeded(_)
+        | NoAnswer::NoLogFiles(_)
+        | NoAnswer::NoLogNextTo(_) => file(no),
+        NoAnswer::BadEscape(word) => hinted(
+            format!("{}: not an escape", key_text(word)),
+            r"in key:TEXT a backslash is written \\, any byte \xNN; \n \t \r \0 and \s (a space) are known",
+        ),
+        NoAnswer::Unavailable(_)
+        | NoAnswer::RevisionOfObject
+        | NoAnswer::EventNotRetained { .. }
+        | NoAnswer::RangeUpsideDown { .. } => revision(no, run),
+        NoAnswer::NoTimes { .. }
+        | NoAnswer::OlderThanAll { .. }
+        | NoAnswer::NotATime(_)
+        | NoAnswer::NoFixedLength(_)
+        | NoAnswer::NothingToCountFrom => no_time(no),
+        NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
+        NoAnswer::Emptied(left) => emptied(*left),
+    }
+}
+
+/// The sentence for a filter that left nothing.
+fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
+    let Filter(flag) = filter;
+    plain(match of {
+        1 => format!("nothing left: the only candidate does not match {flag}"),
+        of => format!("nothing left: none of {of} candidates matches {flag}"),
+    })
+}
+
+fn file(no: &NoAnswer) -> Text {
+    match no {
+        NoAnswer::Source {
+            error,
+            is_word: true,
+        } => hinted(
+            error.to_string(),
+            "the database comes first: `etcdive get DB pods`",
+        ),
+        NoAnswer::Source { error, .. } => plain(error.to_string()),
+        NoAnswer::NotBbolt { path, kind } => hinted(
+            match kind {
+                None => format!("{} is not a bbolt database", path.display()),
+                Some(kind) => format!("{} is {kind}, not a bbolt database", path.display()),
+            },
+            "expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory",
+        ),
+        NoAnswer::NoState { path, error } => match error {
+            Error::NoMeta { .. } => hinted(
+                format!("{}: {error}, and no page holds records", path.display()),
+                "`etcdive pages DB` lists what each page contains",
+            ),
+            error => plain(format!("{}: {error}", path.display())),
+        },
+        NoAnswer::ForeignBuckets { path, buckets } => plain(format!(
+            "{}: a bbolt database, but not etcd's: its buckets are {}",
+            path.display(),
+            buckets.join(", ")
+        )),
+        NoAnswer::NoKeyBucket(path) => plain(format!(
+            "{}: the records cannot be reached: no bucket key in the root",
+            path.display()
+        )),
+        NoAnswer::DatabasesNeeded(1) => plain("one database is needed"),
+        NoAnswer::NoLogFiles(path) => hinted(
+            format!(
+                "{}: no file of a write-ahead log (*.wal) and no raft snapshot (*.snap)",
+                path.display()
+            ),
+            "expected a data directory, its member/wal folder, or such a file",
+        ),
+        NoAnswer::NoLogNextTo(path) => hinted(
+            format!(
+                "{}: no write-ahead log next to a single database file",
+                path.display()
+            ),
+            "--wal=DIR names its folder; or give the data directory as DB",
+        ),
+        _ => plain("two databases are needed"),
+    }
+}
+
+fn revision(no: &NoAnswer, run: &Invocation) -> Text {
+    match no {
+        NoAnswer::Unavailable(error) => match error {
+            RevisionUnavailable::Compacted { compacted, .. } => hinted(
+                error.to_string(),
+                format!(
+                    "the oldest complete state is --at {compacted}; --carve adds older versions that freed pages still contain"
+                ),
+            ),
+            RevisionUnavailable::Future { current, .. } => {
+                hinted(error.to_string(), format!("the newest is --at {current}"))
+            }
+        },
+        NoAnswer::EventNotRetained {
+            asked,
+            name,
+            retained,
+        } => {
+            let what = match asked {
+                RevisionExpr::Version(number) => format!("no version {number}"),
+                RevisionExpr::Back(back) => format!("no event {back} before the newest"),
+                RevisionExpr::Created => "no creation".to_owned(),
+                RevisionExpr::Deleted => "no deletion".to_owned(),
+                RevisionExpr::Main(_) | RevisionExpr::Head(_) => "no event that old".to_owned(),
+                RevisionExpr::Record(main, sub) => format!("no record {main}.{sub}"),
+            };
+            let message = format!("{name}: {what} is retained");
+            match retained {
+                None => plain(message),
+                Some((count, first, last)) => hinted(
+                    message,
+                    format!(
+                        "{}, revisions {first} to {last}",
+                        plural(*count, "event is retained", "events are retained")
+                    ),
+                ),
+            }
+        }
+        NoAnswer::RangeUpsideDown { from, to } => hinted(
+            format!("the range is reversed: {from} is after {to}"),
+            "A..B goes from the older to the newer",
+        ),
+        _ => hinted(
+            "v3, ~1, created and deleted are revisions of one object",
+            format!(
+                "name one: `{}`; revisions of the store are 123, @, @~5",
+                run.line(run.verb, &["pod/web-1".to_owned(), "-n shop".to_owned()])
+            ),
+        ),
+    }
+}
+
+fn no_time(no: &NoAnswer) -> Text {
+    match no {
+        NoAnswer::NoTimes { encrypted } => {
+            let message =
+                "no time is known: etcd does not store times, and no object in this store has one";
+            match encrypted {
+                0 => plain(message),
+                encrypted => hinted(
+                    message,
+                    format!(
+                        "{encrypted} values are encrypted: --encryption-config FILE decrypts them"
+                    ),
+                ),
+            }
+        }
+        NoAnswer::OlderThanAll {
+            asked,
+            oldest: (oldest, time),
+        } => hinted(
+            format!("no retained revision is as old as {}", time_text(*asked)),
+            format!(
+                "the oldest is {oldest}, written about {}",
+                time.map(time_text).unwrap_or_default()
+            ),
+        ),
+        NoAnswer::NotATime(text) => hinted(
+            format!("{text:?} is not a time"),
+            "a time is 2026-11-20T21:05:00Z, '2026-11-20 21:05', 2026-11-20 (UTC), 21:05 on the newest day in the store, or 10m, 2h, 1d before the newest time in the store",
+        ),
+        NoAnswer::NoFixedLength(text) => hinted(
+            format!("{text:?}: months and years have no fixed length"),
+            "give days, as 30d, or a date",
+        ),
+        _ => hinted(
+            "no time in this store to count back from",
+            "give the time itself, as 2026-11-20T21:05:00Z",
+        ),
+    }
+}
+
+/// The subject of a sentence about an address: `pods "web-1" in namespace "shop"`.
+fn subject(address: &Address) -> String {
+    let Address::Objects(objects) = address else {
+        return address.text();
+    };
+    let mut text = objects.types.clone();
+    if let Some(name) = &objects.name {
+        text.push_str(&format!(" \"{name}\""));
+    }
+    if let Some(namespace) = &objects.namespace {
+        text.push_str(&format!(" in namespace \"{namespace}\""));
+    }
+    text
+}
+
+fn not_found(missing: &Missing, run: &Invocation) -> Text {
+    let subject = missing.address.as_ref().map(subject).unwrap_or_default();
+    let message = match &missing.address {
+        Some(Address::Key(_)) => format!("no key {subject}"),
+        Some(Address::Prefix(_)) => format!("no key starts with {subject}"),
+        Some(Address::Objects(_)) => format!("{subject} not found"),
+        None => "nothing found".to_owned(),
+    };
+    match &missing.why {
+        Why::MayBeHidden => plain(format!("{message}, and damage may hide it")),
+        Why::Unknown { kind, names, near } => unknown(*kind, names, near, run),
+        Why::Deleted(deleted) => was_deleted(missing.address.as_ref(), deleted, run),
+        Why::Later { at, first } => {
+            let words = missing.address.as_ref().map(words).unwrap_or_default();
+            let words = [words, vec![format!("--at {first}")]].concat();
+            hinted(
+                format!("{message} at revision {at}: first written at revision {first}"),
+                run.line(run.verb_with_at(), &words),
+            )
+        }
+        Why::IsFolder { keys: 1, first } => hinted(message, format!("{} exists", key_text(first))),
+        Why::IsFolder { keys, first } => hinted(
+            message,
+            format!(
+                "{keys} keys start with {subject}/, the first is {}; with the slash at the end it is a prefix",
+                key_text(first)
+            ),
+        ),
+        Why::NoObjects => hinted(
+            message,
+            format!(
+                "the store contains no {}",
+                match &missing.address {
+                    Some(Address::Objects(objects)) => objects.types.as_str(),
+                    _ => "such objects",
+                }
+            ),
+        ),
+        Why::Elsewhere { count, first } => hinted(
+            message,
+            format!(
+                "{} in other namespaces, the first is {}",
+                plural(*count, "exists", "exist"),
+                key_text(first)
+            ),
+        ),
+        Why::SameName(keys) => {
+            let keys: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
+            hinted(message, format!("{} exists", keys.join(", ")))
+        }
+        Why::NameWithSlash { types, name } => hinted(
+            message,
+            format!(
+                "`{types} {name}` is one object, `{types}` all; raw prefixes begin with a slash"
+            ),
+        ),
+        Why::NotKubernetes => hinted(
+            message,
+            "the store contains no Kubernetes objects at this revision",
+        ),
+        Why::Nothing { near } if near.is_empty() => plain(message),
+        Why::Nothing { near } => hinted(message, format!("did you mean {}?", near.join(", "))),
+    }
+}
+
+fn unknown(kind: NameKind, names: &[String], near: &[String], run: &Invocation) -> Text {
+    let (what, list) = match kind {
+        NameKind::Resource => ("resource", run.line("ls", &["--kinds".to_owned()])),
+        NameKind::CustomResource => (
+            "custom resource",
+            run.line("ls", &["--kinds".to_owned(), "--custom".to_owned()]),
+        ),
+        NameKind::Namespace => ("namespace", run.line("ls", &["--namespaces".to_owned()])),
+        NameKind::Manager => ("field manager", run.line("log", &["-o jsonl".to_owned()])),
+    };
+    let shown: Vec<String> = names
+        .iter()
+        .map(|name| format!("\"{}\"", key_text(name.as_bytes())))
+        .collect();
+    let message = format!(
+        "unknown {what} {}: no retained revision has it",
+        first_of(&shown, crate::near::SUGGESTED)
+    );
+    if near.is_empty() {
+        let verb = match kind {
+            NameKind::Manager => "shows the managers of each change",
+            _ => "lists them",
+        };
+        return hinted(message, format!("`{list}` {verb}"));
+    }
+    let near: Vec<_> = near.iter().map(|name| key_text(name.as_bytes())).collect();
+    hinted(message, format!("did you mean {}?", near.join(", ")))
+}
+
+fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -> Text {
+    let when = match time::text(&deleted.time) {
+        time if time == "-" => String::new(),
+        time => format!(" ({time})"),
+    };
+    let revision = deleted.revision;
+    let subject = address.map(subject).unwrap_or_default();
+    let message = match address {
+        Some(Address::Objects(objects)) if deleted.is_namespace => format!(
+            "namespace \"{}\" was deleted at revision {revision}{when}",
+            objects.namespace.as_deref().unwrap_or_default()
+        ),
+        _ if deleted.is_namespace => {
+            format!("the namespace was deleted at revision {revision}{when}")
+        }
+        Some(address) if address.names_one() => {
+            format!("{subject} was deleted at revision {revision}{when}")
+        }
+        _ => {
+            let subject = match address {
+                Some(Address::Prefix(_)) => format!("no live key starts with {subject}"),
+                _ => format!("{subject} not found"),
+            };
+            format!(
+                "{subject}: {}, the last at revision {revision}{when}",
+                plural(deleted.keys, "was deleted", "were deleted")
+            )
+        }
+    };
+    let words = address.map(words).unwrap_or_default();
+    let before = revision.saturating_sub(1);
+    if deleted.is_before_compacted {
+        let line = run.line("log", &[words, vec!["--carve".to_owned()]].concat());
+        return hinted(
+            message,
+            format!(
+                "the state before it is compacted (history is retained from revision {}); `{line}` searches freed pages",
+                deleted.compacted
+            ),
+        );
+    }
+    let line = run.line(
+        run.verb_with_at(),
+        &[words, vec![format!("--at {before}")]].concat(),
+    );
+    hinted(message, line)
+}

@@ -1,0 +1,311 @@
+//! What an answer has to admit, as sentences for standard error.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::k8s::encrypt::OpenError;
+use crate::k8s::meta::time_text;
+use crate::k8s::wall_clock::{AtTime, Certainty};
+use crate::named::key_text;
+use crate::query::Notice;
+use crate::query::filters::{Filter, LeftNothing};
+use crate::query::notice::{Carving, Compacted, Encrypted, LogFound, Unproved};
+
+use super::human::plural;
+
+/// A line for standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A fact.
+    Note(String),
+    /// What can be done.
+    Hint(String),
+}
+
+/// The lines of all notices, each line once.
+#[must_use]
+pub fn lines(notices: &[Notice]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for line in notices.iter().flat_map(|notice| of_notice(notice)) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn note(text: impl Into<String>) -> Vec<Line> {
+    vec![Line::Note(text.into())]
+}
+
+fn of_notice(notice: &Notice) -> Vec<Line> {
+    match notice {
+        Notice::TimeInferred { time, at } => note(inferred(at, *time)),
+        Notice::Carved(carving) => note(carved(carving)),
+        Notice::LogOfAnotherCluster(member) => note(format!(
+            "the write-ahead log belongs to another cluster (member {member:x}): it is not used"
+        )),
+        Notice::Log(found) => log(found),
+        Notice::Compacted(history) => note(compacted(history)),
+        Notice::Unproved(objects) => note(unproved(objects)),
+        Notice::StillEncrypted(reasons, more) => encrypted(reasons, *more),
+        Notice::Untested(count) => note(format!(
+            "{} could not be read; whether they match the selector is unknown",
+            plural(*count, "object", "objects")
+        )),
+        Notice::WithoutPut(count) => note(format!(
+            "no put of {} is retained; whether they had these labels is unknown",
+            plural(*count, "deleted key", "deleted keys")
+        )),
+        Notice::HistoriesDiffer(differ) => note(format!(
+            "the live states are equal, but the histories differ: {}, the oldest at revision {}",
+            plural(differ.records, "record", "records"),
+            differ.first
+        )),
+        Notice::Emptied(LeftNothing {
+            filter: Filter(flag),
+            of,
+        }) => note(format!(
+            "{} left out: no change matches {flag}",
+            plural(*of, "change is", "changes are")
+        )),
+        Notice::WhoIsNotRecorded => note(
+            "etcd does not record who deleted an object or which user wrote it: field managers are client programs; the API server's audit log has the users",
+        ),
+        Notice::OlderIsNewer([(old, older), (new, newer)]) => note(format!(
+            "{} is at revision {older}, {} at {newer}: is the older one first?",
+            old.display(),
+            new.display()
+        )),
+        Notice::AnotherCluster => {
+            note("these look like two different clusters: no member in common")
+        }
+        Notice::LastCommit([from, to]) => {
+            let state =
+                |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
+            note(format!("from {} to {}", state(from), state(to)))
+        }
+    }
+}
+
+fn inferred(at: &AtTime, time: i64) -> String {
+    let AtTime {
+        revision, possibly, ..
+    } = at;
+    let head = format!(
+        "{} is revision {revision}, inferred from the times in objects",
+        time_text(time)
+    );
+    match (at.certainty, at.surely) {
+        (Certainty::Surely, _) => head,
+        (Certainty::Probably, Some(surely)) => {
+            format!("{head}: surely not before {surely}, and not after {possibly}")
+        }
+        (Certainty::Probably, None) => format!("{head}: surely not after {possibly}"),
+    }
+}
+
+fn carved(carving: &Carving) -> String {
+    let Some((first, last)) = carving.revisions else {
+        return format!(
+            "freed pages contain no additional records: {}",
+            why_nothing_carved(carving)
+        );
+    };
+    let (compacted, current) = carving.store;
+    let mut parts = Vec::new();
+    let counts = [
+        (
+            carving.compacted,
+            format!("compacted (up to revision {compacted})"),
+        ),
+        (
+            carving.lost,
+            "of the state, not reachable by the tree".to_owned(),
+        ),
+        (
+            carving.beyond,
+            format!("newer than the state (above revision {current})"),
+        ),
+    ];
+    for (count, what) in counts {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    let mut text = format!(
+        "freed pages contain {} in addition: {}, revisions {first} to {last}",
+        plural(
+            carving
+                .compacted
+                .saturating_add(carving.lost)
+                .saturating_add(carving.beyond),
+            "record",
+            "records"
+        ),
+        parts.join(", ")
+    );
+    if carving.unproved > 0 {
+        let _ = write!(
+            text,
+            "; {} supported only by their own bytes (carved-b, carved-c)",
+            carving.unproved
+        );
+    }
+    text
+}
+
+fn why_nothing_carved(carving: &Carving) -> String {
+    if carving.is_fresh_file {
+        return "the file was just defragmented, which writes a new file without the old pages"
+            .to_owned();
+    }
+    if carving.store.0 == 0 {
+        return "nothing was ever compacted".to_owned();
+    }
+    format!(
+        "{} of its {} pages are leaf pages not in use, with {} copies of records that the state has; the file was defragmented since the compaction, or the freed pages were overwritten",
+        carving.free_leaves, carving.search.pages, carving.search.copies
+    )
+}
+
+fn log(found: &LogFound) -> Vec<Line> {
+    let mut parts = Vec::new();
+    let (state, newest) = found.newest;
+    if found.after > 0 {
+        parts.push(format!(
+            "{} after the database, up to revision {newest} (the database ends at {state})",
+            plural(found.after, "record", "records")
+        ));
+    }
+    if found.compacted > 0 {
+        parts.push(format!(
+            "{} compacted",
+            plural(found.compacted, "record that was", "records that were")
+        ));
+    }
+    let what = if parts.is_empty() {
+        "no additional record whose revision is certain".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    let mut lines = note(format!("the write-ahead log has {what}"));
+    if let Some((until, why)) = found.stopped {
+        lines.extend(note(format!(
+            "revisions of the log are certain up to entry {until}; after it {why}"
+        )));
+    }
+    if found.is_all {
+        lines.push(Line::Hint(
+            "`etcdive wal DIR` lists every request in it".to_owned(),
+        ));
+    }
+    lines
+}
+
+fn compacted(history: &Compacted) -> String {
+    let mut text = format!("history is retained from revision {} on", history.compacted);
+    if let Some(missing) = history.missing_versions {
+        let _ = write!(
+            text,
+            "; {} compacted",
+            if missing == 1 {
+                "1 earlier version was".to_owned()
+            } else {
+                format!("{missing} earlier versions were")
+            }
+        );
+    } else {
+        text.push_str("; older changes were compacted");
+    }
+    let records = |count: usize| match count {
+        0 => "nothing older".to_owned(),
+        count => plural(count, "more record", "more records"),
+    };
+    match (history.further.carve, history.further.wal) {
+        (Some(carve), Some(wal)) => {
+            let _ = write!(
+                text,
+                "; --carve finds {}, --wal {}",
+                records(carve),
+                records(wal)
+            );
+        }
+        (Some(carve), None) => {
+            let _ = write!(text, "; --carve finds {}", records(carve));
+        }
+        (None, Some(wal)) => {
+            let _ = write!(text, "; --wal finds {}", records(wal));
+        }
+        (None, None) => {}
+    }
+    text
+}
+
+fn unproved(objects: &Unproved) -> String {
+    let Unproved {
+        count,
+        of,
+        at,
+        keys,
+    } = objects;
+    let mut names: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
+    if *count > names.len() {
+        names.push("...".into());
+    }
+    format!(
+        "{count} of these {} may have been changed or deleted by revision {at}: their next versions are in no page ({})",
+        plural(*of, "object", "objects"),
+        names.join(", ")
+    )
+}
+
+fn encrypted(reasons: &[Encrypted], more: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for Encrypted {
+        count,
+        first,
+        error,
+    } in reasons
+    {
+        let first = key_text(first);
+        let what = match count {
+            1 => first.into_owned(),
+            more => format!("{more} values, {first} the first"),
+        };
+        lines.extend(note(format!("{what}: {error}")));
+    }
+    if more > 0 {
+        lines.extend(note(format!(
+            "{} why values are still encrypted",
+            plural(more, "more reason", "more reasons")
+        )));
+    }
+    let hints: BTreeSet<&str> = reasons
+        .iter()
+        .filter_map(|reason| encryption_hint(&reason.error))
+        .collect();
+    lines.extend(hints.into_iter().map(|hint| Line::Hint(hint.to_owned())));
+    lines
+}
+
+/// What to do about a value that is still encrypted.
+#[must_use]
+pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::NoConfig(_) => Some(
+            "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
+        ),
+        OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
+            "--encryption-config can be given more than once: another configuration may have the key",
+        ),
+        OpenError::NoDataKey(_) => Some(
+            "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE",
+        ),
+        OpenError::Head
+        | OpenError::UnknownProvider(_)
+        | OpenError::Altered { .. }
+        | OpenError::Cut { .. }
+        | OpenError::Kms { .. } => None,
+    }
+}

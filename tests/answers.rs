@@ -1,0 +1,436 @@
+//! Every answer says how far it reaches: unknown names, deletions, filters that leave nothing, compacted history. Each
+//! rule is tried on every verb that takes addresses; `--help` lists them.
+
+use serde_json::{Value, json};
+
+use crate::support::synth::etcd::{Store, Version};
+use crate::support::{Run, Scratch, etcdive, etcdive_line};
+
+/// A store with a namespace that was deleted, a pod that was deleted, a deleted CRD, and two managers.
+fn store() -> Store {
+    let mut store = Store::new(Version::V3_6);
+    let object = |api: &str, kind: &str, namespace: &str, name: &str, minute: u32, more: Value| {
+        let mut object = json!({"apiVersion": api, "kind": kind, "metadata": {
+            "name": name, "uid": format!("uid-{name}"), "labels": {"app": name},
+            "creationTimestamp": format!("2026-11-20T21:{minute:02}:00Z"),
+            "managedFields": [{"manager": "kubectl", "operation": "Update", "apiVersion": api,
+                "time": format!("2026-11-20T21:{minute:02}:00Z"), "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:data": {}}}],
+        }});
+        if !namespace.is_empty() {
+            object["metadata"]["namespace"] = namespace.into();
+        }
+        for (field, value) in more.as_object().unwrap() {
+            object[field] = value.clone();
+        }
+        object.to_string().into_bytes()
+    };
+    store.put(
+        "/registry/namespaces/prod",
+        object("v1", "Namespace", "", "prod", 1, json!({})),
+    );
+    store.put(
+        "/registry/namespaces/shop",
+        object("v1", "Namespace", "", "shop", 2, json!({})),
+    );
+    store.put(
+        "/registry/pods/prod/web-1",
+        object("v1", "Pod", "prod", "web-1", 3, json!({"spec": {}})),
+    );
+    store.put(
+        "/registry/pods/prod/db-0",
+        object(
+            "v1",
+            "Pod",
+            "prod",
+            "db-0",
+            4,
+            json!({"spec": {"nodeName": "n1"}}),
+        ),
+    );
+    store.put(
+        "/registry/configmaps/shop/settings",
+        object(
+            "v1",
+            "ConfigMap",
+            "shop",
+            "settings",
+            5,
+            json!({"data": {"k": "v"}}),
+        ),
+    );
+    store.put(
+        "/registry/apiextensions.k8s.io/customresourcedefinitions/widgets.example.com",
+        object(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            "",
+            "widgets.example.com",
+            6,
+            json!({"spec": {"group": "example.com", "scope": "Namespaced",
+                "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
+                "versions": [{"name": "v1", "served": true, "storage": true}]}}),
+        ),
+    );
+    store.put(
+        "/registry/example.com/widgets/prod/w1",
+        object("example.com/v1", "Widget", "prod", "w1", 7, json!({})),
+    );
+    store.delete("/registry/pods/prod/db-0");
+    store.delete("/registry/configmaps/shop/settings");
+    store.delete("/registry/namespaces/shop");
+    store.delete("/registry/example.com/widgets/prod/w1");
+    store.delete("/registry/apiextensions.k8s.io/customresourcedefinitions/widgets.example.com");
+    store.put(
+        "/registry/pods/prod/web-1",
+        object(
+            "v1",
+            "Pod",
+            "prod",
+            "web-1",
+            9,
+            json!({"spec": {"nodeName": "n1"}}),
+        ),
+    );
+    store
+}
+
+/// The verbs that take addresses, by their own help.
+fn verbs() -> Vec<String> {
+    let help = etcdive_line("--help");
+    let commands = help.text().split("Commands:").nth(1).unwrap();
+    let commands = commands.split("Options:").next().unwrap();
+    let names = commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    let verbs: Vec<String> = names
+        .filter(|verb| {
+            let help = etcdive_line(&format!("{verb} --help"));
+            help.text().contains("ADDRESS")
+        })
+        .map(str::to_owned)
+        .collect();
+    for verb in [
+        "ls", "get", "log", "show", "diff", "blame", "grep", "recover", "watch",
+    ] {
+        assert!(verbs.iter().any(|known| known == verb), "{verb}: {verbs:?}");
+    }
+    verbs
+}
+
+/// The words of a verb that come between it and the address.
+fn line(verb: &str, db: &str, address: &str) -> String {
+    match verb {
+        "grep" => format!("grep {db} . {address}"),
+        "diff" => format!("diff {db} 2..@ {address}"),
+        _ => format!("{verb} {db} {address}"),
+    }
+}
+
+struct Case {
+    #[expect(dead_code, reason = "removes the folder when it is dropped")]
+    scratch: Scratch,
+    db: String,
+}
+
+impl Case {
+    fn new(name: &str, store: &Store) -> Self {
+        let scratch = Scratch::new(name);
+        let db = scratch.file("db", &store.builder().build().bytes);
+        Self {
+            db: db.to_str().unwrap().to_owned(),
+            scratch,
+        }
+    }
+
+    fn run(&self, verb: &str, address: &str) -> Run {
+        etcdive(line(verb, &self.db, address).split_whitespace())
+    }
+}
+
+#[track_caller]
+fn assert_says(run: &Run, verb: &str, code: i32, parts: &[&str]) {
+    assert_eq!(run.code, code, "{verb}: {}", run.stderr);
+    for part in parts {
+        assert!(
+            run.stderr.contains(part),
+            "{verb}: no {part:?} in {}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn an_unknown_resource_is_exit_2_with_near_names() {
+    let case = Case::new("answers-resource", &store());
+    for verb in verbs() {
+        let run = case.run(&verb, "deploymnets");
+        let parts = [
+            "unknown resource \"deploymnets\"",
+            "did you mean deployments.apps",
+        ];
+        assert_says(&run, &verb, 2, &parts);
+        let run = case.run(&verb, "widgetz");
+        assert_says(
+            &run,
+            &verb,
+            2,
+            &["unknown resource \"widgetz\"", "widgets.example.com"],
+        );
+    }
+}
+
+#[test]
+fn an_unknown_namespace_is_exit_2_with_near_names() {
+    let case = Case::new("answers-namespace", &store());
+    for verb in verbs() {
+        for address in [
+            "pods -n shopp",
+            "pods/web-1 -n shopp",
+            "configmaps -n shopp",
+        ] {
+            let run = case.run(&verb, address);
+            let parts = ["unknown namespace \"shopp\"", "did you mean shop"];
+            assert_says(&run, &format!("{verb} {address}"), 2, &parts);
+        }
+        if !["show", "blame"].contains(&verb.as_str()) {
+            let run = case.run(&verb, "-n shopp");
+            assert_says(&run, &verb, 2, &["unknown namespace \"shopp\""]);
+        }
+    }
+}
+
+#[test]
+fn a_built_in_resource_without_objects_is_known() {
+    let case = Case::new("answers-built-in", &store());
+    for verb in verbs() {
+        let run = case.run(&verb, "statefulsets");
+        let code = if verb == "diff" { 2 } else { 1 };
+        assert_says(&run, &verb, code, &["no statefulsets"]);
+        assert!(!run.stderr.contains("unknown"), "{verb}: {}", run.stderr);
+    }
+}
+
+/// Verbs that answer for live objects alone: for the others a deletion is an answer.
+const LIVE: [&str; 4] = ["ls", "get", "blame", "grep"];
+
+#[test]
+fn a_deleted_object_is_exit_1_with_its_deletion_and_a_command_that_shows_it() {
+    let case = Case::new("answers-deleted", &store());
+    for verb in LIVE {
+        for (address, revision) in [
+            ("pods/db-0 -n prod", 9),
+            ("/registry/pods/prod/db-0", 9),
+            ("configmaps -n shop", 10),
+            ("widgets", 12),
+        ] {
+            let run = case.run(verb, address);
+            let what = format!("{verb} {address}");
+            let deleted = format!("deleted at revision {revision}");
+            let last = format!("deleted, the last at revision {revision}");
+            assert_eq!(run.code, 1, "{what}: {}", run.stderr);
+            let said = run.stderr.contains(&deleted) || run.stderr.contains(&last);
+            assert!(
+                said && run.stderr.contains("2026-11-20T21:"),
+                "{what}: {}",
+                run.stderr
+            );
+            if verb == "grep" {
+                continue;
+            }
+            let hint = run
+                .stderr
+                .lines()
+                .find_map(|line| line.strip_prefix("hint: etcdive "));
+            let hint = hint.unwrap_or_else(|| panic!("{what}: {}", run.stderr));
+            let shown = etcdive(hint.split_whitespace());
+            let is_one = verb != "blame" || address != "configmaps";
+            assert!(
+                shown.code == 0 || !is_one,
+                "{what}: {hint}: {}",
+                shown.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_deleted_namespace_is_exit_1_with_its_deletion() {
+    let case = Case::new("answers-deleted-namespace", &store());
+    for verb in verbs().iter().filter(|verb| *verb != "diff") {
+        let run = case.run(verb, "pods -n shop");
+        let parts = ["namespace \"shop\" was deleted at revision 11", "--at 10"];
+        assert_says(&run, verb, 1, &parts);
+    }
+}
+
+#[test]
+fn a_filter_that_leaves_nothing_is_named() {
+    let case = Case::new("answers-filter", &store());
+    for (line, filter) in [
+        ("ls DB pods -l app=nothing", "-l"),
+        ("ls DB pods --match *nothing*", "--match"),
+        ("ls DB pods --regex nothing", "--regex"),
+        ("ls DB pods --modified-since @", "--modified-since"),
+        ("ls DB --deleted --match *nothing*", "--match"),
+        ("get DB pods -l app=nothing", "-l"),
+        (
+            "get DB pods --field-selector metadata.name=nothing",
+            "--field-selector",
+        ),
+        ("log DB pods -l app=nothing", "-l"),
+        ("log DB pods/web-1 --op delete", "--op"),
+        ("log DB pods -S nothing", "-S"),
+        ("log DB pods -G nothing", "-G"),
+        ("log DB pods --since 2027-01-01", "--since"),
+        ("log DB pods --until 2026-01-01", "--until"),
+        ("log DB pods 14..@", "A..B"),
+        ("log DB -l app=nothing", "-l"),
+        ("watch DB pods -l app=nothing", "-l"),
+        ("watch DB pods/web-1 -n prod --op delete", "--op"),
+        ("blame DB pods -l app=nothing", "-l"),
+        ("grep DB . pods -l app=nothing", "-l"),
+        ("recover DB pods -l app=nothing", "-l"),
+        ("recover DB pods --since 2027-01-01", "--since"),
+        ("recover DB pods --until 2026-01-01", "--until"),
+        ("recover DB pods 12..@", "A..B"),
+    ] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        let text = format!("matches {filter}\n");
+        let only = format!("does not match {filter}\n");
+        assert_eq!(run.code, 1, "{line}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(&text) || run.stderr.contains(&only),
+            "{line}: {}",
+            run.stderr
+        );
+    }
+}
+
+/// A compacted store whose freed pages hold two older versions of a pod, and its deleted neighbour.
+fn compacted(name: &str) -> Case {
+    let mut store = Store::new(Version::V3_6);
+    let pod = |name: &str, node: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "prod"},
+            "spec": {"nodeName": node}})
+        .to_string()
+        .into_bytes()
+    };
+    for node in ["n1", "n2", "n3"] {
+        store.put("/registry/pods/prod/web-1", pod("web-1", node));
+    }
+    store.put("/registry/pods/prod/db-0", pod("db-0", "n1"));
+    let before = store.key_bucket();
+    store.delete("/registry/pods/prod/db-0");
+    store.put("/registry/pods/prod/web-1", pod("web-1", "n4"));
+    store.compact(7);
+    store.put("/registry/pods/prod/web-1", pod("web-1", "n5"));
+    let scratch = Scratch::new(name);
+    let db = scratch.file("db", &store.builder().stale(before).build().bytes);
+    Case {
+        db: db.to_str().unwrap().to_owned(),
+        scratch,
+    }
+}
+
+#[test]
+fn an_answer_that_needs_compacted_history_says_so_once() {
+    let case = compacted("answers-compacted");
+    for line in [
+        "log DB",
+        "log DB pods/web-1 -n prod",
+        "log DB pods",
+        "log DB --timeline",
+        "log DB pods/db-0 -n prod",
+        "grep DB n1 --history",
+        "show DB 7",
+        "blame DB pods/web-1 -n prod",
+        "recover DB",
+        "recover DB pods",
+        "get DB pods --at 3",
+        "ls DB --at 3",
+        "diff DB 3..@",
+        "get DB pods/db-0 -n prod",
+        "ls DB --deleted",
+    ] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        let notes = run
+            .stderr
+            .matches("history is retained from revision 7 on")
+            .count();
+        assert_eq!(notes, 1, "{line}: {}", run.stderr);
+        let counts = run.stderr.contains("--carve finds") || line.contains("--timeline");
+        assert!(counts, "{line}: {}", run.stderr);
+    }
+    // What needs no older history says nothing of it.
+    for line in [
+        "get DB pods",
+        "ls DB",
+        "log DB 7..@",
+        "diff DB 7..@",
+        "grep DB n5",
+        "log DB -n 1",
+    ] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        assert!(
+            !run.stderr.contains("history is retained"),
+            "{line}: {}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn what_carving_would_add_is_counted() {
+    let case = compacted("answers-counted");
+    let run = etcdive(["log", &case.db, "pods/web-1", "-n", "prod"]);
+    assert_says(
+        &run,
+        "log",
+        0,
+        &["--carve finds 3 more records", "3 earlier versions were"],
+    );
+    let run = etcdive(["log", &case.db, "pods/db-0", "-n", "prod"]);
+    assert_says(&run, "log", 1, &["--carve finds 1 more record\n"]);
+    let run = etcdive(["log", &case.db, "pods/web-1", "-n", "prod", "--carve"]);
+    assert!(!run.stderr.contains("--carve finds"), "{}", run.stderr);
+}
+
+#[test]
+fn a_change_whose_previous_version_is_compacted_is_unknown() {
+    let case = compacted("answers-previous");
+    for line in ["show DB 7", "log DB pods/web-1 -n prod -p"] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        let text = run.text();
+        assert!(
+            text.contains("previous version is compacted; what changed is unknown"),
+            "{line}: {text}"
+        );
+        assert!(!text.contains("no field differs"), "{line}: {text}");
+        let carved = format!("{line} --carve");
+        let run = etcdive(
+            carved
+                .split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        let is_unknown = run.text().contains("what changed is unknown");
+        assert!(
+            run.text().contains("spec.nodeName") || !is_unknown,
+            "{carved}: {}",
+            run.text()
+        );
+    }
+}
