@@ -67,7 +67,7 @@ const DROPPED_BY_AUGER: &str = "/registry/devicetaintrules/";
 /// The put with the highest version: what auger takes for the newest. Of a key that was deleted and
 /// created again it may be an older incarnation.
 fn highest_version<'a>(store: &Store<'a>, key: &[u8]) -> etcdive::etcd::Record<'a> {
-    let history = etcdive::etcd::KeyHistory::of(store, key);
+    let history = etcdive::etcd::KeyHistory::read(store, key);
     history
         .events
         .iter()

@@ -89,18 +89,18 @@ pub fn whole_file(data: &[u8]) {
         );
     }
     for key in keys {
-        let _ = KeyHistory::of(&store, &key).at(&store, AtRevision::HEAD);
+        let _ = KeyHistory::read(&store, &key).at(&store, AtRevision::HEAD);
     }
     let store = with_carved(store, data.len());
     let keyspace = Keyspace::at(&store, AtRevision::HEAD, |_| true);
     let in_order = |pair: &[etcdive::etcd::KeyEntry<'_>]| pair[0].key < pair[1].key;
     assert!(keyspace.live.windows(2).all(in_order));
     assert!(keyspace.deleted.windows(2).all(in_order));
-    let events = Events::of(&store, |_| true);
+    let events = Events::read(&store, |_| true);
     assert_eq!(events.iter().count(), events.len());
     let _ = hash_kv(&store, store.current_revision());
-    SnapshotStatus::of(&store);
-    StoreStatus::of(&store);
+    SnapshotStatus::read(&store);
+    StoreStatus::read(&store);
     // What fsck looks at.
     walk(store.db(), store.buckets().iter().cloned());
     check_records(&store, |_| ());
@@ -185,7 +185,7 @@ pub fn wal(data: &[u8]) {
                 etcdive::view::dump_logs::Release::V3_6,
             );
         }
-        if let Some(whole) = replay::whole(&wal) {
+        if let Some(whole) = replay::whole_log(&wal) {
             assert!(
                 whole
                     .records

@@ -91,7 +91,7 @@ pub fn resolve(
     let key = selection.one_key(question, head)?;
     let address = selection.addresses().first();
     let name = address.map_or_else(String::new, Address::text);
-    let history = KeyHistory::of(store, &key);
+    let history = KeyHistory::read(store, &key);
     let event = revision.of_object(&history, store, &name)?;
     Ok(AtRevision(event.record.revision.main))
 }

@@ -161,7 +161,7 @@ pub fn histories(a: &Store<'_>, b: &Store<'_>) -> Option<HistoriesDiffer> {
         let one = if order.is_le() { left.next() } else { None };
         let other = if order.is_ge() { right.next() } else { None };
         let is_same = match (&one, &other) {
-            (Some(one), Some(other)) => one.says_the_same(other),
+            (Some(one), Some(other)) => one.has_same_content(other),
             _ => false,
         };
         if let (false, Some(record)) = (is_same, one.or(other)) {

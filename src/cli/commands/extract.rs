@@ -153,7 +153,7 @@ impl Args {
             return Err(Failure::cannot("version 0 is a deletion: it has no value"));
         }
         let at = store.at((self.revision > 0).then_some(self.revision))?;
-        let mut history = KeyHistory::of(store, key);
+        let mut history = KeyHistory::read(store, key);
         history
             .events
             .retain(|event| event.record.revision.main <= at.0);

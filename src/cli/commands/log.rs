@@ -140,7 +140,7 @@ impl Verb for Args {
         let (which, range) = which.split_range()?;
         let at = store.at(None)?;
         let selection = which.select(&[(store, at)], run.keyring)?;
-        let events = Events::of(store, |key| selection.covers(key));
+        let events = Events::read(store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
         if let Some(why) = selection.why_empty(&question, at, there, events.is_empty()) {
             return Err(why.into());

@@ -194,7 +194,7 @@ impl<'a> Show<'_, 'a> {
                 written.insert(record.key);
             }
         }
-        let history = Events::of(self.store, |key| written.contains(key));
+        let history = Events::read(self.store, |key| written.contains(key));
         let events = history.iter().filter(|event| is_it(&event.record));
         events.collect()
     }
@@ -281,7 +281,7 @@ impl<'a> Show<'_, 'a> {
         let which = Where::of(words, self.args.namespace.clone());
         let selection = which.select(&[(self.store, head)], self.keyring)?;
         let key = selection.one_key(self.question, head)?;
-        let history = KeyHistory::of(self.store, &key);
+        let history = KeyHistory::read(self.store, &key);
         let name = key_text(&key).into_owned();
         if let (true, Some(address)) = (history.events.is_empty(), selection.addresses().first()) {
             let catalog = selection.catalog();

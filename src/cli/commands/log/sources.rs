@@ -11,7 +11,7 @@ use crate::cli::commands::wal::may_change;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::etcd::record::{Grade, Origin};
-use crate::etcd::wal::replay::{Applied, Known};
+use crate::etcd::wal::replay::{Applied, AppliedEntries};
 use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
 use crate::etcd::{Event, EventType};
 use crate::query::logs::Logs;
@@ -86,7 +86,7 @@ impl<'a> Log<'_, 'a> {
     ) -> Result<(), Failure> {
         let logs: Option<&Logs> = self.question.evidence().logs();
         let wal = logs.map(Logs::wal).unwrap_or_default();
-        let known = Known::of(&wal, Some(self.store));
+        let known = AppliedEntries::from_wal(&wal, Some(self.store));
         let mut rows = rows(events, &wal, &known, keys);
         if !self.args.reverse {
             rows.reverse();
@@ -200,7 +200,7 @@ impl<'a> Log<'_, 'a> {
 fn rows<'r, 'a>(
     events: &[Event<'a>],
     wal: &'r Wal<'r>,
-    known: &Known,
+    known: &AppliedEntries,
     keys: &dyn Fn(&[u8]) -> bool,
 ) -> Vec<Row<'r, 'a>> {
     let mains: HashSet<i64> = events

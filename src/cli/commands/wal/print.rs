@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::etcd::wal::replay::Known;
+use crate::etcd::wal::replay::AppliedEntries;
 use crate::etcd::wal::snap::{Snap, SnapError};
 use crate::etcd::wal::{Entry, Request, SegmentFile, State, Wal, writes};
 use crate::k8s::Order;
@@ -41,7 +41,7 @@ impl Beside {
         let store = self.0.as_ref().and_then(|evidence| evidence.store().ok());
         let store = store.as_ref();
         Revisions {
-            known: Known::of(wal, store),
+            known: AppliedEntries::from_wal(wal, store),
             in_database: store.and_then(|store| store.meta().consistent_index),
         }
     }
@@ -50,7 +50,7 @@ impl Beside {
 /// What is certain of the revisions of a log.
 #[derive(Debug, Default)]
 pub struct Revisions {
-    known: Known,
+    known: AppliedEntries,
     /// The last index that the database beside it has.
     in_database: Option<u64>,
 }
