@@ -10,7 +10,7 @@ use crate::k8s::encrypt::Keyring;
 use super::failure::Failure;
 use super::missing::not_found_among;
 use super::report;
-use super::revision::{RangeExpr, RevisionExpr};
+use super::revision::{RangeExpr, RevisionExpr, only_one};
 use super::select::Where;
 use super::timeline::{Timeline, inferred};
 
@@ -39,8 +39,8 @@ pub struct At {
     /// Answer as of this revision instead of the newest: 123, @~5; of one object also v3, ~1, created
     #[arg(long, aliases = ["rev", "revision"], value_name = "REV", allow_negative_numbers = true)]
     pub at: Option<RevisionExpr>,
-    /// Answer as of this time, by what the objects in the store tell of it: 2026-11-20T21:05:00Z,
-    /// or 10m before the newest
+    /// Answer as of this time, by the times in the objects of the store: 2026-11-20T21:05:00Z, 21:05 on the newest
+    /// day, or 10m before the newest time
     #[arg(
         long,
         value_name = "TIME",
@@ -51,28 +51,59 @@ pub struct At {
 }
 
 impl At {
-    /// The main revision to answer for; `which` names the object of a revision such as `v3`.
+    /// The addresses without a revision of their own, and the main revision to answer for.
+    ///
+    /// # Errors
+    /// When two revisions are named, and as [`Self::revision`].
+    pub fn resolve(
+        &self,
+        store: &Store<'_>,
+        which: &Where,
+        keyring: &Keyring,
+    ) -> Result<(Where, AtRevision), Failure> {
+        let (which, own) = which.split_revision(store)?;
+        if let (Some(own), Some(time)) = (own, &self.at_time) {
+            return Err(Failure::cannot(format!(
+                "two revisions are named: {own}, and --at-time {time}"
+            )));
+        }
+        let at = only_one(own, self.at, "--at")?;
+        let at = match at {
+            Some(revision) => resolve(revision, store, &which, keyring)?,
+            None => self.revision(store, &which, keyring)?,
+        };
+        Ok((which, at))
+    }
+
+    /// The main revision that the flags name; `which` names the object of a revision such as `v3`.
     ///
     /// # Errors
     /// When it is below the compaction or above the newest, or no such event of the object is retained.
-    pub fn resolve(
+    pub fn revision(
         &self,
         store: &Store<'_>,
         which: &Where,
         keyring: &Keyring,
     ) -> Result<AtRevision, Failure> {
         if let Some(text) = &self.at_time {
-            let timeline = Timeline::of(store, keyring);
-            let time = timeline.time(text)?;
-            let at = timeline.at_time(time)?;
-            report::note(&inferred(&at, time));
-            return Ok(store.at(Some(at.revision))?);
+            return at_time(text, store, &Timeline::of(store, keyring));
         }
         match self.at {
             Some(revision) => resolve(revision, store, which, keyring),
             None => Ok(store.at(None)?),
         }
     }
+}
+
+/// The newest revision at a time as typed, which a note names.
+///
+/// # Errors
+/// When it is no time, the store has no times, or the revision is below the compaction.
+pub fn at_time(text: &str, store: &Store<'_>, timeline: &Timeline) -> Result<AtRevision, Failure> {
+    let time = timeline.time(text)?;
+    let at = timeline.at_time(time)?;
+    report::note(&inferred(&at, time));
+    Ok(store.at(Some(at.revision))?)
 }
 
 /// The main revision that an expression names; `which` names the object of a revision such as `v3`.
@@ -97,6 +128,28 @@ pub fn resolve(
     let history = KeyHistory::of(store, &key);
     let event = revision.of_object(&history, store, &name)?;
     Ok(AtRevision(event.record.revision.main))
+}
+
+/// The revisions that events are asked of, the first of them not included: those of `A..B`, or up to the revision
+/// after an address, or all.
+///
+/// # Errors
+/// As [`resolve_range`], and when both are given.
+pub fn resolve_events(
+    range: Option<RangeExpr>,
+    own: Option<RevisionExpr>,
+    store: &Store<'_>,
+    which: &Where,
+    keyring: &Keyring,
+) -> Result<(AtRevision, AtRevision), Failure> {
+    match (range, own) {
+        (Some(_), Some(own)) => Err(Failure::cannot(format!(
+            "a range and a revision after an address, {own}: one of them is enough"
+        ))),
+        (Some(range), None) => resolve_range(range, store, which, keyring),
+        (None, Some(own)) => Ok((AtRevision(0), resolve(own, store, which, keyring)?)),
+        (None, None) => Ok((AtRevision(0), AtRevision::HEAD)),
+    }
 }
 
 /// The two states between the ends of a range: without a beginning the oldest that is whole, without an

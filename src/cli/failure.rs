@@ -5,6 +5,8 @@ use std::io;
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 
+use super::Answer;
+
 /// No answer.
 #[derive(Debug)]
 pub enum Failure {
@@ -22,8 +24,8 @@ pub enum Failure {
         /// What is near.
         hint: Option<String>,
     },
-    /// The reader of our output has gone: a quiet end.
-    BrokenPipe,
+    /// The reader of our output has gone: a quiet end, with the answer if it was known by then.
+    BrokenPipe(Option<Answer>),
 }
 
 impl Failure {
@@ -43,6 +45,15 @@ impl Failure {
         }
     }
 
+    /// The same, of output whose answer is known: a reader who goes away does not change it.
+    #[must_use]
+    pub fn with_answer(self, answer: Answer) -> Self {
+        match self {
+            Self::BrokenPipe(_) => Self::BrokenPipe(Some(answer)),
+            other => other,
+        }
+    }
+
     /// The same, with a hint.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
@@ -56,7 +67,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::BrokenPipe;
+            return Self::BrokenPipe(None);
         }
         Self::cannot(format!("cannot write the output: {error}"))
     }

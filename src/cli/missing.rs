@@ -179,7 +179,11 @@ fn no_namespace(namespace: &str, keyspace: &Keyspace<'_>) -> Option<String> {
             (segments.next() == Some(b"namespaces")).then_some(name)
         })
     };
-    if namespaces().count() == 0 || namespaces().any(|name| name == namespace.as_bytes()) {
+    let is_pattern = namespace.contains([',', '*', '?']);
+    if is_pattern
+        || namespaces().count() == 0
+        || namespaces().any(|name| name == namespace.as_bytes())
+    {
         return None;
     }
     let near = namespaces()

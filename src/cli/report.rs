@@ -73,7 +73,8 @@ pub fn failure(failure: &Failure) -> ExitCode {
             say_failure(message, hint.as_deref());
             ExitCode::from(ANSWERED_NO)
         }
-        Failure::BrokenPipe => ExitCode::SUCCESS,
+        Failure::BrokenPipe(Some(Answer::No)) => ExitCode::from(ANSWERED_NO),
+        Failure::BrokenPipe(_) => ExitCode::SUCCESS,
     }
 }
 
@@ -84,8 +85,8 @@ pub fn conclude(
     logs: Option<&Logs>,
     answer: Result<Answer, Failure>,
 ) -> ExitCode {
-    if matches!(answer, Err(Failure::BrokenPipe)) {
-        return ExitCode::SUCCESS;
+    if let Err(closed @ Failure::BrokenPipe(_)) = &answer {
+        return failure(closed);
     }
     let code = match &answer {
         Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,

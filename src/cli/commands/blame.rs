@@ -76,8 +76,8 @@ impl Verb for Args {
             return Err(Failure::cannot("which object?").hint("`blame DB deploy/web -n shop`"));
         }
         let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which, run.keyring)?;
-        let selection = self.which.select(&[(&store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&store, &self.which, run.keyring)?;
+        let selection = which.select(&[(&store, at)], run.keyring)?;
         let objects = Objects::new(run.keyring, evidence);
         let history = one_history(&store, at, &selection, &objects)?;
         let mut masker = Masker::new(self.show_secrets);

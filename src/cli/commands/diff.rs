@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::cli::address::Address;
-use crate::cli::args::resolve_range;
+use crate::cli::args::{at_time, resolve_range};
 use crate::cli::compare::{Changed, Comparison, changed_keys};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
@@ -16,19 +16,23 @@ use crate::cli::keys::Keys;
 use crate::cli::missing::{below, folder_hint};
 use crate::cli::objects::Objects;
 use crate::cli::out::Out;
-use crate::cli::revision::RangeExpr;
-use crate::cli::select::Where;
+use crate::cli::revision::{RangeExpr, split_revision};
+use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::{Sources, note_unproved};
+use crate::cli::timeline::Timeline;
+use crate::cli::writers::ByManager;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::cluster::member_ids;
 use crate::etcd::store::AtRevision;
 use crate::etcd::{Keyspace, Record, Store};
 use crate::k8s::diff::Scope;
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::redact::Masker;
+use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
 use crate::view::record::key_text;
 
-/// Show what changed between two databases of one cluster, or two revisions of one
+/// Show what changed between two databases, or two revisions or times of one
 ///
 /// `+` created, `-` deleted, `*` re-created (deleted and made again), `~` changed. List items are
 /// matched by their key (name, port, type, uid, ...), not by their place. Values of Secrets are
@@ -38,14 +42,34 @@ pub struct Args {
     /// The older database, or the only one
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The newer database; or two revisions of the one: A..B
-    #[arg(value_name = "NEW|A..B", required_unless_present = "metas")]
+    /// The newer database; or two revisions of the one: A..B, before or after the addresses
+    #[arg(value_name = "NEW|A..B", required_unless_present_any = ["metas", "since", "until"])]
     new: Option<OsString>,
+    /// Compare with the state at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "metas"
+    )]
+    since: Option<String>,
+    /// Compare the state at this time instead of the newest
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "metas"
+    )]
+    until: Option<String>,
     /// Compare the two states that the meta pages of the one database name: what its last commit changed
     #[arg(long)]
     metas: bool,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
+    #[command(flatten)]
+    by_manager: ByManager,
     /// How to print the changes
     #[arg(short, long, value_name = "FORMAT", default_value = "fields", conflicts_with_all = ["stat", "name_only"])]
     output: Output,
@@ -82,11 +106,25 @@ enum Output {
     Jsonl,
 }
 
+/// What is compared.
+enum Question {
+    /// The states before and after the last commit.
+    Metas,
+    /// The states of one database at two revisions.
+    Revisions(RangeExpr),
+    /// The same, at the revision after an address and the newest, or at those after two times the same address.
+    Addresses,
+    /// The states of one database at two times.
+    Times,
+    /// Two databases, this the newer.
+    Files(PathBuf),
+}
+
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         let old = self.old.clone();
-        Ok(match &self.new {
-            Some(new) if !self.metas && self.range().is_none() => vec![old, PathBuf::from(new)],
+        Ok(match self.question()?.0 {
+            Question::Files(new) => vec![old, new],
             _ => vec![old],
         })
     }
@@ -100,24 +138,53 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        if self.metas {
-            return self.last_commit(run, out);
+        let (question, which) = self.question()?;
+        match question {
+            Question::Metas => self.last_commit(&which, run, out),
+            Question::Files(_) => self.two_files(&which, run, out),
+            Question::Revisions(_) | Question::Addresses | Question::Times => {
+                let only = Evidence::only(run.evidence)?;
+                let store = only.records()?;
+                let (which, (from, to)) = match question {
+                    Question::Revisions(range) => {
+                        let states = resolve_range(range, &store, &which, run.keyring)?;
+                        (which, states)
+                    }
+                    Question::Addresses => {
+                        let (which, range) = own_range(&which, &store)?;
+                        let states = resolve_range(range, &store, &which, run.keyring)?;
+                        (which, states)
+                    }
+                    _ => (which, self.times(&store, run.keyring)?),
+                };
+                let states = [(only, &store, from), (only, &store, to)];
+                self.compare(states, &which, run, out)
+            }
         }
-        if let (Some(range), [only]) = (self.range(), run.evidence) {
-            let store = only.records()?;
-            let (from, to) = resolve_range(range, &store, &self.which, run.keyring)?;
-            let states = [(only, &store, from), (only, &store, to)];
-            return self.compare(states, &self.which, run, out);
-        }
-        let [old, new] = run.evidence else {
-            return Err(Failure::cannot("two databases are needed"));
-        };
-        let (old_store, new_store) = (old.records()?, new.records()?);
-        note_what_is_odd([(old, &old_store), (new, &new_store)]);
-        let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
-        let states = [(old, &old_store, old_at), (new, &new_store, new_at)];
-        self.compare(states, &self.which, run, out)
     }
+}
+
+/// The addresses, and the range between the revisions after them: from the one to the newest, or of one address
+/// given twice from the first to the second.
+fn own_range(which: &Where, store: &Store<'_>) -> Result<(Where, RangeExpr), Failure> {
+    let splits: Vec<_> = which.words().iter().map(split_revision).collect();
+    if let [Some((first, from)), Some((second, to))] = splits.as_slice()
+        && first == second
+    {
+        let range = RangeExpr {
+            from: Some(*from),
+            to: Some(*to),
+        };
+        return Ok((which.with_words(vec![first.clone()]), range));
+    }
+    let (which, from) = which.split_revision(store)?;
+    if from.is_none() {
+        return Err(
+            Failure::cannot("two databases, or two revisions of one, are needed")
+                .hint("`diff DB A..B ADDRESS` compares two revisions"),
+        );
+    }
+    Ok((which, RangeExpr { from, to: None }))
 }
 
 /// A store in an evidence file as of a revision.
@@ -139,15 +206,92 @@ fn note_what_is_odd([(old, old_store), (new, new_store)]: [(&Evidence, &Store<'_
 }
 
 impl Args {
-    /// The two revisions of one database, where such are asked for. A file of that name comes first.
-    fn range(&self) -> Option<RangeExpr> {
-        let text = self.new.as_ref()?.to_str()?;
-        let is_range = RangeExpr::looks_like_one(text) && !Path::new(text).exists();
-        is_range.then(|| text.parse().ok()).flatten()
+    /// What is compared, and the addresses. What comes after the first database is a second one if there is such a
+    /// file; else it is an address, or the range of revisions.
+    fn question(&self) -> Result<(Question, Where), Failure> {
+        let new = self.new.clone();
+        let which = match &new {
+            Some(word) => self.which.with_first(word.clone()),
+            None => self.which.clone(),
+        };
+        let has_times = self.since.is_some() || self.until.is_some();
+        if self.metas {
+            return Ok((Question::Metas, which));
+        }
+        if let Some(word) = new.filter(|word| is_database_path(Path::new(word))) {
+            if has_times {
+                let word = Path::new(&word).display();
+                return Err(Failure::cannot(format!(
+                    "--since and --until are times in one database, and {word} is a second one"
+                )));
+            }
+            if self.which.split_range()?.1.is_some() {
+                let word = Path::new(&word).display();
+                return Err(Failure::cannot(format!(
+                    "a range A..B is of one database, and {word} is a second one"
+                )));
+            }
+            return Ok((Question::Files(word.into()), self.which.clone()));
+        }
+        let (addresses, range) = which.split_range()?;
+        match (range, has_times) {
+            (Some(_), true) => Err(Failure::cannot(
+                "a range A..B and --since or --until: one of them is enough",
+            )),
+            (Some(range), false) => Ok((Question::Revisions(range), addresses)),
+            (None, true) => Ok((Question::Times, addresses)),
+            (None, false)
+                if which
+                    .words()
+                    .iter()
+                    .any(|word| split_revision(word).is_some()) =>
+            {
+                Ok((Question::Addresses, which))
+            }
+            (None, false) => {
+                let new = self.new.clone().unwrap_or_default();
+                Ok((Question::Files(new.into()), self.which.clone()))
+            }
+        }
+    }
+
+    /// The two states at --since and --until: without the first the oldest that is whole, without the second the
+    /// newest.
+    fn times(
+        &self,
+        store: &Store<'_>,
+        keyring: &Keyring,
+    ) -> Result<(AtRevision, AtRevision), Failure> {
+        let timeline = Timeline::of(store, keyring);
+        let from = match &self.since {
+            Some(time) => at_time(time, store, &timeline)?,
+            None => AtRevision(store.compact_revision()),
+        };
+        let to = match &self.until {
+            Some(time) => at_time(time, store, &timeline)?,
+            None => store.at(None)?,
+        };
+        if from.0 > to.0 {
+            return Err(Failure::cannot(
+                "the times are upside down: --since comes after --until",
+            ));
+        }
+        Ok((from, to))
+    }
+
+    fn two_files(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let [old, new] = run.evidence else {
+            return Err(Failure::cannot("two databases are needed"));
+        };
+        let (old_store, new_store) = (old.records()?, new.records()?);
+        note_what_is_odd([(old, &old_store), (new, &new_store)]);
+        let (old_at, new_at) = (old_store.at(None)?, new_store.at(None)?);
+        let states = [(old, &old_store, old_at), (new, &new_store, new_at)];
+        self.compare(states, which, run, out)
     }
 
     /// What the last commit changed: bbolt keeps the state before it until the next one.
-    fn last_commit(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+    fn last_commit(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let only = Evidence::only(run.evidence)?;
         let (former, newest) = (only.former_store()?, only.records()?);
         let told = |store: &Store<'_>| {
@@ -155,11 +299,9 @@ impl Args {
             format!("txid {txid} (revision {})", store.current_revision())
         };
         report::note(&format!("from {} to {}", told(&former), told(&newest)));
-        // Without a second database the word behind the first is an address.
-        let which = self.new.clone().map(|word| self.which.with_first(word));
         let (from, to) = (former.at(None)?, newest.at(None)?);
         let states = [(only, &former, from), (only, &newest, to)];
-        self.compare(states, which.as_ref().unwrap_or(&self.which), run, out)
+        self.compare(states, which, run, out)
     }
 
     fn compare(
@@ -169,14 +311,15 @@ impl Args {
         run: &Run<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
-        let selection = which.select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
+        let stores = [(old_store, old_at), (new_store, new_at)];
+        let selection = which.select(&stores, run.keyring)?;
+        let selection = selection.without(&self.exclude, &stores, run.keyring)?;
         let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
         if let Some(address) =
             selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
         {
-            let stores = [(old_store, old_at), (new_store, new_at)];
             return Err(in_neither(address, &stores));
         }
         let mut changes = changed_keys(&before, &after);
@@ -190,6 +333,12 @@ impl Args {
                 of(changed.old, &old) || of(changed.new, &new)
             });
         }
+        changes.retain(|changed| {
+            let before = changed.old.as_ref().map(|record| (record, &old));
+            let before = before.filter(|_| changed.change != Change::Recreated);
+            let after = changed.new.as_ref().map(|record| (record, &new));
+            self.by_manager.wrote_between(before, after)
+        });
         let comparison = || Comparison {
             scope: self.scope(),
             masker: Masker::new(self.show_secrets),
@@ -203,16 +352,18 @@ impl Args {
                 changed.change != Change::Changed || !filter.fields(changed).is_empty()
             });
         }
-        self.print(&mut comparison(), &changes, out)?;
+        let answer = if changes.is_empty() {
+            Answer::Yes
+        } else {
+            Answer::No
+        };
+        let printed = self.print(&mut comparison(), &changes, out);
+        printed.map_err(|failure| failure.with_answer(answer))?;
         note_unproved(old_store, old_at, &before.live);
         note_unproved(new_store, new_at, &after.live);
         old.conclude();
         new.conclude();
-        Ok(if changes.is_empty() {
-            Answer::Yes
-        } else {
-            Answer::No
-        })
+        Ok(answer)
     }
 }
 

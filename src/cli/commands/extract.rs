@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::cli::address::Address;
+use crate::cli::args::at_time;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::filter::Filter;
@@ -15,6 +16,9 @@ use crate::cli::keys::Keys;
 use crate::cli::missing::not_found;
 use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
+use crate::cli::revision::{RevisionExpr, only_one};
+use crate::cli::select::Where;
+use crate::cli::timeline::Timeline;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::history::VersionCounts;
 use crate::etcd::{AtRevision, EventType, KeyEntry, KeyHistory, KeyValue, Keyspace, Record, Store};
@@ -43,7 +47,7 @@ pub struct Args {
     /// The database, as auger has it
     #[arg(short, long, value_name = "DB", conflicts_with = "db")]
     file: Option<PathBuf>,
-    /// The key of the object
+    /// The key of the object; KEY@REV is the same as -r REV
     #[arg(short, long, value_name = "KEY", conflicts_with = "keys_by_prefix")]
     key: Option<OsString>,
     /// How to print the object
@@ -55,6 +59,14 @@ pub struct Args {
     /// Answer as of this main revision; 0 for the newest
     #[arg(short, long, value_name = "REV", default_value_t = 0, conflicts_with = "leaf_item", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     revision: i64,
+    /// Answer as of this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["revision", "leaf_item"]
+    )]
+    at_time: Option<String>,
     /// List the versions of the key that are retained, oldest first; 0 is a deletion
     #[arg(long, requires = "key", conflicts_with_all = ["version", "raw"])]
     list_versions: bool,
@@ -132,10 +144,17 @@ impl Verb for Args {
         let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
         match &self.key {
-            Some(key) => self.extract(&store, key.as_encoded_bytes(), run.keyring, out),
+            Some(key) => {
+                let which = Where::of(vec![key.clone()], Vec::new());
+                let (which, own) = which.split_revision(&store)?;
+                let at = self.at(&store, own, run.keyring)?;
+                let key = which.words().first().unwrap_or(key);
+                self.extract((&store, at), key.as_encoded_bytes(), run.keyring, out)
+            }
             None => {
+                let at = self.at(&store, None, run.keyring)?;
                 let objects = Objects::new(run.keyring, evidence);
-                let answer = self.list(&store, &objects, out);
+                let answer = self.list(&store, at, &objects, out);
                 objects.conclude();
                 answer
             }
@@ -148,9 +167,31 @@ impl Args {
         self.db.iter().chain(&self.file)
     }
 
-    fn extract(
+    /// The revision to answer for.
+    fn at(
         &self,
         store: &Store<'_>,
+        own: Option<RevisionExpr>,
+        keyring: &Keyring,
+    ) -> Result<AtRevision, Failure> {
+        match (own, &self.at_time) {
+            (None, Some(time)) => at_time(time, store, &Timeline::of(store, keyring)),
+            (Some(own), Some(time)) => Err(Failure::cannot(format!(
+                "two revisions are named: {own}, and --at-time {time}"
+            ))),
+            (own, None) => {
+                let given = (self.revision > 0).then_some(RevisionExpr::Main(self.revision));
+                match only_one(own, given, "-r")? {
+                    Some(revision) => revision.of_store(store),
+                    None => Ok(store.at(None)?),
+                }
+            }
+        }
+    }
+
+    fn extract(
+        &self,
+        (store, at): (&Store<'_>, AtRevision),
         key: &[u8],
         keyring: &Keyring,
         out: &mut Out,
@@ -158,7 +199,6 @@ impl Args {
         if self.version == Some(0) {
             return Err(Failure::cannot("version 0 is a deletion: it has no value"));
         }
-        let at = store.at((self.revision > 0).then_some(self.revision))?;
         let mut history = KeyHistory::of(store, key);
         history
             .events
@@ -249,10 +289,10 @@ impl Args {
     fn list(
         &self,
         store: &Store<'_>,
+        at: AtRevision,
         objects: &Objects<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
-        let at = store.at((self.revision > 0).then_some(self.revision))?;
         let prefix = self
             .keys_by_prefix
             .as_ref()

@@ -147,11 +147,11 @@ impl Verb for Args {
             // etcd's own sentences about revisions come from the answer.
             let at = match self.at.at {
                 None if self.at.at_time.is_some() => {
-                    Some(self.at.resolve(&store, &self.which, run.keyring)?.0)
+                    Some(self.at.revision(&store, &self.which, run.keyring)?.0)
                 }
                 None | Some(RevisionExpr::Head(0)) => None,
                 Some(RevisionExpr::Main(main)) => Some(main),
-                Some(_) => Some(self.at.resolve(&store, &self.which, run.keyring)?.0),
+                Some(_) => Some(self.at.revision(&store, &self.which, run.keyring)?.0),
             };
             return answer(&store, self.which.words(), at, &etcdctl, out);
         }
@@ -160,8 +160,8 @@ impl Verb for Args {
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
         let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which, run.keyring)?;
-        let selection = self.which.select(&[(&store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&store, &self.which, run.keyring)?;
+        let selection = which.select(&[(&store, at)], run.keyring)?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let there =
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
@@ -656,12 +656,13 @@ impl Get<'_> {
     ) -> Result<bool, Failure> {
         let clock = self.clock();
         let catalog = self.catalog();
+        let namespaces = self.args.which.namespaces();
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: self.args.which.namespace().is_some(),
+            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);

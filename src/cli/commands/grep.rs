@@ -19,9 +19,12 @@ use crate::cli::objects::Objects;
 use crate::cli::out::Out;
 use crate::cli::select::{Selection, Where};
 use crate::cli::sources::Sources;
+use crate::cli::timeline::Timeline;
+use crate::cli::writers::ByManager;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::store::AtRevision;
 use crate::etcd::{KeyEntry, Keyspace, Store};
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::search::{Found, Matcher, Pattern};
 use crate::view::grep::{
     Match, Place, count_json, match_json, span_json, write_count, write_match, write_span,
@@ -29,9 +32,11 @@ use crate::view::grep::{
 
 mod history;
 mod look;
+mod written;
 
 use history::History;
 use look::{Looker, Reader};
+use written::Written;
 
 /// Search the values of objects and keys for a text or regular expression
 ///
@@ -42,7 +47,8 @@ use look::{Looker, Reader};
 /// characters or more is looked for in the base64 too. Values of Secrets are searched and shown masked.
 ///
 /// --history tells of every retained revision: the first and the last that held a line, in each life of
-/// its key. Exit code 1 when nothing is found.
+/// its key. With --manager only objects are searched whose newest version it wrote, or with --history only lines
+/// are shown that it brought. Exit code 1 when nothing is found.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -74,6 +80,25 @@ pub struct Args {
     /// Search all retained revisions (those up to --at)
     #[arg(long)]
     history: bool,
+    /// With --history: only lines that were there at this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day,
+    /// or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        requires = "history"
+    )]
+    since: Option<String>,
+    /// With --history: only lines that were there at this time or earlier
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        requires = "history"
+    )]
+    until: Option<String>,
+    #[command(flatten)]
+    by_manager: ByManager,
     /// Search the keys too
     #[arg(short = 'k', long = "keys")]
     in_keys: bool,
@@ -143,14 +168,19 @@ impl Verb for Args {
             .filter(|_| !self.regexp.is_empty())
             .map(|word| self.which.with_first(word));
         let which = extra.as_ref().unwrap_or(&self.which);
-        let at = self.at.resolve(&store, which, run.keyring)?;
+        let (which, at) = self.at.resolve(&store, which, run.keyring)?;
         let selection = which.select(&[(&store, at)], run.keyring)?;
+        let (since, until) = self.period(&store, run.keyring)?;
+        let at = AtRevision(at.0.min(until));
         let objects = Objects::new(run.keyring, evidence);
+        let written = Written::new(&self.by_manager, &store, &selection, &objects);
         let grep = Grep {
             args: self,
+            written: written.as_ref(),
             evidence,
             store: &store,
             at,
+            since,
             selection: &selection,
             looker: Looker {
                 matcher: &matcher,
@@ -172,6 +202,15 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// The revisions of --since and --until.
+    fn period(&self, store: &Store<'_>, keyring: &Keyring) -> Result<(i64, i64), Failure> {
+        if self.since.is_none() && self.until.is_none() {
+            return Ok((i64::MIN, i64::MAX));
+        }
+        let timeline = Timeline::of(store, keyring);
+        timeline.range(self.since.as_ref(), self.until.as_ref())
+    }
+
     fn matcher(&self) -> Result<Matcher, Failure> {
         let alternatives = match &self.pattern {
             Some(pattern) if self.regexp.is_empty() => {
@@ -201,6 +240,10 @@ struct Grep<'r, 'a> {
     evidence: &'r Evidence,
     store: &'r Store<'a>,
     at: AtRevision,
+    /// What the manager wrote whose changes are asked for.
+    written: Option<&'r Written>,
+    /// Lines that were gone before this main revision are left out.
+    since: i64,
     selection: &'r Selection,
     looker: Looker<'r>,
 }
@@ -241,7 +284,10 @@ impl Grep<'_, '_> {
     /// The live values that may match, in key order. They are looked at where they lie, front to back: in key
     /// order most of the time would go into reading pages again.
     fn worth_a_look<'k, 'a>(&self, keyspace: &'k Keyspace<'a>) -> Vec<&'k KeyEntry<'a>> {
-        let mut by_place: Vec<&KeyEntry<'a>> = keyspace.live.iter().collect();
+        let live = keyspace.live.iter();
+        let is_written =
+            |entry: &&KeyEntry<'_>| self.is_written(&entry.key, entry.record.revision.main);
+        let mut by_place: Vec<&KeyEntry<'a>> = live.filter(is_written).collect();
         if !self.looker.matcher.has_filter() {
             return by_place;
         }
@@ -263,7 +309,11 @@ impl Grep<'_, '_> {
         let mut history = History::new(self.store.compact_revision());
         history.fold(self, &mut reader);
         let mut printer = Printer::new(self.args, out);
-        for (key, rows) in history.into_rows() {
+        for (key, mut rows) in history.into_rows() {
+            rows.retain(|row| {
+                let was_there = row.span.gone_at.is_none_or(|gone| gone >= self.since);
+                was_there && self.is_written(&key, row.span.first)
+            });
             printer.spans(&key, &rows)?;
         }
         let found = printer.finish()?;
@@ -271,6 +321,11 @@ impl Grep<'_, '_> {
             let mut records = self.store.records(Direction::Forward);
             records.any(|record| address.covers(record.key))
         })
+    }
+
+    /// Whether a revision of a key is one of the manager whose changes are asked for.
+    fn is_written(&self, key: &[u8], main: i64) -> bool {
+        self.written.is_none_or(|written| written.has(key, main))
     }
 
     /// Nothing found is no failure, but nothing that could be searched is.

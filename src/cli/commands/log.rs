@@ -10,18 +10,20 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::cli::address::Address;
-use crate::cli::args::{Database, RowFormat, resolve_range};
+use crate::cli::args::{Database, RowFormat, resolve_events};
+use crate::cli::compare::Comparison;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
 use crate::cli::objects::{Objects, Told};
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::{Exclude, Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::timeline::Timeline;
+use crate::cli::writers::ByManager;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::etcd::{AtRevision, Event, EventType, Events, Record, Store};
+use crate::etcd::{Event, EventType, Events, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
 
@@ -37,6 +39,13 @@ pub struct Args {
     database: Database,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
+    #[command(flatten)]
+    by_manager: ByManager,
+    /// Leave out the status of objects, and events that changed nothing else
+    #[arg(long)]
+    exclude_status: bool,
     /// Only the newest N events; git's -n N is understood too
     #[arg(long, alias = "max-count", value_name = "N")]
     limit: Option<usize>,
@@ -61,10 +70,10 @@ pub struct Args {
     /// Only events that change how often TEXT occurs in the object
     #[arg(short = 'S', value_name = "TEXT")]
     text: Option<String>,
-    /// Only events in which a changed field matches REGEX
+    /// Only events that change a field whose line `path: value` matches REGEX: `^spec.replicas: 0`
     #[arg(short = 'G', value_name = "REGEX")]
     regex: Option<String>,
-    /// Only events of this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    /// Only events of this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// Only events of this time or earlier
@@ -137,17 +146,16 @@ impl Verb for Args {
         let store = evidence.records()?;
         let (which, number) = self.which.split_number();
         let (which, range) = which.split_range()?;
+        let (which, own) = which.split_revision(&store)?;
         let at = store.at(None)?;
         let selection = which.select(&[(&store, at)], run.keyring)?;
+        let selection = selection.without(&self.exclude, &[(&store, at)], run.keyring)?;
         let events = Events::of(&store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
         if let Some(address) = selection.unanswered(there) {
             return Err(not_found_among(address, selection.catalog(), &store, at));
         }
-        let (from, to) = match range {
-            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
-            None => (AtRevision(0), AtRevision::HEAD),
-        };
+        let (from, to) = resolve_events(range, own, &store, &which, run.keyring)?;
         let log = Log {
             args: self,
             objects: Objects::new(run.keyring, evidence),
@@ -157,20 +165,19 @@ impl Verb for Args {
             evidence,
             single: selection.names_one(),
             text: matcher("-S", self.text.as_deref(), Matcher::text)?,
-            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?,
+            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?
+                .map(Matcher::with_whole_paths),
         };
-        let mut picked = log.pick(&events, &selection, (from.0, to.0))?;
+        let period = log.period((from.0, to.0))?;
+        let mut picked = log.pick(&events, &selection, period);
+        let most = self.limit.or(number).unwrap_or(usize::MAX);
         if self.timeline {
             picked.reverse();
-            log.print_sources(&picked, &|key| selection.covers(key), out)?;
+            let answer = log.print_sources(&picked, &events, (period, most), &selection, out);
             log.objects.conclude();
-            return Ok(if picked.is_empty() {
-                Answer::No
-            } else {
-                Answer::Yes
-            });
+            return answer;
         }
-        picked.truncate(self.limit.or(number).unwrap_or(usize::MAX));
+        picked.truncate(most);
         if self.reverse {
             picked.reverse();
         }
@@ -216,30 +223,32 @@ fn matcher(
 }
 
 impl<'a> Log<'_, 'a> {
+    /// The main revisions of the range and the times that were asked for, the first and the last.
+    fn period(&self, (after, to): (i64, i64)) -> Result<(i64, i64), Failure> {
+        let (since, until) = (self.args.since.as_ref(), self.args.until.as_ref());
+        let (since, until) = self.timeline.range(since, until)?;
+        Ok((after.saturating_add(1).max(since), to.min(until)))
+    }
+
     /// The events that were asked for, newest first.
     fn pick(
         &self,
         events: &Events<'a>,
         selection: &Selection,
-        (after, to): (i64, i64),
-    ) -> Result<Vec<Event<'a>>, Failure> {
-        let since = match &self.args.since {
-            Some(when) => self.timeline.since(self.timeline.time(when)?)?,
-            None => i64::MIN,
-        };
-        let until = match &self.args.until {
-            Some(when) => self.timeline.until(self.timeline.time(when)?)?,
-            None => i64::MAX,
-        };
+        (first, last): (i64, i64),
+    ) -> Vec<Event<'a>> {
+        let ops = &self.args.op;
+        let mut filter = self.comparison();
         let picked = events.iter().rev().filter(|event| {
             let main = event.record.revision.main;
-            let in_time = main > after && main <= to && main >= since && main <= until;
-            let ops = &self.args.op;
-            in_time
+            first <= main
+                && main <= last
                 && (ops.is_empty() || ops.iter().any(|op| op.is(event.event_type)))
                 && self.is_searched(event, selection)
+                && self.args.by_manager.wrote(event, &self.objects)
+                && !(self.args.exclude_status && changed_nothing(event, &mut filter))
         });
-        Ok(picked.collect())
+        picked.collect()
     }
 
     /// Whether an event's objects have the labels and the change that are asked for.
@@ -276,6 +285,13 @@ impl<'a> Log<'_, 'a> {
                 .as_ref()
                 .is_none_or(|regex| pickaxe_g(old.as_ref(), new.as_ref(), regex))
     }
+}
+
+/// Whether an event changed nothing of what is compared. What a creation or an update of a compacted version changed
+/// is not known.
+fn changed_nothing(event: &Event<'_>, filter: &mut Comparison<'_>) -> bool {
+    let is_update = event.event_type == EventType::Update && event.previous.is_some();
+    is_update && filter.fields(&changed(event)).is_empty()
 }
 
 /// Says how many versions compaction has taken: a history that starts at version 4 had three more.

@@ -124,13 +124,13 @@ impl Verb for Args {
         }
         let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
-        let at = self.at.resolve(&store, &self.which, run.keyring)?;
-        let selection = self.which.select(&[(&store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&store, &self.which, run.keyring)?;
+        let selection = which.select(&[(&store, at)], run.keyring)?;
         let catalog = (self.kinds || self.namespaces || self.narrow.needs_catalog())
             .then(|| full_catalog_of(&[(&store, at)], run.keyring));
         let narrowed = self
             .narrow
-            .resolve(&store, &self.which, run.keyring, catalog.as_ref())?;
+            .resolve(&store, &which, run.keyring, catalog.as_ref())?;
         let keyspace = Keyspace::at(&store, at, |key| selection.covers(key));
         let entries = if self.deleted {
             &keyspace.deleted

@@ -9,14 +9,15 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{Database, resolve, resolve_range};
+use crate::cli::args::{Database, at_time, resolve, resolve_events};
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
+use crate::cli::glob::Namespaces;
 use crate::cli::keys::Keys;
 use crate::cli::objects::Objects;
 use crate::cli::out::Out;
-use crate::cli::revision::RevisionExpr;
-use crate::cli::select::{Selection, Where, full_catalog_of};
+use crate::cli::revision::{RevisionExpr, only_one};
+use crate::cli::select::{Where, full_catalog_of};
 use crate::cli::sources::Sources;
 use crate::cli::timeline::Timeline;
 use crate::cli::{Answer, Run, Verb};
@@ -44,12 +45,20 @@ pub struct Args {
     /// All that was there at this revision, instead of what is gone
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     at: Option<RevisionExpr>,
-    /// Only what was deleted at this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    /// The same at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
     #[arg(
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
         conflicts_with = "at"
+    )]
+    at_time: Option<String>,
+    /// Only what was deleted at this time or later, in the same forms
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["at", "at_time"]
     )]
     since: Option<String>,
     /// Only what was deleted at this time or earlier
@@ -57,11 +66,11 @@ pub struct Args {
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
-        conflicts_with = "at"
+        conflicts_with_all = ["at", "at_time"]
     )]
     until: Option<String>,
     /// Bring back the last version of all, not the last before the deletion began
-    #[arg(long, conflicts_with = "at")]
+    #[arg(long, conflicts_with_all = ["at", "at_time"])]
     last: bool,
     /// Bring back what controllers make as well: replica sets and pods of deployments, endpoint slices, events, ...
     #[arg(long)]
@@ -118,19 +127,26 @@ impl Verb for Args {
         let evidence = Evidence::only(run.evidence)?;
         let store = evidence.records()?;
         let (which, range) = self.which.split_range()?;
-        let at = match self.at {
-            Some(at) => Some(resolve(at, &store, &which, run.keyring)?),
-            None => None,
+        let (which, own) = which.split_revision(&store)?;
+        let timeline = Timeline::of(&store, run.keyring);
+        self.check(own)?;
+        let at = match (only_one(own, self.at, "--at")?, &self.at_time) {
+            (Some(at), _) => Some(resolve(at, &store, &which, run.keyring)?),
+            (None, Some(time)) => Some(at_time(time, &store, &timeline)?),
+            (None, None) => None,
         };
         let head = store.at(None)?;
         let selection = which.select(&[(&store, head)], run.keyring)?;
         let catalog = full_catalog_of(&[(&store, head)], run.keyring);
         let objects = Objects::new(run.keyring, evidence);
         let world = World::of(&store, run.keyring, &catalog);
-        let namespace = which.namespace().filter(|_| which.words().is_empty());
+        let namespaces = which.namespaces().filter(|_| which.words().is_empty());
         let wanted = |key: &[u8]| {
-            let is_namespace = |name: &str| namespace_name(key, &catalog) == Some(name.as_bytes());
-            selection.covers(key) || namespace.is_some_and(is_namespace)
+            let is_one_of = |namespaces: &Namespaces| {
+                let name = namespace_name(key, &catalog);
+                name.is_some_and(|name| namespaces.matches(name))
+            };
+            selection.covers(key) || namespaces.as_ref().is_some_and(is_one_of)
         };
         let ask = Ask {
             wanted: &wanted,
@@ -138,12 +154,16 @@ impl Verb for Args {
             at,
         };
         let mut items = plan(&store, &ask, &catalog, &objects, &world);
-        let timeline = Timeline::of(&store, run.keyring);
-        let (from, to) = match range {
-            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
-            None => (AtRevision(0), AtRevision::HEAD),
-        };
-        self.narrow(&mut items, (from.0, to.0), &timeline, &selection, &objects)?;
+        let (from, to) = resolve_events(range, None, &store, &which, run.keyring)?;
+        if at.is_none() {
+            self.narrow(&mut items, (from.0, to.0), &timeline)?;
+        }
+        if let Some(labels) = selection.labels() {
+            items.retain(|item| {
+                let record = item.restored.map_or(item.last, |event| event.record);
+                objects.has_labels(&record, labels)
+            });
+        }
         sort_for_apply(&mut items);
         let recovery = Recovery {
             args: self,
@@ -194,36 +214,38 @@ impl Recovery<'_, '_> {
 }
 
 impl Args {
-    /// Leaves what was deleted in the range and the time, and has the labels.
+    /// Refuses flags about deletions beside the revision of an address, as clap does beside --at.
+    fn check(&self, own: Option<RevisionExpr>) -> Result<(), Failure> {
+        let flags = [
+            ("--at-time", self.at_time.is_some()),
+            ("--since", self.since.is_some()),
+            ("--until", self.until.is_some()),
+            ("--last", self.last),
+        ];
+        match (own, flags.iter().find(|(_, is_given)| *is_given)) {
+            (Some(own), Some((flag, _))) => Err(Failure::cannot(format!(
+                "the revision of an address, {own}, cannot be used with {flag}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves what was deleted in the range and the time.
     fn narrow(
         &self,
         items: &mut Vec<Item<'_>>,
         (after, to): (i64, i64),
         timeline: &Timeline,
-        selection: &Selection,
-        objects: &Objects<'_>,
     ) -> Result<(), Failure> {
-        let since = match &self.since {
-            Some(when) => timeline.since(timeline.time(when)?)?,
-            None => i64::MIN,
-        };
-        let until = match &self.until {
-            Some(when) => timeline.until(timeline.time(when)?)?,
-            None => i64::MAX,
-        };
+        let period = (self.since.as_ref(), self.until.as_ref());
+        let (since, until) = timeline.range(period.0, period.1)?;
         let is_narrowed =
             after > 0 || to != i64::MAX || self.since.is_some() || self.until.is_some();
-        if self.at.is_none() && is_narrowed {
+        if is_narrowed {
             items.retain(|item| {
                 item.deleted_at.is_some_and(|main| {
                     main > after && main <= to && main >= since && main <= until
                 })
-            });
-        }
-        if let Some(labels) = selection.labels() {
-            items.retain(|item| {
-                let record = item.restored.map_or(item.last, |event| event.record);
-                objects.has_labels(&record, labels)
             });
         }
         Ok(())

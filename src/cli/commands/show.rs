@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::cli::args::Database;
+use crate::cli::args::{At, Database, at_time};
 use crate::cli::compare::Comparison;
 use crate::cli::evidence::Evidence;
 use crate::cli::failure::Failure;
@@ -17,11 +17,11 @@ use crate::cli::keys::Keys;
 use crate::cli::missing::not_found_among;
 use crate::cli::objects::Objects;
 use crate::cli::out::Out;
-use crate::cli::revision::RevisionExpr;
+use crate::cli::revision::{RevisionExpr, only_one};
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::timeline::Timeline;
-use crate::cli::writers::managers_of;
+use crate::cli::writers::{ByManager, managers_of};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType, Events, KeyHistory, Record, Store};
@@ -44,11 +44,15 @@ pub struct Args {
     #[command(flatten)]
     database: Database,
     /// A revision (123, 123.2, @, @~5), or objects: ADDRESS, ADDRESS@REV
-    #[arg(value_name = "REV|ADDRESS[@REV]", required = true)]
+    #[arg(value_name = "REV|ADDRESS[@REV]", required_unless_present_any = ["at", "at_time"])]
     what: Vec<OsString>,
     /// The namespace of the object
-    #[arg(short, long, value_name = "NS")]
-    namespace: Option<String>,
+    #[arg(short, long, value_name = "NS", value_delimiter = ',')]
+    namespace: Vec<String>,
+    #[command(flatten)]
+    at: At,
+    #[command(flatten)]
+    by_manager: ByManager,
     /// Leave out the status of objects
     #[arg(long)]
     exclude_status: bool,
@@ -110,16 +114,7 @@ impl Verb for Args {
             old: &objects,
             new: &objects,
         };
-        let revision = match self.what.as_slice() {
-            [word] => word
-                .to_str()
-                .and_then(|text| text.parse::<RevisionExpr>().ok()),
-            _ => None,
-        };
-        let answer = match revision {
-            Some(revision) => show.transaction(revision, &mut comparison, out),
-            None => show.object(&mut comparison, out),
-        };
+        let answer = show.answer(&mut comparison, out);
         objects.conclude();
         answer
     }
@@ -134,6 +129,33 @@ struct Show<'g, 'a> {
 }
 
 impl<'a> Show<'_, 'a> {
+    fn answer(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let word = match self.args.what.as_slice() {
+            [word] => word.to_str().and_then(|text| text.parse().ok()),
+            _ => None,
+        };
+        if word.is_none() && !self.args.what.is_empty() {
+            return self.object(comparison, out);
+        }
+        let revision = self.revision(word)?.unwrap_or(RevisionExpr::Head(0));
+        self.transaction(revision, comparison, out)
+    }
+
+    /// The one revision that was named, by a word or by a flag.
+    fn revision(&self, word: Option<RevisionExpr>) -> Result<Option<RevisionExpr>, Failure> {
+        let At { at, at_time: time } = &self.args.at;
+        let Some(time) = time else {
+            return only_one(word, *at, "--at");
+        };
+        if let Some(word) = word {
+            return Err(Failure::cannot(format!(
+                "two revisions are named: {word}, and --at-time {time}"
+            )));
+        }
+        let at = at_time(time, self.store, &self.timeline)?;
+        Ok(Some(RevisionExpr::Main(at.0)))
+    }
+
     /// Everything that a revision wrote, in the order of writing.
     fn transaction(
         &self,
@@ -161,6 +183,12 @@ impl<'a> Show<'_, 'a> {
                 "nothing is retained of revision {main}{sub}"
             )));
         }
+        let events = self.narrowed(events, comparison);
+        if events.is_empty() {
+            return Err(Failure::not_found(format!(
+                "no change of revision {main} is selected"
+            )));
+        }
         if main < compacted && self.store.beside().is_empty() {
             // As `log` lists it: each key's last put outlives the compaction.
             report::note(&format!(
@@ -176,6 +204,19 @@ impl<'a> Show<'_, 'a> {
         self.print(&events, comparison, out, |show, event, comparison, out| {
             show.change(event, comparison, out)
         })
+    }
+
+    /// The events that the manager wrote, and those that changed more than what is left out.
+    fn narrowed(&self, mut events: Vec<Event<'a>>, comparison: &Comparison<'_>) -> Vec<Event<'a>> {
+        events.retain(|event| self.args.by_manager.wrote(event, self.objects));
+        if self.args.exclude_status {
+            // Another comparison: the numbers of masked values follow the order in which they are printed.
+            let mut filter = comparison.again();
+            events.retain(|event| {
+                event.event_type != EventType::Update || !filter.fields(&changed(event)).is_empty()
+            });
+        }
+        events
     }
 
     /// The retained events of a main revision, or the one of its records that is named.
@@ -273,15 +314,11 @@ impl<'a> Show<'_, 'a> {
 
     /// One object or several, each at its revision.
     fn object(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let mut revision = RevisionExpr::Head(0);
-        let mut words = Vec::new();
-        for word in &self.args.what {
-            let (address, at) = split(word);
-            words.push(address);
-            revision = at.unwrap_or(revision);
-        }
-        let head = self.store.at(None)?;
+        let words = self.args.what.clone();
         let which = Where::of(words, self.args.namespace.clone());
+        let (which, own) = which.split_revision(self.store)?;
+        let revision = self.revision(own)?.unwrap_or(RevisionExpr::Head(0));
+        let head = self.store.at(None)?;
         let selection = which.select(&[(self.store, head)], self.keyring)?;
         let missing = |address: &_| not_found_among(address, selection.catalog(), self.store, head);
         let key = selection.one_key(self.store, missing)?;
@@ -291,6 +328,13 @@ impl<'a> Show<'_, 'a> {
             return Err(missing(address));
         }
         let event = *revision.of_object(&history, self.store, &name)?;
+        if !self.args.by_manager.wrote(&event, self.objects) {
+            let (main, manager) = (event.record.revision.main, self.args.by_manager.name());
+            return Err(Failure::not_found(format!(
+                "{name}: revision {main} was not written by {}",
+                manager.unwrap_or_default()
+            )));
+        }
         self.print(&[event], comparison, out, |show, event, comparison, out| {
             let record = &event.record;
             let when = time::text(&show.timeline.bounds(record.revision.main));
@@ -330,14 +374,5 @@ fn place_of(record: &Record<'_>) -> Option<String> {
         (Origin::Live, _) => None,
         (_, Some(pgid)) => Some(format!("{origin}, page {pgid}")),
         (_, None) => Some(format!("{origin}, offset {}", record.offset)),
-    }
-}
-
-/// An address, and the revision behind its last `@` if that is one.
-fn split(word: &OsString) -> (OsString, Option<RevisionExpr>) {
-    let parts = word.to_str().and_then(|text| text.rsplit_once('@'));
-    match parts.and_then(|(address, at)| Some((address, at.parse().ok()?))) {
-        Some((address, at)) if !address.is_empty() => (address.into(), Some(at)),
-        _ => (word.clone(), None),
     }
 }

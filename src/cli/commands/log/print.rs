@@ -19,6 +19,7 @@ use crate::view::diff::{Change, StatRow, write_fields};
 use crate::view::history::{Layout, Line, oneline};
 use crate::view::json::write_value;
 use crate::view::record::{event_json, insert_text, key_text};
+use crate::view::style::Paint;
 use crate::view::time;
 use crate::view::yaml::YamlWriter;
 
@@ -49,6 +50,19 @@ impl<'a> Log<'_, 'a> {
         }
     }
 
+    /// A comparison of an object before and after an event.
+    pub fn comparison(&self) -> Comparison<'_> {
+        Comparison {
+            scope: Scope {
+                status: !self.args.exclude_status,
+                managed_fields: false,
+            },
+            masker: Masker::new(self.args.show_secrets),
+            old: &self.objects,
+            new: &self.objects,
+        }
+    }
+
     fn time_of(&self, event: &Event<'_>) -> String {
         time::text(&self.timeline.bounds(event.record.revision.main))
     }
@@ -70,15 +84,7 @@ impl<'a> Log<'_, 'a> {
     fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         let timed = events.iter().map(|event| (*event, self.time_of(event)));
         let layout = Layout::of(timed, !self.single);
-        let mut comparison = Comparison {
-            scope: Scope {
-                status: true,
-                managed_fields: false,
-            },
-            masker: Masker::new(self.args.show_secrets),
-            old: &self.objects,
-            new: &self.objects,
-        };
+        let mut comparison = self.comparison();
         // One more pass over the store for all of them.
         let whys = if self.args.why_time {
             let mains = events.iter().map(|event| event.record.revision.main);
@@ -161,7 +167,9 @@ impl<'a> Log<'_, 'a> {
                     row.added, row.changed, row.removed
                 )?;
             }
-            if self.args.patch {
+            if self.args.patch && event.event_type == EventType::Create {
+                self.print_created(event, comparison, out)?;
+            } else if self.args.patch {
                 let style = out.style();
                 write_fields(out.styled(), &fields, &style)?;
                 if event.event_type == EventType::Update && event.previous.is_none() {
@@ -171,6 +179,23 @@ impl<'a> Log<'_, 'a> {
         }
         if self.args.values && event.event_type != EventType::Delete {
             self.print_value(event, out)?;
+        }
+        Ok(())
+    }
+
+    /// The object that a creation wrote, as YAML with each line added.
+    fn print_created(
+        &self,
+        event: &Event<'a>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let text = comparison.yaml(&event.record, &self.objects);
+        let style = out.style();
+        let Paint { before, after } = style.added;
+        for line in text.lines() {
+            let line = style.cleaned(line);
+            writeln!(out.styled(), "{INDENT}{before}+{line}{after}")?;
         }
         Ok(())
     }

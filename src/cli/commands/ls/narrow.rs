@@ -4,6 +4,7 @@ use regex::bytes::Regex;
 
 use crate::cli::args::resolve;
 use crate::cli::failure::Failure;
+use crate::cli::glob::compile;
 use crate::cli::revision::RevisionExpr;
 use crate::cli::select::Where;
 use crate::etcd::{KeyEntry, Revision, Store};
@@ -33,24 +34,8 @@ fn regex(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|error| error.to_string())
 }
 
-/// A regular expression takes time in the length of the key, whatever the stars.
 fn glob(text: &str) -> Result<Regex, String> {
-    let mut pattern = String::from(r"(?s-u)\A");
-    let mut literal = [0; 4];
-    for c in text.chars() {
-        match c {
-            '*' => pattern.push_str(".*"),
-            '?' => pattern.push('.'),
-            // Not all characters are allowed where bytes are matched.
-            c if c.is_ascii() => pattern.push_str(&regex::escape(c.encode_utf8(&mut literal))),
-            c => {
-                let bytes = c.encode_utf8(&mut literal).bytes();
-                pattern.extend(bytes.map(|byte| format!(r"\x{byte:02x}")));
-            }
-        }
-    }
-    pattern.push_str(r"\z");
-    regex(&pattern)
+    compile(text).map_err(|error| error.to_string())
 }
 
 impl Narrow {
