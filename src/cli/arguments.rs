@@ -15,7 +15,7 @@ use crate::view::sanitize::visible_bytes;
 
 use super::failure::Failure;
 use super::{Cli, report};
-use line::Line;
+use line::CommandLine;
 
 /// Exit code of a command line that is not understood, if clap's does not fit one.
 const USAGE: u8 = 2;
@@ -45,7 +45,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
 /// When the words are in another order than any that is understood; the hint is the line that was meant.
 pub fn arrange(words: &[OsString], variable: Option<OsString>) -> Result<Vec<OsString>, Failure> {
     let root = Cli::command();
-    let line = Line::read(words, &root)?;
+    let line = CommandLine::read(words, &root)?;
     let failure = match line.command(&root) {
         None => order::unknown_verb(&line, &root),
         Some(_) if line.db.is_some() || variable.is_some() => None,
@@ -75,4 +75,79 @@ fn print(error: &Error, words: &[OsString]) {
 fn visible_word(word: &OsString) -> String {
     let text = visible_bytes(word.as_encoded_bytes());
     text.replace('\n', "\\n").replace('\t', "\\t")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn arranged(line: &str, variable: Option<&str>) -> Result<String, String> {
+        let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
+        match arrange(&words, variable.map(Into::into)) {
+            Ok(words) => {
+                let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+                Ok(words.join(" "))
+            }
+            Err(Failure::CannotAnswer { message, .. }) => Err(message),
+            Err(other) => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn words_are_put_into_the_order_that_clap_expects() {
+        for (line, expected) in [
+            ("e get F pods -n shop", "e get F pods -n shop"),
+            ("e -n shop get F pods", "e get -n shop F pods"),
+            ("e -nshop -A get F pods", "e get -nshop -A F pods"),
+            ("e --namespace=shop get F", "e get --namespace=shop F"),
+            ("e --color never -n a get F", "e --color never get -n a F"),
+            ("e --db F -n shop get pods", "e get F -n shop pods"),
+            ("e get pods --db=F -n shop", "e get F pods -n shop"),
+            ("e grep -e --db --db F", "e grep F -e --db"),
+            ("e get --db -x pods", "e get ./-x pods"),
+            ("e get -- --db F", "e get -- --db F"),
+            ("e log -pS --db F", "e log -pS --db F"),
+            ("e --db F dump-db hash", "e dump-db hash F"),
+            ("e wal D -n 5", "e wal D -n 5"),
+            ("e --help", "e --help"),
+            ("e", "e"),
+        ] {
+            assert_eq!(arranged(line, None).as_deref(), Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_variable_is_the_database_where_no_word_is_one() {
+        // A test runs in the folder of the package.
+        for (line, expected) in [
+            ("e get pods", "e get V pods"),
+            ("e get", "e get V"),
+            ("e get Cargo.toml pods", "e get Cargo.toml pods"),
+            ("e get src pods", "e get V src pods"),
+            ("e analyze -f F", "e analyze -f F"),
+            ("e extract --file=F", "e extract --file=F"),
+            ("e explain page-twice", "e explain page-twice"),
+            ("e get --db F pods", "e get F pods"),
+            ("e dump-db", "e dump-db"),
+        ] {
+            let got = arranged(line, Some("V"));
+            assert_eq!(got.as_deref(), Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_flag_without_its_verb_is_refused() {
+        for (line, part) in [
+            ("e -n shop status F", "status has no flag -n"),
+            ("e -A wal D", "wal has no flag -A"),
+            ("e -n a dump-db hash F", "dump-db hash has no flag -n"),
+            ("e --db F help", "help has no flag --db"),
+            ("e --db F get --db G", "--db is given twice"),
+            ("e get --db", "--db: "),
+        ] {
+            let refused = arranged(line, None).unwrap_err();
+            assert!(refused.contains(part), "{line}: {refused}");
+        }
+    }
 }

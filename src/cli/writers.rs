@@ -29,16 +29,20 @@ pub fn manager_text(key: &[u8], manager: &str, subresource: &str) -> String {
 }
 
 /// A version of an object, and the reader of its values.
-pub type Version<'v, 'a> = (&'v Record<'a>, &'v Objects<'v>);
+pub type WithReader<'v, 'a> = (&'v Record<'a>, &'v Objects<'v>);
 
 /// Those who wrote a version over the one before it: of the first version all in its managedFields, of a later one
 /// those whose entry is new, has another time or owns more fields than before. None if a version cannot be read.
-fn writers_between(old: Option<Version<'_, '_>>, new: Version<'_, '_>) -> Option<Vec<Writer>> {
-    let meta_of =
-        |(record, objects): Version<'_, '_>| match objects.read(record, Order::Declared.into()) {
-            Told::Object(tree, _) => object_meta(&tree),
-            _ => None,
-        };
+fn writers_between(
+    old: Option<WithReader<'_, '_>>,
+    new: WithReader<'_, '_>,
+) -> Option<Vec<Writer>> {
+    let meta_of = |(record, objects): WithReader<'_, '_>| match objects
+        .read(record, Order::Declared.into())
+    {
+        Told::Object(tree, _) => object_meta(&tree),
+        _ => None,
+    };
     let meta = meta_of(new)?;
     let previous = match old {
         Some(old) => Some(meta_of(old)?),
@@ -60,8 +64,8 @@ fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
 }
 
 /// The managers of an event, each with its subresource in brackets: of an update those whose managedFields
-/// entry is new, has another time or owns more fields than in the version before, of a creation all. None
-/// where nobody can tell: of a deletion, and where the version before is not retained.
+/// entry is new, has another time or owns more fields than in the version before, of a creation all. Empty
+/// if nobody can know: of a deletion, and if the version before is not retained.
 pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
     let mut managers: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -109,8 +113,8 @@ impl ByManager {
     /// Whether they wrote between two states of an object.
     pub fn wrote_between(
         &self,
-        old: Option<Version<'_, '_>>,
-        new: Option<Version<'_, '_>>,
+        old: Option<WithReader<'_, '_>>,
+        new: Option<WithReader<'_, '_>>,
     ) -> bool {
         let written = || new.and_then(|new| writers_between(old, new));
         self.manager.is_none() || self.is_among(written())

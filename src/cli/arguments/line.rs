@@ -34,7 +34,7 @@ pub struct Token {
 
 /// A command line in its parts.
 #[derive(Debug, Clone, Default)]
-pub struct Line {
+pub struct CommandLine {
     /// The program's name.
     pub program: OsString,
     /// The flags before the verb, of the program and of the verb.
@@ -47,7 +47,7 @@ pub struct Line {
     pub db: Option<OsString>,
 }
 
-impl Line {
+impl CommandLine {
     /// Sorts the words of a command line. A verb that does not exist is still the verb.
     ///
     /// # Errors

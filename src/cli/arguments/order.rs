@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::k8s::catalog::Catalog;
 use crate::view::sanitize::visible_bytes;
 
-use super::line::{Line, Role, Token, is_database, takes_database};
+use super::line::{CommandLine, Role, Token, is_database, takes_database};
 
 /// Verbs of other programs and of people, each with ours and the words that follow at the end.
 const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
@@ -42,7 +42,7 @@ const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
 const PROGRAMS: [&str; 4] = ["kubectl", "etcdctl", "etcdutl", "snapshot"];
 
 /// The failure for a verb that does not exist, if it is known what was meant.
-pub fn unknown_verb(line: &Line, root: &Command) -> Option<Failure> {
+pub fn unknown_verb(line: &CommandLine, root: &Command) -> Option<Failure> {
     let verb = line.verb.first()?;
     let text = verb.to_str().unwrap_or_default();
     let next = line.words().next();
@@ -77,7 +77,7 @@ pub fn unknown_verb(line: &Line, root: &Command) -> Option<Failure> {
 }
 
 /// The failure for a verb whose database is not its first word.
-pub fn no_database(line: &Line, root: &Command) -> Option<Failure> {
+pub fn no_database(line: &CommandLine, root: &Command) -> Option<Failure> {
     let first = line.words().next()?;
     let reads_one = line.command(root).is_some_and(takes_database);
     // A link that leads nowhere and standard input have sentences of their own.
@@ -107,7 +107,12 @@ pub fn no_database(line: &Line, root: &Command) -> Option<Failure> {
 }
 
 /// The same line with another verb, a word first, and more words at the end.
-fn with_verb(line: &Line, verb: &[&str], end: &[&str], first: Option<&OsString>) -> Line {
+fn with_verb(
+    line: &CommandLine,
+    verb: &[&str],
+    end: &[&str],
+    first: Option<&OsString>,
+) -> CommandLine {
     let mut meant = line.clone();
     meant.verb = verb.iter().map(OsString::from).collect();
     if let Some(first) = first {
@@ -118,7 +123,7 @@ fn with_verb(line: &Line, verb: &[&str], end: &[&str], first: Option<&OsString>)
 }
 
 /// The same line with its first word as the verb, and another word in the place of that.
-fn verb_first(line: &Line, instead: Option<&OsString>) -> Line {
+fn verb_first(line: &CommandLine, instead: Option<&OsString>) -> CommandLine {
     let mut meant = line.clone();
     if let Some(at) = meant
         .after
@@ -135,7 +140,7 @@ fn verb_first(line: &Line, instead: Option<&OsString>) -> Line {
 }
 
 /// The same line with its databases as the first words; none if they are already, or if there is none.
-fn database_first(line: &Line) -> Option<Line> {
+fn database_first(line: &CommandLine) -> Option<CommandLine> {
     if line.words().next().is_none_or(is_database) {
         return None;
     }
@@ -157,7 +162,7 @@ fn word(text: impl Into<OsString>) -> Token {
 }
 
 /// A line as it can be pasted.
-fn text_of(line: &Line) -> String {
+fn text_of(line: &CommandLine) -> String {
     let before = line.before.iter().map(|token| &token.word);
     let after = line.after.iter().map(|token| &token.word);
     let words = before.chain(&line.verb).chain(after);

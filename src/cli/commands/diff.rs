@@ -107,7 +107,7 @@ enum Output {
 }
 
 /// What is compared.
-enum Question {
+enum Compared {
     /// The states before and after the last commit.
     Metas,
     /// The states of one database at two revisions.
@@ -123,8 +123,8 @@ enum Question {
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         let old = self.old.clone();
-        Ok(match self.question()?.0 {
-            Question::Files(new) => vec![old, new],
+        Ok(match self.compared()?.0 {
+            Compared::Files(new) => vec![old, new],
             _ => vec![old],
         })
     }
@@ -138,28 +138,11 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let (question, which) = self.question()?;
-        match question {
-            Question::Metas => self.last_commit(&which, run, out),
-            Question::Files(_) => self.two_files(&which, run, out),
-            Question::Revisions(_) | Question::Addresses | Question::Times => {
-                let only = Evidence::only(run.evidence)?;
-                let store = only.records()?;
-                let (which, (from, to)) = match question {
-                    Question::Revisions(range) => {
-                        let states = resolve_range(range, &store, &which, run.keyring)?;
-                        (which, states)
-                    }
-                    Question::Addresses => {
-                        let (which, range) = own_range(&which, &store)?;
-                        let states = resolve_range(range, &store, &which, run.keyring)?;
-                        (which, states)
-                    }
-                    _ => (which, self.times(&store, run.keyring)?),
-                };
-                let states = [(only, &store, from), (only, &store, to)];
-                self.compare(states, &which, run, out)
-            }
+        let (compared, which) = self.compared()?;
+        match compared {
+            Compared::Metas => self.last_commit(&which, run, out),
+            Compared::Files(_) => self.two_files(&which, run, out),
+            one => self.one_file(&one, which, run, out),
         }
     }
 }
@@ -208,7 +191,7 @@ fn note_what_is_odd([(old, old_store), (new, new_store)]: [(&Evidence, &Store<'_
 impl Args {
     /// What is compared, and the addresses. What comes after the first database is a second one if there is such a
     /// file; else it is an address, or the range of revisions.
-    fn question(&self) -> Result<(Question, Where), Failure> {
+    fn compared(&self) -> Result<(Compared, Where), Failure> {
         let new = self.new.clone();
         let which = match &new {
             Some(word) => self.which.with_first(word.clone()),
@@ -216,7 +199,7 @@ impl Args {
         };
         let has_times = self.since.is_some() || self.until.is_some();
         if self.metas {
-            return Ok((Question::Metas, which));
+            return Ok((Compared::Metas, which));
         }
         if let Some(word) = new.filter(|word| is_database_path(Path::new(word))) {
             if has_times {
@@ -231,26 +214,33 @@ impl Args {
                     "a range A..B is of one database, and {word} is a second one"
                 )));
             }
-            return Ok((Question::Files(word.into()), self.which.clone()));
+            return Ok((Compared::Files(word.into()), self.which.clone()));
         }
         let (addresses, range) = which.split_range()?;
         match (range, has_times) {
             (Some(_), true) => Err(Failure::cannot(
                 "a range A..B and --since or --until: one of them is enough",
             )),
-            (Some(range), false) => Ok((Question::Revisions(range), addresses)),
-            (None, true) => Ok((Question::Times, addresses)),
+            (Some(range), false) => Ok((Compared::Revisions(range), addresses)),
+            (None, true) => Ok((Compared::Times, addresses)),
             (None, false)
                 if which
                     .words()
                     .iter()
                     .any(|word| split_revision(word).is_some()) =>
             {
-                Ok((Question::Addresses, which))
+                Ok((Compared::Addresses, which))
             }
             (None, false) => {
-                let new = self.new.clone().unwrap_or_default();
-                Ok((Question::Files(new.into()), self.which.clone()))
+                let new = PathBuf::from(self.new.clone().unwrap_or_default());
+                let text = key_text(new.as_os_str().as_encoded_bytes());
+                if text.contains(['/', '.']) || new.is_symlink() {
+                    return Ok((Compared::Files(new), self.which.clone()));
+                }
+                Err(Failure::cannot(format!(
+                    "{text}: no such file or directory, and no range of revisions A..B is given"
+                ))
+                .hint(format!("etcdive diff {} A..B {text}", self.old.display())))
             }
         }
     }
@@ -277,6 +267,32 @@ impl Args {
             ));
         }
         Ok((from, to))
+    }
+
+    /// Compares two states of one database: the ends of a range, or those at two times.
+    fn one_file(
+        &self,
+        compared: &Compared,
+        which: Where,
+        run: &Run<'_>,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
+        let only = Evidence::only(run.evidence)?;
+        let store = only.records()?;
+        let (which, range) = match compared {
+            Compared::Revisions(range) => (which, Some(*range)),
+            Compared::Addresses => {
+                let (which, range) = own_range(&which, &store)?;
+                (which, Some(range))
+            }
+            _ => (which, None),
+        };
+        let (from, to) = match range {
+            Some(range) => resolve_range(range, &store, &which, run.keyring)?,
+            None => self.times(&store, run.keyring)?,
+        };
+        let states = [(only, &store, from), (only, &store, to)];
+        self.compare(states, &which, run, out)
     }
 
     fn two_files(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {

@@ -250,8 +250,8 @@ impl<'a> Log<'_, 'a> {
     }
 }
 
-/// The events, each with its request, and the requests of which none is an event and that are wanted, given the
-/// revision that they follow; oldest first. `all_mains` are the revisions of events, those that are left out too.
+/// The events, each with its request, and the wanted requests that are no event, oldest first. `wanted` gets a request
+/// and the revision that it follows. `all_mains` are the revisions of all events, left out or not.
 fn rows<'r, 'a>(
     events: &[Event<'a>],
     all_mains: &HashSet<i64>,
