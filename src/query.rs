@@ -1,5 +1,5 @@
 //! Questions and their answers as data: which store, which revision, which objects, what was found, and everything
-//! that the answer has to admit. No sentence is made here: [`crate::view`] words notices and failures.
+//! that the answer has to admit. No sentence is made here: `view` words notices and failures.
 
 pub mod address;
 pub mod catalog;
@@ -7,6 +7,7 @@ pub mod compare;
 pub mod deletions;
 pub mod evidence;
 pub mod filters;
+pub mod glob;
 pub mod logs;
 pub mod no_answer;
 pub mod not_found;

@@ -19,6 +19,7 @@ mod log_dir;
 mod trailer;
 
 pub use error::SourceError;
+pub(crate) use locate::is_database_path;
 pub use locate::open_untouched;
 pub use log_dir::LogDir;
 pub use trailer::{Trailer, TrailerCheck};

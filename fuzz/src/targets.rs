@@ -362,7 +362,7 @@ pub fn address(data: &[u8]) {
         assert!(address.covers(bytes));
         let _ = (address.text(), address.names_one());
     }
-    let which = Where::of(vec![word.to_owned(), word.to_owned()], None);
+    let which = Where::of(vec![word.to_owned(), word.to_owned()], Vec::new());
     let _ = (which.split_range().is_ok(), which.split_number().1);
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -94,7 +94,8 @@ pub fn failure(failure: &Failure, invocation: &Invocation) -> ExitCode {
             say_failure(message, hint.as_deref());
             ExitCode::from(ANSWERED_NO)
         }
-        Failure::BrokenPipe => ExitCode::SUCCESS,
+        Failure::BrokenPipe(Some(Answer::No)) => ExitCode::from(ANSWERED_NO),
+        Failure::BrokenPipe(_) => ExitCode::SUCCESS,
     }
 }
 
@@ -106,8 +107,8 @@ pub fn conclude(
     answer: Result<Answer, Failure>,
     invocation: &Invocation,
 ) -> ExitCode {
-    if matches!(answer, Err(Failure::BrokenPipe)) {
-        return ExitCode::SUCCESS;
+    if let Err(closed @ Failure::BrokenPipe(_)) = &answer {
+        return failure(closed, invocation);
     }
     let code = match &answer {
         Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,

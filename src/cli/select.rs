@@ -7,24 +7,26 @@ use crate::etcd::{AtRevision, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::selector::LabelSelector;
+use crate::query::not_found::{Missing, NameKind, Why};
 use crate::query::{NoAnswer, Question, catalog};
 use crate::view::human::first_of;
 use crate::view::record::key_text;
 
 use super::failure::Failure;
 use crate::query::address::{Address, ObjectSet};
-use crate::query::revision::RangeExpr;
+use crate::query::glob::Namespaces;
+use crate::query::revision::{RangeExpr, RevisionExpr, split_revision};
 
 /// Which objects or keys.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Where {
-    /// `pods`, `pods web-1`, `pod/web-1`, `deploy.apps`, `pods,services`; or a key `/registry/...`, a
-    /// prefix ending in `/`
+    /// `pods`, `pods web-1`, `pod/web-1`, `pods 'web-*'`, `deploy.apps`, `pods,services`; or a key `/registry/...`, a
+    /// prefix ending in `/`; each may end in a revision: `pod/web-1@2185`
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<OsString>,
-    /// Only objects in this namespace
-    #[arg(short, long, value_name = "NS")]
-    namespace: Option<String>,
+    /// Only objects in these namespaces: `shop`, `shop,dev`, `kube-*`; repeatable
+    #[arg(short, long, value_name = "NS", value_delimiter = ',')]
+    namespace: Vec<String>,
     /// Objects in all namespaces, which is so unless one is named; it comes before -n
     #[arg(short = 'A', long)]
     all_namespaces: bool,
@@ -33,9 +35,49 @@ pub struct Where {
     labels: Option<LabelSelector>,
 }
 
+/// Which resources are left out.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Exclude {
+    /// Leave out the objects of these resources: `events`, `events,leases`; repeatable
+    #[arg(long, value_name = "RESOURCES", value_delimiter = ',')]
+    exclude: Vec<String>,
+}
+
+impl Exclude {
+    /// The objects that are left out; none if no resource is named.
+    ///
+    /// # Errors
+    /// When a word is the name of no resource.
+    fn objects(
+        &self,
+        stores: &[(&Store<'_>, AtRevision)],
+        keyring: &Keyring,
+    ) -> Result<Option<ObjectSet>, Failure> {
+        if self.exclude.is_empty() {
+            return Ok(None);
+        }
+        let catalog = catalog::read_full(stores, keyring);
+        let mut resources = Vec::new();
+        for name in &self.exclude {
+            let found = catalog.resolve(name);
+            if found.is_empty() {
+                let why = Why::Unknown {
+                    kind: NameKind::Resource,
+                    names: vec![name.clone()],
+                    near: catalog.near(name),
+                };
+                return Err(Missing { address: None, why }.into());
+            }
+            resources.extend(found);
+        }
+        let types = self.exclude.join(",");
+        Ok(Some(ObjectSet::of(&types, &resources, &catalog, None)))
+    }
+}
+
 impl Where {
     /// The addresses of a verb that has arguments of its own for them.
-    pub fn of(addresses: Vec<OsString>, namespace: Option<String>) -> Self {
+    pub fn of(addresses: Vec<OsString>, namespace: Vec<String>) -> Self {
         Self {
             addresses,
             namespace,
@@ -52,6 +94,15 @@ impl Where {
         which
     }
 
+    /// The same with other words.
+    #[must_use]
+    pub fn with_words(&self, words: Vec<OsString>) -> Self {
+        Self {
+            addresses: words,
+            ..self.clone()
+        }
+    }
+
     /// The words as they were typed.
     pub fn words(&self) -> &[OsString] {
         &self.addresses
@@ -60,7 +111,7 @@ impl Where {
     /// Whether anything narrows the answer.
     pub fn is_given(&self) -> bool {
         !self.addresses.is_empty()
-            || self.namespace.is_some()
+            || !self.namespace.is_empty()
             || self.all_namespaces
             || self.labels.is_some()
     }
@@ -73,10 +124,7 @@ impl Where {
         let is_range = |word: &OsString| word.to_str().is_some_and(RangeExpr::looks_like_one);
         let (ranges, addresses): (Vec<_>, Vec<_>) =
             self.addresses.iter().cloned().partition(is_range);
-        let rest = Self {
-            addresses,
-            ..self.clone()
-        };
+        let rest = self.with_words(addresses);
         match ranges.as_slice() {
             [] => Ok((rest, None)),
             [range] => {
@@ -87,20 +135,57 @@ impl Where {
         }
     }
 
-    /// The number behind `-n`, where it is one: git's number of events, and no name of a namespace that
-    /// anybody has.
+    /// The number after `-n`, if it is one: git's number of events. Nobody has a namespace whose name is a number.
     pub fn split_number(&self) -> (Self, Option<usize>) {
-        let number = self.namespace.as_ref().and_then(|text| text.parse().ok());
-        let rest = Self {
-            namespace: self.namespace.clone().filter(|_| number.is_none()),
-            ..self.clone()
-        };
-        (rest, number)
+        let number = |text: &String| text.parse::<usize>().ok();
+        let mut rest = self.clone();
+        rest.namespace.retain(|text| number(text).is_none());
+        (rest, self.namespace.iter().rev().find_map(number))
     }
 
-    /// Whether one namespace was asked for.
-    pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref().filter(|_| !self.all_namespaces)
+    /// The addresses without the revision after their `@`, and that revision. An address that exists as it was typed,
+    /// the `@` included, keeps it.
+    ///
+    /// # Errors
+    /// When two addresses have different revisions.
+    pub fn split_revision(
+        &self,
+        store: &Store<'_>,
+    ) -> Result<(Self, Option<RevisionExpr>), Failure> {
+        let mut splits: Vec<Option<(OsString, RevisionExpr)>> =
+            self.addresses.iter().map(split_revision).collect();
+        if splits.iter().all(Option::is_none) {
+            return Ok((self.clone(), None));
+        }
+        for record in store.records(Direction::Forward) {
+            for (word, split) in self.addresses.iter().zip(&mut splits) {
+                if split.is_some() && is_named_by(record.key, word) {
+                    *split = None;
+                }
+            }
+        }
+        let mut which = self.clone();
+        let mut revision = None;
+        for (word, split) in which.addresses.iter_mut().zip(splits) {
+            let Some((address, own)) = split else {
+                continue;
+            };
+            if let Some(other) = revision.filter(|other| *other != own) {
+                return Err(Failure::cannot(format!(
+                    "the addresses name two revisions, {other} and {own}"
+                ))
+                .hint("`diff DB A..B ADDRESS` compares two revisions"));
+            }
+            *word = address;
+            revision = Some(own);
+        }
+        Ok((which, revision))
+    }
+
+    /// The namespaces that were asked for; none if all were.
+    pub fn namespaces(&self) -> Option<Namespaces> {
+        let given = self.namespace.as_slice();
+        Namespaces::parse(given).filter(|_| !self.all_namespaces)
     }
 
     /// Understands the words, by what is in the stores.
@@ -117,43 +202,57 @@ impl Where {
             .iter()
             .map(|word| Address::surely_raw(word))
             .collect::<Result<_, _>>()?;
-        if let (Some(namespace), Some(address)) = (self.namespace(), raw.iter().flatten().next()) {
+        let namespaces = self.namespaces();
+        if let (Some(namespaces), Some(address)) = (&namespaces, raw.iter().flatten().next()) {
             return Err(Failure::cannot(format!(
                 "-n {} narrows resources, and {} is a key or a prefix of keys",
-                key_text(namespace.as_bytes()),
+                key_text(namespaces.text().as_bytes()),
                 address.text()
             ))
             .hint("a prefix can end in the namespace: /registry/pods/NS/"));
         }
         let raw_too = raw.iter().any(Option::is_some);
-        if let (Some(addresses), None) = (raw.into_iter().collect(), self.namespace()) {
+        if let (Some(addresses), None) = (raw.into_iter().collect(), &namespaces) {
             // The quick way: nothing in the store can make a difference.
             return Ok(Selection {
                 addresses,
-                namespace: None,
+                namespaces: None,
                 labels: self.labels.clone(),
                 catalog: None,
+                excluded: None,
             });
         }
         let mut words = Words {
             catalog: catalog::read(stores, keyring),
             keyring,
             is_learnt: false,
-            namespace: self.namespace(),
+            namespaces: namespaces.as_ref(),
             stores,
         };
         if raw_too || self.addresses.is_empty() {
             words.learn();
         }
         let addresses = words.understand(&self.addresses)?;
-        let namespace = self.namespace().map(str::to_owned);
+        let catalog = words.catalog;
         Ok(Selection {
-            namespace: namespace.filter(|_| addresses.is_empty()),
+            namespaces: namespaces.filter(|_| addresses.is_empty()),
             addresses,
             labels: self.labels.clone(),
-            catalog: Some(words.catalog),
+            catalog: Some(catalog),
+            excluded: None,
         })
     }
+}
+
+/// Whether a word is the whole of a key, or as the name of an object the end of one.
+fn is_named_by(key: &[u8], word: &OsString) -> bool {
+    if let Ok(Some(address)) = Address::surely_raw(word) {
+        return address == Address::Key(key.to_vec());
+    }
+    let word = word.as_encoded_bytes();
+    let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
+    let before = key.strip_suffix(name);
+    key == word || before.is_some_and(|before| before.ends_with(b"/"))
 }
 
 /// The words of a command line on their way to addresses.
@@ -161,7 +260,7 @@ struct Words<'w, 's> {
     catalog: Catalog,
     keyring: &'w Keyring,
     is_learnt: bool,
-    namespace: Option<&'w str>,
+    namespaces: Option<&'w Namespaces>,
     stores: &'w [(&'w Store<'s>, AtRevision)],
 }
 
@@ -232,7 +331,7 @@ impl Words<'_, '_> {
             types,
             &resources,
             &self.catalog,
-            self.namespace,
+            self.namespaces,
         ))
     }
 }
@@ -241,22 +340,48 @@ impl Words<'_, '_> {
 #[derive(Debug, Default)]
 pub struct Selection {
     addresses: Vec<Address>,
-    /// Of all objects, where no address is named.
-    namespace: Option<String>,
+    /// Of all objects, if no address is named.
+    namespaces: Option<Namespaces>,
     labels: Option<LabelSelector>,
     catalog: Option<Catalog>,
+    /// What is left out of them.
+    excluded: Option<ObjectSet>,
 }
 
 impl Selection {
+    /// The same without some resources.
+    ///
+    /// # Errors
+    /// When a word is the name of no resource.
+    pub fn without(
+        mut self,
+        exclude: &Exclude,
+        stores: &[(&Store<'_>, AtRevision)],
+        keyring: &Keyring,
+    ) -> Result<Self, Failure> {
+        self.excluded = exclude.objects(stores, keyring)?;
+        Ok(self)
+    }
+
+    /// Whether a key is of a resource that is left out.
+    pub fn leaves_out(&self, key: &[u8]) -> bool {
+        let covers = |excluded: &ObjectSet| excluded.place_of(key).is_some();
+        self.excluded.as_ref().is_some_and(covers)
+    }
+
     /// Whether a key is asked about.
     pub fn covers(&self, key: &[u8]) -> bool {
+        if self.leaves_out(key) {
+            return false;
+        }
         if self.addresses.is_empty() {
-            return self.namespace.as_ref().is_none_or(|wanted| {
+            return self.namespaces.as_ref().is_none_or(|wanted| {
                 let location = self
                     .catalog
                     .as_ref()
                     .and_then(|catalog| catalog.locate(key));
-                location.is_some_and(|location| location.namespace == Some(wanted.as_bytes()))
+                let namespace = location.and_then(|location| location.namespace);
+                namespace.is_some_and(|namespace| wanted.matches(namespace))
             });
         }
         self.addresses.iter().any(|address| address.covers(key))
@@ -317,8 +442,8 @@ impl Selection {
             return None;
         }
         let of_namespace = || {
-            let namespace = self.namespace.as_deref()?;
-            question.missing_namespace(namespace, self.catalog(), at)
+            let names = self.namespaces.as_ref()?.names();
+            question.missing_namespace(&names, self.catalog(), at)
         };
         of_namespace().or_else(|| question.emptied())
     }

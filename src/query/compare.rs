@@ -194,6 +194,15 @@ pub struct Comparison<'r> {
 }
 
 impl Comparison<'_> {
+    /// Another one that compares the same, for changes that are looked at and not printed.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            masker: Masker::new(false),
+            ..*self
+        }
+    }
+
     /// The change as the views take it.
     pub fn object<'a>(
         &self,

@@ -1,4 +1,4 @@
-//! Why a question has no answer, as data. [`crate::view::no_answer`] has the sentences.
+//! Why a question has no answer, as data. `view::no_answer` has the sentences.
 
 use std::path::PathBuf;
 
@@ -63,6 +63,15 @@ pub enum NoAnswer {
         name: String,
         /// How many of its events are retained, and the main revisions of the first and the last.
         retained: Option<(usize, i64, i64)>,
+    },
+    /// An address and a flag name two revisions.
+    TwoRevisions {
+        /// That of the address.
+        own: RevisionExpr,
+        /// That of the flag.
+        given: RevisionExpr,
+        /// The flag.
+        flag: &'static str,
     },
     /// The range ends before it begins.
     RangeUpsideDown {

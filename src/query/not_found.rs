@@ -95,8 +95,8 @@ pub enum NameKind {
 /// A deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// Whether the namespace was deleted, and nothing in it of what was asked for is retained.
-    pub is_namespace: bool,
+    /// The namespace, if it was deleted and nothing in it of what was asked for is retained.
+    pub namespace: Option<String>,
     /// The main revision of the newest deletion.
     pub revision: i64,
     /// How many keys were deleted.
@@ -165,10 +165,10 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Why a namespace has nothing; none if it has, or had nothing to begin with but exists.
-    pub fn namespace(&self, name: &str) -> Option<Missing> {
+    /// Why namespaces have nothing; none if they exist.
+    pub fn namespaces(&self, names: &[String]) -> Option<Missing> {
         let may_hide = self.store.db().diagnostics().may_hide_records();
-        let why = self.why_namespace(name)?;
+        let why = names.iter().find_map(|name| self.why_namespace(name))?;
         let is_unknown = matches!(why, Why::Unknown { .. });
         Some(Missing {
             address: None,
@@ -186,7 +186,7 @@ impl Search<'_, '_> {
             return Why::MayBeHidden;
         }
         if let Some(revision) = retained.deleted_at {
-            return self.deleted(revision, retained.deleted_keys.len(), false);
+            return self.deleted(revision, retained.deleted_keys.len(), None);
         }
         if let Some(first) = retained.first_later {
             return Why::Later {
@@ -205,10 +205,10 @@ impl Search<'_, '_> {
         }
     }
 
-    fn deleted(&self, revision: i64, keys: usize, is_namespace: bool) -> Why {
+    fn deleted(&self, revision: i64, keys: usize, namespace: Option<&str>) -> Why {
         let compacted = self.store.compact_revision();
         Why::Deleted(Deleted {
-            is_namespace,
+            namespace: namespace.map(str::to_owned),
             revision,
             keys,
             time: (self.time_of)(revision),
@@ -276,9 +276,9 @@ impl Search<'_, '_> {
     fn why_objects(&self, objects: &ObjectSet) -> Why {
         let of_types = Address::Objects(objects.widened());
         let live = self.live_keys(|key| of_types.covers(key));
-        if let Some(namespace) = &objects.namespace
-            && let Some(why) = self.why_namespace(namespace)
-        {
+        let namespaces = objects.namespace_names();
+        let why = namespaces.iter().find_map(|name| self.why_namespace(name));
+        if let Some(why) = why {
             return why;
         }
         let Some(first) = live.first() else {
@@ -357,7 +357,7 @@ impl Search<'_, '_> {
         }
         deleted_at
             .filter(|_| !is_live)
-            .map(|revision| self.deleted(revision, 1, true))
+            .map(|revision| self.deleted(revision, 1, Some(name)))
     }
 
     fn near_keys(&self, text: &str) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! What an answer has to admit, as data. [`crate::view::notice`] has the sentences.
+//! What an answer has to admit, as data. `view::notice` has the sentences.
 
 use std::cell::RefCell;
 use std::path::PathBuf;

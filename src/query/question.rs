@@ -178,14 +178,14 @@ impl<'q> Question<'q> {
         missing.into()
     }
 
-    /// Why a namespace has nothing; none if it exists.
+    /// Why namespaces have nothing; none if they exist.
     pub fn missing_namespace(
         &self,
-        namespace: &str,
+        namespaces: &[String],
         catalog: Option<&Catalog>,
         at: AtRevision,
     ) -> Option<NoAnswer> {
-        let missing = self.search(catalog, at, |search| search.namespace(namespace))?;
+        let missing = self.search(catalog, at, |search| search.namespaces(namespaces))?;
         Some(missing.into())
     }
 

@@ -1,6 +1,8 @@
 //! Revisions as they are typed: `123`, `123.2`, `@`, `@~5`; of one object `v3`, `~1`, `created`, `deleted`;
 //! and ranges of them, `A..B`.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::etcd::store::RevisionUnavailable;
@@ -64,6 +66,50 @@ impl FromStr for RevisionExpr {
                 usize::try_from(back).ok().map(Self::Back)
             })
             .ok_or_else(|| FORMS.to_owned())
+    }
+}
+
+impl fmt::Display for RevisionExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Main(main) => write!(f, "{main}"),
+            Self::Record(main, sub) => write!(f, "{main}.{sub}"),
+            Self::Head(0) => f.write_str("@"),
+            Self::Head(back) => write!(f, "@~{back}"),
+            Self::Version(number) => write!(f, "v{number}"),
+            Self::Back(back) => write!(f, "~{back}"),
+            Self::Created => f.write_str("created"),
+            Self::Deleted => f.write_str("deleted"),
+        }
+    }
+}
+
+/// The parts of `ADDRESS@REV`; none if what follows the `@` is no revision. The first `@` counts after which one
+/// follows: `pods@@~5` is `pods` at `@~5`.
+pub fn split_revision(word: &OsString) -> Option<(OsString, RevisionExpr)> {
+    let text = word.to_str()?;
+    let mut signs = text.match_indices('@');
+    signs.find_map(|(at, _)| {
+        let (address, revision) = text.split_at_checked(at)?;
+        let revision = revision.strip_prefix('@')?.parse().ok()?;
+        (!address.is_empty()).then(|| (address.into(), revision))
+    })
+}
+
+/// The one revision that was named, as `ADDRESS@REV` or by a flag.
+///
+/// # Errors
+/// When both were, and they differ.
+pub fn only_one(
+    own: Option<RevisionExpr>,
+    given: Option<RevisionExpr>,
+    flag: &'static str,
+) -> Result<Option<RevisionExpr>, NoAnswer> {
+    match (own, given) {
+        (Some(own), Some(given)) if own != given => {
+            Err(NoAnswer::TwoRevisions { own, given, flag })
+        }
+        (own, given) => Ok(own.or(given)),
     }
 }
 
@@ -218,6 +264,29 @@ mod tests {
                 Err(FORMS.to_owned()),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_revision_after_an_address_is_parted_from_it() {
+        let split = |word: &str| {
+            split_revision(&word.into())
+                .map(|(address, revision)| (address.into_string().unwrap_or_default(), revision))
+        };
+        for (word, address, revision) in [
+            ("pods@5", "pods", RevisionExpr::Main(5)),
+            ("pods@@", "pods", RevisionExpr::Head(0)),
+            ("pods@@~5", "pods", RevisionExpr::Head(5)),
+            ("pod/a@v3", "pod/a", RevisionExpr::Version(3)),
+            ("pod/a@~1", "pod/a", RevisionExpr::Back(1)),
+            ("a@b@5", "a@b", RevisionExpr::Main(5)),
+            ("/k@2.1", "/k", RevisionExpr::Record(2, 1)),
+        ] {
+            assert_eq!(split(word), Some((address.to_owned(), revision)), "{word}");
+            assert_eq!(revision.to_string().parse(), Ok(revision));
+        }
+        for word in ["pods", "@5", "@", "a@b", "a@", "a@5x"] {
+            assert_eq!(split(word), None, "{word}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::query::filters::{Filter, LeftNothing};
 use crate::query::not_found::{Deleted, Missing, NameKind, Why};
 use crate::query::revision::RevisionExpr;
 
-use super::command::{Invocation, words};
+use super::command::{Invocation, quoted, words};
 use super::human::{first_of, plural};
 use super::time;
 
@@ -44,6 +44,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::Unavailable(_)
         | NoAnswer::RevisionOfObject
         | NoAnswer::EventNotRetained { .. }
+        | NoAnswer::TwoRevisions { .. }
         | NoAnswer::RangeUpsideDown { .. } => revision(no, run),
         NoAnswer::NoTimes { .. }
         | NoAnswer::OlderThanAll { .. }
@@ -154,6 +155,9 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
                 ),
             }
         }
+        NoAnswer::TwoRevisions { own, given, flag } => plain(format!(
+            "two revisions are named: {own}, and {flag} {given}"
+        )),
         NoAnswer::RangeUpsideDown { from, to } => hinted(
             format!("the range is reversed: {from} is after {to}"),
             "A..B goes from the older to the newer",
@@ -325,13 +329,10 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
     let revision = deleted.revision;
     let subject = address.map(subject).unwrap_or_default();
     let message = match address {
-        Some(Address::Objects(objects)) if deleted.is_namespace => format!(
+        _ if deleted.namespace.is_some() => format!(
             "namespace \"{}\" was deleted at revision {revision}{when}",
-            objects.namespace.as_deref().unwrap_or_default()
+            deleted.namespace.as_deref().unwrap_or_default()
         ),
-        _ if deleted.is_namespace => {
-            format!("the namespace was deleted at revision {revision}{when}")
-        }
         Some(address) if address.names_one() => {
             format!("{subject} was deleted at revision {revision}{when}")
         }
@@ -346,7 +347,11 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
             )
         }
     };
-    let words = address.map(words).unwrap_or_default();
+    let words = match (address, &deleted.namespace) {
+        (Some(address), _) => words(address),
+        (None, Some(namespace)) => vec!["-n".to_owned(), quoted(namespace)],
+        (None, None) => Vec::new(),
+    };
     let before = revision.saturating_sub(1);
     if deleted.is_before_compacted {
         let line = run.line("log", &[words, vec!["--carve".to_owned()]].concat());

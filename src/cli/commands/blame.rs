@@ -79,8 +79,8 @@ impl Verb for Args {
         }
         let question = run.question()?;
         let (store, objects) = (question.store(), question.objects());
-        let at = self.at.resolve(&question, &self.which)?;
-        let selection = self.which.select(&[(store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&question, &self.which)?;
+        let selection = which.select(&[(store, at)], run.keyring)?;
         let history = one_history(&question, at, &selection)?;
         let mut masker = Masker::new(self.show_secrets);
         let (blamed, unread) = self.blame(&history, objects, &masker)?;

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::cli::args::resolve_range;
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::{Exclude, Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
@@ -24,13 +25,14 @@ use crate::query::Origins;
 use crate::query::address::Address;
 use crate::query::compare::{Changed, Comparison, changed_keys};
 use crate::query::filters::Filter;
-use crate::query::revision::RangeExpr;
+use crate::query::revision::{RangeExpr, split_revision};
 use crate::query::{NoAnswer, Notice, Question};
+use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::key_text;
 
-/// Show what changed between two databases of one cluster, or two revisions of one
+/// Show what changed between two databases, or two revisions or times of one
 ///
 /// `+` created, `-` deleted, `*` re-created (deleted and made again), `~` changed. List items are
 /// matched by their key (name, port, type, uid, ...), not by their place. Values of Secrets are
@@ -40,14 +42,34 @@ pub struct Args {
     /// The older database, or the only one
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The newer database; or two revisions of the one: A..B
-    #[arg(value_name = "NEW|A..B", required_unless_present = "metas")]
+    /// The newer database; or two revisions of the one: A..B, before or after the addresses
+    #[arg(value_name = "NEW|A..B", required_unless_present_any = ["metas", "since", "until"])]
     new: Option<OsString>,
+    /// Compare with the state at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "metas"
+    )]
+    since: Option<String>,
+    /// Compare the state at this time instead of the newest
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "metas"
+    )]
+    until: Option<String>,
     /// Compare the two states that the meta pages of the one database name: what its last commit changed
     #[arg(long)]
     metas: bool,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
+    #[command(flatten)]
+    by_manager: ManagerArg,
     /// How to print the changes
     #[arg(short, long, value_name = "FORMAT", default_value = "fields", conflicts_with_all = ["stat", "name_only"])]
     output: Output,
@@ -84,11 +106,25 @@ enum Output {
     Jsonl,
 }
 
+/// What is compared.
+enum Compared {
+    /// The states before and after the last commit.
+    Metas,
+    /// The states of one database at two revisions.
+    Revisions(RangeExpr),
+    /// The same, at the revision after an address and the newest, or at those after two times the same address.
+    Addresses,
+    /// The states of one database at two times.
+    Times,
+    /// Two databases, this the newer.
+    Files(PathBuf),
+}
+
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         let old = self.old.clone();
-        Ok(match &self.new {
-            Some(new) if !self.metas && self.range().is_none() => vec![old, PathBuf::from(new)],
+        Ok(match self.compared()?.0 {
+            Compared::Files(new) => vec![old, new],
             _ => vec![old],
         })
     }
@@ -102,22 +138,36 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        if self.metas {
-            return self.last_commit(run, out);
+        let (compared, which) = self.compared()?;
+        match compared {
+            Compared::Metas => self.last_commit(&which, run, out),
+            Compared::Files(_) => self.two_files(&which, run, out),
+            one => self.one_file(&one, which, run, out),
         }
-        if let (Some(range), [only]) = (self.range(), run.evidence) {
-            let question = run.question_to(only)?;
-            let (from, to) = resolve_range(range, &question, &self.which)?;
-            return self.compare([(&question, from), (&question, to)], &self.which, run, out);
-        }
-        let [old, new] = run.evidence else {
-            return Err(Failure::cannot("two databases are needed"));
-        };
-        let (old, new) = (run.question_to(old)?, run.question_to(new)?);
-        note_order_and_cluster([&old, &new]);
-        let (old_at, new_at) = (old.store().at(None)?, new.store().at(None)?);
-        self.compare([(&old, old_at), (&new, new_at)], &self.which, run, out)
     }
+}
+
+/// The addresses, and the range between the revisions after them: from the one to the newest, or of one address
+/// given twice from the first to the second.
+fn own_range(which: &Where, store: &Store<'_>) -> Result<(Where, RangeExpr), Failure> {
+    let splits: Vec<_> = which.words().iter().map(split_revision).collect();
+    if let [Some((first, from)), Some((second, to))] = splits.as_slice()
+        && first == second
+    {
+        let range = RangeExpr {
+            from: Some(*from),
+            to: Some(*to),
+        };
+        return Ok((which.with_words(vec![first.clone()]), range));
+    }
+    let (which, from) = which.split_revision(store)?;
+    if from.is_none() {
+        return Err(
+            Failure::cannot("two databases, or two revisions of one, are needed")
+                .hint("`diff DB A..B ADDRESS` compares two revisions"),
+        );
+    }
+    Ok((which, RangeExpr { from, to: None }))
 }
 
 /// A store as of a revision.
@@ -148,15 +198,126 @@ fn name_marker(change: Change) -> &'static [u8] {
 }
 
 impl Args {
-    /// The two revisions of one database, where such are asked for. A file of that name comes first.
-    fn range(&self) -> Option<RangeExpr> {
-        let text = self.new.as_ref()?.to_str()?;
-        let is_range = RangeExpr::looks_like_one(text) && !Path::new(text).exists();
-        is_range.then(|| text.parse().ok()).flatten()
+    /// What is compared, and the addresses. What comes after the first database is a second one if there is such a
+    /// file; else it is an address, or the range of revisions.
+    fn compared(&self) -> Result<(Compared, Where), Failure> {
+        let new = self.new.clone();
+        let which = match &new {
+            Some(word) => self.which.with_first(word.clone()),
+            None => self.which.clone(),
+        };
+        let has_times = self.since.is_some() || self.until.is_some();
+        if self.metas {
+            return Ok((Compared::Metas, which));
+        }
+        if let Some(word) = new.filter(|word| is_database_path(Path::new(word))) {
+            if has_times {
+                let word = Path::new(&word).display();
+                return Err(Failure::cannot(format!(
+                    "--since and --until are times in one database, and {word} is a second one"
+                )));
+            }
+            if self.which.split_range()?.1.is_some() {
+                let word = Path::new(&word).display();
+                return Err(Failure::cannot(format!(
+                    "a range A..B is of one database, and {word} is a second one"
+                )));
+            }
+            return Ok((Compared::Files(word.into()), self.which.clone()));
+        }
+        let (addresses, range) = which.split_range()?;
+        match (range, has_times) {
+            (Some(_), true) => Err(Failure::cannot(
+                "a range A..B and --since or --until: one of them is enough",
+            )),
+            (Some(range), false) => Ok((Compared::Revisions(range), addresses)),
+            (None, true) => Ok((Compared::Times, addresses)),
+            (None, false)
+                if which
+                    .words()
+                    .iter()
+                    .any(|word| split_revision(word).is_some()) =>
+            {
+                Ok((Compared::Addresses, which))
+            }
+            (None, false) => {
+                let new = PathBuf::from(self.new.clone().unwrap_or_default());
+                let text = key_text(new.as_os_str().as_encoded_bytes());
+                if text.contains(['/', '.']) || new.is_symlink() {
+                    return Ok((Compared::Files(new), self.which.clone()));
+                }
+                Err(Failure::cannot(format!(
+                    "{text}: no such file or directory, and no range of revisions A..B is given"
+                ))
+                .hint(format!("etcdive diff {} A..B {text}", self.old.display())))
+            }
+        }
+    }
+
+    /// The two states at --since and --until: without the first the oldest that is whole, without the second the
+    /// newest.
+    fn times(&self, question: &Question<'_>) -> Result<(AtRevision, AtRevision), Failure> {
+        let store = question.store();
+        let from = match &self.since {
+            Some(time) => question.revision_at(time)?,
+            None => AtRevision(store.compact_revision()),
+        };
+        let to = match &self.until {
+            Some(time) => question.revision_at(time)?,
+            None => store.at(None)?,
+        };
+        if from.0 > to.0 {
+            return Err(Failure::cannot(
+                "the times are reversed: --since is after --until",
+            ));
+        }
+        Ok((from, to))
+    }
+
+    /// Compares two states of one database: the ends of a range, or those at two times.
+    fn one_file(
+        &self,
+        compared: &Compared,
+        which: Where,
+        run: &Run<'_>,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
+        let question = run.question()?;
+        let (which, range) = match compared {
+            Compared::Revisions(range) => (which, Some(*range)),
+            Compared::Addresses => {
+                let (which, range) = own_range(&which, question.store())?;
+                (which, Some(range))
+            }
+            _ => (which, None),
+        };
+        let (from, to) = match range {
+            Some(range) => resolve_range(range, &question, &which)?,
+            None => self.times(&question)?,
+        };
+        self.compare([(&question, from), (&question, to)], &which, run, out)
+    }
+
+    fn two_files(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let [old, new] = run.evidence else {
+            return Err(NoAnswer::DatabasesNeeded(2).into());
+        };
+        let (old, new) = (run.question_to(old)?, run.question_to(new)?);
+        note_order_and_cluster([&old, &new]);
+        let (old_at, new_at) = (old.store().at(None)?, new.store().at(None)?);
+        self.compare([(&old, old_at), (&new, new_at)], which, run, out)
+    }
+
+    /// Reports which filter left nothing of the changes, or that no change is of the manager because no retained
+    /// version names it.
+    fn note_empty(&self, question: &Question<'_>) {
+        if let Some(left) = question.filters().left_nothing() {
+            question.notices().add(Notice::Emptied(left));
+        }
     }
 
     /// What the last commit changed: bbolt keeps the state before it until the next one.
-    fn last_commit(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+    fn last_commit(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let only = Evidence::only(run.evidence)?;
         let former = Question::open_former(only, run.keyring, run.notices)?;
         let newest = run.question_to(only)?;
@@ -166,11 +327,9 @@ impl Args {
         };
         run.notices
             .add(Notice::LastCommit([state(&former), state(&newest)]));
-        // Without a second database the word behind the first is an address.
-        let which = self.new.clone().map(|word| self.which.with_first(word));
         let (from, to) = (former.store().at(None)?, newest.store().at(None)?);
         let states = [(&former, from), (&newest, to)];
-        self.compare(states, which.as_ref().unwrap_or(&self.which), run, out)
+        self.compare(states, which, run, out)
     }
 
     fn compare(
@@ -181,7 +340,9 @@ impl Args {
         out: &mut Out,
     ) -> Result<Answer, Failure> {
         let (old_store, new_store) = (old.store(), new.store());
-        let selection = which.select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
+        let stores = [(old_store, old_at), (new_store, new_at)];
+        let selection = which.select(&stores, run.keyring)?;
+        let selection = selection.without(&self.exclude, &stores, run.keyring)?;
         let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
@@ -211,6 +372,19 @@ impl Args {
                 new.filters().test(Filter("-l"), has_labels)
             });
         }
+        let by_manager = self.by_manager.filter();
+        if let Some(name) = by_manager.name()
+            && let Some(unknown) = new.missing_manager(name)
+        {
+            return Err(unknown.into());
+        }
+        changes.retain(|changed| {
+            let before = changed.old.as_ref().map(|record| (record, old.objects()));
+            let before = before.filter(|_| changed.change != Change::Recreated);
+            let after = changed.new.as_ref().map(|record| (record, new.objects()));
+            let wrote = by_manager.wrote_between(before, after);
+            new.filters().test(Filter("--manager"), wrote)
+        });
         let comparison = || Comparison {
             scope: self.scope(),
             masker: Masker::new(self.show_secrets),
@@ -226,18 +400,20 @@ impl Args {
                 new.filters().test(Filter("--exclude-status"), is_kept)
             });
         }
-        self.print(&mut comparison(), &changes, new, out)?;
-        old.note_unproved(old_at, &before.live);
-        new.note_unproved(new_at, &after.live);
-        if let (true, Some(left)) = (changes.is_empty(), new.filters().left_nothing()) {
-            new.notices().add(Notice::Emptied(left));
+        if changes.is_empty() {
+            self.note_empty(new);
         }
-        old.finish(Answer::Yes);
-        Ok(new.finish(if changes.is_empty() {
+        let answer = if changes.is_empty() {
             Answer::Yes
         } else {
             Answer::No
-        }))
+        };
+        let printed = self.print(&mut comparison(), &changes, new, out);
+        printed.map_err(|failure| failure.with_answer(answer))?;
+        old.note_unproved(old_at, &before.live);
+        new.note_unproved(new_at, &after.live);
+        old.finish(answer);
+        Ok(new.finish(answer))
     }
 }
 

@@ -148,11 +148,11 @@ impl Verb for Args {
             // etcd's own sentences about revisions come from the answer.
             let at = match self.at.at {
                 None if self.at.at_time.is_some() => {
-                    Some(self.at.resolve(&question, &self.which)?.0)
+                    Some(self.at.revision(&question, &self.which)?.0)
                 }
                 None | Some(RevisionExpr::Head(0)) => None,
                 Some(RevisionExpr::Main(main)) => Some(main),
-                Some(_) => Some(self.at.resolve(&question, &self.which)?.0),
+                Some(_) => Some(self.at.revision(&question, &self.which)?.0),
             };
             return answer(&question, self.which.words(), at, &etcdctl, out);
         }
@@ -162,8 +162,8 @@ impl Verb for Args {
         }
         let question = run.question()?;
         let store = question.store();
-        let at = self.at.resolve(&question, &self.which)?;
-        let selection = self.which.select(&[(store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&question, &self.which)?;
+        let selection = which.select(&[(store, at)], run.keyring)?;
         let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let there =
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
@@ -655,12 +655,13 @@ impl Get<'_, '_> {
     ) -> Result<bool, Failure> {
         let clock = self.clock();
         let catalog = self.catalog();
+        let namespaces = self.args.which.namespaces();
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: self.args.which.namespace().is_some(),
+            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);

@@ -9,17 +9,19 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{Database, RowFormat, resolve_range};
+use crate::cli::args::{Database, RowFormat, resolve_events};
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::{Exclude, Selection, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::{AtRevision, Event, EventType, Events, Record, Store};
+use crate::etcd::{Event, EventType, Events, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
 use crate::query::address::Address;
+use crate::query::compare::Comparison;
 use crate::query::filters::Filter;
 use crate::query::objects::{Objects, Told};
 use crate::query::timeline::Timeline;
@@ -37,6 +39,13 @@ pub struct Args {
     database: Database,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
+    #[command(flatten)]
+    by_manager: ManagerArg,
+    /// Leave out the status of objects, and events that changed nothing else
+    #[arg(long)]
+    exclude_status: bool,
     /// Only the newest N events; git's -n N is understood too
     #[arg(long, alias = "max-count", value_name = "N")]
     limit: Option<usize>,
@@ -61,10 +70,10 @@ pub struct Args {
     /// Only events that change how often TEXT occurs in the object
     #[arg(short = 'S', value_name = "TEXT")]
     text: Option<String>,
-    /// Only events in which a changed field matches REGEX
+    /// Only events that change a field whose line `path: value` matches REGEX: `^spec.replicas: 0`
     #[arg(short = 'G', value_name = "REGEX")]
     regex: Option<String>,
-    /// Only events of this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    /// Only events of this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// Only events of this time or earlier
@@ -138,17 +147,16 @@ impl Verb for Args {
         let store = question.store();
         let (which, number) = self.which.split_number();
         let (which, range) = which.split_range()?;
+        let (which, own) = which.split_revision(store)?;
         let at = store.at(None)?;
         let selection = which.select(&[(store, at)], run.keyring)?;
+        let selection = selection.without(&self.exclude, &[(store, at)], run.keyring)?;
         let events = Events::read(store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
         if let Some(why) = selection.why_empty(&question, at, there, events.is_empty()) {
             return Err(why.into());
         }
-        let (from, to) = match range {
-            Some(range) => resolve_range(range, &question, &which)?,
-            None => (AtRevision(0), AtRevision::HEAD),
-        };
+        let (from, to) = resolve_events(range, own, &question, &which)?;
         let log = Log {
             args: self,
             question: &question,
@@ -158,36 +166,66 @@ impl Verb for Args {
             store,
             single: selection.names_one(),
             text: matcher("-S", self.text.as_deref(), Matcher::text)?,
-            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?,
+            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?
+                .map(Matcher::with_whole_paths),
         };
-        let mut picked = log.pick(&events, &selection, (from.0, to.0))?;
+        let period = log.period((from.0, to.0))?;
+        let mut picked = log.pick(&events, &selection, &period);
+        let most = self.limit.or(number).unwrap_or(usize::MAX);
         if self.timeline {
             picked.reverse();
-            log.print_sources(&picked, &|key| selection.covers(key), out)?;
-            log.note_history(&events, &selection, &picked, (from.0, to.0));
-            return Ok(question.finish(if picked.is_empty() {
-                Answer::No
-            } else {
-                Answer::Yes
-            }));
+            log.note_history(&events, &selection, &picked, &period);
+            let answer = log.print_sources(&picked, &events, (&period, most), &selection, out)?;
+            return Ok(question.finish(answer));
         }
-        let limit = self.limit.or(number).unwrap_or(usize::MAX);
-        let is_cut = picked.len() > limit;
-        picked.truncate(limit);
+        let is_cut = picked.len() > most;
+        picked.truncate(most);
         if self.reverse {
             picked.reverse();
         }
         if !is_cut {
-            log.note_history(&events, &selection, &picked, (from.0, to.0));
+            log.note_history(&events, &selection, &picked, &period);
         }
         if picked.is_empty() {
-            return Err(question.emptied().map_or_else(
+            let manager = self.by_manager.filter();
+            let unknown = manager
+                .name()
+                .and_then(|name| question.missing_manager(name));
+            return Err(unknown.or_else(|| question.emptied()).map_or_else(
                 || Failure::not_found("no events are retained"),
                 Failure::from,
             ));
         }
         log.print(&picked, out)?;
         Ok(question.finish(Answer::Yes))
+    }
+}
+
+/// Whether an event changed nothing of what is compared. What a creation or an update of a compacted version changed
+/// is not known.
+fn changed_nothing(event: &Event<'_>, filter: &mut Comparison<'_>) -> bool {
+    let is_update = event.event_type == EventType::Update && event.previous.is_some();
+    is_update && filter.fields(&changed(event)).is_empty()
+}
+
+/// Main revisions, both ends included.
+#[derive(Debug, Clone, Copy)]
+pub struct Period {
+    /// Those of `A..B`.
+    range: (i64, i64),
+    /// Those of `--since` and `--until`.
+    time: (i64, i64),
+}
+
+impl Period {
+    /// The first revision of both.
+    pub fn first(&self) -> i64 {
+        self.range.0.max(self.time.0)
+    }
+
+    /// The last revision of both.
+    pub fn last(&self) -> i64 {
+        self.range.1.min(self.time.1)
     }
 }
 
@@ -216,33 +254,37 @@ fn matcher(
 }
 
 impl<'a> Log<'_, 'a> {
+    /// The revisions of the range, and those of --since and --until.
+    fn period(&self, (after, to): (i64, i64)) -> Result<Period, Failure> {
+        let (since, until) = (self.args.since.as_ref(), self.args.until.as_ref());
+        Ok(Period {
+            range: (after.saturating_add(1), to),
+            time: self.timeline.range(since, until)?,
+        })
+    }
+
     /// The events that were asked for, newest first.
-    fn pick(
-        &self,
-        events: &Events<'a>,
-        selection: &Selection,
-        (after, to): (i64, i64),
-    ) -> Result<Vec<Event<'a>>, Failure> {
-        let since = match &self.args.since {
-            Some(when) => self.timeline.since(self.timeline.time(when)?)?,
-            None => i64::MIN,
-        };
-        let until = match &self.args.until {
-            Some(when) => self.timeline.until(self.timeline.time(when)?)?,
-            None => i64::MAX,
-        };
+    fn pick(&self, events: &Events<'a>, selection: &Selection, period: &Period) -> Vec<Event<'a>> {
+        let ops = &self.args.op;
+        let mut filter = self.comparison();
+        let by_manager = self.args.by_manager.filter();
         let picked = events.iter().rev().filter(|event| {
             let main = event.record.revision.main;
-            let ops = &self.args.op;
             let of_op = ops.is_empty() || ops.iter().any(|op| op.is(event.event_type));
+            let is_of = |(first, last): (i64, i64)| first <= main && main <= last;
             let filters = self.question.filters();
-            filters.test(Filter("A..B"), main > after && main <= to)
-                && filters.test(Filter("--since"), main >= since)
-                && filters.test(Filter("--until"), main <= until)
+            filters.test(Filter("A..B"), is_of(period.range))
+                && filters.test(Filter("--since"), period.time.0 <= main)
+                && filters.test(Filter("--until"), main <= period.time.1)
                 && filters.test(Filter("--op"), of_op)
                 && self.is_searched(event, selection)
+                && filters.test(Filter("--manager"), by_manager.wrote(event, self.objects))
+                && filters.test(
+                    Filter("--exclude-status"),
+                    !(self.args.exclude_status && changed_nothing(event, &mut filter)),
+                )
         });
-        Ok(picked.collect())
+        picked.collect()
     }
 
     /// Whether an event's objects have the labels and the change that are asked for.
@@ -288,15 +330,9 @@ impl<'a> Log<'_, 'a> {
         events: &Events<'_>,
         selection: &Selection,
         picked: &[Event<'_>],
-        (after, _): (i64, i64),
+        period: &Period,
     ) {
-        let compacted = self.store.compact_revision();
-        let since = self.args.since.as_ref().and_then(|when| {
-            let time = self.timeline.time(when).ok()?;
-            self.timeline.since(time).ok()
-        });
-        let from = after.max(since.unwrap_or(0));
-        if from >= compacted && !picked.is_empty() {
+        if period.first() > self.store.compact_revision() && !picked.is_empty() {
             return;
         }
         let missing = self.single.then(|| {

@@ -126,13 +126,11 @@ impl Verb for Args {
         }
         let question = run.question()?;
         let store = question.store();
-        let at = self.at.resolve(&question, &self.which)?;
-        let selection = self.which.select(&[(store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&question, &self.which)?;
+        let selection = which.select(&[(store, at)], run.keyring)?;
         let catalog = (self.kinds || self.namespaces || self.narrow.needs_catalog())
             .then(|| catalog::read_full(&[(store, at)], run.keyring));
-        let narrowed = self
-            .narrow
-            .resolve(&question, &self.which, catalog.as_ref())?;
+        let narrowed = self.narrow.resolve(&question, &which, catalog.as_ref())?;
         let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let entries = if self.deleted {
             &keyspace.deleted

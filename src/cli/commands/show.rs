@@ -9,7 +9,8 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::cli::args::Database;
+use crate::cli::args::{At, Database};
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
@@ -25,8 +26,9 @@ use crate::k8s::redact::Masker;
 use crate::query::Origins;
 use crate::query::Question;
 use crate::query::compare::Comparison;
+use crate::query::filters::Filter;
 use crate::query::objects::Objects;
-use crate::query::revision::RevisionExpr;
+use crate::query::revision::{RevisionExpr, only_one};
 use crate::query::timeline::Timeline;
 use crate::query::writers::managers_of;
 use crate::view::diff::write_object;
@@ -46,11 +48,15 @@ pub struct Args {
     #[command(flatten)]
     database: Database,
     /// A revision (123, 123.2, @, @~5), or objects: ADDRESS, ADDRESS@REV
-    #[arg(value_name = "REV|ADDRESS[@REV]", required = true)]
+    #[arg(value_name = "REV|ADDRESS[@REV]", required_unless_present_any = ["at", "at_time"])]
     what: Vec<OsString>,
     /// The namespace of the object
-    #[arg(short, long, value_name = "NS")]
-    namespace: Option<String>,
+    #[arg(short, long, value_name = "NS", value_delimiter = ',')]
+    namespace: Vec<String>,
+    #[command(flatten)]
+    at: At,
+    #[command(flatten)]
+    by_manager: ManagerArg,
     /// Leave out the status of objects
     #[arg(long)]
     exclude_status: bool,
@@ -112,16 +118,7 @@ impl Verb for Args {
             old: objects,
             new: objects,
         };
-        let revision = match self.what.as_slice() {
-            [word] => word
-                .to_str()
-                .and_then(|text| text.parse::<RevisionExpr>().ok()),
-            _ => None,
-        };
-        let answer = match revision {
-            Some(revision) => show.transaction(revision, &mut comparison, out),
-            None => show.object(&mut comparison, out),
-        };
+        let answer = show.answer(&mut comparison, out);
         answer.map(|answer| question.finish(answer))
     }
 }
@@ -136,6 +133,33 @@ struct Show<'g, 'a> {
 }
 
 impl<'a> Show<'_, 'a> {
+    fn answer(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let word = match self.args.what.as_slice() {
+            [word] => word.to_str().and_then(|text| text.parse().ok()),
+            _ => None,
+        };
+        if word.is_none() && !self.args.what.is_empty() {
+            return self.object(comparison, out);
+        }
+        let revision = self.revision(word)?.unwrap_or(RevisionExpr::Head(0));
+        self.transaction(revision, comparison, out)
+    }
+
+    /// The one revision that was named, by a word or by a flag.
+    fn revision(&self, word: Option<RevisionExpr>) -> Result<Option<RevisionExpr>, Failure> {
+        let At { at, at_time: time } = &self.args.at;
+        let Some(time) = time else {
+            return Ok(only_one(word, *at, "--at")?);
+        };
+        if let Some(word) = word {
+            return Err(Failure::cannot(format!(
+                "two revisions are named: {word}, and --at-time {time}"
+            )));
+        }
+        let at = self.question.revision_at(time)?;
+        Ok(Some(RevisionExpr::Main(at.0)))
+    }
+
     /// Everything that a revision wrote, in the order of writing.
     fn transaction(
         &self,
@@ -164,6 +188,17 @@ impl<'a> Show<'_, 'a> {
                 "nothing is retained of revision {main}{sub}"
             )));
         }
+        let events = self.narrowed(events, comparison);
+        if events.is_empty() {
+            let by_manager = self.args.by_manager.filter();
+            let unknown = by_manager
+                .name()
+                .and_then(|name| self.question.missing_manager(name));
+            return Err(unknown.or_else(|| self.question.emptied()).map_or_else(
+                || Failure::not_found(format!("nothing of revision {main} is left")),
+                Failure::from,
+            ));
+        }
         let is_partial = events
             .iter()
             .any(|event| event.event_type == EventType::Update && event.previous.is_none());
@@ -181,6 +216,25 @@ impl<'a> Show<'_, 'a> {
         self.print(&events, comparison, out, |show, event, comparison, out| {
             show.change(event, comparison, out)
         })
+    }
+
+    /// The events that the manager wrote, and those that changed more than what is left out.
+    fn narrowed(&self, mut events: Vec<Event<'a>>, comparison: &Comparison<'_>) -> Vec<Event<'a>> {
+        let (filters, by_manager) = (self.question.filters(), self.args.by_manager.filter());
+        events.retain(|event| {
+            filters.test(Filter("--manager"), by_manager.wrote(event, self.objects))
+        });
+        if self.args.exclude_status {
+            // Another comparison: the numbers of masked values follow the order in which they are printed.
+            let mut filter = comparison.again();
+            events.retain(|event| {
+                let is_kept = event.event_type != EventType::Update
+                    || event.previous.is_none()
+                    || !filter.fields(&changed(event)).is_empty();
+                filters.test(Filter("--exclude-status"), is_kept)
+            });
+        }
+        events
     }
 
     /// The retained events of a main revision, or the one of its records that is named.
@@ -270,15 +324,11 @@ impl<'a> Show<'_, 'a> {
 
     /// One object or several, each at its revision.
     fn object(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let mut revision = RevisionExpr::Head(0);
-        let mut words = Vec::new();
-        for word in &self.args.what {
-            let (address, at) = split(word);
-            words.push(address);
-            revision = at.unwrap_or(revision);
-        }
-        let head = self.store.at(None)?;
+        let words = self.args.what.clone();
         let which = Where::of(words, self.args.namespace.clone());
+        let (which, own) = which.split_revision(self.store)?;
+        let revision = self.revision(own)?.unwrap_or(RevisionExpr::Head(0));
+        let head = self.store.at(None)?;
         let selection = which.select(&[(self.store, head)], self.keyring)?;
         let key = selection.one_key(self.question, head)?;
         let history = KeyHistory::read(self.store, &key);
@@ -288,6 +338,14 @@ impl<'a> Show<'_, 'a> {
             return Err(self.question.missing(address, catalog, head).into());
         }
         let event = *revision.of_object(&history, self.store, &name)?;
+        let by_manager = self.args.by_manager.filter();
+        if !by_manager.wrote(&event, self.objects) {
+            let (main, manager) = (event.record.revision.main, by_manager.name());
+            return Err(Failure::not_found(format!(
+                "{name}: revision {main} was not written by {}",
+                manager.unwrap_or_default()
+            )));
+        }
         if event.event_type != EventType::Delete {
             let shown = KeyEntry {
                 key: event.record.key.into(),
@@ -337,14 +395,5 @@ fn place_of(record: &Record<'_>) -> Option<String> {
         (Origin::Live, _) => None,
         (_, Some(pgid)) => Some(format!("{origin}, page {pgid}")),
         (_, None) => Some(format!("{origin}, offset {}", record.offset)),
-    }
-}
-
-/// An address, and the revision behind its last `@` if that is one.
-fn split(word: &OsString) -> (OsString, Option<RevisionExpr>) {
-    let parts = word.to_str().and_then(|text| text.rsplit_once('@'));
-    match parts.and_then(|(address, at)| Some((address, at.parse().ok()?))) {
-        Some((address, at)) if !address.is_empty() => (address.into(), Some(at)),
-        _ => (word.clone(), None),
     }
 }

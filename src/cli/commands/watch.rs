@@ -8,23 +8,23 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bbolt::Direction;
-use crate::cli::args::Database;
+use crate::cli::args::{Database, resolve};
 use crate::cli::etcdctl::range::{End, KeyRange};
 use crate::cli::etcdctl::{WriteOut, unavailable};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::{Exclude, Selection, Where};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::check::Successions;
 use crate::etcd::store::RevisionUnavailable;
 use crate::etcd::{AtRevision, Event, EventType, Record, Store};
-use crate::k8s::encrypt::Keyring;
 use crate::k8s::object::as_kubectl_shows;
 use crate::k8s::{Order, Sink};
 use crate::query::address::Address;
 use crate::query::filters::Filter;
 use crate::query::objects::{Objects, Told};
+use crate::query::revision::{RevisionExpr, only_one};
 use crate::query::{NoAnswer, Question};
 use crate::view::etcdctl::{WatchEvent, WatchWriter, write_watch_canceled};
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
@@ -44,6 +44,8 @@ pub struct Args {
     database: Database,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
     /// All keys that begin with the word, which is a key then
     #[arg(long, conflicts_with_all = ["namespace", "labels"])]
     prefix: bool,
@@ -56,6 +58,23 @@ pub struct Args {
     /// Up to this main revision
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     to: Option<i64>,
+    /// From this time on, or the oldest event that is retained: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m
+    /// before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "rev"
+    )]
+    since: Option<String>,
+    /// Up to this time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "to"
+    )]
+    until: Option<String>,
     /// With the key's value before the event (-o has it always)
     #[arg(long)]
     prev_kv: bool,
@@ -102,8 +121,9 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
         let store = question.store();
-        let wanted = self.wanted(store, run.keyring)?;
-        let from = match self.check(&wanted, self.first_revision(store)) {
+        let (wanted, rev) = self.wanted(&question)?;
+        let (since, until) = self.period(&question)?;
+        let from = match self.check(&wanted, first_revision(rev.or(since), store)) {
             Ok(from) => from,
             Err(refused) => return Err(self.refuse(refused, out)?),
         };
@@ -118,7 +138,7 @@ impl Verb for Args {
             question: &question,
             objects: question.objects(),
             from,
-            to: self.to.unwrap_or(i64::MAX),
+            to: self.to.unwrap_or(until),
             compacted: store.compact_revision(),
         };
         let seen = match self.output {
@@ -134,15 +154,29 @@ impl Verb for Args {
 }
 
 impl Args {
-    fn wanted(&self, store: &Store<'_>, keyring: &Keyring) -> Result<Wanted, Failure> {
+    /// What is watched, and from which revision on if one is named.
+    fn wanted(&self, question: &Question<'_>) -> Result<(Wanted, Option<i64>), Failure> {
+        let (store, keyring) = (question.store(), question.keyring());
         if self.prefix || self.from_key {
             let range = KeyRange::of(self.which.words(), self.prefix, self.from_key)?;
-            return Ok(Wanted {
+            let stores = [(store, AtRevision::HEAD)];
+            let wanted = Wanted {
                 range: Some(range),
-                selection: Selection::default(),
-            });
+                selection: Selection::default().without(&self.exclude, &stores, keyring)?,
+            };
+            return Ok((wanted, self.rev));
         }
-        let selection = self.which.select(&[(store, AtRevision::HEAD)], keyring)?;
+        let (which, own) = self.which.split_revision(store)?;
+        if let (Some(own), Some(time)) = (own, &self.since) {
+            return Err(Failure::cannot(format!(
+                "two revisions are named: {own}, and --since {time}"
+            )));
+        }
+        only_one(own, self.rev.map(RevisionExpr::Main), "--rev")?;
+        let own = own.map(|own| resolve(own, question, &which)).transpose()?;
+        let stores = [(store, AtRevision::HEAD)];
+        let selection = which.select(&stores, keyring)?;
+        let selection = selection.without(&self.exclude, &stores, keyring)?;
         let range = match selection.addresses() {
             [
                 Address::Key(start) | Address::Prefix(start),
@@ -153,23 +187,23 @@ impl Args {
             }),
             _ => None,
         };
-        Ok(Wanted { range, selection })
+        let wanted = Wanted { range, selection };
+        Ok((wanted, own.map(|own| own.0).or(self.rev)))
     }
 
-    /// The revision to begin with. Of the compacted revision itself all events are retained.
-    fn first_revision(&self, store: &Store<'_>) -> Result<i64, Refused> {
-        let compacted = store.compact_revision();
-        // In a request 0 stands for no revision.
-        let Some(asked) = self.rev.filter(|revision| *revision != 0) else {
-            return Ok(compacted);
-        };
-        if asked >= compacted && asked > 0 {
-            return Ok(asked);
+    /// The revisions of --since and --until. Events before the compacted revision are not all retained: a watch begins
+    /// there at the earliest.
+    fn period(&self, question: &Question<'_>) -> Result<(Option<i64>, i64), Failure> {
+        if self.since.is_none() && self.until.is_none() {
+            return Ok((None, i64::MAX));
         }
-        Err(Refused {
-            compacted: (asked > 0).then_some(compacted),
-            failure: unavailable(RevisionUnavailable::Compacted { asked, compacted }),
-        })
+        let timeline = question.timeline();
+        let (since, until) = timeline.range(self.since.as_ref(), self.until.as_ref())?;
+        let compacted = question.store().compact_revision();
+        if self.since.is_some() && since < compacted {
+            question.note_compacted(&|_| true, None);
+        }
+        Ok((self.since.as_ref().map(|_| since.max(compacted)), until))
     }
 
     /// What a server refuses: an answer that etcdctl prints, and a sentence.
@@ -202,6 +236,22 @@ impl Args {
     }
 }
 
+/// The revision to begin with. Of the compacted revision itself all events are retained.
+fn first_revision(asked: Option<i64>, store: &Store<'_>) -> Result<i64, Refused> {
+    let compacted = store.compact_revision();
+    // In a request 0 is no revision.
+    let Some(asked) = asked.filter(|revision| *revision != 0) else {
+        return Ok(compacted);
+    };
+    if asked >= compacted && asked > 0 {
+        return Ok(asked);
+    }
+    Err(Refused {
+        compacted: (asked > 0).then_some(compacted),
+        failure: unavailable(RevisionUnavailable::Compacted { asked, compacted }),
+    })
+}
+
 /// A watch that a server cancels at once.
 struct Refused {
     /// To which revision it is compacted, where that is why.
@@ -219,7 +269,7 @@ struct Wanted {
 impl Wanted {
     fn covers(&self, key: &[u8]) -> bool {
         match &self.range {
-            Some(range) => range.covers(key),
+            Some(range) => range.covers(key) && !self.selection.leaves_out(key),
             None => self.selection.covers(key),
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::cli::args::RowFormat;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::unified;
 use crate::etcd::{Event, EventType};
 use crate::k8s::Order;
 use crate::k8s::diff::Scope;
@@ -20,6 +21,7 @@ use crate::view::history::{Layout, Line, oneline};
 use crate::view::json::write_value;
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, insert_text, key_text};
+use crate::view::style::Paint;
 use crate::view::time;
 use crate::view::yaml::YamlWriter;
 
@@ -40,6 +42,19 @@ impl<'a> Log<'_, 'a> {
                 }
                 Ok(rows.finish(out)?)
             }
+        }
+    }
+
+    /// A comparison of an object before and after an event.
+    pub fn comparison(&self) -> Comparison<'_> {
+        Comparison {
+            scope: Scope {
+                status: !self.args.exclude_status,
+                managed_fields: false,
+            },
+            masker: Masker::new(self.args.show_secrets),
+            old: self.objects,
+            new: self.objects,
         }
     }
 
@@ -64,15 +79,7 @@ impl<'a> Log<'_, 'a> {
     fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         let timed = events.iter().map(|event| (*event, self.time_of(event)));
         let layout = Layout::of(timed, !self.single);
-        let mut comparison = Comparison {
-            scope: Scope {
-                status: true,
-                managed_fields: false,
-            },
-            masker: Masker::new(self.args.show_secrets),
-            old: self.objects,
-            new: self.objects,
-        };
+        let mut comparison = self.comparison();
         // One more pass over the store for all of them.
         let whys = if self.args.why_time {
             let mains = events.iter().map(|event| event.record.revision.main);
@@ -158,7 +165,9 @@ impl<'a> Log<'_, 'a> {
                     row.added, row.changed, row.removed
                 )?;
             }
-            if self.args.patch {
+            if self.args.patch && event.event_type == EventType::Create {
+                self.print_created(event, comparison, out)?;
+            } else if self.args.patch {
                 let style = out.style();
                 write_fields(out.styled(), &fields, &style)?;
                 if event.event_type == EventType::Update && event.previous.is_none() {
@@ -168,6 +177,23 @@ impl<'a> Log<'_, 'a> {
         }
         if self.args.values && event.event_type != EventType::Delete {
             self.print_value(event, out)?;
+        }
+        Ok(())
+    }
+
+    /// The object that a creation wrote, as YAML with each line added.
+    fn print_created(
+        &self,
+        event: &Event<'a>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let text = unified::yaml(comparison, &event.record, self.objects);
+        let style = out.style();
+        let Paint { before, after } = style.added;
+        for line in text.lines() {
+            let line = style.cleaned(line);
+            writeln!(out.styled(), "{INDENT}{before}+{line}{after}")?;
         }
         Ok(())
     }

@@ -10,10 +10,13 @@ use crate::cli::args::RowFormat;
 use crate::cli::commands::wal::may_change;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::select::Selection;
+use crate::cli::{Answer, report};
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::replay::{Applied, AppliedEntries};
+use crate::etcd::wal::writes::Change;
 use crate::etcd::wal::{Checksum, Entry, Request, State, Wal, writes};
-use crate::etcd::{Event, EventType};
+use crate::etcd::{Event, EventType, Events};
 use crate::query::logs::Logs;
 use crate::query::writers::managers_of;
 use crate::view::json_rows::{Form, JsonRows, with_object};
@@ -22,7 +25,7 @@ use crate::view::rows::Rows;
 use crate::view::time;
 use crate::view::wal as view;
 
-use super::Log;
+use super::{Log, Op, Period};
 
 /// A line of the list: an event, a request, or both.
 struct Row<'r, 'a> {
@@ -77,17 +80,42 @@ impl Row<'_, '_> {
 }
 
 impl<'a> Log<'_, 'a> {
-    /// Prints the events in the order given, and what the log has of the keys beside them.
+    /// Prints the events, given oldest first, and what the log has of the selected keys beside them: at most so many
+    /// rows, the newest. `known_events` are those too that a filter left out.
     pub fn print_sources(
         &self,
         events: &[Event<'a>],
-        keys: &dyn Fn(&[u8]) -> bool,
+        known_events: &Events<'a>,
+        (period, most): (&Period, usize),
+        selection: &Selection,
         out: &mut Out,
-    ) -> Result<(), Failure> {
+    ) -> Result<Answer, Failure> {
         let logs: Option<&Logs> = self.question.evidence().logs();
         let wal = logs.map(Logs::wal).unwrap_or_default();
         let known = AppliedEntries::from_wal(&wal, Some(self.store));
-        let mut rows = rows(events, &wal, &known, keys);
+        let mains = known_events.iter().map(|event| event.record.revision.main);
+        let mains: HashSet<i64> = mains.collect();
+        let mut left_out = 0_usize;
+        let mut rows = rows(events, &mains, &wal, &known, &mut |request, after| {
+            let is_in_time = period.first() <= after.saturating_add(1) && after <= period.last();
+            if !is_in_time || !may_change(request, &|key| selection.covers(key)) {
+                return false;
+            }
+            let is_filtered = self.asks_of_objects(selection);
+            left_out = left_out.saturating_add(usize::from(is_filtered));
+            !is_filtered && self.is_of_op(request)
+        });
+        if left_out > 0 {
+            report::note(&format!(
+                "{left_out} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
+            ));
+        }
+        rows.drain(..rows.len().saturating_sub(most));
+        let answer = if rows.is_empty() {
+            Answer::No
+        } else {
+            Answer::Yes
+        };
         if !self.args.reverse {
             rows.reverse();
         }
@@ -98,7 +126,7 @@ impl<'a> Log<'_, 'a> {
                 table.add(&self.cells(row));
             }
             table.write(out)?;
-            return Ok(());
+            return Ok(answer);
         }
         let mut json = JsonRows::new(Form::array_if(self.args.output == RowFormat::Json));
         for row in &rows {
@@ -107,7 +135,27 @@ impl<'a> Log<'_, 'a> {
             json.row(&with_object(value, key, self.question.catalog()), out)?;
         }
         json.finish(out)?;
-        Ok(())
+        Ok(answer)
+    }
+
+    /// Whether a filter looks at the objects of an event.
+    fn asks_of_objects(&self, selection: &Selection) -> bool {
+        selection.labels().is_some()
+            || self.text.is_some()
+            || self.regex.is_some()
+            || self.args.by_manager.filter().name().is_some()
+            || self.args.exclude_status
+    }
+
+    /// Whether a request asks for one of the operations. A put may create a key or update it.
+    fn is_of_op(&self, request: &Request<'_>) -> bool {
+        let ops = &self.args.op;
+        let changes = writes::changes(request);
+        let is_asked_for = |change: &Change<'_>| match change {
+            Change::Put(_) => ops.iter().any(|op| *op != Op::Delete),
+            Change::Delete(_) => ops.contains(&Op::Delete),
+        };
+        ops.is_empty() || changes.iter().any(|(_, change)| is_asked_for(change))
     }
 
     fn cells(&self, row: &Row<'_, 'a>) -> Vec<String> {
@@ -196,12 +244,14 @@ impl<'a> Log<'_, 'a> {
     }
 }
 
-/// The events, each with its request, and the requests of which none is an event; oldest first.
+/// The events, each with its request, and the wanted requests that are no event, oldest first. `wanted` gets a request
+/// and the revision that it follows. `all_mains` are the revisions of all events, left out or not.
 fn rows<'r, 'a>(
     events: &[Event<'a>],
+    all_mains: &HashSet<i64>,
     wal: &'r Wal<'r>,
     known: &AppliedEntries,
-    keys: &dyn Fn(&[u8]) -> bool,
+    wanted: &mut dyn FnMut(&Request<'_>, i64) -> bool,
 ) -> Vec<Row<'r, 'a>> {
     let mains: HashSet<i64> = events
         .iter()
@@ -222,7 +272,7 @@ fn rows<'r, 'a>(
         if let Some(main) = main.filter(|main| mains.contains(main)) {
             // Also one that names no key of them: a deletion of a range.
             by_main.insert(main, (entry, Rc::new(request)));
-        } else if may_change(&request, keys) {
+        } else if main.is_none_or(|main| !all_mains.contains(&main)) && wanted(&request, newest) {
             let row = Row {
                 event: None,
                 request: Some((entry, Rc::new(request))),

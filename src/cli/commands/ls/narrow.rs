@@ -11,6 +11,7 @@ use crate::k8s::resource::Resource;
 use crate::near::near;
 use crate::query::Question;
 use crate::query::filters::{Filter, Filters};
+use crate::query::glob::compile;
 use crate::query::not_found::{Missing, NameKind, Why};
 use crate::query::revision::RevisionExpr;
 use crate::query::tally::is_custom;
@@ -36,24 +37,8 @@ fn regex(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|error| error.to_string())
 }
 
-/// A regular expression takes time in the length of the key, whatever the stars.
 fn glob(text: &str) -> Result<Regex, String> {
-    let mut pattern = String::from(r"(?s-u)\A");
-    let mut literal = [0; 4];
-    for c in text.chars() {
-        match c {
-            '*' => pattern.push_str(".*"),
-            '?' => pattern.push('.'),
-            // Not all characters are allowed where bytes are matched.
-            c if c.is_ascii() => pattern.push_str(&regex::escape(c.encode_utf8(&mut literal))),
-            c => {
-                let bytes = c.encode_utf8(&mut literal).bytes();
-                pattern.extend(bytes.map(|byte| format!(r"\x{byte:02x}")));
-            }
-        }
-    }
-    pattern.push_str(r"\z");
-    regex(&pattern)
+    compile(text).map_err(|error| error.to_string())
 }
 
 impl Narrow {
