@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 use etcdive::bbolt::check::walk;
 use etcdive::bbolt::{Db, Direction, Kind, Leaf, Pages, Pgid};
 use etcdive::bytes::ByteOrder;
-use etcdive::cli::select::Where;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::carve::Carved;
 use etcdive::etcd::check::{check as check_records, check_former};
@@ -29,6 +28,7 @@ use etcdive::k8s::selector::{FieldSelector, LabelSelector};
 use etcdive::k8s::{Decoder, Options, Order};
 use etcdive::query::address::Address;
 use etcdive::query::revision::{RangeExpr, RevisionExpr};
+use etcdive::query::select::Which;
 use etcdive::view::json::{JsonStyle, JsonWriter};
 use etcdive::view::sanitize::Sanitizer;
 use etcdive::view::yaml::YamlWriter;
@@ -362,7 +362,7 @@ pub fn address(data: &[u8]) {
         assert!(address.covers(bytes));
         let _ = (address.text(), address.names_one());
     }
-    let which = Where::of(vec![word.to_owned(), word.to_owned()], Vec::new());
+    let which = Which::new(vec![word.to_owned(), word.to_owned()], Vec::new());
     let _ = (which.split_range().is_ok(), which.split_number().1);
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -5,6 +5,7 @@ use std::io;
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 use crate::query::NoAnswer;
+use crate::query::address::BadEscape;
 use crate::query::not_found::Missing;
 
 use super::Answer;
@@ -92,6 +93,12 @@ impl From<NoAnswer> for Failure {
 impl From<RevisionUnavailable> for Failure {
     fn from(error: RevisionUnavailable) -> Self {
         NoAnswer::from(error).into()
+    }
+}
+
+impl From<BadEscape> for Failure {
+    fn from(word: BadEscape) -> Self {
+        NoAnswer::from(word).into()
     }
 }
 

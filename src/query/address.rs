@@ -7,7 +7,6 @@ use crate::k8s::resource::Resource;
 use crate::named::key_text;
 
 use super::glob::{Glob, Namespaces};
-use super::no_answer::NoAnswer;
 
 /// Which keys somebody asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +18,10 @@ pub enum Address {
     /// Objects of Kubernetes.
     Objects(ObjectSet),
 }
+
+/// An escape in `key:TEXT` that does not exist; the word as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadEscape(pub Vec<u8>);
 
 /// Objects of one or several resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +54,7 @@ struct Place {
 
 impl ObjectSet {
     /// The objects of some resources.
-    pub fn of(
+    pub fn new(
         types: &str,
         resources: &[&Resource],
         catalog: &Catalog,
@@ -185,7 +188,7 @@ impl Address {
     ///
     /// # Errors
     /// When an escape is none.
-    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, NoAnswer> {
+    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, BadEscape> {
         let bytes = word.as_encoded_bytes();
         if bytes.starts_with(b"/") {
             return Ok(Some(Self::raw(bytes.to_vec())));
@@ -193,7 +196,7 @@ impl Address {
         let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
             return Ok(None);
         };
-        let key = unescape(escaped).ok_or_else(|| NoAnswer::BadEscape(bytes.to_vec()))?;
+        let key = unescape(escaped).ok_or_else(|| BadEscape(bytes.to_vec()))?;
         Ok(Some(Self::raw(key)))
     }
 
@@ -314,7 +317,7 @@ mod tests {
                 "names": {"plural": "things", "kind": "Thing"}, "versions": [{"name": "v1"}]}}));
         }
         let key = |text: &str| format!("/registry/{text}").into_bytes();
-        let things = ObjectSet::of("things", &catalog.resolve("things"), &catalog, None);
+        let things = ObjectSet::new("things", &catalog.resolve("things"), &catalog, None);
         for n in [0, 7, 299] {
             let place = things.place_of(&key(&format!("g{n}.example.com/things/shop/a")));
             assert_eq!(place, Some(n), "{n}");
@@ -330,7 +333,7 @@ mod tests {
             catalog.resolve("po"),
         ]
         .concat();
-        let two = ObjectSet::of("pods,nodes,po", &two, &catalog, None);
+        let two = ObjectSet::new("pods,nodes,po", &two, &catalog, None);
         assert_eq!(two.place_of(&key("pods/shop/a")), Some(0));
         assert_eq!(two.place_of(&key("minions/a")), Some(1));
     }
@@ -341,7 +344,7 @@ mod tests {
         let of = |word: &str, namespace: Option<&str>| {
             let namespace = namespace.map(str::to_owned);
             let namespaces = Namespaces::parse(namespace.as_slice());
-            ObjectSet::of(word, &catalog.resolve(word), &catalog, namespaces.as_ref())
+            ObjectSet::new(word, &catalog.resolve(word), &catalog, namespaces.as_ref())
         };
         let key: &[u8] = b"/registry/pods/shop/web-1";
         assert!(Address::Objects(of("pods", None)).covers(key));

@@ -6,6 +6,7 @@ use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 use crate::source::SourceError;
 
+use super::address::{Address, BadEscape};
 use super::filters::LeftNothing;
 use super::not_found::Missing;
 use super::revision::RevisionExpr;
@@ -73,6 +74,32 @@ pub enum NoAnswer {
         /// The flag.
         flag: &'static str,
     },
+    /// A range and a revision after an address.
+    RangeAndRevision(RevisionExpr),
+    /// Several ranges.
+    SeveralRanges,
+    /// The text is not a range; why not.
+    NotARange(String),
+    /// Two addresses name two revisions.
+    TwoAddressRevisions(RevisionExpr, RevisionExpr),
+    /// Namespaces were named with a key or a prefix, as typed.
+    NamespaceWithKey {
+        /// The namespaces.
+        namespaces: String,
+        /// The key or prefix.
+        address: Address,
+    },
+    /// One object or key is needed, and none or several were named.
+    OneNeeded,
+    /// One key is needed, and an address names several.
+    SeveralKeys {
+        /// The address.
+        address: Address,
+        /// How many keys it names.
+        count: usize,
+        /// The first of them.
+        keys: Vec<Box<[u8]>>,
+    },
     /// The range ends before it begins.
     RangeUpsideDown {
         /// Where it begins.
@@ -114,6 +141,12 @@ impl NoAnswer {
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
+    }
+}
+
+impl From<BadEscape> for NoAnswer {
+    fn from(BadEscape(word): BadEscape) -> Self {
+        Self::BadEscape(word)
     }
 }
 

@@ -5,11 +5,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::etcd::store::RevisionUnavailable;
-use crate::etcd::{AtRevision, Event, EventType, KeyHistory, Store};
-
-use super::no_answer::NoAnswer;
-
 /// A revision, of the store or of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevisionExpr {
@@ -96,23 +91,6 @@ pub fn split_revision(word: &OsString) -> Option<(OsString, RevisionExpr)> {
     })
 }
 
-/// The one revision that was named, as `ADDRESS@REV` or by a flag.
-///
-/// # Errors
-/// When both were, and they differ.
-pub fn only_one(
-    own: Option<RevisionExpr>,
-    given: Option<RevisionExpr>,
-    flag: &'static str,
-) -> Result<Option<RevisionExpr>, NoAnswer> {
-    match (own, given) {
-        (Some(own), Some(given)) if own != given => {
-            Err(NoAnswer::TwoRevisions { own, given, flag })
-        }
-        (own, given) => Ok(own.or(given)),
-    }
-}
-
 impl RevisionExpr {
     /// Whether only the history of one object tells which revision it is.
     pub fn is_of_object(self) -> bool {
@@ -120,70 +98,6 @@ impl RevisionExpr {
             self,
             Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted
         )
-    }
-
-    /// The main revision of the store.
-    ///
-    /// # Errors
-    /// When it is below the compaction, above the newest, or is one of an object.
-    pub fn of_store(self, store: &Store<'_>) -> Result<AtRevision, NoAnswer> {
-        let current = store.current_revision();
-        let main = match self {
-            Self::Main(main) | Self::Record(main, _) => main,
-            Self::Head(0) => return Ok(store.at(None)?),
-            Self::Head(back) => current.saturating_sub(back),
-            Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted => {
-                return Err(NoAnswer::RevisionOfObject);
-            }
-        };
-        if main < 1 {
-            return Err(RevisionUnavailable::Compacted {
-                asked: main,
-                compacted: store.compact_revision(),
-            }
-            .into());
-        }
-        Ok(store.at(Some(main))?)
-    }
-
-    /// The event of an object which this revision names: of a main revision the last event at or before it.
-    ///
-    /// # Errors
-    /// When no such event is retained; the message says which are.
-    pub fn of_object<'h, 'a>(
-        self,
-        history: &'h KeyHistory<'a>,
-        store: &Store<'_>,
-        name: &str,
-    ) -> Result<&'h Event<'a>, NoAnswer> {
-        let events = &history.events;
-        let newest_first = || events.iter().rev();
-        let found = match self {
-            Self::Version(number) => newest_first().find(|event| {
-                event.event_type != EventType::Delete && event.record.version == number
-            }),
-            Self::Back(back) => newest_first().nth(back),
-            Self::Created => newest_first().find(|event| event.event_type == EventType::Create),
-            Self::Deleted => newest_first().find(|event| event.event_type == EventType::Delete),
-            Self::Record(main, sub) => events.iter().find(|event| {
-                (event.record.revision.main, event.record.revision.sub) == (main, sub)
-            }),
-            Self::Main(_) | Self::Head(_) => {
-                let at = self.of_store(store)?;
-                newest_first().find(|event| event.record.revision.main <= at.0)
-            }
-        };
-        found.ok_or_else(|| self.not_retained(history, name))
-    }
-
-    fn not_retained(self, history: &KeyHistory<'_>, name: &str) -> NoAnswer {
-        let main = |event: &Event<'_>| event.record.revision.main;
-        let ends = history.events.first().zip(history.events.last());
-        NoAnswer::EventNotRetained {
-            asked: self,
-            name: name.to_owned(),
-            retained: ends.map(|(first, last)| (history.events.len(), main(first), main(last))),
-        }
     }
 }
 

@@ -45,12 +45,19 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::RevisionOfObject
         | NoAnswer::EventNotRetained { .. }
         | NoAnswer::TwoRevisions { .. }
+        | NoAnswer::RangeAndRevision(_)
+        | NoAnswer::SeveralRanges
+        | NoAnswer::NotARange(_)
+        | NoAnswer::TwoAddressRevisions(..)
         | NoAnswer::RangeUpsideDown { .. } => revision(no, run),
         NoAnswer::NoTimes { .. }
         | NoAnswer::OlderThanAll { .. }
         | NoAnswer::NotATime(_)
         | NoAnswer::NoFixedLength(_)
         | NoAnswer::NothingToCountFrom => no_time(no),
+        NoAnswer::NamespaceWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
+            address_needed(no)
+        }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
     }
@@ -158,6 +165,15 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::TwoRevisions { own, given, flag } => plain(format!(
             "two revisions are named: {own}, and {flag} {given}"
         )),
+        NoAnswer::RangeAndRevision(own) => plain(format!(
+            "a range and a revision after an address, {own}: one of them is enough"
+        )),
+        NoAnswer::SeveralRanges => plain("one range of revisions, A..B, is enough"),
+        NoAnswer::NotARange(why) => plain(why.clone()),
+        NoAnswer::TwoAddressRevisions(first, second) => hinted(
+            format!("the addresses name two revisions, {first} and {second}"),
+            "`diff DB A..B ADDRESS` compares two revisions",
+        ),
         NoAnswer::RangeUpsideDown { from, to } => hinted(
             format!("the range is reversed: {from} is after {to}"),
             "A..B goes from the older to the newer",
@@ -169,6 +185,36 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
                 run.line(run.verb, &["pod/web-1".to_owned(), "-n shop".to_owned()])
             ),
         ),
+    }
+}
+
+fn address_needed(no: &NoAnswer) -> Text {
+    /// How many keys are named.
+    const NAMED: usize = 5;
+    match no {
+        NoAnswer::NamespaceWithKey {
+            namespaces,
+            address,
+        } => hinted(
+            format!(
+                "-n {} narrows resources, and {} is a key or a prefix of keys",
+                key_text(namespaces.as_bytes()),
+                address.text()
+            ),
+            "a prefix can end in the namespace: /registry/pods/NS/",
+        ),
+        NoAnswer::SeveralKeys {
+            address,
+            count,
+            keys,
+        } => {
+            let keys: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
+            hinted(
+                format!("{} names {count} keys, and one is needed", address.text()),
+                first_of(&keys, NAMED),
+            )
+        }
+        _ => plain("one object or key is needed"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cli::args::{At, Database, RowFormat};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::check::compare_all;
@@ -24,6 +24,7 @@ use crate::query::Origins;
 use crate::query::Question;
 use crate::query::filters::Filter;
 use crate::query::objects::Objects;
+use crate::query::select::Selection;
 use crate::view::blame::{Lines, line_json, lines, write_table};
 use crate::view::human::plural;
 use crate::view::json_rows::{Form, JsonRows};
@@ -74,12 +75,12 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        if !self.which.is_given() {
+        if !self.which.asked().is_given() {
             return Err(Failure::cannot("which object?").hint("`blame DB deploy/web -n shop`"));
         }
         let question = run.question()?;
         let (store, objects) = (question.store(), question.objects());
-        let (which, at) = self.at.resolve(&question, &self.which)?;
+        let (which, at) = self.at.resolve(&question, &self.which.asked())?;
         let selection = which.select(&[(store, at)], run.keyring)?;
         let history = one_history(&question, at, &selection)?;
         let mut masker = Masker::new(self.show_secrets);

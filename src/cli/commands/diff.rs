@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::args::resolve_range;
 use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Exclude, Selection, Where};
+use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
@@ -25,7 +24,10 @@ use crate::query::Origins;
 use crate::query::address::Address;
 use crate::query::compare::{Changed, Comparison, changed_keys};
 use crate::query::filters::Filter;
+use crate::query::resolve::resolve_range;
 use crate::query::revision::{RangeExpr, split_revision};
+use crate::query::select::Selection;
+use crate::query::select::Which;
 use crate::query::{NoAnswer, Notice, Question};
 use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
@@ -149,7 +151,7 @@ impl Verb for Args {
 
 /// The addresses, and the range between the revisions after them: from the one to the newest, or of one address
 /// given twice from the first to the second.
-fn own_range(which: &Where, store: &Store<'_>) -> Result<(Where, RangeExpr), Failure> {
+fn own_range(which: &Which, store: &Store<'_>) -> Result<(Which, RangeExpr), Failure> {
     let splits: Vec<_> = which.words().iter().map(split_revision).collect();
     if let [Some((first, from)), Some((second, to))] = splits.as_slice()
         && first == second
@@ -200,11 +202,11 @@ fn name_marker(change: Change) -> &'static [u8] {
 impl Args {
     /// What is compared, and the addresses. What comes after the first database is a second one if there is such a
     /// file; else it is an address, or the range of revisions.
-    fn compared(&self) -> Result<(Compared, Where), Failure> {
+    fn compared(&self) -> Result<(Compared, Which), Failure> {
         let new = self.new.clone();
         let which = match &new {
-            Some(word) => self.which.with_first(word.clone()),
-            None => self.which.clone(),
+            Some(word) => self.which.asked().with_first(word.clone()),
+            None => self.which.asked().clone(),
         };
         let has_times = self.since.is_some() || self.until.is_some();
         if self.metas {
@@ -217,13 +219,13 @@ impl Args {
                     "--since and --until are times in one database, and {word} is a second one"
                 )));
             }
-            if self.which.split_range()?.1.is_some() {
+            if self.which.asked().split_range()?.1.is_some() {
                 let word = Path::new(&word).display();
                 return Err(Failure::cannot(format!(
                     "a range A..B is of one database, and {word} is a second one"
                 )));
             }
-            return Ok((Compared::Files(word.into()), self.which.clone()));
+            return Ok((Compared::Files(word.into()), self.which.asked().clone()));
         }
         let (addresses, range) = which.split_range()?;
         match (range, has_times) {
@@ -244,7 +246,7 @@ impl Args {
                 let new = PathBuf::from(self.new.clone().unwrap_or_default());
                 let text = key_text(new.as_os_str().as_encoded_bytes());
                 if text.contains(['/', '.']) || new.is_symlink() {
-                    return Ok((Compared::Files(new), self.which.clone()));
+                    return Ok((Compared::Files(new), self.which.asked().clone()));
                 }
                 Err(Failure::cannot(format!(
                     "{text}: no such file or directory, and no range of revisions A..B is given"
@@ -278,7 +280,7 @@ impl Args {
     fn one_file(
         &self,
         compared: &Compared,
-        which: Where,
+        which: Which,
         run: &Run<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
@@ -298,7 +300,7 @@ impl Args {
         self.compare([(&question, from), (&question, to)], &which, run, out)
     }
 
-    fn two_files(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+    fn two_files(&self, which: &Which, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let [old, new] = run.evidence else {
             return Err(NoAnswer::DatabasesNeeded(2).into());
         };
@@ -317,7 +319,7 @@ impl Args {
     }
 
     /// What the last commit changed: bbolt keeps the state before it until the next one.
-    fn last_commit(&self, which: &Where, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+    fn last_commit(&self, which: &Which, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let only = Evidence::only(run.evidence)?;
         let former = Question::open_former(only, run.keyring, run.notices)?;
         let newest = run.question_to(only)?;
@@ -335,14 +337,14 @@ impl Args {
     fn compare(
         &self,
         [(old, old_at), (new, new_at)]: [State<'_, '_>; 2],
-        which: &Where,
+        which: &Which,
         run: &Run<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
         let (old_store, new_store) = (old.store(), new.store());
         let stores = [(old_store, old_at), (new_store, new_at)];
         let selection = which.select(&stores, run.keyring)?;
-        let selection = selection.without(&self.exclude, &stores, run.keyring)?;
+        let selection = selection.without(&self.exclude.asked(), &stores, run.keyring)?;
         let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
         let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
         let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);

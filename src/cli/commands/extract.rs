@@ -11,7 +11,6 @@ use crate::cli::failure::Failure;
 use crate::cli::filter::Filter;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::Where;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::history::VersionCounts;
 use crate::etcd::{AtRevision, EventType, KeyEntry, KeyHistory, KeyValue, Keyspace, Record, Store};
@@ -20,7 +19,10 @@ use crate::k8s::{Order, Stored, decode};
 use crate::query::Question;
 use crate::query::address::Address;
 use crate::query::objects::{Objects, Told};
-use crate::query::revision::{RevisionExpr, only_one};
+use crate::query::resolve::only_one;
+use crate::query::resolve::revision_of_store;
+use crate::query::revision::RevisionExpr;
+use crate::query::select::Which;
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::record::key_text;
 
@@ -141,7 +143,7 @@ impl Verb for Args {
         let question = run.question()?;
         let answer = match &self.key {
             Some(key) => {
-                let which = Where::of(vec![key.clone()], Vec::new());
+                let which = Which::new(vec![key.clone()], Vec::new());
                 let (which, own) = which.split_revision(question.store())?;
                 let at = self.at(&question, own)?;
                 let key = which.words().first().unwrap_or(key);
@@ -172,7 +174,7 @@ impl Args {
             (own, None) => {
                 let given = (self.revision > 0).then_some(RevisionExpr::Main(self.revision));
                 match only_one(own, given, "-r")? {
-                    Some(revision) => Ok(revision.of_store(question.store())?),
+                    Some(revision) => Ok(revision_of_store(revision, question.store())?),
                     None => Ok(question.store().at(None)?),
                 }
             }

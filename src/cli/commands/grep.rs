@@ -13,7 +13,7 @@ use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::AtRevision;
@@ -23,6 +23,7 @@ use crate::query::Question;
 use crate::query::address::Address;
 use crate::query::filters::Filter;
 use crate::query::search::{LiveMatch, Looker, Row, Search, Written};
+use crate::query::select::Selection;
 use crate::view::grep::{
     Match, Place, count_json, match_json, span_json, write_count, write_match, write_span,
 };
@@ -147,9 +148,9 @@ impl Verb for Args {
             .pattern
             .clone()
             .filter(|_| !self.regexp.is_empty())
-            .map(|word| self.which.with_first(word));
-        let which = extra.as_ref().unwrap_or(&self.which);
-        let (which, at) = self.at.resolve(&question, which)?;
+            .map(|word| self.which.asked().with_first(word));
+        let which = extra.unwrap_or_else(|| self.which.asked());
+        let (which, at) = self.at.resolve(&question, &which)?;
         let selection = which.select(&[(store, at)], run.keyring)?;
         let (since, until) = match (&self.since, &self.until) {
             (None, None) => (i64::MIN, i64::MAX),

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{Database, RowFormat, resolve_events};
+use crate::cli::args::{Database, RowFormat};
 use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Exclude, Selection, Where};
+use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{Event, EventType, Events, Record, Store};
@@ -24,6 +24,8 @@ use crate::query::address::Address;
 use crate::query::compare::Comparison;
 use crate::query::filters::Filter;
 use crate::query::objects::{Objects, Told};
+use crate::query::resolve::resolve_events;
+use crate::query::select::Selection;
 use crate::query::timeline::Timeline;
 use crate::query::{Origins, Question};
 
@@ -145,12 +147,12 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
         let store = question.store();
-        let (which, number) = self.which.split_number();
+        let (which, number) = self.which.asked().split_number();
         let (which, range) = which.split_range()?;
         let (which, own) = which.split_revision(store)?;
         let at = store.at(None)?;
         let selection = which.select(&[(store, at)], run.keyring)?;
-        let selection = selection.without(&self.exclude, &[(store, at)], run.keyring)?;
+        let selection = selection.without(&self.exclude.asked(), &[(store, at)], run.keyring)?;
         let events = Events::read(store, |key| selection.covers(key));
         let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
         if let Some(why) = selection.why_empty(&question, at, there, events.is_empty()) {

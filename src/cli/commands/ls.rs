@@ -14,7 +14,7 @@ use crate::cli::args::{At, Database};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
@@ -23,6 +23,7 @@ use crate::query::Origins;
 use crate::query::address::Address;
 use crate::query::catalog;
 use crate::query::filters::Filter;
+use crate::query::select::Selection;
 use crate::query::tally;
 use crate::query::{Notice, Question};
 use crate::view::json_rows::{Form, JsonRows, with_object};
@@ -126,7 +127,7 @@ impl Verb for Args {
         }
         let question = run.question()?;
         let store = question.store();
-        let (which, at) = self.at.resolve(&question, &self.which)?;
+        let (which, at) = self.at.resolve(&question, &self.which.asked())?;
         let selection = which.select(&[(store, at)], run.keyring)?;
         let catalog = (self.kinds || self.namespaces || self.narrow.needs_catalog())
             .then(|| catalog::read_full(&[(store, at)], run.keyring));

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bbolt::Direction;
-use crate::cli::args::{Database, resolve, resolve_events};
+use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::AtRevision;
@@ -23,7 +23,10 @@ use crate::query::catalog;
 use crate::query::filters::Filter;
 use crate::query::glob::Namespaces;
 use crate::query::objects::Objects;
-use crate::query::revision::{RevisionExpr, only_one};
+use crate::query::resolve::only_one;
+use crate::query::resolve::{resolve, resolve_events};
+use crate::query::revision::RevisionExpr;
+use crate::query::select::Selection;
 use crate::query::timeline::Timeline;
 
 use crate::query::deletions::{Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply};
@@ -130,7 +133,7 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
         let store = question.store();
-        let (which, range) = self.which.split_range()?;
+        let (which, range) = self.which.asked().split_range()?;
         let (which, own) = which.split_revision(store)?;
         self.check(own)?;
         let at = match (only_one(own, self.at, "--at")?, &self.at_time) {

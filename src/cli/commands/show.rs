@@ -14,7 +14,6 @@ use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
@@ -28,7 +27,11 @@ use crate::query::Question;
 use crate::query::compare::Comparison;
 use crate::query::filters::Filter;
 use crate::query::objects::Objects;
-use crate::query::revision::{RevisionExpr, only_one};
+use crate::query::resolve::event_of_object;
+use crate::query::resolve::only_one;
+use crate::query::resolve::revision_of_store;
+use crate::query::revision::RevisionExpr;
+use crate::query::select::Which;
 use crate::query::timeline::Timeline;
 use crate::query::writers::managers_of;
 use crate::view::diff::write_object;
@@ -174,14 +177,14 @@ impl<'a> Show<'_, 'a> {
         let compacted = self.store.compact_revision();
         let main = match revision {
             RevisionExpr::Main(main) | RevisionExpr::Record(main, _) if main < compacted => main,
-            _ => match revision.of_store(self.store)?.0 {
+            _ => match revision_of_store(revision, self.store)?.0 {
                 i64::MAX => self.store.current_revision(),
                 main => main,
             },
         };
         let events = self.written(main, sub);
         if events.is_empty() {
-            revision.of_store(self.store)?;
+            revision_of_store(revision, self.store)?;
             let sub = sub.map_or_else(String::new, |sub| format!(".{sub}"));
             self.question.note_compacted(&|_| true, None);
             return Err(Failure::not_found(format!(
@@ -325,7 +328,7 @@ impl<'a> Show<'_, 'a> {
     /// One object or several, each at its revision.
     fn object(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let words = self.args.what.clone();
-        let which = Where::of(words, self.args.namespace.clone());
+        let which = Which::new(words, self.args.namespace.clone());
         let (which, own) = which.split_revision(self.store)?;
         let revision = self.revision(own)?.unwrap_or(RevisionExpr::Head(0));
         let head = self.store.at(None)?;
@@ -337,7 +340,7 @@ impl<'a> Show<'_, 'a> {
             let catalog = selection.catalog();
             return Err(self.question.missing(address, catalog, head).into());
         }
-        let event = *revision.of_object(&history, self.store, &name)?;
+        let event = *event_of_object(revision, &history, self.store, &name)?;
         let by_manager = self.args.by_manager.filter();
         if !by_manager.wrote(&event, self.objects) {
             let (main, manager) = (event.record.revision.main, by_manager.name());

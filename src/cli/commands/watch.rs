@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bbolt::Direction;
-use crate::cli::args::{Database, resolve};
+use crate::cli::args::Database;
 use crate::cli::etcdctl::range::{End, KeyRange};
 use crate::cli::etcdctl::{WriteOut, unavailable};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Exclude, Selection, Where};
+use crate::cli::select::{Exclude, Where};
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::check::Successions;
 use crate::etcd::store::RevisionUnavailable;
@@ -24,7 +24,10 @@ use crate::k8s::{Order, Sink};
 use crate::query::address::Address;
 use crate::query::filters::Filter;
 use crate::query::objects::{Objects, Told};
-use crate::query::revision::{RevisionExpr, only_one};
+use crate::query::resolve::only_one;
+use crate::query::resolve::resolve;
+use crate::query::revision::RevisionExpr;
+use crate::query::select::Selection;
 use crate::query::{NoAnswer, Question};
 use crate::view::etcdctl::{WatchEvent, WatchWriter, write_watch_canceled};
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
@@ -158,15 +161,15 @@ impl Args {
     fn wanted(&self, question: &Question<'_>) -> Result<(Wanted, Option<i64>), Failure> {
         let (store, keyring) = (question.store(), question.keyring());
         if self.prefix || self.from_key {
-            let range = KeyRange::of(self.which.words(), self.prefix, self.from_key)?;
+            let range = KeyRange::of(self.which.asked().words(), self.prefix, self.from_key)?;
             let stores = [(store, AtRevision::HEAD)];
             let wanted = Wanted {
                 range: Some(range),
-                selection: Selection::default().without(&self.exclude, &stores, keyring)?,
+                selection: Selection::default().without(&self.exclude.asked(), &stores, keyring)?,
             };
             return Ok((wanted, self.rev));
         }
-        let (which, own) = self.which.split_revision(store)?;
+        let (which, own) = self.which.asked().split_revision(store)?;
         if let (Some(own), Some(time)) = (own, &self.since) {
             return Err(Failure::cannot(format!(
                 "two revisions are named: {own}, and --since {time}"
@@ -176,7 +179,7 @@ impl Args {
         let own = own.map(|own| resolve(own, question, &which)).transpose()?;
         let stores = [(store, AtRevision::HEAD)];
         let selection = which.select(&stores, keyring)?;
-        let selection = selection.without(&self.exclude, &stores, keyring)?;
+        let selection = selection.without(&self.exclude.asked(), &stores, keyring)?;
         let range = match selection.addresses() {
             [
                 Address::Key(start) | Address::Prefix(start),

@@ -2,9 +2,7 @@
 
 use regex::bytes::Regex;
 
-use crate::cli::args::resolve;
 use crate::cli::failure::Failure;
-use crate::cli::select::Where;
 use crate::etcd::{KeyEntry, Revision};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
@@ -13,7 +11,9 @@ use crate::query::Question;
 use crate::query::filters::{Filter, Filters};
 use crate::query::glob::compile;
 use crate::query::not_found::{Missing, NameKind, Why};
+use crate::query::resolve::resolve;
 use crate::query::revision::RevisionExpr;
+use crate::query::select::Which;
 use crate::query::tally::is_custom;
 
 /// Only some of the keys.
@@ -67,7 +67,7 @@ impl Narrow {
     pub fn resolve<'n>(
         &'n self,
         question: &Question<'_>,
-        which: &Where,
+        which: &Which,
         catalog: Option<&'n Catalog>,
     ) -> Result<Narrowed<'n>, Failure> {
         if let (Some(Some(name)), Some(catalog)) = (&self.custom, catalog) {
@@ -93,7 +93,7 @@ impl Narrow {
 fn newest_of(
     revision: RevisionExpr,
     question: &Question<'_>,
-    which: &Where,
+    which: &Which,
 ) -> Result<Revision, Failure> {
     let store = question.store();
     let current = store.current_revision();
