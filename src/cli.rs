@@ -206,11 +206,6 @@ pub trait Verb {
         Origins::default()
     }
 
-    /// Whether it takes `--at`.
-    fn has_at(&self) -> bool {
-        false
-    }
-
     /// Answers on `out`.
     ///
     /// # Errors
@@ -271,7 +266,7 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let verb = cli.command.verb();
     let databases = verb.databases();
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
-    let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path), verb.has_at());
+    let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
     let opened = databases.and_then(|paths| open(cli, verb, &paths));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,

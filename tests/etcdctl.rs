@@ -656,7 +656,7 @@ fn a_watch_that_sees_nothing_says_why() {
         (
             "foo2 --op delete",
             1,
-            "nothing left: the only candidate does not match --op",
+            "nothing left: none of 2 candidates matches --op",
         ),
         (
             "foo2 --rev 4 --to 3",

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::Bounds;
 use crate::named::key_text;
 use crate::near::{self, SUGGESTED, near};
@@ -52,6 +53,8 @@ pub enum Why {
         /// The first of them.
         first: Box<[u8]>,
     },
+    /// No readable definition has the resource, and so many definitions are encrypted.
+    MayBeEncrypted(usize),
     /// The resource is known, and the store has no object of it.
     NoObjects,
     /// Objects of the resource exist, in other namespaces only: how many, and the first.
@@ -152,6 +155,8 @@ pub struct Search<'s, 'a> {
     pub at: AtRevision,
     /// All resources that any retained revision has; none if no word needed them.
     pub catalog: Option<&'s Catalog>,
+    /// The keys of encrypted values.
+    pub keyring: &'s Keyring,
     /// When a main revision was written.
     pub time_of: &'s dyn Fn(i64) -> Bounds,
 }
@@ -257,6 +262,9 @@ impl Search<'_, '_> {
                 name: name.to_owned(),
             }),
             (true, true, None) => None,
+            (true, false, _) if self.encrypted_definitions() > 0 => {
+                Some(Why::MayBeEncrypted(self.encrypted_definitions()))
+            }
             (true, false, _) => {
                 let near: Vec<String> = unknown
                     .iter()
@@ -270,6 +278,18 @@ impl Search<'_, '_> {
                 })
             }
         }
+    }
+
+    /// How many definitions of custom resources cannot be decrypted.
+    fn encrypted_definitions(&self) -> usize {
+        let records = self.store.records(Direction::Forward);
+        let encrypted = records.filter(|record| {
+            !record.tombstone
+                && Survey::is_definition(record.key)
+                && self.keyring.open(record.key, record.value).is_err()
+        });
+        let keys: BTreeSet<&[u8]> = encrypted.map(|record| record.key).collect();
+        keys.len()
     }
 
     /// Why objects are not found: the namespace, the resource or the name.

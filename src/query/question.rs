@@ -226,6 +226,7 @@ impl<'q> Question<'q> {
             store: &self.store,
             at,
             catalog,
+            keyring: self.keyring,
             time_of: &|main| self.timeline().bounds(main),
         })
     }

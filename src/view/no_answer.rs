@@ -301,6 +301,17 @@ fn not_found(missing: &Missing, run: &Invocation) -> Text {
                 key_text(first)
             ),
         ),
+        Why::MayBeEncrypted(count) => hinted(
+            format!(
+                "{message}, and {} that may define it",
+                plural(
+                    *count,
+                    "encrypted definition exists",
+                    "encrypted definitions exist"
+                )
+            ),
+            "--encryption-config FILE decrypts custom resource definitions",
+        ),
         Why::NoObjects => hinted(
             message,
             format!(

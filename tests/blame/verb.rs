@@ -182,7 +182,7 @@ fn one_object_is_blamed_and_others_are_named() {
     assert_eq!(run(&[&db, "pods", "-l", "app=web"]).code, 2);
     let none = run(&[&db, "deploy", "-l", "app=nothing"]);
     assert!(
-        none.code == 1 && none.stderr.contains("matches -l"),
+        none.code == 1 && none.stderr.contains("does not match -l"),
         "{}",
         none.stderr
     );

@@ -65,7 +65,10 @@ fn log_has_the_carved_events_in_their_order_with_their_origin() {
     assert!(table.text().lines().next().unwrap().contains("ORIGIN"));
     assert!(table.text().contains("carved-a"));
     assert!(gaps > 0 && table.text().contains("versions before it are in no page"));
-    let note = format!("{gaps} earlier versions were compacted");
+    let note = match gaps {
+        1 => "1 earlier version was compacted".to_owned(),
+        gaps => format!("{gaps} earlier versions were compacted"),
+    };
     assert!(table.stderr.contains(&note), "{}", table.stderr);
     assert!(
         table.stderr.contains("freed pages contain "),

@@ -189,7 +189,10 @@ impl Verb for Args {
             return Err(match why {
                 Some(why) => why.into(),
                 None if at.is_some() => Failure::not_found("no objects match at that revision"),
-                None => Failure::not_found("no deleted objects match"),
+                None => question.emptied().map_or_else(
+                    || Failure::not_found("no deleted objects match"),
+                    Failure::from,
+                ),
             });
         }
         let any = match (&self.out, self.output) {
