@@ -146,22 +146,26 @@ fn a_duration_is_counted_back_from_the_newest_time_with_or_without_ago() {
 
 #[test]
 fn what_is_neither_a_time_nor_a_duration_is_refused_on_every_flag_that_takes_one() {
-    for time in [
-        "24:00",
-        "21:60",
-        "21:11ago",
-        "'21:11 ago'",
-        "-21:11",
-        "21",
-        "noon",
-    ] {
-        refused(&[
-            (&format!("get DB pods --at-time {time}"), &["is not a time"]),
-            (&format!("log DB --since {time}"), &["is not a time"]),
-            (&format!("log DB --until {time}"), &["is not a time"]),
-            (&format!("diff DB --since {time}"), &["is not a time"]),
-        ]);
-    }
+    let said: &[&str] = &["is not a time"];
+    refused(&[
+        ("get DB pods --at-time 21:60", said),
+        ("ls DB --at-time 24:00", said),
+        ("blame DB ns/default --at-time noon", said),
+        ("grep DB web --at-time 21", said),
+        ("show DB --at-time -21:11", said),
+        ("recover DB --at-time '21:11 ago'", said),
+        ("extract DB --at-time 21:11ago", said),
+        ("log DB --since 21:60", said),
+        ("log DB --until 24:00", said),
+        ("recover DB --since 21:60", said),
+        ("recover DB --until 21:60", said),
+        ("diff DB --since 21:60", said),
+        ("diff DB --until 21:60", said),
+        ("watch DB --since 21:60", said),
+        ("watch DB --until 21:60", said),
+        ("grep DB web --history --since 21:60", said),
+        ("grep DB web --history --until 21:60", said),
+    ]);
 }
 
 #[test]
@@ -606,8 +610,8 @@ fn keys(line: &str) -> Vec<String> {
 #[test]
 fn excluded_resources_are_left_out_and_nothing_else() {
     for line in [
-        "log DB -o jsonl",
-        "log DB -n prod -o jsonl",
+        "log DB --since 21:16:20 -o jsonl",
+        "log DB -n prod --since 21:16 -o jsonl",
         "diff DB 2032.. -o jsonl",
         "watch DB --rev 2032 -o jsonl",
     ] {
@@ -638,13 +642,14 @@ fn only_changes_of_a_manager_are_shown() {
         let mut managers = managers.filter_map(serde_json::Value::as_str);
         managers.any(|manager| manager.split(" (").next() == Some(name))
     };
-    let mut all = rows("log DB -o jsonl");
+    let (log, name) = ("log DB deploy,rs -o jsonl", "kube-controller-manager");
+    let mut all = rows(log);
     let before = all.len();
-    all.retain(|row| wrote(row, "kwok"));
+    all.retain(|row| wrote(row, name));
     assert!(!all.is_empty() && all.len() < before);
-    assert_eq!(rows("log DB -o jsonl --manager kwok"), all);
+    assert_eq!(rows(&format!("{log} --manager {name}")), all);
     // A subresource may be named too.
-    let status = rows("log DB -o jsonl --manager 'kwok (status)'");
+    let status = rows(&format!("{log} --manager '{name} (status)'"));
     assert!(!status.is_empty() && status.len() < all.len());
     let shown = rows("show DB 2032 -o jsonl --manager kube-controller-manager");
     assert!(
@@ -690,12 +695,12 @@ fn a_timeline_takes_every_filter_and_limit_of_log() {
         "--limit 7",
         "--limit 7 --reverse",
         "-n 7 -n prod",
-        "--manager alice",
-        "--exclude events,leases",
+        "--manager kube-controller-manager",
+        "--exclude ns,leases",
         "--exclude-status",
     ] {
-        let log = keys(&format!("log DB -o jsonl {filter}"));
-        let timeline = keys(&format!("log DB --timeline -o jsonl {filter}"));
+        let log = keys(&format!("log DB deploy,rs,ns -o jsonl {filter}"));
+        let timeline = keys(&format!("log DB deploy,rs,ns --timeline -o jsonl {filter}"));
         assert_eq!(timeline, log, "{filter}");
     }
 }
@@ -704,7 +709,7 @@ fn a_timeline_takes_every_filter_and_limit_of_log() {
 
 #[test]
 fn a_pattern_of_log_matches_the_beginning_of_a_path() {
-    assert!(!keys("log DB -o jsonl -G '^spec.replicas: '").is_empty());
+    assert!(!keys("log DB deploy -o jsonl -G '^spec.replicas: '").is_empty());
     let updates = "log DB deploy -o jsonl --op update";
     let above = keys(&format!("{updates} -G '^metadata.annotations'"));
     let below = keys(&format!("{updates} -G '^metadata.annotations.*revision'"));
