@@ -1,8 +1,10 @@
 //! Which objects a question is about: words as typed, and the keys that they select.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use super::catalog;
+use super::filters::{Filter, LeftNothing};
 use super::no_answer::NoAnswer;
 use super::not_found::{Missing, NameKind, Why};
 use super::question::Question;
@@ -425,6 +427,13 @@ impl Selection {
         is_empty: bool,
     ) -> Option<NoAnswer> {
         if let Some(address) = self.unanswered(&mut is_there) {
+            let excluded = self.excluded_keys(address, question);
+            if excluded > 0 {
+                return Some(NoAnswer::Emptied(LeftNothing {
+                    filter: Filter("--exclude"),
+                    of: excluded,
+                }));
+            }
             return Some(question.missing(address, self.catalog(), at));
         }
         if !is_empty {
@@ -435,6 +444,20 @@ impl Selection {
             question.missing_namespace(&names, self.catalog(), at)
         };
         of_namespace().or_else(|| question.emptied())
+    }
+
+    /// How many keys of an address are left out because their resource is excluded.
+    fn excluded_keys(&self, address: &Address, question: &Question<'_>) -> usize {
+        if self.excluded.is_none() {
+            return 0;
+        }
+        let records = question.store().records(Direction::Forward);
+        let is_excluded = |key: &[u8]| address.covers(key) && self.leaves_out(key);
+        let keys: BTreeSet<&[u8]> = records
+            .map(|record| record.key)
+            .filter(|key| is_excluded(key))
+            .collect();
+        keys.len()
     }
 
     /// The only key, live or deleted, that is asked about.
@@ -450,7 +473,7 @@ impl Selection {
         if let Address::Key(key) = address {
             return Ok(key.clone());
         }
-        let mut keys = std::collections::BTreeSet::new();
+        let mut keys = BTreeSet::new();
         for record in question.store().records(Direction::Forward) {
             if address.covers(record.key) && !keys.contains(record.key) {
                 keys.insert(record.key);

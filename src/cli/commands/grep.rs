@@ -19,11 +19,11 @@ use crate::cli::{Answer, Run, Verb};
 use crate::etcd::AtRevision;
 use crate::k8s::search::{Found, Matcher, Pattern};
 use crate::query::Origins;
-use crate::query::Question;
 use crate::query::address::Address;
 use crate::query::filters::Filter;
 use crate::query::search::{LiveMatch, Looker, Row, Search, Written};
 use crate::query::select::Selection;
+use crate::query::{NoAnswer, Question};
 use crate::view::grep::{
     Match, Place, count_json, match_json, span_json, write_count, write_match, write_span,
 };
@@ -275,6 +275,12 @@ impl Grep<'_, '_> {
         })
     }
 
+    /// Why nothing is of the manager that was named: no retained version names it.
+    fn unknown_manager(&self) -> Option<NoAnswer> {
+        let by_manager = self.args.by_manager.filter();
+        self.search.question.missing_manager(by_manager.name()?)
+    }
+
     /// Nothing found is no failure, but nothing that could be searched is.
     fn conclude(
         &self,
@@ -288,6 +294,7 @@ impl Grep<'_, '_> {
         match why {
             Some(why) => Err(why.into()),
             None if found => Ok(Answer::Yes),
+            None if let Some(unknown) = self.unknown_manager() => Err(unknown.into()),
             None if self.labels_left_nothing() => Err(self
                 .search
                 .question
