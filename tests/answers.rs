@@ -350,7 +350,10 @@ fn a_deleted_namespace_is_exit_1_with_its_deletion() {
     let case = Case::new("answers-deleted-namespace", &store());
     for verb in verbs().iter().filter(|verb| *verb != "diff") {
         let run = case.run(verb, "pods -n shop");
-        let parts = ["namespace \"shop\" was deleted at revision 11", "--at 10"];
+        let parts = [
+            "namespace \"shop\" was deleted at revision 11",
+            "-n shop --at 9",
+        ];
         assert_says(&run, verb, 1, &parts);
     }
 }

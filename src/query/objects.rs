@@ -175,6 +175,11 @@ impl<'r> Objects<'r> {
         self.untested.set(self.untested.get().saturating_add(1));
     }
 
+    /// How many objects could not be read, so that a selector could not be tried on them.
+    pub(super) fn untested(&self) -> usize {
+        self.untested.get()
+    }
+
     /// Reports which values are still encrypted, and how many objects a selector could not be tried on.
     pub(super) fn finish(&self, notices: &Notices) {
         /// How many reasons are reported.

@@ -198,7 +198,10 @@ impl<'q> Question<'q> {
 
     /// The filter that left nothing, if one did.
     pub fn emptied(&self) -> Option<NoAnswer> {
-        self.filters.left_nothing().map(NoAnswer::Emptied)
+        let mut left = self.filters.left_nothing()?;
+        // What could not be read was not tried; that is reported separately.
+        left.of = left.of.saturating_sub(self.objects.untested());
+        Some(NoAnswer::Emptied(left))
     }
 
     /// Why there are no changes by a field manager: no retained version names it. None if one does.

@@ -67,6 +67,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
 fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
     let Filter(flag) = filter;
     plain(match of {
+        0 => format!("nothing left: no object could be read to try {flag}"),
         1 => format!("nothing left: the only candidate does not match {flag}"),
         of => format!("nothing left: none of {of} candidates matches {flag}"),
     })
@@ -405,11 +406,11 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
         }
     };
     let words = match (address, &deleted.namespace) {
-        (Some(address), _) => words(address),
-        (None, Some(namespace)) => vec!["-n".to_owned(), quoted(namespace)],
+        (_, Some(namespace)) => vec!["-n".to_owned(), quoted(namespace)],
+        (Some(address), None) => words(address),
         (None, None) => Vec::new(),
     };
-    let before = revision.saturating_sub(1);
+    let before = deleted.before;
     if deleted.is_before_compacted {
         let line = run.line("log", &[words, vec!["--carve".to_owned()]].concat());
         return hinted(
@@ -420,9 +421,10 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
             ),
         );
     }
-    let line = run.line(
-        run.verb_with_at(),
-        &[words, vec![format!("--at {before}")]].concat(),
-    );
+    let verb = match deleted.namespace {
+        Some(_) => "ls",
+        None => run.verb_with_at(),
+    };
+    let line = run.line(verb, &[words, vec![format!("--at {before}")]].concat());
     hinted(message, line)
 }
