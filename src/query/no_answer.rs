@@ -9,6 +9,7 @@ use crate::source::SourceError;
 use super::address::{Address, BadEscape};
 use super::filters::LeftNothing;
 use super::not_found::Missing;
+use super::refusal::{NothingInRange, Refusal};
 use super::revision::RevisionExpr;
 
 /// Why a question has no answer.
@@ -131,16 +132,57 @@ pub enum NoAnswer {
     InNeither(Missing),
     /// A filter left nothing.
     Emptied(LeftNothing),
+    /// etcd's client or its server refuses the request.
+    Refused(Refusal),
+    /// A range of keys has no key to show.
+    NothingInRange(NothingInRange),
+    /// An address has a revision, and a flag names a time.
+    RevisionAndTime {
+        /// The revision.
+        own: RevisionExpr,
+        /// The time, as typed.
+        time: String,
+        /// The flag.
+        flag: &'static str,
+    },
+    /// The last revision of a watch is before the first.
+    ToBeforeFirst {
+        /// The last revision.
+        to: i64,
+        /// The first revision.
+        first: i64,
+    },
+    /// A watch has no event.
+    NoEvent {
+        /// The first revision of the watch.
+        from: i64,
+        /// The store's newest revision, if that is why.
+        current: Option<i64>,
+    },
 }
 
 impl NoAnswer {
     /// Whether the question was understood, and the answer is no.
     pub fn is_no(&self) -> bool {
         match self {
-            Self::EventNotRetained { .. } | Self::Emptied(_) => true,
+            Self::EventNotRetained { .. }
+            | Self::Emptied(_)
+            | Self::NothingInRange(_)
+            | Self::NoEvent { .. } => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
+    }
+
+    /// Whether a hint of its sentence is the only one: `fsck` is not suggested beside it if the tree is damaged.
+    pub fn replaces_fsck_hint(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::NothingInRange(_))
+    }
+}
+
+impl From<Refusal> for NoAnswer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
