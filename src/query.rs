@@ -2,6 +2,7 @@
 //! that the answer has to admit. No sentence is made here: `view` words notices and failures.
 
 pub mod address;
+pub mod blame;
 pub mod catalog;
 pub mod compare;
 pub mod deletions;
@@ -25,6 +26,8 @@ pub mod search;
 pub mod select;
 pub mod tally;
 pub mod timeline;
+pub mod transaction;
+pub mod unreadable;
 pub mod watch;
 pub mod writers;
 

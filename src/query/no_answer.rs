@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Error;
+use crate::etcd::Revision;
 use crate::etcd::store::RevisionUnavailable;
 use crate::source::SourceError;
 
@@ -11,6 +12,7 @@ use super::filters::LeftNothing;
 use super::not_found::Missing;
 use super::refusal::{NothingInRange, Refusal};
 use super::revision::RevisionExpr;
+use super::unreadable::Unreadable;
 
 /// Why a question has no answer.
 #[derive(Debug)]
@@ -159,6 +161,42 @@ pub enum NoAnswer {
         /// The store's newest revision, if that is why.
         current: Option<i64>,
     },
+    /// Nothing was found, and nothing more is known.
+    NothingFound,
+    /// One object is needed, and several are selected.
+    SeveralObjects {
+        /// How many.
+        count: usize,
+        /// The keys of the first of them.
+        keys: Vec<Box<[u8]>>,
+    },
+    /// The value of the one record that is needed cannot be shown as an object.
+    Unreadable {
+        /// The key.
+        key: Box<[u8]>,
+        /// The revision of the record.
+        revision: Revision,
+        /// Why not.
+        why: Unreadable,
+    },
+    /// No record of a revision is retained.
+    TransactionNotRetained {
+        /// The main revision.
+        main: i64,
+        /// The sub revision, if one was asked for.
+        sub: Option<i64>,
+    },
+    /// Filters left out every change of a revision.
+    TransactionLeftOut(i64),
+    /// The field manager did not write this revision of an object.
+    NotWrittenBy {
+        /// The object, as it is shown.
+        name: String,
+        /// The main revision.
+        main: i64,
+        /// The manager, as typed.
+        manager: String,
+    },
 }
 
 impl NoAnswer {
@@ -168,7 +206,11 @@ impl NoAnswer {
             Self::EventNotRetained { .. }
             | Self::Emptied(_)
             | Self::NothingInRange(_)
-            | Self::NoEvent { .. } => true,
+            | Self::NoEvent { .. }
+            | Self::NothingFound
+            | Self::TransactionNotRetained { .. }
+            | Self::TransactionLeftOut(_)
+            | Self::NotWrittenBy { .. } => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
@@ -176,7 +218,13 @@ impl NoAnswer {
 
     /// Whether a hint of its sentence is the only one: `fsck` is not suggested beside it if the tree is damaged.
     pub fn replaces_fsck_hint(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::NothingInRange(_))
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::NothingInRange(_)
+                | Self::SeveralObjects { .. }
+                | Self::Unreadable { .. }
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a question has no answer, as a sentence and a hint.
 
+mod object;
 mod refusal;
 
 use crate::Error;
@@ -76,6 +77,12 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
             }
             None => format!("no such event from revision {} on", (*from).max(1)),
         }),
+        NoAnswer::NothingFound
+        | NoAnswer::SeveralObjects { .. }
+        | NoAnswer::Unreadable { .. }
+        | NoAnswer::TransactionNotRetained { .. }
+        | NoAnswer::TransactionLeftOut(_)
+        | NoAnswer::NotWrittenBy { .. } => object::text(no),
     }
 }
 

@@ -86,6 +86,13 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
             note(format!("from {} to {}", state(from), state(to)))
         }
         Notice::EventsLeftOut(left_out) => events_left_out(*left_out),
+        Notice::Boundaries { unread: 0 } => {
+            note("^ is this revision or an earlier one: the version before is not retained")
+        }
+        Notice::Boundaries { unread } => note(format!(
+            "^ is this revision or an earlier one: {} cannot be read",
+            plural(*unread, "version", "versions")
+        )),
     }
 }
 
