@@ -20,6 +20,7 @@ pub mod human;
 pub mod json;
 pub mod json_rows;
 pub mod kubectl_table;
+pub mod kubectl_watch;
 pub mod listing;
 pub mod manifest;
 pub mod no_answer;

@@ -137,7 +137,7 @@ pub fn conclude(
         damaged |= logs.diagnostics().found_damage();
         say(&finding_lines(logs.diagnostics(), ""));
     }
-    if !printed && evidence.iter().any(fsck_tells_more) && !hinted_already(&answer) {
+    if !printed && evidence.iter().any(fsck_tells_more) && !is_hinted_already(&answer, invocation) {
         say(FSCK_HINT);
     }
     let could_answer = match &answer {
@@ -169,11 +169,14 @@ fn fsck_tells_more(evidence: &Evidence) -> bool {
     evidence.read_by_tree() && found.iter().any(|(code, ..)| of_the_tree(*code))
 }
 
-fn hinted_already(answer: &Result<Answer, Failure>) -> bool {
-    matches!(
-        answer,
-        Err(Failure::CannotAnswer { hint: Some(_), .. } | Failure::NotFound { hint: Some(_), .. })
-    )
+fn is_hinted_already(answer: &Result<Answer, Failure>, invocation: &Invocation) -> bool {
+    match answer {
+        Err(Failure::CannotAnswer { hint, .. } | Failure::NotFound { hint, .. }) => hint.is_some(),
+        Err(Failure::Query(no)) => {
+            no.replaces_fsck_hint() && no_answer::text(no, invocation).1.is_some()
+        }
+        _ => false,
+    }
 }
 
 /// What to say of a file that is no longer what it was at open.

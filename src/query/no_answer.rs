@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use crate::Error;
+use crate::etcd::Revision;
 use crate::etcd::store::RevisionUnavailable;
 use crate::source::SourceError;
 
 use super::address::{Address, BadEscape};
 use super::filters::LeftNothing;
 use super::not_found::Missing;
+use super::refusal::{NothingInRange, Refusal};
 use super::revision::RevisionExpr;
+use super::unreadable::Unreadable;
 
 /// Why a question has no answer.
 #[derive(Debug)]
@@ -131,16 +134,103 @@ pub enum NoAnswer {
     InNeither(Missing),
     /// A filter left nothing.
     Emptied(LeftNothing),
+    /// etcd's client or its server refuses the request.
+    Refused(Refusal),
+    /// A range of keys has no key to show.
+    NothingInRange(NothingInRange),
+    /// An address has a revision, and a flag names a time.
+    RevisionAndTime {
+        /// The revision.
+        own: RevisionExpr,
+        /// The time, as typed.
+        time: String,
+        /// The flag.
+        flag: &'static str,
+    },
+    /// The last revision of a watch is before the first.
+    ToBeforeFirst {
+        /// The last revision.
+        to: i64,
+        /// The first revision.
+        first: i64,
+    },
+    /// A watch has no event.
+    NoEvent {
+        /// The first revision of the watch.
+        from: i64,
+        /// The store's newest revision, if that is why.
+        current: Option<i64>,
+    },
+    /// Nothing was found, and nothing more is known.
+    NothingFound,
+    /// One object is needed, and several are selected.
+    SeveralObjects {
+        /// How many.
+        count: usize,
+        /// The keys of the first of them.
+        keys: Vec<Box<[u8]>>,
+    },
+    /// The value of the one record that is needed cannot be shown as an object.
+    Unreadable {
+        /// The key.
+        key: Box<[u8]>,
+        /// The revision of the record.
+        revision: Revision,
+        /// Why not.
+        why: Unreadable,
+    },
+    /// No record of a revision is retained.
+    TransactionNotRetained {
+        /// The main revision.
+        main: i64,
+        /// The sub revision, if one was asked for.
+        sub: Option<i64>,
+    },
+    /// Filters left out every change of a revision.
+    TransactionLeftOut(i64),
+    /// The field manager did not write this revision of an object.
+    NotWrittenBy {
+        /// The object, as it is shown.
+        name: String,
+        /// The main revision.
+        main: i64,
+        /// The manager, as typed.
+        manager: String,
+    },
 }
 
 impl NoAnswer {
     /// Whether the question was understood, and the answer is no.
     pub fn is_no(&self) -> bool {
         match self {
-            Self::EventNotRetained { .. } | Self::Emptied(_) => true,
+            Self::EventNotRetained { .. }
+            | Self::Emptied(_)
+            | Self::NothingInRange(_)
+            | Self::NoEvent { .. }
+            | Self::NothingFound
+            | Self::TransactionNotRetained { .. }
+            | Self::TransactionLeftOut(_)
+            | Self::NotWrittenBy { .. } => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
+    }
+
+    /// Whether a hint of its sentence is the only one: `fsck` is not suggested beside it if the tree is damaged.
+    pub fn replaces_fsck_hint(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::NothingInRange(_)
+                | Self::SeveralObjects { .. }
+                | Self::Unreadable { .. }
+        )
+    }
+}
+
+impl From<Refusal> for NoAnswer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Why a question has no answer, as a sentence and a hint.
 
+mod object;
+mod refusal;
+
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::meta::time_text;
@@ -60,6 +63,26 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
+        NoAnswer::Refused(refusal) => refusal::text(refusal),
+        NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
+        NoAnswer::RevisionAndTime { own, time, flag } => {
+            plain(format!("two revisions are named: {own}, and {flag} {time}"))
+        }
+        NoAnswer::ToBeforeFirst { to, first } => plain(format!(
+            "the range is upside down: --to {to} is before revision {first}"
+        )),
+        NoAnswer::NoEvent { from, current } => plain(match current {
+            Some(current) => {
+                format!("no event from revision {from} on: the store's revision is {current}")
+            }
+            None => format!("no such event from revision {} on", (*from).max(1)),
+        }),
+        NoAnswer::NothingFound
+        | NoAnswer::SeveralObjects { .. }
+        | NoAnswer::Unreadable { .. }
+        | NoAnswer::TransactionNotRetained { .. }
+        | NoAnswer::TransactionLeftOut(_)
+        | NoAnswer::NotWrittenBy { .. } => object::text(no),
     }
 }
 
