@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{Keyspace, Record, Store};
+use crate::etcd::{Event, EventType, Keyspace, Record, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::{insert_text, is_secret_key};
 use crate::k8s::redact::Masker;
@@ -284,6 +284,23 @@ impl Comparison<'_> {
     pub fn shown(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> Value {
         let decoded = self.decoded(record, objects);
         self.masked(record, decoded)
+    }
+}
+
+impl<'a> Changed<'a> {
+    /// An event as a change from the put before it.
+    pub fn from_event(event: &Event<'a>) -> Self {
+        let is_deletion = event.event_type == EventType::Delete;
+        Self {
+            change: match event.event_type {
+                EventType::Create => Change::Created,
+                EventType::Update => Change::Changed,
+                EventType::Delete => Change::Deleted,
+            },
+            old: event.previous,
+            new: (!is_deletion).then_some(event.record),
+            deleted_at: is_deletion.then_some(event.record.revision.main),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
+use crate::k8s::search::PatternError;
 use crate::source::SourceError;
 
 use super::address::{Address, BadEscape};
@@ -131,13 +132,22 @@ pub enum NoAnswer {
     InNeither(Missing),
     /// A filter left nothing.
     Emptied(LeftNothing),
+    /// The pattern of a flag is none.
+    BadPattern {
+        /// The flag.
+        flag: &'static str,
+        /// Why not.
+        error: PatternError,
+    },
+    /// No events are retained.
+    NoEvents,
 }
 
 impl NoAnswer {
     /// Whether the question was understood, and the answer is no.
     pub fn is_no(&self) -> bool {
         match self {
-            Self::EventNotRetained { .. } | Self::Emptied(_) => true,
+            Self::EventNotRetained { .. } | Self::Emptied(_) | Self::NoEvents => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }

@@ -47,6 +47,8 @@ pub enum Notice {
     AnotherCluster,
     /// What a comparison of the two meta pages compares: transaction id and revision, before and after.
     LastCommit([(u64, i64); 2]),
+    /// How many requests of the write-ahead log are left out because a filter asks what events changed.
+    RequestsLeftOut(usize),
 }
 
 /// What a search of freed pages found.

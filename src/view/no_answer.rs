@@ -60,6 +60,8 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
+        NoAnswer::BadPattern { flag, error } => plain(format!("{flag}: {error}")),
+        NoAnswer::NoEvents => plain("no events are retained"),
     }
 }
 

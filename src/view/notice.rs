@@ -85,6 +85,9 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
                 |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
             note(format!("from {} to {}", state(from), state(to)))
         }
+        Notice::RequestsLeftOut(requests) => note(format!(
+            "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
+        )),
     }
 }
 
