@@ -2,10 +2,12 @@
 //! that the answer has to admit. No sentence is made here: `view` words notices and failures.
 
 pub mod address;
+pub mod all_evidence;
 pub mod blame;
 pub mod catalog;
 pub mod compare;
 pub mod deletions;
+pub mod event_log;
 pub mod evidence;
 pub mod filters;
 pub mod glob;

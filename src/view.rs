@@ -1,5 +1,6 @@
 //! Plain data to text: never reads the file, never decides what to show.
 
+pub mod all_evidence;
 pub mod analysis;
 pub mod blame;
 pub mod buckets;

@@ -282,7 +282,10 @@ fn selectors_select_and_say_what_is_wrong_with_them() {
     );
     let (code, text, error) = get(&["po", "-l", "app=nothing"]);
     assert_eq!((code, text.as_str()), (1, ""));
-    assert!(error.contains("none of 11 candidates matches -l"), "{error}");
+    assert!(
+        error.contains("none of 11 candidates matches -l"),
+        "{error}"
+    );
     for (arguments, message) in [
         (["-l", "app=="], ""),
         (["-l", "app in (a"], "label selector: "),

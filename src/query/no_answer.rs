@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::Error;
 use crate::etcd::Revision;
 use crate::etcd::store::RevisionUnavailable;
+use crate::k8s::search::PatternError;
 use crate::source::SourceError;
 
 use super::address::{Address, BadEscape};
@@ -197,6 +198,15 @@ pub enum NoAnswer {
         /// The manager, as typed.
         manager: String,
     },
+    /// The pattern of a flag is none.
+    BadPattern {
+        /// The flag.
+        flag: &'static str,
+        /// Why not.
+        error: PatternError,
+    },
+    /// No events are retained.
+    NoEvents,
 }
 
 impl NoAnswer {
@@ -205,6 +215,7 @@ impl NoAnswer {
         match self {
             Self::EventNotRetained { .. }
             | Self::Emptied(_)
+            | Self::NoEvents
             | Self::NothingInRange(_)
             | Self::NoEvent { .. }
             | Self::NothingFound

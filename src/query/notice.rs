@@ -54,6 +54,8 @@ pub enum Notice {
         /// How many versions cannot be read; if none, the version before is not retained.
         unread: usize,
     },
+    /// How many requests of the write-ahead log are left out because a filter asks what events changed.
+    RequestsLeftOut(usize),
 }
 
 /// What a search of freed pages found.

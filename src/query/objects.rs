@@ -107,6 +107,15 @@ impl<'r> Objects<'r> {
         }
     }
 
+    /// The object of a record, its fields in the order in which their type declares them. None if the value is no
+    /// object, or cannot be read.
+    pub fn object(&self, record: &Record<'_>) -> Option<Value> {
+        match self.read(record, Order::Declared.into()) {
+            Told::Object(tree, _) => Some(tree),
+            _ => None,
+        }
+    }
+
     /// Whether the object of a record has the labels. An object that cannot be read is counted: the answer may lack
     /// it.
     pub fn has_labels(&self, record: &Record<'_>, labels: &LabelSelector) -> bool {

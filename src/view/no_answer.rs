@@ -83,6 +83,8 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::TransactionNotRetained { .. }
         | NoAnswer::TransactionLeftOut(_)
         | NoAnswer::NotWrittenBy { .. } => object::text(no),
+        NoAnswer::BadPattern { flag, error } => plain(format!("{flag}: {error}")),
+        NoAnswer::NoEvents => plain("no events are retained"),
     }
 }
 

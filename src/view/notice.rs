@@ -93,6 +93,9 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
             "^ is this revision or an earlier one: {} cannot be read",
             plural(*unread, "version", "versions")
         )),
+        Notice::RequestsLeftOut(requests) => note(format!(
+            "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
+        )),
     }
 }
 

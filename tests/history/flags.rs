@@ -348,7 +348,11 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
         1,
         "none of 9 candidates matches --op",
     );
-    refused(&log("--limit 0"), 1, "none of 3128 candidates matches --limit");
+    refused(
+        &log("--limit 0"),
+        1,
+        "none of 3128 candidates matches --limit",
+    );
     refused(&log("-G ("), 2, "etcdive: -G: ");
     refused(&log("9..3"), 2, "the range is reversed: 9 is after 3");
     refused(

@@ -1,7 +1,7 @@
 //! `log`: the retained events of objects and keys.
 
+mod all_evidence;
 mod print;
-mod sources;
 
 pub use print::changed;
 
@@ -17,17 +17,8 @@ use crate::cli::out::Out;
 use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::{Event, EventType, Events, Record, Store};
-use crate::k8s::Order;
-use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
-use crate::query::address::Address;
-use crate::query::compare::Comparison;
-use crate::query::filters::Filter;
-use crate::query::objects::{Objects, Told};
-use crate::query::resolve::resolve_events;
-use crate::query::select::Selection;
-use crate::query::timeline::Timeline;
-use crate::query::{Origins, Question};
+use crate::query::Origins;
+use crate::query::event_log::{EventFilters, EventLog, EventType};
 
 /// List the retained revisions of objects or keys, newest first
 ///
@@ -116,12 +107,12 @@ enum Op {
 }
 
 impl Op {
-    fn is(self, event_type: EventType) -> bool {
+    fn event_types(self) -> &'static [EventType] {
         match self {
-            Self::Create => event_type == EventType::Create,
-            Self::Update => event_type == EventType::Update,
-            Self::Delete => event_type == EventType::Delete,
-            Self::Put => event_type != EventType::Delete,
+            Self::Create => &[EventType::Create],
+            Self::Update => &[EventType::Update],
+            Self::Delete => &[EventType::Delete],
+            Self::Put => &[EventType::Create, EventType::Update],
         }
     }
 }
@@ -146,202 +137,47 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        let store = question.store();
-        let (which, number) = self.which.asked().split_number();
-        let (which, range) = which.split_range()?;
-        let (which, own) = which.split_revision(store)?;
-        let at = store.at(None)?;
-        let selection = which.select(&[(store, at)], run.keyring)?;
-        let selection = selection.without(&self.exclude.asked(), &[(store, at)], run.keyring)?;
-        let events = Events::read(store, |key| selection.covers(key));
-        let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
-        if let Some(why) = selection.why_empty(&question, at, there, events.is_empty()) {
-            return Err(why.into());
-        }
-        let (from, to) = resolve_events(range, own, &question, &which)?;
+        let filters = self.filters();
         let log = Log {
             args: self,
-            question: &question,
-            objects: question.objects(),
-            timeline: question.timeline(),
+            log: EventLog::read(&question, &filters)?,
             run,
-            store,
-            single: selection.names_one(),
-            text: matcher("-S", self.text.as_deref(), Matcher::text)?,
-            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?
-                .map(Matcher::with_whole_paths),
         };
-        let period = log.period((from.0, to.0))?;
-        let mut picked = log.pick(&events, &selection, &period);
-        let most = self.limit.or(number).unwrap_or(usize::MAX);
         if self.timeline {
-            picked.reverse();
-            log.note_history(&events, &selection, &picked, &period);
-            let answer = log.print_sources(&picked, &events, (&period, most), &selection, out)?;
+            let answer = log.print_all_evidence(out)?;
             return Ok(question.finish(answer));
         }
-        let is_cut = picked.len() > most;
-        picked.truncate(most);
+        let mut events = log.log.newest()?;
         if self.reverse {
-            picked.reverse();
+            events.reverse();
         }
-        if !is_cut {
-            log.note_history(&events, &selection, &picked, &period);
-        }
-        if picked.is_empty() {
-            let manager = self.by_manager.filter();
-            let unknown = manager
-                .name()
-                .and_then(|name| question.missing_manager(name));
-            return Err(unknown.or_else(|| question.emptied()).map_or_else(
-                || Failure::not_found("no events are retained"),
-                Failure::from,
-            ));
-        }
-        log.print(&picked, out)?;
+        log.print(&events, out)?;
         Ok(question.finish(Answer::Yes))
     }
 }
 
-/// Whether an event changed nothing of what is compared. What a creation or an update of a compacted version changed
-/// is not known.
-fn changed_nothing(event: &Event<'_>, filter: &mut Comparison<'_>) -> bool {
-    let is_update = event.event_type == EventType::Update && event.previous.is_some();
-    is_update && filter.fields(&changed(event)).is_empty()
-}
-
-/// Main revisions, both ends included.
-#[derive(Debug, Clone, Copy)]
-pub struct Period {
-    /// Those of `A..B`.
-    range: (i64, i64),
-    /// Those of `--since` and `--until`.
-    time: (i64, i64),
-}
-
-impl Period {
-    /// The first revision of both.
-    pub fn first(&self) -> i64 {
-        self.range.0.max(self.time.0)
-    }
-
-    /// The last revision of both.
-    pub fn last(&self) -> i64 {
-        self.range.1.min(self.time.1)
+impl Args {
+    fn filters(&self) -> EventFilters {
+        let types = self.op.iter().flat_map(|op| op.event_types());
+        EventFilters {
+            which: self.which.asked(),
+            exclude: self.exclude.asked(),
+            types: types.copied().collect(),
+            by_manager: self.by_manager.filter(),
+            exclude_status: self.exclude_status,
+            text: self.text.clone(),
+            regex: self.regex.clone(),
+            since: self.since.clone(),
+            until: self.until.clone(),
+            limit: self.limit,
+            show_secrets: self.show_secrets,
+        }
     }
 }
 
 /// One run of the verb.
 struct Log<'g, 'a> {
     args: &'g Args,
-    question: &'g Question<'a>,
-    objects: &'g Objects<'a>,
-    timeline: &'g Timeline,
+    log: EventLog<'g, 'a>,
     run: &'g Run<'g>,
-    store: &'g Store<'a>,
-    /// One object or key was asked for.
-    single: bool,
-    text: Option<Matcher>,
-    regex: Option<Matcher>,
-}
-
-/// What a flag looks for.
-fn matcher(
-    flag: &str,
-    text: Option<&str>,
-    read: impl Fn(&str) -> Result<Matcher, PatternError>,
-) -> Result<Option<Matcher>, Failure> {
-    let read = |text| read(text).map_err(|error| Failure::cannot(format!("{flag}: {error}")));
-    text.map(read).transpose()
-}
-
-impl<'a> Log<'_, 'a> {
-    /// The revisions of the range, and those of --since and --until.
-    fn period(&self, (after, to): (i64, i64)) -> Result<Period, Failure> {
-        let (since, until) = (self.args.since.as_ref(), self.args.until.as_ref());
-        Ok(Period {
-            range: (after.saturating_add(1), to),
-            time: self.timeline.range(since, until)?,
-        })
-    }
-
-    /// The events that were asked for, newest first.
-    fn pick(&self, events: &Events<'a>, selection: &Selection, period: &Period) -> Vec<Event<'a>> {
-        let ops = &self.args.op;
-        let mut filter = self.comparison();
-        let by_manager = self.args.by_manager.filter();
-        let picked = events.iter().rev().filter(|event| {
-            let main = event.record.revision.main;
-            let of_op = ops.is_empty() || ops.iter().any(|op| op.is(event.event_type));
-            let is_of = |(first, last): (i64, i64)| first <= main && main <= last;
-            let filters = self.question.filters();
-            filters.test(Filter("A..B"), is_of(period.range))
-                && filters.test(Filter("--since"), period.time.0 <= main)
-                && filters.test(Filter("--until"), main <= period.time.1)
-                && filters.test(Filter("--op"), of_op)
-                && self.is_searched(event, selection)
-                && filters.test(Filter("--manager"), by_manager.wrote(event, self.objects))
-                && filters.test(
-                    Filter("--exclude-status"),
-                    !(self.args.exclude_status && changed_nothing(event, &mut filter)),
-                )
-        });
-        picked.collect()
-    }
-
-    /// Whether an event's objects have the labels and the change that are asked for.
-    fn is_searched(&self, event: &Event<'_>, selection: &Selection) -> bool {
-        let (text, regex) = (&self.text, &self.regex);
-        if selection.labels().is_none() && text.is_none() && regex.is_none() {
-            return true;
-        }
-        let tree = |record: &Record<'_>| match self.objects.read(record, Order::Declared.into()) {
-            Told::Object(tree, _) => Some(tree),
-            Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
-            Told::Closed(error) => {
-                // What is looked for may be in it.
-                self.objects.report_closed(record, &error);
-                None
-            }
-            Told::Undecodable(_) => None,
-        };
-        let new = (!event.record.tombstone)
-            .then(|| tree(&event.record))
-            .flatten();
-        let old = event.previous.as_ref().and_then(tree);
-        let labelled = selection.labels().is_none_or(|labels| {
-            [&old, &new]
-                .into_iter()
-                .flatten()
-                .any(|tree| labels.matches(tree))
-        });
-        let filters = self.question.filters();
-        filters.test(Filter("-l"), labelled)
-            && text.as_ref().is_none_or(|text| {
-                filters.test(Filter("-S"), pickaxe_s(old.as_ref(), new.as_ref(), text))
-            })
-            && regex.as_ref().is_none_or(|regex| {
-                filters.test(Filter("-G"), pickaxe_g(old.as_ref(), new.as_ref(), regex))
-            })
-    }
-
-    /// Reports from which revision on history is retained, unless the range or the time that was asked for begins
-    /// later.
-    fn note_history(
-        &self,
-        events: &Events<'_>,
-        selection: &Selection,
-        picked: &[Event<'_>],
-        period: &Period,
-    ) {
-        if period.first() > self.store.compact_revision() && !picked.is_empty() {
-            return;
-        }
-        let missing = self.single.then(|| {
-            let missing = events.iter().map(|event| event.missing_versions());
-            missing.fold(0, i64::saturating_add)
-        });
-        self.question
-            .note_compacted(&|key| selection.covers(key), missing);
-    }
 }

@@ -205,9 +205,3 @@ fn names(request: &Request<'_>, key: &str) -> bool {
         .iter()
         .any(|(_, change)| covers(change) || below(change.key()))
 }
-
-/// Whether a request names a key that is wanted, to put or to delete it.
-pub fn may_change(request: &Request<'_>, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
-    let changes = writes::changes(request);
-    changes.iter().any(|(_, change)| wanted(change.key()))
-}
