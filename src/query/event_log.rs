@@ -8,7 +8,7 @@ use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
 
 use super::address::Address;
 use super::compare::{Changed, Comparison};
-use super::filters::Filter;
+use super::filters::{Filter, LeftNothing};
 use super::no_answer::NoAnswer;
 use super::objects::{Objects, Told};
 use super::question::Question;
@@ -155,8 +155,14 @@ impl<'q, 'a> EventLog<'q, 'a> {
     /// If there are none: why.
     pub fn newest(&self) -> Result<Vec<Event<'a>>, NoAnswer> {
         let mut events = self.matching();
-        let is_cut = events.len() > self.limit;
+        let (count, is_cut) = (events.len(), events.len() > self.limit);
         events.truncate(self.limit);
+        if count > 0 && self.limit == 0 {
+            return Err(NoAnswer::Emptied(LeftNothing {
+                filter: Filter("--limit"),
+                of: count,
+            }));
+        }
         if !is_cut {
             self.note_history(&events);
         }
@@ -222,6 +228,9 @@ impl<'q, 'a> EventLog<'q, 'a> {
             let mut trees = [&old, &new].into_iter().flatten();
             trees.any(|tree| labels.matches(tree))
         });
+        if labels.is_some() && !has_labels && is_put && new.is_none() {
+            self.objects().count_untested();
+        }
         let filters = self.question.filters();
         filters.test(Filter("-l"), has_labels)
             && text.as_ref().is_none_or(|text| {

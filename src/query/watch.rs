@@ -402,6 +402,9 @@ impl<'a> Watch<'_, 'a> {
             return no_event(Some(current));
         }
         match wanted.address() {
+            Some(_) if !seen.is_watched && !selection.addresses().is_empty() => selection
+                .why_empty(question, AtRevision::HEAD, |_| false, true)
+                .unwrap_or_else(|| no_event(None)),
             Some(address) if !seen.is_watched => {
                 question.missing(&address, selection.catalog(), AtRevision::HEAD)
             }
