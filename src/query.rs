@@ -6,6 +6,7 @@ pub mod all_evidence;
 pub mod catalog;
 pub mod compare;
 pub mod deletions;
+pub mod diff;
 pub mod event_log;
 pub mod evidence;
 pub mod filters;

@@ -108,6 +108,10 @@ pub enum NoAnswer {
         /// Where it ends.
         to: i64,
     },
+    /// The first of two times is after the second.
+    TimesUpsideDown,
+    /// Two databases, or two revisions of one, are needed.
+    TwoStatesNeeded,
     /// No object in the store has a time.
     NoTimes {
         /// How many values are encrypted.

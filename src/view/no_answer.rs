@@ -61,6 +61,11 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
         NoAnswer::BadPattern { flag, error } => plain(format!("{flag}: {error}")),
+        NoAnswer::TimesUpsideDown => plain("the times are reversed: --since is after --until"),
+        NoAnswer::TwoStatesNeeded => hinted(
+            "two databases, or two revisions of one, are needed",
+            "`diff DB A..B ADDRESS` compares two revisions",
+        ),
         NoAnswer::NoEvents => plain("no events are retained"),
     }
 }
