@@ -11,6 +11,7 @@ pub mod event_log;
 pub mod evidence;
 pub mod filters;
 pub mod glob;
+pub mod key_list;
 pub mod logs;
 pub mod no_answer;
 pub mod not_found;

@@ -145,13 +145,26 @@ pub enum NoAnswer {
     },
     /// No events are retained.
     NoEvents,
+    /// Deleted keys cannot be sorted by what a deletion does not have.
+    OrderOfDeletions,
+    /// No deletion of an address is retained: it exists.
+    NotDeleted(Address),
+    /// No deletions are retained.
+    NoDeletions,
+    /// No key is in a namespace.
+    NotInNamespaces,
 }
 
 impl NoAnswer {
     /// Whether the question was understood, and the answer is no.
     pub fn is_no(&self) -> bool {
         match self {
-            Self::EventNotRetained { .. } | Self::Emptied(_) | Self::NoEvents => true,
+            Self::EventNotRetained { .. }
+            | Self::Emptied(_)
+            | Self::NoEvents
+            | Self::NotDeleted(_)
+            | Self::NoDeletions
+            | Self::NotInNamespaces => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
