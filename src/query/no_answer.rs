@@ -111,6 +111,10 @@ pub enum NoAnswer {
         /// Where it ends.
         to: i64,
     },
+    /// The first of two times is after the second.
+    TimesUpsideDown,
+    /// Two databases, or two revisions of one, are needed.
+    TwoStatesNeeded,
     /// No object in the store has a time.
     NoTimes {
         /// How many values are encrypted.
@@ -207,6 +211,14 @@ pub enum NoAnswer {
     },
     /// No events are retained.
     NoEvents,
+    /// Deleted keys cannot be sorted by what a deletion does not have.
+    OrderOfDeletions,
+    /// No deletion of an address is retained: it exists.
+    NotDeleted(Address),
+    /// No deletions are retained.
+    NoDeletions,
+    /// No key is in a namespace.
+    NotInNamespaces,
 }
 
 impl NoAnswer {
@@ -221,7 +233,10 @@ impl NoAnswer {
             | Self::NothingFound
             | Self::TransactionNotRetained { .. }
             | Self::TransactionLeftOut(_)
-            | Self::NotWrittenBy { .. } => true,
+            | Self::NotWrittenBy { .. }
+            | Self::NotDeleted(_)
+            | Self::NoDeletions
+            | Self::NotInNamespaces => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }

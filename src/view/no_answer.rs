@@ -84,6 +84,15 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::TransactionLeftOut(_)
         | NoAnswer::NotWrittenBy { .. } => object::text(no),
         NoAnswer::BadPattern { flag, error } => plain(format!("{flag}: {error}")),
+        NoAnswer::TimesUpsideDown => plain("the times are reversed: --since is after --until"),
+        NoAnswer::TwoStatesNeeded => hinted(
+            "two databases, or two revisions of one, are needed",
+            "`diff DB A..B ADDRESS` compares two revisions",
+        ),
+        NoAnswer::OrderOfDeletions
+        | NoAnswer::NotDeleted(_)
+        | NoAnswer::NoDeletions
+        | NoAnswer::NotInNamespaces => no_keys(no),
         NoAnswer::NoEvents => plain("no events are retained"),
     }
 }
@@ -96,6 +105,21 @@ fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
         1 => format!("nothing left: the only candidate does not match {flag}"),
         of => format!("nothing left: none of {of} candidates matches {flag}"),
     })
+}
+
+/// Why `ls` lists no keys.
+fn no_keys(no: &NoAnswer) -> Text {
+    match no {
+        NoAnswer::OrderOfDeletions => hinted(
+            "a deletion has no create_revision, no version and no value to sort by",
+            "--sort key or --sort mod",
+        ),
+        NoAnswer::NotDeleted(address) => {
+            plain(format!("no retained deletion: {} exists", address.text()))
+        }
+        NoAnswer::NoDeletions => plain("no deletion is retained"),
+        _ => plain("no key is in a namespace"),
+    }
 }
 
 fn file(no: &NoAnswer) -> Text {

@@ -14,21 +14,10 @@ use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::cluster::member_ids;
-use crate::etcd::store::AtRevision;
-use crate::etcd::{Keyspace, Record, Store};
-use crate::k8s::diff::Scope;
-use crate::k8s::redact::Masker;
-use crate::query::Evidence;
-use crate::query::Origins;
-use crate::query::address::Address;
-use crate::query::compare::{Changed, Comparison, changed_keys};
-use crate::query::filters::Filter;
-use crate::query::resolve::resolve_range;
-use crate::query::revision::{RangeExpr, split_revision};
-use crate::query::select::Selection;
+use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
+use crate::query::revision::split_revision;
 use crate::query::select::Which;
-use crate::query::{NoAnswer, Notice, Question};
+use crate::query::{Evidence, NoAnswer, Origins, Question};
 use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
 use crate::view::json_rows::{Form, JsonRows};
@@ -112,12 +101,8 @@ enum Output {
 enum Compared {
     /// The states before and after the last commit.
     Metas,
-    /// The states of one database at two revisions.
-    Revisions(RangeExpr),
-    /// The same, at the revision after an address and the newest, or at those after two times the same address.
-    Addresses,
-    /// The states of one database at two times.
-    Times,
+    /// Two states of one database.
+    OneFile(TwoStates),
     /// Two databases, this the newer.
     Files(PathBuf),
 }
@@ -142,51 +127,25 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let (compared, which) = self.compared()?;
         match compared {
-            Compared::Metas => self.last_commit(&which, run, out),
-            Compared::Files(_) => self.two_files(&which, run, out),
-            one => self.one_file(&one, which, run, out),
+            Compared::Metas => {
+                let only = Evidence::only(run.evidence)?;
+                let former = Question::open_former(only, run.keyring, run.notices)?;
+                let newest = run.question_to(only)?;
+                self.answer(around_last_commit([&former, &newest])?, &which, out)
+            }
+            Compared::Files(_) => {
+                let [old, new] = run.evidence else {
+                    return Err(NoAnswer::DatabasesNeeded(2).into());
+                };
+                let (old, new) = (run.question_to(old)?, run.question_to(new)?);
+                self.answer(newest_of_two([&old, &new])?, &which, out)
+            }
+            Compared::OneFile(two_states) => {
+                let question = run.question()?;
+                let (which, states) = two_states.resolve(which, &question)?;
+                self.answer(states, &which, out)
+            }
         }
-    }
-}
-
-/// The addresses, and the range between the revisions after them: from the one to the newest, or of one address
-/// given twice from the first to the second.
-fn own_range(which: &Which, store: &Store<'_>) -> Result<(Which, RangeExpr), Failure> {
-    let splits: Vec<_> = which.words().iter().map(split_revision).collect();
-    if let [Some((first, from)), Some((second, to))] = splits.as_slice()
-        && first == second
-    {
-        let range = RangeExpr {
-            from: Some(*from),
-            to: Some(*to),
-        };
-        return Ok((which.with_words(vec![first.clone()]), range));
-    }
-    let (which, from) = which.split_revision(store)?;
-    if from.is_none() {
-        return Err(
-            Failure::cannot("two databases, or two revisions of one, are needed")
-                .hint("`diff DB A..B ADDRESS` compares two revisions"),
-        );
-    }
-    Ok((which, RangeExpr { from, to: None }))
-}
-
-/// A store as of a revision.
-type State<'s, 'a> = (&'s Question<'a>, AtRevision);
-
-/// Reports two databases in the wrong order, or of two clusters.
-fn note_order_and_cluster([old, new]: [&Question<'_>; 2]) {
-    let state = |question: &Question<'_>| {
-        let path = question.evidence().given_path().to_path_buf();
-        (path, question.store().current_revision())
-    };
-    let (older, newer) = (state(old), state(new));
-    if older.1 > newer.1 {
-        new.notices().add(Notice::OlderIsNewer([older, newer]));
-    }
-    if are_strangers(old.store(), new.store()) {
-        new.notices().add(Notice::AnotherCluster);
     }
 }
 
@@ -232,15 +191,21 @@ impl Args {
             (Some(_), true) => Err(Failure::cannot(
                 "a range A..B and --since or --until: one of them is enough",
             )),
-            (Some(range), false) => Ok((Compared::Revisions(range), addresses)),
-            (None, true) => Ok((Compared::Times, addresses)),
+            (Some(range), false) => Ok((Compared::OneFile(TwoStates::Range(range)), addresses)),
+            (None, true) => {
+                let times = TwoStates::Times {
+                    since: self.since.clone(),
+                    until: self.until.clone(),
+                };
+                Ok((Compared::OneFile(times), addresses))
+            }
             (None, false)
                 if which
                     .words()
                     .iter()
                     .any(|word| split_revision(word).is_some()) =>
             {
-                Ok((Compared::Addresses, which))
+                Ok((Compared::OneFile(TwoStates::Addresses), which))
             }
             (None, false) => {
                 let new = PathBuf::from(self.new.clone().unwrap_or_default());
@@ -256,202 +221,28 @@ impl Args {
         }
     }
 
-    /// The two states at --since and --until: without the first the oldest that is whole, without the second the
-    /// newest.
-    fn times(&self, question: &Question<'_>) -> Result<(AtRevision, AtRevision), Failure> {
-        let store = question.store();
-        let from = match &self.since {
-            Some(time) => question.revision_at(time)?,
-            None => AtRevision(store.compact_revision()),
-        };
-        let to = match &self.until {
-            Some(time) => question.revision_at(time)?,
-            None => store.at(None)?,
-        };
-        if from.0 > to.0 {
-            return Err(Failure::cannot(
-                "the times are reversed: --since is after --until",
-            ));
-        }
-        Ok((from, to))
-    }
-
-    /// Compares two states of one database: the ends of a range, or those at two times.
-    fn one_file(
+    fn answer(
         &self,
-        compared: &Compared,
-        which: Which,
-        run: &Run<'_>,
-        out: &mut Out,
-    ) -> Result<Answer, Failure> {
-        let question = run.question()?;
-        let (which, range) = match compared {
-            Compared::Revisions(range) => (which, Some(*range)),
-            Compared::Addresses => {
-                let (which, range) = own_range(&which, question.store())?;
-                (which, Some(range))
-            }
-            _ => (which, None),
-        };
-        let (from, to) = match range {
-            Some(range) => resolve_range(range, &question, &which)?,
-            None => self.times(&question)?,
-        };
-        self.compare([(&question, from), (&question, to)], &which, run, out)
-    }
-
-    fn two_files(&self, which: &Which, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let [old, new] = run.evidence else {
-            return Err(NoAnswer::DatabasesNeeded(2).into());
-        };
-        let (old, new) = (run.question_to(old)?, run.question_to(new)?);
-        note_order_and_cluster([&old, &new]);
-        let (old_at, new_at) = (old.store().at(None)?, new.store().at(None)?);
-        self.compare([(&old, old_at), (&new, new_at)], which, run, out)
-    }
-
-    /// Reports which filter left nothing of the changes, or that no change is of the manager because no retained
-    /// version names it.
-    fn note_empty(&self, question: &Question<'_>) {
-        if let Some(left) = question.filters().left_nothing() {
-            question.notices().add(Notice::Emptied(left));
-        }
-    }
-
-    /// What the last commit changed: bbolt keeps the state before it until the next one.
-    fn last_commit(&self, which: &Which, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let only = Evidence::only(run.evidence)?;
-        let former = Question::open_former(only, run.keyring, run.notices)?;
-        let newest = run.question_to(only)?;
-        let state = |question: &Question<'_>| {
-            let store = question.store();
-            (store.db().meta().txid, store.current_revision())
-        };
-        run.notices
-            .add(Notice::LastCommit([state(&former), state(&newest)]));
-        let (from, to) = (former.store().at(None)?, newest.store().at(None)?);
-        let states = [(&former, from), (&newest, to)];
-        self.compare(states, which, run, out)
-    }
-
-    fn compare(
-        &self,
-        [(old, old_at), (new, new_at)]: [State<'_, '_>; 2],
+        states: [State<'_, '_>; 2],
         which: &Which,
-        run: &Run<'_>,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
-        let (old_store, new_store) = (old.store(), new.store());
-        let stores = [(old_store, old_at), (new_store, new_at)];
-        let selection = which.select(&stores, run.keyring)?;
-        let selection = selection.without(&self.exclude.asked(), &stores, run.keyring)?;
-        let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
-        let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
-        let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
-        if let Some(address) =
-            selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
-        {
-            let states = [(old, old_at), (new, new_at)];
-            return Err(in_neither(address, &selection, states));
-        }
-        let is_empty = before.live.is_empty() && after.live.is_empty();
-        if let Some(why) = selection.why_empty(new, new_at, |_| true, is_empty) {
-            return Err(match why {
-                NoAnswer::Missing(missing) => NoAnswer::InNeither(missing).into(),
-                why => why.into(),
-            });
-        }
-        let mut changes = changed_keys(&before, &after);
-        if changes.is_empty() && old_at == AtRevision::HEAD && new_at == AtRevision::HEAD {
-            new.note_histories(old);
-        }
-        if let Some(labels) = selection.labels() {
-            changes.retain(|changed| {
-                let of = |record: Option<Record<'_>>, question: &Question<'_>| {
-                    record.is_some_and(|record| question.objects().has_labels(&record, labels))
-                };
-                let has_labels = of(changed.old, old) || of(changed.new, new);
-                new.filters().test(Filter("-l"), has_labels)
-            });
-        }
-        let by_manager = self.by_manager.filter();
-        if let Some(name) = by_manager.name()
-            && let Some(unknown) = new.missing_manager(name)
-        {
-            return Err(unknown.into());
-        }
-        changes.retain(|changed| {
-            let before = changed.old.as_ref().map(|record| (record, old.objects()));
-            let before = before.filter(|_| changed.change != Change::Recreated);
-            let after = changed.new.as_ref().map(|record| (record, new.objects()));
-            let wrote = by_manager.wrote_between(before, after);
-            new.filters().test(Filter("--manager"), wrote)
-        });
-        let comparison = || Comparison {
-            scope: self.scope(),
-            masker: Masker::new(self.show_secrets),
-            old: old.objects(),
-            new: new.objects(),
+        let filters = DiffFilters {
+            exclude: self.exclude.asked(),
+            by_manager: self.by_manager.filter(),
+            exclude_status: self.exclude_status,
+            show_managed_fields: self.show_managed_fields,
+            show_secrets: self.show_secrets,
         };
-        if self.exclude_status {
-            // What changed in nothing but its status did not change, then.
-            let mut filter = comparison();
-            changes.retain(|changed| {
-                let is_kept =
-                    changed.change != Change::Changed || !filter.fields(changed).is_empty();
-                new.filters().test(Filter("--exclude-status"), is_kept)
-            });
-        }
-        if changes.is_empty() {
-            self.note_empty(new);
-        }
-        let answer = if changes.is_empty() {
-            Answer::Yes
-        } else {
-            Answer::No
-        };
-        let printed = self.print(&mut comparison(), &changes, new, out);
-        printed.map_err(|failure| failure.with_answer(answer))?;
-        old.note_unproved(old_at, &before.live);
-        new.note_unproved(new_at, &after.live);
-        old.finish(answer);
-        Ok(new.finish(answer))
+        let diff = Diff::read(states, which, &filters)?;
+        let printed = self.print(&diff, out);
+        printed.map_err(|failure| failure.with_answer(diff.answer()))?;
+        Ok(diff.finish())
     }
-}
 
-impl Args {
-    fn scope(&self) -> Scope {
-        Scope {
-            status: !self.exclude_status,
-            managed_fields: self.show_managed_fields,
-        }
-    }
-}
-
-/// Whether both databases name members, and no member is in both.
-fn are_strangers(old: &Store<'_>, new: &Store<'_>) -> bool {
-    let (old, new) = (member_ids(old), member_ids(new));
-    !old.is_empty() && !new.is_empty() && old.is_disjoint(&new)
-}
-
-/// Why an address matches nothing, before and after. Exit code 1 would say that something differs.
-fn in_neither(address: &Address, selection: &Selection, [_, new]: [State<'_, '_>; 2]) -> Failure {
-    let (question, at) = new;
-    match question.missing(address, selection.catalog(), at) {
-        NoAnswer::Missing(missing) => NoAnswer::InNeither(missing).into(),
-        other => other.into(),
-    }
-}
-
-impl Args {
     /// Prints the changes in the form that was asked for.
-    fn print(
-        &self,
-        comparison: &mut Comparison<'_>,
-        changes: &[Changed<'_>],
-        question: &Question<'_>,
-        out: &mut Out,
-    ) -> Result<(), Failure> {
+    fn print(&self, diff: &Diff<'_, '_>, out: &mut Out) -> Result<(), Failure> {
+        let (comparison, changes) = (&mut diff.comparison(), diff.changes());
         let style = out.style();
         if self.name_only {
             for changed in changes {
@@ -494,7 +285,10 @@ impl Args {
                 }
                 Output::Json | Output::Jsonl => {
                     let fields = comparison.fields(changed);
-                    let row = diff::json(&comparison.object(changed, &fields), question.catalog())?;
+                    let row = diff::json(
+                        &comparison.object(changed, &fields),
+                        diff.question().catalog(),
+                    )?;
                     rows.text(&row, out)?;
                 }
             }
