@@ -14,6 +14,7 @@ pub mod anatomy;
 pub mod bucket;
 pub mod check;
 pub mod db;
+mod error;
 pub mod freelist;
 pub mod leaf;
 pub mod meta;
@@ -28,6 +29,7 @@ pub mod tree;
 
 pub use bucket::Bucket;
 pub use db::{Db, MetaChoice, older_meta};
+pub use error::Error;
 pub use freelist::Freelist;
 pub use leaf::{Direction, Leaf};
 pub use meta::{Meta, MetaError};

@@ -39,6 +39,7 @@ pub mod redact;
 pub mod resource;
 pub mod schema;
 pub mod search;
+mod secret_key;
 pub mod selector;
 pub mod shown;
 pub mod sink;

@@ -89,7 +89,6 @@ pub mod bbolt;
 pub mod bytes;
 pub mod cli;
 pub mod diag;
-pub mod error;
 pub mod etcd;
 pub mod go;
 pub mod k8s;
@@ -101,4 +100,4 @@ pub mod source;
 pub mod view;
 pub mod wire;
 
-pub use error::Error;
+pub use bbolt::Error;

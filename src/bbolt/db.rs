@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::Error;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
 use super::bucket::{Bucket, is_bucket};
+use super::error::Error;
 use super::leaf::Direction;
 use super::meta::{Geometry, Meta, MetaError, find_metas};
 use super::page::{Kind, Pgid};

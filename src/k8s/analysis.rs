@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::envelope::Stored;
 use super::meta::Meta;
-use super::object::is_secret_key;
+use super::secret_key::is_secret_key;
 use crate::named::{NameField, not_a_name};
 
 /// What stands for the kind of an object that is encrypted at rest: it is one, but does not tell which.

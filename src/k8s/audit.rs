@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::encrypt::Sealed;
 use super::envelope::{ENCRYPTED_PREFIX, PROTOBUF_MAGIC};
-use super::object::is_secret_key;
+use super::secret_key::is_secret_key;
 
 /// How many keys of Secrets in the clear are named.
 const NAMED_SECRETS: usize = 100;

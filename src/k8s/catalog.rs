@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::envelope::Stored;
 use super::meta::Meta;
-use super::object::is_secret_key;
 use super::resource::{Resource, builtin};
+use super::secret_key::is_secret_key;
 use crate::named::NameField;
 use crate::near;
 

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::catalog::{Catalog, Location};
 use super::decode::{DecodeError, Decoder, Note, unquoted_name};
 use super::envelope::Stored;
-use super::object::is_secret_key;
 use super::resource::Resource;
+use super::secret_key::is_secret_key;
 use super::sink::{Name, Order, Sink};
 use crate::named::NameField;
 

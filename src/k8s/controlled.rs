@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::manifest::text;
+use super::object::text;
+pub use super::object::{group, owners};
 
 /// Why an object need not be brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,16 +144,4 @@ fn label<'v>(object: &'v Value, name: &str) -> &'v str {
 
 fn annotation<'v>(object: &'v Value, name: &str) -> &'v str {
     text(object, &["metadata", "annotations", name])
-}
-
-/// The references of an object to its owners.
-pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
-    let owners = object.pointer("/metadata/ownerReferences");
-    owners.and_then(Value::as_array).into_iter().flatten()
-}
-
-/// The API group of an object; empty for the core group.
-pub fn group(object: &Value) -> &str {
-    let version = text(object, &["apiVersion"]);
-    version.rsplit_once('/').map_or("", |(group, _)| group)
 }

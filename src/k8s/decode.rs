@@ -12,18 +12,16 @@ use std::borrow::Cow;
 
 use super::cbor::{self, CborError, SELF_DESCRIBED};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
+pub use super::generic::MAX_DEPTH;
 use super::json::{self, JsonError};
-use super::object::is_secret_key;
 use super::schema::{self, Message};
+use super::secret_key::is_secret_key;
 use super::sink::{Name, Order, Sink};
 use super::tape::Tape;
 use crate::named::{NameField, not_a_name};
 use crate::wire::{Reader, WireError};
 
 mod walk;
-
-/// How deep messages may be nested; Kubernetes' own stay below 20, but for schemas in schemas.
-pub const MAX_DEPTH: u16 = 256;
 
 /// How many places of damage in one value are noted one by one.
 const MAX_MALFORMED: usize = 20;

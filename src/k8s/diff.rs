@@ -28,12 +28,14 @@
 
 mod apply;
 mod change;
+mod compare;
 pub(in crate::k8s) mod lists;
 pub mod path;
 pub mod tree;
 pub(in crate::k8s) mod walked;
 
 pub use apply::{ApplyError, apply};
-pub use change::{FieldChange, FormatError, MAX_DEPTH, MAX_NAME_BYTES, Op, Scope, diff};
+pub use change::{FieldChange, FormatError, Op, Scope};
+pub use compare::{MAX_DEPTH, MAX_NAME_BYTES, diff};
 pub use path::{Path, PathError, Segment};
 pub use walked::FieldNumbers;

@@ -5,9 +5,12 @@
 //! does and can be read as a message to its last byte is a message; the rest is a text of several
 //! lines, or bytes.
 
-use super::decode::MAX_DEPTH;
 use super::sink::{Order, Sink};
 use crate::wire::{Content, Field, Reader};
+
+/// How deep messages may be nested, guessed ones and those of the schema. Kubernetes' own stay below 20, except for
+/// schemas in schemas.
+pub const MAX_DEPTH: u16 = 256;
 
 /// Field numbers of a guessed message stay below this; Kubernetes' own below 100.
 const MAX_GUESSED_NUMBER: u32 = 4096;

@@ -9,7 +9,8 @@ mod pod;
 
 use serde_json::{Map, Value};
 
-use super::controlled::group;
+use super::object::group;
+pub use super::object::text;
 
 /// Rules that depend on what is asked for, and on what is known of other objects.
 #[derive(Clone, Copy)]
@@ -130,12 +131,6 @@ fn is_empty(value: &Value) -> bool {
 
 fn map<'m>(fields: &'m mut Map<String, Value>, name: &str) -> Option<&'m mut Map<String, Value>> {
     fields.get_mut(name)?.as_object_mut()
-}
-
-/// The text at a path; empty where there is none.
-pub fn text<'v>(object: &'v Value, path: &[&str]) -> &'v str {
-    let found = path.iter().try_fold(object, |value, name| value.get(name));
-    found.and_then(Value::as_str).unwrap_or_default()
 }
 
 fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes: &mut Vec<Note>) {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use super::decode::{DecodeError, Note, Options, decode};
+pub use super::secret_key::is_secret_key;
 use super::sink::Order;
 use super::tree::TreeSink;
 
@@ -35,6 +36,24 @@ pub fn is_object(tree: &Value) -> bool {
     says("apiVersion") && says("kind")
 }
 
+/// The text at a path of names; empty if there is no text.
+pub fn text<'v>(object: &'v Value, path: &[&str]) -> &'v str {
+    let found = path.iter().try_fold(object, |value, name| value.get(name));
+    found.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The API group of an object; empty for the core group.
+pub fn group(object: &Value) -> &str {
+    let version = text(object, &["apiVersion"]);
+    version.rsplit_once('/').map_or("", |(group, _)| group)
+}
+
+/// The references of an object to its owners.
+pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
+    let owners = object.pointer("/metadata/ownerReferences");
+    owners.and_then(Value::as_array).into_iter().flatten()
+}
+
 /// The object as kubectl shows it: `metadata.resourceVersion` is the mod_revision, which is not in
 /// the stored value, and managedFields are left out unless asked for.
 pub fn as_kubectl_shows(tree: &mut Value, mod_revision: i64, managed_fields: bool) {
@@ -54,22 +73,6 @@ pub fn as_kubectl_shows(tree: &mut Value, mod_revision: i64, managed_fields: boo
     if !managed_fields {
         metadata.shift_remove("managedFields");
     }
-}
-
-/// Whether a key is one under which an API server stores Secrets, whatever its prefix. In doubt a
-/// value is secret.
-pub fn is_secret_key(key: &[u8]) -> bool {
-    let is_segment = |segment: &[u8]| segment == b"secrets";
-    key.split(|byte| *byte == b'/').any(is_segment) || is_damaged_secret_key(key)
-}
-
-/// Whether a key begins as those of Secrets do but for one byte, which is what damage leaves of one.
-fn is_damaged_secret_key(key: &[u8]) -> bool {
-    let begins = b"/registry/secrets/";
-    let Some(start) = key.get(..begins.len()) else {
-        return false;
-    };
-    start.iter().zip(begins).filter(|(a, b)| a != b).count() <= 1
 }
 
 /// Puts a text under `name`, or bytes that are none under `name_base64`.
@@ -103,21 +106,5 @@ mod tests {
         let mut whole = stored;
         as_kubectl_shows(&mut whole, 7, true);
         assert!(whole["metadata"]["managedFields"].is_array());
-    }
-
-    #[test]
-    fn a_key_of_secrets_is_known_by_its_segment() {
-        assert!(is_secret_key(b"/registry/secrets/shop/db"));
-        assert!(is_secret_key(b"/kubernetes.io/secrets/shop/db"));
-        // A damaged byte of the key hides nothing of the value.
-        assert!(is_secret_key(b"/registry/secrats/shop/db"));
-        assert!(is_secret_key(b"/registry?secrets/shop/db"));
-        assert!(!is_secret_key(b"/registry/sbcrats/shop/db"));
-        assert!(!is_secret_key(
-            b"/registry/bitnami.com/sealedsecrets/shop/db"
-        ));
-        assert!(!is_secret_key(
-            b"/registry/configmaps/shop/secrets-of-success"
-        ));
     }
 }

@@ -6,9 +6,11 @@
 //! inlined structs are on the wire. It is static data: nothing is parsed or built at start.
 
 mod pack;
+mod rows;
 mod table;
 
-pub use pack::{Block, Card, Kind, MAX_SLOTS, Message, Slot, Target};
+pub use pack::{Block, MAX_SLOTS, Message, Slot, Target};
+pub use rows::{Card, Kind};
 pub use table::Type;
 
 use pack::{KINDS, MESSAGES, PackedRoot};

@@ -29,11 +29,13 @@ use super::diff::walked::PathBuilder;
 use super::diff::{FieldNumbers, Path, Segment};
 
 mod document;
+mod expression;
 mod filter;
 mod pattern;
 
 pub use document::Document;
-pub use pattern::{BASE64_CHARS, Matcher, Pattern, PatternError};
+pub use expression::{BASE64_CHARS, PatternError};
+pub use pattern::{Matcher, Pattern};
 
 /// A line of an object that matches.
 #[derive(Debug, Clone, PartialEq)]

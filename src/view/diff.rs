@@ -14,6 +14,7 @@
 //! The first column says what happened to an object, the third what happened to a field; colour repeats it.
 //! Values are JSON. The machine format is the JSON line; this text is for people and may change.
 
+mod cut;
 mod fields;
 mod lines;
 mod stat;

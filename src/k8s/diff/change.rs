@@ -1,22 +1,12 @@
-//! The walk over two trees which gives the [`FieldChange`]s.
+//! One change of one field, and its printed form; which parts of an object are compared.
 
 use std::fmt;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::lists;
 use super::path::{Path, PathError, Segment};
 use super::tree;
-use super::walked::PathBuilder;
-
-/// The depth at which the walk stops and takes a value as a whole. Stored objects cannot be deeper
-/// (the decoders' own limit, and the API server's); it keeps the recursion within any thread's stack.
-pub const MAX_DEPTH: usize = 256;
-
-/// The length of all names on the way to a value, in bytes, above which it is taken as a whole. Real paths have a
-/// few hundred. Without a limit one long name repeated before each of many changed values made gigabytes of paths.
-pub const MAX_NAME_BYTES: usize = 1024;
 
 /// What happened at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +231,8 @@ impl Scope {
         object
     }
 
-    fn hides(self, at: &[Segment], key: &str) -> bool {
+    /// Whether the member `key` of the value at a path is left out.
+    pub(super) fn hides(self, at: &[Segment], key: &str) -> bool {
         match at {
             [] => !self.status && key == "status",
             [Segment::Key(parent)] => {
@@ -258,131 +249,12 @@ impl Default for Scope {
     }
 }
 
-/// The changes which make `new` of `old`. Empty exactly where both are equal (within the scope).
-#[must_use]
-pub fn diff(old: &Value, new: &Value, scope: Scope) -> Vec<FieldChange> {
-    let mut walk = Walk {
-        path: PathBuilder::default(),
-        changes: Vec::new(),
-        scope,
-    };
-    walk.values(old, new);
-    walk.changes
-}
-
-/// The state of one [`diff`].
-pub(super) struct Walk {
-    pub(super) path: PathBuilder,
-    pub(super) changes: Vec<FieldChange>,
-    scope: Scope,
-}
-
-impl Walk {
-    /// Compares the values at `self.path`.
-    pub(super) fn values(&mut self, old: &Value, new: &Value) {
-        let descends =
-            self.path.steps().len() < MAX_DEPTH && self.path.name_bytes() <= MAX_NAME_BYTES;
-        match (old, new) {
-            (Value::Object(a), Value::Object(b)) if descends => self.maps(a, b),
-            (Value::Array(a), Value::Array(b)) if descends => lists::compare(self, a, b),
-            _ if tree::equal(old, new) => {}
-            _ => {
-                let path = self.path.path();
-                self.changes.push(FieldChange::replace(path, old, new));
-            }
-        }
-    }
-
-    /// Compares two values one step below `self.path`.
-    pub(super) fn below(&mut self, segment: Segment, old: &Value, new: &Value) {
-        self.path.push(segment);
-        self.values(old, new);
-        self.path.pop();
-    }
-
-    fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
-        for (key, a) in old {
-            if self.scope.hides(self.path.steps(), key) {
-                continue;
-            }
-            let segment = Segment::Key(key.clone());
-            match new.get(key) {
-                Some(b) => self.below(segment, a, b),
-                None => {
-                    let path = self.path.child(segment);
-                    self.changes.push(FieldChange::remove(path, a));
-                }
-            }
-        }
-        for (key, b) in new {
-            if !old.contains_key(key) && !self.scope.hides(self.path.steps(), key) {
-                let path = self.path.child(Segment::Key(key.clone()));
-                self.changes.push(FieldChange::add(path, b, None));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use serde_json::json;
 
     use super::*;
-
-    fn rows(old: &Value, new: &Value) -> Vec<String> {
-        let changes = diff(old, new, Scope::ALL);
-        let applied = super::super::apply(old, &changes).unwrap();
-        assert!(tree::equal(&applied, new), "{applied} is not {new}");
-        changes.iter().map(FieldChange::to_json).collect()
-    }
-
-    #[test]
-    fn null_is_a_value_and_absent_is_none() {
-        assert_eq!(
-            rows(
-                &json!({"a":null,"b":1,"c":null}),
-                &json!({"b":null,"c":null,"d":null})
-            ),
-            [
-                r#"{"path":"a","op":"remove","old":null}"#,
-                r#"{"path":"b","op":"replace","old":1,"new":null}"#,
-                r#"{"path":"d","op":"add","new":null}"#,
-            ]
-        );
-    }
-
-    #[test]
-    fn another_type_is_a_replacement() {
-        assert_eq!(
-            rows(&json!({"a":{"b":1}}), &json!({"a":[1]})),
-            [r#"{"path":"a","op":"replace","old":{"b":1},"new":[1]}"#]
-        );
-        assert_eq!(
-            rows(&json!(1), &json!({})),
-            [r#"{"path":"","op":"replace","old":1,"new":{}}"#]
-        );
-        assert_eq!(
-            rows(&json!({"a":1}), &json!({"a":1.0})),
-            [r#"{"path":"a","op":"replace","old":1,"new":1.0}"#]
-        );
-    }
-
-    #[test]
-    fn what_the_scope_hides_is_not_compared() {
-        let old = json!({"metadata":{"managedFields":[1]},"status":{"a":1},"spec":{"status":1}});
-        let new = json!({"metadata":{"managedFields":[2]},"spec":{"status":2}});
-        let scope = Scope {
-            status: false,
-            managed_fields: false,
-        };
-        let paths: Vec<String> = diff(&old, &new, scope)
-            .iter()
-            .map(|c| c.path.to_string())
-            .collect();
-        assert_eq!(paths, ["spec.status"]);
-        assert_eq!(diff(&old, &new, Scope::ALL).len(), 3);
-    }
 
     #[test]
     fn a_printed_change_with_wrong_members_is_refused() {

@@ -45,8 +45,8 @@
 //! - k8s.io/apiextensions-apiserver@v0.37.2
 //! - k8s.io/kube-aggregator@v0.37.2
 
-use super::pack::{
-    Card::*, Flat, Kind::*, OMIT, Root, Source, ZERO, block, gone, inl, root, slot, ty,
+use super::rows::{
+    BlockRow, Card::*, Flat, Kind, Kind::*, OMIT, Root, Source, ZERO, gone, inl, slot,
 };
 
 /// A message type; the name is that of the Go package and type.
@@ -1578,6 +1578,34 @@ pub enum Type {
     StoragemigrationV1beta1StorageVersionMigrationList,
     StoragemigrationV1beta1StorageVersionMigrationSpec,
     StoragemigrationV1beta1StorageVersionMigrationStatus,
+}
+
+const fn ty(kind: Kind, message: Type) -> (Kind, u16) {
+    (kind, message as u16)
+}
+
+const fn block(number: u16, base: u16, message: Type) -> BlockRow {
+    BlockRow {
+        number,
+        base,
+        message_type: message as u16,
+    }
+}
+
+const fn root(
+    api_version: &'static str,
+    kind: &'static str,
+    message: Type,
+    first: u8,
+    last: u8,
+) -> Root {
+    Root {
+        api_version,
+        kind,
+        message_type: message as u16,
+        first,
+        last,
+    }
 }
 
 /// All kinds, sorted by apiVersion and kind: with the minor releases of the first and the last

@@ -22,7 +22,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::super::decode::{MALFORMED, UNKNOWN_FIELDS};
 use super::super::envelope::Stored;
 use super::super::schema;
-use super::pattern::{base64_literal, compiled};
+use super::expression::{base64_literal, compiled};
 
 /// Names which the decoders give by themselves.
 const OWN_NAMES: [&str; 11] = [

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::cut::cut;
 use super::lines::Hunks;
 use super::{Paint, Style};
 use crate::k8s::diff::path::is_plain;
@@ -207,22 +208,6 @@ impl View<'_> {
         let Paint { before, after } = self.paint(sign);
         format!("{before}{text}{after}")
     }
-}
-
-/// Cuts a text to what is left of a terminal's line, and says its size.
-pub(super) fn cut(text: Cow<'_, str>, width: Option<usize>, used: usize) -> Cow<'_, str> {
-    const LEAST: usize = 20;
-    let Some(width) = width else {
-        return text;
-    };
-    let room = width.saturating_sub(used).max(LEAST);
-    if text.chars().count() <= room {
-        return text;
-    }
-    let note = format!("... ({} bytes)", text.len());
-    let keep = room.saturating_sub(note.len()).max(LEAST / 2);
-    let kept: String = text.chars().take(keep).collect();
-    Cow::Owned(kept + &note)
 }
 
 /// Whether a text is better shown by line than as a JSON string.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
+use super::cut::cut;
 use super::{Paint, Style};
 
 /// Unchanged lines around a change, as in `diff -u`.
@@ -190,7 +191,7 @@ fn write_line(
         None => (line, false),
     };
     let used = indent.len().saturating_add(1);
-    let text = super::fields::cut(style.cleaned(text), style.width, used);
+    let text = cut(style.cleaned(text), style.width, used);
     writeln!(out, "{indent}{before}{sign}{text}{after}")?;
     if !ends {
         let Paint { before, after } = style.note;

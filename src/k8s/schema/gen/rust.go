@@ -50,6 +50,37 @@ const head = `//! What the types of Kubernetes say of their fields: number, JSON
 //! Go types of these modules (all Apache-2.0), the newer taking precedence over the older:
 `
 
+// constructors are the rows that name a type of the table.
+const constructors = `const fn ty(kind: Kind, message: Type) -> (Kind, u16) {
+    (kind, message as u16)
+}
+
+const fn block(number: u16, base: u16, message: Type) -> BlockRow {
+    BlockRow {
+        number,
+        base,
+        message_type: message as u16,
+    }
+}
+
+const fn root(
+    api_version: &'static str,
+    kind: &'static str,
+    message: Type,
+    first: u8,
+    last: u8,
+) -> Root {
+    Root {
+        api_version,
+        kind,
+        message_type: message as u16,
+        first,
+        last,
+    }
+}
+
+`
+
 // rust prints the table, one line a field, so that a new release is a short diff.
 func (t *table) rust(modules []string) (string, error) {
 	names, err := t.names()
@@ -61,13 +92,14 @@ func (t *table) rust(modules []string) (string, error) {
 	for _, m := range modules {
 		b.WriteString("//! - " + m + "\n")
 	}
-	b.WriteString("\nuse super::pack::{\n    Card::*, Flat, Kind::*, OMIT, Root, Source, ZERO, block, gone, inl, root, slot, ty,\n};\n\n")
+	b.WriteString("\nuse super::rows::{\n    BlockRow, Card::*, Flat, Kind, Kind::*, OMIT, Root, Source, ZERO, gone, inl, slot,\n};\n\n")
 	b.WriteString("/// A message type; the name is that of the Go package and type.\n")
 	b.WriteString("#[derive(Debug, Clone, Copy, PartialEq, Eq)]\n#[repr(u16)]\n#[allow(missing_docs)]\npub enum Type {\n")
 	for _, n := range names {
 		b.WriteString("    " + identifier(n) + ",\n")
 	}
 	b.WriteString("}\n\n")
+	b.WriteString(constructors)
 	t.writeRoots(&b)
 	b.WriteString("/// All message types, in the order of [`Type`].\n#[rustfmt::skip]\npub(super) const SOURCE: Source = &[\n")
 	for _, n := range names {

@@ -1,7 +1,8 @@
 //! What cannot be answered at all. Everything about content is a [`crate::diag::Diagnostic`].
 
-use crate::bbolt::MetaError;
 use crate::source::SourceError;
+
+use super::meta::{Meta, MetaError};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +19,9 @@ pub enum Error {
         /// Page size in bytes, found from the pages.
         page_size: usize,
         /// What is wrong with meta 0.
-        first: Result<crate::bbolt::Meta, MetaError>,
+        first: Result<Meta, MetaError>,
         /// What is wrong with meta 1.
-        second: Result<crate::bbolt::Meta, MetaError>,
+        second: Result<Meta, MetaError>,
     },
     /// There is a valid meta page, but its root page is not there, and no page of records is.
     #[error("no state can be read: the root page {root} is not there, and no page holds records")]
@@ -44,7 +45,7 @@ pub enum Error {
     },
 }
 
-fn reason(meta: &Result<crate::bbolt::Meta, MetaError>) -> String {
+fn reason(meta: &Result<Meta, MetaError>) -> String {
     meta.as_ref()
         .err()
         .map_or_else(|| "valid".to_owned(), ToString::to_string)
