@@ -1,5 +1,6 @@
 //! Why a question has no answer, as a sentence and a hint.
 
+mod missing;
 mod object;
 mod refusal;
 
@@ -8,14 +9,11 @@ use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::meta::time_text;
 use crate::named::key_text;
 use crate::query::NoAnswer;
-use crate::query::address::Address;
 use crate::query::filters::{Filter, LeftNothing};
-use crate::query::not_found::{Deleted, Missing, NameKind, Why};
 use crate::query::revision::RevisionExpr;
 
-use super::command::{Invocation, quoted, words};
+use super::command::Invocation;
 use super::human::{first_of, plural};
-use super::time;
 
 /// A sentence, and what can be done.
 pub type Text = (String, Option<String>);
@@ -61,7 +59,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::NamespaceWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
             address_needed(no)
         }
-        NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
+        NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => missing::text(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
         NoAnswer::Refused(refusal) => refusal::text(refusal),
         NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
@@ -306,174 +304,4 @@ fn no_time(no: &NoAnswer) -> Text {
             "give the time itself, as 2026-11-20T21:05:00Z",
         ),
     }
-}
-
-/// The subject of a sentence about an address: `pods "web-1" in namespace "shop"`.
-fn subject(address: &Address) -> String {
-    let Address::Objects(objects) = address else {
-        return address.text();
-    };
-    let mut text = objects.types.clone();
-    if let Some(name) = &objects.name {
-        text.push_str(&format!(" \"{name}\""));
-    }
-    if let Some(namespace) = &objects.namespace {
-        text.push_str(&format!(" in namespace \"{namespace}\""));
-    }
-    text
-}
-
-fn not_found(missing: &Missing, run: &Invocation) -> Text {
-    let subject = missing.address.as_ref().map(subject).unwrap_or_default();
-    let message = match &missing.address {
-        Some(Address::Key(_)) => format!("no key {subject}"),
-        Some(Address::Prefix(_)) => format!("no key starts with {subject}"),
-        Some(Address::Objects(_)) => format!("{subject} not found"),
-        None => "nothing found".to_owned(),
-    };
-    match &missing.why {
-        Why::MayBeHidden => plain(format!("{message}, and damage may hide it")),
-        Why::Unknown { kind, names, near } => unknown(*kind, names, near, run),
-        Why::Deleted(deleted) => was_deleted(missing.address.as_ref(), deleted, run),
-        Why::Later { at, first } => {
-            let words = missing.address.as_ref().map(words).unwrap_or_default();
-            let words = [words, vec![format!("--at {first}")]].concat();
-            hinted(
-                format!("{message} at revision {at}: first written at revision {first}"),
-                run.line(run.verb_with_at(), &words),
-            )
-        }
-        Why::IsFolder { keys: 1, first } => hinted(message, format!("{} exists", key_text(first))),
-        Why::IsFolder { keys, first } => hinted(
-            message,
-            format!(
-                "{keys} keys start with {subject}/, the first is {}; with the slash at the end it is a prefix",
-                key_text(first)
-            ),
-        ),
-        Why::MayBeEncrypted(count) => hinted(
-            format!(
-                "{message}, and {} that may define it",
-                plural(
-                    *count,
-                    "encrypted definition exists",
-                    "encrypted definitions exist"
-                )
-            ),
-            "--encryption-config FILE decrypts custom resource definitions",
-        ),
-        Why::NoObjects => hinted(
-            message,
-            format!(
-                "the store contains no {}",
-                match &missing.address {
-                    Some(Address::Objects(objects)) => objects.types.as_str(),
-                    _ => "such objects",
-                }
-            ),
-        ),
-        Why::Elsewhere { count, first } => hinted(
-            message,
-            format!(
-                "{} in other namespaces, the first is {}",
-                plural(*count, "exists", "exist"),
-                key_text(first)
-            ),
-        ),
-        Why::SameName(keys) => {
-            let keys: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
-            hinted(message, format!("{} exists", keys.join(", ")))
-        }
-        Why::NameWithSlash { types, name } => hinted(
-            message,
-            format!(
-                "`{types} {name}` is one object, `{types}` all; raw prefixes begin with a slash"
-            ),
-        ),
-        Why::NotKubernetes => hinted(
-            message,
-            "the store contains no Kubernetes objects at this revision",
-        ),
-        Why::Nothing { near } if near.is_empty() => plain(message),
-        Why::Nothing { near } => hinted(message, format!("did you mean {}?", near.join(", "))),
-    }
-}
-
-fn unknown(kind: NameKind, names: &[String], near: &[String], run: &Invocation) -> Text {
-    let (what, list) = match kind {
-        NameKind::Resource => ("resource", run.line("ls", &["--kinds".to_owned()])),
-        NameKind::CustomResource => (
-            "custom resource",
-            run.line("ls", &["--kinds".to_owned(), "--custom".to_owned()]),
-        ),
-        NameKind::Namespace => ("namespace", run.line("ls", &["--namespaces".to_owned()])),
-        NameKind::Manager => ("field manager", run.line("log", &["-o jsonl".to_owned()])),
-    };
-    let shown: Vec<String> = names
-        .iter()
-        .map(|name| format!("\"{}\"", key_text(name.as_bytes())))
-        .collect();
-    let message = format!(
-        "unknown {what} {}: no retained revision has it",
-        first_of(&shown, crate::near::SUGGESTED)
-    );
-    if near.is_empty() {
-        let verb = match kind {
-            NameKind::Manager => "shows the managers of each change",
-            _ => "lists them",
-        };
-        return hinted(message, format!("`{list}` {verb}"));
-    }
-    let near: Vec<_> = near.iter().map(|name| key_text(name.as_bytes())).collect();
-    hinted(message, format!("did you mean {}?", near.join(", ")))
-}
-
-fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -> Text {
-    let when = match time::text(&deleted.time) {
-        time if time == "-" => String::new(),
-        time => format!(" ({time})"),
-    };
-    let revision = deleted.revision;
-    let subject = address.map(subject).unwrap_or_default();
-    let message = match address {
-        _ if deleted.namespace.is_some() => format!(
-            "namespace \"{}\" was deleted at revision {revision}{when}",
-            deleted.namespace.as_deref().unwrap_or_default()
-        ),
-        Some(address) if address.names_one() => {
-            format!("{subject} was deleted at revision {revision}{when}")
-        }
-        _ => {
-            let subject = match address {
-                Some(Address::Prefix(_)) => format!("no live key starts with {subject}"),
-                _ => format!("{subject} not found"),
-            };
-            format!(
-                "{subject}: {}, the last at revision {revision}{when}",
-                plural(deleted.keys, "was deleted", "were deleted")
-            )
-        }
-    };
-    let words = match (address, &deleted.namespace) {
-        (_, Some(namespace)) => vec!["-n".to_owned(), quoted(namespace)],
-        (Some(address), None) => words(address),
-        (None, None) => Vec::new(),
-    };
-    let before = deleted.before;
-    if deleted.is_before_compacted {
-        let line = run.line("log", &[words, vec!["--carve".to_owned()]].concat());
-        return hinted(
-            message,
-            format!(
-                "the state before it is compacted (history is retained from revision {}); `{line}` searches freed pages",
-                deleted.compacted
-            ),
-        );
-    }
-    let verb = match deleted.namespace {
-        Some(_) => "ls",
-        None => run.verb_with_at(),
-    };
-    let line = run.line(verb, &[words, vec![format!("--at {before}")]].concat());
-    hinted(message, line)
 }
