@@ -16,7 +16,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use etcdive::bbolt::Direction;
 use etcdive::diag::Diagnostics;
-use etcdive::etcd::hash::{Leave, backend_hash};
+use etcdive::etcd::hash::{Omit, backend_hash};
 use etcdive::etcd::{Keyspace, Store};
 use etcdive::go::quote::quote_into;
 use etcdive::k8s::{Decoder, Order, TreeSink};
@@ -73,7 +73,7 @@ fn status_hash(bencher: Bencher) {
     LazyLock::force(&STORE);
     bencher
         .counter(BytesCount::new(STORE_BYTES))
-        .bench(|| backend_hash(&STORE, Leave::Nothing));
+        .bench(|| backend_hash(&STORE, Omit::Nothing));
 }
 
 #[divan::bench(sample_count = 10)]

@@ -3,7 +3,7 @@
 //! A file is an array of pages. Two [`meta`] pages name a root; the root is a B+tree of [`bucket`]s;
 //! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole. [`page_use`] finds what
 //! uses each page. [`check`] looks at what no walk of a tree reaches: the fields of the metas, the [`freelist`],
-//! bytes after the last page. [`scan`] finds pages by their positions alone, [`repair`] reads pages whose header
+//! bytes after the last page. [`scan`] finds pages by their positions alone, `repair` reads pages whose header
 //! is damaged, [`anatomy`] shows a page field by field.
 //! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.
 //!

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// Byte order of the machine that wrote the file. bbolt writes its structures as they lie in memory
+/// Byte order of the machine that wrote the file. bbolt writes its structures as they are in memory
 /// (`internal/common/page.go`), so an s390x file is big endian. etcd's own integers are always big endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByteOrder {
@@ -38,7 +38,7 @@ impl fmt::Display for OutOfBounds {
     }
 }
 
-/// A run of bytes that knows where in the file it lies.
+/// A run of bytes with its position in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Span<'a> {
     bytes: &'a [u8],
@@ -47,7 +47,7 @@ pub struct Span<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// `bytes` lie at the absolute `offset` of the file.
+    /// `bytes` start at the absolute `offset` of the file.
     pub fn new(bytes: &'a [u8], offset: u64, order: ByteOrder) -> Self {
         Self {
             bytes,

@@ -8,6 +8,7 @@
 pub mod args;
 pub mod arguments;
 pub mod auger;
+pub mod by_manager;
 pub mod commands;
 pub mod custody;
 pub mod etcdctl;
@@ -49,6 +50,7 @@ use out::{ColorWhen, Out};
 ///
 /// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory.
 /// The file is never written, never locked, and its times are left alone.
+/// As in kubectl, -n NS, -A and --db FILE may come before the verb.
 ///
 /// Exit codes: 0 answered; 1 answered "no" (nothing found; diff: differences); 2 could not answer;
 /// 3 answered, but damage may have hidden a part of the answer. fsck: 1 findings, yet every record could be
@@ -80,6 +82,10 @@ pub struct Cli {
     /// Take the state of this meta page instead of the newest that is whole; older: the state one commit before
     #[arg(long, global = true, value_name = "0|1|older", value_parser = MetaBy::parse)]
     meta: Option<MetaBy>,
+
+    /// Read this database instead of DB. The variable ETCDIVE_DB names one too, unless the first word is a file
+    #[arg(long = "db", global = true, value_name = "FILE")]
+    named_db: Option<PathBuf>,
 
     #[command(subcommand)]
     command: Command,
@@ -200,11 +206,6 @@ pub trait Verb {
         Origins::default()
     }
 
-    /// Whether it takes `--at`.
-    fn has_at(&self) -> bool {
-        false
-    }
-
     /// Answers on `out`.
     ///
     /// # Errors
@@ -252,10 +253,20 @@ pub fn run(cli: &Cli) -> ExitCode {
 
 /// Runs a parsed command line; its answer goes to `out`.
 pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
+    if let Some(db) = &cli.named_db {
+        // [`arguments::parse`] puts it in front of the other words; whoever parses the words alone has to do the same.
+        let shown = db.display();
+        return report::failure(
+            &Failure::cannot(format!(
+                "--db {shown}: the words were not arranged before they were parsed"
+            )),
+            &Invocation::default(),
+        );
+    }
     let verb = cli.command.verb();
     let databases = verb.databases();
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
-    let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path), verb.has_at());
+    let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
     let opened = databases.and_then(|paths| open(cli, verb, &paths));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
@@ -274,7 +285,8 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     };
     progress::start();
     let answer = verb.run(&run, &mut out).and_then(|answer| {
-        out.finish()?;
+        let finished = out.finish().map_err(Failure::from);
+        finished.map_err(|failure| failure.with_answer(answer))?;
         Ok(answer)
     });
     report::notices(&notices.take());

@@ -1,5 +1,5 @@
-//! Text exactly as Go prints it: [`quote`] is `%q`, [`float`] the floats of `fmt`, `encoding/json` and
-//! sigs.k8s.io/yaml, [`value`] maps and lists by `fmt.Sprint` and `encoding/json`.
+//! Text exactly as Go prints it: [`quote`] is `%q`, `float` the floats of `fmt`, `encoding/json` and
+//! sigs.k8s.io/yaml, `value` maps and lists by `fmt.Sprint` and `encoding/json`.
 //!
 //! etcd, etcd-dump-db, auger and kubectl are Go programs. Their output is the expected output here,
 //! byte for byte.

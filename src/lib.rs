@@ -13,18 +13,26 @@
 //!
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
 //! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
-//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted, told to a sink) -> [`view`]
-//! (text) -> [`cli`] (a verb's answer on standard output).
+//! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
+//! a question, with everything it has to admit, as data) -> [`view`] (text) -> [`cli`] (standard output and the exit
+//! code).
 //!
-//! Where the tree is damaged the leaves come another way: [`bbolt::PageScan`] finds them by their positions alone,
-//! and a salvage in [`etcd`] decides which of their records are part of the state. Everything above takes them alike.
+//! **One question, one owner.** A verb opens a [`query::Question`]: the state of the database with the records of all
+//! origins that were asked for. It resolves revisions, times and addresses there, and ends with
+//! [`query::Question::finish`]. On the way [`query::Notice`]s collect what the answer has to admit: history that is
+//! compacted, values that are still encrypted, objects whose state is not proved. If nothing is found,
+//! [`query::NoAnswer`] says why: an unknown name, a deletion, a filter that left nothing, damage. Both are data;
+//! [`view::notice`] and [`view::no_answer`] have the sentences.
 //!
-//! What is no part of the state comes in beside it, where it is asked for: [`etcd::carve`] finds what freed pages still
-//! hold, [`etcd::wal`] what the write-ahead log has. Both are records like any other, with another
-//! [`etcd::record::Origin`], and [`etcd::Store::records`] has them in their places.
+//! If the tree is damaged the leaves come another way: [`bbolt::PageScan`] finds them by their positions alone, and a
+//! salvage in [`etcd`] decides which of their records are part of the state. Everything above reads them alike.
 //!
-//! Beside it runs the damage: whatever is wrong with the content becomes a [`diag::Diagnostic`] with
-//! page and offset, the walk goes on with the sibling, and the run ends with exit code 3.
+//! Records of other origins are added on request: [`etcd::carve`] finds what freed pages still contain, [`etcd::wal`]
+//! what the write-ahead log has. Each record knows its [`etcd::record::Origin`], and [`etcd::Store::records`] has all of
+//! them in the order of revisions.
+//!
+//! Whatever is wrong with the content becomes a [`diag::Diagnostic`] with page and offset, the walk goes on with the
+//! sibling, and the run ends with exit code 3.
 //!
 //! # Code map
 //!
@@ -32,21 +40,26 @@
 //! |---|---|---|
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
+//! | [`near`] | which known names are near to a wrong one | nothing |
 //! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
-//! | [`sniff`] | what a file is that is no database | nothing |
+//! | [`sniff`] | what a file is that is not a database | nothing |
 //! | [`go`] | text exactly as Go prints it: `%q`, floats, `fmt.Sprint` | nothing |
-//! | [`source`] | opening evidence: read-only map, SIGBUS guard, snapshot trailer | nothing |
+//! | [`source`] | opening evidence: read-only map, SIGBUS guard (the only `unsafe`), snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
-//! | [`etcd`] | revisions, records, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
-//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources and addresses, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
-//! | [`view`] | plain data to text: YAML, JSON, tables, diffs, harmless terminals | the data it prints |
-//! | [`cli`] | arguments, one file a verb, exit codes | everything |
+//! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
+//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
+//! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
+//! | [`view`] | plain data to text: sentences, tables, YAML, JSON rows, diffs, harmless terminals | the data it prints |
+//! | [`cli`] | arguments, one file per verb, exit codes | everything |
 //!
 //! # Invariants
 //!
-//! **Invariant:** a layer knows only the ones before it in the code map. Nothing below [`cli`] prints,
-//! reads the environment or the clock, or exits. A test reads every `use`.
+//! **Invariant:** a layer knows only the ones before it in the code map, and no circle is between the files of a folder.
+//! Nothing below [`cli`] prints, reads the environment or the clock, or exits. A test reads every `use`.
+//!
+//! **Invariant:** an answer says how far it reaches. "Nothing found" is said only if the question was understood, the
+//! history it needs is retained, and no damage could hide it; else the answer names what is missing.
 //!
 //! **Invariant:** reading never fails as a whole. [`Error`] is for what cannot be opened; everything
 //! about content is a diagnostic beside what could be read.

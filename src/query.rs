@@ -1,12 +1,19 @@
 //! Questions and their answers as data: which store, which revision, which objects, what was found, and everything
-//! that the answer has to admit. No sentence is made here: [`crate::view`] words notices and failures.
+//! that the answer has to admit. No sentence is made here: `view` words notices and failures.
 
 pub mod address;
+pub mod all_evidence;
+pub mod blame;
 pub mod catalog;
 pub mod compare;
 pub mod deletions;
+pub mod diff;
+pub mod event_log;
 pub mod evidence;
 pub mod filters;
+pub mod glob;
+pub mod key_list;
+pub mod key_range;
 pub mod logs;
 pub mod no_answer;
 pub mod not_found;
@@ -15,10 +22,17 @@ pub mod object_check;
 pub mod objects;
 pub mod origins;
 pub mod question;
+pub mod range_request;
+pub mod refusal;
+pub mod resolve;
 pub mod revision;
 pub mod search;
+pub mod select;
 pub mod tally;
 pub mod timeline;
+pub mod transaction;
+pub mod unreadable;
+pub mod watch;
 pub mod writers;
 
 pub use evidence::Evidence;

@@ -19,6 +19,7 @@ mod log_dir;
 mod trailer;
 
 pub use error::SourceError;
+pub(crate) use locate::is_database_path;
 pub use locate::open_untouched;
 pub use log_dir::LogDir;
 pub use trailer::{Trailer, TrailerCheck};
@@ -131,7 +132,7 @@ impl Source {
         self.len_bytes
     }
 
-    /// Modification time at open, where the file system has one.
+    /// Modification time at open, if the file system has one.
     #[must_use]
     pub const fn modified(&self) -> Option<SystemTime> {
         self.modified
@@ -171,8 +172,8 @@ impl Source {
         })
     }
 
-    /// The first byte from `offset` on that lies in no hole of the file: what lies before it reads as zeros,
-    /// without being stored. None where only a hole follows, or nothing.
+    /// The first byte from `offset` on that is in no hole of the file: bytes before it read as zeros without
+    /// being stored. None if only a hole follows, or nothing.
     ///
     /// Where the system or the file system does not know of holes, `offset` itself (lseek(2), `SEEK_DATA`).
     #[must_use]

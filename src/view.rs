@@ -1,5 +1,6 @@
 //! Plain data to text: never reads the file, never decides what to show.
 
+pub mod all_evidence;
 pub mod analysis;
 pub mod blame;
 pub mod buckets;
@@ -20,6 +21,7 @@ pub mod human;
 pub mod json;
 pub mod json_rows;
 pub mod kubectl_table;
+pub mod kubectl_watch;
 pub mod listing;
 pub mod manifest;
 pub mod no_answer;

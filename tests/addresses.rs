@@ -255,29 +255,29 @@ fn a_miss_names_what_is_near() {
     for (words, message, hint) in [
         (
             &["podz"][..],
-            "podz is neither a resource nor a key",
+            "unknown resource \"podz\"",
             "did you mean pods?",
         ),
         (&["deploymnts/web"], "", "did you mean"),
         (
             &["po", "db-1", "-n", "dev"],
-            "no live object answers to po/db-1 -n dev",
+            "po \"db-1\" in namespace \"dev\" not found",
             "/registry/pods/prod/db-1",
         ),
         (
             &["po", "-n", "nowhere"],
-            "no live object answers to po -n nowhere",
-            "there is no namespace nowhere",
+            "unknown namespace \"nowhere\"",
+            "lists them",
         ),
         (
             &["podpresets"],
-            "no live object answers to podpresets",
-            "there are no podpresets in the store",
+            "podpresets not found",
+            "the store contains no podpresets",
         ),
         (
             &["ns/shop"],
-            "ns/shop was deleted at revision",
-            "answers as of before",
+            "ns \"shop\" was deleted at revision",
+            "hint: etcdive ls ",
         ),
         (&[r"key:\q"], r"key:\q: not an escape", "any byte"),
     ] {
@@ -322,11 +322,7 @@ fn log_and_diff_take_addresses_too() {
     assert_eq!(by_prefix.text(), by_name.text());
     let nowhere = etcdive(["diff", &before, &after, "deploy/nothing"]);
     assert_eq!(nowhere.code, 2);
-    assert!(
-        nowhere
-            .stderr
-            .contains("deploy/nothing: in neither database")
-    );
+    assert!(nowhere.stderr.contains("deploy \"nothing\" not found"));
 }
 
 #[test]

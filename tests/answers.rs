@@ -212,6 +212,96 @@ fn a_built_in_resource_without_objects_is_known() {
     }
 }
 
+#[test]
+fn an_unknown_field_manager_is_exit_2_with_near_names() {
+    let case = Case::new("answers-manager", &store());
+    let mut verbs_with_it = 0;
+    for verb in verbs() {
+        let help = etcdive_line(&format!("{verb} --help"));
+        if !help.text().contains("--manager") {
+            continue;
+        }
+        verbs_with_it += 1;
+        let address = match verb.as_str() {
+            "show" => "14 --manager kubctl",
+            _ => "pods --manager kubctl",
+        };
+        let run = case.run(&verb, address);
+        let parts = ["unknown field manager \"kubctl\"", "did you mean kubectl"];
+        assert_says(&run, &verb, 2, &parts);
+    }
+    assert_eq!(verbs_with_it, 4, "log, show, diff, grep");
+}
+
+#[test]
+fn an_unknown_name_after_exclude_is_exit_2_and_a_known_one_is_named_if_it_leaves_nothing() {
+    let case = Case::new("answers-exclude", &store());
+    for verb in ["log", "diff", "watch"] {
+        let run = case.run(verb, "pods --exclude podz");
+        assert_says(
+            &run,
+            verb,
+            2,
+            &["unknown resource \"podz\"", "did you mean pods"],
+        );
+    }
+    for verb in ["log", "watch"] {
+        let run = case.run(verb, "pods --exclude pods");
+        assert_says(&run, verb, 1, &["none of 2 candidates matches --exclude"]);
+    }
+}
+
+#[test]
+fn equal_live_states_with_different_histories_are_reported() {
+    let scratch = Scratch::new("answers-histories");
+    let store = |middle: &str| {
+        let mut store = Store::new(Version::V3_6);
+        store.put("/a", "1");
+        store.put("/a", middle);
+        store.put("/a", "3");
+        store.builder().build().bytes
+    };
+    let one = scratch.file("one.db", &store("2"));
+    let other = scratch.file("other.db", &store("x"));
+    let run = etcdive(["diff".as_ref(), one.as_os_str(), other.as_os_str()]);
+    assert_says(
+        &run,
+        "diff",
+        0,
+        &["the histories differ: 1 record, the oldest at revision 3"],
+    );
+    let run = etcdive(["diff".as_ref(), one.as_os_str(), one.as_os_str()]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn who_made_a_change_is_said_to_be_unknown_once_where_managers_are_shown() {
+    let case = Case::new("answers-who", &store());
+    for line in [
+        "log DB pods",
+        "show DB 4",
+        "show DB pods/web-1",
+        "blame DB pods/web-1",
+        "recover DB",
+    ] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        let said = run.stderr.matches("etcd does not record who").count();
+        assert_eq!(said, 1, "{line}: {}", run.stderr);
+        assert!(
+            !run.text().contains("LAST WRITERS"),
+            "{line}: {}",
+            run.text()
+        );
+    }
+    let log = case.run("log", "pods");
+    assert!(log.text().starts_with("REVISION") && log.text().contains("  FIELD MANAGERS\n"));
+    let recover = case.run("recover", "");
+    assert!(recover.text().contains("FIELD MANAGERS OF LAST WRITE"));
+}
+
 /// Verbs that answer for live objects alone: for the others a deletion is an answer.
 const LIVE: [&str; 4] = ["ls", "get", "blame", "grep"];
 
@@ -260,7 +350,10 @@ fn a_deleted_namespace_is_exit_1_with_its_deletion() {
     let case = Case::new("answers-deleted-namespace", &store());
     for verb in verbs().iter().filter(|verb| *verb != "diff") {
         let run = case.run(verb, "pods -n shop");
-        let parts = ["namespace \"shop\" was deleted at revision 11", "--at 10"];
+        let parts = [
+            "namespace \"shop\" was deleted at revision 11",
+            "-n shop --at 9",
+        ];
         assert_says(&run, verb, 1, &parts);
     }
 }

@@ -227,6 +227,6 @@ fn a_note_on_carving_counts_the_leaf_pages_that_are_out_of_use() {
     let free = rows.text().lines().filter(is_free_leaf).count();
     assert!(free > 0, "{}", rows.text());
     let run = etcdive(["ls", db, "--carve"]);
-    let said = format!(": {free} of its 17 pages are leaf pages out of use, ");
+    let said = format!(": {free} of its 17 pages are leaf pages not in use, ");
     assert!(run.stderr.contains(&said), "{}", run.stderr);
 }

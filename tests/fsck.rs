@@ -418,7 +418,7 @@ fn explain_has_a_text_for_every_code_and_names_near_ones() {
     let near = etcdive(["explain", "page-id-missmatch"]);
     assert_eq!((near.code, near.text()), (2, ""));
     assert!(
-        near.stderr.contains("hint: near it: page-id-mismatch"),
+        near.stderr.contains("hint: did you mean page-id-mismatch"),
         "{}",
         near.stderr
     );

@@ -300,7 +300,7 @@ fn each_flag_of_grep_changes_what_is_found() {
     );
     assert_eq!(
         text(&["-c", "-n", "shop", "-o", "jsonl"]),
-        "{\"key\":\"/registry/configmaps/shop/a\",\"count\":2}\n"
+        "{\"key\":\"/registry/configmaps/shop/a\",\"resource\":\"configmaps\",\"namespace\":\"shop\",\"name\":\"a\",\"count\":2}\n"
     );
     let coloured = text(&["--color", "always", "-n", "shop"]);
     assert!(
@@ -338,7 +338,7 @@ fn a_pattern_that_is_none_is_refused_with_the_place_and_a_huge_one_with_its_limi
         1
     );
     assert_eq!(etcdive(["grep", db]).code, 2);
-    assert_eq!(etcdive(["grep", db, "a", "no-such-thing"]).code, 1);
+    assert_eq!(etcdive(["grep", db, "a", "no-such-thing"]).code, 2);
     let future = etcdive(["grep", db, "a", "--at", "999999"]);
     assert!(future.code == 2 && future.stderr.contains("future revision"));
 }

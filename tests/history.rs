@@ -191,7 +191,7 @@ fn diff_of_two_revisions_is_the_difference_of_the_two_states() {
         for (range, sentence) in [
             (
                 format!("{newest}..{oldest}"),
-                "the range is upside down".to_owned(),
+                "the range is reversed".to_owned(),
             ),
             (
                 format!("{oldest}..{}", newest + 1),

@@ -68,6 +68,7 @@ mod timeline;
 mod verb_diff;
 mod verbs;
 mod wal;
+mod words;
 mod yaml_golden;
 mod yaml_hostile;
 

@@ -137,7 +137,7 @@ fn the_history_of_a_key_is_its_records() {
             of_key.entry(&record.key).or_default().push(written(record));
         }
         for (key, expected) in &of_key {
-            let history = KeyHistory::of(&store, key);
+            let history = KeyHistory::read(&store, key);
             let got: Vec<Row> = history
                 .events
                 .iter()
@@ -158,7 +158,7 @@ fn the_history_of_a_key_is_its_records() {
             events += expected.len();
         }
         assert!(
-            KeyHistory::of(&store, b"/registry/things/none")
+            KeyHistory::read(&store, b"/registry/things/none")
                 .events
                 .is_empty()
         );
@@ -274,7 +274,7 @@ fn health_is_silent_and_both_directions_agree() {
             .collect();
         backward.reverse();
         assert!(forward == backward, "{name}");
-        StoreStatus::of(&store);
+        StoreStatus::read(&store);
         for bucket in store.buckets() {
             bucket
                 .elements(&diagnostics, Direction::Forward)

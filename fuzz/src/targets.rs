@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 use etcdive::bbolt::check::walk;
 use etcdive::bbolt::{Db, Direction, Kind, Leaf, Pages, Pgid};
 use etcdive::bytes::ByteOrder;
-use etcdive::cli::select::Where;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::carve::Carved;
 use etcdive::etcd::check::{check as check_records, check_former};
@@ -29,6 +28,7 @@ use etcdive::k8s::selector::{FieldSelector, LabelSelector};
 use etcdive::k8s::{Decoder, Options, Order};
 use etcdive::query::address::Address;
 use etcdive::query::revision::{RangeExpr, RevisionExpr};
+use etcdive::query::select::Which;
 use etcdive::view::json::{JsonStyle, JsonWriter};
 use etcdive::view::sanitize::Sanitizer;
 use etcdive::view::yaml::YamlWriter;
@@ -89,18 +89,18 @@ pub fn whole_file(data: &[u8]) {
         );
     }
     for key in keys {
-        let _ = KeyHistory::of(&store, &key).at(&store, AtRevision::HEAD);
+        let _ = KeyHistory::read(&store, &key).at(&store, AtRevision::HEAD);
     }
     let store = with_carved(store, data.len());
     let keyspace = Keyspace::at(&store, AtRevision::HEAD, |_| true);
     let in_order = |pair: &[etcdive::etcd::KeyEntry<'_>]| pair[0].key < pair[1].key;
     assert!(keyspace.live.windows(2).all(in_order));
     assert!(keyspace.deleted.windows(2).all(in_order));
-    let events = Events::of(&store, |_| true);
+    let events = Events::read(&store, |_| true);
     assert_eq!(events.iter().count(), events.len());
     let _ = hash_kv(&store, store.current_revision());
-    SnapshotStatus::of(&store);
-    StoreStatus::of(&store);
+    SnapshotStatus::read(&store);
+    StoreStatus::read(&store);
     // What fsck looks at.
     walk(store.db(), store.buckets().iter().cloned());
     check_records(&store, |_| ());
@@ -185,7 +185,7 @@ pub fn wal(data: &[u8]) {
                 etcdive::view::dump_logs::Release::V3_6,
             );
         }
-        if let Some(whole) = replay::whole(&wal) {
+        if let Some(whole) = replay::whole_log(&wal) {
             assert!(
                 whole
                     .records
@@ -362,7 +362,7 @@ pub fn address(data: &[u8]) {
         assert!(address.covers(bytes));
         let _ = (address.text(), address.names_one());
     }
-    let which = Where::of(vec![word.to_owned(), word.to_owned()], None);
+    let which = Which::new(vec![word.to_owned(), word.to_owned()], Vec::new());
     let _ = (which.split_range().is_ok(), which.split_number().1);
     let Ok(text) = std::str::from_utf8(data) else {
         return;

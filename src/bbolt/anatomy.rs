@@ -1,6 +1,6 @@
 //! A page taken apart: every field and element with its place, and what does not fit.
 //!
-//! For looking at a page as it stands, damaged or free: nothing is refused. Layouts are in
+//! For looking at any page, damaged or free: nothing is refused. Layouts are in
 //! [`super::page`], [`super::meta`] and [`super::freelist`].
 //!
 //! **Invariant:** what the elements of one page deliver altogether is bounded by the page's length,
@@ -72,9 +72,9 @@ pub struct ElementParts<'a> {
     pub offset: u64,
     /// These 16 bytes.
     pub raw: RawElement,
-    /// Its key, where it lies in the page.
+    /// Its key, if it is inside the page.
     pub key: Option<Piece<'a>>,
-    /// Its value, where it lies in the page; a branch element has none.
+    /// Its value, if it is inside the page; a branch element has none.
     pub value: Option<Piece<'a>>,
     /// What does not fit, as part of a sentence.
     pub misfit: Option<String>,

@@ -29,13 +29,13 @@ pub struct Bucket<'a> {
     number: u16,
 }
 
-/// How deep buckets may lie in buckets: etcd has one level, and a path must stay printable.
+/// How deep buckets may be nested: etcd has one level, and a path must stay printable.
 pub(super) const MAX_BUCKET_DEPTH: usize = 64;
 
 /// How many buckets are walked: etcd makes ten, and each has a number of 16 bits.
 pub(super) const MAX_BUCKETS: usize = 60_000;
 
-/// The finding about a bucket that lies too deep, or is one too many: `nesting` counts the buckets that it lies in,
+/// The finding about a bucket that is too deep, or one too many: `nesting` counts the buckets that it is in,
 /// the root among them, and `opened` those that were walked before it. One verdict for all that walks buckets.
 pub(super) fn beyond_limits(bucket: &Bucket<'_>, nesting: usize, opened: usize) -> Option<Damage> {
     let expected = if nesting > MAX_BUCKET_DEPTH {
@@ -52,7 +52,7 @@ pub(super) fn beyond_limits(bucket: &Bucket<'_>, nesting: usize, opened: usize) 
 }
 
 impl<'a> Bucket<'a> {
-    /// Reads the header of a bucket from an element of the root tree, which lies in `holder`.
+    /// Reads the header of a bucket from an element of the root tree, which is in `holder`.
     pub(super) fn parse(
         element: &Element<'a>,
         holder: &Page<'a>,
@@ -114,7 +114,7 @@ impl<'a> Bucket<'a> {
         !matches!(self.start, Root::Absent)
     }
 
-    /// Whether the bucket lies inside the element that names it.
+    /// Whether the bucket is stored inside the element that names it.
     pub fn is_inline(&self) -> bool {
         matches!(self.start, Root::Inline(_))
     }
@@ -130,7 +130,7 @@ impl<'a> Bucket<'a> {
         )
     }
 
-    /// Its elements with the page each lies in, in the given direction.
+    /// Its elements, each with its page, in the given direction.
     pub fn elements(
         &self,
         diagnostics: &'a Diagnostics,
@@ -141,7 +141,7 @@ impl<'a> Bucket<'a> {
     }
 }
 
-/// The leaf page inside the element of an inline bucket, which lies in `holder`.
+/// The leaf page inside the element of an inline bucket, which is in `holder`.
 pub(super) fn inline_page<'a>(
     element: &Element<'a>,
     holder: &Page<'a>,

@@ -14,13 +14,13 @@ use super::page::Pgid;
 use super::page_set::PageSet;
 use super::page_use::PageUse;
 
-/// Where the fields of a meta page lie in it, in bytes; see [`super::meta`].
+/// Offsets of the fields of a meta page, in bytes; see [`super::meta`].
 const FLAGS_AT: u64 = 28;
 const SEQUENCE_AT: u64 = 40;
 const FREELIST_AT: u64 = 48;
 const META_END: usize = 80;
 
-/// The bytes behind the high-water mark: of a file that bbolt grew in advance they are zeros.
+/// The bytes after the high-water mark: zeros in a file that bbolt grew in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tail {
     /// How many, without the trailer of a snapshot.
@@ -34,7 +34,7 @@ impl Tail {
     /// bytes which are in no hole.
     const CHUNK_BYTES: usize = 4 << 20;
 
-    /// The tail of a file; none where it ends at or before its high-water mark.
+    /// The tail of a file; none if the file ends at or before its high-water mark.
     pub fn read(source: &Source, meta: &Meta) -> Option<Self> {
         let used = usize::try_from(meta.used_bytes()).ok()?;
         let tail = source.image().get(used..).filter(|tail| !tail.is_empty())?;
@@ -79,7 +79,7 @@ pub struct PageCounts {
     pub in_use: u64,
 }
 
-/// Checks what no walk comes to. What is wrong in the trees themselves is told by [`walk`].
+/// Checks what no walk of a tree reaches. [`walk`] reports damage in the trees themselves.
 pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
@@ -93,9 +93,9 @@ pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     }
 }
 
-/// Walks the trees of buckets and of the buckets nested in them; what is wrong is reported on the way.
+/// Walks the trees of buckets and of the buckets nested in them, and reports their damage.
 pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
-    // With each how many buckets it lies in, the root among them.
+    // Each with the number of buckets that it is in, the root among them.
     let mut waiting: Vec<(Bucket<'a>, usize)> =
         buckets.into_iter().map(|bucket| (bucket, 1)).collect();
     let mut roots = PageSet::default();
@@ -110,7 +110,7 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
                     Ok(nested) => {
                         if let Some(finding) = beyond_limits(&nested, nesting, walked) {
                             db.diagnostics().report(finding);
-                        // A tree that two headers name is reported where the pages in use are counted.
+                        // A tree that two headers name is reported by the page use.
                         } else if nested.is_inline() || roots.insert(nested.root.0) {
                             waiting.push((nested, nesting));
                         }

@@ -13,18 +13,18 @@ use super::page::{Kind, Pgid};
 use super::pages::Pages;
 use super::tree::{FileContext, Leaves, Root};
 
-/// Which meta page stands for the state of the file, and why.
+/// Which meta page was chosen as the state of the file, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetaChoice {
     /// Both are valid and this one has the larger txid.
     Newest,
-    /// Both are valid and name the same root: a snapshot file, where the other is a copy.
+    /// Both are valid and name the same root: in a snapshot file the other is a copy.
     SameRoot,
     /// The other one is not valid.
     OnlyValid,
     /// The other one is newer, but names a state that cannot be.
     OnlyUsable,
-    /// It was asked for.
+    /// The caller requested it.
     Requested,
     /// Neither is valid.
     Neither,
@@ -75,7 +75,7 @@ impl<'a> Db<'a> {
     /// The same, in the state of the meta page `requested` (0 or 1) where one is named.
     ///
     /// # Errors
-    /// As [`Self::from_image`]; and [`Error::MetaByHand`] when the one asked for names no state.
+    /// As [`Self::from_image`]; and [`Error::MetaByHand`] if the requested one names no state.
     pub fn open_by_meta(
         source: &'a Source,
         requested: Option<usize>,
@@ -250,7 +250,7 @@ impl<'a> Db<'a> {
         &self.metas
     }
 
-    /// The meta page that stands for the state of the file.
+    /// The chosen meta page, which names the state of the file.
     pub fn meta(&self) -> &Meta {
         &self.meta
     }
@@ -276,7 +276,7 @@ impl<'a> Db<'a> {
         Bucket::absent(name, locus, self.context.clone(), bucket_number(buckets))
     }
 
-    /// The state that the other meta page names, with its own findings; none where it is no former state:
+    /// The state that the other meta page names, with its own findings; none if it is no former state:
     /// not valid, not usable (which is a finding already), the same root (a snapshot), or the empty
     /// database which a defragmentation leaves.
     pub fn other_state<'b>(&self, diagnostics: &'b Diagnostics) -> Option<Db<'b>>
@@ -353,7 +353,7 @@ impl<'a> Db<'a> {
     }
 }
 
-/// The number of a bucket behind so many others.
+/// The number of a bucket after so many others.
 fn bucket_number(before: usize) -> u16 {
     let before = u16::try_from(before).unwrap_or(u16::MAX);
     before.saturating_add(ROOT_NUMBER).saturating_add(1)
@@ -388,7 +388,7 @@ fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<us
 /// Index (0 or 1) of the meta page that names the state before the newest: the one commit that can be taken back.
 ///
 /// # Errors
-/// [`Error::NoFormerState`] where the other meta page names none, and [`Error::NotBbolt`] without a page.
+/// [`Error::NoFormerState`] if the other meta page names none, and [`Error::NotBbolt`] without a page.
 pub fn older_meta(source: &Source) -> Result<usize, Error> {
     let image = source.image();
     let (geometry, metas) = find_metas(image, Some(source));
@@ -413,7 +413,7 @@ pub fn older_meta(source: &Source) -> Result<usize, Error> {
     }
 }
 
-/// The meta page that was asked for; one with a wrong checksum is tried.
+/// The requested meta page; one with a wrong checksum is tried.
 fn meta_by_hand(
     image: &[u8],
     metas: &[Result<Meta, MetaError>; 2],
@@ -439,7 +439,7 @@ fn meta_by_hand(
     Ok(meta)
 }
 
-/// Whether a meta's root is a tree page inside the file: a right checksum may stand on hostile fields.
+/// Whether a meta's root is a tree page inside the file: hostile fields may have a right checksum.
 fn root_can_be(meta: &Meta, pages: &Pages<'_>) -> bool {
     meta.root.0 < meta.high_water_mark && pages.tree_page(meta.root).is_ok()
 }

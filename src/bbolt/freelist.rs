@@ -10,7 +10,7 @@
 //! The freelist's own pages are not in it. etcd on Linux does not write one at all: its meta page then
 //! names [`super::meta::NO_FREELIST`].
 //!
-//! **Invariant:** nothing else trusts a freelist. Which pages are in use is told by the trees alone.
+//! **Invariant:** nothing else trusts a freelist. The trees alone determine which pages are in use.
 
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
@@ -20,7 +20,7 @@ use super::pages::Pages;
 /// Length in bytes of a page id, and of the count in front of them.
 const ID_BYTES: usize = 8;
 
-/// The count in a header that says: the real one stands in the first 8 bytes behind it.
+/// This count in a header means that the real one is in the 8 bytes after the header.
 const COUNT_FOLLOWS: usize = 0xFFFF;
 
 /// A freelist page with its overflow.

@@ -15,22 +15,22 @@ pub enum Direction {
     Backward,
 }
 
-/// A leaf page that was checked: all of it, or the part that a salvage takes.
+/// A leaf page that was checked: the whole page, or the part that a salvage takes.
 #[derive(Debug, Clone)]
 pub struct Leaf<'a> {
     /// The page.
     pub page: Page<'a>,
     /// Whether the tree leads to it; else a scan of the pages found it.
     pub reached: bool,
-    /// Indices of the elements that cannot be read, ascending; empty in a sound page.
+    /// Indices of the elements that cannot be read, ascending; empty in an intact page.
     unusable: Vec<usize>,
     /// The elements that are meant.
     part: Range<usize>,
 }
 
 impl<'a> Leaf<'a> {
-    /// Checks a leaf page by itself: its elements, and that its keys ascend. Gives the first and the
-    /// last key that can be read.
+    /// Checks a leaf page alone: its elements, and that its keys ascend. Returns the first and the last
+    /// key that can be read.
     pub fn check(
         page: Page<'a>,
         mut report: impl FnMut(Damage),
@@ -93,10 +93,10 @@ impl<'a> Leaf<'a> {
         self.unusable.is_empty() && self.part == (0..self.page.usable_count())
     }
 
-    /// The element at an index, where it is meant and can be read.
+    /// The element at an index, if it is in the part and can be read.
     #[inline]
     pub fn element(&self, index: usize) -> Option<Element<'a>> {
-        // In a sound page there is nothing to search.
+        // In an intact page there is nothing to search.
         let readable = self.unusable.is_empty() || self.unusable.binary_search(&index).is_err();
         (readable && self.part.contains(&index))
             .then(|| self.page.leaf_element(index).ok())
@@ -114,7 +114,7 @@ impl<'a> Leaf<'a> {
                 Direction::Forward => start.saturating_add(step),
                 Direction::Backward => end.saturating_sub(1).saturating_sub(step),
             };
-            // In a sound page there is nothing to search.
+            // In an intact page there is nothing to search.
             let readable = unusable.is_empty() || unusable.binary_search(&index).is_err();
             readable.then(|| page.leaf_element(index).ok()).flatten()
         })

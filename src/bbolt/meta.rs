@@ -113,7 +113,7 @@ impl Meta {
         Self::read(image, page_start, false)
     }
 
-    /// What stands for the state of a file without a valid meta page: no root, and as many pages as there are.
+    /// The meta of a file without a valid meta page: no root, and all pages of the file.
     pub(super) fn unknown(page_size: usize, order: ByteOrder, pages: u64) -> Self {
         Self {
             page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
@@ -194,7 +194,7 @@ pub struct Geometry {
 
 /// The geometry and the meta pages of an image; meta 1 is found also where meta 0 is destroyed.
 ///
-/// Without a valid meta 0 the size is the first power of two at which a valid meta 1 lies that states
+/// Without a valid meta 0 the size is the first power of two at which there is a valid meta 1 that states
 /// this very size; without either, or where no page agrees with meta 0, it is the one at which most
 /// pages state their own position. `source` is the file of the image, which may be a terabyte of holes.
 pub fn find_metas(
@@ -209,7 +209,7 @@ pub fn find_metas(
             order: meta.order,
         };
         let second = second_meta(image, page_size, meta.order);
-        // A right checksum may stand on a page size that no page of the file agrees with.
+        // The checksum may be right and the page size one that no page of the file agrees with.
         let sampled = || headers_at(image, source, page_size, meta.order);
         let disowned = second.is_err() && sampled() == 0;
         return match disowned.then(|| guess_geometry(image, source)).flatten() {

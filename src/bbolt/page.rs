@@ -36,7 +36,7 @@ const FLAG_FREELIST: u16 = 0x10;
 /// Set in the flags of a leaf element that is a nested bucket.
 pub const ELEMENT_IS_BUCKET: u32 = 0x01;
 
-/// Page id: the page lies at `pgid * page size`.
+/// Page id: the page is at `pgid * page size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pgid(pub u64);
 
@@ -85,13 +85,13 @@ impl Kind {
 /// A page with its overflow, or the page image inside an inline bucket.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
-    /// Where it lies; for an inline page, the page that holds it.
+    /// Its position; for an inline page, that of the page that holds it.
     pub pgid: Pgid,
     /// The id that its header states; 0 in an inline page.
     pub stated_id: u64,
     /// Its kind, when the flags name one.
     pub kind: Option<Kind>,
-    /// The flags as they stand.
+    /// The stored flags.
     pub flags: u16,
     /// Stated number of elements.
     pub count: usize,
@@ -122,7 +122,7 @@ pub struct Element<'a> {
 pub enum LayoutFault {
     /// The first element whose key does not start where the element before it ends.
     Element(usize),
-    /// A byte behind the last element that is not zero.
+    /// A byte after the last element is not zero.
     Slack {
         /// Absolute offset of the first one, in bytes.
         offset: u64,
@@ -198,7 +198,7 @@ impl<'a> Page<'a> {
         Locus::page(self.pgid.0, self.run.offset())
     }
 
-    /// How many elements can lie in this page: the stated count, or what there is room for.
+    /// How many elements this page can have: the stated count, or less if there is no room for it.
     pub fn usable_count(&self) -> usize {
         self.count
             .min(self.run.len_bytes().saturating_sub(HEADER_BYTES) / ELEMENT_BYTES)
@@ -240,7 +240,7 @@ impl<'a> Page<'a> {
     /// The leaf element `index`.
     ///
     /// # Errors
-    /// [`Code::ElementBounds`] when it or its key or value does not lie in the page.
+    /// [`Code::ElementBounds`] if it or its key or value is not inside the page.
     #[inline]
     pub fn leaf_element(&self, index: usize) -> Result<Element<'a>, Damage> {
         let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
@@ -304,7 +304,7 @@ impl<'a> Page<'a> {
         (unusable, findings)
     }
 
-    /// Whether the first key of a leaf stands right behind its table, where bbolt writes it: then its count is right.
+    /// Whether the first key of a leaf follows its table directly, as bbolt writes it: then its count is right.
     pub fn starts_after_its_table(&self) -> bool {
         let table = self.count.saturating_mul(ELEMENT_BYTES);
         let position = self.run.u32(HEADER_BYTES.saturating_add(4), "element");
@@ -351,7 +351,7 @@ impl<'a> Page<'a> {
     /// The key and the child of the branch element `index`.
     ///
     /// # Errors
-    /// [`Code::ElementBounds`] when it or its key does not lie in the page.
+    /// [`Code::ElementBounds`] if it or its key is not inside the page.
     pub fn branch_element(&self, index: usize) -> Result<(&'a [u8], Pgid), Damage> {
         let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
         let (Ok(pos), Ok(ksize), Ok(child)) = (
@@ -368,7 +368,7 @@ impl<'a> Page<'a> {
         Ok((key, Pgid(child)))
     }
 
-    /// The child of the branch element `index`, even where its key cannot be read.
+    /// The child of the branch element `index`, even if its key cannot be read.
     pub(super) fn branch_child(&self, index: usize) -> Option<Pgid> {
         let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
         self.run

@@ -1,6 +1,6 @@
 //! What each page is used for in the chosen state: which bucket's tree it belongs to, or none.
 //!
-//! Worked out once, by [`walk`], for `fsck`, `pages`, `buckets`, `page` and carving. bbolt finds the free
+//! Worked out once, by `walk`, for `fsck`, `pages`, `buckets`, `page` and carving. bbolt finds the free
 //! pages of a file without a freelist in the same way (`Bucket.forEachPage` and `freepages` of `db.go`):
 //! free is what no tree uses.
 //!

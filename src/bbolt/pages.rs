@@ -25,7 +25,7 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// The same pages, of which those from `mark` on were never allocated.
+    /// The same pages with a high-water mark: pages from `mark` on were never allocated.
     #[must_use]
     pub fn below(mut self, mark: u64) -> Self {
         self.high_water_mark = mark;
@@ -62,7 +62,7 @@ impl<'a> Pages<'a> {
         (start < self.image.len()).then_some(start)
     }
 
-    /// The page as it stands, its run as long as header and file allow. Nothing is checked.
+    /// The page at a position, its run as long as header and file allow. Nothing is checked.
     pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
         let start = self.start_of(pgid)?;
         let tail = self.image.get(start..)?;
@@ -84,7 +84,7 @@ impl<'a> Pages<'a> {
         )
     }
 
-    /// The page at a position with a run of so many pages; none where the file ends before.
+    /// The page at a position with a run of so many pages; none if the file ends before.
     pub(super) fn run_of(&self, pgid: Pgid, pages: usize) -> Option<Page<'a>> {
         let bytes = pages.checked_mul(self.page_size)?;
         let run = self.image.get(self.start_of(pgid)?..)?.get(..bytes)?;
@@ -95,8 +95,8 @@ impl<'a> Pages<'a> {
     /// A page of a tree: inside the file, itself, a branch or a leaf.
     ///
     /// # Errors
-    /// The one finding that says why it is not. An overflow past the end of the file is no error
-    /// here: what is left of the page is delivered, and [`Self::bounds`] tells.
+    /// The finding that says why it is not. An overflow past the end of the file is no error here: the part
+    /// inside the file is delivered, and [`Self::bounds`] reports the rest.
     pub fn tree_page(&self, pgid: Pgid) -> Result<Page<'a>, Damage> {
         let locus = || Locus::page(pgid.0, self.offset_of(pgid));
         let effect = "what lies under it is missing from this answer";
@@ -133,8 +133,8 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// What of the page's stated extent does not fit: its overflow below the high-water mark and in the
-    /// file, its elements in it.
+    /// The finding about a page that is longer than it can be: its overflow goes beyond the high-water mark or
+    /// the file, or its elements beyond the page.
     pub fn bounds(&self, page: &Page<'a>) -> Option<Damage> {
         let pages = u64::from(page.overflow).saturating_add(1);
         let end = page.pgid.0.saturating_add(pages);

@@ -50,7 +50,7 @@ pub struct PageScan<'a> {
 }
 
 impl<'a> PageScan<'a> {
-    /// Reads the header of every page, those behind the high-water mark as well: in a copy of a file that was
+    /// Reads the header of every page, those after the high-water mark as well: in a copy of a file that was
     /// growing they may belong to the state. The work is linear in the pages, the memory in those that are one.
     pub fn read(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
         let mut scan = Self {
@@ -61,7 +61,7 @@ impl<'a> PageScan<'a> {
         let end = pages.count();
         let page_size = pages.page_size().max(1);
         let a_release = (RELEASE_BYTES / page_size).max(1) as u64;
-        // The runs that the current page lies in, the outermost first.
+        // The runs that contain the current page, the outermost first.
         let mut open: Vec<Run> = Vec::new();
         let mut next = 2_u64;
         while next < end {
@@ -142,8 +142,8 @@ impl<'a> PageScan<'a> {
         })
     }
 
-    /// The runs of pages, first and last, that are no page of themselves and lie in the run of none: what is left
-    /// of longer runs whose first page was written over. The metas are not among them.
+    /// The runs of pages, first and last, that have no header and are in no other page's run: the rest of longer
+    /// runs whose first page was written over. The metas are not among them.
     ///
     /// Two such pages side by side are of one run, unless the file was copied while it was written: of two runs
     /// the later one begins with a header.
@@ -195,12 +195,12 @@ impl<'a> PageScan<'a> {
         Some(self.checked(inline.filter(|_| root == Ok(0))?, &[]))
     }
 
-    /// The leaf pages of which every element is a bucket: each is, or was, a root of buckets.
+    /// The leaf pages whose elements are all buckets: each is, or was, a root of buckets.
     pub fn roots(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> {
         self.leaves().filter(|(leaf, _)| is_root(leaf))
     }
 
-    /// The leaf page at a position of which nothing was written over; none of any other.
+    /// The page at a position if nothing was written over it.
     pub fn whole_page(&self, pgid: Pgid) -> Option<Page<'a>> {
         let page = self.pages.unchecked(pgid)?;
         let whole = !self.overwritten.contains_key(&pgid.0) && self.pages.bounds(&page).is_none();
@@ -226,8 +226,8 @@ impl<'a> PageScan<'a> {
                     page = self.pages.repaired(&page).unwrap_or(page);
                 }
             }
-            // Runs that lie in each other could be made to be read over and over: of one that was written over, the
-            // table up to there counts.
+            // Nested runs could be made to be read over and over: of a run that was written over, only the table
+            // before the first hole counts.
             Some((first, _)) => {
                 let pages = usize::try_from(first.saturating_sub(page.pgid.0)).unwrap_or(1);
                 let bytes = pages.saturating_mul(self.pages.page_size());
@@ -275,7 +275,7 @@ impl<'a> PageScan<'a> {
             .saturating_add(element.value.len() as u64);
         let hit = |from: u64, to: u64| {
             let (first, last) = (from / page_size, to.saturating_sub(1) / page_size);
-            // The holes ascend and do not overlap: the first that ends at or behind the bytes decides.
+            // The holes ascend and do not overlap: the first that ends at or after the bytes decides.
             let next = holes.partition_point(|hole| hole.1 < first);
             holes.get(next).is_some_and(|hole| hole.0 <= last)
         };

@@ -19,7 +19,7 @@ use super::pages::Pages;
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
 
-/// After how many bytes of leaves the pages behind the walk are given back to the system, so that
+/// After how many bytes of leaves the pages already walked are given back to the system, so that
 /// one pass over a file of any length keeps a flat resident size.
 pub(super) const RELEASE_BYTES: usize = 32 << 20;
 
@@ -28,11 +28,11 @@ pub(super) const RELEASE_BYTES: usize = 32 << 20;
 pub struct PlacedLeaf<'a> {
     /// The leaf.
     pub leaf: Leaf<'a>,
-    /// The first key that belongs into it; none for all keys up to `upper`.
+    /// The first key that belongs into it; none means all keys up to `upper`.
     pub lower: Option<&'a [u8]>,
-    /// The first key that belongs behind it; none for all keys from `lower` on.
+    /// The first key that belongs after it; none means all keys from `lower` on.
     pub upper: Option<&'a [u8]>,
-    /// Whether nothing was found wrong with it.
+    /// Whether it is intact.
     pub sound: bool,
 }
 
@@ -52,7 +52,7 @@ fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
     }
 }
 
-/// What all walks through one file share.
+/// What all walks through one file share: its pages, its source, and who uses which page.
 #[derive(Debug, Clone)]
 pub(super) struct FileContext<'a> {
     pub(super) pages: Pages<'a>,
@@ -60,16 +60,16 @@ pub(super) struct FileContext<'a> {
     pub(super) owners: Arc<PageOwners>,
 }
 
-/// A page to enter, and what the branch above says of its keys.
+/// A page to enter, and its keys as the branch above has them.
 struct Child<'a> {
     pgid: Pgid,
     /// Its first key.
     separator: Option<&'a [u8]>,
-    /// First key that belongs under it.
+    /// First key of its subtree.
     lower: Option<&'a [u8]>,
-    /// First key behind everything under it.
+    /// First key after its subtree.
     upper: Option<&'a [u8]>,
-    /// Whether these keys are what a sound tree says.
+    /// Whether these keys come from an intact part of the tree.
     trusted: bool,
 }
 
@@ -78,9 +78,9 @@ struct OpenBranch<'a> {
     page: Page<'a>,
     /// How many of its children the walk has entered.
     entered: usize,
-    /// First key that belongs under this page.
+    /// First key of the subtree of this page.
     lower: Option<&'a [u8]>,
-    /// First key behind everything under this page.
+    /// First key after the subtree of this page.
     upper: Option<&'a [u8]>,
     /// Whether nothing is wrong with this page and those above it.
     trusted: bool,
@@ -111,7 +111,7 @@ pub(super) enum Root<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    /// `number` tells the bucket from the others of the file; 1 is the root.
+    /// `number` distinguishes the bucket from the others of the file; 1 is the root.
     pub(super) fn new(
         context: FileContext<'a>,
         diagnostics: &'a Diagnostics,
@@ -325,7 +325,7 @@ impl<'a> Leaves<'a> {
         leaf
     }
 
-    /// The next child of the innermost branch: its page, its separator, the first key behind it.
+    /// The next child of the innermost branch: its page, its separator, the first key after it.
     fn next_child(&mut self) -> Option<Child<'a>> {
         loop {
             let branch = self.stack.last_mut()?;

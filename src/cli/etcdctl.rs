@@ -1,21 +1,18 @@
 //! `get` as `etcdctl get` of etcd 3.6 has it: its flags, its answers, its sentences
 //! (`etcdctl/ctlv3/command/get_command.go`, `server/etcdserver/txn/txn.go`).
 
-pub mod range;
-
 use std::ffi::OsString;
 
 use clap::ValueEnum;
 
-use crate::etcd::store::RevisionUnavailable;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+use crate::query::Question;
+use crate::query::key_range::KeyRange;
+use crate::query::range_request::{self, Bounds, RangeRequest};
 use crate::view::etcdctl::{Format, GetResponse};
 
 use super::Answer;
 use super::failure::Failure;
 use super::out::Out;
-use crate::query::Question;
-use range::KeyRange;
 
 /// The flags of `etcdctl get`; any of them makes the words `KEY [RANGE_END]`. Its --rev is not among them:
 /// the verb has it.
@@ -127,9 +124,25 @@ enum SortOrder {
     Descend,
 }
 
-/// The flags that are bounds of revisions: 0 and less are none.
-fn bound(flag: Option<i64>) -> Option<i64> {
-    flag.filter(|revision| *revision > 0)
+impl From<SortBy> for range_request::SortBy {
+    fn from(by: SortBy) -> Self {
+        match by {
+            SortBy::Create => Self::Create,
+            SortBy::Key => Self::Key,
+            SortBy::Modify => Self::Modify,
+            SortBy::Value => Self::Value,
+            SortBy::Version => Self::Version,
+        }
+    }
+}
+
+impl From<SortOrder> for range_request::SortOrder {
+    fn from(order: SortOrder) -> Self {
+        match order {
+            SortOrder::Ascend => Self::Ascend,
+            SortOrder::Descend => Self::Descend,
+        }
+    }
 }
 
 impl EtcdctlArgs {
@@ -177,7 +190,7 @@ impl EtcdctlArgs {
             ("ModRev", self.min_mod_rev, self.max_mod_rev),
         ];
         for (name, min, max) in pairs {
-            if let (min, Some(max)) = (min.unwrap_or_default(), bound(max))
+            if let (min, Some(max)) = (min.unwrap_or_default(), Bounds::new(None, max).max)
                 && min > max
             {
                 return Err(Failure::cannot(format!(
@@ -203,64 +216,24 @@ impl EtcdctlArgs {
         Ok(())
     }
 
-    /// The keys of a response, of those in the range, which are in key order; and whether the
-    /// limit left out some.
-    fn chosen<'r, 'a>(&self, mut entries: Vec<&'r KeyEntry<'a>>) -> (Vec<&'r KeyEntry<'a>>, bool) {
-        if self.count_only {
-            return (Vec::new(), false);
+    fn request(&self, range: KeyRange) -> RangeRequest {
+        RangeRequest {
+            range,
+            is_flagged: self.prefix || self.from_key,
+            limit: self.limit,
+            sort_by: self.sort_by.map(Into::into),
+            order: self.order.map(Into::into),
+            count_only: self.count_only,
+            created: Bounds::new(self.min_create_rev, self.max_create_rev),
+            modified: Bounds::new(self.min_mod_rev, self.max_mod_rev),
         }
-        let [min_create, max_create, min_mod, max_mod] = self.bounds().map(bound);
-        let within = |number: i64, min: Option<i64>, max: Option<i64>| {
-            min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max)
-        };
-        entries.retain(|KeyEntry { record, .. }| {
-            within(record.create_revision, min_create, max_create)
-                && within(record.mod_revision, min_mod, max_mod)
-        });
-        let limit = self
-            .limit
-            .and_then(|limit| usize::try_from(limit).ok())
-            .filter(|limit| *limit > 0);
-        let Some(limit) = limit else {
-            self.sort(&mut entries);
-            return (entries, false);
-        };
-        // By KEY and ascending is how they stand: etcdctl's client asks for no order then.
-        let key = self.sort_by.is_none_or(|by| by == SortBy::Key);
-        let unordered = self
-            .order
-            .is_none_or(|order| key && order == SortOrder::Ascend);
-        if unordered && self.bounds().map(bound).iter().all(Option::is_none) {
-            // The server takes no more keys then than it needs, and sorts those.
-            entries.truncate(limit.saturating_add(1));
-        }
-        self.sort(&mut entries);
-        let more = entries.len() > limit;
-        entries.truncate(limit);
-        (entries, more)
-    }
-
-    fn sort(&self, entries: &mut [&KeyEntry<'_>]) {
-        let by = self.sort_by.unwrap_or(SortBy::Key);
-        let descending = self.order == Some(SortOrder::Descend);
-        entries.sort_by(|this, other| {
-            let (a, b) = (&this.record, &other.record);
-            let order = match by {
-                SortBy::Create => a.create_revision.cmp(&b.create_revision),
-                SortBy::Key => this.key.cmp(&other.key),
-                SortBy::Modify => a.mod_revision.cmp(&b.mod_revision),
-                SortBy::Value => a.value.cmp(b.value),
-                SortBy::Version => a.version.cmp(&b.version),
-            };
-            if descending { order.reverse() } else { order }
-        });
     }
 }
 
 /// Answers `get` as etcdctl does.
 ///
 /// # Errors
-/// etcdctl's and etcd's sentences; and where no key is in the range.
+/// etcdctl's and etcd's sentences; and if no key is in the range.
 pub fn answer(
     question: &Question<'_>,
     words: &[OsString],
@@ -269,66 +242,22 @@ pub fn answer(
     out: &mut Out,
 ) -> Result<Answer, Failure> {
     let format = args.write_out.unwrap_or_default().into();
-    let range = KeyRange::of(words, args.prefix, args.from_key)?;
+    let range = KeyRange::parse(words, args.prefix, args.from_key)?;
     args.check()?;
-    if range.start.is_empty() && !args.prefix && !args.from_key {
-        return Err(
-            Failure::cannot("etcdserver: key is not provided").hint("`\"\" --prefix` is every key")
-        );
-    }
-    let store = question.store();
-    let at = store.at(at.filter(|at| *at > 0)).map_err(unavailable)?;
+    let request = args.request(range);
+    let at = request.at(question, at)?;
     args.check_format(format)?;
-    let keyspace = Keyspace::at(store, at, |key| range.covers(key));
-    let count = keyspace.live.len();
-    let (kvs, more) = args.chosen(keyspace.live.iter().collect());
-    let found = !kvs.is_empty() || (args.count_only && count > 0);
+    let answer = request.answer(question, at);
     let response = GetResponse {
-        revision: store.current_revision(),
-        kvs,
+        revision: question.store().current_revision(),
+        kvs: answer.entries.iter().collect(),
         keys_only: args.keys_only,
-        more,
-        count,
+        more: answer.more,
+        count: answer.count,
     };
     response.write(format, args.print_value_only, out)?;
-    if found {
-        return Ok(Answer::Yes);
-    }
-    Err(nothing_in(&range, count, question, at))
-}
-
-/// etcd's sentence for a revision that cannot be asked for, as etcdctl says it.
-pub fn unavailable(error: RevisionUnavailable) -> Failure {
-    let (sentence, hint) = match error {
-        RevisionUnavailable::Compacted { compacted, .. } => (
-            "required revision has been compacted",
-            if compacted > 0 {
-                format!(
-                    "the store is compacted to {compacted}: --rev {compacted} is the oldest that can be asked for"
-                )
-            } else {
-                "revisions begin with 1".to_owned()
-            },
-        ),
-        RevisionUnavailable::Future { current, .. } => (
-            "required revision is a future revision",
-            format!("the newest is --rev {current}"),
-        ),
-    };
-    Failure::cannot(format!("etcdserver: mvcc: {sentence}")).hint(hint)
-}
-
-/// The failure for a range without a key to show; `count` are in it.
-fn nothing_in(range: &KeyRange, count: usize, question: &Question<'_>, at: AtRevision) -> Failure {
-    if range.is_upside_down() {
-        return Failure::not_found("the range is upside down: RANGE_END is not after KEY")
-            .hint("RANGE_END itself is not in the range");
-    }
-    if count > 0 {
-        return Failure::not_found(format!("none of {count} keys is selected"));
-    }
-    match range.address() {
-        Some(address) => question.missing(&address, None, at).into(),
-        None => Failure::not_found("no key is in this range"),
+    match request.why_nothing(&answer, question, at) {
+        Some(why) => Err(why.into()),
+        None => Ok(Answer::Yes),
     }
 }

@@ -5,7 +5,10 @@ use std::io;
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 use crate::query::NoAnswer;
+use crate::query::address::BadEscape;
 use crate::query::not_found::Missing;
+
+use super::Answer;
 
 /// No answer.
 #[derive(Debug)]
@@ -26,8 +29,8 @@ pub enum Failure {
     },
     /// The query layer has no answer; [`crate::view::no_answer`] has the sentence.
     Query(Box<NoAnswer>),
-    /// The reader of our output closed the pipe: a quiet end.
-    BrokenPipe,
+    /// The reader of our output closed the pipe: a quiet end, with the answer if it was known by then.
+    BrokenPipe(Option<Answer>),
 }
 
 impl Failure {
@@ -47,6 +50,15 @@ impl Failure {
         }
     }
 
+    /// The same, of output whose answer is known: a reader who goes away does not change it.
+    #[must_use]
+    pub fn with_answer(self, answer: Answer) -> Self {
+        match self {
+            Self::BrokenPipe(_) => Self::BrokenPipe(Some(answer)),
+            other => other,
+        }
+    }
+
     /// The same, with a hint.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
@@ -60,7 +72,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::BrokenPipe;
+            return Self::BrokenPipe(None);
         }
         Self::cannot(format!("cannot write the output: {error}"))
     }
@@ -81,6 +93,12 @@ impl From<NoAnswer> for Failure {
 impl From<RevisionUnavailable> for Failure {
     fn from(error: RevisionUnavailable) -> Self {
         NoAnswer::from(error).into()
+    }
+}
+
+impl From<BadEscape> for Failure {
+    fn from(word: BadEscape) -> Self {
+        NoAnswer::from(word).into()
     }
 }
 

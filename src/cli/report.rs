@@ -94,7 +94,8 @@ pub fn failure(failure: &Failure, invocation: &Invocation) -> ExitCode {
             say_failure(message, hint.as_deref());
             ExitCode::from(ANSWERED_NO)
         }
-        Failure::BrokenPipe => ExitCode::SUCCESS,
+        Failure::BrokenPipe(Some(Answer::No)) => ExitCode::from(ANSWERED_NO),
+        Failure::BrokenPipe(_) => ExitCode::SUCCESS,
     }
 }
 
@@ -106,8 +107,8 @@ pub fn conclude(
     answer: Result<Answer, Failure>,
     invocation: &Invocation,
 ) -> ExitCode {
-    if matches!(answer, Err(Failure::BrokenPipe)) {
-        return ExitCode::SUCCESS;
+    if let Err(closed @ Failure::BrokenPipe(_)) = &answer {
+        return failure(closed, invocation);
     }
     let code = match &answer {
         Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,
@@ -136,7 +137,7 @@ pub fn conclude(
         damaged |= logs.diagnostics().found_damage();
         say(&finding_lines(logs.diagnostics(), ""));
     }
-    if !printed && evidence.iter().any(fsck_tells_more) && !hinted_already(&answer) {
+    if !printed && evidence.iter().any(fsck_tells_more) && !is_hinted_already(&answer, invocation) {
         say(FSCK_HINT);
     }
     let could_answer = match &answer {
@@ -168,11 +169,14 @@ fn fsck_tells_more(evidence: &Evidence) -> bool {
     evidence.read_by_tree() && found.iter().any(|(code, ..)| of_the_tree(*code))
 }
 
-fn hinted_already(answer: &Result<Answer, Failure>) -> bool {
-    matches!(
-        answer,
-        Err(Failure::CannotAnswer { hint: Some(_), .. } | Failure::NotFound { hint: Some(_), .. })
-    )
+fn is_hinted_already(answer: &Result<Answer, Failure>, invocation: &Invocation) -> bool {
+    match answer {
+        Err(Failure::CannotAnswer { hint, .. } | Failure::NotFound { hint, .. }) => hint.is_some(),
+        Err(Failure::Query(no)) => {
+            no.replaces_fsck_hint() && no_answer::text(no, invocation).1.is_some()
+        }
+        _ => false,
+    }
 }
 
 /// What to say of a file that is no longer what it was at open.

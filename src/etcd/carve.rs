@@ -42,7 +42,7 @@ pub enum Class {
     /// It belongs to the state, and the tree does not lead to it.
     Lost,
     /// It is newer than the state: of a commit that was not finished, or whose meta page was not chosen.
-    Beyond,
+    NewerThanState,
 }
 
 /// What was carved out of a file.
@@ -95,7 +95,7 @@ impl<'a> Carved<'a> {
         }
         let headless = scan.runs_without_header();
         for run in &headless {
-            for record in Fragments::of(&db.pages(), db.source(), *run) {
+            for record in Fragments::new(&db.pages(), db.source(), *run) {
                 found.take(record, &state, diagnostics);
             }
         }
@@ -112,7 +112,7 @@ impl<'a> Carved<'a> {
     /// What a record is, in a store of these revisions.
     pub fn class_of(main: i64, compacted: i64, current: i64) -> Class {
         if main > current {
-            Class::Beyond
+            Class::NewerThanState
         } else if main <= compacted {
             Class::Compacted
         } else {
@@ -147,7 +147,7 @@ impl<'a> Found<'a> {
     fn take(&mut self, record: Record<'a>, state: &StateIndex<'a>, diagnostics: &Diagnostics) {
         match state.at(record.revision) {
             None => self.records.push(record),
-            Some(present) if present.says_the_same(&record) => {
+            Some(present) if present.has_same_content(&record) => {
                 self.search.copies = self.search.copies.saturating_add(1);
             }
             Some(present) => report_contradiction(
@@ -224,7 +224,7 @@ fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -
         if record.revision != first.revision {
             return false;
         }
-        if first.grade() == record.grade() && !first.says_the_same(record) {
+        if first.grade() == record.grade() && !first.has_same_content(record) {
             report_contradiction(diagnostics, first, record, "neither is delivered");
             told.insert(record.revision);
         }

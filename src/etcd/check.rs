@@ -24,7 +24,7 @@ pub use former::check_former;
 
 /// What is known of a key: its newest record.
 #[derive(Debug, Clone, Copy)]
-pub struct Newest {
+pub struct NewestRecord {
     /// When it was written.
     pub revision: Revision,
     /// The generation of the key after it; `None` if it deletes the key.
@@ -38,7 +38,7 @@ pub struct Checked {
     /// All records.
     pub records: u64,
     /// By key.
-    pub keys: HashMap<Box<[u8]>, Newest>,
+    pub keys: HashMap<Box<[u8]>, NewestRecord>,
 }
 
 impl Checked {
@@ -100,7 +100,7 @@ fn lease_missing(record: &Record<'_>) -> Damage {
 
 /// Compares a record with the newest of its key so far, and takes its place.
 fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<Damage> {
-    let now = Newest::from(record);
+    let now = NewestRecord::from(record);
     let Some(known) = checked.keys.get_mut(record.key) else {
         let contradiction = contradiction(None, &now, compacted);
         checked.keys.insert(record.key.into(), now);
@@ -123,8 +123,8 @@ pub(super) fn compare(store: &Store<'_>, before: Option<&Record<'_>>, record: &R
     if !is_state(record) || !before.is_none_or(follows) {
         return;
     }
-    let before = before.map(Newest::from);
-    compare_newest(store, before.as_ref(), record);
+    let before = before.map(NewestRecord::from);
+    compare_with_newest(store, before.as_ref(), record);
 }
 
 /// The same, of all records of one key, in the order of their revisions.
@@ -139,7 +139,7 @@ pub fn compare_all(store: &Store<'_>, history: &[Record<'_>]) {
 /// The newest record of each key so far, for a fold that keeps nothing of the records before.
 #[derive(Debug, Default)]
 pub struct Successions {
-    newest: HashMap<Box<[u8]>, Newest>,
+    newest: HashMap<Box<[u8]>, NewestRecord>,
 }
 
 impl Successions {
@@ -148,14 +148,14 @@ impl Successions {
         if !record.origin.is_of_state() || record.is_bump_mark() {
             return;
         }
-        let now = Newest::from(record);
+        let now = NewestRecord::from(record);
         match self.newest.get_mut(record.key) {
             Some(known) => {
-                compare_newest(store, Some(known), record);
+                compare_with_newest(store, Some(known), record);
                 *known = now;
             }
             None => {
-                compare_newest(store, None, record);
+                compare_with_newest(store, None, record);
                 self.newest.insert(record.key.into(), now);
             }
         }
@@ -163,8 +163,12 @@ impl Successions {
 }
 
 /// The same, for a fold that keeps of the record before only this.
-pub(super) fn compare_newest(store: &Store<'_>, before: Option<&Newest>, record: &Record<'_>) {
-    let now = Newest::from(record);
+pub(super) fn compare_with_newest(
+    store: &Store<'_>,
+    before: Option<&NewestRecord>,
+    record: &Record<'_>,
+) {
+    let now = NewestRecord::from(record);
     if before.is_some_and(|before| before.revision >= now.revision) {
         return;
     }
@@ -173,7 +177,7 @@ pub(super) fn compare_newest(store: &Store<'_>, before: Option<&Newest>, record:
     }
 }
 
-impl From<&Record<'_>> for Newest {
+impl From<&Record<'_>> for NewestRecord {
     fn from(record: &Record<'_>) -> Self {
         Self {
             revision: record.revision,
@@ -183,7 +187,7 @@ impl From<&Record<'_>> for Newest {
     }
 }
 
-impl Newest {
+impl NewestRecord {
     /// The create_revision that it stores; a tombstone stores 0.
     fn created(&self) -> i64 {
         self.generation
@@ -221,7 +225,11 @@ impl Contradiction {
 }
 
 /// What is impossible about a record, given the one of its key before it.
-fn contradiction(before: Option<&Newest>, now: &Newest, compacted: i64) -> Option<Contradiction> {
+fn contradiction(
+    before: Option<&NewestRecord>,
+    now: &NewestRecord,
+    compacted: i64,
+) -> Option<Contradiction> {
     if let Some(before) = before
         && before.revision.main == now.revision.main
     {
@@ -261,7 +269,7 @@ fn contradiction(before: Option<&Newest>, now: &Newest, compacted: i64) -> Optio
 }
 
 /// A put above the compaction whose version is not the one after the version of the put before it.
-fn not_the_next_version(before: &Newest, now: &Newest) -> Option<Contradiction> {
+fn not_the_next_version(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     let next = before.version.saturating_add(1);
     if now.version == next {
         return None;
@@ -279,7 +287,7 @@ fn not_the_next_version(before: &Newest, now: &Newest) -> Option<Contradiction> 
 }
 
 /// A record above the compaction of a key that was not there.
-fn without_predecessor(before: Option<&Newest>, now: &Newest) -> Option<Contradiction> {
+fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Option<Contradiction> {
     let of_before = || {
         before.map_or_else(
             || "no record of this key".to_owned(),
@@ -308,7 +316,7 @@ fn without_predecessor(before: Option<&Newest>, now: &Newest) -> Option<Contradi
 }
 
 /// Two puts of a key of which a compaction may have taken something between them.
-fn below(before: &Newest, now: &Newest) -> Option<Contradiction> {
+fn below(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     let can_be = if now.generation == before.generation {
         now.version > before.version
     } else {
@@ -331,22 +339,22 @@ fn below(before: &Newest, now: &Newest) -> Option<Contradiction> {
 mod tests {
     use super::*;
 
-    fn put(main: i64, create_revision: i64, version: i64) -> Newest {
-        Newest {
+    fn put(main: i64, create_revision: i64, version: i64) -> NewestRecord {
+        NewestRecord {
             revision: Revision { main, sub: 0 },
             generation: Some(Generation { create_revision }),
             version,
         }
     }
 
-    fn tombstone(main: i64) -> Newest {
-        Newest {
+    fn tombstone(main: i64) -> NewestRecord {
+        NewestRecord {
             generation: None,
             ..put(main, 0, 0)
         }
     }
 
-    fn code(before: Option<Newest>, now: Newest, compacted: i64) -> Option<Code> {
+    fn code(before: Option<NewestRecord>, now: NewestRecord, compacted: i64) -> Option<Code> {
         contradiction(before.as_ref(), &now, compacted).map(|found| found.code)
     }
 

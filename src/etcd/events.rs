@@ -23,7 +23,7 @@ const NONE: u32 = u32::MAX;
 
 impl<'a> Events<'a> {
     /// Collects the events of the keys that `wanted` names.
-    pub fn of(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool) -> Self {
+    pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut events = Self::default();
         // The key is a copy: comparing keys in the map would touch pages all over the file.
         let mut newest: HashMap<Box<[u8]>, u32> = HashMap::new();
@@ -67,7 +67,7 @@ impl<'a> Events<'a> {
         let previous = usize::try_from(before).ok();
         Some(Event {
             record,
-            event_type: EventType::of(&record),
+            event_type: EventType::from_record(&record),
             previous: previous.and_then(|place| self.records.get(place).copied()),
         })
     }

@@ -18,7 +18,10 @@ pub(super) struct Place {
 
 impl Place {
     /// Of an element of bucket `key`.
-    pub(super) fn of(page: &Page<'_>, element: &Element<'_>) -> Result<Self, RevisionError> {
+    pub(super) fn from_element(
+        page: &Page<'_>,
+        element: &Element<'_>,
+    ) -> Result<Self, RevisionError> {
         BucketKey::parse(element.key).map(|key| Self {
             revision: key.revision,
             pgid: page.pgid.0,
@@ -50,7 +53,7 @@ pub(super) struct GapCheck {
 
 impl GapCheck {
     /// Of a store of which bucket `meta` says this; `bucket` is where bucket `key` is named.
-    pub(super) fn of(meta: &MetaBucket, bucket: Locus, direction: Direction) -> Self {
+    pub(super) fn new(meta: &MetaBucket, bucket: Locus, direction: Direction) -> Self {
         Self {
             compacted: meta.compact_revision(),
             keeps_head: meta.storage_version.is_some(),

@@ -12,7 +12,7 @@ use super::store::Store;
 
 /// What a hash leaves out of bucket `meta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
+pub enum Omit {
     /// Nothing: `etcdutl snapshot status` (`etcdutl/snapshot/v3_snapshot.go`).
     Nothing,
     /// What differs between members at the same revision: the server's `Hash`, and
@@ -21,13 +21,13 @@ pub enum Leave {
 }
 
 /// The hash over all buckets: name, then each key and value, in key order.
-pub fn backend_hash(store: &Store<'_>, leave: Leave) -> u32 {
+pub fn backend_hash(store: &Store<'_>, omit: Omit) -> u32 {
     let mut hash = 0;
     for bucket in store.buckets() {
         hash = crc32c::crc32c_append(hash, bucket.name);
         let leaves = store.leaves_of(bucket, Direction::Forward);
         for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
-            let ignored = leave == Leave::PerMember
+            let ignored = omit == Omit::PerMember
                 && bucket.name == schema::META
                 && matches!(
                     element.key,

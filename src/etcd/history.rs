@@ -22,7 +22,7 @@ pub enum EventType {
 
 impl EventType {
     /// What a record did to its key.
-    pub fn of(record: &Record<'_>) -> Self {
+    pub fn from_record(record: &Record<'_>) -> Self {
         match record {
             Record {
                 tombstone: true, ..
@@ -73,7 +73,7 @@ pub struct KeyHistory<'a> {
 
 impl<'a> KeyHistory<'a> {
     /// Collects the events of `key`.
-    pub fn of(store: &Store<'a>, key: &[u8]) -> Self {
+    pub fn read(store: &Store<'a>, key: &[u8]) -> Self {
         let mut history = Self::default();
         for record in store
             .records(Direction::Forward)
@@ -85,7 +85,7 @@ impl<'a> KeyHistory<'a> {
     }
 
     fn push(&mut self, store: &Store<'_>, record: Record<'a>) {
-        let event_type = EventType::of(&record);
+        let event_type = EventType::from_record(&record);
         let last = self.events.last().map(|last| last.record);
         compare(store, last.as_ref(), &record);
         let previous = last.filter(|last| Generation::continues(last, &record));

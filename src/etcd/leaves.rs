@@ -1,5 +1,5 @@
-//! The leaves of bucket `key` in the order of revisions, by the tree as long as it is sound, and from the first
-//! damage on by what a salvage made of the whole file.
+//! The leaves of bucket `key` in the order of revisions: those of the tree as long as it is intact, and from the first
+//! damage on those of a salvage of the whole file.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
 use super::record::{Origin, Record, not_a_revision};
-use super::salvage::{Rest, Salvage};
+use super::salvage::{Salvage, SalvagedLeaves};
 use super::schema;
 
 /// The records of one leaf; what is no record is reported.
@@ -36,17 +36,17 @@ pub fn leaf_records<'a>(
 }
 
 /// Where the leaves come from.
-enum Way<'a> {
+enum LeafSource<'a> {
     /// The walk through a tree.
     Tree(Box<Leaves<'a>>),
     /// What a salvage has from here on.
-    Salvaged(Rest<'a>),
+    Salvaged(SalvagedLeaves<'a>),
 }
 
-/// Iterator over the leaves of a bucket. Over those of bucket `key` it looks for missing revisions, and goes over
-/// to the salvage before it delivers the first leaf at or behind which something may be missing.
+/// Iterator over the leaves of a bucket. In bucket `key` it looks for missing revisions, and goes on with the salvage
+/// before it delivers the first leaf at or after which something may be missing.
 pub struct RecordLeaves<'a> {
-    way: Way<'a>,
+    from: LeafSource<'a>,
     direction: Direction,
     gaps: Option<GapCheck>,
     /// Of bucket `key`.
@@ -58,13 +58,13 @@ pub struct RecordLeaves<'a> {
 
 impl<'a> RecordLeaves<'a> {
     /// Over the leaves of a bucket that is not `key`.
-    pub(super) fn of_bucket(
+    pub(super) fn from_bucket(
         leaves: Leaves<'a>,
         direction: Direction,
         diagnostics: &'a Diagnostics,
     ) -> Self {
         Self {
-            way: Way::Tree(Box::new(leaves)),
+            from: LeafSource::Tree(Box::new(leaves)),
             direction,
             gaps: None,
             salvage: None,
@@ -74,33 +74,33 @@ impl<'a> RecordLeaves<'a> {
     }
 
     /// Over those of bucket `key`.
-    pub(super) fn of_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
+    pub(super) fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
         let diagnostics = salvage.diagnostics();
-        let mut leaves = Self::of_bucket(salvage.leaves(direction), direction, diagnostics);
+        let mut leaves = Self::from_bucket(salvage.leaves(direction), direction, diagnostics);
         leaves.gaps = salvage.gap_check(direction);
         leaves.salvage = Some(Arc::clone(salvage));
         if !salvage.has_tree() {
-            leaves.go_over();
+            leaves.switch_to_salvage();
         } else if direction == Direction::Backward && salvage.lacks_an_end() {
             salvage.leaves(Direction::Forward).for_each(drop);
-            leaves.go_over();
+            leaves.switch_to_salvage();
         }
         leaves
     }
 
-    /// From here on by the salvage; false where that was done before, or there is none.
-    fn go_over(&mut self) -> bool {
-        let (Way::Tree(_), Some(salvage)) = (&self.way, &self.salvage) else {
+    /// Goes on with the salvage; false if that was done before, or there is none.
+    fn switch_to_salvage(&mut self) -> bool {
+        let (LeafSource::Tree(_), Some(salvage)) = (&self.from, &self.salvage) else {
             return false;
         };
-        let Some(rest) = salvage.rest(self.direction, &mut self.delivered) else {
+        let Some(rest) = salvage.remaining(self.direction, &mut self.delivered) else {
             return false;
         };
-        self.way = Way::Salvaged(rest);
+        self.from = LeafSource::Salvaged(rest);
         true
     }
 
-    /// What is wrong with a leaf of records, or missing before it.
+    /// The findings about a leaf of records, and about what is missing before it.
     fn check(&mut self, leaf: &Leaf<'a>) -> Vec<Damage> {
         let Some(gaps) = &mut self.gaps else {
             return Vec::new();
@@ -118,7 +118,7 @@ impl<'a> RecordLeaves<'a> {
                     .effect("it is taken for a record"),
                 );
             }
-            match Place::of(page, &element) {
+            match Place::from_element(page, &element) {
                 Ok(place) => findings.extend(gaps.next(place)),
                 Err(error) => findings.push(not_a_revision(page, &element, error)),
             }
@@ -126,11 +126,11 @@ impl<'a> RecordLeaves<'a> {
         findings
     }
 
-    /// The end of the walk: what is missing behind the last leaf shows only now.
+    /// The end of the walk: what is missing after the last leaf shows only now.
     fn finish(&mut self) {
         let found = self.gaps.take().map(|mut gaps| gaps.finish());
         let found = found.into_iter().flatten();
-        self.report(found.map(|finding| self.told(finding)));
+        self.report(found.map(|finding| self.as_lost_after_salvage(finding)));
     }
 
     fn report(&self, findings: impl IntoIterator<Item = Damage>) {
@@ -139,9 +139,9 @@ impl<'a> RecordLeaves<'a> {
             .for_each(|finding| self.diagnostics.report(finding));
     }
 
-    /// A gap in a tree tells that it is not one state. What is missing after a salvage is lost.
-    fn told(&self, mut finding: Damage) -> Damage {
-        if finding.code == Code::RevisionGap && matches!(self.way, Way::Salvaged(_)) {
+    /// A gap in a tree shows that it is not of one state. What is missing after a salvage is lost.
+    fn as_lost_after_salvage(&self, mut finding: Damage) -> Damage {
+        if finding.code == Code::RevisionGap && matches!(self.from, LeafSource::Salvaged(_)) {
             finding.code = Code::RecordsLost;
         }
         finding
@@ -153,19 +153,19 @@ impl<'a> Iterator for RecordLeaves<'a> {
 
     fn next(&mut self) -> Option<Leaf<'a>> {
         loop {
-            let (leaf, damaged) = match &mut self.way {
-                Way::Tree(leaves) => (leaves.next(), leaves.is_damaged()),
-                Way::Salvaged(rest) => (rest.next(), false),
+            let (leaf, damaged) = match &mut self.from {
+                LeafSource::Tree(leaves) => (leaves.next(), leaves.is_damaged()),
+                LeafSource::Salvaged(rest) => (rest.next(), false),
             };
-            if damaged && self.go_over() {
+            if damaged && self.switch_to_salvage() {
                 continue;
             }
             let Some(leaf) = leaf else {
                 let missing = self.gaps.as_mut().map(GapCheck::at_the_end);
                 let missing = missing.filter(|missing| !missing.is_empty());
-                if let (Some(missing), Way::Tree(_)) = (missing, &self.way) {
+                if let (Some(missing), LeafSource::Tree(_)) = (missing, &self.from) {
                     self.report(missing);
-                    if self.go_over() {
+                    if self.switch_to_salvage() {
                         continue;
                     }
                 }
@@ -174,12 +174,14 @@ impl<'a> Iterator for RecordLeaves<'a> {
             };
             let mark = self.gaps.as_ref().map(GapCheck::mark);
             let findings = self.check(&leaf);
-            let findings = findings.into_iter().map(|finding| self.told(finding));
+            let findings = findings
+                .into_iter()
+                .map(|finding| self.as_lost_after_salvage(finding));
             let findings: Vec<Damage> = findings.collect();
             let hides = |finding: &Damage| finding.code.severity() == Severity::Error;
             let hidden = findings.iter().any(hides);
             self.report(findings);
-            if hidden && self.go_over() {
+            if hidden && self.switch_to_salvage() {
                 if let (Some(gaps), Some(mark)) = (&mut self.gaps, mark) {
                     gaps.rewind(mark);
                 }

@@ -239,7 +239,7 @@ impl<'a> Record<'a> {
     }
 
     /// Whether two records of one revision say the same.
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub fn has_same_content(&self, other: &Self) -> bool {
         let numbers = |record: &Self| {
             (
                 record.tombstone,

@@ -62,7 +62,7 @@ impl<'a> Salvage<'a> {
         }
     }
 
-    /// The same, for which the tree is all there is.
+    /// The same, by the tree alone.
     pub(super) fn without_scan(&self) -> Self {
         Self {
             bucket: self.bucket.clone(),
@@ -78,7 +78,7 @@ impl<'a> Salvage<'a> {
         self.diagnostics
     }
 
-    /// Whether the tree is that of the state: else the scan comes first.
+    /// Whether the tree is that of the state. Otherwise the scan comes first.
     pub(super) fn has_tree(&self) -> bool {
         self.current
     }
@@ -87,8 +87,8 @@ impl<'a> Salvage<'a> {
         self.bucket.leaves(self.diagnostics, direction)
     }
 
-    /// Whether revisions are missing before the first record of the tree or behind its last: a walk from the end
-    /// would come to know that only at last.
+    /// Whether revisions are missing before the first record of the tree or after its last. A walk from the end would
+    /// notice that only when it is done.
     pub(super) fn lacks_an_end(&self) -> bool {
         let Some(mut gaps) = self.gap_check(Direction::Forward) else {
             return false;
@@ -97,7 +97,7 @@ impl<'a> Salvage<'a> {
         let late = first.is_some_and(|first| gaps.next(first).is_some());
         let last = self.place_at(Direction::Backward);
         late || last.is_some_and(|last| {
-            // What lies between them is not asked here.
+            // What is between them does not matter here.
             gaps.next(last);
             !gaps.finish().is_empty()
         })
@@ -107,23 +107,23 @@ impl<'a> Salvage<'a> {
     fn place_at(&self, direction: Direction) -> Option<Place> {
         let leaf = self.leaves(direction).next()?;
         let element = leaf.elements(direction).next()?;
-        Place::of(&leaf.page, &element).ok()
+        Place::from_element(&leaf.page, &element).ok()
     }
 
-    /// None where nothing tells up to where revisions may be missing.
+    /// `None` if the compacted revision is unknown.
     pub(super) fn gap_check(&self, direction: Direction) -> Option<GapCheck> {
         self.knows_compaction
-            .then(|| GapCheck::of(&self.meta, self.bucket.locus.clone(), direction))
+            .then(|| GapCheck::new(&self.meta, self.bucket.locus.clone(), direction))
     }
 
     fn merged(&self) -> &Merged<'a> {
         self.merged.get_or_init(|| {
             let begun = self.knows_compaction.then(|| self.meta.compact_revision());
-            let (beds, one_state) =
-                load::beds(self.leaves(Direction::Forward), begun, self.scan.get());
+            let (leaves, one_state) =
+                load::read_leaves(self.leaves(Direction::Forward), begun, self.scan.get());
             let compaction = self.knows_compaction.then(|| self.meta.compaction());
             let merged = merge::merge(
-                beds,
+                leaves,
                 compaction,
                 self.current && one_state,
                 self.diagnostics,
@@ -169,7 +169,7 @@ impl<'a> Salvage<'a> {
         );
     }
 
-    /// How many records there are, where the tree does not lead to all.
+    /// How many records there are, those included that the tree does not lead to.
     pub(super) fn salvaged_records(&self) -> usize {
         self.merged().parts.iter().map(Part::len).sum()
     }
@@ -179,14 +179,14 @@ impl<'a> Salvage<'a> {
         self.salvaged_records() > 0 || self.merged().left_out > 0
     }
 
-    /// What the tree has not delivered yet, in the given direction; none where nothing may be scanned.
-    pub(super) fn rest(
+    /// The leaves that the tree has not delivered yet, in the given direction; `None` if nothing may be scanned.
+    pub(super) fn remaining(
         self: &Arc<Self>,
         direction: Direction,
         delivered: &mut PageSet,
-    ) -> Option<Rest<'a>> {
+    ) -> Option<SalvagedLeaves<'a>> {
         let merged = self.may_scan.then(|| self.merged())?;
-        Some(Rest {
+        Some(SalvagedLeaves {
             salvage: Arc::clone(self),
             direction,
             next: 0,
@@ -196,8 +196,8 @@ impl<'a> Salvage<'a> {
     }
 }
 
-/// Iterator over what a salvage has beside the leaves that were delivered before.
-pub(super) struct Rest<'a> {
+/// Iterator over the leaves of a salvage that the tree has not delivered before.
+pub(super) struct SalvagedLeaves<'a> {
     salvage: Arc<Salvage<'a>>,
     direction: Direction,
     /// The part to come next, going forwards.
@@ -207,7 +207,7 @@ pub(super) struct Rest<'a> {
     delivered: PageSet,
 }
 
-impl<'a> Iterator for Rest<'a> {
+impl<'a> Iterator for SalvagedLeaves<'a> {
     type Item = Leaf<'a>;
 
     fn next(&mut self) -> Option<Leaf<'a>> {

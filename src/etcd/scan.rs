@@ -30,7 +30,7 @@ impl<'a> Scan<'a> {
     ///
     /// # Errors
     /// [`Error::NotBbolt`] when the file holds no page.
-    pub fn of(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+    pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         let (geometry, metas) = find_metas(source.image(), Some(source));
         let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
         let pages = Pages::new(source.image(), page_size, order);

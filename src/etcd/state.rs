@@ -218,7 +218,7 @@ impl<'a> State<'a> {
     pub fn record_leaves(&self, direction: Direction) -> impl Iterator<Item = Leaf<'a>> + use<'a> {
         let salvage = self.salvage.as_ref();
         salvage
-            .map(|salvage| RecordLeaves::of_records(salvage, direction))
+            .map(|salvage| RecordLeaves::from_records(salvage, direction))
             .into_iter()
             .flatten()
     }
@@ -227,12 +227,12 @@ impl<'a> State<'a> {
     pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
         match &self.salvage {
             Some(salvage) if bucket.name == schema::KEY => {
-                RecordLeaves::of_records(salvage, direction)
+                RecordLeaves::from_records(salvage, direction)
             }
             _ => {
                 let diagnostics = self.db.diagnostics();
                 let leaves = bucket.leaves(diagnostics, direction);
-                RecordLeaves::of_bucket(leaves, direction, diagnostics)
+                RecordLeaves::from_bucket(leaves, direction, diagnostics)
             }
         }
     }
@@ -292,4 +292,34 @@ fn is_foreign(buckets: &[Bucket<'_>]) -> bool {
         && !buckets
             .iter()
             .any(|bucket| schema::BUCKETS.contains(&bucket.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn damaged(name: &str) -> Vec<u8> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/damaged/");
+        std::fs::read(format!("{folder}{name}")).unwrap()
+    }
+
+    /// The search for a root, the salvage and the carving need the same scan.
+    #[test]
+    fn the_pages_of_a_damaged_file_are_scanned_once() {
+        for name in ["both-metas-zeroed.db", "root-holds-a-value.db"] {
+            let image = damaged(name);
+            let diagnostics = Diagnostics::new();
+            let db = Db::from_image(&image, None, &diagnostics).unwrap();
+            let state = State::from_db(db);
+            assert!(state.records(Direction::Forward).count() > 0, "{name}");
+            let scan = state.page_scan();
+            assert!(state.records(Direction::Backward).count() > 0, "{name}");
+            assert!(std::ptr::eq(scan, state.page_scan()), "{name}");
+            assert_eq!(
+                Arc::strong_count(&state.scan),
+                2,
+                "{name}: the salvage has the scan of the state"
+            );
+        }
+    }
 }

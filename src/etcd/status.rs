@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
 
-use super::check::{Newest, compare_newest};
+use super::check::{NewestRecord, compare_with_newest};
 use super::cluster::{AlarmMember, Member, alarms, members};
-use super::hash::{Leave, backend_hash, hash_kv};
+use super::hash::{Omit, backend_hash, hash_kv};
 use super::record::Record;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
@@ -40,7 +40,7 @@ pub struct RecordCounts {
     pub live_keys: u64,
     /// Oldest main revision of a record.
     pub oldest: Option<i64>,
-    /// Newest main revision of a record.
+    /// NewestRecord main revision of a record.
     pub newest: Option<i64>,
     /// Whether one of the records is the mark of a bumped restore, which is of no key.
     pub bump_mark: bool,
@@ -148,18 +148,21 @@ pub type Seen<T> = HashMap<Box<[u8]>, SeenKey<T>>;
 pub struct SeenKey<T> {
     /// What was made of its value; none for a tombstone.
     pub value: Option<T>,
-    newest: Newest,
+    newest: NewestRecord,
 }
 
 impl RecordCounts {
     /// Counts the records of a store.
-    pub fn of(store: &Store<'_>) -> Self {
-        Self::with(store, |_| ()).0
+    pub fn read(store: &Store<'_>) -> Self {
+        Self::read_with(store, |_| ()).0
     }
 
     /// Counts the records of a store, and keeps of each key what `see` makes of its newest put: something
     /// small, for a store has many keys.
-    pub fn with<T>(store: &Store<'_>, mut see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
+    pub fn read_with<T>(
+        store: &Store<'_>,
+        mut see: impl FnMut(&Record<'_>) -> T,
+    ) -> (Self, Seen<T>) {
         let mut counts = Self::default();
         let mut alive: Seen<T> = HashMap::new();
         for record in store.records(Direction::Forward) {
@@ -175,15 +178,15 @@ impl RecordCounts {
             }
             let seen = SeenKey {
                 value: (!record.tombstone).then(|| see(&record)),
-                newest: Newest::from(&record),
+                newest: NewestRecord::from(&record),
             };
             match alive.get_mut(record.key) {
                 Some(known) => {
-                    compare_newest(store, Some(&known.newest), &record);
+                    compare_with_newest(store, Some(&known.newest), &record);
                     *known = seen;
                 }
                 None => {
-                    compare_newest(store, None, &record);
+                    compare_with_newest(store, None, &record);
                     alive.insert(record.key.into(), seen);
                 }
             }
@@ -197,10 +200,10 @@ impl RecordCounts {
 impl SnapshotStatus {
     /// What etcdutl 3.6 would tell of the store: zeros where there is no bucket `key`, see
     /// [`Unreachable::check`].
-    pub fn of(store: &Store<'_>) -> Self {
-        let counts = RecordCounts::of(store);
+    pub fn read(store: &Store<'_>) -> Self {
+        let counts = RecordCounts::read(store);
         Self {
-            hash: backend_hash(store, Leave::Nothing),
+            hash: backend_hash(store, Omit::Nothing),
             revision: counts.newest.unwrap_or_default(),
             // etcdutl takes the mark of a bumped restore for a key of no bytes.
             total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
@@ -212,19 +215,19 @@ impl SnapshotStatus {
 
 impl StoreStatus {
     /// Reads the whole store.
-    pub fn of(store: &Store<'_>) -> Self {
-        Self::with(store, |_| ()).0
+    pub fn read(store: &Store<'_>) -> Self {
+        Self::read_with(store, |_| ()).0
     }
 
     /// Reads the whole store, and keeps of each key what `see` makes of its newest put; see
-    /// [`RecordCounts::with`].
-    pub fn with<T>(store: &Store<'_>, see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
+    /// [`RecordCounts::read_with`].
+    pub fn read_with<T>(store: &Store<'_>, see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
         // The records first: their walk finds the most, and says it at the best places.
         let (counts, seen) = match Unreachable::check(store) {
             Ok(()) => {
-                let (counts, seen) = RecordCounts::with(store, see);
+                let (counts, seen) = RecordCounts::read_with(store, see);
                 (Ok(counts), seen)
             }
             Err(why) => (Err(why), Seen::new()),

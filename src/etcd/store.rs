@@ -96,7 +96,7 @@ impl<'a> Store<'a> {
         let diagnostics = self.db().diagnostics();
         all.dedup_by(|later, first| {
             let same = later.revision == first.revision;
-            if same && !later.says_the_same(first) {
+            if same && !later.has_same_content(first) {
                 report_contradiction(diagnostics, first, later, "the first is taken");
             }
             same

@@ -117,7 +117,7 @@ pub fn pickaxe_s(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) ->
 }
 
 /// Whether a matching line came or went between two versions: `git log -G`. An item that only moved in its
-/// list did neither.
+/// list did neither. With [`Matcher::with_whole_paths`] a pattern such as `^spec.template` matches each line below too.
 #[must_use]
 pub fn pickaxe_g(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) -> bool {
     let mut numbers = FieldNumbers::default();
@@ -360,6 +360,7 @@ impl<'m> Walk<'m> {
             }
             let start = self.joined.len();
             self.joined.extend_from_slice(line);
+            let own = if self.matcher.whole_paths { 0 } else { own };
             let found = self.matcher.reaching(&self.joined, own);
             if !found.is_empty() {
                 let in_line = |range: &Range<usize>| {

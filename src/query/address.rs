@@ -6,7 +6,7 @@ use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 use crate::named::key_text;
 
-use super::no_answer::NoAnswer;
+use super::glob::{Glob, Namespaces};
 
 /// Which keys somebody asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum Address {
     Objects(ObjectSet),
 }
 
+/// An escape in `key:TEXT` that does not exist; the word as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadEscape(pub Vec<u8>);
+
 /// Objects of one or several resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectSet {
@@ -28,10 +32,14 @@ pub struct ObjectSet {
     places: Vec<Place>,
     /// Length of the longest folder, in bytes.
     longest_folder: usize,
-    /// The name of one.
+    /// The name of one, or a pattern of names.
     pub name: Option<String>,
-    /// The namespace, where one was named.
+    /// The namespaces as typed, if any were named.
     pub namespace: Option<String>,
+    /// What a name has to match.
+    names: Option<Glob>,
+    /// What a namespace has to match.
+    namespaces: Option<Namespaces>,
 }
 
 /// A folder of objects.
@@ -46,11 +54,11 @@ struct Place {
 
 impl ObjectSet {
     /// The objects of some resources.
-    pub fn of(
+    pub fn new(
         types: &str,
         resources: &[&Resource],
         catalog: &Catalog,
-        namespace: Option<&str>,
+        namespaces: Option<&Namespaces>,
     ) -> Self {
         let folders = |resource: &&Resource| {
             let namespaced = resource.namespaced;
@@ -76,21 +84,24 @@ impl ObjectSet {
             longest_folder: lengths.max().unwrap_or_default(),
             places,
             name: None,
-            namespace: namespace.map(str::to_owned),
+            namespace: namespaces.map(Namespaces::text),
+            names: None,
+            namespaces: namespaces.cloned(),
         }
     }
 
-    /// The one of them with a name.
+    /// The one of them with a name, or those whose names match a pattern.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         Self {
             name: Some(name.to_owned()),
+            names: Some(Glob::parse(name)),
             ..self.clone()
         }
     }
 
     /// Which of the types, in the order in which they were named, covers a key.
-    fn place_of(&self, key: &[u8]) -> Option<usize> {
+    pub fn place_of(&self, key: &[u8]) -> Option<usize> {
         let key_start = key.get(..self.longest_folder).unwrap_or(key);
         let slashes = key_start.iter().enumerate().filter(|(_, b)| **b == b'/');
         slashes
@@ -106,8 +117,8 @@ impl ObjectSet {
 
     /// Whether what stands behind a folder is an object that is asked for.
     fn is_inside(&self, place: &Place, inside: &[u8]) -> bool {
-        let name_of = |rest: &[u8]| match &self.name {
-            Some(name) => name.as_bytes() == rest,
+        let name_of = |rest: &[u8]| match &self.names {
+            Some(names) => names.matches(rest),
             None => !rest.is_empty(),
         };
         if !place.namespaced {
@@ -117,10 +128,8 @@ impl ObjectSet {
             return false;
         };
         let (namespace, rest) = inside.split_at(slash);
-        let right_namespace = self
-            .namespace
-            .as_ref()
-            .is_none_or(|wanted| wanted.as_bytes() == namespace);
+        let wanted = self.namespaces.as_ref();
+        let right_namespace = wanted.is_none_or(|wanted| wanted.matches(namespace));
         right_namespace && rest.get(1..).is_some_and(name_of)
     }
 
@@ -130,8 +139,18 @@ impl ObjectSet {
         Self {
             name: None,
             namespace: None,
+            names: None,
+            namespaces: None,
             ..self.clone()
         }
+    }
+
+    /// The namespaces that were named, without patterns.
+    pub fn namespace_names(&self) -> Vec<String> {
+        self.namespaces
+            .as_ref()
+            .map(Namespaces::names)
+            .unwrap_or_default()
     }
 
     fn text(&self) -> String {
@@ -169,7 +188,7 @@ impl Address {
     ///
     /// # Errors
     /// When an escape is none.
-    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, NoAnswer> {
+    pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, BadEscape> {
         let bytes = word.as_encoded_bytes();
         if bytes.starts_with(b"/") {
             return Ok(Some(Self::raw(bytes.to_vec())));
@@ -177,7 +196,7 @@ impl Address {
         let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
             return Ok(None);
         };
-        let key = unescape(escaped).ok_or_else(|| NoAnswer::BadEscape(bytes.to_vec()))?;
+        let key = unescape(escaped).ok_or_else(|| BadEscape(bytes.to_vec()))?;
         Ok(Some(Self::raw(key)))
     }
 
@@ -203,7 +222,7 @@ impl Address {
         match self {
             Self::Key(_) => true,
             Self::Prefix(_) => false,
-            Self::Objects(objects) => objects.name.is_some(),
+            Self::Objects(objects) => objects.names.as_ref().is_some_and(Glob::is_one),
         }
     }
 
@@ -298,7 +317,7 @@ mod tests {
                 "names": {"plural": "things", "kind": "Thing"}, "versions": [{"name": "v1"}]}}));
         }
         let key = |text: &str| format!("/registry/{text}").into_bytes();
-        let things = ObjectSet::of("things", &catalog.resolve("things"), &catalog, None);
+        let things = ObjectSet::new("things", &catalog.resolve("things"), &catalog, None);
         for n in [0, 7, 299] {
             let place = things.place_of(&key(&format!("g{n}.example.com/things/shop/a")));
             assert_eq!(place, Some(n), "{n}");
@@ -314,7 +333,7 @@ mod tests {
             catalog.resolve("po"),
         ]
         .concat();
-        let two = ObjectSet::of("pods,nodes,po", &two, &catalog, None);
+        let two = ObjectSet::new("pods,nodes,po", &two, &catalog, None);
         assert_eq!(two.place_of(&key("pods/shop/a")), Some(0));
         assert_eq!(two.place_of(&key("minions/a")), Some(1));
     }
@@ -323,7 +342,9 @@ mod tests {
     fn objects_are_covered_by_folder_namespace_and_name() {
         let catalog = Catalog::default();
         let of = |word: &str, namespace: Option<&str>| {
-            ObjectSet::of(word, &catalog.resolve(word), &catalog, namespace)
+            let namespace = namespace.map(str::to_owned);
+            let namespaces = Namespaces::parse(namespace.as_slice());
+            ObjectSet::new(word, &catalog.resolve(word), &catalog, namespaces.as_ref())
         };
         let key: &[u8] = b"/registry/pods/shop/web-1";
         assert!(Address::Objects(of("pods", None)).covers(key));

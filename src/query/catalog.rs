@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Store};
-use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::catalog::Survey;
 use crate::k8s::encrypt::Keyring;
+
+pub use crate::k8s::catalog::Catalog;
 
 /// Adds what a catalog does not know of: whatever lies in folders of objects that nobody defines. It takes
 /// another pass.

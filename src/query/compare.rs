@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{Keyspace, Record, Store};
+use crate::etcd::{Event, EventType, Keyspace, Record, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::{insert_text, is_secret_key};
 use crate::k8s::redact::Masker;
@@ -161,7 +161,7 @@ pub fn histories(a: &Store<'_>, b: &Store<'_>) -> Option<HistoriesDiffer> {
         let one = if order.is_le() { left.next() } else { None };
         let other = if order.is_ge() { right.next() } else { None };
         let is_same = match (&one, &other) {
-            (Some(one), Some(other)) => one.says_the_same(other),
+            (Some(one), Some(other)) => one.has_same_content(other),
             _ => false,
         };
         if let (false, Some(record)) = (is_same, one.or(other)) {
@@ -194,6 +194,15 @@ pub struct Comparison<'r> {
 }
 
 impl Comparison<'_> {
+    /// Another one that compares the same, for changes that are looked at and not printed.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            masker: Masker::new(false),
+            ..*self
+        }
+    }
+
     /// The change as the views take it.
     pub fn object<'a>(
         &self,
@@ -275,6 +284,23 @@ impl Comparison<'_> {
     pub fn shown(&mut self, record: &Record<'_>, objects: &Objects<'_>) -> Value {
         let decoded = self.decoded(record, objects);
         self.masked(record, decoded)
+    }
+}
+
+impl<'a> Changed<'a> {
+    /// An event as a change from the put before it.
+    pub fn from_event(event: &Event<'a>) -> Self {
+        let is_deletion = event.event_type == EventType::Delete;
+        Self {
+            change: match event.event_type {
+                EventType::Create => Change::Created,
+                EventType::Update => Change::Changed,
+                EventType::Delete => Change::Deleted,
+            },
+            old: event.previous,
+            new: (!is_deletion).then_some(event.record),
+            deleted_at: is_deletion.then_some(event.record.revision.main),
+        }
     }
 }
 

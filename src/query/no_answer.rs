@@ -1,14 +1,19 @@
-//! Why a question has no answer, as data. [`crate::view::no_answer`] has the sentences.
+//! Why a question has no answer, as data. `view::no_answer` has the sentences.
 
 use std::path::PathBuf;
 
 use crate::Error;
+use crate::etcd::Revision;
 use crate::etcd::store::RevisionUnavailable;
+use crate::k8s::search::PatternError;
 use crate::source::SourceError;
 
+use super::address::{Address, BadEscape};
 use super::filters::LeftNothing;
 use super::not_found::Missing;
+use super::refusal::{NothingInRange, Refusal};
 use super::revision::RevisionExpr;
+use super::unreadable::Unreadable;
 
 /// Why a question has no answer.
 #[derive(Debug)]
@@ -64,6 +69,41 @@ pub enum NoAnswer {
         /// How many of its events are retained, and the main revisions of the first and the last.
         retained: Option<(usize, i64, i64)>,
     },
+    /// An address and a flag name two revisions.
+    TwoRevisions {
+        /// That of the address.
+        own: RevisionExpr,
+        /// That of the flag.
+        given: RevisionExpr,
+        /// The flag.
+        flag: &'static str,
+    },
+    /// A range and a revision after an address.
+    RangeAndRevision(RevisionExpr),
+    /// Several ranges.
+    SeveralRanges,
+    /// The text is not a range; why not.
+    NotARange(String),
+    /// Two addresses name two revisions.
+    TwoAddressRevisions(RevisionExpr, RevisionExpr),
+    /// Namespaces were named with a key or a prefix, as typed.
+    NamespaceWithKey {
+        /// The namespaces.
+        namespaces: String,
+        /// The key or prefix.
+        address: Address,
+    },
+    /// One object or key is needed, and none or several were named.
+    OneNeeded,
+    /// One key is needed, and an address names several.
+    SeveralKeys {
+        /// The address.
+        address: Address,
+        /// How many keys it names.
+        count: usize,
+        /// The first of them.
+        keys: Vec<Box<[u8]>>,
+    },
     /// The range ends before it begins.
     RangeUpsideDown {
         /// Where it begins.
@@ -71,6 +111,10 @@ pub enum NoAnswer {
         /// Where it ends.
         to: i64,
     },
+    /// The first of two times is after the second.
+    TimesUpsideDown,
+    /// Two databases, or two revisions of one, are needed.
+    TwoStatesNeeded,
     /// No object in the store has a time.
     NoTimes {
         /// How many values are encrypted.
@@ -95,16 +139,130 @@ pub enum NoAnswer {
     InNeither(Missing),
     /// A filter left nothing.
     Emptied(LeftNothing),
+    /// etcd's client or its server refuses the request.
+    Refused(Refusal),
+    /// A range of keys has no key to show.
+    NothingInRange(NothingInRange),
+    /// An address has a revision, and a flag names a time.
+    RevisionAndTime {
+        /// The revision.
+        own: RevisionExpr,
+        /// The time, as typed.
+        time: String,
+        /// The flag.
+        flag: &'static str,
+    },
+    /// The last revision of a watch is before the first.
+    ToBeforeFirst {
+        /// The last revision.
+        to: i64,
+        /// The first revision.
+        first: i64,
+    },
+    /// A watch has no event.
+    NoEvent {
+        /// The first revision of the watch.
+        from: i64,
+        /// The store's newest revision, if that is why.
+        current: Option<i64>,
+    },
+    /// Nothing was found, and nothing more is known.
+    NothingFound,
+    /// One object is needed, and several are selected.
+    SeveralObjects {
+        /// How many.
+        count: usize,
+        /// The keys of the first of them.
+        keys: Vec<Box<[u8]>>,
+    },
+    /// The value of the one record that is needed cannot be shown as an object.
+    Unreadable {
+        /// The key.
+        key: Box<[u8]>,
+        /// The revision of the record.
+        revision: Revision,
+        /// Why not.
+        why: Unreadable,
+    },
+    /// No record of a revision is retained.
+    TransactionNotRetained {
+        /// The main revision.
+        main: i64,
+        /// The sub revision, if one was asked for.
+        sub: Option<i64>,
+    },
+    /// Filters left out every change of a revision.
+    TransactionLeftOut(i64),
+    /// The field manager did not write this revision of an object.
+    NotWrittenBy {
+        /// The object, as it is shown.
+        name: String,
+        /// The main revision.
+        main: i64,
+        /// The manager, as typed.
+        manager: String,
+    },
+    /// The pattern of a flag is none.
+    BadPattern {
+        /// The flag.
+        flag: &'static str,
+        /// Why not.
+        error: PatternError,
+    },
+    /// No events are retained.
+    NoEvents,
+    /// Deleted keys cannot be sorted by what a deletion does not have.
+    OrderOfDeletions,
+    /// No deletion of an address is retained: it exists.
+    NotDeleted(Address),
+    /// No deletions are retained.
+    NoDeletions,
+    /// No key is in a namespace.
+    NotInNamespaces,
 }
 
 impl NoAnswer {
     /// Whether the question was understood, and the answer is no.
     pub fn is_no(&self) -> bool {
         match self {
-            Self::EventNotRetained { .. } | Self::Emptied(_) => true,
+            Self::EventNotRetained { .. }
+            | Self::Emptied(_)
+            | Self::NoEvents
+            | Self::NothingInRange(_)
+            | Self::NoEvent { .. }
+            | Self::NothingFound
+            | Self::TransactionNotRetained { .. }
+            | Self::TransactionLeftOut(_)
+            | Self::NotWrittenBy { .. }
+            | Self::NotDeleted(_)
+            | Self::NoDeletions
+            | Self::NotInNamespaces => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
+    }
+
+    /// Whether a hint of its sentence is the only one: `fsck` is not suggested beside it if the tree is damaged.
+    pub fn replaces_fsck_hint(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::NothingInRange(_)
+                | Self::SeveralObjects { .. }
+                | Self::Unreadable { .. }
+        )
+    }
+}
+
+impl From<Refusal> for NoAnswer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<BadEscape> for NoAnswer {
+    fn from(BadEscape(word): BadEscape) -> Self {
+        Self::BadEscape(word)
     }
 }
 

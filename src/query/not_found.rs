@@ -2,11 +2,12 @@
 //!
 //! This takes passes over the store, so it is asked only if the answer is empty.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::Bounds;
 use crate::named::key_text;
 use crate::near::{self, SUGGESTED, near};
@@ -52,6 +53,8 @@ pub enum Why {
         /// The first of them.
         first: Box<[u8]>,
     },
+    /// No readable definition has the resource, and so many definitions are encrypted.
+    MayBeEncrypted(usize),
     /// The resource is known, and the store has no object of it.
     NoObjects,
     /// Objects of the resource exist, in other namespaces only: how many, and the first.
@@ -95,12 +98,14 @@ pub enum NameKind {
 /// A deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// Whether the namespace was deleted, and nothing in it of what was asked for is retained.
-    pub is_namespace: bool,
+    /// The namespace, if it was deleted and nothing in it of what was asked for is retained.
+    pub namespace: Option<String>,
     /// The main revision of the newest deletion.
     pub revision: i64,
     /// How many keys were deleted.
     pub keys: usize,
+    /// The newest revision at which most of them existed.
+    pub before: i64,
     /// When the newest was.
     pub time: Bounds,
     /// Whether the state before the deletion is compacted.
@@ -116,13 +121,13 @@ impl Missing {
     }
 }
 
-/// What the store retains of an address which matches nothing at a revision.
+/// What the store retains of keys of which none is live at a revision.
 #[derive(Default)]
 struct Retained {
     /// The newest deletion at or below the revision.
     deleted_at: Option<i64>,
-    /// How many keys were deleted.
-    deleted_keys: BTreeSet<Box<[u8]>>,
+    /// Of each deleted key: the first and the last main revision of its last life.
+    lives: BTreeMap<Box<[u8]>, (i64, i64)>,
     /// The first put above the revision.
     first_later: Option<i64>,
 }
@@ -130,17 +135,47 @@ struct Retained {
 impl Retained {
     fn read(store: &Store<'_>, at: AtRevision, covers: impl Fn(&[u8]) -> bool) -> Self {
         let mut retained = Self::default();
+        let mut created: BTreeMap<Box<[u8]>, i64> = BTreeMap::new();
         let records = store.records(Direction::Forward);
         for record in records.filter(|record| covers(record.key)) {
             let main = record.revision.main;
             if record.tombstone && main <= at.0 {
                 retained.deleted_at = Some(main);
-                retained.deleted_keys.insert(record.key.into());
+                let last = main.saturating_sub(1);
+                let first = created.remove(record.key).unwrap_or(last);
+                retained.lives.insert(record.key.into(), (first, last));
             } else if !record.tombstone && main > at.0 {
                 retained.first_later = retained.first_later.or(Some(main));
+            } else if !record.tombstone {
+                created.insert(record.key.into(), record.create_revision);
             }
         }
         retained
+    }
+
+    /// The newest revision at which most of the deleted keys existed.
+    fn fullest(&self) -> Option<i64> {
+        // A life is counted from its first revision on, and no longer after its last one.
+        let mut steps: BTreeMap<i64, i64> = BTreeMap::new();
+        for (first, last) in self.lives.values() {
+            let begins = steps.entry(*first).or_default();
+            *begins = begins.saturating_add(1);
+            let ends = steps.entry(last.saturating_add(1)).or_default();
+            *ends = ends.saturating_sub(1);
+        }
+        let mut count = 0_i64;
+        let mut best: Option<(i64, i64)> = None;
+        let mut changes = steps.into_iter().peekable();
+        while let Some((_, change)) = changes.next() {
+            count = count.saturating_add(change);
+            // This count holds up to the revision before the next change.
+            if let Some((next, _)) = changes.peek()
+                && best.is_none_or(|(most, _)| count >= most)
+            {
+                best = Some((count, next.saturating_sub(1)));
+            }
+        }
+        best.map(|(_, revision)| revision)
     }
 }
 
@@ -152,6 +187,8 @@ pub struct Search<'s, 'a> {
     pub at: AtRevision,
     /// All resources that any retained revision has; none if no word needed them.
     pub catalog: Option<&'s Catalog>,
+    /// The keys of encrypted values.
+    pub keyring: &'s Keyring,
     /// When a main revision was written.
     pub time_of: &'s dyn Fn(i64) -> Bounds,
 }
@@ -165,10 +202,10 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Why a namespace has nothing; none if it has, or had nothing to begin with but exists.
-    pub fn namespace(&self, name: &str) -> Option<Missing> {
+    /// Why namespaces have nothing; none if they exist.
+    pub fn namespaces(&self, names: &[String]) -> Option<Missing> {
         let may_hide = self.store.db().diagnostics().may_hide_records();
-        let why = self.why_namespace(name)?;
+        let why = names.iter().find_map(|name| self.why_namespace(name))?;
         let is_unknown = matches!(why, Why::Unknown { .. });
         Some(Missing {
             address: None,
@@ -186,7 +223,7 @@ impl Search<'_, '_> {
             return Why::MayBeHidden;
         }
         if let Some(revision) = retained.deleted_at {
-            return self.deleted(revision, retained.deleted_keys.len(), false);
+            return self.deleted(revision, &retained, None);
         }
         if let Some(first) = retained.first_later {
             return Why::Later {
@@ -205,14 +242,16 @@ impl Search<'_, '_> {
         }
     }
 
-    fn deleted(&self, revision: i64, keys: usize, is_namespace: bool) -> Why {
+    fn deleted(&self, revision: i64, retained: &Retained, namespace: Option<&str>) -> Why {
         let compacted = self.store.compact_revision();
+        let before = retained.fullest().unwrap_or(revision.saturating_sub(1));
         Why::Deleted(Deleted {
-            is_namespace,
+            namespace: namespace.map(str::to_owned),
             revision,
-            keys,
+            keys: retained.lives.len(),
+            before,
             time: (self.time_of)(revision),
-            is_before_compacted: revision.saturating_sub(1) < compacted,
+            is_before_compacted: before < compacted,
             compacted,
         })
     }
@@ -257,6 +296,9 @@ impl Search<'_, '_> {
                 name: name.to_owned(),
             }),
             (true, true, None) => None,
+            (true, false, _) if self.encrypted_definitions() > 0 => {
+                Some(Why::MayBeEncrypted(self.encrypted_definitions()))
+            }
             (true, false, _) => {
                 let near: Vec<String> = unknown
                     .iter()
@@ -272,13 +314,25 @@ impl Search<'_, '_> {
         }
     }
 
+    /// How many definitions of custom resources cannot be decrypted.
+    fn encrypted_definitions(&self) -> usize {
+        let records = self.store.records(Direction::Forward);
+        let encrypted = records.filter(|record| {
+            !record.tombstone
+                && Survey::is_definition(record.key)
+                && self.keyring.open(record.key, record.value).is_err()
+        });
+        let keys: BTreeSet<&[u8]> = encrypted.map(|record| record.key).collect();
+        keys.len()
+    }
+
     /// Why objects are not found: the namespace, the resource or the name.
     fn why_objects(&self, objects: &ObjectSet) -> Why {
         let of_types = Address::Objects(objects.widened());
         let live = self.live_keys(|key| of_types.covers(key));
-        if let Some(namespace) = &objects.namespace
-            && let Some(why) = self.why_namespace(namespace)
-        {
+        let namespaces = objects.namespace_names();
+        let why = namespaces.iter().find_map(|name| self.why_namespace(name));
+        if let Some(why) = why {
             return why;
         }
         let Some(first) = live.first() else {
@@ -355,9 +409,12 @@ impl Search<'_, '_> {
                 near: near(name, names),
             });
         }
-        deleted_at
-            .filter(|_| !is_live)
-            .map(|revision| self.deleted(revision, 1, true))
+        let revision = deleted_at.filter(|_| !is_live)?;
+        let in_namespace = Retained::read(self.store, self.at, |key| {
+            let location = catalog.locate(key);
+            location.is_some_and(|location| location.namespace == Some(name.as_bytes()))
+        });
+        Some(self.deleted(revision, &in_namespace, Some(name)))
     }
 
     fn near_keys(&self, text: &str) -> Vec<String> {
@@ -414,6 +471,26 @@ fn shared_start(name: &str, wanted: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lives(lives: &[(i64, i64)]) -> Retained {
+        let keyed = lives.iter().enumerate();
+        let keyed = keyed.map(|(index, life)| (index.to_string().into_bytes().into(), *life));
+        Retained {
+            lives: keyed.collect(),
+            ..Retained::default()
+        }
+    }
+
+    #[test]
+    fn the_command_in_a_hint_shows_as_many_of_the_deleted_objects_as_existed_together() {
+        assert_eq!(lives(&[(5, 9)]).fullest(), Some(9));
+        // Deleted one after the other: before the first of them.
+        assert_eq!(lives(&[(2, 20), (3, 21), (4, 22)]).fullest(), Some(20));
+        // One that was deleted long before the others were made does not count.
+        assert_eq!(lives(&[(2, 3), (10, 20), (11, 21)]).fullest(), Some(20));
+        assert_eq!(lives(&[(2, 3), (10, 20)]).fullest(), Some(20));
+        assert_eq!(lives(&[]).fullest(), None);
+    }
 
     #[test]
     fn the_right_name_in_another_namespace_comes_first() {

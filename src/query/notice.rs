@@ -1,4 +1,4 @@
-//! What an answer has to admit, as data. [`crate::view::notice`] has the sentences.
+//! What an answer has to admit, as data. `view::notice` has the sentences.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -47,6 +47,15 @@ pub enum Notice {
     AnotherCluster,
     /// What a comparison of the two meta pages compares: transaction id and revision, before and after.
     LastCommit([(u64, i64); 2]),
+    /// Events that kubectl's format cannot show.
+    EventsLeftOut(EventsLeftOut),
+    /// Parts of an object may be older than the revision shown for them.
+    Boundaries {
+        /// How many versions cannot be read; if none, the version before is not retained.
+        unread: usize,
+    },
+    /// How many requests of the write-ahead log are left out because a filter asks what events changed.
+    RequestsLeftOut(usize),
 }
 
 /// What a search of freed pages found.
@@ -138,6 +147,15 @@ pub struct HistoriesDiffer {
     pub first: i64,
     /// How many records differ.
     pub records: usize,
+}
+
+/// How many events of a watch kubectl's format cannot show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventsLeftOut {
+    /// Events whose values are not objects.
+    pub no_object: usize,
+    /// Deletions of objects that are not retained.
+    pub without_object: usize,
 }
 
 /// Collects the notices of one run. A notice that was made twice is kept once where it says the same.

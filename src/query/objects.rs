@@ -107,6 +107,15 @@ impl<'r> Objects<'r> {
         }
     }
 
+    /// The object of a record, its fields in the order in which their type declares them. None if the value is no
+    /// object, or cannot be read.
+    pub fn object(&self, record: &Record<'_>) -> Option<Value> {
+        match self.read(record, Order::Declared.into()) {
+            Told::Object(tree, _) => Some(tree),
+            _ => None,
+        }
+    }
+
     /// Whether the object of a record has the labels. An object that cannot be read is counted: the answer may lack
     /// it.
     pub fn has_labels(&self, record: &Record<'_>, labels: &LabelSelector) -> bool {
@@ -173,6 +182,11 @@ impl<'r> Objects<'r> {
     /// Counts an object that could not be read, so that a selector could not be tried on it.
     pub fn count_untested(&self) {
         self.untested.set(self.untested.get().saturating_add(1));
+    }
+
+    /// How many objects could not be read, so that a selector could not be tried on them.
+    pub(super) fn untested(&self) -> usize {
+        self.untested.get()
     }
 
     /// Reports which values are still encrypted, and how many objects a selector could not be tried on.

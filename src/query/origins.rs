@@ -111,7 +111,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
         return store;
     }
     let state = store.current_revision();
-    let whole = replay::whole(&wal).filter(|whole| agrees(&store, whole));
+    let whole = replay::whole_log(&wal).filter(|whole| agrees(&store, whole));
     let reaches = whole
         .as_ref()
         .is_some_and(|whole| whole.stopped.is_none() && whole.revision >= state);
@@ -120,7 +120,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
     let mut stopped = None;
     if !reaches
         && !damaged
-        && let Some(beyond) = replay::beyond(&store, &wal)
+        && let Some(beyond) = replay::after_database(&store, &wal)
     {
         stopped = beyond.stopped.map(|why| (beyond.until, why));
         records.extend(beyond.records);
@@ -168,7 +168,7 @@ fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
             .is_some()
         {}
         match replayed.peek() {
-            Some(record) if record.revision == known.revision => record.says_the_same(&known),
+            Some(record) if record.revision == known.revision => record.has_same_content(&known),
             // A revision in the middle that the replay has not.
             Some(_) => known.is_bump_mark(),
             None => true,
@@ -217,7 +217,7 @@ fn carving(store: &Store<'_>, search: Search) -> Carving {
     Carving {
         compacted: of(Class::Compacted),
         lost: of(Class::Lost),
-        beyond: of(Class::Beyond),
+        beyond: of(Class::NewerThanState),
         unproved: unproved.count(),
         revisions: ends.map(|(first, last)| (first.revision.main, last.revision.main)),
         store: (compacted, current),

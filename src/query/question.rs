@@ -178,14 +178,14 @@ impl<'q> Question<'q> {
         missing.into()
     }
 
-    /// Why a namespace has nothing; none if it exists.
+    /// Why namespaces have nothing; none if they exist.
     pub fn missing_namespace(
         &self,
-        namespace: &str,
+        namespaces: &[String],
         catalog: Option<&Catalog>,
         at: AtRevision,
     ) -> Option<NoAnswer> {
-        let missing = self.search(catalog, at, |search| search.namespace(namespace))?;
+        let missing = self.search(catalog, at, |search| search.namespaces(namespaces))?;
         Some(missing.into())
     }
 
@@ -198,7 +198,10 @@ impl<'q> Question<'q> {
 
     /// The filter that left nothing, if one did.
     pub fn emptied(&self) -> Option<NoAnswer> {
-        self.filters.left_nothing().map(NoAnswer::Emptied)
+        let mut left = self.filters.left_nothing()?;
+        // What could not be read was not tried; that is reported separately.
+        left.of = left.of.saturating_sub(self.objects.untested());
+        Some(NoAnswer::Emptied(left))
     }
 
     /// Why there are no changes by a field manager: no retained version names it. None if one does.
@@ -226,6 +229,7 @@ impl<'q> Question<'q> {
             store: &self.store,
             at,
             catalog,
+            keyring: self.keyring,
             time_of: &|main| self.timeline().bounds(main),
         })
     }

@@ -1,12 +1,9 @@
 //! Revisions as they are typed: `123`, `123.2`, `@`, `@~5`; of one object `v3`, `~1`, `created`, `deleted`;
 //! and ranges of them, `A..B`.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::str::FromStr;
-
-use crate::etcd::store::RevisionUnavailable;
-use crate::etcd::{AtRevision, Event, EventType, KeyHistory, Store};
-
-use super::no_answer::NoAnswer;
 
 /// A revision, of the store or of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +64,33 @@ impl FromStr for RevisionExpr {
     }
 }
 
+impl fmt::Display for RevisionExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Main(main) => write!(f, "{main}"),
+            Self::Record(main, sub) => write!(f, "{main}.{sub}"),
+            Self::Head(0) => f.write_str("@"),
+            Self::Head(back) => write!(f, "@~{back}"),
+            Self::Version(number) => write!(f, "v{number}"),
+            Self::Back(back) => write!(f, "~{back}"),
+            Self::Created => f.write_str("created"),
+            Self::Deleted => f.write_str("deleted"),
+        }
+    }
+}
+
+/// The parts of `ADDRESS@REV`; none if what follows the `@` is no revision. The first `@` counts after which one
+/// follows: `pods@@~5` is `pods` at `@~5`.
+pub fn split_revision(word: &OsString) -> Option<(OsString, RevisionExpr)> {
+    let text = word.to_str()?;
+    let mut signs = text.match_indices('@');
+    signs.find_map(|(at, _)| {
+        let (address, revision) = text.split_at_checked(at)?;
+        let revision = revision.strip_prefix('@')?.parse().ok()?;
+        (!address.is_empty()).then(|| (address.into(), revision))
+    })
+}
+
 impl RevisionExpr {
     /// Whether only the history of one object tells which revision it is.
     pub fn is_of_object(self) -> bool {
@@ -74,70 +98,6 @@ impl RevisionExpr {
             self,
             Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted
         )
-    }
-
-    /// The main revision of the store.
-    ///
-    /// # Errors
-    /// When it is below the compaction, above the newest, or is one of an object.
-    pub fn of_store(self, store: &Store<'_>) -> Result<AtRevision, NoAnswer> {
-        let current = store.current_revision();
-        let main = match self {
-            Self::Main(main) | Self::Record(main, _) => main,
-            Self::Head(0) => return Ok(store.at(None)?),
-            Self::Head(back) => current.saturating_sub(back),
-            Self::Version(_) | Self::Back(_) | Self::Created | Self::Deleted => {
-                return Err(NoAnswer::RevisionOfObject);
-            }
-        };
-        if main < 1 {
-            return Err(RevisionUnavailable::Compacted {
-                asked: main,
-                compacted: store.compact_revision(),
-            }
-            .into());
-        }
-        Ok(store.at(Some(main))?)
-    }
-
-    /// The event of an object which this revision names: of a main revision the last event at or before it.
-    ///
-    /// # Errors
-    /// When no such event is retained; the message says which are.
-    pub fn of_object<'h, 'a>(
-        self,
-        history: &'h KeyHistory<'a>,
-        store: &Store<'_>,
-        name: &str,
-    ) -> Result<&'h Event<'a>, NoAnswer> {
-        let events = &history.events;
-        let newest_first = || events.iter().rev();
-        let found = match self {
-            Self::Version(number) => newest_first().find(|event| {
-                event.event_type != EventType::Delete && event.record.version == number
-            }),
-            Self::Back(back) => newest_first().nth(back),
-            Self::Created => newest_first().find(|event| event.event_type == EventType::Create),
-            Self::Deleted => newest_first().find(|event| event.event_type == EventType::Delete),
-            Self::Record(main, sub) => events.iter().find(|event| {
-                (event.record.revision.main, event.record.revision.sub) == (main, sub)
-            }),
-            Self::Main(_) | Self::Head(_) => {
-                let at = self.of_store(store)?;
-                newest_first().find(|event| event.record.revision.main <= at.0)
-            }
-        };
-        found.ok_or_else(|| self.not_retained(history, name))
-    }
-
-    fn not_retained(self, history: &KeyHistory<'_>, name: &str) -> NoAnswer {
-        let main = |event: &Event<'_>| event.record.revision.main;
-        let ends = history.events.first().zip(history.events.last());
-        NoAnswer::EventNotRetained {
-            asked: self,
-            name: name.to_owned(),
-            retained: ends.map(|(first, last)| (history.events.len(), main(first), main(last))),
-        }
     }
 }
 
@@ -218,6 +178,29 @@ mod tests {
                 Err(FORMS.to_owned()),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_revision_after_an_address_is_parted_from_it() {
+        let split = |word: &str| {
+            split_revision(&word.into())
+                .map(|(address, revision)| (address.into_string().unwrap_or_default(), revision))
+        };
+        for (word, address, revision) in [
+            ("pods@5", "pods", RevisionExpr::Main(5)),
+            ("pods@@", "pods", RevisionExpr::Head(0)),
+            ("pods@@~5", "pods", RevisionExpr::Head(5)),
+            ("pod/a@v3", "pod/a", RevisionExpr::Version(3)),
+            ("pod/a@~1", "pod/a", RevisionExpr::Back(1)),
+            ("a@b@5", "a@b", RevisionExpr::Main(5)),
+            ("/k@2.1", "/k", RevisionExpr::Record(2, 1)),
+        ] {
+            assert_eq!(split(word), Some((address.to_owned(), revision)), "{word}");
+            assert_eq!(revision.to_string().parse(), Ok(revision));
+        }
+        for word in ["pods", "@5", "@", "a@b", "a@", "a@5x"] {
+            assert_eq!(split(word), None, "{word}");
         }
     }
 

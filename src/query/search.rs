@@ -5,6 +5,7 @@
 
 mod history;
 mod look;
+mod written;
 
 use std::iter;
 
@@ -13,12 +14,14 @@ use rayon::prelude::*;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::k8s::search::Found;
 
+use super::filters::Filter;
 use super::question::Question;
 use history::History;
 use look::Reader;
 
 pub use history::Row;
 pub use look::Looker;
+pub use written::Written;
 
 /// From when to when a line was there, in one life of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,10 @@ pub struct Search<'s, 'a> {
     pub question: &'s Question<'a>,
     /// Up to which revision.
     pub at: AtRevision,
+    /// Lines that ended before this main revision are left out of a history.
+    pub since: i64,
+    /// What the field manager wrote whose changes are asked for.
+    pub written: Option<&'s Written>,
     /// Which keys.
     pub covers: &'s (dyn Fn(&[u8]) -> bool + Sync),
     /// What is looked for.
@@ -109,19 +116,36 @@ impl<'a> Search<'_, 'a> {
     }
 
     /// Searches all retained values; the lines of each key with their revisions, in key order.
-    pub fn history(&self) -> impl Iterator<Item = (Box<[u8]>, Vec<Row>)> + use<'a> {
+    pub fn history(&self) -> impl Iterator<Item = (Box<[u8]>, Vec<Row>)> {
         let mut history = History::new(self.question.store().compact_revision());
         let mut reader = Reader::new(&self.looker, self.question.objects());
         history.fold(self, &mut reader);
         self.question
             .note_compacted(&|key| (self.covers)(key), None);
-        history.into_rows()
+        history.into_rows().map(|(key, mut rows)| {
+            rows.retain(|row| {
+                let filters = self.question.filters();
+                let is_recent = row.span.gone_at.is_none_or(|gone| gone >= self.since);
+                filters.test(Filter("--since"), is_recent) && self.is_written(&key, row.span.first)
+            });
+            (key, rows)
+        })
+    }
+
+    /// Whether a revision of a key is one of the manager whose changes are asked for.
+    fn is_written(&self, key: &[u8], main: i64) -> bool {
+        self.written.is_none_or(|written| {
+            let filters = self.question.filters();
+            filters.test(Filter("--manager"), written.has(key, main))
+        })
     }
 
     /// The live values that may match, in key order. They are read in the order of the file: in key order most of the
     /// time would go into reading pages again.
     fn candidates<'k>(&self, keyspace: &'k Keyspace<'a>) -> Vec<&'k KeyEntry<'a>> {
-        let mut by_offset: Vec<&KeyEntry<'a>> = keyspace.live.iter().collect();
+        let is_written =
+            |entry: &&KeyEntry<'_>| self.is_written(&entry.key, entry.record.revision.main);
+        let mut by_offset: Vec<&KeyEntry<'a>> = keyspace.live.iter().filter(is_written).collect();
         if !self.looker.matcher.has_filter() {
             return by_offset;
         }

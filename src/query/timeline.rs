@@ -50,11 +50,11 @@ impl Timeline {
         self.clock.bounds(main)
     }
 
-    /// A time as typed, in seconds since 1970; a length of time is counted back from the newest time of the
-    /// store, never from now.
+    /// A time as typed, in seconds since 1970. A duration is counted back from the newest time of the store and a clock
+    /// time is one of its day: the clock of this machine is never read.
     ///
     /// # Errors
-    /// When it is no time, or counted back where the store has no time.
+    /// When it is no time, or depends on the newest time of a store that has none.
     pub fn time(&self, text: &str) -> Result<i64, NoAnswer> {
         self.resolve(text.parse()?)
     }
@@ -65,9 +65,24 @@ impl Timeline {
     /// As [`Self::time`].
     pub fn resolve(&self, when: When) -> Result<i64, NoAnswer> {
         match (when, self.clock.newest()) {
-            (When::BeforeNewest(_), None) => Err(self.no_time()),
+            (When::BeforeNewest(_) | When::Clock(_), None) => Err(self.no_time()),
             (when, newest) => when.resolve(newest),
         }
+    }
+
+    /// The revisions that may have been written between two times as typed, both included; a time that is not given
+    /// bounds nothing.
+    ///
+    /// # Errors
+    /// As [`Self::time`], and when the store has no times.
+    pub fn range(
+        &self,
+        since: Option<&String>,
+        until: Option<&String>,
+    ) -> Result<(i64, i64), NoAnswer> {
+        let since = since.map(|text| self.since(self.time(text)?)).transpose()?;
+        let until = until.map(|text| self.until(self.time(text)?)).transpose()?;
+        Ok((since.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX)))
     }
 
     /// The newest revision that was written by a time.

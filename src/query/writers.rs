@@ -8,7 +8,7 @@ use crate::etcd::{Event, EventType, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::blame::is_manager_name;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::managed_fields::{object_meta, writers};
+use crate::k8s::managed_fields::{Writer, object_meta, writers};
 use crate::k8s::meta::Meta;
 use crate::k8s::object::is_secret_key;
 use crate::named::{NameField, not_a_name};
@@ -31,29 +31,48 @@ pub fn manager_text(key: &[u8], manager: &str, subresource: &str) -> String {
     }
 }
 
-/// The managers of an event, each with its subresource in brackets: of an update those whose managedFields
-/// entry is new, has another time or owns more fields than in the version before, of a creation all. None
-/// where nobody can tell: of a deletion, and where the version before is not retained.
-pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
-    let meta_of = |record: &Record<'_>| match objects.read(record, Order::Declared.into()) {
+/// A version of an object, and the reader of its values.
+pub type WithReader<'v, 'a> = (&'v Record<'a>, &'v Objects<'v>);
+
+/// Those who wrote a version over the one before it: of the first version all in its managedFields, of a later one
+/// those whose entry is new, has another time or owns more fields than before. None if a version cannot be read.
+fn writers_between(
+    old: Option<WithReader<'_, '_>>,
+    new: WithReader<'_, '_>,
+) -> Option<Vec<Writer>> {
+    let meta_of = |(record, objects): WithReader<'_, '_>| match objects
+        .read(record, Order::Declared.into())
+    {
         Told::Object(tree, _) => object_meta(&tree),
         _ => None,
     };
+    let meta = meta_of(new)?;
+    let previous = match old {
+        Some(old) => Some(meta_of(old)?),
+        None => None,
+    };
+    Some(writers(previous.as_ref(), &meta))
+}
+
+/// Those who wrote an event. None if nobody can know: of a deletion, and if the version before is not retained.
+fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
     let known = match event.event_type {
         EventType::Delete => false,
         EventType::Create => true,
         EventType::Update => event.previous.is_some(),
     };
-    let Some(meta) = known.then(|| meta_of(&event.record)).flatten() else {
-        return Vec::new();
-    };
-    let previous = event.previous.as_ref().and_then(meta_of);
-    if event.previous.is_some() && previous.is_none() {
-        return Vec::new();
-    }
+    let previous = event.previous.as_ref().map(|record| (record, objects));
+    let written = known.then(|| writers_between(previous, (&event.record, objects)));
+    written.flatten()
+}
+
+/// The managers of an event, each with its subresource in brackets: of an update those whose managedFields
+/// entry is new, has another time or owns more fields than in the version before, of a creation all. Empty
+/// if nobody can know: of a deletion, and if the version before is not retained.
+pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
     let mut managers: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
-    for writer in writers(previous.as_ref(), &meta) {
+    for writer in writers_of(event, objects).unwrap_or_default() {
         let name = manager_text(event.record.key, &writer.manager, &writer.subresource);
         if seen.insert(name.clone()) {
             managers.push(name);
@@ -80,4 +99,51 @@ pub fn all_managers(store: &Store<'_>, keyring: &Keyring) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// Only what one field manager wrote.
+#[derive(Debug, Clone, Default)]
+pub struct ByManager {
+    /// `kubectl-edit`, `kubelet (status)`
+    manager: Option<String>,
+}
+
+impl ByManager {
+    /// Only what this field manager wrote, or everything.
+    pub fn new(manager: Option<String>) -> Self {
+        Self { manager }
+    }
+
+    /// The name that was given.
+    pub fn name(&self) -> Option<&str> {
+        self.manager.as_deref()
+    }
+
+    fn is_among(&self, writers: Option<Vec<Writer>>) -> bool {
+        let Some(name) = &self.manager else {
+            return true;
+        };
+        let is_it = |writer: &Writer| {
+            let subresource = name
+                .strip_prefix(writer.manager.as_str())
+                .and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
+            writer.manager == *name || subresource == Some(writer.subresource.as_str())
+        };
+        writers.unwrap_or_default().iter().any(is_it)
+    }
+
+    /// Whether an event is one of theirs; every event is if no manager is named.
+    pub fn wrote(&self, event: &Event<'_>, objects: &Objects<'_>) -> bool {
+        self.manager.is_none() || self.is_among(writers_of(event, objects))
+    }
+
+    /// Whether they wrote between two states of an object.
+    pub fn wrote_between(
+        &self,
+        old: Option<WithReader<'_, '_>>,
+        new: Option<WithReader<'_, '_>>,
+    ) -> bool {
+        let written = || new.and_then(|new| writers_between(old, new));
+        self.manager.is_none() || self.is_among(written())
+    }
 }

@@ -502,7 +502,7 @@ mod tests {
                 .write(true)
                 .open(&path)
                 .unwrap();
-            // SAFETY: none is needed for a child that is meant to die of it.
+            // SAFETY: the child process is meant to die of reading this map.
             let other = unsafe { MmapOptions::new().map(&file).unwrap() };
             file.set_len(0).unwrap();
             assert_eq!(ours.bytes().first(), Some(&0));

@@ -29,6 +29,14 @@ pub(super) fn locate(given: &Path) -> Result<PathBuf, SourceError> {
     Err(SourceError::NoDatabaseInside(given.to_path_buf()))
 }
 
+/// Whether a path is a file, or a folder with a database in it.
+pub(crate) fn is_database_path(given: &Path) -> bool {
+    if given.is_dir() {
+        return INSIDE.iter().any(|inside| given.join(inside).exists());
+    }
+    given.exists()
+}
+
 /// Follows links. Before opening, because opening some devices already does something.
 fn examine(path: &Path) -> Result<Metadata, SourceError> {
     fs::metadata(path).map_err(|error| SourceError::from_io(path, "examine", error))

@@ -5,7 +5,7 @@ use super::locate::list_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What lies in the folders of a log.
+/// The files in the folders of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogDir {
     /// The files of the log, by name.

@@ -1,4 +1,4 @@
-//! The SHA-256 behind the image in a snapshot file, and the hash of the whole evidence.
+//! The SHA-256 after the image in a snapshot file, and the hash of the whole evidence.
 
 use sha2::{Digest, Sha256};
 

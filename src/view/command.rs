@@ -11,18 +11,15 @@ pub struct Invocation {
     pub verb: &'static str,
     /// The database, as a word of a command line; `DB` if none was given.
     pub db: String,
-    /// Whether the verb takes `--at`.
-    pub has_at: bool,
 }
 
 impl Invocation {
     /// The run of a verb on a database.
     #[must_use]
-    pub fn new(verb: &'static str, db: Option<&Path>, has_at: bool) -> Self {
+    pub fn new(verb: &'static str, db: Option<&Path>) -> Self {
         Self {
             verb,
             db: db.map_or_else(|| "DB".to_owned(), |db| quoted(&db.to_string_lossy())),
-            has_at,
         }
     }
 
@@ -37,10 +34,13 @@ impl Invocation {
         line
     }
 
-    /// The verb, if it answers as of a revision; else `get`.
+    /// The verb, if it answers for addresses alone as of a revision; else `get`.
     #[must_use]
     pub fn verb_with_at(&self) -> &'static str {
-        if self.has_at { self.verb } else { "get" }
+        match self.verb {
+            verb @ ("ls" | "blame") => verb,
+            _ => "get",
+        }
     }
 }
 

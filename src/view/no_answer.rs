@@ -1,5 +1,8 @@
 //! Why a question has no answer, as a sentence and a hint.
 
+mod object;
+mod refusal;
+
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::meta::time_text;
@@ -10,7 +13,7 @@ use crate::query::filters::{Filter, LeftNothing};
 use crate::query::not_found::{Deleted, Missing, NameKind, Why};
 use crate::query::revision::RevisionExpr;
 
-use super::command::{Invocation, words};
+use super::command::{Invocation, quoted, words};
 use super::human::{first_of, plural};
 use super::time;
 
@@ -44,14 +47,53 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::Unavailable(_)
         | NoAnswer::RevisionOfObject
         | NoAnswer::EventNotRetained { .. }
+        | NoAnswer::TwoRevisions { .. }
+        | NoAnswer::RangeAndRevision(_)
+        | NoAnswer::SeveralRanges
+        | NoAnswer::NotARange(_)
+        | NoAnswer::TwoAddressRevisions(..)
         | NoAnswer::RangeUpsideDown { .. } => revision(no, run),
         NoAnswer::NoTimes { .. }
         | NoAnswer::OlderThanAll { .. }
         | NoAnswer::NotATime(_)
         | NoAnswer::NoFixedLength(_)
         | NoAnswer::NothingToCountFrom => no_time(no),
+        NoAnswer::NamespaceWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
+            address_needed(no)
+        }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
+        NoAnswer::Refused(refusal) => refusal::text(refusal),
+        NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
+        NoAnswer::RevisionAndTime { own, time, flag } => {
+            plain(format!("two revisions are named: {own}, and {flag} {time}"))
+        }
+        NoAnswer::ToBeforeFirst { to, first } => plain(format!(
+            "the range is upside down: --to {to} is before revision {first}"
+        )),
+        NoAnswer::NoEvent { from, current } => plain(match current {
+            Some(current) => {
+                format!("no event from revision {from} on: the store's revision is {current}")
+            }
+            None => format!("no such event from revision {} on", (*from).max(1)),
+        }),
+        NoAnswer::NothingFound
+        | NoAnswer::SeveralObjects { .. }
+        | NoAnswer::Unreadable { .. }
+        | NoAnswer::TransactionNotRetained { .. }
+        | NoAnswer::TransactionLeftOut(_)
+        | NoAnswer::NotWrittenBy { .. } => object::text(no),
+        NoAnswer::BadPattern { flag, error } => plain(format!("{flag}: {error}")),
+        NoAnswer::TimesUpsideDown => plain("the times are reversed: --since is after --until"),
+        NoAnswer::TwoStatesNeeded => hinted(
+            "two databases, or two revisions of one, are needed",
+            "`diff DB A..B ADDRESS` compares two revisions",
+        ),
+        NoAnswer::OrderOfDeletions
+        | NoAnswer::NotDeleted(_)
+        | NoAnswer::NoDeletions
+        | NoAnswer::NotInNamespaces => no_keys(no),
+        NoAnswer::NoEvents => plain("no events are retained"),
     }
 }
 
@@ -59,9 +101,25 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
 fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
     let Filter(flag) = filter;
     plain(match of {
+        0 => format!("nothing left: no object could be read to try {flag}"),
         1 => format!("nothing left: the only candidate does not match {flag}"),
         of => format!("nothing left: none of {of} candidates matches {flag}"),
     })
+}
+
+/// Why `ls` lists no keys.
+fn no_keys(no: &NoAnswer) -> Text {
+    match no {
+        NoAnswer::OrderOfDeletions => hinted(
+            "a deletion has no create_revision, no version and no value to sort by",
+            "--sort key or --sort mod",
+        ),
+        NoAnswer::NotDeleted(address) => {
+            plain(format!("no retained deletion: {} exists", address.text()))
+        }
+        NoAnswer::NoDeletions => plain("no deletion is retained"),
+        _ => plain("no key is in a namespace"),
+    }
 }
 
 fn file(no: &NoAnswer) -> Text {
@@ -154,6 +212,18 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
                 ),
             }
         }
+        NoAnswer::TwoRevisions { own, given, flag } => plain(format!(
+            "two revisions are named: {own}, and {flag} {given}"
+        )),
+        NoAnswer::RangeAndRevision(own) => plain(format!(
+            "a range and a revision after an address, {own}: one of them is enough"
+        )),
+        NoAnswer::SeveralRanges => plain("one range of revisions, A..B, is enough"),
+        NoAnswer::NotARange(why) => plain(why.clone()),
+        NoAnswer::TwoAddressRevisions(first, second) => hinted(
+            format!("the addresses name two revisions, {first} and {second}"),
+            "`diff DB A..B ADDRESS` compares two revisions",
+        ),
         NoAnswer::RangeUpsideDown { from, to } => hinted(
             format!("the range is reversed: {from} is after {to}"),
             "A..B goes from the older to the newer",
@@ -165,6 +235,36 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
                 run.line(run.verb, &["pod/web-1".to_owned(), "-n shop".to_owned()])
             ),
         ),
+    }
+}
+
+fn address_needed(no: &NoAnswer) -> Text {
+    /// How many keys are named.
+    const NAMED: usize = 5;
+    match no {
+        NoAnswer::NamespaceWithKey {
+            namespaces,
+            address,
+        } => hinted(
+            format!(
+                "-n {} narrows resources, and {} is a key or a prefix of keys",
+                key_text(namespaces.as_bytes()),
+                address.text()
+            ),
+            "a prefix can end in the namespace: /registry/pods/NS/",
+        ),
+        NoAnswer::SeveralKeys {
+            address,
+            count,
+            keys,
+        } => {
+            let keys: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
+            hinted(
+                format!("{} names {count} keys, and one is needed", address.text()),
+                first_of(&keys, NAMED),
+            )
+        }
+        _ => plain("one object or key is needed"),
     }
 }
 
@@ -251,6 +351,17 @@ fn not_found(missing: &Missing, run: &Invocation) -> Text {
                 key_text(first)
             ),
         ),
+        Why::MayBeEncrypted(count) => hinted(
+            format!(
+                "{message}, and {} that may define it",
+                plural(
+                    *count,
+                    "encrypted definition exists",
+                    "encrypted definitions exist"
+                )
+            ),
+            "--encryption-config FILE decrypts custom resource definitions",
+        ),
         Why::NoObjects => hinted(
             message,
             format!(
@@ -325,13 +436,10 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
     let revision = deleted.revision;
     let subject = address.map(subject).unwrap_or_default();
     let message = match address {
-        Some(Address::Objects(objects)) if deleted.is_namespace => format!(
+        _ if deleted.namespace.is_some() => format!(
             "namespace \"{}\" was deleted at revision {revision}{when}",
-            objects.namespace.as_deref().unwrap_or_default()
+            deleted.namespace.as_deref().unwrap_or_default()
         ),
-        _ if deleted.is_namespace => {
-            format!("the namespace was deleted at revision {revision}{when}")
-        }
         Some(address) if address.names_one() => {
             format!("{subject} was deleted at revision {revision}{when}")
         }
@@ -346,8 +454,12 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
             )
         }
     };
-    let words = address.map(words).unwrap_or_default();
-    let before = revision.saturating_sub(1);
+    let words = match (address, &deleted.namespace) {
+        (_, Some(namespace)) => vec!["-n".to_owned(), quoted(namespace)],
+        (Some(address), None) => words(address),
+        (None, None) => Vec::new(),
+    };
+    let before = deleted.before;
     if deleted.is_before_compacted {
         let line = run.line("log", &[words, vec!["--carve".to_owned()]].concat());
         return hinted(
@@ -358,9 +470,10 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
             ),
         );
     }
-    let line = run.line(
-        run.verb_with_at(),
-        &[words, vec![format!("--at {before}")]].concat(),
-    );
+    let verb = match deleted.namespace {
+        Some(_) => "ls",
+        None => run.verb_with_at(),
+    };
+    let line = run.line(verb, &[words, vec![format!("--at {before}")]].concat());
     hinted(message, line)
 }

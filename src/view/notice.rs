@@ -9,7 +9,7 @@ use crate::k8s::wall_clock::{AtTime, Certainty};
 use crate::named::key_text;
 use crate::query::Notice;
 use crate::query::filters::{Filter, LeftNothing};
-use crate::query::notice::{Carving, Compacted, Encrypted, LogFound, Unproved};
+use crate::query::notice::{Carving, Compacted, Encrypted, EventsLeftOut, LogFound, Unproved};
 
 use super::human::plural;
 
@@ -85,7 +85,35 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
                 |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
             note(format!("from {} to {}", state(from), state(to)))
         }
+        Notice::EventsLeftOut(left_out) => events_left_out(*left_out),
+        Notice::Boundaries { unread: 0 } => {
+            note("^ is this revision or an earlier one: the version before is not retained")
+        }
+        Notice::Boundaries { unread } => note(format!(
+            "^ is this revision or an earlier one: {} cannot be read",
+            plural(*unread, "version", "versions")
+        )),
+        Notice::RequestsLeftOut(requests) => note(format!(
+            "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
+        )),
     }
+}
+
+fn events_left_out(left_out: EventsLeftOut) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if left_out.no_object > 0 {
+        lines.extend(note(format!(
+            "events left out because their values are no objects that could be read: {}",
+            left_out.no_object
+        )));
+    }
+    if left_out.without_object > 0 {
+        lines.extend(note(format!(
+            "deletions left out because what they deleted is compacted away: {}",
+            left_out.without_object
+        )));
+    }
+    lines
 }
 
 fn inferred(at: &AtTime, time: i64) -> String {

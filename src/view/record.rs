@@ -71,3 +71,13 @@ pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
     }
     Value::Object(fields)
 }
+
+/// Where a record was found that is no part of the tree.
+pub fn origin_text(record: &Record<'_>) -> Option<String> {
+    let origin = record.origin.as_str();
+    match (record.origin, record.pgid) {
+        (Origin::Live, _) => None,
+        (_, Some(pgid)) => Some(format!("{origin}, page {pgid}")),
+        (_, None) => Some(format!("{origin}, offset {}", record.offset)),
+    }
+}

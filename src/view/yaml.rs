@@ -22,10 +22,13 @@ mod scalar;
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use self::emit::{Emitter, Indicator};
-use super::json::append_base64;
+use super::json::{append_base64, write_value};
 use super::output::Output;
 use crate::go::float;
+use crate::k8s::Order;
 use crate::k8s::sink::{Name, Sink};
 use crate::k8s::special::go_text;
 
@@ -49,6 +52,13 @@ enum Kind {
 struct Frame {
     kind: Kind,
     outer: Option<usize>,
+}
+
+/// A tree as one document, its fields in kubectl's order.
+pub fn document(tree: &Value) -> Vec<u8> {
+    let mut writer = YamlWriter::new(Vec::new());
+    write_value(tree, Order::Natural, &mut writer);
+    writer.finish().unwrap_or_default()
 }
 
 /// Writes each value told to it as one YAML document, ending in a line feed.

@@ -182,7 +182,7 @@ fn one_object_is_blamed_and_others_are_named() {
     assert_eq!(run(&[&db, "pods", "-l", "app=web"]).code, 2);
     let none = run(&[&db, "deploy", "-l", "app=nothing"]);
     assert!(
-        none.code == 1 && none.stderr.contains("is selected"),
+        none.code == 1 && none.stderr.contains("does not match -l"),
         "{}",
         none.stderr
     );
@@ -282,9 +282,10 @@ fn a_compacted_history_is_marked_and_explained() {
     );
     assert!(
         run.stderr.contains("2 earlier versions")
-            && run
-                .stderr
-                .contains(&format!("compacted to {}", revisions[2])),
+            && run.stderr.contains(&format!(
+                "history is retained from revision {}",
+                revisions[2]
+            )),
         "{}",
         run.stderr
     );

@@ -443,7 +443,11 @@ fn a_watch_that_sees_nothing_says_why() {
             "no event from revision 7 on: the store's revision is 6",
         ),
         ("foo2 --rev 6", 1, "no such event from revision 6 on"),
-        ("foo2 --op delete", 1, "no such event from revision 1 on"),
+        (
+            "foo2 --op delete",
+            1,
+            "nothing left: none of 2 candidates matches --op",
+        ),
         (
             "foo2 --rev 4 --to 3",
             2,

@@ -331,7 +331,7 @@ fn labels_select_by_the_version_before_or_after() {
             "2.0 create /registry/secrets/a/s"
         ]
     );
-    refused(&made[1], 1, "none of 3 events is selected");
+    refused(&made[1], 1, "none of 3 candidates matches -l");
     assert_eq!(made[2].code, 1, "{}", made[2].stderr);
 }
 
@@ -341,16 +341,20 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
     refused(
         &log("-S nowhereatall"),
         1,
-        "none of 3128 events is selected",
+        "none of 3128 candidates matches -S",
     );
     refused(
         &log(&format!("{CONFIG} --op delete")),
         1,
-        "none of 9 events is selected",
+        "none of 9 candidates matches --op",
     );
-    refused(&log("--limit 0"), 1, "none of 3128 events is selected");
+    refused(
+        &log("--limit 0"),
+        1,
+        "none of 3128 candidates matches --limit",
+    );
     refused(&log("-G ("), 2, "etcdive: -G: ");
-    refused(&log("9..3"), 2, "the range is upside down: 9 comes after 3");
+    refused(&log("9..3"), 2, "the range is reversed: 9 is after 3");
     refused(
         &log("9..99999"),
         2,
@@ -360,7 +364,7 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
     refused(
         &log(&format!("{CONFIG} v1..v99")),
         1,
-        "no version 99 is retained\nhint: its 9 retained events are of the revisions 506 to 2197",
+        "no version 99 is retained\nhint: 9 events are retained, revisions 506 to 2197",
     );
     refused(&log("pods/nobody -n prod"), 1, "nobody");
     for two in [
@@ -377,7 +381,7 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
     refused(
         &etcdive(["log", path.to_str().unwrap()]),
         1,
-        "there are no events",
+        "no events are retained",
     );
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use etcdive::bbolt::{Db, Direction};
 use etcdive::diag::{Code, Diagnostics, Severity};
-use etcdive::etcd::hash::{Leave, backend_hash, hash_kv};
+use etcdive::etcd::hash::{Omit, backend_hash, hash_kv};
 use etcdive::etcd::history::version_counts;
 use etcdive::etcd::scan::{Scan, scanned_records};
 use etcdive::etcd::status::{SnapshotStatus, StoreStatus};
@@ -342,7 +342,7 @@ impl Trial<'_> {
         version_counts(store, at, &keyspace);
         for key in newest.keys().take(3) {
             let of_key = records.iter().filter(|record| record.key == *key);
-            let history = KeyHistory::of(store, key);
+            let history = KeyHistory::read(store, key);
             if !history
                 .events
                 .iter()
@@ -353,16 +353,16 @@ impl Trial<'_> {
             }
         }
         let _ = store.at(None).map(|at| Keyspace::at(store, at, |_| true));
-        backend_hash(store, Leave::PerMember);
+        backend_hash(store, Omit::PerMember);
         hash_kv(store, store.current_revision());
-        SnapshotStatus::of(store);
-        StoreStatus::of(store);
+        SnapshotStatus::read(store);
+        StoreStatus::read(store);
     }
 
     fn scan(&mut self) {
         let diagnostics = Diagnostics::new();
         let mut records = 0;
-        if let Ok(scan) = Scan::of(self.source, &diagnostics) {
+        if let Ok(scan) = Scan::open(self.source, &diagnostics) {
             for leaf in scan.flatten() {
                 records += scanned_records(&leaf).len();
             }

@@ -115,6 +115,7 @@ pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etcdive"));
     command
         .env_remove("NO_COLOR")
+        .env_remove("ETCDIVE_DB")
         .env_remove("CLICOLOR_FORCE")
         .current_dir(repository())
         .stdin(Stdio::null());

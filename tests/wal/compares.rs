@@ -218,7 +218,7 @@ fn a_comparison_with_a_range_holds_where_it_holds_for_each_key() {
     for seed in 0..300 {
         let (file, expected, revision) = log(seed);
         let wal = read(&file.bytes);
-        let replay = replay::whole(&wal).unwrap();
+        let replay = replay::whole_log(&wal).unwrap();
         assert_eq!(replay.stopped, None);
         let came: Vec<Option<bool>> = replay.applied.iter().map(|one| one.succeeded).collect();
         assert_eq!(came, expected, "seed {seed}");
@@ -260,7 +260,7 @@ fn many_comparisons_with_many_keys_end_soon() {
     file.state(1, 2 * count);
     let succeeded = crate::support::ends_soon("20,000 comparisons", move || {
         let wal = read(&file.bytes);
-        let replay = replay::whole(&wal).unwrap();
+        let replay = replay::whole_log(&wal).unwrap();
         let succeeded = replay.applied.iter().filter_map(|one| one.succeeded);
         succeeded.collect::<Vec<bool>>()
     });

@@ -348,7 +348,7 @@ fn whatever_is_changed_the_records_before_it_and_behind_it_are_read() {
                 "trial {trial}: entry {index} at {start}..{end}, changed {from}..{to}"
             );
         }
-        let _ = etcdive::etcd::wal::replay::whole(&wal);
+        let _ = etcdive::etcd::wal::replay::whole_log(&wal);
         wal.entries
             .iter()
             .for_each(|entry| drop(etcdive::etcd::wal::writes::changes(&entry.request())));

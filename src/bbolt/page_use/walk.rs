@@ -1,6 +1,6 @@
 //! The walk through all trees that finds what each page is used for.
 
-use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, KEPT_PER_CODE};
 
 use super::super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::super::db::Db;
@@ -119,7 +119,13 @@ impl<'a, 'd> Walk<'a, 'd> {
         let found = match conflict {
             Conflict::Reentered => "this page was reached before".to_owned(),
             Conflict::Inside { .. } => {
-                let head = self.found.head_of(page.pgid);
+                // The search goes back through the run: it is made only for findings whose text is kept.
+                let is_kept = self.diagnostics.count(Code::PageTwice) < KEPT_PER_CODE as u64;
+                let head = if is_kept {
+                    self.found.head_of(page.pgid)
+                } else {
+                    page.pgid
+                };
                 format!("this page lies in the middle of page {head}'s bytes")
             }
             Conflict::Overrun { pgid, .. } => format!("page {pgid} of its bytes is another's too"),

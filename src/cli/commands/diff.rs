@@ -6,31 +6,24 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::args::resolve_range;
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::cluster::member_ids;
-use crate::etcd::store::AtRevision;
-use crate::etcd::{Keyspace, Record, Store};
-use crate::k8s::diff::Scope;
-use crate::k8s::redact::Masker;
-use crate::query::Evidence;
-use crate::query::Origins;
-use crate::query::address::Address;
-use crate::query::compare::{Changed, Comparison, changed_keys};
-use crate::query::filters::Filter;
-use crate::query::revision::RangeExpr;
-use crate::query::{NoAnswer, Notice, Question};
+use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
+use crate::query::revision::split_revision;
+use crate::query::select::Which;
+use crate::query::{Evidence, NoAnswer, Origins, Question};
+use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::key_text;
 
-/// Show what changed between two databases of one cluster, or two revisions of one
+/// Show what changed between two databases, or two revisions or times of one
 ///
 /// `+` created, `-` deleted, `*` re-created (deleted and made again), `~` changed. List items are
 /// matched by their key (name, port, type, uid, ...), not by their place. Values of Secrets are
@@ -40,14 +33,34 @@ pub struct Args {
     /// The older database, or the only one
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The newer database; or two revisions of the one: A..B
-    #[arg(value_name = "NEW|A..B", required_unless_present = "metas")]
+    /// The newer database; or two revisions of the one: A..B, before or after the addresses
+    #[arg(value_name = "NEW|A..B", required_unless_present_any = ["metas", "since", "until"])]
     new: Option<OsString>,
+    /// Compare with the state at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "metas"
+    )]
+    since: Option<String>,
+    /// Compare the state at this time instead of the newest
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "metas"
+    )]
+    until: Option<String>,
     /// Compare the two states that the meta pages of the one database name: what its last commit changed
     #[arg(long)]
     metas: bool,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
+    #[command(flatten)]
+    by_manager: ManagerArg,
     /// How to print the changes
     #[arg(short, long, value_name = "FORMAT", default_value = "fields", conflicts_with_all = ["stat", "name_only"])]
     output: Output,
@@ -84,11 +97,21 @@ enum Output {
     Jsonl,
 }
 
+/// What is compared.
+enum Compared {
+    /// The states before and after the last commit.
+    Metas,
+    /// Two states of one database.
+    OneFile(TwoStates),
+    /// Two databases, this the newer.
+    Files(PathBuf),
+}
+
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         let old = self.old.clone();
-        Ok(match &self.new {
-            Some(new) if !self.metas && self.range().is_none() => vec![old, PathBuf::from(new)],
+        Ok(match self.compared()?.0 {
+            Compared::Files(new) => vec![old, new],
             _ => vec![old],
         })
     }
@@ -102,39 +125,27 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        if self.metas {
-            return self.last_commit(run, out);
+        let (compared, which) = self.compared()?;
+        match compared {
+            Compared::Metas => {
+                let only = Evidence::only(run.evidence)?;
+                let former = Question::open_former(only, run.keyring, run.notices)?;
+                let newest = run.question_to(only)?;
+                self.answer(around_last_commit([&former, &newest])?, &which, out)
+            }
+            Compared::Files(_) => {
+                let [old, new] = run.evidence else {
+                    return Err(NoAnswer::DatabasesNeeded(2).into());
+                };
+                let (old, new) = (run.question_to(old)?, run.question_to(new)?);
+                self.answer(newest_of_two([&old, &new])?, &which, out)
+            }
+            Compared::OneFile(two_states) => {
+                let question = run.question()?;
+                let (which, states) = two_states.resolve(which, &question)?;
+                self.answer(states, &which, out)
+            }
         }
-        if let (Some(range), [only]) = (self.range(), run.evidence) {
-            let question = run.question_to(only)?;
-            let (from, to) = resolve_range(range, &question, &self.which)?;
-            return self.compare([(&question, from), (&question, to)], &self.which, run, out);
-        }
-        let [old, new] = run.evidence else {
-            return Err(Failure::cannot("two databases are needed"));
-        };
-        let (old, new) = (run.question_to(old)?, run.question_to(new)?);
-        note_order_and_cluster([&old, &new]);
-        let (old_at, new_at) = (old.store().at(None)?, new.store().at(None)?);
-        self.compare([(&old, old_at), (&new, new_at)], &self.which, run, out)
-    }
-}
-
-/// A store as of a revision.
-type State<'s, 'a> = (&'s Question<'a>, AtRevision);
-
-/// Reports two databases in the wrong order, or of two clusters.
-fn note_order_and_cluster([old, new]: [&Question<'_>; 2]) {
-    let state = |question: &Question<'_>| {
-        let path = question.evidence().given_path().to_path_buf();
-        (path, question.store().current_revision())
-    };
-    let (older, newer) = (state(old), state(new));
-    if older.1 > newer.1 {
-        new.notices().add(Notice::OlderIsNewer([older, newer]));
-    }
-    if are_strangers(old.store(), new.store()) {
-        new.notices().add(Notice::AnotherCluster);
     }
 }
 
@@ -148,132 +159,90 @@ fn name_marker(change: Change) -> &'static [u8] {
 }
 
 impl Args {
-    /// The two revisions of one database, where such are asked for. A file of that name comes first.
-    fn range(&self) -> Option<RangeExpr> {
-        let text = self.new.as_ref()?.to_str()?;
-        let is_range = RangeExpr::looks_like_one(text) && !Path::new(text).exists();
-        is_range.then(|| text.parse().ok()).flatten()
-    }
-
-    /// What the last commit changed: bbolt keeps the state before it until the next one.
-    fn last_commit(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let only = Evidence::only(run.evidence)?;
-        let former = Question::open_former(only, run.keyring, run.notices)?;
-        let newest = run.question_to(only)?;
-        let state = |question: &Question<'_>| {
-            let store = question.store();
-            (store.db().meta().txid, store.current_revision())
+    /// What is compared, and the addresses. What comes after the first database is a second one if there is such a
+    /// file; else it is an address, or the range of revisions.
+    fn compared(&self) -> Result<(Compared, Which), Failure> {
+        let new = self.new.clone();
+        let which = match &new {
+            Some(word) => self.which.asked().with_first(word.clone()),
+            None => self.which.asked().clone(),
         };
-        run.notices
-            .add(Notice::LastCommit([state(&former), state(&newest)]));
-        // Without a second database the word behind the first is an address.
-        let which = self.new.clone().map(|word| self.which.with_first(word));
-        let (from, to) = (former.store().at(None)?, newest.store().at(None)?);
-        let states = [(&former, from), (&newest, to)];
-        self.compare(states, which.as_ref().unwrap_or(&self.which), run, out)
+        let has_times = self.since.is_some() || self.until.is_some();
+        if self.metas {
+            return Ok((Compared::Metas, which));
+        }
+        if let Some(word) = new.filter(|word| is_database_path(Path::new(word))) {
+            if has_times {
+                let word = Path::new(&word).display();
+                return Err(Failure::cannot(format!(
+                    "--since and --until are times in one database, and {word} is a second one"
+                )));
+            }
+            if self.which.asked().split_range()?.1.is_some() {
+                let word = Path::new(&word).display();
+                return Err(Failure::cannot(format!(
+                    "a range A..B is of one database, and {word} is a second one"
+                )));
+            }
+            return Ok((Compared::Files(word.into()), self.which.asked().clone()));
+        }
+        let (addresses, range) = which.split_range()?;
+        match (range, has_times) {
+            (Some(_), true) => Err(Failure::cannot(
+                "a range A..B and --since or --until: one of them is enough",
+            )),
+            (Some(range), false) => Ok((Compared::OneFile(TwoStates::Range(range)), addresses)),
+            (None, true) => {
+                let times = TwoStates::Times {
+                    since: self.since.clone(),
+                    until: self.until.clone(),
+                };
+                Ok((Compared::OneFile(times), addresses))
+            }
+            (None, false)
+                if which
+                    .words()
+                    .iter()
+                    .any(|word| split_revision(word).is_some()) =>
+            {
+                Ok((Compared::OneFile(TwoStates::Addresses), which))
+            }
+            (None, false) => {
+                let new = PathBuf::from(self.new.clone().unwrap_or_default());
+                let text = key_text(new.as_os_str().as_encoded_bytes());
+                if text.contains(['/', '.']) || new.is_symlink() {
+                    return Ok((Compared::Files(new), self.which.asked().clone()));
+                }
+                Err(Failure::cannot(format!(
+                    "{text}: no such file or directory, and no range of revisions A..B is given"
+                ))
+                .hint(format!("etcdive diff {} A..B {text}", self.old.display())))
+            }
+        }
     }
 
-    fn compare(
+    fn answer(
         &self,
-        [(old, old_at), (new, new_at)]: [State<'_, '_>; 2],
-        which: &Where,
-        run: &Run<'_>,
+        states: [State<'_, '_>; 2],
+        which: &Which,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
-        let (old_store, new_store) = (old.store(), new.store());
-        let selection = which.select(&[(old_store, old_at), (new_store, new_at)], run.keyring)?;
-        let before = Keyspace::at(old_store, old_at, |key| selection.covers(key));
-        let after = Keyspace::at(new_store, new_at, |key| selection.covers(key));
-        let everywhere = || before.live.iter().chain(&after.live).chain(&after.deleted);
-        if let Some(address) =
-            selection.unanswered(|address| everywhere().any(|entry| address.covers(&entry.key)))
-        {
-            let states = [(old, old_at), (new, new_at)];
-            return Err(in_neither(address, &selection, states));
-        }
-        let is_empty = before.live.is_empty() && after.live.is_empty();
-        if let Some(why) = selection.why_empty(new, new_at, |_| true, is_empty) {
-            return Err(match why {
-                NoAnswer::Missing(missing) => NoAnswer::InNeither(missing).into(),
-                why => why.into(),
-            });
-        }
-        let mut changes = changed_keys(&before, &after);
-        if changes.is_empty() && old_at == AtRevision::HEAD && new_at == AtRevision::HEAD {
-            new.note_histories(old);
-        }
-        if let Some(labels) = selection.labels() {
-            changes.retain(|changed| {
-                let of = |record: Option<Record<'_>>, question: &Question<'_>| {
-                    record.is_some_and(|record| question.objects().has_labels(&record, labels))
-                };
-                let has_labels = of(changed.old, old) || of(changed.new, new);
-                new.filters().test(Filter("-l"), has_labels)
-            });
-        }
-        let comparison = || Comparison {
-            scope: self.scope(),
-            masker: Masker::new(self.show_secrets),
-            old: old.objects(),
-            new: new.objects(),
+        let filters = DiffFilters {
+            exclude: self.exclude.asked(),
+            by_manager: self.by_manager.filter(),
+            exclude_status: self.exclude_status,
+            show_managed_fields: self.show_managed_fields,
+            show_secrets: self.show_secrets,
         };
-        if self.exclude_status {
-            // What changed in nothing but its status did not change, then.
-            let mut filter = comparison();
-            changes.retain(|changed| {
-                let is_kept =
-                    changed.change != Change::Changed || !filter.fields(changed).is_empty();
-                new.filters().test(Filter("--exclude-status"), is_kept)
-            });
-        }
-        self.print(&mut comparison(), &changes, new, out)?;
-        old.note_unproved(old_at, &before.live);
-        new.note_unproved(new_at, &after.live);
-        if let (true, Some(left)) = (changes.is_empty(), new.filters().left_nothing()) {
-            new.notices().add(Notice::Emptied(left));
-        }
-        old.finish(Answer::Yes);
-        Ok(new.finish(if changes.is_empty() {
-            Answer::Yes
-        } else {
-            Answer::No
-        }))
+        let diff = Diff::read(states, which, &filters)?;
+        let printed = self.print(&diff, out);
+        printed.map_err(|failure| failure.with_answer(diff.answer()))?;
+        Ok(diff.finish())
     }
-}
 
-impl Args {
-    fn scope(&self) -> Scope {
-        Scope {
-            status: !self.exclude_status,
-            managed_fields: self.show_managed_fields,
-        }
-    }
-}
-
-/// Whether both databases name members, and no member is in both.
-fn are_strangers(old: &Store<'_>, new: &Store<'_>) -> bool {
-    let (old, new) = (member_ids(old), member_ids(new));
-    !old.is_empty() && !new.is_empty() && old.is_disjoint(&new)
-}
-
-/// Why an address matches nothing, before and after. Exit code 1 would say that something differs.
-fn in_neither(address: &Address, selection: &Selection, [_, new]: [State<'_, '_>; 2]) -> Failure {
-    let (question, at) = new;
-    match question.missing(address, selection.catalog(), at) {
-        NoAnswer::Missing(missing) => NoAnswer::InNeither(missing).into(),
-        other => other.into(),
-    }
-}
-
-impl Args {
     /// Prints the changes in the form that was asked for.
-    fn print(
-        &self,
-        comparison: &mut Comparison<'_>,
-        changes: &[Changed<'_>],
-        question: &Question<'_>,
-        out: &mut Out,
-    ) -> Result<(), Failure> {
+    fn print(&self, diff: &Diff<'_, '_>, out: &mut Out) -> Result<(), Failure> {
+        let (comparison, changes) = (&mut diff.comparison(), diff.changes());
         let style = out.style();
         if self.name_only {
             for changed in changes {
@@ -316,7 +285,10 @@ impl Args {
                 }
                 Output::Json | Output::Jsonl => {
                     let fields = comparison.fields(changed);
-                    let row = diff::json(&comparison.object(changed, &fields), question.catalog())?;
+                    let row = diff::json(
+                        &comparison.object(changed, &fields),
+                        diff.question().catalog(),
+                    )?;
                     rows.text(&row, out)?;
                 }
             }

@@ -14,7 +14,7 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::Record;
-use crate::etcd::hash::{Leave, backend_hash};
+use crate::etcd::hash::{Omit, backend_hash};
 use crate::etcd::leaves::RecordLeaves;
 use crate::etcd::scan::{Scan, Scanned, scanned_records};
 use crate::etcd::{Store, schema};
@@ -131,7 +131,7 @@ fn list_bucket(evidence: &Evidence, out: &mut Out) -> Result<Answer, Failure> {
 }
 
 fn hash(evidence: &Evidence, out: &mut Out) -> Result<Answer, Failure> {
-    let hash = backend_hash(&evidence.store()?, Leave::PerMember);
+    let hash = backend_hash(&evidence.store()?, Omit::PerMember);
     writeln!(
         out,
         "db path: {}\nHash: {hash}",
@@ -288,7 +288,7 @@ impl<'a> Format<'a> {
 }
 
 fn scan_keys(evidence: &Evidence, args: &ScanArgs, out: &mut Out) -> Result<Answer, Failure> {
-    let scan = Scan::of(evidence.source(), evidence.diagnostics())
+    let scan = Scan::open(evidence.source(), evidence.diagnostics())
         .map_err(|error| evidence.not_a_database(error))?;
     let mut text = Vec::new();
     let mut passed_over = 0_u64;

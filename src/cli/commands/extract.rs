@@ -19,6 +19,10 @@ use crate::k8s::{Order, Stored, decode};
 use crate::query::Question;
 use crate::query::address::Address;
 use crate::query::objects::{Objects, Told};
+use crate::query::resolve::only_one;
+use crate::query::resolve::revision_of_store;
+use crate::query::revision::RevisionExpr;
+use crate::query::select::Which;
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::record::key_text;
 
@@ -42,7 +46,7 @@ pub struct Args {
     /// The database, as auger has it
     #[arg(short, long, value_name = "DB", conflicts_with = "db")]
     file: Option<PathBuf>,
-    /// The key of the object
+    /// The key of the object; KEY@REV is the same as -r REV
     #[arg(short, long, value_name = "KEY", conflicts_with = "keys_by_prefix")]
     key: Option<OsString>,
     /// How to print the object
@@ -54,6 +58,14 @@ pub struct Args {
     /// Answer as of this main revision; 0 for the newest
     #[arg(short, long, value_name = "REV", default_value_t = 0, conflicts_with = "leaf_item", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     revision: i64,
+    /// Answer as of this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["revision", "leaf_item"]
+    )]
+    at_time: Option<String>,
     /// List the versions of the key that are retained, oldest first; 0 is a deletion
     #[arg(long, requires = "key", conflicts_with_all = ["version", "raw"])]
     list_versions: bool,
@@ -130,8 +142,14 @@ impl Verb for Args {
         }
         let question = run.question()?;
         let answer = match &self.key {
-            Some(key) => self.extract(&question, key.as_encoded_bytes(), out),
-            None => self.list(&question, out),
+            Some(key) => {
+                let which = Which::new(vec![key.clone()], Vec::new());
+                let (which, own) = which.split_revision(question.store())?;
+                let at = self.at(&question, own)?;
+                let key = which.words().first().unwrap_or(key);
+                self.extract((&question, at), key.as_encoded_bytes(), out)
+            }
+            None => self.list(&question, self.at(&question, None)?, out),
         };
         answer.map(|answer| question.finish(answer))
     }
@@ -142,9 +160,30 @@ impl Args {
         self.db.iter().chain(&self.file)
     }
 
-    fn extract(
+    /// The revision to answer for.
+    fn at(
         &self,
         question: &Question<'_>,
+        own: Option<RevisionExpr>,
+    ) -> Result<AtRevision, Failure> {
+        match (own, &self.at_time) {
+            (None, Some(time)) => Ok(question.revision_at(time)?),
+            (Some(own), Some(time)) => Err(Failure::cannot(format!(
+                "two revisions are named: {own}, and --at-time {time}"
+            ))),
+            (own, None) => {
+                let given = (self.revision > 0).then_some(RevisionExpr::Main(self.revision));
+                match only_one(own, given, "-r")? {
+                    Some(revision) => Ok(revision_of_store(revision, question.store())?),
+                    None => Ok(question.store().at(None)?),
+                }
+            }
+        }
+    }
+
+    fn extract(
+        &self,
+        (question, at): (&Question<'_>, AtRevision),
         key: &[u8],
         out: &mut Out,
     ) -> Result<Answer, Failure> {
@@ -152,8 +191,7 @@ impl Args {
         if self.version == Some(0) {
             return Err(Failure::cannot("version 0 is a deletion: it has no value"));
         }
-        let at = store.at((self.revision > 0).then_some(self.revision))?;
-        let mut history = KeyHistory::of(store, key);
+        let mut history = KeyHistory::read(store, key);
         history
             .events
             .retain(|event| event.record.revision.main <= at.0);
@@ -240,9 +278,13 @@ impl Args {
         Ok(Answer::Yes)
     }
 
-    fn list(&self, question: &Question<'_>, out: &mut Out) -> Result<Answer, Failure> {
+    fn list(
+        &self,
+        question: &Question<'_>,
+        at: AtRevision,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
         let (store, objects) = (question.store(), question.objects());
-        let at = store.at((self.revision > 0).then_some(self.revision))?;
         let prefix = self
             .keys_by_prefix
             .as_ref()

@@ -19,7 +19,7 @@ use crate::cli::etcdctl::{EtcdctlArgs, answer};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
@@ -42,6 +42,7 @@ use crate::query::catalog;
 use crate::query::filters::Filter;
 use crate::query::objects::{Objects, Told, newest_time};
 use crate::query::revision::RevisionExpr;
+use crate::query::select::Selection;
 use crate::view::encryption::sealed_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
@@ -148,22 +149,22 @@ impl Verb for Args {
             // etcd's own sentences about revisions come from the answer.
             let at = match self.at.at {
                 None if self.at.at_time.is_some() => {
-                    Some(self.at.resolve(&question, &self.which)?.0)
+                    Some(self.at.revision(&question, &self.which.asked())?.0)
                 }
                 None | Some(RevisionExpr::Head(0)) => None,
                 Some(RevisionExpr::Main(main)) => Some(main),
-                Some(_) => Some(self.at.resolve(&question, &self.which)?.0),
+                Some(_) => Some(self.at.revision(&question, &self.which.asked())?.0),
             };
-            return answer(&question, self.which.words(), at, &etcdctl, out);
+            return answer(&question, self.which.asked().words(), at, &etcdctl, out);
         }
-        if !self.which.is_given() {
+        if !self.which.asked().is_given() {
             return Err(Failure::cannot("what is to be printed?")
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
         let question = run.question()?;
         let store = question.store();
-        let at = self.at.resolve(&question, &self.which)?;
-        let selection = self.which.select(&[(store, at)], run.keyring)?;
+        let (which, at) = self.at.resolve(&question, &self.which.asked())?;
+        let selection = which.select(&[(store, at)], run.keyring)?;
         let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
         let there =
             |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
@@ -655,12 +656,13 @@ impl Get<'_, '_> {
     ) -> Result<bool, Failure> {
         let clock = self.clock();
         let catalog = self.catalog();
+        let namespaces = self.args.which.asked().namespaces();
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: self.args.which.namespace().is_some(),
+            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);

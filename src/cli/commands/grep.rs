@@ -9,18 +9,21 @@ use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::cli::args::{At, Database};
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
+use crate::etcd::AtRevision;
 use crate::k8s::search::{Found, Matcher, Pattern};
 use crate::query::Origins;
-use crate::query::Question;
 use crate::query::address::Address;
 use crate::query::filters::Filter;
-use crate::query::search::{LiveMatch, Looker, Row, Search};
+use crate::query::search::{LiveMatch, Looker, Row, Search, Written};
+use crate::query::select::Selection;
+use crate::query::{NoAnswer, Question};
 use crate::view::grep::{
     Match, Place, count_json, match_json, span_json, write_count, write_match, write_span,
 };
@@ -35,7 +38,8 @@ use crate::view::json_rows::{Form, JsonRows, with_object};
 /// characters or more is looked for in the base64 too. Values of Secrets are searched and shown masked.
 ///
 /// --history tells of every retained revision: the first and the last that held a line, in each life of
-/// its key. Exit code 1 when nothing is found.
+/// its key. With --manager only objects are searched whose newest version it wrote, or with --history only lines
+/// are shown that it brought. Exit code 1 when nothing is found.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -67,6 +71,25 @@ pub struct Args {
     /// Search all retained revisions (those up to --at)
     #[arg(long)]
     history: bool,
+    /// With --history: only lines that were there at this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day,
+    /// or 10m before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        requires = "history"
+    )]
+    since: Option<String>,
+    /// With --history: only lines that were there at this time or earlier
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        requires = "history"
+    )]
+    until: Option<String>,
+    #[command(flatten)]
+    by_manager: ManagerArg,
     /// Search the keys too
     #[arg(short = 'k', long = "keys")]
     in_keys: bool,
@@ -125,12 +148,21 @@ impl Verb for Args {
             .pattern
             .clone()
             .filter(|_| !self.regexp.is_empty())
-            .map(|word| self.which.with_first(word));
-        let which = extra.as_ref().unwrap_or(&self.which);
-        let at = self.at.resolve(&question, which)?;
+            .map(|word| self.which.asked().with_first(word));
+        let which = extra.unwrap_or_else(|| self.which.asked());
+        let (which, at) = self.at.resolve(&question, &which)?;
         let selection = which.select(&[(store, at)], run.keyring)?;
+        let (since, until) = match (&self.since, &self.until) {
+            (None, None) => (i64::MIN, i64::MAX),
+            (since, until) => question.timeline().range(since.as_ref(), until.as_ref())?,
+        };
+        let at = AtRevision(at.0.min(until));
+        let by_manager = self.by_manager.filter();
+        let written = Written::read(&by_manager, &question, |key| selection.covers(key));
         let search = Search {
             question: &question,
+            since,
+            written: written.as_ref(),
             at,
             covers: &|key| selection.covers(key),
             looker: Looker {
@@ -243,6 +275,12 @@ impl Grep<'_, '_> {
         })
     }
 
+    /// Why nothing is of the manager that was named: no retained version names it.
+    fn unknown_manager(&self) -> Option<NoAnswer> {
+        let by_manager = self.args.by_manager.filter();
+        self.search.question.missing_manager(by_manager.name()?)
+    }
+
     /// Nothing found is no failure, but nothing that could be searched is.
     fn conclude(
         &self,
@@ -256,6 +294,7 @@ impl Grep<'_, '_> {
         match why {
             Some(why) => Err(why.into()),
             None if found => Ok(Answer::Yes),
+            None if let Some(unknown) = self.unknown_manager() => Err(unknown.into()),
             None if self.labels_left_nothing() => Err(self
                 .search
                 .question

@@ -1,7 +1,7 @@
 //! `log`: the retained events of objects and keys.
 
+mod all_evidence;
 mod print;
-mod sources;
 
 pub use print::changed;
 
@@ -9,21 +9,16 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{Database, RowFormat, resolve_range};
+use crate::cli::args::{Database, RowFormat};
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::{AtRevision, Event, EventType, Events, Record, Store};
-use crate::k8s::Order;
-use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
-use crate::query::address::Address;
-use crate::query::filters::Filter;
-use crate::query::objects::{Objects, Told};
-use crate::query::timeline::Timeline;
-use crate::query::{Origins, Question};
+use crate::query::Origins;
+use crate::query::event_log::{EventFilters, EventLog, EventType};
 
 /// List the retained revisions of objects or keys, newest first
 ///
@@ -37,6 +32,13 @@ pub struct Args {
     database: Database,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
+    #[command(flatten)]
+    by_manager: ManagerArg,
+    /// Leave out the status of objects, and events that changed nothing else
+    #[arg(long)]
+    exclude_status: bool,
     /// Only the newest N events; git's -n N is understood too
     #[arg(long, alias = "max-count", value_name = "N")]
     limit: Option<usize>,
@@ -61,10 +63,10 @@ pub struct Args {
     /// Only events that change how often TEXT occurs in the object
     #[arg(short = 'S', value_name = "TEXT")]
     text: Option<String>,
-    /// Only events in which a changed field matches REGEX
+    /// Only events that change a field whose line `path: value` matches REGEX: `^spec.replicas: 0`
     #[arg(short = 'G', value_name = "REGEX")]
     regex: Option<String>,
-    /// Only events of this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    /// Only events of this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// Only events of this time or earlier
@@ -105,12 +107,12 @@ enum Op {
 }
 
 impl Op {
-    fn is(self, event_type: EventType) -> bool {
+    fn event_types(self) -> &'static [EventType] {
         match self {
-            Self::Create => event_type == EventType::Create,
-            Self::Update => event_type == EventType::Update,
-            Self::Delete => event_type == EventType::Delete,
-            Self::Put => event_type != EventType::Delete,
+            Self::Create => &[EventType::Create],
+            Self::Update => &[EventType::Update],
+            Self::Delete => &[EventType::Delete],
+            Self::Put => &[EventType::Create, EventType::Update],
         }
     }
 }
@@ -135,175 +137,47 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        let store = question.store();
-        let (which, number) = self.which.split_number();
-        let (which, range) = which.split_range()?;
-        let at = store.at(None)?;
-        let selection = which.select(&[(store, at)], run.keyring)?;
-        let events = Events::of(store, |key| selection.covers(key));
-        let there = |address: &Address| events.iter().any(|event| address.covers(event.record.key));
-        if let Some(why) = selection.why_empty(&question, at, there, events.is_empty()) {
-            return Err(why.into());
-        }
-        let (from, to) = match range {
-            Some(range) => resolve_range(range, &question, &which)?,
-            None => (AtRevision(0), AtRevision::HEAD),
-        };
+        let filters = self.filters();
         let log = Log {
             args: self,
-            question: &question,
-            objects: question.objects(),
-            timeline: question.timeline(),
+            log: EventLog::read(&question, &filters)?,
             run,
-            store,
-            single: selection.names_one(),
-            text: matcher("-S", self.text.as_deref(), Matcher::text)?,
-            regex: matcher("-G", self.regex.as_deref(), Matcher::regex)?,
         };
-        let mut picked = log.pick(&events, &selection, (from.0, to.0))?;
         if self.timeline {
-            picked.reverse();
-            log.print_sources(&picked, &|key| selection.covers(key), out)?;
-            log.note_history(&events, &selection, &picked, (from.0, to.0));
-            return Ok(question.finish(if picked.is_empty() {
-                Answer::No
-            } else {
-                Answer::Yes
-            }));
+            let answer = log.print_all_evidence(out)?;
+            return Ok(question.finish(answer));
         }
-        let limit = self.limit.or(number).unwrap_or(usize::MAX);
-        let is_cut = picked.len() > limit;
-        picked.truncate(limit);
+        let mut events = log.log.newest()?;
         if self.reverse {
-            picked.reverse();
+            events.reverse();
         }
-        if !is_cut {
-            log.note_history(&events, &selection, &picked, (from.0, to.0));
-        }
-        if picked.is_empty() {
-            return Err(question.emptied().map_or_else(
-                || Failure::not_found("no events are retained"),
-                Failure::from,
-            ));
-        }
-        log.print(&picked, out)?;
+        log.print(&events, out)?;
         Ok(question.finish(Answer::Yes))
+    }
+}
+
+impl Args {
+    fn filters(&self) -> EventFilters {
+        let types = self.op.iter().flat_map(|op| op.event_types());
+        EventFilters {
+            which: self.which.asked(),
+            exclude: self.exclude.asked(),
+            types: types.copied().collect(),
+            by_manager: self.by_manager.filter(),
+            exclude_status: self.exclude_status,
+            text: self.text.clone(),
+            regex: self.regex.clone(),
+            since: self.since.clone(),
+            until: self.until.clone(),
+            limit: self.limit,
+            show_secrets: self.show_secrets,
+        }
     }
 }
 
 /// One run of the verb.
 struct Log<'g, 'a> {
     args: &'g Args,
-    question: &'g Question<'a>,
-    objects: &'g Objects<'a>,
-    timeline: &'g Timeline,
+    log: EventLog<'g, 'a>,
     run: &'g Run<'g>,
-    store: &'g Store<'a>,
-    /// One object or key was asked for.
-    single: bool,
-    text: Option<Matcher>,
-    regex: Option<Matcher>,
-}
-
-/// What a flag looks for.
-fn matcher(
-    flag: &str,
-    text: Option<&str>,
-    read: impl Fn(&str) -> Result<Matcher, PatternError>,
-) -> Result<Option<Matcher>, Failure> {
-    let read = |text| read(text).map_err(|error| Failure::cannot(format!("{flag}: {error}")));
-    text.map(read).transpose()
-}
-
-impl<'a> Log<'_, 'a> {
-    /// The events that were asked for, newest first.
-    fn pick(
-        &self,
-        events: &Events<'a>,
-        selection: &Selection,
-        (after, to): (i64, i64),
-    ) -> Result<Vec<Event<'a>>, Failure> {
-        let since = match &self.args.since {
-            Some(when) => self.timeline.since(self.timeline.time(when)?)?,
-            None => i64::MIN,
-        };
-        let until = match &self.args.until {
-            Some(when) => self.timeline.until(self.timeline.time(when)?)?,
-            None => i64::MAX,
-        };
-        let picked = events.iter().rev().filter(|event| {
-            let main = event.record.revision.main;
-            let ops = &self.args.op;
-            let of_op = ops.is_empty() || ops.iter().any(|op| op.is(event.event_type));
-            let filters = self.question.filters();
-            filters.test(Filter("A..B"), main > after && main <= to)
-                && filters.test(Filter("--since"), main >= since)
-                && filters.test(Filter("--until"), main <= until)
-                && filters.test(Filter("--op"), of_op)
-                && self.is_searched(event, selection)
-        });
-        Ok(picked.collect())
-    }
-
-    /// Whether an event's objects have the labels and the change that are asked for.
-    fn is_searched(&self, event: &Event<'_>, selection: &Selection) -> bool {
-        let (text, regex) = (&self.text, &self.regex);
-        if selection.labels().is_none() && text.is_none() && regex.is_none() {
-            return true;
-        }
-        let tree = |record: &Record<'_>| match self.objects.read(record, Order::Declared.into()) {
-            Told::Object(tree, _) => Some(tree),
-            Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
-            Told::Closed(error) => {
-                // What is looked for may be in it.
-                self.objects.report_closed(record, &error);
-                None
-            }
-            Told::Undecodable(_) => None,
-        };
-        let new = (!event.record.tombstone)
-            .then(|| tree(&event.record))
-            .flatten();
-        let old = event.previous.as_ref().and_then(tree);
-        let labelled = selection.labels().is_none_or(|labels| {
-            [&old, &new]
-                .into_iter()
-                .flatten()
-                .any(|tree| labels.matches(tree))
-        });
-        let filters = self.question.filters();
-        filters.test(Filter("-l"), labelled)
-            && text.as_ref().is_none_or(|text| {
-                filters.test(Filter("-S"), pickaxe_s(old.as_ref(), new.as_ref(), text))
-            })
-            && regex.as_ref().is_none_or(|regex| {
-                filters.test(Filter("-G"), pickaxe_g(old.as_ref(), new.as_ref(), regex))
-            })
-    }
-
-    /// Reports from which revision on history is retained, unless the range or the time that was asked for begins
-    /// later.
-    fn note_history(
-        &self,
-        events: &Events<'_>,
-        selection: &Selection,
-        picked: &[Event<'_>],
-        (after, _): (i64, i64),
-    ) {
-        let compacted = self.store.compact_revision();
-        let since = self.args.since.as_ref().and_then(|when| {
-            let time = self.timeline.time(when).ok()?;
-            self.timeline.since(time).ok()
-        });
-        let from = after.max(since.unwrap_or(0));
-        if from >= compacted && !picked.is_empty() {
-            return;
-        }
-        let missing = self.single.then(|| {
-            let missing = events.iter().map(|event| event.missing_versions());
-            missing.fold(0, i64::saturating_add)
-        });
-        self.question
-            .note_compacted(&|key| selection.covers(key), missing);
-    }
 }

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bbolt::Direction;
-use crate::cli::args::{Database, resolve, resolve_range};
+use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
+use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::etcd::AtRevision;
@@ -21,8 +21,12 @@ use crate::query::Question;
 use crate::query::address::Address;
 use crate::query::catalog;
 use crate::query::filters::Filter;
+use crate::query::glob::Namespaces;
 use crate::query::objects::Objects;
+use crate::query::resolve::only_one;
+use crate::query::resolve::{resolve, resolve_events};
 use crate::query::revision::RevisionExpr;
+use crate::query::select::Selection;
 use crate::query::timeline::Timeline;
 
 use crate::query::deletions::{Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply};
@@ -46,12 +50,20 @@ pub struct Args {
     /// All that was there at this revision, instead of what is gone
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     at: Option<RevisionExpr>,
-    /// Only what was deleted at this time or later: 2026-11-20T21:05:00Z, or 10m before the newest
+    /// The same at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
     #[arg(
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
         conflicts_with = "at"
+    )]
+    at_time: Option<String>,
+    /// Only what was deleted at this time or later, in the same forms
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["at", "at_time"]
     )]
     since: Option<String>,
     /// Only what was deleted at this time or earlier
@@ -59,11 +71,11 @@ pub struct Args {
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
-        conflicts_with = "at"
+        conflicts_with_all = ["at", "at_time"]
     )]
     until: Option<String>,
     /// Bring back the last version of all, not the last before the deletion began
-    #[arg(long, conflicts_with = "at")]
+    #[arg(long, conflicts_with_all = ["at", "at_time"])]
     last: bool,
     /// Bring back what controllers make as well: replica sets and pods of deployments, endpoint slices, events, ...
     #[arg(long)]
@@ -121,20 +133,26 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
         let store = question.store();
-        let (which, range) = self.which.split_range()?;
-        let at = match self.at {
-            Some(at) => Some(resolve(at, &question, &which)?),
-            None => None,
+        let (which, range) = self.which.asked().split_range()?;
+        let (which, own) = which.split_revision(store)?;
+        self.check(own)?;
+        let at = match (only_one(own, self.at, "--at")?, &self.at_time) {
+            (Some(at), _) => Some(resolve(at, &question, &which)?),
+            (None, Some(time)) => Some(question.revision_at(time)?),
+            (None, None) => None,
         };
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], run.keyring)?;
         let catalog = catalog::read_full(&[(store, head)], run.keyring);
         let objects = question.objects();
         let history = ObjectHistory::read(store, run.keyring, &catalog);
-        let namespace = which.namespace().filter(|_| which.words().is_empty());
+        let namespaces = which.namespaces().filter(|_| which.words().is_empty());
         let wanted = |key: &[u8]| {
-            let is_namespace = |name: &str| namespace_name(key, &catalog) == Some(name.as_bytes());
-            selection.covers(key) || namespace.is_some_and(is_namespace)
+            let is_one_of = |namespaces: &Namespaces| {
+                let name = namespace_name(key, &catalog);
+                name.is_some_and(|name| namespaces.matches(name))
+            };
+            selection.covers(key) || namespaces.as_ref().is_some_and(is_one_of)
         };
         let request = Request {
             wanted: &wanted,
@@ -143,13 +161,10 @@ impl Verb for Args {
         };
         let mut items = plan(store, &request, &catalog, objects, &history);
         let timeline = question.timeline();
-        let (from, to) = match range {
-            Some(range) => resolve_range(range, &question, &which)?,
-            None => (AtRevision(0), AtRevision::HEAD),
-        };
+        let (from, to) = resolve_events(range, None, &question, &which)?;
         let is_empty = items.is_empty();
-        let namespace_only = which.words().is_empty() && which.namespace().is_some();
-        self.narrow(&mut items, (from.0, to.0), &selection, &question)?;
+        let namespace_only = which.words().is_empty() && which.namespaces().is_some();
+        self.narrow(&mut items, at, (from.0, to.0), &selection, &question)?;
         sort_for_apply(&mut items);
         let recovery = Recovery {
             args: self,
@@ -174,7 +189,10 @@ impl Verb for Args {
             return Err(match why {
                 Some(why) => why.into(),
                 None if at.is_some() => Failure::not_found("no objects match at that revision"),
-                None => Failure::not_found("no deleted objects match"),
+                None => question.emptied().map_or_else(
+                    || Failure::not_found("no deleted objects match"),
+                    Failure::from,
+                ),
             });
         }
         let any = match (&self.out, self.output) {
@@ -212,26 +230,36 @@ impl Recovery<'_, '_> {
 }
 
 impl Args {
-    /// Leaves what was deleted in the range and the time, and has the labels.
+    /// Refuses flags about deletions beside the revision of an address, as clap does beside --at.
+    fn check(&self, own: Option<RevisionExpr>) -> Result<(), Failure> {
+        let flags = [
+            ("--at-time", self.at_time.is_some()),
+            ("--since", self.since.is_some()),
+            ("--until", self.until.is_some()),
+            ("--last", self.last),
+        ];
+        match (own, flags.iter().find(|(_, is_given)| *is_given)) {
+            (Some(own), Some((flag, _))) => Err(Failure::cannot(format!(
+                "the revision of an address, {own}, cannot be used with {flag}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves what was deleted in the range and the time.
     fn narrow(
         &self,
         items: &mut Vec<Item<'_>>,
+        at: Option<AtRevision>,
         (after, to): (i64, i64),
         selection: &Selection,
         question: &Question<'_>,
     ) -> Result<(), Failure> {
         let (timeline, filters) = (question.timeline(), question.filters());
-        let since = match &self.since {
-            Some(when) => timeline.since(timeline.time(when)?)?,
-            None => i64::MIN,
-        };
-        let until = match &self.until {
-            Some(when) => timeline.until(timeline.time(when)?)?,
-            None => i64::MAX,
-        };
+        let (since, until) = timeline.range(self.since.as_ref(), self.until.as_ref())?;
         let is_narrowed =
             after > 0 || to != i64::MAX || self.since.is_some() || self.until.is_some();
-        if self.at.is_none() && is_narrowed {
+        if at.is_none() && is_narrowed {
             items.retain(|item| {
                 let is = |test: &dyn Fn(i64) -> bool| item.deleted_at.is_some_and(test);
                 filters.test(Filter("A..B"), is(&|main| main > after && main <= to))

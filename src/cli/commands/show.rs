@@ -1,6 +1,5 @@
 //! `show`: one transaction, or one object at a revision.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,33 +7,28 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::bbolt::Direction;
-use crate::cli::args::Database;
+use crate::cli::args::{At, Database};
+use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::record::Origin;
-use crate::etcd::{AtRevision, Event, EventType, Events, KeyEntry, KeyHistory, Record, Store};
-use crate::k8s::diff::Scope;
-use crate::k8s::encrypt::Keyring;
-use crate::k8s::redact::Masker;
 use crate::query::Origins;
 use crate::query::Question;
-use crate::query::compare::Comparison;
-use crate::query::objects::Objects;
-use crate::query::revision::RevisionExpr;
+use crate::query::compare::{Changed, Comparison};
+use crate::query::select::Which;
 use crate::query::timeline::Timeline;
+use crate::query::transaction::{
+    Event, EventType, ObjectAt, OneRevision, RevisionRequest, Transaction,
+};
 use crate::query::writers::managers_of;
 use crate::view::diff::write_object;
 use crate::view::json_rows::{Form, JsonRows, with_object};
-use crate::view::record::{event_json, key_text};
+use crate::view::record::{event_json, key_text, origin_text};
+use crate::view::table::cell;
 use crate::view::time;
-
-use super::log::changed;
 
 /// Show all that one revision wrote and deleted, or one object at a revision
 ///
@@ -46,11 +40,15 @@ pub struct Args {
     #[command(flatten)]
     database: Database,
     /// A revision (123, 123.2, @, @~5), or objects: ADDRESS, ADDRESS@REV
-    #[arg(value_name = "REV|ADDRESS[@REV]", required = true)]
+    #[arg(value_name = "REV|ADDRESS[@REV]", required_unless_present_any = ["at", "at_time"])]
     what: Vec<OsString>,
     /// The namespace of the object
-    #[arg(short, long, value_name = "NS")]
-    namespace: Option<String>,
+    #[arg(short, long, value_name = "NS", value_delimiter = ',')]
+    namespace: Vec<String>,
+    #[command(flatten)]
+    at: At,
+    #[command(flatten)]
+    by_manager: ManagerArg,
     /// Leave out the status of objects
     #[arg(long)]
     exclude_status: bool,
@@ -94,152 +92,101 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        let objects = question.objects();
         let show = Show {
-            args: self,
+            output: self.output,
             timeline: question.timeline(),
-            objects,
-            store: question.store(),
             question: &question,
-            keyring: run.keyring,
         };
-        let mut comparison = Comparison {
-            scope: Scope {
-                status: !self.exclude_status,
-                managed_fields: self.show_managed_fields,
-            },
-            masker: Masker::new(self.show_secrets),
-            old: objects,
-            new: objects,
-        };
-        let revision = match self.what.as_slice() {
-            [word] => word
-                .to_str()
-                .and_then(|text| text.parse::<RevisionExpr>().ok()),
-            _ => None,
-        };
-        let answer = match revision {
-            Some(revision) => show.transaction(revision, &mut comparison, out),
-            None => show.object(&mut comparison, out),
-        };
-        answer.map(|answer| question.finish(answer))
+        let request = self.request();
+        let mut comparison = request.comparison(&question);
+        match request.answer(&question, &comparison)? {
+            OneRevision::Transaction(transaction) => {
+                show.transaction(&transaction, &mut comparison, out)?;
+            }
+            OneRevision::Object(object) => show.object(&object, &mut comparison, out)?,
+        }
+        Ok(question.finish(Answer::Yes))
     }
 }
 
-struct Show<'g, 'a> {
-    args: &'g Args,
-    timeline: &'g Timeline,
-    objects: &'g Objects<'g>,
-    store: &'g Store<'a>,
-    question: &'g Question<'a>,
-    keyring: &'g Keyring,
+impl Args {
+    fn request(&self) -> RevisionRequest {
+        RevisionRequest {
+            which: Which::new(self.what.clone(), self.namespace.clone()),
+            at: self.at.at,
+            at_time: self.at.at_time.clone(),
+            by_manager: self.by_manager.filter(),
+            exclude_status: self.exclude_status,
+            managed_fields: self.show_managed_fields,
+            show_secrets: self.show_secrets,
+        }
+    }
 }
 
-impl<'a> Show<'_, 'a> {
+/// One run.
+struct Show<'g, 'a> {
+    output: Output,
+    timeline: &'g Timeline,
+    question: &'g Question<'a>,
+}
+
+impl Show<'_, '_> {
     /// Everything that a revision wrote, in the order of writing.
     fn transaction(
         &self,
-        revision: RevisionExpr,
-        comparison: &mut Comparison<'_>,
-        out: &mut Out,
-    ) -> Result<Answer, Failure> {
-        let sub = match revision {
-            RevisionExpr::Record(_, sub) => Some(sub),
-            _ => None,
-        };
-        let compacted = self.store.compact_revision();
-        let main = match revision {
-            RevisionExpr::Main(main) | RevisionExpr::Record(main, _) if main < compacted => main,
-            _ => match revision.of_store(self.store)?.0 {
-                i64::MAX => self.store.current_revision(),
-                main => main,
-            },
-        };
-        let events = self.written(main, sub);
-        if events.is_empty() {
-            revision.of_store(self.store)?;
-            let sub = sub.map_or_else(String::new, |sub| format!(".{sub}"));
-            self.question.note_compacted(&|_| true, None);
-            return Err(Failure::not_found(format!(
-                "nothing is retained of revision {main}{sub}"
-            )));
-        }
-        let is_partial = events
-            .iter()
-            .any(|event| event.event_type == EventType::Update && event.previous.is_none());
-        if main < compacted || is_partial {
-            let written: HashSet<&[u8]> = events.iter().map(|event| event.record.key).collect();
-            let is_whole = main >= compacted;
-            let covers = |key: &[u8]| !is_whole || written.contains(key);
-            self.question.note_compacted(&covers, None);
-        }
-        if self.args.output == Output::Text {
-            let many = if events.len() == 1 { "" } else { "s" };
-            let when = time::text(&self.timeline.bounds(main));
-            writeln!(out, "revision {main}  {when}  {} key{many}", events.len())?;
-        }
-        self.print(&events, comparison, out, |show, event, comparison, out| {
-            show.change(event, comparison, out)
-        })
-    }
-
-    /// The retained events of a main revision, or the one of its records that is named.
-    fn written(&self, main: i64, sub: Option<i64>) -> Vec<Event<'a>> {
-        let is_it = |record: &Record<'_>| {
-            record.revision.main == main && sub.is_none_or(|sub| record.revision.sub == sub)
-        };
-        let mut written = HashSet::new();
-        for record in self.store.records(Direction::Forward) {
-            if is_it(&record) && !record.is_bump_mark() {
-                written.insert(record.key);
-            }
-        }
-        let history = Events::of(self.store, |key| written.contains(key));
-        let events = history.iter().filter(|event| is_it(&event.record));
-        events.collect()
-    }
-
-    fn print(
-        &self,
-        events: &[Event<'a>],
-        comparison: &mut Comparison<'_>,
-        out: &mut Out,
-        text: impl Fn(&Self, &Event<'a>, &mut Comparison<'_>, &mut Out) -> Result<(), Failure>,
-    ) -> Result<Answer, Failure> {
-        let mut rows = JsonRows::new(Form::array_if(self.args.output == Output::Json));
-        if self.args.output == Output::Text {
-            self.question.notices().add_who();
-        }
-        for event in events {
-            match self.args.output {
-                Output::Text => text(self, event, comparison, out)?,
-                Output::Json | Output::Jsonl => rows.row(&self.json_of(event, comparison), out)?,
-            }
-        }
-        if self.args.output != Output::Text {
-            rows.finish(out)?;
-        }
-        Ok(Answer::Yes)
-    }
-
-    /// One change: what a put changed field by field, what a first put wrote as YAML.
-    fn change(
-        &self,
-        event: &Event<'a>,
+        Transaction { main, events }: &Transaction<'_>,
         comparison: &mut Comparison<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let changed = changed(event);
-        if let Some(place) = place_of(&event.record) {
-            writeln!(out, "# {place}")?;
+        if self.output != Output::Text {
+            return self.print_json(events, comparison, out);
         }
-        let managers = managers_of(event, self.objects);
-        if !managers.is_empty() {
-            writeln!(
-                out,
-                "# by {}",
-                crate::view::table::cell(&managers.join(", "))
-            )?;
+        let many = if events.len() == 1 { "" } else { "s" };
+        let when = time::text(&self.timeline.bounds(*main));
+        writeln!(out, "revision {main}  {when}  {} key{many}", events.len())?;
+        for event in events {
+            self.print_change(event, comparison, out)?;
+        }
+        Ok(())
+    }
+
+    fn print_json(
+        &self,
+        events: &[Event<'_>],
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let mut rows = JsonRows::new(Form::array_if(self.output == Output::Json));
+        for event in events {
+            rows.row(&self.json_of(event, comparison), out)?;
+        }
+        rows.finish(out)?;
+        Ok(())
+    }
+
+    /// The managers of an event; if it has some, that they are not users is a notice.
+    fn managers(&self, event: &Event<'_>) -> Option<String> {
+        let managers = managers_of(event, self.question.objects());
+        if managers.is_empty() {
+            return None;
+        }
+        self.question.notices().add_who();
+        Some(cell(&managers.join(", ")))
+    }
+
+    /// One change: what a put changed field by field, what a first put wrote as YAML.
+    fn print_change(
+        &self,
+        event: &Event<'_>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let changed = Changed::from_event(event);
+        if let Some(origin) = origin_text(&event.record) {
+            writeln!(out, "# {origin}")?;
+        }
+        if let Some(managers) = self.managers(event) {
+            writeln!(out, "# by {managers}")?;
         }
         if event.event_type == EventType::Create {
             return unified::write_change(comparison, &changed, out);
@@ -255,9 +202,9 @@ impl<'a> Show<'_, 'a> {
         Ok(())
     }
 
-    fn json_of(&self, event: &Event<'a>, comparison: &mut Comparison<'_>) -> Value {
-        let mut value = event_json(event, &managers_of(event, self.objects));
-        let changed = changed(event);
+    fn json_of(&self, event: &Event<'_>, comparison: &mut Comparison<'_>) -> Value {
+        let mut value = event_json(event, &managers_of(event, self.question.objects()));
+        let changed = Changed::from_event(event);
         if let Some(members) = value.as_object_mut() {
             time::insert(members, &self.timeline.bounds(event.record.revision.main));
             let fields = comparison.fields(&changed);
@@ -270,82 +217,39 @@ impl<'a> Show<'_, 'a> {
         with_object(value, event.record.key, self.question.catalog())
     }
 
-    /// One object or several, each at its revision.
-    fn object(&self, comparison: &mut Comparison<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let mut revision = RevisionExpr::Head(0);
-        let mut words = Vec::new();
-        for word in &self.args.what {
-            let (address, at) = split(word);
-            words.push(address);
-            revision = at.unwrap_or(revision);
+    /// One object at its revision.
+    fn object(
+        &self,
+        ObjectAt { key, event }: &ObjectAt<'_>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        if self.output != Output::Text {
+            return self.print_json(std::slice::from_ref(event), comparison, out);
         }
-        let head = self.store.at(None)?;
-        let which = Where::of(words, self.args.namespace.clone());
-        let selection = which.select(&[(self.store, head)], self.keyring)?;
-        let key = selection.one_key(self.question, head)?;
-        let history = KeyHistory::of(self.store, &key);
-        let name = key_text(&key).into_owned();
-        if let (true, Some(address)) = (history.events.is_empty(), selection.addresses().first()) {
-            let catalog = selection.catalog();
-            return Err(self.question.missing(address, catalog, head).into());
+        let record = &event.record;
+        let when = time::text(&self.timeline.bounds(record.revision.main));
+        let managers = self.managers(event);
+        let by = managers.map_or_else(String::new, |managers| format!("  by {managers}"));
+        writeln!(
+            out,
+            "# {}  revision {}  {}  {when}{by}",
+            key_text(key),
+            record.revision,
+            event.event_type.as_str()
+        )?;
+        if let Some(origin) = origin_text(record) {
+            writeln!(out, "# {origin}")?;
         }
-        let event = *revision.of_object(&history, self.store, &name)?;
         if event.event_type != EventType::Delete {
-            let shown = KeyEntry {
-                key: event.record.key.into(),
-                record: event.record,
-            };
-            if let RevisionExpr::Main(main) = revision {
-                self.question.note_unproved(AtRevision(main), &[shown]);
-            }
-        }
-        self.print(&[event], comparison, out, |show, event, comparison, out| {
-            let record = &event.record;
-            let when = time::text(&show.timeline.bounds(record.revision.main));
-            let managers = managers_of(event, show.objects).join(", ");
-            let by = if managers.is_empty() {
-                String::new()
-            } else {
-                format!("  by {}", crate::view::table::cell(&managers))
-            };
-            let kind = event.event_type.as_str();
             writeln!(
                 out,
-                "# {name}  revision {}  {kind}  {when}{by}",
-                record.revision
+                "# version {}, created at {}",
+                record.version, record.create_revision
             )?;
-            if let Some(place) = place_of(record) {
-                writeln!(out, "# {place}")?;
-            }
-            if event.event_type != EventType::Delete {
-                writeln!(
-                    out,
-                    "# version {}, created at {}",
-                    record.version, record.create_revision
-                )?;
-                let text = unified::yaml(comparison, record, show.objects);
-                out.write_all(text.as_bytes())?;
-            }
-            Ok(())
-        })
-    }
-}
-
-/// Where a record was found that is no part of the tree.
-fn place_of(record: &Record<'_>) -> Option<String> {
-    let origin = record.origin.as_str();
-    match (record.origin, record.pgid) {
-        (Origin::Live, _) => None,
-        (_, Some(pgid)) => Some(format!("{origin}, page {pgid}")),
-        (_, None) => Some(format!("{origin}, offset {}", record.offset)),
-    }
-}
-
-/// An address, and the revision behind its last `@` if that is one.
-fn split(word: &OsString) -> (OsString, Option<RevisionExpr>) {
-    let parts = word.to_str().and_then(|text| text.rsplit_once('@'));
-    match parts.and_then(|(address, at)| Some((address, at.parse().ok()?))) {
-        Some((address, at)) if !address.is_empty() => (address.into(), Some(at)),
-        _ => (word.clone(), None),
+            let text = unified::yaml(comparison, record, self.question.objects());
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(())
     }
 }

@@ -124,7 +124,7 @@ fn etcdutl_status(evidence: &Evidence) -> Result<SnapshotStatus, Failure> {
             "no page holds records: `etcdive pages DB` lists what the pages say of themselves",
         )
     })?;
-    Ok(SnapshotStatus::of(&store))
+    Ok(SnapshotStatus::read(&store))
 }
 
 impl Args {
@@ -134,7 +134,7 @@ impl Args {
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         let mut secret_records = 0_u64;
-        let (status, seen) = StoreStatus::with(&store, |record| {
+        let (status, seen) = StoreStatus::read_with(&store, |record| {
             survey.look(record.key, record.value);
             let way = audit.way_of(record.value);
             let clear = way.is_secret_in_the_clear(record.key);

@@ -78,7 +78,9 @@ pub struct Args {
 enum Output {
     /// For people
     Text,
-    /// A JSON object a line: the log, its files, raft's snapshots, the entries
+    /// One JSON array: the log, its files, raft's snapshots, the entries
+    Json,
+    /// The same, a JSON object a line
     Jsonl,
 }
 
@@ -202,10 +204,4 @@ fn names(request: &Request<'_>, key: &str) -> bool {
     changes
         .iter()
         .any(|(_, change)| covers(change) || below(change.key()))
-}
-
-/// Whether a request names a key that is wanted, to put or to delete it.
-pub fn may_change(request: &Request<'_>, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
-    let changes = writes::changes(request);
-    changes.iter().any(|(_, change)| wanted(change.key()))
 }

@@ -1,34 +1,23 @@
 //! `watch`: the events from a revision on, as they were sent to who watched.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::Direction;
 use crate::cli::args::Database;
-use crate::cli::etcdctl::range::{End, KeyRange};
-use crate::cli::etcdctl::{WriteOut, unavailable};
+use crate::cli::etcdctl::WriteOut;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::select::{Selection, Where};
-use crate::cli::{Answer, Run, Verb, report};
-use crate::etcd::check::Successions;
-use crate::etcd::store::RevisionUnavailable;
-use crate::etcd::{AtRevision, Event, EventType, Record, Store};
-use crate::k8s::encrypt::Keyring;
-use crate::k8s::object::as_kubectl_shows;
-use crate::k8s::{Order, Sink};
-use crate::query::address::Address;
-use crate::query::filters::Filter;
-use crate::query::objects::{Objects, Told};
+use crate::cli::select::{Exclude, Where};
+use crate::cli::{Answer, Run, Verb};
+use crate::query::refusal::Refusal;
+use crate::query::watch::{self, Seen, Watch, WatchRequest};
 use crate::query::{NoAnswer, Question};
 use crate::view::etcdctl::{WatchEvent, WatchWriter, write_watch_canceled};
-use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::json_rows::{Form, JsonRows, with_object};
+use crate::view::kubectl_watch::ObjectEventWriter;
 use crate::view::record::event_json;
 
 /// Replay the events from a revision on, as `etcdctl watch` prints them
@@ -44,6 +33,8 @@ pub struct Args {
     database: Database,
     #[command(flatten)]
     which: Where,
+    #[command(flatten)]
+    exclude: Exclude,
     /// All keys that begin with the word, which is a key then
     #[arg(long, conflicts_with_all = ["namespace", "labels"])]
     prefix: bool,
@@ -56,6 +47,23 @@ pub struct Args {
     /// Up to this main revision
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     to: Option<i64>,
+    /// From this time on, or the oldest event that is retained: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m
+    /// before the newest time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "rev"
+    )]
+    since: Option<String>,
+    /// Up to this time
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "to"
+    )]
+    until: Option<String>,
     /// With the key's value before the event (-o has it always)
     #[arg(long)]
     prev_kv: bool,
@@ -101,359 +109,90 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        let store = question.store();
-        let wanted = self.wanted(store, run.keyring)?;
-        let from = match self.check(&wanted, self.first_revision(store)) {
-            Ok(from) => from,
-            Err(refused) => return Err(self.refuse(refused, out)?),
+        let resolved = self.request().resolve(&question)?;
+        let watch = match resolved.start() {
+            Ok(watch) => watch,
+            Err(refusal) => return Err(self.refuse(refusal, out)?),
         };
-        if let Some(to) = self.to.filter(|to| *to < from) {
-            return Err(Failure::cannot(format!(
-                "the range is upside down: --to {to} is before revision {from}"
-            )));
-        }
-        let watch = Watch {
-            args: self,
-            wanted: &wanted,
-            question: &question,
-            objects: question.objects(),
-            from,
-            to: self.to.unwrap_or(i64::MAX),
-            compacted: store.compact_revision(),
-        };
+        watch.check_end()?;
         let seen = match self.output {
-            None => watch.print_as_etcdctl(store, out),
-            Some(form @ (Output::Json | Output::Jsonl)) => watch.print_json(store, form, out),
-            Some(Output::K8s) => watch.print_k8s(store, out),
+            None => self.print_as_etcdctl(&watch, question.store().current_revision(), out),
+            Some(Output::Json) => print_json(&watch, &question, Form::array_if(true), out),
+            Some(Output::Jsonl) => print_json(&watch, &question, Form::array_if(false), out),
+            Some(Output::K8s) => print_objects(&watch, out),
         }?;
-        if seen.printed {
+        if seen.has_events {
             return Ok(question.finish(Answer::Yes));
         }
-        Err(watch.nothing(&seen, store))
+        Err(watch.why_nothing(seen).into())
     }
 }
 
 impl Args {
-    fn wanted(&self, store: &Store<'_>, keyring: &Keyring) -> Result<Wanted, Failure> {
-        if self.prefix || self.from_key {
-            let range = KeyRange::of(self.which.words(), self.prefix, self.from_key)?;
-            return Ok(Wanted {
-                range: Some(range),
-                selection: Selection::default(),
-            });
-        }
-        let selection = self.which.select(&[(store, AtRevision::HEAD)], keyring)?;
-        let range = match selection.addresses() {
-            [
-                Address::Key(start) | Address::Prefix(start),
-                Address::Key(end) | Address::Prefix(end),
-            ] => Some(KeyRange {
-                start: start.clone(),
-                end: End::of(end.clone()),
+    fn request(&self) -> WatchRequest {
+        WatchRequest {
+            which: self.which.asked(),
+            exclude: self.exclude.asked(),
+            prefix: self.prefix,
+            from_key: self.from_key,
+            rev: self.rev,
+            to: self.to,
+            since: self.since.clone(),
+            until: self.until.clone(),
+            op: self.op.map(|op| match op {
+                Op::Put => watch::Op::Put,
+                Op::Delete => watch::Op::Delete,
             }),
-            _ => None,
-        };
-        Ok(Wanted { range, selection })
-    }
-
-    /// The revision to begin with. Of the compacted revision itself all events are retained.
-    fn first_revision(&self, store: &Store<'_>) -> Result<i64, Refused> {
-        let compacted = store.compact_revision();
-        // In a request 0 stands for no revision.
-        let Some(asked) = self.rev.filter(|revision| *revision != 0) else {
-            return Ok(compacted);
-        };
-        if asked >= compacted && asked > 0 {
-            return Ok(asked);
         }
-        Err(Refused {
-            compacted: (asked > 0).then_some(compacted),
-            failure: unavailable(RevisionUnavailable::Compacted { asked, compacted }),
-        })
     }
 
-    /// What a server refuses: an answer that etcdctl prints, and a sentence.
-    fn check(&self, wanted: &Wanted, from: Result<i64, Refused>) -> Result<i64, Refused> {
-        let of_no_revision = matches!(
-            &from,
-            Err(Refused {
-                compacted: None,
-                ..
-            })
-        );
-        if !of_no_revision && wanted.range.as_ref().is_some_and(KeyRange::is_upside_down) {
-            return Err(Refused {
-                compacted: None,
-                failure: Failure::cannot("mvcc: watcher range is empty")
-                    .hint("two keys are a range, and RANGE_END has to be after KEY"),
-            });
-        }
-        from
-    }
-
-    /// Prints what a refusal is answered by.
-    fn refuse(&self, refused: Refused, out: &mut Out) -> Result<Failure, Failure> {
+    /// Prints what etcdctl prints of a watch that a server cancels.
+    fn refuse(&self, refusal: Refusal, out: &mut Out) -> Result<Failure, Failure> {
         if self.output.is_none() {
             let format = self.write_out.unwrap_or_default().into();
-            write_watch_canceled(format, refused.compacted, out)?;
+            write_watch_canceled(format, refusal.compacted_of_watch(), out)?;
             out.flush()?;
         }
-        Ok(refused.failure)
-    }
-}
-
-/// A watch that a server cancels at once.
-struct Refused {
-    /// To which revision it is compacted, where that is why.
-    compacted: Option<i64>,
-    failure: Failure,
-}
-
-/// What is watched.
-struct Wanted {
-    /// Of keys, where they are named as etcd names them.
-    range: Option<KeyRange>,
-    selection: Selection,
-}
-
-impl Wanted {
-    fn covers(&self, key: &[u8]) -> bool {
-        match &self.range {
-            Some(range) => range.covers(key),
-            None => self.selection.covers(key),
-        }
+        Ok(NoAnswer::from(refusal).into())
     }
 
-    /// The address that names it, where one does.
-    fn address(&self) -> Option<Cow<'_, Address>> {
-        match &self.range {
-            Some(range) => range.address().map(Cow::Owned),
-            None => self.selection.addresses().first().map(Cow::Borrowed),
-        }
-    }
-}
-
-/// Whether an object was there before an event, and is after it, for who watches objects with labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Change {
-    before: bool,
-    after: bool,
-}
-
-/// What a walk over the records came by.
-#[derive(Debug, Default)]
-struct Seen {
-    /// An event was printed.
-    printed: bool,
-    /// There is a record of a key that is watched, at whichever revision.
-    watched: bool,
-    /// Deletions of an object that is not retained.
-    without_object: usize,
-    /// Events of what is no object.
-    no_object: usize,
-}
-
-/// One run of the verb.
-struct Watch<'w, 'a> {
-    args: &'w Args,
-    wanted: &'w Wanted,
-    question: &'w Question<'a>,
-    objects: &'w Objects<'a>,
-    from: i64,
-    to: i64,
-    compacted: i64,
-}
-
-impl Watch<'_, '_> {
-    /// Goes over the events in the order of writing. The record before an event is only looked for
-    /// where somebody asks for it: it takes memory for each key.
-    fn each<'a>(
+    fn print_as_etcdctl(
         &self,
-        store: &Store<'a>,
-        with_previous: bool,
-        mut tell: impl FnMut(&Event<'a>, &mut Seen) -> io::Result<()>,
-    ) -> io::Result<Seen> {
-        let mut seen = Seen::default();
-        let mut values: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
-        let mut successions = Successions::default();
-        for record in store.records(Direction::Forward) {
-            if record.revision.main > self.to {
-                break;
-            }
-            if record.is_bump_mark() || !self.wanted.covers(record.key) {
-                continue;
-            }
-            seen.watched = true;
-            successions.see(store, &record);
-            let previous = if !with_previous {
-                None
-            } else if record.tombstone {
-                values.remove(record.key)
-            } else if let Some(known) = values.get_mut(record.key) {
-                Some(std::mem::replace(known, record))
-            } else {
-                values.insert(record.key.into(), record);
-                None
-            };
-            if record.revision.main < self.from {
-                continue;
-            }
-            let event_type = match (record.tombstone, record.version) {
-                (true, _) => EventType::Delete,
-                (false, 1) => EventType::Create,
-                (false, _) => EventType::Update,
-            };
-            let event = Event {
-                record,
-                event_type,
-                previous: previous.filter(|_| event_type != EventType::Create),
-            };
-            if self.is_selected(&event) {
-                tell(&event, &mut seen)?;
-            }
-        }
-        Ok(seen)
-    }
-
-    fn is_selected(&self, event: &Event<'_>) -> bool {
-        let of_type = match self.args.op {
-            Some(Op::Put) => event.event_type != EventType::Delete,
-            Some(Op::Delete) => event.event_type == EventType::Delete,
-            None => true,
-        };
-        let filters = self.question.filters();
-        filters.test(Filter("--op"), of_type)
-            && filters.test(Filter("-l"), self.change(event) != Change::default())
-    }
-
-    /// Whether the objects before and after an event have the labels that are asked for.
-    fn change(&self, event: &Event<'_>) -> Change {
-        let Some(labels) = self.wanted.selection.labels() else {
-            return Change {
-                before: event.event_type != EventType::Create,
-                after: event.event_type != EventType::Delete,
-            };
-        };
-        let has_them = |record: &Record<'_>| self.objects.has_labels(record, labels);
-        Change {
-            before: event.previous.as_ref().is_some_and(has_them),
-            after: event.event_type != EventType::Delete && has_them(&event.record),
-        }
-    }
-
-    fn print_as_etcdctl(&self, store: &Store<'_>, out: &mut Out) -> Result<Seen, Failure> {
-        let format = self.args.write_out.unwrap_or_default().into();
-        let mut writer = WatchWriter::new(out, format, store.current_revision());
-        let prev_kv = self.args.prev_kv;
-        let with_previous = prev_kv || self.wanted.selection.labels().is_some();
-        let seen = self.each(store, with_previous, |event, seen| {
-            seen.printed = true;
-            // A server asks for the key at the revision before, which is compacted there.
-            let is_known = event.record.revision.main > self.compacted;
+        watch: &Watch<'_, '_>,
+        current_revision: i64,
+        out: &mut Out,
+    ) -> Result<Seen, Failure> {
+        let format = self.write_out.unwrap_or_default().into();
+        let mut writer = WatchWriter::new(out, format, current_revision);
+        let seen = watch.events(self.prev_kv, |event| {
             writer.event(WatchEvent {
                 record: &event.record,
-                previous: event.previous.as_ref().filter(|_| prev_kv && is_known),
+                previous: watch.served_previous(event).filter(|_| self.prev_kv),
             })
         })?;
         writer.finish()?;
         Ok(seen)
     }
-
-    fn print_json(&self, store: &Store<'_>, form: Output, out: &mut Out) -> Result<Seen, Failure> {
-        let mut rows = JsonRows::new(Form::array_if(form == Output::Json));
-        let seen = self.each(store, true, |event, seen| {
-            seen.printed = true;
-            let row = event_json(event, &[]);
-            let row = with_object(row, event.record.key, self.question.catalog());
-            rows.row(&row, out)
-        })?;
-        rows.finish(out)?;
-        Ok(seen)
-    }
-
-    /// kubectl takes an event as it comes from the API server, with managedFields, and prints it on
-    /// one line (`k8s.io/cli-runtime/pkg/printers/json.go`). The object of a deletion is the last one,
-    /// with the revision of the deletion.
-    fn print_k8s(&self, store: &Store<'_>, out: &mut Out) -> Result<Seen, Failure> {
-        let mut writer = JsonWriter::new(out, JsonStyle::Compact);
-        let seen = self.each(store, true, |event, seen| {
-            let change = self.change(event);
-            let (kind, record) = match (change.before, change.after) {
-                (false, true) => ("ADDED", Some(event.record)),
-                (true, true) => ("MODIFIED", Some(event.record)),
-                (_, false) => ("DELETED", event.previous),
-            };
-            let Some(record) = record else {
-                seen.without_object = seen.without_object.saturating_add(1);
-                return Ok(());
-            };
-            let told = self.objects.read(&record, Order::Declared.into());
-            let Told::Object(mut object, _) = told else {
-                seen.no_object = seen.no_object.saturating_add(1);
-                return Ok(());
-            };
-            seen.printed = true;
-            as_kubectl_shows(&mut object, event.record.revision.main, true);
-            writer.begin_map();
-            writer.key("type");
-            writer.string(kind);
-            writer.key("object");
-            write_value(&object, Order::Sorted, &mut writer);
-            writer.end_map();
-            match writer.error() {
-                Some(error) => Err(error.kind().into()),
-                None => Ok(()),
-            }
-        })?;
-        writer.finish()?;
-        note_left_out(&seen);
-        Ok(seen)
-    }
-
-    /// Why no event is left: an unknown namespace, or a filter.
-    fn why_empty(&self) -> Option<NoAnswer> {
-        let selection = &self.wanted.selection;
-        selection.why_empty(self.question, AtRevision::HEAD, |_| true, true)
-    }
-
-    /// The failure for a watch without an event.
-    fn nothing(&self, seen: &Seen, store: &Store<'_>) -> Failure {
-        let current = store.current_revision();
-        if self.from > current {
-            return Failure::not_found(format!(
-                "no event from revision {} on: the store's revision is {current}",
-                self.from
-            ));
-        }
-        match self.wanted.address() {
-            Some(address) if !seen.watched => {
-                let catalog = self.wanted.selection.catalog();
-                let missing = self.question.missing(&address, catalog, AtRevision::HEAD);
-                missing.into()
-            }
-            _ => match self.why_empty() {
-                Some(why) => why.into(),
-                None => Failure::not_found(format!(
-                    "no such event from revision {} on",
-                    self.from.max(1)
-                )),
-            },
-        }
-    }
 }
 
-/// Says which events kubectl's format has no place for.
-fn note_left_out(seen: &Seen) {
-    if seen.no_object > 0 {
-        report::note(&format!(
-            "events left out because their values are no objects that could be read: {}",
-            seen.no_object
-        ));
-    }
-    if seen.without_object > 0 {
-        report::note(&format!(
-            "deletions left out because what they deleted is compacted away: {}",
-            seen.without_object
-        ));
-    }
+fn print_json(
+    watch: &Watch<'_, '_>,
+    question: &Question<'_>,
+    form: Form,
+    out: &mut Out,
+) -> Result<Seen, Failure> {
+    let mut rows = JsonRows::new(form);
+    let seen = watch.events(true, |event| {
+        let row = event_json(event, &[]);
+        rows.row(&with_object(row, event.record.key, question.catalog()), out)
+    })?;
+    rows.finish(out)?;
+    Ok(seen)
+}
+
+fn print_objects(watch: &Watch<'_, '_>, out: &mut Out) -> Result<Seen, Failure> {
+    let mut writer = ObjectEventWriter::new(out);
+    let seen = watch.objects(|event_type, object| writer.event(event_type.as_str(), object))?;
+    writer.finish()?;
+    Ok(seen)
 }

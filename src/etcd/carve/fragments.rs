@@ -29,7 +29,7 @@ pub(super) struct Fragments<'a> {
 
 impl<'a> Fragments<'a> {
     /// In the pages from the first to the last.
-    pub(super) fn of(
+    pub(super) fn new(
         pages: &Pages<'a>,
         source: Option<&'a Source>,
         (first, last): (Pgid, Pgid),

@@ -1,4 +1,4 @@
-//! The leaves that may hold records, each with what its page is good for.
+//! The leaves that may hold records, each with the range of revisions for which its page is authoritative.
 
 use std::collections::BTreeSet;
 
@@ -7,65 +7,69 @@ use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
 
-/// The keys over which a page has a say: what lies there and is not in it was not in the store when it was written.
+/// The revisions for which a page is authoritative: a record in this range that is not in the page was not in the store
+/// when the page was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cover {
+pub(super) struct RevisionRange {
     pub from: Revision,
-    /// The first one behind.
+    /// The first one after it.
     pub until: Revision,
 }
 
 /// A leaf of records.
 #[derive(Debug)]
-pub(super) struct Bed<'a> {
+pub(super) struct SalvageLeaf<'a> {
     pub leaf: Leaf<'a>,
-    /// Where the page is sound.
-    pub cover: Option<Cover>,
-    /// The indices of its elements by revision, where they do not stand in that order.
+    /// Only if the page is intact.
+    pub cover: Option<RevisionRange>,
+    /// The indices of its elements by revision, if they are not in that order.
     order: Option<Vec<usize>>,
-    /// The indices of elements whose keys are none, or cannot be right where they stand, each with the revision of a
-    /// neighbour; ascending.
-    odd: Vec<(usize, Revision)>,
+    /// The indices of misplaced elements, whose key is no revision or cannot be right at its place, each with the revision
+    /// of a neighbour; ascending.
+    misplaced: Vec<(usize, Revision)>,
 }
 
-/// Behind every revision.
+/// After every revision.
 const END: Revision = Revision {
     main: i64::MAX,
     sub: i64::MAX,
 };
 
-impl<'a> Bed<'a> {
+impl<'a> SalvageLeaf<'a> {
     /// The index of its element at a place in the order of revisions, with that revision.
     pub fn at(&self, place: usize) -> Option<(Revision, usize)> {
         let index = self.index(place)?;
         Some((self.revision(index)?, index))
     }
 
-    /// The revision of the element at an index: that of a neighbour where its own cannot be right.
+    /// The revision of the element at an index: that of a neighbour if its own cannot be right.
     pub fn revision(&self, index: usize) -> Option<Revision> {
-        if let Some(neighbour) = self.odd_at(index) {
+        if let Some(neighbour) = self.neighbour_of(index) {
             return Some(neighbour);
         }
         BucketKey::revision_of(self.leaf.element(index)?.key)
     }
 
-    /// Whether the element at an index has no revision that could be right.
-    pub fn is_odd(&self, index: usize) -> bool {
-        self.odd_at(index).is_some()
+    /// Whether the element at an index has no revision that can be right.
+    pub fn is_misplaced(&self, index: usize) -> bool {
+        self.neighbour_of(index).is_some()
     }
 
-    /// The revisions of whole records that do not stand in their order.
-    pub fn odd_revisions(&self) -> impl Iterator<Item = Revision> {
-        self.odd.iter().filter_map(|(index, _)| {
+    /// The revisions of intact records that are misplaced.
+    pub fn misplaced_revisions(&self) -> impl Iterator<Item = Revision> {
+        self.misplaced.iter().filter_map(|(index, _)| {
             let element = self.leaf.element(*index)?;
             let certain = is_certain(&self.leaf, &element);
             BucketKey::revision_of(element.key).filter(|_| certain)
         })
     }
 
-    fn odd_at(&self, index: usize) -> Option<Revision> {
-        let place = self.odd.binary_search_by_key(&index, |odd| odd.0).ok()?;
-        self.odd.get(place).map(|odd| odd.1)
+    fn neighbour_of(&self, index: usize) -> Option<Revision> {
+        let place = self
+            .misplaced
+            .binary_search_by_key(&index, |misplaced| misplaced.0)
+            .ok()?;
+        self.misplaced.get(place).map(|misplaced| misplaced.1)
     }
 
     /// The revisions in it.
@@ -97,27 +101,28 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// `place` is what the tree has there, if anything.
+    /// `place` is the range that the tree has there, if any.
     fn new(
         leaf: Leaf<'a>,
-        place: Option<Cover>,
-        cover: impl FnOnce(Revision, Revision) -> Option<Cover>,
+        place: Option<RevisionRange>,
+        cover: impl FnOnce(Revision, Revision) -> Option<RevisionRange>,
     ) -> Self {
         let elements = leaf.elements(Direction::Forward);
         let keys: Vec<(usize, Option<Revision>)> = elements
             .map(|element| (element.index, BucketKey::revision_of(element.key)))
             .collect();
-        let odd = odd_ones(&keys, place);
-        let is_right = |(index, _): &&(usize, Option<Revision>)| odd.binary_search(index).is_err();
+        let misplaced = misplaced_elements(&keys, place);
+        let is_right =
+            |(index, _): &&(usize, Option<Revision>)| misplaced.binary_search(index).is_err();
         let right: Vec<(Revision, usize)> = keys
             .iter()
             .filter(is_right)
             .filter_map(|(index, revision)| Some(((*revision)?, *index)))
             .collect();
         let ascending = right.is_sorted_by_key(|(revision, _)| *revision);
-        let odd = beside(odd, &right);
+        let misplaced = with_neighbours(misplaced, &right);
         let cover = match (right.first(), right.last()) {
-            (Some((first, _)), Some((last, _))) if ascending && odd.is_empty() => {
+            (Some((first, _)), Some((last, _))) if ascending && misplaced.is_empty() => {
                 cover(*first, *last)
             }
             _ => None,
@@ -127,26 +132,26 @@ impl<'a> Bed<'a> {
                 leaf,
                 cover,
                 order: None,
-                odd,
+                misplaced,
             };
         }
         let mut keys: Vec<_> = keys.into_iter().map(|(index, key)| (key, index)).collect();
         keys.sort();
         let none = keys.iter().filter(|(key, _)| key.is_none());
-        let mut odd: Vec<_> = none
+        let mut misplaced: Vec<_> = none
             .map(|(_, index)| (*index, Revision::default()))
             .collect();
-        odd.sort_unstable();
+        misplaced.sort_unstable();
         Self {
             leaf,
             cover,
             order: Some(keys.into_iter().map(|(_, index)| index).collect()),
-            odd,
+            misplaced,
         }
     }
 
-    /// A leaf that the tree leads to: where it is sound it covers all that the tree has in its place, or its own
-    /// range in a tree that is not of one state.
+    /// A leaf that the tree leads to. If it is intact it covers the range that the tree has at its place, or its own range
+    /// in a tree that is not of one state.
     fn reached(placed: PlacedLeaf<'a>, one_state: bool) -> Self {
         let PlacedLeaf {
             leaf,
@@ -159,12 +164,12 @@ impl<'a> Bed<'a> {
             Some(key) => BucketKey::parse(key).ok().map(|key| key.revision),
         };
         let place = bound(lower, Revision::default()).zip(bound(upper, END));
-        let place = place.map(|(from, until)| Cover { from, until });
+        let place = place.map(|(from, until)| RevisionRange { from, until });
         Self::new(leaf, place, |from, last| {
             let own = || {
-                Some(Cover {
+                Some(RevisionRange {
                     from,
-                    until: behind(last),
+                    until: next_revision(last),
                 })
             };
             let cover = if one_state { place } else { own() };
@@ -172,7 +177,7 @@ impl<'a> Bed<'a> {
         })
     }
 
-    /// A leaf that only the scan found: its whole records alone count, and it covers its own range.
+    /// A leaf that only the scan found. Only its intact records count, and it covers its own range.
     fn scanned(leaf: Leaf<'a>, mut sound: bool) -> Option<Self> {
         let mut others = Vec::new();
         let mut records = 0_usize;
@@ -186,23 +191,23 @@ impl<'a> Bed<'a> {
         }
         (records > 0).then(|| {
             Self::new(leaf.without(others), None, |from, last| {
-                let until = behind(last);
-                sound.then_some(Cover { from, until })
+                let until = next_revision(last);
+                sound.then_some(RevisionRange { from, until })
             })
         })
     }
 }
 
-/// The first revision behind one.
-fn behind(last: Revision) -> Revision {
+/// The first revision after one.
+fn next_revision(last: Revision) -> Revision {
     Revision {
         sub: last.sub.saturating_add(1),
         ..last
     }
 }
 
-/// Each with the revision of the right one before it, or else behind it.
-fn beside(odd: Vec<usize>, right: &[(Revision, usize)]) -> Vec<(usize, Revision)> {
+/// Each with the revision of the right one before it, or else after it.
+fn with_neighbours(misplaced: Vec<usize>, right: &[(Revision, usize)]) -> Vec<(usize, Revision)> {
     let neighbour = |index: usize| {
         let next = right.partition_point(|one| one.1 < index);
         let before = next.checked_sub(1).and_then(|last| right.get(last));
@@ -210,13 +215,18 @@ fn beside(odd: Vec<usize>, right: &[(Revision, usize)]) -> Vec<(usize, Revision)
             .or_else(|| right.get(next))
             .map_or_else(Revision::default, |one| one.0)
     };
-    odd.into_iter()
+    misplaced
+        .into_iter()
         .map(|index| (index, neighbour(index)))
         .collect()
 }
 
-/// Those whose keys are no revision, break an order that the others keep, or do not belong where most others do.
-fn odd_ones(keys: &[(usize, Option<Revision>)], place: Option<Cover>) -> Vec<usize> {
+/// The elements whose key is no revision, breaks an order that the others keep, or is outside of the range that most
+/// others are in.
+fn misplaced_elements(
+    keys: &[(usize, Option<Revision>)],
+    place: Option<RevisionRange>,
+) -> Vec<usize> {
     let belongs = |revision: Revision| {
         place.is_none_or(|place| place.from <= revision && revision < place.until)
     };
@@ -225,13 +235,13 @@ fn odd_ones(keys: &[(usize, Option<Revision>)], place: Option<Cover>) -> Vec<usi
         .filter_map(|key| key.1)
         .filter(|key| belongs(*key))
         .count();
-    // Else it is the page that does not belong there.
+    // Otherwise it is the page that does not belong there.
     let most_belong = belonging > 0 && belonging.saturating_mul(2) >= keys.len();
-    let mut odd = Vec::new();
+    let mut misplaced = Vec::new();
     let mut last: Option<Revision> = None;
     for (place, (index, revision)) in keys.iter().enumerate() {
         let Some(revision) = *revision else {
-            odd.push(*index);
+            misplaced.push(*index);
             continue;
         };
         let next = keys
@@ -241,14 +251,14 @@ fn odd_ones(keys: &[(usize, Option<Revision>)], place: Option<Cover>) -> Vec<usi
         let too_low = last.is_some_and(|last| revision < last);
         let too_high =
             next.is_some_and(|next| next < revision && last.is_none_or(|last| last < next));
-        // An equal one is a double, which is told by comparing.
+        // An equal one is a duplicate, which is found by comparing.
         if too_low || too_high || (most_belong && !belongs(revision)) {
-            odd.push(*index);
+            misplaced.push(*index);
         } else {
             last = Some(revision);
         }
     }
-    odd
+    misplaced
 }
 
 /// Whether an element is a record as etcd writes it, to the last byte.
@@ -256,11 +266,11 @@ pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
     Record::certain(&leaf.page, element).is_some()
 }
 
-/// Whether the leaves of a tree are of one state: no revision above the compaction is missing where nothing of
-/// the tree is. A root that names another page of the tree gives a tree as well.
+/// Whether the leaves of a tree are of one state: no revision above the compaction is missing between leaves that follow
+/// each other. A root that names another page of the tree leads to a tree as well.
 struct OneState<'a> {
     begun: Option<i64>,
-    /// First key behind the leaf before, and its last revision.
+    /// First key after the leaf before, and its last revision.
     before: Option<(Option<&'a [u8]>, Revision)>,
     /// The newest revision so far.
     newest: i64,
@@ -275,7 +285,7 @@ impl<'a> OneState<'a> {
         };
         let mut last = match &self.before {
             Some((upper, last)) if *upper == placed.lower => Some(*last),
-            // Nothing can lie before the first leaf.
+            // Nothing can be before the first leaf.
             _ if placed.lower.is_none() => Some(Revision { main: 1, sub: 0 }),
             _ => None,
         };
@@ -294,13 +304,13 @@ impl<'a> OneState<'a> {
     }
 }
 
-/// The leaves of a tree, and those that a scan found beside them; and whether the tree is of one state, as far as
-/// it can be read. `begun` is the compacted revision, where it is known.
-pub(super) fn beds<'a>(
+/// The leaves of a tree and the others that a scan found, and whether the tree is of one state, as far as it can be
+/// read. `begun` is the compacted revision, if it is known.
+pub(super) fn read_leaves<'a>(
     mut tree: Leaves<'a>,
     begun: Option<i64>,
     scan: &PageScan<'a>,
-) -> (Vec<Bed<'a>>, bool) {
+) -> (Vec<SalvageLeaf<'a>>, bool) {
     let mut placed = Vec::new();
     let mut one_state = OneState {
         begun,
@@ -312,13 +322,13 @@ pub(super) fn beds<'a>(
         one_state.next(&next);
         placed.push(next);
     }
-    // A store has a record at the compacted revision or above, but for a deletion that older versions remove.
+    // A store has a record at the compacted revision or above, except for a deletion that older versions remove.
     let ends_early = begun.is_some_and(|begun| one_state.newest < begun);
     let one_state = one_state.holds && (placed.is_empty() || !ends_early);
     let mut heads = BTreeSet::new();
-    // First and last page of what the tree surely uses: what looks like a page in there is a value.
+    // First and last page of the runs that the tree certainly uses. What looks like a page inside one is part of a value.
     let mut used: Vec<(u64, u64)> = Vec::new();
-    let mut beds = Vec::new();
+    let mut leaves = Vec::new();
     for next in placed {
         let page = next.leaf.page;
         heads.insert(page.pgid.0);
@@ -328,7 +338,7 @@ pub(super) fn beds<'a>(
                 page.pgid.0.saturating_add(u64::from(page.overflow)),
             ));
         }
-        beds.push(Bed::reached(next, one_state));
+        leaves.push(SalvageLeaf::reached(next, one_state));
     }
     used.sort_unstable();
     let in_use = |pgid: u64| {
@@ -337,10 +347,10 @@ pub(super) fn beds<'a>(
         run.is_some_and(|run| run.1 >= pgid)
     };
     let found = scan.leaves().chain(scan.inline_leaves(schema::KEY));
-    beds.extend(
+    leaves.extend(
         found
             .filter(|(leaf, _)| !heads.contains(&leaf.page.pgid.0) && !in_use(leaf.page.pgid.0))
-            .filter_map(|(leaf, sound)| Bed::scanned(leaf, sound)),
+            .filter_map(|(leaf, sound)| SalvageLeaf::scanned(leaf, sound)),
     );
-    (beds, one_state)
+    (leaves, one_state)
 }

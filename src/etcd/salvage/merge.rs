@@ -1,4 +1,4 @@
-//! One record a revision out of many leaves.
+//! One record per revision out of many leaves.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -10,12 +10,13 @@ use crate::etcd::record::Record;
 use crate::etcd::revision::Revision;
 use crate::etcd::schema::Compaction;
 
-use super::load::{Bed, Cover, is_certain};
+use super::load::{RevisionRange, SalvageLeaf, is_certain};
 
-/// Elements of one leaf that stand beside each other.
+/// Elements of one leaf that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
-    bed: u32,
+    /// The number of the leaf.
+    candidate: u32,
     start: u32,
     len: u32,
 }
@@ -34,34 +35,34 @@ impl Part {
 /// All records of the state, in the order of revisions.
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
-    beds: Vec<Bed<'a>>,
+    leaves: Vec<SalvageLeaf<'a>>,
     /// What is delivered, in the order of revisions.
     pub parts: Vec<Part>,
     /// How many records the tree does not lead to.
     pub found: usize,
-    /// How many stand in old pages alone, whose present page is gone: they may have been compacted.
+    /// How many are only in old pages, whose current page is lost: they may have been compacted.
     pub left_out: usize,
-    /// How many are newer than a tree that is that of the state.
+    /// How many are newer than the tree of the state.
     pub beyond: usize,
-    /// How many a sound part of that tree should have and has not.
+    /// How many an intact part of that tree should have and does not have.
     pub unreached: usize,
 }
 
 impl<'a> Merged<'a> {
-    fn bed(&self, part: &Part) -> Option<&Bed<'a>> {
-        self.beds.get(usize::try_from(part.bed).ok()?)
+    fn candidate(&self, part: &Part) -> Option<&SalvageLeaf<'a>> {
+        self.leaves.get(usize::try_from(part.candidate).ok()?)
     }
 
     /// The leaf of a part, with its elements alone.
     pub fn leaf(&self, part: &Part) -> Option<Leaf<'a>> {
-        Some(self.bed(part)?.leaf.part(part.indices()))
+        Some(self.candidate(part)?.leaf.part(part.indices()))
     }
 }
 
-/// An element that comes next in its leaf.
+/// An element that comes next in its leaf: its revision, the number of the leaf, its place in it.
 type Next = Reverse<(Revision, u32, usize)>;
 
-/// A record that may have been compacted: nothing covers its place.
+/// A record that may have been compacted: no page covers its place.
 struct Doubtful<'a> {
     part: usize,
     key: &'a [u8],
@@ -71,9 +72,9 @@ struct Doubtful<'a> {
 }
 
 struct Merge<'a, 'd> {
-    beds: Vec<Bed<'a>>,
+    leaves: Vec<SalvageLeaf<'a>>,
     compaction: Option<Compaction>,
-    /// Whether the tree is that of the state, and its end the end of the store.
+    /// Whether the tree is that of the state, so that its end is the end of the store.
     current: bool,
     /// Whether a page was found that is newer than the tree.
     tree_is_old: bool,
@@ -87,14 +88,14 @@ struct Merge<'a, 'd> {
     beyond: usize,
     unreached: usize,
     doubtful: Vec<Doubtful<'a>>,
-    /// The revisions of records of the tree that do not stand in their order.
-    odd: HashSet<Revision>,
-    /// The leaves that hold a record which was compacted: they are older than the state.
-    old: HashSet<u32>,
+    /// The revisions of records of the tree that are misplaced.
+    misplaced: HashSet<Revision>,
+    /// The leaves that hold a compacted record, so that they are older than the state.
+    outdated: HashSet<u32>,
     diagnostics: &'d Diagnostics,
 }
 
-/// What is to be done with a record that only the scan found.
+/// What to do with a record that only the scan found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// It is part of the state.
@@ -103,20 +104,22 @@ enum Verdict {
     Removed,
     /// It was written after the state.
     Beyond,
-    /// Nothing covers its place, and it lies at or below the compaction.
+    /// No page covers its place, and it is at or below the compaction.
     Doubtful,
 }
 
-/// Merges leaves. `current` says whether the tree is that of the state, and its end the end of the store.
+/// Merges leaves. `current` says whether the tree is that of the state, so that its end is the end of the store.
 pub(super) fn merge<'a>(
-    beds: Vec<Bed<'a>>,
+    leaves: Vec<SalvageLeaf<'a>>,
     compaction: Option<Compaction>,
     current: bool,
     diagnostics: &Diagnostics,
 ) -> Merged<'a> {
     let covers = |reached: bool| {
-        let of = beds.iter().filter(|bed| bed.leaf.reached == reached);
-        Covers::of(of.filter_map(|bed| bed.cover))
+        let of = leaves
+            .iter()
+            .filter(|candidate| candidate.leaf.reached == reached);
+        Covers::new(of.filter_map(|candidate| candidate.cover))
     };
     let (tree, scan) = (covers(true), covers(false));
     let mut merge = Merge {
@@ -132,17 +135,20 @@ pub(super) fn merge<'a>(
         beyond: 0,
         unreached: 0,
         doubtful: Vec::new(),
-        odd: beds.iter().flat_map(Bed::odd_revisions).collect(),
-        old: HashSet::new(),
+        misplaced: leaves
+            .iter()
+            .flat_map(SalvageLeaf::misplaced_revisions)
+            .collect(),
+        outdated: HashSet::new(),
         diagnostics,
-        beds,
+        leaves,
     };
     merge.head = merge.newest_in_tree();
     merge.run();
     merge.settle_doubts();
     merge.parts.retain(|part| part.len > 0);
     Merged {
-        beds: merge.beds,
+        leaves: merge.leaves,
         parts: merge.parts,
         found: merge.found,
         left_out: merge.left_out,
@@ -153,50 +159,55 @@ pub(super) fn merge<'a>(
 
 impl<'a> Merge<'a, '_> {
     fn newest_in_tree(&self) -> Option<Revision> {
-        let reached = self.beds.iter().filter(|bed| bed.leaf.reached);
-        reached.filter_map(Bed::last).max()
+        let reached = self
+            .leaves
+            .iter()
+            .filter(|candidate| candidate.leaf.reached);
+        reached.filter_map(SalvageLeaf::last).max()
     }
 
-    fn bed(&self, bed: u32) -> Option<&Bed<'a>> {
-        self.beds.get(usize::try_from(bed).ok()?)
+    fn candidate(&self, candidate: u32) -> Option<&SalvageLeaf<'a>> {
+        self.leaves.get(usize::try_from(candidate).ok()?)
     }
 
-    fn element(&self, (bed, index): (u32, usize)) -> Option<Element<'a>> {
-        self.bed(bed)?.leaf.element(index)
+    fn element(&self, (candidate, index): (u32, usize)) -> Option<Element<'a>> {
+        self.candidate(candidate)?.leaf.element(index)
     }
 
-    fn next_of(&self, bed: u32, place: usize) -> Option<Next> {
-        let of = self.bed(bed)?;
+    fn next_of(&self, candidate: u32, place: usize) -> Option<Next> {
+        let of = self.candidate(candidate)?;
         let place = of.readable(place);
         let (revision, _) = of.at(place)?;
-        Some(Reverse((revision, bed, place)))
+        Some(Reverse((revision, candidate, place)))
     }
 
     fn run(&mut self) {
-        let beds = u32::try_from(self.beds.len()).unwrap_or(u32::MAX);
-        let mut heap: BinaryHeap<Next> = (0..beds).filter_map(|bed| self.next_of(bed, 0)).collect();
+        let leaves = u32::try_from(self.leaves.len()).unwrap_or(u32::MAX);
+        let mut heap: BinaryHeap<Next> = (0..leaves)
+            .filter_map(|candidate| self.next_of(candidate, 0))
+            .collect();
         let mut group: Vec<(u32, usize)> = Vec::new();
         while let Some(Reverse((revision, ..))) = heap.peek().copied() {
             group.clear();
-            while let Some(Reverse((_, bed, place))) =
+            while let Some(Reverse((_, candidate, place))) =
                 heap.peek().copied().filter(|next| next.0.0 == revision)
             {
                 heap.pop();
-                heap.extend(self.next_of(bed, place.saturating_add(1)));
-                let index = self.bed(bed).and_then(|of| of.at(place));
-                group.extend(index.map(|(_, index)| (bed, index)));
+                heap.extend(self.next_of(candidate, place.saturating_add(1)));
+                let index = self.candidate(candidate).and_then(|of| of.at(place));
+                group.extend(index.map(|(_, index)| (candidate, index)));
             }
             self.take(revision, &group);
         }
     }
 
-    /// Decides about the elements of one revision. Elements whose key is none stand with those before them.
+    /// Decides about the elements of one revision. Elements whose key is no revision are listed with those before them.
     fn take(&mut self, revision: Revision, group: &[(u32, usize)]) {
         if group.iter().any(|at| !self.has_revision(*at)) {
             let all = group.iter().copied();
-            let (group, odd): (Vec<_>, Vec<_>) = all.partition(|at| self.has_revision(*at));
-            // Only leaves of the tree have such.
-            odd.into_iter().for_each(|at| self.deliver(at));
+            let (group, others): (Vec<_>, Vec<_>) = all.partition(|at| self.has_revision(*at));
+            // Only leaves of the tree have these.
+            others.into_iter().for_each(|at| self.deliver(at));
             if !group.is_empty() {
                 self.take(revision, &group);
             }
@@ -206,9 +217,9 @@ impl<'a> Merge<'a, '_> {
         let tree_lacks_it = self.tree.at(revision) > 0;
         let in_sound = group
             .iter()
-            .filter(|(bed, _)| {
-                self.bed(*bed)
-                    .is_some_and(|bed| !bed.leaf.reached && bed.cover.is_some())
+            .filter(|(candidate, _)| {
+                self.candidate(*candidate)
+                    .is_some_and(|candidate| !candidate.leaf.reached && candidate.cover.is_some())
             })
             .count();
         let a_page_lacks_it = self.scan.at(revision) > in_sound;
@@ -220,19 +231,21 @@ impl<'a> Merge<'a, '_> {
         let Some(best) = self.best_of(group, false) else {
             return;
         };
-        if self.odd.contains(&revision) {
+        if self.misplaced.contains(&revision) {
             return;
         }
         match self.verdict(revision, tree_lacks_it, a_page_lacks_it) {
-            Verdict::Removed => self.old.extend(group.iter().map(|(bed, _)| bed)),
+            Verdict::Removed => self
+                .outdated
+                .extend(group.iter().map(|(candidate, _)| candidate)),
             Verdict::Beyond => self.beyond = self.beyond.saturating_add(1),
             Verdict::Deliver => {
                 let unreached = self.current && tree_lacks_it;
                 self.unreached = self.unreached.saturating_add(usize::from(unreached));
-                self.tell_contradiction(best, group, revision);
-                self.find(best);
+                self.report_contradiction(best, group, revision);
+                self.deliver_found(best);
             }
-            Verdict::Doubtful => self.find_doubtful(best, revision, false),
+            Verdict::Doubtful => self.deliver_doubtful(best, revision, false),
         }
     }
 
@@ -247,37 +260,40 @@ impl<'a> Merge<'a, '_> {
     /// Delivers what the tree leads to.
     fn take_reached(
         &mut self,
-        (bed, index): (u32, usize),
+        (candidate, index): (u32, usize),
         group: &[(u32, usize)],
         revision: Revision,
         a_page_lacks_it: bool,
     ) {
-        self.tell_contradiction((bed, index), group, revision);
+        self.report_contradiction((candidate, index), group, revision);
         if !self.current && self.verdict(revision, false, a_page_lacks_it) == Verdict::Doubtful {
-            self.find_doubtful((bed, index), revision, true);
+            self.deliver_doubtful((candidate, index), revision, true);
             return;
         }
-        self.deliver((bed, index));
-        // Of one leaf all are delivered that say something else.
+        self.deliver((candidate, index));
+        // All that differ in one leaf are delivered.
         for (_, other) in group
             .iter()
-            .filter(|other| other.0 == bed && other.1 != index)
+            .filter(|other| other.0 == candidate && other.1 != index)
         {
-            if self.differ((bed, index), (bed, *other)) {
-                self.deliver((bed, *other));
+            if self.differ((candidate, index), (candidate, *other)) {
+                self.deliver((candidate, *other));
             }
         }
-        if !self.is_record((bed, index)) {
-            let copy = group
-                .iter()
-                .find(|(other, _)| self.bed(*other).is_some_and(|bed| !bed.leaf.reached));
-            copy.copied().into_iter().for_each(|copy| self.find(copy));
+        if !self.is_record((candidate, index)) {
+            let copy = group.iter().find(|(other, _)| {
+                self.candidate(*other)
+                    .is_some_and(|candidate| !candidate.leaf.reached)
+            });
+            copy.copied()
+                .into_iter()
+                .for_each(|copy| self.deliver_found(copy));
         }
     }
 
     fn verdict(&self, revision: Revision, tree_lacks_it: bool, a_page_lacks_it: bool) -> Verdict {
         let Some(compaction) = self.compaction else {
-            // Nothing tells what was compacted but the pages themselves.
+            // Only the pages themselves show what was compacted.
             let gone = a_page_lacks_it || (tree_lacks_it && self.current);
             return if gone {
                 Verdict::Removed
@@ -302,14 +318,19 @@ impl<'a> Merge<'a, '_> {
     }
 
     fn has_revision(&self, at: (u32, usize)) -> bool {
-        self.bed(at.0).is_some_and(|bed| !bed.is_odd(at.1))
+        self.candidate(at.0)
+            .is_some_and(|candidate| !candidate.is_misplaced(at.1))
     }
 
-    /// Of copies of one record to which the tree leads, or does not, the one in a sound page.
+    /// Of the copies of one record that the tree leads to, or does not lead to, the one in an intact page.
     fn best_of(&self, group: &[(u32, usize)], reached: bool) -> Option<(u32, usize)> {
-        let bed = |at: &&(u32, usize)| self.bed(at.0).filter(|bed| bed.leaf.reached == reached);
-        let sound = |at: &&(u32, usize)| bed(at).is_some_and(|bed| bed.cover.is_some());
-        let any = |at: &&(u32, usize)| bed(at).is_some();
+        let candidate = |at: &&(u32, usize)| {
+            self.candidate(at.0)
+                .filter(|candidate| candidate.leaf.reached == reached)
+        };
+        let sound =
+            |at: &&(u32, usize)| candidate(at).is_some_and(|candidate| candidate.cover.is_some());
+        let any = |at: &&(u32, usize)| candidate(at).is_some();
         group
             .iter()
             .find(sound)
@@ -319,30 +340,37 @@ impl<'a> Merge<'a, '_> {
 
     fn record(&self, at: (u32, usize)) -> Option<Record<'a>> {
         let element = self.element(at)?;
-        let page = &self.bed(at.0)?.leaf.page;
+        let page = &self.candidate(at.0)?.leaf.page;
         Record::parse(page, &element).ok().map(|(record, _)| record)
     }
 
     fn is_record(&self, at: (u32, usize)) -> bool {
-        let leaf = self.bed(at.0).map(|bed| &bed.leaf);
+        let leaf = self.candidate(at.0).map(|candidate| &candidate.leaf);
         let element = self.element(at);
         leaf.zip(element).is_some_and(|(leaf, element)| {
             is_certain(leaf, &element) || Record::parse(&leaf.page, &element).is_ok()
         })
     }
 
-    /// Two records of one revision that say something else: one of them is not what was written.
-    fn tell_contradiction(&self, taken: (u32, usize), group: &[(u32, usize)], revision: Revision) {
+    /// Reports two records of one revision that differ: one of them is not what was written.
+    fn report_contradiction(
+        &self,
+        taken: (u32, usize),
+        group: &[(u32, usize)],
+        revision: Revision,
+    ) {
         let Some((other, _)) = group.iter().find(|other| self.differ(taken, **other)) else {
             return;
         };
-        let (Some(bed), Some(other)) = (self.bed(taken.0), self.bed(*other)) else {
+        let (Some(candidate), Some(other)) = (self.candidate(taken.0), self.candidate(*other))
+        else {
             return;
         };
         self.diagnostics.report(
             Diagnostic::new(
                 Code::RecordContradiction,
-                bed.leaf
+                candidate
+                    .leaf
                     .page
                     .locus()
                     .element(taken.1)
@@ -363,13 +391,13 @@ impl<'a> Merge<'a, '_> {
         one.key != other.key || one.value != other.value
     }
 
-    fn find(&mut self, at: (u32, usize)) {
+    fn deliver_found(&mut self, at: (u32, usize)) {
         self.found = self.found.saturating_add(1);
         self.deliver(at);
     }
 
-    /// Delivers a record that may be taken back: a part of its own.
-    fn find_doubtful(&mut self, at: (u32, usize), revision: Revision, reached: bool) {
+    /// Delivers a record that may be withdrawn later: a part of its own.
+    fn deliver_doubtful(&mut self, at: (u32, usize), revision: Revision, reached: bool) {
         let (Some(record), Some(part)) = (self.record(at), part_of(at)) else {
             return;
         };
@@ -391,7 +419,7 @@ impl<'a> Merge<'a, '_> {
         match self.parts.last_mut() {
             Some(last)
                 if doubtful != is_last
-                    && last.bed == part.bed
+                    && last.candidate == part.candidate
                     && last.start.checked_add(last.len) == Some(part.start) =>
             {
                 last.len = last.len.saturating_add(1);
@@ -400,22 +428,24 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Of the records at or below the compaction that nothing covers, those stay that a compaction would keep and
-    /// that stand in a page which may be the present one.
+    /// Of the records at or below the compaction that no page covers, those stay that a compaction would keep and that
+    /// are in a page which may be the current one.
     fn settle_doubts(&mut self) {
         let doubtful = std::mem::take(&mut self.doubtful);
         let Some(compaction) = self.compaction.filter(|_| !doubtful.is_empty()) else {
             return;
         };
         let removed = self.superseded(&doubtful, compaction);
-        let old: Vec<u32> = self
-            .beds_with(|revision| removed.contains(&revision))
+        let outdated: Vec<u32> = self
+            .leaves_with(|revision| removed.contains(&revision))
             .collect();
-        self.old.extend(old);
+        self.outdated.extend(outdated);
         let asked: HashSet<Revision> = doubtful.iter().map(|one| one.revision).collect();
         let mut present = HashSet::new();
-        for bed in self.young() {
-            let revisions = bed.revisions().filter(|revision| asked.contains(revision));
+        for candidate in self.possibly_current() {
+            let revisions = candidate
+                .revisions()
+                .filter(|revision| asked.contains(revision));
             present.extend(revisions);
         }
         for one in doubtful {
@@ -429,17 +459,17 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Those of which a compaction keeps no record: a later one of the key lies at or below it as well.
+    /// The revisions that a compaction does not keep: a later one of the same key is at or below it as well.
     fn superseded(&self, doubtful: &[Doubtful<'a>], compaction: Compaction) -> HashSet<Revision> {
-        // Of each key the last record at or below each of the two revisions.
+        // The last record of each key at or below each of the two revisions.
         let keys = doubtful
             .iter()
             .map(|one| (one.key, [Revision::default(); 2]));
         let mut last: HashMap<&[u8], [Revision; 2]> = keys.collect();
         let limits = [compaction.finished, compaction.begun];
-        for bed in &self.beds {
-            for element in bed.leaf.elements(Direction::Forward) {
-                let Ok((record, _)) = Record::parse(&bed.leaf.page, &element) else {
+        for candidate in &self.leaves {
+            for element in candidate.leaf.elements(Direction::Forward) {
+                let Ok((record, _)) = Record::parse(&candidate.leaf.page, &element) else {
                     continue;
                 };
                 let Some(known) = last.get_mut(record.key) else {
@@ -454,43 +484,46 @@ impl<'a> Merge<'a, '_> {
         }
         let is_removed = |one: &&Doubtful<'a>| {
             let [finished, begun] = last.get(one.key).copied().unwrap_or_default();
-            // While a compaction runs, the tree still has some of what it will remove.
+            // While a compaction runs, the tree still has some of the records that it will remove.
             let (last, limit) = if one.reached && !self.tree_is_old {
                 (finished, compaction.finished)
             } else {
                 (begun, compaction.begun)
             };
             let superseded = last > one.revision;
-            // A deletion is kept by some versions where it is that of the compaction itself.
+            // Some versions keep a deletion if it is at the compacted revision itself.
             superseded || (one.tombstone && one.revision.main < limit)
         };
         let removed = doubtful.iter().filter(is_removed);
         removed.map(|one| one.revision).collect()
     }
 
-    fn beds_with(&self, wanted: impl Fn(Revision) -> bool) -> impl Iterator<Item = u32> {
+    fn leaves_with(&self, wanted: impl Fn(Revision) -> bool) -> impl Iterator<Item = u32> {
         (0_u32..)
-            .zip(&self.beds)
-            .filter_map(move |(index, bed)| bed.revisions().any(&wanted).then_some(index))
+            .zip(&self.leaves)
+            .filter_map(move |(index, candidate)| {
+                candidate.revisions().any(&wanted).then_some(index)
+            })
     }
 
-    /// The leaves of which nothing tells that they are older than the state.
-    fn young(&self) -> impl Iterator<Item = &Bed<'a>> {
-        let beds = (0_u32..).zip(&self.beds);
-        beds.filter(|(index, _)| !self.old.contains(index))
-            .map(|(_, bed)| bed)
+    /// The leaves that may be as new as the state.
+    fn possibly_current(&self) -> impl Iterator<Item = &SalvageLeaf<'a>> {
+        let leaves = (0_u32..).zip(&self.leaves);
+        leaves
+            .filter(|(index, _)| !self.outdated.contains(index))
+            .map(|(_, candidate)| candidate)
     }
 }
 
-fn part_of((bed, index): (u32, usize)) -> Option<Part> {
+fn part_of((candidate, index): (u32, usize)) -> Option<Part> {
     Some(Part {
-        bed,
+        candidate,
         start: u32::try_from(index).ok()?,
         len: 1,
     })
 }
 
-/// How many pages have a say over a revision; asked for ascending revisions.
+/// How many pages cover a revision.
 #[derive(Debug)]
 struct Covers {
     from: Vec<Revision>,
@@ -498,7 +531,7 @@ struct Covers {
 }
 
 impl Covers {
-    fn of(covers: impl Iterator<Item = Cover>) -> Self {
+    fn new(covers: impl Iterator<Item = RevisionRange>) -> Self {
         let (mut from, mut until): (Vec<_>, Vec<_>) =
             covers.map(|cover| (cover.from, cover.until)).unzip();
         from.sort_unstable();

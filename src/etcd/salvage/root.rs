@@ -87,11 +87,11 @@ fn whole_tree(db: &Db<'_>, candidate: &Candidate) -> Option<usize> {
     let rooted = db.with_root(candidate.pgid, &quiet);
     let buckets = rooted.buckets();
     let key = buckets.iter().find(|bucket| bucket.name == schema::KEY)?;
-    let mut gaps = GapCheck::of(&candidate.meta, key.locus.clone(), Direction::Forward);
+    let mut gaps = GapCheck::new(&candidate.meta, key.locus.clone(), Direction::Forward);
     let mut records = 0_usize;
     for (page, element) in key.elements(&quiet, Direction::Forward) {
         records = records.saturating_add(1);
-        let place = Place::of(&page, &element).ok()?;
+        let place = Place::from_element(&page, &element).ok()?;
         if gaps.next(place).is_some() {
             return None;
         }

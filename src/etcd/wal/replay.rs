@@ -57,31 +57,33 @@ pub struct Replay<'a> {
 
 /// What the entries of a log came to, as far as it is certain.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct AppliedEntries {
     /// By index.
     applied: Vec<Applied>,
     /// The entry up to which it is certain, and why not of the committed ones behind it.
     pub stopped: Option<(u64, &'static str)>,
 }
 
-impl Known {
+impl AppliedEntries {
     /// By the log itself where it begins with the first entry of its cluster, and behind that by the database beside
     /// it. A damaged database is no point to begin at.
-    pub fn of(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Self {
-        let whole = match whole(wal).map(Self::from) {
+    pub fn from_wal(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Self {
+        let whole = match whole_log(wal).map(Self::from) {
             Some(whole) if whole.stopped.is_none() => return whole,
             whole => whole,
         };
-        let beyond = store.and_then(|store| beyond(store, wal)).map(Self::from);
+        let after = store
+            .and_then(|store| after_database(store, wal))
+            .map(Self::from);
         // What is damaged is known when the state was read.
         let is_damaged = store.is_some_and(|store| store.db().diagnostics().found_damage());
-        match (whole, beyond.filter(|_| !is_damaged)) {
-            (Some(whole), Some(beyond)) => whole.and_behind(beyond),
-            (whole, beyond) => whole.or(beyond).unwrap_or_default(),
+        match (whole, after.filter(|_| !is_damaged)) {
+            (Some(whole), Some(after)) => whole.followed_by(after),
+            (whole, after) => whole.or(after).unwrap_or_default(),
         }
     }
 
-    fn and_behind(mut self, other: Self) -> Self {
+    fn followed_by(mut self, other: Self) -> Self {
         let from = self.applied.last().map_or(0, |last| last.index);
         let behind = other.applied.into_iter().filter(|one| one.index > from);
         let before = self.applied.len();
@@ -102,7 +104,7 @@ impl Known {
     }
 }
 
-impl From<Replay<'_>> for Known {
+impl From<Replay<'_>> for AppliedEntries {
     fn from(replay: Replay<'_>) -> Self {
         Self {
             stopped: replay.stopped.map(|why| (replay.until, why)),
@@ -113,7 +115,7 @@ impl From<Replay<'_>> for Known {
 
 /// Does the entries above a database's consistent_index: what was acknowledged and had not come into the file. None
 /// where the database does not say up to which entry it has all.
-pub fn beyond<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
+pub fn after_database<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
     // By the state alone: of what was taken in, the log is a part.
     let state = store.state().revision();
@@ -151,7 +153,7 @@ fn keys_of<'a>(
 
 /// Does all entries of a log that begins with the first one of its cluster, and so has all revisions; none of any
 /// other.
-pub fn whole<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
+pub fn whole_log<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
     let first = wal.effective().next()?;
     let is_first = first.index == 1 && wal.snapshots.first().is_none_or(|mark| mark.index == 0);
     let machine = Machine {

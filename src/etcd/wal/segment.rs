@@ -33,7 +33,7 @@ pub enum RecordType {
 }
 
 impl RecordType {
-    fn of(number: u64) -> Self {
+    fn from_number(number: u64) -> Self {
         match number {
             1 => Self::Metadata,
             2 => Self::Entry,
@@ -211,7 +211,7 @@ impl<'a> Segment<'a> {
 
     fn take(&mut self, frame: &Frame<'a>, at: usize, chain: &mut Chain) {
         let offset = at as u64;
-        let record_type = RecordType::of(frame.number);
+        let record_type = RecordType::from_number(frame.number);
         if let RecordType::Unknown(number) = record_type {
             self.faults.push(Fault::Type { offset, number });
         }
@@ -405,7 +405,7 @@ fn plausible(bytes: &[u8], at: usize) -> Option<usize> {
     if !has_few_fields(frame.data) {
         return None;
     }
-    let is_right = match RecordType::of(frame.number) {
+    let is_right = match RecordType::from_number(frame.number) {
         RecordType::Entry => wire::read(frame.data).is_ok_and(|entry: RaftEntry<'_>| {
             entry.index > 0 && entry.entry_type.0 <= EntryType::CONF_CHANGE_V2.0
         }),

@@ -9,6 +9,8 @@
 
 use std::marker::PhantomData;
 
+use crate::wire;
+
 /// How often a field may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
@@ -85,49 +87,35 @@ pub const MAX_DEPTH: usize = 64;
 /// a dozen at most.
 pub const MAX_VALUES: usize = 1 << 20;
 
-/// Reads protobuf's wire format.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+impl From<wire::WireError> for WireError {
+    fn from(error: wire::WireError) -> Self {
+        match error {
+            wire::WireError::Varint { .. } => Self::Overflow,
+            _ => Self::Cut,
+        }
+    }
 }
+
+/// Reads fields as gogo's generated readers do: the bits above 64 of a number are dropped.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a>(wire::Reader<'a>);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self(wire::Reader::new(bytes))
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.0.is_at_end()
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, WireError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or(WireError::Cut)?;
-            self.at = self.at.saturating_add(1);
-            // PageSet that a tenth byte has too many are dropped, as by the generated readers.
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(WireError::Overflow)
+        Ok(self.0.truncated_varint()?)
     }
 
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let len = self.varint()?;
-        self.take(len)
-    }
-
-    fn take(&mut self, len: u64) -> Result<&'a [u8], WireError> {
-        let end = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.at.checked_add(len))
-            .ok_or(WireError::Cut)?;
-        let taken = self.bytes.get(self.at..end).ok_or(WireError::Cut)?;
-        self.at = end;
-        Ok(taken)
+        Ok(self.0.take(len)?)
     }
 
     /// Field number and wire type.
@@ -142,12 +130,13 @@ impl<'a> Reader<'a> {
 
     pub(super) fn skip(&mut self, number: u64, wire_type: u64) -> Result<(), WireError> {
         match wire_type {
-            0 => self.varint().map(drop),
-            1 => self.take(8).map(drop),
-            2 => self.bytes().map(drop),
-            5 => self.take(4).map(drop),
-            _ => Err(WireError::WireType(number)),
+            0 => drop(self.varint()?),
+            1 => drop(self.0.take(8)?),
+            2 => drop(self.bytes()?),
+            5 => drop(self.0.take(4)?),
+            _ => return Err(WireError::WireType(number)),
         }
+        Ok(())
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Matcher {
     pub(super) in_base64: bool,
     /// Whether `metadata.managedFields` is searched.
     pub managed_fields: bool,
+    /// Whether a match may lie in the path above a field alone.
+    pub(super) whole_paths: bool,
 }
 
 impl Matcher {
@@ -91,6 +93,7 @@ impl Matcher {
             in_base64: !pattern.ignore_case && base64_literal(&as_written).is_some(),
             filter: Filter::new(&as_written, pattern.ignore_case),
             managed_fields: false,
+            whole_paths: false,
         })
     }
 
@@ -98,6 +101,14 @@ impl Matcher {
     #[must_use]
     pub fn with_managed_fields(mut self, searched: bool) -> Self {
         self.managed_fields = searched;
+        self
+    }
+
+    /// The same, whose matches may lie anywhere in `path: value`, in the path above the field too: what `log -G` looks
+    /// for in the lines that changed.
+    #[must_use]
+    pub fn with_whole_paths(mut self) -> Self {
+        self.whole_paths = true;
         self
     }
 

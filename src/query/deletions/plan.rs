@@ -168,7 +168,7 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Vec<It
     let item = |entry: KeyEntry<'a>| {
         let event = Event {
             record: entry.record,
-            event_type: EventType::of(&entry.record),
+            event_type: EventType::from_record(&entry.record),
             previous: None,
         };
         Item::new(entry.record, Some(event))
@@ -183,7 +183,7 @@ fn gone<'a>(
     objects: &Objects<'_>,
     history: &ObjectHistory,
 ) -> Vec<Item<'a>> {
-    let events = Events::of(store, |key| (request.wanted)(key));
+    let events = Events::read(store, |key| (request.wanted)(key));
     let mut by_key: BTreeMap<&[u8], Vec<Event<'a>>> = BTreeMap::new();
     for event in events
         .iter()

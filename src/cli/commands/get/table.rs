@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::cli::select::Selection;
 use crate::etcd::{KeyEntry, Record};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::{Builtin, Clock, Column, builtin};
@@ -20,6 +19,7 @@ use crate::k8s::object::is_secret_key;
 use crate::k8s::redact::Masker;
 use crate::k8s::resource::Resource;
 use crate::query::objects::Told;
+use crate::query::select::Selection;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;
 

@@ -8,20 +8,18 @@ use serde_json::Value;
 use crate::cli::args::RowFormat;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::etcd::{Event, EventType};
-use crate::k8s::Order;
-use crate::k8s::diff::Scope;
-use crate::k8s::redact::Masker;
+use crate::cli::unified;
 use crate::query::compare::{Changed, Comparison};
-use crate::query::objects::Told;
+use crate::query::event_log::{Event, EventType};
+use crate::query::timeline::Timeline;
 use crate::query::writers::managers_of;
-use crate::view::diff::{Change, PREVIOUS_UNKNOWN, StatRow, write_fields};
+use crate::view::diff::{PREVIOUS_UNKNOWN, StatRow, write_fields};
 use crate::view::history::{Layout, Line, oneline};
-use crate::view::json::write_value;
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, insert_text, key_text};
+use crate::view::style::Paint;
 use crate::view::time;
-use crate::view::yaml::YamlWriter;
+use crate::view::yaml::document;
 
 use super::Log;
 
@@ -43,46 +41,40 @@ impl<'a> Log<'_, 'a> {
         }
     }
 
+    pub(super) fn timeline(&self) -> &Timeline {
+        self.log.question().timeline()
+    }
+
     fn time_of(&self, event: &Event<'_>) -> String {
-        time::text(&self.timeline.bounds(event.record.revision.main))
+        time::text(&self.timeline().bounds(event.record.revision.main))
     }
 
     fn json_of(&self, event: &Event<'_>) -> Value {
-        let mut value = event_json(event, &managers_of(event, self.objects));
+        let mut value = event_json(event, &managers_of(event, self.log.objects()));
         if let Some(fields) = value.as_object_mut() {
-            time::insert(fields, &self.timeline.bounds(event.record.revision.main));
+            time::insert(fields, &self.timeline().bounds(event.record.revision.main));
             if self.args.values && event.event_type != EventType::Delete {
-                match self.objects.read(&event.record, Order::Declared.into()) {
-                    Told::Object(tree, _) => drop(fields.insert("object".to_owned(), tree)),
-                    _ => insert_text(fields, "value", event.record.value),
+                match self.log.objects().object(&event.record) {
+                    Some(tree) => drop(fields.insert("object".to_owned(), tree)),
+                    None => insert_text(fields, "value", event.record.value),
                 }
             }
         }
-        with_object(value, event.record.key, self.question.catalog())
+        with_object(value, event.record.key, self.log.question().catalog())
     }
 
     fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
+        let store = self.log.question().store();
         let timed = events.iter().map(|event| (*event, self.time_of(event)));
-        let layout = Layout::of(timed, !self.single);
-        let mut comparison = Comparison {
-            scope: Scope {
-                status: true,
-                managed_fields: false,
-            },
-            masker: Masker::new(self.args.show_secrets),
-            old: self.objects,
-            new: self.objects,
-        };
+        let layout = Layout::of(timed, !self.log.names_one());
+        let mut comparison = self.log.comparison();
         // One more pass over the store for all of them.
         let whys = if self.args.why_time {
             let mains = events.iter().map(|event| event.record.revision.main);
-            self.timeline.why(self.store, self.run.keyring, mains)
+            self.timeline().why(store, self.run.keyring, mains)
         } else {
             BTreeMap::new()
         };
-        if !self.args.oneline {
-            self.question.notices().add_who();
-        }
         let keys_of = keys_by_transaction(events);
         let mut written = None;
         if !self.args.oneline && !self.args.by_txn {
@@ -97,9 +89,12 @@ impl<'a> Log<'_, 'a> {
             written = Some(main);
             let line = Line {
                 event: *event,
-                managers: managers_of(event, self.objects),
+                managers: managers_of(event, self.log.objects()),
                 time: self.time_of(event),
             };
+            if !line.managers.is_empty() && !self.args.oneline {
+                self.log.question().notices().add_who();
+            }
             let text = match (self.args.oneline, self.args.by_txn) {
                 (true, false) => oneline(&line),
                 (_, true) => format!("{INDENT}{}", oneline(&line)),
@@ -107,7 +102,7 @@ impl<'a> Log<'_, 'a> {
             };
             writeln!(out, "{text}")?;
             let missing = event.missing_versions();
-            if missing > 0 && !self.store.additional().is_empty() && !self.args.oneline {
+            if missing > 0 && !store.additional().is_empty() && !self.args.oneline {
                 writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
             }
             self.print_below(event, &mut comparison, out)?;
@@ -143,7 +138,7 @@ impl<'a> Log<'_, 'a> {
         comparison: &mut Comparison<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let changed = changed(event);
+        let changed = Changed::from_event(event);
         if self.args.stat || self.args.patch {
             let fields = if changed.is_in_both() {
                 comparison.fields(&changed)
@@ -158,7 +153,9 @@ impl<'a> Log<'_, 'a> {
                     row.added, row.changed, row.removed
                 )?;
             }
-            if self.args.patch {
+            if self.args.patch && event.event_type == EventType::Create {
+                self.print_created(event, comparison, out)?;
+            } else if self.args.patch {
                 let style = out.style();
                 write_fields(out.styled(), &fields, &style)?;
                 if event.event_type == EventType::Update && event.previous.is_none() {
@@ -172,15 +169,28 @@ impl<'a> Log<'_, 'a> {
         Ok(())
     }
 
+    /// The object that a creation wrote, as YAML with each line added.
+    fn print_created(
+        &self,
+        event: &Event<'a>,
+        comparison: &mut Comparison<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let text = unified::yaml(comparison, &event.record, self.log.objects());
+        let style = out.style();
+        let Paint { before, after } = style.added;
+        for line in text.lines() {
+            let line = style.cleaned(line);
+            writeln!(out.styled(), "{INDENT}{before}+{line}{after}")?;
+        }
+        Ok(())
+    }
+
     /// The value that an event wrote: an object as YAML, anything else as it is.
     fn print_value(&self, event: &Event<'_>, out: &mut Out) -> Result<(), Failure> {
-        let text = match self.objects.read(&event.record, Order::Declared.into()) {
-            Told::Object(tree, _) => {
-                let mut writer = YamlWriter::new(Vec::new());
-                write_value(&tree, Order::Natural, &mut writer);
-                writer.finish().unwrap_or_default()
-            }
-            _ => event.record.value.to_vec(),
+        let text = match self.log.objects().object(&event.record) {
+            Some(tree) => document(&tree),
+            None => event.record.value.to_vec(),
         };
         for line in text
             .strip_suffix(b"\n")
@@ -205,15 +215,5 @@ fn keys_by_transaction(events: &[Event<'_>]) -> HashMap<i64, usize> {
 
 /// An event as a change from the put before it.
 pub fn changed<'a>(event: &Event<'a>) -> Changed<'a> {
-    let deleted = event.event_type == EventType::Delete;
-    Changed {
-        change: match event.event_type {
-            EventType::Create => Change::Created,
-            EventType::Update => Change::Changed,
-            EventType::Delete => Change::Deleted,
-        },
-        old: event.previous,
-        new: (!deleted).then_some(event.record),
-        deleted_at: deleted.then_some(event.record.revision.main),
-    }
+    Changed::from_event(event)
 }

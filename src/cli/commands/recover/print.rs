@@ -55,7 +55,6 @@ impl Recovery<'_, '_> {
                     "FIELD MANAGERS OF LAST WRITE",
                 ];
                 let mut table = Rows::new(&heads, &[0, 2, 3, 4]);
-                self.question.notices().add_who();
                 let is_listed =
                     |item: &&Item<'_>| self.comes_back(item) || item.unreadable.is_some();
                 for item in items.iter().filter(is_listed) {
@@ -104,8 +103,13 @@ impl Recovery<'_, '_> {
     }
 
     fn managers(&self, item: &Item<'_>) -> Vec<String> {
-        item.restored
-            .map_or_else(Vec::new, |event| managers_of(&event, self.objects))
+        let managers = item
+            .restored
+            .map_or_else(Vec::new, |event| managers_of(&event, self.objects));
+        if !managers.is_empty() {
+            self.question.notices().add_who();
+        }
+        managers
     }
 
     fn json_of(&self, item: &Item<'_>) -> Value {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::etcd::wal::replay::Known;
+use crate::etcd::wal::replay::AppliedEntries;
 use crate::etcd::wal::snap::{Snap, SnapError};
 use crate::etcd::wal::{Entry, Request, SegmentFile, State, Wal, writes};
 use crate::k8s::Order;
@@ -17,6 +17,7 @@ use crate::k8s::redact::Masker;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::logs::Logs;
 use crate::view::json::write_value;
+use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::{insert_text, key_text};
 use crate::view::wal as view;
 use crate::view::yaml::YamlWriter;
@@ -40,7 +41,7 @@ impl Beside {
         let store = self.0.as_ref().and_then(|evidence| evidence.store().ok());
         let store = store.as_ref();
         Revisions {
-            known: Known::of(wal, store),
+            known: AppliedEntries::from_wal(wal, store),
             in_database: store.and_then(|store| store.meta().consistent_index),
         }
     }
@@ -49,7 +50,7 @@ impl Beside {
 /// What is certain of the revisions of a log.
 #[derive(Debug, Default)]
 pub struct Revisions {
-    known: Known,
+    known: AppliedEntries,
     /// The last index that the database beside it has.
     in_database: Option<u64>,
 }
@@ -89,8 +90,8 @@ impl<'p> Printer<'p> {
     /// The log, its files, raft's snapshots and these entries.
     pub fn print(&mut self, entries: &[(&Entry<'_>, Request<'_>)]) -> Result<(), Failure> {
         let snaps = self.logs.snaps();
-        if self.args.output == Output::Jsonl {
-            return self.print_jsonl(entries, &snaps);
+        if self.args.output != Output::Text {
+            return self.print_json(entries, &snaps);
         }
         self.head()?;
         for (file, range) in files(self.wal) {
@@ -240,25 +241,26 @@ impl<'p> Printer<'p> {
         }
     }
 
-    fn print_jsonl(
+    fn print_json(
         &mut self,
         entries: &[(&Entry<'_>, Request<'_>)],
         snaps: &[(String, Result<Snap, SnapError>)],
     ) -> Result<(), Failure> {
+        let mut rows = JsonRows::new(Form::array_if(self.args.output == Output::Json));
         if !self.wal.files.is_empty() {
-            let line = log_json(self.wal, self.revisions);
-            writeln!(self.out, "{line}")?;
+            rows.row(&log_json(self.wal, self.revisions), self.out)?;
         }
         for (file, range) in files(self.wal) {
-            writeln!(self.out, "{}", file_json(file, range))?;
+            rows.row(&file_json(file, range), self.out)?;
         }
         for (name, snap) in snaps {
-            writeln!(self.out, "{}", snap_json(name, snap))?;
+            rows.row(&snap_json(name, snap), self.out)?;
         }
         for (entry, request) in entries {
             let line = self.entry_json(entry, request);
-            writeln!(self.out, "{line}")?;
+            rows.row(&line, self.out)?;
         }
+        rows.finish(self.out)?;
         Ok(())
     }
 

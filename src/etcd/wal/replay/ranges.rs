@@ -25,7 +25,7 @@ struct Extent {
 }
 
 impl Extent {
-    fn of_both(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+    fn merge(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         let (Some(mut both), Some(b)) = (a, b) else {
             return a.or(b);
         };
@@ -135,7 +135,7 @@ impl<'a> Ranges<'a> {
             node /= 2;
             let child = |child| self.tree.get(child).copied().flatten();
             let left = node.saturating_mul(2);
-            let both = Extent::of_both(child(left), child(left.saturating_add(1)));
+            let both = Extent::merge(child(left), child(left.saturating_add(1)));
             if let Some(parent) = self.tree.get_mut(node) {
                 *parent = both;
             }
@@ -183,12 +183,12 @@ impl<'a> Ranges<'a> {
         let mut found = None;
         while from < to {
             if from % 2 == 1 {
-                found = Extent::of_both(found, node(from));
+                found = Extent::merge(found, node(from));
                 from = from.saturating_add(1);
             }
             if to % 2 == 1 {
                 to = to.saturating_sub(1);
-                found = Extent::of_both(found, node(to));
+                found = Extent::merge(found, node(to));
             }
             from /= 2;
             to /= 2;

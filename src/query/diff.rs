@@ -1,0 +1,326 @@
+//! A comparison of two states: of two databases, or of one at two revisions, at two times or around its last commit.
+
+use crate::etcd::Keyspace;
+use crate::etcd::cluster::member_ids;
+use crate::k8s::diff::Scope;
+use crate::k8s::redact::Masker;
+
+use super::address::Address;
+use super::compare::{Change, Changed, Comparison, changed_keys};
+use super::filters::Filter;
+use super::no_answer::NoAnswer;
+use super::notice::Notice;
+use super::question::{Answer, Question};
+use super::resolve::resolve_range;
+use super::revision::{RangeExpr, split_revision};
+use super::select::{Exclude, Selection, Which};
+use super::writers::ByManager;
+
+pub use crate::etcd::{AtRevision, Record};
+
+/// The two states of one database that are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TwoStates {
+    /// Those at the ends of a range of revisions.
+    Range(RangeExpr),
+    /// The state at the revision after an address and the newest one, or those at the revisions after the same address
+    /// given twice.
+    Addresses,
+    /// Those at two times, as typed; without the first the oldest complete one, without the second the newest.
+    Times {
+        /// The time of the first state.
+        since: Option<String>,
+        /// The time of the second state.
+        until: Option<String>,
+    },
+}
+
+/// A database as of a revision.
+#[derive(Debug, Clone, Copy)]
+pub struct State<'s, 'a> {
+    /// The question to the database.
+    pub question: &'s Question<'a>,
+    /// The revision.
+    pub at: AtRevision,
+}
+
+impl<'s, 'a> State<'s, 'a> {
+    fn newest(question: &'s Question<'a>) -> Result<Self, NoAnswer> {
+        let at = question.store().at(None)?;
+        Ok(Self { question, at })
+    }
+}
+
+impl TwoStates {
+    /// The addresses without revisions, and the two states of the database.
+    ///
+    /// # Errors
+    /// If a revision or a time cannot be understood, is not retained, or the first is after the second.
+    pub fn resolve<'s, 'a>(
+        &self,
+        which: Which,
+        question: &'s Question<'a>,
+    ) -> Result<(Which, [State<'s, 'a>; 2]), NoAnswer> {
+        let (which, (from, to)) = match self {
+            Self::Range(range) => {
+                let ends = resolve_range(*range, question, &which)?;
+                (which, ends)
+            }
+            Self::Addresses => {
+                let (which, range) = own_range(&which, question)?;
+                let ends = resolve_range(range, question, &which)?;
+                (which, ends)
+            }
+            Self::Times { since, until } => {
+                (which, times(since.as_ref(), until.as_ref(), question)?)
+            }
+        };
+        Ok((which, [from, to].map(|at| State { question, at })))
+    }
+}
+
+/// The addresses, and the range between the revisions after them: from the one to the newest, or of one address
+/// given twice from the first to the second.
+fn own_range(which: &Which, question: &Question<'_>) -> Result<(Which, RangeExpr), NoAnswer> {
+    let splits: Vec<_> = which.words().iter().map(split_revision).collect();
+    if let [Some((first, from)), Some((second, to))] = splits.as_slice()
+        && first == second
+    {
+        let range = RangeExpr {
+            from: Some(*from),
+            to: Some(*to),
+        };
+        return Ok((which.with_words(vec![first.clone()]), range));
+    }
+    let (which, from) = which.split_revision(question.store())?;
+    if from.is_none() {
+        return Err(NoAnswer::TwoStatesNeeded);
+    }
+    Ok((which, RangeExpr { from, to: None }))
+}
+
+fn times(
+    since: Option<&String>,
+    until: Option<&String>,
+    question: &Question<'_>,
+) -> Result<(AtRevision, AtRevision), NoAnswer> {
+    let store = question.store();
+    let from = match since {
+        Some(time) => question.revision_at(time)?,
+        None => AtRevision(store.compact_revision()),
+    };
+    let to = match until {
+        Some(time) => question.revision_at(time)?,
+        None => store.at(None)?,
+    };
+    if from.0 > to.0 {
+        return Err(NoAnswer::TimesUpsideDown);
+    }
+    Ok((from, to))
+}
+
+/// The newest states of two databases. A wrong order is reported, and two clusters.
+///
+/// # Errors
+/// If a database has no state.
+pub fn newest_of_two<'s, 'a>(
+    [old, new]: [&'s Question<'a>; 2],
+) -> Result<[State<'s, 'a>; 2], NoAnswer> {
+    let state = |question: &Question<'_>| {
+        let path = question.evidence().given_path().to_path_buf();
+        (path, question.store().current_revision())
+    };
+    let (older, newer) = (state(old), state(new));
+    if older.1 > newer.1 {
+        new.notices().add(Notice::OlderIsNewer([older, newer]));
+    }
+    let (old_members, new_members) = (member_ids(old.store()), member_ids(new.store()));
+    let are_known = !old_members.is_empty() && !new_members.is_empty();
+    if are_known && old_members.is_disjoint(&new_members) {
+        new.notices().add(Notice::AnotherCluster);
+    }
+    Ok([State::newest(old)?, State::newest(new)?])
+}
+
+/// The states before and after the last commit of a database: bbolt keeps the state before it until the next one.
+///
+/// # Errors
+/// If the database has no state.
+pub fn around_last_commit<'s, 'a>(
+    [former, newest]: [&'s Question<'a>; 2],
+) -> Result<[State<'s, 'a>; 2], NoAnswer> {
+    let state = |question: &Question<'_>| {
+        let store = question.store();
+        (store.db().meta().txid, store.current_revision())
+    };
+    let states = [state(former), state(newest)];
+    newest.notices().add(Notice::LastCommit(states));
+    Ok([State::newest(former)?, State::newest(newest)?])
+}
+
+/// Which changes are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct DiffFilters {
+    /// Which resources are left out.
+    pub exclude: Exclude,
+    /// Only changes of this field manager.
+    pub by_manager: ByManager,
+    /// Leave out the status of objects.
+    pub exclude_status: bool,
+    /// Compare managedFields too.
+    pub show_managed_fields: bool,
+    /// Whether values of Secrets are shown.
+    pub show_secrets: bool,
+}
+
+/// What changed between two states.
+#[derive(Debug)]
+pub struct Diff<'s, 'a> {
+    states: [State<'s, 'a>; 2],
+    filters: &'s DiffFilters,
+    before: Keyspace<'a>,
+    after: Keyspace<'a>,
+    changes: Vec<Changed<'a>>,
+}
+
+impl<'s, 'a> Diff<'s, 'a> {
+    /// Compares two states.
+    ///
+    /// # Errors
+    /// If an address matches nothing before and after, or no retained version names the manager.
+    pub fn read(
+        states: [State<'s, 'a>; 2],
+        which: &Which,
+        filters: &'s DiffFilters,
+    ) -> Result<Self, NoAnswer> {
+        let [old, new] = states;
+        let stores = states.map(|state| (state.question.store(), state.at));
+        let keyring = new.question.keyring();
+        let selection = which.select(&stores, keyring)?;
+        let selection = selection.without(&filters.exclude, &stores, keyring)?;
+        let keyspace = |state: State<'s, 'a>| {
+            let store = state.question.store();
+            Keyspace::at(store, state.at, |key| selection.covers(key))
+        };
+        let (before, after) = (keyspace(old), keyspace(new));
+        if let Some(why) = why_in_neither(&selection, new, &before, &after) {
+            return Err(why);
+        }
+        let changes = changed_keys(&before, &after);
+        if changes.is_empty() && [old.at, new.at] == [AtRevision::HEAD; 2] {
+            new.question.note_histories(old.question);
+        }
+        let mut diff = Self {
+            states,
+            filters,
+            before,
+            after,
+            changes,
+        };
+        diff.narrow(&selection)?;
+        Ok(diff)
+    }
+
+    /// Leaves the changes that pass the filters. A filter that left nothing is reported.
+    fn narrow(&mut self, selection: &Selection) -> Result<(), NoAnswer> {
+        let [old, new] = self.states.map(|state| state.question);
+        let filters = new.filters();
+        if let Some(labels) = selection.labels() {
+            let has_labels = |record: Option<Record<'_>>, question: &Question<'_>| {
+                record.is_some_and(|record| question.objects().has_labels(&record, labels))
+            };
+            self.changes.retain(|changed| {
+                let is_kept = has_labels(changed.old, old) || has_labels(changed.new, new);
+                filters.test(Filter("-l"), is_kept)
+            });
+        }
+        let by_manager = &self.filters.by_manager;
+        if let Some(unknown) = by_manager.name().and_then(|name| new.missing_manager(name)) {
+            return Err(unknown);
+        }
+        self.changes.retain(|changed| {
+            let before = changed.old.as_ref().map(|record| (record, old.objects()));
+            let before = before.filter(|_| changed.change != Change::Recreated);
+            let after = changed.new.as_ref().map(|record| (record, new.objects()));
+            let is_kept = by_manager.wrote_between(before, after);
+            filters.test(Filter("--manager"), is_kept)
+        });
+        if self.filters.exclude_status {
+            // An object whose status alone changed did not change.
+            let mut comparison = self.comparison();
+            self.changes.retain(|changed| {
+                let is_kept =
+                    changed.change != Change::Changed || !comparison.fields(changed).is_empty();
+                filters.test(Filter("--exclude-status"), is_kept)
+            });
+        }
+        if let Some(left) = filters.left_nothing().filter(|_| self.changes.is_empty()) {
+            new.notices().add(Notice::Emptied(left));
+        }
+        Ok(())
+    }
+
+    /// The changed keys, in key order.
+    pub fn changes(&self) -> &[Changed<'a>] {
+        &self.changes
+    }
+
+    /// The question to the newer state.
+    pub fn question(&self) -> &'s Question<'a> {
+        let [_, new] = self.states;
+        new.question
+    }
+
+    /// Looks into the objects of the changes.
+    pub fn comparison(&self) -> Comparison<'s> {
+        let [old, new] = self.states.map(|state| state.question.objects());
+        Comparison {
+            scope: Scope {
+                status: !self.filters.exclude_status,
+                managed_fields: self.filters.show_managed_fields,
+            },
+            masker: Masker::new(self.filters.show_secrets),
+            old,
+            new,
+        }
+    }
+
+    /// Yes if nothing differs.
+    pub fn answer(&self) -> Answer {
+        if self.changes.is_empty() {
+            Answer::Yes
+        } else {
+            Answer::No
+        }
+    }
+
+    /// Ends the comparison: reports objects whose state is not proved, and ends both questions.
+    pub fn finish(self) -> Answer {
+        let answer = self.answer();
+        let [old, new] = self.states;
+        old.question.note_unproved(old.at, &self.before.live);
+        new.question.note_unproved(new.at, &self.after.live);
+        old.question.finish(answer);
+        new.question.finish(answer)
+    }
+}
+
+/// Why an address, or the whole selection, matches nothing in both states. Exit code 1 would say that something
+/// differs.
+fn why_in_neither(
+    selection: &Selection,
+    new: State<'_, '_>,
+    before: &Keyspace<'_>,
+    after: &Keyspace<'_>,
+) -> Option<NoAnswer> {
+    let is_in_one = |address: &Address| {
+        let mut entries = before.live.iter().chain(&after.live).chain(&after.deleted);
+        entries.any(|entry| address.covers(&entry.key))
+    };
+    let is_empty = before.live.is_empty() && after.live.is_empty();
+    let why = selection.why_empty(new.question, new.at, is_in_one, is_empty)?;
+    Some(match why {
+        NoAnswer::Missing(missing) => NoAnswer::InNeither(missing),
+        why => why,
+    })
+}

@@ -1,0 +1,276 @@
+//! The retained events of objects and keys: those of a period that pass the filters, and why there are none.
+
+use crate::etcd::AtRevision;
+use crate::k8s::Order;
+use crate::k8s::diff::Scope;
+use crate::k8s::redact::Masker;
+use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
+
+use super::address::Address;
+use super::compare::{Changed, Comparison};
+use super::filters::{Filter, LeftNothing};
+use super::no_answer::NoAnswer;
+use super::objects::{Objects, Told};
+use super::question::Question;
+use super::resolve::resolve_events;
+use super::select::{Exclude, Selection, Which};
+use super::writers::ByManager;
+
+pub use crate::etcd::{Event, EventType, Events, Record};
+
+/// Which events are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilters {
+    /// Of which objects or keys, with a range of revisions or a number of events among the words.
+    pub which: Which,
+    /// Which resources are left out.
+    pub exclude: Exclude,
+    /// Only events of these types; all if empty.
+    pub types: Vec<EventType>,
+    /// Only events that this field manager wrote.
+    pub by_manager: ByManager,
+    /// Leave out events that changed nothing but the status.
+    pub exclude_status: bool,
+    /// Only events that change how often this text occurs in the object.
+    pub text: Option<String>,
+    /// Only events that change a field whose line matches this regular expression.
+    pub regex: Option<String>,
+    /// Only events of this time, as typed, or later.
+    pub since: Option<String>,
+    /// Only events of this time, as typed, or earlier.
+    pub until: Option<String>,
+    /// At most so many events, the newest.
+    pub limit: Option<usize>,
+    /// Whether values of Secrets are compared without masks.
+    pub show_secrets: bool,
+}
+
+/// Main revisions, both ends included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Period {
+    /// Those of `A..B`.
+    range: (i64, i64),
+    /// Those of `--since` and `--until`.
+    time: (i64, i64),
+}
+
+impl Period {
+    /// The first revision of both.
+    pub(super) fn first(&self) -> i64 {
+        self.range.0.max(self.time.0)
+    }
+
+    /// The last revision of both.
+    pub(super) fn last(&self) -> i64 {
+        self.range.1.min(self.time.1)
+    }
+}
+
+/// The events of the objects that were asked for, and what is asked of them.
+#[derive(Debug)]
+pub struct EventLog<'q, 'a> {
+    pub(super) question: &'q Question<'a>,
+    pub(super) filters: &'q EventFilters,
+    pub(super) selection: Selection,
+    /// The events of all selected keys, oldest first.
+    pub(super) all: Events<'a>,
+    pub(super) period: Period,
+    text: Option<Matcher>,
+    regex: Option<Matcher>,
+    /// At most so many events.
+    pub(super) limit: usize,
+}
+
+impl<'q, 'a> EventLog<'q, 'a> {
+    /// Reads the events of the objects that were asked for.
+    ///
+    /// # Errors
+    /// If an address has no events, or a revision, a time or a pattern cannot be understood.
+    pub fn read(question: &'q Question<'a>, filters: &'q EventFilters) -> Result<Self, NoAnswer> {
+        let store = question.store();
+        let (which, number) = filters.which.split_number();
+        let (which, range) = which.split_range()?;
+        let (which, own) = which.split_revision(store)?;
+        let at = store.at(None)?;
+        let stores: [(_, AtRevision); 1] = [(store, at)];
+        let selection = which.select(&stores, question.keyring())?;
+        let selection = selection.without(&filters.exclude, &stores, question.keyring())?;
+        let all = Events::read(store, |key| selection.covers(key));
+        let has_events =
+            |address: &Address| all.iter().any(|event| address.covers(event.record.key));
+        if let Some(why) = selection.why_empty(question, at, has_events, all.is_empty()) {
+            return Err(why);
+        }
+        let (from, to) = resolve_events(range, own, question, &which)?;
+        // The pass over the store that finds the times happens even if no time was asked for: rows show them.
+        let timeline = question.timeline();
+        let text = matcher("-S", filters.text.as_deref(), Matcher::text)?;
+        let regex = matcher("-G", filters.regex.as_deref(), Matcher::regex)?;
+        Ok(Self {
+            question,
+            filters,
+            selection,
+            all,
+            period: Period {
+                range: (from.0.saturating_add(1), to.0),
+                time: timeline.range(filters.since.as_ref(), filters.until.as_ref())?,
+            },
+            text,
+            regex: regex.map(Matcher::with_whole_paths),
+            limit: filters.limit.or(number).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The question.
+    pub fn question(&self) -> &'q Question<'a> {
+        self.question
+    }
+
+    /// Reads the values of the events.
+    pub fn objects(&self) -> &'q Objects<'a> {
+        self.question.objects()
+    }
+
+    /// Whether one object or key was asked for.
+    pub fn names_one(&self) -> bool {
+        self.selection.names_one()
+    }
+
+    /// A comparison of an object before and after an event.
+    pub fn comparison(&self) -> Comparison<'q> {
+        Comparison {
+            scope: Scope {
+                status: !self.filters.exclude_status,
+                managed_fields: false,
+            },
+            masker: Masker::new(self.filters.show_secrets),
+            old: self.question.objects(),
+            new: self.question.objects(),
+        }
+    }
+
+    /// The events that pass the filters, newest first, at most as many as were asked for.
+    ///
+    /// # Errors
+    /// If there are none: why.
+    pub fn newest(&self) -> Result<Vec<Event<'a>>, NoAnswer> {
+        let mut events = self.matching();
+        let (count, is_cut) = (events.len(), events.len() > self.limit);
+        events.truncate(self.limit);
+        if count > 0 && self.limit == 0 {
+            return Err(NoAnswer::Emptied(LeftNothing {
+                filter: Filter("--limit"),
+                of: count,
+            }));
+        }
+        if !is_cut {
+            self.note_history(&events);
+        }
+        if events.is_empty() {
+            return Err(self.why_none_matches());
+        }
+        Ok(events)
+    }
+
+    /// Why no event passes the filters.
+    fn why_none_matches(&self) -> NoAnswer {
+        let manager = self.filters.by_manager.name();
+        let unknown = manager.and_then(|name| self.question.missing_manager(name));
+        let why = unknown.or_else(|| self.question.emptied());
+        why.unwrap_or(NoAnswer::NoEvents)
+    }
+
+    /// The events that pass the filters, newest first.
+    pub(super) fn matching(&self) -> Vec<Event<'a>> {
+        let types = &self.filters.types;
+        let mut comparison = self.comparison();
+        let matching = self.all.iter().rev().filter(|event| {
+            let main = event.record.revision.main;
+            let (first, last) = self.period.range;
+            let (since, until) = self.period.time;
+            let is_of_type = types.is_empty() || types.contains(&event.event_type);
+            let by_manager = &self.filters.by_manager;
+            let filters = self.question.filters();
+            filters.test(Filter("A..B"), first <= main && main <= last)
+                && filters.test(Filter("--since"), since <= main)
+                && filters.test(Filter("--until"), main <= until)
+                && filters.test(Filter("--op"), is_of_type)
+                && self.has_what_is_searched(event)
+                && filters.test(Filter("--manager"), by_manager.wrote(event, self.objects()))
+                && filters.test(
+                    Filter("--exclude-status"),
+                    !(self.filters.exclude_status && changed_nothing(event, &mut comparison)),
+                )
+        });
+        matching.collect()
+    }
+
+    /// Whether the objects of an event have the labels, and the change, that are asked for.
+    fn has_what_is_searched(&self, event: &Event<'_>) -> bool {
+        let (text, regex, labels) = (&self.text, &self.regex, self.selection.labels());
+        if labels.is_none() && text.is_none() && regex.is_none() {
+            return true;
+        }
+        let tree = |record: &Record<'_>| match self.objects().read(record, Order::Declared.into()) {
+            Told::Object(tree, _) => Some(tree),
+            Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
+            Told::Closed(error) => {
+                // What is searched may be in it.
+                self.objects().report_closed(record, &error);
+                None
+            }
+            Told::Undecodable(_) => None,
+        };
+        let is_put = !event.record.tombstone;
+        let new = is_put.then(|| tree(&event.record)).flatten();
+        let old = event.previous.as_ref().and_then(tree);
+        let has_labels = labels.is_none_or(|labels| {
+            let mut trees = [&old, &new].into_iter().flatten();
+            trees.any(|tree| labels.matches(tree))
+        });
+        if labels.is_some() && !has_labels && is_put && new.is_none() {
+            self.objects().count_untested();
+        }
+        let filters = self.question.filters();
+        filters.test(Filter("-l"), has_labels)
+            && text.as_ref().is_none_or(|text| {
+                filters.test(Filter("-S"), pickaxe_s(old.as_ref(), new.as_ref(), text))
+            })
+            && regex.as_ref().is_none_or(|regex| {
+                filters.test(Filter("-G"), pickaxe_g(old.as_ref(), new.as_ref(), regex))
+            })
+    }
+
+    /// Reports from which revision on history is retained, unless the range or the time that was asked for begins
+    /// later.
+    pub(super) fn note_history(&self, events: &[Event<'_>]) {
+        let compacted = self.question.store().compact_revision();
+        if self.period.first() > compacted && !events.is_empty() {
+            return;
+        }
+        let missing = self.names_one().then(|| {
+            let missing = self.all.iter().map(|event| event.missing_versions());
+            missing.fold(0, i64::saturating_add)
+        });
+        let covers = |key: &[u8]| self.selection.covers(key);
+        self.question.note_compacted(&covers, missing);
+    }
+}
+
+/// What a flag searches for.
+fn matcher(
+    flag: &'static str,
+    text: Option<&str>,
+    read: impl Fn(&str) -> Result<Matcher, PatternError>,
+) -> Result<Option<Matcher>, NoAnswer> {
+    let read = |text| read(text).map_err(|error| NoAnswer::BadPattern { flag, error });
+    text.map(read).transpose()
+}
+
+/// Whether an event changed nothing of what is compared. What a creation or an update of a compacted version changed
+/// is not known.
+fn changed_nothing(event: &Event<'_>, comparison: &mut Comparison<'_>) -> bool {
+    let is_update = event.event_type == EventType::Update && event.previous.is_some();
+    let changed = Changed::from_event(event);
+    is_update && comparison.fields(&changed).is_empty()
+}

@@ -1,0 +1,191 @@
+//! A range request as etcd answers it: the live keys of a range within bounds of revisions, sorted and limited
+//! (`server/etcdserver/txn/txn.go`).
+
+use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+
+use super::key_range::KeyRange;
+use super::no_answer::NoAnswer;
+use super::question::Question;
+use super::refusal::{NothingInRange, Refusal};
+
+/// What etcd sorts its answer by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortBy {
+    /// The revision of creation.
+    Create,
+    /// The key.
+    Key,
+    /// The revision of the last put.
+    Modify,
+    /// The value.
+    Value,
+    /// The number of puts since the creation.
+    Version,
+}
+
+/// The direction of a sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortOrder {
+    /// The smallest first.
+    Ascend,
+    /// The largest first.
+    Descend,
+}
+
+/// Bounds of revisions, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bounds {
+    /// The lowest; none if there is no such bound.
+    pub min: Option<i64>,
+    /// The highest; none if there is no such bound.
+    pub max: Option<i64>,
+}
+
+impl Bounds {
+    /// Bounds as a request has them: 0 and less are none.
+    pub fn new(min: Option<i64>, max: Option<i64>) -> Self {
+        let bound = |number: Option<i64>| number.filter(|revision| *revision > 0);
+        Self {
+            min: bound(min),
+            max: bound(max),
+        }
+    }
+
+    fn is_given(self) -> bool {
+        self.min.is_some() || self.max.is_some()
+    }
+
+    fn contains(self, revision: i64) -> bool {
+        self.min.is_none_or(|min| min <= revision) && self.max.is_none_or(|max| revision <= max)
+    }
+}
+
+/// A range request.
+#[derive(Debug, Clone)]
+pub struct RangeRequest {
+    /// The keys.
+    pub range: KeyRange,
+    /// Whether an empty first key means every key: a flag of etcdctl says so.
+    pub is_flagged: bool,
+    /// At most so many keys; none and 0 are all.
+    pub limit: Option<i64>,
+    /// What the answer is sorted by.
+    pub sort_by: Option<SortBy>,
+    /// In which direction.
+    pub order: Option<SortOrder>,
+    /// Whether only the number of keys is asked for.
+    pub count_only: bool,
+    /// Of the revision of creation.
+    pub created: Bounds,
+    /// Of the revision of the last put.
+    pub modified: Bounds,
+}
+
+/// The answer to a range request.
+#[derive(Debug)]
+pub struct RangeAnswer<'a> {
+    /// The keys, in the order asked for.
+    pub entries: Vec<KeyEntry<'a>>,
+    /// Whether a limit left out keys.
+    pub more: bool,
+    /// How many keys are in the range, whatever was left out.
+    pub count: usize,
+}
+
+impl RangeRequest {
+    /// The main revision to answer for; 0 and less are the newest.
+    ///
+    /// # Errors
+    /// If the key is missing, or the revision is compacted or in the future.
+    pub fn at(&self, question: &Question<'_>, asked: Option<i64>) -> Result<AtRevision, NoAnswer> {
+        if self.range.start.is_empty() && !self.is_flagged {
+            return Err(Refusal::EmptyKey.into());
+        }
+        let at = question.store().at(asked.filter(|at| *at > 0));
+        at.map_err(|error| Refusal::Unavailable(error).into())
+    }
+
+    /// Answers it.
+    pub fn answer<'a>(&self, question: &Question<'a>, at: AtRevision) -> RangeAnswer<'a> {
+        let keyspace = Keyspace::at(question.store(), at, |key| self.range.covers(key));
+        let count = keyspace.live.len();
+        let (entries, more) = self.chosen(keyspace.live);
+        RangeAnswer {
+            entries,
+            more,
+            count,
+        }
+    }
+
+    /// Why an answer has nothing; none if it has something.
+    pub fn why_nothing(
+        &self,
+        answer: &RangeAnswer<'_>,
+        question: &Question<'_>,
+        at: AtRevision,
+    ) -> Option<NoAnswer> {
+        let count = answer.count;
+        if !answer.entries.is_empty() || (self.count_only && count > 0) {
+            return None;
+        }
+        let why = match self.range.address() {
+            _ if self.range.is_upside_down() => NothingInRange::UpsideDown,
+            _ if count > 0 => NothingInRange::NoneSelected(count),
+            Some(address) => return Some(question.missing(&address, None, at)),
+            None => NothingInRange::NoKey,
+        };
+        Some(NoAnswer::NothingInRange(why))
+    }
+
+    /// The keys of an answer, from those in the range, which are in key order; and whether the limit left out some.
+    fn chosen<'a>(&self, mut entries: Vec<KeyEntry<'a>>) -> (Vec<KeyEntry<'a>>, bool) {
+        if self.count_only {
+            return (Vec::new(), false);
+        }
+        entries.retain(|KeyEntry { record, .. }| {
+            self.created.contains(record.create_revision)
+                && self.modified.contains(record.mod_revision)
+        });
+        let limit = self
+            .limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| *limit > 0);
+        let Some(limit) = limit else {
+            self.sort(&mut entries);
+            return (entries, false);
+        };
+        // Keys are in ascending order already: etcdctl's client asks for no order then.
+        let is_by_key = self.sort_by.is_none_or(|by| by == SortBy::Key);
+        let is_unordered = self
+            .order
+            .is_none_or(|order| is_by_key && order == SortOrder::Ascend);
+        if is_unordered && !self.created.is_given() && !self.modified.is_given() {
+            // The server reads no more keys then than it needs, and sorts those.
+            entries.truncate(limit.saturating_add(1));
+        }
+        self.sort(&mut entries);
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        (entries, more)
+    }
+
+    fn sort(&self, entries: &mut [KeyEntry<'_>]) {
+        let by = self.sort_by.unwrap_or(SortBy::Key);
+        let is_descending = self.order == Some(SortOrder::Descend);
+        entries.sort_by(|this, other| {
+            let (a, b) = (&this.record, &other.record);
+            let order = match by {
+                SortBy::Create => a.create_revision.cmp(&b.create_revision),
+                SortBy::Key => this.key.cmp(&other.key),
+                SortBy::Modify => a.mod_revision.cmp(&b.mod_revision),
+                SortBy::Value => a.value.cmp(b.value),
+                SortBy::Version => a.version.cmp(&b.version),
+            };
+            if is_descending {
+                order.reverse()
+            } else {
+                order
+            }
+        });
+    }
+}

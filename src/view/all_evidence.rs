@@ -1,0 +1,132 @@
+//! `log --timeline`: a row of all evidence as cells and as JSON.
+
+use serde_json::{Map, Value};
+
+use crate::etcd::record::{Grade, Origin};
+use crate::etcd::wal::writes;
+use crate::etcd::{Event, EventType};
+use crate::k8s::wall_clock::Bounds;
+use crate::query::all_evidence::{Certainty, EvidenceRow};
+
+use super::record::{event_json, insert_text, key_text};
+use super::{time, wal};
+
+/// The headings of the table.
+pub const HEADS: [&str; 6] = ["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"];
+
+/// What the row does not have by itself: who wrote its event, and when.
+#[derive(Debug)]
+pub struct Written {
+    /// The field managers.
+    pub managers: Vec<String>,
+    /// When it was written.
+    pub time: Bounds,
+}
+
+/// Where a row is found.
+fn source(row: &EvidenceRow<'_, '_>) -> String {
+    let mut parts = Vec::new();
+    if let Some(event) = &row.event {
+        let record = &event.record;
+        let origin = record.origin.as_str();
+        match record.pgid.filter(|_| record.origin != Origin::Wal) {
+            Some(pgid) => parts.push(format!("{origin} page {pgid}")),
+            None if row.request.is_none() => parts.push(origin.to_owned()),
+            None => {}
+        }
+    }
+    if let Some((entry, _)) = &row.request {
+        parts.push(format!("wal entry {}", entry.index));
+    }
+    parts.join(", ")
+}
+
+fn certainty(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Record(Origin::Live) => "certain",
+        Certainty::Record(Origin::Salvaged) => "certain, found by a scan",
+        Certainty::Record(Origin::Carved(Grade::A)) => "certain, of a freed page",
+        Certainty::Record(Origin::Carved(Grade::B)) => "by its own bytes",
+        Certainty::Record(Origin::Carved(Grade::C)) => "unproven, over two pages",
+        Certainty::Record(Origin::Wal) => "certain, by replaying the log",
+        Certainty::Damaged => "damaged",
+        Certainty::Replaced => "never applied: replaced",
+        Certainty::Uncommitted => "not known to be committed",
+        Certainty::ChangedNothing => "applied, changed nothing",
+        Certainty::ChangedOthers => "applied, not to this key",
+        Certainty::UnknownRevision => "applied, revision not known",
+    }
+}
+
+/// The cells of a row; `with_key` if the rows are of several keys. `written` is of its event.
+pub fn cells(row: &EvidenceRow<'_, '_>, written: Option<&Written>, with_key: bool) -> Vec<String> {
+    let what = match (&row.event, &row.request) {
+        (Some(event), _) => event_text(event, with_key),
+        (None, Some((_, request))) => {
+            let text = wal::sentence(request, &mut |_| Some("<masked>".to_owned()));
+            format!("request: {text}")
+        }
+        (None, None) => String::new(),
+    };
+    let managers = written.map_or(&[][..], |written| &written.managers);
+    let user = row.request.as_ref();
+    let user = user.and_then(|(_, request)| wal::user(request));
+    let by: Vec<String> = managers.iter().cloned().chain(user).collect();
+    let revision = row.event.map(|event| event.record.revision.to_string());
+    let time = written.map(|written| time::text(&written.time));
+    let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
+    vec![
+        or_dash(revision),
+        or_dash(time),
+        what,
+        source(row),
+        certainty(row.certainty()).to_owned(),
+        by.join(", "),
+    ]
+}
+
+fn event_text(event: &Event<'_>, with_key: bool) -> String {
+    let key = if with_key {
+        format!(" {}", key_text(event.record.key))
+    } else {
+        String::new()
+    };
+    let kind = event.event_type.as_str();
+    if event.event_type == EventType::Delete {
+        return format!("{kind}{key}");
+    }
+    let record = &event.record;
+    format!(
+        "{kind}{key} version {}, {} bytes",
+        record.version,
+        record.value.len()
+    )
+}
+
+/// A row as a JSON object. `written` is of its event.
+pub fn json(row: &EvidenceRow<'_, '_>, written: Option<&Written>) -> Value {
+    let mut fields = Map::new();
+    if let (Some(event), Some(written)) = (&row.event, written) {
+        if let Value::Object(of_event) = event_json(event, &written.managers) {
+            fields = of_event;
+        }
+        time::insert(&mut fields, &written.time);
+    }
+    if let Some((entry, request)) = &row.request {
+        fields.insert("entry".to_owned(), entry.index.into());
+        fields.insert("state".to_owned(), entry.state.as_str().into());
+        fields.insert("request".to_owned(), wal::kind(request).into());
+        if let Some(user) = wal::user(request) {
+            fields.insert("user".to_owned(), user.into());
+        }
+        if row.event.is_none() {
+            let changes = writes::changes(request);
+            if let Some((_, change)) = changes.first() {
+                insert_text(&mut fields, "key", change.key());
+            }
+        }
+    }
+    fields.insert("source".to_owned(), source(row).into());
+    fields.insert("certainty".to_owned(), certainty(row.certainty()).into());
+    Value::Object(fields)
+}
