@@ -328,10 +328,11 @@ fn a_revision_behind_which_nothing_is_left_is_a_boundary() {
 #[test]
 fn compacted_databases_name_what_is_left_and_mark_it() {
     let files = watch_files();
+    if files.is_empty() {
+        println!("compared 0 compacted databases: they are in the corpus only");
+        return;
+    }
     for (name, to) in [("compacted.db", 3221), ("compacted-later.db", 3613)] {
-        if files.is_empty() {
-            continue;
-        }
         let whole = of_watch(&files, to);
         let mut count = Count::default();
         for (key, history) in of_db(&files[0].with_file_name(name)) {

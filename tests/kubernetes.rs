@@ -1,9 +1,11 @@
 //! Objects as an API server and auger printed them, of whole databases.
 
+use std::collections::HashMap;
+
 use etcdive::bbolt::Direction;
 use etcdive::cli::commands::decode::{Output, text_of};
 use etcdive::diag::Diagnostics;
-use etcdive::etcd::{Keyspace, Store};
+use etcdive::etcd::{Keyspace, Record, Store};
 use etcdive::k8s::object::{is_object, tree_of};
 use etcdive::source::Source;
 use serde_json::Value;
@@ -64,17 +66,17 @@ const NOT_KNOWN_TO_AUGER: [&str; 7] = [
 /// Of this one auger dropped the status.
 const DROPPED_BY_AUGER: &str = "/registry/devicetaintrules/";
 
-/// The put with the highest version: what auger takes for the newest. Of a key that was deleted and
-/// created again it may be an older incarnation.
-fn highest_version<'a>(store: &Store<'a>, key: &[u8]) -> etcdive::etcd::Record<'a> {
-    let history = etcdive::etcd::KeyHistory::read(store, key);
-    history
-        .events
-        .iter()
-        .rev()
-        .map(|event| event.record)
-        .max_by_key(|record| record.version)
-        .unwrap()
+/// For each key the put with the highest version: what auger takes for the newest. Of a key that was deleted and
+/// created again it may be an older generation; among equals it is the oldest.
+fn highest_versions<'a>(store: &Store<'a>) -> HashMap<&'a [u8], Record<'a>> {
+    let mut highest: HashMap<&[u8], Record<'a>> = HashMap::new();
+    for record in store.records(Direction::Forward) {
+        let known = highest.entry(record.key).or_insert(record);
+        if record.version > known.version {
+            *known = record;
+        }
+    }
+    highest
 }
 
 #[test]
@@ -100,6 +102,7 @@ fn extract_prints_what_auger_printed() {
             let (source, diagnostics) = (Source::open(&path).unwrap(), Diagnostics::new());
             let store = Store::open(&source, &diagnostics).unwrap();
             let keyspace = Keyspace::at(&store, store.at(None).unwrap(), |_| true);
+            let highest = highest_versions(&store);
             for line in String::from_utf8(read_unpacked(&recorded)).unwrap().lines() {
                 let row: Value = serde_json::from_str(line).unwrap();
                 let key = row["key"].as_str().unwrap();
@@ -115,7 +118,7 @@ fn extract_prints_what_auger_printed() {
                     continue;
                 }
                 let auger = row["yaml"].as_str().unwrap();
-                let its_choice = highest_version(&store, key.as_bytes());
+                let its_choice = highest[key.as_bytes()];
                 if its_choice.revision != live.revision {
                     println!("{key}: auger printed an older incarnation");
                     assert!(its_choice.create_revision < live.create_revision, "{key}");

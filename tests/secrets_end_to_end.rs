@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::random::Random;
 use crate::support::synth::etcd::{Store, Version, put};
 use crate::support::synth::k8s::{Manager, Meta, secret};
-use crate::support::{Scratch, etcdive};
+use crate::support::{Scratch, etcdive, full_or, part};
 
 const KEY: &str = "/registry/secrets/shop/db";
 const RANCHER: &str = "objectset.rio.cattle.io/applied";
@@ -272,7 +272,7 @@ fn no_flipped_byte_of_a_secret_makes_a_value_readable() {
     let (mut decoded, mut refused) = (0, 0);
     // A text has less structure to be hit.
     for (stored, step) in [(NEW.protobuf(), 1), (NEW.stored_json(), 3)] {
-        for at in 0..stored.len() {
+        for at in part(0..stored.len(), 3) {
             for mask in masks.iter().step_by(step) {
                 let mut flipped = stored.clone();
                 flipped[at] ^= mask;
@@ -287,7 +287,11 @@ fn no_flipped_byte_of_a_secret_makes_a_value_readable() {
             }
         }
     }
-    assert!(decoded > 5000 && refused > 500, "{decoded} {refused}");
+    let least = full_or(1, 3);
+    assert!(
+        decoded > 5000 / least && refused > 500 / least,
+        "{decoded} {refused}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use super::{Case, LINES, hostile_store};
-use crate::support::program;
+use crate::support::{full_or, part, program};
 
 /// Runs the program with its output on a terminal; gives what reached it, then what was said on standard error.
 ///
@@ -103,7 +103,8 @@ fn acted_on(text: &str) -> Option<char> {
 fn no_byte_of_the_store_makes_a_terminal_do_anything() {
     let case = Case::new("every-terminal", &hostile_store().bytes);
     let mut seen_bytes = 0;
-    for line in LINES {
+    let lines = part(LINES, 2);
+    for line in &lines {
         for color in ["never", "auto"] {
             let mut words = case.words(line);
             words.extend(["--color".to_owned(), color.to_owned()]);
@@ -125,8 +126,8 @@ fn no_byte_of_the_store_makes_a_terminal_do_anything() {
             }
         }
     }
-    println!("{} lines, {seen_bytes} bytes", LINES.len());
-    assert!(seen_bytes > 10_000_000);
+    println!("{} lines, {seen_bytes} bytes", lines.len());
+    assert!(seen_bytes > full_or(10_000_000, 1_000_000));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::whole::{Whole, answer};
 use crate::support::synth::faults::singles;
 use crate::support::synth::mutate::{KINDS, Kind, mutate};
 use crate::support::synth::{Endian, shapes};
-use crate::support::{Scratch, case_roots, files_below, testdata, truth};
+use crate::support::{Scratch, case_roots, files_below, full_or, part, testdata, truth};
 
 /// A real database of etcd 3.6 with a tree of two levels: 65 pages, 237 records.
 pub fn real() -> Whole {
@@ -94,12 +94,15 @@ fn in_two<T: Send>(work: impl Fn(u64) -> T + Sync) -> [T; 2] {
 fn of_300_corruptions_of_a_real_database_each_gives_exactly_what_is_intact() {
     let whole = real();
     assert!(whole.records.len() > 200);
+    let seeds = part(0..300, 3);
     let [mut sum, other] = in_two(|half| {
         let scratch = Scratch::new(&format!("three-hundred-{half}"));
-        by_library(&whole, (0..300).filter(|seed| seed % 2 == half), &scratch)
+        let mine = seeds.iter().copied().enumerate();
+        let mine = mine.filter(|(at, _)| *at as u64 % 2 == half);
+        by_library(&whole, mine.map(|(_, seed)| seed), &scratch)
     });
     sum.add(other);
-    assert!(sum.cases == 300 && sum.kinds.len() == KINDS.len());
+    assert!(sum.cases == seeds.len() && sum.kinds.len() >= full_or(KINDS.len(), 20));
     sum.conclude("a real database");
 }
 
@@ -167,10 +170,11 @@ fn the_program_survives_300_corruptions_and_nine_hostile_files_and_ends_right() 
     let questions = Questions::of(&whole, &undamaged);
     let nine: Vec<(String, Vec<u8>)> = singles(&whole.image);
     assert_eq!(nine.len(), 9);
+    let seeds = part(0..300, 4);
     let [mut failures, other] = in_two(|half| {
         let scratch = Scratch::new(&format!("three-hundred-program-{half}"));
-        let seeded = (0..300).map(|seed| {
-            let (bytes, mutation) = mutate(&whole.image, seed);
+        let seeded = seeds.iter().map(|seed| {
+            let (bytes, mutation) = mutate(&whole.image, *seed);
             (format!("seed {seed}: {mutation}"), bytes)
         });
         let mut failures = Vec::new();
@@ -191,8 +195,9 @@ fn the_program_survives_300_corruptions_and_nine_hostile_files_and_ends_right() 
     let shown: Vec<&str> = failures.iter().take(25).map(String::as_str).collect();
     assert!(
         shown.is_empty(),
-        "{} of 309 failed:\n{}",
+        "{} of {} failed:\n{}",
         failures.len(),
+        seeds.len() + nine.len(),
         shown.join("\n")
     );
 }

@@ -18,20 +18,70 @@ pub fn testdata(name: &str) -> PathBuf {
     repository().join("testdata").join(name)
 }
 
-/// Where cases are taken from: `testdata/` always, and the whole corpus where ETCDIVE_CORPUS names
-/// the folder that holds `corpus/` and `reference/`.
+/// The folders that cases come from: `testdata/`, and the whole corpus if there is one.
 pub fn case_roots() -> Vec<PathBuf> {
-    let mut roots = vec![repository().join("testdata")];
-    if let Some(corpus) = std::env::var_os("ETCDIVE_CORPUS") {
-        let corpus = repository().join(corpus);
-        assert!(
-            corpus.join("corpus").is_dir(),
-            "ETCDIVE_CORPUS={}: no folder corpus in it",
-            corpus.display()
+    let testdata = repository().join("testdata");
+    std::iter::once(testdata).chain(corpus()).collect()
+}
+
+/// The folder with `corpus/` and `reference/` that ETCDIVE_CORPUS names. A test that needs it says that it
+/// compared nothing.
+pub fn corpus() -> Option<PathBuf> {
+    let Some(corpus) = std::env::var_os("ETCDIVE_CORPUS") else {
+        println!("ETCDIVE_CORPUS is not set: the corpus is not compared");
+        return None;
+    };
+    let corpus = repository().join(corpus);
+    assert!(
+        corpus.join("corpus").is_dir(),
+        "ETCDIVE_CORPUS={}: no folder corpus in it",
+        corpus.display()
+    );
+    Some(corpus)
+}
+
+/// Whether the long sweeps are done in full: with the corpus, or if ETCDIVE_FULL is set. By default each does a part
+/// that a seed chooses, so that the suite takes three minutes.
+pub fn is_full() -> bool {
+    ["ETCDIVE_CORPUS", "ETCDIVE_FULL"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some())
+}
+
+/// One of these numbers in a full run, the other one by default.
+pub fn full_or<T>(full: T, part: T) -> T {
+    if is_full() { full } else { part }
+}
+
+/// All cases in a full run. By default one of each `every` cases in a row; ETCDIVE_SEED chooses others, and a test
+/// that fails shows the seed with its output.
+pub fn part<T>(cases: impl IntoIterator<Item = T>, every: usize) -> Vec<T> {
+    let mut cases: Vec<T> = cases.into_iter().collect();
+    assert!(!cases.is_empty(), "compared 0 cases");
+    if !is_full() {
+        let seed = std::env::var("ETCDIVE_SEED").map_or(1, |seed| seed.parse().unwrap());
+        let (mut random, count) = (random::Random::new(seed), cases.len());
+        let (mut at, mut chosen) = (0, 0);
+        cases.retain(|_| {
+            if at % every == 0 {
+                chosen = at + random.below(every.min(count - at));
+            }
+            at += 1;
+            at - 1 == chosen
+        });
+        println!(
+            "ETCDIVE_SEED={seed}: {} of {count} cases; all of them with ETCDIVE_FULL=1",
+            cases.len()
         );
-        roots.push(corpus);
     }
-    roots
+    cases
+}
+
+#[test]
+fn a_part_has_one_case_of_each_few_in_a_row() {
+    let rows: Vec<usize> = part(0..11, 4).iter().map(|case| case / 4).collect();
+    assert!(is_full() || rows == [0, 1, 2]);
+    assert_eq!(part(0..11, 1).len(), 11);
 }
 
 /// A run of the program.
