@@ -2,13 +2,17 @@
 //! that the answer has to admit. No sentence is made here: `view` words notices and failures.
 
 pub mod address;
+pub mod analysis;
 pub mod blame;
 pub mod catalog;
+pub mod checksum;
 pub mod compare;
 pub mod deletions;
 pub mod evidence;
+pub mod extract;
 pub mod filters;
 pub mod glob;
+pub mod key_filter;
 pub mod key_range;
 pub mod logs;
 pub mod no_answer;
@@ -24,6 +28,7 @@ pub mod resolve;
 pub mod revision;
 pub mod search;
 pub mod select;
+pub mod stored_value;
 pub mod tally;
 pub mod timeline;
 pub mod transaction;

@@ -197,6 +197,23 @@ pub enum NoAnswer {
         /// The manager, as typed.
         manager: String,
     },
+    /// Version 0 of a key is a deletion.
+    VersionOfDeletion,
+    /// The record of this key is a deletion, and has no value.
+    RecordOfDeletion(Box<[u8]>),
+    /// The key has no such version.
+    VersionNotRetained {
+        /// The key.
+        key: Box<[u8]>,
+        /// The version.
+        version: i64,
+        /// The versions that are retained, oldest first; 0 is a deletion.
+        retained: Vec<i64>,
+    },
+    /// The bytes are not an element of bucket `key`.
+    NotAnItem,
+    /// No live key meets the constraints of auger's filter.
+    FilterHoldsOfNoKey,
 }
 
 impl NoAnswer {
@@ -210,7 +227,9 @@ impl NoAnswer {
             | Self::NothingFound
             | Self::TransactionNotRetained { .. }
             | Self::TransactionLeftOut(_)
-            | Self::NotWrittenBy { .. } => true,
+            | Self::NotWrittenBy { .. }
+            | Self::VersionNotRetained { .. }
+            | Self::FilterHoldsOfNoKey => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
@@ -224,6 +243,8 @@ impl NoAnswer {
                 | Self::NothingInRange(_)
                 | Self::SeveralObjects { .. }
                 | Self::Unreadable { .. }
+                | Self::VersionNotRetained { .. }
+                | Self::NotAnItem
         )
     }
 }

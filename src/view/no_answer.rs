@@ -82,7 +82,12 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::Unreadable { .. }
         | NoAnswer::TransactionNotRetained { .. }
         | NoAnswer::TransactionLeftOut(_)
-        | NoAnswer::NotWrittenBy { .. } => object::text(no),
+        | NoAnswer::NotWrittenBy { .. }
+        | NoAnswer::VersionOfDeletion
+        | NoAnswer::RecordOfDeletion(_)
+        | NoAnswer::VersionNotRetained { .. }
+        | NoAnswer::NotAnItem
+        | NoAnswer::FilterHoldsOfNoKey => object::text(no),
     }
 }
 
