@@ -4,6 +4,7 @@
 pub mod address;
 pub mod analysis;
 pub mod blame;
+pub mod bucket_dump;
 pub mod catalog;
 pub mod checksum;
 pub mod compare;

@@ -212,6 +212,13 @@ pub enum NoAnswer {
     },
     /// The bytes are not an element of bucket `key`.
     NotAnItem,
+    /// The file has no such bucket.
+    NoBucket {
+        /// The name, as typed.
+        name: String,
+        /// The names of its buckets, fit to be shown.
+        buckets: Vec<String>,
+    },
     /// No live key meets the constraints of auger's filter.
     FilterHoldsOfNoKey,
 }
@@ -229,6 +236,7 @@ impl NoAnswer {
             | Self::TransactionLeftOut(_)
             | Self::NotWrittenBy { .. }
             | Self::VersionNotRetained { .. }
+            | Self::NoBucket { .. }
             | Self::FilterHoldsOfNoKey => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
@@ -245,6 +253,7 @@ impl NoAnswer {
                 | Self::Unreadable { .. }
                 | Self::VersionNotRetained { .. }
                 | Self::NotAnItem
+                | Self::NoBucket { .. }
         )
     }
 }

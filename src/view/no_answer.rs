@@ -63,6 +63,10 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => not_found(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
+        NoAnswer::NoBucket { name, buckets } => hinted(
+            format!("no bucket {name}"),
+            format!("it has {}", buckets.join(", ")),
+        ),
         NoAnswer::Refused(refusal) => refusal::text(refusal),
         NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
         NoAnswer::RevisionAndTime { own, time, flag } => {
