@@ -177,7 +177,7 @@ pub enum NoAnswer {
         /// The revision of the record.
         revision: Revision,
         /// Why not.
-        why: Unreadable,
+        why: Box<Unreadable>,
     },
     /// No record of a revision is retained.
     TransactionNotRetained {

@@ -134,3 +134,38 @@ pub fn printed_item<'i>(input: &'i [u8], hex: &'i [u8]) -> Option<KeyValue<'i>> 
         .filter_map(|bytes| KeyValue::parse(bytes).ok())
         .find(|item| !item.key.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_digits_are_bytes_and_anything_else_is_not() {
+        assert_eq!(hex_bytes(b"00fFa1"), Some(vec![0, 0xff, 0xa1]));
+        assert_eq!(hex_bytes(b""), Some(Vec::new()));
+        for not_hex in ["0", "0g", "00 11"] {
+            assert_eq!(hex_bytes(not_hex.as_bytes()), None, "{not_hex}");
+        }
+    }
+
+    #[test]
+    fn the_key_that_etcdctl_prints_before_an_object_is_not_part_of_it() {
+        let object = br#"{"kind":"Pod"}"#;
+        let with_key = [b"/registry/pods/a/b\n", &object[..]].concat();
+        assert_eq!(value_after_key(&with_key), object);
+        assert_eq!(value_after_key(object), object);
+        // A text after a key may belong to a value that begins like a key.
+        assert_eq!(value_after_key(b"/a\nb"), b"/a\nb");
+    }
+
+    #[test]
+    fn the_first_brace_that_begins_an_object_counts() {
+        let read = |bytes: &[u8]| {
+            let value: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+            value.ok_or(Unreadable::NotAnObject)
+        };
+        let entry = br#"x{{"a":1}"#;
+        assert_eq!(object_within(entry, read), Ok(serde_json::json!({"a": 1})));
+        assert_eq!(object_within(b"x{", read), Err(Unreadable::NotAnObject));
+    }
+}

@@ -13,7 +13,7 @@ pub(super) fn text(no: &NoAnswer) -> Text {
         NoAnswer::SeveralObjects { count, keys } => several(*count, keys),
         NoAnswer::Unreadable { key, revision, why } => {
             let head = format!("{} at revision {revision}", key_text(key));
-            match why {
+            match &**why {
                 Unreadable::Encrypted(error) => (
                     format!("{head}: {error}"),
                     encryption_hint(error).map(str::to_owned),
