@@ -14,7 +14,6 @@ pub mod custody;
 pub mod etcdctl;
 pub mod export;
 pub mod failure;
-pub mod filter;
 pub mod keys;
 pub mod opened;
 pub mod out;

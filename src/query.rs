@@ -3,15 +3,20 @@
 
 pub mod address;
 pub mod all_evidence;
+pub mod analysis;
 pub mod blame;
+pub mod bucket_dump;
 pub mod catalog;
+pub mod checksum;
 pub mod compare;
 pub mod deletions;
 pub mod diff;
 pub mod event_log;
 pub mod evidence;
+pub mod extract;
 pub mod filters;
 pub mod glob;
+pub mod key_filter;
 pub mod key_list;
 pub mod key_range;
 pub mod logs;
@@ -28,6 +33,7 @@ pub mod resolve;
 pub mod revision;
 pub mod search;
 pub mod select;
+pub mod stored_value;
 pub mod tally;
 pub mod timeline;
 pub mod transaction;

@@ -141,7 +141,7 @@ fn blame(
     let stored = read(shown, objects, masker).map_err(|why| NoAnswer::Unreadable {
         key: shown.key.into(),
         revision: shown.revision,
-        why,
+        why: Box::new(why),
     })?;
     let mut blame = Blame::of(version(shown, stored));
     let mut unread = 0_usize;

@@ -97,3 +97,52 @@ fn typed_key(word: &OsStr) -> Result<Vec<u8>, NoAnswer> {
         _ => word.as_encoded_bytes().to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parse(words: &[&str], prefix: bool, from_key: bool) -> Result<KeyRange, NoAnswer> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        KeyRange::parse(&words, prefix, from_key)
+    }
+
+    #[test]
+    fn words_and_flags_name_the_keys_that_etcdctl_asks_for() {
+        let keys: [&[u8]; 4] = [b"a", b"ab", b"b", b"c"];
+        let zero = r"key:\x00";
+        let cases: [(&[&str], bool, bool, &[&str]); 8] = [
+            (&["a"], false, false, &["a"]),
+            (&["a", "b"], false, false, &["a", "ab"]),
+            (&["b", "a"], false, false, &[]),
+            (&["ab", zero], false, false, &["ab", "b", "c"]),
+            (&["a"], true, false, &["a", "ab"]),
+            (&["b"], false, true, &["b", "c"]),
+            (&[""], true, false, &["a", "ab", "b", "c"]),
+            (&[], false, true, &["a", "ab", "b", "c"]),
+        ];
+        for (words, prefix, from_key, expected) in cases {
+            let range = parse(words, prefix, from_key).unwrap();
+            let covered: Vec<&[u8]> = keys.into_iter().filter(|key| range.covers(key)).collect();
+            let expected: Vec<&[u8]> = expected.iter().map(|key| key.as_bytes()).collect();
+            assert_eq!(covered, expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn words_and_flags_that_contradict_each_other_are_refused() {
+        let cases: [(&[&str], bool, bool, Refusal); 4] = [
+            (&["a"], true, true, Refusal::PrefixAndFromKey),
+            (&["a", "b"], true, false, Refusal::EndWithFlag),
+            (&[], false, false, Refusal::OneOrTwoKeys),
+            (&["a", "b", "c"], false, false, Refusal::OneOrTwoKeys),
+        ];
+        for (words, prefix, from_key, expected) in cases {
+            match parse(words, prefix, from_key) {
+                Err(NoAnswer::Refused(refusal)) => assert_eq!(refusal, expected, "{words:?}"),
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+    }
+}

@@ -182,7 +182,7 @@ pub enum NoAnswer {
         /// The revision of the record.
         revision: Revision,
         /// Why not.
-        why: Unreadable,
+        why: Box<Unreadable>,
     },
     /// No record of a revision is retained.
     TransactionNotRetained {
@@ -219,6 +219,30 @@ pub enum NoAnswer {
     NoDeletions,
     /// No key is in a namespace.
     NotInNamespaces,
+    /// Version 0 of a key is a deletion.
+    VersionOfDeletion,
+    /// The record of this key is a deletion, and has no value.
+    RecordOfDeletion(Box<[u8]>),
+    /// The key has no such version.
+    VersionNotRetained {
+        /// The key.
+        key: Box<[u8]>,
+        /// The version.
+        version: i64,
+        /// The versions that are retained, oldest first; 0 is a deletion.
+        retained: Vec<i64>,
+    },
+    /// The bytes are not an element of bucket `key`.
+    NotAnItem,
+    /// The file has no such bucket.
+    NoBucket {
+        /// The name, as typed.
+        name: String,
+        /// The names of its buckets, fit to be shown.
+        buckets: Vec<String>,
+    },
+    /// No live key meets the constraints of auger's filter.
+    FilterHoldsOfNoKey,
 }
 
 impl NoAnswer {
@@ -236,7 +260,10 @@ impl NoAnswer {
             | Self::NotWrittenBy { .. }
             | Self::NotDeleted(_)
             | Self::NoDeletions
-            | Self::NotInNamespaces => true,
+            | Self::NotInNamespaces
+            | Self::VersionNotRetained { .. }
+            | Self::NoBucket { .. }
+            | Self::FilterHoldsOfNoKey => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
@@ -250,6 +277,9 @@ impl NoAnswer {
                 | Self::NothingInRange(_)
                 | Self::SeveralObjects { .. }
                 | Self::Unreadable { .. }
+                | Self::VersionNotRetained { .. }
+                | Self::NotAnItem
+                | Self::NoBucket { .. }
         )
     }
 }

@@ -49,6 +49,8 @@ pub enum Notice {
     LastCommit([(u64, i64); 2]),
     /// Events that kubectl's format cannot show.
     EventsLeftOut(EventsLeftOut),
+    /// How many pages without a header a scan passed over.
+    PagesWithoutHeader(u64),
     /// Parts of an object may be older than the revision shown for them.
     Boundaries {
         /// How many versions cannot be read; if none, the version before is not retained.

@@ -189,3 +189,106 @@ impl RangeRequest {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::record::Origin;
+    use crate::etcd::{Record, Revision};
+
+    fn entry(key: &'static [u8], create_revision: i64, mod_revision: i64) -> KeyEntry<'static> {
+        let revision = Revision {
+            main: mod_revision,
+            sub: 0,
+        };
+        let record = Record {
+            revision,
+            tombstone: false,
+            key,
+            create_revision,
+            mod_revision,
+            version: 1,
+            value: b"",
+            lease: 0,
+            origin: Origin::Live,
+            pgid: None,
+            element: None,
+            offset: 0,
+        };
+        KeyEntry {
+            key: key.into(),
+            record,
+        }
+    }
+
+    fn request() -> RangeRequest {
+        RangeRequest {
+            range: KeyRange {
+                start: Vec::new(),
+                end: crate::query::key_range::RangeEnd::Prefix,
+            },
+            is_flagged: true,
+            limit: None,
+            sort_by: None,
+            order: None,
+            count_only: false,
+            created: Bounds::default(),
+            modified: Bounds::default(),
+        }
+    }
+
+    /// The keys of the answer, and whether the limit left out some.
+    fn chosen(request: &RangeRequest) -> (String, bool) {
+        let entries = vec![entry(b"a", 9, 9), entry(b"b", 2, 8), entry(b"c", 3, 3)];
+        let (entries, more) = request.chosen(entries);
+        let keys: Vec<_> = entries
+            .iter()
+            .map(|entry| String::from_utf8_lossy(&entry.key).into_owned())
+            .collect();
+        (keys.concat(), more)
+    }
+
+    #[test]
+    fn keys_are_sorted_and_bounded() {
+        assert_eq!(chosen(&request()), ("abc".to_owned(), false));
+        let by_creation = RangeRequest {
+            sort_by: Some(SortBy::Create),
+            order: Some(SortOrder::Descend),
+            ..request()
+        };
+        assert_eq!(chosen(&by_creation), ("acb".to_owned(), false));
+        let bounded = RangeRequest {
+            modified: Bounds::new(Some(4), Some(8)),
+            ..request()
+        };
+        assert_eq!(chosen(&bounded), ("b".to_owned(), false));
+    }
+
+    /// The server reads one key more than the limit, and sorts those.
+    #[test]
+    fn a_limit_without_an_order_sorts_only_the_first_keys() {
+        let limited = RangeRequest {
+            limit: Some(1),
+            sort_by: Some(SortBy::Create),
+            ..request()
+        };
+        assert_eq!(chosen(&limited), ("b".to_owned(), true));
+        let ordered = RangeRequest {
+            order: Some(SortOrder::Ascend),
+            ..limited.clone()
+        };
+        assert_eq!(chosen(&ordered), ("b".to_owned(), true));
+        let by_key_descending = RangeRequest {
+            sort_by: None,
+            order: Some(SortOrder::Descend),
+            ..limited
+        };
+        assert_eq!(chosen(&by_key_descending), ("c".to_owned(), true));
+    }
+
+    #[test]
+    fn bounds_of_zero_are_none() {
+        assert_eq!(Bounds::new(Some(0), Some(-1)), Bounds::default());
+        assert!(Bounds::default().contains(i64::MAX));
+    }
+}

@@ -12,4 +12,33 @@ pub enum Unreadable {
     Undecodable(DecodeError),
     /// It is not an object of Kubernetes.
     NotAnObject,
+    /// It is not stored as protobuf.
+    NotProtobuf(StoredAs),
+}
+
+/// How a value is stored that is not protobuf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredAs {
+    /// JSON.
+    Json,
+    /// CBOR.
+    Cbor,
+    /// Any other text.
+    Text,
+}
+
+impl Unreadable {
+    /// Whether the value may be decrypted only together with the key under which it is stored.
+    pub fn may_need_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Encrypted(OpenError::Altered { .. } | OpenError::NoDataKey(_))
+        )
+    }
+}
+
+impl From<DecodeError> for Unreadable {
+    fn from(error: DecodeError) -> Self {
+        Self::Undecodable(error)
+    }
 }

@@ -61,6 +61,10 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => missing::text(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
+        NoAnswer::NoBucket { name, buckets } => hinted(
+            format!("no bucket {name}"),
+            format!("it has {}", buckets.join(", ")),
+        ),
         NoAnswer::Refused(refusal) => refusal::text(refusal),
         NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
         NoAnswer::RevisionAndTime { own, time, flag } => {
@@ -92,6 +96,11 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::NoDeletions
         | NoAnswer::NotInNamespaces => no_keys(no),
         NoAnswer::NoEvents => plain("no events are retained"),
+        NoAnswer::VersionOfDeletion
+        | NoAnswer::RecordOfDeletion(_)
+        | NoAnswer::VersionNotRetained { .. }
+        | NoAnswer::NotAnItem
+        | NoAnswer::FilterHoldsOfNoKey => object::text(no),
     }
 }
 

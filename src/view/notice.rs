@@ -86,6 +86,9 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
             note(format!("from {} to {}", state(from), state(to)))
         }
         Notice::EventsLeftOut(left_out) => events_left_out(*left_out),
+        Notice::PagesWithoutHeader(count) => note(format!(
+            "{count} pages without a header of their own were passed over: leftovers of longer pages, or destroyed"
+        )),
         Notice::Boundaries { unread: 0 } => {
             note("^ is this revision or an earlier one: the version before is not retained")
         }

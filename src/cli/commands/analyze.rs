@@ -8,8 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::totals::{KeyTotals, key_totals};
-use crate::k8s::analysis::{Analysis, Usage, kind_under};
+use crate::query::analysis::analysis;
 use crate::view;
 
 /// Report the Kubernetes objects by kind and size, as auger does
@@ -40,28 +39,7 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        let store = question.store();
-        let mut analysis = Analysis::default();
-        for (key, totals) in key_totals(store) {
-            // Where a value cannot be opened, its own first bytes tell that it is encrypted.
-            let kind = match run.keyring.open(&key, totals.newest_put.value) {
-                Ok(value) => kind_under(&key, &value),
-                Err(_) => kind_under(&key, totals.newest_put.value),
-            };
-            if let Some(kind) = kind {
-                analysis.add(&key, kind, usage_of(&key, &totals));
-            }
-        }
-        out.write_all(view::analysis::text(&analysis).as_bytes())?;
+        out.write_all(view::analysis::text(&analysis(&question)).as_bytes())?;
         Ok(Answer::Yes)
-    }
-}
-
-fn usage_of(key: &[u8], totals: &KeyTotals<'_>) -> Usage {
-    let current = (key.len() as u64).saturating_add(totals.newest_put.value.len() as u64);
-    Usage {
-        current_bytes: totals.live.then_some(current),
-        version_bytes: totals.version_bytes,
-        record_bytes: totals.record_bytes,
     }
 }

@@ -7,7 +7,7 @@ use crate::cli::auger::DatabaseOrFile;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::checksum::Checksum;
+use crate::query::checksum::{Checksum, checksum};
 
 /// Print the checksum of the live keyspace, as auger does
 ///
@@ -34,13 +34,12 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        let store = question.store();
         let asked = (self.revision > 0).then_some(self.revision);
         let Checksum {
             hash,
             compact_revision,
             revision,
-        } = Checksum::at(&store, asked)?;
+        } = checksum(&question, asked)?;
         writeln!(out, "checksum: {hash}")?;
         writeln!(out, "compact-revision: {compact_revision}")?;
         writeln!(out, "revision: {revision}")?;

@@ -5,28 +5,20 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use crate::cli::failure::Failure;
-use crate::cli::filter::Filter;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::history::VersionCounts;
-use crate::etcd::{AtRevision, EventType, KeyEntry, KeyHistory, KeyValue, Keyspace, Record, Store};
-use crate::k8s::encrypt::Keyring;
-use crate::k8s::{Order, Stored, decode};
-use crate::query::Question;
-use crate::query::address::Address;
-use crate::query::objects::{Objects, Told};
-use crate::query::resolve::only_one;
-use crate::query::resolve::revision_of_store;
-use crate::query::revision::RevisionExpr;
-use crate::query::select::Which;
-use crate::view::json::{JsonStyle, JsonWriter};
+use crate::query::extract::{Extracted, KeyRequest, KeyValue, ListRequest, ListedKey, When};
+use crate::query::key_filter::KeyFilter;
+use crate::query::stored_value::{decrypted, hex_bytes, printed_item};
+use crate::query::{NoAnswer, Question};
+use crate::view;
 use crate::view::record::key_text;
+use crate::view::stored_value::{NotPrinted, json_or_null, text};
 
-use super::decode::{Output, bytes_of_hex, read_input, refusal, text_of};
+use super::decode::{Output, read_input, refusal};
 
 /// Extract one object as it is stored, or list keys, with auger's flags
 ///
@@ -86,8 +78,8 @@ pub struct Args {
     /// FIELD is a path in auger's names: .Key, .Version, .Value.metadata.namespace, .TypeMeta.Kind,
     /// .TypeMeta.APIVersion, .Stats.ValueSize (VersionCount, KeySize, AllVersionsKeySize,
     /// AllVersionsValueSize); for other names `index PATH "KEY"`. What is not there reads `<no value>`.
-    #[arg(long, value_name = "FILTER", conflicts_with = "record", value_parser = Filter::parse)]
-    filter: Option<Filter>,
+    #[arg(long, value_name = "FILTER", conflicts_with = "record", value_parser = parse_filter)]
+    filter: Option<KeyFilter>,
     /// Print the stored bytes, undecoded
     #[arg(long, requires = "record", conflicts_with = "output")]
     raw: bool,
@@ -138,20 +130,33 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if self.leaf_item {
-            return self.leaf_item(run.keyring, out);
+            return self.leaf_item(run, out);
         }
         let question = run.question()?;
-        let answer = match &self.key {
-            Some(key) => {
-                let which = Which::new(vec![key.clone()], Vec::new());
-                let (which, own) = which.split_revision(question.store())?;
-                let at = self.at(&question, own)?;
-                let key = which.words().first().unwrap_or(key);
-                self.extract((&question, at), key.as_encoded_bytes(), out)
-            }
-            None => self.list(&question, self.at(&question, None)?, out),
+        let when = When {
+            revision: self.revision,
+            time: self.at_time.clone(),
         };
-        answer.map(|answer| question.finish(answer))
+        match &self.key {
+            Some(key) => {
+                let request = KeyRequest {
+                    key: key.clone(),
+                    when,
+                    version: self.version,
+                    versions_only: self.list_versions,
+                };
+                match request.answer(&question)? {
+                    Extracted::Item(item) => self.print(&item, run, out)?,
+                    Extracted::Versions(versions) => {
+                        for version in versions {
+                            writeln!(out, "{version}")?;
+                        }
+                    }
+                }
+            }
+            None => self.list(&question, when, out)?,
+        }
+        Ok(question.finish(Answer::Yes))
     }
 }
 
@@ -160,95 +165,17 @@ impl Args {
         self.db.iter().chain(&self.file)
     }
 
-    /// The revision to answer for.
-    fn at(
-        &self,
-        question: &Question<'_>,
-        own: Option<RevisionExpr>,
-    ) -> Result<AtRevision, Failure> {
-        match (own, &self.at_time) {
-            (None, Some(time)) => Ok(question.revision_at(time)?),
-            (Some(own), Some(time)) => Err(Failure::cannot(format!(
-                "two revisions are named: {own}, and --at-time {time}"
-            ))),
-            (own, None) => {
-                let given = (self.revision > 0).then_some(RevisionExpr::Main(self.revision));
-                match only_one(own, given, "-r")? {
-                    Some(revision) => Ok(revision_of_store(revision, question.store())?),
-                    None => Ok(question.store().at(None)?),
-                }
-            }
-        }
-    }
-
-    fn extract(
-        &self,
-        (question, at): (&Question<'_>, AtRevision),
-        key: &[u8],
-        out: &mut Out,
-    ) -> Result<Answer, Failure> {
-        let store = question.store();
-        if self.version == Some(0) {
-            return Err(Failure::cannot("version 0 is a deletion: it has no value"));
-        }
-        let mut history = KeyHistory::read(store, key);
-        history
-            .events
-            .retain(|event| event.record.revision.main <= at.0);
-        if self.list_versions && !history.events.is_empty() {
-            for event in &history.events {
-                writeln!(out, "{}", event.record.version)?;
-            }
-            return Ok(Answer::Yes);
-        }
-        let record = match self.version {
-            Some(version) => {
-                version_of(&history, version).ok_or_else(|| no_version(key, version, &history))?
-            }
-            None => history
-                .at(store, at)
-                .ok_or_else(|| question.missing(&Address::Key(key.to_vec()), None, at))?,
-        };
-        let item = KeyValue {
-            key: record.key,
-            create_revision: record.create_revision,
-            mod_revision: record.mod_revision,
-            version: record.version,
-            value: record.value,
-            lease: record.lease,
-        };
-        self.print(&item, question.keyring(), out)
-    }
-
-    fn leaf_item(&self, keyring: &Keyring, out: &mut Out) -> Result<Answer, Failure> {
+    fn leaf_item(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let input = read_input(self.paths().next().map(PathBuf::as_path), "one leaf item")?;
-        // The bbolt command prints a newline behind it, and digits for what is not printable.
-        let digits = bytes_of_hex(input.trim_ascii()).unwrap_or_default();
-        let candidates = [
-            &*input,
-            input.strip_suffix(b"\n").unwrap_or(&input),
-            &digits,
-        ];
-        let item = candidates
-            .into_iter()
-            .filter_map(|bytes| KeyValue::parse(bytes).ok())
-            .find(|item| !item.key.is_empty());
-        let item = item.ok_or_else(|| {
-            Failure::cannot(
-                "this is no leaf item of bucket key: no etcd record can be read from it",
-            )
-            .hint("expected what `bbolt page-item --value-only --format bytes DB PAGE ITEM` prints")
-        })?;
-        self.print(&item, keyring, out)
+        // The bbolt command prints a newline after it, and digits for what is not printable.
+        let hex = hex_bytes(input.trim_ascii()).unwrap_or_default();
+        let item = printed_item(&input, &hex).ok_or(NoAnswer::NotAnItem)?;
+        self.print(&item, run, out)?;
+        Ok(Answer::Yes)
     }
 
     /// What was asked for of one record.
-    fn print(
-        &self,
-        item: &KeyValue<'_>,
-        keyring: &Keyring,
-        out: &mut Out,
-    ) -> Result<Answer, Failure> {
+    fn print(&self, item: &KeyValue<'_>, run: &Run<'_>, out: &mut Out) -> Result<(), Failure> {
         // Copies: the bytes of the map may not be handed to the system.
         if self.meta_summary {
             out.write_all(&[b"Key: ", item.key, b"\n"].concat())?;
@@ -262,84 +189,43 @@ impl Args {
             let copy = item.value.to_vec();
             out.write_all(&copy)?;
         } else if item.version == 0 && item.value.is_empty() {
-            return Err(Failure::cannot(format!(
-                "{}: this record is a deletion: it has no value",
-                key_text(item.key)
-            )));
+            return Err(NoAnswer::RecordOfDeletion(item.key.into()).into());
         } else {
-            let told = keyring
-                .open(item.key, item.value)
-                .map_err(Into::into)
-                .and_then(|value| text_of(&value, self.output));
+            let value = decrypted(run.keyring, item.key, item.value);
+            let text = value
+                .map_err(NotPrinted::from)
+                .and_then(|value| text(&value, self.output.into()));
             let refuse =
                 |error| refusal(&key_text(item.key), &error, "--raw prints the stored bytes");
-            out.write_all(&told.map_err(refuse)?)?;
+            out.write_all(&text.map_err(refuse)?)?;
         }
-        Ok(Answer::Yes)
+        Ok(())
     }
 
-    fn list(
-        &self,
-        question: &Question<'_>,
-        at: AtRevision,
-        out: &mut Out,
-    ) -> Result<Answer, Failure> {
-        let (store, objects) = (question.store(), question.objects());
+    fn list(&self, question: &Question<'_>, when: When, out: &mut Out) -> Result<(), Failure> {
         let prefix = self
             .keys_by_prefix
             .as_ref()
-            .map(|prefix| prefix.as_encoded_bytes())
-            .unwrap_or_default();
-        let keyspace = Keyspace::at(store, at, |key| key.starts_with(prefix));
-        if keyspace.live.is_empty() && !prefix.is_empty() {
-            let prefix = Address::Prefix(prefix.to_vec());
-            return Err(question.missing(&prefix, None, at).into());
-        }
-        let versions = self.counts(store, at, &keyspace);
-        let mut listed = false;
-        for (index, entry) in keyspace.live.iter().enumerate() {
-            let counts = versions.get(index).copied().unwrap_or_default();
-            if let Some(filter) = &self.filter {
-                let object = if filter.needs_value() {
-                    object_of(&entry.record, objects)
-                } else {
-                    Value::Null
-                };
-                if !filter.accepts(&entry.record, counts, object) {
-                    continue;
-                }
-            }
-            self.list_one(entry, counts, objects, out)?;
-            listed = true;
-        }
-        if !listed && self.filter.is_some() {
-            return Err(Failure::not_found("the filter holds of no live key"));
-        }
-        Ok(Answer::Yes)
-    }
-
-    /// The versions of each live key, where the answer needs them.
-    fn counts(
-        &self,
-        store: &Store<'_>,
-        at: AtRevision,
-        keyspace: &Keyspace<'_>,
-    ) -> Vec<VersionCounts> {
-        let counted =
+            .map(|prefix| prefix.as_encoded_bytes());
+        let is_count =
             |field: &Field| matches!(field, Field::VersionCount | Field::AllVersionsValueSize);
-        let filtered = self.filter.as_ref().is_some_and(Filter::needs_counts);
-        if filtered || self.fields.iter().any(counted) {
-            crate::etcd::history::version_counts(store, at, keyspace)
-        } else {
-            Vec::new()
-        }
+        let request = ListRequest {
+            when,
+            prefix: prefix.unwrap_or_default(),
+            filter: self.filter.as_ref(),
+            with_counts: self.fields.iter().any(is_count),
+        };
+        request.keys(question, |key| self.list_one(&key, question, out))
     }
 
     fn list_one(
         &self,
-        KeyEntry { key, record }: &KeyEntry<'_>,
-        counts: VersionCounts,
-        objects: &Objects<'_>,
+        ListedKey {
+            key,
+            record,
+            counts,
+        }: &ListedKey<'_, '_>,
+        question: &Question<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
         for (place, field) in self.fields.iter().enumerate() {
@@ -352,10 +238,10 @@ impl Args {
                 Field::VersionCount => write!(out, "{}", counts.versions)?,
                 Field::AllVersionsValueSize => write!(out, "{}", counts.value_bytes)?,
                 Field::Value => {
-                    let value = objects.open(record);
+                    let value = question.objects().open(record);
                     let json =
                         value.map_or_else(|_| b"null".to_vec(), |value| json_or_null(&value));
-                    out.write_all(json.trim_ascii_end())?;
+                    out.write_all(&json)?;
                 }
             }
         }
@@ -363,56 +249,6 @@ impl Args {
     }
 }
 
-/// The object in a value, for a filter; null for what is none.
-fn object_of(record: &Record<'_>, objects: &Objects<'_>) -> Value {
-    match objects.read(record, Order::Declared.into()) {
-        Told::Object(object, _) => object,
-        Told::Closed(error) => {
-            objects.report_closed(record, &error);
-            Value::Null
-        }
-        _ => Value::Null,
-    }
-}
-
-/// The object as JSON with sorted keys; null for what is none.
-fn json_or_null(value: &[u8]) -> Vec<u8> {
-    let mut writer = JsonWriter::new(Vec::new(), JsonStyle::Compact);
-    let is_object = match Stored::detect(value) {
-        Stored::Protobuf(_) | Stored::Cbor(_) => true,
-        Stored::Json(json) => json.trim_ascii_start().starts_with(b"{"),
-        _ => false,
-    };
-    match decode(value, Order::Sorted, &mut writer) {
-        Ok(_) if is_object => writer.finish().unwrap_or_default(),
-        _ => b"null".to_vec(),
-    }
-}
-
-/// The put of this number in the newest incarnation that has it.
-fn version_of<'a>(history: &KeyHistory<'a>, version: i64) -> Option<Record<'a>> {
-    let puts = history
-        .events
-        .iter()
-        .rev()
-        .filter(|event| event.event_type != EventType::Delete);
-    puts.map(|event| event.record)
-        .find(|record| record.version == version)
-}
-
-fn no_version(key: &[u8], version: i64, history: &KeyHistory<'_>) -> Failure {
-    let failure = Failure::not_found(format!(
-        "{}: no version {version} is retained",
-        key_text(key)
-    ));
-    let versions: Vec<String> = history
-        .events
-        .iter()
-        .map(|event| event.record.version.to_string())
-        .collect();
-    if versions.is_empty() {
-        failure.hint("`ls` lists the keys")
-    } else {
-        failure.hint(format!("it has {} (0 is a deletion)", versions.join(", ")))
-    }
+fn parse_filter(text: &str) -> Result<KeyFilter, String> {
+    KeyFilter::parse(text).map_err(|bad| view::key_filter::text(&bad))
 }
