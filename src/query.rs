@@ -20,6 +20,8 @@ pub mod object_check;
 pub mod objects;
 pub mod origins;
 pub mod question;
+pub mod recovery;
+pub mod recovery_notice;
 pub mod resolve;
 pub mod revision;
 pub mod search;

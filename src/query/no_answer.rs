@@ -153,6 +153,17 @@ pub enum NoAnswer {
     NoDeletions,
     /// No key is in a namespace.
     NotInNamespaces,
+    /// A flag about deletions, and an address with a revision.
+    RevisionWithFlag {
+        /// The revision of the address.
+        own: RevisionExpr,
+        /// The flag.
+        flag: &'static str,
+    },
+    /// No objects match at the revision whose objects come back.
+    NoObjectsAtRevision,
+    /// No deleted objects match.
+    NoDeletedObjects,
 }
 
 impl NoAnswer {
@@ -164,7 +175,9 @@ impl NoAnswer {
             | Self::NoEvents
             | Self::NotDeleted(_)
             | Self::NoDeletions
-            | Self::NotInNamespaces => true,
+            | Self::NotInNamespaces
+            | Self::NoObjectsAtRevision
+            | Self::NoDeletedObjects => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }

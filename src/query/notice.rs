@@ -8,6 +8,7 @@ use crate::k8s::encrypt::OpenError;
 use crate::k8s::wall_clock::AtTime;
 
 use super::filters::LeftNothing;
+use super::recovery_notice::RecoveryNotice;
 
 /// One thing that an answer has to admit.
 #[derive(Debug, Clone)]
@@ -49,6 +50,8 @@ pub enum Notice {
     LastCommit([(u64, i64); 2]),
     /// How many requests of the write-ahead log are left out because a filter asks what events changed.
     RequestsLeftOut(usize),
+    /// What the recovery of deleted objects has to admit.
+    Recovery(RecoveryNotice),
 }
 
 /// What a search of freed pages found.

@@ -70,6 +70,11 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::NotDeleted(_)
         | NoAnswer::NoDeletions
         | NoAnswer::NotInNamespaces => no_keys(no),
+        NoAnswer::RevisionWithFlag { own, flag } => plain(format!(
+            "the revision of an address, {own}, cannot be used with {flag}"
+        )),
+        NoAnswer::NoObjectsAtRevision => plain("no objects match at that revision"),
+        NoAnswer::NoDeletedObjects => plain("no deleted objects match"),
         NoAnswer::NoEvents => plain("no events are retained"),
     }
 }

@@ -12,6 +12,7 @@ use crate::query::filters::{Filter, LeftNothing};
 use crate::query::notice::{Carving, Compacted, Encrypted, LogFound, Unproved};
 
 use super::human::plural;
+use super::recovery_notice;
 
 /// A line for standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,7 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
                 |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
             note(format!("from {} to {}", state(from), state(to)))
         }
+        Notice::Recovery(notice) => vec![recovery_notice::line(notice)],
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
