@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
+use crate::k8s::jsonpath::JsonPathError;
 use crate::k8s::search::PatternError;
+use crate::k8s::selector::FieldSelectorError;
 use crate::source::SourceError;
 
 use super::address::{Address, BadEscape};
@@ -143,6 +145,12 @@ pub enum NoAnswer {
         /// Why not.
         error: PatternError,
     },
+    /// A field selector has no meaning for an object.
+    BadFieldSelector(FieldSelectorError),
+    /// Objects cannot be sorted by a path.
+    CannotSort(JsonPathError),
+    /// Nothing was found.
+    NothingFound,
     /// No events are retained.
     NoEvents,
     /// Deleted keys cannot be sorted by what a deletion does not have.
@@ -173,6 +181,7 @@ impl NoAnswer {
             Self::EventNotRetained { .. }
             | Self::Emptied(_)
             | Self::NoEvents
+            | Self::NothingFound
             | Self::NotDeleted(_)
             | Self::NoDeletions
             | Self::NotInNamespaces

@@ -50,6 +50,14 @@ pub enum Notice {
     LastCommit([(u64, i64); 2]),
     /// How many requests of the write-ahead log are left out because a filter asks what events changed.
     RequestsLeftOut(usize),
+    /// Fields of the field selector that no object has.
+    FieldsOfNone(Vec<String>),
+    /// How many objects have the one name that was asked for.
+    SeveralOfOneName(usize),
+    /// The prefixes of the objects, of which there are several.
+    SeveralPrefixes(Vec<Vec<u8>>),
+    /// The time that ages are counted from, in seconds since 1970; none if the store has no time.
+    AgesAsOf(Option<i64>),
     /// What the recovery of deleted objects has to admit.
     Recovery(RecoveryNotice),
 }

@@ -75,6 +75,9 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         )),
         NoAnswer::NoObjectsAtRevision => plain("no objects match at that revision"),
         NoAnswer::NoDeletedObjects => plain("no deleted objects match"),
+        NoAnswer::BadFieldSelector(error) => plain(format!("--field-selector: {error}")),
+        NoAnswer::CannotSort(error) => plain(format!("--sort-by: {error}")),
+        NoAnswer::NothingFound => plain("nothing found"),
         NoAnswer::NoEvents => plain("no events are retained"),
     }
 }

@@ -86,11 +86,34 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
                 |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
             note(format!("from {} to {}", state(from), state(to)))
         }
+        Notice::FieldsOfNone(fields) => note(format!(
+            "--field-selector: none of the objects has {}",
+            fields.join(", ")
+        )),
+        Notice::SeveralOfOneName(count) => {
+            note(format!("{count} objects have this name; -n NS picks one"))
+        }
+        Notice::SeveralPrefixes(prefixes) => note(several_prefixes(prefixes)),
+        Notice::AgesAsOf(Some(now)) => note(format!(
+            "ages are as of {}, the newest time in the store",
+            time_text(*now)
+        )),
+        Notice::AgesAsOf(None) => note("nothing in the store tells a time: ages are unknown"),
         Notice::Recovery(notice) => vec![recovery_notice::line(notice)],
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
     }
+}
+
+fn several_prefixes(prefixes: &[Vec<u8>]) -> String {
+    let prefixes: Vec<_> = prefixes.iter().map(|prefix| key_text(prefix)).collect();
+    format!(
+        "the objects are of {} prefixes, {}: a prefix such as {}/pods/ picks one",
+        prefixes.len(),
+        prefixes.join(", "),
+        prefixes.first().map_or("", |prefix| prefix)
+    )
 }
 
 fn inferred(at: &AtTime, time: i64) -> String {
