@@ -170,10 +170,13 @@ fn fsck_tells_more(evidence: &Evidence) -> bool {
 }
 
 fn hinted_already(answer: &Result<Answer, Failure>) -> bool {
-    matches!(
-        answer,
-        Err(Failure::CannotAnswer { hint: Some(_), .. } | Failure::NotFound { hint: Some(_), .. })
-    )
+    match answer {
+        Err(
+            Failure::CannotAnswer { hint: Some(_), .. } | Failure::NotFound { hint: Some(_), .. },
+        ) => true,
+        Err(Failure::Query(no)) => no.has_enough_hint(),
+        _ => false,
+    }
 }
 
 /// What to say of a file that is no longer what it was at open.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Error;
+use crate::etcd::status::Unreachable;
 use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::jsonpath::JsonPathError;
 use crate::k8s::search::PatternError;
@@ -151,6 +152,22 @@ pub enum NoAnswer {
     CannotSort(JsonPathError),
     /// Nothing was found.
     NothingFound,
+    /// The file ends before these pages.
+    NoPages {
+        /// Their ids.
+        ids: Vec<u64>,
+        /// How many pages the file has.
+        count: u64,
+    },
+    /// The file ends before this offset.
+    NoBytesAt {
+        /// The offset in bytes.
+        offset: u64,
+        /// The length of the file in bytes.
+        length: usize,
+    },
+    /// The records cannot be reached by the tree.
+    Unreachable(Unreachable),
     /// No events are retained.
     NoEvents,
     /// Deleted keys cannot be sorted by what a deletion does not have.
@@ -180,6 +197,8 @@ impl NoAnswer {
         match self {
             Self::EventNotRetained { .. }
             | Self::Emptied(_)
+            | Self::NoPages { .. }
+            | Self::NoBytesAt { .. }
             | Self::NoEvents
             | Self::NothingFound
             | Self::NotDeleted(_)
@@ -190,6 +209,19 @@ impl NoAnswer {
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
+    }
+}
+
+impl NoAnswer {
+    /// Whether its hint is enough for a damaged file: no other check has to be suggested.
+    pub fn has_enough_hint(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPages { .. }
+                | Self::NoBytesAt { .. }
+                | Self::Unreachable(_)
+                | Self::TwoStatesNeeded
+        )
     }
 }
 

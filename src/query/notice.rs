@@ -58,6 +58,10 @@ pub enum Notice {
     SeveralPrefixes(Vec<Vec<u8>>),
     /// The time that ages are counted from, in seconds since 1970; none if the store has no time.
     AgesAsOf(Option<i64>),
+    /// How many findings the layers have that were not asked for.
+    OtherLayers(u64),
+    /// The page size in bytes is guessed from the positions of pages.
+    PageSizeGuessed(usize),
     /// What the recovery of deleted objects has to admit.
     Recovery(RecoveryNotice),
 }

@@ -78,6 +78,9 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::BadFieldSelector(error) => plain(format!("--field-selector: {error}")),
         NoAnswer::CannotSort(error) => plain(format!("--sort-by: {error}")),
         NoAnswer::NothingFound => plain("nothing found"),
+        NoAnswer::NoPages { .. } | NoAnswer::NoBytesAt { .. } | NoAnswer::Unreachable(_) => {
+            beyond(no)
+        }
         NoAnswer::NoEvents => plain("no events are retained"),
     }
 }
@@ -89,6 +92,28 @@ fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
         1 => format!("nothing left: the only candidate does not match {flag}"),
         of => format!("nothing left: none of {of} candidates matches {flag}"),
     })
+}
+
+/// Why pages, bytes or records cannot be reached.
+fn beyond(no: &NoAnswer) -> Text {
+    match no {
+        NoAnswer::NoPages { ids, count } => {
+            let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+            hinted(
+                format!("the file ends before page {}", ids.join(", page ")),
+                format!("it has {count} pages, from 0"),
+            )
+        }
+        NoAnswer::NoBytesAt { offset, length } => hinted(
+            format!("the file ends before offset {offset}"),
+            format!("it has {length} bytes"),
+        ),
+        NoAnswer::Unreachable(why) => hinted(
+            why.to_string(),
+            "no page holds records: `etcdive pages DB` lists what the pages say of themselves",
+        ),
+        _ => plain(""),
+    }
 }
 
 /// Why `ls` lists no keys.

@@ -27,7 +27,7 @@ pub enum Line {
 #[must_use]
 pub fn lines(notices: &[Notice]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for line in notices.iter().flat_map(|notice| of_notice(notice)) {
+    for line in notices.iter().flat_map(of_notice) {
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -86,23 +86,42 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
                 |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
             note(format!("from {} to {}", state(from), state(to)))
         }
-        Notice::FieldsOfNone(fields) => note(format!(
-            "--field-selector: none of the objects has {}",
-            fields.join(", ")
+        Notice::FieldsOfNone(_)
+        | Notice::SeveralOfOneName(_)
+        | Notice::SeveralPrefixes(_)
+        | Notice::AgesAsOf(_) => note(of_objects(notice)),
+        Notice::OtherLayers(findings) => note(format!(
+            "{findings} findings in the layers that were not asked for"
         )),
-        Notice::SeveralOfOneName(count) => {
-            note(format!("{count} objects have this name; -n NS picks one"))
-        }
-        Notice::SeveralPrefixes(prefixes) => note(several_prefixes(prefixes)),
-        Notice::AgesAsOf(Some(now)) => note(format!(
-            "ages are as of {}, the newest time in the store",
-            time_text(*now)
+        Notice::PageSizeGuessed(bytes) => note(format!(
+            "the page size, {bytes} bytes, was told by the positions that pages state"
         )),
-        Notice::AgesAsOf(None) => note("nothing in the store tells a time: ages are unknown"),
-        Notice::Recovery(notice) => vec![recovery_notice::line(notice)],
+        Notice::Recovery(notice) => match recovery_notice::hint(notice) {
+            Some(hint) => vec![Line::Hint(hint.to_owned())],
+            None => note(recovery_notice::text(notice)),
+        },
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
+    }
+}
+
+/// What objects do not show by themselves.
+fn of_objects(notice: &Notice) -> String {
+    match notice {
+        Notice::FieldsOfNone(fields) => format!(
+            "--field-selector: none of the objects has {}",
+            fields.join(", ")
+        ),
+        Notice::SeveralOfOneName(count) => {
+            format!("{count} objects have this name; -n NS picks one")
+        }
+        Notice::SeveralPrefixes(prefixes) => several_prefixes(prefixes),
+        Notice::AgesAsOf(Some(now)) => format!(
+            "ages are as of {}, the newest time in the store",
+            time_text(*now)
+        ),
+        _ => "nothing in the store tells a time: ages are unknown".to_owned(),
     }
 }
 

@@ -3,26 +3,26 @@
 use crate::named::key_text;
 use crate::query::recovery_notice::{Keys, Kinds, RecoveryNotice};
 
-use super::notice::Line;
 use super::table::cell;
 use super::time;
 
 /// How many kinds are named in a sentence.
 const NAMED: usize = 6;
 
-/// The line of a notice.
+/// What can be done, if that is what the notice is about.
 #[must_use]
-pub fn line(notice: &RecoveryNotice) -> Line {
+pub fn hint(notice: &RecoveryNotice) -> Option<&'static str> {
     match notice {
-        RecoveryNotice::TwoRuns => Line::Hint(
-            "run `kubectl apply` twice: custom resources are refused until their definitions are there"
-                .to_owned(),
+        RecoveryNotice::TwoRuns => Some(
+            "run `kubectl apply` twice: custom resources are refused until their definitions are there",
         ),
-        notice => Line::Note(note(notice)),
+        _ => None,
     }
 }
 
-fn note(notice: &RecoveryNotice) -> String {
+/// The sentence of a notice that is no hint.
+#[must_use]
+pub fn text(notice: &RecoveryNotice) -> String {
     match notice {
         RecoveryNotice::NamespaceDeleted { .. } => namespace_deleted(notice),
         RecoveryNotice::LeftOut(by_reason) => {
