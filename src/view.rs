@@ -32,6 +32,7 @@ pub mod pad;
 pub mod page;
 pub mod pages;
 pub mod record;
+pub mod recovery_notice;
 pub mod rows;
 pub mod sanitize;
 pub mod status;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::support::synth::etcd::{Store, Version};
-use crate::support::{Run, Scratch, etcdive, etcdive_line, program};
+use crate::support::{Run, Scratch, etcdive, etcdive_line, program, without_who};
 
 pub const BEFORE: &str = "testdata/healthy/k8s/before.db";
 pub const AFTER: &str = "testdata/healthy/k8s/after.db";
@@ -17,7 +17,8 @@ pub const FROZEN: &str = "/registry/configmaps/prod/frozen";
 #[track_caller]
 pub fn ok(line: &str) -> Run {
     let run = etcdive_line(line);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{line}");
+    let stderr = without_who(&run.stderr);
+    assert_eq!((run.code, stderr.as_str()), (0, ""), "{line}");
     run
 }
 

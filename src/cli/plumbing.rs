@@ -1,41 +1,21 @@
 //! What the plumbing verbs share: the pages of a file, with a state where one can be chosen.
 
-use crate::bbolt::{Db, MetaChoice, Pages};
+use crate::query::page_layout::PageLayout;
+use crate::query::{Evidence, Notice};
 
 use super::failure::Failure;
 use super::report;
-use crate::query::Evidence;
 
-/// The pages of a file.
-#[derive(Debug)]
-pub struct Layout<'e> {
-    /// The pages.
-    pub pages: Pages<'e>,
-    /// The chosen state; none where neither meta page is valid.
-    pub db: Option<Db<'e>>,
-}
-
-impl<'e> Layout<'e> {
-    /// The pages of a database. Without a valid meta page their size is guessed from the pages, which is a
-    /// finding and no failure.
-    ///
-    /// # Errors
-    /// When there is no page in the file.
-    pub fn of(evidence: &'e Evidence) -> Result<Self, Failure> {
-        let db = evidence.db()?;
-        let pages = db.pages();
-        if db.choice().1 != MetaChoice::Neither {
-            return Ok(Self {
-                pages,
-                db: Some(db),
-            });
-        }
-        report::note(&format!(
-            "the page size, {} bytes, was told by the positions that pages state",
-            pages.page_size()
-        ));
-        Ok(Self { pages, db: None })
+/// The pages of a database; that their size is guessed is reported.
+///
+/// # Errors
+/// When there is no page in the file.
+pub fn layout(evidence: &Evidence) -> Result<PageLayout<'_>, Failure> {
+    let layout = PageLayout::read(evidence)?;
+    if let Some(page_size) = layout.guessed_page_size() {
+        report::notices(&[Notice::PageSizeGuessed(page_size)]);
     }
+    Ok(layout)
 }
 
 /// A number as it is typed: decimal, or hexadecimal behind `0x`.

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::etcd::Revision;
+use crate::etcd::status::Unreachable;
 use crate::etcd::store::RevisionUnavailable;
+use crate::k8s::jsonpath::JsonPathError;
 use crate::k8s::search::PatternError;
+use crate::k8s::selector::FieldSelectorError;
 use crate::source::SourceError;
 
 use super::address::{Address, BadEscape};
@@ -209,6 +212,26 @@ pub enum NoAnswer {
         /// Why not.
         error: PatternError,
     },
+    /// A field selector has no meaning for an object.
+    BadFieldSelector(FieldSelectorError),
+    /// Objects cannot be sorted by a path.
+    CannotSort(JsonPathError),
+    /// The file ends before these pages.
+    NoPages {
+        /// Their ids.
+        ids: Vec<u64>,
+        /// How many pages the file has.
+        count: u64,
+    },
+    /// The file ends before this offset.
+    NoBytesAt {
+        /// The offset in bytes.
+        offset: u64,
+        /// The length of the file in bytes.
+        length: usize,
+    },
+    /// The records cannot be reached by the tree.
+    Unreachable(Unreachable),
     /// No events are retained.
     NoEvents,
     /// Deleted keys cannot be sorted by what a deletion does not have.
@@ -243,6 +266,17 @@ pub enum NoAnswer {
     },
     /// No live key meets the constraints of auger's filter.
     FilterHoldsOfNoKey,
+    /// A flag about deletions, and an address with a revision.
+    RevisionWithFlag {
+        /// The revision of the address.
+        own: RevisionExpr,
+        /// The flag.
+        flag: &'static str,
+    },
+    /// No objects match at the revision whose objects come back.
+    NoObjectsAtRevision,
+    /// No deleted objects match.
+    NoDeletedObjects,
 }
 
 impl NoAnswer {
@@ -251,6 +285,8 @@ impl NoAnswer {
         match self {
             Self::EventNotRetained { .. }
             | Self::Emptied(_)
+            | Self::NoPages { .. }
+            | Self::NoBytesAt { .. }
             | Self::NoEvents
             | Self::NothingInRange(_)
             | Self::NoEvent { .. }
@@ -263,7 +299,9 @@ impl NoAnswer {
             | Self::NotInNamespaces
             | Self::VersionNotRetained { .. }
             | Self::NoBucket { .. }
-            | Self::FilterHoldsOfNoKey => true,
+            | Self::FilterHoldsOfNoKey
+            | Self::NoObjectsAtRevision
+            | Self::NoDeletedObjects => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }
@@ -287,6 +325,19 @@ impl NoAnswer {
 impl From<Refusal> for NoAnswer {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl NoAnswer {
+    /// Whether its hint is enough for a damaged file: no other check has to be suggested.
+    pub fn has_enough_hint(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPages { .. }
+                | Self::NoBytesAt { .. }
+                | Self::Unreachable(_)
+                | Self::TwoStatesNeeded
+        )
     }
 }
 

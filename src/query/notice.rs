@@ -8,6 +8,7 @@ use crate::k8s::encrypt::OpenError;
 use crate::k8s::wall_clock::AtTime;
 
 use super::filters::LeftNothing;
+use super::recovery_notice::RecoveryNotice;
 
 /// One thing that an answer has to admit.
 #[derive(Debug, Clone)]
@@ -58,6 +59,20 @@ pub enum Notice {
     },
     /// How many requests of the write-ahead log are left out because a filter asks what events changed.
     RequestsLeftOut(usize),
+    /// Fields of the field selector that no object has.
+    FieldsOfNone(Vec<String>),
+    /// How many objects have the one name that was asked for.
+    SeveralOfOneName(usize),
+    /// The prefixes of the objects, of which there are several.
+    SeveralPrefixes(Vec<Vec<u8>>),
+    /// The time that ages are counted from, in seconds since 1970; none if the store has no time.
+    AgesAsOf(Option<i64>),
+    /// How many findings the layers have that were not asked for.
+    OtherLayers(u64),
+    /// The page size in bytes is guessed from the positions of pages.
+    PageSizeGuessed(usize),
+    /// What the recovery of deleted objects has to admit.
+    Recovery(RecoveryNotice),
 }
 
 /// What a search of freed pages found.

@@ -10,7 +10,7 @@ use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::{AtRevision, Record, Revision, Store};
 use crate::k8s::decode::{Note, Options};
-use crate::k8s::encrypt::{Keyring, OpenError};
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
 use crate::k8s::selector::LabelSelector;
@@ -19,6 +19,8 @@ use crate::source::Source;
 
 use super::evidence::Evidence;
 use super::notice::{Encrypted, Notice, Notices};
+
+pub use crate::k8s::encrypt::OpenError;
 
 /// After so many bytes became resident the pages of the file are given back.
 const RESIDENT_BYTES: usize = 32 << 20;

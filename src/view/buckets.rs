@@ -3,23 +3,13 @@
 use serde_json::{Map, Value};
 
 use crate::bbolt::page_use::BucketUse;
+use crate::query::page_layout::BucketRow;
 
 use super::record::{insert_text, key_text};
 use super::rows::Rows;
 
-/// One bucket with the path of its names.
-#[derive(Debug)]
-pub struct Row<'a> {
-    /// The names, joined by slashes.
-    pub path: Vec<u8>,
-    /// The bucket. Its counts are told only where its tree was walked.
-    pub bucket: BucketUse<'a>,
-    /// Whether its tree was walked.
-    pub walked: bool,
-}
-
 /// The table, one row a bucket; pages of `page_size` bytes.
-pub fn table(rows: &[Row<'_>], page_size: usize) -> Rows {
+pub fn table(rows: &[BucketRow<'_>], page_size: usize) -> Rows {
     let heads = [
         "BUCKET",
         "ROOT",
@@ -35,7 +25,7 @@ pub fn table(rows: &[Row<'_>], page_size: usize) -> Rows {
         "PAGE BYTES",
     ];
     let mut table = Rows::new(&heads, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    for Row {
+    for BucketRow {
         path,
         bucket,
         walked,
@@ -84,7 +74,7 @@ fn page_bytes(bucket: &BucketUse<'_>, page_size: usize) -> u64 {
 }
 
 /// One bucket as JSON; pages of `page_size` bytes.
-pub fn json(row: &Row<'_>, page_size: usize) -> Value {
+pub fn json(row: &BucketRow<'_>, page_size: usize) -> Value {
     let bucket = &row.bucket;
     let mut fields = Map::new();
     insert_text(&mut fields, "name", &row.path);

@@ -5,11 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::diag::shown;
+use crate::etcd::Record;
 use crate::k8s::audit::{Encryption, Way};
-use crate::k8s::encrypt::Sealed;
 use crate::k8s::encrypt::sealed::Kms;
+use crate::k8s::encrypt::{OpenError, Sealed};
 
-use super::record::{insert_text, key_text};
+use super::record::{insert_text, key_text, record_json};
 use super::rows::Rows;
 
 /// How many keys of Secrets the text names.
@@ -118,6 +119,22 @@ pub fn json(encryption: &Encryption) -> Value {
         "older_secret_versions_in_the_clear": encryption.older_clear_secrets,
         "secrets_in_the_clear_keys": keys.collect::<Vec<_>>(),
     })
+}
+
+/// The record of a value that is still encrypted: what its key shows of the object, how it is encrypted, and why it
+/// still is.
+pub fn encrypted_json(record: &Record<'_>, error: &OpenError, object_from_key: Value) -> Value {
+    let mut value = object_from_key;
+    if let (Some(fields), Value::Object(record_fields)) =
+        (value.as_object_mut(), record_json(record))
+    {
+        fields.extend(record_fields);
+        if let Some(sealed) = Sealed::of(record.value) {
+            fields.insert("encrypted".to_owned(), sealed_json(&sealed));
+        }
+        fields.insert("reason".to_owned(), error.to_string().into());
+    }
+    value
 }
 
 /// What an encrypted value tells without a key.

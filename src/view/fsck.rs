@@ -6,24 +6,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::bbolt::check::PageCounts;
 use crate::diag::{Code, Damage, Diagnostic, Severity};
 use crate::named::NameField;
+use crate::query::check::{PageCounts, Scope};
 
 use super::record::insert_text;
-
-/// What was looked at; what was not is absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Scope {
-    /// The pages.
-    pub pages: Option<PageCounts>,
-    /// Whether the state of the other meta page is whole; absent where it names none.
-    pub former_is_whole: Option<bool>,
-    /// The records of bucket `key`, and their distinct keys.
-    pub records: Option<(u64, u64)>,
-    /// The values of Kubernetes that were looked at.
-    pub objects: Option<u64>,
-}
 
 /// What was found.
 #[derive(Debug, Clone)]

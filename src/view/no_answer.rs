@@ -95,6 +95,16 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::NotDeleted(_)
         | NoAnswer::NoDeletions
         | NoAnswer::NotInNamespaces => no_keys(no),
+        NoAnswer::RevisionWithFlag { own, flag } => plain(format!(
+            "the revision of an address, {own}, cannot be used with {flag}"
+        )),
+        NoAnswer::NoObjectsAtRevision => plain("no objects match at that revision"),
+        NoAnswer::NoDeletedObjects => plain("no deleted objects match"),
+        NoAnswer::BadFieldSelector(error) => plain(format!("--field-selector: {error}")),
+        NoAnswer::CannotSort(error) => plain(format!("--sort-by: {error}")),
+        NoAnswer::NoPages { .. } | NoAnswer::NoBytesAt { .. } | NoAnswer::Unreachable(_) => {
+            beyond(no)
+        }
         NoAnswer::NoEvents => plain("no events are retained"),
         NoAnswer::VersionOfDeletion
         | NoAnswer::RecordOfDeletion(_)
@@ -112,6 +122,28 @@ fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
         1 => format!("nothing left: the only candidate does not match {flag}"),
         of => format!("nothing left: none of {of} candidates matches {flag}"),
     })
+}
+
+/// Why pages, bytes or records cannot be reached.
+fn beyond(no: &NoAnswer) -> Text {
+    match no {
+        NoAnswer::NoPages { ids, count } => {
+            let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+            hinted(
+                format!("the file ends before page {}", ids.join(", page ")),
+                format!("it has {count} pages, from 0"),
+            )
+        }
+        NoAnswer::NoBytesAt { offset, length } => hinted(
+            format!("the file ends before offset {offset}"),
+            format!("it has {length} bytes"),
+        ),
+        NoAnswer::Unreachable(why) => hinted(
+            why.to_string(),
+            "no page holds records: `etcdive pages DB` lists what the pages say of themselves",
+        ),
+        _ => plain(""),
+    }
 }
 
 /// Why `ls` lists no keys.

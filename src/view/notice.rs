@@ -12,6 +12,7 @@ use crate::query::filters::{Filter, LeftNothing};
 use crate::query::notice::{Carving, Compacted, Encrypted, EventsLeftOut, LogFound, Unproved};
 
 use super::human::plural;
+use super::recovery_notice;
 
 /// A line for standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Line {
 #[must_use]
 pub fn lines(notices: &[Notice]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for line in notices.iter().flat_map(|notice| of_notice(notice)) {
+    for line in notices.iter().flat_map(of_notice) {
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -96,6 +97,20 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
             "^ is this revision or an earlier one: {} cannot be read",
             plural(*unread, "version", "versions")
         )),
+        Notice::FieldsOfNone(_)
+        | Notice::SeveralOfOneName(_)
+        | Notice::SeveralPrefixes(_)
+        | Notice::AgesAsOf(_) => note(of_objects(notice)),
+        Notice::OtherLayers(findings) => note(format!(
+            "{findings} findings in the layers that were not asked for"
+        )),
+        Notice::PageSizeGuessed(bytes) => note(format!(
+            "the page size, {bytes} bytes, was told by the positions that pages state"
+        )),
+        Notice::Recovery(notice) => match recovery_notice::hint(notice) {
+            Some(hint) => vec![Line::Hint(hint.to_owned())],
+            None => note(recovery_notice::text(notice)),
+        },
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
@@ -117,6 +132,35 @@ fn events_left_out(left_out: EventsLeftOut) -> Vec<Line> {
         )));
     }
     lines
+}
+
+/// What objects do not show by themselves.
+fn of_objects(notice: &Notice) -> String {
+    match notice {
+        Notice::FieldsOfNone(fields) => format!(
+            "--field-selector: none of the objects has {}",
+            fields.join(", ")
+        ),
+        Notice::SeveralOfOneName(count) => {
+            format!("{count} objects have this name; -n NS picks one")
+        }
+        Notice::SeveralPrefixes(prefixes) => several_prefixes(prefixes),
+        Notice::AgesAsOf(Some(now)) => format!(
+            "ages are as of {}, the newest time in the store",
+            time_text(*now)
+        ),
+        _ => "nothing in the store tells a time: ages are unknown".to_owned(),
+    }
+}
+
+fn several_prefixes(prefixes: &[Vec<u8>]) -> String {
+    let prefixes: Vec<_> = prefixes.iter().map(|prefix| key_text(prefix)).collect();
+    format!(
+        "the objects are of {} prefixes, {}: a prefix such as {}/pods/ picks one",
+        prefixes.len(),
+        prefixes.join(", "),
+        prefixes.first().map_or("", |prefix| prefix)
+    )
 }
 
 fn inferred(at: &AtTime, time: i64) -> String {

@@ -253,3 +253,16 @@ pub fn assert_golden(name: &str, got: &[u8]) {
         .unwrap_or_else(|error| panic!("{}: {error}; ETCDIVE_BLESS=1 writes it", path.display()));
     assert_same(&expected, got, name);
 }
+
+/// JSON lines without what they say of the object of a key: `resource`, `namespace`, `name`.
+pub fn without_object(lines: &str) -> String {
+    let fields = regex::Regex::new(r#","resource":"[^"]*"(,"namespace":"[^"]*")?,"name":"[^"]*""#);
+    fields.unwrap().replace_all(lines, "").into_owned()
+}
+
+/// Standard error without the note that etcd does not record who made a change.
+pub fn without_who(stderr: &str) -> String {
+    let lines = stderr.lines();
+    let other = lines.filter(|line| !line.starts_with("note: etcd does not record who "));
+    other.map(|line| format!("{line}\n")).collect()
+}

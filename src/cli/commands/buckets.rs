@@ -6,16 +6,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::page_use::stated_buckets;
-use crate::bbolt::{PageUse, Pages};
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::Layout;
+use crate::cli::plumbing::layout;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::view;
-use crate::view::buckets::Row;
 use crate::view::json_rows::{Form, JsonRows};
 
 /// List the buckets, one a line, in key order
@@ -57,22 +54,8 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let layout = Layout::of(evidence)?;
-        let rows = match &layout.db {
-            Some(db) => {
-                db.check();
-                let page_use = PageUse::read(db);
-                // The first one is the root of all, which has no name.
-                let named = page_use.buckets().iter().enumerate().skip(1);
-                let row = |(index, bucket): (usize, &_)| Row {
-                    path: page_use.path_of(index),
-                    bucket: Clone::clone(bucket),
-                    walked: true,
-                };
-                named.map(row).collect()
-            }
-            None => by_page(&layout.pages),
-        };
+        let layout = layout(evidence)?;
+        let rows = layout.buckets();
         let page_size = layout.pages.page_size();
         match self.output {
             Output::Name => {
@@ -95,17 +78,4 @@ impl Verb for Args {
         }
         Ok(Answer::Yes)
     }
-}
-
-/// The headers that stand in any leaf page, by name and then by position.
-fn by_page<'a>(pages: &Pages<'a>) -> Vec<Row<'a>> {
-    let mut rows: Vec<Row<'a>> = stated_buckets(*pages)
-        .map(|bucket| Row {
-            path: bucket.name.to_vec(),
-            bucket,
-            walked: false,
-        })
-        .collect();
-    rows.sort_by(|a, b| (&a.path, a.bucket.header_offset).cmp(&(&b.path, b.bucket.header_offset)));
-    rows
 }

@@ -5,20 +5,16 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::check;
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::diag::Severity;
-use crate::etcd::check::{Checked, check as check_records, check_former};
-use crate::etcd::{Store, schema};
-use crate::k8s::encrypt::Keyring;
+use crate::query::Notice;
+use crate::query::check::{self, Check};
 use crate::query::evidence::{Evidence, Verify};
-use crate::query::object_check::{Definitions, ObjectCheck};
 use crate::view;
-use crate::view::fsck::{Report, Scope};
+use crate::view::fsck::Report;
 
 /// Check the file in every layer: pages, records, Kubernetes objects; one line a finding
 ///
@@ -62,13 +58,12 @@ enum Output {
     Jsonl,
 }
 
-impl Layer {
-    /// As [`crate::diag::Code::layer`] has it.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Bbolt => "bbolt",
-            Self::Etcd => "etcd",
-            Self::K8s => "k8s",
+impl From<Layer> for check::Layer {
+    fn from(layer: Layer) -> Self {
+        match layer {
+            Layer::Bbolt => Self::Bbolt,
+            Layer::Etcd => Self::Etcd,
+            Layer::K8s => Self::K8s,
         }
     }
 }
@@ -88,92 +83,27 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let store = evidence.store()?;
-        let scope = self.check(evidence, &store, run.keyring);
-        // After the last byte was read, and before the findings are printed.
-        evidence.collect_read_errors();
-        let (findings, others): (Vec<_>, Vec<_>) = evidence
-            .diagnostics()
-            .by_code()
-            .into_iter()
-            .partition(|(code, ..)| self.is_asked(code.layer()));
+        let layers: Vec<check::Layer> = self.layer.iter().map(|layer| (*layer).into()).collect();
+        let check = Check {
+            evidence,
+            keyring: run.keyring,
+            layers: &layers,
+        };
+        let found = check.run()?;
         let report = Report {
             torn: report::torn_verdict(evidence),
-            scope,
-            findings,
+            scope: found.scope,
+            findings: found.findings,
         };
         self.print(&report, out)?;
-        let others = others
-            .iter()
-            .filter(|(code, ..)| code.severity() > Severity::Info);
-        let others = others.fold(0_u64, |sum, (_, count, _)| sum.saturating_add(*count));
-        if others > 0 {
-            report::note(&format!(
-                "{others} findings in the layers that were not asked for"
-            ));
+        if found.in_other_layers > 0 {
+            report::notices(&[Notice::OtherLayers(found.in_other_layers)]);
         }
         Ok(Answer::Findings)
     }
 }
 
 impl Args {
-    fn is_asked(&self, layer: &str) -> bool {
-        self.layer.is_empty() || self.layer.iter().any(|asked| asked.as_str() == layer)
-    }
-
-    fn wants(&self, layer: Layer) -> bool {
-        self.is_asked(layer.as_str())
-    }
-
-    fn check<'a>(&self, evidence: &'a Evidence, store: &Store<'a>, keyring: &Keyring) -> Scope {
-        let mut scope = Scope::default();
-        let by_record = self.wants(Layer::Etcd) || self.wants(Layer::K8s);
-        if self.wants(Layer::Bbolt) {
-            // The records are walked only once.
-            let walked_later = |name: &[u8]| name == schema::KEY && by_record;
-            let now = store.buckets().iter();
-            let now = now.filter(|bucket| !walked_later(bucket.name)).cloned();
-            check::walk(store.db(), now);
-        }
-        if by_record {
-            let mut definitions = Definitions::default();
-            let checked = check_records(store, |record| {
-                if self.wants(Layer::K8s) {
-                    definitions.see(record);
-                }
-            });
-            scope.records = store
-                .bucket(schema::KEY)
-                .map(|_| (checked.records, checked.keys.len() as u64));
-            if self.wants(Layer::K8s) {
-                scope.objects =
-                    Some(self.check_objects(evidence, store, keyring, definitions, &checked));
-            }
-        }
-        if self.wants(Layer::Etcd) {
-            store.state().compare_tree_with_scan();
-        }
-        if self.wants(Layer::Bbolt) {
-            scope.former_is_whole = check_former(store);
-            scope.pages = Some(check::check(store.db(), evidence.source()));
-        }
-        scope
-    }
-
-    fn check_objects<'a>(
-        &self,
-        evidence: &'a Evidence,
-        store: &Store<'a>,
-        keyring: &Keyring,
-        definitions: Definitions<'a>,
-        checked: &Checked,
-    ) -> u64 {
-        let catalog = definitions.into_catalog(keyring);
-        let mut objects = ObjectCheck::new(evidence.diagnostics(), keyring, &catalog, checked);
-        objects.check(store, evidence.source());
-        objects.finish()
-    }
-
     fn print(&self, report: &Report, out: &mut Out) -> Result<(), Failure> {
         match self.output {
             Output::Table => out.write_all(view::fsck::text(report).as_bytes())?,

@@ -5,9 +5,6 @@ mod format;
 mod sort;
 mod table;
 
-use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
@@ -22,28 +19,16 @@ use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
-use crate::k8s::catalog::Catalog;
-use crate::k8s::columns::Clock;
 use crate::k8s::custom_columns::CustomColumns;
-use crate::k8s::decode::{Decoder, Note, Options};
-use crate::k8s::encrypt::{OpenError, Sealed};
-use crate::k8s::envelope::PROTOBUF_MAGIC;
+use crate::k8s::decode::Note;
 use crate::k8s::jsonpath::{Budget, JsonPath, MAX_PRINTED_BYTES};
-use crate::k8s::meta::time_text;
-use crate::k8s::object::as_kubectl_shows;
 use crate::k8s::selector::FieldSelector;
-use crate::k8s::shown::AsShown;
 use crate::k8s::{Order, Sink};
-use crate::query::Origins;
-use crate::query::Question;
-use crate::query::address::Address;
-use crate::query::catalog;
-use crate::query::filters::Filter;
-use crate::query::objects::{Objects, Told, newest_time};
+use crate::query::live_objects::{KeyEntry, LiveObjects, ObjectFilters, Record, object_from_key};
+use crate::query::objects::{OpenError, Told};
 use crate::query::revision::RevisionExpr;
-use crate::query::select::Selection;
-use crate::view::encryption::sealed_json;
+use crate::query::{Notice, Origins};
+use crate::view::encryption::encrypted_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::VerbatimTable;
@@ -145,91 +130,75 @@ impl Verb for Args {
         }
         let file_format = self.file_format()?;
         if etcdctl.is_given() {
-            let question = run.question()?;
-            // etcd's own sentences about revisions come from the answer.
-            let at = match self.at.at {
-                None if self.at.at_time.is_some() => {
-                    Some(self.at.revision(&question, &self.which.asked())?.0)
-                }
-                None | Some(RevisionExpr::Head(0)) => None,
-                Some(RevisionExpr::Main(main)) => Some(main),
-                Some(_) => Some(self.at.revision(&question, &self.which.asked())?.0),
-            };
-            return answer(&question, self.which.asked().words(), at, &etcdctl, out);
+            return self.as_etcdctl(&etcdctl, run, out);
         }
         if !self.which.asked().is_given() {
             return Err(Failure::cannot("what is to be printed?")
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
         let question = run.question()?;
-        let store = question.store();
         let (which, at) = self.at.resolve(&question, &self.which.asked())?;
-        let selection = which.select(&[(store, at)], run.keyring)?;
-        let keyspace = Keyspace::at(store, at, |key| selection.covers(key));
-        let there =
-            |address: &Address| keyspace.live.iter().any(|entry| address.covers(&entry.key));
-        let missing = selection.why_empty(&question, at, there, keyspace.live.is_empty());
+        let filters = self.filters();
         let get = Get {
             args: self,
-            selection: &selection,
-            objects: question.objects(),
-            question: &question,
             run,
-            store,
-            at,
-            failure: RefCell::default(),
-            decoder: RefCell::default(),
-            seen_fields: RefCell::default(),
-            full_catalog: OnceCell::new(),
+            live: LiveObjects::read(&question, &which, at, &filters)?,
         };
-        let mut entries = keyspace.live;
-        // Stable: within a resource the keys stay in order.
-        entries.sort_by_key(|entry| selection.place_of(&entry.key));
-        get.sort(&mut entries)?;
         let printed = match (&self.out, file_format) {
-            (Some(folder), Some(format)) => get.write_files(&entries, folder, format, out)?,
-            _ => get.print(&entries, out)?,
+            (Some(folder), Some(format)) => get.write_files(folder, format, out)?,
+            _ => get.print(out)?,
         };
-        get.note_what_is_odd(&entries);
-        question.note_unproved(at, &entries);
-        question.finish(Answer::Yes);
-        if let Some(failure) = get.failure.take() {
-            return Err(failure);
+        for notice in get.live.notices() {
+            report::notices(&[notice]);
         }
-        match missing {
-            Some(_) | None if self.ignore_not_found => Ok(Answer::Yes),
-            Some(missing) => Err(missing.into()),
-            None if printed => Ok(Answer::Yes),
-            None => Err(question
-                .emptied()
-                .map_or_else(|| Failure::not_found("nothing found"), Failure::from)),
+        Ok(get.live.finish(printed, self.ignore_not_found)?)
+    }
+}
+
+impl Args {
+    fn filters(&self) -> ObjectFilters {
+        ObjectFilters {
+            fields: self.field_selector.clone(),
+            sort_by: match &self.sort_by {
+                Some(SortBy::Path(path)) => Some(path.clone()),
+                _ => None,
+            },
+            as_served: self.as_served,
         }
+    }
+
+    /// Answers as etcdctl does.
+    fn as_etcdctl(
+        &self,
+        etcdctl: &EtcdctlArgs,
+        run: &Run<'_>,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
+        let question = run.question()?;
+        let which = self.which.asked();
+        // etcd's own sentences about revisions come from the answer.
+        let at = match self.at.at {
+            None if self.at.at_time.is_some() => Some(self.at.revision(&question, &which)?.0),
+            None | Some(RevisionExpr::Head(0)) => None,
+            Some(RevisionExpr::Main(main)) => Some(main),
+            Some(_) => Some(self.at.revision(&question, &which)?.0),
+        };
+        answer(&question, which.words(), at, etcdctl, out)
     }
 }
 
 /// One run of the verb.
 struct Get<'g, 'a> {
     args: &'g Args,
-    selection: &'g Selection,
-    question: &'g Question<'a>,
-    objects: &'g Objects<'a>,
     run: &'g Run<'g>,
-    store: &'g Store<'a>,
-    at: AtRevision,
-    /// Of a selector that has no meaning for an object.
-    failure: RefCell<Option<Failure>>,
-    decoder: RefCell<Decoder>,
-    /// The paths of the field selector that an object has.
-    seen_fields: RefCell<HashSet<String>>,
-    /// The resources of the store, where the selection did not need them. Read once: it is a pass over the store.
-    full_catalog: OnceCell<Catalog>,
+    live: LiveObjects<'g, 'a>,
 }
 
 impl Get<'_, '_> {
     /// Prints the selected records; whether there were any.
-    fn print(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
-        let raw = self.selection.is_raw();
-        let default = if raw {
+    fn print(&self, out: &mut Out) -> Result<bool, Failure> {
+        let entries = self.live.entries();
+        let default = if self.live.selection().is_raw() {
             Format::Yaml
         } else {
             Format::Table { wide: false }
@@ -271,154 +240,14 @@ impl Get<'_, '_> {
         }
     }
 
-    fn options(&self, order: Order) -> Options {
-        Options {
-            order,
-            as_served: self.args.as_served,
-        }
-    }
-
-    fn selects(&self) -> bool {
-        self.args.field_selector.is_some() || self.selection.labels().is_some()
-    }
-
-    /// Whether the selectors select an object. Of what cannot be read only its key tells: a selector that asks
-    /// for more cannot be answered.
-    fn is_selected(&self, record: &Record<'_>, told: &Told) -> Result<bool, Failure> {
-        if !self.selects() {
-            return Ok(true);
-        }
-        let stub = || {
-            self.selection
-                .catalog()
-                .map(|catalog| from_key(record.key, catalog))
-        };
-        let (object, by_key) = match told {
-            Told::Object(object, _) => (Cow::Borrowed(object), false),
-            Told::Plain => return Ok(false),
-            Told::Closed(_) | Told::Undecodable(_) => {
-                (Cow::Owned(stub().unwrap_or_default()), true)
-            }
-        };
-        let fields = self.args.field_selector.as_ref();
-        let untold = |path: &str| path != "metadata.name" && path != "metadata.namespace";
-        let asks_more = self.selection.labels().is_some()
-            || fields.is_some_and(|fields| fields.paths().any(untold));
-        if by_key && asks_more {
-            self.objects.count_untested();
-            return Ok(false);
-        }
-        let labels = self.selection.labels();
-        let labelled = labels.is_none_or(|labels| labels.matches(&object));
-        let filters = self.question.filters();
-        if labels.is_some() && !filters.test(Filter("-l"), labelled) {
-            return Ok(false);
-        }
-        let Some(fields) = fields else {
-            return Ok(true);
-        };
-        let mut seen = self.seen_fields.borrow_mut();
-        for path in fields.paths() {
-            let mut steps = path.split('.');
-            let found = steps.try_fold(&*object, |at, step| at.get(step));
-            if found.is_some() && !seen.contains(path) {
-                seen.insert(path.to_owned());
-            }
-        }
-        let matches = fields
-            .matches(&object)
-            .map_err(|error| Failure::cannot(format!("--field-selector: {error}")))?;
-        Ok(filters.test(Filter("--field-selector"), matches))
-    }
-
-    /// Says what the answer does not show by itself.
-    fn note_what_is_odd(&self, entries: &[KeyEntry<'_>]) {
-        if let (Some(fields), false) = (&self.args.field_selector, entries.is_empty()) {
-            let seen = self.seen_fields.borrow();
-            let unseen: Vec<&str> = fields
-                .paths()
-                .filter(|path| !seen.contains(*path))
-                .collect();
-            if !unseen.is_empty() {
-                report::note(&format!(
-                    "--field-selector: none of the objects has {}",
-                    unseen.join(", ")
-                ));
-            }
-        }
-        if self.selection.names_one() && entries.len() > 1 {
-            report::note(&format!(
-                "{} objects have this name; -n NS picks one",
-                entries.len()
-            ));
-        }
-        let Some(catalog) = self.selection.catalog() else {
-            return;
-        };
-        let of = |prefix: &&[u8]| {
-            let is_below = |key: &[u8]| {
-                key.strip_prefix(*prefix)
-                    .is_some_and(|rest| rest.starts_with(b"/"))
-            };
-            entries.iter().any(|entry| is_below(&entry.key))
-        };
-        let prefixes: Vec<_> = catalog.prefixes().filter(of).map(key_text).collect();
-        if prefixes.len() > 1 {
-            report::note(&format!(
-                "the objects are of {} prefixes, {}: a prefix such as {}/pods/ picks one",
-                prefixes.len(),
-                prefixes.join(", "),
-                prefixes.first().map_or("", |prefix| prefix)
-            ));
-        }
-    }
-
-    /// Sorts by what the path finds, as kubectl does: numbers as numbers, texts by their bytes, and what has
-    /// nothing there first.
-    fn sort(&self, entries: &mut [KeyEntry<'_>]) -> Result<(), Failure> {
-        let Some(SortBy::Path(path)) = &self.args.sort_by else {
-            return Ok(());
-        };
-        let budget = Budget::for_typed();
-        let mut failed = None;
-        entries.sort_by_cached_key(|entry| {
-            if failed.is_some() {
-                return sort::Key::Absent;
-            }
-            let told = self
-                .objects
-                .read(&entry.record, self.options(Order::Declared));
-            let Told::Object(object, _) = told else {
-                return sort::Key::Absent;
-            };
-            sort::Key::of(path, &budget, &object).unwrap_or_else(|error| {
-                failed = Some(error);
-                sort::Key::Absent
-            })
-        });
-        match failed {
-            Some(error) => Err(Failure::cannot(format!("--sort-by: {error}"))),
-            None => Ok(()),
-        }
-    }
-
     /// A record's object as kubectl shows it, if it is selected.
     fn read(&self, record: &Record<'_>) -> Option<Told> {
         self.read_with(record, self.args.show_managed_fields)
     }
 
     fn read_with(&self, record: &Record<'_>, managed_fields: bool) -> Option<Told> {
-        let mut told = self.objects.read(record, self.options(Order::Declared));
-        match self.is_selected(record, &told) {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(failure) => {
-                self.failure.borrow_mut().get_or_insert(failure);
-                return None;
-            }
-        }
-        if let Told::Object(object, notes) = &mut told {
-            as_kubectl_shows(object, record.mod_revision, managed_fields);
+        let told = self.live.selected(record, managed_fields)?;
+        if let Told::Object(_, notes) = &told {
             say(record, notes);
         }
         Some(told)
@@ -429,42 +258,35 @@ impl Get<'_, '_> {
         Some(match self.read_with(record, managed_fields)? {
             Told::Object(object, _) => object,
             Told::Closed(error) => {
-                self.objects.report_closed(record, &error);
-                closed_json(record, &error, self.catalog())
+                self.live.question().objects().report_closed(record, &error);
+                self.encrypted(record, &error)
             }
             Told::Plain | Told::Undecodable(_) => record_json(record),
         })
     }
 
+    fn encrypted(&self, record: &Record<'_>, error: &OpenError) -> Value {
+        let object = object_from_key(record.key, self.live.catalog());
+        encrypted_json(record, error, object)
+    }
+
     /// Tells one record's object to a sink, without a tree where that is possible; whether it was selected.
     fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> bool {
-        if self.selects() || !record.value.starts_with(b"k8s") {
-            let Some(tree) = self.tree(record, self.args.show_managed_fields) else {
+        let managed_fields = self.args.show_managed_fields;
+        if !self.live.may_stream(record) {
+            let Some(tree) = self.tree(record, managed_fields) else {
                 return false;
             };
             write_value(&tree, order, sink);
             return true;
         }
-        let value = match self.objects.open(record) {
-            Ok(value) if value.starts_with(PROTOBUF_MAGIC) => value,
-            _ => {
-                if let Some(tree) = self.tree(record, self.args.show_managed_fields) {
+        match self.live.stream(record, order, managed_fields, sink) {
+            Some(Ok(notes)) => say(record, &notes),
+            Some(Err(_)) => write_value(&record_json(record), order, sink),
+            None => {
+                if let Some(tree) = self.tree(record, managed_fields) {
                     write_value(&tree, order, sink);
                 }
-                return true;
-            }
-        };
-        let managed_fields = self.args.show_managed_fields;
-        let mut shown = AsShown::new(sink, order, record.mod_revision, managed_fields);
-        let told = self
-            .decoder
-            .borrow_mut()
-            .decode(&value, self.options(order), &mut shown);
-        match told {
-            Ok(outcome) => say(record, &outcome.notes),
-            Err(error) => {
-                self.objects.report_undecodable(record, &error);
-                write_value(&record_json(record), order, sink);
             }
         }
         true
@@ -476,21 +298,22 @@ impl Get<'_, '_> {
         match write_checked(writer, tell, || Some(self.shown_again(record))) {
             Ok(told) => told,
             Err(error) => {
-                self.objects.report_unreadable(record, &error);
+                self.report_unreadable(record, &error);
                 true
             }
         }
     }
 
+    fn report_unreadable(&self, record: &Record<'_>, error: &impl ToString) {
+        let objects = self.live.question().objects();
+        objects.report_unreadable(record, error);
+    }
+
     /// The tree of what [`Self::tell_one`] told.
     pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
-        match self.objects.read(record, self.options(Order::Declared)) {
-            Told::Object(mut object, _) => {
-                let managed_fields = self.args.show_managed_fields;
-                as_kubectl_shows(&mut object, record.mod_revision, managed_fields);
-                object
-            }
-            Told::Closed(error) => closed_json(record, &error, self.catalog()),
+        match self.live.shown(record, self.args.show_managed_fields) {
+            Told::Object(object, _) => object,
+            Told::Closed(error) => self.encrypted(record, &error),
             Told::Plain | Told::Undecodable(_) => record_json(record),
         }
     }
@@ -506,7 +329,7 @@ impl Get<'_, '_> {
         if entries.is_empty() {
             return false;
         }
-        if self.is_single(entries) {
+        if self.live.is_single() {
             return self.tell_each(sink, entries, &one);
         }
         sink.begin_map();
@@ -545,10 +368,6 @@ impl Get<'_, '_> {
         any
     }
 
-    fn is_single(&self, entries: &[KeyEntry<'_>]) -> bool {
-        self.selection.names_one() && entries.len() == 1
-    }
-
     fn print_path(
         &self,
         entries: &[KeyEntry<'_>],
@@ -556,7 +375,7 @@ impl Get<'_, '_> {
         as_json: bool,
         out: &mut Out,
     ) -> Result<bool, Failure> {
-        let single = self.is_single(entries);
+        let single = self.live.is_single();
         // As in kubectl, a path sees all there is.
         let trees = entries
             .iter()
@@ -586,19 +405,11 @@ impl Get<'_, '_> {
         }
     }
 
-    /// The resources of the store, for what the keys alone tell.
-    fn catalog(&self) -> &Catalog {
-        self.selection.catalog().unwrap_or_else(|| {
-            let read = || catalog::read_full(&[(self.store, self.at)], self.run.keyring);
-            self.full_catalog.get_or_init(read)
-        })
-    }
-
     fn print_names(&self, entries: &[KeyEntry<'_>], out: &mut Out) -> Result<bool, Failure> {
-        let catalog = self.catalog();
+        let catalog = self.live.catalog();
         let mut any = false;
         for KeyEntry { key, record } in entries {
-            if self.selects() && self.read(record).is_none() {
+            if self.live.has_selectors() && self.read(record).is_none() {
                 continue;
             }
             any = true;
@@ -642,20 +453,14 @@ impl Get<'_, '_> {
         Ok(any)
     }
 
-    fn clock(&self) -> Clock {
-        Clock {
-            now: newest_time(self.store, self.at, self.run.keyring),
-        }
-    }
-
     fn print_table(
         &self,
         entries: &[KeyEntry<'_>],
         wide: bool,
         out: &mut Out,
     ) -> Result<bool, Failure> {
-        let clock = self.clock();
-        let catalog = self.catalog();
+        let clock = self.live.clock();
+        let catalog = self.live.catalog();
         let namespaces = self.args.which.asked().namespaces();
         let beside = table::Beside {
             wide,
@@ -666,15 +471,9 @@ impl Get<'_, '_> {
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);
-        let printed = table::print(entries, self.selection, catalog, beside, read, out)?;
+        let printed = table::print(entries, self.live.selection(), catalog, beside, read, out)?;
         if printed.tells_ages && !self.args.no_headers {
-            report::note(&match clock.now {
-                Some(now) => format!(
-                    "ages are as of {}, the newest time in the store",
-                    time_text(now)
-                ),
-                None => "nothing in the store tells a time: ages are unknown".to_owned(),
-            });
+            report::notices(&[Notice::AgesAsOf(clock.now)]);
         }
         Ok(printed.any)
     }
@@ -686,31 +485,4 @@ fn say(record: &Record<'_>, notes: &[Note]) {
         let (key, note) = (key_text(record.key), note.text_of(record.key));
         report::note(&format!("{key}: {note}"));
     }
-}
-
-/// The record of a value that stays encrypted: what its key tells, by what it is encrypted, and why it stays so.
-fn closed_json(record: &Record<'_>, error: &OpenError, catalog: &Catalog) -> Value {
-    let mut value = from_key(record.key, catalog);
-    if let (Some(fields), Value::Object(record_fields)) =
-        (value.as_object_mut(), record_json(record))
-    {
-        fields.extend(record_fields);
-        if let Some(sealed) = Sealed::of(record.value) {
-            fields.insert("encrypted".to_owned(), sealed_json(&sealed));
-        }
-        fields.insert("reason".to_owned(), error.to_string().into());
-    }
-    value
-}
-
-/// What a key tells of its object: kind, namespace and name.
-fn from_key(key: &[u8], catalog: &Catalog) -> Value {
-    let Some(location) = catalog.locate(key) else {
-        return json!({});
-    };
-    let mut metadata = json!({"name": key_text(location.name)});
-    if let (Some(fields), Some(namespace)) = (metadata.as_object_mut(), location.namespace) {
-        fields.insert("namespace".to_owned(), key_text(namespace).into());
-    }
-    json!({"kind": location.resource.kind, "metadata": metadata})
 }

@@ -7,11 +7,10 @@ use base64::Engine as _;
 use clap::ValueEnum;
 use serde_json::json;
 
-use crate::bbolt::Pgid;
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, number};
+use crate::cli::plumbing::{layout, number};
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::view::hexdump::Hexdump;
@@ -68,31 +67,10 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let layout = Layout::of(evidence)?;
-        // The trailer of a snapshot is a part of the file, too.
-        let file = evidence.source().bytes();
-        let len_bytes = file.len();
+        let layout = layout(evidence)?;
         let (offset, bytes) = match self.page {
-            Some(id) => {
-                let page = layout.pages.unchecked(Pgid(id)).ok_or_else(|| {
-                    Failure::not_found(format!("the file ends before page {id}"))
-                        .hint(format!("it has {} pages, from 0", layout.pages.count()))
-                })?;
-                (page.run().offset(), page.run().bytes())
-            }
-            None => {
-                let start = usize::try_from(self.offset).unwrap_or(usize::MAX);
-                let tail = file
-                    .get(start..)
-                    .filter(|tail| !tail.is_empty())
-                    .ok_or_else(|| {
-                        Failure::not_found(format!("the file ends before offset {}", self.offset))
-                            .hint(format!("it has {len_bytes} bytes"))
-                    })?;
-                let length = self.length.map(usize::try_from);
-                let length = length.map_or(usize::MAX, |length| length.unwrap_or(usize::MAX));
-                (self.offset, tail.get(..length).unwrap_or(tail))
-            }
+            Some(id) => layout.page_bytes(id)?,
+            None => layout.bytes(self.offset, self.length)?,
         };
         self.print(evidence, offset, bytes, out)?;
         Ok(Answer::Yes)

@@ -9,10 +9,11 @@ use crate::bbolt::{Freelist, Kind, Page, PageUse, Pgid};
 use crate::cli::args::{Database, RowFormat};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::{Layout, number};
+use crate::cli::plumbing::{layout, number};
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::shown;
 use crate::query::Evidence;
+use crate::query::page_layout::PageLayout;
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 
@@ -49,7 +50,7 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let layout = Layout::of(evidence)?;
+        let layout = layout(evidence)?;
         let mut printer = Printer {
             args: self,
             evidence,
@@ -59,7 +60,7 @@ impl Verb for Args {
         let mut missing = Vec::new();
         for (index, pgid) in self.ids.iter().map(|id| Pgid(*id)).enumerate() {
             let Some(page) = layout.pages.unchecked(pgid) else {
-                missing.push(pgid.to_string());
+                missing.push(pgid.0);
                 continue;
             };
             if index > 0 && self.output == RowFormat::Table {
@@ -74,11 +75,7 @@ impl Verb for Args {
             return Ok(Answer::Yes);
         }
         out.flush()?;
-        Err(Failure::not_found(format!(
-            "the file ends before page {}",
-            missing.join(", page ")
-        ))
-        .hint(format!("it has {} pages, from 0", layout.pages.count())))
+        Err(layout.no_pages(missing).into())
     }
 }
 
@@ -90,7 +87,12 @@ struct Printer<'p, 'e> {
 }
 
 impl<'e> Printer<'_, 'e> {
-    fn page(&mut self, page: Page<'e>, layout: &Layout<'e>, out: &mut Out) -> Result<(), Failure> {
+    fn page(
+        &mut self,
+        page: Page<'e>,
+        layout: &PageLayout<'e>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
         let mut fields = header_fields(&page).to_vec();
         if page.kind == Some(Kind::Meta) || page.pgid.0 < 2 {
             fields.extend(meta_fields(&page));
@@ -128,7 +130,7 @@ impl<'e> Printer<'_, 'e> {
     }
 
     /// What the chosen state uses the page for, as a sentence.
-    fn used(&self, page: &Page<'_>, layout: &Layout<'_>) -> Option<String> {
+    fn used(&self, page: &Page<'_>, layout: &PageLayout<'_>) -> Option<String> {
         let (page_use, db) = (self.page_use.as_ref()?, layout.db.as_ref()?);
         let name = |bucket| match page_use.path_of(bucket) {
             path if path.is_empty() => "the tree of buckets (root)".to_owned(),

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::bbolt::PageUse;
-use crate::bbolt::page_use::{PageRow, Use, rows_by_header};
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::plumbing::Layout;
+use crate::cli::plumbing::layout;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
+use crate::query::page_layout::PageLayout;
 use crate::view;
 use crate::view::json_rows::{Form, JsonRows};
 
@@ -48,10 +47,6 @@ enum Output {
     Jsonl,
 }
 
-/// How many rows are printed between two times that the pages read for them are given back: the system may make
-/// 64 KiB resident around each.
-const ROWS_A_RELEASE: usize = 512;
-
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
@@ -59,53 +54,27 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let layout = Layout::of(evidence)?;
-        match &layout.db {
-            Some(db) => {
-                db.check();
-                let page_use = PageUse::read(db);
-                let bucket = |usage| match usage {
-                    Some(Use::Tree { bucket, .. } | Use::Broken { bucket }) => {
-                        Some(page_use.path_of(bucket))
-                    }
-                    _ => None,
-                };
-                self.print(evidence, page_use.rows(), bucket, out)?;
-            }
-            None => self.print(evidence, rows_by_header(layout.pages), |_| None, out)?,
-        }
+        self.print(&layout(evidence)?, out)?;
         Ok(Answer::Yes)
     }
 }
 
 impl Args {
-    fn print<'a>(
-        &self,
-        evidence: &Evidence,
-        rows: impl Iterator<Item = PageRow<'a>>,
-        bucket_of: impl Fn(Option<Use>) -> Option<Vec<u8>>,
-        out: &mut Out,
-    ) -> Result<(), Failure> {
+    fn print(&self, layout: &PageLayout<'_>, out: &mut Out) -> Result<(), Failure> {
         match self.output {
             Output::Table => out.write_all(view::pages::HEAD.as_bytes())?,
             Output::Bbolt => out.write_all(view::pages::BBOLT_HEAD.as_bytes())?,
             Output::Json | Output::Jsonl => {}
         }
         let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
-        for (index, row) in rows.enumerate() {
-            if index % ROWS_A_RELEASE == 0 {
-                evidence.source().forget_resident();
-            }
-            let bucket = bucket_of(row.usage);
-            let bucket = bucket.as_deref();
+        layout.each_page(|row, bucket| {
             match self.output {
-                Output::Table => out.write_all(view::pages::row(&row, bucket).as_bytes())?,
-                Output::Bbolt => out.write_all(view::pages::bbolt_row(&row).as_bytes())?,
-                Output::Json | Output::Jsonl => {
-                    json.row(&view::pages::json(&row, bucket), out)?;
-                }
+                Output::Table => out.write_all(view::pages::row(row, bucket).as_bytes())?,
+                Output::Bbolt => out.write_all(view::pages::bbolt_row(row).as_bytes())?,
+                Output::Json | Output::Jsonl => json.row(&view::pages::json(row, bucket), out)?,
             }
-        }
+            Ok::<(), Failure>(())
+        })?;
         match self.output {
             Output::Json => Ok(json.finish(out)?),
             _ => Ok(()),

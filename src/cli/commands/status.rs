@@ -1,21 +1,17 @@
 //! `status`: the state of the file and of the store, or etcdutl's text.
 
-use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
-use crate::bbolt::check::Tail;
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody, report};
-use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
-use crate::k8s::audit::{Audit, first_segments};
-use crate::k8s::catalog::{Catalog, Survey};
 use crate::query::evidence::{Evidence, Verify};
+use crate::query::file_status::{FileStatus, snapshot_status};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
@@ -74,7 +70,7 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
         if let Some(format) = self.write_out {
-            let status = etcdutl_status(evidence)?;
+            let status = snapshot_status(evidence)?;
             let text = match format {
                 WriteOut::Simple => view::etcdutl::simple(&status),
                 WriteOut::Json => view::etcdutl::json(&status),
@@ -117,68 +113,22 @@ impl Verb for Args {
     }
 }
 
-fn etcdutl_status(evidence: &Evidence) -> Result<SnapshotStatus, Failure> {
-    let store = evidence.store()?;
-    Unreachable::check(&store).map_err(|why| {
-        Failure::cannot(why.to_string()).hint(
-            "no page holds records: `etcdive pages DB` lists what the pages say of themselves",
-        )
-    })?;
-    Ok(SnapshotStatus::read(&store))
-}
-
 impl Args {
     /// The state of file and store, as text or as JSON; the other one is empty.
     fn tell(&self, evidence: &Evidence) -> Result<(String, Value), Failure> {
-        let store = evidence.store()?;
-        let mut audit = Audit::default();
-        let mut survey = Survey::default();
-        let mut secret_records = 0_u64;
-        let (status, seen) = StoreStatus::read_with(&store, |record| {
-            survey.look(record.key, record.value);
-            let way = audit.way_of(record.value);
-            let clear = way.is_secret_in_the_clear(record.key);
-            secret_records = secret_records.saturating_add(u64::from(clear));
-            way
-        });
-        let live = seen
-            .iter()
-            .filter_map(|(key, way)| Some((&**key, way.value?)));
-        let catalog = survey.into_catalog();
-        let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
-        encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
-        let tail = Tail::read(evidence.source(), store.db().meta());
-        // After the last byte was read, and before the findings are printed.
-        evidence.collect_read_errors();
+        let status = FileStatus::read(evidence)?;
         let file = view::status::File {
-            encryption,
+            encryption: status.encryption,
             path: &evidence.source().path().display().to_string(),
             size_bytes: evidence.source().len_bytes(),
             trailer: evidence.trailer(),
-            tail,
+            tail: status.tail,
             verdict: report::torn_verdict(evidence),
             findings: evidence.diagnostics().by_code(),
         };
         Ok(match self.output {
-            Output::Table => (view::status::table(&file, &status), Value::Null),
-            Output::Json => (String::new(), view::status::json(&file, &status)),
+            Output::Table => (view::status::table(&file, &status.store), Value::Null),
+            Output::Json => (String::new(), view::status::json(&file, &status.store)),
         })
     }
-}
-
-/// The folder in which a key lies, with its prefix.
-fn resource_of<'k>(key: &'k [u8], catalog: &Catalog) -> Cow<'k, str> {
-    let Some(location) = catalog.locate(key) else {
-        return first_segments(key);
-    };
-    let namespace = location
-        .namespace
-        .map_or(0, |name| name.len().saturating_add(1));
-    let inside = location
-        .name
-        .len()
-        .saturating_add(namespace)
-        .saturating_add(1);
-    let folder = key.get(..key.len().saturating_sub(inside));
-    String::from_utf8_lossy(folder.unwrap_or(key))
 }

@@ -6,8 +6,8 @@ use crate::cli::export::{Export, Place, summary, write_name};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::etcd::{KeyEntry, Record};
 use crate::k8s::Order;
+use crate::query::live_objects::{KeyEntry, Record};
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::manifest::loadable;
 use crate::view::yaml::{Quoting, YamlWriter};
@@ -54,14 +54,13 @@ impl Get<'_, '_> {
     /// Writes the selected objects; whether there were any.
     pub(super) fn write_files(
         &self,
-        entries: &[KeyEntry<'_>],
         folder: &Path,
         format: FileFormat,
         out: &mut Out,
     ) -> Result<bool, Failure> {
         let mut export: Option<Export> = None;
-        let catalog = self.catalog();
-        for KeyEntry { key, record } in entries {
+        let catalog = self.live.catalog();
+        for KeyEntry { key, record } in self.live.entries() {
             let Some(content) = self.content(record, format)? else {
                 continue;
             };
@@ -103,7 +102,7 @@ impl Get<'_, '_> {
                     match loadable(content, &self.shown_again(record)) {
                         Ok(text) => content = text,
                         Err(error) => {
-                            self.objects.report_unreadable(record, &error);
+                            self.report_unreadable(record, &error);
                             return Ok(None);
                         }
                     }

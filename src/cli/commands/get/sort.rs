@@ -1,12 +1,9 @@
-//! The order of `--sort-by`.
-
-use std::cmp::Ordering;
+//! The word after `--sort-by`.
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use crate::cli::etcdctl;
-use crate::k8s::jsonpath::{Budget, JsonPath, JsonPathError};
+use crate::k8s::jsonpath::{JsonPath, JsonPathError};
 
 /// What stands behind `--sort-by`.
 #[derive(Debug, Clone)]
@@ -26,82 +23,6 @@ impl SortBy {
         match etcdctl::SortBy::from_str(text, true) {
             Ok(field) => Ok(Self::Field(field)),
             Err(_) => JsonPath::parse_relaxed(text).map(Self::Path),
-        }
-    }
-}
-
-/// The longest text that objects are sorted by: no object is larger.
-const LONGEST_KEY_BYTES: u64 = 1 << 24;
-
-/// What an object is sorted by.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Key {
-    /// The path finds nothing.
-    Absent,
-    /// A truth.
-    Bool(bool),
-    /// A number.
-    Number(f64),
-    /// A text; times are texts that sort as they are.
-    Text(String),
-}
-
-impl Key {
-    /// The first value that a path finds.
-    ///
-    /// # Errors
-    /// The path needs too many steps, or finds too long a text.
-    pub fn of(path: &JsonPath, budget: &Budget, object: &Value) -> Result<Self, JsonPathError> {
-        budget.begin_object();
-        let results = match path.find_within(budget, object) {
-            Ok(results) => results,
-            Err(error) if error.is_limit() => return Err(error),
-            Err(_) => return Ok(Self::Absent),
-        };
-        let mut text = Vec::new();
-        results
-            .print_at_most(&mut text, LONGEST_KEY_BYTES)
-            .map_err(|_| JsonPathError::TooMuch)?;
-        budget.pay_printed(text.len(), object)?;
-        if text.is_empty() {
-            return Ok(Self::Absent);
-        }
-        let text = String::from_utf8_lossy(&text).into_owned();
-        Ok(match text.as_str() {
-            "true" => Self::Bool(true),
-            "false" => Self::Bool(false),
-            digits => match digits.parse() {
-                Ok(number) => Self::Number(number),
-                Err(_) => Self::Text(text),
-            },
-        })
-    }
-
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Absent => 0,
-            Self::Bool(_) => 1,
-            Self::Number(_) => 2,
-            Self::Text(_) => 3,
-        }
-    }
-}
-
-impl Eq for Key {}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
-            (Self::Text(a), Self::Text(b)) => a.cmp(b),
-            (a, b) => a.rank().cmp(&b.rank()),
         }
     }
 }

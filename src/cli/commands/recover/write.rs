@@ -3,22 +3,19 @@
 use std::io::Write;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::cli::export::{Export, Place, summary, write_name};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::k8s::Order;
-use crate::k8s::manifest::{Note, Options, manifest as stripped};
-use crate::query::objects::Told;
+use crate::query::Notice;
+use crate::query::deletions::Item;
+use crate::query::recovery::{self, Note};
+use crate::query::recovery_notice::{Keys, RecoveryNotice};
 use crate::view::manifest::manifest;
 use crate::view::pad;
 use crate::view::yaml::value_in_comment;
 
-use super::Recovery;
-use super::print::first_of;
-use crate::query::deletions::Item;
+use super::Printer;
 
 /// What an item comes back as.
 enum Content {
@@ -37,20 +34,16 @@ struct Lacking<'a> {
     volumes: Vec<&'a [u8]>,
 }
 
-impl Recovery<'_, '_> {
+impl Printer<'_, '_> {
     /// Writes a file for each item that comes back; whether there was any.
-    pub(super) fn write_files(
-        &self,
-        items: &[Item<'_>],
-        folder: &Path,
-        out: &mut Out,
-    ) -> Result<bool, Failure> {
+    pub(super) fn write_files(&self, folder: &Path, out: &mut Out) -> Result<bool, Failure> {
+        let items = self.recovery.items();
         let mut export: Option<Export> = None;
         let mut number = 0_usize;
         let mut lacking = Lacking::default();
         // So that names sort as numbers do.
         let width = items.len().to_string().len().max(4);
-        for item in items.iter().filter(|item| self.is_wanted(item)) {
+        for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
             let Some(content) = self.content(item, &mut lacking) else {
                 continue;
             };
@@ -76,11 +69,12 @@ impl Recovery<'_, '_> {
     }
 
     /// Writes the objects that come back one behind the other; whether there was any.
-    pub(super) fn write_stream(&self, items: &[Item<'_>], out: &mut Out) -> Result<bool, Failure> {
+    pub(super) fn write_stream(&self, out: &mut Out) -> Result<bool, Failure> {
+        let items = self.recovery.items();
         let mut any = false;
         let mut plain = Vec::new();
         let mut lacking = Lacking::default();
-        for item in items.iter().filter(|item| self.is_wanted(item)) {
+        for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
             match self.content(item, &mut lacking) {
                 Some(Content::Object(yaml)) => {
                     out.write_all(b"---\n")?;
@@ -92,87 +86,50 @@ impl Recovery<'_, '_> {
             }
         }
         if !plain.is_empty() {
-            report::note(&format!(
-                "{} are no objects ({}): --out writes their values",
-                plain.len(),
-                first_of(&plain)
-            ));
+            note(RecoveryNotice::NoObjects(Keys::new(&plain)));
         }
         self.explain_what_lacks(&lacking);
         Ok(any)
     }
 
-    /// What an item comes back as; none where its value stays encrypted or cannot be decoded.
+    /// What an item comes back as; none if its value is still encrypted or cannot be decoded.
     fn content<'i>(&self, item: &Item<'i>, lacking: &mut Lacking<'i>) -> Option<Content> {
-        let record = item.restored?.record;
-        match self.objects.read(&record, Order::Declared.into()) {
-            Told::Object(tree, _) => {
-                let (tree, notes) = if self.args.exact {
-                    (tree, Vec::new())
-                } else {
-                    self.stripped(tree, item)
-                };
-                let mut comments = Vec::new();
-                for note in &notes {
-                    match note {
-                        Note::Owners => lacking.owners.push(item.key),
-                        Note::Bound(volume) => {
-                            lacking.volumes.push(item.key);
-                            comments.extend(comments_on(volume));
-                        }
-                    }
-                }
-                Some(match manifest(&comments, &tree) {
-                    Ok(yaml) => Content::Object(yaml),
-                    Err(error) => {
-                        self.objects.report_unreadable(&record, &error);
-                        Content::NotLoadable(self.objects.open(&record).ok()?.into_owned())
-                    }
-                })
-            }
-            Told::Plain => {
-                let value = self.objects.open(&record).ok()?;
-                Some(Content::Plain(value.into_owned()))
-            }
-            Told::Closed(error) => {
-                self.objects.report_closed(&record, &error);
-                None
-            }
-            Told::Undecodable(_) => None,
-        }
-    }
-
-    fn stripped(&self, tree: Value, item: &Item<'_>) -> (Value, Vec<Note>) {
-        let options = Options {
-            strip_finalizers: self.args.strip_finalizers,
-            keeps_status: item.facts.as_ref().is_some_and(|facts| facts.keeps_status),
-            keeps_owner: &|uid| self.args.keep_owners && self.history.lives(uid),
+        let options = self.args.manifest_options();
+        let (tree, notes) = match self.recovery.content(item, options)? {
+            recovery::Content::Object(tree, notes) => (tree, notes),
+            recovery::Content::Plain(value) => return Some(Content::Plain(value)),
         };
-        stripped(tree, options)
+        let mut comments = Vec::new();
+        for note in &notes {
+            match note {
+                Note::Owners => lacking.owners.push(item.key),
+                Note::Bound(volume) => {
+                    lacking.volumes.push(item.key);
+                    comments.extend(comments_on(volume));
+                }
+            }
+        }
+        Some(match manifest(&comments, &tree) {
+            Ok(yaml) => Content::Object(yaml),
+            Err(error) => Content::NotLoadable(self.recovery.not_loadable(item, &error)?),
+        })
     }
 
-    fn explain_what_lacks(&self, lacking: &Lacking<'_>) {
-        let Lacking { owners, volumes } = lacking;
+    fn explain_what_lacks(&self, Lacking { owners, volumes }: &Lacking<'_>) {
         if !owners.is_empty() {
-            let why = if self.args.keep_owners {
-                "that are not there"
-            } else {
-                "(--keep-owners keeps those to owners that are there)"
-            };
-            report::note(&format!(
-                "{} are without references to owners {why}: a garbage collector deletes what refers to an owner it does not know ({})",
-                owners.len(),
-                first_of(owners)
-            ));
+            note(RecoveryNotice::WithoutOwners {
+                keys: Keys::new(owners),
+                keeps_owners: self.args.keep_owners,
+            });
         }
         if !volumes.is_empty() {
-            report::note(&format!(
-                "{} were bound to volumes, which are left out: the first lines of each manifest say which, and how to take the old one ({})",
-                volumes.len(),
-                first_of(volumes)
-            ));
+            note(RecoveryNotice::WithoutVolumes(Keys::new(volumes)));
         }
     }
+}
+
+fn note(notice: RecoveryNotice) {
+    report::notices(&[Notice::Recovery(notice)]);
 }
 
 /// The comments at the beginning of the manifest of a claim that was bound.

@@ -1,0 +1,148 @@
+//! A check of a file in its layers: pages, records, objects.
+
+use crate::bbolt::check;
+use crate::diag::{Code, Damage, Severity};
+use crate::etcd::check::{Checked, check as check_records, check_former};
+use crate::etcd::{Store, schema};
+use crate::k8s::encrypt::Keyring;
+
+use super::evidence::Evidence;
+use super::no_answer::NoAnswer;
+use super::object_check::{Definitions, ObjectCheck};
+
+pub use crate::bbolt::check::PageCounts;
+
+/// A layer of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Pages, trees, metas, the freelist, the file itself.
+    Bbolt,
+    /// Records, revisions, leases, the small buckets.
+    Etcd,
+    /// The objects in the values.
+    K8s,
+}
+
+impl Layer {
+    /// Its name, which is that of [`Code::layer`].
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Bbolt => "bbolt",
+            Self::Etcd => "etcd",
+            Self::K8s => "k8s",
+        }
+    }
+}
+
+/// What was checked; what was not is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The pages.
+    pub pages: Option<PageCounts>,
+    /// Whether the state of the other meta page is whole; absent where it names none.
+    pub former_is_whole: Option<bool>,
+    /// The records of bucket `key`, and their distinct keys.
+    pub records: Option<(u64, u64)>,
+    /// The values of Kubernetes that were looked at.
+    pub objects: Option<u64>,
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub struct CheckResult {
+    /// What was checked.
+    pub scope: Scope,
+    /// Every code of the layers that were asked for, with its count and the findings that were kept.
+    pub findings: Vec<(Code, u64, Vec<Damage>)>,
+    /// How many findings above info the other layers have.
+    pub in_other_layers: u64,
+}
+
+/// A check of one file.
+#[derive(Debug, Clone, Copy)]
+pub struct Check<'c> {
+    /// The file.
+    pub evidence: &'c Evidence,
+    /// The keys of encrypted values.
+    pub keyring: &'c Keyring,
+    /// The layers that are checked; all if empty.
+    pub layers: &'c [Layer],
+}
+
+impl<'c> Check<'c> {
+    /// Checks the file.
+    ///
+    /// # Errors
+    /// If no state can be read from it.
+    pub fn run(&self) -> Result<CheckResult, NoAnswer> {
+        let store = self.evidence.store()?;
+        let scope = self.check(&store);
+        // After the last byte was read, and before the findings are counted.
+        self.evidence.collect_read_errors();
+        let findings = self.evidence.diagnostics().by_code().into_iter();
+        let (findings, others): (Vec<_>, Vec<_>) =
+            findings.partition(|(code, ..)| self.is_asked(code.layer()));
+        let others = others
+            .iter()
+            .filter(|(code, ..)| code.severity() > Severity::Info);
+        Ok(CheckResult {
+            scope,
+            findings,
+            in_other_layers: others.fold(0, |sum, (_, count, _)| sum.saturating_add(*count)),
+        })
+    }
+
+    fn is_asked(&self, layer: &str) -> bool {
+        self.layers.is_empty() || self.layers.iter().any(|asked| asked.as_str() == layer)
+    }
+
+    fn has(&self, layer: Layer) -> bool {
+        self.is_asked(layer.as_str())
+    }
+
+    fn check(&self, store: &Store<'c>) -> Scope {
+        let mut scope = Scope::default();
+        let by_record = self.has(Layer::Etcd) || self.has(Layer::K8s);
+        if self.has(Layer::Bbolt) {
+            // The records are walked only once.
+            let walked_later = |name: &[u8]| name == schema::KEY && by_record;
+            let now = store.buckets().iter();
+            let now = now.filter(|bucket| !walked_later(bucket.name)).cloned();
+            check::walk(store.db(), now);
+        }
+        if by_record {
+            let mut definitions = Definitions::default();
+            let checked = check_records(store, |record| {
+                if self.has(Layer::K8s) {
+                    definitions.see(record);
+                }
+            });
+            let count = (checked.records, checked.keys.len() as u64);
+            scope.records = store.bucket(schema::KEY).map(|_| count);
+            if self.has(Layer::K8s) {
+                scope.objects = Some(self.check_objects(store, definitions, &checked));
+            }
+        }
+        if self.has(Layer::Etcd) {
+            store.state().compare_tree_with_scan();
+        }
+        if self.has(Layer::Bbolt) {
+            scope.former_is_whole = check_former(store);
+            scope.pages = Some(check::check(store.db(), self.evidence.source()));
+        }
+        scope
+    }
+
+    fn check_objects(
+        &self,
+        store: &Store<'c>,
+        definitions: Definitions<'c>,
+        checked: &Checked,
+    ) -> u64 {
+        let diagnostics = self.evidence.diagnostics();
+        let catalog = definitions.into_catalog(self.keyring);
+        let mut objects = ObjectCheck::new(diagnostics, self.keyring, &catalog, checked);
+        objects.check(store, self.evidence.source());
+        objects.finish()
+    }
+}
