@@ -196,11 +196,13 @@ impl RevisionRequest {
         }
         let event = *event_of_object(revision, &history, store, &name)?;
         if !self.by_manager.wrote(&event, question.objects()) {
-            return Err(NoAnswer::NotWrittenBy {
+            let manager = self.by_manager.name().unwrap_or_default();
+            let unknown = question.missing_manager(manager);
+            return Err(unknown.unwrap_or_else(|| NoAnswer::NotWrittenBy {
                 name,
                 main: event.record.revision.main,
-                manager: self.by_manager.name().unwrap_or_default().to_owned(),
-            });
+                manager: manager.to_owned(),
+            }));
         }
         if let (true, RevisionExpr::Main(main)) = (event.event_type != EventType::Delete, revision)
         {

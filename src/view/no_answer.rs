@@ -61,12 +61,37 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => missing::text(missing, run),
         NoAnswer::Emptied(left) => emptied(*left),
+        NoAnswer::Refused(refusal) => refusal::text(refusal),
+        NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
+        NoAnswer::NothingFound
+        | NoAnswer::SeveralObjects { .. }
+        | NoAnswer::Unreadable { .. }
+        | NoAnswer::TransactionNotRetained { .. }
+        | NoAnswer::TransactionLeftOut(_)
+        | NoAnswer::NotWrittenBy { .. }
+        | NoAnswer::VersionOfDeletion
+        | NoAnswer::RecordOfDeletion(_)
+        | NoAnswer::VersionNotRetained { .. }
+        | NoAnswer::NotAnItem
+        | NoAnswer::FilterHoldsOfNoKey => object::text(no),
+        NoAnswer::OrderOfDeletions
+        | NoAnswer::NotDeleted(_)
+        | NoAnswer::NoDeletions
+        | NoAnswer::NotInNamespaces => no_keys(no),
+        NoAnswer::NoPages { .. } | NoAnswer::NoBytesAt { .. } | NoAnswer::Unreachable(_) => {
+            beyond(no)
+        }
+        no => of_one_verb(no),
+    }
+}
+
+/// What only one verb asks.
+fn of_one_verb(no: &NoAnswer) -> Text {
+    match no {
         NoAnswer::NoBucket { name, buckets } => hinted(
             format!("no bucket {name}"),
             format!("it has {}", buckets.join(", ")),
         ),
-        NoAnswer::Refused(refusal) => refusal::text(refusal),
-        NoAnswer::NothingInRange(why) => refusal::nothing_in_range(*why),
         NoAnswer::RevisionAndTime { own, time, flag } => {
             plain(format!("two revisions are named: {own}, and {flag} {time}"))
         }
@@ -79,22 +104,12 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
             }
             None => format!("no such event from revision {} on", (*from).max(1)),
         }),
-        NoAnswer::NothingFound
-        | NoAnswer::SeveralObjects { .. }
-        | NoAnswer::Unreadable { .. }
-        | NoAnswer::TransactionNotRetained { .. }
-        | NoAnswer::TransactionLeftOut(_)
-        | NoAnswer::NotWrittenBy { .. } => object::text(no),
         NoAnswer::BadPattern { flag, error } => plain(format!("{flag}: {error}")),
         NoAnswer::TimesUpsideDown => plain("the times are reversed: --since is after --until"),
         NoAnswer::TwoStatesNeeded => hinted(
             "two databases, or two revisions of one, are needed",
             "`diff DB A..B ADDRESS` compares two revisions",
         ),
-        NoAnswer::OrderOfDeletions
-        | NoAnswer::NotDeleted(_)
-        | NoAnswer::NoDeletions
-        | NoAnswer::NotInNamespaces => no_keys(no),
         NoAnswer::RevisionWithFlag { own, flag } => plain(format!(
             "the revision of an address, {own}, cannot be used with {flag}"
         )),
@@ -102,15 +117,8 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::NoDeletedObjects => plain("no deleted objects match"),
         NoAnswer::BadFieldSelector(error) => plain(format!("--field-selector: {error}")),
         NoAnswer::CannotSort(error) => plain(format!("--sort-by: {error}")),
-        NoAnswer::NoPages { .. } | NoAnswer::NoBytesAt { .. } | NoAnswer::Unreachable(_) => {
-            beyond(no)
-        }
         NoAnswer::NoEvents => plain("no events are retained"),
-        NoAnswer::VersionOfDeletion
-        | NoAnswer::RecordOfDeletion(_)
-        | NoAnswer::VersionNotRetained { .. }
-        | NoAnswer::NotAnItem
-        | NoAnswer::FilterHoldsOfNoKey => object::text(no),
+        _ => plain("nothing found"),
     }
 }
 

@@ -58,11 +58,6 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
             "no put of {} is retained; whether they had these labels is unknown",
             plural(*count, "deleted key", "deleted keys")
         )),
-        Notice::HistoriesDiffer(differ) => note(format!(
-            "the live states are equal, but the histories differ: {}, the oldest at revision {}",
-            plural(differ.records, "record", "records"),
-            differ.first
-        )),
         Notice::Emptied(LeftNothing {
             filter: Filter(flag),
             of,
@@ -73,19 +68,10 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
         Notice::WhoIsNotRecorded => note(
             "etcd does not record who deleted an object or which user wrote it: field managers are client programs; the API server's audit log has the users",
         ),
-        Notice::OlderIsNewer([(old, older), (new, newer)]) => note(format!(
-            "{} is at revision {older}, {} at {newer}: is the older one first?",
-            old.display(),
-            new.display()
-        )),
-        Notice::AnotherCluster => {
-            note("these look like two different clusters: no member in common")
-        }
-        Notice::LastCommit([from, to]) => {
-            let state =
-                |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
-            note(format!("from {} to {}", state(from), state(to)))
-        }
+        Notice::OlderIsNewer(_)
+        | Notice::AnotherCluster
+        | Notice::LastCommit(_)
+        | Notice::HistoriesDiffer(_) => note(of_comparison(notice)),
         Notice::EventsLeftOut(left_out) => events_left_out(*left_out),
         Notice::PagesWithoutHeader(count) => note(format!(
             "{count} pages without a header of their own were passed over: leftovers of longer pages, or destroyed"
@@ -114,6 +100,31 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
+    }
+}
+
+/// What a comparison of two states has to admit.
+fn of_comparison(notice: &Notice) -> String {
+    match notice {
+        Notice::HistoriesDiffer(differ) => format!(
+            "the live states are equal, but the histories differ: {}, the oldest at revision {}",
+            plural(differ.records, "record", "records"),
+            differ.first
+        ),
+        Notice::OlderIsNewer([(old, older), (new, newer)]) => format!(
+            "{} is at revision {older}, {} at {newer}: is the older one first?",
+            old.display(),
+            new.display()
+        ),
+        Notice::AnotherCluster => {
+            "these look like two different clusters: no member in common".to_owned()
+        }
+        Notice::LastCommit([from, to]) => {
+            let state =
+                |(txid, revision): &(u64, i64)| format!("txid {txid} (revision {revision})");
+            format!("from {} to {}", state(from), state(to))
+        }
+        _ => String::new(),
     }
 }
 

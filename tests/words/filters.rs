@@ -22,12 +22,12 @@ fn excluded_resources_are_left_out_and_nothing_else() {
         assert_eq!(keys(&repeated), all, "{line}");
     }
     refused(&[
-        ("log DB --exclude nosuch", &["--exclude", "nosuch"]),
+        ("log DB --exclude nosuch", &["unknown resource", "nosuch"]),
         (
             "diff DB 2032.. --exclude pods,nosuch",
-            &["--exclude", "nosuch"],
+            &["unknown resource", "nosuch"],
         ),
-        ("watch DB --exclude nosuch", &["--exclude", "nosuch"]),
+        ("watch DB --exclude nosuch", &["unknown resource", "nosuch"]),
     ]);
 }
 
@@ -53,8 +53,9 @@ fn only_changes_of_a_manager_are_shown() {
             .iter()
             .all(|row| wrote(row, "kube-controller-manager"))
     );
-    assert_eq!(run("show DB 2032 --manager nobody").code, 1);
-    assert_eq!(run("show DB ns/shop@v1 --manager nobody").code, 1);
+    assert_eq!(run("show DB 2032 --manager nobody").code, 2);
+    assert_eq!(run("show DB ns/shop@v1 --manager nobody").code, 2);
+    assert_eq!(run("show DB ns/shop@v1 --manager kwok").code, 1);
     let changed = keys("diff DB 2032.. -o jsonl --manager kwok");
     assert!(!changed.is_empty() && changed.len() < keys("diff DB 2032.. -o jsonl").len());
     let lines = |line: &str| answer(line).split(|byte| *byte == b'\n').count();
