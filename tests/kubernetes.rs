@@ -1,11 +1,11 @@
 //! Objects as an API server and auger printed them, of whole databases.
 
 use etcdive::bbolt::Direction;
-use etcdive::cli::commands::decode::{Output, text_of};
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::{Keyspace, Store};
 use etcdive::k8s::object::{is_object, tree_of};
 use etcdive::source::Source;
+use etcdive::view::stored_value::{Format, text};
 use serde_json::Value;
 
 use crate::support::truth::{Encrypted, assert_served, databases_with_truth, healthy};
@@ -104,8 +104,7 @@ fn extract_prints_what_auger_printed() {
                 let row: Value = serde_json::from_str(line).unwrap();
                 let key = row["key"].as_str().unwrap();
                 let live = keyspace.get(key.as_bytes()).unwrap();
-                let ours =
-                    |value| String::from_utf8(text_of(value, Output::Yaml).unwrap()).unwrap();
+                let ours = |value| String::from_utf8(text(value, Format::Yaml).unwrap()).unwrap();
                 if NOT_KNOWN_TO_AUGER
                     .iter()
                     .any(|resource| key.starts_with(resource))
