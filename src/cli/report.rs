@@ -172,9 +172,7 @@ fn fsck_tells_more(evidence: &Evidence) -> bool {
 fn is_hinted_already(answer: &Result<Answer, Failure>, invocation: &Invocation) -> bool {
     match answer {
         Err(Failure::CannotAnswer { hint, .. } | Failure::NotFound { hint, .. }) => hint.is_some(),
-        Err(Failure::Query(no)) => {
-            no.replaces_fsck_hint() && no_answer::text(no, invocation).1.is_some()
-        }
+        Err(Failure::Query(no)) => no_answer::text(no, invocation).1.is_some(),
         _ => false,
     }
 }

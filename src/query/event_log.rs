@@ -263,7 +263,12 @@ fn matcher(
     text: Option<&str>,
     read: impl Fn(&str) -> Result<Matcher, PatternError>,
 ) -> Result<Option<Matcher>, NoAnswer> {
-    let read = |text| read(text).map_err(|error| NoAnswer::BadPattern { flag, error });
+    let read = |text| {
+        read(text).map_err(|error| NoAnswer::BadPattern {
+            flag,
+            error: Box::new(error),
+        })
+    };
     text.map(read).transpose()
 }
 

@@ -292,7 +292,10 @@ impl Evidence {
                 path,
                 kind: sniff::sniff(self.source.bytes(), self.source.len_bytes()),
             },
-            error => NoAnswer::NoState { path, error },
+            error => NoAnswer::NoState {
+                path,
+                error: Box::new(error),
+            },
         }
     }
 

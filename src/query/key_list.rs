@@ -279,7 +279,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
             && let Some(address) = self.selection.unanswered(is_there)
             && covers_one(address, &self.keyspace.live)
         {
-            return Err(NoAnswer::NotDeleted(address.clone()));
+            return Err(NoAnswer::NotDeleted(Box::new(address.clone())));
         }
         let is_empty = self.entries().is_empty();
         let why = self

@@ -238,7 +238,7 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
         }
         let matches = fields
             .matches(&object)
-            .map_err(NoAnswer::BadFieldSelector)?;
+            .map_err(|error| NoAnswer::BadFieldSelector(Box::new(error)))?;
         Ok(filters.test(Filter("--field-selector"), matches))
     }
 
@@ -334,7 +334,7 @@ fn sort_by_path(
             SortKey::Absent
         })
     });
-    failed.map_or(Ok(()), |error| Err(NoAnswer::CannotSort(error)))
+    failed.map_or(Ok(()), |error| Err(NoAnswer::CannotSort(Box::new(error))))
 }
 
 /// What a key shows of its object: kind, namespace and name.

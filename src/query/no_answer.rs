@@ -40,7 +40,7 @@ pub enum NoAnswer {
         /// The path as given.
         path: PathBuf,
         /// Why not.
-        error: Error,
+        error: Box<Error>,
     },
     /// A bbolt database without a bucket of etcd.
     ForeignBuckets {
@@ -94,14 +94,14 @@ pub enum NoAnswer {
         /// The namespaces.
         namespaces: String,
         /// The key or prefix.
-        address: Address,
+        address: Box<Address>,
     },
     /// One object or key is needed, and none or several were named.
     OneNeeded,
     /// One key is needed, and an address names several.
     SeveralKeys {
         /// The address.
-        address: Address,
+        address: Box<Address>,
         /// How many keys it names.
         count: usize,
         /// The first of them.
@@ -137,9 +137,9 @@ pub enum NoAnswer {
     /// A length of time, and the store has no time to count back from.
     NothingToCountFrom,
     /// What was asked for is not in the answer.
-    Missing(Missing),
+    Missing(Box<Missing>),
     /// The same, of a comparison, where the exit code 1 says that something differs.
-    InNeither(Missing),
+    InNeither(Box<Missing>),
     /// A filter left nothing.
     Emptied(LeftNothing),
     /// etcd's client or its server refuses the request.
@@ -210,12 +210,12 @@ pub enum NoAnswer {
         /// The flag.
         flag: &'static str,
         /// Why not.
-        error: PatternError,
+        error: Box<PatternError>,
     },
     /// A field selector has no meaning for an object.
-    BadFieldSelector(FieldSelectorError),
+    BadFieldSelector(Box<FieldSelectorError>),
     /// Objects cannot be sorted by a path.
-    CannotSort(JsonPathError),
+    CannotSort(Box<JsonPathError>),
     /// The file ends before these pages.
     NoPages {
         /// Their ids.
@@ -237,7 +237,7 @@ pub enum NoAnswer {
     /// Deleted keys cannot be sorted by what a deletion does not have.
     OrderOfDeletions,
     /// No deletion of an address is retained: it exists.
-    NotDeleted(Address),
+    NotDeleted(Box<Address>),
     /// No deletions are retained.
     NoDeletions,
     /// No key is in a namespace.
@@ -306,38 +306,11 @@ impl NoAnswer {
             _ => false,
         }
     }
-
-    /// Whether a hint of its sentence is the only one: `fsck` is not suggested beside it if the tree is damaged.
-    pub fn replaces_fsck_hint(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused(_)
-                | Self::NothingInRange(_)
-                | Self::SeveralObjects { .. }
-                | Self::Unreadable { .. }
-                | Self::VersionNotRetained { .. }
-                | Self::NotAnItem
-                | Self::NoBucket { .. }
-        )
-    }
 }
 
 impl From<Refusal> for NoAnswer {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
-    }
-}
-
-impl NoAnswer {
-    /// Whether its hint is enough for a damaged file: no other check has to be suggested.
-    pub fn has_enough_hint(&self) -> bool {
-        matches!(
-            self,
-            Self::NoPages { .. }
-                | Self::NoBytesAt { .. }
-                | Self::Unreachable(_)
-                | Self::TwoStatesNeeded
-        )
     }
 }
 
@@ -364,6 +337,6 @@ impl From<RevisionUnavailable> for NoAnswer {
 
 impl From<Missing> for NoAnswer {
     fn from(missing: Missing) -> Self {
-        Self::Missing(missing)
+        Self::Missing(Box::new(missing))
     }
 }

@@ -199,7 +199,7 @@ impl Which {
         if let (Some(namespaces), Some(address)) = (&namespaces, raw.iter().flatten().next()) {
             return Err(NoAnswer::NamespaceWithKey {
                 namespaces: namespaces.text(),
-                address: address.clone(),
+                address: Box::new(address.clone()),
             });
         }
         let raw_too = raw.iter().any(Option::is_some);
@@ -483,7 +483,7 @@ impl Selection {
             (_, None) => Err(question.missing(address, self.catalog(), at)),
             (1, Some(key)) => Ok(key.to_vec()),
             (count, _) => Err(NoAnswer::SeveralKeys {
-                address: address.clone(),
+                address: Box::new(address.clone()),
                 count,
                 keys: keys.iter().take(NAMED).map(|key| (*key).into()).collect(),
             }),

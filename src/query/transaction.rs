@@ -61,7 +61,7 @@ pub enum OneRevision<'a> {
     /// All of a transaction.
     Transaction(Transaction<'a>),
     /// One object.
-    Object(ObjectAt<'a>),
+    Object(Box<ObjectAt<'a>>),
 }
 
 impl RevisionRequest {
@@ -92,7 +92,9 @@ impl RevisionRequest {
             _ => None,
         };
         if word.is_none() && !self.which.words().is_empty() {
-            return self.object(question).map(OneRevision::Object);
+            return self
+                .object(question)
+                .map(|object| OneRevision::Object(Box::new(object)));
         }
         let revision = self.revision(question, word)?;
         let transaction = self.transaction(question, revision, comparison)?;

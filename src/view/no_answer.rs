@@ -125,11 +125,18 @@ fn of_one_verb(no: &NoAnswer) -> Text {
 /// The sentence for a filter that left nothing.
 fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
     let Filter(flag) = filter;
-    plain(match of {
+    let message = match of {
         0 => format!("nothing left: no object could be read to try {flag}"),
         1 => format!("nothing left: the only candidate does not match {flag}"),
         of => format!("nothing left: none of {of} candidates matches {flag}"),
-    })
+    };
+    match flag {
+        "--custom" => hinted(
+            message,
+            "--custom=NAME names a custom resource, also one called like a built-in",
+        ),
+        _ => plain(message),
+    }
 }
 
 /// Why pages, bytes or records cannot be reached.
@@ -186,7 +193,7 @@ fn file(no: &NoAnswer) -> Text {
             },
             "expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory",
         ),
-        NoAnswer::NoState { path, error } => match error {
+        NoAnswer::NoState { path, error } => match &**error {
             Error::NoMeta { .. } => hinted(
                 format!("{}: {error}, and no page holds records", path.display()),
                 "`etcdive pages DB` lists what each page contains",
