@@ -40,7 +40,7 @@ fn rows(verb: &str, case: &Case, arguments: &[&OsStr]) -> Vec<Value> {
             "namespace",
             "name",
         ] {
-            row.remove(name);
+            row.shift_remove(name);
         }
     }
     rows

@@ -465,7 +465,8 @@ fn deleted_keys_are_those_whose_last_record_is_a_deletion() {
     let live = etcdive(["ls", &after(), "deploy/web", "--deleted"]);
     assert_eq!((live.code, live.text()), (1, ""));
     assert!(
-        live.stderr.contains("no deletion of deploy/web"),
+        live.stderr
+            .contains("no retained deletion: deploy/web exists"),
         "{}",
         live.stderr
     );

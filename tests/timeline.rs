@@ -699,7 +699,10 @@ fn assert_no_time(timeline: &Timeline, hinted: bool) {
     ] {
         assert!(!failure.is_no(), "{failure:?}");
         let (message, hint) = no_answer::text(&failure, &Invocation::default());
-        assert!(message.contains("no object in it has one"), "{message}");
+        assert!(
+            message.contains("no object in this store has one"),
+            "{message}"
+        );
         assert_eq!(hint.is_some(), hinted, "{hint:?}");
     }
     assert_eq!(timeline.time("2025-11-20T08:14:56Z").unwrap(), BEGIN);

@@ -165,7 +165,7 @@ fn diff_says_when_the_order_looks_wrong_and_when_nothing_has_the_key() {
         folder.code == 2
             && folder
                 .stderr
-                .contains("keys start with /registry/configmaps/prod/, /registry/configmaps/prod/")
+                .contains("keys start with /registry/configmaps/prod/, the first is /registry/configmaps/prod/")
             && folder
                 .stderr
                 .contains("with the slash at the end it is a prefix"),

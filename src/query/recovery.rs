@@ -185,11 +185,12 @@ impl<'q, 'a> Recovery<'q, 'a> {
             records.any(|record| address.covers(record.key))
         };
         let why = selection.why_empty(self.question, head, is_known, is_unknown);
-        why.unwrap_or(if self.at.is_some() {
-            NoAnswer::NoObjectsAtRevision
-        } else {
-            NoAnswer::NoDeletedObjects
-        })
+        why.or_else(|| self.question.emptied())
+            .unwrap_or(if self.at.is_some() {
+                NoAnswer::NoObjectsAtRevision
+            } else {
+                NoAnswer::NoDeletedObjects
+            })
     }
 
     /// The question.

@@ -34,13 +34,23 @@ impl Invocation {
         line
     }
 
-    /// The verb, if it answers for addresses alone as of a revision; else `get`.
+    /// The line that shows an address as of a revision: of the same verb if it has a flag for it, else of `get`.
     #[must_use]
-    pub fn verb_with_at(&self) -> &'static str {
-        match self.verb {
+    pub fn line_at(&self, address: Option<&Address>, revision: i64) -> String {
+        if let ("extract", Some(Address::Key(_))) = (self.verb, address) {
+            let words = address.map(words).unwrap_or_default();
+            let key = vec!["-k".to_owned()];
+            return self.line(
+                "extract",
+                &[key, words, vec![format!("-r {revision}")]].concat(),
+            );
+        }
+        let verb = match self.verb {
             verb @ ("ls" | "blame") => verb,
             _ => "get",
-        }
+        };
+        let words = address.map(words).unwrap_or_default();
+        self.line(verb, &[words, vec![format!("--at {revision}")]].concat())
     }
 }
 

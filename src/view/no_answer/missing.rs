@@ -37,14 +37,10 @@ pub(super) fn text(missing: &Missing, run: &Invocation) -> Text {
         Why::Unknown { kind, names, near } => unknown(*kind, names, near, run),
         Why::Deleted(deleted) => was_deleted(missing.address.as_ref(), deleted, run),
         Why::MayBeEncrypted(count) => may_be_encrypted(&message, *count),
-        Why::Later { at, first } => {
-            let words = missing.address.as_ref().map(words).unwrap_or_default();
-            let words = [words, vec![format!("--at {first}")]].concat();
-            hinted(
-                format!("{message} at revision {at}: first written at revision {first}"),
-                run.line(run.verb_with_at(), &words),
-            )
-        }
+        Why::Later { at, first } => hinted(
+            format!("{message} at revision {at}: first written at revision {first}"),
+            run.line_at(missing.address.as_ref(), *first),
+        ),
         why => match what_exists(why, missing.address.as_ref(), &subject) {
             Some(hint) => hinted(message, hint),
             None => plain(message),
@@ -174,10 +170,9 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
             ),
         );
     }
-    let verb = match deleted.namespace {
-        Some(_) => "ls",
-        None => run.verb_with_at(),
+    let line = match deleted.namespace {
+        Some(_) => run.line("ls", &[words, vec![format!("--at {before}")]].concat()),
+        None => run.line_at(address, before),
     };
-    let line = run.line(verb, &[words, vec![format!("--at {before}")]].concat());
     hinted(message, line)
 }
