@@ -31,7 +31,7 @@ use crate::support::{Scratch, case_roots, files_below, read_unpacked};
 fn with_timeline<T>(db: &Path, ask: impl FnOnce(&Store<'_>, &Timeline) -> T) -> T {
     let (source, diagnostics) = (Source::open(db).unwrap(), Diagnostics::new());
     let store = Store::open(&source, &diagnostics).unwrap();
-    let timeline = Timeline::of(&store, &Keyring::default());
+    let timeline = Timeline::read(&store, &Keyring::default());
     ask(&store, &timeline)
 }
 

@@ -494,7 +494,7 @@ fn set_aside_odd_parts(stored: &[u8], tree: &mut Value) {
     let Value::Object(object) = tree else {
         return;
     };
-    let odd: &[&str] = match Stored::detect(stored) {
+    let unusual: &[&str] = match Stored::detect(stored) {
         Stored::Protobuf(body) => {
             let raw = Unknown::parse(body).ok().and_then(|unknown| unknown.raw);
             let is_once = fields_of(raw.unwrap_or_default(), 1).nth(1).is_none();
@@ -503,7 +503,7 @@ fn set_aside_odd_parts(stored: &[u8], tree: &mut Value) {
         Stored::Cbor(_) => &["data", "stringData"],
         _ => &[],
     };
-    for name in odd {
+    for name in unusual {
         if let Some(part) = object.get_mut(*name) {
             let mut aside = Map::new();
             aside.insert(MALFORMED.to_owned(), Value::Array(vec![part.take()]));
@@ -517,7 +517,7 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
         return;
     };
     // Taken out all at once: each removal alone moves what follows it.
-    let (mut odd, mut odd_keys) = (Vec::new(), HashSet::new());
+    let (mut unusual, mut unusual_keys) = (Vec::new(), HashSet::new());
     for entry in fields_of(message, number) {
         let mut numbers = Vec::new();
         let mut reader = Reader::new(entry);
@@ -526,17 +526,17 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
         }
         if numbers != [1, 2] {
             let key = fields_of(entry, 1).last().unwrap_or_default();
-            odd_keys.insert(go_text(key));
-            odd.push(Value::String(STANDARD.encode(entry)));
+            unusual_keys.insert(go_text(key));
+            unusual.push(Value::String(STANDARD.encode(entry)));
         }
     }
-    if !odd.is_empty() {
-        map.retain(|key, _| !odd_keys.contains(key.as_str()));
+    if !unusual.is_empty() {
+        map.retain(|key, _| !unusual_keys.contains(key.as_str()));
         let malformed = map
             .entry(MALFORMED)
             .or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(items) = malformed {
-            items.extend(odd);
+            items.extend(unusual);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::address::Address;
 use super::compare::{Changed, Comparison};
 use super::filters::{Filter, LeftNothing};
 use super::no_answer::NoAnswer;
-use super::objects::{Objects, Told};
+use super::objects::{Objects, ReadValue};
 use super::question::Question;
 use super::resolve::resolve_events;
 use super::select::{Exclude, Selection, Which};
@@ -212,14 +212,14 @@ impl<'q, 'a> EventLog<'q, 'a> {
             return true;
         }
         let tree = |record: &Record<'_>| match self.objects().read(record, Order::Declared.into()) {
-            Told::Object(tree, _) => Some(tree),
-            Told::Plain => Some(String::from_utf8_lossy(record.value).into()),
-            Told::Closed(error) => {
+            ReadValue::Object(tree, _) => Some(tree),
+            ReadValue::Plain => Some(String::from_utf8_lossy(record.value).into()),
+            ReadValue::Encrypted(error) => {
                 // What is searched may be in it.
                 self.objects().report_closed(record, &error);
                 None
             }
-            Told::Undecodable(_) => None,
+            ReadValue::Undecodable(_) => None,
         };
         let is_put = !event.record.tombstone;
         let new = is_put.then(|| tree(&event.record)).flatten();

@@ -11,7 +11,7 @@ use crate::k8s::Order;
 use super::address::Address;
 use super::key_filter::KeyFilter;
 use super::no_answer::NoAnswer;
-use super::objects::{Objects, Told};
+use super::objects::{Objects, ReadValue};
 use super::question::Question;
 use super::resolve::{only_one, revision_of_store};
 use super::revision::RevisionExpr;
@@ -220,8 +220,8 @@ impl ListRequest<'_> {
 /// The object in a value, for a filter; null if it is not one.
 fn object_of(record: &Record<'_>, objects: &Objects<'_>) -> Value {
     match objects.read(record, Order::Declared.into()) {
-        Told::Object(object, _) => object,
-        Told::Closed(error) => {
+        ReadValue::Object(object, _) => object,
+        ReadValue::Encrypted(error) => {
             objects.report_closed(record, &error);
             Value::Null
         }

@@ -22,7 +22,7 @@ use super::catalog::{self, Catalog};
 use super::filters::Filter;
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
-use super::objects::{Told, newest_time};
+use super::objects::{ReadValue, newest_time};
 use super::question::{Answer, Question};
 use super::select::{Selection, Which};
 use super::sort_key::SortKey;
@@ -138,7 +138,7 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
     }
 
     /// A record's object as kubectl shows it, if it is selected.
-    pub fn selected(&self, record: &Record<'_>, managed_fields: bool) -> Option<Told> {
+    pub fn selected(&self, record: &Record<'_>, managed_fields: bool) -> Option<ReadValue> {
         let told = self.stored(record);
         match self.is_selected(record, &told) {
             Ok(true) => Some(as_shown(record, told, managed_fields)),
@@ -151,11 +151,11 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
     }
 
     /// A record's object as kubectl shows it.
-    pub fn shown(&self, record: &Record<'_>, managed_fields: bool) -> Told {
+    pub fn shown(&self, record: &Record<'_>, managed_fields: bool) -> ReadValue {
         as_shown(record, self.stored(record), managed_fields)
     }
 
-    fn stored(&self, record: &Record<'_>) -> Told {
+    fn stored(&self, record: &Record<'_>) -> ReadValue {
         let options = self.options(Order::Declared);
         self.question.objects().read(record, options)
     }
@@ -200,14 +200,14 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
 
     /// Whether the selectors select an object. If it cannot be read, only its key shows what it is: a selector that
     /// asks for more cannot be answered.
-    fn is_selected(&self, record: &Record<'_>, told: &Told) -> Result<bool, NoAnswer> {
+    fn is_selected(&self, record: &Record<'_>, told: &ReadValue) -> Result<bool, NoAnswer> {
         if !self.has_selectors() {
             return Ok(true);
         }
         let (object, is_by_key) = match told {
-            Told::Object(object, _) => (Cow::Borrowed(object), false),
-            Told::Plain => return Ok(false),
-            Told::Closed(_) | Told::Undecodable(_) => {
+            ReadValue::Object(object, _) => (Cow::Borrowed(object), false),
+            ReadValue::Plain => return Ok(false),
+            ReadValue::Encrypted(_) | ReadValue::Undecodable(_) => {
                 let catalog = self.selection.catalog();
                 let object = catalog.map(|catalog| object_from_key(record.key, catalog));
                 (Cow::Owned(object.unwrap_or_default()), true)
@@ -301,8 +301,8 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Undecodable;
 
-fn as_shown(record: &Record<'_>, mut told: Told, managed_fields: bool) -> Told {
-    if let Told::Object(object, _) = &mut told {
+fn as_shown(record: &Record<'_>, mut told: ReadValue, managed_fields: bool) -> ReadValue {
+    if let ReadValue::Object(object, _) = &mut told {
         as_kubectl_shows(object, record.mod_revision, managed_fields);
     }
     told
@@ -326,7 +326,7 @@ fn sort_by_path(
         if failed.is_some() {
             return SortKey::Absent;
         }
-        let Told::Object(object, _) = question.objects().read(&entry.record, options) else {
+        let ReadValue::Object(object, _) = question.objects().read(&entry.record, options) else {
             return SortKey::Absent;
         };
         SortKey::find(path, &budget, &object).unwrap_or_else(|error| {

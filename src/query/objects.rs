@@ -45,13 +45,13 @@ pub struct Objects<'r> {
 
 /// What a record's value is.
 #[derive(Debug)]
-pub enum Told {
+pub enum ReadValue {
     /// An object of Kubernetes.
     Object(Value, Vec<Note>),
     /// Anything else that can be read: a text, a number, JSON without a kind.
     Plain,
     /// Encrypted, and no key opens it.
-    Closed(OpenError),
+    Encrypted(OpenError),
     /// It is not what it begins like.
     Undecodable(DecodeError),
 }
@@ -94,17 +94,17 @@ impl<'r> Objects<'r> {
     }
 
     /// What the value of a record is.
-    pub fn read(&self, record: &Record<'_>, options: Options) -> Told {
+    pub fn read(&self, record: &Record<'_>, options: Options) -> ReadValue {
         let value = match self.open(record) {
             Ok(value) => value,
-            Err(error) => return Told::Closed(error),
+            Err(error) => return ReadValue::Encrypted(error),
         };
         match tree_with(&value, options) {
-            Ok((tree, notes)) if is_object(&tree) => Told::Object(tree, notes),
-            Ok(_) => Told::Plain,
+            Ok((tree, notes)) if is_object(&tree) => ReadValue::Object(tree, notes),
+            Ok(_) => ReadValue::Plain,
             Err(error) => {
                 self.report_undecodable(record, &error);
-                Told::Undecodable(error)
+                ReadValue::Undecodable(error)
             }
         }
     }
@@ -113,7 +113,7 @@ impl<'r> Objects<'r> {
     /// object, or cannot be read.
     pub fn object(&self, record: &Record<'_>) -> Option<Value> {
         match self.read(record, Order::Declared.into()) {
-            Told::Object(tree, _) => Some(tree),
+            ReadValue::Object(tree, _) => Some(tree),
             _ => None,
         }
     }
@@ -122,12 +122,12 @@ impl<'r> Objects<'r> {
     /// it.
     pub fn has_labels(&self, record: &Record<'_>, labels: &LabelSelector) -> bool {
         match self.read(record, Order::Declared.into()) {
-            Told::Object(tree, _) => labels.matches(&tree),
-            Told::Closed(_) | Told::Undecodable(_) => {
+            ReadValue::Object(tree, _) => labels.matches(&tree),
+            ReadValue::Encrypted(_) | ReadValue::Undecodable(_) => {
                 self.count_untested();
                 false
             }
-            Told::Plain => false,
+            ReadValue::Plain => false,
         }
     }
 

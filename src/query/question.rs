@@ -126,7 +126,7 @@ impl<'q> Question<'q> {
     /// When the revisions were written. The first call takes a pass over the store.
     pub fn timeline(&self) -> &Timeline {
         self.timeline
-            .get_or_init(|| Timeline::of(&self.store, self.keyring))
+            .get_or_init(|| Timeline::read(&self.store, self.keyring))
     }
 
     /// All resources of the store. The first call takes passes over the store.

@@ -18,7 +18,7 @@ use super::filters::Filter;
 use super::glob::Namespaces;
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
-use super::objects::Told;
+use super::objects::ReadValue;
 use super::question::Question;
 use super::recovery_notice::{Keys, Kinds, RecoveryNotice};
 use super::resolve::{only_one, resolve, resolve_events};
@@ -224,8 +224,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let record = item.restored?.record;
         let objects = self.question.objects();
         match objects.read(&record, Order::Declared.into()) {
-            Told::Object(tree, _) if options.exact => Some(Content::Object(tree, Vec::new())),
-            Told::Object(tree, _) => {
+            ReadValue::Object(tree, _) if options.exact => Some(Content::Object(tree, Vec::new())),
+            ReadValue::Object(tree, _) => {
                 let options = Options {
                     strip_finalizers: options.strip_finalizers,
                     keeps_status: item.facts.as_ref().is_some_and(|facts| facts.keeps_status),
@@ -234,12 +234,12 @@ impl<'q, 'a> Recovery<'q, 'a> {
                 let (tree, notes) = manifest(tree, options);
                 Some(Content::Object(tree, notes))
             }
-            Told::Plain => Some(Content::Plain(self.stored(item)?)),
-            Told::Closed(error) => {
+            ReadValue::Plain => Some(Content::Plain(self.stored(item)?)),
+            ReadValue::Encrypted(error) => {
                 objects.report_closed(&record, &error);
                 None
             }
-            Told::Undecodable(_) => None,
+            ReadValue::Undecodable(_) => None,
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Timeline {
 impl Timeline {
     /// Reads the times in all values of a store, by one pass. Findings go where the store's go.
     #[must_use]
-    pub fn of(store: &Store<'_>, keyring: &Keyring) -> Self {
+    pub fn read(store: &Store<'_>, keyring: &Keyring) -> Self {
         let folded = fold::fold(store, keyring);
         // Later revisions than the newest record's were compacted away whole.
         let oldest = folded.oldest.unwrap_or(1);

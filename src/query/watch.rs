@@ -17,7 +17,7 @@ use super::filters::Filter;
 use super::key_range::{KeyRange, RangeEnd};
 use super::no_answer::NoAnswer;
 use super::notice::{EventsLeftOut, Notice};
-use super::objects::Told;
+use super::objects::ReadValue;
 use super::question::Question;
 use super::refusal::Refusal;
 use super::resolve::{only_one, resolve};
@@ -342,7 +342,7 @@ impl<'a> Watch<'_, 'a> {
                 left_out.without_object = left_out.without_object.saturating_add(1);
                 return Ok(());
             };
-            let Told::Object(mut object, _) = objects.read(&record, Order::Declared.into()) else {
+            let ReadValue::Object(mut object, _) = objects.read(&record, Order::Declared.into()) else {
                 left_out.no_object = left_out.no_object.saturating_add(1);
                 return Ok(());
             };

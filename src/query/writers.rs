@@ -13,7 +13,7 @@ use crate::k8s::meta::Meta;
 use crate::k8s::object::is_secret_key;
 use crate::named::{NameField, not_a_name};
 
-use super::objects::{Objects, Told};
+use super::objects::{Objects, ReadValue};
 
 /// A manager with its subresource, for a text about a key. What cannot be the name of one is shown by its size: in a
 /// damaged object it may be anything else of it, in a damaged Secret a part of the secret.
@@ -43,7 +43,7 @@ fn writers_between(
     let meta_of = |(record, objects): WithReader<'_, '_>| match objects
         .read(record, Order::Declared.into())
     {
-        Told::Object(tree, _) => object_meta(&tree),
+        ReadValue::Object(tree, _) => object_meta(&tree),
         _ => None,
     };
     let meta = meta_of(new)?;

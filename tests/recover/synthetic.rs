@@ -259,7 +259,7 @@ fn what_was_emptied_while_it_went_comes_back_full() {
             json!({"data": {"k": "full"}}),
         ),
     );
-    // Told to go itself, then emptied.
+    // ReadValue to go itself, then emptied.
     store.put(
         key("by-itself"),
         object("ConfigMap", "a", "by-itself", going.clone()),

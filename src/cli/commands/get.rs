@@ -25,7 +25,7 @@ use crate::k8s::jsonpath::{Budget, JsonPath, MAX_PRINTED_BYTES};
 use crate::k8s::selector::FieldSelector;
 use crate::k8s::{Order, Sink};
 use crate::query::live_objects::{KeyEntry, LiveObjects, ObjectFilters, Record, object_from_key};
-use crate::query::objects::{OpenError, Told};
+use crate::query::objects::{OpenError, ReadValue};
 use crate::query::revision::RevisionExpr;
 use crate::query::{Notice, Origins};
 use crate::view::encryption::encrypted_json;
@@ -241,13 +241,13 @@ impl Get<'_, '_> {
     }
 
     /// A record's object as kubectl shows it, if it is selected.
-    fn read(&self, record: &Record<'_>) -> Option<Told> {
+    fn read(&self, record: &Record<'_>) -> Option<ReadValue> {
         self.read_with(record, self.args.show_managed_fields)
     }
 
-    fn read_with(&self, record: &Record<'_>, managed_fields: bool) -> Option<Told> {
+    fn read_with(&self, record: &Record<'_>, managed_fields: bool) -> Option<ReadValue> {
         let told = self.live.selected(record, managed_fields)?;
-        if let Told::Object(_, notes) = &told {
+        if let ReadValue::Object(_, notes) = &told {
             say(record, notes);
         }
         Some(told)
@@ -256,12 +256,12 @@ impl Get<'_, '_> {
     /// The same as a tree, whatever it is.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
         Some(match self.read_with(record, managed_fields)? {
-            Told::Object(object, _) => object,
-            Told::Closed(error) => {
+            ReadValue::Object(object, _) => object,
+            ReadValue::Encrypted(error) => {
                 self.live.question().objects().report_closed(record, &error);
                 self.encrypted(record, &error)
             }
-            Told::Plain | Told::Undecodable(_) => record_json(record),
+            ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
         })
     }
 
@@ -312,9 +312,9 @@ impl Get<'_, '_> {
     /// The tree of what [`Self::tell_one`] told.
     pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
         match self.live.shown(record, self.args.show_managed_fields) {
-            Told::Object(object, _) => object,
-            Told::Closed(error) => self.encrypted(record, &error),
-            Told::Plain | Told::Undecodable(_) => record_json(record),
+            ReadValue::Object(object, _) => object,
+            ReadValue::Encrypted(error) => self.encrypted(record, &error),
+            ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::k8s::meta::Meta;
 use crate::k8s::object::is_secret_key;
 use crate::k8s::schema::is_known;
 use crate::named::NameField;
-use crate::query::objects::{Objects, Told};
+use crate::query::objects::{Objects, ReadValue};
 
 use super::history::ObjectHistory;
 
@@ -154,10 +154,10 @@ pub fn plan<'a>(
     for item in &mut items {
         let record = item.restored.map_or(item.last, |event| event.record);
         match objects.read(&record, Order::Declared.into()) {
-            Told::Object(tree, _) => item.facts = Some(facts(item.key, &tree, catalog, history)),
-            Told::Plain => {}
-            Told::Closed(_) => item.unreadable = Some(Unreadable::Encrypted),
-            Told::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
+            ReadValue::Object(tree, _) => item.facts = Some(facts(item.key, &tree, catalog, history)),
+            ReadValue::Plain => {}
+            ReadValue::Encrypted(_) => item.unreadable = Some(Unreadable::Encrypted),
+            ReadValue::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
         }
     }
     items

@@ -68,14 +68,14 @@ impl Timeline {
             let explained = || Why::new(main, self.bounds(main));
             answers.entry(main).or_insert_with(explained);
         }
-        let mut reasons: BTreeMap<(i64, u32), Vec<Told>> = BTreeMap::new();
+        let mut reasons: BTreeMap<(i64, u32), Vec<ReadValue>> = BTreeMap::new();
         for (main, Why { bounds, .. }) in &answers {
             let ends = [(End::Lower, bounds.lower), (End::Upper, bounds.upper)];
             for (end, point) in ends {
                 if let Some(point) = point {
                     let told_by = (point.told_by, point.told_by_sub);
                     let main = *main;
-                    let told = Told { main, end, point };
+                    let told = ReadValue { main, end, point };
                     reasons.entry(told_by).or_default().push(told);
                 }
             }
@@ -128,7 +128,7 @@ enum End {
 
 /// A point that a record tells, and for which question.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct ReadValue {
     main: i64,
     end: End,
     point: Point,

@@ -18,7 +18,7 @@ use crate::k8s::redact::Masker;
 use crate::k8s::resource::Resource;
 use crate::query::catalog::Catalog;
 use crate::query::live_objects::{KeyEntry, Record};
-use crate::query::objects::Told;
+use crate::query::objects::ReadValue;
 use crate::query::select::Selection;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;
@@ -164,7 +164,7 @@ pub fn print(
     selection: &Selection,
     catalog: &Catalog,
     beside: Beside<'_>,
-    mut read: impl FnMut(&Record<'_>) -> Option<Told>,
+    mut read: impl FnMut(&Record<'_>) -> Option<ReadValue>,
     out: &mut Out,
 ) -> Result<Printed, Failure> {
     let groups = groups(entries, selection, catalog);
@@ -192,7 +192,7 @@ pub fn print(
             let Some(told) = read(record) else { continue };
             match (&layout, told) {
                 (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
-                (_, Told::Object(object, _)) => {
+                (_, ReadValue::Object(object, _)) => {
                     let object = if is_secret_key(record.key) {
                         secret_row(record, catalog, &object)
                     } else {
@@ -277,7 +277,7 @@ fn key_cells(record: &Record<'_>) -> Vec<String> {
 }
 
 /// The row of an object that cannot be read: what its key tells, and why there is no more.
-fn unread(record: &Record<'_>, catalog: &Catalog, told: &Told) -> (Value, Vec<String>) {
+fn unread(record: &Record<'_>, catalog: &Catalog, told: &ReadValue) -> (Value, Vec<String>) {
     let (namespace, name) = match catalog.locate(record.key) {
         Some(location) => (
             location.namespace.map(key_text),
@@ -286,13 +286,13 @@ fn unread(record: &Record<'_>, catalog: &Catalog, told: &Told) -> (Value, Vec<St
         None => (None, key_text(record.key).into_owned()),
     };
     let why = match (told, Encrypted::parse(record.value)) {
-        (Told::Closed(_), Some(by)) => format!(
+        (ReadValue::Encrypted(_), Some(by)) => format!(
             "<encrypted: {} {}>",
             by.provider,
             shown_name(by.key_name).trim_matches('"')
         ),
-        (Told::Closed(_), None) => "<encrypted>".to_owned(),
-        (Told::Undecodable(_), _) => "<undecodable>".to_owned(),
+        (ReadValue::Encrypted(_), None) => "<encrypted>".to_owned(),
+        (ReadValue::Undecodable(_), _) => "<undecodable>".to_owned(),
         _ => "<no object>".to_owned(),
     };
     let object = match namespace {

@@ -57,7 +57,7 @@ impl<S: Sink> Walker<'_, S> {
         Some(())
     }
 
-    /// A list of texts, in field `number`; other fields make the message an odd one.
+    /// A list of texts, in field `number`; other fields make the message an unusual one.
     pub(super) fn strings(&mut self, number: u32, payload: &[u8]) -> Option<()> {
         let mut reader = Reader::new(payload);
         while let Some(field) = reader.field().ok()? {

@@ -173,11 +173,11 @@ impl<S: Sink> Walker<'_, S> {
             (Kind::Bytes, Content::Bytes(b)) => self.sink.base64(b),
             (Kind::Message, Content::Bytes(b)) => match schema::message(slot.message_type) {
                 Some(ty) => self.message(ty, b, depth),
-                None => self.odd(b, depth),
+                None => self.unusual(b, depth),
             },
             (_, Content::Bytes(b)) => {
                 if self.special(slot, b, depth).is_none() {
-                    self.odd(b, depth);
+                    self.unusual(b, depth);
                 }
             }
             _ => self.sink.null(),
@@ -185,7 +185,7 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// A message of a special type with more in it than such types have: by number.
-    pub(super) fn odd(&mut self, payload: &[u8], depth: u16) {
+    pub(super) fn unusual(&mut self, payload: &[u8], depth: u16) {
         self.sink.begin_map();
         if generic::is_message(payload) {
             self.unknown_fields = self.unknown_fields.saturating_add(1);
