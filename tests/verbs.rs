@@ -496,7 +496,7 @@ fn what_is_of_another_revision_is_said_with_that_revision() {
     assert!(
         folder
             .stderr
-            .contains("there is /registry/deployments/prod/web"),
+            .contains("/registry/deployments/prod/web exists"),
         "{}",
         folder.stderr
     );
@@ -515,7 +515,7 @@ fn what_is_of_another_revision_is_said_with_that_revision() {
     let path = scratch.file("db", &store.builder().build().bytes);
     let run = etcdive(["get", path.to_str().unwrap(), "k"]);
     assert!(
-        run.code == 1 && run.stderr.contains("compacted away") && !run.stderr.contains("--at"),
+        run.code == 1 && run.stderr.contains("the state before it is compacted") && !run.stderr.contains("--at"),
         "{}",
         run.stderr
     );
