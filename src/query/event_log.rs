@@ -252,6 +252,12 @@ impl<'q, 'a> EventLog<'q, 'a> {
             let missing = self.all.iter().map(|event| event.missing_versions());
             missing.fold(0, i64::saturating_add)
         });
+        // A key with its whole life is answered: a search for more would only cost time.
+        let oldest = self.all.iter().next();
+        let is_whole = oldest.is_some_and(|event| event.event_type == EventType::Create);
+        if missing == Some(0) && is_whole && !events.is_empty() {
+            return;
+        }
         let covers = |key: &[u8]| self.selection.covers(key);
         self.question.note_compacted(&covers, missing);
     }

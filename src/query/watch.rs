@@ -342,7 +342,8 @@ impl<'a> Watch<'_, 'a> {
                 left_out.without_object = left_out.without_object.saturating_add(1);
                 return Ok(());
             };
-            let ReadValue::Object(mut object, _) = objects.read(&record, Order::Declared.into()) else {
+            let ReadValue::Object(mut object, _) = objects.read(&record, Order::Declared.into())
+            else {
                 left_out.no_object = left_out.no_object.saturating_add(1);
                 return Ok(());
             };

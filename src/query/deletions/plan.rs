@@ -154,7 +154,9 @@ pub fn plan<'a>(
     for item in &mut items {
         let record = item.restored.map_or(item.last, |event| event.record);
         match objects.read(&record, Order::Declared.into()) {
-            ReadValue::Object(tree, _) => item.facts = Some(facts(item.key, &tree, catalog, history)),
+            ReadValue::Object(tree, _) => {
+                item.facts = Some(facts(item.key, &tree, catalog, history))
+            }
             ReadValue::Plain => {}
             ReadValue::Encrypted(_) => item.unreadable = Some(Unreadable::Encrypted),
             ReadValue::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
