@@ -527,3 +527,93 @@ fn a_change_whose_previous_version_is_compacted_is_unknown() {
         );
     }
 }
+
+/// A compacted store whose freed pages have the first version of a pod, and no page the second.
+fn unproved(name: &str) -> Case {
+    let mut store = Store::new(Version::V3_6);
+    let pod = |node: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "namespace": "prod"},
+            "spec": {"nodeName": node}})
+        .to_string()
+        .into_bytes()
+    };
+    store.put("/registry/pods/prod/web-1", pod("n1"));
+    store.put("/registry/configmaps/prod/other", pod("n1"));
+    let before = store.key_bucket();
+    store.put("/registry/pods/prod/web-1", pod("n2"));
+    store.put("/registry/pods/prod/web-1", pod("n3"));
+    store.compact(5);
+    let scratch = Scratch::new(name);
+    let db = scratch.file("db", &store.builder().stale(before).build().bytes);
+    Case {
+        db: db.to_str().unwrap().to_owned(),
+        scratch,
+    }
+}
+
+#[test]
+fn an_object_whose_state_is_not_proved_is_named_by_every_verb_that_shows_it() {
+    let case = unproved("answers-unproved");
+    for line in [
+        "get DB pods -o name --at 4 --carve",
+        "ls DB pods --at 4 --carve",
+        "blame DB pods/web-1 -n prod --at 4 --carve",
+        "grep DB n1 pods --at 4 --carve",
+        "recover DB pods --at 4 --carve",
+        "show DB pods/web-1@4 -n prod --carve",
+        "diff DB 4..@ pods --carve",
+    ] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { &case.db } else { word }),
+        );
+        let said = "this object may have been changed or deleted by revision 4";
+        assert_eq!(
+            run.stderr.matches(said).count(),
+            1,
+            "{line}: {}",
+            run.stderr
+        );
+    }
+    // Up to revision 3 every record is known.
+    let run = etcdive(["ls", &case.db, "pods", "--at", "3", "--carve"]);
+    assert!(
+        !run.stderr.contains("may have been changed"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_selector_that_needs_values_that_stay_encrypted_says_so_on_every_verb() {
+    let db = "testdata/healthy/k8s-encrypted/mixed.db";
+    for line in [
+        "ls DB secrets -l app=nothing",
+        "get DB secrets -l app=nothing",
+        "get DB secrets --field-selector type=nothing",
+        "log DB secrets -l app=nothing",
+        "grep DB . secrets -l app=nothing",
+        "blame DB secrets -l app=nothing",
+        "watch DB secrets -l app=nothing",
+        "recover DB secrets -l app=nothing",
+        "diff DB 100..@ secrets -l app=nothing",
+    ] {
+        let run = etcdive(
+            line.split(' ')
+                .map(|word| if word == "DB" { db } else { word }),
+        );
+        let untested = "could not be read; whether they match the selector is unknown";
+        assert_eq!(run.code, 3, "{line}: {}", run.stderr);
+        assert_eq!(
+            run.stderr.matches(untested).count(),
+            1,
+            "{line}: {}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains("encrypted at rest by"),
+            "{line}: {}",
+            run.stderr
+        );
+    }
+}

@@ -339,6 +339,12 @@ fn unproved(objects: &Unproved) -> String {
     if *count > names.len() {
         names.push("...".into());
     }
+    if *of == 1 {
+        return format!(
+            "this object may have been changed or deleted by revision {at}: its next version is in no page ({})",
+            names.join(", ")
+        );
+    }
     format!(
         "{count} of these {} may have been changed or deleted by revision {at}: their next versions are in no page ({})",
         plural(*of, "object", "objects"),
