@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::etcd::AtRevision;
-use crate::query::Question;
+use crate::query::{NoAnswer, Question};
 
 use super::failure::Failure;
 use crate::query::resolve::{only_one, resolve};
@@ -60,9 +60,12 @@ impl At {
     ) -> Result<(Which, AtRevision), Failure> {
         let (which, own) = which.split_revision(question.store())?;
         if let (Some(own), Some(time)) = (own, &self.at_time) {
-            return Err(Failure::cannot(format!(
-                "two revisions are named: {own}, and --at-time {time}"
-            )));
+            return Err(NoAnswer::RevisionAndTime {
+                own,
+                time: time.clone(),
+                flag: "--at-time",
+            }
+            .into());
         }
         let at = only_one(own, self.at, "--at")?;
         let at = match at {

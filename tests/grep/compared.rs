@@ -24,7 +24,7 @@ use crate::verbs::jsonl;
 
 /// How many seeded queries are asked: a hundred of them take a minute in a debug build.
 fn queries() -> u64 {
-    full_or(100, 8)
+    full_or(100, 6)
 }
 
 fn assert_searched(db: &Path, events: Vec<Event>) {
@@ -158,7 +158,7 @@ fn s_and_g_tell_of_two_versions_what_a_naive_scan_of_both_tells() {
         .filter(|text| text.is_ascii() && !text.is_empty())
         .collect();
     let (mut by_number, mut by_line) = (0, 0);
-    let texts = full_or(100, 30);
+    let texts = full_or(100, 20);
     for _ in 0..texts {
         let word = &words[random.below(words.len())];
         let from = random.below(word.len());
@@ -250,7 +250,7 @@ fn no_value_that_matches_is_passed_over_by_the_look_at_its_bytes() {
         lines.extend(document.bytes.iter().map(|text| text.clone().into_bytes()));
     }
     let lines: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-    let patterns = full_or(300, 80);
+    let patterns = full_or(300, 50);
     let (filtered, passed_over): (usize, usize) = (0..patterns as u64)
         .into_par_iter()
         .map(|seed| {
