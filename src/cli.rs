@@ -29,9 +29,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::k8s::encrypt::Keyring;
 use crate::query::evidence::{MetaBy, Verify};
 use crate::query::logs::Logs;
+use crate::query::objects::Keyring;
 use crate::query::{Evidence, Notices, Origins, Question};
 use crate::view::command::Invocation;
 

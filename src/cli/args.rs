@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::etcd::AtRevision;
+use crate::query::resolve::AtRevision;
 use crate::query::{NoAnswer, Question};
 
 use super::failure::Failure;

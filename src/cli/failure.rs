@@ -3,9 +3,9 @@
 use std::io;
 
 use crate::Error;
-use crate::etcd::store::RevisionUnavailable;
 use crate::query::NoAnswer;
 use crate::query::address::BadEscape;
+use crate::query::no_answer::RevisionUnavailable;
 use crate::query::not_found::Missing;
 
 use super::Answer;

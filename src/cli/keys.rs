@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::bbolt::Meta;
-use crate::k8s::encrypt::{Config, ConfigError, DataKey, Keyring};
+use crate::query::objects::{Config, ConfigError, DataKey, Keyring, is_database};
 use crate::sniff;
 use crate::source::open_untouched;
 
@@ -87,7 +86,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
 
 /// What a file is that cannot be a configuration.
 fn other_file(text: &[u8]) -> Option<&'static str> {
-    if Meta::parse(text, 0).is_ok() {
+    if is_database(text) {
         return Some("a database");
     }
     let binary = text.is_empty() || text.contains(&0) || std::str::from_utf8(text).is_err();

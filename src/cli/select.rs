@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::k8s::selector::LabelSelector;
+use crate::query::select::LabelSelector;
 use crate::query::select::{self, Which};
 
 /// Which objects or keys.

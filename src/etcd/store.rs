@@ -201,6 +201,12 @@ impl<'a> Store<'a> {
         Interleaved::new(state, Arc::clone(&self.additional), source, direction)
     }
 
+    /// Whether a record is of such a key.
+    pub fn has_record(&self, covers: impl Fn(&[u8]) -> bool) -> bool {
+        let mut records = self.records(Direction::Forward);
+        records.any(|record| covers(record.key))
+    }
+
     /// As [`State::db`].
     pub fn db(&self) -> &Db<'a> {
         self.state.db()

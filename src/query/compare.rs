@@ -5,13 +5,16 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{Event, EventType, Keyspace, Record, Store};
+use crate::etcd::{Event, EventType, Keyspace, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::{insert_text, is_secret_key};
-use crate::k8s::redact::Masker;
 
 use super::notice::HistoriesDiffer;
 use super::objects::Objects;
+
+/// What a comparison reads and masks with.
+pub use crate::etcd::Record;
+pub use crate::k8s::redact::Masker;
 
 /// What happened to an object between two states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

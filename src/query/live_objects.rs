@@ -7,14 +7,11 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::etcd::{AtRevision, Keyspace};
-use crate::k8s::columns::Clock;
-use crate::k8s::decode::{Decoder, Note, Options};
+use crate::k8s::Order;
+use crate::k8s::decode::{Decoder, Options};
 use crate::k8s::envelope::PROTOBUF_MAGIC;
-use crate::k8s::jsonpath::{Budget, JsonPath};
 use crate::k8s::object::as_kubectl_shows;
-use crate::k8s::selector::FieldSelector;
 use crate::k8s::shown::AsShown;
-use crate::k8s::{Order, Sink};
 use crate::named::key_text;
 
 use super::address::Address;
@@ -28,6 +25,16 @@ use super::select::{Selection, Which};
 use super::sort_key::SortKey;
 
 pub use crate::etcd::{KeyEntry, Record};
+
+/// What objects are selected, sorted and shown by.
+pub use crate::k8s::Sink;
+pub use crate::k8s::columns::{Builtin, Clock, Column, builtin};
+pub use crate::k8s::custom_columns::{CustomColumns, MOST_COLUMNS, ResourceColumns, TOO_EXPENSIVE};
+pub use crate::k8s::decode::{Note, shown_name};
+pub use crate::k8s::envelope::Encrypted as EncryptedValue;
+pub use crate::k8s::jsonpath::{Budget, JsonPath, JsonPathError, MAX_PRINTED_BYTES};
+pub use crate::k8s::resource::Resource;
+pub use crate::k8s::selector::FieldSelector;
 
 /// Which live objects, and how they are read.
 #[derive(Debug, Clone, Default)]

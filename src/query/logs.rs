@@ -4,11 +4,20 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::wal::snap::{Snap, SnapError};
-use crate::etcd::wal::{File, Wal};
 use crate::source::{LogDir, Source, SourceError};
 
 use super::no_answer::NoAnswer;
+
+/// The log that the files give, and its parts.
+pub use crate::etcd::wal::messages::{RaftEntry, RaftHardState, WalMetadata, WalSnapshot};
+pub use crate::etcd::wal::replay::AppliedEntries;
+pub use crate::etcd::wal::segment::{Fault, Record, Segment};
+pub use crate::etcd::wal::snap::{Snap, SnapError};
+pub use crate::etcd::wal::wire::Message;
+pub use crate::etcd::wal::{
+    Checksum, Entry, File, HardState, Metadata, RecordType, Request, SegmentFile, SnapshotMark,
+    State, Wal, wire, writes,
+};
 
 /// The open files of a log.
 #[derive(Debug)]

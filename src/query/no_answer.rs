@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use crate::Error;
 use crate::etcd::Revision;
 use crate::etcd::status::Unreachable;
-use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::jsonpath::JsonPathError;
 use crate::k8s::search::PatternError;
 use crate::k8s::selector::FieldSelectorError;
@@ -17,6 +16,8 @@ use super::not_found::Missing;
 use super::refusal::{NothingInRange, Refusal};
 use super::revision::RevisionExpr;
 use super::unreadable::Unreadable;
+
+pub use crate::etcd::store::RevisionUnavailable;
 
 /// Why a question has no answer.
 #[derive(Debug)]

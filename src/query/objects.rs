@@ -9,18 +9,27 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::{AtRevision, Record, Revision, Store};
+use crate::k8s::DecodeError;
 use crate::k8s::decode::{Note, Options};
-use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
 use crate::k8s::selector::LabelSelector;
-use crate::k8s::{DecodeError, Order};
 use crate::source::Source;
 
 use super::evidence::Evidence;
 use super::notice::{Encrypted, Notice, Notices};
 
 pub use crate::k8s::encrypt::OpenError;
+
+/// How values are decrypted and read.
+pub use crate::k8s::Order;
+pub use crate::k8s::encrypt::{Config, ConfigError, DataKey, Keyring};
+pub use crate::k8s::object::is_secret_key;
+
+/// Whether bytes are the beginning of a database.
+pub fn is_database(bytes: &[u8]) -> bool {
+    crate::bbolt::Meta::parse(bytes, 0).is_ok()
+}
 
 /// After so many bytes became resident the pages of the file are given back.
 const RESIDENT_BYTES: usize = 32 << 20;

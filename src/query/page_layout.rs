@@ -1,12 +1,16 @@
 //! The pages of a file, with a state if one can be chosen: what uses them, and their buckets.
 
-use crate::bbolt::page_use::{BucketUse, Use, rows_by_header, stated_buckets};
-use crate::bbolt::{Db, MetaChoice, PageUse, Pages, Pgid};
+use crate::bbolt::page_use::{BucketUse, rows_by_header, stated_buckets};
+use crate::bbolt::{Db, MetaChoice, Pages};
 
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 
 pub use crate::bbolt::page_use::PageRow;
+
+/// The pages of a layout, and their parts.
+pub use crate::bbolt::page_use::Use;
+pub use crate::bbolt::{Freelist, Kind, Page, PageUse, Pgid, anatomy};
 
 /// After so many rows the pages that were read for them are given back: the system may make 64 KiB resident around
 /// each.

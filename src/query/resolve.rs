@@ -1,13 +1,15 @@
 //! From revisions as they are typed to main revisions of a store.
 
 use crate::etcd::store::RevisionUnavailable;
-use crate::etcd::{AtRevision, Event, EventType, KeyHistory, Store};
+use crate::etcd::{Event, EventType, KeyHistory, Store};
 
 use super::address::Address;
 use super::no_answer::NoAnswer;
 use super::question::Question;
 use super::revision::{RangeExpr, RevisionExpr};
 use super::select::Which;
+
+pub use crate::etcd::AtRevision;
 
 /// The one revision that was named, as `ADDRESS@REV` or by a flag.
 ///

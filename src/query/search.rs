@@ -11,8 +11,9 @@ use std::iter;
 
 use rayon::prelude::*;
 
-use crate::etcd::{AtRevision, KeyEntry, Keyspace};
-use crate::k8s::search::Found;
+use crate::bbolt::Direction;
+use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
+use crate::k8s::selector::LabelSelector;
 
 use super::filters::Filter;
 use super::question::Question;
@@ -22,6 +23,9 @@ use look::Reader;
 pub use history::Row;
 pub use look::Looker;
 pub use written::Written;
+
+/// What is searched for, and what is found.
+pub use crate::k8s::search::{Found, Matcher, Pattern};
 
 /// From when to when a line was there, in one life of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,22 @@ pub struct LiveMatch<'m, 'a> {
 }
 
 impl<'a> Search<'_, 'a> {
+    /// Whether a version of a key has the labels that were asked for.
+    #[must_use]
+    pub fn has_labels(&self, labels: &LabelSelector) -> bool {
+        let question = self.question;
+        let is_searched = |record: &Record<'_>| {
+            !record.tombstone && record.revision.main <= self.at.0 && (self.covers)(record.key)
+        };
+        let mut records = question.store().records(Direction::Forward);
+        records.any(|record| {
+            is_searched(&record)
+                && question
+                    .filters()
+                    .test(Filter("-l"), question.objects().has_labels(&record, labels))
+        })
+    }
+
     /// Searches the live values, in key order; `see` gets what was found batch by batch. Returns what was searched.
     ///
     /// # Errors

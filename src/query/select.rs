@@ -12,11 +12,12 @@ use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::selector::LabelSelector;
 
 use super::address::{Address, ObjectSet};
 use super::glob::Namespaces;
 use super::revision::{RangeExpr, RevisionExpr, split_revision};
+
+pub use crate::k8s::selector::LabelSelector;
 
 /// Which objects or keys, as typed.
 #[derive(Debug, Clone, Default)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Command;
 
 use crate::cli::failure::Failure;
-use crate::k8s::catalog::Catalog;
+use crate::query::catalog::Catalog;
 use crate::view::sanitize::visible_bytes;
 
 use super::line::{CommandLine, Role, Token, is_database, takes_database};

@@ -19,12 +19,11 @@ use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::k8s::custom_columns::CustomColumns;
-use crate::k8s::decode::Note;
-use crate::k8s::jsonpath::{Budget, JsonPath, MAX_PRINTED_BYTES};
-use crate::k8s::selector::FieldSelector;
-use crate::k8s::{Order, Sink};
+use crate::query::live_objects::{
+    Budget, CustomColumns, FieldSelector, JsonPath, MAX_PRINTED_BYTES, Note, Sink,
+};
 use crate::query::live_objects::{KeyEntry, LiveObjects, ObjectFilters, Record, object_from_key};
+use crate::query::objects::Order;
 use crate::query::objects::{OpenError, ReadValue};
 use crate::query::revision::RevisionExpr;
 use crate::query::{Notice, Origins};

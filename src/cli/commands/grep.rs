@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::bbolt::Direction;
 use crate::cli::args::{At, Database};
 use crate::cli::by_manager::ManagerArg;
 use crate::cli::failure::Failure;
@@ -16,11 +15,10 @@ use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
-use crate::etcd::AtRevision;
-use crate::k8s::search::{Found, Matcher, Pattern};
 use crate::query::Origins;
 use crate::query::address::Address;
-use crate::query::filters::Filter;
+use crate::query::resolve::AtRevision;
+use crate::query::search::{Found, Matcher, Pattern};
 use crate::query::search::{LiveMatch, Looker, Row, Search, Written};
 use crate::query::select::Selection;
 use crate::query::{NoAnswer, Question};
@@ -246,10 +244,7 @@ impl Grep<'_, '_> {
             printer.spans(&key, &rows)?;
         }
         let found = printer.finish()?;
-        let has = |covers: &dyn Fn(&[u8]) -> bool| {
-            let mut records = question.store().records(Direction::Forward);
-            records.any(|record| covers(record.key))
-        };
+        let has = |covers: &dyn Fn(&[u8]) -> bool| question.store().has_record(covers);
         let is_empty = !has(&|key| self.selection.covers(key));
         self.conclude(found, is_empty, |address| has(&|key| address.covers(key)))
     }
@@ -259,20 +254,7 @@ impl Grep<'_, '_> {
         let Some(labels) = self.selection.labels() else {
             return false;
         };
-        let question = self.search.question;
-        let (store, objects) = (question.store(), question.objects());
-        let mut records = store.records(Direction::Forward).filter(|record| {
-            !record.tombstone
-                && record.revision.main <= self.search.at.0
-                && self.selection.covers(record.key)
-        });
-        !records.any(|record| {
-            let has_labels = objects.has_labels(&record, labels);
-            self.search
-                .question
-                .filters()
-                .test(Filter("-l"), has_labels)
-        })
+        !self.search.has_labels(labels)
     }
 
     /// Why nothing is of the manager that was named: no retained version names it.

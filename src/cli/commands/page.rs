@@ -3,9 +3,6 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::bbolt::anatomy::{self, BucketParts, ElementParts, header_fields, meta_fields, misfits};
-use crate::bbolt::page_use::Use;
-use crate::bbolt::{Freelist, Kind, Page, PageUse, Pgid};
 use crate::cli::args::{Database, RowFormat};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
@@ -14,6 +11,10 @@ use crate::cli::{Answer, Run, Verb};
 use crate::diag::shown;
 use crate::query::Evidence;
 use crate::query::page_layout::PageLayout;
+use crate::query::page_layout::anatomy::{
+    self, BucketParts, ElementParts, header_fields, meta_fields, misfits,
+};
+use crate::query::page_layout::{Freelist, Kind, Page, PageUse, Pgid, Use};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 

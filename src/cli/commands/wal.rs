@@ -12,7 +12,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::wal::{Entry, Request, Wal, writes};
+use crate::query::logs::{Entry, Request, Wal, writes};
 use crate::view::dump_logs::{EntryType, Release};
 
 use style::Style;

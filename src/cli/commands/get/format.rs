@@ -3,8 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::k8s::custom_columns::CustomColumns;
-use crate::k8s::jsonpath::JsonPath;
+use crate::query::live_objects::{CustomColumns, JsonPath};
 use crate::source::open_untouched;
 
 /// How objects are printed.

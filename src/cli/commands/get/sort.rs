@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::cli::etcdctl;
-use crate::k8s::jsonpath::{JsonPath, JsonPathError};
+use crate::query::live_objects::{JsonPath, JsonPathError};
 
 /// What stands behind `--sort-by`.
 #[derive(Debug, Clone)]

@@ -8,17 +8,15 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::k8s::columns::{Builtin, Clock, Column, builtin};
-use crate::k8s::custom_columns::{MOST_COLUMNS, ResourceColumns, TOO_EXPENSIVE};
-use crate::k8s::decode::shown_name;
-use crate::k8s::envelope::Encrypted;
-use crate::k8s::jsonpath::Budget;
-use crate::k8s::object::is_secret_key;
-use crate::k8s::redact::Masker;
-use crate::k8s::resource::Resource;
 use crate::query::catalog::Catalog;
+use crate::query::compare::Masker;
+use crate::query::live_objects::{
+    Budget, Builtin, Clock, Column, EncryptedValue, MOST_COLUMNS, Resource, ResourceColumns,
+    TOO_EXPENSIVE, builtin, shown_name,
+};
 use crate::query::live_objects::{KeyEntry, Record};
 use crate::query::objects::ReadValue;
+use crate::query::objects::is_secret_key;
 use crate::query::select::Selection;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;
@@ -285,7 +283,7 @@ fn unread(record: &Record<'_>, catalog: &Catalog, told: &ReadValue) -> (Value, V
         ),
         None => (None, key_text(record.key).into_owned()),
     };
-    let why = match (told, Encrypted::parse(record.value)) {
+    let why = match (told, EncryptedValue::parse(record.value)) {
         (ReadValue::Encrypted(_), Some(by)) => format!(
             "<encrypted: {} {}>",
             by.provider,

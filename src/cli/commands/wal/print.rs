@@ -7,15 +7,13 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::etcd::wal::replay::AppliedEntries;
-use crate::etcd::wal::snap::{Snap, SnapError};
-use crate::etcd::wal::{Entry, Request, SegmentFile, State, Wal, writes};
-use crate::k8s::Order;
-use crate::k8s::encrypt::Keyring;
-use crate::k8s::object::is_secret_key;
-use crate::k8s::redact::Masker;
+use crate::query::compare::Masker;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::logs::Logs;
+use crate::query::logs::{
+    AppliedEntries, Entry, Request, SegmentFile, Snap, SnapError, State, Wal, writes,
+};
+use crate::query::objects::{Keyring, Order, is_secret_key};
 use crate::view::json::write_value;
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::{insert_text, key_text};

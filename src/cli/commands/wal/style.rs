@@ -6,12 +6,11 @@ use std::io::Write;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::etcd::wal::messages::{RaftEntry, RaftHardState, WalMetadata, WalSnapshot};
-use crate::etcd::wal::segment::{Fault, Record, Segment};
-use crate::etcd::wal::snap::Snap;
-use crate::etcd::wal::wire::{self, Message};
-use crate::etcd::wal::{Checksum, Entry, File, HardState, Metadata, RecordType, SnapshotMark};
 use crate::query::logs::Logs;
+use crate::query::logs::{
+    Checksum, Entry, Fault, File, HardState, Message, Metadata, RaftEntry, RaftHardState, Record,
+    RecordType, Segment, Snap, SnapshotMark, WalMetadata, WalSnapshot, wire,
+};
 use crate::view::dump_logs::{self, EntryType, Release};
 
 /// Its arguments.
