@@ -51,7 +51,7 @@
 //! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
 //! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
 //! | [`view`] | plain data to text: sentences, tables, YAML, JSON rows, diffs, harmless terminals | the data it prints |
-//! | [`cli`] | arguments, one file per verb, exit codes | everything |
+//! | [`cli`] | arguments, one file per verb, exit codes | [`query`] and [`view`]; nothing of [`bbolt`], [`etcd`], [`k8s`] directly |
 //!
 //! # Invariants
 //!
