@@ -136,8 +136,12 @@ struct Case {
 
 impl Case {
     fn new(name: &str, store: &Store) -> Self {
+        Self::from_bytes(name, &store.builder().build().bytes)
+    }
+
+    fn from_bytes(name: &str, database: &[u8]) -> Self {
         let scratch = Scratch::new(name);
-        let db = scratch.file("db", &store.builder().build().bytes);
+        let db = scratch.file("db", database);
         Self {
             db: db.to_str().unwrap().to_owned(),
             scratch,
@@ -422,12 +426,7 @@ fn compacted(name: &str) -> Case {
     store.put("/registry/pods/prod/web-1", pod("web-1", "n4"));
     store.compact(7);
     store.put("/registry/pods/prod/web-1", pod("web-1", "n5"));
-    let scratch = Scratch::new(name);
-    let db = scratch.file("db", &store.builder().stale(before).build().bytes);
-    Case {
-        db: db.to_str().unwrap().to_owned(),
-        scratch,
-    }
+    Case::from_bytes(name, &store.builder().stale(before).build().bytes)
 }
 
 #[test]
@@ -543,12 +542,7 @@ fn unproved(name: &str) -> Case {
     store.put("/registry/pods/prod/web-1", pod("n2"));
     store.put("/registry/pods/prod/web-1", pod("n3"));
     store.compact(5);
-    let scratch = Scratch::new(name);
-    let db = scratch.file("db", &store.builder().stale(before).build().bytes);
-    Case {
-        db: db.to_str().unwrap().to_owned(),
-        scratch,
-    }
+    Case::from_bytes(name, &store.builder().stale(before).build().bytes)
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl<'a> Leaf<'a> {
                 odd.push(
                     Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
                         .expected("0 or 1", format!("0x{:x}", element.flags))
-                        .effect("it is delivered as it stands"),
+                        .effect("it is delivered as it is"),
                 );
             }
             last = Some(element.key);

@@ -37,7 +37,7 @@ pub enum Use {
     Tree {
         /// Index in [`PageUse::buckets`].
         bucket: usize,
-        /// Whether it is a further page: the bytes of the page before it run on here.
+        /// Whether it is a further page: it continues the bytes of the page before it.
         inside: bool,
     },
     /// A tree names it, but it is no page of a tree.
@@ -135,7 +135,7 @@ impl<'a> PageUse<'a> {
         }
     }
 
-    /// The page whose bytes run on in a further page; the page itself if it is none.
+    /// The first page of the run that a page belongs to; the page itself if it is not a further page.
     pub fn head_of(&self, pgid: Pgid) -> Pgid {
         let mut head = pgid.0;
         while head > 2 && self.use_of(Pgid(head)).is_inside() {

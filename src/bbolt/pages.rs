@@ -5,6 +5,9 @@ use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 
+/// The effect of a page of a tree that cannot be read.
+pub(super) const SUBTREE_MISSING: &str = "its subtree is missing from this answer";
+
 /// The pages of a file image.
 #[derive(Debug, Clone, Copy)]
 pub struct Pages<'a> {
@@ -99,7 +102,7 @@ impl<'a> Pages<'a> {
     /// inside the file is delivered, and [`Self::bounds`] reports the rest.
     pub fn tree_page(&self, pgid: Pgid) -> Result<Page<'a>, Damage> {
         let locus = || Locus::page(pgid.0, self.offset_of(pgid));
-        let effect = "what lies under it is missing from this answer";
+        let effect = SUBTREE_MISSING;
         let page = (pgid.0 >= 2)
             .then(|| self.unchecked(pgid))
             .flatten()
@@ -155,7 +158,7 @@ impl<'a> Pages<'a> {
                         format!("its {pages} pages inside the file"),
                         format!("the file ends before page {end}"),
                     )
-                    .effect("elements behind the end of the file are missing from this answer"),
+                    .effect("elements after the end of the file are missing from this answer"),
             );
         }
         (page.usable_count() < page.count).then(|| {

@@ -6,8 +6,8 @@ use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 use super::pages::Pages;
 
 impl<'a> Pages<'a> {
-    /// A page whose stated count or overflow does not fit its elements, with a count and overflow that do; none
-    /// if there are none.
+    /// A page whose stated count or overflow does not fit its elements, with a count and overflow that do. None
+    /// if no count and overflow fit.
     pub(super) fn repaired(&self, page: &Page<'a>) -> Option<Page<'a>> {
         let pos_at = HEADER_BYTES.saturating_add(if page.kind == Some(Kind::Branch) {
             0

@@ -14,7 +14,7 @@ use crate::source::Source;
 use super::leaf::{Direction, Leaf, out_of_order};
 use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
-use super::pages::Pages;
+use super::pages::{Pages, SUBTREE_MISSING};
 
 /// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
@@ -244,17 +244,14 @@ impl<'a> Leaves<'a> {
             });
         }
         if page.usable_count() == 0 {
-            self.report(
-                Diagnostic::new(Code::BranchEmpty, page.locus())
-                    .effect("what lies under it is missing from this answer"),
-            );
+            self.report(Diagnostic::new(Code::BranchEmpty, page.locus()).effect(SUBTREE_MISSING));
             return None;
         }
         if self.stack.len() >= MAX_TREE_DEPTH {
             self.report(
                 Diagnostic::new(Code::TreeTooDeep, page.locus())
                     .expected(format!("at most {MAX_TREE_DEPTH} levels"), "more")
-                    .effect("what lies under it is missing from this answer"),
+                    .effect(SUBTREE_MISSING),
             );
             return None;
         }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::query::resolve::AtRevision;
+use crate::query::resolve::{AtRevision, only_one, resolve};
 use crate::query::{NoAnswer, Question};
 
 use super::failure::Failure;
-use crate::query::resolve::{only_one, resolve};
 use crate::query::revision::RevisionExpr;
 use crate::query::select::Which;
 

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::query::select::LabelSelector;
-use crate::query::select::{self, Which};
+use crate::query::select::{self, LabelSelector, Which};
 
 /// Which objects or keys.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,9 +1,7 @@
 //! Objects and their changes as YAML, secrets masked.
 
-use crate::query::compare::Record;
-use crate::query::compare::{Changed, Comparison};
-use crate::query::objects::Objects;
-use crate::query::objects::Order;
+use crate::query::compare::{Changed, Comparison, Record};
+use crate::query::objects::{Objects, Order};
 use crate::view::diff::{TextSide, write_unified};
 use crate::view::json::write_value;
 use crate::view::record::key_text;

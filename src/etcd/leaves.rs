@@ -43,7 +43,7 @@ enum LeafSource<'a> {
     Salvaged(SalvagedLeaves<'a>),
 }
 
-/// Iterator over the leaves of a bucket. In bucket `key` it looks for missing revisions, and goes on with the salvage
+/// Iterator over the leaves of a bucket. In bucket `key` it looks for missing revisions, and continues with the salvage
 /// before it delivers the first leaf at or after which something may be missing.
 pub struct RecordLeaves<'a> {
     from: LeafSource<'a>,
@@ -88,7 +88,7 @@ impl<'a> RecordLeaves<'a> {
         leaves
     }
 
-    /// Goes on with the salvage; false if that was done before, or there is none.
+    /// Continues with the salvage. False if that was done before, or if nothing has to be salvaged.
     fn switch_to_salvage(&mut self) -> bool {
         let (LeafSource::Tree(_), Some(salvage)) = (&self.from, &self.salvage) else {
             return false;

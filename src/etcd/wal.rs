@@ -74,7 +74,7 @@ impl HardState {
     /// The hard state in the data of a record.
     ///
     /// # Errors
-    /// When the data is none.
+    /// When the data is not such a message.
     pub fn read(data: &[u8]) -> Result<Self, WireError> {
         let state: RaftHardState<'_> = wire::read(data)?;
         Ok(Self {
@@ -89,7 +89,7 @@ impl SnapshotMark {
     /// The mark in the data of a record.
     ///
     /// # Errors
-    /// When the data is none.
+    /// When the data is not such a message.
     pub fn read(data: &[u8]) -> Result<Self, WireError> {
         let mark: WalSnapshot<'_> = wire::read(data)?;
         Ok(Self {
@@ -103,7 +103,7 @@ impl Metadata {
     /// The metadata in the data of a record.
     ///
     /// # Errors
-    /// When the data is none.
+    /// When the data is not such a message.
     pub fn read(data: &[u8]) -> Result<Self, WireError> {
         let metadata: WalMetadata<'_> = wire::read(data)?;
         Ok(Self {

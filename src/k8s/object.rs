@@ -75,7 +75,7 @@ pub fn as_kubectl_shows(tree: &mut Value, mod_revision: i64, managed_fields: boo
     }
 }
 
-/// Puts a text under `name`, or bytes that are none under `name_base64`.
+/// Puts a text under `name`; bytes that are not UTF-8 under `name_base64`.
 pub fn insert_text(into: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => into.insert(name.to_owned(), text.into()),

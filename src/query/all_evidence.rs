@@ -70,7 +70,7 @@ pub struct AllEvidence<'r, 'a> {
     pub left_out: usize,
 }
 
-/// The write-ahead log next to the database of an event log; empty if there is none.
+/// The write-ahead log next to the database of an event log. Empty without such a log.
 pub fn wal_of<'a>(log: &EventLog<'_, 'a>) -> Wal<'a> {
     let logs = log.question.evidence().logs();
     logs.map(Logs::wal).unwrap_or_default()

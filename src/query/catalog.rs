@@ -10,8 +10,8 @@ use crate::k8s::encrypt::Keyring;
 
 pub use crate::k8s::catalog::Catalog;
 
-/// Adds what a catalog does not know of: whatever lies in folders of objects that nobody defines. It takes
-/// another pass.
+/// Adds the resources that no definition names: those of the folders in which objects are stored. It takes another
+/// pass.
 pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) {
     for (store, _) in stores {
         for record in store.records(Direction::Forward) {
@@ -25,7 +25,7 @@ pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring
     }
 }
 
-/// The resources that stores hold, with those that only their objects tell.
+/// The resources of the stores, with those that are known only from their objects.
 pub fn read_full(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
     let mut catalog = read(stores, keyring);
     learn(&mut catalog, stores, keyring);

@@ -1,4 +1,4 @@
-//! The retained events of objects and keys: those of a period that pass the filters, and why there are none.
+//! The retained events of objects and keys: those of a period that pass the filters, or why no event does.
 
 use crate::etcd::AtRevision;
 use crate::k8s::Order;
@@ -152,7 +152,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
     /// The events that pass the filters, newest first, at most as many as were asked for.
     ///
     /// # Errors
-    /// If there are none: why.
+    /// If no event passes: why.
     pub fn newest(&self) -> Result<Vec<Event<'a>>, NoAnswer> {
         let mut events = self.matching();
         let (count, is_cut) = (events.len(), events.len() > self.limit);

@@ -57,7 +57,7 @@ impl When {
     }
 }
 
-/// One key of which a record is asked for, as typed.
+/// One key whose record is asked for, as typed.
 #[derive(Debug, Clone)]
 pub struct KeyRequest {
     /// The key, maybe with a revision.

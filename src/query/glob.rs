@@ -66,14 +66,14 @@ pub fn compile(text: &str) -> Result<Regex, regex::Error> {
     Regex::new(&pattern)
 }
 
-/// Namespaces as they are typed after `-n`: names and patterns, one of which has to match.
+/// Namespaces as they are typed after `-n`: names and patterns. One has to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespaces {
     globs: Vec<Glob>,
 }
 
 impl Namespaces {
-    /// Reads names and patterns; none if there are none.
+    /// Reads names and patterns. None if the list is empty.
     pub fn parse(texts: &[String]) -> Option<Self> {
         let globs: Vec<Glob> = texts.iter().map(|text| Glob::parse(text)).collect();
         (!globs.is_empty()).then_some(Self { globs })
@@ -84,7 +84,7 @@ impl Namespaces {
         self.globs.iter().any(|glob| glob.matches(namespace))
     }
 
-    /// The names among them; a pattern is none.
+    /// The names among them, without the patterns.
     pub fn names(&self) -> Vec<String> {
         let names = self.globs.iter().filter(|glob| glob.is_one());
         names.map(|glob| glob.text.clone()).collect()

@@ -206,7 +206,7 @@ pub enum NoAnswer {
         /// The manager, as typed.
         manager: String,
     },
-    /// The pattern of a flag is none.
+    /// The pattern of a flag is not valid.
     BadPattern {
         /// The flag.
         flag: &'static str,

@@ -121,7 +121,7 @@ impl Missing {
     }
 }
 
-/// What the store retains of keys of which none is live at a revision.
+/// What the store retains of keys if no key is live at a revision.
 #[derive(Default)]
 struct Retained {
     /// The newest deletion at or below the revision.
@@ -274,7 +274,7 @@ impl Search<'_, '_> {
             .unwrap_or_else(|| Why::Nothing { near: near() })
     }
 
-    /// Why a bare word that could have been a resource is none; none if the store could have such a key.
+    /// Why a bare word that could have been a resource is no resource. None if the store could have such a key.
     fn why_word(&self, word: &[u8]) -> Option<Why> {
         let (word, catalog) = (std::str::from_utf8(word).ok()?, self.catalog?);
         let (types, name) = match word.split_once('/') {

@@ -63,7 +63,7 @@ pub enum Notice {
     FieldsOfNone(Vec<String>),
     /// How many objects have the one name that was asked for.
     SeveralOfOneName(usize),
-    /// The prefixes of the objects, of which there are several.
+    /// The prefixes of the objects: more than one.
     SeveralPrefixes(Vec<Vec<u8>>),
     /// The time that ages are counted from, in seconds since 1970; none if the store has no time.
     AgesAsOf(Option<i64>),
@@ -129,7 +129,7 @@ pub struct Compacted {
 pub struct Further {
     /// By carving; none if it was asked for already.
     pub carve: Option<usize>,
-    /// By the write-ahead log; none if it was asked for already, or there is none next to the database.
+    /// By the write-ahead log. None if `--wal` was given, or if no log is next to the database.
     pub wal: Option<usize>,
 }
 

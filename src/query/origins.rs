@@ -77,7 +77,7 @@ impl Origins {
     /// The log that is asked for, of a database at a path.
     ///
     /// # Errors
-    /// If there is none.
+    /// If no log is found.
     pub fn logs(&self, db: &Path, given: &Path) -> Result<Option<Logs>, NoAnswer> {
         let Some(wal) = &self.wal else {
             return Ok(None);
@@ -95,7 +95,7 @@ impl Origins {
     }
 }
 
-/// The folder in which the log of a database is, if the database lies in a data directory (DIR/member/snap/db).
+/// The folder in which the log of a database is, if the database is in a data directory (DIR/member/snap/db).
 fn log_folder<'p>(db: &'p Path, given: &'p Path) -> Option<&'p Path> {
     if given.is_dir() {
         return Some(given);

@@ -42,7 +42,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Bounds as a request has them: 0 and less are none.
+    /// Bounds as a request has them: 0 and less mean no bound.
     pub fn new(min: Option<i64>, max: Option<i64>) -> Self {
         let bound = |number: Option<i64>| number.filter(|revision| *revision > 0);
         Self {

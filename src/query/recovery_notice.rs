@@ -63,7 +63,7 @@ pub enum RecoveryNotice {
 pub struct Keys {
     /// How many.
     pub count: usize,
-    /// The first of them; empty if there are none.
+    /// The first of them, or empty.
     pub first: Vec<u8>,
 }
 

@@ -13,7 +13,6 @@ use rayon::prelude::*;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
-use crate::k8s::selector::LabelSelector;
 
 use super::filters::Filter;
 use super::question::Question;
@@ -40,7 +39,7 @@ pub struct Span {
     pub last: i64,
     /// The main revision at which it went; none while it is there.
     pub gone_at: Option<i64>,
-    /// Whether it may have gone before that: what ended it is in no page any more.
+    /// Whether it may have gone before that: no page has the change that ended it.
     pub gone_may_be_earlier: bool,
     /// How often it came.
     pub times: u64,
@@ -82,15 +81,18 @@ pub struct LiveMatch<'m, 'a> {
 }
 
 impl<'a> Search<'_, 'a> {
-    /// Whether a version of a key has the labels that were asked for.
+    /// Whether no version that was searched has the labels that were asked for.
     #[must_use]
-    pub fn has_labels(&self, labels: &LabelSelector) -> bool {
+    pub fn labels_left_nothing(&self) -> bool {
+        let Some(labels) = self.looker.labels else {
+            return false;
+        };
         let question = self.question;
         let is_searched = |record: &Record<'_>| {
             !record.tombstone && record.revision.main <= self.at.0 && (self.covers)(record.key)
         };
         let mut records = question.store().records(Direction::Forward);
-        records.any(|record| {
+        !records.any(|record| {
             is_searched(&record)
                 && question
                     .filters()

@@ -266,7 +266,7 @@ impl Words<'_, '_> {
             return words.iter().map(raw).collect();
         }
         let mut addresses = Vec::new();
-        // What the names behind a type are names of.
+        // What the names after a type are names of.
         let mut of_type: Option<ObjectSet> = None;
         let mut named = false;
         for word in words {
@@ -303,7 +303,7 @@ impl Words<'_, '_> {
 
     /// The objects of types with commas between; none where one of them is no type.
     fn objects(&mut self, types: &str) -> Option<ObjectSet> {
-        // A custom resource may share its name with one that only its objects tell.
+        // A custom resource may share its name with one that is known only from its objects.
         let is_builtin = |name: &str| {
             let found = self.catalog.resolve(name);
             !found.is_empty() && found.iter().all(|resource| resource.versions.is_empty())
@@ -413,7 +413,7 @@ impl Selection {
         self.catalog.as_ref()
     }
 
-    /// The first address that no key answers to.
+    /// The first address that matches no key.
     pub fn unanswered(&self, mut is_there: impl FnMut(&Address) -> bool) -> Option<&Address> {
         self.addresses.iter().find(|address| !is_there(address))
     }

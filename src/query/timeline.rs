@@ -12,7 +12,7 @@ use super::no_answer::NoAnswer;
 
 pub use when::{When, parse_time};
 
-/// When the revisions of a store were written, as far as its objects tell.
+/// When the revisions of a store were written, as far as its objects show.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     clock: WallClock,

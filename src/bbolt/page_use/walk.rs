@@ -7,6 +7,7 @@ use super::super::db::Db;
 use super::super::freelist::Freelist;
 use super::super::leaf::Direction;
 use super::super::page::{Element, Kind, Page, Pgid};
+use super::super::pages::SUBTREE_MISSING;
 use super::super::tree::{MAX_TREE_DEPTH, RELEASE_BYTES};
 use super::marks::Mark;
 use super::{BucketUse, PageUse};
@@ -224,7 +225,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         if level > MAX_TREE_DEPTH {
             let damage = Diagnostic::new(Code::TreeTooDeep, page.locus())
                 .expected(format!("at most {MAX_TREE_DEPTH} levels"), "more")
-                .effect("what lies under it is missing from this answer");
+                .effect(SUBTREE_MISSING);
             return self.report(bucket, damage);
         }
         self.release(&page);

@@ -184,7 +184,7 @@ impl CommandLine {
     /// The words in the order that clap expects. `variable` is the database that the environment names.
     ///
     /// # Errors
-    /// When a flag before the verb is none of the verb, or `--db` is given to a verb that reads no database.
+    /// When the verb does not have a flag that is before it, or `--db` is given to a verb that reads no database.
     pub fn into_words(
         mut self,
         root: &Command,

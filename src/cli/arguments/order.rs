@@ -139,7 +139,7 @@ fn verb_first(line: &CommandLine, instead: Option<&OsString>) -> CommandLine {
     meant
 }
 
-/// The same line with its databases as the first words; none if they are already, or if there is none.
+/// The same line with its databases first. None if they are first already, or if the line has no database.
 fn database_first(line: &CommandLine) -> Option<CommandLine> {
     if line.words().next().is_none_or(is_database) {
         return None;

@@ -20,11 +20,10 @@ use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::query::live_objects::{
-    Budget, CustomColumns, FieldSelector, JsonPath, MAX_PRINTED_BYTES, Note, Sink,
+    Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
+    ObjectFilters, Record, Sink, object_from_key,
 };
-use crate::query::live_objects::{KeyEntry, LiveObjects, ObjectFilters, Record, object_from_key};
-use crate::query::objects::Order;
-use crate::query::objects::{OpenError, ReadValue};
+use crate::query::objects::{OpenError, Order, ReadValue};
 use crate::query::revision::RevisionExpr;
 use crate::query::{Notice, Origins};
 use crate::view::encryption::encrypted_json;

@@ -18,8 +18,7 @@ use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::address::Address;
 use crate::query::resolve::AtRevision;
-use crate::query::search::{Found, Matcher, Pattern};
-use crate::query::search::{LiveMatch, Looker, Row, Search, Written};
+use crate::query::search::{Found, LiveMatch, Looker, Matcher, Pattern, Row, Search, Written};
 use crate::query::select::Selection;
 use crate::query::{NoAnswer, Question};
 use crate::view::grep::{
@@ -249,14 +248,6 @@ impl Grep<'_, '_> {
         self.conclude(found, is_empty, |address| has(&|key| address.covers(key)))
     }
 
-    /// Whether no object that was searched has the labels that were asked for.
-    fn labels_left_nothing(&self) -> bool {
-        let Some(labels) = self.selection.labels() else {
-            return false;
-        };
-        !self.search.has_labels(labels)
-    }
-
     /// Why nothing is of the manager that was named: no retained version names it.
     fn unknown_manager(&self) -> Option<NoAnswer> {
         let by_manager = self.args.by_manager.filter();
@@ -277,7 +268,7 @@ impl Grep<'_, '_> {
             Some(why) => Err(why.into()),
             None if found => Ok(Answer::Yes),
             None if let Some(unknown) = self.unknown_manager() => Err(unknown.into()),
-            None if self.labels_left_nothing() => Err(self
+            None if self.search.labels_left_nothing() => Err(self
                 .search
                 .question
                 .emptied()

@@ -10,11 +10,10 @@ use crate::cli::plumbing::{layout, number};
 use crate::cli::{Answer, Run, Verb};
 use crate::diag::shown;
 use crate::query::Evidence;
-use crate::query::page_layout::PageLayout;
 use crate::query::page_layout::anatomy::{
     self, BucketParts, ElementParts, header_fields, meta_fields, misfits,
 };
-use crate::query::page_layout::{Freelist, Kind, Page, PageUse, Pgid, Use};
+use crate::query::page_layout::{Freelist, Kind, Page, PageLayout, PageUse, Pgid, Use};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 

@@ -6,7 +6,7 @@ use crate::etcd::schema;
 
 use super::{AtRevision, Store};
 
-/// The main revisions up to `at` of which no record is known, as first and last of each run, ascending.
+/// The main revisions up to `at` that have no known record: first and last of each run, ascending.
 pub(in crate::etcd) fn missing_revisions(store: &Store<'_>, at: AtRevision) -> Vec<(i64, i64)> {
     let mut runs = Vec::new();
     let mut last = 1_i64;

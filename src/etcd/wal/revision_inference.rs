@@ -2,7 +2,7 @@
 //! database what these entries wrote, and the log may still have it.
 //!
 //! No entry stores its revision. But the last entry that the database has (its consistent_index) ends at the database's
-//! revision, and each entry before it used one revision or none. So the entries are gone through backwards, and for
+//! revision, and each entry before it used one revision or none. So the entries are read backwards, and for
 //! each one the question is whether it used the next lower revision. There are four ways to know:
 //!
 //! 1. A record of that revision is known, and the entry writes it (or does not).

@@ -10,7 +10,7 @@ pub const BASE64_CHARS: usize = 8;
 /// The largest a compiled pattern may be, in bytes. Patterns of people take some kilobytes.
 const SIZE_LIMIT_BYTES: usize = 10 << 20;
 
-/// Why a pattern is none.
+/// Why a pattern is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// It is no regular expression; the text has the place.

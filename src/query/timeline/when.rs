@@ -25,7 +25,7 @@ pub enum When {
 /// of a second are cut. In seconds since 1970.
 ///
 /// # Errors
-/// When it is none of these, or depends on the newest time of a store without times.
+/// When the text has no such form, or depends on the newest time of a store without times.
 pub fn parse_time(text: &str, newest: Option<i64>) -> Result<i64, NoAnswer> {
     text.parse::<When>()?.resolve(newest)
 }
@@ -37,7 +37,7 @@ impl When {
     /// The time, in seconds since 1970.
     ///
     /// # Errors
-    /// When it depends on the newest time, and there is none.
+    /// When it depends on the newest time, and the store has no time.
     pub fn resolve(self, newest: Option<i64>) -> Result<i64, NoAnswer> {
         if let Self::At(time) = self {
             return Ok(time);

@@ -68,42 +68,42 @@ impl Timeline {
             let explained = || Why::new(main, self.bounds(main));
             answers.entry(main).or_insert_with(explained);
         }
-        let mut reasons: BTreeMap<(i64, u32), Vec<ReadValue>> = BTreeMap::new();
+        let mut uses: BTreeMap<(i64, u32), Vec<PointUse>> = BTreeMap::new();
         for (main, Why { bounds, .. }) in &answers {
             let ends = [(End::Lower, bounds.lower), (End::Upper, bounds.upper)];
             for (end, point) in ends {
                 if let Some(point) = point {
-                    let told_by = (point.told_by, point.told_by_sub);
+                    let record = (point.told_by, point.told_by_sub);
                     let main = *main;
-                    let told = ReadValue { main, end, point };
-                    reasons.entry(told_by).or_default().push(told);
+                    let point_use = PointUse { main, end, point };
+                    uses.entry(record).or_default().push(point_use);
                 }
             }
         }
         for record in store.records(Direction::Forward) {
             let Revision { main, sub } = record.revision;
-            let told = u32::try_from(sub).ok();
-            let told = told.and_then(|sub| reasons.get(&(main, sub)));
-            if told.is_none() && !answers.contains_key(&main) {
+            let sub = u32::try_from(sub).ok();
+            let uses = sub.and_then(|sub| uses.get(&(main, sub)));
+            if uses.is_none() && !answers.contains_key(&main) {
                 continue;
             }
             let Ok(value) = keyring.open(record.key, record.value) else {
                 continue;
             };
-            // A record tells one or two points, and each may bound any number of revisions.
+            // A record gives one or two points, and each may bound any number of revisions.
             let mut of_point: Vec<(Point, Reason)> = Vec::new();
-            for told in told.into_iter().flatten() {
-                let known = of_point.iter().find(|(point, _)| *point == told.point);
+            for point_use in uses.into_iter().flatten() {
+                let known = of_point.iter().find(|(point, _)| *point == point_use.point);
                 let reason = match known {
                     Some((_, reason)) => reason.clone(),
                     None => {
-                        let reason = reason(&record, &value, &told.point);
-                        of_point.push((told.point, reason.clone()));
+                        let reason = reason(&record, &value, &point_use.point);
+                        of_point.push((point_use.point, reason.clone()));
                         reason
                     }
                 };
-                if let Some(answer) = answers.get_mut(&told.main) {
-                    match told.end {
+                if let Some(answer) = answers.get_mut(&point_use.main) {
+                    match point_use.end {
                         End::Lower => answer.lower = Some(reason),
                         End::Upper => answer.upper = Some(reason),
                     }
@@ -126,9 +126,9 @@ enum End {
     Upper,
 }
 
-/// A point that a record tells, and for which question.
+/// A revision that a point bounds, and on which side.
 #[derive(Debug, Clone, Copy)]
-struct ReadValue {
+struct PointUse {
     main: i64,
     end: End,
     point: Point,

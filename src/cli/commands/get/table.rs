@@ -11,12 +11,10 @@ use crate::cli::report;
 use crate::query::catalog::Catalog;
 use crate::query::compare::Masker;
 use crate::query::live_objects::{
-    Budget, Builtin, Clock, Column, EncryptedValue, MOST_COLUMNS, Resource, ResourceColumns,
-    TOO_EXPENSIVE, builtin, shown_name,
+    Budget, Builtin, Clock, Column, EncryptedValue, KeyEntry, MOST_COLUMNS, Record, Resource,
+    ResourceColumns, TOO_EXPENSIVE, builtin, shown_name,
 };
-use crate::query::live_objects::{KeyEntry, Record};
-use crate::query::objects::ReadValue;
-use crate::query::objects::is_secret_key;
+use crate::query::objects::{ReadValue, is_secret_key};
 use crate::query::select::Selection;
 use crate::view::kubectl_table::{KubectlTable, Options};
 use crate::view::record::key_text;

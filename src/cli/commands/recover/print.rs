@@ -1,4 +1,4 @@
-//! What is gone, as a table and as JSON lines.
+//! Deleted objects, as a table and as JSON lines.
 
 use std::io::Write;
 

@@ -9,9 +9,8 @@ use crate::cli::out::Out;
 use crate::cli::report;
 use crate::query::compare::Masker;
 use crate::query::evidence::{Evidence, Verify};
-use crate::query::logs::Logs;
 use crate::query::logs::{
-    AppliedEntries, Entry, Request, SegmentFile, Snap, SnapError, State, Wal, writes,
+    AppliedEntries, Entry, Logs, Request, SegmentFile, Snap, SnapError, State, Wal, writes,
 };
 use crate::query::objects::{Keyring, Order, is_secret_key};
 use crate::view::json::write_value;

@@ -6,10 +6,9 @@ use std::io::Write;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::query::logs::Logs;
 use crate::query::logs::{
-    Checksum, Entry, Fault, File, HardState, Message, Metadata, RaftEntry, RaftHardState, Record,
-    RecordType, Segment, Snap, SnapshotMark, WalMetadata, WalSnapshot, wire,
+    Checksum, Entry, Fault, File, HardState, Logs, Message, Metadata, RaftEntry, RaftHardState,
+    Record, RecordType, Segment, Snap, SnapshotMark, WalMetadata, WalSnapshot, wire,
 };
 use crate::view::dump_logs::{self, EntryType, Release};
 

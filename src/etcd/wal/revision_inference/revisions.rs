@@ -133,7 +133,7 @@ impl<'i, 'w> Inference<'i, 'w> {
         }
     }
 
-    /// The same for a revision of which no record is known.
+    /// The same for a revision without a known record.
     fn used_unknown_revision(&mut self, place: usize, step: &Step<'w>) -> Used {
         let is_done = |place: usize| self.mains.get(place).is_some_and(Option::is_some);
         let deletion = self.writers.deletes(place, step, self.is_absent, &is_done);

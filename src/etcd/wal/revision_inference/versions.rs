@@ -16,7 +16,7 @@ const MOST_BETWEEN: i64 = 10_000;
 #[derive(Clone, Copy)]
 struct Write<'w> {
     record: Record<'w>,
-    /// The revision of the write before it, if its request says so; 0 if there is none.
+    /// The revision of the write before it, if its request has it; else 0.
     before: Option<i64>,
     /// Whether version and create_revision are certain.
     is_certain: bool,

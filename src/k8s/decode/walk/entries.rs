@@ -8,7 +8,7 @@ use crate::wire::{Content, Reader};
 
 use super::super::Span;
 
-/// The entries of one map, as they come on the wire; those that are none as errors.
+/// The entries of one map, as they come on the wire. A malformed entry is an error.
 #[derive(Clone)]
 pub(super) struct Entries<'m> {
     slot: &'m Slot,

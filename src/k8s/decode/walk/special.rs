@@ -10,7 +10,7 @@ use crate::wire::{Content, Reader};
 use super::super::Walker;
 
 impl<S: Sink> Walker<'_, S> {
-    /// Tells a value of a type with a JSON form of its own; None, with nothing told, if the
+    /// Visits a value of a type with a JSON form of its own; None, with nothing visited, if the
     /// payload is not of that type.
     pub(super) fn special(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
         match slot.kind {

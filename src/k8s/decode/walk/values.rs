@@ -108,7 +108,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Keys in order, the last of equal ones counts. Entries that are none are told under
+    /// Keys in order, the last of equal ones counts. Malformed entries are put under
     /// [`MALFORMED`].
     pub(super) fn map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         self.key(slot);
