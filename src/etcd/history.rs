@@ -231,18 +231,11 @@ mod tests {
 
     fn put(main: i64, create_revision: i64, version: i64) -> Record<'static> {
         Record {
-            revision: Revision { main, sub: 0 },
-            tombstone: false,
-            key: b"key",
             create_revision,
             mod_revision: main,
             version,
             value: b"value",
-            lease: 0,
-            origin: Origin::Live,
-            pgid: None,
-            element: None,
-            offset: 0,
+            ..Record::empty(Revision { main, sub: 0 }, b"key", Origin::Live)
         }
     }
 

@@ -117,6 +117,37 @@ fn has_other_fields_in_key(content: &KeyValue<'_>, stored: &[u8], contradicts: b
 }
 
 impl<'a> Record<'a> {
+    /// A record without content.
+    pub(crate) fn empty(revision: Revision, key: &'a [u8], origin: Origin) -> Self {
+        Self {
+            revision,
+            tombstone: false,
+            key,
+            create_revision: 0,
+            mod_revision: 0,
+            version: 0,
+            value: &[],
+            lease: 0,
+            origin,
+            pgid: None,
+            element: None,
+            offset: 0,
+        }
+    }
+
+    /// Its content as the message that etcd stores.
+    #[inline]
+    pub fn key_value(&self) -> KeyValue<'a> {
+        KeyValue {
+            key: self.key,
+            create_revision: self.create_revision,
+            mod_revision: self.mod_revision,
+            version: self.version,
+            value: self.value,
+            lease: self.lease,
+        }
+    }
+
     /// Reads a record from an element of bucket `key`. The second part is what contradicts itself
     /// in it; such a record is delivered all the same.
     ///
@@ -178,15 +209,7 @@ impl<'a> Record<'a> {
         let Ok((record, None)) = Self::parse(page, element) else {
             return None;
         };
-        let content = KeyValue {
-            key: record.key,
-            create_revision: record.create_revision,
-            mod_revision: record.mod_revision,
-            version: record.version,
-            value: record.value,
-            lease: record.lease,
-        };
-        let written = content.encoded_len() == element.value.len() && element.flags == 0;
+        let written = record.key_value().encoded_len() == element.value.len() && element.flags == 0;
         written.then_some(record)
     }
 

@@ -117,14 +117,7 @@ impl KeyRequest {
                 .at(store, at)
                 .ok_or_else(|| question.missing(&Address::Key(key.to_vec()), None, at))?,
         };
-        Ok(Extracted::Item(KeyValue {
-            key: record.key,
-            create_revision: record.create_revision,
-            mod_revision: record.mod_revision,
-            version: record.version,
-            value: record.value,
-            lease: record.lease,
-        }))
+        Ok(Extracted::Item(record.key_value()))
     }
 }
 

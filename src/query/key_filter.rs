@@ -232,18 +232,11 @@ mod tests {
 
     fn accepts(filter: &str) -> bool {
         let record = Record {
-            revision: Revision { main: 9, sub: 0 },
-            tombstone: false,
-            key: b"/k",
             create_revision: 2,
             mod_revision: 9,
             version: 3,
             value: b"12345",
-            lease: 0,
-            origin: Origin::Live,
-            pgid: None,
-            element: None,
-            offset: 0,
+            ..Record::empty(Revision { main: 9, sub: 0 }, b"/k", Origin::Live)
         };
         let counts = VersionCounts {
             versions: 2,

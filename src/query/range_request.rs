@@ -202,18 +202,10 @@ mod tests {
             sub: 0,
         };
         let record = Record {
-            revision,
-            tombstone: false,
-            key,
             create_revision,
             mod_revision,
             version: 1,
-            value: b"",
-            lease: 0,
-            origin: Origin::Live,
-            pgid: None,
-            element: None,
-            offset: 0,
+            ..Record::empty(revision, key, Origin::Live)
         };
         KeyEntry {
             key: key.into(),

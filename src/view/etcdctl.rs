@@ -250,14 +250,7 @@ fn kv_of<'a>(record: &Record<'a>) -> KeyValue<'a> {
             ..KeyValue::default()
         };
     }
-    KeyValue {
-        key: record.key,
-        create_revision: record.create_revision,
-        mod_revision: record.mod_revision,
-        version: record.version,
-        value: record.value,
-        lease: record.lease,
-    }
+    record.key_value()
 }
 
 fn type_text(record: &Record<'_>) -> &'static str {

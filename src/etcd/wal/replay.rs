@@ -461,22 +461,13 @@ impl<'m, 'a> Writing<'m, 'a> {
 
     /// A record of this revision that says nothing yet.
     fn record(&self, key: &'a [u8]) -> Record<'a> {
+        let revision = Revision {
+            main: self.main,
+            sub: self.sub,
+        };
         Record {
-            revision: Revision {
-                main: self.main,
-                sub: self.sub,
-            },
-            tombstone: false,
-            key,
-            create_revision: 0,
-            mod_revision: 0,
-            version: 0,
-            value: &[],
-            lease: 0,
-            origin: Origin::Wal,
-            pgid: None,
-            element: None,
             offset: self.offset,
+            ..Record::empty(revision, key, Origin::Wal)
         }
     }
 

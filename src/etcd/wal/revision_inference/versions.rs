@@ -102,18 +102,12 @@ fn writes_by_key<'w>(
 /// What a step wrote, if it has only puts or deletes one key. For anything else it is unknown which keys existed.
 fn records_of_step<'w>(step: &Step<'w>, main: i64) -> Vec<Record<'w>> {
     let record = |sub: i64, key, value, lease, tombstone| Record {
-        revision: Revision { main, sub },
         tombstone,
-        key,
-        create_revision: 0,
         mod_revision: if tombstone { 0 } else { main },
-        version: 0,
         value,
         lease,
-        origin: Origin::Wal,
-        pgid: None,
-        element: None,
         offset: step.offset,
+        ..Record::empty(Revision { main, sub }, key, Origin::Wal)
     };
     if let [Change::Delete(delete)] = step.changes.as_slice() {
         let alone = delete.range_end.is_empty();
