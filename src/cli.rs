@@ -225,6 +225,8 @@ pub struct Run<'r> {
     pub key_files: &'r [PathBuf],
     /// What the answer has to admit.
     pub notices: &'r Notices,
+    /// The verb and its database, for hints.
+    pub invocation: &'r Invocation,
 }
 
 impl<'r> Run<'r> {
@@ -281,6 +283,7 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         keyring: &keyring,
         key_files: &key_files,
         notices: &notices,
+        invocation: &invocation,
     };
     progress::start();
     let answer = verb.run(&run, &mut out).and_then(|answer| {
@@ -288,7 +291,7 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         finished.map_err(|failure| failure.with_answer(answer))?;
         Ok(answer)
     });
-    report::notices(&notices.take());
+    report::notices(&notices.take(), &invocation);
     report::conclude(&evidence, logs.as_ref(), answer, &invocation)
 }
 

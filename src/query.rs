@@ -21,6 +21,7 @@ pub mod glob;
 pub mod key_filter;
 pub mod key_list;
 pub mod key_range;
+pub mod left_out;
 pub mod live_objects;
 pub mod logs;
 pub mod no_answer;

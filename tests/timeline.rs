@@ -15,7 +15,6 @@ use etcdive::k8s::wall_clock::{Bounds, Certainty, Point, SKEW_SECONDS, WallClock
 use etcdive::query::Notice;
 use etcdive::query::timeline::Timeline;
 use etcdive::source::Source;
-use etcdive::view::command::Invocation;
 use etcdive::view::no_answer;
 use etcdive::view::notice::lines;
 use etcdive::view::time::text;
@@ -627,7 +626,13 @@ fn a_time_leads_to_the_revisions_that_the_history_has_by_then() {
                     since.is_none_or(|(since, _)| surely < *since),
                     "{time}: {since:?}, {at:?}"
                 );
-                assert!(!lines(&[Notice::TimeInferred { time, at }]).is_empty());
+                assert!(
+                    !lines(
+                        &[Notice::TimeInferred { time, at }],
+                        &etcdive::view::command::Invocation::default()
+                    )
+                    .is_empty()
+                );
                 assert!(timeline.until(time).unwrap() >= at.revision);
                 assert!(timeline.since(time).unwrap() <= at.revision + 1);
             }
@@ -698,7 +703,8 @@ fn assert_no_time(timeline: &Timeline, hinted: bool) {
         timeline.time("10m").unwrap_err(),
     ] {
         assert!(!failure.is_no(), "{failure:?}");
-        let (message, hint) = no_answer::text(&failure, &Invocation::default());
+        let (message, hint) =
+            no_answer::text(&failure, &etcdive::view::command::Invocation::default());
         assert!(
             message.contains("no object in this store has one"),
             "{message}"

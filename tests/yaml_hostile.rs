@@ -11,7 +11,7 @@ use etcdive::k8s::Order;
 use etcdive::view::json::write_value;
 use etcdive::view::manifest::{loads_to, manifest};
 use etcdive::view::yaml::{Quoting, YamlWriter};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::support::random::Random;
 use crate::support::synth::etcd::{Store, Version};
@@ -357,7 +357,9 @@ fn hostile_store() -> (Vec<u8>, Vec<(String, Value)>) {
         } else {
             ("Book", "example.com/v1", value(&mut random, 0))
         };
-        let annotations = json!({text(&mut random): text(&mut random)});
+        // The controller chose the volume, so the claim comes back without it.
+        let bound = "pv.kubernetes.io/bound-by-controller";
+        let annotations = json!({text(&mut random): text(&mut random), bound: "yes"});
         let object = json!({
             "apiVersion": api, "kind": kind,
             "metadata": {"name": name, "namespace": "a", "uid": name, "annotations": annotations},
@@ -392,8 +394,13 @@ fn assert_objects(documents: &[Value], meant: &[&(String, Value)], is_recovered:
             .filter(|document| document["metadata"]["name"] == **name);
         let document = named.next().unwrap_or_else(|| panic!("{name} is missing"));
         let mut object = object.clone();
-        if is_recovered && object["kind"] == "PersistentVolumeClaim" {
-            object["spec"].as_object_mut().unwrap().remove("volumeName");
+        if is_recovered {
+            let spec = object["spec"].as_object_mut();
+            let is_claim =
+                |_: &&mut Map<String, Value>| document["kind"] == "PersistentVolumeClaim";
+            spec.filter(is_claim).map(|spec| spec.remove("volumeName"));
+            let annotations = object["metadata"]["annotations"].as_object_mut().unwrap();
+            annotations.remove("pv.kubernetes.io/bound-by-controller");
         }
         assert!(named.next().is_none(), "{name} is there twice");
         for field in ["kind", "spec"] {

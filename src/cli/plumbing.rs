@@ -3,6 +3,8 @@
 use crate::query::page_layout::PageLayout;
 use crate::query::{Evidence, Notice};
 
+use crate::view::command::Invocation;
+
 use super::failure::Failure;
 use super::report;
 
@@ -13,7 +15,10 @@ use super::report;
 pub fn layout(evidence: &Evidence) -> Result<PageLayout<'_>, Failure> {
     let layout = PageLayout::read(evidence)?;
     if let Some(page_size) = layout.guessed_page_size() {
-        report::notices(&[Notice::PageSizeGuessed(page_size)]);
+        report::notices(
+            &[Notice::PageSizeGuessed(page_size)],
+            &Invocation::default(),
+        );
     }
     Ok(layout)
 }

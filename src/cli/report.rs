@@ -10,7 +10,8 @@ use crate::query::logs::Logs;
 use crate::query::{Evidence, Notice};
 use crate::source::Change;
 use crate::view::command::Invocation;
-use crate::view::notice::{self, Line};
+use crate::view::line::Line;
+use crate::view::notice;
 use crate::view::{no_answer, sanitize};
 
 use super::Answer;
@@ -65,8 +66,8 @@ pub fn hint(message: &str) {
 }
 
 /// What the answer has to admit, on standard error.
-pub fn notices(notices: &[Notice]) {
-    for line in notice::lines(notices) {
+pub fn notices(notices: &[Notice], invocation: &Invocation) {
+    for line in notice::lines(notices, invocation) {
         match line {
             Line::Note(text) => note(&text),
             Line::Hint(text) => hint(&text),

@@ -1,6 +1,6 @@
-//! In which order objects are made so that each finds what it needs: namespaces, definitions, what lies in no
+//! In which order objects are created so that each finds what it needs: namespaces, definitions, what is in no
 //! namespace, what pods mount and run as, services, workloads, what watches over them, custom resources; and last what
-//! could refuse the others.
+//! could refuse or change the others.
 
 /// The place of a kind of an API group in the order; equal ones in the order of their keys.
 pub fn rank(group: &str, kind: &str, namespaced: bool, is_custom: bool) -> u32 {
@@ -14,10 +14,11 @@ pub fn rank(group: &str, kind: &str, namespaced: bool, is_custom: bool) -> u32 {
         ("", "PersistentVolume") => 3,
         ("rbac.authorization.k8s.io", "ClusterRole") => 4,
         ("rbac.authorization.k8s.io", "ClusterRoleBinding") => 5,
-        // These stand before others, and would refuse or change them.
+        // These are asked before other objects are stored, and would refuse or change them.
         ("admissionregistration.k8s.io", _) => 70,
         ("apiregistration.k8s.io", _) => 71,
-        ("", "ResourceQuota") => 60,
+        ("", "LimitRange") => 60,
+        ("", "ResourceQuota") => 61,
         _ if !namespaced => 6,
         ("", "ServiceAccount") => 10,
         ("", "Secret") => 11,
@@ -25,7 +26,6 @@ pub fn rank(group: &str, kind: &str, namespaced: bool, is_custom: bool) -> u32 {
         ("", "PersistentVolumeClaim") => 13,
         ("rbac.authorization.k8s.io", "Role") => 14,
         ("rbac.authorization.k8s.io", "RoleBinding") => 15,
-        ("", "LimitRange") => 16,
         ("networking.k8s.io", "NetworkPolicy") => 17,
         ("", "Service") => 18,
         ("", "Endpoints") | ("discovery.k8s.io", _) => 19,
@@ -63,6 +63,7 @@ mod tests {
             rank("", "Pod", true, false),
             rank("policy", "PodDisruptionBudget", true, false),
             rank("library.example.com", "Book", true, true),
+            rank("", "LimitRange", true, false),
             rank("", "ResourceQuota", true, false),
             rank(
                 "admissionregistration.k8s.io",

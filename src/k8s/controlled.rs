@@ -1,7 +1,11 @@
-//! Whether an object is one that a controller makes, and makes anew when what it is made from is there.
+//! Whether the server or a controller makes an object, and makes it again when what it is made from exists.
+//!
+//! Only the pairs of [`is_made_by`] count: a Deployment makes ReplicaSets and nothing else, so a Service that a
+//! Deployment controls comes back.
 
 use serde_json::Value;
 
+use super::default_roles;
 use super::object::text;
 pub use super::object::{group, owners};
 
@@ -20,6 +24,8 @@ pub enum Reason {
     Event,
     /// A sign of life, which is written over and over.
     Lease,
+    /// It describes a machine: the kubelet, the attach controller or the certificate controllers make it.
+    Node,
     /// The server makes it at its start.
     Bootstrap,
     /// The server's own record, which nobody can apply.
@@ -27,17 +33,31 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons, in the order of a summary.
+    pub const ALL: [Self; 9] = [
+        Self::Owned,
+        Self::OfService,
+        Self::OfNamespace,
+        Self::Token,
+        Self::Event,
+        Self::Lease,
+        Self::Node,
+        Self::Bootstrap,
+        Self::Internal,
+    ];
+
     /// The reason as part of a sentence.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Owned => "made by their owners' controllers",
+            Self::Owned => "made by the controllers of their owners",
             Self::OfService => "made for their services",
             Self::OfNamespace => "made in every namespace",
             Self::Token => "tokens of service accounts",
             Self::Event => "events",
-            Self::Lease => "signs of life",
+            Self::Lease => "leases that a running program renews",
+            Self::Node => "nodes, and what exists for a node",
             Self::Bootstrap => "made by the API server itself",
-            Self::Internal => "the API server's own records",
+            Self::Internal => "records of the API server, which nobody can apply",
         }
     }
 
@@ -50,6 +70,7 @@ impl Reason {
             Self::Token => "token",
             Self::Event => "event",
             Self::Lease => "lease",
+            Self::Node => "node",
             Self::Bootstrap => "bootstrap",
             Self::Internal => "internal",
         }
@@ -78,7 +99,9 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
     }
     match (group, kind) {
         ("" | "events.k8s.io", "Event") => return Some(Reason::Event),
-        ("", "ServiceAccount") if name == "default" => return Some(Reason::OfNamespace),
+        ("", "ServiceAccount") if name == "default" && is_bare_account(object) => {
+            return Some(Reason::OfNamespace);
+        }
         ("", "ConfigMap") if name == "kube-root-ca.crt" => return Some(Reason::OfNamespace),
         ("", "Endpoints") if has_service(name) => return Some(Reason::OfService),
         ("", "RangeAllocation") => return Some(Reason::Internal),
@@ -87,50 +110,145 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
         {
             return Some(Reason::OfService);
         }
-        ("", "Secret") if text(object, &["type"]) == "kubernetes.io/service-account-token" => {
-            return Some(Reason::Token);
-        }
+        ("", "Secret") if is_servers_token(object) => return Some(Reason::Token),
         ("networking.k8s.io", "IPAddress")
             if label(object, "ipaddress.kubernetes.io/managed-by") == "ipallocator.k8s.io" =>
         {
             return Some(Reason::OfService);
         }
-        ("coordination.k8s.io", "Lease" | "LeaseCandidate") => return Some(Reason::Lease),
+        ("coordination.k8s.io", "Lease" | "LeaseCandidate") if is_renewed(object) => {
+            return Some(Reason::Lease);
+        }
+        ("", "Node")
+        | ("storage.k8s.io", "CSINode" | "VolumeAttachment" | "CSIStorageCapacity")
+        | ("certificates.k8s.io", "CertificateSigningRequest") => return Some(Reason::Node),
+        ("", "Pod") if !annotation(object, "kubernetes.io/config.mirror").is_empty() => {
+            return Some(Reason::Node);
+        }
         _ => {}
     }
-    let mut controllers =
-        owners(object).filter(|owner| owner.get("controller") == Some(&Value::Bool(true)));
-    // A controller may not make the same data again: a password, a volume. The claim of a pod's own volume comes with
-    // the pod.
-    let is_data = matches!(
-        (group, kind),
-        ("", "Secret" | "ConfigMap" | "PersistentVolumeClaim")
-    );
-    let makes_anew = |owner: &Value| !is_data || text(owner, &["kind"]) == "Pod";
-    controllers
-        .any(|owner| makes_anew(owner) && (others.is_known)(text(owner, &["uid"])))
-        .then_some(Reason::Owned)
+    owners(object)
+        .filter(|owner| (others.is_known)(text(owner, &["uid"])))
+        .find_map(|owner| is_made_by(owner, (group, kind)))
+}
+
+/// Whether the controller of an owner makes objects of this group and kind, and so as what they are left out.
+fn is_made_by(owner: &Value, made: (&str, &str)) -> Option<Reason> {
+    let is_controller = owner.get("controller") == Some(&Value::Bool(true));
+    let owner_kind = text(owner, &["kind"]);
+    // The old group of workloads, too.
+    let owner_group = match group(owner) {
+        "extensions" => "apps",
+        group => group,
+    };
+    let made_group = if made.0 == "extensions" {
+        "apps"
+    } else {
+        made.0
+    };
+    match (owner_group, owner_kind, made_group, made.1) {
+        ("apps", "Deployment", "apps", "ReplicaSet")
+        | ("apps", "ReplicaSet" | "StatefulSet" | "DaemonSet", "", "Pod")
+        | ("", "ReplicationController", "", "Pod")
+        | ("batch", "Job", "", "Pod")
+        | ("batch", "CronJob", "batch", "Job")
+        | ("apps", "StatefulSet" | "DaemonSet", "apps", "ControllerRevision")
+        // The claims of a pod's own volumes: a pod refuses claims that were not made for it.
+        | ("", "Pod", "", "PersistentVolumeClaim")
+        | ("", "Pod", "resource.k8s.io", "ResourceClaim") => {
+            is_controller.then_some(Reason::Owned)
+        }
+        ("", "Node", "coordination.k8s.io", "Lease")
+        | ("", "Node", "storage.k8s.io", "CSINode")
+        | ("", "Node", "resource.k8s.io", "ResourceSlice")
+        | ("", "Node", "", "Pod") => Some(Reason::Node),
+        _ => None,
+    }
+}
+
+/// Whether a ServiceAccount has nothing that the controller would not give it.
+fn is_bare_account(account: &Value) -> bool {
+    let is_empty = |value: Option<&Value>| match value {
+        Some(Value::Object(map)) => map.is_empty(),
+        Some(Value::Array(list)) => list.is_empty(),
+        Some(Value::Null) | None => true,
+        Some(_) => false,
+    };
+    let annotations = account.pointer("/metadata/annotations");
+    let annotations = annotations.and_then(Value::as_object);
+    let mut names = annotations.into_iter().flat_map(serde_json::Map::keys);
+    let secrets = account.get("secrets").and_then(Value::as_array);
+    let mut secrets = secrets.into_iter().flatten();
+    let name = text(account, &["metadata", "name"]);
+    is_empty(account.get("imagePullSecrets"))
+        && is_empty(account.get("automountServiceAccountToken"))
+        && is_empty(account.pointer("/metadata/labels"))
+        && names.all(|name| name == LAST_APPLIED)
+        && secrets.all(|secret| is_token_name(text(secret, &["name"]), name))
+}
+
+/// The annotation in which `kubectl apply` keeps the manifest that it applied last.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The type of a Secret with the token of a service account.
+pub const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
+
+/// Whether servers before 1.24 made the Secret for its account. One that somebody made has a name of its own.
+fn is_servers_token(secret: &Value) -> bool {
+    let account = annotation(secret, "kubernetes.io/service-account.name");
+    text(secret, &["type"]) == TOKEN_TYPE
+        && is_token_name(text(secret, &["metadata", "name"]), account)
+}
+
+/// Whether a Secret has the name of a token that a server made for a service account: `robot-token-x7k2p`.
+pub fn is_token_name(secret: &str, account: &str) -> bool {
+    /// How many characters are made up behind a name (`k8s.io/apiserver/pkg/storage/names`).
+    const MADE_UP: usize = 5;
+    let rest = secret.strip_prefix(account);
+    let rest = rest.and_then(|rest| rest.strip_prefix("-token-"));
+    rest.is_some_and(|rest| rest.len() == MADE_UP)
+}
+
+/// Whether a program renews a Lease. One that nobody holds was written by hand.
+fn is_renewed(lease: &Value) -> bool {
+    let spec = |name| lease.pointer("/spec").and_then(|spec| spec.get(name));
+    spec("renewTime").is_some() || spec("holderIdentity").is_some() || spec("leaseName").is_some()
 }
 
 /// Whether an API server makes the object itself when it starts on an empty store.
 fn is_made_at_start(object: &Value) -> bool {
     let name = text(object, &["metadata", "name"]);
+    let namespace = text(object, &["metadata", "namespace"]);
     match (group(object), text(object, &["kind"])) {
         ("", "Namespace") => {
             ["default", "kube-system", "kube-public", "kube-node-lease"].contains(&name)
         }
-        ("", "Service") => {
-            name == "kubernetes" && text(object, &["metadata", "namespace"]) == "default"
+        ("", "Service" | "Endpoints") | ("discovery.k8s.io", "EndpointSlice") => {
+            (namespace, name) == ("default", "kubernetes")
+        }
+        ("", "ConfigMap") => {
+            namespace == "kube-system"
+                && [
+                    "extension-apiserver-authentication",
+                    "kube-apiserver-legacy-service-account-token-tracking",
+                ]
+                .contains(&name)
         }
         ("networking.k8s.io", "ServiceCIDR") => name == "kubernetes",
-        ("scheduling.k8s.io", "PriorityClass") => name.starts_with("system-"),
+        ("scheduling.k8s.io", "PriorityClass") => {
+            ["system-cluster-critical", "system-node-critical"].contains(&name)
+        }
         ("apiregistration.k8s.io", _) => {
             !label(object, "kube-aggregator.kubernetes.io/automanaged").is_empty()
         }
         ("flowcontrol.apiserver.k8s.io", _) => {
             annotation(object, "apf.kubernetes.io/autoupdate-spec") == "true"
         }
-        _ => !label(object, "kubernetes.io/bootstrapping").is_empty(),
+        ("rbac.authorization.k8s.io", kind) => {
+            !label(object, "kubernetes.io/bootstrapping").is_empty()
+                && default_roles::is_one(kind, namespace, name)
+        }
+        _ => false,
     }
 }
 

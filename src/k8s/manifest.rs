@@ -1,16 +1,19 @@
 //! From a stored object to a manifest that an API server takes: without what the server, its controllers and the
 //! scheduler own, and without what ties it to objects that have another uid by now.
 //!
-//! Each rule stands in a list, with the reason; what somebody has to know before the manifest is applied comes back
-//! as a note.
+//! Each rule is in a list, with the reason. What somebody has to know before the manifest is used is a note.
 
+mod authored;
 mod crd;
 mod pod;
+mod service;
 
 use serde_json::{Map, Value};
 
+use super::controlled::{LAST_APPLIED, TOKEN_TYPE, is_token_name};
 use super::object::group;
 pub use super::object::text;
+use authored::Authored;
 
 /// Rules that depend on what is asked for, and on what is known of other objects.
 #[derive(Clone, Copy)]
@@ -22,6 +25,12 @@ pub struct Options<'o> {
     /// Whether the reference to an owner of this uid stays. Of an owner that is not there the garbage collector
     /// would delete the object again.
     pub keeps_owner: &'o dyn Fn(&str) -> bool,
+    /// A claim keeps the volume that it was bound to.
+    pub keeps_volume: bool,
+    /// A service keeps the addresses and ports that the server gave it.
+    pub keeps_addresses: bool,
+    /// A Job does not run before somebody says so.
+    pub suspends: bool,
 }
 
 /// What somebody has to know before the manifest is applied.
@@ -29,8 +38,21 @@ pub struct Options<'o> {
 pub enum Note {
     /// References to owners were left out.
     Owners,
-    /// It was bound to the volume of this name, which was left out.
-    Bound(String),
+    /// It is a claim that was bound to a volume.
+    Volume {
+        /// The name of the volume.
+        name: String,
+        /// Whether the manifest names it.
+        is_kept: bool,
+    },
+    /// The addresses of a service in the cluster were left out: the server gave them.
+    ClusterAddresses(Vec<String>),
+    /// The port for health checks was left out: the server gave it.
+    HealthCheckPort(i64),
+    /// The addresses that a load balancer had; no manifest has them.
+    LoadBalancer(Vec<String>),
+    /// It comes back suspended.
+    Suspended,
 }
 
 /// What the server fills in of `metadata`, whatever the manifest says.
@@ -45,8 +67,9 @@ const SERVERS_METADATA: [&str; 8] = [
     "deletionGracePeriodSeconds",
 ];
 
-/// Annotations that controllers keep about an object as it was.
-const CONTROLLERS_ANNOTATIONS: [&str; 8] = [
+/// Annotations that controllers and clients keep about an object as it was. With the last one, `kubectl apply` of the
+/// author's manifest would reset what others have set since: a number of replicas.
+const FORMER_ANNOTATIONS: [&str; 9] = [
     "deployment.kubernetes.io/revision",
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",
@@ -55,6 +78,7 @@ const CONTROLLERS_ANNOTATIONS: [&str; 8] = [
     "volume.kubernetes.io/selected-node",
     "kubernetes.io/service-account.uid",
     "endpoints.kubernetes.io/last-change-trigger-time",
+    LAST_APPLIED,
 ];
 
 /// Finalizers that a deletion itself sets.
@@ -75,6 +99,21 @@ pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
         group(&object).to_owned(),
         text(&object, &["kind"]).to_owned(),
     );
+    // With the group: others have kinds of the same names, with other fields.
+    let what = (group.as_str(), kind.as_str());
+    let authored = Authored::of(&object);
+    if what == ("", "Service") {
+        service::note_addresses(&object, &mut notes);
+    }
+    let is_bound_by_controller = !text(
+        &object,
+        &[
+            "metadata",
+            "annotations",
+            "pv.kubernetes.io/bound-by-controller",
+        ],
+    )
+    .is_empty();
     let Some(fields) = object.as_object_mut() else {
         return (object, notes);
     };
@@ -84,20 +123,30 @@ pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
     if let Some(metadata) = map(fields, "metadata") {
         strip_metadata(metadata, options, &mut notes);
     }
-    // With the group: others have kinds of the same names, with other fields.
-    let what = (group.as_str(), kind.as_str());
-    if what == ("", "ServiceAccount") {
-        strip_tokens(fields);
+    match what {
+        ("", "ServiceAccount") => strip_tokens(fields),
+        ("", "Secret") => strip_token(fields),
+        _ => {}
     }
     let had_spec = fields.get("spec").is_some_and(|spec| !is_empty(spec));
     if let Some(spec) = map(fields, "spec") {
         match what {
             ("", "Pod") => pod::strip(spec),
-            ("", "Service") => strip_service(spec),
-            ("", "PersistentVolumeClaim") => strip_claim(spec, &mut notes),
+            ("", "Service") if options.keeps_addresses => {}
+            ("", "Service") => service::strip(spec, &authored, &mut notes),
+            ("", "PersistentVolumeClaim") => {
+                let is_kept = options.keeps_volume || !is_bound_by_controller;
+                strip_claim(spec, is_kept, &mut notes);
+            }
             ("", "PersistentVolume") => strip_volume(spec),
             ("", "Namespace") => drop(spec.shift_remove("finalizers")),
-            ("batch", "Job") => strip_job(fields),
+            ("batch", "Job") => {
+                if options.suspends {
+                    spec.insert("suspend".to_owned(), true.into());
+                    notes.push(Note::Suspended);
+                }
+                strip_job(fields);
+            }
             ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::convert(fields),
             _ => {}
         }
@@ -138,7 +187,7 @@ fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes
         metadata.shift_remove(name);
     }
     strip_field(metadata, "annotations", |annotations| {
-        for name in CONTROLLERS_ANNOTATIONS {
+        for name in FORMER_ANNOTATIONS {
             annotations
                 .as_object_mut()
                 .map(|annotations| annotations.shift_remove(name));
@@ -165,20 +214,29 @@ fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes
     });
 }
 
-/// Addresses of the cluster are given out anew; a headless service stays one. Node ports stay: clients know them.
-fn strip_service(spec: &mut Map<String, Value>) {
-    if spec.get("clusterIP").and_then(Value::as_str) != Some("None") {
-        spec.shift_remove("clusterIP");
-        spec.shift_remove("clusterIPs");
+/// A claim is bound anew, unless its author chose the volume.
+fn strip_claim(spec: &mut Map<String, Value>, is_kept: bool, notes: &mut Vec<Note>) {
+    let name = spec.get("volumeName").and_then(Value::as_str);
+    let Some(name) = name.map(str::to_owned) else {
+        return;
+    };
+    if !is_kept {
+        spec.shift_remove("volumeName");
     }
-    spec.shift_remove("healthCheckNodePort");
+    notes.push(Note::Volume { name, is_kept });
 }
 
-/// A claim is bound anew.
-fn strip_claim(spec: &mut Map<String, Value>, notes: &mut Vec<Note>) {
-    if let Some(volume) = spec.shift_remove("volumeName") {
-        notes.push(Note::Bound(volume.as_str().unwrap_or_default().to_owned()));
+/// What the server fills into the Secret that somebody made for the token of a service account.
+fn strip_token(secret: &mut Map<String, Value>) {
+    const SERVERS_DATA: [&str; 3] = ["token", "ca.crt", "namespace"];
+    if secret.get("type").and_then(Value::as_str) != Some(TOKEN_TYPE) {
+        return;
     }
+    strip_field(secret, "data", |data| {
+        for name in SERVERS_DATA {
+            data.as_object_mut().map(|data| data.shift_remove(name));
+        }
+    });
 }
 
 /// The tokens that servers before 1.24 made for every account, which the account names; they make them anew.
@@ -192,15 +250,6 @@ fn strip_tokens(account: &mut Map<String, Value>) {
         let is_kept = |secret: &Value| !is_token_name(text(secret, &["name"]), &name);
         let _ = secrets.map(|secrets| secrets.retain(is_kept));
     });
-}
-
-/// Whether a Secret has the name of a token that a server made for a service account: `robot-token-x7k2p`.
-fn is_token_name(secret: &str, account: &str) -> bool {
-    /// How many characters are made up behind a name (`k8s.io/apiserver/pkg/storage/names`).
-    const MADE_UP: usize = 5;
-    let rest = secret.strip_prefix(account);
-    let rest = rest.and_then(|rest| rest.strip_prefix("-token-"));
-    rest.is_some_and(|rest| rest.len() == MADE_UP)
 }
 
 /// The volume keeps the name of its claim, and takes the new one of that name.

@@ -2,10 +2,15 @@
 //!
 //! An object is emptied while it is deleted: its controllers remove pods, addresses and finalizers. So the version that
 //! comes back is the last one before the deletion began: before the object itself, its namespace or its owner got a
-//! deletion timestamp or was removed.
+//! deletion timestamp or was removed, or before its Helm release was uninstalled.
 
+mod facts;
+mod helm;
 mod history;
+mod order;
 mod plan;
 
+pub use facts::{Facts, VersionChange};
 pub use history::{ObjectHistory, namespace_name};
-pub use plan::{Cause, Facts, Item, Request, Unreadable, plan, sort_for_apply};
+pub use order::sort_for_apply;
+pub use plan::{Cause, Item, Request, Unreadable, plan};

@@ -1,32 +1,36 @@
 //! The recovery of deleted objects: which of them come back, as what, and what that leaves out.
 
-use std::collections::BTreeMap;
+mod decide;
+mod existing;
+mod notices;
+mod volumes;
 
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::KeyEntry;
-use crate::etcd::record::Origin;
 use crate::k8s::Order;
-use crate::k8s::controlled::Reason;
-use crate::k8s::manifest::{Options, manifest};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
-use super::catalog;
-use super::deletions::{Facts, Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply};
+use super::deletions::{
+    Facts, Item, ObjectHistory, Request, VersionChange, namespace_name, plan, sort_for_apply,
+};
 use super::filters::Filter;
 use super::glob::Namespaces;
+use super::left_out::{Kept, LeftOut};
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
 use super::objects::ReadValue;
 use super::question::Question;
-use super::recovery_notice::{Keys, Kinds, RecoveryNotice};
 use super::resolve::{only_one, resolve, resolve_events};
 use super::revision::RevisionExpr;
 use super::select::{Selection, Which};
+use decide::Decision;
+use volumes::Volumes;
 
 pub use crate::etcd::AtRevision;
-pub use crate::k8s::manifest::Note;
+pub use volumes::{ClaimVolume, NewVolume, VolumeFate};
 
 /// Which deleted objects are asked for.
 #[derive(Debug, Clone, Default)]
@@ -43,8 +47,8 @@ pub struct RecoveryFilters {
     pub until: Option<String>,
     /// The last version of all, instead of the last before the deletion began.
     pub last: bool,
-    /// What controllers create again comes back too.
-    pub controlled: bool,
+    /// What comes back although there is a reason to leave it out.
+    pub kept: Kept,
     /// Whether freed pages were searched.
     pub is_carved: bool,
 }
@@ -74,13 +78,44 @@ pub struct ManifestOptions {
     pub strip_finalizers: bool,
     /// Keep the references to owners that exist.
     pub keep_owners: bool,
+    /// Claims keep the volumes that they were bound to.
+    pub keep_volumes: bool,
+    /// Services keep the addresses that the server gave them.
+    pub keep_addresses: bool,
+}
+
+/// What somebody has to know of a manifest before it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// References to owners were left out.
+    Owners,
+    /// It is a claim that was bound to a volume.
+    Volume(ClaimVolume),
+    /// The addresses in the cluster were left out.
+    ClusterAddresses(Vec<String>),
+    /// The port for health checks was left out.
+    HealthCheckPort(i64),
+    /// A load balancer had these addresses.
+    LoadBalancer(Vec<String>),
+    /// It is a Job, which comes back suspended.
+    Suspended,
+    /// The controller of service accounts makes an account of this name, too.
+    DefaultAccount,
+    /// The version in which it was stored is not served. It was replaced by another, or a program converts it to one
+    /// of these, or none is served.
+    Version {
+        /// As it was stored.
+        stored: String,
+        /// What is known of other versions.
+        change: VersionChange,
+    },
 }
 
 /// What an item comes back as.
 #[derive(Debug)]
 pub enum Content {
-    /// An object, and what its manifest lacks.
-    Object(Value, Vec<Note>),
+    /// An object, and what there is to know of it.
+    Object(Value, Vec<Remark>),
     /// Anything else, as it was stored.
     Plain(Vec<u8>),
 }
@@ -91,6 +126,8 @@ pub struct Recovery<'q, 'a> {
     question: &'q Question<'a>,
     filters: &'q RecoveryFilters,
     history: ObjectHistory,
+    volumes: Volumes,
+    selection: Selection,
     at: Option<AtRevision>,
     items: Vec<Item<'a>>,
 }
@@ -115,76 +152,102 @@ impl<'q, 'a> Recovery<'q, 'a> {
         };
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], question.keyring())?;
-        let catalog = catalog::read_full(&[(store, head)], question.keyring());
-        let history = ObjectHistory::read(store, question.keyring(), &catalog);
+        let catalog = question.catalog();
+        let history = ObjectHistory::read(store, question.keyring(), catalog);
+        let (after, to) = resolve_events(range, None, question, &which)?;
+        let has_times = filters.since.is_some() || filters.until.is_some();
+        let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
         let namespaces = which.namespaces().filter(|_| which.words().is_empty());
-        let wanted = |key: &[u8]| {
-            let is_one_of = |namespaces: &Namespaces| {
-                let name = namespace_name(key, &catalog);
-                name.is_some_and(|name| namespaces.matches(name))
-            };
-            selection.covers(key) || namespaces.as_ref().is_some_and(is_one_of)
+        let covers = |key: &[u8]| {
+            selection.covers(key) || is_namespace_of(key, namespaces.as_ref(), catalog)
         };
         let request = Request {
-            wanted: &wanted,
+            wanted: &covers,
             last: filters.last,
             at,
+            every_deletion: has_range && at.is_none(),
         };
-        let items = plan(store, &request, &catalog, question.objects(), &history);
-        let (from, to) = resolve_events(range, None, question, &which)?;
+        let items = plan(store, &request, catalog, question.objects(), &history);
         let is_unknown =
             items.is_empty() || (which.words().is_empty() && which.namespaces().is_some());
+        if after.0 < store.compact_revision() {
+            question.note_compacted(&covers, None);
+        }
+        for notice in existing::notices(question, &history, &request, &selection) {
+            question.notices().add(Notice::Recovery(notice));
+        }
+        let volumes = Volumes::read(question, &history, &items);
         let mut recovery = Self {
             question,
             filters,
             history,
+            volumes,
+            selection,
             at,
             items,
         };
-        recovery.narrow((from.0, to.0), &selection)?;
-        sort_for_apply(&mut recovery.items);
-        if from.0 < store.compact_revision() {
-            question.note_compacted(&|key| wanted(key), None);
+        if has_range && at.is_none() {
+            recovery.narrow_to((after.0, to.0))?;
         }
+        recovery.narrow_to_labels();
+        recovery.decide(has_range);
+        sort_for_apply(&mut recovery.items);
         if recovery.items.is_empty() {
-            return Err(recovery.why_none(&selection, head, is_unknown));
+            return Err(recovery.why_none(head, is_unknown));
         }
         Ok(recovery)
     }
 
-    /// Leaves what was deleted in the range and the time, and has the labels.
-    fn narrow(&mut self, (after, to): (i64, i64), selection: &Selection) -> Result<(), NoAnswer> {
+    /// Decides what comes back.
+    fn decide(&mut self, has_range: bool) {
+        let names_objects = self.selection.addresses().iter().any(|one| one.names_one());
+        let decision = Decision {
+            history: &self.history,
+            volumes: &self.volumes,
+            catalog: self.question.catalog(),
+            compacted: self.question.store().compact_revision(),
+            kept: &self.filters.kept,
+            tells_before: self.at.is_none() && !has_range && !names_objects && !self.filters.last,
+        };
+        decision.decide(&mut self.items);
+    }
+
+    /// Leaves what was deleted in the range and the time.
+    fn narrow_to(&mut self, (after, to): (i64, i64)) -> Result<(), NoAnswer> {
         let (question, asked) = (self.question, self.filters);
         let filters = question.filters();
-        let timeline = question.timeline();
-        let (since, until) = timeline.range(asked.since.as_ref(), asked.until.as_ref())?;
-        let has_times = asked.since.is_some() || asked.until.is_some();
-        let is_narrowed = after > 0 || to != i64::MAX || has_times;
-        if self.at.is_none() && is_narrowed {
-            self.items.retain(|item| {
-                let is = |test: &dyn Fn(i64) -> bool| item.deleted_at.is_some_and(test);
-                filters.test(Filter("A..B"), is(&|main| main > after && main <= to))
-                    && filters.test(Filter("--since"), is(&|main| main >= since))
-                    && filters.test(Filter("--until"), is(&|main| main <= until))
-            });
-        }
-        if let Some(labels) = selection.labels() {
+        let times = (asked.since.as_ref(), asked.until.as_ref());
+        let (since, until) = question.timeline().range(times.0, times.1)?;
+        self.items.retain(|item| {
+            let is = |test: &dyn Fn(i64) -> bool| item.deleted_at.is_some_and(test);
+            filters.test(Filter("A..B"), is(&|main| main > after && main <= to))
+                && filters.test(Filter("--since"), is(&|main| main >= since))
+                && filters.test(Filter("--until"), is(&|main| main <= until))
+        });
+        Ok(())
+    }
+
+    /// Leaves what has the labels.
+    fn narrow_to_labels(&mut self) {
+        let (question, filters) = (self.question, self.question.filters());
+        if let Some(labels) = self.selection.labels() {
             self.items.retain(|item| {
                 let record = item.restored.map_or(item.last, |event| event.record);
                 let has_labels = question.objects().has_labels(&record, labels);
                 filters.test(Filter("-l"), has_labels)
             });
         }
-        Ok(())
     }
 
-    fn why_none(&self, selection: &Selection, head: AtRevision, is_unknown: bool) -> NoAnswer {
+    fn why_none(&self, head: AtRevision, is_unknown: bool) -> NoAnswer {
         // A name that exists, and was not deleted, is no reason.
         let is_known = |address: &Address| {
             let mut records = self.question.store().records(Direction::Forward);
             records.any(|record| address.covers(record.key))
         };
-        let why = selection.why_empty(self.question, head, is_known, is_unknown);
+        let why = self
+            .selection
+            .why_empty(self.question, head, is_known, is_unknown);
         why.or_else(|| self.question.emptied())
             .unwrap_or(if self.at.is_some() {
                 NoAnswer::NoObjectsAtRevision
@@ -208,15 +271,14 @@ impl<'q, 'a> Recovery<'q, 'a> {
         self.at
     }
 
-    /// Whether an item is to be brought back.
-    pub fn is_wanted(&self, item: &Item<'_>) -> bool {
-        let reason = item.facts.as_ref().and_then(|facts| facts.reason);
-        item.restored.is_some() && (self.filters.controlled || reason.is_none())
-    }
-
     /// Whether an item is brought back: what cannot be read is not.
     pub fn comes_back(&self, item: &Item<'_>) -> bool {
-        self.is_wanted(item) && item.unreadable.is_none()
+        item.left_out.is_none()
+    }
+
+    /// Whether an item would be brought back if it could be read.
+    pub fn is_wanted(&self, item: &Item<'_>) -> bool {
+        matches!(item.left_out, None | Some(LeftOut::Unreadable))
     }
 
     /// What an item comes back as. None if its value is still encrypted or cannot be decoded.
@@ -226,13 +288,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
         match objects.read(&record, Order::Declared.into()) {
             ReadValue::Object(tree, _) if options.exact => Some(Content::Object(tree, Vec::new())),
             ReadValue::Object(tree, _) => {
-                let options = Options {
-                    strip_finalizers: options.strip_finalizers,
-                    keeps_status: item.facts.as_ref().is_some_and(|facts| facts.keeps_status),
-                    keeps_owner: &|uid| options.keep_owners && self.history.lives(uid),
-                };
-                let (tree, notes) = manifest(tree, options);
-                Some(Content::Object(tree, notes))
+                let (tree, remarks) = self.manifest(item, tree, options);
+                Some(Content::Object(tree, remarks))
             }
             ReadValue::Plain => Some(Content::Plain(self.stored(item)?)),
             ReadValue::Encrypted(error) => {
@@ -241,6 +298,98 @@ impl<'q, 'a> Recovery<'q, 'a> {
             }
             ReadValue::Undecodable(_) => None,
         }
+    }
+
+    /// The manifest of an object, and what there is to know of it.
+    fn manifest(
+        &self,
+        item: &Item<'_>,
+        tree: Value,
+        options: ManifestOptions,
+    ) -> (Value, Vec<Remark>) {
+        let facts = item.facts.as_ref();
+        let stored = manifest::text(&tree, &["apiVersion"]).to_owned();
+        let claim = facts.filter(|facts| facts.kind == "PersistentVolumeClaim");
+        let claim = claim.map(|_| tree.clone());
+        let may_keep = claim
+            .as_ref()
+            .is_some_and(|claim| self.volume_may_exist(claim));
+        let (mut tree, notes) = manifest(
+            tree,
+            Options {
+                strip_finalizers: options.strip_finalizers,
+                keeps_status: facts.is_some_and(|facts| facts.keeps_status),
+                keeps_owner: &|uid| options.keep_owners && self.history.lives(uid),
+                keeps_volume: options.keep_volumes && may_keep,
+                keeps_addresses: options.keep_addresses,
+                suspends: facts.is_some_and(|facts| facts.is_finished),
+            },
+        );
+        let mut remarks: Vec<Remark> = notes
+            .into_iter()
+            .map(|note| self.remark(note, claim.as_ref()))
+            .collect();
+        remarks.extend(claim.as_ref().and_then(|claim| self.bound_later(claim)));
+        if let Some(change) = facts.and_then(|facts| facts.version.clone()) {
+            if let (VersionChange::To(version), Some(fields)) = (&change, tree.as_object_mut()) {
+                fields.insert("apiVersion".to_owned(), version.clone().into());
+            }
+            remarks.push(Remark::Version { stored, change });
+        }
+        if facts.is_some_and(is_default_account) {
+            remarks.push(Remark::DefaultAccount);
+        }
+        (tree, remarks)
+    }
+
+    fn remark(&self, note: manifest::Note, claim: Option<&Value>) -> Remark {
+        match note {
+            manifest::Note::Owners => Remark::Owners,
+            manifest::Note::ClusterAddresses(addresses) => Remark::ClusterAddresses(addresses),
+            manifest::Note::HealthCheckPort(port) => Remark::HealthCheckPort(port),
+            manifest::Note::LoadBalancer(addresses) => Remark::LoadBalancer(addresses),
+            manifest::Note::Suspended => Remark::Suspended,
+            manifest::Note::Volume { name, is_kept } => {
+                let named = (name.as_str(), is_kept);
+                let comes_back = |name: &str| self.volume_comes_back(name);
+                let claim = claim.unwrap_or(&Value::Null);
+                let volumes = &self.volumes;
+                Remark::Volume(volumes.of_claim(claim, named, &self.history, &comes_back))
+            }
+        }
+    }
+
+    /// What is to know of the volume of a claim that was bound after the version that comes back.
+    fn bound_later(&self, claim: &Value) -> Option<Remark> {
+        let is_bound = !manifest::text(claim, &["spec", "volumeName"]).is_empty();
+        let uid = manifest::text(claim, &["metadata", "uid"]);
+        let name = self.volumes.reserved_for(uid).filter(|_| !is_bound)?;
+        let comes_back = |name: &str| self.volume_comes_back(name);
+        let volumes = &self.volumes;
+        let volume = volumes.of_claim(claim, (name, false), &self.history, &comes_back);
+        Some(Remark::Volume(volume))
+    }
+
+    /// Whether the volume of a claim exists or comes back, as far as the file knows: a claim that names a volume which
+    /// does not exist is lost.
+    fn volume_may_exist(&self, claim: &Value) -> bool {
+        let name = manifest::text(claim, &["spec", "volumeName"]);
+        let comes_back = |name: &str| self.volume_comes_back(name);
+        let volume = self
+            .volumes
+            .of_claim(claim, (name, true), &self.history, &comes_back);
+        matches!(
+            volume.fate,
+            VolumeFate::There { .. } | VolumeFate::ComesBack | VolumeFate::Unknown
+        )
+    }
+
+    fn volume_comes_back(&self, name: &str) -> bool {
+        let mut back = self.items.iter().filter(|item| self.comes_back(item));
+        back.any(|item| {
+            let facts = item.facts.as_ref();
+            facts.is_some_and(|facts| facts.kind == "PersistentVolume" && facts.name == name)
+        })
     }
 
     /// Reports an item whose manifest would not load back; its value as it was stored, decrypted.
@@ -256,140 +405,17 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let value = self.question.objects().open(&record).ok()?;
         Some(value.into_owned())
     }
-
-    /// What happened, what is left out and why, and what is not certain. `has_manifests` if manifests are written.
-    pub fn notices(&self, has_manifests: bool) -> Vec<Notice> {
-        let mut notices = self.namespaces();
-        notices.extend(self.left_out());
-        if has_manifests && self.needs_two_runs() {
-            notices.push(RecoveryNotice::TwoRuns);
-        }
-        let items = &self.items;
-        let late: Vec<_> = items
-            .iter()
-            .filter(|item| item.restored.is_none())
-            .collect();
-        if !late.is_empty() {
-            notices.push(RecoveryNotice::CreatedLate(kinds(&late)));
-        }
-        let unreadable = keys(items, |item| item.unreadable.is_some());
-        notices.extend(unreadable.map(RecoveryNotice::Unreadable));
-        notices.extend(self.older());
-        notices.into_iter().map(Notice::Recovery).collect()
-    }
-
-    /// Which objects may have been, or were, something else when their deletion began.
-    fn older(&self) -> Vec<RecoveryNotice> {
-        let back: Vec<&Item<'_>> = self
-            .items
-            .iter()
-            .filter(|item| self.comes_back(item))
-            .collect();
-        let keys_if = |is_older: fn(&Item<'_>) -> bool| keys(back.iter().copied(), is_older);
-        let mut notices = Vec::new();
-        let carved = keys_if(|item| {
-            let origin = item.restored.map(|event| event.record.origin);
-            matches!(origin, Some(Origin::Carved(_)))
-        });
-        if let Some(carved) = carved.filter(|_| self.at.is_none()) {
-            notices.push(RecoveryNotice::FromFreedPages {
-                count: carved.count,
-                of: back.len(),
-            });
-        }
-        let is_carved = self.filters.is_carved;
-        let late = keys_if(|item| item.is_late);
-        notices.extend(late.map(|keys| RecoveryNotice::AfterDeletionBegan { keys, is_carved }));
-        let older = keys_if(|item| item.missing_behind > 0);
-        notices.extend(older.map(RecoveryNotice::Older));
-        if let Some(at) = self.at {
-            let entry = |item: &&Item<'a>| {
-                Some(KeyEntry {
-                    key: item.key.into(),
-                    record: item.restored?.record,
-                })
-            };
-            let comes_back = |item: &&Item<'a>| self.comes_back(item);
-            let entries: Vec<KeyEntry<'_>> = self
-                .items
-                .iter()
-                .filter(comes_back)
-                .filter_map(|item| entry(&item))
-                .collect();
-            self.question.note_unproved(at, &entries);
-        }
-        notices
-    }
-
-    /// Whether `kubectl apply` has to run twice: it looks for all kinds before it creates the first object.
-    fn needs_two_runs(&self) -> bool {
-        let any = |is_such: fn(&Facts) -> bool| {
-            let mut back = self.items.iter().filter(|item| self.comes_back(item));
-            back.any(|item| item.facts.as_ref().is_some_and(is_such))
-        };
-        any(|facts| facts.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
-    }
-
-    fn namespaces(&self) -> Vec<RecoveryNotice> {
-        let notices = self.items.iter().filter_map(|item| {
-            let facts = item.facts.as_ref()?;
-            let is_namespace = facts.kind == "Namespace" && facts.group.is_empty();
-            let (began, _) = item.began.filter(|_| is_namespace)?;
-            let is_inside = |other: &&Item<'_>| {
-                let other = other.facts.as_ref();
-                other.is_some_and(|other| other.namespace == facts.name)
-            };
-            let inside = || self.items.iter().filter(is_inside);
-            let deleted = || inside().filter_map(|other| other.deleted_at);
-            let ends = deleted().min().zip(deleted().max());
-            Some(RecoveryNotice::NamespaceDeleted {
-                name: facts.name.clone(),
-                began,
-                time: self.question.timeline().bounds(began),
-                objects: ends.map(|(first, last)| (inside().count(), first, last)),
-                deleted_at: item.deleted_at,
-                is_before: !self.filters.last,
-            })
-        });
-        notices.collect()
-    }
-
-    fn left_out(&self) -> Option<RecoveryNotice> {
-        let mut by_reason: BTreeMap<Reason, Vec<&Item<'_>>> = BTreeMap::new();
-        for item in self.items.iter().filter(|item| item.restored.is_some()) {
-            if let Some(reason) = item.facts.as_ref().and_then(|facts| facts.reason) {
-                by_reason.entry(reason).or_default().push(item);
-            }
-        }
-        if self.filters.controlled || by_reason.is_empty() {
-            return None;
-        }
-        let by_reason = by_reason.into_iter();
-        let by_reason = by_reason.map(|(reason, items)| (reason, kinds(&items)));
-        Some(RecoveryNotice::LeftOut(by_reason.collect()))
-    }
 }
 
-/// The keys of the items for which a claim holds; none if there are no such items.
-fn keys<'i, 'a: 'i>(
-    items: impl IntoIterator<Item = &'i Item<'a>>,
-    is_such: impl Fn(&Item<'_>) -> bool,
-) -> Option<Keys> {
-    let items = items.into_iter().filter(|item| is_such(item));
-    let keys: Vec<&[u8]> = items.map(|item| item.key).collect();
-    (!keys.is_empty()).then(|| Keys::new(&keys))
+/// Whether a key is one of these namespaces: a namespace that is asked for is part of the question.
+fn is_namespace_of(key: &[u8], namespaces: Option<&Namespaces>, catalog: &Catalog) -> bool {
+    namespaces.is_some_and(|namespaces| {
+        let name = namespace_name(key, catalog);
+        name.is_some_and(|name| namespaces.matches(name))
+    })
 }
 
-fn kinds(items: &[&Item<'_>]) -> Kinds {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for item in items {
-        let facts = item.facts.as_ref();
-        let kind = facts.map_or("keys", |facts| facts.kind.as_str());
-        let count = counts.entry(kind).or_default();
-        *count = count.saturating_add(1);
-    }
-    let counts = counts.into_iter();
-    let mut counts: Vec<(String, usize)> = counts.map(|(kind, n)| (kind.to_owned(), n)).collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Kinds(counts)
+/// Whether it is the account that the controller makes in each namespace.
+fn is_default_account(facts: &Facts) -> bool {
+    (facts.kind.as_str(), facts.name.as_str()) == ("ServiceAccount", "default")
 }

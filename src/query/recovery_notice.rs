@@ -1,7 +1,10 @@
 //! What the recovery of deleted objects has to admit, as data. `view::recovery_notice` has the sentences.
 
-use crate::k8s::controlled::Reason;
+use std::path::PathBuf;
+
 use crate::k8s::wall_clock::Bounds;
+
+use super::left_out::LeftOut;
 
 /// One thing that a recovery has to admit.
 #[derive(Debug, Clone)]
@@ -14,19 +17,45 @@ pub enum RecoveryNotice {
         began: i64,
         /// When that was.
         time: Bounds,
-        /// How many objects in it were deleted, at which first and last main revision.
+        /// How many objects went with it, at which first and last main revision.
         objects: Option<(usize, i64, i64)>,
         /// The main revision of its own deletion.
         deleted_at: Option<i64>,
         /// Whether values are those from before the deletion began.
         is_before: bool,
     },
-    /// What controllers create again is left out, by reason.
-    LeftOut(Vec<(Reason, Kinds)>),
-    /// Custom resources and their definitions come back: `kubectl apply` has to run twice.
+    /// A namespace has a deletion timestamp, and is not gone.
+    NamespaceTerminating {
+        /// Its name.
+        name: String,
+        /// The main revision from which it has it.
+        began: i64,
+        /// When that was.
+        time: Bounds,
+        /// How many objects are still in it.
+        still_there: usize,
+        /// The newest revision before, if it is retained.
+        before: Option<i64>,
+    },
+    /// Objects have a deletion timestamp, and are not gone: something has to remove their finalizers.
+    ObjectsTerminating(Vec<Terminating>, usize),
+    /// A key was deleted, and was written again since: an earlier life of an object that exists now.
+    EarlierLives(Vec<EarlierLife>, usize),
+    /// Custom resources and their definitions come back: kubectl has to run twice.
     TwoRuns,
-    /// Objects that were created while the deletion was in progress are left out.
-    CreatedLate(Kinds),
+    /// How to make the objects of a folder, and what `kubectl apply` would do instead.
+    Create {
+        /// The folder.
+        folder: PathBuf,
+        /// How many manifests are too long for the annotation that `kubectl apply` writes.
+        too_long: usize,
+    },
+    /// Custom resources come back, and their definition is gone and was not asked for.
+    WithoutDefinition(Vec<String>, Keys),
+    /// Configurations of webhooks come back that refuse what they cannot be asked about.
+    StrictWebhooks(Keys),
+    /// The controller of service accounts makes accounts of these names, too.
+    DefaultAccounts(Keys),
     /// Values cannot be read, and do not come back.
     Unreadable(Keys),
     /// So many of all come from freed pages: a later version may be in no page.
@@ -44,7 +73,12 @@ pub enum RecoveryNotice {
         is_carved: bool,
     },
     /// Versions after the one that comes back are in no page.
-    Older(Keys),
+    Older {
+        /// The keys.
+        keys: Keys,
+        /// Whether freed pages were searched.
+        is_carved: bool,
+    },
     /// Values that are no objects are not in a stream of manifests.
     NoObjects(Keys),
     /// Manifests lack references to owners.
@@ -54,8 +88,49 @@ pub enum RecoveryNotice {
         /// Whether references to owners that exist are kept.
         keeps_owners: bool,
     },
-    /// Claims lack the volumes that they were bound to.
-    WithoutVolumes(Keys),
+    /// The first lines of claims say what is known of their volumes.
+    Volumes(Keys),
+    /// The first lines of services say which addresses they had.
+    Addresses(Keys),
+    /// No version of the object's kind is served in which it is stored.
+    NotServed(Keys),
+    /// The script that frees the volumes of claims.
+    VolumeScript(PathBuf),
+    /// What comes back and what does not, by reason.
+    Summary(Summary),
+}
+
+/// An object that has a deletion timestamp, and is not gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terminating {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// The main revision from which it has it.
+    pub began: i64,
+    /// What has to be removed before it goes.
+    pub finalizers: Vec<String>,
+    /// The newest revision before, if it is retained.
+    pub before: Option<i64>,
+}
+
+/// An earlier life of a key that was written again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierLife {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The main revision that ended it; none if its deletion is not retained.
+    pub deleted_at: Option<i64>,
+    /// The main revision of its last version before the deletion began.
+    pub last: i64,
+}
+
+/// What comes back and what does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// What comes back.
+    pub back: Kinds,
+    /// What does not, by reason.
+    pub left_out: Vec<(LeftOut, Kinds)>,
 }
 
 /// Some keys.

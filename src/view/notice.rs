@@ -11,23 +11,19 @@ use crate::query::Notice;
 use crate::query::filters::{Filter, LeftNothing};
 use crate::query::notice::{Carving, Compacted, Encrypted, EventsLeftOut, LogFound, Unproved};
 
+use super::command::Invocation;
 use super::human::plural;
+use super::line::Line;
 use super::recovery_notice;
-
-/// A line for standard error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    /// A fact.
-    Note(String),
-    /// What can be done.
-    Hint(String),
-}
 
 /// The lines of all notices, each line once.
 #[must_use]
-pub fn lines(notices: &[Notice]) -> Vec<Line> {
+pub fn lines(notices: &[Notice], invocation: &Invocation) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for line in notices.iter().flat_map(of_notice) {
+    let all = notices
+        .iter()
+        .flat_map(|notice| of_notice(notice, invocation));
+    for line in all {
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -39,7 +35,7 @@ fn note(text: impl Into<String>) -> Vec<Line> {
     vec![Line::Note(text.into())]
 }
 
-fn of_notice(notice: &Notice) -> Vec<Line> {
+fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
     match notice {
         Notice::TimeInferred { time, at } => note(inferred(at, *time)),
         Notice::Carved(carving) => note(carved(carving)),
@@ -93,10 +89,7 @@ fn of_notice(notice: &Notice) -> Vec<Line> {
         Notice::PageSizeGuessed(bytes) => note(format!(
             "the page size, {bytes} bytes, was told by the positions that pages state"
         )),
-        Notice::Recovery(notice) => match recovery_notice::hint(notice) {
-            Some(hint) => vec![Line::Hint(hint.to_owned())],
-            None => note(recovery_notice::text(notice)),
-        },
+        Notice::Recovery(notice) => recovery_notice::lines(notice, invocation),
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),

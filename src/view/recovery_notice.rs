@@ -1,96 +1,180 @@
-//! What the recovery of deleted objects has to admit, as sentences.
+//! What the recovery of deleted objects has to admit, as lines for standard error.
 
 use crate::named::key_text;
-use crate::query::recovery_notice::{Keys, Kinds, RecoveryNotice};
+use crate::query::left_out::LeftOut;
+use crate::query::recovery_notice::{
+    EarlierLife, Keys, Kinds, RecoveryNotice, Summary, Terminating,
+};
 
-use super::table::cell;
+use super::command::{Invocation, quoted};
+use super::human::plural;
+use super::line::Line;
+use super::table::{cell, plain, text as table_text};
 use super::time;
 
 /// How many kinds are named in a sentence.
 const NAMED: usize = 6;
 
-/// What can be done, if that is what the notice is about.
+/// The lines of a notice.
 #[must_use]
-pub fn hint(notice: &RecoveryNotice) -> Option<&'static str> {
+pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
     match notice {
-        RecoveryNotice::TwoRuns => Some(
-            "run `kubectl apply` twice: custom resources are refused until their definitions are there",
-        ),
-        _ => None,
+        RecoveryNotice::NamespaceDeleted { .. } => vec![Line::Note(namespace_deleted(notice))],
+        RecoveryNotice::NamespaceTerminating { .. } => namespace_terminating(notice, invocation),
+        RecoveryNotice::ObjectsTerminating(objects, more) => {
+            terminating(objects, *more, invocation)
+        }
+        RecoveryNotice::EarlierLives(lives, more) => earlier(lives, *more, invocation),
+        RecoveryNotice::TwoRuns => vec![Line::Hint(
+            "run `kubectl create` twice: custom resources are refused until their definitions exist; the second run says AlreadyExists of all others".to_owned(),
+        )],
+        RecoveryNotice::Create { folder, too_long } => {
+            create(&quoted(&folder.to_string_lossy()), *too_long)
+        }
+        RecoveryNotice::WithoutDefinition(names, keys) => {
+            let words: Vec<String> = [vec!["crd".to_owned()], names.clone()].concat();
+            let line = invocation.line("recover", &words);
+            vec![
+                Line::Note(format!(
+                    "{} ({}), and no such definition comes back",
+                    count(keys.count, "custom resource needs a definition that was deleted", "custom resources need definitions that were deleted"),
+                    first_of(keys)
+                )),
+                Line::Hint(format!("`{line}` brings the definitions back")),
+            ]
+        }
+        RecoveryNotice::VolumeScript(path) => vec![Line::Hint(format!(
+            "run {} first, on the cluster that the file is of: it frees the volumes of the claims",
+            path.display()
+        ))],
+        RecoveryNotice::Summary(summary) => vec![Line::Note(summary_text(summary))],
+        _ => vec![Line::Note(text(notice))],
     }
 }
 
-/// The sentence of a notice that is no hint.
-#[must_use]
-pub fn text(notice: &RecoveryNotice) -> String {
+/// The sentence about some keys.
+fn text(notice: &RecoveryNotice) -> String {
     match notice {
-        RecoveryNotice::NamespaceDeleted { .. } => namespace_deleted(notice),
-        RecoveryNotice::LeftOut(by_reason) => {
-            let count: usize = by_reason.iter().map(|(_, kinds)| kinds.count()).sum();
-            let parts: Vec<String> = by_reason
-                .iter()
-                .map(|(reason, kinds)| {
-                    let (count, kinds) = (kinds.count(), kinds_text(kinds));
-                    format!("{count} {} ({kinds})", reason.as_str())
-                })
-                .collect();
-            format!(
-                "{count} are left out: {}; --controlled brings them back too",
-                parts.join("; ")
-            )
-        }
-        RecoveryNotice::TwoRuns => String::new(),
-        RecoveryNotice::CreatedLate(kinds) => format!(
-            "{} were made while the deletion went on, and are left out: {}; --last brings them back",
-            kinds.count(),
-            kinds_text(kinds)
+        RecoveryNotice::StrictWebhooks(keys) => format!(
+            "{} ({}): while its service has no running pod, the server refuses what it would have to ask about",
+            count(
+                keys.count,
+                "webhook configuration comes back",
+                "webhook configurations come back"
+            ),
+            first_of(keys)
+        ),
+        RecoveryNotice::DefaultAccounts(keys) => format!(
+            "{} ({}): the controller makes it with the namespace. If kubectl create says AlreadyExists, run `kubectl replace -f` on that file",
+            count(
+                keys.count,
+                "account `default` comes back",
+                "accounts `default` come back"
+            ),
+            first_of(keys)
         ),
         RecoveryNotice::Unreadable(keys) => format!(
-            "{} cannot be read, and do not come back ({})",
+            "{} cannot be read and {} not come back ({})",
             keys.count,
+            if keys.count == 1 { "does" } else { "do" },
             first_of(keys)
         ),
-        RecoveryNotice::FromFreedPages { count, of } => format!(
-            "{count} of {of} come from freed pages: a later version of them may be in no page any more"
-        ),
+        RecoveryNotice::FromFreedPages { count, of } => {
+            format!("{count} of {of} come from freed pages: a later version of them may be lost")
+        }
         RecoveryNotice::AfterDeletionBegan { keys, is_carved } => format!(
-            "{} of them are as they were after their deletion began: what was before is not retained ({}){}",
+            "{} of them are as they were after their deletion began: the version before is not retained ({}){}",
             keys.count,
             first_of(keys),
-            if *is_carved {
-                ""
-            } else {
-                "; --carve may have it"
-            }
+            carve_may_help(*is_carved)
         ),
-        RecoveryNotice::Older(keys) => format!(
-            "{} of them are older than they were: versions behind them are in no page ({})",
+        RecoveryNotice::Older { keys, is_carved } => format!(
+            "{} of them are older than they were: later versions are not retained ({}){}",
             keys.count,
-            first_of(keys)
+            first_of(keys),
+            carve_may_help(*is_carved)
         ),
+        _ => text_of_manifests(notice),
+    }
+}
+
+/// The sentence about the manifests of some keys.
+fn text_of_manifests(notice: &RecoveryNotice) -> String {
+    match notice {
         RecoveryNotice::NoObjects(keys) => format!(
-            "{} are no objects ({}): --out writes their values",
-            keys.count,
+            "{} left out of the stream ({}): --out writes the values",
+            count(
+                keys.count,
+                "value that is no Kubernetes object is",
+                "values that are no Kubernetes objects are"
+            ),
             first_of(keys)
         ),
         RecoveryNotice::WithoutOwners { keys, keeps_owners } => {
-            let why = if *keeps_owners {
-                "that are not there"
+            let which = if *keeps_owners {
+                "that do not exist"
             } else {
-                "(--keep-owners keeps those to owners that are there)"
+                "(--keep-owners keeps those to owners that exist)"
             };
             format!(
-                "{} are without references to owners {why}: a garbage collector deletes what refers to an owner it does not know ({})",
-                keys.count,
+                "{} references to owners {which}: a garbage collector deletes what refers to an owner that it does not know ({})",
+                count(keys.count, "manifest lacks", "manifests lack"),
                 first_of(keys)
             )
         }
-        RecoveryNotice::WithoutVolumes(keys) => format!(
-            "{} were bound to volumes, which are left out: the first lines of each manifest say which, and how to take the old one ({})",
-            keys.count,
+        RecoveryNotice::Volumes(keys) => format!(
+            "{} ({}): the first lines of each manifest say what became of the volume and how to get it back",
+            count(
+                keys.count,
+                "claim was bound to a volume",
+                "claims were bound to volumes"
+            ),
             first_of(keys)
         ),
+        RecoveryNotice::Addresses(keys) => format!(
+            "{} ({}): the first lines of each manifest have the old ones",
+            count(
+                keys.count,
+                "service gets new addresses or ports",
+                "services get new addresses or ports"
+            ),
+            first_of(keys)
+        ),
+        RecoveryNotice::NotServed(keys) => format!(
+            "{} in a version that its definition does not serve ({}): the first lines of each manifest say what to do",
+            count(keys.count, "object is stored", "objects are stored"),
+            first_of(keys)
+        ),
+        _ => String::new(),
     }
+}
+
+fn count(number: usize, one: &'static str, many: &'static str) -> String {
+    plural(number, one, many)
+}
+
+fn carve_may_help(is_carved: bool) -> &'static str {
+    if is_carved {
+        ""
+    } else {
+        "; --carve may find it"
+    }
+}
+
+/// How to create the objects of a folder.
+fn create(folder: &str, too_long: usize) -> Vec<Line> {
+    let mut lines = vec![Line::Hint(format!(
+        "`kubectl create -f {folder}` creates them in this order"
+    ))];
+    let refused = match too_long {
+        0 => String::new(),
+        1 => " It would refuse 1 of these files, which is too long for that.".to_owned(),
+        count => format!(" It would refuse {count} of these files, which are too long for that."),
+    };
+    lines.push(Line::Note(format!(
+        "`kubectl apply` would record these manifests as the author's: the author's next apply would reset what others set since, such as replicas.{refused}"
+    )));
+    lines
 }
 
 fn namespace_deleted(notice: &RecoveryNotice) -> String {
@@ -108,17 +192,159 @@ fn namespace_deleted(notice: &RecoveryNotice) -> String {
     let when = time::text(time);
     let mut text = format!("namespace {name} turned Terminating at revision {began} ({when})");
     if let Some((count, first, last)) = objects {
-        text.push_str(&format!(
-            "; {count} of its objects went from revision {first} to {last}"
-        ));
+        let went = plural(*count, "object in it was", "objects in it were");
+        let when = if first == last {
+            format!("at revision {first}")
+        } else {
+            format!("from revision {first} to {last}")
+        };
+        text.push_str(&format!("; {went} deleted {when}"));
     }
     if let Some(deleted_at) = deleted_at {
-        text.push_str(&format!(", it itself at {deleted_at}"));
+        text.push_str(&format!(", the namespace itself at {deleted_at}"));
     }
     if *is_before {
-        text.push_str("; the values are those from before it did");
+        text.push_str("; objects come back as they were before it turned Terminating");
     }
     text
+}
+
+fn namespace_terminating(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
+    let RecoveryNotice::NamespaceTerminating {
+        name,
+        began,
+        time,
+        still_there,
+        before,
+    } = notice
+    else {
+        return Vec::new();
+    };
+    let when = time::text(time);
+    let mut lines = vec![Line::Note(format!(
+        "namespace {name} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is gone",
+        plural(*still_there, "object is", "objects are")
+    ))];
+    if let Some(before) = before {
+        let words = ["-n".to_owned(), quoted(name), format!("--at {before}")];
+        let line = invocation.line("recover", &words);
+        lines.push(Line::Hint(format!("`{line}` has all of it")));
+    }
+    lines
+}
+
+fn terminating(objects: &[Terminating], more: usize, invocation: &Invocation) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for object in objects {
+        let finalizers = match object.finalizers.as_slice() {
+            [] => "it has no finalizer".to_owned(),
+            names => {
+                let names: Vec<String> = names.iter().map(|name| cell(name)).collect();
+                format!(
+                    "it is deleted when these finalizers are removed: {}",
+                    names.join(", ")
+                )
+            }
+        };
+        let key = key_text(&object.key);
+        lines.push(Line::Note(format!(
+            "{key} is being deleted since revision {}: {finalizers}",
+            object.began
+        )));
+        if let Some(before) = object.before {
+            lines.push(at_hint(&key, before, "is the version before", invocation));
+        }
+    }
+    if more > 0 {
+        lines.push(Line::Note(format!("{more} more are being deleted")));
+    }
+    lines
+}
+
+fn earlier(lives: &[EarlierLife], more: usize, invocation: &Invocation) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if more > 0 {
+        lines.push(Line::Note(format!(
+            "{more} earlier deletions are not shown"
+        )));
+    }
+    for life in lives {
+        let key = key_text(&life.key);
+        let when = match life.deleted_at {
+            Some(main) => format!("was deleted at revision {main}"),
+            None => "was deleted at a revision that is not retained".to_owned(),
+        };
+        lines.push(Line::Note(format!(
+            "{key} exists; an earlier object of this key {when}"
+        )));
+        lines.push(at_hint(&key, life.last, "shows it", invocation));
+    }
+    lines
+}
+
+fn at_hint(key: &str, revision: i64, what: &str, invocation: &Invocation) -> Line {
+    let words = [quoted(key), format!("--at {revision} -o yaml")];
+    Line::Hint(format!("`{}` {what}", invocation.line("recover", &words)))
+}
+
+/// A table of what comes back and what does not, by reason.
+#[must_use]
+pub fn summary_text(summary: &Summary) -> String {
+    let back = summary.back.count();
+    let first = match back {
+        0 => "nothing comes back".to_owned(),
+        1 => format!("1 comes back ({})", kinds_text(&summary.back)),
+        count => format!("{count} come back ({})", kinds_text(&summary.back)),
+    };
+    if summary.left_out.is_empty() {
+        return first;
+    }
+    let left: usize = summary
+        .left_out
+        .iter()
+        .map(|(_, kinds)| kinds.count())
+        .sum();
+    let mut table = plain(&["COUNT", "REASON", "WHAT", "KINDS", "BROUGHT BACK BY"]);
+    for (reason, kinds) in &summary.left_out {
+        let flag = match (reason, reason.flag()) {
+            (_, None) => "-".to_owned(),
+            (LeftOut::Controlled(_) | LeftOut::StorageGone, Some(flag)) => {
+                format!("{flag}={}", reason.word())
+            }
+            (_, Some(flag)) => flag.to_owned(),
+        };
+        table.add_row([
+            kinds.count().to_string(),
+            reason.word().to_owned(),
+            reason_text(*reason).to_owned(),
+            kinds_text(kinds),
+            flag,
+        ]);
+    }
+    let are = if left == 1 { "1 is" } else { "are" };
+    let left = if left == 1 {
+        String::new()
+    } else {
+        format!("{left} ")
+    };
+    format!(
+        "{first}; {left}{are} left out:\n{}",
+        table_text(table, &[0]).trim_end()
+    )
+}
+
+/// Why something is left out, in a few words.
+#[must_use]
+pub fn reason_text(reason: LeftOut) -> &'static str {
+    match reason {
+        LeftOut::Controlled(reason) => reason.as_str(),
+        LeftOut::Finished => "ended, and would run again",
+        LeftOut::Before => "deleted before the namespace or the Helm release",
+        LeftOut::StorageGone => "volumes whose data was deleted with the claim",
+        LeftOut::CreatedLate => "created while the deletion went on",
+        LeftOut::MadeAgain => "deleted, and created again later",
+        LeftOut::Unreadable => "encrypted or damaged",
+    }
 }
 
 /// The first of some keys, and that there are more.

@@ -1,6 +1,5 @@
-//! Each rule of what a manifest leaves out, of which objects controllers make, and of definitions of custom resources.
+//! Each rule of what a manifest leaves out, and of definitions of custom resources.
 
-use etcdive::k8s::controlled::{Others, Reason, reason};
 use etcdive::k8s::manifest::{Note, Options, manifest};
 use serde_json::{Value, json};
 
@@ -8,6 +7,9 @@ const OPTIONS: Options<'static> = Options {
     strip_finalizers: false,
     keeps_status: false,
     keeps_owner: &|uid| uid == "kept",
+    keeps_volume: false,
+    keeps_addresses: false,
+    suspends: false,
 };
 
 fn stripped(object: Value) -> (Value, Vec<Note>) {
@@ -180,16 +182,23 @@ fn a_service_account_loses_the_tokens_that_servers_made_for_it() {
 fn addresses_bindings_and_selectors_with_uids_are_given_out_anew() {
     let spec = |kind: &str, spec: Value| {
         let group = if kind == "Job" { "batch/v1" } else { "v1" };
-        let object =
-            json!({"apiVersion": group, "kind": kind, "metadata": {"name": "a"}, "spec": spec});
+        let annotations = json!({"pv.kubernetes.io/bound-by-controller": "yes"});
+        let object = json!({
+            "apiVersion": group, "kind": kind, "metadata": {"name": "a", "annotations": annotations}, "spec": spec,
+        });
         let (got, notes) = stripped(object);
         (got.get("spec").cloned().unwrap_or_default(), notes)
     };
-    let (service, _) = spec(
+    let (service, notes) = spec(
         "Service",
         json!({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "healthCheckNodePort": 3, "ports": [{"nodePort": 30000}]}),
     );
     assert_eq!(service, json!({"ports": [{"nodePort": 30000}]}));
+    let address = vec!["10.0.0.1".to_owned()];
+    assert_eq!(
+        notes,
+        [Note::ClusterAddresses(address), Note::HealthCheckPort(3)]
+    );
     let headless = json!({"clusterIP": "None", "clusterIPs": ["None"]});
     assert_eq!(spec("Service", headless.clone()).0, headless);
     let (claim, notes) = spec(
@@ -197,7 +206,9 @@ fn addresses_bindings_and_selectors_with_uids_are_given_out_anew() {
         json!({"volumeName": "pv-1", "volumeMode": "Block"}),
     );
     assert_eq!(claim, json!({"volumeMode": "Block"}));
-    assert_eq!(notes, [Note::Bound("pv-1".to_owned())]);
+    let name = "pv-1".to_owned();
+    let is_kept = false;
+    assert_eq!(notes, [Note::Volume { name, is_kept }]);
     let (volume, _) = spec(
         "PersistentVolume",
         json!({"claimRef": {"name": "c", "namespace": "n", "uid": "u", "resourceVersion": "1"}}),
@@ -269,162 +280,124 @@ fn a_definition_of_v1beta1_becomes_one_of_v1() {
 }
 
 #[test]
-fn what_controllers_make_is_told_from_what_somebody_wrote() {
-    let told = |object: Value| {
-        let others = Others {
-            is_known: &|uid| uid == "known",
-            has_service: &|namespace, name| (namespace, name) == ("n", "web"),
-        };
-        reason(&object, &others)
+fn an_address_stays_if_somebody_wrote_it_or_it_is_asked_for() {
+    let spec = json!({"clusterIP": "10.0.0.53", "clusterIPs": ["10.0.0.53"], "healthCheckNodePort": 31999});
+    let service = |metadata: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
+    let managed = |fields: Value, subresource: &str| json!({"name": "a", "managedFields": [{"manager": "me", "subresource": subresource, "fieldsV1": {"f:spec": fields}}]});
+    let last_applied = |spec: Value| {
+        let applied = json!({ "spec": spec }).to_string();
+        json!({"name": "a", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied}})
     };
-    let object = |api: &str, kind: &str, name: &str, more: Value| {
-        let mut object =
-            json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "n"}});
-        for (name, value) in more.as_object().unwrap() {
-            match value.as_object() {
-                Some(value) if name == "metadata" => object["metadata"]
-                    .as_object_mut()
-                    .unwrap()
-                    .extend(value.clone()),
-                _ => drop(
-                    object
-                        .as_object_mut()
-                        .unwrap()
-                        .insert(name.clone(), value.clone()),
-                ),
-            }
-        }
-        told(object)
-    };
-    let owned =
-        |uid: &str| json!({"metadata": {"ownerReferences": [{"uid": uid, "controller": true}]}});
-    assert_eq!(
-        object("v1", "Pod", "a", owned("known")),
-        Some(Reason::Owned)
-    );
-    // Nobody makes it anew whose owner was never seen.
-    assert_eq!(object("v1", "Pod", "a", owned("unknown")), None);
-    assert_eq!(
-        object(
-            "v1",
-            "ConfigMap",
-            "a",
-            json!({"metadata": {"ownerReferences": [{"uid": "known"}]}})
+    let both = json!({"f:clusterIP": {}, "f:healthCheckNodePort": {}});
+    let cases = [
+        (managed(both.clone(), ""), true, true),
+        (managed(json!({"f:ports": {}}), ""), false, false),
+        (managed(both, "status"), false, false),
+        (last_applied(json!({"clusterIP": "10.0.0.53"})), true, false),
+        (last_applied(json!({"clusterIP": ""})), false, false),
+        (
+            last_applied(json!({"healthCheckNodePort": 31999})),
+            false,
+            true,
         ),
-        None
-    );
-    // What may not be made the same again.
-    for kind in ["Secret", "ConfigMap", "PersistentVolumeClaim"] {
-        assert_eq!(object("v1", kind, "a", owned("known")), None, "{kind}");
+    ];
+    for (metadata, has_address, has_port) in cases {
+        let (got, notes) = stripped(service(metadata.clone()));
+        let spec = got.get("spec").cloned().unwrap_or_default();
+        assert_eq!(spec.get("clusterIP").is_some(), has_address, "{metadata}");
+        assert_eq!(spec.get("clusterIPs").is_some(), has_address, "{metadata}");
+        assert_eq!(
+            spec.get("healthCheckNodePort").is_some(),
+            has_port,
+            "{metadata}"
+        );
+        let left = [has_address, has_port]
+            .iter()
+            .filter(|stays| !**stays)
+            .count();
+        assert_eq!(notes.len(), left, "{notes:?}");
     }
-    let of_pod = json!({"metadata": {"ownerReferences": [{"uid": "known", "controller": true, "kind": "Pod"}]}});
+    let options = Options {
+        keeps_addresses: true,
+        ..OPTIONS
+    };
+    let (got, notes) = manifest(service(json!({"name": "a"})), options);
+    assert_eq!((got["spec"].clone(), notes), (spec.clone(), Vec::new()));
+}
+
+#[test]
+fn the_addresses_of_a_load_balancer_are_noted() {
+    let ingress = json!([{"ip": "192.0.2.1"}, {"hostname": "lb.example.com"}]);
+    let (got, notes) = stripped(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"},
+        "spec": {"loadBalancerIP": "192.0.2.1"}, "status": {"loadBalancer": {"ingress": ingress}},
+    }));
+    assert_eq!(got["spec"], json!({"loadBalancerIP": "192.0.2.1"}));
+    let addresses = vec!["192.0.2.1".to_owned(), "lb.example.com".to_owned()];
+    assert_eq!(notes, [Note::LoadBalancer(addresses)]);
+}
+
+#[test]
+fn the_volume_of_a_claim_stays_if_its_author_chose_it_or_it_is_asked_for() {
+    let claim = |annotations: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "c", "annotations": annotations}, "spec": {"volumeName": "static-2"},
+        })
+    };
+    let chosen = json!({"pv.kubernetes.io/bind-completed": "yes"});
+    let bound = json!({"pv.kubernetes.io/bind-completed": "yes", "pv.kubernetes.io/bound-by-controller": "yes"});
+    let asked = Options {
+        keeps_volume: true,
+        ..OPTIONS
+    };
+    for (annotations, options, is_kept) in [
+        (chosen, OPTIONS, true),
+        (bound.clone(), OPTIONS, false),
+        (bound, asked, true),
+    ] {
+        let (got, notes) = manifest(claim(annotations), options);
+        let kept = got.pointer("/spec/volumeName").is_some();
+        assert_eq!(kept, is_kept);
+        let name = "static-2".to_owned();
+        assert_eq!(notes, [Note::Volume { name, is_kept }]);
+        // The controller's annotations would say that the claim is bound.
+        assert_eq!(got.pointer("/metadata/annotations"), None);
+    }
+}
+
+#[test]
+fn a_token_that_somebody_asked_for_comes_back_empty() {
+    let (got, _) = stripped(json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": "ci", "annotations": {
+            "kubernetes.io/service-account.name": "robot", "kubernetes.io/service-account.uid": "u",
+        }},
+        "data": {"token": "eA==", "ca.crt": "eA==", "namespace": "eA==", "mine": "eA=="},
+    }));
+    assert_eq!(got["data"], json!({"mine": "eA=="}));
+    let annotations = json!({"kubernetes.io/service-account.name": "robot"});
+    assert_eq!(got["metadata"]["annotations"], annotations);
+    let (got, _) = stripped(json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "s"}, "data": {"token": "eA=="},
+    }));
+    assert_eq!(got["data"], json!({"token": "eA=="}));
+}
+
+#[test]
+fn a_job_that_ended_is_suspended_if_it_comes_back() {
+    let options = Options {
+        suspends: true,
+        ..OPTIONS
+    };
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"parallelism": 1}});
+    let (got, notes) = manifest(job, options);
+    assert_eq!(got["spec"], json!({"parallelism": 1, "suspend": true}));
+    assert_eq!(notes, [Note::Suspended]);
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"hostname": "h"}});
+    let (got, notes) = manifest(pod, options);
     assert_eq!(
-        object("v1", "PersistentVolumeClaim", "pod-data", of_pod),
-        Some(Reason::Owned)
-    );
-    assert_eq!(
-        object("v1", "Endpoints", "web", json!({})),
-        Some(Reason::OfService)
-    );
-    assert_eq!(object("v1", "Endpoints", "by-hand", json!({})), None);
-    let slice =
-        |by: &str| json!({"metadata": {"labels": {"endpointslice.kubernetes.io/managed-by": by}}});
-    assert_eq!(
-        object(
-            "discovery.k8s.io/v1",
-            "EndpointSlice",
-            "a",
-            slice("endpointslice-controller.k8s.io")
-        ),
-        Some(Reason::OfService)
-    );
-    assert_eq!(
-        object("discovery.k8s.io/v1", "EndpointSlice", "a", slice("me")),
-        None
-    );
-    assert_eq!(
-        object("v1", "ServiceAccount", "default", json!({})),
-        Some(Reason::OfNamespace)
-    );
-    assert_eq!(object("v1", "ServiceAccount", "robot", json!({})), None);
-    assert_eq!(
-        object("v1", "ConfigMap", "kube-root-ca.crt", json!({})),
-        Some(Reason::OfNamespace)
-    );
-    assert_eq!(
-        object(
-            "v1",
-            "Secret",
-            "t",
-            json!({"type": "kubernetes.io/service-account-token"})
-        ),
-        Some(Reason::Token)
-    );
-    assert_eq!(object("v1", "Secret", "t", json!({"type": "Opaque"})), None);
-    assert_eq!(object("v1", "Event", "e", json!({})), Some(Reason::Event));
-    assert_eq!(
-        object("coordination.k8s.io/v1", "Lease", "n1", json!({})),
-        Some(Reason::Lease)
-    );
-    assert_eq!(
-        object("v1", "Endpoints", "", json!({})),
-        Some(Reason::Internal)
-    );
-    assert_eq!(
-        object(
-            "internal.apiserver.k8s.io/v1alpha1",
-            "StorageVersion",
-            "x",
-            json!({})
-        ),
-        Some(Reason::Internal)
-    );
-    let label = |name: &str| json!({"metadata": {"labels": {name: "x"}}});
-    assert_eq!(
-        object(
-            "rbac.authorization.k8s.io/v1",
-            "ClusterRole",
-            "admin",
-            label("kubernetes.io/bootstrapping")
-        ),
-        Some(Reason::Bootstrap)
-    );
-    assert_eq!(
-        object(
-            "rbac.authorization.k8s.io/v1",
-            "ClusterRole",
-            "mine",
-            json!({})
-        ),
-        None
-    );
-    assert_eq!(
-        object(
-            "apiregistration.k8s.io/v1",
-            "APIService",
-            "v1.",
-            label("kube-aggregator.kubernetes.io/automanaged")
-        ),
-        Some(Reason::Bootstrap)
-    );
-    assert_eq!(
-        object("v1", "Namespace", "kube-system", json!({})),
-        Some(Reason::Bootstrap)
-    );
-    assert_eq!(object("v1", "Namespace", "shop", json!({})), None);
-    assert_eq!(
-        object(
-            "scheduling.k8s.io/v1",
-            "PriorityClass",
-            "system-node-critical",
-            json!({})
-        ),
-        Some(Reason::Bootstrap)
-    );
-    let schema =
-        json!({"metadata": {"annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}}});
-    assert_eq!(
-        object("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "x", schema),
-        Some(Reason::Bootstrap)
+        (got["spec"].clone(), notes),
+        (json!({"hostname": "h"}), Vec::new())
     );
 }

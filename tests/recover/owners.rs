@@ -132,7 +132,9 @@ fn a_reference_stays_only_to_an_owner_that_is_there_and_when_asked_for() {
     let plain = run(&scratch, &image, line);
     assert!(!plain.text().contains("uid-of-"), "{}", plain.text());
     assert!(
-        plain.stderr.contains("1 are without references to owners")
+        plain
+            .stderr
+            .contains("1 manifest lacks references to owners")
             && plain.stderr.contains("--keep-owners"),
         "{}",
         plain.stderr
@@ -145,7 +147,7 @@ fn a_reference_stays_only_to_an_owner_that_is_there_and_when_asked_for() {
     );
     assert!(
         kept.stderr
-            .contains("without references to owners that are not there"),
+            .contains("1 manifest lacks references to owners that do not exist"),
         "{}",
         kept.stderr
     );

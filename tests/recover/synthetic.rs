@@ -37,6 +37,7 @@ pub fn run(scratch: &Scratch, image: &[u8], line: &str) -> Run {
     }))
 }
 
+/// The rows, oldest of the order of creation first.
 pub fn rows(run: &Run) -> Vec<Value> {
     let lines = run.text().lines();
     lines
@@ -150,7 +151,7 @@ fn what_stays_encrypted_is_listed_and_does_not_come_back() {
     assert!(
         table
             .stderr
-            .contains("1 cannot be read, and do not come back (/registry/secrets/a/one)"),
+            .contains("1 cannot be read and does not come back (/registry/secrets/a/one)"),
         "{}",
         table.stderr
     );
@@ -171,7 +172,9 @@ fn a_claim_says_in_its_first_lines_which_volume_it_had() {
     let hostile = "pv\nkind: Pod";
     for (name, volume) in [("one", "pv-1"), ("two", hostile)] {
         let key = format!("/registry/persistentvolumeclaims/a/{name}");
-        let spec = json!({"spec": {"volumeName": volume, "volumeMode": "Block"}});
+        let bound = json!({"annotations": {"pv.kubernetes.io/bound-by-controller": "yes"}});
+        let spec =
+            json!({"metadata": bound, "spec": {"volumeName": volume, "volumeMode": "Block"}});
         store.put(
             key.clone(),
             object("PersistentVolumeClaim", "a", name, spec),
@@ -183,7 +186,7 @@ fn a_claim_says_in_its_first_lines_which_volume_it_had() {
     let yaml = run(&scratch, &image, "recover DB -o yaml");
     assert!(
         yaml.text()
-            .contains("---\n# It was bound to volume pv-1, which is left out"),
+            .contains("---\n# It was bound to volume pv-1, which is not in the file."),
         "{}",
         yaml.text()
     );
@@ -194,8 +197,7 @@ fn a_claim_says_in_its_first_lines_which_volume_it_had() {
         .collect();
     assert_eq!(kinds, ["kind: PersistentVolumeClaim"; 2]);
     assert!(
-        yaml.stderr
-            .contains("2 were bound to volumes, which are left out"),
+        yaml.stderr.contains("2 claims were bound to volumes"),
         "{}",
         yaml.stderr
     );
@@ -337,7 +339,7 @@ fn what_was_emptied_while_it_went_comes_back_full() {
     assert!(!yaml.text().contains("empty"));
     assert!(
         yaml.stderr
-            .contains("1 were made while the deletion went on"),
+            .contains("1  late    created while the deletion went on"),
         "{}",
         yaml.stderr
     );
@@ -476,7 +478,7 @@ fn keys_that_are_no_objects_are_listed_and_written_as_they_are() {
     assert!(
         stream
             .stderr
-            .contains("2 are no objects (plain\\x00key, ...): --out writes their values")
+            .contains("2 values that are no Kubernetes objects are left out of the stream (plain\\x00key, ...): --out writes the values")
     );
 }
 
@@ -515,7 +517,7 @@ fn two_runs_of_kubectl_are_asked_for_where_definitions_and_their_objects_come_ba
             .contains("apiVersion: apiextensions.k8s.io/v1\n")
     );
     assert!(
-        yaml.stderr.contains("run `kubectl apply` twice"),
+        yaml.stderr.contains("run `kubectl create` twice"),
         "{}",
         yaml.stderr
     );

@@ -97,7 +97,10 @@ impl Verb for Args {
         };
         self.print(&report, out)?;
         if found.in_other_layers > 0 {
-            report::notices(&[Notice::OtherLayers(found.in_other_layers)]);
+            report::notices(
+                &[Notice::OtherLayers(found.in_other_layers)],
+                run.invocation,
+            );
         }
         Ok(Answer::Findings)
     }

@@ -147,7 +147,7 @@ impl Verb for Args {
             _ => get.print(out)?,
         };
         for notice in get.live.notices() {
-            report::notices(&[notice]);
+            report::notices(&[notice], run.invocation);
         }
         Ok(get.live.finish(printed, self.ignore_not_found)?)
     }
@@ -471,7 +471,7 @@ impl Get<'_, '_> {
         let read = |record: &Record<'_>| self.read(record);
         let printed = table::print(entries, self.live.selection(), catalog, beside, read, out)?;
         if printed.tells_ages && !self.args.no_headers {
-            report::notices(&[Notice::AgesAsOf(clock.now)]);
+            report::notices(&[Notice::AgesAsOf(clock.now)], self.run.invocation);
         }
         Ok(printed.any)
     }

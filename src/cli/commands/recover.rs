@@ -1,11 +1,13 @@
 //! `recover`: what is gone, and its way back.
 
+mod plan;
 mod print;
 mod write;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
@@ -14,20 +16,23 @@ use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::query::Origins;
+use crate::query::left_out::Kept;
 use crate::query::recovery::{ManifestOptions, Recovery, RecoveryFilters};
+use crate::query::recovery_notice::RecoveryNotice;
 use crate::query::revision::RevisionExpr;
+use crate::query::{Notice, Origins};
 
-/// List what was deleted, and write it as manifests that kubectl apply takes
+/// List what was deleted, and write it as manifests that kubectl create takes
 ///
-/// Without --out: each object that is gone, when its deletion began and ended, and the version that comes back: the
-/// last one before the deletion began (before the object, its namespace or its owner was told to go), for controllers
-/// empty objects while they go. A..B are the deletions after revision A up to B. With --at: all that was there
-/// at a revision, gone or not.
+/// Without --out: each deleted object, when its deletion began and ended, and the version that comes back. That is the
+/// last one before the deletion began: before the object, its namespace or its owner got a deletion timestamp, or its
+/// Helm release was uninstalled. Controllers empty objects while they are deleted. A..B are all deletions after revision
+/// A up to B. With --at: everything that existed at a revision, deleted since or not.
 ///
-/// --out writes a file an object, named in the order of making, and -o yaml one stream: without what the server owns
-/// (uid, resourceVersion, status, ...), cluster addresses, nodes and bound volumes. What controllers make anew
-/// is left out and counted. Values of Secrets are exact.
+/// --out writes one file for each object, named in the order of creation; -o yaml writes one stream. Manifests lack what
+/// the server owns (uid, resourceVersion, status, ...), the addresses that it gave, nodes, bound volumes, references to
+/// owners and the last applied configuration. What controllers make, what had ended, and what was deleted before its
+/// namespace is left out and counted by reason. Values of Secrets are exact.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -64,19 +69,42 @@ pub struct Args {
     /// Bring back the last version of all, not the last before the deletion began
     #[arg(long, conflicts_with_all = ["at", "at_time"])]
     last: bool,
-    /// Bring back what controllers make as well: replica sets and pods of deployments, endpoint slices, events, ...
+    /// Bring back what the server or controllers make as well: all of it, or what has these reasons
+    #[arg(
+        long,
+        value_name = "REASON",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Kept::words())
+    )]
+    controlled: Vec<String>,
+    /// Bring back Jobs and pods that had ended, Jobs suspended
     #[arg(long)]
-    controlled: bool,
+    finished: bool,
+    /// Bring back what was deleted before its namespace or its Helm release
+    #[arg(long, conflicts_with_all = ["at", "at_time"])]
+    before: bool,
     /// Write objects whole, as they were stored
     #[arg(long)]
     exact: bool,
     /// Leave out finalizers
     #[arg(long, conflicts_with = "exact")]
     strip_finalizers: bool,
-    /// Keep the references to owners that are there: for the cluster that the file is of. Anywhere else its garbage
+    /// Keep the references to owners that exist: for the cluster that the file is of. Anywhere else its garbage
     /// collector deletes what refers to an owner that it does not know
     #[arg(long, conflicts_with = "exact")]
     keep_owners: bool,
+    /// Claims keep their volumes: for the cluster that the file is of. --out also writes volumes.sh, which frees them
+    #[arg(long, conflicts_with = "exact")]
+    keep_volumes: bool,
+    /// Services keep the cluster addresses and ports that the server gave them
+    #[arg(long, conflicts_with = "exact")]
+    keep_addresses: bool,
+    /// Print what --out would write, in the order of creation, and what is left out and why; no values
+    #[arg(long, conflicts_with = "out")]
+    plan: bool,
     /// Write each object into a file of its own in this folder, and print the files' names. Nothing that exists is
     /// overwritten
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
@@ -100,7 +128,7 @@ enum Output {
     Json,
     /// A JSON object a line
     Jsonl,
-    /// The manifests, one behind the other
+    /// The manifests, one after the other
     Yaml,
 }
 
@@ -125,16 +153,24 @@ impl Verb for Args {
             run,
             recovery: Recovery::read(&question, &filters)?,
         };
-        let any = match (&self.out, self.output) {
+        let has_manifests = self.out.is_some() || self.output == Output::Yaml || self.plan;
+        let written = match (&self.out, self.output) {
+            _ if self.plan => printer.print_plan(out)?,
             (Some(folder), _) => printer.write_files(folder, out)?,
             (None, Output::Yaml) => printer.write_stream(out)?,
             _ => printer.print(out)?,
         };
-        let has_manifests = self.out.is_some() || self.output == Output::Yaml;
-        for notice in printer.recovery.notices(has_manifests) {
-            report::notices(&[notice]);
+        let mut notices = printer.recovery.notices(has_manifests);
+        notices.extend(written.notices);
+        if !self.plan {
+            notices.push(RecoveryNotice::Summary(printer.recovery.summary()));
         }
-        Ok(question.finish(if any { Answer::Yes } else { Answer::No }))
+        // What to do comes last.
+        notices.extend(written.next);
+        let notices: Vec<Notice> = notices.into_iter().map(Notice::Recovery).collect();
+        report::notices(&notices, run.invocation);
+        let answer = if written.any { Answer::Yes } else { Answer::No };
+        Ok(question.finish(answer))
     }
 }
 
@@ -147,7 +183,11 @@ impl Args {
             since: self.since.clone(),
             until: self.until.clone(),
             last: self.last,
-            controlled: self.controlled,
+            kept: Kept {
+                controlled: self.controlled.iter().cloned().collect(),
+                finished: self.finished,
+                before: self.before,
+            },
             is_carved: self.sources.carve,
         }
     }
@@ -157,6 +197,8 @@ impl Args {
             exact: self.exact,
             strip_finalizers: self.strip_finalizers,
             keep_owners: self.keep_owners,
+            keep_volumes: self.keep_volumes,
+            keep_addresses: self.keep_addresses,
         }
     }
 }
@@ -166,4 +208,24 @@ struct Printer<'r, 'a> {
     args: &'r Args,
     run: &'r Run<'r>,
     recovery: Recovery<'r, 'a>,
+}
+
+/// What was printed or written.
+#[derive(Default)]
+struct Written {
+    /// Whether anything comes back.
+    any: bool,
+    /// What there is to know of it.
+    notices: Vec<RecoveryNotice>,
+    /// What to do with it.
+    next: Vec<RecoveryNotice>,
+}
+
+impl Written {
+    fn any(any: bool) -> Self {
+        Self {
+            any,
+            ..Self::default()
+        }
+    }
 }

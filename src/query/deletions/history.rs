@@ -13,6 +13,8 @@ use crate::k8s::controlled::{self, Others, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 
+use super::helm;
+
 /// All objects of a store.
 #[derive(Debug, Default)]
 pub struct ObjectHistory {
@@ -23,6 +25,11 @@ pub struct ObjectHistory {
     services: HashSet<(String, String)>,
     /// By the name of the namespace, in the order of their beginnings.
     namespace_deletions: HashMap<Box<[u8]>, Vec<NamespaceDeletion>>,
+    /// The namespaces that exist at the end and have no deletion timestamp.
+    namespaces_there: HashSet<Box<[u8]>>,
+    /// By namespace and name of a Helm release that was uninstalled and not installed again: the revision at which
+    /// that began.
+    uninstalled: HashMap<(String, String), i64>,
 }
 
 /// What was seen of one uid.
@@ -101,6 +108,10 @@ impl ObjectHistory {
                 continue;
             }
             let Some(meta) = meta else { continue };
+            if helm::is_release_key(record.key) {
+                let value = opened.as_deref().unwrap_or_default();
+                history.see_release(record.revision.main, value);
+            }
             if meta.kind == "Service"
                 && meta.api_version == "v1"
                 && opened.as_ref().is_ok_and(|value| has_selector(value))
@@ -120,6 +131,9 @@ impl ObjectHistory {
         }
         for (name, life) in open {
             history.end_namespace(&name, life.marked, None);
+            if life.marked.is_none() {
+                history.namespaces_there.insert(name);
+            }
         }
         history.follow_owners();
         history
@@ -274,6 +288,51 @@ impl ObjectHistory {
             .iter()
             .find(is_within)
             .map(|deletion| deletion.from)
+    }
+
+    /// The deletion of a namespace that did not come again after it: from when it was going, and the revision at which
+    /// it was gone, if it is.
+    pub fn final_deletion(&self, name: &[u8]) -> Option<(i64, Option<i64>)> {
+        let is_there = self.namespaces_there.contains(name);
+        let last = self.namespace_deletions.get(name)?.last();
+        let last = last.filter(|_| !is_there)?;
+        Some((last.from, last.until))
+    }
+
+    /// The namespaces that have a deletion timestamp and are not gone, with the revision from which they have it.
+    pub fn terminating(&self) -> impl Iterator<Item = (&[u8], i64)> {
+        self.namespace_deletions
+            .iter()
+            .filter_map(|(name, deletions)| {
+                let last = deletions.last().filter(|last| last.until.is_none())?;
+                let is_there = self.namespaces_there.contains(name);
+                (!is_there).then_some((&**name, last.from))
+            })
+    }
+
+    /// The revision at which a Helm release began to be uninstalled, if it was not installed again.
+    pub fn uninstalled(&self, release: &(String, String)) -> Option<i64> {
+        self.uninstalled.get(release).copied()
+    }
+
+    fn see_release(&mut self, main: i64, value: &[u8]) {
+        let Some(release) = helm::Release::read(value) else {
+            return;
+        };
+        let name = (release.namespace, release.name);
+        match release.status.as_str() {
+            status if helm::is_uninstall(status) => {
+                self.uninstalled.entry(name).or_insert(main);
+            }
+            // An older version of the release.
+            "superseded" => {}
+            _ => drop(self.uninstalled.remove(&name)),
+        }
+    }
+
+    /// The first revision in which the object of this uid has a deletion timestamp.
+    pub fn marked(&self, uid: &str) -> Option<i64> {
+        self.object(uid)?.marked
     }
 
     /// Whether an object of this uid is there.

@@ -1,23 +1,18 @@
 //! What is gone, when its deletion began, and which version is to be brought back.
 
-use std::collections::{BTreeMap, HashMap};
-
-use serde_json::Value;
+use std::collections::BTreeMap;
 
 use crate::etcd::{
     AtRevision, Event, EventType, Events, Generation, KeyEntry, Keyspace, Record, Store,
 };
 use crate::k8s::Order;
-use crate::k8s::apply_order::rank;
-use crate::k8s::catalog::{Catalog, Location};
-use crate::k8s::controlled::{self, Reason};
-use crate::k8s::manifest::text;
+use crate::k8s::catalog::Catalog;
 use crate::k8s::meta::Meta;
-use crate::k8s::object::is_secret_key;
-use crate::k8s::schema::is_known;
-use crate::named::NameField;
+use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
 
+use super::facts::{Facts, facts};
+use super::helm;
 use super::history::ObjectHistory;
 
 /// Why a deletion began when it did.
@@ -29,6 +24,8 @@ pub enum Cause {
     Namespace,
     /// What owns it was.
     Owner,
+    /// Its Helm release was uninstalled.
+    Release,
 }
 
 impl Cause {
@@ -38,6 +35,7 @@ impl Cause {
             Self::Itself => "object",
             Self::Namespace => "namespace",
             Self::Owner => "owner",
+            Self::Release => "uninstall",
         }
     }
 }
@@ -63,6 +61,10 @@ pub struct Item<'a> {
     pub facts: Option<Facts>,
     /// Why what is to be brought back cannot be read.
     pub unreadable: Option<Unreadable>,
+    /// Whether the key was written again after this deletion.
+    pub is_made_again: bool,
+    /// Why it does not come back; none if it does.
+    pub left_out: Option<LeftOut>,
 }
 
 impl<'a> Item<'a> {
@@ -77,6 +79,8 @@ impl<'a> Item<'a> {
             is_late: false,
             facts: None,
             unreadable: None,
+            is_made_again: false,
+            left_out: None,
         }
     }
 }
@@ -100,35 +104,6 @@ impl Unreadable {
     }
 }
 
-/// What an object is.
-#[derive(Debug)]
-pub struct Facts {
-    /// Its API group; empty for the core group.
-    pub group: String,
-    /// Its kind; this, the group, the namespace and the name are fit to be shown.
-    pub kind: String,
-    /// Its namespace; empty where it lies in none.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Whether all four could be what they are: a file may have their names.
-    pub is_named: bool,
-    /// Its uid.
-    uid: String,
-    /// The uids of what owns it.
-    owners: Vec<String>,
-    /// Why it need not be brought back.
-    pub reason: Option<Reason>,
-    /// Whether its kind is none of Kubernetes' own.
-    pub is_custom: bool,
-    /// Whether a manifest sets its status like any other field.
-    pub keeps_status: bool,
-    /// Its place in the order of making.
-    rank: u32,
-    /// How many owners it has above each other that are brought back as well.
-    depth: u32,
-}
-
 /// What was asked for.
 pub struct Request<'q> {
     /// Which keys.
@@ -137,6 +112,8 @@ pub struct Request<'q> {
     pub last: bool,
     /// All that was there at this revision, instead of what is gone.
     pub at: Option<AtRevision>,
+    /// Every deletion, also of keys that were written again; else the last one of what is gone.
+    pub every_deletion: bool,
 }
 
 /// Lists what is to be brought back, in key order.
@@ -193,45 +170,102 @@ fn gone<'a>(
     {
         by_key.entry(event.record.key).or_default().push(event);
     }
+    let context = Context {
+        store,
+        request,
+        catalog,
+        objects,
+        history,
+    };
     let mut items = Vec::new();
-    for (key, events) in by_key {
+    for events in by_key.into_values() {
         let telling = events
             .iter()
             .rev()
             .find(|event| store.is_evidence_for(&event.record, AtRevision::HEAD));
         let is_there = telling.is_some_and(|event| !event.record.tombstone);
-        let Some(last) = events.iter().rposition(|event| !event.record.tombstone) else {
-            continue;
-        };
-        if is_there {
-            continue;
+        let lives = lives(&events);
+        let last = lives.len().saturating_sub(1);
+        for (place, life) in lives.into_iter().enumerate() {
+            let is_last = place == last;
+            if is_last && is_there {
+                continue;
+            }
+            if is_last || request.every_deletion {
+                let item = context.item(&life);
+                items.extend(item.map(|item| Item {
+                    is_made_again: !is_last || is_there,
+                    ..item
+                }));
+            }
         }
-        let (puts, behind) = events.split_at(last.saturating_add(1));
-        let Some(newest) = puts.last().map(|event| event.record) else {
-            continue;
-        };
-        let deleted_at = behind.first().map(|event| event.record.revision.main);
-        let last_life = Generation::after(&newest);
-        let is_of_life =
-            |event: &&Event<'a>| last_life.is_some_and(|life| life.contains(&event.record));
-        let life: Vec<Event<'a>> = puts.iter().filter(is_of_life).copied().collect();
-        // A deletion that is in no page happened between the last put and the compaction.
-        let deleted = (
-            deleted_at.unwrap_or(newest.revision.main),
-            deleted_at.unwrap_or_else(|| store.compact_revision()),
-        );
-        let namespace = catalog.locate(key).and_then(|location| location.namespace);
-        let began = beginning(&life, namespace, deleted, objects, history);
-        let mut item = Item::new(newest, life.last().copied());
-        item.deleted_at = deleted_at;
-        item.began = began;
-        if let Some((main, _)) = began.filter(|_| !request.last) {
-            (item.restored, item.is_late) = before(&life, main);
-        }
-        item.missing_behind = missing_behind(&life, item.restored.as_ref());
-        items.push(item);
     }
     items
+}
+
+/// One life of a key: its puts, and the main revision that ended it, where that is known.
+struct Life<'a> {
+    puts: Vec<Event<'a>>,
+    deleted_at: Option<i64>,
+}
+
+/// The lives of a key, oldest first. One whose puts are in no page is none.
+fn lives<'a>(events: &[Event<'a>]) -> Vec<Life<'a>> {
+    let mut lives: Vec<Life<'a>> = Vec::new();
+    for event in events {
+        let Some(generation) = Generation::after(&event.record) else {
+            // The first tombstone after a put ended it.
+            if let Some(life) = lives.last_mut() {
+                life.deleted_at.get_or_insert(event.record.revision.main);
+            }
+            continue;
+        };
+        let continues = lives.last().is_some_and(|life| {
+            let of_life = life.puts.last();
+            of_life.is_some_and(|put| generation.contains(&put.record))
+        });
+        match lives.last_mut().filter(|_| continues) {
+            Some(life) => life.puts.push(*event),
+            None => lives.push(Life {
+                puts: vec![*event],
+                deleted_at: None,
+            }),
+        }
+    }
+    lives
+}
+
+/// What the deletion of a key is worked out from.
+struct Context<'q, 'a> {
+    store: &'q Store<'a>,
+    request: &'q Request<'q>,
+    catalog: &'q Catalog,
+    objects: &'q Objects<'q>,
+    history: &'q ObjectHistory,
+}
+
+impl Context<'_, '_> {
+    /// What is known of a life that ended.
+    fn item<'a>(&self, life: &Life<'a>) -> Option<Item<'a>> {
+        let newest = life.puts.last().map(|event| event.record)?;
+        // A deletion that is in no page happened between the last put and the compaction.
+        let deleted = (
+            life.deleted_at.unwrap_or(newest.revision.main),
+            life.deleted_at
+                .unwrap_or_else(|| self.store.compact_revision()),
+        );
+        let namespace = self.catalog.locate(newest.key);
+        let namespace = namespace.and_then(|location| location.namespace);
+        let began = beginning(&life.puts, namespace, deleted, self.objects, self.history);
+        let mut item = Item::new(newest, life.puts.last().copied());
+        item.deleted_at = life.deleted_at;
+        item.began = began;
+        if let Some((main, _)) = began.filter(|_| !self.request.last) {
+            (item.restored, item.is_late) = before(&life.puts, main);
+        }
+        item.missing_behind = missing_behind(&life.puts, item.restored.as_ref());
+        Some(item)
+    }
 }
 
 /// When the deletion of an object began, by what is known before it ended, and why then.
@@ -243,6 +277,7 @@ fn beginning(
     history: &ObjectHistory,
 ) -> Option<(i64, Cause)> {
     let mut told = None;
+    let mut uninstalled = None;
     let mut owners: Vec<String> = Vec::new();
     for event in life {
         let Ok(value) = objects.open(&event.record) else {
@@ -255,14 +290,21 @@ fn beginning(
             told = told.or(Some(event.record.revision.main));
         }
         owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
+        if helm::is_release_key(event.record.key) {
+            let release = helm::Release::read(&value);
+            let goes = release.is_some_and(|release| helm::is_uninstall(&release.status));
+            uninstalled = goes.then(|| uninstalled.unwrap_or(event.record.revision.main));
+        }
     }
     let itself = told.map(|main| (main, Cause::Itself));
+    let by_release = uninstalled.map(|main| (main, Cause::Release));
     let by_namespace = namespace.and_then(|name| history.namespace_went(name, deleted));
     let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
     // Of two that began together the first named counts.
     let first = itself
         .into_iter()
         .chain(by_namespace)
+        .chain(by_release)
         .min_by_key(|began| began.0);
     let end = first.map_or(deleted.1, |began| began.0);
     let by_owner = history.owners_went(&owners).filter(|main| *main < end);
@@ -298,148 +340,4 @@ fn missing_behind(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
         let between = next.record.version.saturating_sub(restored.version);
         between.saturating_sub(1).max(0)
     })
-}
-
-/// What an object is called.
-struct Names {
-    group: String,
-    kind: String,
-    namespace: String,
-    name: String,
-    is_named: bool,
-}
-
-impl Names {
-    /// As the object says, each checked against what its field may hold. Of a Secret as its key says: what a damaged
-    /// one says of itself may be a part of the secret.
-    fn new(key: &[u8], tree: &Value, location: Option<&Location<'_, '_>>) -> Self {
-        let bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let [group, kind, namespace, name] = if !is_secret_key(key) {
-            [
-                controlled::group(tree).to_owned(),
-                text(tree, &["kind"]).to_owned(),
-                text(tree, &["metadata", "namespace"]).to_owned(),
-                text(tree, &["metadata", "name"]).to_owned(),
-            ]
-        } else if let Some(location) = location {
-            [
-                location.resource.group().to_owned(),
-                location.resource.kind.clone().into_owned(),
-                bytes(location.namespace.unwrap_or_default()),
-                bytes(location.name),
-            ]
-        } else {
-            let name = key.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-            let kind = "Secret".to_owned();
-            [String::new(), kind, String::new(), bytes(name)]
-        };
-        let fields = [
-            (NameField::Group, &group),
-            (NameField::Kind, &kind),
-            (NameField::Namespace, &namespace),
-            (NameField::Name, &name),
-        ];
-        // An object need not have a namespace, and one that is not Kubernetes' may lack the others.
-        let is_fit = |(field, text): &(NameField, &String)| text.is_empty() || field.allows(text);
-        let is_named = fields.iter().all(is_fit);
-        let shown = |field: NameField, text: &str| match text {
-            "" => String::new(),
-            text => field.shown(text).into_owned(),
-        };
-        Self {
-            group: shown(NameField::Group, &group),
-            kind: shown(NameField::Kind, &kind),
-            namespace: shown(NameField::Namespace, &namespace),
-            name: shown(NameField::Name, &name),
-            is_named,
-        }
-    }
-}
-
-fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &ObjectHistory) -> Facts {
-    let location = catalog.locate(key);
-    let definition = location.and_then(|location| catalog.definition(location.resource));
-    let Names {
-        group,
-        kind,
-        namespace,
-        name,
-        is_named,
-    } = Names::new(key, tree, location.as_ref());
-    let is_extension = matches!(
-        group.as_str(),
-        "apiextensions.k8s.io" | "apiregistration.k8s.io"
-    );
-    let is_custom = !is_extension && !is_known(text(tree, &["apiVersion"]), &kind);
-    let namespaced = !namespace.is_empty();
-    Facts {
-        rank: rank(&group, &kind, namespaced, is_custom),
-        keeps_status: is_custom && !definition.is_some_and(has_status_subresource),
-        is_custom,
-        group,
-        kind,
-        namespace,
-        name,
-        is_named,
-        uid: text(tree, &["metadata", "uid"]).to_owned(),
-        owners: controlled::owners(tree)
-            .map(|owner| text(owner, &["uid"]).to_owned())
-            .collect(),
-        reason: history
-            .reason(tree)
-            .or_else(|| location.is_none().then_some(Reason::Internal)),
-        depth: 0,
-    }
-}
-
-/// Whether a definition of a custom resource keeps a manifest from setting the status.
-fn has_status_subresource(definition: &Value) -> bool {
-    let has = |of: &Value| {
-        let status = of.pointer("/subresources/status");
-        status.is_some_and(|status| !status.is_null())
-    };
-    let versions = definition.pointer("/spec/versions");
-    let versions = versions.and_then(Value::as_array);
-    definition.get("spec").is_some_and(has)
-        || versions.is_some_and(|versions| versions.iter().any(has))
-}
-
-/// Puts items into the order in which they are to be made: owners before what they own.
-pub fn sort_for_apply(items: &mut [Item<'_>]) {
-    let places: HashMap<String, usize> = items
-        .iter()
-        .enumerate()
-        .filter_map(|(place, item)| Some((item.facts.as_ref()?.uid.clone(), place)))
-        .collect();
-    /// No chain of owners is longer.
-    const DEEPEST: u32 = 16;
-    for _ in 0..DEEPEST {
-        let mut changed = false;
-        for place in 0..items.len() {
-            let owners = items.get(place).and_then(|item| item.facts.as_ref());
-            let owners = owners.map_or(&[][..], |facts| &facts.owners);
-            let above = owners
-                .iter()
-                .filter_map(|uid| items.get(*places.get(uid)?)?.facts.as_ref())
-                .map(|owner| (owner.rank, owner.depth))
-                .max();
-            let own = items.get_mut(place).and_then(|item| item.facts.as_mut());
-            let (Some((rank, depth)), Some(own)) = (above, own) else {
-                continue;
-            };
-            let behind = depth.saturating_add(1);
-            if (own.rank, own.depth) <= (rank, depth) && own.depth < DEEPEST {
-                (own.rank, own.depth) = (own.rank.max(rank), behind);
-                changed = true;
-            }
-        }
-        if !changed {
-            break;
-        }
-    }
-    let place = |item: &Item<'_>| match &item.facts {
-        Some(facts) => (facts.rank, facts.depth),
-        None => (u32::MAX, 0),
-    };
-    items.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.key.cmp(b.key)));
 }

@@ -19,7 +19,7 @@ impl Log<'_, '_> {
         let wal = wal_of(&self.log);
         let AllEvidence { mut rows, left_out } = AllEvidence::read(&self.log, &wal);
         if left_out > 0 {
-            report::notices(&[Notice::RequestsLeftOut(left_out)]);
+            report::notices(&[Notice::RequestsLeftOut(left_out)], self.run.invocation);
         }
         let answer = if rows.is_empty() {
             Answer::No

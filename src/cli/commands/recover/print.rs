@@ -13,21 +13,17 @@ use crate::view::record::{insert_text, key_text};
 use crate::view::rows::Rows;
 use crate::view::time;
 
-use super::{Output, Printer};
+use super::{Output, Printer, Written};
 
 impl Printer<'_, '_> {
-    /// Prints what comes back, with what is left out in JSON; whether anything comes back.
-    pub(super) fn print(&self, out: &mut Out) -> Result<bool, Failure> {
+    /// Prints what comes back, with what is left out in JSON; whether there was anything.
+    pub(super) fn print(&self, out: &mut Out) -> Result<Written, Failure> {
         let items = self.recovery.items();
         let back = || items.iter().filter(|item| self.recovery.comes_back(item));
         match self.args.output {
-            form @ (Output::Json | Output::Jsonl) => {
-                let mut rows = JsonRows::new(Form::array_if(form == Output::Json));
-                for item in items {
-                    rows.row(&self.json_of(item), out)?;
-                }
-                rows.finish(out)?;
-                return Ok(!items.is_empty());
+            Output::Json | Output::Jsonl => {
+                self.write_json(items.iter().map(|item| self.json_of(item)), out)?;
+                return Ok(Written::any(!items.is_empty()));
             }
             Output::Name => {
                 for item in back() {
@@ -48,14 +44,29 @@ impl Printer<'_, '_> {
                 ];
                 let mut table = Rows::new(&heads, &[0, 2, 3, 4]);
                 let is_listed =
-                    |item: &&Item<'_>| self.recovery.comes_back(item) || item.unreadable.is_some();
+                    |item: &&Item<'_>| item.left_out.is_none_or(|reason| reason.is_listed());
                 for item in items.iter().filter(is_listed) {
                     table.add(&self.row(item));
                 }
                 table.write(out)?;
             }
         }
-        Ok(back().next().is_some())
+        Ok(Written::any(back().next().is_some()))
+    }
+
+    /// Writes rows as JSON. In an array the summary is the last row.
+    pub(super) fn write_json(
+        &self,
+        rows: impl Iterator<Item = Value>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let is_array = self.args.output == Output::Json;
+        let mut json = JsonRows::new(Form::array_if(is_array));
+        for row in rows.chain(is_array.then(|| self.summary_row())) {
+            json.row(&row, out)?;
+        }
+        json.finish(out)?;
+        Ok(())
     }
 
     fn row(&self, item: &Item<'_>) -> Vec<String> {
@@ -78,9 +89,10 @@ impl Printer<'_, '_> {
             deleted,
             time.unwrap_or_else(|| "-".to_owned()),
             began,
-            match item.unreadable {
-                Some(why) => why.as_str().to_owned(),
-                None => number(restored.map(|record| record.revision.main)),
+            match (item.unreadable, item.left_out) {
+                (Some(why), _) => why.as_str().to_owned(),
+                (None, Some(reason)) => format!("({})", reason.word()),
+                (None, None) => number(restored.map(|record| record.revision.main)),
             },
             number(restored.map(|record| record.version)),
             restored
@@ -104,7 +116,7 @@ impl Printer<'_, '_> {
         managers
     }
 
-    fn json_of(&self, item: &Item<'_>) -> Value {
+    pub(super) fn json_of(&self, item: &Item<'_>) -> Value {
         let mut fields = Map::new();
         insert_text(&mut fields, "key", item.key);
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
@@ -135,8 +147,8 @@ impl Printer<'_, '_> {
         if let Some(why) = item.unreadable {
             put("unreadable", why.as_str().into());
         }
-        if let Some(reason) = item.facts.as_ref().and_then(|facts| facts.reason) {
-            put("made_by_controllers", reason.word().into());
+        if let Some(reason) = item.left_out {
+            put("left_out", reason.word().into());
         }
         if let Some(event) = item.restored {
             let record = event.record;

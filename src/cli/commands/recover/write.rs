@@ -3,19 +3,20 @@
 use std::io::Write;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::cli::export::{Export, Place, summary, write_name};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
-use crate::query::Notice;
 use crate::query::deletions::Item;
-use crate::query::recovery::{self, Note};
+use crate::query::recovery::{self, Remark, VolumeFate};
 use crate::query::recovery_notice::{Keys, RecoveryNotice};
 use crate::view::manifest::manifest;
 use crate::view::pad;
-use crate::view::yaml::value_in_comment;
+use crate::view::recovery_comment::{comments, free_volume, script};
 
-use super::Printer;
+use super::{Printer, Written};
 
 /// What an item comes back as.
 enum Content {
@@ -27,24 +28,32 @@ enum Content {
     NotLoadable(Vec<u8>),
 }
 
-/// The keys of manifests that lack what somebody has to know of.
+/// The keys of manifests whose first lines, or the lack of something, somebody has to know of.
 #[derive(Default)]
-struct Lacking<'a> {
+struct Remarked<'a> {
     owners: Vec<&'a [u8]>,
     volumes: Vec<&'a [u8]>,
+    addresses: Vec<&'a [u8]>,
+    /// The commands that free volumes.
+    free_volumes: Vec<String>,
+    /// How many manifests are too long for `kubectl apply`.
+    too_long: usize,
 }
+
+/// The most bytes that `kubectl apply` can put into the annotation with the manifest
+/// (`k8s.io/apimachinery/pkg/api/validation`: TotalAnnotationSizeLimitB).
+const APPLY_BYTES: usize = 262_144;
 
 impl Printer<'_, '_> {
     /// Writes a file for each item that comes back; whether there was any.
-    pub(super) fn write_files(&self, folder: &Path, out: &mut Out) -> Result<bool, Failure> {
+    pub(super) fn write_files(&self, folder: &Path, out: &mut Out) -> Result<Written, Failure> {
         let items = self.recovery.items();
         let mut export: Option<Export> = None;
         let mut number = 0_usize;
-        let mut lacking = Lacking::default();
-        // So that names sort as numbers do.
-        let width = items.len().to_string().len().max(4);
+        let mut remarked = Remarked::default();
+        let width = width(items.len());
         for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
-            let Some(content) = self.content(item, &mut lacking) else {
+            let Some(content) = self.content(item, &mut remarked) else {
                 continue;
             };
             number = number.saturating_add(1);
@@ -61,21 +70,31 @@ impl Printer<'_, '_> {
             let path = export.write(Place::Flat(&name), extension, content)?;
             write_name(&path, out)?;
         }
-        if let Some(export) = &export {
+        let mut written = Written::any(export.is_some());
+        if let Some(export) = &mut export {
             report::note(&summary(export));
+            if !remarked.free_volumes.is_empty() {
+                let script = script(&remarked.free_volumes);
+                let path = export.write(Place::Flat(b"volumes"), ".sh", script.as_bytes())?;
+                written.next.push(RecoveryNotice::VolumeScript(path));
+            }
+            written.next.push(RecoveryNotice::Create {
+                folder: folder.to_path_buf(),
+                too_long: remarked.too_long,
+            });
         }
-        self.explain_what_lacks(&lacking);
-        Ok(export.is_some())
+        written.notices = self.explain(&remarked);
+        Ok(written)
     }
 
     /// Writes the objects that come back one behind the other; whether there was any.
-    pub(super) fn write_stream(&self, out: &mut Out) -> Result<bool, Failure> {
+    pub(super) fn write_stream(&self, out: &mut Out) -> Result<Written, Failure> {
         let items = self.recovery.items();
         let mut any = false;
         let mut plain = Vec::new();
-        let mut lacking = Lacking::default();
+        let mut remarked = Remarked::default();
         for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
-            match self.content(item, &mut lacking) {
+            match self.content(item, &mut remarked) {
                 Some(Content::Object(yaml)) => {
                     out.write_all(b"---\n")?;
                     out.write_all(&yaml)?;
@@ -85,68 +104,87 @@ impl Printer<'_, '_> {
                 Some(Content::NotLoadable(_)) | None => {}
             }
         }
+        let mut written = Written::any(any);
+        written.notices = self.explain(&remarked);
         if !plain.is_empty() {
-            note(RecoveryNotice::NoObjects(Keys::new(&plain)));
+            let plain = Keys::new(&plain);
+            written.notices.push(RecoveryNotice::NoObjects(plain));
         }
-        self.explain_what_lacks(&lacking);
-        Ok(any)
+        Ok(written)
     }
 
     /// What an item comes back as; none if its value is still encrypted or cannot be decoded.
-    fn content<'i>(&self, item: &Item<'i>, lacking: &mut Lacking<'i>) -> Option<Content> {
+    fn content<'i>(&self, item: &Item<'i>, remarked: &mut Remarked<'i>) -> Option<Content> {
         let options = self.args.manifest_options();
-        let (tree, notes) = match self.recovery.content(item, options)? {
-            recovery::Content::Object(tree, notes) => (tree, notes),
+        let (tree, remarks) = match self.recovery.content(item, options)? {
+            recovery::Content::Object(tree, remarks) => (tree, remarks),
             recovery::Content::Plain(value) => return Some(Content::Plain(value)),
         };
-        let mut comments = Vec::new();
-        for note in &notes {
-            match note {
-                Note::Owners => lacking.owners.push(item.key),
-                Note::Bound(volume) => {
-                    lacking.volumes.push(item.key);
-                    comments.extend(comments_on(volume));
-                }
-            }
+        let comments: Vec<String> = remarks.iter().flat_map(comments).collect();
+        for remark in &remarks {
+            remarked.add(item.key, remark, self.args.keep_volumes);
         }
         Some(match manifest(&comments, &tree) {
-            Ok(yaml) => Content::Object(yaml),
+            Ok(yaml) => {
+                let more = usize::from(is_too_long_to_apply(&tree));
+                remarked.too_long = remarked.too_long.saturating_add(more);
+                Content::Object(yaml)
+            }
             Err(error) => Content::NotLoadable(self.recovery.not_loadable(item, &error)?),
         })
     }
 
-    fn explain_what_lacks(&self, Lacking { owners, volumes }: &Lacking<'_>) {
-        if !owners.is_empty() {
-            note(RecoveryNotice::WithoutOwners {
-                keys: Keys::new(owners),
-                keeps_owners: self.args.keep_owners,
-            });
-        }
-        if !volumes.is_empty() {
-            note(RecoveryNotice::WithoutVolumes(Keys::new(volumes)));
+    fn explain(&self, remarked: &Remarked<'_>) -> Vec<RecoveryNotice> {
+        let keys = |keys: &[&[u8]]| (!keys.is_empty()).then(|| Keys::new(keys));
+        let keeps_owners = self.args.keep_owners;
+        let owners = keys(&remarked.owners);
+        let owners = owners.map(|keys| RecoveryNotice::WithoutOwners { keys, keeps_owners });
+        let volumes = keys(&remarked.volumes).map(RecoveryNotice::Volumes);
+        let addresses = keys(&remarked.addresses).map(RecoveryNotice::Addresses);
+        [owners, volumes, addresses].into_iter().flatten().collect()
+    }
+}
+
+/// Whether the annotations would be too long with the manifest that `kubectl apply` adds to them.
+fn is_too_long_to_apply(object: &Value) -> bool {
+    let annotations = object.pointer("/metadata/annotations");
+    let annotations = annotations.map_or(0, |all| all.to_string().len());
+    annotations.saturating_add(object.to_string().len()) > APPLY_BYTES
+}
+
+impl<'a> Remarked<'a> {
+    fn add(&mut self, key: &'a [u8], remark: &Remark, frees_volumes: bool) {
+        let to = match remark {
+            Remark::Owners => &mut self.owners,
+            Remark::Volume(volume) => {
+                let uid = match &volume.fate {
+                    VolumeFate::There { uid } => uid.as_ref(),
+                    VolumeFate::Unknown => Some(&volume.claim_uid),
+                    _ => None,
+                };
+                if let Some(uid) = uid.filter(|_| frees_volumes) {
+                    self.free_volumes.extend(free_volume(&volume.name, uid));
+                }
+                &mut self.volumes
+            }
+            Remark::ClusterAddresses(_) | Remark::HealthCheckPort(_) | Remark::LoadBalancer(_) => {
+                &mut self.addresses
+            }
+            _ => return,
+        };
+        if to.last() != Some(&key) {
+            to.push(key);
         }
     }
 }
 
-fn note(notice: RecoveryNotice) {
-    report::notices(&[Notice::Recovery(notice)]);
-}
-
-/// The comments at the beginning of the manifest of a claim that was bound.
-fn comments_on(volume: &str) -> [String; 3] {
-    [
-        format!(
-            "It was bound to volume {}, which is left out: a new, empty volume is made.",
-            value_in_comment(volume)
-        ),
-        "To take the old one, if it is still there (reclaim policy Retain): remove its spec.claimRef,"
-            .to_owned(),
-        "and set spec.volumeName here.".to_owned(),
-    ]
+/// How many digits the numbers of files have, so that names sort as numbers do.
+pub(super) fn width(items: usize) -> usize {
+    items.to_string().len().max(4)
 }
 
 /// `0012-deployment-shop-cart`: kubectl applies files in the order of their names.
-fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
+pub(super) fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8> {
     let what = match &item.facts {
         Some(facts) if facts.is_named => {
             let parts = [&facts.kind.to_lowercase(), &facts.namespace, &facts.name];

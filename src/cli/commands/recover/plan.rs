@@ -1,0 +1,126 @@
+//! The plan of a recovery: what would be created, in which order, and what is left out and why.
+
+use std::io::Write;
+
+use serde_json::{Map, Value};
+
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::query::deletions::Item;
+use crate::query::recovery::Content;
+use crate::view::record::key_text;
+use crate::view::recovery_comment::short;
+use crate::view::recovery_notice::{reason_text, summary_text};
+use crate::view::rows::Rows;
+
+use super::write::{file_name, width};
+use super::{Output, Printer, Written};
+
+/// One line of a plan.
+struct Step<'i, 'a> {
+    item: &'i Item<'a>,
+    /// The file that --out would write; empty of what does not come back.
+    file: String,
+    remarks: Vec<String>,
+}
+
+impl Printer<'_, '_> {
+    /// Prints the plan; whether anything comes back.
+    pub(super) fn print_plan(&self, out: &mut Out) -> Result<Written, Failure> {
+        let steps = self.steps();
+        let summary = self.recovery.summary();
+        match self.args.output {
+            Output::Json | Output::Jsonl => self.print_plan_json(&steps, out)?,
+            Output::Name => {
+                for step in steps.iter().filter(|step| !step.file.is_empty()) {
+                    writeln!(out, "{}", step.file)?;
+                }
+            }
+            Output::Table | Output::Yaml => {
+                let heads = ["ORDER", "AS OF", "OBJECT", "REMARKS"];
+                let mut table = Rows::new(&heads, &[0, 1]);
+                for (number, step) in (1_usize..).zip(&steps) {
+                    table.add(&plan_row(number, step));
+                }
+                table.write(out)?;
+                writeln!(out, "\n{}", summary_text(&summary))?;
+            }
+        }
+        Ok(Written::any(summary.back.count() > 0))
+    }
+
+    /// What comes back in its order, then what does not.
+    fn steps(&self) -> Vec<Step<'_, '_>> {
+        let items = self.recovery.items();
+        let width = width(items.len());
+        let options = self.args.manifest_options();
+        let mut number = 0_usize;
+        let mut steps = Vec::new();
+        for item in items.iter().filter(|item| self.recovery.comes_back(item)) {
+            let (extension, remarks) = match self.recovery.content(item, options) {
+                Some(Content::Object(_, remarks)) => (".yaml", remarks),
+                Some(Content::Plain(_)) => (".value", Vec::new()),
+                None => continue,
+            };
+            number = number.saturating_add(1);
+            let name = file_name(number, width, item);
+            steps.push(Step {
+                item,
+                file: format!("{}{extension}", key_text(&name)),
+                remarks: remarks.iter().filter_map(short).collect(),
+            });
+        }
+        for item in items.iter().filter(|item| !self.recovery.comes_back(item)) {
+            let reason = item.left_out.map(reason_text).unwrap_or_default();
+            steps.push(Step {
+                item,
+                file: String::new(),
+                remarks: vec![format!("left out: {reason}")],
+            });
+        }
+        steps
+    }
+
+    fn print_plan_json(&self, steps: &[Step<'_, '_>], out: &mut Out) -> Result<(), Failure> {
+        let rows = steps.iter().map(|step| {
+            let mut row = self.json_of(step.item);
+            if let Some(fields) = row.as_object_mut() {
+                if !step.file.is_empty() {
+                    fields.insert("file".to_owned(), step.file.clone().into());
+                }
+                let remarks = step.remarks.iter().cloned().map(Value::String).collect();
+                fields.insert("remarks".to_owned(), Value::Array(remarks));
+            }
+            row
+        });
+        self.write_json(rows, out)
+    }
+
+    /// Counts by reason, as the last row of JSON.
+    pub(super) fn summary_row(&self) -> Value {
+        let summary = self.recovery.summary();
+        let left_out = summary.left_out.iter().map(|(reason, kinds)| {
+            let mut fields = Map::new();
+            fields.insert("reason".to_owned(), reason.word().into());
+            fields.insert("count".to_owned(), kinds.count().into());
+            let kinds = kinds
+                .0
+                .iter()
+                .map(|(kind, count)| (kind.clone(), (*count).into()));
+            fields.insert("kinds".to_owned(), Value::Object(kinds.collect()));
+            Value::Object(fields)
+        });
+        let left_out = Value::Array(left_out.collect());
+        serde_json::json!({"summary": {"comes_back": summary.back.count(), "left_out": left_out}})
+    }
+}
+
+fn plan_row(number: usize, step: &Step<'_, '_>) -> Vec<String> {
+    let restored = step.item.restored.map(|event| event.record.revision.main);
+    let (number, revision) = match restored {
+        Some(main) if !step.file.is_empty() => (number.to_string(), main.to_string()),
+        _ => ("-".to_owned(), "-".to_owned()),
+    };
+    let object = key_text(step.item.key).into_owned();
+    vec![number, revision, object, step.remarks.join("; ")]
+}

@@ -1,0 +1,116 @@
+//! The roles that an API server makes when it starts, by name: the default roles of Kubernetes 1.16 to 1.35.
+//!
+//! Their label does not tell them: a copy that somebody made under another name carries it too. Upstream: the objects
+//! in `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata`.
+
+/// Names of ClusterRoles and ClusterRoleBindings without `system:`.
+const SYSTEM: [&str; 30] = [
+    "aggregate-to-admin",
+    "aggregate-to-edit",
+    "aggregate-to-view",
+    "auth-delegator",
+    "basic-user",
+    "certificates.k8s.io:certificatesigningrequests:nodeclient",
+    "certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+    "certificates.k8s.io:kube-apiserver-client-approver",
+    "certificates.k8s.io:kube-apiserver-client-kubelet-approver",
+    "certificates.k8s.io:kubelet-serving-approver",
+    "certificates.k8s.io:legacy-unknown-approver",
+    "cluster-trust-bundle-discovery",
+    "csi-external-attacher",
+    "csi-external-provisioner",
+    "discovery",
+    "heapster",
+    "kube-aggregator",
+    "kube-controller-manager",
+    "kube-dns",
+    "kube-scheduler",
+    "kubelet-api-admin",
+    "monitoring",
+    "node",
+    "node-bootstrapper",
+    "node-problem-detector",
+    "node-proxier",
+    "persistent-volume-provisioner",
+    "public-info-viewer",
+    "service-account-issuer-discovery",
+    "volume-scheduler",
+];
+
+/// The names of those for a controller, without `system:controller:`.
+const CONTROLLERS: [&str; 37] = [
+    "attachdetach-controller",
+    "certificate-controller",
+    "clusterrole-aggregation-controller",
+    "cronjob-controller",
+    "daemon-set-controller",
+    "deployment-controller",
+    "disruption-controller",
+    "endpoint-controller",
+    "endpointslice-controller",
+    "endpointslicemirroring-controller",
+    "ephemeral-volume-controller",
+    "expand-controller",
+    "generic-garbage-collector",
+    "horizontal-pod-autoscaler",
+    "job-controller",
+    "legacy-service-account-token-cleaner",
+    "namespace-controller",
+    "node-controller",
+    "persistent-volume-binder",
+    "pod-garbage-collector",
+    "pv-protection-controller",
+    "pvc-protection-controller",
+    "replicaset-controller",
+    "replication-controller",
+    "resource-claim-controller",
+    "resourcequota-controller",
+    "root-ca-cert-publisher",
+    "route-controller",
+    "selinux-warning-controller",
+    "service-account-controller",
+    "service-cidrs-controller",
+    "service-controller",
+    "statefulset-controller",
+    "ttl-after-finished-controller",
+    "ttl-controller",
+    "validatingadmissionpolicy-status-controller",
+    "volumeattributesclass-protection-controller",
+];
+
+/// ClusterRoles without that prefix and without a binding. `cluster-admin` has one.
+const FOR_USERS: [&str; 3] = ["admin", "edit", "view"];
+
+/// Roles and RoleBindings in namespaces.
+const NAMESPACED: [(&str, &str); 8] = [
+    ("kube-public", "system:controller:bootstrap-signer"),
+    ("kube-system", "extension-apiserver-authentication-reader"),
+    (
+        "kube-system",
+        "system::extension-apiserver-authentication-reader",
+    ),
+    (
+        "kube-system",
+        "system::leader-locking-kube-controller-manager",
+    ),
+    ("kube-system", "system::leader-locking-kube-scheduler"),
+    ("kube-system", "system:controller:bootstrap-signer"),
+    ("kube-system", "system:controller:cloud-provider"),
+    ("kube-system", "system:controller:token-cleaner"),
+];
+
+/// Whether a server makes a role or a binding of this kind, namespace and name.
+pub fn is_one(kind: &str, namespace: &str, name: &str) -> bool {
+    match kind {
+        "ClusterRole" | "ClusterRoleBinding" => {
+            let of_controller = name.strip_prefix("system:controller:");
+            let of_system = name.strip_prefix("system:");
+            of_controller.is_some_and(|name| CONTROLLERS.contains(&name))
+                || of_system.is_some_and(|name| SYSTEM.contains(&name))
+                || name == "cluster-admin"
+                || (kind == "ClusterRole" && FOR_USERS.contains(&name))
+        }
+        "Role" | "RoleBinding" => NAMESPACED.contains(&(namespace, name)),
+        _ => false,
+    }
+}

@@ -1,0 +1,184 @@
+//! In which version a server takes an object.
+//!
+//! The version in which an object is stored need not be one that the server serves: a definition may keep a version that
+//! it no longer serves, and a stock server stores some kinds in a beta version for one release after it serves `v1`.
+
+use serde_json::Value;
+
+use super::object::{group, text};
+use super::schema::{self, Card, Kind, Message};
+
+/// What a definition says of a version of its custom resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served {
+    /// It is served.
+    Yes,
+    /// It is not served. This one is, and differs in nothing but the name of the version.
+    As(String),
+    /// It is not served, and a program converts it to the versions that are.
+    Converted(Vec<String>),
+    /// No version is served.
+    None,
+}
+
+/// What a definition says of a version.
+pub fn by_definition(definition: &Value, version: &str) -> Served {
+    let spec = definition.get("spec");
+    let versions = spec
+        .and_then(|spec| spec.get("versions"))
+        .and_then(Value::as_array);
+    let Some(versions) = versions else {
+        // Before v1 a definition could have one version, which is served.
+        return Served::Yes;
+    };
+    let is = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
+    let served = || versions.iter().filter(|version| is(version, "served"));
+    let names = || served().map(|version| text(version, &["name"]).to_owned());
+    if names().any(|name| name == version) {
+        return Served::Yes;
+    }
+    let is_converted = text(definition, &["spec", "conversion", "strategy"]) == "Webhook";
+    let best = served()
+        .find(|version| is(version, "storage"))
+        .or_else(|| served().next());
+    match best {
+        None => Served::None,
+        Some(_) if is_converted => Served::Converted(names().collect()),
+        Some(best) => Served::As(text(best, &["name"]).to_owned()),
+    }
+}
+
+/// The `apiVersion` in which the server that wrote a built-in object served it, where that is another one than it is
+/// stored in: `v1` instead of a beta version. The clients that wrote the object used it, and each field of the object
+/// exists in it with the same shape.
+pub fn by_clients(object: &Value) -> Option<String> {
+    let (stored, kind) = (text(object, &["apiVersion"]), text(object, &["kind"]));
+    if !is_prerelease(stored) || !schema::is_known(stored, kind) {
+        return None;
+    }
+    let entries = object.pointer("/metadata/managedFields");
+    let entries = entries.and_then(Value::as_array).into_iter().flatten();
+    let versions = entries.map(|entry| text(entry, &["apiVersion"]));
+    let mut finished = versions.filter(|version| {
+        let same_group = version.rsplit_once('/').map(|(group, _)| group);
+        same_group == Some(group(object)) && !is_prerelease(version)
+    });
+    let used = finished.next()?;
+    let fits = schema::root(used, kind).is_some_and(|message| fits(object, message, true));
+    fits.then(|| used.to_owned())
+}
+
+/// Whether a version is an alpha or a beta.
+fn is_prerelease(api_version: &str) -> bool {
+    api_version.contains("alpha") || api_version.contains("beta")
+}
+
+/// Whether each field of an object exists in a type, with the same shape.
+fn fits(object: &Value, message: &Message, is_root: bool) -> bool {
+    let Some(fields) = object.as_object() else {
+        return false;
+    };
+    fields.iter().all(|(name, value)| {
+        // Not in the table: every object has them.
+        if is_root && (name == "apiVersion" || name == "kind") {
+            return true;
+        }
+        let slot = message.slots().iter().find(|slot| slot.name() == name);
+        let Some(slot) = slot.filter(|slot| !slot.is_removed()) else {
+            return false;
+        };
+        let one = |value: &Value| fits_kind(value, slot.kind, slot.message_type);
+        match (slot.card, value) {
+            (_, Value::Null) => true,
+            (Card::One | Card::Pointer, value) => one(value),
+            (Card::List, Value::Array(list)) => list.iter().all(one),
+            (Card::Map, Value::Object(map)) => map.values().all(one),
+            _ => false,
+        }
+    })
+}
+
+fn fits_kind(value: &Value, kind: Kind, message_type: u16) -> bool {
+    match kind {
+        Kind::Message => {
+            schema::message(message_type).is_some_and(|message| fits(value, message, false))
+        }
+        Kind::Bool => value.is_boolean(),
+        Kind::Int | Kind::Uint | Kind::Float => value.is_number(),
+        Kind::Str | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration => {
+            value.is_string() || value.is_null()
+        }
+        Kind::Quantity | Kind::IntOrString => value.is_string() || value.is_number(),
+        Kind::Embedded
+        | Kind::SchemaOrBool
+        | Kind::SchemaOrArray
+        | Kind::SchemaOrStrings
+        | Kind::Strings => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_definition_says_which_version_is_served() {
+        let version = |name: &str, served: bool, storage: bool| json!({"name": name, "served": served, "storage": storage});
+        let definition = |strategy: &str, versions: Value| json!({"spec": {"conversion": {"strategy": strategy}, "versions": versions}});
+        let versions = json!([
+            version("v1alpha1", false, false),
+            version("v1beta1", true, false),
+            version("v1", true, true),
+        ]);
+        let plain = definition("None", versions.clone());
+        assert_eq!(by_definition(&plain, "v1beta1"), Served::Yes);
+        assert_eq!(
+            by_definition(&plain, "v1alpha1"),
+            Served::As("v1".to_owned())
+        );
+        let converted = definition("Webhook", versions);
+        let served = vec!["v1beta1".to_owned(), "v1".to_owned()];
+        assert_eq!(
+            by_definition(&converted, "v1alpha1"),
+            Served::Converted(served)
+        );
+        let none = definition("None", json!([version("v1", false, true)]));
+        assert_eq!(by_definition(&none, "v1"), Served::None);
+        assert_eq!(
+            by_definition(&json!({"spec": {"version": "v1"}}), "v1"),
+            Served::Yes
+        );
+    }
+
+    #[test]
+    fn a_beta_that_clients_wrote_as_v1_becomes_v1_if_all_its_fields_fit() {
+        let object = |stored: &str, used: &str, more: Value| {
+            let mut object = json!({
+                "apiVersion": stored,
+                "kind": "VolumeAttributesClass",
+                "metadata": {"name": "fast", "managedFields": [{"apiVersion": used}]},
+                "driverName": "d.csi",
+                "parameters": {"iops": "3"},
+            });
+            if let (Some(object), Some(more)) = (object.as_object_mut(), more.as_object()) {
+                object.extend(more.clone());
+            }
+            object
+        };
+        let (beta, v1) = ("storage.k8s.io/v1beta1", "storage.k8s.io/v1");
+        assert_eq!(
+            by_clients(&object(beta, v1, json!({}))).as_deref(),
+            Some(v1)
+        );
+        assert_eq!(by_clients(&object(beta, beta, json!({}))), None);
+        assert_eq!(by_clients(&object(v1, v1, json!({}))), None);
+        assert_eq!(by_clients(&object(beta, "apps/v1", json!({}))), None);
+        assert_eq!(by_clients(&object(beta, v1, json!({"unknown": 1}))), None);
+        assert_eq!(
+            by_clients(&object(beta, v1, json!({"parameters": [1]}))),
+            None
+        );
+    }
+}

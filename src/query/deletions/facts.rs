@@ -1,0 +1,220 @@
+//! What an object is, as far as its recovery asks.
+
+use serde_json::Value;
+
+use crate::k8s::apply_order::rank;
+use crate::k8s::catalog::{Catalog, Location};
+use crate::k8s::controlled::{self, Reason};
+use crate::k8s::object::{is_secret_key, text};
+use crate::k8s::schema::is_known;
+use crate::k8s::served::{self, Served};
+use crate::named::NameField;
+
+use super::helm;
+use super::history::ObjectHistory;
+
+/// What an object is.
+#[derive(Debug)]
+pub struct Facts {
+    /// Its API group; empty for the core group.
+    pub group: String,
+    /// Its kind; this, the group, the namespace and the name are fit to be shown.
+    pub kind: String,
+    /// Its namespace; empty where it lies in none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whether all four could be what they are: a file may have their names.
+    pub is_named: bool,
+    /// Its uid.
+    pub uid: String,
+    /// The uids of what owns it.
+    pub owners: Vec<String>,
+    /// Why it need not be brought back.
+    pub reason: Option<Reason>,
+    /// Whether its kind is none of Kubernetes' own.
+    pub is_custom: bool,
+    /// Whether a manifest sets its status like any other field.
+    pub keeps_status: bool,
+    /// A Job that is complete or failed, a pod that ran to its end.
+    pub is_finished: bool,
+    /// The Helm release that made it, as namespace and name.
+    pub release: Option<(String, String)>,
+    /// In which version a server takes it; none where nothing tells of another one than it is stored in.
+    pub version: Option<VersionChange>,
+    /// The webhooks of a configuration that refuse what they cannot be asked about.
+    pub is_strict_webhook: bool,
+    /// Its place in the order of creation.
+    pub(super) rank: u32,
+    /// How many owners it has above each other that come back as well.
+    pub(super) depth: u32,
+}
+
+/// What an object is called.
+struct Names {
+    group: String,
+    kind: String,
+    namespace: String,
+    name: String,
+    is_named: bool,
+}
+
+impl Names {
+    /// As the object says, each checked against what its field may hold. Of a Secret as its key says: what a damaged
+    /// one says of itself may be a part of the secret.
+    fn new(key: &[u8], tree: &Value, location: Option<&Location<'_, '_>>) -> Self {
+        let bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let [group, kind, namespace, name] = if !is_secret_key(key) {
+            [
+                controlled::group(tree).to_owned(),
+                text(tree, &["kind"]).to_owned(),
+                text(tree, &["metadata", "namespace"]).to_owned(),
+                text(tree, &["metadata", "name"]).to_owned(),
+            ]
+        } else if let Some(location) = location {
+            [
+                location.resource.group().to_owned(),
+                location.resource.kind.clone().into_owned(),
+                bytes(location.namespace.unwrap_or_default()),
+                bytes(location.name),
+            ]
+        } else {
+            let name = key.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let kind = "Secret".to_owned();
+            [String::new(), kind, String::new(), bytes(name)]
+        };
+        let fields = [
+            (NameField::Group, &group),
+            (NameField::Kind, &kind),
+            (NameField::Namespace, &namespace),
+            (NameField::Name, &name),
+        ];
+        // An object need not have a namespace, and one that is not Kubernetes' may lack the others.
+        let is_fit = |(field, text): &(NameField, &String)| text.is_empty() || field.allows(text);
+        let is_named = fields.iter().all(is_fit);
+        let shown = |field: NameField, text: &str| match text {
+            "" => String::new(),
+            text => field.shown(text).into_owned(),
+        };
+        Self {
+            group: shown(NameField::Group, &group),
+            kind: shown(NameField::Kind, &kind),
+            namespace: shown(NameField::Namespace, &namespace),
+            name: shown(NameField::Name, &name),
+            is_named,
+        }
+    }
+}
+
+/// Reads what an object is, and where it stands in the order of creation.
+pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &ObjectHistory) -> Facts {
+    let location = catalog.locate(key);
+    let definition = location.and_then(|location| catalog.definition(location.resource));
+    let Names {
+        group,
+        kind,
+        namespace,
+        name,
+        is_named,
+    } = Names::new(key, tree, location.as_ref());
+    let is_extension = matches!(
+        group.as_str(),
+        "apiextensions.k8s.io" | "apiregistration.k8s.io"
+    );
+    let is_custom = !is_extension && !is_known(text(tree, &["apiVersion"]), &kind);
+    let namespaced = !namespace.is_empty();
+    Facts {
+        rank: rank(&group, &kind, namespaced, is_custom),
+        keeps_status: is_custom
+            && !definition.is_some_and(|definition| has_status_subresource(definition, tree)),
+        is_finished: is_finished(&group, &kind, tree),
+        release: helm::release_of(tree),
+        version: version_change(definition.filter(|_| is_custom), tree),
+        is_strict_webhook: is_strict_webhook(tree),
+        is_custom,
+        group,
+        kind,
+        namespace,
+        name,
+        is_named,
+        uid: text(tree, &["metadata", "uid"]).to_owned(),
+        owners: controlled::owners(tree)
+            .map(|owner| text(owner, &["uid"]).to_owned())
+            .collect(),
+        reason: history
+            .reason(tree)
+            .or_else(|| location.is_none().then_some(Reason::Internal)),
+        depth: 0,
+    }
+}
+
+/// Whether a definition keeps a manifest of an object from setting the status: in the object's own version.
+fn has_status_subresource(definition: &Value, object: &Value) -> bool {
+    let has = |of: &Value| {
+        let status = of.pointer("/subresources/status");
+        status.is_some_and(|status| !status.is_null())
+    };
+    let version = version_of(object);
+    let versions = definition.pointer("/spec/versions");
+    let mut versions = versions.and_then(Value::as_array).into_iter().flatten();
+    definition.get("spec").is_some_and(has)
+        || versions.any(|of| text(of, &["name"]) == version && has(of))
+}
+
+/// Whether a Job or a pod ended: it would run again.
+fn is_finished(group: &str, kind: &str, tree: &Value) -> bool {
+    match (group, kind) {
+        ("batch", "Job") => {
+            let conditions = tree.pointer("/status/conditions");
+            let mut conditions = conditions.and_then(Value::as_array).into_iter().flatten();
+            conditions.any(|condition| {
+                matches!(text(condition, &["type"]), "Complete" | "Failed")
+                    && text(condition, &["status"]) == "True"
+            })
+        }
+        ("", "Pod") => matches!(text(tree, &["status", "phase"]), "Succeeded" | "Failed"),
+        _ => false,
+    }
+}
+
+/// Whether some webhook of a configuration refuses what it cannot be asked about.
+fn is_strict_webhook(tree: &Value) -> bool {
+    let webhooks = tree.get("webhooks").and_then(Value::as_array);
+    let mut webhooks = webhooks.into_iter().flatten();
+    text(tree, &["kind"]).ends_with("WebhookConfiguration")
+        && webhooks.any(|webhook| {
+            let has_service = webhook.pointer("/clientConfig/service").is_some();
+            has_service && text(webhook, &["failurePolicy"]) != "Ignore"
+        })
+}
+
+/// In which other version than the stored one a server takes an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionChange {
+    /// In this one: nothing else differs.
+    To(String),
+    /// A program converts it to one of these.
+    Converted(Vec<String>),
+    /// In none.
+    NotServed,
+}
+
+fn version_change(definition: Option<&Value>, tree: &Value) -> Option<VersionChange> {
+    let Some(definition) = definition else {
+        return served::by_clients(tree).map(VersionChange::To);
+    };
+    match served::by_definition(definition, version_of(tree)) {
+        Served::Yes => None,
+        Served::As(version) => Some(VersionChange::To(format!(
+            "{}/{version}",
+            controlled::group(tree)
+        ))),
+        Served::Converted(versions) => Some(VersionChange::Converted(versions)),
+        Served::None => Some(VersionChange::NotServed),
+    }
+}
+
+fn version_of(object: &Value) -> &str {
+    let api_version = text(object, &["apiVersion"]);
+    api_version.rsplit('/').next().unwrap_or_default()
+}

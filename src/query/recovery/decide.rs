@@ -1,0 +1,74 @@
+//! Whether each deleted object comes back, or why not.
+
+use crate::k8s::catalog::Catalog;
+
+use super::super::deletions::{Item, ObjectHistory};
+use super::super::left_out::{Kept, LeftOut};
+use super::volumes::Volumes;
+
+/// What a decision depends on.
+pub struct Decision<'d> {
+    /// All objects of the store.
+    pub history: &'d ObjectHistory,
+    /// The volumes.
+    pub volumes: &'d Volumes,
+    /// The resources.
+    pub catalog: &'d Catalog,
+    /// The compacted revision.
+    pub compacted: i64,
+    /// Reasons that do not count, because a flag says so.
+    pub kept: &'d Kept,
+    /// Whether what was deleted before its namespace or its release is told apart. Not if a revision, a range or the
+    /// object itself was asked for.
+    pub tells_before: bool,
+}
+
+impl Decision<'_> {
+    /// Decides about each item.
+    pub fn decide(&self, items: &mut [Item<'_>]) {
+        for item in items {
+            item.left_out = self.left_out(item);
+        }
+    }
+
+    fn left_out(&self, item: &Item<'_>) -> Option<LeftOut> {
+        if item.is_made_again {
+            return Some(LeftOut::MadeAgain);
+        }
+        if item.restored.is_none() {
+            return Some(LeftOut::CreatedLate);
+        }
+        let facts = item.facts.as_ref();
+        let reason = facts.and_then(|facts| facts.reason);
+        let is_volume = facts.is_some_and(|facts| facts.kind == "PersistentVolume");
+        let name = facts.map_or("", |facts| facts.name.as_str());
+        let reasons = [
+            reason.map(LeftOut::Controlled),
+            self.is_before(item).then_some(LeftOut::Before),
+            facts
+                .is_some_and(|facts| facts.is_finished)
+                .then_some(LeftOut::Finished),
+            (is_volume && self.volumes.is_storage_gone(name, self.history))
+                .then_some(LeftOut::StorageGone),
+        ];
+        let mut reasons = reasons.into_iter().flatten();
+        let left_out = reasons.find(|reason| !self.kept.keeps(*reason));
+        left_out.or_else(|| item.unreadable.map(|_| LeftOut::Unreadable))
+    }
+
+    /// Whether an object was deleted by itself, before the deletion of its namespace or its release began.
+    fn is_before(&self, item: &Item<'_>) -> bool {
+        if !self.tells_before {
+            return false;
+        }
+        // A deletion that is in no page was at the compacted revision at the latest.
+        let deleted_at = item.deleted_at.unwrap_or(self.compacted);
+        let location = self.catalog.locate(item.key);
+        let namespace = location.and_then(|location| location.namespace);
+        let namespace = namespace.and_then(|name| self.history.final_deletion(name));
+        let release = item.facts.as_ref().and_then(|facts| facts.release.as_ref());
+        let release = release.and_then(|release| self.history.uninstalled(release));
+        let began = namespace.map(|(from, _)| from).into_iter().chain(release);
+        began.into_iter().any(|from| deleted_at < from)
+    }
+}

@@ -1,0 +1,153 @@
+//! What was asked for and exists: objects and namespaces that are being deleted, and earlier lives of what was written
+//! again.
+
+use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+use crate::k8s::meta::Meta;
+use crate::k8s::object::tree_of;
+use crate::named::NameField;
+
+use super::super::deletions::{ObjectHistory, Request, plan};
+use super::super::question::Question;
+use super::super::recovery_notice::{EarlierLife, RecoveryNotice, Terminating};
+use super::super::select::Selection;
+
+/// How many objects of a kind of notice are named.
+const NAMED: usize = 5;
+
+/// What there is to know of them. Nothing if the objects of a revision were asked for.
+pub fn notices(
+    question: &Question<'_>,
+    history: &ObjectHistory,
+    request: &Request<'_>,
+    selection: &Selection,
+) -> Vec<RecoveryNotice> {
+    if request.at.is_some() {
+        return Vec::new();
+    }
+    let live = Keyspace::at(question.store(), AtRevision::HEAD, |key| {
+        (request.wanted)(key)
+    })
+    .live;
+    let mut notices = namespaces(question, history, &live);
+    notices.extend(terminating(question, history, &live));
+    if selection.addresses().iter().any(|one| one.names_one()) && !request.every_deletion {
+        notices.extend(earlier(question, history, request));
+    }
+    notices
+}
+
+/// The newest revision before a deletion began, if it is retained.
+fn before(question: &Question<'_>, began: i64) -> Option<i64> {
+    let before = began.saturating_sub(1);
+    (before >= question.store().compact_revision().max(1)).then_some(before)
+}
+
+/// The namespaces among what was asked for that have a deletion timestamp.
+fn namespaces(
+    question: &Question<'_>,
+    history: &ObjectHistory,
+    live: &[KeyEntry<'_>],
+) -> Vec<RecoveryNotice> {
+    let catalog = question.catalog();
+    let mut terminating: Vec<(&[u8], i64)> = history.terminating().collect();
+    terminating.sort_unstable();
+    let of_one = |(name, began): (&[u8], i64)| {
+        let is_inside = |entry: &&KeyEntry<'_>| {
+            let location = catalog.locate(&entry.key);
+            location.is_some_and(|location| location.namespace == Some(name))
+        };
+        let is_asked = live.iter().any(|entry| {
+            let location = catalog.locate(&entry.key);
+            location.is_some_and(|location| {
+                location.resource.plural == "namespaces" && location.name == name
+            })
+        });
+        let still_there = live.iter().filter(is_inside).count();
+        if !is_asked && still_there == 0 {
+            return None;
+        }
+        let text = String::from_utf8_lossy(name);
+        Some(RecoveryNotice::NamespaceTerminating {
+            name: NameField::Namespace.shown(&text).into_owned(),
+            began,
+            time: question.timeline().bounds(began),
+            still_there,
+            before: before(question, began),
+        })
+    };
+    terminating.into_iter().filter_map(of_one).collect()
+}
+
+/// The objects among what was asked for that have a deletion timestamp of their own.
+fn terminating(
+    question: &Question<'_>,
+    history: &ObjectHistory,
+    live: &[KeyEntry<'_>],
+) -> Option<RecoveryNotice> {
+    let catalog = question.catalog();
+    let mut found = Vec::new();
+    for entry in live {
+        let location = catalog.locate(&entry.key);
+        let is_namespace = location.is_some_and(|at| at.resource.plural == "namespaces");
+        let Ok(value) = question.objects().open(&entry.record) else {
+            continue;
+        };
+        let Some(meta) = Meta::read(&value).filter(|_| !is_namespace) else {
+            continue;
+        };
+        if meta.deletion_time.is_none() {
+            continue;
+        }
+        let own = entry.record.revision.main;
+        let began = history.marked(&meta.uid).unwrap_or(own);
+        let tree = tree_of(&value).map(|(tree, _)| tree).unwrap_or_default();
+        let finalizers = tree.pointer("/metadata/finalizers");
+        let finalizers = finalizers
+            .and_then(|list| list.as_array())
+            .into_iter()
+            .flatten();
+        let texts = finalizers.filter_map(|finalizer| finalizer.as_str());
+        found.push(Terminating {
+            key: entry.key.to_vec(),
+            began,
+            finalizers: texts.map(str::to_owned).collect(),
+            before: before(question, began),
+        });
+    }
+    if found.is_empty() {
+        return None;
+    }
+    let more = found.len().saturating_sub(NAMED);
+    found.truncate(NAMED);
+    Some(RecoveryNotice::ObjectsTerminating(found, more))
+}
+
+/// Earlier lives of keys that were asked for by name and exist.
+fn earlier(
+    question: &Question<'_>,
+    history: &ObjectHistory,
+    request: &Request<'_>,
+) -> Option<RecoveryNotice> {
+    let every = Request {
+        every_deletion: true,
+        ..*request
+    };
+    let (store, catalog) = (question.store(), question.catalog());
+    let items = plan(store, &every, catalog, question.objects(), history);
+    let lives: Vec<EarlierLife> = items
+        .iter()
+        .filter(|item| item.is_made_again)
+        .map(|item| {
+            let restored = item.restored.map_or(item.last, |event| event.record);
+            EarlierLife {
+                key: item.key.to_vec(),
+                deleted_at: item.deleted_at,
+                last: restored.revision.main,
+            }
+        })
+        .collect();
+    let more = lives.len().saturating_sub(NAMED);
+    // The newest ones are wanted first.
+    let newest: Vec<EarlierLife> = lives.into_iter().skip(more).collect();
+    (!newest.is_empty()).then_some(RecoveryNotice::EarlierLives(newest, more))
+}

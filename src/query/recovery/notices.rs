@@ -1,0 +1,209 @@
+//! What a recovery has to admit: what happened, what is left out and why, and what is not certain.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::etcd::record::Origin;
+use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+use crate::k8s::catalog::Survey;
+
+use super::super::deletions::{Facts, Item, VersionChange};
+use super::super::left_out::LeftOut;
+use super::super::recovery_notice::{Keys, Kinds, RecoveryNotice, Summary};
+use super::{Recovery, is_default_account};
+
+impl Recovery<'_, '_> {
+    /// All of it. `has_manifests` if manifests are written.
+    pub fn notices(&self, has_manifests: bool) -> Vec<RecoveryNotice> {
+        let mut notices = self.namespaces();
+        if has_manifests {
+            notices.extend(self.before_use());
+        }
+        let unreadable = self.keys_if(|item| item.left_out == Some(LeftOut::Unreadable));
+        notices.extend(unreadable.map(RecoveryNotice::Unreadable));
+        notices.extend(self.older());
+        notices
+    }
+
+    /// What comes back and what does not.
+    pub fn summary(&self) -> Summary {
+        let mut by_reason: BTreeMap<LeftOut, Vec<&Item<'_>>> = BTreeMap::new();
+        let mut back = Vec::new();
+        for item in &self.items {
+            match item.left_out {
+                Some(reason) => by_reason.entry(reason).or_default().push(item),
+                None => back.push(item),
+            }
+        }
+        let by_reason = by_reason.into_iter();
+        Summary {
+            back: kinds(&back),
+            left_out: by_reason
+                .map(|(reason, items)| (reason, kinds(&items)))
+                .collect(),
+        }
+    }
+
+    fn back(&self) -> impl Iterator<Item = &Item<'_>> {
+        self.items.iter().filter(|item| self.comes_back(item))
+    }
+
+    /// The keys of the items for which a claim holds; none if there are no such items.
+    fn keys_if(&self, is_such: impl Fn(&Item<'_>) -> bool) -> Option<Keys> {
+        keys(self.items.iter(), is_such)
+    }
+
+    /// The keys of what comes back for which a claim holds.
+    fn back_if(&self, is_such: impl Fn(&Facts) -> bool) -> Option<Keys> {
+        keys(self.back(), |item| {
+            item.facts.as_ref().is_some_and(&is_such)
+        })
+    }
+
+    /// What somebody has to know before the manifests are used.
+    fn before_use(&self) -> Vec<RecoveryNotice> {
+        let mut notices = Vec::new();
+        if self.needs_two_runs() {
+            notices.push(RecoveryNotice::TwoRuns);
+        }
+        notices.extend(self.without_definition());
+        let webhooks = self.back_if(|facts| facts.is_strict_webhook);
+        notices.extend(webhooks.map(RecoveryNotice::StrictWebhooks));
+        let accounts = self.back_if(is_default_account);
+        notices.extend(accounts.map(RecoveryNotice::DefaultAccounts));
+        let not_served = self.back_if(|facts| {
+            let version = facts.version.as_ref();
+            matches!(
+                version,
+                Some(VersionChange::Converted(_) | VersionChange::NotServed)
+            )
+        });
+        notices.extend(not_served.map(RecoveryNotice::NotServed));
+        notices
+    }
+
+    /// Whether kubectl has to run twice: it looks for all kinds before it creates the first object.
+    fn needs_two_runs(&self) -> bool {
+        let any = |is_such: fn(&Facts) -> bool| self.back_if(is_such).is_some();
+        any(|facts| facts.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
+    }
+
+    /// Custom resources that come back although their definition is gone and does not.
+    fn without_definition(&self) -> Option<RecoveryNotice> {
+        let defined: BTreeSet<&str> = self
+            .back()
+            .filter_map(|item| item.facts.as_ref())
+            .filter(|facts| facts.kind == "CustomResourceDefinition")
+            .map(|facts| facts.name.as_str())
+            .collect();
+        let catalog = self.question.catalog();
+        let store = self.question.store();
+        let live = Keyspace::at(store, AtRevision::HEAD, Survey::is_definition).live;
+        let live: BTreeSet<Vec<u8>> = live
+            .iter()
+            .filter_map(|entry| Some(catalog.locate(&entry.key)?.name.to_vec()))
+            .collect();
+        let definitions = RefCell::new(BTreeSet::new());
+        let lacks = keys(self.back(), |item| {
+            let is_custom = item.facts.as_ref().is_some_and(|facts| facts.is_custom);
+            let Some(location) = catalog.locate(item.key).filter(|_| is_custom) else {
+                return false;
+            };
+            // Without a definition the resource is one of an aggregated API server.
+            if catalog.definition(location.resource).is_none() {
+                return false;
+            }
+            let name = location.resource.plural_with_group();
+            let is_missing = !live.contains(name.as_bytes()) && !defined.contains(name.as_str());
+            if is_missing {
+                definitions.borrow_mut().insert(name);
+            }
+            is_missing
+        });
+        let names = definitions.into_inner().into_iter().collect();
+        lacks.map(|keys| RecoveryNotice::WithoutDefinition(names, keys))
+    }
+
+    /// Which objects may have been, or were, something else when their deletion began.
+    fn older(&self) -> Vec<RecoveryNotice> {
+        let mut notices = Vec::new();
+        let carved = keys(self.back(), |item| {
+            let origin = item.restored.map(|event| event.record.origin);
+            matches!(origin, Some(Origin::Carved(_)))
+        });
+        if let Some(carved) = carved.filter(|_| self.at.is_none()) {
+            notices.push(RecoveryNotice::FromFreedPages {
+                count: carved.count,
+                of: self.back().count(),
+            });
+        }
+        let is_carved = self.filters.is_carved;
+        let late = keys(self.back(), |item| item.is_late);
+        notices.extend(late.map(|keys| RecoveryNotice::AfterDeletionBegan { keys, is_carved }));
+        let older = keys(self.back(), |item| item.missing_behind > 0);
+        notices.extend(older.map(|keys| RecoveryNotice::Older { keys, is_carved }));
+        if let Some(at) = self.at {
+            let mut entries = Vec::new();
+            for item in self.back() {
+                let Some(event) = item.restored else { continue };
+                entries.push(KeyEntry {
+                    key: item.key.into(),
+                    record: event.record,
+                });
+            }
+            self.question.note_unproved(at, &entries);
+        }
+        notices
+    }
+
+    fn namespaces(&self) -> Vec<RecoveryNotice> {
+        let notices = self.items.iter().filter_map(|item| {
+            let facts = item.facts.as_ref()?;
+            let is_namespace = facts.kind == "Namespace" && facts.group.is_empty();
+            let (began, _) = item.began.filter(|_| is_namespace)?;
+            let went_with_it = |other: &&Item<'_>| {
+                let of = other.facts.as_ref();
+                let is_inside = of.is_some_and(|other| other.namespace == facts.name);
+                let deleted_at = other.deleted_at.filter(|_| is_inside);
+                let last = item.deleted_at.unwrap_or(i64::MAX);
+                deleted_at.is_some_and(|main| began <= main && main <= last)
+            };
+            let inside = || self.items.iter().filter(went_with_it);
+            let deleted = || inside().filter_map(|other| other.deleted_at);
+            let ends = deleted().min().zip(deleted().max());
+            Some(RecoveryNotice::NamespaceDeleted {
+                name: facts.name.clone(),
+                began,
+                time: self.question.timeline().bounds(began),
+                objects: ends.map(|(first, last)| (inside().count(), first, last)),
+                deleted_at: item.deleted_at,
+                is_before: !self.filters.last,
+            })
+        });
+        notices.collect()
+    }
+}
+
+/// The keys of the items for which a claim holds; none if there are no such items.
+fn keys<'i, 'a: 'i>(
+    items: impl IntoIterator<Item = &'i Item<'a>>,
+    is_such: impl Fn(&Item<'_>) -> bool,
+) -> Option<Keys> {
+    let items = items.into_iter().filter(|item| is_such(item));
+    let keys: Vec<&[u8]> = items.map(|item| item.key).collect();
+    (!keys.is_empty()).then(|| Keys::new(&keys))
+}
+
+fn kinds(items: &[&Item<'_>]) -> Kinds {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for item in items {
+        let facts = item.facts.as_ref();
+        let kind = facts.map_or("keys", |facts| facts.kind.as_str());
+        let count = counts.entry(kind).or_default();
+        *count = count.saturating_add(1);
+    }
+    let counts = counts.into_iter();
+    let mut counts: Vec<(String, usize)> = counts.map(|(kind, n)| (kind.to_owned(), n)).collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Kinds(counts)
+}

@@ -1,0 +1,233 @@
+//! What the file knows of the volumes that claims were bound to, and of who makes new ones.
+//!
+//! A volume with the policy Retain outlives its claim: it is Released, and keeps the uid of the claim in
+//! `spec.claimRef`. Without that uid it binds to the claim of this namespace and name again, in whatever order claims
+//! are created. Storage that a provisioner made with the policy Delete was deleted with the claim.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::etcd::{AtRevision, Keyspace, Record};
+use crate::k8s::object::text;
+
+use super::super::deletions::{Item, ObjectHistory, Request, plan};
+use super::super::question::Question;
+
+/// What is known of a volume.
+#[derive(Debug, Clone, Default)]
+struct Volume {
+    /// Whether it exists at the end.
+    is_there: bool,
+    /// `spec.persistentVolumeReclaimPolicy`.
+    policy: String,
+    /// Whether a provisioner made it.
+    is_provisioned: bool,
+    /// Namespace and name of its claim; empty where it has none.
+    claim: (String, String),
+    /// The uid of its claim.
+    claim_uid: String,
+}
+
+/// What happens to the volume of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeFate {
+    /// It exists and waits for this claim; the uid is the one to remove from its `claimRef`, if there is one.
+    There {
+        /// That uid.
+        uid: Option<String>,
+    },
+    /// It exists, and belongs to another claim: namespace and name.
+    Taken(String, String),
+    /// It comes back with the claim.
+    ComesBack,
+    /// It was deleted, with its storage.
+    Deleted,
+    /// It was deleted, and comes back only if it is asked for.
+    NotAsked,
+    /// The file knows nothing of it.
+    Unknown,
+}
+
+/// Who makes a new volume for a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewVolume {
+    /// The provisioner of this class.
+    ByClass(String),
+    /// Nobody: the class has no provisioner.
+    NoProvisioner(String),
+    /// The file has no class of this name.
+    UnknownClass(String),
+    /// Nobody, unless there is a default class: the claim names none.
+    NoClass,
+}
+
+/// What is to know of the volume of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimVolume {
+    /// Its name.
+    pub name: String,
+    /// Whether the manifest of the claim names it.
+    pub is_named: bool,
+    /// The uid that the claim had.
+    pub claim_uid: String,
+    /// What happens to it.
+    pub fate: VolumeFate,
+    /// Who makes another one.
+    pub new: NewVolume,
+}
+
+/// The volumes and storage classes of a store.
+#[derive(Debug, Default)]
+pub struct Volumes {
+    by_name: HashMap<String, Volume>,
+    /// By class, its provisioner.
+    classes: HashMap<String, String>,
+}
+
+impl Volumes {
+    /// Reads them, if there is a claim or a volume among the items.
+    pub fn read(question: &Question<'_>, history: &ObjectHistory, items: &[Item<'_>]) -> Self {
+        let is_storage = |item: &Item<'_>| {
+            let facts = item.facts.as_ref();
+            facts.is_some_and(|facts| facts.kind.starts_with("PersistentVolume"))
+        };
+        let mut volumes = Self::default();
+        if !items.iter().any(is_storage) {
+            return volumes;
+        }
+        let catalog = question.catalog();
+        let is_of = |key: &[u8]| {
+            let location = catalog.locate(key);
+            location.is_some_and(|location| {
+                let plural = &*location.resource.plural;
+                matches!(plural, "persistentvolumes" | "storageclasses")
+            })
+        };
+        let store = question.store();
+        let request = Request {
+            wanted: &is_of,
+            last: false,
+            at: None,
+            every_deletion: false,
+        };
+        for item in plan(store, &request, catalog, question.objects(), history) {
+            let record = item.restored.map_or(item.last, |event| event.record);
+            volumes.add(question, &record, false);
+        }
+        for entry in Keyspace::at(store, AtRevision::HEAD, is_of).live {
+            volumes.add(question, &entry.record, true);
+        }
+        volumes
+    }
+
+    fn add(&mut self, question: &Question<'_>, record: &Record<'_>, is_there: bool) {
+        let Some(object) = question.objects().object(record) else {
+            return;
+        };
+        let name = text(&object, &["metadata", "name"]).to_owned();
+        match text(&object, &["kind"]) {
+            "StorageClass" => {
+                let provisioner = text(&object, &["provisioner"]).to_owned();
+                self.classes.insert(name, provisioner);
+            }
+            "PersistentVolume" => {
+                self.by_name.insert(name, Volume::of(&object, is_there));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the storage of a volume is gone: it was made by a provisioner and deleted with its claim, which is gone.
+    pub fn is_storage_gone(&self, name: &str, history: &ObjectHistory) -> bool {
+        self.by_name.get(name).is_some_and(|volume| {
+            let has_claim = !volume.claim_uid.is_empty();
+            !volume.is_there
+                && volume.is_provisioned
+                && volume.policy == "Delete"
+                && has_claim
+                && !history.lives(&volume.claim_uid)
+        })
+    }
+
+    /// The name of the volume that is reserved for a claim of this uid. A claim may have been bound after its last
+    /// version that comes back.
+    pub fn reserved_for(&self, uid: &str) -> Option<&str> {
+        let mut names = self.by_name.iter();
+        let found = names.find(|(_, volume)| !uid.is_empty() && volume.claim_uid == uid);
+        found.map(|(name, _)| name.as_str())
+    }
+
+    /// What is to know of the volume of a claim. `comes_back` says whether a volume is among what comes back.
+    pub fn of_claim(
+        &self,
+        claim: &Value,
+        (name, is_named): (&str, bool),
+        history: &ObjectHistory,
+        comes_back: &dyn Fn(&str) -> bool,
+    ) -> ClaimVolume {
+        ClaimVolume {
+            name: name.to_owned(),
+            is_named,
+            claim_uid: text(claim, &["metadata", "uid"]).to_owned(),
+            fate: self.fate(claim, name, history, comes_back),
+            new: self.new_volume(claim),
+        }
+    }
+
+    fn fate(
+        &self,
+        claim: &Value,
+        name: &str,
+        history: &ObjectHistory,
+        comes_back: &dyn Fn(&str) -> bool,
+    ) -> VolumeFate {
+        let metadata = |field| text(claim, &["metadata", field]).to_owned();
+        let own = (metadata("namespace"), metadata("name"));
+        match self.by_name.get(name) {
+            None => VolumeFate::Unknown,
+            Some(volume) if !volume.claim.1.is_empty() && volume.claim != own => {
+                VolumeFate::Taken(volume.claim.0.clone(), volume.claim.1.clone())
+            }
+            Some(volume) if volume.is_there => {
+                let uid = Some(volume.claim_uid.clone());
+                VolumeFate::There {
+                    uid: uid.filter(|uid| !uid.is_empty()),
+                }
+            }
+            Some(_) if comes_back(name) => VolumeFate::ComesBack,
+            Some(_) if self.is_storage_gone(name, history) => VolumeFate::Deleted,
+            Some(_) => VolumeFate::NotAsked,
+        }
+    }
+
+    fn new_volume(&self, claim: &Value) -> NewVolume {
+        let class = text(claim, &["spec", "storageClassName"]).to_owned();
+        match self.classes.get(&class) {
+            _ if class.is_empty() => NewVolume::NoClass,
+            None => NewVolume::UnknownClass(class),
+            Some(provisioner) if provisioner == "kubernetes.io/no-provisioner" => {
+                NewVolume::NoProvisioner(class)
+            }
+            Some(_) => NewVolume::ByClass(class),
+        }
+    }
+}
+
+impl Volume {
+    fn of(object: &Value, is_there: bool) -> Self {
+        let spec = |path: &[&str]| text(object, &[&["spec"], path].concat()).to_owned();
+        let by = "pv.kubernetes.io/provisioned-by";
+        let provisioner = text(object, &["metadata", "annotations", by]);
+        Self {
+            is_there,
+            policy: spec(&["persistentVolumeReclaimPolicy"]),
+            is_provisioned: !provisioner.is_empty(),
+            claim: (
+                spec(&["claimRef", "namespace"]),
+                spec(&["claimRef", "name"]),
+            ),
+            claim_uid: spec(&["claimRef", "uid"]),
+        }
+    }
+}
