@@ -56,7 +56,7 @@ impl Reason {
             Self::Event => "events",
             Self::Lease => "leases that a running program renews",
             Self::Node => "nodes, and what exists for a node",
-            Self::Bootstrap => "made by the API server itself",
+            Self::Bootstrap => "made by the API server or the controller manager at its start",
             Self::Internal => "records of the API server, which nobody can apply",
         }
     }
@@ -120,7 +120,7 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
             return Some(Reason::Lease);
         }
         ("", "Node")
-        | ("storage.k8s.io", "CSINode" | "VolumeAttachment" | "CSIStorageCapacity")
+        | ("storage.k8s.io", "CSINode" | "VolumeAttachment")
         | ("certificates.k8s.io", "CertificateSigningRequest") => return Some(Reason::Node),
         ("", "Pod") if !annotation(object, "kubernetes.io/config.mirror").is_empty() => {
             return Some(Reason::Node);
@@ -233,6 +233,11 @@ fn is_made_at_start(object: &Value) -> bool {
                     "kube-apiserver-legacy-service-account-token-tracking",
                 ]
                 .contains(&name)
+        }
+        ("", "ServiceAccount") => {
+            namespace == "kube-system"
+                && default_roles::is_account_of_controller(name)
+                && is_bare_account(object)
         }
         ("networking.k8s.io", "ServiceCIDR") => name == "kubernetes",
         ("scheduling.k8s.io", "PriorityClass") => {

@@ -1,4 +1,5 @@
-//! The roles that an API server makes when it starts, by name: the default roles of Kubernetes 1.16 to 1.35.
+//! The roles that an API server makes when it starts, by name: the default roles of Kubernetes 1.16 to 1.35; and the
+//! accounts of controllers.
 //!
 //! Their label does not tell them: a copy that somebody made under another name carries it too. Upstream: the objects
 //! in `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata`.
@@ -98,6 +99,11 @@ const NAMESPACED: [(&str, &str); 8] = [
     ("kube-system", "system:controller:cloud-provider"),
     ("kube-system", "system:controller:token-cleaner"),
 ];
+
+/// Whether the controller manager makes an account of this name in `kube-system`, one for each controller.
+pub fn is_account_of_controller(name: &str) -> bool {
+    CONTROLLERS.contains(&name)
+}
 
 /// Whether a server makes a role or a binding of this kind, namespace and name.
 pub fn is_one(kind: &str, namespace: &str, name: &str) -> bool {

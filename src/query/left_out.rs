@@ -11,7 +11,8 @@ pub enum LeftOut {
     Controlled(Reason),
     /// A Job or a pod that ended, and would run again.
     Finished,
-    /// It was deleted before the deletion of its namespace began, or before its Helm release was uninstalled.
+    /// It was deleted before the deletion of its namespace began, or before its Helm release was uninstalled, or by an
+    /// upgrade of the release.
     Before,
     /// A volume whose storage its provisioner deleted with its claim.
     StorageGone,

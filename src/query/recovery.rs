@@ -165,15 +165,19 @@ impl<'q, 'a> Recovery<'q, 'a> {
             wanted: &covers,
             last: filters.last,
             at,
-            every_deletion: has_range && at.is_none(),
+            every_deletion: at.is_none(),
         };
         let items = plan(store, &request, catalog, question.objects(), &history);
+        // Without a range: the last deletion of what does not exist.
+        let (earlier, items): (Vec<_>, Vec<_>) = items
+            .into_iter()
+            .partition(|item| item.is_made_again && !has_range);
         let is_unknown =
             items.is_empty() || (which.words().is_empty() && which.namespaces().is_some());
         if after.0 < store.compact_revision() {
             question.note_compacted(&covers, None);
         }
-        for notice in existing::notices(question, &history, &request, &selection) {
+        for notice in existing::notices(question, &history, &request, &selection, &earlier) {
             question.notices().add(Notice::Recovery(notice));
         }
         let volumes = Volumes::read(question, &history, &items);

@@ -41,6 +41,8 @@ pub enum RecoveryNotice {
     ObjectsTerminating(Vec<Terminating>, usize),
     /// A key was deleted, and was written again since: an earlier life of an object that exists now.
     EarlierLives(Vec<EarlierLife>, usize),
+    /// So many keys exist that were deleted and written again; nobody asked for one of them.
+    MadeAgain(Keys),
     /// Custom resources and their definitions come back: kubectl has to run twice.
     TwoRuns,
     /// How to make the objects of a folder, and what `kubectl apply` would do instead.
@@ -54,6 +56,8 @@ pub enum RecoveryNotice {
     WithoutDefinition(Vec<String>, Keys),
     /// Configurations of webhooks come back that refuse what they cannot be asked about.
     StrictWebhooks(Keys),
+    /// Configurations of webhooks exist that ask a service which comes back without a running pod.
+    AskedServices(Keys),
     /// The controller of service accounts makes accounts of these names, too.
     DefaultAccounts(Keys),
     /// Values cannot be read, and do not come back.

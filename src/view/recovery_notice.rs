@@ -25,6 +25,7 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
             terminating(objects, *more, invocation)
         }
         RecoveryNotice::EarlierLives(lives, more) => earlier(lives, *more, invocation),
+        RecoveryNotice::MadeAgain(keys) => made_again(keys, invocation),
         RecoveryNotice::TwoRuns => vec![Line::Hint(
             "run `kubectl create` twice: custom resources are refused until their definitions exist; the second run says AlreadyExists of all others".to_owned(),
         )],
@@ -61,6 +62,15 @@ fn text(notice: &RecoveryNotice) -> String {
                 keys.count,
                 "webhook configuration comes back",
                 "webhook configurations come back"
+            ),
+            first_of(keys)
+        ),
+        RecoveryNotice::AskedServices(keys) => format!(
+            "{} ({}), and its service comes back without a running pod: until one runs, the server refuses what it would have to ask about. Delete the configuration or set its failurePolicy to Ignore first",
+            count(
+                keys.count,
+                "webhook configuration exists",
+                "webhook configurations exist"
             ),
             first_of(keys)
         ),
@@ -282,6 +292,24 @@ fn earlier(lives: &[EarlierLife], more: usize, invocation: &Invocation) -> Vec<L
     lines
 }
 
+fn made_again(keys: &Keys, invocation: &Invocation) -> Vec<Line> {
+    let line = invocation.line("recover", &["1..@".to_owned()]);
+    vec![
+        Line::Note(format!(
+            "{} ({}): they exist and are not listed",
+            count(
+                keys.count,
+                "object was deleted and created again",
+                "objects were deleted and created again"
+            ),
+            first_of(keys)
+        )),
+        Line::Hint(format!(
+            "`{line}` lists every retained deletion; with the name of one object `recover` has the command for each of its earlier versions"
+        )),
+    ]
+}
+
 fn at_hint(key: &str, revision: i64, what: &str, invocation: &Invocation) -> Line {
     let words = [quoted(key), format!("--at {revision} -o yaml")];
     Line::Hint(format!("`{}` {what}", invocation.line("recover", &words)))
@@ -339,7 +367,7 @@ pub fn reason_text(reason: LeftOut) -> &'static str {
     match reason {
         LeftOut::Controlled(reason) => reason.as_str(),
         LeftOut::Finished => "ended, and would run again",
-        LeftOut::Before => "deleted before the namespace or the Helm release",
+        LeftOut::Before => "deleted before the namespace or the Helm release, or by an upgrade",
         LeftOut::StorageGone => "volumes whose data was deleted with the claim",
         LeftOut::CreatedLate => "created while the deletion went on",
         LeftOut::MadeAgain => "deleted, and created again later",

@@ -102,7 +102,6 @@ fn what_exists_for_a_node_is_left_out() {
         ("v1", "Node"),
         ("storage.k8s.io/v1", "CSINode"),
         ("storage.k8s.io/v1", "VolumeAttachment"),
-        ("storage.k8s.io/v1", "CSIStorageCapacity"),
         ("certificates.k8s.io/v1", "CertificateSigningRequest"),
     ] {
         let object = object(api_version, kind, "x");
@@ -230,6 +229,10 @@ fn what_a_server_makes_at_its_start_is_known_by_name() {
             object("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "x"),
             schema,
         ),
+        in_namespace(
+            object("v1", "ServiceAccount", "job-controller"),
+            "kube-system",
+        ),
         in_namespace(object("v1", "Endpoints", "kubernetes"), "default"),
         in_namespace(object("v1", "Service", "kubernetes"), "default"),
         in_namespace(
@@ -261,6 +264,14 @@ fn what_a_server_makes_at_its_start_is_known_by_name() {
         role("Role", "kube-system", "mine"),
         object("rbac.authorization.k8s.io/v1", "ClusterRole", "admin"),
         object("v1", "Namespace", "shop"),
+        object("v1", "ServiceAccount", "job-controller"),
+        with(
+            in_namespace(
+                object("v1", "ServiceAccount", "job-controller"),
+                "kube-system",
+            ),
+            json!({"imagePullSecrets": [{"name": "mine"}]}),
+        ),
         object("scheduling.k8s.io/v1", "PriorityClass", "system-mine"),
         object("v1", "Endpoints", "kubernetes"),
         object("v1", "ConfigMap", "extension-apiserver-authentication"),

@@ -183,3 +183,83 @@ fn a_namespace_that_was_deleted_twice_comes_back_as_it_was_the_second_time() {
     let expected = [key("both"), key("first"), key("second")];
     assert_eq!(names.text().lines().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn what_an_upgrade_of_its_release_removed_stays_away() {
+    let release = |version: i64, status: &str| {
+        let labels = json!({"owner": "helm", "name": "rel", "status": status});
+        let name = format!("sh.helm.release.v1.rel.v{version}");
+        object(
+            "Secret",
+            "a",
+            &name,
+            json!({"metadata": {"labels": labels}}),
+        )
+    };
+    let release_key =
+        |version: i64| format!("/registry/secrets/a/sh.helm.release.v1.rel.v{version}");
+    let made = |name: &str| {
+        let annotations =
+            json!({"meta.helm.sh/release-name": "rel", "meta.helm.sh/release-namespace": "a"});
+        config_map(name, "full", json!({ "annotations": annotations }))
+    };
+    let mut store = Store::new(Version::V3_6);
+    store.put(release_key(1), release(1, "deployed"));
+    for name in ["dropped", "kept", "later"] {
+        store.put(key(name), made(name));
+    }
+    // Helm writes the state twice.
+    store.put(release_key(2), release(2, "pending-upgrade"));
+    store.put(release_key(2), release(2, "pending-upgrade"));
+    store.delete(key("dropped"));
+    store.put(release_key(1), release(1, "superseded"));
+    store.put(release_key(2), release(2, "deployed"));
+    // An upgrade that never ended removed nothing that is known.
+    store.put(release_key(3), release(3, "pending-upgrade"));
+    store.delete(key("later"));
+    store.delete(key("kept"));
+    let names = ask(&store, "upgrade", "recover DB -n a -o name");
+    let expected = [key("kept"), key("later")];
+    assert_eq!(
+        names.text().lines().collect::<Vec<_>>(),
+        expected,
+        "{}",
+        names.stderr
+    );
+    let before = ask(&store, "upgrade-before", "recover DB -n a -o name --before");
+    assert_eq!(before.text().lines().count(), 3, "{}", before.stderr);
+}
+
+#[test]
+fn objects_that_were_made_again_are_counted_if_nobody_named_one() {
+    let all = ask(&made_again(), "count", "recover DB -n a");
+    has(
+        &all,
+        "note: 1 object was deleted and created again (/registry/configmaps/a/one)",
+    );
+    has(&all, " 1..@` lists every retained deletion");
+}
+
+#[test]
+fn a_webhook_that_exists_and_asks_a_service_that_comes_back_is_told() {
+    let mut store = Store::new(Version::V3_6);
+    let service = json!({"namespace": "a", "name": "hook"});
+    let webhooks =
+        json!([{"name": "h", "failurePolicy": "Fail", "clientConfig": {"service": service}}]);
+    let kind = "ValidatingWebhookConfiguration";
+    let configuration = object(kind, "", "guard", json!({ "webhooks": webhooks }));
+    store.put(
+        "/registry/validatingwebhookconfigurations/guard",
+        configuration,
+    );
+    store.put(
+        "/registry/services/specs/a/hook",
+        object("Service", "a", "hook", json!({"spec": {}})),
+    );
+    store.delete("/registry/services/specs/a/hook");
+    let yaml = ask(&store, "webhook", "recover DB -n a -o yaml");
+    has(
+        &yaml,
+        "1 webhook configuration exists (/registry/validatingwebhookconfigurations/guard), and its service comes back without a running pod",
+    );
+}

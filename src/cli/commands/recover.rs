@@ -83,7 +83,7 @@ pub struct Args {
     /// Bring back Jobs and pods that had ended, Jobs suspended
     #[arg(long)]
     finished: bool,
-    /// Bring back what was deleted before its namespace or its Helm release
+    /// Bring back what was deleted before its namespace or its Helm release, or by an upgrade of the release
     #[arg(long, conflicts_with_all = ["at", "at_time"])]
     before: bool,
     /// Write objects whole, as they were stored

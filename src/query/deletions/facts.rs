@@ -130,7 +130,7 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
         is_finished: is_finished(&group, &kind, tree),
         release: helm::release_of(tree),
         version: version_change(definition.filter(|_| is_custom), tree),
-        is_strict_webhook: is_strict_webhook(tree),
+        is_strict_webhook: asked_services(tree).next().is_some(),
         is_custom,
         group,
         kind,
@@ -177,15 +177,16 @@ fn is_finished(group: &str, kind: &str, tree: &Value) -> bool {
     }
 }
 
-/// Whether some webhook of a configuration refuses what it cannot be asked about.
-fn is_strict_webhook(tree: &Value) -> bool {
-    let webhooks = tree.get("webhooks").and_then(Value::as_array);
-    let mut webhooks = webhooks.into_iter().flatten();
-    text(tree, &["kind"]).ends_with("WebhookConfiguration")
-        && webhooks.any(|webhook| {
-            let has_service = webhook.pointer("/clientConfig/service").is_some();
-            has_service && text(webhook, &["failurePolicy"]) != "Ignore"
-        })
+/// The services, as namespace and name, that a configuration of webhooks asks before it lets anything pass.
+pub fn asked_services(configuration: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let is_one = text(configuration, &["kind"]).ends_with("WebhookConfiguration");
+    let webhooks = configuration.get("webhooks").filter(|_| is_one);
+    let webhooks = webhooks.and_then(Value::as_array).into_iter().flatten();
+    let strict = webhooks.filter(|webhook| text(webhook, &["failurePolicy"]) != "Ignore");
+    strict.filter_map(|webhook| {
+        let service = webhook.pointer("/clientConfig/service")?;
+        Some((text(service, &["namespace"]), text(service, &["name"])))
+    })
 }
 
 /// In which other version than the stored one a server takes an object.

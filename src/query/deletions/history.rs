@@ -30,6 +30,8 @@ pub struct ObjectHistory {
     /// By namespace and name of a Helm release that was uninstalled and not installed again: the revision at which
     /// that began.
     uninstalled: HashMap<(String, String), i64>,
+    /// By the same: from when to when each upgrade of it went on. One that did not end says nothing.
+    upgrades: HashMap<(String, String), Vec<(i64, Option<i64>)>>,
 }
 
 /// What was seen of one uid.
@@ -315,11 +317,31 @@ impl ObjectHistory {
         self.uninstalled.get(release).copied()
     }
 
+    /// Whether a Helm release was being upgraded at a revision.
+    pub fn is_upgrade(&self, release: &(String, String), main: i64) -> bool {
+        let upgrades = self.upgrades.get(release).map(Vec::as_slice);
+        let mut upgrades = upgrades.unwrap_or_default().iter();
+        upgrades.any(|(from, to)| *from < main && to.is_some_and(|to| main <= to))
+    }
+
     fn see_release(&mut self, main: i64, value: &[u8]) {
         let Some(release) = helm::Release::read(value) else {
             return;
         };
         let name = (release.namespace, release.name);
+        let upgrades = self.upgrades.entry(name.clone()).or_default();
+        match release.status.as_str() {
+            "pending-upgrade" | "pending-rollback" => {
+                if !matches!(upgrades.last(), Some((_, None))) {
+                    upgrades.push((main, None));
+                }
+            }
+            _ => {
+                if let Some((_, end @ None)) = upgrades.last_mut() {
+                    *end = Some(main);
+                }
+            }
+        }
         match release.status.as_str() {
             status if helm::is_uninstall(status) => {
                 self.uninstalled.entry(name).or_insert(main);

@@ -56,7 +56,8 @@ impl Decision<'_> {
         left_out.or_else(|| item.unreadable.map(|_| LeftOut::Unreadable))
     }
 
-    /// Whether an object was deleted by itself, before the deletion of its namespace or its release began.
+    /// Whether an object was deleted by itself, before the deletion of its namespace or its release began, or by an
+    /// upgrade of its release.
     fn is_before(&self, item: &Item<'_>) -> bool {
         if !self.tells_before {
             return false;
@@ -67,6 +68,13 @@ impl Decision<'_> {
         let namespace = location.and_then(|location| location.namespace);
         let namespace = namespace.and_then(|name| self.history.final_deletion(name));
         let release = item.facts.as_ref().and_then(|facts| facts.release.as_ref());
+        let is_upgrade = |release| {
+            let deleted_at = item.deleted_at;
+            deleted_at.is_some_and(|main| self.history.is_upgrade(release, main))
+        };
+        if release.is_some_and(is_upgrade) {
+            return true;
+        }
         let release = release.and_then(|release| self.history.uninstalled(release));
         let began = namespace.map(|(from, _)| from).into_iter().chain(release);
         began.into_iter().any(|from| deleted_at < from)

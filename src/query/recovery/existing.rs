@@ -1,25 +1,28 @@
 //! What was asked for and exists: objects and namespaces that are being deleted, and earlier lives of what was written
 //! again.
 
+use std::collections::BTreeSet;
+
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::k8s::meta::Meta;
 use crate::k8s::object::tree_of;
 use crate::named::NameField;
 
-use super::super::deletions::{ObjectHistory, Request, plan};
+use super::super::deletions::{Item, ObjectHistory, Request};
 use super::super::question::Question;
-use super::super::recovery_notice::{EarlierLife, RecoveryNotice, Terminating};
+use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
 
 /// How many objects of a kind of notice are named.
 const NAMED: usize = 5;
 
-/// What there is to know of them. Nothing if the objects of a revision were asked for.
+/// What there is to know of them, with earlier lives of keys; nothing if the objects of a revision were asked for.
 pub fn notices(
     question: &Question<'_>,
     history: &ObjectHistory,
     request: &Request<'_>,
     selection: &Selection,
+    earlier: &[Item<'_>],
 ) -> Vec<RecoveryNotice> {
     if request.at.is_some() {
         return Vec::new();
@@ -30,9 +33,13 @@ pub fn notices(
     .live;
     let mut notices = namespaces(question, history, &live);
     notices.extend(terminating(question, history, &live));
-    if selection.addresses().iter().any(|one| one.names_one()) && !request.every_deletion {
-        notices.extend(earlier(question, history, request));
-    }
+    let exists: BTreeSet<&[u8]> = live.iter().map(|entry| &*entry.key).collect();
+    let earlier: Vec<&Item<'_>> = earlier
+        .iter()
+        .filter(|item| exists.contains(item.key))
+        .collect();
+    let names_objects = selection.addresses().iter().any(|one| one.names_one());
+    notices.extend(earlier_lives(names_objects, &earlier));
     notices
 }
 
@@ -122,32 +129,32 @@ fn terminating(
     Some(RecoveryNotice::ObjectsTerminating(found, more))
 }
 
-/// Earlier lives of keys that were asked for by name and exist.
-fn earlier(
-    question: &Question<'_>,
-    history: &ObjectHistory,
-    request: &Request<'_>,
-) -> Option<RecoveryNotice> {
-    let every = Request {
-        every_deletion: true,
-        ..*request
-    };
-    let (store, catalog) = (question.store(), question.catalog());
-    let items = plan(store, &every, catalog, question.objects(), history);
-    let lives: Vec<EarlierLife> = items
-        .iter()
-        .filter(|item| item.is_made_again)
-        .map(|item| {
-            let restored = item.restored.map_or(item.last, |event| event.record);
-            EarlierLife {
-                key: item.key.to_vec(),
-                deleted_at: item.deleted_at,
-                last: restored.revision.main,
-            }
-        })
-        .collect();
-    let more = lives.len().saturating_sub(NAMED);
+/// Earlier lives of keys that exist: each of what was asked for by name, or else how many keys have one.
+fn earlier_lives(names_objects: bool, earlier: &[&Item<'_>]) -> Option<RecoveryNotice> {
+    if !names_objects {
+        // What controllers make is deleted and made again all the time.
+        let is_telling = |item: &&&Item<'_>| {
+            let facts = item.facts.as_ref();
+            facts.is_none_or(|facts| facts.reason.is_none())
+        };
+        let keys: BTreeSet<&[u8]> = earlier
+            .iter()
+            .filter(is_telling)
+            .map(|item| item.key)
+            .collect();
+        let keys: Vec<&[u8]> = keys.into_iter().collect();
+        return (!keys.is_empty()).then(|| RecoveryNotice::MadeAgain(Keys::new(&keys)));
+    }
+    let lives = earlier.iter().map(|item| {
+        let restored = item.restored.map_or(item.last, |event| event.record);
+        EarlierLife {
+            key: item.key.to_vec(),
+            deleted_at: item.deleted_at,
+            last: restored.revision.main,
+        }
+    });
     // The newest ones are wanted first.
-    let newest: Vec<EarlierLife> = lives.into_iter().skip(more).collect();
+    let more = lives.len().saturating_sub(NAMED);
+    let newest: Vec<EarlierLife> = lives.skip(more).collect();
     (!newest.is_empty()).then_some(RecoveryNotice::EarlierLives(newest, more))
 }

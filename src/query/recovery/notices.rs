@@ -7,7 +7,7 @@ use crate::etcd::record::Origin;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::k8s::catalog::Survey;
 
-use super::super::deletions::{Facts, Item, VersionChange};
+use super::super::deletions::{Facts, Item, VersionChange, asked_services};
 use super::super::left_out::LeftOut;
 use super::super::recovery_notice::{Keys, Kinds, RecoveryNotice, Summary};
 use super::{Recovery, is_default_account};
@@ -69,6 +69,7 @@ impl Recovery<'_, '_> {
         notices.extend(self.without_definition());
         let webhooks = self.back_if(|facts| facts.is_strict_webhook);
         notices.extend(webhooks.map(RecoveryNotice::StrictWebhooks));
+        notices.extend(self.asked_services());
         let accounts = self.back_if(is_default_account);
         notices.extend(accounts.map(RecoveryNotice::DefaultAccounts));
         let not_served = self.back_if(|facts| {
@@ -86,6 +87,31 @@ impl Recovery<'_, '_> {
     fn needs_two_runs(&self) -> bool {
         let any = |is_such: fn(&Facts) -> bool| self.back_if(is_such).is_some();
         any(|facts| facts.kind == "CustomResourceDefinition") && any(|facts| facts.is_custom)
+    }
+
+    /// Configurations of webhooks that exist and ask a service that comes back.
+    fn asked_services(&self) -> Option<RecoveryNotice> {
+        let services: BTreeSet<(&str, &str)> = self
+            .back()
+            .filter_map(|item| item.facts.as_ref())
+            .filter(|facts| facts.kind == "Service" && facts.group.is_empty())
+            .map(|facts| (facts.namespace.as_str(), facts.name.as_str()))
+            .collect();
+        if services.is_empty() {
+            return None;
+        }
+        let (catalog, question) = (self.question.catalog(), self.question);
+        let is_configuration = |key: &[u8]| {
+            let location = catalog.locate(key);
+            location.is_some_and(|at| at.resource.plural.ends_with("webhookconfigurations"))
+        };
+        let live = Keyspace::at(question.store(), AtRevision::HEAD, is_configuration).live;
+        let asks = |entry: &&KeyEntry<'_>| {
+            let object = question.objects().object(&entry.record);
+            object.is_some_and(|object| asked_services(&object).any(|one| services.contains(&one)))
+        };
+        let keys: Vec<&[u8]> = live.iter().filter(asks).map(|entry| &*entry.key).collect();
+        (!keys.is_empty()).then(|| RecoveryNotice::AskedServices(Keys::new(&keys)))
     }
 
     /// Custom resources that come back although their definition is gone and does not.
