@@ -1,6 +1,7 @@
 //! What the tests share: running the program, and finding the cases.
 
 pub mod counted;
+pub mod library;
 pub mod random;
 pub mod synth;
 pub mod truth;
