@@ -17,7 +17,6 @@ use crate::support::synth::{Bucket, Builder, Image, Older, Role, Run as PageRun}
 use crate::support::{Run, Scratch, etcdive, program};
 
 const PAGE: u64 = 4096;
-const FSCK: &str = "`etcdive fsck DB` lists every finding";
 
 /// A store of some records of some size.
 fn stored(records: usize, value_bytes: usize) -> Store {
@@ -341,17 +340,37 @@ fn where_the_tree_is_damaged_fsck_is_named_once() {
         .unwrap()
         .pgid;
     image.bytes[leaf as usize * image.page_size] ^= 0x40;
-    for verb in [
-        "status DB",
-        "status -w json DB",
-        "dump-db iterate-bucket DB key",
-        "dump-db hash DB",
+    let scratch = Scratch::new("hint");
+    let path = scratch.file("my db", &image.bytes);
+    let path = path.to_str().unwrap();
+    // The other file comes first, and is intact: the hint names the damaged one.
+    let intact = scratch.file("intact", &stored(300, 100).builder().build().bytes);
+    let intact = intact.to_str().unwrap();
+    for words in [
+        &["status", path][..],
+        &["status", "-w", "json", path],
+        &["dump-db", "iterate-bucket", path, "key"],
+        &["dump-db", "hash", path],
+        &["diff", intact, path],
     ] {
-        let run = run_on("hint", &image.bytes, verb);
+        let run = etcdive(words);
         assert_eq!(run.code, 3);
         let last = run.stderr.lines().last().unwrap();
-        assert!(last.starts_with("hint: ") && last.contains(FSCK), "{last}");
-        assert_eq!(run.stderr.matches(FSCK).count(), 1, "{}", run.stderr);
+        let (line, code) = last
+            .split_once("` lists every finding, `etcdive explain ")
+            .unwrap();
+        assert_eq!(line, format!("hint: `etcdive fsck '{path}'"));
+        let code = code.strip_suffix("` says what to do").unwrap();
+        let findings = run
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "));
+        assert!(
+            findings.into_iter().any(|line| line.contains(code)),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(run.stderr.matches("hint: ").count(), 1, "{}", run.stderr);
     }
     for quiet in ["fsck DB", "dump-db scan-keys DB 2"] {
         let run = run_on("no-hint", &image.bytes, quiet);

@@ -7,44 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+use etcdive::query::Answer;
+use etcdive::query::key_list::KeyOrder;
 use serde_json::Value;
 
 use self::reading::{Case, cases, listed};
+use crate::support::library::{Database, Listing};
 use crate::support::random::Random;
-use crate::support::{Run, Scratch, assert_same, etcdive};
-use crate::verbs::jsonl;
-
-fn run(verb: &str, case: &Case, arguments: &[&str]) -> Run {
-    etcdive([&[verb, case.path()], arguments].concat())
-}
-
-/// The rows of a successful run, without what other tests prove: who wrote it and when.
-#[track_caller]
-fn rows(verb: &str, case: &Case, arguments: &[&OsStr]) -> Vec<Value> {
-    let words = [&[OsStr::new(verb), case.db.as_os_str()], arguments].concat();
-    let run = etcdive(
-        words
-            .iter()
-            .chain([&OsStr::new("-o"), &OsStr::new("jsonl")]),
-    );
-    assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
-    let mut rows = jsonl(&run);
-    for row in &mut rows {
-        let row = row.as_object_mut().unwrap();
-        for name in [
-            "time_not_before",
-            "time_not_after",
-            "managers",
-            "fields",
-            "resource",
-            "namespace",
-            "name",
-        ] {
-            row.shift_remove(name);
-        }
-    }
-    rows
-}
+use crate::support::{Scratch, assert_same};
 
 #[track_caller]
 fn assert_rows(expected: &[&Value], got: &[Value], what: &str) {
@@ -77,9 +47,10 @@ fn log_of_the_store_and_of_each_key_is_the_list_of_retained_events() {
     let scratch = Scratch::new("history-log");
     let (mut events, mut keys, mut types, mut recorded) = (0, 0, BTreeMap::new(), 0);
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let expected = case.events();
         let newest_first: Vec<&Value> = expected.iter().rev().collect();
-        assert_rows(&newest_first, &rows("log", &case, &[]), case.path());
+        assert_rows(&newest_first, &db.log::<&str>(&[]).unwrap(), case.path());
         events += expected.len();
         recorded += usize::from(case.recorded);
         for event in &expected {
@@ -94,7 +65,7 @@ fn log_of_the_store_and_of_each_key_is_the_list_of_retained_events() {
         let all: Vec<&[u8]> = keys_typed.collect();
         for key in seeded(&all, 16, 1) {
             let newest_first: Vec<&Value> = by_key[key].iter().rev().copied().collect();
-            let got = rows("log", &case, &[OsStr::from_bytes(key)]);
+            let got = db.log(&[OsStr::from_bytes(key)]).unwrap();
             assert_rows(&newest_first, &got, case.path());
             keys += 1;
         }
@@ -103,11 +74,20 @@ fn log_of_the_store_and_of_each_key_is_the_list_of_retained_events() {
     assert!(events > 5000 && keys > 50 && types.len() == 3 && recorded > 0);
 }
 
+/// All live keys as of a revision.
+fn at_revision(at: &str) -> Listing<'_> {
+    Listing {
+        at,
+        ..Listing::default()
+    }
+}
+
 #[test]
 fn ls_at_a_revision_is_the_state_that_the_history_gives() {
     let scratch = Scratch::new("history-ls");
     let (mut states, mut refused) = (0, 0);
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let mut asked = revisions(&case);
         if case.newest() > 200 {
             let ends = [asked[0], case.newest()];
@@ -117,7 +97,7 @@ fn ls_at_a_revision_is_the_state_that_the_history_gives() {
         for at in asked {
             let text = at.to_string();
             let expected: Vec<Value> = case.state(at).values().map(|key| listed(key)).collect();
-            let got = rows("ls", &case, &["--at".as_ref(), text.as_ref()]);
+            let got = db.ls(&at_revision(&text), KeyOrder::Key).unwrap();
             assert_rows(
                 &expected.iter().collect::<Vec<_>>(),
                 &got,
@@ -131,10 +111,11 @@ fn ls_at_a_revision_is_the_state_that_the_history_gives() {
             (case.newest() + 1, "is a future revision"),
         ] {
             if at > 0 {
-                let run = run("ls", &case, &["--at", &at.to_string()]);
-                assert_eq!((run.code, run.stdout.len()), (2, 0), "{}", case.path());
+                let listing = db.ls(&at_revision(&at.to_string()), KeyOrder::Key);
+                let why = listing.unwrap_err();
+                assert_eq!(why.code, 2, "{}", case.path());
                 let sentence = format!("{what} {sentence}: {at} is ");
-                assert!(run.stderr.contains(&sentence), "{}", run.stderr);
+                assert!(why.text.contains(&sentence), "{}", why.text);
                 refused += 1;
             }
         }
@@ -160,13 +141,13 @@ fn names(case: &Case, from: i64, to: i64) -> Vec<u8> {
     out
 }
 
-fn assert_names(case: &Case, range: &str, (from, to): (i64, i64)) {
+fn assert_names(case: &Case, db: &Database, range: &str, (from, to): (i64, i64)) {
     let expected = names(case, from, to);
-    let run = run("diff", case, &[range, "--name-only"]);
+    let (names, answer) = db.diff::<&str>(range, &[]).unwrap();
     let what = format!("{} {range}", case.path());
-    assert_same(&expected, &run.stdout, &what);
-    let code = i32::from(!expected.is_empty());
-    assert_eq!((run.code, run.stderr.as_str()), (code, ""), "{what}");
+    assert_same(&expected, &names, &what);
+    assert_eq!(answer == Answer::Yes, expected.is_empty(), "{what}");
+    assert_eq!(db.notes(), "", "{what}");
 }
 
 #[test]
@@ -174,6 +155,7 @@ fn diff_of_two_revisions_is_the_difference_of_the_two_states() {
     let scratch = Scratch::new("history-diff");
     let mut pairs = 0;
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let asked = revisions(&case);
         let (oldest, newest) = (asked[0], case.newest());
         let count = if case.path().ends_with("/after.db") {
@@ -188,14 +170,14 @@ fn diff_of_two_revisions_is_the_difference_of_the_two_states() {
                 asked[random.below(asked.len())],
             );
             let (from, to) = (a.min(b), a.max(b));
-            assert_names(&case, &format!("{from}..{to}"), (from, to));
+            assert_names(&case, &db, &format!("{from}..{to}"), (from, to));
             pairs += 1;
         }
         let middle = asked[asked.len() / 2];
-        assert_names(&case, &format!("{middle}.."), (middle, newest));
-        assert_names(&case, &format!("..{middle}"), (oldest, middle));
-        assert_names(&case, "@~1..@", (newest - 1, newest));
-        assert_names(&case, &format!("{middle}..{middle}"), (middle, middle));
+        assert_names(&case, &db, &format!("{middle}.."), (middle, newest));
+        assert_names(&case, &db, &format!("..{middle}"), (oldest, middle));
+        assert_names(&case, &db, "@~1..@", (newest - 1, newest));
+        assert_names(&case, &db, &format!("{middle}..{middle}"), (middle, middle));
         for (range, sentence) in [
             (
                 format!("{newest}..{oldest}"),
@@ -206,14 +188,15 @@ fn diff_of_two_revisions_is_the_difference_of_the_two_states() {
                 format!("required revision is a future revision: {}", newest + 1),
             ),
         ] {
-            let run = run("diff", &case, &[&range]);
-            assert_eq!((run.code, run.stdout.len()), (2, 0), "{range}");
-            assert!(run.stderr.contains(&sentence), "{}", run.stderr);
+            let why = db.diff::<&str>(&range, &[]).unwrap_err();
+            assert_eq!(why.code, 2, "{range}");
+            assert!(why.text.contains(&sentence), "{}", why.text);
         }
         if case.compacted > 1 {
-            let run = run("diff", &case, &[&format!("{}..", case.compacted - 1)]);
-            assert_eq!((run.code, run.stdout.len()), (2, 0));
-            assert!(run.stderr.contains("required revision has been compacted"));
+            let why = db.diff::<&str>(&format!("{}..", case.compacted - 1), &[]);
+            let why = why.unwrap_err();
+            assert_eq!(why.code, 2);
+            assert!(why.text.contains("required revision has been compacted"));
         }
     }
     println!("{pairs} pairs equal");
@@ -225,6 +208,7 @@ fn diff_and_log_take_the_revisions_of_one_object() {
     let scratch = Scratch::new("history-object");
     let mut ranges = 0;
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let versions = case.retained.iter().filter(|record| record.version > 1);
         let changed: Vec<_> = versions.collect();
         for new in seeded(&changed, 6, 4) {
@@ -242,11 +226,10 @@ fn diff_and_log_take_the_revisions_of_one_object() {
             }
             let range = format!("v{}..v{}", old.version, new.version);
             let key = OsStr::from_bytes(&new.key);
-            let diff = ["diff".as_ref(), case.db.as_os_str(), range.as_ref(), key];
-            let run = etcdive(diff.iter().chain([&OsStr::new("--name-only")]));
+            let (names, _) = db.diff(&range, &[key]).unwrap();
             let what = format!("{} {range} {key:?}", case.path());
-            assert_same(&[b"~ ", &new.key[..], b"\n"].concat(), &run.stdout, &what);
-            let log = rows("log", &case, &[range.as_ref(), key]);
+            assert_same(&[b"~ ", &new.key[..], b"\n"].concat(), &names, &what);
+            let log = db.log(&[range.as_ref(), key]).unwrap();
             let mains: Vec<_> = log
                 .iter()
                 .map(|row| row["main"].as_i64().unwrap())
@@ -254,9 +237,9 @@ fn diff_and_log_take_the_revisions_of_one_object() {
             assert_eq!(mains, [new.main], "{what}");
             ranges += 1;
         }
-        let run = run("diff", &case, &["v1..v2"]);
-        assert_eq!(run.code, 2);
-        assert!(run.stderr.contains("are revisions of one object"));
+        let why = db.diff::<&str>("v1..v2", &[]).unwrap_err();
+        assert_eq!(why.code, 2);
+        assert!(why.text.contains("are revisions of one object"));
     }
     println!("{ranges} ranges of versions");
     assert!(ranges > 15);
@@ -266,6 +249,7 @@ fn diff_and_log_take_the_revisions_of_one_object() {
 fn log_of_a_range_has_the_events_after_its_first_revision_up_to_its_last() {
     let scratch = Scratch::new("history-range");
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let events = case.events();
         let asked = revisions(&case);
         let mut random = Random::new(6);
@@ -282,15 +266,15 @@ fn log_of_a_range_has_the_events_after_its_first_revision_up_to_its_last() {
             let expected: Vec<&Value> = events.iter().filter(inside).rev().collect();
             let range = format!("{from}..{to}");
             if expected.is_empty() {
-                let run = run("log", &case, &[&range]);
+                let why = db.log(&[&range]).unwrap_err();
                 let sentence = format!("none of {} candidates matches A..B", events.len());
-                assert_eq!((run.code, run.stdout.len()), (1, 0), "{range}");
-                assert!(run.stderr.contains(&sentence), "{}", run.stderr);
+                assert_eq!(why.code, 1, "{range}");
+                assert!(why.text.contains(&sentence), "{}", why.text);
                 continue;
             }
             assert_rows(
                 &expected,
-                &rows("log", &case, &[range.as_ref()]),
+                &db.log(&[&range]).unwrap(),
                 &format!("{} {range}", case.path()),
             );
         }
@@ -302,6 +286,7 @@ fn show_of_a_revision_is_all_that_it_wrote_in_the_order_of_writing() {
     let scratch = Scratch::new("history-show");
     let (mut shown, mut most, mut outlived, mut compacted) = (0, 0, 0, 0);
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let events = case.events();
         let mut by_main: BTreeMap<i64, Vec<&Value>> = BTreeMap::new();
         for event in &events {
@@ -319,46 +304,46 @@ fn show_of_a_revision_is_all_that_it_wrote_in_the_order_of_writing() {
         for main in asked {
             let what = format!("{} {main}", case.path());
             let expected = &by_main[&main];
-            let got = rows("show", &case, &[main.to_string().as_ref()]);
+            let got = db.show(&[main.to_string()]).unwrap();
             assert_rows(expected, &got, &what);
             if main < case.compacted {
-                let run = run("show", &case, &[&main.to_string()]);
+                let notes = db.notes();
                 let note = "history is retained from revision";
-                assert!(run.stderr.contains(note), "{}", run.stderr);
+                assert!(notes.contains(note), "{notes}");
                 outlived += 1;
             }
             shown += 1;
             most = most.max(expected.len());
         }
         let last = *mains.last().unwrap();
-        let head = rows("show", &case, &["@".as_ref()]);
+        let head = db.show(&["@"]).unwrap();
         assert_rows(&by_main[&last], &head, case.path());
         // One record of a transaction.
         let (main, records) = by_main.iter().max_by_key(|(_, r)| r.len()).unwrap();
         let record = records.last().unwrap();
         let text = format!("{main}.{}", record["sub"]);
-        let got = rows("show", &case, &[text.as_ref()]);
+        let got = db.show(&[text]).unwrap();
         assert_rows(&[record], &got, case.path());
         let beyond = format!("{main}.{}", records.len());
-        let none = run("show", &case, &[&beyond]);
+        let none = db.show(&[&beyond]).unwrap_err();
         let (code, sentence) = if *main < case.compacted {
             (2, "required revision has been compacted".to_owned())
         } else {
             (1, format!("nothing is retained of revision {beyond}\n"))
         };
         assert!(
-            none.code == code && none.stderr.contains(&sentence),
+            none.code == code && none.text.contains(&sentence),
             "{}",
-            none.stderr
+            none.text
         );
         if let Some(gone) = (2..case.compacted).find(|main| !by_main.contains_key(main)) {
-            let run = run("show", &case, &[&gone.to_string()]);
-            assert_eq!((run.code, run.stdout.len()), (2, 0));
-            assert!(run.stderr.contains("required revision has been compacted"));
+            let why = db.show(&[gone.to_string()]).unwrap_err();
+            assert_eq!(why.code, 2);
+            assert!(why.text.contains("required revision has been compacted"));
             compacted += 1;
         }
-        let future = run("show", &case, &[&(case.newest() + 1).to_string()]);
-        assert!(future.code == 2 && future.stderr.contains("is a future revision"));
+        let future = db.show(&[(case.newest() + 1).to_string()]).unwrap_err();
+        assert!(future.code == 2 && future.text.contains("is a future revision"));
     }
     println!("{shown} transactions, the largest of {most} keys; {outlived} below a compaction");
     assert!(shown > 120 && most >= 4 && outlived > 5 && compacted > 1);
@@ -369,6 +354,7 @@ fn show_of_an_object_finds_its_versions_its_events_its_creation_and_its_deletion
     let scratch = Scratch::new("history-show-object");
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for case in cases(&scratch) {
+        let db = Database::open(&case.db);
         let events = case.events();
         let mut by_key: BTreeMap<&[u8], Vec<&Value>> = BTreeMap::new();
         for (record, event) in case.retained.iter().zip(&events) {
@@ -395,16 +381,15 @@ fn show_of_an_object_finds_its_versions_its_events_its_creation_and_its_deletion
                     continue;
                 }
                 if let Some(expected) = expected {
-                    let got = rows("show", &case, &[&address]);
+                    let got = db.show(&[&address]).unwrap();
                     assert_rows(&[expected], &got, &what);
                     *found.entry(revision).or_default() += 1;
                 } else {
-                    let words = ["show".as_ref(), case.db.as_os_str(), &address];
-                    let run = etcdive(words);
+                    let why = db.show(&[&address]).unwrap_err();
                     assert!(
-                        run.code == 1 && run.stderr.contains("is retained\nhint: "),
+                        why.code == 1 && why.text.contains("is retained\nhint: "),
                         "{what}: {}",
-                        run.stderr
+                        why.text
                     );
                 }
             }

@@ -6,9 +6,14 @@ use std::path::Path;
 use etcdive::bbolt::Direction;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::Store as Opened;
+use etcdive::query::glob;
+use etcdive::query::key_list::{Custom, KeyFilters};
+use etcdive::query::select::{LabelSelector, Which};
 use etcdive::source::Source;
+use regex::bytes::Regex;
 use serde_json::{Value, json};
 
+use crate::support::library::{Database, Listing, Refused, which, which_in};
 use crate::support::synth::etcd::{Store, Version};
 use crate::support::{Scratch, etcdive, testdata, without_object};
 
@@ -28,6 +33,37 @@ fn ls_of(db: &str, arguments: &[&str]) -> String {
 #[track_caller]
 fn ls(arguments: &[&str]) -> String {
     ls_of(&after(), arguments)
+}
+
+/// The keys that addresses and filters choose, as of a revision or the newest.
+fn keys_at(db: &str, which: Which, at: &str, filters: KeyFilters) -> Result<Vec<String>, Refused> {
+    Database::open(db).keys(&Listing { which, at, filters })
+}
+
+/// The live keys that filters choose.
+fn filtered(filters: KeyFilters) -> Result<Vec<String>, Refused> {
+    keys_at(&after(), Which::default(), "", filters)
+}
+
+/// How many keys each resource has, or each namespace.
+fn counted(db: &str, which: Which, in_namespaces: bool) -> Result<Vec<Value>, Refused> {
+    let filters = KeyFilters {
+        counted: true,
+        in_namespaces,
+        ..KeyFilters::default()
+    };
+    Database::open(db).counts(&Listing {
+        which,
+        at: "",
+        filters,
+    })
+}
+
+fn modified_since(revision: &str) -> KeyFilters {
+    KeyFilters {
+        modified_since: Some(revision.parse().unwrap()),
+        ..KeyFilters::default()
+    }
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -107,8 +143,8 @@ fn the_kinds_are_counted_as_the_folders_are() {
         *keys += 1;
         *bytes += row.size;
     }
-    let counted = json_lines(&ls(&["--kinds", "-o", "jsonl"]));
-    let order: Vec<_> = counted
+    let counts = counted(&after(), Which::default(), false).unwrap();
+    let order: Vec<_> = counts
         .iter()
         .map(|row| {
             let keys = row["keys"].as_u64().unwrap();
@@ -116,7 +152,7 @@ fn the_kinds_are_counted_as_the_folders_are() {
         })
         .collect();
     assert!(order.is_sorted(), "{order:?}");
-    let total = |name: &str| -> u64 { counted.iter().map(|row| row[name].as_u64().unwrap()).sum() };
+    let total = |name: &str| -> u64 { counts.iter().map(|row| row[name].as_u64().unwrap()).sum() };
     assert_eq!(total("keys"), rows.len() as u64);
     assert_eq!(
         total("value_bytes"),
@@ -144,7 +180,7 @@ fn the_kinds_are_counted_as_the_folders_are() {
             "library.example.com/books",
         ),
     ] {
-        let row = counted.iter().find(|row| row["resource"] == resource);
+        let row = counts.iter().find(|row| row["resource"] == resource);
         let row = row.unwrap_or_else(|| panic!("{resource}"));
         let (keys, bytes) = folders[folder];
         let custom = resource
@@ -155,7 +191,19 @@ fn the_kinds_are_counted_as_the_folders_are() {
         assert_eq!(row["value_bytes"], bytes, "{resource}");
         assert_eq!(row.get("custom"), custom.as_ref(), "{resource}");
     }
-    // As a table, and as names, in the same order.
+    // Narrowed.
+    let rows = counted(&after(), which_in(&["pods,deploy"], &["prod"]), false).unwrap();
+    let pods = keys_where(|row| row.key.starts_with("/registry/pods/prod/")).len();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["resource"], "pods");
+    assert_eq!(rows[0]["keys"], pods);
+}
+
+#[test]
+fn the_counts_of_kinds_are_printed_as_json_as_a_table_and_as_names() {
+    let counted = counted(&after(), Which::default(), false).unwrap();
+    assert!(counted.len() > 20);
+    assert_eq!(json_lines(&ls(&["--kinds", "-o", "jsonl"])), counted);
     let table = lines(&ls(&["--kinds"]));
     let cells: Vec<Vec<_>> = table
         .iter()
@@ -171,19 +219,7 @@ fn the_kinds_are_counted_as_the_folders_are() {
     }
     let names: Vec<_> = cells[1..].iter().map(|cells| cells[0]).collect();
     assert_eq!(lines(&ls(&["--kinds", "-o", "name"])), names);
-    // Narrowed, limited and turned round.
-    let rows = json_lines(&ls(&[
-        "pods,deploy",
-        "-n",
-        "prod",
-        "--kinds",
-        "-o",
-        "jsonl",
-    ]));
-    let pods = keys_where(|row| row.key.starts_with("/registry/pods/prod/")).len();
-    assert_eq!(rows.len(), 2);
-    assert_eq!(rows[0]["resource"], "pods");
-    assert_eq!(rows[0]["keys"], pods);
+    // Limited and turned round.
     let last = ls(&["--kinds", "--reverse", "--limit", "1", "-o", "name"]);
     assert_eq!(last.trim_end(), *names.last().unwrap());
 }
@@ -244,6 +280,20 @@ fn the_keys_in_every_namespace_are_counted() {
             expected.push(in_namespace(name));
         }
     }
+    let counts = counted(&after(), Which::default(), true).unwrap();
+    assert_eq!(counts, expected);
+    let of_prod = counted(&after(), which_in(&["pods"], &["prod"]), true).unwrap();
+    let pods = keys_where(|row| row.key.starts_with("/registry/pods/prod/")).len();
+    assert_eq!(of_prod.len(), 1);
+    assert_eq!(of_prod[0]["keys"], pods);
+    let none = counted(&after(), which(&["nodes"]), true).unwrap_err();
+    assert_eq!(none.code, 1);
+}
+
+#[test]
+fn the_counts_of_namespaces_are_printed_as_json_and_as_a_table() {
+    let expected = counted(&after(), Which::default(), true).unwrap();
+    assert!(expected.len() > 5);
     let counted = json_lines(&ls(&["--namespaces", "-o", "jsonl"]));
     assert_eq!(counted, expected);
     let table = lines(&ls(&["--namespaces"]));
@@ -252,10 +302,6 @@ fn the_keys_in_every_namespace_are_counted() {
         ["NAMESPACE", "KEYS", "VALUE", "BYTES"]
     );
     assert_eq!(table.len(), expected.len() + 1);
-    let of_prod = json_lines(&ls(&["pods", "-n", "prod", "--namespaces", "-o", "jsonl"]));
-    let pods = keys_where(|row| row.key.starts_with("/registry/pods/prod/")).len();
-    assert_eq!(of_prod.len(), 1);
-    assert_eq!(of_prod[0]["keys"], pods);
     let none = etcdive(["ls", &after(), "nodes", "--namespaces"]);
     assert_eq!((none.code, none.text()), (1, ""));
 }
@@ -267,22 +313,32 @@ fn custom_resources_are_told_from_built_in_ones() {
         keys_where(|row| row.key.starts_with(&prefix))
     };
     assert!(of("").len() > of("books/").len());
-    assert_eq!(lines(&ls(&["--custom"])), of(""));
+    let custom = |custom: Custom| {
+        filtered(KeyFilters {
+            custom: Some(custom),
+            ..KeyFilters::default()
+        })
+    };
+    let named = |name: &str| custom(Custom::Named(name.to_owned()));
+    assert_eq!(custom(Custom::Any).unwrap(), of(""));
     for name in ["books", "Book", "bk", "books.library.example.com"] {
-        assert_eq!(
-            lines(&ls(&[&format!("--custom={name}")])),
-            of("books/"),
-            "{name}"
-        );
+        assert_eq!(named(name).unwrap(), of("books/"), "{name}");
     }
-    assert_eq!(lines(&ls(&["--custom", "books"])), of("books/"));
-    let unknown = etcdive(["ls", &after(), "--custom=pods"]);
-    assert_eq!((unknown.code, unknown.text()), (2, ""));
+    let unknown = named("pods").unwrap_err();
+    assert_eq!(unknown.code, 2);
     assert!(
-        unknown.stderr.contains("unknown custom resource \"pods\""),
+        unknown.text.contains("unknown custom resource \"pods\""),
         "{}",
-        unknown.stderr
+        unknown.text
     );
+}
+
+#[test]
+fn the_name_of_a_custom_resource_comes_after_an_equals_sign() {
+    let all = lines(&ls(&["--custom"]));
+    let books = lines(&ls(&["--custom=books"]));
+    assert!(!books.is_empty() && all.len() > books.len());
+    assert_eq!(lines(&ls(&["--custom", "books"])), books);
     let built_in = etcdive(["ls", &after(), "--custom", "pods"]);
     assert_eq!((built_in.code, built_in.text()), (1, ""));
     assert!(
@@ -294,28 +350,44 @@ fn custom_resources_are_told_from_built_in_ones() {
 
 #[test]
 fn keys_are_searched_by_glob_and_by_regular_expression() {
-    let glob = ls(&["--match", "/registry/*/prod/web*"]);
+    let filters = |glob: Option<&str>, regex: Option<&str>| KeyFilters {
+        glob: glob.map(|glob| glob::compile(glob).unwrap()),
+        regex: regex.map(|regex| Regex::new(regex).unwrap()),
+        ..KeyFilters::default()
+    };
+    let glob = filtered(filters(Some("/registry/*/prod/web*"), None)).unwrap();
     let expected = keys_where(|row| row.key.contains("/prod/web"));
-    assert_eq!(lines(&glob), expected);
+    assert_eq!(glob, expected);
     assert!(!expected.is_empty());
-    let one = ls(&["--match", "/registry/pods/prod/db-?"]);
+    let one = filtered(filters(Some("/registry/pods/prod/db-?"), None)).unwrap();
     let expected = keys_where(|row| {
         let rest = row.key.strip_prefix("/registry/pods/prod/db-");
         rest.is_some_and(|rest| rest.len() == 1)
     });
-    assert_eq!(lines(&one), expected);
+    assert_eq!(one, expected);
     assert!(!expected.is_empty());
-    let regex = ls(&["--regex", "/web-[0-9a-z]+-[0-9a-z]{5}$"]);
+    let regex = filtered(filters(None, Some("/web-[0-9a-z]+-[0-9a-z]{5}$"))).unwrap();
     let expected = keys_where(|row| {
         let name = row.key.rsplit('/').next().unwrap();
         let parts: Vec<_> = name.split('-').collect();
         parts.len() == 3 && parts[0] == "web" && parts[2].len() == 5
     });
-    assert_eq!(lines(&regex), expected);
+    assert_eq!(regex, expected);
     assert!(!expected.is_empty());
     // Both, and an address.
+    let both = filters(Some("*/prod/*"), Some("/db-"));
+    let both = keys_at(&after(), which(&["pods"]), "", both).unwrap();
+    let expected = keys_where(|row| row.key.starts_with("/registry/pods/prod/db-"));
+    assert_eq!(both, expected);
+    let nothing = filtered(filters(Some("registry"), None)).unwrap_err();
+    assert_eq!(nothing.code, 1);
+}
+
+#[test]
+fn a_glob_and_a_regular_expression_are_taken_with_an_address() {
     let both = ls(&["pods", "--match", "*/prod/*", "--regex", "/db-"]);
     let expected = keys_where(|row| row.key.starts_with("/registry/pods/prod/db-"));
+    assert!(!expected.is_empty());
     assert_eq!(lines(&both), expected);
     let nothing = etcdive(["ls", &after(), "--match", "registry"]);
     assert_eq!((nothing.code, nothing.text()), (1, ""));
@@ -362,6 +434,8 @@ fn keys_modified_since_a_revision_are_those_with_a_later_record() {
     let since = |revision: i64| keys_where(|row| row.mod_revision > revision);
     assert!(!since(before).is_empty() && since(before).len() < since(0).len());
     let text = before.to_string();
+    assert_eq!(filtered(modified_since(&text)).unwrap(), since(before));
+    // By the flag.
     assert_eq!(lines(&ls(&["--modified-since", &text])), since(before));
     let head: i64 = last_records(&after(), i64::MAX)
         .values()
@@ -370,8 +444,8 @@ fn keys_modified_since_a_revision_are_those_with_a_later_record() {
         .unwrap();
     let (back, revision) = (format!("@~{}", head - before), before.to_string());
     assert_eq!(
-        ls(&["--modified-since", &back]),
-        ls(&["--modified-since", &revision])
+        filtered(modified_since(&back)).unwrap(),
+        filtered(modified_since(&revision)).unwrap()
     );
     // As of an older revision.
     let at = (head - 20).to_string();
@@ -381,7 +455,7 @@ fn keys_modified_since_a_revision_are_those_with_a_later_record() {
         .map(|(key, _)| key)
         .collect();
     assert_eq!(
-        lines(&ls(&["--modified-since", &revision, "--at", &at])),
+        keys_at(&after(), Which::default(), &at, modified_since(&revision)).unwrap(),
         expected
     );
     // What was deleted since.
@@ -389,16 +463,15 @@ fn keys_modified_since_a_revision_are_those_with_a_later_record() {
     let expected: Vec<_> = expected.filter(|(_, main)| *main > 700).collect();
     assert!(!expected.is_empty() && expected.len() < deleted(&after(), i64::MAX).len());
     let keys: Vec<_> = expected.into_iter().map(|(key, _)| key).collect();
-    assert_eq!(lines(&ls(&["--deleted", "--modified-since", "700"])), keys);
-    let nothing = etcdive(["ls", &after(), "--modified-since", "@"]);
-    assert_eq!((nothing.code, nothing.text()), (1, ""));
-    let future = etcdive(["ls", &after(), "--modified-since", "999999"]);
-    assert_eq!((future.code, future.text()), (2, ""));
-    assert!(
-        future.stderr.contains("future revision"),
-        "{}",
-        future.stderr
-    );
+    let deleted = KeyFilters {
+        deleted: true,
+        ..modified_since("700")
+    };
+    assert_eq!(filtered(deleted).unwrap(), keys);
+    assert_eq!(filtered(modified_since("@")).unwrap_err().code, 1);
+    let future = filtered(modified_since("999999")).unwrap_err();
+    assert_eq!(future.code, 2);
+    assert!(future.text.contains("future revision"), "{}", future.text);
 }
 
 #[test]
@@ -409,9 +482,10 @@ fn a_part_of_a_transaction_can_be_since_when() {
     let scratch = Scratch::new("ls-since");
     let db = scratch.file("db", &store.builder().build().bytes);
     let since = format!("{main}.1");
+    let db = db.to_str().unwrap();
     assert_eq!(
-        ls_of(db.to_str().unwrap(), &["--modified-since", &since]),
-        "c\n"
+        keys_at(db, Which::default(), "", modified_since(&since)).unwrap(),
+        ["c"]
     );
 }
 
@@ -424,12 +498,10 @@ fn keys_modified_since_a_compacted_revision_are_known_all_the_same() {
     store.compact(new + 1);
     let scratch = Scratch::new("ls-compacted");
     let db = scratch.file("db", &store.builder().build().bytes);
+    let since = modified_since(&old.to_string());
     assert_eq!(
-        ls_of(
-            db.to_str().unwrap(),
-            &["--modified-since", &old.to_string()]
-        ),
-        "new\nother\n"
+        keys_at(db.to_str().unwrap(), Which::default(), "", since).unwrap(),
+        ["new", "other"]
     );
 }
 
@@ -438,13 +510,14 @@ fn deleted_keys_are_those_whose_last_record_is_a_deletion() {
     let all = deleted(&after(), i64::MAX);
     assert!(all.len() > 3);
     let keys: Vec<_> = all.iter().map(|(key, _)| key.clone()).collect();
-    assert_eq!(lines(&ls(&["--deleted"])), keys);
-    let json: Vec<_> = all
-        .iter()
-        .map(|(key, main)| json!({"key": key, "deleted_at": main}))
-        .collect();
-    let listed = without_object(&ls(&["--deleted", "-o", "jsonl"]));
-    assert_eq!(json_lines(&listed), json);
+    let gone = |which: Which, at: &str| {
+        let filters = KeyFilters {
+            deleted: true,
+            ..KeyFilters::default()
+        };
+        keys_at(&after(), which, at, filters)
+    };
+    assert_eq!(gone(Which::default(), "").unwrap(), keys);
     // As of the revision before the newest of these deletions.
     let newest = all.iter().map(|(_, main)| *main).max().unwrap();
     let earlier: Vec<_> = deleted(&after(), newest - 1)
@@ -453,23 +526,33 @@ fn deleted_keys_are_those_whose_last_record_is_a_deletion() {
         .collect();
     assert_ne!(earlier, keys);
     let at = (newest - 1).to_string();
-    assert_eq!(lines(&ls(&["--deleted", "--at", &at])), earlier);
-    let last = ls(&["--deleted", "--sort", "mod", "--limit", "1", "-o", "jsonl"]);
-    assert_eq!(json_lines(&last)[0]["deleted_at"], newest);
+    assert_eq!(gone(Which::default(), &at).unwrap(), earlier);
     let folder: Vec<_> = keys.iter().filter(|key| key.contains("/pods/")).collect();
     assert!(!folder.is_empty());
-    assert_eq!(
-        lines(&ls(&["pods", "--deleted"])),
-        folder.into_iter().cloned().collect::<Vec<_>>()
-    );
-    let live = etcdive(["ls", &after(), "deploy/web", "--deleted"]);
-    assert_eq!((live.code, live.text()), (1, ""));
+    let pods = gone(which(&["pods"]), "").unwrap();
+    assert_eq!(pods.iter().collect::<Vec<_>>(), folder);
+    let live = gone(which(&["deploy/web"]), "").unwrap_err();
+    assert_eq!(live.code, 1);
     assert!(
-        live.stderr
+        live.text
             .contains("no retained deletion: deploy/web exists"),
         "{}",
-        live.stderr
+        live.text
     );
+}
+
+#[test]
+fn deleted_keys_are_printed_with_their_deletions() {
+    let all = deleted(&after(), i64::MAX);
+    let json: Vec<_> = all
+        .iter()
+        .map(|(key, main)| json!({"key": key, "deleted_at": main}))
+        .collect();
+    let listed = without_object(&ls(&["--deleted", "-o", "jsonl"]));
+    assert_eq!(json_lines(&listed), json);
+    let newest = all.iter().map(|(_, main)| *main).max().unwrap();
+    let last = ls(&["--deleted", "--sort", "mod", "--limit", "1", "-o", "jsonl"]);
+    assert_eq!(json_lines(&last)[0]["deleted_at"], newest);
     let by_size = etcdive(["ls", &after(), "--deleted", "--sort", "size"]);
     assert_eq!((by_size.code, by_size.text()), (2, ""));
 }
@@ -490,15 +573,28 @@ fn labels_of_a_deleted_object_are_those_of_its_last_put() {
         store.delete(format!("/registry/configmaps/shop/{name}"));
     }
     let scratch = Scratch::new("ls-deleted-labels");
-    let db = scratch.file("db", &store.builder().build().bytes);
-    let db = db.to_str().unwrap();
+    let db = Database::open(scratch.file("db", &store.builder().build().bytes));
+    let deleted_with = |db: &Database, labels: &str| {
+        db.keys(&Listing {
+            which: Which {
+                labels: Some(LabelSelector::parse(labels).unwrap()),
+                ..which(&["cm"])
+            },
+            at: "",
+            filters: KeyFilters {
+                deleted: true,
+                ..KeyFilters::default()
+            },
+        })
+    };
     for (app, key) in [("web", "a"), ("db", "b")] {
-        let found = ls_of(db, &["cm", "--deleted", "-l", &format!("app={app}")]);
-        assert_eq!(found, format!("/registry/configmaps/shop/{key}\n"));
+        let found = deleted_with(&db, &format!("app={app}")).unwrap();
+        assert_eq!(found, [format!("/registry/configmaps/shop/{key}")]);
     }
     // Of a deletion at the compacted revision nothing is left but itself.
     store.compact(store.revision());
     let db = scratch.file("db2", &store.builder().build().bytes);
+    // By the flag too.
     let run = etcdive(["ls", db.to_str().unwrap(), "--deleted", "-l", "app=db"]);
     assert_eq!((run.code, run.text()), (1, ""));
     assert!(
@@ -517,7 +613,7 @@ fn a_namespace_with_nothing_in_it_is_named_too() {
     );
     let scratch = Scratch::new("ls-empty-namespace");
     let db = scratch.file("db", &store.builder().build().bytes);
-    let counted = ls_of(db.to_str().unwrap(), &["--namespaces", "-o", "jsonl"]);
+    let counts = counted(db.to_str().unwrap(), Which::default(), true).unwrap();
     let expected = json!({"namespace": "empty", "keys": 0, "value_bytes": 0});
-    assert_eq!(json_lines(&counted), [expected]);
+    assert_eq!(counts, [expected]);
 }

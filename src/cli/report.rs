@@ -138,8 +138,9 @@ pub fn conclude(
         damaged |= logs.diagnostics().found_damage();
         say(&finding_lines(logs.diagnostics(), ""));
     }
-    if !printed && evidence.iter().any(fsck_tells_more) && !is_hinted_already(&answer, invocation) {
-        say(FSCK_HINT);
+    let is_hinted = printed || is_hinted_already(&answer, invocation);
+    if let Some(text) = evidence.iter().find_map(fsck_hint).filter(|_| !is_hinted) {
+        hint(&text);
     }
     let could_answer = match &answer {
         Err(Failure::CannotAnswer { .. }) => false,
@@ -155,11 +156,8 @@ pub fn conclude(
     }
 }
 
-const FSCK_HINT: &str =
-    "hint: `etcdive fsck DB` lists every finding, `etcdive explain CODE` tells what to do\n";
-
-/// Whether the tree is damaged.
-fn fsck_tells_more(evidence: &Evidence) -> bool {
+/// The command lines that show more of a damaged tree; none if the tree is intact.
+fn fsck_hint(evidence: &Evidence) -> Option<String> {
     // A wrong SHA-256 names no page.
     let of_the_tree = |code: Code| {
         code.severity() == Severity::Error
@@ -167,7 +165,12 @@ fn fsck_tells_more(evidence: &Evidence) -> bool {
             && code != Code::TrailerMismatch
     };
     let found = evidence.diagnostics().by_code();
-    evidence.read_by_tree() && found.iter().any(|(code, ..)| of_the_tree(*code))
+    let mut codes = found.iter().map(|(code, ..)| *code);
+    let code = codes.find(|code| of_the_tree(*code))?;
+    let fsck = Invocation::new("fsck", Some(evidence.given_path())).line("fsck", &[]);
+    evidence
+        .read_by_tree()
+        .then(|| format!("`{fsck}` lists every finding, `etcdive explain {code}` says what to do"))
 }
 
 fn is_hinted_already(answer: &Result<Answer, Failure>, invocation: &Invocation) -> bool {

@@ -1,6 +1,7 @@
 //! What the tests share: running the program, and finding the cases.
 
 pub mod counted;
+pub mod library;
 pub mod random;
 pub mod synth;
 pub mod truth;
@@ -41,7 +42,7 @@ pub fn corpus() -> Option<PathBuf> {
 }
 
 /// Whether the long sweeps are done in full: with the corpus, or if ETCDIVE_FULL is set. By default each does a part
-/// that a seed chooses, so that the suite takes three minutes.
+/// that a seed chooses, so that the suite stays well under three minutes.
 pub fn is_full() -> bool {
     ["ETCDIVE_CORPUS", "ETCDIVE_FULL"]
         .iter()
