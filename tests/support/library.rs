@@ -14,8 +14,8 @@ use etcdive::query::select::Which;
 use etcdive::query::transaction::{OneRevision, RevisionRequest};
 use etcdive::query::{Answer, NoAnswer, Notices, Question, tally};
 use etcdive::view::command::Invocation;
+use etcdive::view::line::Line;
 use etcdive::view::listing::json as count_json;
-use etcdive::view::notice::Line;
 use etcdive::view::record::{event_json, key_json};
 use etcdive::view::{no_answer, notice};
 use serde_json::Value;
@@ -93,7 +93,7 @@ impl Database {
 
     /// What the last answer had to admit, a line each.
     pub fn notes(&self) -> String {
-        let lines = notice::lines(&self.notices.take()).into_iter();
+        let lines = notice::lines(&self.notices.take(), &Invocation::default()).into_iter();
         let lines = lines.map(|line| match line {
             Line::Note(text) => format!("note: {text}\n"),
             Line::Hint(text) => format!("hint: {text}\n"),
