@@ -31,6 +31,7 @@ mod output;
 pub mod pad;
 pub mod page;
 pub mod pages;
+pub mod pasted;
 pub mod record;
 pub mod recovery_notice;
 pub mod rows;

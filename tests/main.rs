@@ -26,6 +26,7 @@ mod commands;
 mod consistent;
 mod custody;
 mod damaged;
+mod decode;
 mod diff_objects;
 mod diff_views;
 mod encryption;
