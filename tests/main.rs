@@ -35,6 +35,7 @@ mod every_verb;
 mod evidence;
 mod export;
 mod faults;
+mod foreign;
 mod fsck;
 mod fuzz;
 mod get;

@@ -238,6 +238,11 @@ pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
     if cut || !(diagnostics.tells_torn() || may_be_torn) {
         return None;
     }
+    if evidence.is_foreign() {
+        return Some(
+            "this bbolt file, which is not etcd's, was copied while it was written, or is damaged: keys may be missing",
+        );
+    }
     let only_torn = found.iter().all(|(code, ..)| {
         code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info
     });

@@ -81,6 +81,7 @@ pub struct Evidence {
     /// Offsets of the read errors that are findings already.
     collected: Mutex<HashSet<u64>>,
     read_by_tree: AtomicBool,
+    is_foreign: AtomicBool,
 }
 
 impl Evidence {
@@ -128,6 +129,7 @@ impl Evidence {
             sha256,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
+            is_foreign: AtomicBool::new(false),
         })
     }
 
@@ -217,9 +219,11 @@ impl Evidence {
         let meta = self.meta_index(meta);
         let store =
             meta.and_then(|meta| State::open_by_meta(&self.source, meta, &self.diagnostics));
-        store
+        let store = store
             .map(Store::new)
-            .map_err(|error| self.not_a_database(error))
+            .map_err(|error| self.not_a_database(error))?;
+        self.is_foreign.store(store.is_foreign(), Ordering::Relaxed);
+        Ok(store)
     }
 
     fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {
@@ -247,15 +251,19 @@ impl Evidence {
         if store.bucket(schema::KEY).is_some() {
             return Ok(self.origins.add_to(store, self.logs.as_ref(), notices));
         }
-        let path = self.given_path().to_path_buf();
         if store.is_foreign() {
-            let names = store.buckets().iter().map(|bucket| shown(bucket.name));
-            return Err(NoAnswer::ForeignBuckets {
-                path,
-                buckets: names.collect(),
-            });
+            return Err(self.foreign(&store));
         }
-        Err(NoAnswer::NoKeyBucket(path))
+        Err(NoAnswer::NoKeyBucket(self.given_path().to_path_buf()))
+    }
+
+    /// Why another program's file has no answer.
+    pub(super) fn foreign(&self, store: &Store<'_>) -> NoAnswer {
+        let names = store.buckets().iter().map(|bucket| shown(bucket.name));
+        NoAnswer::ForeignBuckets {
+            path: self.given_path().to_path_buf(),
+            buckets: names.collect(),
+        }
     }
 
     /// What origins that were not asked for would add to keys: they are searched, and nothing of it is kept. What is
@@ -302,6 +310,11 @@ impl Evidence {
     /// Whether the records were looked for through the tree: then a scan of the pages may find more.
     pub fn read_by_tree(&self) -> bool {
         self.read_by_tree.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store that was read is another program's.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign.load(Ordering::Relaxed)
     }
 
     /// How the file differs from what it was at open; none where that cannot be known.

@@ -35,6 +35,14 @@ pub struct File<'a> {
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
 
+fn kind_text(file: &File<'_>, status: &StoreStatus) -> String {
+    if status.is_foreign() {
+        "a bbolt file, not etcd's".to_owned()
+    } else {
+        trailer_text(file.trailer).to_owned()
+    }
+}
+
 fn trailer_text(trailer: Option<&TrailerCheck>) -> &'static str {
     match trailer {
         None => "not verified",
@@ -76,8 +84,10 @@ type Fact = (&'static str, String);
 
 fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let mut facts = file_facts(file, status);
-    facts.extend(record_facts(status));
-    facts.extend(store_facts(status));
+    if !status.is_foreign() {
+        facts.extend(record_facts(status));
+        facts.extend(store_facts(status));
+    }
     let worst = file.findings.iter().map(|(code, ..)| code.severity()).max();
     let sound = match worst {
         None | Some(Severity::Info) => "yes: nothing wrong was found",
@@ -93,7 +103,7 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let mut facts = vec![
         ("file", file.path.to_owned()),
         ("size", format!("{size} ({} bytes)", file.size_bytes)),
-        ("kind", trailer_text(file.trailer).to_owned()),
+        ("kind", kind_text(file, status)),
         (
             "page size",
             format!("{} bytes, {}", status.page_size, order_text(status.order)),
@@ -310,6 +320,7 @@ pub fn json(file: &File<'_>, status: &StoreStatus) -> Value {
 
 fn file_json(file: &File<'_>, status: &StoreStatus) -> Value {
     let kind = match file.trailer {
+        _ if status.is_foreign() => "bbolt",
         Some(TrailerCheck::Absent) => "db",
         _ => "snapshot",
     };
