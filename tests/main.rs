@@ -67,6 +67,7 @@ mod sweep;
 mod synth_writer;
 mod tables;
 mod timeline;
+mod trailer;
 mod verb_diff;
 mod verbs;
 mod wal;

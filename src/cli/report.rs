@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
 use crate::query::{Evidence, Notice};
-use crate::source::Change;
+use crate::source::{Change, TrailerCheck};
+use crate::view;
 use crate::view::command::Invocation;
 use crate::view::notice::{self, Line};
 use crate::view::{no_answer, sanitize};
@@ -126,12 +127,15 @@ pub fn conclude(
         } else {
             one.diagnostics().found_damage()
         };
-        found_harmless |= printed && one.diagnostics().found_damage();
+        found_harmless |= printed && one.diagnostics().found_any();
         damaged |= change.is_some_and(|change| change != Change::Longer);
         if !printed {
             say(&findings(one, evidence.len() > 1));
         }
         say(&change_text(one, change));
+        if let Some(TrailerCheck::Followed { at, by, .. }) = one.trailer() {
+            hint(&view::evidence::mended(one.given_path(), *at, *by));
+        }
     }
     for logs in evidence.iter().filter_map(Evidence::logs).chain(logs) {
         damaged |= logs.diagnostics().found_damage();

@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
 use crate::bbolt::meta::find_metas;
-use crate::bbolt::{Db, older_meta};
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
+use crate::bbolt::{Db, Meta, older_meta};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::state::State;
 use crate::etcd::{Store, schema};
 use crate::sniff;
-use crate::source::{Change, Source, TrailerCheck};
+use crate::source::{Change, Following, Source, TrailerCheck};
 
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
@@ -63,6 +63,51 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The file with a trailer that is right but not the last of it, if the check of the last bytes found none, or the length
+/// of the file is that of none.
+fn look_for_trailer(
+    check: Option<TrailerCheck>,
+    mut source: Source,
+) -> (Option<TrailerCheck>, Source) {
+    let (geometry, metas) = find_metas(source.image(), Some(&source));
+    let used = metas.iter().flatten().map(Meta::used_bytes).max();
+    let used = used.and_then(|used| usize::try_from(used).ok());
+    let (Some(geometry), Some(used)) = (geometry, used) else {
+        return (check, source);
+    };
+    // A file that is too long to be hashed by every verb is hashed if its length already says that something is added.
+    let is_odd = !source.image().len().is_multiple_of(geometry.page_size);
+    let is_searched = match check {
+        None => is_odd,
+        Some(TrailerCheck::Absent | TrailerCheck::Bad { .. }) => true,
+        Some(TrailerCheck::Good | TrailerCheck::Followed { .. }) => false,
+    };
+    if !is_searched || !source.find_trailer(used, geometry.page_size) {
+        return (check, source);
+    }
+    let after = source.after_trailer().unwrap_or_default();
+    let by = match Following::recognise(after) {
+        Following::Other if Meta::parse(after, 0).is_ok() => Following::Database,
+        by => by,
+    };
+    let bytes = after.len() as u64;
+    let at = source.len_bytes().saturating_sub(bytes);
+    let check = TrailerCheck::Followed { at, bytes, by };
+    (Some(check), source)
+}
+
+fn trailer_followed(at: u64, bytes: u64, by: Following) -> Damage {
+    let what = match by {
+        Following::LineEnds => "line ends",
+        Following::Zeros => "zeros",
+        Following::Database => "another database",
+        Following::Other => "something else",
+    };
+    Diagnostic::new(Code::TrailerFollowed, Locus::at(at))
+        .expected("the end of the file after the SHA-256, which is right", format!("{bytes} more, in bytes: {what}"))
+        .effect("every record is as etcd saved it; `etcdutl snapshot restore` refuses the file until these bytes are cut from a copy")
+}
+
 /// An open database file with its findings.
 #[derive(Debug)]
 pub struct Evidence {
@@ -103,6 +148,10 @@ impl Evidence {
             }
             _ => (verified.then(|| source.verify_trailer()), None),
         };
+        let (trailer, source) = look_for_trailer(trailer, source);
+        if let Some(TrailerCheck::Followed { at, bytes, by }) = &trailer {
+            diagnostics.report(trailer_followed(*at, *bytes, *by));
+        }
         if let Some(TrailerCheck::Bad { computed, stored }) = &trailer {
             diagnostics.report(
                 Diagnostic::new(

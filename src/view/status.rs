@@ -12,6 +12,7 @@ use crate::k8s::audit::Encryption;
 use crate::source::TrailerCheck;
 
 use super::encryption;
+use super::evidence::following;
 use super::human;
 use super::record::insert_text;
 use super::rows::Rows;
@@ -39,17 +40,22 @@ fn kind_text(file: &File<'_>, status: &StoreStatus) -> String {
     if status.is_foreign() {
         "a bbolt file, not etcd's".to_owned()
     } else {
-        trailer_text(file.trailer).to_owned()
+        trailer_text(file.trailer)
     }
 }
 
-fn trailer_text(trailer: Option<&TrailerCheck>) -> &'static str {
-    match trailer {
+fn trailer_text(trailer: Option<&TrailerCheck>) -> String {
+    let text = match trailer {
         None => "not verified",
         Some(TrailerCheck::Absent) => "a db file, no SHA-256 behind it",
         Some(TrailerCheck::Good) => "a snapshot file, its SHA-256 is right",
+        Some(TrailerCheck::Followed { bytes, by, .. }) => {
+            let following = following(*bytes, *by);
+            return format!("a snapshot file, its SHA-256 is right, but {following} it");
+        }
         Some(TrailerCheck::Bad { .. }) => "a snapshot file, its SHA-256 is WRONG",
-    }
+    };
+    text.to_owned()
 }
 
 fn order_text(order: ByteOrder) -> &'static str {
@@ -88,8 +94,14 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
         facts.extend(record_facts(status));
         facts.extend(store_facts(status));
     }
-    let worst = file.findings.iter().map(|(code, ..)| code.severity()).max();
+    let of_state = file.findings.iter().map(|(code, ..)| *code);
+    let of_state = of_state.filter(|code| *code != Code::TrailerFollowed);
+    let worst = of_state.map(Code::severity).max();
+    let is_followed = matches!(file.trailer, Some(TrailerCheck::Followed { .. }));
     let sound = match worst {
+        None | Some(Severity::Info) if is_followed => {
+            "yes, but etcdutl does not restore the file as it is: see the messages"
+        }
         None | Some(Severity::Info) => "yes: nothing wrong was found",
         Some(_) => "NO: see the messages",
     };
@@ -326,6 +338,7 @@ fn file_json(file: &File<'_>, status: &StoreStatus) -> Value {
     };
     let trailer = match file.trailer {
         Some(TrailerCheck::Good) => "good",
+        Some(TrailerCheck::Followed { .. }) => "followed",
         Some(TrailerCheck::Bad { .. }) => "bad",
         Some(TrailerCheck::Absent) => "absent",
         None => "not verified",
