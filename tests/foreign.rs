@@ -119,6 +119,42 @@ fn a_verb_about_records_says_that_there_are_none() {
     }
 }
 
+/// A file as bbolt makes it, before anybody writes to it.
+#[test]
+fn a_file_without_buckets_is_no_damaged_store_of_etcd() {
+    let empty = path("empty");
+    let fsck = etcdive(["fsck", &empty]);
+    assert!(
+        fsck.text()
+            .starts_with("sound: a bbolt file, not etcd's: nothing wrong in 4 pages"),
+        "{}",
+        fsck.text()
+    );
+    assert_eq!(fsck.code, 0);
+    let status = etcdive(["status", &empty]);
+    assert!(
+        status
+            .text()
+            .contains("kind       a bbolt file, not etcd's\n"),
+        "{}",
+        status.text()
+    );
+    assert_eq!((status.code, status.stderr.as_str()), (0, ""));
+    let ls = etcdive(["ls", &empty]);
+    assert_eq!(ls.code, 2);
+    assert!(
+        ls.stderr.contains("a bbolt file without buckets"),
+        "{}",
+        ls.stderr
+    );
+    // With further pages something is lost.
+    let scratch = Scratch::new("foreign-grown");
+    let mut bytes = std::fs::read(&empty).unwrap();
+    bytes.extend_from_within(12288..);
+    let grown = scratch.file("grown.db", &bytes);
+    assert_eq!(etcdive(["fsck", grown.to_str().unwrap()]).code, 3);
+}
+
 #[test]
 fn every_bucket_and_key_is_listed_as_bbolt_reads_it() {
     for name in CASES.iter().filter(|name| **name != "containerd") {
@@ -256,4 +292,36 @@ fn damage_in_a_nested_bucket_is_found() {
             && !status.stderr.contains("while etcd was writing")
     );
     assert_eq!(status.code, 3);
+}
+
+/// A bucket that claims the pages of the one it is in leads nowhere: the path ends.
+#[test]
+fn a_bucket_within_itself_is_not_entered_again() {
+    let mut bytes = std::fs::read(path("deep")).unwrap();
+    let roots = |name: &[u8], bytes: &[u8]| -> Vec<usize> {
+        let places = (0..bytes.len() - name.len()).filter(|at| bytes[*at..].starts_with(name));
+        places.map(|at| at + name.len()).collect()
+    };
+    let of_moby = roots(b"moby", &bytes);
+    let of_images = roots(b"images", &bytes);
+    assert!(!of_moby.is_empty() && !of_images.is_empty());
+    let newest = *of_moby.iter().max_by_key(|at| bytes[**at]).unwrap();
+    let root = bytes[newest..newest + 8].to_vec();
+    for at in of_images {
+        bytes[at..at + 8].copy_from_slice(&root);
+    }
+    let scratch = Scratch::new("foreign-loop");
+    let file = scratch.file("loop.db", &bytes);
+    let file = file.to_str().unwrap();
+    let long = format!("v1/moby{}", "/images".repeat(2000));
+    let run = etcdive(["ls", file, "--bucket", &long]);
+    assert!(matches!(run.code, 1 | 3), "{}", run.stderr);
+    assert!(
+        run.stdout.is_empty() && run.stderr.contains("no bucket v1/moby/images"),
+        "{}",
+        run.stderr
+    );
+    let fsck = etcdive(["fsck", file]);
+    assert_eq!(fsck.code, 3, "{}", fsck.text());
+    assert!(fsck.text().contains("page-twice"), "{}", fsck.text());
 }

@@ -25,9 +25,12 @@ fn is_found(scratch: &Scratch, snapshot: &[u8], added: &[u8], what: &str) {
     let fsck = run("fsck", &file);
     let at = snapshot.len();
     assert_eq!(fsck.code, 1, "{what}: {}", fsck.text());
+    let count = match added.len() {
+        1 => "1 byte".to_owned(),
+        bytes => format!("{bytes} bytes"),
+    };
     let finding = format!(
-        "warning: trailer-followed: offset {at}: expected the end of the file after the SHA-256, which is right, found {} more, in bytes: {what};",
-        added.len()
+        "warning: trailer-followed: offset {at}: expected the file to end after the SHA-256, which is right, found {count} more: {what};"
     );
     assert!(fsck.text().contains(&finding), "{finding}\n{}", fsck.text());
     assert!(

@@ -66,7 +66,7 @@ impl<'a> State<'a> {
         let buckets = db.buckets();
         report_missing(&db, &buckets);
         let scan = Arc::new(LazyScan::new(&db));
-        if is_foreign(&buckets) || is_complete(&buckets) {
+        if is_foreign(&db, &buckets) || is_complete(&buckets) {
             // The tree of an older meta page shows what was, not what is.
             let current = db.choice().1 != MetaChoice::OnlyUsable;
             return Self::from_buckets(db, buckets, current, scan);
@@ -134,7 +134,7 @@ impl<'a> State<'a> {
         scan: Arc<LazyScan<'a>>,
     ) -> Self {
         let diagnostics = db.diagnostics();
-        let is_etcd = !is_foreign(&buckets);
+        let is_etcd = !is_foreign(&db, &buckets);
         let find = |name: &[u8]| {
             let mut buckets = buckets.iter().filter(|_| is_etcd);
             buckets.find(|bucket| bucket.name == name)
@@ -183,9 +183,9 @@ impl<'a> State<'a> {
         &self.db
     }
 
-    /// Whether this is another program's bbolt database, by the names of its buckets.
+    /// Whether this is another program's bbolt database, by the names of its buckets, or one that nobody wrote to.
     pub fn is_foreign(&self) -> bool {
-        is_foreign(&self.buckets)
+        is_foreign(&self.db, &self.buckets)
     }
 
     /// All buckets, in key order.
@@ -268,7 +268,7 @@ fn is_complete(buckets: &[Bucket<'_>]) -> bool {
 fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
     let has = |name: &[u8]| buckets.iter().any(|bucket| bucket.name == name);
     // Without a meta page nothing can be said of what its root should hold.
-    if is_foreign(buckets) || db.choice().1 == MetaChoice::Neither {
+    if is_foreign(db, buckets) || db.choice().1 == MetaChoice::Neither {
         return;
     }
     let root = Locus::page(db.meta().root.0, db.pages().offset_of(db.meta().root));
@@ -301,7 +301,10 @@ fn report_compaction(meta: &MetaBucket, diagnostics: &Diagnostics) {
 
 /// Whether half of the buckets or more are none of etcd's. A single name proves nothing: other programs have a bucket
 /// `meta`, and a damaged root may have a name that is not etcd's. What has both buckets that etcd needs is etcd's.
-fn is_foreign(buckets: &[Bucket<'_>]) -> bool {
+fn is_foreign(db: &Db<'_>, buckets: &[Bucket<'_>]) -> bool {
+    if buckets.is_empty() {
+        return db.is_never_written();
+    }
     let is_known = |bucket: &&Bucket<'_>| schema::BUCKETS.contains(&bucket.name);
     let known = buckets.iter().filter(is_known).count();
     let unknown = buckets.len().saturating_sub(known);

@@ -103,8 +103,15 @@ fn trailer_followed(at: u64, bytes: u64, by: Following) -> Damage {
         Following::Database => "another database",
         Following::Other => "something else",
     };
+    let count = match bytes {
+        1 => "1 byte".to_owned(),
+        bytes => format!("{bytes} bytes"),
+    };
     Diagnostic::new(Code::TrailerFollowed, Locus::at(at))
-        .expected("the end of the file after the SHA-256, which is right", format!("{bytes} more, in bytes: {what}"))
+        .expected(
+            "the file to end after the SHA-256, which is right",
+            format!("{count} more: {what}"),
+        )
         .effect("every record is as etcd saved it; `etcdutl snapshot restore` refuses the file until these bytes are cut from a copy")
 }
 

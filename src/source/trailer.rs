@@ -34,7 +34,7 @@ pub enum Following {
 }
 
 impl Following {
-    /// What bytes are, unless they are a database, which other layers know.
+    /// What bytes are. A database is not recognised here: its layout is that of another layer.
     #[must_use]
     pub fn recognise(bytes: &[u8]) -> Self {
         if bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r')) {

@@ -115,7 +115,7 @@ fn lines_that_a_dump_leaves_out_are_repeated_up_to_a_limit() {
     assert_eq!(fault(endless.as_bytes()), Fault::DumpLine(2));
 }
 
-/// Sixteen repeated lines in one radix are ten in another: without a further line nobody knows.
+/// The offset 400 has one meaning in each radix: without a further line the number of repeated lines is unknown.
 #[test]
 fn offsets_of_unknown_radix_are_not_guessed() {
     let first = format!("0000000 {}", hex(&[b'k'; 16], " "));

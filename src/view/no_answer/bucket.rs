@@ -10,6 +10,10 @@ const NAMED: usize = 10;
 
 pub(super) fn text(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
+        NoAnswer::ForeignBuckets { path, buckets } if buckets.is_empty() => plain(format!(
+            "{}: a bbolt file without buckets: nobody wrote to it",
+            path.display()
+        )),
         NoAnswer::ForeignBuckets { path, buckets } => {
             let first = buckets
                 .first()

@@ -110,14 +110,14 @@ impl Offsets {
         can_be
     }
 
-    /// Whether the offsets are hexadecimal, as far as they tell.
+    /// Whether the offsets can be hexadecimal.
     pub(super) fn are_hexadecimal(&self) -> bool {
         self.readings
             .first()
             .is_some_and(|reading| reading.radix == 16)
     }
 
-    /// The bytes with those that are not written. None if the offsets do not tell how many these are, or they are too many.
+    /// The bytes with those that are not written. None if the number of these differs by radix, or is too large.
     pub(super) fn expand(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (reading, others) = self.readings.split_first()?;
         if others.iter().any(|other| other.at != reading.at) {
