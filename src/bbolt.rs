@@ -12,6 +12,7 @@
 
 pub mod anatomy;
 pub mod bucket;
+pub mod bucket_path;
 pub mod check;
 pub mod db;
 mod error;
@@ -28,6 +29,7 @@ pub mod scan;
 pub mod tree;
 
 pub use bucket::Bucket;
+pub use bucket_path::BucketPath;
 pub use db::{Db, MetaChoice, older_meta};
 pub use error::Error;
 pub use freelist::Freelist;

@@ -70,6 +70,8 @@ codes! {
     FileChanged = "file-changed", Error, "bbolt";
     /// The bytes behind a snapshot's pages are not the SHA-256 of what stands before them, or not whole.
     TrailerMismatch = "trailer-mismatch", Error, "bbolt";
+    /// Bytes were added after the SHA-256 of a snapshot, which is right.
+    TrailerFollowed = "trailer-followed", Warning, "bbolt";
     /// The file ends before the high-water mark of its meta page.
     FileTruncated = "file-truncated", Error, "bbolt";
     /// One of the two meta pages is not valid: the state may be one commit old.
@@ -523,11 +525,19 @@ impl Diagnostics {
     }
 
     /// Whether something above [`Severity::Info`] was found.
-    pub fn found_damage(&self) -> bool {
+    pub fn found_any(&self) -> bool {
         self.lock()
             .by_code
             .keys()
             .any(|code| code.severity() > Severity::Info)
+    }
+
+    /// Whether something was found that may make an answer wrong. Bytes after a right SHA-256 do not: it is proved that
+    /// those before it are what etcd saved.
+    pub fn found_damage(&self) -> bool {
+        let matters =
+            |code: &Code| code.severity() > Severity::Info && *code != Code::TrailerFollowed;
+        self.lock().by_code.keys().any(matters)
     }
 
     /// Whether something was found that may hide records.

@@ -44,7 +44,7 @@
 //! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is not a database | nothing |
-//! | [`go`] | text exactly as Go prints it: `%q`, floats, `fmt.Sprint` | nothing |
+//! | [`go`] | text exactly as Go prints it: `%q` and back, floats, `fmt.Sprint` | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard (the only `unsafe`), snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
 //! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |

@@ -31,6 +31,7 @@ pub mod object_check;
 pub mod objects;
 pub mod origins;
 pub mod page_layout;
+pub mod pasted;
 pub mod question;
 pub mod range_request;
 pub mod recovery;

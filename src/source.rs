@@ -22,7 +22,7 @@ pub use error::SourceError;
 pub(crate) use locate::is_database_path;
 pub use locate::open_untouched;
 pub use log_dir::LogDir;
-pub use trailer::{Trailer, TrailerCheck};
+pub use trailer::{Following, Trailer, TrailerCheck};
 
 use guard::GuardedMap;
 use locate::{locate, open_read_only, require_regular};
@@ -58,6 +58,8 @@ pub struct Source {
     atime_untouched: bool,
     map: GuardedMap,
     file: File,
+    /// Length of the image before a trailer that is not the last of the file, if one was found.
+    found_image_len: Option<usize>,
 }
 
 impl Source {
@@ -104,6 +106,7 @@ impl Source {
             atime_untouched,
             map,
             file,
+            found_image_len: None,
         })
     }
 

@@ -32,6 +32,7 @@ mod output;
 pub mod pad;
 pub mod page;
 pub mod pages;
+pub mod pasted;
 pub mod record;
 pub mod recovery_comment;
 pub mod recovery_notice;

@@ -221,7 +221,10 @@ impl Case {
         let scratch = Scratch::new(name);
         let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
         let db = text(scratch.file("db", image));
-        let value = text(scratch.file("value", HOSTILE.concat().as_slice()));
+        let hostile = HOSTILE.concat();
+        let hostile = String::from_utf8_lossy(&hostile);
+        let object = serde_json::json!({"kind": "X", "apiVersion": "v1", "data": {"key": hostile}});
+        let value = text(scratch.file("value", object.to_string().as_bytes()));
         scratch.file("value.wal", &hostile_log());
         Self { scratch, db, value }
     }

@@ -292,7 +292,13 @@ fn decode_reads_a_file_or_standard_input_in_any_encoding() {
         "apiVersion: v1\nkind: X\n"
     );
     assert_eq!(decoded(b"\xd9\xd9\xf7\xa1\x41a\x41b").text(), "a: b\n");
-    assert_eq!(decoded(b"plain text").text(), "plain text\n");
+    let text = decoded(b"plain text");
+    assert_eq!((text.code, text.stdout.len()), (2, 0));
+    assert!(
+        text.stderr.contains("hint: decode takes"),
+        "{}",
+        text.stderr
+    );
 }
 
 fn decoded(value: &[u8]) -> Run {

@@ -27,6 +27,7 @@ use etcdive::k8s::redact::Masker;
 use etcdive::k8s::selector::{FieldSelector, LabelSelector};
 use etcdive::k8s::{Decoder, Options, Order};
 use etcdive::query::address::Address;
+use etcdive::query::pasted::Pasted;
 use etcdive::query::revision::{RangeExpr, RevisionExpr};
 use etcdive::query::select::Which;
 use etcdive::view::json::{JsonStyle, JsonWriter};
@@ -41,7 +42,7 @@ mod verbs;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("whole_file", whole_file),
     ("page", page),
     ("record", record),
@@ -50,6 +51,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("cbor", cbor),
     ("address", address),
     ("languages", languages),
+    ("pasted", pasted),
     ("terminal", terminal),
     ("wal", wal),
 ];
@@ -374,6 +376,18 @@ pub fn address(data: &[u8]) {
     if data.len() < 64 {
         let _ = BUILT_IN.resolve(text);
     }
+}
+
+/// What is pasted where a stored value is wanted.
+///
+/// Promised: values have at most twice the bytes of the input (UTF-16 grows), and 8 MiB of lines that a dump leaves out.
+pub fn pasted(data: &[u8]) {
+    let Ok(pasted) = Pasted::read(data) else {
+        return;
+    };
+    assert!(!pasted.values.is_empty());
+    let bytes: usize = pasted.values.iter().map(|value| value.value.len()).sum();
+    assert!(bytes <= 2 * data.len() + 6 * (8 << 20));
 }
 
 /// kubectl's little languages: JSONPath, custom columns, selectors.

@@ -168,7 +168,7 @@ pub fn leaf_elements<'a>(
     })
 }
 
-/// Whether an element of the root tree is a bucket.
-pub(super) fn is_bucket(element: &Element<'_>) -> bool {
+/// Whether an element is a bucket.
+pub fn is_bucket(element: &Element<'_>) -> bool {
     element.flags & ELEMENT_IS_BUCKET != 0
 }

@@ -3,7 +3,7 @@
 
 mod freelist;
 
-use crate::diag::{Code, Diagnostic, Locus};
+use crate::diag::{Code, Damage, Diagnostic, Locus};
 use crate::source::Source;
 
 use super::bucket::{Bucket, beyond_limits, is_bucket};
@@ -110,9 +110,10 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
                     Ok(nested) => {
                         if let Some(finding) = beyond_limits(&nested, nesting, walked) {
                             db.diagnostics().report(finding);
-                        // A tree that two headers name is reported by the page use.
                         } else if nested.is_inline() || roots.insert(nested.root.0) {
                             waiting.push((nested, nesting));
+                        } else {
+                            db.diagnostics().report(root_of_another(&nested));
                         }
                     }
                     Err(finding) => db.diagnostics().report(finding),
@@ -121,6 +122,16 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
             }
         }
     }
+}
+
+/// The finding about a bucket whose header names the root page of a bucket that was walked before.
+fn root_of_another(bucket: &Bucket<'_>) -> Damage {
+    Diagnostic::new(Code::PageTwice, bucket.locus.clone())
+        .found(format!(
+            "page {} is the root of another bucket too",
+            bucket.root
+        ))
+        .effect("it is not entered again: what one of the two buckets had is missing")
 }
 
 fn check_metas(db: &Db<'_>) {

@@ -304,6 +304,13 @@ impl<'a> Db<'a> {
         })
     }
 
+    /// Whether the file is as bbolt makes it: no transaction was committed, and no page was added.
+    pub fn is_never_written(&self) -> bool {
+        let is_initial = |meta: &Result<Meta, MetaError>| meta.is_ok_and(|meta| meta.is_initial());
+        let pages = self.pages.image().len() / self.pages.page_size();
+        self.metas.iter().all(is_initial) && pages as u64 == self.meta.high_water_mark
+    }
+
     /// Walks all buckets for what the walk reports: damage of their pages, keys and order.
     pub fn check(&self) {
         for bucket in self.buckets() {

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
 use crate::query::{Evidence, Notice};
-use crate::source::Change;
+use crate::source::{Change, TrailerCheck};
+use crate::view;
 use crate::view::command::Invocation;
 use crate::view::line::Line;
 use crate::view::notice;
@@ -127,12 +128,15 @@ pub fn conclude(
         } else {
             one.diagnostics().found_damage()
         };
-        found_harmless |= printed && one.diagnostics().found_damage();
+        found_harmless |= printed && one.diagnostics().found_any();
         damaged |= change.is_some_and(|change| change != Change::Longer);
         if !printed {
             say(&findings(one, evidence.len() > 1));
         }
         say(&change_text(one, change));
+        if let Some(TrailerCheck::Followed { at, by, .. }) = one.trailer() {
+            hint(&view::evidence::mended(one.given_path(), *at, *by));
+        }
     }
     for logs in evidence.iter().filter_map(Evidence::logs).chain(logs) {
         damaged |= logs.diagnostics().found_damage();
@@ -241,6 +245,11 @@ pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
     let may_be_torn = found.iter().any(|(code, ..)| code.may_tell_torn());
     if cut || !(diagnostics.tells_torn() || may_be_torn) {
         return None;
+    }
+    if evidence.is_foreign() {
+        return Some(
+            "this bbolt file, which is not etcd's, was copied while it was written, or is damaged: keys may be missing",
+        );
     }
     let only_torn = found.iter().all(|(code, ..)| {
         code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info

@@ -20,6 +20,7 @@ use super::revision::Revision;
 use super::schema;
 use super::store::Store;
 
+pub use buckets::report_unknown;
 pub use former::check_former;
 
 /// What is known of a key: its newest record.

@@ -66,7 +66,7 @@ impl<'a> State<'a> {
         let buckets = db.buckets();
         report_missing(&db, &buckets);
         let scan = Arc::new(LazyScan::new(&db));
-        if is_foreign(&buckets) || is_complete(&buckets) {
+        if is_foreign(&db, &buckets) || is_complete(&buckets) {
             // The tree of an older meta page shows what was, not what is.
             let current = db.choice().1 != MetaChoice::OnlyUsable;
             return Self::from_buckets(db, buckets, current, scan);
@@ -134,7 +134,11 @@ impl<'a> State<'a> {
         scan: Arc<LazyScan<'a>>,
     ) -> Self {
         let diagnostics = db.diagnostics();
-        let find = |name: &[u8]| buckets.iter().find(|bucket| bucket.name == name);
+        let is_etcd = !is_foreign(&db, &buckets);
+        let find = |name: &[u8]| {
+            let mut buckets = buckets.iter().filter(|_| is_etcd);
+            buckets.find(|bucket| bucket.name == name)
+        };
         let meta = find(schema::META).map(|bucket| MetaBucket::read(bucket, diagnostics));
         if let Some(meta) = &meta {
             report_compaction(meta, diagnostics);
@@ -179,9 +183,9 @@ impl<'a> State<'a> {
         &self.db
     }
 
-    /// Whether this is another program's bbolt database: it has buckets, and none is etcd's.
+    /// Whether this is another program's bbolt database, by the names of its buckets, or one that nobody wrote to.
     pub fn is_foreign(&self) -> bool {
-        is_foreign(&self.buckets)
+        is_foreign(&self.db, &self.buckets)
     }
 
     /// All buckets, in key order.
@@ -189,9 +193,10 @@ impl<'a> State<'a> {
         &self.buckets
     }
 
-    /// The bucket of this name.
+    /// The bucket of etcd of this name: in another program's file it would be something else.
     pub fn bucket(&self, name: &[u8]) -> Option<&Bucket<'a>> {
-        self.buckets.iter().find(|bucket| bucket.name == name)
+        let mut buckets = self.buckets.iter().filter(|_| !self.is_foreign());
+        buckets.find(|bucket| bucket.name == name)
     }
 
     /// The content of bucket `meta`.
@@ -226,7 +231,7 @@ impl<'a> State<'a> {
     /// The leaves of a bucket; those of bucket `key` as [`Self::record_leaves`].
     pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
         match &self.salvage {
-            Some(salvage) if bucket.name == schema::KEY => {
+            Some(salvage) if self.is_records(bucket) => {
                 RecordLeaves::from_records(salvage, direction)
             }
             _ => {
@@ -235,6 +240,13 @@ impl<'a> State<'a> {
                 RecordLeaves::from_bucket(leaves, direction, diagnostics)
             }
         }
+    }
+
+    /// Whether it is bucket `key` itself, and no bucket of that name in another.
+    fn is_records(&self, bucket: &Bucket<'a>) -> bool {
+        let records = self.bucket(schema::KEY);
+        records
+            .is_some_and(|records| (records.name, &records.locus) == (bucket.name, &bucket.locus))
     }
 
     /// Every record of the state, oldest or newest first.
@@ -256,7 +268,7 @@ fn is_complete(buckets: &[Bucket<'_>]) -> bool {
 fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
     let has = |name: &[u8]| buckets.iter().any(|bucket| bucket.name == name);
     // Without a meta page nothing can be said of what its root should hold.
-    if is_foreign(buckets) || db.choice().1 == MetaChoice::Neither {
+    if is_foreign(db, buckets) || db.choice().1 == MetaChoice::Neither {
         return;
     }
     let root = Locus::page(db.meta().root.0, db.pages().offset_of(db.meta().root));
@@ -287,11 +299,16 @@ fn report_compaction(meta: &MetaBucket, diagnostics: &Diagnostics) {
     }
 }
 
-fn is_foreign(buckets: &[Bucket<'_>]) -> bool {
-    !buckets.is_empty()
-        && !buckets
-            .iter()
-            .any(|bucket| schema::BUCKETS.contains(&bucket.name))
+/// Whether half of the buckets or more are none of etcd's. A single name proves nothing: other programs have a bucket
+/// `meta`, and a damaged root may have a name that is not etcd's. What has both buckets that etcd needs is etcd's.
+fn is_foreign(db: &Db<'_>, buckets: &[Bucket<'_>]) -> bool {
+    if buckets.is_empty() {
+        return db.is_never_written();
+    }
+    let is_known = |bucket: &&Bucket<'_>| schema::BUCKETS.contains(&bucket.name);
+    let known = buckets.iter().filter(is_known).count();
+    let unknown = buckets.len().saturating_sub(known);
+    unknown > 0 && unknown >= known && !is_complete(buckets)
 }
 
 #[cfg(test)]

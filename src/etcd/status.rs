@@ -64,6 +64,9 @@ pub struct BucketCounts {
 /// Why nothing can be told of the records. What an empty store would say is no answer then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
+    /// The file is another program's.
+    #[error("a bbolt file, not etcd's")]
+    Foreign,
     /// The root does not name the bucket.
     #[error("the records cannot be reached: no bucket key in the root")]
     NoBucket,
@@ -116,12 +119,22 @@ pub struct StoreStatus {
     pub auth_enabled: Option<bool>,
 }
 
+impl StoreStatus {
+    /// Whether the file is another program's.
+    pub fn is_foreign(&self) -> bool {
+        self.records == Err(Unreachable::Foreign)
+    }
+}
+
 impl Unreachable {
     /// Whether there are records, or a tree that has none.
     ///
     /// # Errors
     /// Why not.
     pub fn check(store: &Store<'_>) -> Result<(), Self> {
+        if store.is_foreign() {
+            return Err(Self::Foreign);
+        }
         let bucket = store.bucket(schema::KEY).ok_or(Self::NoBucket)?;
         if bucket.is_inline() {
             return Ok(());

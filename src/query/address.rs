@@ -171,7 +171,7 @@ impl ObjectSet {
 const SHOWN_CHARACTERS: usize = 300;
 
 /// What stands before a key that would be something else, or holds bytes that nobody can type.
-const KEY_MARK: &str = "key:";
+pub(super) const KEY_MARK: &str = "key:";
 
 impl Address {
     /// A raw key; a prefix ends in `/`.
@@ -248,7 +248,7 @@ impl Address {
 }
 
 /// The bytes behind escapes.
-fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
     while let Some(byte) = rest.next() {
@@ -265,6 +265,7 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
             b'0' => 0,
             b'"' => b'"',
             b'\'' => b'\'',
+            b'/' => b'/',
             b'x' => {
                 let digits = [*rest.next()?, *rest.next()?];
                 if !digits.iter().all(u8::is_ascii_hexdigit) {

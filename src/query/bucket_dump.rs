@@ -1,16 +1,21 @@
 //! The elements of one bucket, or of every leaf page of a file, and what a program prints of each.
 
+use std::ffi::{OsStr, OsString};
 use std::iter::Peekable;
 
 use rayon::prelude::*;
 
-use crate::bbolt::bucket::{Bucket, leaf_elements};
-use crate::bbolt::{Direction, Element, Leaf, Page, Pgid};
+use crate::bbolt::bucket::{Bucket, is_bucket, leaf_elements};
+use crate::bbolt::bucket_path::FoundBucket;
+use crate::bbolt::{BucketPath, Direction, Element, Leaf, Page, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::hash::{Omit, backend_hash};
 use crate::etcd::scan::{Scan, Scanned, scanned_records};
 use crate::etcd::{Record, Store, schema};
 
+use crate::named::key_text;
+
+use super::address::{BadEscape, KEY_MARK, unescape};
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::notice::{Notice, Notices};
@@ -49,11 +54,62 @@ pub fn bucket_names(evidence: &Evidence) -> Result<Vec<Box<[u8]>>, NoAnswer> {
     Ok(buckets.map(|bucket| bucket.name.into()).collect())
 }
 
+/// A key of a bucket.
+#[derive(Debug, Clone, Copy)]
+pub struct BucketEntry<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Length of its value; none of a bucket.
+    pub value_bytes: Option<usize>,
+}
+
+/// The path in a word: names joined by slashes, as they are listed; after `key:` with escapes, a slash in a name as `\/`.
+fn bucket_path(word: &OsStr) -> Result<BucketPath, BadEscape> {
+    let bytes = word.as_encoded_bytes();
+    let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
+        return Ok(BucketPath::Joined(bytes.to_vec()));
+    };
+    let mut names = vec![Vec::new()];
+    let mut is_escaped = false;
+    for byte in escaped {
+        match names.last_mut() {
+            Some(name) if is_escaped || *byte != b'/' => name.push(*byte),
+            _ => names.push(Vec::new()),
+        }
+        is_escaped = *byte == b'\\' && !is_escaped;
+    }
+    let names: Option<Vec<_>> = names.iter().map(|name| unescape(name)).collect();
+    let names = names.ok_or_else(|| BadEscape(bytes.to_vec()))?;
+    Ok(BucketPath::Names(names))
+}
+
+/// The word for a path of these names, whatever bytes they have.
+fn typed_path(names: &[&[u8]]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'\\');
+    if names.iter().all(|name| name.iter().all(is_plain)) {
+        let names: Vec<_> = names
+            .iter()
+            .map(|name| name.escape_ascii().to_string())
+            .collect();
+        return names.join("/");
+    }
+    typed_names(names)
+}
+
+/// The word for these names and no others.
+fn typed_names(names: &[&[u8]]) -> String {
+    let escaped = |name: &&[u8]| name.escape_ascii().to_string().replace('/', "\\/");
+    let names: Vec<_> = names.iter().map(escaped).collect();
+    format!("{KEY_MARK}{}", names.join("/"))
+}
+
 /// One bucket of a file.
 #[derive(Debug)]
 pub struct BucketDump<'e> {
     store: Store<'e>,
     bucket: Bucket<'e>,
+    /// Whether it is one of the buckets of an etcd database, and no bucket in another.
+    is_of_etcd: bool,
     diagnostics: &'e Diagnostics,
     /// Whether elements are decoded: then records that contradict themselves are reported.
     is_decoded: bool,
@@ -63,19 +119,30 @@ impl<'e> BucketDump<'e> {
     /// Finds the bucket.
     ///
     /// # Errors
-    /// If the file is not a bbolt database, or has no such bucket.
-    pub fn open(evidence: &'e Evidence, name: &str, is_decoded: bool) -> Result<Self, NoAnswer> {
+    /// If the file is not a bbolt database, or has no such bucket, or the path is that of several.
+    pub fn open(evidence: &'e Evidence, path: &OsStr, is_decoded: bool) -> Result<Self, NoAnswer> {
         let store = evidence.store()?;
-        let Some(bucket) = store.bucket(name.as_bytes()).cloned() else {
-            let buckets = store.buckets().iter();
-            return Err(NoAnswer::NoBucket {
-                name: name.to_owned(),
-                buckets: buckets
-                    .map(|bucket| bucket.name.escape_ascii().to_string())
-                    .collect(),
-            });
+        let mut found = bucket_path(path)?.find(store.db(), store.buckets());
+        let FoundBucket { names, bucket } = match (found.buckets.pop(), found.buckets.as_slice()) {
+            (Some(one), []) => one,
+            (Some(last), others) => {
+                let all = others.iter().chain([&last]);
+                return Err(NoAnswer::SeveralBuckets {
+                    path: path.to_string_lossy().into_owned(),
+                    buckets: all.map(|found| typed_names(&found.names)).collect(),
+                });
+            }
+            (None, _) => {
+                let names = found.siblings.iter();
+                return Err(NoAnswer::NoBucket {
+                    name: path.to_string_lossy().into_owned(),
+                    inside: (!found.last.is_empty()).then(|| typed_path(&found.last)),
+                    buckets: names.map(|name| key_text(name).into_owned()).collect(),
+                });
+            }
         };
         Ok(Self {
+            is_of_etcd: names.len() == 1 && !store.is_foreign(),
             store,
             bucket,
             diagnostics: evidence.diagnostics(),
@@ -83,9 +150,38 @@ impl<'e> BucketDump<'e> {
         })
     }
 
-    /// Its name.
+    /// Its name, if it is one of etcd's; empty of another, whose elements have no meaning that is known.
     pub fn name(&self) -> &'e [u8] {
-        self.bucket.name
+        if self.is_of_etcd {
+            self.bucket.name
+        } else {
+            b""
+        }
+    }
+
+    /// Hands out the keys that begin with one of the prefixes, or all without any, in key order, until `see` returns false.
+    ///
+    /// # Errors
+    /// Those of `see`.
+    pub fn keys<E>(
+        &self,
+        prefixes: &[Vec<u8>],
+        mut see: impl FnMut(&BucketEntry<'_>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        for leaf in self.store.leaves_of(&self.bucket, Direction::Forward) {
+            for element in leaf.elements(Direction::Forward) {
+                let entry = BucketEntry {
+                    key: element.key,
+                    value_bytes: (!is_bucket(&element)).then_some(element.value.len()),
+                };
+                let is_asked = |prefix: &Vec<u8>| entry.key.starts_with(prefix);
+                let is_asked = prefixes.is_empty() || prefixes.iter().any(is_asked);
+                if is_asked && !see(&entry)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Hands out the text of all elements, newest first, a batch at a time; the batches are formatted in parallel.
@@ -260,4 +356,19 @@ pub fn scan_records<E: From<NoAnswer>>(
         notices.add(Notice::PagesWithoutHeader(without_header));
     }
     Ok(())
+}
+
+/// The first bytes of keys in words; after `key:` with escapes.
+///
+/// # Errors
+/// If an escape does not exist.
+pub fn key_prefixes(words: &[OsString]) -> Result<Vec<Vec<u8>>, BadEscape> {
+    let prefix = |word: &OsString| {
+        let bytes = word.as_encoded_bytes();
+        match bytes.strip_prefix(KEY_MARK.as_bytes()) {
+            Some(escaped) => unescape(escaped).ok_or_else(|| BadEscape(bytes.to_vec())),
+            None => Ok(bytes.to_vec()),
+        }
+    };
+    words.iter().map(prefix).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::bbolt::check;
 use crate::diag::{Code, Damage, Severity};
-use crate::etcd::check::{Checked, check as check_records, check_former};
+use crate::etcd::check::{Checked, check as check_records, check_former, report_unknown};
 use crate::etcd::{Store, schema};
 use crate::k8s::encrypt::Keyring;
 
@@ -45,6 +45,8 @@ pub struct Scope {
     pub records: Option<(u64, u64)>,
     /// The values of Kubernetes that were looked at.
     pub objects: Option<u64>,
+    /// Whether the file is another program's: it has neither records nor objects.
+    pub is_foreign: bool,
 }
 
 /// What a check found.
@@ -101,8 +103,11 @@ impl<'c> Check<'c> {
     }
 
     fn check(&self, store: &Store<'c>) -> Scope {
-        let mut scope = Scope::default();
-        let by_record = self.has(Layer::Etcd) || self.has(Layer::K8s);
+        let mut scope = Scope {
+            is_foreign: store.is_foreign(),
+            ..Scope::default()
+        };
+        let by_record = !scope.is_foreign && (self.has(Layer::Etcd) || self.has(Layer::K8s));
         if self.has(Layer::Bbolt) {
             // The records are walked only once.
             let walked_later = |name: &[u8]| name == schema::KEY && by_record;
@@ -123,7 +128,9 @@ impl<'c> Check<'c> {
                 scope.objects = Some(self.check_objects(store, definitions, &checked));
             }
         }
-        if self.has(Layer::Etcd) {
+        if self.has(Layer::Etcd) && scope.is_foreign {
+            report_unknown(store);
+        } else if self.has(Layer::Etcd) {
             store.state().compare_tree_with_scan();
         }
         if self.has(Layer::Bbolt) {

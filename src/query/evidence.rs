@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
 use crate::bbolt::meta::find_metas;
-use crate::bbolt::{Db, older_meta};
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus, shown};
+use crate::bbolt::{Db, Meta, older_meta};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::state::State;
 use crate::etcd::{Store, schema};
 use crate::sniff;
-use crate::source::{Change, Source, TrailerCheck};
+use crate::source::{Change, Following, Source, TrailerCheck};
 
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
@@ -63,6 +63,58 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The file with a trailer that is right but not the last of it, if the check of the last bytes found none, or the length
+/// of the file is that of none.
+fn look_for_trailer(
+    check: Option<TrailerCheck>,
+    mut source: Source,
+) -> (Option<TrailerCheck>, Source) {
+    let (geometry, metas) = find_metas(source.image(), Some(&source));
+    let used = metas.iter().flatten().map(Meta::used_bytes).max();
+    let used = used.and_then(|used| usize::try_from(used).ok());
+    let (Some(geometry), Some(used)) = (geometry, used) else {
+        return (check, source);
+    };
+    // A file that is too long to be hashed by every verb is hashed if its length already says that something is added.
+    let is_odd = !source.image().len().is_multiple_of(geometry.page_size);
+    let is_searched = match check {
+        None => is_odd,
+        Some(TrailerCheck::Absent | TrailerCheck::Bad { .. }) => true,
+        Some(TrailerCheck::Good | TrailerCheck::Followed { .. }) => false,
+    };
+    if !is_searched || !source.find_trailer(used, geometry.page_size) {
+        return (check, source);
+    }
+    let after = source.after_trailer().unwrap_or_default();
+    let by = match Following::recognise(after) {
+        Following::Other if Meta::parse(after, 0).is_ok() => Following::Database,
+        by => by,
+    };
+    let bytes = after.len() as u64;
+    let at = source.len_bytes().saturating_sub(bytes);
+    let check = TrailerCheck::Followed { at, bytes, by };
+    (Some(check), source)
+}
+
+fn trailer_followed(at: u64, bytes: u64, by: Following) -> Damage {
+    let what = match by {
+        Following::LineEnds => "line ends",
+        Following::Zeros => "zeros",
+        Following::Database => "another database",
+        Following::Other => "something else",
+    };
+    let count = match bytes {
+        1 => "1 byte".to_owned(),
+        bytes => format!("{bytes} bytes"),
+    };
+    Diagnostic::new(Code::TrailerFollowed, Locus::at(at))
+        .expected(
+            "the file to end after the SHA-256, which is right",
+            format!("{count} more: {what}"),
+        )
+        .effect("every record is as etcd saved it; `etcdutl snapshot restore` refuses the file until these bytes are cut from a copy")
+}
+
 /// An open database file with its findings.
 #[derive(Debug)]
 pub struct Evidence {
@@ -81,6 +133,7 @@ pub struct Evidence {
     /// Offsets of the read errors that are findings already.
     collected: Mutex<HashSet<u64>>,
     read_by_tree: AtomicBool,
+    is_foreign: AtomicBool,
 }
 
 impl Evidence {
@@ -102,6 +155,10 @@ impl Evidence {
             }
             _ => (verified.then(|| source.verify_trailer()), None),
         };
+        let (trailer, source) = look_for_trailer(trailer, source);
+        if let Some(TrailerCheck::Followed { at, bytes, by }) = &trailer {
+            diagnostics.report(trailer_followed(*at, *bytes, *by));
+        }
         if let Some(TrailerCheck::Bad { computed, stored }) = &trailer {
             diagnostics.report(
                 Diagnostic::new(
@@ -128,6 +185,7 @@ impl Evidence {
             sha256,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
+            is_foreign: AtomicBool::new(false),
         })
     }
 
@@ -217,9 +275,11 @@ impl Evidence {
         let meta = self.meta_index(meta);
         let store =
             meta.and_then(|meta| State::open_by_meta(&self.source, meta, &self.diagnostics));
-        store
+        let store = store
             .map(Store::new)
-            .map_err(|error| self.not_a_database(error))
+            .map_err(|error| self.not_a_database(error))?;
+        self.is_foreign.store(store.is_foreign(), Ordering::Relaxed);
+        Ok(store)
     }
 
     fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {
@@ -247,15 +307,19 @@ impl Evidence {
         if store.bucket(schema::KEY).is_some() {
             return Ok(self.origins.add_to(store, self.logs.as_ref(), notices));
         }
-        let path = self.given_path().to_path_buf();
         if store.is_foreign() {
-            let names = store.buckets().iter().map(|bucket| shown(bucket.name));
-            return Err(NoAnswer::ForeignBuckets {
-                path,
-                buckets: names.collect(),
-            });
+            return Err(self.foreign(&store));
         }
-        Err(NoAnswer::NoKeyBucket(path))
+        Err(NoAnswer::NoKeyBucket(self.given_path().to_path_buf()))
+    }
+
+    /// Why another program's file has no answer.
+    pub(super) fn foreign(&self, store: &Store<'_>) -> NoAnswer {
+        let names = store.buckets().iter().map(|bucket| shown(bucket.name));
+        NoAnswer::ForeignBuckets {
+            path: self.given_path().to_path_buf(),
+            buckets: names.collect(),
+        }
     }
 
     /// What origins that were not asked for would add to keys: they are searched, and nothing of it is kept. What is
@@ -302,6 +366,11 @@ impl Evidence {
     /// Whether the records were looked for through the tree: then a scan of the pages may find more.
     pub fn read_by_tree(&self) -> bool {
         self.read_by_tree.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store that was read is another program's.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign.load(Ordering::Relaxed)
     }
 
     /// How the file differs from what it was at open; none where that cannot be known.

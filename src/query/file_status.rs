@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bbolt::check::Tail;
+use crate::bbolt::check::{Tail, walk};
 use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 
@@ -45,6 +45,10 @@ impl FileStatus {
         let catalog = survey.into_catalog();
         let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
+        if store.is_foreign() {
+            // Its buckets are in others, which nothing above looks into.
+            walk(store.db(), store.buckets().iter().cloned());
+        }
         let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
@@ -62,6 +66,9 @@ impl FileStatus {
 /// If the records cannot be reached as etcdutl does.
 pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> {
     let store = evidence.store()?;
+    if store.is_foreign() {
+        return Err(evidence.foreign(&store));
+    }
     Unreachable::check(&store).map_err(NoAnswer::Unreachable)?;
     Ok(SnapshotStatus::read(&store))
 }

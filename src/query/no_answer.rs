@@ -260,11 +260,22 @@ pub enum NoAnswer {
     NotAnItem,
     /// The file has no such bucket.
     NoBucket {
-        /// The name, as typed.
+        /// The path, as typed.
         name: String,
-        /// The names of its buckets, fit to be shown.
+        /// The last bucket on the way, as it can be typed.
+        inside: Option<String>,
+        /// The first names of the buckets in it, or in the file, fit to be shown.
         buckets: Vec<String>,
     },
+    /// The path is that of several buckets, for their names have slashes.
+    SeveralBuckets {
+        /// The path, as typed.
+        path: String,
+        /// The paths, as they can be typed.
+        buckets: Vec<String>,
+    },
+    /// A bucket has no key with any of the prefixes, or none at all.
+    NoKeyInBucket(String),
     /// No live key meets the constraints of auger's filter.
     FilterHoldsOfNoKey,
     /// A flag about deletions, and an address with a revision.
@@ -300,6 +311,7 @@ impl NoAnswer {
             | Self::NotInNamespaces
             | Self::VersionNotRetained { .. }
             | Self::NoBucket { .. }
+            | Self::NoKeyInBucket(_)
             | Self::FilterHoldsOfNoKey
             | Self::NoObjectsAtRevision
             | Self::NoDeletedObjects => true,

@@ -34,24 +34,6 @@ pub fn hex_bytes(digits: &[u8]) -> Option<Vec<u8>> {
     pairs.iter().map(byte).collect()
 }
 
-/// The value after the key and the newline that `etcdctl get KEY` prints before it.
-pub fn value_after_key(input: &[u8]) -> &[u8] {
-    let is_object = |value: &[u8]| {
-        !matches!(
-            Stored::detect(value),
-            Stored::Empty | Stored::Text(_) | Stored::Binary(_)
-        )
-    };
-    if is_object(input) || !input.starts_with(b"/") {
-        return input;
-    }
-    let mut parts = input.splitn(2, |byte| *byte == b'\n');
-    parts
-        .nth(1)
-        .filter(|value| is_object(value))
-        .unwrap_or(input)
-}
-
 /// The value under its key, decrypted if that is necessary.
 ///
 /// # Errors
@@ -146,16 +128,6 @@ mod tests {
         for not_hex in ["0", "0g", "00 11"] {
             assert_eq!(hex_bytes(not_hex.as_bytes()), None, "{not_hex}");
         }
-    }
-
-    #[test]
-    fn the_key_that_etcdctl_prints_before_an_object_is_not_part_of_it() {
-        let object = br#"{"kind":"Pod"}"#;
-        let with_key = [b"/registry/pods/a/b\n", &object[..]].concat();
-        assert_eq!(value_after_key(&with_key), object);
-        assert_eq!(value_after_key(object), object);
-        // A text after a key may belong to a value that begins like a key.
-        assert_eq!(value_after_key(b"/a\nb"), b"/a\nb");
     }
 
     #[test]

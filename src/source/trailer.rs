@@ -20,6 +20,33 @@ pub struct Trailer {
     pub stored: [u8; TRAILER_LEN],
 }
 
+/// What follows a trailer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Following {
+    /// Line ends alone.
+    LineEnds,
+    /// Zeros alone.
+    Zeros,
+    /// Another database file.
+    Database,
+    /// Anything else.
+    Other,
+}
+
+impl Following {
+    /// What bytes are. A database is not recognised here: its layout is that of another layer.
+    #[must_use]
+    pub fn recognise(bytes: &[u8]) -> Self {
+        if bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r')) {
+            Self::LineEnds
+        } else if bytes.iter().all(|byte| *byte == 0) {
+            Self::Zeros
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// What hashing says of the trailer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrailerCheck {
@@ -27,6 +54,15 @@ pub enum TrailerCheck {
     Absent,
     /// The image is what was sent.
     Good,
+    /// The image is what was sent, and bytes were added after the trailer.
+    Followed {
+        /// The offset of the first of them.
+        at: u64,
+        /// How many they are.
+        bytes: u64,
+        /// What they are.
+        by: Following,
+    },
     /// The image, or the trailer, was changed or cut.
     Bad {
         /// SHA-256 of the bytes before the trailer.
@@ -41,15 +77,66 @@ impl Source {
     #[must_use]
     pub fn image(&self) -> &[u8] {
         let bytes = self.bytes();
-        bytes.get(..image_len(bytes.len())).unwrap_or(bytes)
+        bytes.get(..self.image_len()).unwrap_or(bytes)
     }
 
-    /// The trailer, if the length says that there is one.
+    /// The trailer, if the length says that there is one, or [`Source::find_trailer`] found it.
     #[must_use]
     pub fn trailer(&self) -> Option<Trailer> {
-        let bytes = self.bytes();
-        let stored = bytes.get(image_len(bytes.len())..)?.try_into().ok()?;
-        Some(Trailer { stored })
+        let rest = self.bytes().get(self.image_len()..)?;
+        let (stored, after) = rest.split_first_chunk::<TRAILER_LEN>()?;
+        let is_trailer = after.is_empty() || self.found_image_len.is_some();
+        is_trailer.then_some(Trailer { stored: *stored })
+    }
+
+    /// The bytes after a trailer that was found; none without one.
+    #[must_use]
+    pub fn after_trailer(&self) -> Option<&[u8]> {
+        let end = self.found_image_len?.checked_add(TRAILER_LEN)?;
+        self.bytes().get(end..)
+    }
+
+    fn image_len(&self) -> usize {
+        let by_length = || image_len(self.bytes().len());
+        self.found_image_len.unwrap_or_else(by_length)
+    }
+
+    /// Searches a trailer that is right and is not the last of the file: at `from`, or a multiple of `step` bytes after it.
+    /// From then on it is the trailer, and the image is what is before it. Returns whether there is one.
+    ///
+    /// The file is hashed once, up to the last place whose 32 bytes are not all zero; not at all if there is none. Holes
+    /// are passed over.
+    pub fn find_trailer(&mut self, from: usize, step: usize) -> bool {
+        let mut hash = Sha256::new();
+        let mut hashed = 0;
+        let mut candidate = self.next_candidate(from, from, step);
+        while let Some(at) = candidate {
+            self.hash_range(&mut hash, hashed, at);
+            hashed = at;
+            let stored = self.bytes().get(at..at.saturating_add(TRAILER_LEN));
+            let computed: [u8; TRAILER_LEN] = hash.clone().finalize().into();
+            if stored == Some(&computed[..]) {
+                self.found_image_len = Some(at);
+                return true;
+            }
+            candidate = self.next_candidate(at.saturating_add(step), from, step);
+        }
+        false
+    }
+
+    /// The first place from `at` on, a multiple of `step` after `from`, that has 32 bytes which are not all zero.
+    fn next_candidate(&self, mut at: usize, from: usize, step: usize) -> Option<usize> {
+        loop {
+            let data = usize::try_from(self.next_data(at as u64)?).ok()?;
+            // The place before the data may end in it.
+            let places = data.max(at).saturating_sub(from).checked_div(step)?;
+            at = at.max(from.saturating_add(places.saturating_mul(step)));
+            let bytes = self.bytes().get(at..at.checked_add(TRAILER_LEN)?)?;
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Some(at);
+            }
+            at = at.checked_add(step)?;
+        }
     }
 
     /// Hashes the image, if there is a trailer, and compares.
@@ -76,20 +163,28 @@ impl Source {
         };
         let check = trailer.check(hash.clone().finalize().into());
         hash.update(trailer.stored);
+        let end = self.image_len().saturating_add(TRAILER_LEN);
+        self.hash_range(&mut hash, end, self.bytes().len());
         (check, hash.finalize().into())
     }
 
     /// The state of SHA-256 after the image.
     fn hash_image(&self) -> Sha256 {
         let mut hash = Sha256::new();
-        let mut offset = 0;
-        for chunk in self.image().chunks(HASH_CHUNK) {
+        self.hash_range(&mut hash, 0, self.image_len());
+        hash
+    }
+
+    /// Adds the bytes from an offset up to another.
+    fn hash_range(&self, hash: &mut Sha256, start: usize, end: usize) {
+        let mut offset = start;
+        let bytes = self.bytes().get(start..end).unwrap_or_default();
+        for chunk in bytes.chunks(HASH_CHUNK) {
             self.map.prefetch(offset, chunk.len());
             hash.update(chunk);
             self.map.forget(offset, chunk.len());
             offset += chunk.len();
         }
-        hash
     }
 }
 

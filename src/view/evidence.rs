@@ -1,11 +1,12 @@
 //! The file of a report: what names it, and the run that looked at it.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::source::TrailerCheck;
+use crate::source::{Following, TrailerCheck};
 
 use super::record::{insert_text, key_text};
 use super::table;
@@ -64,6 +65,37 @@ fn time_text(time: SystemTime) -> Option<String> {
     Some(time.to_string())
 }
 
+/// What follows a trailer, with the verb.
+#[must_use]
+pub fn following(bytes: u64, by: Following) -> String {
+    let what = match by {
+        Following::LineEnds => "line end",
+        Following::Zeros => "zeros",
+        Following::Database => "another database",
+        Following::Other => "bytes of something else",
+    };
+    let (count, verb) = match bytes {
+        1 => ("1 byte".to_owned(), "follows"),
+        bytes => (format!("{bytes} bytes"), "follow"),
+    };
+    format!("{count} ({what}) {verb}")
+}
+
+/// How a copy is made without what follows its trailer, which ends at `at`.
+#[must_use]
+pub fn mended(path: &Path, at: u64, by: Following) -> String {
+    let file = quoted(path.as_os_str().as_encoded_bytes());
+    let first =
+        format!("`head -c {at} {file} > mended.db` makes a copy without what follows the SHA-256");
+    if by == Following::Database {
+        let second = at.saturating_add(1);
+        return format!(
+            "{first}, `tail -c +{second} {file} > second.db` one of the database after it"
+        );
+    }
+    first
+}
+
 /// As a table, one fact a line.
 pub fn table(custody: &Custody) -> String {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -76,6 +108,9 @@ pub fn table(custody: &Custody) -> String {
         None => "not verified".to_owned(),
         Some(TrailerCheck::Absent) => "none: a db file".to_owned(),
         Some(TrailerCheck::Good) => "right".to_owned(),
+        Some(TrailerCheck::Followed { bytes, by, .. }) => {
+            format!("right, but {} it", following(*bytes, *by))
+        }
         Some(TrailerCheck::Bad { computed, stored }) => format!(
             "WRONG: it says {}, the bytes before it have {}",
             hex(stored),

@@ -23,6 +23,9 @@ pub struct Report {
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
 
+/// What is said of another program's file.
+const FOREIGN: &str = "a bbolt file, not etcd's";
+
 impl Report {
     fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|(code, ..)| code.severity()).max()
@@ -36,6 +39,9 @@ impl Report {
 
     fn verdict(&self) -> &'static str {
         match (self.torn, self.worst()) {
+            (_, Some(Severity::Error)) if self.scope.is_foreign => {
+                "this bbolt file, which is not etcd's, is damaged or was copied while it was written: keys may be missing"
+            }
             (Some(torn), _) => torn,
             (None, Some(Severity::Error)) => {
                 "this file is damaged: records may be missing, or not be what was written"
@@ -82,6 +88,9 @@ impl Report {
 /// For people: the verdict, one line a finding, a line of numbers.
 pub fn text(report: &Report) -> String {
     let mut text = match report.is_sound() {
+        true if report.scope.is_foreign => {
+            format!("sound: {FOREIGN}: {}\n", looked_at(&report.scope))
+        }
         true => format!("sound: {}\n", looked_at(&report.scope)),
         false => format!("NOT SOUND: {}\n", report.verdict()),
     };
@@ -130,6 +139,9 @@ fn looked_at(scope: &Scope) -> String {
     if scope.former_is_whole == Some(true) {
         parts.push("the former state is whole, too".to_owned());
     }
+    if parts.is_empty() {
+        return "there are no records and no objects to check".to_owned();
+    }
     format!("nothing wrong in {}", parts.join(", "))
 }
 
@@ -140,6 +152,7 @@ pub fn json(report: &Report) -> Value {
         "sound": report.is_sound(),
         "verdict": report.verdict(),
         "torn": report.torn.is_some(),
+        "kind": scope.is_foreign.then_some("bbolt"),
         "pages": scope.pages.map(|counts| counts.pages),
         "pages_in_use": scope.pages.map(|counts| counts.in_use),
         "former_state_is_whole": scope.former_is_whole,

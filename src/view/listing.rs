@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::query::bucket_dump::BucketEntry;
 use crate::query::tally::{Named, Row};
 
 use super::record::{insert_text, key_text};
@@ -81,5 +82,17 @@ pub fn deleted_json(key: &[u8], deleted_at: i64) -> Value {
     let mut fields = Map::new();
     insert_text(&mut fields, "key", key);
     fields.insert("deleted_at".to_owned(), deleted_at.into());
+    Value::Object(fields)
+}
+
+/// A key of any bucket as JSON.
+#[must_use]
+pub fn bucket_entry_json(entry: &BucketEntry<'_>) -> Value {
+    let mut fields = Map::new();
+    insert_text(&mut fields, "key", entry.key);
+    fields.insert("bucket".to_owned(), entry.value_bytes.is_none().into());
+    if let Some(bytes) = entry.value_bytes {
+        fields.insert("value_size".to_owned(), bytes.into());
+    }
     Value::Object(fields)
 }

@@ -1,5 +1,6 @@
 //! Why a question has no answer, as a sentence and a hint.
 
+mod bucket;
 mod missing;
 mod object;
 mod refusal;
@@ -33,14 +34,17 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::Source { .. }
         | NoAnswer::NotBbolt { .. }
         | NoAnswer::NoState { .. }
-        | NoAnswer::ForeignBuckets { .. }
         | NoAnswer::NoKeyBucket(_)
         | NoAnswer::DatabasesNeeded(_)
         | NoAnswer::NoLogFiles(_)
         | NoAnswer::NoLogNextTo(_) => file(no),
+        NoAnswer::ForeignBuckets { .. }
+        | NoAnswer::NoBucket { .. }
+        | NoAnswer::SeveralBuckets { .. }
+        | NoAnswer::NoKeyInBucket(_) => bucket::text(no, run),
         NoAnswer::BadEscape(word) => hinted(
             format!("{}: not an escape", key_text(word)),
-            r"in key:TEXT a backslash is written \\, any byte \xNN; \n \t \r \0 and \s (a space) are known",
+            r"in key:TEXT a backslash is written \\, any byte \xNN; \n \t \r \0, \s (a space) and \/ are known",
         ),
         NoAnswer::Unavailable(_)
         | NoAnswer::RevisionOfObject
@@ -88,10 +92,6 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
 /// What only one verb asks.
 fn of_one_verb(no: &NoAnswer) -> Text {
     match no {
-        NoAnswer::NoBucket { name, buckets } => hinted(
-            format!("no bucket {name}"),
-            format!("it has {}", buckets.join(", ")),
-        ),
         NoAnswer::RevisionAndTime { own, time, flag } => {
             plain(format!("two revisions are named: {own}, and {flag} {time}"))
         }
@@ -200,11 +200,6 @@ fn file(no: &NoAnswer) -> Text {
             ),
             error => plain(format!("{}: {error}", path.display())),
         },
-        NoAnswer::ForeignBuckets { path, buckets } => plain(format!(
-            "{}: a bbolt database, but not etcd's: its buckets are {}",
-            path.display(),
-            buckets.join(", ")
-        )),
         NoAnswer::NoKeyBucket(path) => plain(format!(
             "{}: the records cannot be reached: no bucket key in the root",
             path.display()

@@ -12,6 +12,7 @@ use crate::k8s::audit::Encryption;
 use crate::source::TrailerCheck;
 
 use super::encryption;
+use super::evidence::following;
 use super::human;
 use super::record::insert_text;
 use super::rows::Rows;
@@ -35,13 +36,26 @@ pub struct File<'a> {
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
 
-fn trailer_text(trailer: Option<&TrailerCheck>) -> &'static str {
-    match trailer {
+fn kind_text(file: &File<'_>, status: &StoreStatus) -> String {
+    if status.is_foreign() {
+        "a bbolt file, not etcd's".to_owned()
+    } else {
+        trailer_text(file.trailer)
+    }
+}
+
+fn trailer_text(trailer: Option<&TrailerCheck>) -> String {
+    let text = match trailer {
         None => "not verified",
         Some(TrailerCheck::Absent) => "a db file, no SHA-256 behind it",
         Some(TrailerCheck::Good) => "a snapshot file, its SHA-256 is right",
+        Some(TrailerCheck::Followed { bytes, by, .. }) => {
+            let following = following(*bytes, *by);
+            return format!("a snapshot file, its SHA-256 is right, but {following} it");
+        }
         Some(TrailerCheck::Bad { .. }) => "a snapshot file, its SHA-256 is WRONG",
-    }
+    };
+    text.to_owned()
 }
 
 fn order_text(order: ByteOrder) -> &'static str {
@@ -76,10 +90,18 @@ type Fact = (&'static str, String);
 
 fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let mut facts = file_facts(file, status);
-    facts.extend(record_facts(status));
-    facts.extend(store_facts(status));
-    let worst = file.findings.iter().map(|(code, ..)| code.severity()).max();
+    if !status.is_foreign() {
+        facts.extend(record_facts(status));
+        facts.extend(store_facts(status));
+    }
+    let of_state = file.findings.iter().map(|(code, ..)| *code);
+    let of_state = of_state.filter(|code| *code != Code::TrailerFollowed);
+    let worst = of_state.map(Code::severity).max();
+    let is_followed = matches!(file.trailer, Some(TrailerCheck::Followed { .. }));
     let sound = match worst {
+        None | Some(Severity::Info) if is_followed => {
+            "yes, but etcdutl does not restore the file as it is: see the messages"
+        }
         None | Some(Severity::Info) => "yes: nothing wrong was found",
         Some(_) => "NO: see the messages",
     };
@@ -93,7 +115,7 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let mut facts = vec![
         ("file", file.path.to_owned()),
         ("size", format!("{size} ({} bytes)", file.size_bytes)),
-        ("kind", trailer_text(file.trailer).to_owned()),
+        ("kind", kind_text(file, status)),
         (
             "page size",
             format!("{} bytes, {}", status.page_size, order_text(status.order)),
@@ -310,11 +332,13 @@ pub fn json(file: &File<'_>, status: &StoreStatus) -> Value {
 
 fn file_json(file: &File<'_>, status: &StoreStatus) -> Value {
     let kind = match file.trailer {
+        _ if status.is_foreign() => "bbolt",
         Some(TrailerCheck::Absent) => "db",
         _ => "snapshot",
     };
     let trailer = match file.trailer {
         Some(TrailerCheck::Good) => "good",
+        Some(TrailerCheck::Followed { .. }) => "followed",
         Some(TrailerCheck::Bad { .. }) => "bad",
         Some(TrailerCheck::Absent) => "absent",
         None => "not verified",

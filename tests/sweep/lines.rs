@@ -13,6 +13,8 @@ pub const LINES: &[&str] = &[
     "ls DIR -o jsonl --at @~1",
     "ls DIR --kinds --encryption-config CONFIG",
     "ls DIR --namespaces --kms-key KMS",
+    "ls DIR --bucket key --limit 5 a",
+    "ls DIR --bucket key -o jsonl",
     "ls DIR --deleted --reverse",
     "ls DIR --custom",
     "ls DIR --match *a* --limit 5",

@@ -18,7 +18,7 @@ use crate::view::json_rows::{Form, JsonRows};
 /// List the buckets, one a line, in key order
 ///
 /// The table and JSON have their headers and what their pages hold. Names of buckets in buckets, which etcd has
-/// none of, are joined by slashes. Without a valid meta page the headers are those which stand in any leaf
+/// none of, are joined by slashes: `dump-db iterate-bucket` and `ls --bucket` take such a path. Without a valid meta page the headers are those which stand in any leaf
 /// page, of every former state, and nothing is told of their trees.
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -1,4 +1,4 @@
-//! `decode`: one stored value to YAML, JSON or its protobuf message, as auger does.
+//! `decode`: stored values to YAML, JSON or their protobuf message, as auger does.
 
 use std::ffi::OsString;
 use std::io::{BufRead, Read, Write};
@@ -9,18 +9,20 @@ use clap::ValueEnum;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb};
-use crate::query::stored_value::{
-    decrypted, hex_bytes, is_database, object_within, value_after_key,
-};
+use crate::cli::{Answer, Run, Verb, report};
+use crate::query::pasted::{Pasted, PastedValue};
+use crate::query::stored_value::{decrypted, hex_bytes, is_database, object_within};
 use crate::source::open_untouched;
+use crate::view;
+use crate::view::record::key_text;
 use crate::view::stored_value::{Format, NotPrinted, text, type_meta_text};
 
-/// Decode one stored value from a file or standard input
+/// Decode stored values, in whatever form they were pasted
 ///
-/// Takes the bytes that etcd stores: Kubernetes protobuf, JSON, CBOR or plain text, as
-/// `etcdctl get KEY --print-value-only` prints them, or `etcdctl get KEY` with the key before them.
-/// Prints the object as it is stored.
+/// Reads a file or standard input. Takes the bytes that etcd stores (Kubernetes protobuf with or without its mark k8s\0, JSON, CBOR) with a newline
+/// after them or not; base64; hexadecimal digits, \x00 and \000; hexdump, xxd and od; Go's %q; `etcdctl get` with -w
+/// simple, json or fields, of one key or many; `kubectl get --raw`. One may be within another: base64 of a dump. What was
+/// recognised is said on standard error. Prints the objects as they are stored.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file; standard input without one
@@ -35,7 +37,7 @@ pub struct Args {
     /// Print only apiVersion and kind, as `TypeMeta.APIVersion: V` and `TypeMeta.Kind: K`
     #[arg(long, conflicts_with = "output")]
     meta_only: bool,
-    /// The etcd key of the value: most encrypted values open only with it
+    /// The etcd key of the value: most encrypted values open only with it. Of several values, only that of this key
     #[arg(long, value_name = "KEY")]
     key: Option<OsString>,
     /// Decode each line of standard input, in hexadecimal, to `OK|OBJECT` or `ERROR:REASON|`, one by one
@@ -86,33 +88,133 @@ impl Verb for Args {
             return self.batch(run, &mut std::io::stdin().lock(), out);
         }
         let input = read_input(self.path.as_deref().or(self.file.as_deref()), "one value")?;
-        let value = value_after_key(&input);
-        let text = self.text(run, value).or_else(|error| {
-            // etcdctl prints a newline after the value.
-            value
-                .strip_suffix(b"\n")
-                .and_then(|value| self.text(run, value).ok())
-                .ok_or(error)
-        });
-        let instead =
-            "expected the bytes of one value, as `etcdctl get KEY --print-value-only` prints them";
-        let text = text.map_err(|error| match error {
-            NotPrinted::Unreadable(why) if why.may_need_key() && self.key.is_none() => {
-                let error = NotPrinted::from(why);
-                Failure::cannot(format!("the value {error}"))
-                    .hint("--key /registry/secrets/NS/NAME: it opens only with the key under which it was stored")
+        let pasted = Pasted::read(&input).map_err(|no| {
+            Failure::cannot(view::pasted::not_recognised(&no)).hint(view::pasted::TAKEN)
+        })?;
+        if let Some(forms) = view::pasted::recognised(&pasted) {
+            report::note(&forms);
+        }
+        let values = self.chosen(&pasted.values)?;
+        match values.as_slice() {
+            [one] => {
+                let text = self.value_text(run, one);
+                out.write_all(&text.map_err(|error| self.failure(one, error))?)?;
             }
-            error => refusal("the value", &error, instead),
-        });
-        out.write_all(&text?)?;
+            several => self.print_several(run, several, out)?,
+        }
         Ok(Answer::Yes)
     }
 }
 
+/// How many of several values that are not printed are named.
+const NAMED_FAILURES: usize = 10;
+
 impl Args {
-    fn text(&self, run: &Run<'_>, value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
-        let key = self.key.as_ref().map(|key| key.as_encoded_bytes());
-        let value = &decrypted(run.keyring, key.unwrap_or_default(), value)?;
+    /// The values that are asked for: all, unless the key of one of them is given.
+    fn chosen<'p>(&self, values: &'p [PastedValue]) -> Result<Vec<&'p PastedValue>, Failure> {
+        let Some(key) = &self.key else {
+            return Ok(values.iter().collect());
+        };
+        let is_of_key = |value: &&PastedValue| {
+            let own = value.key.as_deref();
+            own.is_none_or(|own| own == key.as_encoded_bytes())
+        };
+        let chosen: Vec<_> = values.iter().filter(is_of_key).collect();
+        if chosen.is_empty() {
+            let name = key_text(key.as_encoded_bytes());
+            let mut keys = values.iter().filter_map(|value| value.key.as_deref());
+            let first = keys.next().map(key_text).unwrap_or_default();
+            return Err(
+                Failure::not_found(format!("the input has no value of {name}")).hint(format!(
+                    "it has {}, the first of {first}",
+                    view::pasted::count(values)
+                )),
+            );
+        }
+        Ok(chosen)
+    }
+
+    /// Prints values one after the other, YAML as documents.
+    fn print_several(
+        &self,
+        run: &Run<'_>,
+        values: &[&PastedValue],
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        if self.output == Output::Proto && !self.meta_only {
+            return Err(Failure::cannot(format!(
+                "-o proto prints one message, and the input has {} values",
+                values.len()
+            ))
+            .hint("--key KEY chooses one, -o json prints one a line"));
+        }
+        let is_yaml = self.output == Output::Yaml && !self.meta_only;
+        let (mut printed, mut failed) = (0_usize, 0_usize);
+        for value in values {
+            match self.value_text(run, value) {
+                Ok(text) => {
+                    if is_yaml && printed > 0 {
+                        out.write_all(b"---\n")?;
+                    }
+                    out.write_all(&text)?;
+                    printed = printed.saturating_add(1);
+                }
+                Err(error) => {
+                    failed = failed.saturating_add(1);
+                    if failed <= NAMED_FAILURES {
+                        let name = value.key.as_deref().map(key_text);
+                        report::note(&format!("{} {error}", name.as_deref().unwrap_or("a value")));
+                    }
+                }
+            }
+        }
+        if failed > 0 {
+            out.flush()?;
+            let all = values.len();
+            return Err(Failure::cannot(format!(
+                "{failed} of {all} values are not printed"
+            )));
+        }
+        Ok(())
+    }
+
+    fn failure(&self, value: &PastedValue, error: NotPrinted) -> Failure {
+        match error {
+            NotPrinted::Unreadable(why)
+                if why.may_need_key() && self.key.is_none() && value.key.is_none() =>
+            {
+                let error = NotPrinted::from(why);
+                Failure::cannot(format!("the value {error}"))
+                    .hint("--key /registry/secrets/NS/NAME: it opens only with the key under which it was stored")
+            }
+            error => refusal("the value", &error, view::pasted::TAKEN),
+        }
+    }
+
+    /// A value as text, decrypted under the key that was given, or the one that the input has.
+    fn value_text(&self, run: &Run<'_>, value: &PastedValue) -> Result<Vec<u8>, NotPrinted> {
+        let given = self.key.as_ref().map(|key| key.as_encoded_bytes());
+        let key = given.or(value.key.as_deref()).unwrap_or_default();
+        self.text_or_without_newline(run, key, &value.value)
+    }
+
+    /// The text of a value; if it is none, of the value without the newline that etcdctl prints after it.
+    fn text_or_without_newline(
+        &self,
+        run: &Run<'_>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Vec<u8>, NotPrinted> {
+        self.text(run, key, value).or_else(|error| {
+            value
+                .strip_suffix(b"\n")
+                .and_then(|value| self.text(run, key, value).ok())
+                .ok_or(error)
+        })
+    }
+
+    fn text(&self, run: &Run<'_>, key: &[u8], value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
+        let value = &decrypted(run.keyring, key, value)?;
         if self.meta_only {
             type_meta_text(value)
         } else {
@@ -126,13 +228,16 @@ impl Args {
         input: &mut dyn BufRead,
         out: &mut Out,
     ) -> Result<Answer, Failure> {
+        let key = self.key.as_ref().map(|key| key.as_encoded_bytes());
+        let key = key.unwrap_or_default();
+        let read = |value: &[u8]| self.text_or_without_newline(run, key, value);
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = (&mut *input)
+            let taken = (&mut *input)
                 .take(LONGEST_VALUE_BYTES)
                 .read_until(b'\n', &mut line);
-            match read.map_err(|error| cannot_read("standard input", &error))? {
+            match taken.map_err(|error| cannot_read("standard input", &error))? {
                 0 => return Ok(Answer::Yes),
                 _ if line.len() as u64 == LONGEST_VALUE_BYTES => {
                     return Err(Failure::cannot("standard input: a line of over 64 MiB"));
@@ -141,7 +246,7 @@ impl Args {
             }
             match hex_bytes(line.trim_ascii()) {
                 None => out.write_all(b"ERROR:the line is not hexadecimal|\n")?,
-                Some(entry) => match object_within(&entry, |value| self.text(run, value)) {
+                Some(entry) => match object_within(&entry, read) {
                     Ok(text) => {
                         out.write_all(b"OK|")?;
                         out.write_all(&text)?;

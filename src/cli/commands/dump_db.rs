@@ -1,5 +1,6 @@
 //! `dump-db`: etcd-dump-db's commands, arguments and bytes.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -47,9 +48,11 @@ struct IterateArgs {
     /// A db file, a snapshot file, or a data directory
     #[arg(value_name = "DB")]
     db: PathBuf,
-    /// The bucket: key, meta, lease, auth, authRoles, authUsers, members, ...
+    /// The bucket: key, meta, lease, auth, authRoles, authUsers, members, ...; one in another by its path: a/b/c
+    ///
+    /// As `buckets` lists them. After `key:` escapes are known, for names with any bytes: `key:a/\xff`, `key:a\/b/c`.
     #[arg(value_name = "BUCKET")]
-    bucket: String,
+    bucket: OsString,
     /// Decode protobuf and numbers
     #[arg(long)]
     decode: bool,

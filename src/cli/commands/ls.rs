@@ -1,7 +1,9 @@
 //! `ls`: the keys, live or deleted; how many each resource or namespace has.
 
+mod bucket;
 mod narrow;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -23,6 +25,7 @@ use crate::view::listing;
 use crate::view::record::key_json;
 use crate::view::rows::Rows;
 
+use bucket::NOT_OF_BUCKETS;
 use narrow::Narrow;
 
 /// List the live keys, one a line, in key order
@@ -48,6 +51,12 @@ pub struct Args {
     /// The deleted keys instead, of which the deletion is retained and nothing was put since
     #[arg(long)]
     deleted: bool,
+    /// List the keys of this bucket instead, with a slash after buckets in it; by its path: a/b/c
+    ///
+    /// Of any bbolt file, etcd's or not. ADDRESSES are the first bytes of keys then. After `key:` escapes are known, in both:
+    /// `key:a/\xff`; `key:a\/b/c` for a name with a slash.
+    #[arg(long, value_name = "BUCKET", conflicts_with_all = NOT_OF_BUCKETS)]
+    bucket: Option<OsString>,
     /// In which order: by revisions the newest first, by version and size the largest
     #[arg(
         long,
@@ -78,7 +87,7 @@ enum Output {
     /// One JSON array of the objects that jsonl has
     Json,
     /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size, and resource, namespace and name of a Kubernetes key; of a deleted key:
-    /// key, deleted_at; of --kinds: resource, kind, custom (or folder), keys, value_bytes; of --namespaces:
+    /// key, deleted_at; of --bucket: key, bucket, value_size; of --kinds: resource, kind, custom (or folder), keys, value_bytes; of --namespaces:
     /// namespace, keys, value_bytes
     Jsonl,
 }
@@ -111,6 +120,9 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if let Some(bucket) = &self.bucket {
+            return self.print_bucket(run, bucket, out);
+        }
         self.sort.order().check(self.deleted)?;
         let question = run.question()?;
         let (which, at) = self.at.resolve(&question, &self.which.asked())?;

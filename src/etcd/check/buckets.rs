@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use prost::Message;
 
 use crate::bbolt::{Bucket, Direction};
-use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 
 use super::super::auth::{Role, User};
 use super::super::cluster::AlarmMember;
@@ -22,16 +22,25 @@ pub(super) fn check(store: &Store<'_>) -> HashSet<i64> {
             continue;
         }
         if !schema::BUCKETS.contains(&bucket.name) {
-            diagnostics.report(
-                Diagnostic::new(Code::BucketUnknown, bucket.locus.clone())
-                    .effect("another program's; it is not looked into"),
-            );
+            diagnostics.report(unknown(bucket));
             continue;
         }
         check_values(bucket, diagnostics, &mut leases);
     }
     check_meta(store);
     leases
+}
+
+/// Reports every bucket of another program's file.
+pub fn report_unknown(store: &Store<'_>) {
+    let findings = store.buckets().iter().map(unknown);
+    findings.for_each(|finding| store.db().diagnostics().report(finding));
+}
+
+fn unknown(bucket: &Bucket<'_>) -> Damage {
+    Diagnostic::new(Code::BucketUnknown, bucket.locus.clone()).effect(
+        "another program's; its pages are checked, its content has no meaning that is known",
+    )
 }
 
 fn check_values<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics, leases: &mut HashSet<i64>) {

@@ -1,0 +1,121 @@
+//! One bucket by its path: the names of the buckets that it is in, and its own.
+//!
+//! A name may have any bytes, slashes too. A path that is joined by slashes can therefore be that of several buckets; as a
+//! list of names it is that of one.
+
+use super::bucket::{Bucket, beyond_limits, is_bucket};
+use super::db::Db;
+use super::leaf::Direction;
+use super::page_set::PageSet;
+
+/// How many buckets of one joined path are returned, and how many names of what a bucket has instead.
+const LISTED: usize = 20;
+
+/// The path of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BucketPath {
+    /// Names with a slash between two.
+    Joined(Vec<u8>),
+    /// One by one.
+    Names(Vec<Vec<u8>>),
+}
+
+/// A bucket with the names that lead to it, its own the last.
+#[derive(Debug)]
+pub struct FoundBucket<'a> {
+    /// The names.
+    pub names: Vec<&'a [u8]>,
+    /// The bucket.
+    pub bucket: Bucket<'a>,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub struct FoundPath<'a> {
+    /// The buckets; several only of a joined path.
+    pub buckets: Vec<FoundBucket<'a>>,
+    /// The names of the last bucket on the way.
+    pub last: Vec<&'a [u8]>,
+    /// The first names of buckets in that.
+    pub siblings: Vec<&'a [u8]>,
+}
+
+impl BucketPath {
+    /// Where the path goes on after a name at a place; none if it has another name there.
+    fn after(&self, at: usize, name: &[u8]) -> Option<usize> {
+        match self {
+            Self::Names(names) => (names.get(at)? == name).then_some(at.saturating_add(1)),
+            Self::Joined(path) => match path.get(at..)?.strip_prefix(name)? {
+                [] => Some(path.len()),
+                [b'/', ..] => Some(at.saturating_add(name.len()).saturating_add(1)),
+                _ => None,
+            },
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Names(names) => names.len(),
+            Self::Joined(path) => path.len(),
+        }
+    }
+
+    /// Finds the buckets of this path, `top` being those of the root. Each bucket on the way is read once. Damage is
+    /// reported.
+    #[must_use]
+    pub fn find<'a>(&self, db: &Db<'a>, top: &[Bucket<'a>]) -> FoundPath<'a> {
+        let mut found = FoundPath {
+            buckets: Vec::new(),
+            last: Vec::new(),
+            siblings: top.iter().take(LISTED).map(|bucket| bucket.name).collect(),
+        };
+        let begins = |bucket: &Bucket<'a>| {
+            let at = self.after(0, bucket.name)?;
+            Some((at, vec![bucket.name], bucket.clone()))
+        };
+        let mut waiting: Vec<_> = top.iter().rev().filter_map(begins).collect();
+        let mut roots = PageSet::default();
+        let mut opened = top.len();
+        while let Some((at, names, bucket)) = waiting.pop() {
+            if at >= self.len() {
+                if found.buckets.len() < LISTED {
+                    found.buckets.push(FoundBucket { names, bucket });
+                }
+                continue;
+            }
+            let mut siblings = Vec::new();
+            for leaf in bucket.leaves(db.diagnostics(), Direction::Forward) {
+                for element in leaf.elements(Direction::Forward).filter(is_bucket) {
+                    if siblings.len() < LISTED {
+                        siblings.push(element.key);
+                    }
+                    let Some(next) = self.after(at, element.key) else {
+                        continue;
+                    };
+                    // The numbers after those of the root's buckets.
+                    let number = u16::MAX.saturating_sub(u16::try_from(opened).unwrap_or(u16::MAX));
+                    let parsed = Bucket::parse(&element, &leaf.page, db.context().clone(), number);
+                    let nested = match parsed {
+                        Ok(nested) => nested,
+                        Err(finding) => {
+                            db.diagnostics().report(finding);
+                            continue;
+                        }
+                    };
+                    let nesting = names.len().saturating_add(1);
+                    if let Some(finding) = beyond_limits(&nested, nesting, opened) {
+                        db.diagnostics().report(finding);
+                    } else if nested.is_inline() || roots.insert(nested.root.0) {
+                        opened = opened.saturating_add(1);
+                        let names = [&names[..], &[element.key]].concat();
+                        waiting.push((next, names, nested));
+                    }
+                }
+            }
+            if names.len() > found.last.len() {
+                (found.last, found.siblings) = (names, siblings);
+            }
+        }
+        found
+    }
+}
