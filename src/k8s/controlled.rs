@@ -103,7 +103,12 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
             return Some(Reason::OfNamespace);
         }
         ("", "ConfigMap") if name == "kube-root-ca.crt" => return Some(Reason::OfNamespace),
-        ("", "Endpoints") if has_service(name) => return Some(Reason::OfService),
+        ("", "Endpoints")
+            if has_service(name)
+                || label(object, "endpoints.kubernetes.io/managed-by") == "endpoint-controller" =>
+        {
+            return Some(Reason::OfService);
+        }
         ("", "RangeAllocation") => return Some(Reason::Internal),
         ("discovery.k8s.io", "EndpointSlice")
             if is_of_control_plane(label(object, "endpointslice.kubernetes.io/managed-by")) =>

@@ -58,6 +58,8 @@ pub enum RecoveryNotice {
     StrictWebhooks(Keys),
     /// Configurations of webhooks exist that ask a service which comes back without a running pod.
     AskedServices(Keys),
+    /// Limits come back that may refuse claims which are not bound yet.
+    Limits(Keys),
     /// The controller of service accounts makes accounts of these names, too.
     DefaultAccounts(Keys),
     /// Values cannot be read, and do not come back.

@@ -74,6 +74,15 @@ fn text(notice: &RecoveryNotice) -> String {
             ),
             first_of(keys)
         ),
+        RecoveryNotice::Limits(keys) => format!(
+            "{} ({}) and may refuse what existed before: create it when the claims are Bound",
+            count(
+                keys.count,
+                "LimitRange comes back last",
+                "LimitRanges come back last"
+            ),
+            first_of(keys)
+        ),
         RecoveryNotice::DefaultAccounts(keys) => format!(
             "{} ({}): the controller makes it with the namespace. If kubectl create says AlreadyExists, run `kubectl replace -f` on that file",
             count(

@@ -213,7 +213,12 @@ fn the_manifest_that_was_applied_last_is_left_out() {
 
 #[test]
 fn limits_come_after_what_they_would_refuse() {
-    let names = Case::new("limitrange").names("");
+    let case = Case::new("limitrange");
+    has(
+        &case.write("").1,
+        "1 LimitRange comes back last (/registry/limitranges/shop/lr)",
+    );
+    let names = case.names("");
     assert_eq!(names.last().unwrap(), "limitranges/shop/lr");
     assert_eq!(names.len(), 5);
 }

@@ -119,10 +119,14 @@ fn what_is_made_for_a_service_or_a_namespace_is_left_out() {
         let slice = object("discovery.k8s.io/v1", "EndpointSlice", "a");
         with(slice, json!({"metadata": {"labels": labels}}))
     };
+    let label = json!({"endpoints.kubernetes.io/managed-by": "endpoint-controller"});
+    let endpoints = object("v1", "Endpoints", "of-a-lost-service");
+    let endpoints = with(endpoints, json!({"metadata": {"labels": label}}));
     let of_controller = slice("endpointslice-controller.k8s.io");
     let cases = [
         (object("v1", "Endpoints", "web"), Some(Reason::OfService)),
         (object("v1", "Endpoints", "by-hand"), None),
+        (endpoints, Some(Reason::OfService)),
         (of_controller, Some(Reason::OfService)),
         (slice("me"), None),
         (

@@ -70,6 +70,13 @@ impl Recovery<'_, '_> {
         let webhooks = self.back_if(|facts| facts.is_strict_webhook);
         notices.extend(webhooks.map(RecoveryNotice::StrictWebhooks));
         notices.extend(self.asked_services());
+        let claims = self.back_if(|facts| facts.kind == "PersistentVolumeClaim");
+        let limits = self.back_if(|facts| facts.kind == "LimitRange");
+        notices.extend(
+            limits
+                .filter(|_| claims.is_some())
+                .map(RecoveryNotice::Limits),
+        );
         let accounts = self.back_if(is_default_account);
         notices.extend(accounts.map(RecoveryNotice::DefaultAccounts));
         let not_served = self.back_if(|facts| {
