@@ -3,6 +3,7 @@
 mod decide;
 mod existing;
 mod notices;
+mod remarked;
 mod volumes;
 
 use serde_json::Value;
@@ -30,6 +31,7 @@ use decide::Decision;
 use volumes::Volumes;
 
 pub use crate::etcd::AtRevision;
+pub use remarked::Remarked;
 pub use volumes::{ClaimVolume, NewVolume, VolumeFate};
 
 /// Which deleted objects are asked for.

@@ -87,18 +87,25 @@ pub fn free_volume(name: &str, uid: &str) -> Option<String> {
     ))
 }
 
-/// The script that frees the volumes.
+/// The script that frees volumes, each for the claim of this uid; none if there is none to free.
 #[must_use]
-pub fn script(commands: &[String]) -> String {
+pub fn script(reserved: &[(String, String)]) -> Option<String> {
+    let commands: Vec<String> = reserved
+        .iter()
+        .filter_map(|(name, uid)| free_volume(name, uid))
+        .collect();
+    if commands.is_empty() {
+        return None;
+    }
     let mut text = "#!/bin/sh\n\
         # Frees the volumes of the claims in this folder: run it before `kubectl create`, on the cluster that the file is\n\
         # of. It removes the uid of the old claim; a volume that has another claim by now stays as it is.\n"
         .to_owned();
     for command in commands {
-        text.push_str(command);
+        text.push_str(&command);
         text.push('\n');
     }
-    text
+    Some(text)
 }
 
 fn of_volume(volume: &ClaimVolume) -> Vec<String> {

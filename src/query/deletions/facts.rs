@@ -10,7 +10,7 @@ use crate::k8s::schema::is_known;
 use crate::k8s::served::{self, Served};
 use crate::named::NameField;
 
-use super::helm;
+use super::helm::{self, ReleaseName};
 use super::history::ObjectHistory;
 
 /// What an object is.
@@ -38,8 +38,8 @@ pub struct Facts {
     pub keeps_status: bool,
     /// A Job that is complete or failed, a pod that ran to its end.
     pub is_finished: bool,
-    /// The Helm release that made it, as namespace and name.
-    pub release: Option<(String, String)>,
+    /// The Helm release that made it.
+    pub release: Option<ReleaseName>,
     /// In which version a server takes it; none where nothing tells of another one than it is stored in.
     pub version: Option<VersionChange>,
     /// The webhooks of a configuration that refuse what they cannot be asked about.

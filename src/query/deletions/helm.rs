@@ -1,19 +1,76 @@
 //! What Helm keeps of its releases: a Secret (or ConfigMap) for each version, with the state in a label.
 //!
 //! `helm uninstall` writes the state `uninstalling` before it deletes anything. So the deletion of a release begins
-//! there, and what comes back is the version before: `deployed`.
+//! there, and what comes back is the version before: `deployed`. `helm upgrade` writes `pending-upgrade` before it
+//! changes anything and `deployed` at its end. What was deleted in between, the upgrade removed.
+
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use crate::k8s::object::{text, tree_of};
 
-/// What a release says of itself.
+/// The namespace of a release and its name, which is not that of its Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReleaseName {
+    namespace: String,
+    name: String,
+}
+
+/// What is known of the history of one release.
+#[derive(Debug, Default)]
+struct ReleaseHistory {
+    /// The revision at which it began to be uninstalled, if it was not installed again.
+    uninstalled: Option<i64>,
+    /// The upgrade that has not ended.
+    upgrade: Option<i64>,
+    /// The first and the last revision of each upgrade that ended.
+    upgrades: Vec<(i64, i64)>,
+}
+
+/// The releases of a store.
+#[derive(Debug, Default)]
+pub struct Releases(HashMap<ReleaseName, ReleaseHistory>);
+
+impl Releases {
+    /// Takes in the value of a record, in the order of revisions; nothing if it is no release.
+    pub fn see(&mut self, main: i64, value: &[u8]) {
+        let Some(release) = Release::read(value) else {
+            return;
+        };
+        let history = self.0.entry(release.name).or_default();
+        match release.status.as_str() {
+            "pending-upgrade" | "pending-rollback" => drop(history.upgrade.get_or_insert(main)),
+            _ => {
+                let upgrade = history.upgrade.take();
+                history.upgrades.extend(upgrade.map(|from| (from, main)));
+            }
+        }
+        match release.status.as_str() {
+            status if is_uninstall(status) => drop(history.uninstalled.get_or_insert(main)),
+            // An older version of the release.
+            "superseded" => {}
+            _ => history.uninstalled = None,
+        }
+    }
+
+    /// The revision at which a release began to be uninstalled, if it was not installed again.
+    pub fn uninstalled(&self, release: &ReleaseName) -> Option<i64> {
+        self.0.get(release)?.uninstalled
+    }
+
+    /// Whether a release was being upgraded at a revision.
+    pub fn is_upgrade(&self, release: &ReleaseName, main: i64) -> bool {
+        let history = self.0.get(release);
+        let mut upgrades = history.into_iter().flat_map(|history| &history.upgrades);
+        upgrades.any(|(from, to)| *from < main && main <= *to)
+    }
+}
+
+/// What a version of a release says of itself.
 #[derive(Debug)]
 pub struct Release {
-    /// The namespace.
-    pub namespace: String,
-    /// The name, which is not that of the Secret.
-    pub name: String,
+    name: ReleaseName,
     /// `deployed`, `superseded`, `uninstalling`, ...
     pub status: String,
 }
@@ -24,11 +81,12 @@ impl Release {
         let (tree, _) = tree_of(value).ok()?;
         let label = |name| text(&tree, &["metadata", "labels", name]).to_owned();
         let is_release = label("owner") == "helm" && !label("status").is_empty();
-        is_release.then(|| Self {
+        let name = ReleaseName {
             namespace: text(&tree, &["metadata", "namespace"]).to_owned(),
             name: label("name"),
-            status: label("status"),
-        })
+        };
+        let status = label("status");
+        is_release.then_some(Self { name, status })
     }
 }
 
@@ -43,9 +101,10 @@ pub fn is_uninstall(status: &str) -> bool {
     matches!(status, "uninstalling" | "uninstalled")
 }
 
-/// The release that an object belongs to, as namespace and name; none if no release made it.
-pub fn release_of(object: &Value) -> Option<(String, String)> {
+/// The release that an object belongs to; none if no release made it.
+pub fn release_of(object: &Value) -> Option<ReleaseName> {
     let annotation = |name| text(object, &["metadata", "annotations", name]).to_owned();
     let name = annotation("meta.helm.sh/release-name");
-    (!name.is_empty()).then(|| (annotation("meta.helm.sh/release-namespace"), name))
+    let namespace = annotation("meta.helm.sh/release-namespace");
+    (!name.is_empty()).then_some(ReleaseName { namespace, name })
 }

@@ -13,7 +13,7 @@ use crate::k8s::controlled::{self, Others, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 
-use super::helm;
+use super::helm::{self, Releases};
 
 /// All objects of a store.
 #[derive(Debug, Default)]
@@ -27,11 +27,8 @@ pub struct ObjectHistory {
     namespace_deletions: HashMap<Box<[u8]>, Vec<NamespaceDeletion>>,
     /// The namespaces that exist at the end and have no deletion timestamp.
     namespaces_there: HashSet<Box<[u8]>>,
-    /// By namespace and name of a Helm release that was uninstalled and not installed again: the revision at which
-    /// that began.
-    uninstalled: HashMap<(String, String), i64>,
-    /// By the same: from when to when each upgrade of it went on. One that did not end says nothing.
-    upgrades: HashMap<(String, String), Vec<(i64, Option<i64>)>>,
+    /// The Helm releases.
+    pub releases: Releases,
 }
 
 /// What was seen of one uid.
@@ -112,7 +109,7 @@ impl ObjectHistory {
             let Some(meta) = meta else { continue };
             if helm::is_release_key(record.key) {
                 let value = opened.as_deref().unwrap_or_default();
-                history.see_release(record.revision.main, value);
+                history.releases.see(record.revision.main, value);
             }
             if meta.kind == "Service"
                 && meta.api_version == "v1"
@@ -310,46 +307,6 @@ impl ObjectHistory {
                 let is_there = self.namespaces_there.contains(name);
                 (!is_there).then_some((&**name, last.from))
             })
-    }
-
-    /// The revision at which a Helm release began to be uninstalled, if it was not installed again.
-    pub fn uninstalled(&self, release: &(String, String)) -> Option<i64> {
-        self.uninstalled.get(release).copied()
-    }
-
-    /// Whether a Helm release was being upgraded at a revision.
-    pub fn is_upgrade(&self, release: &(String, String), main: i64) -> bool {
-        let upgrades = self.upgrades.get(release).map(Vec::as_slice);
-        let mut upgrades = upgrades.unwrap_or_default().iter();
-        upgrades.any(|(from, to)| *from < main && to.is_some_and(|to| main <= to))
-    }
-
-    fn see_release(&mut self, main: i64, value: &[u8]) {
-        let Some(release) = helm::Release::read(value) else {
-            return;
-        };
-        let name = (release.namespace, release.name);
-        let upgrades = self.upgrades.entry(name.clone()).or_default();
-        match release.status.as_str() {
-            "pending-upgrade" | "pending-rollback" => {
-                if !matches!(upgrades.last(), Some((_, None))) {
-                    upgrades.push((main, None));
-                }
-            }
-            _ => {
-                if let Some((_, end @ None)) = upgrades.last_mut() {
-                    *end = Some(main);
-                }
-            }
-        }
-        match release.status.as_str() {
-            status if helm::is_uninstall(status) => {
-                self.uninstalled.entry(name).or_insert(main);
-            }
-            // An older version of the release.
-            "superseded" => {}
-            _ => drop(self.uninstalled.remove(&name)),
-        }
     }
 
     /// The first revision in which the object of this uid has a deletion timestamp.

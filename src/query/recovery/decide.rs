@@ -70,12 +70,12 @@ impl Decision<'_> {
         let release = item.facts.as_ref().and_then(|facts| facts.release.as_ref());
         let is_upgrade = |release| {
             let deleted_at = item.deleted_at;
-            deleted_at.is_some_and(|main| self.history.is_upgrade(release, main))
+            deleted_at.is_some_and(|main| self.history.releases.is_upgrade(release, main))
         };
         if release.is_some_and(is_upgrade) {
             return true;
         }
-        let release = release.and_then(|release| self.history.uninstalled(release));
+        let release = release.and_then(|release| self.history.releases.uninstalled(release));
         let began = namespace.map(|(from, _)| from).into_iter().chain(release);
         began.into_iter().any(|from| deleted_at < from)
     }

@@ -3,18 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::cli::export::{Export, Place, summary, write_name};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
 use crate::query::deletions::Item;
-use crate::query::recovery::{self, Remark, VolumeFate};
+use crate::query::recovery::{self, Remarked};
 use crate::query::recovery_notice::{Keys, RecoveryNotice};
 use crate::view::manifest::manifest;
 use crate::view::pad;
-use crate::view::recovery_comment::{comments, free_volume, script};
+use crate::view::recovery_comment::{comments, script};
 
 use super::{Printer, Written};
 
@@ -27,22 +25,6 @@ enum Content {
     /// An object whose YAML would not load back, as it was stored.
     NotLoadable(Vec<u8>),
 }
-
-/// The keys of manifests whose first lines, or the lack of something, somebody has to know of.
-#[derive(Default)]
-struct Remarked<'a> {
-    owners: Vec<&'a [u8]>,
-    volumes: Vec<&'a [u8]>,
-    addresses: Vec<&'a [u8]>,
-    /// The commands that free volumes.
-    free_volumes: Vec<String>,
-    /// How many manifests are too long for `kubectl apply`.
-    too_long: usize,
-}
-
-/// The most bytes that `kubectl apply` can put into the annotation with the manifest
-/// (`k8s.io/apimachinery/pkg/api/validation`: TotalAnnotationSizeLimitB).
-const APPLY_BYTES: usize = 262_144;
 
 impl Printer<'_, '_> {
     /// Writes a file for each item that comes back; whether there was any.
@@ -73,8 +55,8 @@ impl Printer<'_, '_> {
         let mut written = Written::any(export.is_some());
         if let Some(export) = &mut export {
             report::note(&summary(export));
-            if !remarked.free_volumes.is_empty() {
-                let script = script(&remarked.free_volumes);
+            let script = script(&remarked.reserved);
+            if let Some(script) = script.filter(|_| self.args.keep_volumes) {
                 let path = export.write(Place::Flat(b"volumes"), ".sh", script.as_bytes())?;
                 written.next.push(RecoveryNotice::VolumeScript(path));
             }
@@ -83,7 +65,7 @@ impl Printer<'_, '_> {
                 too_long: remarked.too_long,
             });
         }
-        written.notices = self.explain(&remarked);
+        written.notices = remarked.notices(self.args.keep_owners);
         Ok(written)
     }
 
@@ -105,7 +87,7 @@ impl Printer<'_, '_> {
             }
         }
         let mut written = Written::any(any);
-        written.notices = self.explain(&remarked);
+        written.notices = remarked.notices(self.args.keep_owners);
         if !plain.is_empty() {
             let plain = Keys::new(&plain);
             written.notices.push(RecoveryNotice::NoObjects(plain));
@@ -121,60 +103,13 @@ impl Printer<'_, '_> {
             recovery::Content::Plain(value) => return Some(Content::Plain(value)),
         };
         let comments: Vec<String> = remarks.iter().flat_map(comments).collect();
-        for remark in &remarks {
-            remarked.add(item.key, remark, self.args.keep_volumes);
-        }
         Some(match manifest(&comments, &tree) {
             Ok(yaml) => {
-                let more = usize::from(is_too_long_to_apply(&tree));
-                remarked.too_long = remarked.too_long.saturating_add(more);
+                remarked.add(item.key, &tree, &remarks);
                 Content::Object(yaml)
             }
             Err(error) => Content::NotLoadable(self.recovery.not_loadable(item, &error)?),
         })
-    }
-
-    fn explain(&self, remarked: &Remarked<'_>) -> Vec<RecoveryNotice> {
-        let keys = |keys: &[&[u8]]| (!keys.is_empty()).then(|| Keys::new(keys));
-        let keeps_owners = self.args.keep_owners;
-        let owners = keys(&remarked.owners);
-        let owners = owners.map(|keys| RecoveryNotice::WithoutOwners { keys, keeps_owners });
-        let volumes = keys(&remarked.volumes).map(RecoveryNotice::Volumes);
-        let addresses = keys(&remarked.addresses).map(RecoveryNotice::Addresses);
-        [owners, volumes, addresses].into_iter().flatten().collect()
-    }
-}
-
-/// Whether the annotations would be too long with the manifest that `kubectl apply` adds to them.
-fn is_too_long_to_apply(object: &Value) -> bool {
-    let annotations = object.pointer("/metadata/annotations");
-    let annotations = annotations.map_or(0, |all| all.to_string().len());
-    annotations.saturating_add(object.to_string().len()) > APPLY_BYTES
-}
-
-impl<'a> Remarked<'a> {
-    fn add(&mut self, key: &'a [u8], remark: &Remark, frees_volumes: bool) {
-        let to = match remark {
-            Remark::Owners => &mut self.owners,
-            Remark::Volume(volume) => {
-                let uid = match &volume.fate {
-                    VolumeFate::There { uid } => uid.as_ref(),
-                    VolumeFate::Unknown => Some(&volume.claim_uid),
-                    _ => None,
-                };
-                if let Some(uid) = uid.filter(|_| frees_volumes) {
-                    self.free_volumes.extend(free_volume(&volume.name, uid));
-                }
-                &mut self.volumes
-            }
-            Remark::ClusterAddresses(_) | Remark::HealthCheckPort(_) | Remark::LoadBalancer(_) => {
-                &mut self.addresses
-            }
-            _ => return,
-        };
-        if to.last() != Some(&key) {
-            to.push(key);
-        }
     }
 }
 
