@@ -48,8 +48,8 @@
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard (the only `unsafe`), snapshot trailer | nothing |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
 //! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
-//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources, objects, columns, selectors, templates, differences, masking, manifests | nothing of etcd's file |
-//! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
+//! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources, objects, columns, selectors, templates, differences, masking, manifests and the versions that a release serves | nothing of etcd's file |
+//! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions and what comes back, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
 //! | [`view`] | plain data to text: sentences, tables, YAML, JSON rows, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file per verb, exit codes | [`query`] and [`view`]; nothing of [`bbolt`], [`etcd`], [`k8s`] directly |
 //!

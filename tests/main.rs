@@ -24,6 +24,7 @@ mod carve;
 mod columns;
 mod commands;
 mod consistent;
+mod convert;
 mod custody;
 mod damaged;
 mod decode;

@@ -64,7 +64,7 @@ pub fn by_clients(object: &Value) -> Option<String> {
         same_group == Some(group(object)) && !is_prerelease(version)
     });
     let used = finished.next()?;
-    let fits = schema::root(used, kind).is_some_and(|message| fits(object, message, true));
+    let fits = schema::root(used, kind).is_some_and(|message| fits(object, message));
     fits.then(|| used.to_owned())
 }
 
@@ -73,8 +73,12 @@ fn is_prerelease(api_version: &str) -> bool {
     api_version.contains("alpha") || api_version.contains("beta")
 }
 
-/// Whether each field of an object exists in a type, with the same shape.
-fn fits(object: &Value, message: &Message, is_root: bool) -> bool {
+/// Whether each field of an object exists in the type of its kind, with the same shape.
+pub fn fits(object: &Value, message: &Message) -> bool {
+    fits_type(object, message, true)
+}
+
+fn fits_type(object: &Value, message: &Message, is_root: bool) -> bool {
     let Some(fields) = object.as_object() else {
         return false;
     };
@@ -101,7 +105,7 @@ fn fits(object: &Value, message: &Message, is_root: bool) -> bool {
 fn fits_kind(value: &Value, kind: Kind, message_type: u16) -> bool {
     match kind {
         Kind::Message => {
-            schema::message(message_type).is_some_and(|message| fits(value, message, false))
+            schema::message(message_type).is_some_and(|message| fits_type(value, message, false))
         }
         Kind::Bool => value.is_boolean(),
         Kind::Int | Kind::Uint | Kind::Float => value.is_number(),

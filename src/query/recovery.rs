@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
+use crate::k8s::convert::{Converted, convert};
 use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
@@ -31,6 +32,7 @@ use decide::Decision;
 use volumes::Volumes;
 
 pub use crate::etcd::AtRevision;
+pub use crate::k8s::release::Release;
 pub use remarked::Remarked;
 pub use volumes::{ClaimVolume, NewVolume, VolumeFate};
 
@@ -84,6 +86,8 @@ pub struct ManifestOptions {
     pub keep_volumes: bool,
     /// Services keep the addresses that the server gave them.
     pub keep_addresses: bool,
+    /// Objects are written in versions that this release serves.
+    pub release: Option<Release>,
 }
 
 /// What somebody has to know of a manifest before it is used.
@@ -336,7 +340,12 @@ impl<'q, 'a> Recovery<'q, 'a> {
             .map(|note| self.remark(note, claim.as_ref()))
             .collect();
         remarks.extend(claim.as_ref().and_then(|claim| self.bound_later(claim)));
-        if let Some(change) = facts.and_then(|facts| facts.version.clone()) {
+        let is_custom = facts.is_some_and(|facts| facts.is_custom);
+        let change = match options.release.filter(|_| !is_custom) {
+            Some(release) => convert_for(&mut tree, release),
+            None => facts.and_then(|facts| facts.version.clone()),
+        };
+        if let Some(change) = change {
             if let (VersionChange::To(version), Some(fields)) = (&change, tree.as_object_mut()) {
                 fields.insert("apiVersion".to_owned(), version.clone().into());
             }
@@ -419,6 +428,20 @@ fn is_namespace_of(key: &[u8], namespaces: Option<&Namespaces>, catalog: &Catalo
         let name = namespace_name(key, catalog);
         name.is_some_and(|name| namespaces.matches(name))
     })
+}
+
+/// Puts an object into a version that a release serves; what changed, or what has to.
+fn convert_for(tree: &mut Value, release: Release) -> Option<VersionChange> {
+    let (converted, what) = convert(std::mem::take(tree), release);
+    *tree = converted;
+    let version = || manifest::text(tree, &["apiVersion"]).to_owned();
+    match what {
+        Converted::AsStored => None,
+        Converted::Version => Some(VersionChange::To(version())),
+        Converted::Fields => Some(VersionChange::Fields(version())),
+        Converted::ByHand(served) => Some(VersionChange::ByHand(served)),
+        Converted::Removed => Some(VersionChange::Removed),
+    }
 }
 
 /// Whether it is the account that the controller makes in each namespace.

@@ -100,6 +100,10 @@ pub enum RecoveryNotice {
     Addresses(Keys),
     /// No version of the object's kind is served in which it is stored.
     NotServed(Keys),
+    /// Objects stay in a version that the release does not serve, and its name.
+    NotConverted(Keys, String),
+    /// Objects are in a version that the newest release does not serve, and its name.
+    Outdated(Keys, String),
     /// The script that frees the volumes of claims.
     VolumeScript(PathBuf),
     /// What comes back and what does not, by reason.

@@ -58,10 +58,13 @@ pub fn short(remark: &Remark) -> Option<String> {
         Remark::Suspended => "suspended".to_owned(),
         Remark::DefaultAccount => "may exist already".to_owned(),
         Remark::Version { stored, change } => match change {
-            VersionChange::To(_) => format!("stored as {}", value_in_comment(stored)),
-            VersionChange::Converted(_) | VersionChange::NotServed => {
-                "version is not served".to_owned()
+            VersionChange::To(_) | VersionChange::Fields(_) => {
+                format!("stored as {}", value_in_comment(stored))
             }
+            VersionChange::ByHand(_)
+            | VersionChange::Removed
+            | VersionChange::Converted(_)
+            | VersionChange::NotServed => "version is not served".to_owned(),
         },
     })
 }
@@ -215,6 +218,16 @@ fn of_version(stored: &str, change: &VersionChange) -> String {
         ),
         VersionChange::NotServed => {
             format!("{stored} is not served any more, and its definition serves no version.")
+        }
+        VersionChange::Fields(_) => format!(
+            "It was stored as {stored}. Its fields have the names and places of the version here."
+        ),
+        VersionChange::ByHand(version) => format!(
+            "{stored} is not served by that release: convert it to {} by hand. Its fields or their meaning differ.",
+            value_in_comment(version)
+        ),
+        VersionChange::Removed => {
+            format!("{stored} is not served by that release, which does not have the kind.")
         }
     }
 }

@@ -164,6 +164,16 @@ fn text_of_manifests(notice: &RecoveryNotice) -> String {
             count(keys.count, "object is stored", "objects are stored"),
             first_of(keys)
         ),
+        RecoveryNotice::NotConverted(keys, release) => format!(
+            "{} in a version that Kubernetes {release} does not serve ({}): the first lines of each manifest say what to do",
+            count(keys.count, "manifest stays", "manifests stay"),
+            first_of(keys)
+        ),
+        RecoveryNotice::Outdated(keys, release) => format!(
+            "{} in a version that Kubernetes {release} does not serve ({}): --for RELEASE writes versions that your cluster serves",
+            count(keys.count, "manifest is", "manifests are"),
+            first_of(keys)
+        ),
         _ => String::new(),
     }
 }

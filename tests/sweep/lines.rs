@@ -149,6 +149,7 @@ pub const LINES: &[&str] = &[
     "recover DIR --at @ --exact --out OUT",
     "recover DIR --at @ --finished --keep-volumes --keep-addresses --out OUT",
     "recover DIR --before --plan",
+    "recover DIR --at @ --for 1.35 -o yaml",
     "recover DIR --at @ --plan -o json",
     "recover DIR --strip-finalizers --keep-owners --last -o yaml",
     "recover DIR RES -A -l app=a",

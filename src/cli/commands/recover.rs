@@ -17,7 +17,7 @@ use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::query::left_out::Kept;
-use crate::query::recovery::{ManifestOptions, Recovery, RecoveryFilters};
+use crate::query::recovery::{ManifestOptions, Recovery, RecoveryFilters, Release};
 use crate::query::recovery_notice::RecoveryNotice;
 use crate::query::revision::RevisionExpr;
 use crate::query::{Notice, Origins};
@@ -102,6 +102,9 @@ pub struct Args {
     /// Services keep the cluster addresses and ports that the server gave them
     #[arg(long, conflicts_with = "exact")]
     keep_addresses: bool,
+    /// Write objects in versions that this release of Kubernetes serves, such as 1.35
+    #[arg(long = "for", value_name = "RELEASE", conflicts_with = "exact")]
+    release: Option<Release>,
     /// Print what --out would write, in the order of creation, and what is left out and why; no values
     #[arg(long, conflicts_with = "out")]
     plan: bool,
@@ -199,6 +202,7 @@ impl Args {
             keep_owners: self.keep_owners,
             keep_volumes: self.keep_volumes,
             keep_addresses: self.keep_addresses,
+            release: self.release,
         }
     }
 }

@@ -198,6 +198,12 @@ pub enum VersionChange {
     Converted(Vec<String>),
     /// In none.
     NotServed,
+    /// In this one: fields were renamed or moved as Kubernetes does.
+    Fields(String),
+    /// The release that was asked for serves this one, which has other fields or another meaning.
+    ByHand(String),
+    /// The release that was asked for does not have the kind.
+    Removed,
 }
 
 fn version_change(definition: Option<&Value>, tree: &Value) -> Option<VersionChange> {

@@ -2,6 +2,11 @@
 
 use serde_json::Value;
 
+use crate::k8s::object::text;
+use crate::k8s::release::{NEWEST, Release};
+use crate::k8s::schema::is_known;
+
+use super::super::deletions::VersionChange;
 use super::super::recovery_notice::{Keys, RecoveryNotice};
 use super::{Remark, VolumeFate};
 
@@ -15,6 +20,10 @@ pub struct Remarked<'a> {
     owners: Vec<&'a [u8]>,
     volumes: Vec<&'a [u8]>,
     addresses: Vec<&'a [u8]>,
+    /// What stays in a version that the release which was asked for does not serve.
+    by_hand: Vec<&'a [u8]>,
+    /// What is in a version that the newest release does not serve.
+    outdated: Vec<&'a [u8]>,
     /// Names of volumes that are reserved for a claim, or may be, and the uid of that claim.
     pub reserved: Vec<(String, String)>,
     /// How many manifests are too long for `kubectl apply`.
@@ -28,6 +37,10 @@ impl<'a> Remarked<'a> {
         self.too_long = self.too_long.saturating_add(more);
         for remark in remarks {
             self.add_remark(key, remark);
+        }
+        let (api_version, kind) = (text(manifest, &["apiVersion"]), text(manifest, &["kind"]));
+        if is_known(api_version, kind) && !NEWEST.serves(api_version, kind) {
+            self.outdated.push(key);
         }
     }
 
@@ -47,6 +60,10 @@ impl<'a> Remarked<'a> {
             Remark::ClusterAddresses(_) | Remark::HealthCheckPort(_) | Remark::LoadBalancer(_) => {
                 &mut self.addresses
             }
+            Remark::Version {
+                change: VersionChange::ByHand(_) | VersionChange::Removed,
+                ..
+            } => &mut self.by_hand,
             _ => return,
         };
         if to.last() != Some(&key) {
@@ -55,13 +72,21 @@ impl<'a> Remarked<'a> {
     }
 
     /// What there is to know of all of them.
-    pub fn notices(&self, keeps_owners: bool) -> Vec<RecoveryNotice> {
+    pub fn notices(&self, keeps_owners: bool, release: Option<Release>) -> Vec<RecoveryNotice> {
         let keys = |keys: &[&[u8]]| (!keys.is_empty()).then(|| Keys::new(keys));
         let owners = keys(&self.owners);
         let owners = owners.map(|keys| RecoveryNotice::WithoutOwners { keys, keeps_owners });
         let volumes = keys(&self.volumes).map(RecoveryNotice::Volumes);
         let addresses = keys(&self.addresses).map(RecoveryNotice::Addresses);
-        [owners, volumes, addresses].into_iter().flatten().collect()
+        let versions = match release {
+            Some(release) => keys(&self.by_hand)
+                .map(|keys| RecoveryNotice::NotConverted(keys, release.to_string())),
+            None => {
+                keys(&self.outdated).map(|keys| RecoveryNotice::Outdated(keys, NEWEST.to_string()))
+            }
+        };
+        let notices = [owners, volumes, addresses, versions];
+        notices.into_iter().flatten().collect()
     }
 }
 

@@ -65,7 +65,7 @@ impl Printer<'_, '_> {
                 too_long: remarked.too_long,
             });
         }
-        written.notices = remarked.notices(self.args.keep_owners);
+        written.notices = remarked.notices(self.args.keep_owners, self.args.release);
         Ok(written)
     }
 
@@ -87,7 +87,7 @@ impl Printer<'_, '_> {
             }
         }
         let mut written = Written::any(any);
-        written.notices = remarked.notices(self.args.keep_owners);
+        written.notices = remarked.notices(self.args.keep_owners, self.args.release);
         if !plain.is_empty() {
             let plain = Keys::new(&plain);
             written.notices.push(RecoveryNotice::NoObjects(plain));

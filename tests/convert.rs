@@ -1,0 +1,252 @@
+//! Built-in objects in versions that a release serves: `recover --for`.
+
+use std::collections::BTreeMap;
+
+use etcdive::k8s::convert::{Converted, convert};
+use etcdive::k8s::release::Release;
+use serde_json::{Value, json};
+
+use crate::support::synth::etcd::{Store, Version};
+use crate::support::{Scratch, etcdive, read_unpacked, testdata};
+
+fn to(object: &Value, release: &str) -> (Value, Converted) {
+    let release: Release = release.parse().unwrap();
+    convert(object.clone(), release)
+}
+
+fn object(api_version: &str, kind: &str, more: Value) -> Value {
+    let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}});
+    let fields = object.as_object_mut().unwrap();
+    fields.extend(more.as_object().unwrap().clone());
+    object
+}
+
+#[test]
+fn an_object_of_the_same_shape_gets_the_version_that_is_served() {
+    for (stored, kind, release, expected) in [
+        ("batch/v1beta1", "CronJob", "1.25", "batch/v1"),
+        (
+            "rbac.authorization.k8s.io/v1beta1",
+            "ClusterRole",
+            "1.22",
+            "rbac.authorization.k8s.io/v1",
+        ),
+        (
+            "extensions/v1beta1",
+            "NetworkPolicy",
+            "1.16",
+            "networking.k8s.io/v1",
+        ),
+        ("extensions/v1beta1", "Deployment", "1.35", "apps/v1"),
+        ("apps/v1beta2", "StatefulSet", "1.35", "apps/v1"),
+        (
+            "admissionregistration.k8s.io/v1beta1",
+            "ValidatingAdmissionPolicy",
+            "1.30",
+            "admissionregistration.k8s.io/v1",
+        ),
+        (
+            "networking.k8s.io/v1alpha1",
+            "ServiceCIDR",
+            "1.35",
+            "networking.k8s.io/v1",
+        ),
+        (
+            "storage.k8s.io/v1beta1",
+            "VolumeAttributesClass",
+            "1.35",
+            "storage.k8s.io/v1",
+        ),
+        // An older release.
+        ("batch/v1", "CronJob", "1.20", "batch/v1beta1"),
+    ] {
+        let (converted, what) = to(&object(stored, kind, json!({})), release);
+        assert_eq!(what, Converted::Version, "{stored} {kind}");
+        assert_eq!(
+            converted,
+            object(expected, kind, json!({})),
+            "{stored} {kind}"
+        );
+    }
+}
+
+#[test]
+fn what_is_served_or_is_no_built_in_kind_stays() {
+    for (stored, kind, release) in [
+        ("batch/v1beta1", "CronJob", "1.24"),
+        ("autoscaling/v1", "HorizontalPodAutoscaler", "1.35"),
+        ("v1", "ConfigMap", "1.35"),
+        ("example.com/v1alpha1", "Book", "1.35"),
+    ] {
+        let stored = object(stored, kind, json!({"unknown": 1}));
+        assert_eq!(to(&stored, release), (stored.clone(), Converted::AsStored));
+    }
+}
+
+#[test]
+fn fields_that_were_renamed_are_moved_as_kubernetes_moves_them() {
+    let ingress =
+        |api_version: &str, spec: Value| object(api_version, "Ingress", json!({ "spec": spec }));
+    let old = json!({"backend": {"serviceName": "a", "servicePort": 80}, "rules": [{"http": {"paths": [
+        {"path": "/", "backend": {"serviceName": "b", "servicePort": "web"}},
+        {"path": "/r", "pathType": "Exact", "backend": {"resource": {"kind": "Bucket", "name": "x"}}},
+    ]}}]});
+    let new = json!({"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}, "rules": [{"http": {"paths": [
+        {"path": "/", "pathType": "ImplementationSpecific", "backend": {"service": {"name": "b", "port": {"name": "web"}}}},
+        {"path": "/r", "pathType": "Exact", "backend": {"resource": {"kind": "Bucket", "name": "x"}}},
+    ]}}]});
+    for stored in ["extensions/v1beta1", "networking.k8s.io/v1beta1"] {
+        let (converted, what) = to(&ingress(stored, old.clone()), "1.22");
+        assert_eq!(what, Converted::Fields);
+        assert_eq!(converted, ingress("networking.k8s.io/v1", new.clone()));
+    }
+    let claims = |claim: Value| object("v1", "Pod", json!({"spec": {"resourceClaims": [claim]}}));
+    let old = claims(json!({"name": "g", "source": {"resourceClaimTemplateName": "t"}}));
+    assert_eq!(to(&old, "1.30").1, Converted::AsStored);
+    let new = claims(json!({"name": "g", "resourceClaimTemplateName": "t"}));
+    assert_eq!(to(&old, "1.35"), (new, Converted::Fields));
+}
+
+#[test]
+fn what_has_other_fields_or_another_meaning_is_named_and_stays() {
+    let budget = |selector: Value| {
+        object(
+            "policy/v1beta1",
+            "PodDisruptionBudget",
+            json!({"spec": {"selector": selector}}),
+        )
+    };
+    let webhooks = |effects: &str| {
+        let webhooks = json!([{"name": "w", "sideEffects": effects}]);
+        object(
+            "admissionregistration.k8s.io/v1beta1",
+            "ValidatingWebhookConfiguration",
+            json!({ "webhooks": webhooks }),
+        )
+    };
+    let rollback = json!({"spec": {"rollbackTo": {"revision": 1}}});
+    let by_hand = [
+        (budget(json!({})), "policy/v1"),
+        (webhooks("Unknown"), "admissionregistration.k8s.io/v1"),
+        (
+            object("extensions/v1beta1", "Deployment", rollback),
+            "apps/v1",
+        ),
+    ];
+    for (stored, served) in by_hand {
+        let expected = (stored.clone(), Converted::ByHand(served.to_owned()));
+        assert_eq!(to(&stored, "1.35"), expected);
+    }
+    let labels = json!({"matchLabels": {"a": "b"}});
+    assert_eq!(to(&budget(labels), "1.35").1, Converted::Version);
+    assert_eq!(to(&webhooks("None"), "1.35").1, Converted::Version);
+    let policy = object("policy/v1beta1", "PodSecurityPolicy", json!({}));
+    assert_eq!(to(&policy, "1.35"), (policy.clone(), Converted::Removed));
+}
+
+/// No manifest of a built-in object has a status.
+fn without_status(object: &Value) -> Value {
+    let mut object = object.clone();
+    object.as_object_mut().unwrap().remove("status");
+    object
+}
+
+#[test]
+fn objects_filled_at_random_become_what_kubernetes_makes_of_them_or_are_named() {
+    let lines = read_unpacked(&testdata("k8s/convert/conversions.jsonl.gz"));
+    let lines = String::from_utf8(lines).unwrap();
+    let mut counts: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
+    for line in lines.lines() {
+        let pair: Value = serde_json::from_str(line).unwrap();
+        let (old, new) = (&pair["old"], &pair["new"]);
+        let (converted, what) = to(old, "1.35");
+        let name = |object: &Value| {
+            format!(
+                "{} {}",
+                object["apiVersion"].as_str().unwrap(),
+                object["kind"].as_str().unwrap()
+            )
+        };
+        let count = counts.entry((name(old), name(new))).or_default();
+        match what {
+            Converted::Version | Converted::Fields => {
+                count.0 += 1;
+                assert_eq!(without_status(&converted), without_status(new), "{old}");
+            }
+            Converted::ByHand(_) => count.1 += 1,
+            other => panic!("{other:?}: {old}"),
+        }
+    }
+    assert!(counts.len() > 20, "{counts:?}");
+    // Each version is converted if its objects have nothing that the other lacks. These two always have something:
+    // `templateGeneration`, and metrics of another shape.
+    let never: Vec<&str> = counts
+        .iter()
+        .filter(|(_, (converted, _))| *converted == 0)
+        .map(|((old, _), _)| old.as_str())
+        .collect();
+    let expected = [
+        "autoscaling/v2beta1 HorizontalPodAutoscaler",
+        "extensions/v1beta1 DaemonSet",
+    ];
+    assert_eq!(never, expected);
+}
+
+#[test]
+fn recover_writes_versions_of_the_release_and_counts_what_it_cannot_convert() {
+    let mut store = Store::new(Version::V3_6);
+    let objects = [
+        (
+            "/registry/cronjobs/a/a",
+            object("batch/v1beta1", "CronJob", json!({})),
+        ),
+        (
+            "/registry/poddisruptionbudgets/a/a",
+            object("policy/v1beta1", "PodDisruptionBudget", json!({})),
+        ),
+        (
+            "/registry/podsecuritypolicy/a",
+            object("policy/v1beta1", "PodSecurityPolicy", json!({})),
+        ),
+    ];
+    for (key, object) in &objects {
+        store.put(*key, object.to_string());
+        store.delete(*key);
+    }
+    let scratch = Scratch::new("recover-for");
+    let db = scratch.file("db", &store.builder().build().bytes);
+    let ask = |flags: &[&str]| {
+        etcdive([&["recover", db.to_str().unwrap(), "-o", "yaml"], flags].concat())
+    };
+    let run = ask(&["--for", "1.35"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for part in [
+        "# It was stored as batch/v1beta1, which is not served. The version here has the same fields.\napiVersion: batch/v1\n",
+        "# policy/v1beta1 is not served by that release: convert it to policy/v1 by hand.",
+        "# policy/v1beta1 is not served by that release, which does not have the kind.",
+    ] {
+        assert!(run.text().contains(part), "{part}: {}", run.text());
+    }
+    assert!(
+        run.stderr
+            .contains("2 manifests stay in a version that Kubernetes 1.35 does not serve"),
+        "{}",
+        run.stderr
+    );
+    let plain = ask(&[]);
+    assert!(
+        plain
+            .stderr
+            .contains("3 manifests are in a version that Kubernetes 1.35 does not serve"),
+        "{}",
+        plain.stderr
+    );
+    let old = ask(&["--for", "1.20"]);
+    assert!(
+        old.text().contains("apiVersion: batch/v1beta1\n")
+            && !old.stderr.contains("does not serve"),
+        "{}",
+        old.stderr
+    );
+    assert_eq!(ask(&["--for", "1.9"]).code, 2);
+}
