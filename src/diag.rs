@@ -128,6 +128,8 @@ codes! {
     FileTail = "file-tail", Info, "bbolt";
     /// The state of the other meta page is not whole, so there is no former state to fall back to.
     FormerState = "former-state", Info, "bbolt";
+    /// The states of the two meta pages contradict each other: pages of another commit were written over one of them.
+    FormerNewer = "former-newer", Error, "bbolt";
     /// A bucket that every etcd has is not there.
     BucketMissing = "bucket-missing", Error, "etcd";
     /// A key of bucket `key` is not a revision.
@@ -217,7 +219,43 @@ impl Code {
                 | Self::KeyOrder
                 | Self::RevisionGap
                 | Self::RecordsUnreached
+                | Self::FormerNewer
         )
+    }
+}
+
+impl Code {
+    /// Whether bbolt's own check fails on such a file, or ends by a panic, or bbolt reads other bytes than are here.
+    pub fn fails_bbolt_check(self) -> bool {
+        matches!(
+            self,
+            Self::FileTruncated
+                | Self::PageOutOfRange
+                | Self::PageIdMismatch
+                | Self::PageKind
+                | Self::PageBounds
+                | Self::PageTwice
+                | Self::PageBeyondMark
+                | Self::TreeTooDeep
+                | Self::BranchEmpty
+                | Self::ElementBounds
+                | Self::ElementLayout
+                | Self::ElementFlags
+                | Self::KeyOrder
+                | Self::SeparatorMismatch
+                | Self::RootNotBuckets
+                | Self::BucketHeader
+                | Self::MetaUnusable
+                | Self::FreelistInvalid
+                | Self::FreelistId
+                | Self::FreelistInUse
+                | Self::PageLeaked
+        )
+    }
+
+    /// Whether `etcdutl snapshot status` refuses such a file.
+    pub fn fails_snapshot_status(self) -> bool {
+        self.fails_bbolt_check() || matches!(self, Self::RevisionKey | Self::RecordParse)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod check;
 pub mod checksum;
 pub mod cluster;
 pub mod events;
+pub mod former;
 mod gaps;
 pub mod generation;
 pub mod hash;

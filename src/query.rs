@@ -47,6 +47,7 @@ pub mod tally;
 pub mod timeline;
 pub mod transaction;
 pub mod unreadable;
+pub mod verdict;
 pub mod watch;
 pub mod writers;
 

@@ -43,5 +43,6 @@ pub mod stored_value;
 pub mod style;
 pub mod table;
 pub mod time;
+pub mod verdict;
 pub mod wal;
 pub mod yaml;

@@ -71,6 +71,7 @@ mod timeline;
 mod trailer;
 mod verb_diff;
 mod verbs;
+mod verdict;
 mod wal;
 mod words;
 mod yaml_golden;

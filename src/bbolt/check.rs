@@ -9,7 +9,7 @@ use crate::source::Source;
 use super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::db::Db;
 use super::leaf::Direction;
-use super::meta::{Meta, NO_FREELIST};
+use super::meta::{Meta, MetaError, NO_FREELIST};
 use super::page::Pgid;
 use super::page_set::PageSet;
 use super::page_use::PageUse;
@@ -91,6 +91,21 @@ pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
         pages: page_use.page_count(),
         in_use: page_use.tree_page_count(),
     }
+}
+
+/// How many of the two meta pages end bbolt's check: both if neither is valid, or one whose header has another id or no
+/// kind; and the first one if it names a page size with which nothing can be read.
+pub fn refused_metas(db: &Db<'_>) -> u64 {
+    let is_refused = |index: &u64| {
+        let page = db.pages().unchecked(Pgid(*index));
+        page.is_none_or(|page| page.stated_id != *index || page.kind.is_none())
+    };
+    if db.metas().iter().all(Result::is_err) {
+        return 2;
+    }
+    let has_other_size = matches!(db.metas(), [Err(MetaError::PageSize(_)), _]);
+    let refused = (0..2).filter(is_refused).count() as u64;
+    refused.max(u64::from(has_other_size))
 }
 
 /// Walks the trees of buckets and of the buckets nested in them, and reports their damage.

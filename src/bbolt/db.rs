@@ -289,6 +289,15 @@ impl<'a> Db<'a> {
         if meta.root == self.meta.root || !is_former {
             return None;
         }
+        self.by_meta_page(other, diagnostics)
+    }
+
+    /// The state that this meta page names, with its own findings; none if it is not valid.
+    pub fn by_meta_page<'b>(&self, index: usize, diagnostics: &'b Diagnostics) -> Option<Db<'b>>
+    where
+        'a: 'b,
+    {
+        let meta = self.metas.get(index).and_then(|meta| meta.ok())?;
         let pages = self.pages.below(meta.high_water_mark);
         Some(Db {
             context: FileContext {
@@ -298,10 +307,22 @@ impl<'a> Db<'a> {
             },
             diagnostics,
             pages,
-            chosen: Some(other),
+            chosen: Some(index),
             meta,
+            root_is_named: true,
             ..*self
         })
+    }
+
+    /// The meta pages (0 or 1) of the state before the newest and of the newest, whichever of them was chosen; none if
+    /// there is no former state.
+    pub fn last_two_states(&self) -> Option<[usize; 2]> {
+        let pages = Pages::new(
+            self.pages.image(),
+            self.pages.page_size(),
+            self.pages.order(),
+        );
+        last_two_states(&self.metas, &pages).ok()
     }
 
     /// Whether the file is as bbolt makes it: no transaction was committed, and no page was added.
@@ -400,23 +421,35 @@ pub fn older_meta(source: &Source) -> Result<usize, Error> {
     let image = source.image();
     let (geometry, metas) = find_metas(image, Some(source));
     let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
-    let none = |why: String| Err(Error::NoFormerState { why });
-    let (chosen, choice) = choose(&metas, &Pages::new(image, page_size, order));
-    let Some(other) = chosen.and_then(|chosen| 1_usize.checked_sub(chosen)) else {
-        return none("neither meta page is valid".to_owned());
+    last_two_states(&metas, &Pages::new(image, page_size, order))
+        .map(|[former, _]| former)
+        .map_err(|why| Error::NoFormerState { why })
+}
+
+/// The meta pages of the state before the newest and of the newest, or why there is no former state.
+fn last_two_states(
+    metas: &[Result<Meta, MetaError>; 2],
+    pages: &Pages<'_>,
+) -> Result<[usize; 2], String> {
+    let none = |why: &str| Err(why.to_owned());
+    let (chosen, choice) = choose(metas, pages);
+    let Some((newest, former)) =
+        chosen.and_then(|newest| Some((newest, 1_usize.checked_sub(newest)?)))
+    else {
+        return none("neither meta page is valid");
     };
-    match metas.get(other) {
-        Some(Err(error)) => none(format!("meta page {other} is not valid: {error}")),
-        _ if choice == MetaChoice::OnlyUsable => none(
-            "the newer meta page names none that can be, and the older one is taken as it is".to_owned(),
-        ),
-        _ if choice == MetaChoice::SameRoot => none(
-            "both meta pages name the same root, as in every snapshot file".to_owned(),
-        ),
+    match metas.get(former) {
+        Some(Err(error)) => Err(format!("meta page {former} is not valid: {error}")),
+        _ if choice == MetaChoice::OnlyUsable => {
+            none("the newer meta page names none that can be, and the older one is taken as it is")
+        }
+        _ if choice == MetaChoice::SameRoot => {
+            none("both meta pages name the same root, as in every snapshot file")
+        }
         Some(Ok(meta)) if meta.is_initial() => none(
-            "the older meta page is that of the empty database which a defragmentation leaves behind".to_owned(),
+            "the older meta page is that of the empty database which a defragmentation leaves behind",
         ),
-        _ => Ok(other),
+        _ => Ok([former, newest]),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
-use crate::query::{Evidence, Notice};
+use crate::query::{Evidence, Notice, verdict};
 use crate::source::{Change, TrailerCheck};
 use crate::view;
 use crate::view::command::Invocation;
@@ -113,22 +113,23 @@ pub fn conclude(
         return failure(closed, invocation);
     }
     let code = match &answer {
-        Ok(Answer::Yes | Answer::Findings) => ExitCode::SUCCESS,
+        Ok(Answer::Yes | Answer::Findings | Answer::Verdict) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
         Err(error) => failure(error, invocation),
     };
     let printed = matches!(answer, Ok(Answer::Findings));
+    let is_verdict = printed || matches!(answer, Ok(Answer::Verdict));
     let mut damaged = false;
     let mut found_harmless = false;
     for one in evidence {
         one.collect_read_errors();
         let change = one.change();
-        damaged |= if printed {
+        damaged |= if is_verdict {
             one.diagnostics().may_hide_records()
         } else {
             one.diagnostics().found_damage()
         };
-        found_harmless |= printed && one.diagnostics().found_any();
+        found_harmless |= is_verdict && one.diagnostics().found_any();
         damaged |= change.is_some_and(|change| change != Change::Longer);
         if !printed {
             say(&findings(one, evidence.len() > 1));
@@ -148,7 +149,7 @@ pub fn conclude(
     }
     let could_answer = match &answer {
         Err(Failure::CannotAnswer { .. }) => false,
-        Err(Failure::Query(no)) => no.is_no(),
+        Err(Failure::Query(no)) => no.is_no() || no.is_refusal_of_damage(),
         _ => true,
     };
     if damaged && could_answer {
@@ -210,8 +211,9 @@ fn findings(evidence: &Evidence, name_it: bool) -> String {
     } else {
         String::new()
     };
-    if let Some(verdict) = torn_verdict(evidence) {
-        let _ = writeln!(text, "warning: {prefix}{verdict}");
+    if let Some(torn) = verdict::torn(evidence) {
+        let torn = view::verdict::torn_sentence(torn);
+        let _ = writeln!(text, "warning: {prefix}{torn}");
     }
     text.push_str(&finding_lines(evidence.diagnostics(), &prefix));
     text
@@ -234,47 +236,4 @@ fn finding_lines(diagnostics: &Diagnostics, prefix: &str) -> String {
         let _ = writeln!(text, "{}: {prefix}{first}{more}", code.severity().as_str());
     }
     text
-}
-
-/// The sentence that a failed check for torn copies is worth.
-pub fn torn_verdict(evidence: &Evidence) -> Option<&'static str> {
-    let diagnostics = evidence.diagnostics();
-    // A file that is cut, or cannot be read, has gaps for that reason.
-    let cut = diagnostics.count(Code::FileTruncated) + diagnostics.count(Code::ReadError) > 0;
-    let found = diagnostics.by_code();
-    let may_be_torn = found.iter().any(|(code, ..)| code.may_tell_torn());
-    if cut || !(diagnostics.tells_torn() || may_be_torn) {
-        return None;
-    }
-    if evidence.is_foreign() {
-        return Some(
-            "this bbolt file, which is not etcd's, was copied while it was written, or is damaged: keys may be missing",
-        );
-    }
-    let only_torn = found.iter().all(|(code, ..)| {
-        code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info
-    });
-    // Both buckets that every etcd has may be missing from one root page.
-    let counted = |code: Code, count: u64| match code {
-        Code::BucketMissing => count.min(1),
-        // After the first gap the records come by a scan, and what is still missing is lost.
-        Code::RevisionGap => count.max(diagnostics.count(Code::RecordsLost)),
-        _ => count,
-    };
-    let tells = found.iter().filter(|(code, ..)| code.tells_torn());
-    let count = tells.fold(0_u64, |sum, (code, count, _)| {
-        sum.saturating_add(counted(*code, *count))
-    });
-    Some(match (only_torn, count) {
-        (false, _) => {
-            "this copy was taken while etcd was writing, or its pages are damaged: records may be missing"
-        }
-        // One page that was altered by something else looks the same.
-        (true, ..=1) => {
-            "this copy was taken while etcd was writing, or a page of it was altered: records may be missing"
-        }
-        (true, _) => {
-            "this copy was taken while etcd was writing: it mixes two states of the store, and records may be missing"
-        }
-    })
 }

@@ -21,7 +21,7 @@ use super::schema;
 use super::store::Store;
 
 pub use buckets::report_unknown;
-pub use former::check_former;
+pub use former::{check_former, report_out_of_order};
 
 /// What is known of a key: its newest record.
 #[derive(Debug, Clone, Copy)]

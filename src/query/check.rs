@@ -9,6 +9,7 @@ use crate::k8s::encrypt::Keyring;
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::object_check::{Definitions, ObjectCheck};
+use super::verdict::Verdict;
 
 pub use crate::bbolt::check::PageCounts;
 
@@ -54,6 +55,8 @@ pub struct Scope {
 pub struct CheckResult {
     /// What was checked.
     pub scope: Scope,
+    /// What they add up to.
+    pub verdict: Verdict,
     /// Every code of the layers that were asked for, with its count and the findings that were kept.
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
     /// How many findings above info the other layers have.
@@ -77,8 +80,12 @@ impl<'c> Check<'c> {
     /// # Errors
     /// If no state can be read from it.
     pub fn run(&self) -> Result<CheckResult, NoAnswer> {
-        let store = self.evidence.store()?;
-        let scope = self.check(&store);
+        Ok(self.run_on(&self.evidence.store()?))
+    }
+
+    /// Checks the store of the file, which is open already.
+    pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
+        let scope = self.check(store);
         // After the last byte was read, and before the findings are counted.
         self.evidence.collect_read_errors();
         let findings = self.evidence.diagnostics().by_code().into_iter();
@@ -87,11 +94,12 @@ impl<'c> Check<'c> {
         let others = others
             .iter()
             .filter(|(code, ..)| code.severity() > Severity::Info);
-        Ok(CheckResult {
+        CheckResult {
             scope,
+            verdict: Verdict::new(self.evidence, &findings),
             findings,
             in_other_layers: others.fold(0, |sum, (_, count, _)| sum.saturating_add(*count)),
-        })
+        }
     }
 
     fn is_asked(&self, layer: &str) -> bool {

@@ -145,7 +145,7 @@ pub fn newest_of_two<'s, 'a>(
 /// The states before and after the last commit of a database: bbolt keeps the state before it until the next one.
 ///
 /// # Errors
-/// If the database has no state.
+/// If the database has no state, or by damage the former one seems to be newer.
 pub fn around_last_commit<'s, 'a>(
     [former, newest]: [&'s Question<'a>; 2],
 ) -> Result<[State<'s, 'a>; 2], NoAnswer> {
@@ -154,6 +154,9 @@ pub fn around_last_commit<'s, 'a>(
         (store.db().meta().txid, store.current_revision())
     };
     let states = [state(former), state(newest)];
+    if states[0].1 > states[1].1 {
+        return Err(NoAnswer::FormerIsNewer(states));
+    }
     newest.notices().add(Notice::LastCommit(states));
     Ok([State::newest(former)?, State::newest(newest)?])
 }

@@ -9,6 +9,8 @@ use crate::Error;
 use crate::bbolt::meta::find_metas;
 use crate::bbolt::{Db, Meta, older_meta};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, shown};
+use crate::etcd::check::report_out_of_order;
+use crate::etcd::former::out_of_order;
 use crate::etcd::state::State;
 use crate::etcd::{Store, schema};
 use crate::sniff;
@@ -272,14 +274,33 @@ impl Evidence {
 
     fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, NoAnswer> {
         self.read_by_tree.store(true, Ordering::Relaxed);
-        let meta = self.meta_index(meta);
+        let index = self.meta_index(meta);
         let store =
-            meta.and_then(|meta| State::open_by_meta(&self.source, meta, &self.diagnostics));
+            index.and_then(|index| State::open_by_meta(&self.source, index, &self.diagnostics));
         let store = store
             .map(Store::new)
             .map_err(|error| self.not_a_database(error))?;
         self.is_foreign.store(store.is_foreign(), Ordering::Relaxed);
+        match meta {
+            // The newest state is compared with the former one by `fsck` and `status`.
+            None => {}
+            Some(MetaBy::Index(_)) => {
+                report_out_of_order(store.db());
+            }
+            Some(MetaBy::Older) => self.refuse_out_of_order(&store)?,
+        }
         Ok(store)
+    }
+
+    /// The former state is that of the commit before the newest, or there is none.
+    fn refuse_out_of_order(&self, store: &Store<'_>) -> Result<(), NoAnswer> {
+        let Some(order) = out_of_order(store.db()) else {
+            return Ok(());
+        };
+        let why = format!(
+            "the older meta page leads to pages of another commit ({order}): this copy was taken while etcd was writing"
+        );
+        Err(self.not_a_database(Error::NoFormerState { why }))
     }
 
     fn meta_index(&self, meta: Option<MetaBy>) -> Result<Option<usize>, Error> {

@@ -2,12 +2,17 @@
 
 use std::borrow::Cow;
 
-use crate::bbolt::check::{Tail, walk};
+use crate::bbolt::check::{Tail, refused_metas};
+use crate::diag::{Code, Damage};
+use crate::etcd::Store;
 use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::encrypt::Keyring;
 
+use super::check::{Check, Layer};
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
+use super::verdict::Verdict;
 
 pub use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 
@@ -20,15 +25,26 @@ pub struct FileStatus {
     pub encryption: Encryption,
     /// What follows the high-water mark.
     pub tail: Option<Tail>,
+    /// What all checks of all layers add up to: the same that `fsck` says.
+    pub verdict: Verdict,
+    /// What they found.
+    pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
 
 impl FileStatus {
-    /// Reads it. Read errors of the file are findings after that.
+    /// Checks the file, then reads it.
     ///
     /// # Errors
     /// If no state can be read from the file.
     pub fn read(evidence: &Evidence) -> Result<Self, NoAnswer> {
         let store = evidence.store()?;
+        let keyring = Keyring::default();
+        let check = Check {
+            evidence,
+            keyring: &keyring,
+            layers: &[],
+        };
+        let checked = check.run_on(&store);
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         let mut secret_records = 0_u64;
@@ -45,10 +61,6 @@ impl FileStatus {
         let catalog = survey.into_catalog();
         let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
-        if store.is_foreign() {
-            // Its buckets are in others, which nothing above looks into.
-            walk(store.db(), store.buckets().iter().cloned());
-        }
         let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
@@ -56,6 +68,8 @@ impl FileStatus {
             store: status,
             encryption,
             tail,
+            verdict: checked.verdict,
+            findings: checked.findings,
         })
     }
 }
@@ -63,14 +77,36 @@ impl FileStatus {
 /// The status that `etcdutl snapshot status` prints.
 ///
 /// # Errors
-/// If the records cannot be reached as etcdutl does.
+/// If etcdutl refuses the file: bbolt's check finds something, or what should be a record is none.
 pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> {
     let store = evidence.store()?;
     if store.is_foreign() {
         return Err(evidence.foreign(&store));
     }
+    let keyring = Keyring::default();
+    let pages = Check {
+        evidence,
+        keyring: &keyring,
+        layers: &[Layer::Bbolt],
+    };
+    pages.run_on(&store);
     Unreachable::check(&store).map_err(NoAnswer::Unreachable)?;
-    Ok(SnapshotStatus::read(&store))
+    refuse_as_etcdutl(&store, evidence)?;
+    let status = SnapshotStatus::read(&store);
+    refuse_as_etcdutl(&store, evidence)?;
+    Ok(status)
+}
+
+/// Looks for findings for which etcdutl refuses a file.
+fn refuse_as_etcdutl(store: &Store<'_>, evidence: &Evidence) -> Result<(), NoAnswer> {
+    evidence.collect_read_errors();
+    let found = evidence.diagnostics().by_code().into_iter();
+    let found = found.filter(|(code, ..)| code.fails_snapshot_status());
+    let of_metas = refused_metas(store.db());
+    match found.fold(of_metas, |sum, (_, count, _)| sum.saturating_add(count)) {
+        0 => Ok(()),
+        count => Err(NoAnswer::FailsCheck(count)),
+    }
 }
 
 /// The folder in which a key lies, with its prefix.

@@ -170,6 +170,10 @@ pub enum NoAnswer {
         /// The store's newest revision, if that is why.
         current: Option<i64>,
     },
+    /// The former state seems to be newer than the newest: transaction and revision of both.
+    FormerIsNewer([(u64, i64); 2]),
+    /// etcdutl refuses the file for so many findings of its check.
+    FailsCheck(u64),
     /// Nothing was found, and nothing more is known.
     NothingFound,
     /// One object is needed, and several are selected.
@@ -292,6 +296,11 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// Whether the file is refused because of damage, as another program does.
+    pub fn is_refusal_of_damage(&self) -> bool {
+        matches!(self, Self::FailsCheck(_) | Self::Unreachable(_))
+    }
+
     /// Whether the question was understood, and the answer is no.
     pub fn is_no(&self) -> bool {
         match self {

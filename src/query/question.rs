@@ -28,6 +28,8 @@ pub enum Answer {
     No,
     /// The answer is what was found wrong, and it was printed: only its severity makes the exit code.
     Findings,
+    /// The same, but the findings are still to be printed.
+    Verdict,
 }
 
 /// A question to one database.

@@ -9,14 +9,16 @@ use serde_json::{Map, Value, json};
 use crate::diag::{Code, Damage, Diagnostic, Severity};
 use crate::named::NameField;
 use crate::query::check::{PageCounts, Scope};
+use crate::query::verdict::Verdict;
 
 use super::record::insert_text;
+use super::verdict;
 
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The sentence about a torn copy.
-    pub torn: Option<&'static str>,
+    /// How sound the file is.
+    pub verdict: Verdict,
     /// What was looked at.
     pub scope: Scope,
     /// Every code, with its count and the findings that were kept.
@@ -27,32 +29,6 @@ pub struct Report {
 const FOREIGN: &str = "a bbolt file, not etcd's";
 
 impl Report {
-    fn worst(&self) -> Option<Severity> {
-        self.findings.iter().map(|(code, ..)| code.severity()).max()
-    }
-
-    /// Whether nothing above info was found, and the copy is not torn.
-    pub fn is_sound(&self) -> bool {
-        let worst = self.worst();
-        self.torn.is_none() && worst.is_none_or(|worst| worst == Severity::Info)
-    }
-
-    fn verdict(&self) -> &'static str {
-        match (self.torn, self.worst()) {
-            (_, Some(Severity::Error)) if self.scope.is_foreign => {
-                "this bbolt file, which is not etcd's, is damaged or was copied while it was written: keys may be missing"
-            }
-            (Some(torn), _) => torn,
-            (None, Some(Severity::Error)) => {
-                "this file is damaged: records may be missing, or not be what was written"
-            }
-            (None, Some(Severity::Warning)) => {
-                "something in this file is not as it should be, yet every record could be read"
-            }
-            (None, Some(Severity::Info) | None) => "nothing wrong was found",
-        }
-    }
-
     /// The findings that were kept, the worst first, then as they stand in the file.
     fn ordered(&self) -> Vec<&Diagnostic> {
         let kept = self.findings.iter().flat_map(|(_, _, kept)| kept);
@@ -87,12 +63,12 @@ impl Report {
 
 /// For people: the verdict, one line a finding, a line of numbers.
 pub fn text(report: &Report) -> String {
-    let mut text = match report.is_sound() {
+    let mut text = match report.verdict.is_sound() {
         true if report.scope.is_foreign => {
             format!("sound: {FOREIGN}: {}\n", looked_at(&report.scope))
         }
         true => format!("sound: {}\n", looked_at(&report.scope)),
-        false => format!("NOT SOUND: {}\n", report.verdict()),
+        false => format!("NOT SOUND: {}\n", verdict::sentence(&report.verdict)),
     };
     // Writing to a string does not fail.
     for finding in report.ordered() {
@@ -101,7 +77,7 @@ pub fn text(report: &Report) -> String {
     for (code, more) in report.not_kept() {
         let _ = writeln!(text, "{}: {code}: {more} more", code.severity().as_str());
     }
-    if !report.is_sound() {
+    if !report.verdict.is_sound() {
         let _ = writeln!(
             text,
             "{}, {}, {}; `etcdive explain CODE` tells what to do",
@@ -149,9 +125,9 @@ fn looked_at(scope: &Scope) -> String {
 pub fn json(report: &Report) -> Value {
     let scope = &report.scope;
     let fields = json!({
-        "sound": report.is_sound(),
-        "verdict": report.verdict(),
-        "torn": report.torn.is_some(),
+        "sound": report.verdict.is_sound(),
+        "verdict": verdict::sentence(&report.verdict),
+        "torn": report.verdict.torn.is_some(),
         "kind": scope.is_foreign.then_some("bbolt"),
         "pages": scope.pages.map(|counts| counts.pages),
         "pages_in_use": scope.pages.map(|counts| counts.in_use),

@@ -118,6 +118,13 @@ fn of_one_verb(no: &NoAnswer) -> Text {
         NoAnswer::BadFieldSelector(error) => plain(format!("--field-selector: {error}")),
         NoAnswer::CannotSort(error) => plain(format!("--sort-by: {error}")),
         NoAnswer::NoEvents => plain("no events are retained"),
+        NoAnswer::FormerIsNewer([(former, is_at), (newest, newest_at)]) => plain(format!(
+            "there is no former state to compare with: transaction {former} is at revision {is_at}, and the newest, {newest}, at {newest_at}"
+        )),
+        NoAnswer::FailsCheck(1) => plain("`etcdutl snapshot status` refuses this file: 1 finding"),
+        NoAnswer::FailsCheck(count) => plain(format!(
+            "`etcdutl snapshot status` refuses this file: {count} findings"
+        )),
         _ => plain("nothing found"),
     }
 }

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use crate::bbolt::check::Tail;
 use crate::bbolt::meta::{Meta, MetaError, NO_FREELIST};
 use crate::bytes::ByteOrder;
-use crate::diag::{Code, Damage, Severity};
+use crate::diag::{Code, Damage};
 use crate::etcd::schema::MetaBucket;
 use crate::etcd::status::{BucketCounts, RecordStatus, StoreStatus};
 use crate::k8s::audit::Encryption;
+use crate::query::verdict::Verdict;
 use crate::source::TrailerCheck;
 
 use super::encryption;
@@ -17,6 +18,7 @@ use super::human;
 use super::record::insert_text;
 use super::rows::Rows;
 use super::table::{self, plain};
+use super::verdict;
 
 /// What is known of the file itself.
 pub struct File<'a> {
@@ -30,8 +32,8 @@ pub struct File<'a> {
     pub trailer: Option<&'a TrailerCheck>,
     /// What lies behind its high-water mark.
     pub tail: Option<Tail>,
-    /// The sentence about a torn copy.
-    pub verdict: Option<&'static str>,
+    /// How sound it is.
+    pub verdict: Verdict,
     /// What was found wrong.
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
@@ -68,8 +70,8 @@ fn order_text(order: ByteOrder) -> &'static str {
 /// The state as text: the verdict first, then facts one a line, then the metas, buckets and members as tables.
 pub fn table(file: &File<'_>, status: &StoreStatus) -> String {
     let mut text = String::new();
-    if let Some(verdict) = file.verdict {
-        text.push_str(&format!("WARNING: {verdict}\n\n"));
+    if let Some(torn) = file.verdict.torn {
+        text.push_str(&format!("WARNING: {}\n\n", verdict::torn_sentence(torn)));
     }
     let mut facts = Rows::without_head(2, &[]);
     for (name, value) in facts_of(file, status) {
@@ -94,18 +96,12 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
         facts.extend(record_facts(status));
         facts.extend(store_facts(status));
     }
-    let of_state = file.findings.iter().map(|(code, ..)| *code);
-    let of_state = of_state.filter(|code| *code != Code::TrailerFollowed);
-    let worst = of_state.map(Code::severity).max();
-    let is_followed = matches!(file.trailer, Some(TrailerCheck::Followed { .. }));
-    let sound = match worst {
-        None | Some(Severity::Info) if is_followed => {
-            "yes, but etcdutl does not restore the file as it is: see the messages"
-        }
-        None | Some(Severity::Info) => "yes: nothing wrong was found",
-        Some(_) => "NO: see the messages",
+    let sentence = verdict::sentence(&file.verdict);
+    let sound = match file.verdict.is_sound() {
+        true => format!("yes: {sentence}"),
+        false => format!("NO: {sentence}"),
     };
-    facts.push(("sound", sound.to_owned()));
+    facts.push(("sound", sound));
     facts
 }
 
@@ -420,7 +416,9 @@ fn bucket_json(bucket: &BucketCounts) -> Value {
 
 fn findings_json(file: &File<'_>) -> Value {
     json!({
-        "verdict": file.verdict,
+        "sound": file.verdict.is_sound(),
+        "verdict": verdict::sentence(&file.verdict),
+        "torn": file.verdict.torn.is_some(),
         "findings": file.findings.iter().map(|(code, count, kept)| json!({
             "code": code.as_str(),
             "severity": code.severity().as_str(),

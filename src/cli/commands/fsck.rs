@@ -91,7 +91,7 @@ impl Verb for Args {
         };
         let found = check.run()?;
         let report = Report {
-            torn: report::torn_verdict(evidence),
+            verdict: found.verdict,
             scope: found.scope,
             findings: found.findings,
         };

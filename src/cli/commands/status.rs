@@ -9,15 +9,20 @@ use serde_json::{Map, Value};
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb, custody, report};
+use crate::cli::{Answer, Run, Verb, custody};
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::file_status::{FileStatus, snapshot_status};
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
 ///
-/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else. --evidence adds what a report
+/// The verdict is that of `fsck`, by the same checks of pages, records and objects; `fsck` lists every finding.
+///
+/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else. Where etcdutl refuses the file, it prints
+/// nothing and ends with exit code 3. --evidence adds what a report
 /// on the file needs to name it: its SHA-256 before and after, its place and times, and this run.
+///
+/// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide records.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -109,7 +114,7 @@ impl Verb for Args {
                 out.write_all(b"\n")?;
             }
         }
-        told.map(|_| Answer::Yes)
+        told.map(|_| Answer::Verdict)
     }
 }
 
@@ -123,8 +128,8 @@ impl Args {
             size_bytes: evidence.source().len_bytes(),
             trailer: evidence.trailer(),
             tail: status.tail,
-            verdict: report::torn_verdict(evidence),
-            findings: evidence.diagnostics().by_code(),
+            verdict: status.verdict,
+            findings: status.findings,
         };
         Ok(match self.output {
             Output::Table => (view::status::table(&file, &status.store), Value::Null),

@@ -1,9 +1,10 @@
 //! The state of the other meta page: whether it can be fallen back to.
 
 use crate::bbolt::check::walk;
-use crate::bbolt::{Direction, Pgid};
+use crate::bbolt::{Db, Direction, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus, Severity};
 
+use super::super::former::out_of_order;
 use super::super::leaves::leaf_records;
 use super::super::schema;
 use super::super::state::State;
@@ -11,11 +12,19 @@ use super::super::store::Store;
 
 /// Walks the state that the other meta page names, with all checks that tell a torn copy. That it is not
 /// whole is no damage of the chosen state: a server reuses the pages of the former state as it goes on, and
-/// a copy that was taken meanwhile has the newer pages. `None` where there is no former state.
+/// a copy that was taken meanwhile has the newer pages. `None` where there is no former state, or it is the one that was
+/// chosen.
 pub fn check_former(store: &Store<'_>) -> Option<bool> {
-    let findings = Diagnostics::new();
     let db = store.db();
-    let former = State::from_tree(db.other_state(&findings)?);
+    if report_out_of_order(db) {
+        return Some(false);
+    }
+    let findings = Diagnostics::new();
+    let former = db.other_state(&findings)?;
+    if former.meta().txid > db.meta().txid {
+        return None;
+    }
+    let former = State::from_tree(former);
     for leaf in former.record_leaves(Direction::Forward) {
         leaf_records(&leaf, Direction::Forward, &findings).for_each(drop);
     }
@@ -51,4 +60,22 @@ pub fn check_former(store: &Store<'_>) -> Option<bool> {
         .effect("there is no former state to fall back to; the newest state is not touched by it"),
     );
     Some(false)
+}
+
+/// Reports that the states of the two meta pages contradict each other. Returns whether they do.
+pub fn report_out_of_order(db: &Db<'_>) -> bool {
+    let Some(order) = out_of_order(db) else {
+        return false;
+    };
+    let [former, _] = db.last_two_states().unwrap_or_default();
+    let page = Pgid(former as u64);
+    db.diagnostics().report(
+        Diagnostic::new(
+            Code::FormerNewer,
+            Locus::page(page.0, db.pages().offset_of(page)),
+        )
+        .expected("the state one commit before the newest", order.to_string())
+        .effect("pages of another commit are in this file: there is no former state, and records may be missing from the newest"),
+    );
+    true
 }

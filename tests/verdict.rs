@@ -1,0 +1,170 @@
+//! One verdict: `status`, `fsck` and the exit code agree on every file, and what bbolt's check refuses is not sound.
+
+mod former;
+mod freelist;
+
+use std::path::{Path, PathBuf};
+
+use etcdive::k8s::encrypt::Keyring;
+use etcdive::query::check::Check;
+use etcdive::query::evidence::{Evidence, Verify};
+use etcdive::query::file_status::FileStatus;
+use etcdive::view;
+use serde_json::Value;
+
+use crate::support::synth::mutate::mutate;
+use crate::support::{Run, Scratch, case_roots, etcdive, files_below, part, testdata};
+
+/// What a verb says of a file: whether it is sound, the sentence, and each code with its count; or why it says nothing.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    is_sound: bool,
+    sentence: String,
+    codes: Vec<(String, u64)>,
+}
+
+type Answer = Result<Said, String>;
+
+fn by_status(path: &Path) -> Answer {
+    let evidence = Evidence::open(path, Verify::Always).map_err(|no| format!("{no:?}"))?;
+    let status = FileStatus::read(&evidence).map_err(|no| format!("{no:?}"))?;
+    let said = said(&status.verdict, &status.findings);
+    // Reading the numbers finds no other codes than the check: the exit code is made of all findings.
+    let codes = |said: &[(String, u64)]| -> Vec<String> {
+        said.iter().map(|(code, _)| code.clone()).collect()
+    };
+    let all = said_codes(&evidence.diagnostics().by_code());
+    assert_eq!(codes(&said.codes), codes(&all), "{}", path.display());
+    Ok(said)
+}
+
+fn by_fsck(path: &Path) -> Answer {
+    let evidence = Evidence::open(path, Verify::Always).map_err(|no| format!("{no:?}"))?;
+    let keyring = Keyring::default();
+    let check = Check {
+        evidence: &evidence,
+        keyring: &keyring,
+        layers: &[],
+    };
+    let checked = check.run().map_err(|no| format!("{no:?}"))?;
+    Ok(said(&checked.verdict, &checked.findings))
+}
+
+type Findings = etcdive::query::verdict::Findings;
+
+fn said_codes(findings: &Findings) -> Vec<(String, u64)> {
+    let codes = findings.iter();
+    codes
+        .map(|(code, count, _)| (code.to_string(), *count))
+        .collect()
+}
+
+fn said(verdict: &etcdive::query::verdict::Verdict, findings: &Findings) -> Said {
+    Said {
+        is_sound: verdict.is_sound(),
+        sentence: view::verdict::sentence(verdict).to_owned(),
+        codes: said_codes(findings),
+    }
+}
+
+/// Every file that may be a database, with its size: not texts and packed files.
+fn files() -> Vec<PathBuf> {
+    let roots = case_roots()
+        .into_iter()
+        .flat_map(|root| match root.join("corpus").is_dir() {
+            true => files_below(&root.join("corpus")),
+            false => files_below(&root),
+        });
+    let is_database = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name == "db" || name.ends_with(".db") || name.ends_with(".snap")
+    };
+    roots.filter(is_database).collect()
+}
+
+#[test]
+fn status_and_fsck_give_the_same_verdict_on_every_file() {
+    let files = files();
+    assert!(files.len() > 30, "compared {} files", files.len());
+    let mut sound = 0;
+    for path in &files {
+        let (status, fsck) = (by_status(path), by_fsck(path));
+        sound += usize::from(status.as_ref().is_ok_and(|said| said.is_sound));
+        assert_eq!(status, fsck, "{}", path.display());
+    }
+    println!("{} files, {sound} of them sound", files.len());
+    assert!(sound > 10 && sound < files.len());
+}
+
+#[test]
+fn status_and_fsck_give_the_same_verdict_on_300_corruptions() {
+    let image = std::fs::read(testdata("healthy/k8s-encrypted/mixed.db")).unwrap();
+    let scratch = Scratch::new("verdict-300");
+    let mut sound = 0;
+    let seeds = part(0..300, 2);
+    for seed in &seeds {
+        let (bytes, mutation) = mutate(&image, *seed);
+        let path = scratch.file("db", &bytes);
+        let (status, fsck) = (by_status(&path), by_fsck(&path));
+        sound += usize::from(status.as_ref().is_ok_and(|said| said.is_sound));
+        assert_eq!(status, fsck, "seed {seed}: {mutation}");
+    }
+    println!("{} corruptions, {sound} of them sound", seeds.len());
+    assert!(sound < seeds.len() / 4, "{sound} sound");
+}
+
+fn run(verb: &str, path: &Path) -> Run {
+    let words = verb.split(' ');
+    etcdive(words.chain([path.to_str().unwrap()]))
+}
+
+/// The exit code and the verdict of both verbs, as they print them.
+#[track_caller]
+fn agree(path: &Path, name: &str) -> (i32, String) {
+    let [status, fsck] = ["status -o json", "fsck -o json"].map(|verb| run(verb, path));
+    assert_eq!(status.code, fsck.code, "{name}: {}", status.stderr);
+    if status.code == 2 {
+        return (2, String::new());
+    }
+    let json = |run: &Run| serde_json::from_slice::<Value>(&run.stdout).unwrap();
+    let (of_status, of_fsck) = (json(&status), json(&fsck));
+    for field in ["sound", "verdict", "torn"] {
+        assert_eq!(of_status[field], of_fsck[field], "{name}: {field}");
+    }
+    assert_eq!(of_status["sound"] == true, status.code == 0, "{name}");
+    let text = run("status", path);
+    assert_eq!(text.code, status.code, "{name}");
+    let row = text.text().lines().find(|line| line.starts_with("sound "));
+    let row = row.unwrap_or_default().trim_start_matches("sound").trim();
+    let yes_or_no = ["NO", "yes"][usize::from(status.code == 0)];
+    let sentence = of_fsck["verdict"].as_str().unwrap();
+    assert_eq!(row, format!("{yes_or_no}: {sentence}"), "{name}");
+    (status.code, sentence.to_owned())
+}
+
+#[test]
+fn the_program_prints_one_verdict_and_ends_by_it() {
+    let image = std::fs::read(testdata("healthy/k8s-encrypted/mixed.db")).unwrap();
+    let scratch = Scratch::new("verdict-program");
+    let mut codes = [0; 4];
+    for path in files_below(&testdata("damaged")) {
+        if path.extension().is_some_and(|extension| extension == "db") {
+            let (code, _) = agree(&path, &path.display().to_string());
+            codes[code as usize] += 1;
+        }
+    }
+    for name in [
+        "trailer/newline.db",
+        "foreign/raft.db",
+        "healthy/talk/3.6/06-after.live.db",
+    ] {
+        codes[agree(&testdata(name), name).0 as usize] += 1;
+    }
+    for seed in part(0..300, 15) {
+        let (bytes, mutation) = mutate(&image, seed);
+        let path = scratch.file("db", &bytes);
+        let (code, _) = agree(&path, &format!("seed {seed}: {mutation}"));
+        codes[code as usize] += 1;
+    }
+    assert!(codes[0] > 0 && codes[1] > 0 && codes[3] > 0, "{codes:?}");
+}
