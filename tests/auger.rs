@@ -267,7 +267,7 @@ fn the_most_common_kinds_are_augers_but_for_objects_that_were_created_again() {
             .collect();
         ours.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         ours.truncate(12);
-        let run = ok(&format!("analyze {}", path.display()));
+        let run = ok(&format!("analyze -f {}", path.display()));
         assert_eq!(report(run.text()).kinds, ours, "{name}");
     }
     assert!(compared > 20);
@@ -278,7 +278,7 @@ fn the_largest_objects_are_augers_up_to_its_panic() {
     let mut compared = 0;
     for (name, path, expected) in recorded("auger.analyze.txt") {
         let expected = report(&expected).largest;
-        let run = ok(&format!("analyze {}", path.display()));
+        let run = ok(&format!("analyze -f {}", path.display()));
         let ours = report(run.text()).largest;
         assert!(
             ours.len() <= 12 && ours.is_sorted_by(|a, b| (b.0, &a.1) <= (a.0, &b.1)),
@@ -298,14 +298,22 @@ fn the_largest_objects_are_augers_up_to_its_panic() {
 }
 
 #[test]
-fn analyze_of_a_store_without_objects_counts_nothing() {
+fn analyze_of_a_store_without_objects_counts_keys_and_as_auger_nothing() {
     assert_eq!(
-        ok(&format!("analyze {TALK}")).text(),
+        ok(&format!("analyze -f {TALK}")).text(),
         "Total kubernetes objects: 0\n\
          Total (all revisions) storage used by kubernetes objects: 0\n\
          Current (latest revision) storage used by kubernetes objects: 0\n\
          \nMost common kubernetes types:\n\
          \nLargest objects (byte size sum of all revisions):\n"
+    );
+    assert_eq!(
+        ok(&format!("analyze {TALK}")).text(),
+        "Total keys: 1\n\
+         Total (all revisions) storage used by keys: 44\n\
+         Current (latest revision) storage used by keys: 12\n\
+         \nMost common prefixes:\n\t1\t(no folder)\n\
+         \nLargest keys (byte size sum of all revisions):\n\t12\tfoo2\n"
     );
     refused(&["analyze", "-f", TALK, TALK], 2, "cannot be used with");
     refused(&["analyze"], 2, "required");

@@ -69,6 +69,7 @@ mod synth_writer;
 mod tables;
 mod timeline;
 mod trailer;
+mod values;
 mod verb_diff;
 mod verbs;
 mod verdict;

@@ -2,6 +2,7 @@
 //! silent, and a diff is what makes the new state of the old one.
 
 mod differences;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -14,6 +14,11 @@ pub struct DatabaseOrFile {
 }
 
 impl DatabaseOrFile {
+    /// Whether it is named as auger has it.
+    pub fn is_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// The one that was given.
     pub fn paths(&self) -> Vec<PathBuf> {
         self.db.iter().chain(&self.file).cloned().collect()

@@ -1,5 +1,7 @@
 //! Objects and their changes as YAML, secrets masked.
 
+use serde_json::Value;
+
 use crate::query::compare::{Changed, Comparison, Record};
 use crate::query::objects::{Objects, Order};
 use crate::view::diff::{TextSide, write_unified};
@@ -10,9 +12,16 @@ use crate::view::yaml::YamlWriter;
 use super::failure::Failure;
 use super::out::Out;
 
-/// The whole object as YAML, secrets masked.
+/// The revision of a version, and its text.
+type Written = (i64, String);
+
+/// The whole object as YAML, a text as it is, secrets masked.
 pub fn yaml(comparison: &mut Comparison<'_>, record: &Record<'_>, objects: &Objects<'_>) -> String {
     let tree = comparison.shown(record, objects);
+    // A text has lines of its own.
+    if let Value::String(text) = tree {
+        return text;
+    }
     let mut writer = YamlWriter::new(Vec::new());
     write_value(&tree, Order::Natural, &mut writer);
     String::from_utf8_lossy(&writer.finish().unwrap_or_default()).into_owned()
@@ -34,6 +43,10 @@ pub fn write_change(
     let new = changed
         .new
         .map(|record| (record.mod_revision, yaml(comparison, &record, new_objects)));
+    let (old, new) = match (old, new) {
+        (Some(old), Some(new)) if old.1 == new.1 => as_texts(comparison, changed, [old, new]),
+        sides => sides,
+    };
     let style = out.style();
     write_unified(
         out.styled(),
@@ -45,7 +58,23 @@ pub fn write_change(
     Ok(())
 }
 
-fn text_side(side: Option<&(i64, String)>) -> Option<TextSide<'_>> {
+/// Two sides whose YAML is the same; the stored texts if these differ and are no objects.
+fn as_texts(
+    comparison: &mut Comparison<'_>,
+    changed: &Changed<'_>,
+    [old, new]: [Written; 2],
+) -> (Option<Written>, Option<Written>) {
+    let fields = comparison.fields(changed);
+    let whole = fields.first().filter(|field| field.path.is_root());
+    let texts = whole.and_then(|field| {
+        let text = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
+        text(&field.old).zip(text(&field.new))
+    });
+    let (a, b) = texts.unwrap_or((old.1, new.1));
+    (Some((old.0, a)), Some((new.0, b)))
+}
+
+fn text_side(side: Option<&Written>) -> Option<TextSide<'_>> {
     side.map(|(mod_revision, text)| TextSide {
         mod_revision: *mod_revision,
         text,

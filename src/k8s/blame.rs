@@ -35,7 +35,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::decode::is_name;
 use super::diff::MAX_DEPTH;
 use super::managed_fields::object_meta;
-use super::object::as_kubectl_shows;
+use super::object::{as_kubectl_shows, as_text};
 
 pub use pairs::segments;
 
@@ -50,6 +50,18 @@ pub struct Version {
     tree: Value,
     /// Not there where the metadata is not as the API has it.
     meta: Option<ObjectMeta>,
+    shape: Shape,
+}
+
+/// What a version is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// An object of Kubernetes.
+    Object,
+    /// Any other tree.
+    Tree,
+    /// A list of the lines of a text. Lines keep their order: one that was moved is new.
+    Lines,
 }
 
 impl Version {
@@ -65,6 +77,30 @@ impl Version {
             version,
             tree,
             meta,
+            shape: Shape::Object,
+        }
+    }
+
+    /// A version that is no object of Kubernetes: JSON of another program.
+    #[must_use]
+    pub fn plain(revision: i64, version: i64, tree: Value) -> Self {
+        Self {
+            revision,
+            version,
+            tree,
+            meta: None,
+            shape: Shape::Tree,
+        }
+    }
+
+    /// A version that is a text; bytes that are not UTF-8 are one line of base64.
+    #[must_use]
+    pub fn text(revision: i64, version: i64, stored: &[u8]) -> Self {
+        let text = as_text(stored);
+        let lines = text.as_str().unwrap_or_default().split_inclusive('\n');
+        Self {
+            shape: Shape::Lines,
+            ..Self::plain(revision, version, lines.collect())
         }
     }
 }
@@ -194,11 +230,14 @@ impl Blame {
             &mut self.attributions,
         );
         let mut blamed = Blamed {
+            is_text: self.shown.shape == Shape::Lines,
             tree: self.shown.tree,
             root: self.root,
             attributions: self.attributions,
         };
-        blamed.own_revision(self.shown.revision);
+        if self.shown.shape == Shape::Object {
+            blamed.own_revision(self.shown.revision);
+        }
         blamed
     }
 }
@@ -206,6 +245,8 @@ impl Blame {
 /// An object, each part of which has its attribution.
 #[derive(Debug)]
 pub struct Blamed {
+    /// Whether the tree is the list of the lines of a text.
+    is_text: bool,
     tree: Value,
     root: Node,
     attributions: Vec<Attribution>,
@@ -216,6 +257,12 @@ impl Blamed {
     #[must_use]
     pub fn tree(&self) -> &Value {
         &self.tree
+    }
+
+    /// Whether the tree is a list of the lines of a text, each with its line end.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.is_text
     }
 
     /// The object as a part.

@@ -212,8 +212,12 @@ impl Parser<'_> {
         if depth >= MAX_NESTING {
             return Err(CborError::Depth { at: self.at });
         }
-        let open = self.tape.nodes.len();
-        self.tape.nodes.push(Node::Null);
+        let node = if head.major == 5 {
+            Node::Map
+        } else {
+            Node::List
+        };
+        let open = self.tape.open(node);
         let mut left = head.argument;
         // Every item takes at least a byte, so a false count ends at the end of the bytes.
         while match left {
@@ -226,14 +230,7 @@ impl Parser<'_> {
             self.value(depth.saturating_add(1))?;
             left = left.map(|n| n.saturating_sub(1));
         }
-        self.tape.close(
-            open,
-            if head.major == 5 {
-                Node::Map
-            } else {
-                Node::List
-            },
-        );
+        self.tape.close(open, node);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Checks of stored objects: a value decodes to its end, and its key says what the object says of itself.
 //!
 //! What lies under no prefix of an API server, or in a folder that nobody defines, is not Kubernetes as far
-//! as anyone can tell: of that only what begins as an envelope is decoded.
+//! as anyone can tell: of that only what carries Kubernetes' mark is checked.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -62,9 +62,10 @@ impl Checker {
             Stored::Json(_) => location.is_some(),
             Stored::Empty | Stored::Text(_) | Stored::Binary(_) => false,
         };
+        let object = location.as_ref().filter(|_| catalog.holds_objects());
+        let should_be_object = object.is_some_and(is_of_an_object);
         if !is_envelope {
-            let location = location.filter(|_| catalog.holds_objects())?;
-            return is_of_an_object(&location).then(|| {
+            return should_be_object.then(|| {
                 Seen::fault(Fault::Undecodable(format!(
                     "{} bytes that begin as no stored object does",
                     value.len()
@@ -85,6 +86,9 @@ impl Checker {
                     )),
                     ..Seen::default()
                 });
+            }
+            Err(error) if self.decoder.is_of_other_program(value, &error) && !should_be_object => {
+                return None;
             }
             Err(error) => return Some(Seen::fault(Fault::Undecodable(error.text_of(key)))),
         };

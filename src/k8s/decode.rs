@@ -21,7 +21,10 @@ use super::tape::Tape;
 use crate::named::{NameField, not_a_name};
 use crate::wire::{Reader, WireError};
 
+mod plain;
 mod walk;
+
+pub use plain::{decode_any, is_only_begun};
 
 /// How many places of damage in one value are noted one by one.
 const MAX_MALFORMED: usize = 20;

@@ -96,18 +96,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn open(&mut self, depth: usize) -> Result<usize, JsonError> {
+    fn open(&mut self, depth: usize, node: fn(u32) -> Node) -> Result<usize, JsonError> {
         if depth >= MAX_NESTING {
             return Err(JsonError::Depth { at: self.at });
         }
         self.step();
-        let at = self.tape.nodes.len();
-        self.tape.nodes.push(Node::Null);
-        Ok(at)
+        Ok(self.tape.open(node))
     }
 
     fn map(&mut self, depth: usize) -> Result<(), JsonError> {
-        let open = self.open(depth)?;
+        let open = self.open(depth, Node::Map)?;
         self.skip_space();
         if self.peek() == Some(b'}') {
             self.step();
@@ -134,7 +132,7 @@ impl Parser<'_> {
     }
 
     fn list(&mut self, depth: usize) -> Result<(), JsonError> {
-        let open = self.open(depth)?;
+        let open = self.open(depth, Node::List)?;
         self.skip_space();
         if self.peek() == Some(b']') {
             self.step();

@@ -3,15 +3,15 @@
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
-use super::decode::{DecodeError, Note, Options, decode};
+use super::decode::{DecodeError, Note, Options, decode_any, raw};
 pub use super::secret_key::is_secret_key;
 use super::sink::Order;
 use super::tree::TreeSink;
 
-/// A stored value as a tree of values: an object as a map, a text as a string.
+/// A stored value as a tree of values: an object as a map, a text as a string, other bytes as base64.
 ///
 /// # Errors
-/// The value is not what its first bytes say, or is encrypted.
+/// The value carries Kubernetes' mark and breaks after it, or is encrypted.
 pub fn tree_of(stored: &[u8]) -> Result<(Value, Vec<Note>), DecodeError> {
     tree_with(stored, Order::Declared)
 }
@@ -25,9 +25,16 @@ pub fn tree_with(
     options: impl Into<Options>,
 ) -> Result<(Value, Vec<Note>), DecodeError> {
     let mut sink = TreeSink::new();
-    let outcome = decode(stored, options, &mut sink)?;
+    let outcome = decode_any(stored, options, &mut sink)?;
     let notes = outcome.notes;
     Ok((sink.into_value(), notes))
+}
+
+/// A stored value as one text: other bytes as base64.
+pub fn as_text(stored: &[u8]) -> Value {
+    let mut sink = TreeSink::new();
+    raw(stored, &mut sink);
+    sink.into_value()
 }
 
 /// Whether a tree is a Kubernetes object: it says what it is.

@@ -101,6 +101,12 @@ impl Masker {
         Cow::Owned(masked)
     }
 
+    /// Whether something of an object is masked.
+    #[must_use]
+    pub fn hides(&self, object: &Value, stored_as_secret: bool) -> bool {
+        !self.reveal && has_secrets(object, stored_as_secret)
+    }
+
     /// What [`diff()`] gives for the two objects, with their secrets masked. A change of a secret value is
     /// `<masked #1, 16 bytes>` to `<masked #2, 20 bytes>`. Only printed values take a number.
     pub fn diff(

@@ -67,6 +67,40 @@ impl Tape {
         }
     }
 
+    /// Opens a map or a list; its index. Until it is closed all that follows is in it: a document that breaks
+    /// in it is read so far.
+    pub(super) fn open(&mut self, node: fn(u32) -> Node) -> usize {
+        let at = self.nodes.len();
+        self.nodes.push(node(u32::MAX));
+        at
+    }
+
+    /// Whether the document is a map that has a text under this key, as far as it was parsed.
+    pub(super) fn has_text(&self, source: &[u8], key: &str) -> bool {
+        let Some(Node::Map(end)) = self.nodes.first() else {
+            return false;
+        };
+        let text = |node: &Node| match *node {
+            Node::Text(start, end) => Some(slice(source, start, end)),
+            Node::Owned(start, end) => Some(slice(&self.owned, start, end)),
+            _ => None,
+        };
+        let mut at = 1_usize;
+        while at < *end as usize
+            && let (Some(name), Some(value)) =
+                (self.nodes.get(at), self.nodes.get(at.saturating_add(1)))
+        {
+            if text(name) == Some(key.as_bytes()) && text(value).is_some() {
+                return true;
+            }
+            at = match value {
+                Node::Map(end) | Node::List(end) => *end as usize,
+                _ => at.saturating_add(2),
+            };
+        }
+        false
+    }
+
     /// Tells the whole document. `verbatim`: numbers as they are written, where order is Declared.
     pub(super) fn replay(&self, source: &[u8], order: Order, verbatim: bool, sink: &mut impl Sink) {
         let replay = Replay {

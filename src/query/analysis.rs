@@ -1,23 +1,50 @@
-//! The Kubernetes objects of a store by kind and size.
+//! The Kubernetes objects of a store by kind and size; the keys by prefix if there are no objects.
 
 use crate::etcd::totals::{KeyTotals, key_totals};
 use crate::k8s::analysis::{Usage, kind_under};
 
+use crate::named::key_text;
+
 use super::question::Question;
+use super::tally::Prefixes;
 
 pub use crate::k8s::analysis::Analysis;
 
-/// Counts all objects.
-pub fn analysis(question: &Question<'_>) -> Analysis {
+/// What a store contains.
+#[derive(Debug)]
+pub enum Contents {
+    /// Kubernetes objects, by kind.
+    Objects(Analysis),
+    /// No Kubernetes object: all keys, by prefix.
+    Keys(Analysis),
+}
+
+/// Counts all objects; all keys if there are no objects, unless `only_objects`.
+pub fn contents(question: &Question<'_>, only_objects: bool) -> Contents {
+    let totals = key_totals(question.store());
+    let objects = objects(question, &totals);
+    if only_objects || objects.record_bytes > 0 {
+        return Contents::Objects(objects);
+    }
     let mut analysis = Analysis::default();
-    for (key, totals) in key_totals(question.store()) {
+    let prefixes = Prefixes::new(totals.iter().map(|(key, _)| &**key));
+    for (key, of_key) in &totals {
+        let prefix = key_text(prefixes.prefix_of(key)).into_owned();
+        analysis.add(key, prefix, usage_of(key, of_key));
+    }
+    Contents::Keys(analysis)
+}
+
+fn objects(question: &Question<'_>, totals: &[(Box<[u8]>, KeyTotals<'_>)]) -> Analysis {
+    let mut analysis = Analysis::default();
+    for (key, totals) in totals {
         // The first bytes of a value that is still encrypted show that it is.
-        let kind = match question.keyring().open(&key, totals.newest_put.value) {
-            Ok(value) => kind_under(&key, &value),
-            Err(_) => kind_under(&key, totals.newest_put.value),
+        let kind = match question.keyring().open(key, totals.newest_put.value) {
+            Ok(value) => kind_under(key, &value),
+            Err(_) => kind_under(key, totals.newest_put.value),
         };
         if let Some(kind) = kind {
-            analysis.add(&key, kind, usage_of(&key, &totals));
+            analysis.add(key, kind, usage_of(key, totals));
         }
     }
     analysis

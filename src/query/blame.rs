@@ -76,6 +76,11 @@ impl<'a> ObjectBlame<'a> {
         Ok((blame, names))
     }
 
+    /// Whether it is an object of Kubernetes.
+    pub fn is_object(&self) -> bool {
+        is_object(self.blamed.tree())
+    }
+
     /// The object as it is shown.
     pub fn tree(&self) -> &Value {
         self.masked.as_ref().unwrap_or_else(|| self.blamed.tree())
@@ -126,14 +131,6 @@ fn blame(
     masker: &Masker,
     options: Options,
 ) -> Result<(Blamed, usize), NoAnswer> {
-    let version = |record: &Record<'_>, stored| {
-        Version::new(
-            record.revision.main,
-            record.version,
-            stored,
-            options.managed_fields,
-        )
-    };
     let mut versions = history.iter().rev();
     let Some(shown) = versions.next() else {
         return Err(NoAnswer::NothingFound);
@@ -143,6 +140,19 @@ fn blame(
         revision: shown.revision,
         why: Box::new(why),
     })?;
+    let is_text = stored.is_string();
+    let version = |record: &Record<'_>, stored: Value| {
+        let (revision, number) = (record.revision.main, record.version);
+        if is_text {
+            // Its value was just read.
+            let value = objects.open(record).unwrap_or_default();
+            return Version::text(revision, number, &value);
+        }
+        if is_object(&stored) {
+            return Version::new(revision, number, stored, options.managed_fields);
+        }
+        Version::plain(revision, number, stored)
+    };
     let mut blame = Blame::of(version(shown, stored));
     let mut unread = 0_usize;
     for record in versions {
@@ -154,19 +164,14 @@ fn blame(
     Ok((blame.finish(), unread))
 }
 
-/// The stored object of a version.
+/// The stored value of a version.
 fn read(record: &Record<'_>, objects: &Objects<'_>, masker: &Masker) -> Result<Value, Unreadable> {
     let value = objects.open(record).map_err(Unreadable::Encrypted)?;
     let decoded = masker.tree_of(&value, is_secret_key(record.key));
-    let tree = decoded.map_err(|error| {
+    decoded.map_err(|error| {
         objects.report_undecodable(record, &error);
         Unreadable::Undecodable(error)
-    })?;
-    if is_object(&tree) {
-        Ok(tree)
-    } else {
-        Err(Unreadable::NotAnObject)
-    }
+    })
 }
 
 /// The retained versions of the one live object that is asked about, oldest first, since its creation.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::etcd::{Event, EventType, Keyspace, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
-use crate::k8s::object::{insert_text, is_secret_key};
+use crate::k8s::object::{as_text, insert_text, is_object, is_secret_key};
 
 use super::notice::HistoriesDiffer;
 use super::objects::Objects;
@@ -238,6 +238,9 @@ impl Comparison<'_> {
             .new
             .map(|record| (record, self.decoded(&record, self.new)));
         match (old, new) {
+            (Some((_, Ok(old))), Some((_, Ok(new)))) if !is_object(&old) && !is_object(&new) => {
+                self.values(changed, &old, &new)
+            }
             (Some((_, Ok(old))), Some((_, Ok(new)))) => self.masker.diff(&old, &new, scope, secret),
             (Some((old_record, old)), Some((new_record, new))) => {
                 let old = self.masked(&old_record, old);
@@ -250,6 +253,22 @@ impl Comparison<'_> {
                 };
                 vec![FieldChange::whole(whole(old), whole(new))]
             }
+        }
+    }
+
+    /// What differs in two values that are no objects. Of JSON that says the same in other bytes it is the text.
+    fn values(&mut self, changed: &Changed<'_>, old: &Value, new: &Value) -> Vec<FieldChange> {
+        let secret = is_secret_key(changed.key());
+        let fields = self.masker.diff(old, new, Scope::ALL, secret);
+        // A list may have Secrets in it: then all of its text is one.
+        let secret = secret || [old, new].iter().any(|tree| self.masker.hides(tree, false));
+        let text = |record: Option<Record<'_>>, objects: &Objects<'_>| {
+            Some(as_text(&objects.open(&record?).ok()?))
+        };
+        let texts = text(changed.old, self.old).zip(text(changed.new, self.new));
+        match texts.filter(|_| fields.is_empty()) {
+            Some((old, new)) => self.masker.diff(&old, &new, Scope::ALL, secret),
+            None => fields,
         }
     }
 
@@ -267,10 +286,16 @@ impl Comparison<'_> {
     /// becomes a text that stands for its bytes; nothing says what they hold, so they are masked as a secret.
     fn masked(&mut self, record: &Record<'_>, decoded: Decoded) -> Value {
         match decoded {
-            Ok(tree) => self
-                .masker
-                .mask(&self.scope.narrowed(tree), is_secret_key(record.key))
-                .into_owned(),
+            Ok(tree) => {
+                let tree = if is_object(&tree) {
+                    self.scope.narrowed(tree)
+                } else {
+                    tree
+                };
+                self.masker
+                    .mask(&tree, is_secret_key(record.key))
+                    .into_owned()
+            }
             Err(reason) => {
                 let mut map = serde_json::Map::new();
                 match self.masker.mask_bytes(record.value) {

@@ -86,7 +86,19 @@ pub enum RecoveryNotice {
         is_carved: bool,
     },
     /// Values that are no objects are not in a stream of manifests.
-    NoObjects(Keys),
+    NoObjects {
+        /// The keys.
+        keys: Keys,
+        /// Whether the store contains Kubernetes objects.
+        is_kubernetes: bool,
+    },
+    /// How a value that is no object is put back.
+    PutBack {
+        /// The first key; none if no shell can have it as a word.
+        key: Option<String>,
+        /// The file with its value.
+        file: PathBuf,
+    },
     /// Manifests lack references to owners.
     WithoutOwners {
         /// The keys.
@@ -108,6 +120,18 @@ pub enum RecoveryNotice {
     VolumeScript(PathBuf),
     /// What comes back and what does not, by reason.
     Summary(Summary),
+}
+
+impl RecoveryNotice {
+    /// How the value of a key, which is in a file, is put back.
+    pub fn put_back(key: &[u8], file: PathBuf) -> Self {
+        let is_word = |key: &&str| !key.is_empty() && !key.contains(char::is_control);
+        let key = std::str::from_utf8(key).ok().filter(is_word);
+        Self::PutBack {
+            key: key.map(str::to_owned),
+            file,
+        }
+    }
 }
 
 /// An object that has a deletion timestamp, and is not gone.

@@ -58,7 +58,14 @@ pub fn is_custom(resource: &Resource) -> bool {
 /// The resources of keys, the one with the most keys first.
 pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
+    let keys = entries.iter().map(|entry| &*entry.key);
+    let prefixes = (!catalog.holds_objects()).then(|| Prefixes::new(keys));
     for entry in entries {
+        if let Some(prefixes) = &prefixes {
+            let prefix = prefixes.prefix_of(&entry.key);
+            count(&mut rows, Named::Folder(prefix.to_vec()), entry);
+            continue;
+        }
         let named = match catalog.locate(&entry.key) {
             Some(location) => Named::Resource {
                 name: location.resource.plural_with_group(),
@@ -100,6 +107,44 @@ fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &KeyEntry<'_>) {
     row.value_bytes = row.value_bytes.saturating_add(value_bytes);
 }
 
+/// The prefixes by which keys of a store without Kubernetes are grouped: up to the first slash after what all of them
+/// have in common.
+#[derive(Debug)]
+pub struct Prefixes {
+    /// Length of the folders that all keys are in, in bytes.
+    common_bytes: usize,
+}
+
+impl Prefixes {
+    /// The prefixes of some keys.
+    pub fn new<'k>(mut keys: impl Iterator<Item = &'k [u8]>) -> Self {
+        let folders = |key: &[u8]| {
+            let slash = key.iter().rposition(|byte| *byte == b'/');
+            slash.map_or(0, |slash| slash.saturating_add(1))
+        };
+        let first = keys.next().unwrap_or_default();
+        let mut common = first.get(..folders(first)).unwrap_or_default();
+        for key in keys {
+            let equal = common.iter().zip(key).take_while(|(a, b)| a == b).count();
+            let shared = common.get(..equal).unwrap_or_default();
+            common = shared.get(..folders(shared)).unwrap_or_default();
+        }
+        Self {
+            common_bytes: common.len(),
+        }
+    }
+
+    /// The prefix of one of the keys, with the slash after it; empty for a key without a slash.
+    pub fn prefix_of<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        // A slash at the beginning ends no folder.
+        let start = self.common_bytes.max(usize::from(key.starts_with(b"/")));
+        let rest = key.get(start..).unwrap_or_default();
+        let slash = rest.iter().position(|byte| *byte == b'/');
+        let end = slash.map_or(start, |slash| start.saturating_add(slash).saturating_add(1));
+        key.get(..end).unwrap_or_default()
+    }
+}
+
 /// Where a key of no known resource lies: the segment behind an API server's prefix (and the next, where it is a
 /// group), else the first segment; with the slash behind. Empty where the key has no slash.
 fn folder_of<'k>(key: &'k [u8], catalog: &Catalog) -> &'k [u8] {
@@ -129,6 +174,43 @@ fn folder_of<'k>(key: &'k [u8], catalog: &Catalog) -> &'k [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_without_kubernetes_are_grouped_after_what_they_have_in_common() {
+        for (keys, expected) in [
+            (
+                &["/conf/a", "/conf/b/c", "meta/x/y"][..],
+                &["/conf/", "/conf/", "meta/"][..],
+            ),
+            (
+                &[
+                    "/apisix/routes/1",
+                    "/apisix/routes/2",
+                    "/apisix/ssl",
+                    "/apisix/upstreams/1/2",
+                ],
+                &[
+                    "/apisix/routes/",
+                    "/apisix/routes/",
+                    "/apisix/",
+                    "/apisix/upstreams/",
+                ],
+            ),
+            (&["/service/batman/leader"], &["/service/batman/"]),
+            (&["a", "b/c", "/"], &["", "b/", "/"]),
+            (&["a//b", "a//c"], &["a//", "a//"]),
+            (&["", "a"], &["", ""]),
+        ] {
+            let prefixes = Prefixes::new(keys.iter().map(|key| key.as_bytes()));
+            for (key, prefix) in keys.iter().zip(expected) {
+                assert_eq!(
+                    prefixes.prefix_of(key.as_bytes()),
+                    prefix.as_bytes(),
+                    "{key}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_key_of_no_resource_has_a_folder() {

@@ -25,6 +25,8 @@ use super::json::write_value;
 #[derive(Debug)]
 pub struct Lines<'b> {
     text: String,
+    /// What it is, for the head of its column.
+    what: &'static str,
     parts: Vec<Part<'b>>,
     /// For each line the part that it belongs to, and whether that begins on it.
     owners: Vec<(usize, bool)>,
@@ -58,6 +60,10 @@ pub struct Line<'l> {
 /// The lines of an object. `tree` is what is shown: the tree of `blamed` itself, or with its secrets
 /// masked.
 pub fn lines<'b>(tree: &Value, blamed: &'b Blamed) -> Lines<'b> {
+    // A text of which nothing is masked.
+    if let (true, Value::Array(lines)) = (blamed.is_text(), tree) {
+        return lines_of_text(lines, blamed);
+    }
     let written = Cell::new(0);
     let mut teller = Teller {
         writer: YamlWriter::new(Text {
@@ -75,6 +81,32 @@ pub fn lines<'b>(tree: &Value, blamed: &'b Blamed) -> Lines<'b> {
     Lines {
         owners: owners(&text, &parts),
         text,
+        what: if blamed.is_text() { "TEXT" } else { "YAML" },
+        parts,
+    }
+}
+
+/// The lines of a text as they are stored.
+fn lines_of_text<'b>(lines: &[Value], blamed: &'b Blamed) -> Lines<'b> {
+    let nodes = match blamed.root().below() {
+        Below::List(nodes) => nodes.as_slice(),
+        _ => &[],
+    };
+    let text: String = lines.iter().filter_map(Value::as_str).collect();
+    let mut at = 0_usize;
+    let mut parts = Vec::new();
+    for (line, node) in lines.iter().filter_map(Value::as_str).zip(nodes) {
+        parts.push(Part {
+            at,
+            attribution: blamed.attribution(node),
+            path: Path::default(),
+        });
+        at = at.saturating_add(line.len());
+    }
+    Lines {
+        owners: (0..parts.len()).map(|part| (part, true)).collect(),
+        text,
+        what: "TEXT",
         parts,
     }
 }
@@ -303,11 +335,12 @@ pub fn write_table(
         );
         writeln!(out, "{before}{a}{GAP}{b}{GAP}{c}{after}{GAP}{text}")
     };
-    write(heads, "YAML")?;
+    write(heads, lines.what)?;
     for line in lines.iter() {
         let [a, b, c] = columns(&line, style, name);
         let text = style.cleaned(line.text);
-        let key = if line.is_continued { 0 } else { key_len(&text) };
+        let has_key = !line.is_continued && lines.what == "YAML";
+        let key = if has_key { key_len(&text) } else { 0 };
         write([&a, &b, &c], &cut(&text, key, room))?;
     }
     Ok(())

@@ -24,8 +24,11 @@ fn kind(named: &Named) -> String {
     }
 }
 
-/// The table of resources.
+/// The table of resources; of prefixes, if no key is of a resource.
 pub fn resources(rows: &[Row]) -> Rows {
+    if rows.iter().all(|row| matches!(row.named, Named::Folder(_))) {
+        return named_rows("PREFIX", rows);
+    }
     let mut table = Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]);
     for row in rows {
         table.add(&[
@@ -40,7 +43,11 @@ pub fn resources(rows: &[Row]) -> Rows {
 
 /// The table of namespaces.
 pub fn namespaces(rows: &[Row]) -> Rows {
-    let mut table = Rows::new(&["NAMESPACE", "KEYS", "VALUE BYTES"], &[1, 2]);
+    named_rows("NAMESPACE", rows)
+}
+
+fn named_rows(head: &'static str, rows: &[Row]) -> Rows {
+    let mut table = Rows::new(&[head, "KEYS", "VALUE BYTES"], &[1, 2]);
     for row in rows {
         table.add(&[
             text(&row.named),

@@ -48,6 +48,13 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
             "run {} first, on the cluster that the file is of: it frees the volumes of the claims",
             path.display()
         ))],
+        RecoveryNotice::PutBack { key, file } => {
+            let file = quoted(&file.to_string_lossy());
+            let key = key.as_deref().map_or_else(|| "KEY".to_owned(), quoted);
+            vec![Line::Hint(format!(
+                "`etcdctl put {key} < {file}` puts a value back"
+            ))]
+        }
         RecoveryNotice::Summary(summary) => vec![Line::Note(summary_text(summary))],
         _ => vec![Line::Note(text(notice))],
     }
@@ -120,15 +127,24 @@ fn text(notice: &RecoveryNotice) -> String {
 /// The sentence about the manifests of some keys.
 fn text_of_manifests(notice: &RecoveryNotice) -> String {
     match notice {
-        RecoveryNotice::NoObjects(keys) => format!(
-            "{} left out of the stream ({}): --out writes the values",
-            count(
-                keys.count,
-                "value that is no Kubernetes object is",
-                "values that are no Kubernetes objects are"
-            ),
-            first_of(keys)
-        ),
+        RecoveryNotice::NoObjects {
+            keys,
+            is_kubernetes,
+        } => {
+            let (one, many) = if *is_kubernetes {
+                (
+                    "value that is no Kubernetes object is",
+                    "values that are no Kubernetes objects are",
+                )
+            } else {
+                ("value is", "values are")
+            };
+            format!(
+                "{} left out of the stream ({}): --out writes the values",
+                count(keys.count, one, many),
+                first_of(keys)
+            )
+        }
         RecoveryNotice::WithoutOwners { keys, keeps_owners } => {
             let which = if *keeps_owners {
                 "that do not exist"
@@ -405,7 +421,10 @@ fn kinds_text(Kinds(counts): &Kinds) -> String {
     let named: Vec<String> = counts
         .iter()
         .take(NAMED)
-        .map(|(kind, count)| format!("{count} {}", cell(kind)))
+        .map(|(kind, count)| match (kind.as_str(), count) {
+            ("keys", 1) => "1 key".to_owned(),
+            _ => format!("{count} {}", cell(kind)),
+        })
         .collect();
     let more = if counts.len() > NAMED { ", ..." } else { "" };
     format!("{}{more}", named.join(", "))

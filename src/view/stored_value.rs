@@ -1,5 +1,6 @@
 //! One stored value as text: YAML, JSON, or its protobuf message.
 
+use crate::k8s::decode::{is_only_begun, raw};
 use crate::k8s::object::tree_with;
 use crate::k8s::{Note, Order, decode};
 use crate::query::stored_value::{begins_as_object, protobuf_message, type_meta};
@@ -98,6 +99,28 @@ pub fn text(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted> {
             None => Err(why_not_decoded(value)),
         },
     }
+}
+
+/// The same, but a value that only begins like JSON or CBOR is printed as the text or the bytes that it is.
+///
+/// # Errors
+/// As [`text`].
+pub fn text_or_plain(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted> {
+    if format == Format::Proto || !is_only_begun(value) {
+        return text(value, format);
+    }
+    Ok(match format {
+        Format::Json => {
+            let mut writer = JsonWriter::new(Vec::new(), JsonStyle::Compact);
+            raw(value, &mut writer);
+            writer.finish().unwrap_or_default()
+        }
+        _ => {
+            let mut writer = YamlWriter::new(Vec::new());
+            raw(value, &mut writer);
+            writer.finish().unwrap_or_default()
+        }
+    })
 }
 
 fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
-use crate::query::analysis::analysis;
+use crate::query::analysis::contents;
 use crate::view;
 
 /// Report the Kubernetes objects by kind and size, as auger does
@@ -16,7 +16,8 @@ use crate::view;
 /// The first number, the current storage, the kinds and the largest objects are of live objects; all
 /// revisions are every retained record, of deleted objects too. Storage is the length of keys and values
 /// in bytes. The sum of an object's revisions is that of its values since its creation. What is no
-/// Kubernetes object counts nowhere.
+/// Kubernetes object is not counted. A store without Kubernetes objects is reported by keys and prefixes; with --file, as auger does it, by
+/// objects only.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "etcdive analyze [OPTIONS] <DB>\n       etcdive analyze [OPTIONS] --file <DB>"
@@ -39,7 +40,9 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        out.write_all(view::analysis::text(&analysis(&question)).as_bytes())?;
+        out.write_all(
+            view::analysis::text(&contents(&question, self.database.is_file())).as_bytes(),
+        )?;
         Ok(Answer::Yes)
     }
 }

@@ -20,7 +20,8 @@ use crate::view::json_rows::{Form, JsonRows};
 /// list or an item tells since when it has been there. MANAGER is the managedFields entry that owns the
 /// field and changed at that revision; TIME is what the object says of it; `-` is unknown. `^` before
 /// a revision: this or an earlier one, which was compacted; manager and time are those that managedFields
-/// name for the field. Of deleted objects and earlier states, --at REV tells.
+/// name for the field. Of deleted objects and earlier states, --at REV tells. A text is shown by its lines, JSON of
+/// another program as YAML.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -72,7 +73,7 @@ impl Verb for Args {
         let lines = lines(blame.tree(), &blame.blamed);
         self.print(&lines, &mut |name| names.shown(name), out)?;
         blame.note(&question, at, lines.has_boundaries());
-        if self.output == RowFormat::Table {
+        if self.output == RowFormat::Table && blame.is_object() {
             question.notices().add_who();
         }
         Ok(question.finish(Answer::Yes))

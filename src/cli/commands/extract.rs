@@ -16,7 +16,7 @@ use crate::query::stored_value::{decrypted, hex_bytes, printed_item};
 use crate::query::{NoAnswer, Question};
 use crate::view;
 use crate::view::record::key_text;
-use crate::view::stored_value::{NotPrinted, json_or_null, text};
+use crate::view::stored_value::{NotPrinted, json_or_null, text_or_plain};
 
 use super::decode::{Output, read_input, refusal};
 
@@ -194,7 +194,7 @@ impl Args {
             let value = decrypted(run.keyring, item.key, item.value);
             let text = value
                 .map_err(NotPrinted::from)
-                .and_then(|value| text(&value, self.output.into()));
+                .and_then(|value| text_or_plain(&value, self.output.into()));
             let refuse =
                 |error| refusal(&key_text(item.key), &error, "--raw prints the stored bytes");
             out.write_all(&text.map_err(refuse)?)?;

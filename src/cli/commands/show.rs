@@ -249,6 +249,9 @@ impl Show<'_, '_> {
             )?;
             let text = unified::yaml(comparison, record, self.question.objects());
             out.write_all(text.as_bytes())?;
+            if !text.ends_with('\n') {
+                out.write_all(b"\n")?;
+            }
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ fn by_name((old, new): &NamedLists<'_>) -> Vec<Option<usize>> {
 }
 
 /// Along a longest common subsequence of equal items; between them one by one.
-fn by_place(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
+pub(super) fn by_place(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
     let texts = |items: &[Value]| items.iter().map(tree::canonical).collect::<Vec<_>>();
     let mut pairs = vec![None; new.len()];
     for op in capture_diff_slices(Algorithm::Myers, &texts(old), &texts(new)) {

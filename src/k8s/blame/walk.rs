@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
 use super::owners::{Owners, Place, Prefer, Step};
-use super::pairs::pairs;
-use super::{Attribution, Below, Node, Version};
+use super::pairs::{by_place, pairs};
+use super::{Attribution, Below, Node, Shape, Version};
 use crate::k8s::diff::tree;
 use crate::k8s::managed_fields::{Entries, Writer, writers, written_at};
 
@@ -129,7 +129,10 @@ impl<'v> Walk<'_, 'v> {
             Some(Step::Key(key)) => key,
             _ => "",
         };
-        let pairs = pairs(field, older, newer);
+        let pairs = match self.newer.shape {
+            Shape::Lines => by_place(older, newer),
+            Shape::Object | Shape::Tree => pairs(field, older, newer),
+        };
         let items = nodes.iter_mut().zip(shown);
         for (node, shown) in items.filter(|(node, _)| node.is_open()) {
             let Some(item) = newer.get(node.place) else {

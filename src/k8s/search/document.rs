@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::super::decode::{DecodeError, decode};
+use super::super::decode::{DecodeError, decode_any};
 use super::super::sink::{Order, Sink};
 use super::super::tree::TreeSink;
 
@@ -35,10 +35,10 @@ impl Document<'_> {
     /// Decodes a stored value.
     ///
     /// # Errors
-    /// As [`decode()`].
+    /// As [`decode_any()`].
     pub fn read(stored: &[u8]) -> Result<Document<'static>, DecodeError> {
         let mut sink = Noting::default();
-        decode(stored, Order::Declared, &mut sink)?;
+        decode_any(stored, Order::Declared, &mut sink)?;
         Ok(Document {
             tree: Cow::Owned(sink.tree.into_value()),
             bytes: Arc::new(sink.bytes),

@@ -108,11 +108,11 @@ impl Looker<'_> {
     ) -> SeenValue {
         let is_secret = is_secret_key(record.key);
         let is_masked = is_secret && !self.reveal;
-        if !is_object(&document.tree) && !is_masked {
+        // What it masks is masked again in order; here it shows only whether there is anything to mask.
+        let mut masker = Masker::new(self.reveal);
+        if !is_object(&document.tree) && !is_masked && !masker.hides(&document.tree, false) {
             return SeenValue::Lines(self.matcher.lines(value));
         }
-        // What it masks is masked again in order; here it tells only whether there is anything to mask.
-        let mut masker = Masker::new(self.reveal);
         if is_secret && let Ok(tree) = masker.tree_of(value, true) {
             document.tree = std::borrow::Cow::Owned(tree);
         }

@@ -41,6 +41,10 @@ pub(super) fn text(missing: &Missing, run: &Invocation) -> Text {
             format!("{message} at revision {at}: first written at revision {first}"),
             run.line_at(missing.address.as_ref(), *first),
         ),
+        Why::NotKubernetes => {
+            let line = run.line("ls", &["--kinds".to_owned()]);
+            hinted(message, format!("`{line}` lists the prefixes of the keys"))
+        }
         why => match what_exists(why, missing.address.as_ref(), &subject) {
             Some(hint) => hinted(message, hint),
             None => plain(message),
@@ -88,9 +92,6 @@ fn what_exists(why: &Why, address: Option<&Address>, subject: &str) -> Option<St
             format!(
                 "`{types} {name}` is one object, `{types}` all; raw prefixes begin with a slash"
             )
-        }
-        Why::NotKubernetes => {
-            "the store contains no Kubernetes objects at this revision".to_owned()
         }
         Why::Nothing { near } if !near.is_empty() => {
             format!("did you mean {}?", near.join(", "))

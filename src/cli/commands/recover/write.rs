@@ -32,6 +32,7 @@ impl Printer<'_, '_> {
         let items = self.recovery.items();
         let mut export: Option<Export> = None;
         let mut number = 0_usize;
+        let (mut has_manifests, mut put_back) = (false, None);
         let mut remarked = Remarked::default();
         let width = width(items.len());
         for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
@@ -45,12 +46,16 @@ impl Printer<'_, '_> {
                 none => none.insert(Export::into(folder, self.run)?),
             };
             let name = file_name(number, width, item);
-            let (extension, content) = match &content {
+            let (extension, bytes) = match &content {
                 Content::Object(yaml) => (".yaml", yaml),
                 Content::Plain(bytes) | Content::NotLoadable(bytes) => (".value", bytes),
             };
-            let path = export.write(Place::Flat(&name), extension, content)?;
+            has_manifests |= extension == ".yaml";
+            let path = export.write(Place::Flat(&name), extension, bytes)?;
             write_name(&path, out)?;
+            if let Content::Plain(_) = &content {
+                put_back.get_or_insert_with(|| RecoveryNotice::put_back(item.key, path));
+            }
         }
         let mut written = Written::any(export.is_some());
         if let Some(export) = &mut export {
@@ -60,10 +65,13 @@ impl Printer<'_, '_> {
                 let path = export.write(Place::Flat(b"volumes"), ".sh", script.as_bytes())?;
                 written.next.push(RecoveryNotice::VolumeScript(path));
             }
-            written.next.push(RecoveryNotice::Create {
-                folder: folder.to_path_buf(),
-                too_long: remarked.too_long,
-            });
+            if has_manifests {
+                written.next.push(RecoveryNotice::Create {
+                    folder: folder.to_path_buf(),
+                    too_long: remarked.too_long,
+                });
+            }
+            written.next.extend(put_back);
         }
         written.notices = remarked.notices(self.args.keep_owners, self.args.release);
         Ok(written)
@@ -89,8 +97,12 @@ impl Printer<'_, '_> {
         let mut written = Written::any(any);
         written.notices = remarked.notices(self.args.keep_owners, self.args.release);
         if !plain.is_empty() {
-            let plain = Keys::new(&plain);
-            written.notices.push(RecoveryNotice::NoObjects(plain));
+            let keys = Keys::new(&plain);
+            let is_kubernetes = self.recovery.question().catalog().holds_objects();
+            written.notices.push(RecoveryNotice::NoObjects {
+                keys,
+                is_kubernetes,
+            });
         }
         Ok(written)
     }
