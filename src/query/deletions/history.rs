@@ -31,8 +31,11 @@ pub struct ObjectHistory {
     /// that began.
     uninstalled: HashMap<(String, String), i64>,
     /// By the same: from when to when each upgrade of it went on. One that did not end says nothing.
-    upgrades: HashMap<(String, String), Vec<(i64, Option<i64>)>>,
+    upgrades: HashMap<(String, String), Vec<Upgrade>>,
 }
+
+/// From when to when an upgrade of a Helm release went on.
+type Upgrade = (i64, Option<i64>);
 
 /// What was seen of one uid.
 #[derive(Debug, Default)]
