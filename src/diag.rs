@@ -202,6 +202,8 @@ codes! {
     ObjectKeyMismatch = "object-key-mismatch", Warning, "k8s";
     /// No YAML for an object loads back to the same object: it is left out.
     ManifestUnreadable = "manifest-unreadable", Warning, "k8s";
+    /// A manifest lacks the names of fields: a server does not take it as it is.
+    ManifestIncomplete = "manifest-incomplete", Warning, "k8s";
     /// Two live objects have the same uid.
     UidTwice = "uid-twice", Warning, "k8s";
 }

@@ -9,12 +9,15 @@
 )]
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::support::testdata;
+use etcdive::k8s::resource::openshift;
+use etcdive::k8s::schema;
 use etcdive::k8s::{DecodeError, Note, Options, Order, Sink, TreeSink, decode, meta::Meta};
 
 /// Writes JSON as Go's encoding/json does, HTML escapes included.
@@ -161,11 +164,37 @@ fn rows(text: &str) -> Vec<Row> {
 
 /// The samples of the repository, or the file (made in the same way) that ETCDIVE_VALUES names.
 fn samples() -> Vec<Row> {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/k8s/values.jsonl");
-    let path = std::env::var_os("ETCDIVE_VALUES").map_or(shipped, PathBuf::from);
-    let rows = rows(&std::fs::read_to_string(path).unwrap());
-    assert!(!rows.is_empty());
-    rows
+    let shipped = || ["values", "openshift"].map(|name| testdata(&format!("k8s/{name}.jsonl")));
+    let paths = std::env::var_os("ETCDIVE_VALUES")
+        .map_or_else(|| shipped().to_vec(), |path| vec![PathBuf::from(path)]);
+    let mut all = Vec::new();
+    for path in paths {
+        let rows = rows(&std::fs::read_to_string(path).unwrap());
+        assert!(!rows.is_empty());
+        all.extend(rows);
+    }
+    all
+}
+
+#[test]
+fn every_kind_that_openshift_stores_has_a_sample_with_all_names() {
+    let text = std::fs::read_to_string(testdata("k8s/openshift.jsonl")).unwrap();
+    let samples = rows(&text);
+    let mut kinds = 0;
+    for resource in openshift() {
+        let key = format!("{}/v1 {}", resource.group(), resource.kind);
+        let sample = samples.iter().find(|row| row.key == key);
+        let sample = sample.unwrap_or_else(|| panic!("no sample of {key}"));
+        let mut sink = TreeSink::new();
+        let outcome = decode(&sample.value, Order::Declared, &mut sink).unwrap();
+        assert_eq!(outcome.notes, [], "{key}");
+        // OpenShift 3 stored most of them in the core group, too.
+        for group in resource.groups.iter().filter(|group| group.is_empty()) {
+            assert!(schema::is_known("v1", &resource.kind), "{group}{key}");
+        }
+        kinds += 1;
+    }
+    assert!(kinds > 25, "{kinds}");
 }
 
 /// Compares, and tells the first few differences.
@@ -404,14 +433,14 @@ fn an_unknown_kind_has_its_metadata_by_name_and_the_rest_by_number() {
         field(2, &[field(1, b"www.example.com"), vec![0x10, 80]].concat()),
     ]
     .concat();
-    let value = envelope("route.openshift.io/v1", "Route", &route);
-    let want = r#"{"kind":"Route","apiVersion":"route.openshift.io/v1","metadata":{"name":"www","namespace":"shop"},"$unknownFields":[{"field":2,"wire":2,"message":[{"field":1,"wire":2,"string":"www.example.com"},{"field":2,"wire":0,"int":80}]}]}"#;
+    let value = envelope("vendor.example.com/v1", "Gizmo", &route);
+    let want = r#"{"kind":"Gizmo","apiVersion":"vendor.example.com/v1","metadata":{"name":"www","namespace":"shop"},"$unknownFields":[{"field":2,"wire":2,"message":[{"field":1,"wire":2,"string":"www.example.com"},{"field":2,"wire":0,"int":80}]}]}"#;
     assert_eq!(json(&value, Order::Declared).unwrap(), want);
     let mut sink = TreeSink::new();
     let outcome = decode(&value, Order::Sorted, &mut sink).unwrap();
     assert_eq!(
         outcome.notes[0].to_string(),
-        "no schema for route.openshift.io/v1 Route: fields are shown by number"
+        "no schema for vendor.example.com/v1 Gizmo: fields are shown by number"
     );
 }
 

@@ -48,6 +48,7 @@ mod history;
 mod k8s_values;
 mod kubernetes;
 mod layering;
+mod layouts;
 mod little_languages;
 mod ls;
 mod memory;

@@ -82,7 +82,13 @@ fn coverage_rows() -> Vec<String> {
         if kind.kind.ends_with("List") {
             continue;
         }
-        let group = groups.entry(kind.group).or_default();
+        // Kubernetes' own kinds are merged from 1.16 on.
+        let name = match kind.group {
+            "" if kind.first_minor < 16 => "core, OpenShift 3",
+            "" => "core",
+            group => group,
+        };
+        let group = groups.entry(name).or_default();
         group.kinds.insert(kind.kind);
         let (first, last) = group
             .versions
@@ -92,7 +98,6 @@ fn coverage_rows() -> Vec<String> {
         *last = kind.last_minor.max(*last);
     }
     let row = |(name, group): (&str, Group)| {
-        let name = if name.is_empty() { "core" } else { name };
         let versions: Vec<String> = group
             .versions
             .into_iter()

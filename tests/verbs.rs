@@ -331,13 +331,13 @@ fn decode_says_why_a_value_cannot_be_decoded() {
 
 #[test]
 fn a_type_that_is_not_in_the_table_is_shown_with_its_metadata_and_a_note() {
-    // route.openshift.io/v1 Route with metadata.name "r", metadata.namespace "ns" and a spec of one text.
-    let value = b"k8s\0\x0a\x1e\x0a\x15route.openshift.io/v1\x12\x05Route\x12\x10\x0a\x07\x0a\x01r\x1a\x02ns\x12\x05\x0a\x03foo";
+    // vendor.example.com/v1 Gizmo with metadata.name "r", metadata.namespace "ns" and a spec of one text.
+    let value = b"k8s\0\x0a\x1e\x0a\x15vendor.example.com/v1\x12\x05Gizmo\x12\x10\x0a\x07\x0a\x01r\x1a\x02ns\x12\x05\x0a\x03foo";
     let run = decoded(value);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.text().starts_with("# "), "{}", run.text());
     assert!(
-        run.text().contains("kind: Route\n") && run.text().contains("  name: r\n  namespace: ns\n"),
+        run.text().contains("kind: Gizmo\n") && run.text().contains("  name: r\n  namespace: ns\n"),
         "{}",
         run.text()
     );

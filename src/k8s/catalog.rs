@@ -1,35 +1,62 @@
 //! Which resources a store holds and where: from an address to keys, and from a key to its resource.
 //!
-//! Built-in resources are known; custom ones are told by the CustomResourceDefinitions in the store;
-//! what neither knows (an aggregated API server's) is told by the folders of the keys themselves.
-//! The prefix is `/registry` unless the API server was given another (`--etcd-prefix`): OpenShift has
-//! `/kubernetes.io` and `/openshift.io`.
+//! Built-in resources are known; custom ones are defined by the CustomResourceDefinitions in the store;
+//! what neither defines (an aggregated API server's, Calico's) is inferred from the objects themselves: see
+//! [`Catalog::learn`]. The prefix is `/registry` unless the API server was given another (`--etcd-prefix`):
+//! OpenShift has `/kubernetes.io` and `/openshift.io`, Calico without an API server `/calico`.
+
+mod layout;
+mod learn;
+mod survey;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::envelope::Stored;
-use super::meta::Meta;
-use super::resource::{Resource, builtin};
-use super::secret_key::is_secret_key;
-use crate::named::NameField;
+use super::resource::{Resource, builtin, openshift};
 use crate::near;
+use layout::{DEEPEST, cuts};
+
+pub use layout::Layout;
+pub use survey::Survey;
 
 /// Where an API server keeps its objects unless told otherwise.
 const DEFAULT_PREFIX: &[u8] = b"/registry";
+/// Where the API server of OpenShift keeps the objects of OpenShift's own types.
+const OPENSHIFT_PREFIX: &[u8] = b"/openshift.io";
+/// How many segments the folder of a resource has at most, unless objects in a deeper one are found.
+const USUAL_DEPTH: usize = 2;
 
 /// The resources of a store.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    /// Without the slash behind; longer ones first.
+    /// Without the slash after them; longer ones first.
     prefixes: Vec<Vec<u8>>,
     resources: Vec<Resource>,
-    by_folder: HashMap<Vec<u8>, usize>,
+    by_folder: HashMap<Vec<u8>, Folder>,
+    /// The first resource of each `GROUP/KIND`.
+    by_kind: HashMap<String, usize>,
+    /// The folders of resources that have more than their own.
+    more_folders: HashMap<usize, Vec<Vec<u8>>>,
+    /// How many segments the deepest folder has.
+    deepest: usize,
     /// The definitions of custom resources, by their place in `resources`.
     definitions: HashMap<usize, Value>,
     holds_objects: bool,
+    /// Whether objects are in folders that only the objects themselves show.
+    has_other_layout: bool,
+    /// Whether no API server wrote the objects: no built-in resource has precedence.
+    lacks_builtin: bool,
+}
+
+/// A folder of objects.
+#[derive(Debug, Clone, Copy)]
+struct Folder {
+    /// The place of its resource.
+    resource: usize,
+    /// Whether logical clusters follow it in keys.
+    has_clusters: bool,
 }
 
 impl Default for Catalog {
@@ -38,8 +65,13 @@ impl Default for Catalog {
             prefixes: vec![DEFAULT_PREFIX.to_vec()],
             resources: Vec::new(),
             by_folder: HashMap::new(),
+            by_kind: HashMap::new(),
+            more_folders: HashMap::new(),
+            deepest: USUAL_DEPTH,
             definitions: HashMap::new(),
             holds_objects: false,
+            has_other_layout: false,
+            lacks_builtin: false,
         };
         for resource in builtin() {
             catalog.add(resource);
@@ -48,11 +80,15 @@ impl Default for Catalog {
     }
 }
 
-/// What a key tells by itself of the object under it.
+/// What a key shows of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location<'c, 'k> {
     /// Its resource.
     pub resource: &'c Resource,
+    /// The identity of the export that its type is bound to; only kcp has them.
+    pub identity: Option<&'k [u8]>,
+    /// Its logical cluster; only kcp has them.
+    pub cluster: Option<&'k [u8]>,
     /// The namespace; absent where the resource has none.
     pub namespace: Option<&'k [u8]>,
     /// The name; it may hold slashes.
@@ -77,8 +113,8 @@ impl Catalog {
 
     /// The definition of a custom resource, without the schemas of its versions.
     pub fn definition(&self, resource: &Resource) -> Option<&Value> {
-        let place = self.by_folder.get(resource.folder.as_bytes())?;
-        self.definitions.get(place)
+        let folder = self.by_folder.get(resource.folder.as_bytes())?;
+        self.definitions.get(&folder.resource)
     }
 
     /// Adds the resource that a stored CustomResourceDefinition defines.
@@ -93,15 +129,29 @@ impl Catalog {
     /// Adds what another catalog knows besides, for a question about two stores.
     pub fn merge(&mut self, other: Self) {
         self.holds_objects |= other.holds_objects;
+        self.has_other_layout |= other.has_other_layout;
+        self.lacks_builtin |= other.lacks_builtin;
         for prefix in other.prefixes {
+            if prefix == OPENSHIFT_PREFIX && !self.prefixes.contains(&prefix) {
+                self.add_openshift();
+            }
             self.add_prefix(prefix);
         }
         let mut definitions = other.definitions;
+        let mut own_folders = Vec::new();
         for (place, resource) in other.resources.into_iter().enumerate() {
+            own_folders.push(resource.folder.clone());
             if let Some(here) = self.add(resource)
                 && let Some(definition) = definitions.remove(&place)
             {
                 self.definitions.insert(here, definition);
+            }
+        }
+        for (name, folder) in other.by_folder {
+            let own = own_folders.get(folder.resource);
+            let here = own.and_then(|own| self.by_folder.get(own.as_bytes()));
+            if let Some(here) = here.map(|here| here.resource) {
+                self.add_folder(name, here, folder.has_clusters);
             }
         }
     }
@@ -113,9 +163,48 @@ impl Catalog {
             return None;
         }
         let place = self.resources.len();
-        self.by_folder.insert(folder, place);
+        for group in &resource.groups {
+            let kind = kind_key(group, &resource.kind);
+            self.by_kind.entry(kind).or_insert(place);
+        }
         self.resources.push(resource);
+        self.add_folder(folder, place, false);
         Some(place)
+    }
+
+    /// Adds a folder of a resource, or what is new about it.
+    fn add_folder(&mut self, name: Vec<u8>, resource: usize, has_clusters: bool) {
+        if let Some(known) = self.by_folder.get_mut(&name) {
+            known.has_clusters |= has_clusters;
+            return;
+        }
+        let depth = name.split(|byte| *byte == b'/').count();
+        self.deepest = self.deepest.max(depth.min(DEEPEST));
+        let own = self.resources.get(resource);
+        if own.is_some_and(|own| own.folder.as_bytes() != name) {
+            self.more_folders
+                .entry(resource)
+                .or_default()
+                .push(name.clone());
+        }
+        let folder = Folder {
+            resource,
+            has_clusters,
+        };
+        self.by_folder.insert(name, folder);
+    }
+
+    /// Adds the types of OpenShift.
+    fn add_openshift(&mut self) {
+        for resource in openshift() {
+            self.add(resource);
+        }
+        // A project is a namespace, of which OpenShift's API server shows a part.
+        let is_namespaces = |resource: &&mut Resource| resource.folder == "namespaces";
+        if let Some(namespaces) = self.resources.iter_mut().find(is_namespaces) {
+            let names = ["projects", "project"].map(Cow::Borrowed);
+            namespaces.short_names.extend(names);
+        }
     }
 
     fn add_prefix(&mut self, prefix: Vec<u8>) {
@@ -126,42 +215,55 @@ impl Catalog {
         }
     }
 
-    /// The prefix of a key, and what stands behind it and its slash.
-    fn behind_prefix<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+    /// What follows the prefix of a key and its slash.
+    fn after_prefix<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         self.prefixes
             .iter()
             .find_map(|prefix| key.strip_prefix(prefix.as_slice())?.strip_prefix(b"/"))
     }
 
-    /// What a key tells of the object under it; none where it lies in no known folder.
+    /// What a key shows of its object; none if it is in no known folder.
     pub fn locate<'k>(&self, key: &'k [u8]) -> Option<Location<'_, 'k>> {
-        let rest = self.behind_prefix(key)?;
-        let (folder, inside) = folders_of(rest)
-            .find_map(|(folder, inside)| Some((*self.by_folder.get(folder)?, inside)))?;
-        let resource = self.resources.get(folder)?;
-        if !resource.namespaced {
-            return Some(Location {
+        let rest = self.after_prefix(key)?;
+        cuts(rest, self.deepest).find_map(|(folder, inside)| {
+            let folder = self.by_folder.get(folder)?;
+            let resource = self.resources.get(folder.resource)?;
+            let parts = layout_of(resource, *folder).parts(inside)?;
+            Some(Location {
                 resource,
-                namespace: None,
-                name: inside,
-            });
-        }
-        let slash = inside.iter().position(|byte| *byte == b'/')?;
-        let (namespace, name) = inside.split_at_checked(slash)?;
-        Some(Location {
-            resource,
-            namespace: Some(namespace),
-            name: name.get(1..)?,
+                identity: parts.identity,
+                cluster: parts.cluster,
+                namespace: parts.namespace,
+                name: parts.name,
+            })
         })
     }
 
-    /// The folders in which the objects of a resource lie, with the slash behind.
-    pub fn folders(&self, resource: &Resource) -> Vec<Vec<u8>> {
-        let folder = resource.folder.as_bytes();
-        self.prefixes
-            .iter()
-            .map(|prefix| [prefix.as_slice(), b"/", folder, b"/"].concat())
-            .collect()
+    /// The folders in which the objects of a resource are, with the slash after them, and how their keys go on.
+    pub fn folders(&self, resource: &Resource) -> Vec<(Vec<u8>, Layout)> {
+        let own = resource.folder.as_bytes();
+        let place = self.by_folder.get(own).map(|folder| folder.resource);
+        let more = place.and_then(|place| self.more_folders.get(&place));
+        let mut names: Vec<&[u8]> = more.into_iter().flatten().map(Vec::as_slice).collect();
+        names.sort_unstable();
+        names.insert(0, own);
+        let mut folders = Vec::new();
+        for prefix in &self.prefixes {
+            for name in &names {
+                let Some(folder) = self.by_folder.get(*name) else {
+                    continue;
+                };
+                let path = [prefix.as_slice(), b"/", *name, b"/"].concat();
+                folders.push((path, layout_of(resource, *folder)));
+            }
+        }
+        folders
+    }
+
+    /// Whether objects are in folders that only the objects themselves show: a word for a built-in resource may mean
+    /// those, too.
+    pub fn has_other_layout(&self) -> bool {
+        self.has_other_layout
     }
 
     /// The resources that a word names: a plural, a singular, a kind or a short name, with
@@ -181,7 +283,7 @@ impl Catalog {
         if !word.contains('.') {
             let first = called().next();
             let is_builtin = |resource: &&Resource| resource.versions.is_empty();
-            return match first.filter(is_builtin) {
+            return match first.filter(|first| is_builtin(first) && !self.lacks_builtin) {
                 Some(resource) => vec![resource],
                 None => called().collect(),
             };
@@ -219,76 +321,19 @@ impl Catalog {
         });
         near::nearest(rated, ALIKE)
     }
+}
 
-    /// Adds a resource for the folder of a key which lies in none that is known, as its object
-    /// describes it.
-    pub fn learn(&mut self, key: &[u8], value: &[u8]) {
-        if self.locate(key).is_some() {
-            return;
-        }
-        let Some((folder, _)) = self.behind_prefix(key).and_then(unknown_folder) else {
-            return;
-        };
-        if self.by_folder.contains_key(folder) {
-            return;
-        }
-        let Ok(folder) = std::str::from_utf8(folder) else {
-            return;
-        };
-        // A damaged object describes nothing.
-        let is_named = |meta: &Meta<'_>| {
-            NameField::Kind.allows(&meta.kind) && NameField::ApiVersion.allows(&meta.api_version)
-        };
-        let Some(meta) = Meta::read(value).filter(is_named) else {
-            return;
-        };
-        if is_secret_key(key) && meta.kind != "Secret" {
-            return;
-        }
-        let plural = folder.rsplit('/').next().unwrap_or(folder);
-        let (group, version) = meta
-            .api_version
-            .rsplit_once('/')
-            .unwrap_or(("", &meta.api_version));
-        let folder = folder.to_owned();
-        self.add(Resource {
-            groups: vec![group.to_owned().into()],
-            kind: meta.kind.clone().into_owned().into(),
-            plural: plural.to_owned().into(),
-            singular: meta.kind.to_lowercase().into(),
-            short_names: Vec::new(),
-            namespaced: !meta.namespace.is_empty(),
-            folder: folder.into(),
-            in_all: false,
-            versions: vec![version.to_owned()],
-        });
+/// How the keys of a folder go on after it.
+fn layout_of(resource: &Resource, folder: Folder) -> Layout {
+    Layout {
+        namespaced: resource.namespaced,
+        has_clusters: folder.has_clusters,
     }
 }
 
-/// The ways to cut what stands behind the prefix into a folder (of one segment or two) and the rest.
-fn folders_of(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let slashes = rest
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'/')
-        .map(|(place, _)| place)
-        .take(2);
-    slashes.filter_map(|slash| {
-        let (folder, inside) = rest.split_at_checked(slash)?;
-        let inside = inside.get(1..).filter(|inside| !inside.is_empty())?;
-        Some((folder, inside))
-    })
-}
-
-/// The folder of a key of an unknown resource: with its group, where that looks like one.
-fn unknown_folder(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut ways = folders_of(rest);
-    let first = ways.next()?;
-    if first.0.contains(&b'.') {
-        ways.next()
-    } else {
-        Some(first)
-    }
+/// The key of a kind in [`Catalog::by_kind`].
+fn kind_key(group: &str, kind: &str) -> String {
+    format!("{group}/{kind}")
 }
 
 /// The resource that a CustomResourceDefinition defines, in any of its versions.
@@ -344,98 +389,6 @@ fn without_schemas(mut definition: Value) -> Value {
         }
     }
     serde_json::json!({"spec": spec})
-}
-
-/// How many first segments of keys may turn out to be prefixes.
-const MOST_ROOTS: usize = 64;
-/// How many values under a first segment are looked at before it is no prefix.
-const MOST_TRIES: u8 = 8;
-
-/// Finds the prefixes and the definitions of custom resources in one pass over the records.
-#[derive(Debug, Default)]
-pub struct Survey {
-    /// First segments, with the slash before: Kubernetes' or not, and how many values were tried.
-    roots: HashMap<Vec<u8>, (bool, u8)>,
-    /// What stands before `/namespaces/NAME` where a Namespace is.
-    prefixes: Vec<Vec<u8>>,
-}
-
-/// The folder of the definitions, the last before the name.
-const DEFINITIONS: &[u8] = b"customresourcedefinitions";
-
-impl Survey {
-    /// Whether a key is that of a CustomResourceDefinition.
-    pub fn is_definition(key: &[u8]) -> bool {
-        key.rsplit(|byte| *byte == b'/').nth(1) == Some(DEFINITIONS)
-    }
-
-    /// Looks at the value of a key.
-    pub fn look(&mut self, key: &[u8], value: &[u8]) {
-        self.look_at_root(key, value);
-        let mut segments = key.rsplitn(3, |byte| *byte == b'/');
-        let (_, folder, before) = (segments.next(), segments.next(), segments.next());
-        if folder == Some(b"namespaces")
-            && let Some(prefix) = before.filter(|prefix| !prefix.is_empty())
-            && !self.prefixes.iter().any(|known| known == prefix)
-            && self.prefixes.len() < MOST_ROOTS
-            && Meta::read(value).is_some_and(|meta| meta.kind == "Namespace")
-        {
-            self.prefixes.push(prefix.to_vec());
-        }
-    }
-
-    fn look_at_root(&mut self, key: &[u8], value: &[u8]) {
-        let Some(path) = key.strip_prefix(b"/") else {
-            return;
-        };
-        let Some(end) = path.iter().position(|byte| *byte == b'/') else {
-            return;
-        };
-        let Some(root) = key.get(..=end) else {
-            return;
-        };
-        if !self.roots.contains_key(root) && self.roots.len() < MOST_ROOTS {
-            self.roots.insert(root.to_vec(), (false, 0));
-        }
-        let Some((is_ours, tries)) = self.roots.get_mut(root) else {
-            return;
-        };
-        if !*is_ours && *tries < MOST_TRIES {
-            *tries = tries.saturating_add(1);
-            *is_ours = is_kubernetes(value);
-        }
-    }
-
-    /// The catalog of what was seen, without the definitions.
-    pub fn into_catalog(self) -> Catalog {
-        let mut catalog = Catalog {
-            holds_objects: !self.prefixes.is_empty()
-                || self.roots.values().any(|(is_ours, _)| *is_ours),
-            ..Catalog::default()
-        };
-        let roots = self.roots.into_iter().filter(|(_, (is_ours, _))| *is_ours);
-        for (root, _) in roots {
-            // `/a` is no prefix where `/a/registry` is one.
-            let longer = |known: &Vec<u8>| known.len() > root.len() && known.starts_with(&root);
-            if !self.prefixes.iter().any(longer) {
-                catalog.add_prefix(root);
-            }
-        }
-        for prefix in self.prefixes {
-            catalog.add_prefix(prefix);
-        }
-        catalog
-    }
-}
-
-/// Whether a value is an object of an API server, readable or encrypted.
-fn is_kubernetes(value: &[u8]) -> bool {
-    match Stored::detect(value) {
-        Stored::Protobuf(_) | Stored::Encrypted(_) => true,
-        Stored::Json(_) | Stored::Cbor(_) => Meta::read(value)
-            .is_some_and(|meta| !meta.kind.is_empty() && !meta.api_version.is_empty()),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -621,7 +574,7 @@ mod tests {
         );
         assert!(catalog.locate(b"/clusters/a/registry/pods/x/y").is_some());
         assert_eq!(
-            catalog.folders(catalog.resolve("po")[0])[0],
+            catalog.folders(catalog.resolve("po")[0])[0].0,
             b"/clusters/a/registry/pods/"
         );
     }

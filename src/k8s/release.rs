@@ -96,7 +96,7 @@ const fn row(api_version: &'static str, kind: &'static str, introduced: u8, remo
 }
 
 /// The beta versions, and the finished ones that are newer than the oldest release.
-const ROWS: [Row; 84] = [
+const ROWS: [Row; 86] = [
     row(
         "admissionregistration.k8s.io/v1",
         "ValidatingAdmissionPolicy",
@@ -228,6 +228,8 @@ const ROWS: [Row; 84] = [
     row("node.k8s.io/v1beta1", "RuntimeClass", 13, 25),
     row("policy/v1", "PodDisruptionBudget", 21, NEVER),
     row("policy/v1beta1", "PodDisruptionBudget", 5, 25),
+    row("policy/v1beta1", "PodSecurityPolicy", 10, 25),
+    row("extensions/v1beta1", "PodSecurityPolicy", 3, 16),
     row("rbac.authorization.k8s.io/v1beta1", "ClusterRole", 6, 22),
     row(
         "rbac.authorization.k8s.io/v1beta1",

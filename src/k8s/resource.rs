@@ -5,7 +5,11 @@
 //! group before it. Upstream: pkg/kubeapiserver/default_storage_factory_builder.go (the odd folders),
 //! each resource's `ShortNames()`, apiextensions' customresource_handler.go.
 
+mod openshift;
+
 use std::borrow::Cow;
+
+pub use openshift::openshift;
 
 /// A resource: objects of one kind that lie in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -551,7 +555,11 @@ const ROWS: &[Row] = &[
 
 /// The resources that an API server stores by itself.
 pub fn builtin() -> impl Iterator<Item = Resource> {
-    ROWS.iter().map(|row| Resource {
+    ROWS.iter().map(resource_of)
+}
+
+fn resource_of(row: &Row) -> Resource {
+    Resource {
         groups: row.groups.iter().map(|group| (*group).into()).collect(),
         kind: row.kind.into(),
         plural: row.plural.into(),
@@ -563,5 +571,5 @@ pub fn builtin() -> impl Iterator<Item = Resource> {
         folder: row.folder.into(),
         in_all: ALL.contains(&row.plural),
         versions: Vec::new(),
-    })
+    }
 }

@@ -144,7 +144,7 @@ mod tests {
             assert_eq!(slot.key().as_str(), slot.name());
             assert_eq!(slot.key().json(), format!(",\"{}\":", slot.name()));
             let mut bytes = slot.name().bytes();
-            assert!(bytes.all(|b| b.is_ascii_alphanumeric() || b"$-".contains(&b)));
+            assert!(bytes.all(|b| b.is_ascii_alphanumeric() || b"$-.".contains(&b)));
         }
     }
 

@@ -118,6 +118,11 @@ fn fits_kind(value: &Value, kind: Kind, message_type: u16) -> bool {
         | Kind::SchemaOrArray
         | Kind::SchemaOrStrings
         | Kind::Strings => true,
+        Kind::TextMap => value.is_object() || value.is_null(),
+        Kind::Messages => {
+            let one = |value: &Value| fits_kind(value, Kind::Message, message_type);
+            value.as_array().is_none_or(|list| list.iter().all(one))
+        }
     }
 }
 

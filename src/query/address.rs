@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, Layout};
 use crate::k8s::resource::Resource;
 use crate::named::key_text;
 
@@ -45,9 +45,10 @@ pub struct ObjectSet {
 /// A folder of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
-    /// With the slash behind.
+    /// With the slash after it.
     folder: Vec<u8>,
-    namespaced: bool,
+    /// How keys go on after it.
+    layout: Layout,
     /// The place in the order in which the types were named.
     order: usize,
 }
@@ -60,18 +61,13 @@ impl ObjectSet {
         catalog: &Catalog,
         namespaces: Option<&Namespaces>,
     ) -> Self {
-        let folders = |resource: &&Resource| {
-            let namespaced = resource.namespaced;
-            let folders = catalog.folders(resource).into_iter();
-            folders.map(move |folder| (folder, namespaced))
-        };
         let mut places: Vec<Place> = resources
             .iter()
-            .flat_map(folders)
+            .flat_map(|resource| catalog.folders(resource))
             .enumerate()
-            .map(|(order, (folder, namespaced))| Place {
+            .map(|(order, (folder, layout))| Place {
                 folder,
-                namespaced,
+                layout,
                 order,
             })
             .collect();
@@ -115,22 +111,21 @@ impl ObjectSet {
             .min()
     }
 
-    /// Whether what stands behind a folder is an object that is asked for.
+    /// Whether what follows a folder is an object that is asked for.
     fn is_inside(&self, place: &Place, inside: &[u8]) -> bool {
-        let name_of = |rest: &[u8]| match &self.names {
-            Some(names) => names.matches(rest),
-            None => !rest.is_empty(),
-        };
-        if !place.namespaced {
-            return name_of(inside);
-        }
-        let Some(slash) = inside.iter().position(|byte| *byte == b'/') else {
+        let Some(parts) = place.layout.parts(inside) else {
             return false;
         };
-        let (namespace, rest) = inside.split_at(slash);
-        let wanted = self.namespaces.as_ref();
-        let right_namespace = wanted.is_none_or(|wanted| wanted.matches(namespace));
-        right_namespace && rest.get(1..).is_some_and(name_of)
+        let is_name = match &self.names {
+            Some(names) => names.matches(parts.name),
+            None => !parts.name.is_empty(),
+        };
+        // The cluster's objects are in no namespace, whatever is asked for.
+        is_name
+            && parts.namespace.is_none_or(|namespace| {
+                let wanted = self.namespaces.as_ref();
+                wanted.is_none_or(|wanted| wanted.matches(namespace))
+            })
     }
 
     /// The same without what narrows it: for what is near.

@@ -114,9 +114,9 @@ fn resource_of<'k>(key: &'k [u8], catalog: &Catalog) -> Cow<'k, str> {
     let Some(location) = catalog.locate(key) else {
         return first_segments(key);
     };
-    let namespace = location
-        .namespace
-        .map_or(0, |name| name.len().saturating_add(1));
+    let before_name = [location.identity, location.cluster, location.namespace];
+    let before_name = before_name.into_iter().flatten();
+    let namespace: usize = before_name.map(|part| part.len().saturating_add(1)).sum();
     let inside = location
         .name
         .len()

@@ -161,6 +161,16 @@ impl<'r> Objects<'r> {
         );
     }
 
+    /// Makes a finding of an object whose manifest lacks the names of fields.
+    pub fn report_incomplete(&self, record: &Record<'_>, notes: &[Note]) {
+        let texts: Vec<String> = notes.iter().map(|note| note.text_of(record.key)).collect();
+        self.diagnostics.report(
+            Diagnostic::new(Code::ManifestIncomplete, record.locus())
+                .found(texts.join("; "))
+                .effect("a server does not take its manifest as it is"),
+        );
+    }
+
     fn note_closed(&self, record: &Record<'_>, error: &OpenError) {
         if !self.said.borrow_mut().insert(record.revision) {
             return;

@@ -32,6 +32,7 @@ use decide::Decision;
 use volumes::Volumes;
 
 pub use crate::etcd::AtRevision;
+pub use crate::k8s::decode::Note;
 pub use crate::k8s::release::Release;
 pub use remarked::Remarked;
 pub use volumes::{ClaimVolume, NewVolume, VolumeFate};
@@ -93,6 +94,13 @@ pub struct ManifestOptions {
 /// What somebody has to know of a manifest before it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
+    /// Fields have no name, or bytes are no message: a server does not take it as it is.
+    Incomplete {
+        /// What there is of it.
+        notes: Vec<Note>,
+        /// The key: of a Secret a note quotes nothing.
+        key: Vec<u8>,
+    },
     /// References to owners were left out.
     Owners,
     /// It is a claim that was bound to a volume.
@@ -205,7 +213,19 @@ impl<'q, 'a> Recovery<'q, 'a> {
         if recovery.items.is_empty() {
             return Err(recovery.why_none(head, is_unknown));
         }
+        recovery.report_incomplete();
         Ok(recovery)
+    }
+
+    /// Makes findings of the objects that come back incomplete.
+    fn report_incomplete(&self) {
+        let back = self.items.iter().filter(|item| self.comes_back(item));
+        for item in back.filter(|item| !item.nameless.is_empty()) {
+            if let Some(event) = item.restored {
+                let objects = self.question.objects();
+                objects.report_incomplete(&event.record, &item.nameless);
+            }
+        }
     }
 
     /// Decides what comes back.
@@ -296,9 +316,18 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let record = item.restored?.record;
         let objects = self.question.objects();
         match objects.read(&record, Order::Declared.into()) {
-            ReadValue::Object(tree, _) if options.exact => Some(Content::Object(tree, Vec::new())),
-            ReadValue::Object(tree, _) => {
-                let (tree, remarks) = self.manifest(item, tree, options);
+            ReadValue::Object(tree, notes) => {
+                let (tree, remarks) = if options.exact {
+                    (tree, Vec::new())
+                } else {
+                    self.manifest(item, tree, options)
+                };
+                let incomplete = (!notes.is_empty()).then(|| Remark::Incomplete {
+                    notes,
+                    key: item.key.to_vec(),
+                });
+                // It comes first: nothing else matters as much.
+                let remarks = incomplete.into_iter().chain(remarks).collect();
                 Some(Content::Object(tree, remarks))
             }
             ReadValue::Plain => Some(Content::Plain(self.stored(item)?)),

@@ -85,6 +85,8 @@ pub enum RecoveryNotice {
         /// Whether freed pages were searched.
         is_carved: bool,
     },
+    /// Manifests lack the names of fields.
+    Incomplete(Keys),
     /// Values that are no objects are not in a stream of manifests.
     NoObjects {
         /// The keys.
@@ -163,6 +165,8 @@ pub struct EarlierLife {
 pub struct Summary {
     /// What comes back.
     pub back: Kinds,
+    /// How many of these lack the names of fields.
+    pub incomplete: usize,
     /// What does not, by reason.
     pub left_out: Vec<(LeftOut, Kinds)>,
 }

@@ -308,7 +308,7 @@ impl Words<'_, '_> {
             let found = self.catalog.resolve(name);
             !found.is_empty() && found.iter().all(|resource| resource.versions.is_empty())
         };
-        if !types.split(',').all(is_builtin) {
+        if self.catalog.has_other_layout() || !types.split(',').all(is_builtin) {
             self.learn();
         }
         let mut resources = Vec::new();

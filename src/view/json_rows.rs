@@ -88,7 +88,8 @@ impl JsonRows {
     }
 }
 
-/// Adds what a Kubernetes key names to a row about it, after the key: `resource`, `namespace`, `name`.
+/// Adds what a Kubernetes key names to a row about it, after the key: `resource`, `namespace`, `name`,
+/// and in kcp `identity` and `cluster`.
 #[must_use]
 pub fn with_object(row: Value, key: &[u8], catalog: &Catalog) -> Value {
     let Some(location) = catalog.locate(key) else {
@@ -107,6 +108,14 @@ pub fn with_object(row: Value, key: &[u8], catalog: &Catalog) -> Value {
         }
         let resource = location.resource.plural_with_group();
         with.insert("resource".to_owned(), resource.into());
+        for (part, text) in [
+            ("identity", location.identity),
+            ("cluster", location.cluster),
+        ] {
+            if let Some(text) = text {
+                with.insert(part.to_owned(), key_text(text).into());
+            }
+        }
         if let Some(namespace) = location.namespace {
             let namespace = shown(NameField::Namespace, namespace);
             with.insert("namespace".to_owned(), namespace.into());

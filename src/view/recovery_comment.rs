@@ -1,7 +1,7 @@
 //! What somebody has to know of a recovered manifest: the comments in its first lines, and the short form of a plan.
 
 use crate::query::deletions::VersionChange;
-use crate::query::recovery::{ClaimVolume, NewVolume, Remark, VolumeFate};
+use crate::query::recovery::{ClaimVolume, NewVolume, Note, Remark, VolumeFate};
 
 use super::yaml::value_in_comment;
 
@@ -9,6 +9,7 @@ use super::yaml::value_in_comment;
 #[must_use]
 pub fn comments(remark: &Remark) -> Vec<String> {
     match remark {
+        Remark::Incomplete { notes, key } => incomplete(notes, key),
         // A notice counts them: nearly every manifest would have this comment.
         Remark::Owners => Vec::new(),
         Remark::Volume(volume) => of_volume(volume),
@@ -35,10 +36,17 @@ pub fn comments(remark: &Remark) -> Vec<String> {
     }
 }
 
+fn incomplete(notes: &[Note], key: &[u8]) -> Vec<String> {
+    let first = "INCOMPLETE: a server does not take this manifest as it is.".to_owned();
+    let notes = notes.iter().map(|note| sentence(note.text_of(key)) + ".");
+    std::iter::once(first).chain(notes).collect()
+}
+
 /// The remark in a few words; none if a plan need not show it.
 #[must_use]
 pub fn short(remark: &Remark) -> Option<String> {
     Some(match remark {
+        Remark::Incomplete { .. } => "incomplete: fields without names".to_owned(),
         Remark::Owners => "without references to owners".to_owned(),
         Remark::Volume(volume) => {
             let fate = match &volume.fate {

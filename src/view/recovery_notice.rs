@@ -145,6 +145,15 @@ fn text_of_manifests(notice: &RecoveryNotice) -> String {
                 first_of(keys)
             )
         }
+        RecoveryNotice::Incomplete(keys) => format!(
+            "{} ({}), and a server does not take it: the first lines of each say which fields have no name",
+            count(
+                keys.count,
+                "manifest is incomplete",
+                "manifests are incomplete"
+            ),
+            first_of(keys)
+        ),
         RecoveryNotice::WithoutOwners { keys, keeps_owners } => {
             let which = if *keeps_owners {
                 "that do not exist"
@@ -358,6 +367,10 @@ pub fn summary_text(summary: &Summary) -> String {
         0 => "nothing comes back".to_owned(),
         1 => format!("1 comes back ({})", kinds_text(&summary.back)),
         count => format!("{count} come back ({})", kinds_text(&summary.back)),
+    };
+    let first = match summary.incomplete {
+        0 => first,
+        count => format!("{first}, {count} of them incomplete"),
     };
     if summary.left_out.is_empty() {
         return first;

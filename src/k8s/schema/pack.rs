@@ -68,7 +68,22 @@ impl Slot {
     #[must_use]
     #[inline]
     pub const fn has_nil(&self) -> bool {
-        !matches!(self.card, Card::One) || matches!(self.kind, Kind::Bytes | Kind::Strings)
+        !matches!(self.card, Card::One)
+            || matches!(
+                self.kind,
+                Kind::Bytes | Kind::Strings | Kind::Messages | Kind::TextMap
+            )
+    }
+
+    /// The map of texts that is in a [`Kind::TextMap`].
+    #[must_use]
+    pub const fn inner_map(&self) -> Self {
+        Self {
+            number: 1,
+            kind: Kind::Str,
+            card: Card::Map,
+            ..*self
+        }
     }
 
     /// Does Go print `null` for a value which is not on the wire?

@@ -37,6 +37,10 @@ pub enum Kind {
     SchemaOrStrings,
     /// A message that wraps a list of texts, in JSON the list alone (ExtraValue, Verbs).
     Strings,
+    /// A message that wraps a list of messages of the field's type, in JSON the list alone (DeploymentTriggerPolicies).
+    Messages,
+    /// A message that wraps a map of texts, in JSON the map alone (OptionalNodeSelector).
+    TextMap,
 }
 
 /// How many values a field has, and whether it may have none.

@@ -7,6 +7,7 @@ use crate::etcd::{
 };
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
+use crate::k8s::decode::Note;
 use crate::k8s::meta::Meta;
 use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
@@ -59,6 +60,8 @@ pub struct Item<'a> {
     pub is_late: bool,
     /// What the object is; none of what is no object, or cannot be read.
     pub facts: Option<Facts>,
+    /// What of the object has no name: fields that are not in the schema table, and bytes that are no message.
+    pub nameless: Vec<Note>,
     /// Why what is to be brought back cannot be read.
     pub unreadable: Option<Unreadable>,
     /// Whether the key was written again after this deletion.
@@ -78,6 +81,7 @@ impl<'a> Item<'a> {
             last,
             is_late: false,
             facts: None,
+            nameless: Vec::new(),
             unreadable: None,
             is_made_again: false,
             left_out: None,
@@ -131,8 +135,9 @@ pub fn plan<'a>(
     for item in &mut items {
         let record = item.restored.map_or(item.last, |event| event.record);
         match objects.read(&record, Order::Declared.into()) {
-            ReadValue::Object(tree, _) => {
-                item.facts = Some(facts(item.key, &tree, catalog, history))
+            ReadValue::Object(tree, notes) => {
+                item.facts = Some(facts(item.key, &tree, catalog, history));
+                item.nameless = notes;
             }
             ReadValue::Plain => {}
             ReadValue::Encrypted(_) => item.unreadable = Some(Unreadable::Encrypted),

@@ -22,6 +22,8 @@ impl Recovery<'_, '_> {
         let unreadable = self.keys_if(|item| item.left_out == Some(LeftOut::Unreadable));
         notices.extend(unreadable.map(RecoveryNotice::Unreadable));
         notices.extend(self.older());
+        let incomplete = keys(self.back(), is_incomplete);
+        notices.extend(incomplete.map(RecoveryNotice::Incomplete));
         notices
     }
 
@@ -37,6 +39,7 @@ impl Recovery<'_, '_> {
         }
         let by_reason = by_reason.into_iter();
         Summary {
+            incomplete: back.iter().filter(|item| is_incomplete(item)).count(),
             back: kinds(&back),
             left_out: by_reason
                 .map(|(reason, items)| (reason, kinds(&items)))
@@ -215,6 +218,11 @@ impl Recovery<'_, '_> {
         });
         notices.collect()
     }
+}
+
+/// Whether the manifest of an item lacks the names of fields.
+fn is_incomplete(item: &Item<'_>) -> bool {
+    !item.nameless.is_empty()
 }
 
 /// The keys of the items for which a claim holds; none if there are no such items.

@@ -3,6 +3,7 @@ module samples
 go 1.26.0
 
 require (
+	github.com/openshift/api v0.0.0-20260813212709-d4bb0b443cb8
 	k8s.io/api v0.37.2
 	k8s.io/apiextensions-apiserver v0.37.2
 	k8s.io/apimachinery v0.37.2

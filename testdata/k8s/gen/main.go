@@ -45,6 +45,7 @@ func must(err error) {
 func main() {
 	seed := flag.Int64("seed", 1, "of the random objects")
 	count := flag.Int("n", 1, "random objects of each kind, besides one with nothing in it")
+	vendor := flag.Bool("openshift", false, "kinds of OpenShift only")
 	short := flag.Int("short", 0, "if set: a selection of kinds, short texts, values up to this many bytes")
 	flag.Parse()
 	for _, add := range []func(*runtime.Scheme) error{ext1.AddToScheme, ext1beta1.AddToScheme, agg1.AddToScheme, agg1beta1.AddToScheme} {
@@ -54,12 +55,21 @@ func main() {
 	defer stdout.Flush()
 	out = json.NewEncoder(stdout)
 	out.SetEscapeHTML(false)
-	for _, o := range special() {
-		write(o)
+	list, every := stored("k8s.io/"), 5
+	if *vendor {
+		// Few kinds, of which a sample has all.
+		for _, add := range openshift {
+			must(add(kinds))
+		}
+		list, every = storedByOpenshift(), 1
+	} else {
+		for _, o := range special() {
+			write(o)
+		}
+		writeDocuments()
 	}
-	writeDocuments()
-	for nth, gvk := range stored() {
-		if *short > 0 && nth%5 != 0 {
+	for nth, gvk := range list {
+		if *short > 0 && nth%every != 0 {
 			continue
 		}
 		for i := 0; i <= *count; i++ {
@@ -81,11 +91,11 @@ func main() {
 	}
 }
 
-// stored lists the kinds, sorted.
-func stored() []schema.GroupVersionKind {
+// stored lists the kinds whose types are below a path, sorted.
+func stored(path string) []schema.GroupVersionKind {
 	var list []schema.GroupVersionKind
 	for gvk, t := range kinds.AllKnownTypes() {
-		if gvk.Version != runtime.APIVersionInternal && !strings.HasPrefix(t.PkgPath(), "k8s.io/apimachinery/") {
+		if gvk.Version != runtime.APIVersionInternal && strings.HasPrefix(t.PkgPath(), path) && !strings.HasPrefix(t.PkgPath(), "k8s.io/apimachinery/") {
 			list = append(list, gvk)
 		}
 	}

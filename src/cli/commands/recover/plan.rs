@@ -111,7 +111,14 @@ impl Printer<'_, '_> {
             Value::Object(fields)
         });
         let left_out = Value::Array(left_out.collect());
-        serde_json::json!({"summary": {"comes_back": summary.back.count(), "left_out": left_out}})
+        let mut counts = serde_json::json!({"comes_back": summary.back.count()});
+        if let Some(counts) = counts.as_object_mut() {
+            if summary.incomplete > 0 {
+                counts.insert("incomplete".to_owned(), summary.incomplete.into());
+            }
+            counts.insert("left_out".to_owned(), left_out);
+        }
+        serde_json::json!({"summary": counts})
     }
 }
 

@@ -144,6 +144,9 @@ impl Printer<'_, '_> {
             put("deletion_of", cause.as_str().into());
         }
         put("comes_back", self.recovery.comes_back(item).into());
+        if !item.nameless.is_empty() {
+            put("incomplete", true.into());
+        }
         if let Some(why) = item.unreadable {
             put("unreadable", why.as_str().into());
         }

@@ -34,7 +34,12 @@ pub(super) fn is_left_out(slot: &Slot, content: Content<'_>) -> bool {
     let zero = match content {
         Content::Varint(v) => v == 0,
         Content::Fixed64(bits) => bits << 1 == 0, // a negative zero is zero
-        Content::Bytes(b) if matches!(slot.kind, Kind::Str | Kind::Bytes | Kind::Strings) => {
+        Content::Bytes(b)
+            if matches!(
+                slot.kind,
+                Kind::Str | Kind::Bytes | Kind::Strings | Kind::Messages | Kind::TextMap
+            ) =>
+        {
             b.is_empty()
         }
         Content::Bytes(b) => {

@@ -7,7 +7,7 @@ use crate::k8s::special::{
 };
 use crate::wire::{Content, Reader};
 
-use super::super::Walker;
+use super::super::{Span, Walker};
 
 impl<S: Sink> Walker<'_, S> {
     /// Visits a value of a type with a JSON form of its own; None, with nothing visited, if the
@@ -52,8 +52,40 @@ impl<S: Sink> Walker<'_, S> {
                 self.embedded(only_bytes(payload)?, depth);
             }
             Kind::Strings => self.strings(1, payload)?,
+            Kind::Messages => self.messages(slot, payload, depth)?,
+            Kind::TextMap => self.text_map(slot, payload, depth)?,
             _ => return self.schema_or(slot, payload, depth),
         }
+        Some(())
+    }
+
+    /// A list of messages, in field 1; other fields make the message an unusual one.
+    fn messages(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
+        let ty = schema::message(slot.message_type)?;
+        let mut reader = Reader::new(payload);
+        while let Some(field) = reader.field().ok()? {
+            field.content.bytes().filter(|_| field.number == 1)?;
+        }
+        self.sink.begin_list();
+        let mut reader = Reader::new(payload);
+        while let Ok(Some(field)) = reader.field() {
+            self.message(ty, field.content.bytes().unwrap_or_default(), depth);
+        }
+        self.sink.end_list();
+        Some(())
+    }
+
+    /// A map of texts, in field 1; other fields make the message an unusual one.
+    fn text_map(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
+        let mut reader = Reader::new(payload);
+        while let Some(field) = reader.field().ok()? {
+            field.content.bytes().filter(|_| field.number == 1)?;
+        }
+        let span = Span {
+            start: 0,
+            end: u32::try_from(payload.len()).ok()?,
+        };
+        self.map_entries(&slot.inner_map(), payload, span, depth);
         Some(())
     }
 

@@ -108,10 +108,14 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Keys in order, the last of equal ones counts. Malformed entries are put under
-    /// [`MALFORMED`].
     pub(super) fn map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         self.key(slot);
+        self.map_entries(slot, buf, span, depth);
+    }
+
+    /// Keys in order, the last of equal ones counts. Malformed entries are put under
+    /// [`MALFORMED`].
+    pub(super) fn map_entries(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         let order = self.options.order;
         self.sink.begin_map();
         if entries(slot, buf, span).are_in_order(order) {

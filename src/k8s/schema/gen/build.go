@@ -49,13 +49,16 @@ func (r release) modules() []string {
 }
 
 // run builds the reflector in a module of its own under work and returns what it says.
-// The result is kept there, so that a run which failed at one release goes on from it.
 func (r release) run(work string) (*output, error) {
-	dir := filepath.Join(work, r.client)
+	return run(filepath.Join(work, r.client), r.requirements(), r.scheme())
+}
+
+// run keeps the result in dir, so that a run which failed at one release goes on from it.
+func run(dir string, modules []string, scheme string) (*output, error) {
 	saved := filepath.Join(dir, "fields.json")
 	text, err := os.ReadFile(saved)
 	if err != nil {
-		if text, err = r.build(dir); err != nil {
+		if text, err = build(dir, modules, scheme); err != nil {
 			return nil, err
 		}
 		if err := os.WriteFile(saved, text, 0o644); err != nil {
@@ -66,19 +69,19 @@ func (r release) run(work string) (*output, error) {
 	return &out, json.Unmarshal(text, &out)
 }
 
-func (r release) build(dir string) ([]byte, error) {
+func build(dir string, modules []string, scheme string) ([]byte, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	// The requirements are written out, not fetched by "go get" or "go mod tidy": those would
 	// load every package of the modules, of which only the types are wanted.
 	mod := "module schemareflect\n\ngo 1.24\n\n"
-	for _, m := range r.requirements() {
+	for _, m := range modules {
 		mod += "require " + strings.Replace(m, "@", " ", 1) + "\n"
 	}
 	files := map[string][]byte{
 		"main.go":   reflector,
-		"scheme.go": []byte(r.scheme()),
+		"scheme.go": []byte(scheme),
 		"go.mod":    []byte(mod),
 	}
 	for name, text := range files {
@@ -113,6 +116,11 @@ func (r release) scheme() string {
 		add("agg1", "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1")
 		add("agg1beta1", "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1beta1")
 	}
+	return scheme(imports, adders)
+}
+
+// scheme is the file that defines addToScheme.
+func scheme(imports, adders []string) string {
 	var b strings.Builder
 	b.WriteString("package main\n\nimport (\n\t" + strings.Join(imports, "\n\t") + "\n)\n\n")
 	b.WriteString("func addToScheme(s *runtime.Scheme) error {\n")

@@ -10,16 +10,17 @@ import (
 
 func main() {
 	releases := flag.String("releases", "releases.txt", "the releases to merge")
+	vendors := flag.String("vendors", "vendors.txt", "the vendors' modules to merge")
 	out := flag.String("out", "../table.rs", "the Rust table to write")
 	work := flag.String("work", "work", "folder for the modules built on the way; may be deleted")
 	flag.Parse()
-	if err := generate(*releases, *out, *work); err != nil {
+	if err := generate(*releases, *vendors, *out, *work); err != nil {
 		fmt.Fprintln(os.Stderr, "schemagen:", err)
 		os.Exit(1)
 	}
 }
 
-func generate(releases, out, work string) error {
+func generate(releases, vendors, out, work string) error {
 	list, err := readReleases(releases)
 	if err != nil {
 		return err
@@ -34,6 +35,25 @@ func generate(releases, out, work string) error {
 		merged.add(r.client, o)
 		modules = append(modules, r.modules()...)
 		fmt.Fprintf(os.Stderr, "%s: %d kinds, %d types\n", r.client, len(o.Roots), len(o.Types))
+	}
+	more, err := readVendors(vendors, list)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for name := range merged.types {
+		known[name] = true
+	}
+	for _, v := range more {
+		o, err := v.run(work)
+		if err != nil {
+			return err
+		}
+		if err := merged.addVendor(v, known, o); err != nil {
+			return err
+		}
+		modules = append(modules, v.name())
+		fmt.Fprintf(os.Stderr, "%s: %d kinds, %d types\n", v.name(), len(o.Roots), len(o.Types))
 	}
 	merged.complete()
 	merged.report(os.Stderr)

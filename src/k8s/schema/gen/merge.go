@@ -51,18 +51,21 @@ func (t *table) add(release string, o *output) {
 		t.types[name] = t.merge(release, name, t.types[name], fresh)
 	}
 	for _, r := range o.Roots {
-		api := r.Version
-		if r.Group != "" {
-			api = r.Group + "/" + r.Version
-		}
-		key := [2]string{api, r.Kind}
-		k := t.kinds[key]
+		k := t.kinds[key(r)]
 		if k == nil {
 			k = &lifetime{first: release}
-			t.kinds[key] = k
+			t.kinds[key(r)] = k
 		}
 		k.typ, k.last = r.Type, release
 	}
+}
+
+// key is a kind as an object names it: its apiVersion and kind.
+func key(r root) [2]string {
+	if r.Group == "" {
+		return [2]string{r.Version, r.Kind}
+	}
+	return [2]string{r.Group + "/" + r.Version, r.Kind}
 }
 
 // merge keeps the order of the newer declaration; what it no longer has goes behind.
@@ -150,12 +153,17 @@ func (t *table) report(w io.Writer) {
 	fmt.Fprintf(w, "merged: %d kinds, %d types, %d fields; %v\n", len(t.kinds), len(t.types), fields, t.tally)
 }
 
-// identifier makes a Rust name of a Go type's: k8s.io/api/core/v1.Pod is CoreV1Pod.
+// identifier makes a Rust name of a Go type's: k8s.io/api/core/v1.Pod is CoreV1Pod, and
+// github.com/openshift/api/route/v1.Route is OpenshiftRouteV1Route.
 func identifier(name string) string {
 	path, typ, _ := cutLast(name, ".")
 	parts := strings.Split(path, "/")
+	named := parts[len(parts)-2:]
+	if parts[0] == "github.com" {
+		named = append([]string{parts[1]}, named...)
+	}
 	s := ""
-	for _, p := range parts[len(parts)-2:] {
+	for _, p := range named {
 		s += strings.ToUpper(p[:1]) + p[1:]
 	}
 	return s + strings.ToUpper(typ[:1]) + typ[1:]

@@ -160,7 +160,7 @@ func field(owner string, n int, f reflect.StructField) Field {
 	switch {
 	case t.Kind() == reflect.Ptr:
 		r.Card, t = "Pointer", t.Elem()
-	case t.Kind() == reflect.Map:
+	case t.Kind() == reflect.Map && !t.Implements(protoWriter):
 		if t.Key().Kind() != reflect.String {
 			fail("%s.%s: map key %v", owner, f.Name, t.Key())
 		}
@@ -201,12 +201,19 @@ func kind(where string, t reflect.Type) (string, string) {
 		return "Str", ""
 	case reflect.Struct:
 		return "Message", message(t)
+	case reflect.Map:
+		if t.Implements(protoWriter) && t.Key().Kind() == reflect.String && t.Elem().Kind() == reflect.String {
+			return "TextMap", "" // a message {map<string, string> items = 1}, in JSON a map
+		}
 	case reflect.Slice:
 		if t.Elem() == byteType {
 			return "Bytes", ""
 		}
 		if t.Implements(protoWriter) && t.Elem().Kind() == reflect.String {
 			return "Strings", "" // a message {repeated string items = 1}, in JSON a list
+		}
+		if t.Implements(protoWriter) && t.Elem().Kind() == reflect.Struct {
+			return "Messages", message(t.Elem()) // the same with messages
 		}
 	}
 	fail("%s: no rule for %v", where, t)
