@@ -43,5 +43,6 @@ pub mod stored_value;
 pub mod style;
 pub mod table;
 pub mod time;
+pub mod v2_store;
 pub mod wal;
 pub mod yaml;
