@@ -23,6 +23,7 @@ pub mod report;
 pub mod select;
 pub mod sources;
 pub mod unified;
+pub mod v2_store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -268,10 +269,11 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let databases = verb.databases();
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
     let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
+    let typed = databases.as_ref().map_or_else(|_| Vec::new(), Vec::clone);
     let opened = databases.and_then(|paths| open(cli, verb, &paths));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
-        Err(failure) => return report::failure(&failure, &invocation),
+        Err(failure) => return report::failure(&failure.with_log(&typed), &invocation),
     };
     let key_files: Vec<PathBuf> = verb
         .keys()
@@ -291,6 +293,7 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         finished.map_err(|failure| failure.with_answer(answer))?;
         Ok(answer)
     });
+    let answer = answer.map_err(|failure| failure.with_log(&typed));
     report::notices(&notices.take(), &invocation);
     report::conclude(&evidence, logs.as_ref(), answer, &invocation)
 }
@@ -309,8 +312,9 @@ fn open(
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
     let open = |path: &PathBuf| -> Result<Evidence, Failure> {
-        let evidence = Evidence::open(path, verify)?.by_meta(cli.meta);
-        Ok(evidence.with_origins(verb.origins())?)
+        let origins = verb.origins();
+        let evidence = Evidence::open_for(path, verify, &origins)?.by_meta(cli.meta);
+        Ok(evidence.with_origins(origins)?)
     };
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let logs = verb.logs().map(|path| Logs::open(&path)).transpose()?;

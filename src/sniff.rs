@@ -51,7 +51,7 @@ pub fn sniff(bytes: &[u8], len_bytes: u64) -> Option<&'static str> {
         return Some("a segment of etcd's write-ahead log (WAL)");
     }
     if is_raft_snapshot(head, len_bytes) {
-        return Some("a raft snapshot of etcd (.snap), which has the membership but no keys");
+        return Some("a raft snapshot of etcd (.snap)");
     }
     text_kind(head, len_bytes)
 }
@@ -88,7 +88,8 @@ fn is_wal(head: &[u8]) -> bool {
 
 /// A `snappb.Snapshot` whose second field ends with the file: 1 crc (varint), 2 data. Upstream: etcd
 /// `server/etcdserver/api/snap/snappb/snap.proto`.
-fn is_raft_snapshot(head: &[u8], len_bytes: u64) -> bool {
+#[must_use]
+pub fn is_raft_snapshot(head: &[u8], len_bytes: u64) -> bool {
     let whole = |head: &[u8]| {
         let mut reader = Reader::new(head);
         (reader.take(1).ok()? == b"\x08").then_some(())?;

@@ -21,11 +21,11 @@ mod trailer;
 pub use error::SourceError;
 pub(crate) use locate::is_database_path;
 pub use locate::open_untouched;
-pub use log_dir::LogDir;
+pub use log_dir::{LogDir, log_place};
 pub use trailer::{Following, Trailer, TrailerCheck};
 
 use guard::GuardedMap;
-use locate::{locate, open_read_only, require_regular};
+use locate::{database_path, locate, open_read_only, require_regular};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,13 @@ pub enum Change {
     Replaced,
 }
 
+/// A file that is open, and its map.
+#[derive(Debug)]
+struct OpenFile {
+    map: GuardedMap,
+    file: File,
+}
+
 /// A file under examination. See the [module](self).
 #[derive(Debug)]
 pub struct Source {
@@ -56,8 +63,8 @@ pub struct Source {
     modified: Option<SystemTime>,
     len_bytes: u64,
     atime_untouched: bool,
-    map: GuardedMap,
-    file: File,
+    /// The open file; none of one that cannot be opened, see [`Source::missing`].
+    opened: Option<OpenFile>,
     /// Length of the image before a trailer that is not the last of the file, if one was found.
     found_image_len: Option<usize>,
 }
@@ -104,17 +111,31 @@ impl Source {
             modified: metadata.modified().ok(),
             len_bytes,
             atime_untouched,
-            map,
-            file,
+            opened: Some(OpenFile { map, file }),
             found_image_len: None,
         })
+    }
+
+    /// A database that cannot be opened, as a file without a byte: what is known of it comes from its write-ahead log.
+    pub(crate) fn missing(given: &Path) -> Self {
+        Self {
+            given_path: given.to_path_buf(),
+            path: database_path(given),
+            modified: None,
+            len_bytes: 0,
+            atime_untouched: true,
+            opened: None,
+            found_image_len: None,
+        }
     }
 
     /// All bytes of the file as it was long at open; zeros where reading failed. Not for direct use
     /// in system calls, see the [module](self).
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.map.bytes()
+        self.opened
+            .as_ref()
+            .map_or(&[], |opened| opened.map.bytes())
     }
 
     /// The path of the file that was opened: in a data directory, that of the database.
@@ -152,7 +173,12 @@ impl Source {
     /// without.
     #[must_use]
     pub fn file_id(&self) -> Option<(u64, u64)> {
-        self.file.metadata().ok().and_then(|found| file_id(&found))
+        let opened = self.opened.as_ref()?;
+        opened
+            .file
+            .metadata()
+            .ok()
+            .and_then(|found| file_id(&found))
     }
 
     /// How the file differs now from what it was at open; none if it does not, as far as length,
@@ -161,7 +187,10 @@ impl Source {
     /// # Errors
     /// The system's, if the open file can no longer be examined.
     pub fn change(&self) -> io::Result<Option<Change>> {
-        let now = self.file.metadata()?;
+        let Some(opened) = &self.opened else {
+            return Ok(None);
+        };
+        let now = opened.file.metadata()?;
         let named = fs::metadata(&self.path).ok();
         let replaced = named.is_none_or(|named| file_id(&named) != file_id(&now));
         Ok(match now.len().cmp(&self.len_bytes) {
@@ -184,27 +213,32 @@ impl Source {
         if offset >= self.len_bytes {
             return None;
         }
-        guard::next_data(&self.file, offset)
+        guard::next_data(&self.opened.as_ref()?.file, offset)
     }
 
     /// The file offsets, ascending, of the pages (of [`os_page_len`] bytes) which could not be read
     /// and were replaced by zeros up to now; at most 65,536 of them.
     #[must_use]
     pub fn read_errors(&self) -> Vec<u64> {
-        self.map.zeroed().take(READ_ERRORS_LISTED).collect()
+        let opened = self.opened.as_ref();
+        let zeroed = opened.map(|opened| opened.map.zeroed().take(READ_ERRORS_LISTED).collect());
+        zeroed.unwrap_or_default()
     }
 
     /// How many pages (of [`os_page_len`] bytes) were replaced by zeros up to now.
     #[must_use]
     pub fn read_error_count(&self) -> usize {
-        self.map.zeroed_count()
+        self.opened
+            .as_ref()
+            .map_or(0, |opened| opened.map.zeroed_count())
     }
 
     /// Whether one of `len` bytes from `offset` on was read as zero because it could not be read.
     /// To be asked after reading them.
     #[must_use]
     pub fn has_read_error(&self, offset: u64, len: u64) -> bool {
-        self.map.is_any_zeroed(offset, len)
+        let opened = self.opened.as_ref();
+        opened.is_some_and(|opened| opened.map.is_any_zeroed(offset, len))
     }
 
     /// Gives the resident pages of the map back to the system, which reads them again when they are
@@ -212,12 +246,16 @@ impl Source {
     ///
     /// Pages that were replaced by zeros stay zeros. Nothing happens on systems without madvise.
     pub fn forget_resident(&self) {
-        self.map.forget(0, self.map.bytes().len());
+        if let Some(OpenFile { map, .. }) = &self.opened {
+            map.forget(0, map.bytes().len());
+        }
     }
 
     /// Tells the system that the file will be read from front to back.
     pub fn advise_sequential(&self) {
-        self.map.advise_sequential();
+        if let Some(opened) = &self.opened {
+            opened.map.advise_sequential();
+        }
     }
 }
 

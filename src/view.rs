@@ -43,6 +43,7 @@ pub mod stored_value;
 pub mod style;
 pub mod table;
 pub mod time;
+pub mod v2_store;
 pub mod verdict;
 pub mod wal;
 pub mod yaml;

@@ -13,7 +13,7 @@ use etcdive::k8s::encrypt::sealed::Kms;
 use etcdive::k8s::encrypt::{Config, DataKey, Keyring, OpenError, Sealed};
 use etcdive::k8s::object::{as_kubectl_shows, tree_of};
 use etcdive::source::Source;
-use etcdive::view::notice::encryption_hint as hint;
+use etcdive::view::encryption::encryption_hint as hint;
 use serde_json::Value;
 
 use crate::support::random::Random;

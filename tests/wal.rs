@@ -1,9 +1,11 @@
 //! The write-ahead log: every entry, as etcd-dump-logs prints it; what it adds to a database; and damaged logs.
 
+mod alone;
 mod compares;
 mod damage;
 mod revision_inference;
 mod source;
+mod v2;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -96,6 +96,70 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
+/// An image in memory whose root has these buckets, by name, all of them empty. Fewer than a page can hold.
+pub fn empty_image(buckets: &[&[u8]]) -> Vec<u8> {
+    const PAGE: u32 = 4096;
+    const ROOT: u64 = 2;
+    let mut image = Vec::new();
+    for pgid in 0..ROOT {
+        let body = [
+            &MAGIC.to_le_bytes()[..],
+            &VERSION.to_le_bytes(),
+            &PAGE.to_le_bytes(),
+            &[0; 4],
+            &ROOT.to_le_bytes(),
+            &[0; 8],
+            &NO_FREELIST.to_le_bytes(),
+            &(ROOT + 1).to_le_bytes(),
+            // The parity of a transaction is that of its meta page.
+            &(ROOT + pgid).to_le_bytes(),
+        ]
+        .concat();
+        image.extend(header(pgid, 4, 0));
+        image.extend(&body);
+        image.extend(fnv1a(&body).to_le_bytes());
+        pad_to_page(&mut image, PAGE);
+    }
+    // The value of an inline bucket: root 0, sequence 0, and a leaf page without an element.
+    let inline = [&[0; 16][..], &header(0, 2, 0)].concat();
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let (mut elements, mut bodies) = (Vec::new(), Vec::new());
+    for (place, name) in buckets.iter().enumerate() {
+        let following = 16 * buckets.len().saturating_sub(place);
+        let position = u32::try_from(following.saturating_add(bodies.len())).unwrap_or(u32::MAX);
+        for field in [1, position, length(name), length(&inline)] {
+            elements.extend(field.to_le_bytes());
+        }
+        bodies.extend_from_slice(name);
+        bodies.extend_from_slice(&inline);
+    }
+    image.extend(header(
+        ROOT,
+        2,
+        u16::try_from(buckets.len()).unwrap_or(u16::MAX),
+    ));
+    image.extend(elements);
+    image.extend(bodies);
+    pad_to_page(&mut image, PAGE);
+    image
+}
+
+/// The header of a page without overflow.
+fn header(pgid: u64, flags: u16, count: u16) -> Vec<u8> {
+    [
+        &pgid.to_le_bytes()[..],
+        &flags.to_le_bytes(),
+        &count.to_le_bytes(),
+        &[0; 4],
+    ]
+    .concat()
+}
+
+fn pad_to_page(image: &mut Vec<u8>, page: u32) {
+    let page = usize::try_from(page).unwrap_or(usize::MAX);
+    image.resize(image.len().next_multiple_of(page), 0);
+}
+
 impl Meta {
     /// Reads the meta page that starts at `page_start` of the image.
     ///

@@ -1,10 +1,12 @@
 //! Why a verb has no answer, as a sentence and a hint for who typed it.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::Error;
 use crate::query::NoAnswer;
 use crate::query::address::BadEscape;
+use crate::query::log_alone::with_reach;
 use crate::query::no_answer::RevisionUnavailable;
 use crate::query::not_found::Missing;
 
@@ -55,6 +57,15 @@ impl Failure {
     pub fn with_answer(self, answer: Answer) -> Self {
         match self {
             Self::BrokenPipe(_) => Self::BrokenPipe(Some(answer)),
+            other => other,
+        }
+    }
+
+    /// The same; of a database that cannot be used, with what its write-ahead log gives.
+    #[must_use]
+    pub fn with_log(self, typed: &[PathBuf]) -> Self {
+        match self {
+            Self::Query(no) => with_reach(*no, typed).into(),
             other => other,
         }
     }

@@ -115,6 +115,14 @@ pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Mem
     members
 }
 
+/// The ids of the members that were removed, as etcd writes them: an id is never used again.
+pub fn removed_members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<String> {
+    let elements = bucket.elements(diagnostics, Direction::Forward);
+    elements
+        .map(|(_, element)| element.key.escape_ascii().to_string())
+        .collect()
+}
+
 /// The alarms of bucket `alarm`; what is no alarm is reported.
 pub fn alarms<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<AlarmMember> {
     let mut alarms = Vec::new();

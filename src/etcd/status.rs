@@ -6,7 +6,7 @@ use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
 
 use super::check::{NewestRecord, compare_with_newest};
-use super::cluster::{AlarmMember, Member, alarms, members};
+use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
 use super::hash::{Omit, backend_hash, hash_kv};
 use super::record::Record;
 use super::schema::{self, MetaBucket};
@@ -111,6 +111,8 @@ pub struct StoreStatus {
     pub buckets: Vec<BucketCounts>,
     /// The members.
     pub members: Vec<Member>,
+    /// The ids of the members that were removed.
+    pub removed_members: Vec<String>,
     /// The alarms.
     pub alarms: Vec<AlarmMember>,
     /// The cluster's version, as `3.6.0`.
@@ -271,6 +273,10 @@ impl StoreStatus {
             members: store
                 .bucket(schema::MEMBERS)
                 .map(|bucket| members(bucket, db.diagnostics()))
+                .unwrap_or_default(),
+            removed_members: store
+                .bucket(schema::MEMBERS_REMOVED)
+                .map(|bucket| removed_members(bucket, db.diagnostics()))
                 .unwrap_or_default(),
             alarms: store
                 .bucket(schema::ALARM)

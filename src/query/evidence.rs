@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Error;
 use crate::bbolt::meta::find_metas;
@@ -12,13 +12,14 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, shown};
 use crate::etcd::check::report_out_of_order;
 use crate::etcd::former::out_of_order;
 use crate::etcd::state::State;
+use crate::etcd::wal::replay;
 use crate::etcd::{Store, schema};
-use crate::sniff;
-use crate::source::{Change, Following, Source, TrailerCheck};
+use crate::source::{Change, Following, Source, TrailerCheck, log_place};
 
+use super::log_alone;
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
-use super::notice::{Further, Notices};
+use super::notice::{Further, Notice, Notices};
 use super::origins::Origins;
 
 /// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
@@ -117,6 +118,12 @@ fn trailer_followed(at: u64, bytes: u64, by: Following) -> Damage {
         .effect("every record is as etcd saved it; `etcdutl snapshot restore` refuses the file until these bytes are cut from a copy")
 }
 
+/// The size in bytes of the pages of a database.
+fn page_size(source: &Source) -> Option<u64> {
+    let (geometry, _) = find_metas(source.image(), Some(source));
+    geometry.map(|geometry| geometry.page_size as u64)
+}
+
 /// An open database file with its findings.
 #[derive(Debug)]
 pub struct Evidence {
@@ -136,6 +143,10 @@ pub struct Evidence {
     collected: Mutex<HashSet<u64>>,
     read_by_tree: AtomicBool,
     is_foreign: AtomicBool,
+    /// Why the database of the folder cannot be used, if records are taken from its log or another database instead.
+    unusable: Option<Arc<NoAnswer>>,
+    /// Whether it is another database.
+    is_substitute: bool,
 }
 
 impl Evidence {
@@ -175,20 +186,49 @@ impl Evidence {
                 .effect("the file is not what etcd saved: any part of it may have changed"),
             );
         }
-        let (geometry, _) = find_metas(source.image(), Some(&source));
         Ok(Self {
-            page_size: geometry.map(|geometry| geometry.page_size as u64),
+            trailer,
+            sha256,
+            ..Self::new(source, diagnostics)
+        })
+    }
+
+    fn new(source: Source, diagnostics: Diagnostics) -> Self {
+        Self {
+            page_size: page_size(&source),
             source,
             diagnostics,
-            trailer,
+            trailer: None,
             meta: None,
             origins: Origins::default(),
             logs: None,
-            sha256,
+            sha256: None,
             collected: Mutex::default(),
             read_by_tree: AtomicBool::new(false),
             is_foreign: AtomicBool::new(false),
-        })
+            unusable: None,
+            is_substitute: false,
+        }
+    }
+
+    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for(path: &Path, verify: Verify, origins: &Origins) -> Result<Self, NoAnswer> {
+        let opened = Self::open(path, verify);
+        match opened {
+            Err(why @ NoAnswer::Source { .. }) if origins.has_wal() => {
+                let source = Source::missing(path);
+                if log_place(source.path(), path).is_none() {
+                    return Err(why);
+                }
+                let mut evidence = Self::new(source, Diagnostics::new());
+                evidence.unusable = Some(Arc::new(why));
+                Ok(evidence)
+            }
+            opened => opened,
+        }
     }
 
     /// The same file in the state of this meta page, where one is asked for.
@@ -203,9 +243,37 @@ impl Evidence {
     /// # Errors
     /// When a write-ahead log is asked for and there is none.
     pub fn with_origins(mut self, origins: Origins) -> Result<Self, NoAnswer> {
-        self.logs = origins.logs(self.source.path(), self.source.given_path())?;
+        let logs = origins.logs(self.source.path(), self.source.given_path());
         self.origins = origins;
+        // A folder without database and log is no data directory.
+        if let (Some(why), Err(_) | Ok(None)) = (
+            self.unusable.take_if(|_| !matches!(logs, Ok(Some(_)))),
+            &logs,
+        ) {
+            return Err(Arc::into_inner(why).unwrap_or(NoAnswer::NothingFound));
+        }
+        self.logs = logs?;
+        if self.logs.is_some() && self.meta.is_none() && self.unusable.is_none() {
+            self.unusable = log_alone::why_unusable(&self.source).map(Arc::new);
+        }
+        self.substitute();
         Ok(self)
+    }
+
+    /// Takes another database of the folder, if the one that was asked for cannot be used and the log does not have all.
+    fn substitute(&mut self) {
+        let Some(logs) = self.logs.as_ref().filter(|_| self.unusable.is_some()) else {
+            return;
+        };
+        let wal = logs.wal_again();
+        if replay::whole_log(&wal).is_none()
+            && let Some(source) = log_alone::substitute(logs, &wal)
+        {
+            self.page_size = page_size(&source);
+            self.trailer = None;
+            self.is_substitute = true;
+            self.source = source;
+        }
     }
 
     /// Where its records come from in addition to the state of the database.
@@ -324,6 +392,17 @@ impl Evidence {
     /// # Errors
     /// As [`Self::store`]; and when there is no way to the records.
     pub fn records(&self, notices: &Notices) -> Result<Store<'_>, NoAnswer> {
+        match (&self.unusable, &self.logs) {
+            (Some(why), Some(logs)) if !self.is_substitute => {
+                let why = (self.given_path(), why);
+                return log_alone::store(logs, why, &self.diagnostics, notices);
+            }
+            (Some(why), _) => notices.add(Notice::OtherDatabase {
+                why: Arc::clone(why),
+                used: self.source.path().to_path_buf(),
+            }),
+            _ => {}
+        }
         let store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
             return Ok(self.origins.add_to(store, self.logs.as_ref(), notices));
@@ -331,7 +410,7 @@ impl Evidence {
         if store.is_foreign() {
             return Err(self.foreign(&store));
         }
-        Err(NoAnswer::NoKeyBucket(self.given_path().to_path_buf()))
+        Err(NoAnswer::NoKeyBucket(self.source.path().to_path_buf()))
     }
 
     /// Why another program's file has no answer.
@@ -371,17 +450,7 @@ impl Evidence {
 
     /// Why a file is not a database, or cannot be read as one.
     pub fn not_a_database(&self, error: Error) -> NoAnswer {
-        let path = self.given_path().to_path_buf();
-        match error {
-            Error::NotBbolt => NoAnswer::NotBbolt {
-                path,
-                kind: sniff::sniff(self.source.bytes(), self.source.len_bytes()),
-            },
-            error => NoAnswer::NoState {
-                path,
-                error: Box::new(error),
-            },
-        }
+        log_alone::not_a_database(&self.source, error)
     }
 
     /// Whether the records were looked for through the tree: then a scan of the pages may find more.

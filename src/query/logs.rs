@@ -114,6 +114,16 @@ impl Logs {
         self.dir.db.as_deref()
     }
 
+    /// Other databases beside the log, the newest first.
+    pub(super) fn databases(&self) -> impl Iterator<Item = &Path> {
+        self.dir.databases.iter().map(PathBuf::as_path)
+    }
+
+    /// Whether there is a file of the log itself.
+    pub(super) fn has_log(&self) -> bool {
+        !self.wal.is_empty()
+    }
+
     /// Names of the files in the folder of the log that are none of it.
     pub fn others(&self) -> impl Iterator<Item = String> {
         self.dir.others.iter().map(|path| {
@@ -140,6 +150,11 @@ impl Logs {
     /// The log.
     pub fn wal(&self) -> Wal<'_> {
         Wal::read(self.files(), &self.diagnostics)
+    }
+
+    /// The log, read once more: what is wrong with it is no further finding.
+    pub(super) fn wal_again(&self) -> Wal<'_> {
+        Wal::read(self.files(), &Diagnostics::new())
     }
 
     /// Raft's snapshots, by name; what is wrong with them is a finding.

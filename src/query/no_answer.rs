@@ -1,6 +1,7 @@
 //! Why a question has no answer, as data. `view::no_answer` has the sentences.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::Error;
 use crate::etcd::Revision;
@@ -12,12 +13,28 @@ use crate::source::SourceError;
 
 use super::address::{Address, BadEscape};
 use super::filters::LeftNothing;
+use super::log_reach::LogReach;
 use super::not_found::Missing;
 use super::refusal::{NothingInRange, Refusal};
 use super::revision::RevisionExpr;
 use super::unreadable::Unreadable;
 
 pub use crate::etcd::store::RevisionUnavailable;
+
+/// A database that cannot be used, and what the folder has beside it.
+#[derive(Debug)]
+pub struct Unusable {
+    /// The path as typed.
+    pub given: PathBuf,
+    /// The data directory, or the folder or file of its log.
+    pub log: PathBuf,
+    /// What the log gives.
+    pub reach: LogReach,
+    /// The newest raft snapshot, and how many keys its v2 store has; none without keys.
+    pub v2: Option<(PathBuf, usize)>,
+    /// Why the database cannot be used.
+    pub why: Arc<NoAnswer>,
+}
 
 /// Why a question has no answer.
 #[derive(Debug)]
@@ -50,6 +67,19 @@ pub enum NoAnswer {
         /// The names of its buckets, fit to be shown.
         buckets: Vec<String>,
     },
+    /// A database that cannot be used, in a data directory with a write-ahead log.
+    Unusable(Box<Unusable>),
+    /// A raft snapshot, which is no database.
+    RaftSnapshot {
+        /// The path.
+        path: PathBuf,
+        /// How many keys its v2 store has; or why that cannot be read.
+        keys: Result<usize, String>,
+    },
+    /// The v2 store has no key at this path or below it.
+    NoV2Key(String),
+    /// A bbolt file that nothing was written to yet.
+    NeverWritten(PathBuf),
     /// An etcd database whose bucket `key` cannot be reached.
     NoKeyBucket(PathBuf),
     /// The verb reads so many databases, and another number was given.
@@ -323,7 +353,8 @@ impl NoAnswer {
             | Self::NoKeyInBucket(_)
             | Self::FilterHoldsOfNoKey
             | Self::NoObjectsAtRevision
-            | Self::NoDeletedObjects => true,
+            | Self::NoDeletedObjects
+            | Self::NoV2Key(_) => true,
             Self::Missing(missing) => !missing.is_unknown(),
             _ => false,
         }

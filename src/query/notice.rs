@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::etcd::carve::Search;
 use crate::k8s::encrypt::OpenError;
 use crate::k8s::wall_clock::AtTime;
 
 use super::filters::LeftNothing;
+use super::no_answer::NoAnswer;
 use super::recovery_notice::RecoveryNotice;
 
 /// One thing that an answer has to admit.
@@ -26,6 +28,17 @@ pub enum Notice {
     LogOfAnotherCluster(u64),
     /// What the write-ahead log added.
     Log(LogFound),
+    /// The database cannot be used, and the answer is that of the log alone.
+    LogAlone(LogAlone),
+    /// The data directory has a v2 store: the raft snapshot, and how many keys it has.
+    V2Keys(PathBuf, usize),
+    /// The database cannot be used, and another one of the folder was.
+    OtherDatabase {
+        /// Why it cannot be used.
+        why: Arc<NoAnswer>,
+        /// The other one.
+        used: PathBuf,
+    },
     /// The answer needs revisions that are compacted.
     Compacted(Compacted),
     /// Objects below the compaction whose state at that revision is not proved.
@@ -96,6 +109,17 @@ pub struct Carving {
     pub free_leaves: u64,
     /// Whether the file was written anew by a defragmentation, or is new.
     pub is_fresh_file: bool,
+}
+
+/// What a write-ahead log has without its database.
+#[derive(Debug, Clone)]
+pub struct LogAlone {
+    /// Why the database cannot be used.
+    pub why: Arc<NoAnswer>,
+    /// The last entry that the answer has.
+    pub until: u64,
+    /// The revision after it.
+    pub revision: i64,
 }
 
 /// What a write-ahead log added.

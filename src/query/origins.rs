@@ -11,6 +11,7 @@ use crate::etcd::wal::Wal;
 use crate::etcd::wal::replay::{self, Replay};
 use crate::etcd::wal::revision_inference::infer_records;
 use crate::etcd::{AtRevision, KeyEntry, Record, Store};
+use crate::source::log_place;
 
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
@@ -82,25 +83,17 @@ impl Origins {
         let Some(wal) = &self.wal else {
             return Ok(None);
         };
-        let next_to = || log_folder(db, given);
+        let next_to = || log_place(db, given);
         let dir = match wal {
-            Some(dir) => dir.as_path(),
+            Some(dir) => dir.clone(),
             None if self.log_is_optional && next_to().is_none() => return Ok(None),
             None => next_to().ok_or_else(|| NoAnswer::NoLogNextTo(given.to_path_buf()))?,
         };
-        match Logs::open(dir) {
+        match Logs::open(&dir) {
             Err(_) if self.log_is_optional => Ok(None),
             opened => opened.map(Some),
         }
     }
-}
-
-/// The folder in which the log of a database is, if the database is in a data directory (DIR/member/snap/db).
-fn log_folder<'p>(db: &'p Path, given: &'p Path) -> Option<&'p Path> {
-    if given.is_dir() {
-        return Some(given);
-    }
-    db.ancestors().nth(2).filter(|_| db.ends_with("snap/db"))
 }
 
 /// Adds what a write-ahead log has and the state lacks.
@@ -152,7 +145,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
 }
 
 /// The member whose log it is, where the database names its members and not this one.
-fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
+pub(super) fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
     let id = wal.metadata?.node_id;
     let known = member_ids(store);
     let is_it = |member: &String| u64::from_str_radix(member, 16) == Ok(id);

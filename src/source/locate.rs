@@ -29,6 +29,24 @@ pub(super) fn locate(given: &Path) -> Result<PathBuf, SourceError> {
     Err(SourceError::NoDatabaseInside(given.to_path_buf()))
 }
 
+/// Where the database of a path is, or would be if it was not missing.
+pub(super) fn database_path(given: &Path) -> PathBuf {
+    if !given.is_dir() {
+        return given.to_path_buf();
+    }
+    if given.ends_with("wal") {
+        return given.with_file_name("snap").join("db");
+    }
+    let exists = |inside: &&&str| given.join(inside).symlink_metadata().is_ok();
+    let is_member = || given.join("snap").is_dir() || given.join("wal").is_dir();
+    let inside = INSIDE.iter().find(exists).copied();
+    given.join(inside.unwrap_or_else(|| match given {
+        _ if given.ends_with("snap") => "db",
+        _ if is_member() => "snap/db",
+        _ => "member/snap/db",
+    }))
+}
+
 /// Whether a path is a file, or a folder with a database in it.
 pub(crate) fn is_database_path(given: &Path) -> bool {
     if given.is_dir() {

@@ -18,6 +18,9 @@ pub struct LogDir {
     pub folders: Vec<PathBuf>,
     /// The database beside them.
     pub db: Option<PathBuf>,
+    /// Other databases beside them, the newest first: received from a leader (`INDEX.snap.db`), or left by a
+    /// defragmentation that was interrupted (`db.tmp.*`).
+    pub databases: Vec<PathBuf>,
 }
 
 /// Where a data directory or its `member` folder keeps the log, snapshots and database.
@@ -44,6 +47,7 @@ impl LogDir {
                 found.list(&snap, false)?;
                 let db = snap.join("db");
                 found.db = db.is_file().then_some(db);
+                found.databases.reverse();
                 return Ok(found);
             }
         }
@@ -74,6 +78,34 @@ impl LogDir {
             self.wal.push(path);
         } else if is_log {
             self.others.push(path);
+        } else if name.ends_with(".snap.db") || name.starts_with("db.tmp") {
+            self.databases.push(path);
         }
     }
+}
+
+/// Where the log of a database is: of a data directory, its `member`, `snap` or `wal` folder, the database in it, or a
+/// file of the log itself.
+#[must_use]
+pub fn log_place(db: &Path, given: &Path) -> Option<PathBuf> {
+    if given.is_dir() {
+        let is_snap = given.ends_with("snap") && !given.join("wal").is_dir();
+        let member = given.parent().filter(|_| is_snap);
+        return Some(match member {
+            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            Some(parent) => parent.to_path_buf(),
+            None => given.to_path_buf(),
+        });
+    }
+    if given
+        .extension()
+        .is_some_and(|extension| extension == "wal")
+    {
+        return Some(given.to_path_buf());
+    }
+    let member = db.ancestors().nth(2).filter(|_| db.ends_with("snap/db"))?;
+    Some(match member {
+        member if member.as_os_str().is_empty() => PathBuf::from("."),
+        member => member.to_path_buf(),
+    })
 }

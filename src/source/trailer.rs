@@ -180,9 +180,14 @@ impl Source {
         let mut offset = start;
         let bytes = self.bytes().get(start..end).unwrap_or_default();
         for chunk in bytes.chunks(HASH_CHUNK) {
-            self.map.prefetch(offset, chunk.len());
+            let map = self.opened.as_ref().map(|opened| &opened.map);
+            if let Some(map) = map {
+                map.prefetch(offset, chunk.len());
+            }
             hash.update(chunk);
-            self.map.forget(offset, chunk.len());
+            if let Some(map) = map {
+                map.forget(offset, chunk.len());
+            }
             offset += chunk.len();
         }
     }

@@ -177,6 +177,27 @@ pub fn sealed_json(sealed: &Sealed<'_>) -> Value {
     Value::Object(fields)
 }
 
+/// What to do about a value that is still encrypted.
+#[must_use]
+pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::NoConfig(_) => Some(
+            "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
+        ),
+        OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
+            "--encryption-config can be given more than once: another configuration may have the key",
+        ),
+        OpenError::NoDataKey(_) => Some(
+            "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE",
+        ),
+        OpenError::Head
+        | OpenError::UnknownProvider(_)
+        | OpenError::Altered { .. }
+        | OpenError::Cut { .. }
+        | OpenError::Kms { .. } => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -1,6 +1,7 @@
 //! Why a question has no answer, as a sentence and a hint.
 
 mod bucket;
+mod log;
 mod missing;
 mod object;
 mod refusal;
@@ -38,6 +39,10 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::DatabasesNeeded(_)
         | NoAnswer::NoLogFiles(_)
         | NoAnswer::NoLogNextTo(_) => file(no),
+        NoAnswer::NeverWritten(_)
+        | NoAnswer::Unusable(_)
+        | NoAnswer::RaftSnapshot { .. }
+        | NoAnswer::NoV2Key(_) => log::unusable(no, run),
         NoAnswer::ForeignBuckets { .. }
         | NoAnswer::NoBucket { .. }
         | NoAnswer::SeveralBuckets { .. }

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::k8s::encrypt::OpenError;
 use crate::k8s::meta::time_text;
 use crate::k8s::wall_clock::{AtTime, Certainty};
 use crate::named::key_text;
 use crate::query::Notice;
 use crate::query::filters::{Filter, LeftNothing};
-use crate::query::notice::{Carving, Compacted, Encrypted, EventsLeftOut, LogFound, Unproved};
+use crate::query::notice::{
+    Carving, Compacted, Encrypted, EventsLeftOut, LogAlone, LogFound, Unproved,
+};
 
-use super::command::Invocation;
+use super::command::{Invocation, quoted};
+use super::encryption::encryption_hint;
 use super::human::plural;
 use super::line::Line;
+use super::no_answer;
 use super::recovery_notice;
 
 /// The lines of all notices, each line once.
@@ -43,6 +46,9 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             "the write-ahead log belongs to another cluster (member {member:x}): it is not used"
         )),
         Notice::Log(found) => log(found),
+        Notice::LogAlone(_) | Notice::V2Keys(..) | Notice::OtherDatabase { .. } => {
+            without_database(notice, invocation)
+        }
         Notice::Compacted(history) => note(compacted(history)),
         Notice::Unproved(objects) => note(unproved(objects)),
         Notice::StillEncrypted(reasons, more) => encrypted(reasons, *more),
@@ -248,6 +254,37 @@ fn why_nothing_carved(carving: &Carving) -> String {
     )
 }
 
+/// What a data directory has beside its database.
+fn without_database(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
+    match notice {
+        Notice::LogAlone(LogAlone {
+            why,
+            until,
+            revision,
+        }) => note(format!(
+            "the database is not used ({}): this answer is from its write-ahead log alone, which has every write up to entry {until}, revision {revision}",
+            no_answer::text(why, invocation).0
+        )),
+        Notice::V2Keys(path, count) => {
+            let word = quoted(&path.to_string_lossy());
+            vec![
+                Line::Note(format!(
+                    "the v2 store of this member has {} as well, in the raft snapshot {}",
+                    plural(*count, "key", "keys"),
+                    path.display()
+                )),
+                Line::Hint(format!("`etcdive ls {word}` lists them")),
+            ]
+        }
+        Notice::OtherDatabase { why, used } => note(format!(
+            "the database is not used ({}): this answer is from {} and the write-ahead log",
+            no_answer::text(why, invocation).0,
+            used.display()
+        )),
+        _ => Vec::new(),
+    }
+}
+
 fn log(found: &LogFound) -> Vec<Line> {
     let mut parts = Vec::new();
     let (state, newest) = found.newest;
@@ -372,25 +409,4 @@ fn encrypted(reasons: &[Encrypted], more: usize) -> Vec<Line> {
         .collect();
     lines.extend(hints.into_iter().map(|hint| Line::Hint(hint.to_owned())));
     lines
-}
-
-/// What to do about a value that is still encrypted.
-#[must_use]
-pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
-    match error {
-        OpenError::NoConfig(_) => Some(
-            "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
-        ),
-        OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
-            "--encryption-config can be given more than once: another configuration may have the key",
-        ),
-        OpenError::NoDataKey(_) => Some(
-            "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE",
-        ),
-        OpenError::Head
-        | OpenError::UnknownProvider(_)
-        | OpenError::Altered { .. }
-        | OpenError::Cut { .. }
-        | OpenError::Kms { .. } => None,
-    }
 }

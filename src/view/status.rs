@@ -218,6 +218,9 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
         ),
         ("auth", auth.to_owned()),
     ];
+    if !status.removed_members.is_empty() {
+        facts.push(("removed members", status.removed_members.join(", ")));
+    }
     facts.extend(status.alarms.iter().map(|alarm| {
         let (name, member) = (alarm.alarm_name(), alarm.member_id);
         ("ALARM", format!("{name} raised by member {member:x}"))
@@ -396,6 +399,7 @@ fn lists_json(status: &StoreStatus) -> Value {
             "client_urls": member.client_urls,
             "is_learner": member.is_learner,
         })).collect::<Vec<_>>(),
+        "removed_members": status.removed_members,
         "alarms": status.alarms.iter().map(|alarm| json!({
             "member": format!("{:x}", alarm.member_id),
             "alarm": alarm.alarm_name(),

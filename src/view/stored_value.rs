@@ -6,9 +6,9 @@ use crate::k8s::{Note, Order, decode};
 use crate::query::stored_value::{begins_as_object, protobuf_message, type_meta};
 use crate::query::unreadable::{StoredAs, Unreadable};
 
+use super::encryption::encryption_hint;
 use super::json::{JsonStyle, JsonWriter};
 use super::manifest::{NotLoadable, write_checked};
-use super::notice::encryption_hint;
 use super::yaml::{YamlWriter, comment};
 
 /// How one value is printed as it is stored.

@@ -18,14 +18,17 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
+use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
     ObjectFilters, Record, Sink, object_from_key,
 };
 use crate::query::objects::{OpenError, Order, ReadValue};
 use crate::query::revision::RevisionExpr;
-use crate::query::{Notice, Origins};
+use crate::query::v2_store::V2Store;
+use crate::query::{Evidence, Notice, Origins};
 use crate::view::encryption::encrypted_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
@@ -127,6 +130,9 @@ impl Verb for Args {
             ));
         }
         let file_format = self.file_format()?;
+        if let Some(store) = V2Store::read(Evidence::only(run.evidence)?)? {
+            return self.print_v2(&store, etcdctl.is_given(), out);
+        }
         if etcdctl.is_given() {
             return self.as_etcdctl(&etcdctl, run, out);
         }
@@ -163,6 +169,42 @@ impl Args {
             },
             as_served: self.as_served,
         }
+    }
+
+    /// Prints keys and values of a v2 store.
+    fn print_v2(
+        &self,
+        store: &V2Store,
+        is_etcdctl: bool,
+        out: &mut Out,
+    ) -> Result<Answer, Failure> {
+        let asked = self.which.asked();
+        let output = match self.output.as_ref() {
+            None | Some(Format::Table { .. }) => V2Output::Table,
+            Some(Format::Name) => V2Output::Name,
+            Some(Format::Json | Format::Jsonl) => V2Output::Json {
+                with_values: true,
+                is_array: matches!(self.output, Some(Format::Json)),
+            },
+            Some(_) => {
+                return Err(Failure::cannot(
+                    "the keys of a v2 store are printed as table, name, json or jsonl",
+                ));
+            }
+        };
+        refuse(&[
+            ("--at", self.at.at.is_some()),
+            ("--at-time", self.at.at_time.is_some()),
+            ("-n", !asked.namespace.is_empty()),
+            ("-l", asked.labels.is_some()),
+            ("--field-selector", self.field_selector.is_some()),
+            ("--sort-by", self.sort_by.is_some()),
+            ("--out", self.out.is_some()),
+            ("an option of etcdctl", is_etcdctl),
+        ])?;
+        let keys = store.select(&asked.addresses, &KeyFilters::default())?;
+        print(&keys, output, out)?;
+        Ok(Answer::Yes)
     }
 
     /// Answers as etcdctl does.

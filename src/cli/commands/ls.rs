@@ -15,11 +15,13 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
+use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb};
 use crate::query::catalog::Catalog;
 use crate::query::key_list::{KeyEntry, KeyFilters, KeyList, KeyOrder};
 use crate::query::tally;
-use crate::query::{Origins, Question};
+use crate::query::v2_store::{self, V2Store};
+use crate::query::{Evidence, Notice, Origins, Question};
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::listing;
 use crate::view::record::key_json;
@@ -123,6 +125,9 @@ impl Verb for Args {
         if let Some(bucket) = &self.bucket {
             return self.print_bucket(run, bucket, out);
         }
+        if let Some(store) = V2Store::read(Evidence::only(run.evidence)?)? {
+            return self.print_v2(&store, out);
+        }
         self.sort.order().check(self.deleted)?;
         let question = run.question()?;
         let (which, at) = self.at.resolve(&question, &self.which.asked())?;
@@ -134,6 +139,9 @@ impl Verb for Args {
         };
         let list = KeyList::read(&question, &which, at, &filters)?;
         let mut chosen = list.chosen();
+        if let Some((path, count)) = v2_store::beside(question.evidence()) {
+            run.notices.add(Notice::V2Keys(path, count));
+        }
         let any = match list.catalog() {
             Some(catalog) => self.print_counts(&chosen, catalog, out)?,
             None => self.print_keys(&mut chosen, &question, out)?,
@@ -157,6 +165,47 @@ impl Sort {
 impl Args {
     fn limit(&self) -> usize {
         self.limit.unwrap_or(usize::MAX)
+    }
+
+    /// Prints the keys of a v2 store.
+    fn print_v2(&self, store: &V2Store, out: &mut Out) -> Result<Answer, Failure> {
+        let asked = self.which.asked();
+        let filters = self.narrow.filters();
+        refuse(&[
+            ("--at", self.at.at.is_some()),
+            ("--at-time", self.at.at_time.is_some()),
+            ("-n", !asked.namespace.is_empty()),
+            ("-l", asked.labels.is_some()),
+            ("--kinds", self.kinds),
+            ("--namespaces", self.namespaces),
+            ("--deleted", self.deleted),
+            ("--custom", filters.custom.is_some()),
+            ("--modified-since", filters.modified_since.is_some()),
+            ("--sort version", self.sort == Sort::Version),
+        ])?;
+        let mut keys = store.select(&asked.addresses, &filters)?;
+        match self.sort {
+            Sort::Key | Sort::Version => {}
+            Sort::Mod => keys.sort_by_key(|key| std::cmp::Reverse(key.modified_index)),
+            Sort::Create => keys.sort_by_key(|key| std::cmp::Reverse(key.created_index)),
+            Sort::Size => {
+                keys.sort_by_key(|key| std::cmp::Reverse(key.value.as_ref().map_or(0, String::len)))
+            }
+        }
+        if self.reverse {
+            keys.reverse();
+        }
+        let any = !keys.is_empty();
+        keys.truncate(self.limit());
+        let output = match self.output {
+            None | Some(Output::Name) => V2Output::Name,
+            Some(form) => V2Output::Json {
+                with_values: false,
+                is_array: form == Output::Json,
+            },
+        };
+        print(&keys, output, out)?;
+        Ok(if any { Answer::Yes } else { Answer::No })
     }
 
     /// Prints how many keys each resource or namespace has; whether there are any, however few of them were asked for.

@@ -10,8 +10,10 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody};
+use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::file_status::{FileStatus, snapshot_status};
+use crate::query::v2_store;
 use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
@@ -74,6 +76,9 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
+        if let Some((path, count)) = v2_store::beside(evidence) {
+            run.notices.add(Notice::V2Keys(path, count));
+        }
         if let Some(format) = self.write_out {
             let status = snapshot_status(evidence)?;
             let text = match format {

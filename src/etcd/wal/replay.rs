@@ -22,7 +22,8 @@ use crate::etcd::{Keyspace, schema};
 use super::Wal;
 use super::entry::{Entry, Request, State};
 use super::messages::{
-    AlarmAction, DeleteRangeRequest, InternalRaftRequest, Operation, PutRequest, TxnRequest,
+    AlarmAction, DeleteRangeRequest, EntryType, InternalRaftRequest, Operation, PutRequest,
+    TxnRequest,
 };
 use super::segment::Checksum;
 use super::writes::{Change, changes};
@@ -156,11 +157,24 @@ fn keys_of<'a>(
 pub fn whole_log<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
     let first = wal.effective().next()?;
     let is_first = first.index == 1 && wal.snapshots.first().is_none_or(|mark| mark.index == 0);
+    let is_first = is_first && restored_at(wal).is_none();
     let machine = Machine {
         revision: 1,
         ..Machine::default()
     };
     is_first.then(|| machine.run(wal, 0))
+}
+
+/// The entry up to which a restored snapshot stands for the log. `etcdutl snapshot restore` writes a log that begins
+/// with entry 1 as well: one entry for each member, and the mark of a raft snapshot. Its first write follows the records
+/// of the snapshot, which are in the database alone (`etcdutl/snapshot/v3_snapshot.go`, `saveWALAndSnap`).
+pub fn restored_at(wal: &Wal<'_>) -> Option<u64> {
+    let marks = wal.snapshots.iter().map(|mark| mark.index);
+    let mark = marks.filter(|index| *index > 0).min()?;
+    let mut before = wal.effective().take_while(|entry| entry.index <= mark);
+    before
+        .all(|entry| entry.entry_type != EntryType::NORMAL)
+        .then_some(mark)
 }
 
 /// The state of a store, as far as requests depend on it.

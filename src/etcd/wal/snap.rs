@@ -36,8 +36,45 @@ pub struct Store {
     pub removed: Vec<String>,
     /// The version of the cluster; empty where it is not there.
     pub cluster_version: String,
-    /// Other keys of the v2 store.
-    pub other_keys: u64,
+    /// The keys that clients wrote, and empty directories, by path.
+    pub keys: Vec<V2Key>,
+}
+
+/// A key of the v2 store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct V2Key {
+    /// Its path, as a client names it.
+    pub path: String,
+    /// Its value; none of a directory.
+    pub value: Option<String>,
+    /// The index of the store at its creation.
+    pub created_index: u64,
+    /// The index of the store at its last change.
+    pub modified_index: u64,
+    /// When it expires, in RFC 3339; none if it does not.
+    pub expires: Option<String>,
+}
+
+/// The time of a key that does not expire: Go's zero time.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+impl V2Key {
+    fn read(node: &Value, path: &str, value: &str) -> Self {
+        let index = |name: &str| node.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let expires = node.get("ExpireTime").and_then(Value::as_str);
+        Self {
+            path: path.to_owned(),
+            value: (!is_directory(node)).then(|| value.to_owned()),
+            created_index: index("CreatedIndex"),
+            modified_index: index("ModifiedIndex"),
+            expires: expires.filter(|time| *time != NEVER).map(str::to_owned),
+        }
+    }
+}
+
+/// Whether a node may have children: a key has none, not even an empty list of them.
+fn is_directory(node: &Value) -> bool {
+    node.get("Children").is_some_and(Value::is_object)
 }
 
 /// A member of the cluster.
@@ -128,6 +165,7 @@ impl Store {
         let tree: Value = serde_json::from_slice(json)
             .map_err(|error| format!("the v2 store in it cannot be read: {error}"))?;
         store.take(tree.get("Root").unwrap_or(&Value::Null));
+        store.keys.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(store)
     }
 
@@ -153,10 +191,16 @@ impl Store {
             }
             ["0", "removed_members", id] => self.removed.push((*id).to_owned()),
             ["0", "version"] => value.clone_into(&mut self.cluster_version),
-            _ if !value.is_empty() => self.other_keys = self.other_keys.saturating_add(1),
             _ => {}
         }
         let children = node.get("Children").and_then(Value::as_object);
+        // Clients' keys are below /1, the cluster's own below /0 (`server/etcdserver/server.go`, `StoreKeysPrefix`).
+        let below = path.strip_prefix("/1").filter(|path| path.starts_with('/'));
+        if let Some(path) = below
+            && children.is_none_or(serde_json::Map::is_empty)
+        {
+            self.keys.push(V2Key::read(node, path, value));
+        }
         for child in children.into_iter().flat_map(serde_json::Map::values) {
             self.take(child);
         }

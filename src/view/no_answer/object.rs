@@ -4,7 +4,7 @@ use crate::named::key_text;
 use crate::query::NoAnswer;
 use crate::query::unreadable::Unreadable;
 
-use super::super::notice::encryption_hint;
+use super::super::encryption::encryption_hint;
 use super::{Text, hinted, plain};
 
 /// The sentence and the hint.

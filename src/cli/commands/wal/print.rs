@@ -13,9 +13,12 @@ use crate::query::logs::{
     AppliedEntries, Entry, Logs, Request, SegmentFile, Snap, SnapError, State, Wal, writes,
 };
 use crate::query::objects::{Keyring, Order, is_secret_key};
+use crate::query::v2_store::V2Key;
+use crate::view::human::plural;
 use crate::view::json::write_value;
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::{insert_text, key_text};
+use crate::view::v2_store;
 use crate::view::wal as view;
 use crate::view::yaml::YamlWriter;
 
@@ -109,6 +112,12 @@ impl<'p> Printer<'p> {
                 key_text(name.as_bytes()),
                 snap_text(snap)
             )?;
+            // In a data directory each snapshot has them once more.
+            if let Ok(snap) = snap
+                && snaps.len() == 1
+            {
+                self.v2_keys(snap)?;
+            }
         }
         if !entries.is_empty() {
             writeln!(self.out)?;
@@ -128,6 +137,32 @@ impl<'p> Printer<'p> {
             ));
         }
         Ok(())
+    }
+
+    /// The keys of the v2 store in a raft snapshot.
+    fn v2_keys(&mut self, snap: &Snap) -> Result<(), Failure> {
+        let keys = snap.store.as_ref().map_or(&[][..], |store| &store.keys);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let masked: Vec<V2Key> = keys.iter().map(|key| self.masked(key)).collect();
+        let masked: Vec<&V2Key> = masked.iter().collect();
+        writeln!(self.out)?;
+        v2_store::table(&masked).write(self.out)?;
+        Ok(())
+    }
+
+    /// A key of a v2 store, whose value is masked if it is that of a Secret.
+    fn masked(&mut self, key: &V2Key) -> V2Key {
+        let value = key.value.as_ref().map(|value| {
+            let is_secret = is_secret_key(key.path.as_bytes());
+            let mask = is_secret.then(|| self.masker.mask_bytes(value.as_bytes()));
+            mask.flatten().unwrap_or_else(|| value.clone())
+        });
+        V2Key {
+            value,
+            ..key.clone()
+        }
     }
 
     fn head(&mut self) -> Result<(), Failure> {
@@ -251,7 +286,14 @@ impl<'p> Printer<'p> {
             rows.row(&file_json(file, range), self.out)?;
         }
         for (name, snap) in snaps {
-            rows.row(&snap_json(name, snap), self.out)?;
+            let mut row = snap_json(name, snap);
+            let store = snap.as_ref().ok().and_then(|snap| snap.store.as_ref().ok());
+            if let (Some(store), Some(fields)) = (store, row.as_object_mut()) {
+                let keys = store.keys.iter().map(|key| self.masked(key));
+                let keys = keys.map(|key| v2_store::json(&key, key.value.as_deref()));
+                fields.insert("v2_keys".to_owned(), keys.collect());
+            }
+            rows.row(&row, self.out)?;
         }
         for (entry, request) in entries {
             let line = self.entry_json(entry, request);
@@ -391,6 +433,18 @@ fn snap_text(snap: &Result<Snap, SnapError>) -> String {
                     ", member {} {name} {}",
                     key_text(id.as_bytes()),
                     member.peer_urls.join(" ")
+                ));
+            }
+            if !store.removed.is_empty() {
+                text.push_str(&format!(
+                    ", removed {}",
+                    key_text(store.removed.join(" ").as_bytes())
+                ));
+            }
+            if !store.keys.is_empty() {
+                text.push_str(&format!(
+                    ", {} of the v2 store",
+                    plural(store.keys.len(), "key", "keys")
                 ));
             }
         }
