@@ -184,6 +184,13 @@ fn text_of_manifests(notice: &RecoveryNotice) -> String {
             ),
             first_of(keys)
         ),
+        _ => text_of_versions(notice),
+    }
+}
+
+/// The sentence about the versions of some manifests.
+fn text_of_versions(notice: &RecoveryNotice) -> String {
+    match notice {
         RecoveryNotice::NotServed(keys) => format!(
             "{} in a version that its definition does not serve ({}): the first lines of each manifest say what to do",
             count(keys.count, "object is stored", "objects are stored"),
