@@ -1,6 +1,6 @@
 //! Whether the server or a controller makes an object, and makes it again when what it is made from exists.
 //!
-//! Only the pairs of [`is_made_by`] count: a Deployment makes ReplicaSets and nothing else, so a Service that a
+//! Only the pairs of `is_made_by` count: a Deployment makes ReplicaSets and nothing else, so a Service that a
 //! Deployment controls comes back.
 
 use serde_json::Value;
