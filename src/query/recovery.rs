@@ -6,6 +6,8 @@ mod notices;
 mod remarked;
 mod volumes;
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::bbolt::Direction;
@@ -141,6 +143,8 @@ pub struct Recovery<'q, 'a> {
     filters: &'q RecoveryFilters,
     history: ObjectHistory,
     volumes: Volumes,
+    /// The names of the volumes that come back.
+    volumes_back: HashSet<String>,
     selection: Selection,
     at: Option<AtRevision>,
     items: Vec<Item<'a>>,
@@ -200,6 +204,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             filters,
             history,
             volumes,
+            volumes_back: HashSet::new(),
             selection,
             at,
             items,
@@ -240,6 +245,11 @@ impl<'q, 'a> Recovery<'q, 'a> {
             tells_before: self.at.is_none() && !has_range && !names_objects && !self.filters.last,
         };
         decision.decide(&mut self.items);
+        let back = self.items.iter().filter(|item| item.left_out.is_none());
+        let volumes = back
+            .filter_map(|item| item.facts.as_ref())
+            .filter(|facts| facts.kind == "PersistentVolume");
+        self.volumes_back = volumes.map(|facts| facts.name.clone()).collect();
     }
 
     /// Leaves what was deleted in the range and the time.
@@ -429,11 +439,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 
     fn volume_comes_back(&self, name: &str) -> bool {
-        let mut back = self.items.iter().filter(|item| self.comes_back(item));
-        back.any(|item| {
-            let facts = item.facts.as_ref();
-            facts.is_some_and(|facts| facts.kind == "PersistentVolume" && facts.name == name)
-        })
+        self.volumes_back.contains(name)
     }
 
     /// Reports an item whose manifest would not load back; its value as it was stored, decrypted.

@@ -1,7 +1,7 @@
 //! What was asked for and exists: objects and namespaces that are being deleted, and earlier lives of what was written
 //! again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::k8s::meta::Meta;
@@ -56,21 +56,25 @@ fn namespaces(
     live: &[KeyEntry<'_>],
 ) -> Vec<RecoveryNotice> {
     let catalog = question.catalog();
+    let mut asked: HashSet<&[u8]> = HashSet::new();
+    let mut inside: HashMap<&[u8], usize> = HashMap::new();
+    for location in live.iter().filter_map(|entry| catalog.locate(&entry.key)) {
+        match location.namespace {
+            Some(namespace) => {
+                let count = inside.entry(namespace).or_default();
+                *count = count.saturating_add(1);
+            }
+            None if location.resource.plural == "namespaces" => {
+                asked.insert(location.name);
+            }
+            None => {}
+        }
+    }
     let mut terminating: Vec<(&[u8], i64)> = history.terminating().collect();
     terminating.sort_unstable();
     let of_one = |(name, began): (&[u8], i64)| {
-        let is_inside = |entry: &&KeyEntry<'_>| {
-            let location = catalog.locate(&entry.key);
-            location.is_some_and(|location| location.namespace == Some(name))
-        };
-        let is_asked = live.iter().any(|entry| {
-            let location = catalog.locate(&entry.key);
-            location.is_some_and(|location| {
-                location.resource.plural == "namespaces" && location.name == name
-            })
-        });
-        let still_there = live.iter().filter(is_inside).count();
-        if !is_asked && still_there == 0 {
+        let still_there = inside.get(name).copied().unwrap_or_default();
+        if !asked.contains(name) && still_there == 0 {
             return None;
         }
         let text = String::from_utf8_lossy(name);

@@ -1,7 +1,7 @@
 //! What a recovery has to admit: what happened, what is left out and why, and what is not certain.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::etcd::record::Origin;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
@@ -193,25 +193,28 @@ impl Recovery<'_, '_> {
     }
 
     fn namespaces(&self) -> Vec<RecoveryNotice> {
+        let mut deletions: HashMap<&str, Vec<i64>> = HashMap::new();
+        for item in &self.items {
+            if let (Some(facts), Some(main)) = (&item.facts, item.deleted_at) {
+                deletions.entry(&facts.namespace).or_default().push(main);
+            }
+        }
         let notices = self.items.iter().filter_map(|item| {
             let facts = item.facts.as_ref()?;
             let is_namespace = facts.kind == "Namespace" && facts.group.is_empty();
             let (began, _) = item.began.filter(|_| is_namespace)?;
-            let went_with_it = |other: &&Item<'_>| {
-                let of = other.facts.as_ref();
-                let is_inside = of.is_some_and(|other| other.namespace == facts.name);
-                let deleted_at = other.deleted_at.filter(|_| is_inside);
-                let last = item.deleted_at.unwrap_or(i64::MAX);
-                deleted_at.is_some_and(|main| began <= main && main <= last)
-            };
-            let inside = || self.items.iter().filter(went_with_it);
-            let deleted = || inside().filter_map(|other| other.deleted_at);
-            let ends = deleted().min().zip(deleted().max());
+            let last = item.deleted_at.unwrap_or(i64::MAX);
+            let inside = deletions.get(facts.name.as_str());
+            let inside = inside.into_iter().flatten().copied();
+            let with_it: Vec<i64> = inside
+                .filter(|main| began <= *main && *main <= last)
+                .collect();
+            let ends = with_it.iter().min().zip(with_it.iter().max());
             Some(RecoveryNotice::NamespaceDeleted {
                 name: facts.name.clone(),
                 began,
                 time: self.question.timeline().bounds(began),
-                objects: ends.map(|(first, last)| (inside().count(), first, last)),
+                objects: ends.map(|(first, last)| (with_it.len(), *first, *last)),
                 deleted_at: item.deleted_at,
                 is_before: !self.filters.last,
             })

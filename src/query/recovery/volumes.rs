@@ -81,6 +81,8 @@ pub struct ClaimVolume {
 #[derive(Debug, Default)]
 pub struct Volumes {
     by_name: HashMap<String, Volume>,
+    /// By the uid of a claim, the volume that is reserved for it.
+    by_claim: HashMap<String, String>,
     /// By class, its provisioner.
     classes: HashMap<String, String>,
 }
@@ -132,7 +134,11 @@ impl Volumes {
                 self.classes.insert(name, provisioner);
             }
             "PersistentVolume" => {
-                self.by_name.insert(name, Volume::of(&object, is_there));
+                let volume = Volume::of(&object, is_there);
+                if !volume.claim_uid.is_empty() {
+                    self.by_claim.insert(volume.claim_uid.clone(), name.clone());
+                }
+                self.by_name.insert(name, volume);
             }
             _ => {}
         }
@@ -153,9 +159,7 @@ impl Volumes {
     /// The name of the volume that is reserved for a claim of this uid. A claim may have been bound after its last
     /// version that comes back.
     pub fn reserved_for(&self, uid: &str) -> Option<&str> {
-        let mut names = self.by_name.iter();
-        let found = names.find(|(_, volume)| !uid.is_empty() && volume.claim_uid == uid);
-        found.map(|(name, _)| name.as_str())
+        self.by_claim.get(uid).map(String::as_str)
     }
 
     /// What is to know of the volume of a claim. `comes_back` says whether a volume is among what comes back.
