@@ -17,6 +17,8 @@ use super::schema::{self, MetaBucket};
 pub struct State<'a> {
     db: Db<'a>,
     buckets: Vec<Bucket<'a>>,
+    /// Whether these are another program's.
+    is_foreign: bool,
     meta: MetaBucket,
     /// The scan of the pages, which is made at most once.
     scan: Arc<LazyScan<'a>>,
@@ -110,6 +112,7 @@ impl<'a> State<'a> {
                 state.salvage = Some(Arc::new(salvage));
                 state.buckets.push(absent);
                 state.buckets.sort_by_key(|bucket| bucket.name);
+                state.is_foreign = is_foreign(&state.db, &state.buckets);
             }
         }
         state
@@ -134,9 +137,9 @@ impl<'a> State<'a> {
         scan: Arc<LazyScan<'a>>,
     ) -> Self {
         let diagnostics = db.diagnostics();
-        let is_etcd = !is_foreign(&db, &buckets);
+        let is_foreign = is_foreign(&db, &buckets);
         let find = |name: &[u8]| {
-            let mut buckets = buckets.iter().filter(|_| is_etcd);
+            let mut buckets = buckets.iter().filter(|_| !is_foreign);
             buckets.find(|bucket| bucket.name == name)
         };
         let meta = find(schema::META).map(|bucket| MetaBucket::read(bucket, diagnostics));
@@ -156,6 +159,7 @@ impl<'a> State<'a> {
             meta: meta.unwrap_or_default(),
             db,
             buckets,
+            is_foreign,
             scan,
             salvage,
         }
@@ -185,7 +189,7 @@ impl<'a> State<'a> {
 
     /// Whether this is another program's bbolt database, by the names of its buckets, or one that nobody wrote to.
     pub fn is_foreign(&self) -> bool {
-        is_foreign(&self.db, &self.buckets)
+        self.is_foreign
     }
 
     /// All buckets, in key order.
@@ -195,7 +199,7 @@ impl<'a> State<'a> {
 
     /// The bucket of etcd of this name: in another program's file it would be something else.
     pub fn bucket(&self, name: &[u8]) -> Option<&Bucket<'a>> {
-        let mut buckets = self.buckets.iter().filter(|_| !self.is_foreign());
+        let mut buckets = self.buckets.iter().filter(|_| !self.is_foreign);
         buckets.find(|bucket| bucket.name == name)
     }
 
@@ -231,7 +235,7 @@ impl<'a> State<'a> {
     /// The leaves of a bucket; those of bucket `key` as [`Self::record_leaves`].
     pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
         match &self.salvage {
-            Some(salvage) if self.is_records(bucket) => {
+            Some(salvage) if bucket.name == schema::KEY && self.is_records(bucket) => {
                 RecordLeaves::from_records(salvage, direction)
             }
             _ => {
