@@ -12,7 +12,7 @@ use etcdive::k8s::analysis::kind_of;
 use etcdive::source::Source;
 
 use crate::reference::{database_of, folders};
-use crate::support::{Run, Scratch, case_roots, etcdive, etcdive_line, program};
+use crate::support::{Run, Scratch, case_roots, etcdive, etcdive_line, fed, program};
 
 const AFTER: &str = "testdata/healthy/k8s/after.db";
 const TALK: &str = "testdata/healthy/talk/3.6/01-talk.live.db";
@@ -37,18 +37,6 @@ fn refused(arguments: &[&str], code: i32, sentence: &str) {
         run.stderr
     );
     assert!(run.stdout.is_empty(), "{arguments:?}");
-}
-
-fn fed(input: &[u8], arguments: &[&str]) -> Run {
-    let mut child = program()
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    child.wait_with_output().unwrap().into()
 }
 
 /// Each database of which auger printed a file of this name, with that file's text.

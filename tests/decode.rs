@@ -1,9 +1,6 @@
 //! `decode` takes what people paste: the expected object is what `extract` reads of the database.
 
-use std::io::Write;
-use std::process::Stdio;
-
-use crate::support::{Run, etcdive, program, testdata};
+use crate::support::{Run, etcdive, fed, testdata};
 
 const AFTER: &str = "testdata/healthy/k8s/after.db";
 const FROZEN: &str = "/registry/configmaps/prod/frozen";
@@ -74,16 +71,7 @@ fn pasted(name: &str) -> Vec<u8> {
 }
 
 fn decode(input: &[u8], flags: &[&str]) -> Run {
-    let mut child = program()
-        .arg("decode")
-        .args(flags)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    child.wait_with_output().unwrap().into()
+    fed(input, &[&["decode"], flags].concat())
 }
 
 /// The live objects under a prefix, as `extract` prints each.

@@ -1,12 +1,9 @@
 //! What each verb and each of its flags does, on the shipped databases.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use crate::support::synth::etcd::{Store, Version};
-use crate::support::{Run, Scratch, etcdive, etcdive_line, program, without_who};
+use crate::support::{Run, Scratch, etcdive, etcdive_line, fed, program, without_who};
 
 pub const BEFORE: &str = "testdata/healthy/k8s/before.db";
 pub const AFTER: &str = "testdata/healthy/k8s/after.db";
@@ -302,15 +299,7 @@ fn decode_reads_a_file_or_standard_input_in_any_encoding() {
 }
 
 fn decoded(value: &[u8]) -> Run {
-    let mut child = program()
-        .arg("decode")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(value).unwrap();
-    child.wait_with_output().unwrap().into()
+    fed(value, &["decode"])
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn report_compaction(meta: &MetaBucket, diagnostics: &Diagnostics) {
     }
 }
 
-/// Whether half of the buckets or more are none of etcd's. A single name proves nothing: other programs have a bucket
+/// Whether at least half of the buckets are not etcd's. A single name proves nothing: other programs have a bucket
 /// `meta`, and a damaged root may have a name that is not etcd's. What has both buckets that etcd needs is etcd's.
 fn is_foreign(db: &Db<'_>, buckets: &[Bucket<'_>]) -> bool {
     if buckets.is_empty() {

@@ -199,7 +199,7 @@ impl Catalog {
         for resource in openshift() {
             self.add(resource);
         }
-        // A project is a namespace, of which OpenShift's API server shows a part.
+        // OpenShift's API server shows a part of each namespace as a project.
         let is_namespaces = |resource: &&mut Resource| resource.folder == "namespaces";
         if let Some(namespaces) = self.resources.iter_mut().find(is_namespaces) {
             let names = ["projects", "project"].map(Cow::Borrowed);

@@ -198,7 +198,7 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 /// The type of a Secret with the token of a service account.
 pub const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 
-/// Whether servers before 1.24 made the Secret for its account. One that somebody made has a name of its own.
+/// Whether a server before 1.24 created the Secret for its account. A Secret that a user created has another name.
 fn is_servers_token(secret: &Value) -> bool {
     let account = annotation(secret, "kubernetes.io/service-account.name");
     text(secret, &["type"]) == TOKEN_TYPE
@@ -207,7 +207,7 @@ fn is_servers_token(secret: &Value) -> bool {
 
 /// Whether a Secret has the name of a token that a server made for a service account: `robot-token-x7k2p`.
 pub fn is_token_name(secret: &str, account: &str) -> bool {
-    /// How many characters are made up behind a name (`k8s.io/apiserver/pkg/storage/names`).
+    /// The number of random characters after a name (`k8s.io/apiserver/pkg/storage/names`).
     const MADE_UP: usize = 5;
     let rest = secret.strip_prefix(account);
     let rest = rest.and_then(|rest| rest.strip_prefix("-token-"));

@@ -1,7 +1,7 @@
 //! The roles that an API server makes when it starts, by name: the default roles of Kubernetes 1.16 to 1.35; and the
 //! accounts of controllers.
 //!
-//! Their label does not tell them: a copy that somebody made under another name carries it too. Upstream: the objects
+//! The label of these roles proves nothing: a copy that a user created under another name has it too. Upstream: the objects
 //! in `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata`.
 
 /// Names of ClusterRoles and ClusterRoleBindings without `system:`.

@@ -1,7 +1,7 @@
 //! From a stored object to a manifest that an API server takes: without what the server, its controllers and the
 //! scheduler own, and without what ties it to objects that have another uid by now.
 //!
-//! Each rule is in a list, with the reason. What somebody has to know before the manifest is used is a note.
+//! Each rule is in a list, with the reason. A note says what to know before the manifest is used.
 
 mod authored;
 mod crd;
@@ -226,7 +226,7 @@ fn strip_claim(spec: &mut Map<String, Value>, is_kept: bool, notes: &mut Vec<Not
     notes.push(Note::Volume { name, is_kept });
 }
 
-/// What the server fills into the Secret that somebody made for the token of a service account.
+/// Removes what the server wrote into a Secret that a user created for the token of a service account.
 fn strip_token(secret: &mut Map<String, Value>) {
     const SERVERS_DATA: [&str; 3] = ["token", "ca.crt", "namespace"];
     if secret.get("type").and_then(Value::as_str) != Some(TOKEN_TYPE) {

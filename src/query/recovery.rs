@@ -404,42 +404,37 @@ impl<'q, 'a> Recovery<'q, 'a> {
             manifest::Note::LoadBalancer(addresses) => Remark::LoadBalancer(addresses),
             manifest::Note::Suspended => Remark::Suspended,
             manifest::Note::Volume { name, is_kept } => {
-                let named = (name.as_str(), is_kept);
-                let comes_back = |name: &str| self.volume_comes_back(name);
                 let claim = claim.unwrap_or(&Value::Null);
-                let volumes = &self.volumes;
-                Remark::Volume(volumes.of_claim(claim, named, &self.history, &comes_back))
+                Remark::Volume(self.claim_volume(claim, &name, is_kept))
             }
         }
     }
 
-    /// What is to know of the volume of a claim that was bound after the version that comes back.
+    /// What is known of the volume of a claim.
+    fn claim_volume(&self, claim: &Value, name: &str, is_named: bool) -> ClaimVolume {
+        let comes_back = |name: &str| self.volumes_back.contains(name);
+        let named = (name, is_named);
+        self.volumes
+            .of_claim(claim, named, &self.history, &comes_back)
+    }
+
+    /// What is known of the volume of a claim that was bound after the version that comes back.
     fn bound_later(&self, claim: &Value) -> Option<Remark> {
         let is_bound = !manifest::text(claim, &["spec", "volumeName"]).is_empty();
         let uid = manifest::text(claim, &["metadata", "uid"]);
         let name = self.volumes.reserved_for(uid).filter(|_| !is_bound)?;
-        let comes_back = |name: &str| self.volume_comes_back(name);
-        let volumes = &self.volumes;
-        let volume = volumes.of_claim(claim, (name, false), &self.history, &comes_back);
-        Some(Remark::Volume(volume))
+        Some(Remark::Volume(self.claim_volume(claim, name, false)))
     }
 
     /// Whether the volume of a claim exists or comes back, as far as the file knows: a claim that names a volume which
     /// does not exist is lost.
     fn volume_may_exist(&self, claim: &Value) -> bool {
         let name = manifest::text(claim, &["spec", "volumeName"]);
-        let comes_back = |name: &str| self.volume_comes_back(name);
-        let volume = self
-            .volumes
-            .of_claim(claim, (name, true), &self.history, &comes_back);
+        let volume = self.claim_volume(claim, name, true);
         matches!(
             volume.fate,
             VolumeFate::There { .. } | VolumeFate::ComesBack | VolumeFate::Unknown
         )
-    }
-
-    fn volume_comes_back(&self, name: &str) -> bool {
-        self.volumes_back.contains(name)
     }
 
     /// Reports an item whose manifest would not load back; its value as it was stored, decrypted.

@@ -24,7 +24,7 @@ pub enum RecoveryNotice {
         /// Whether values are those from before the deletion began.
         is_before: bool,
     },
-    /// A namespace has a deletion timestamp, and is not gone.
+    /// A namespace exists and has a deletion timestamp.
     NamespaceTerminating {
         /// Its name.
         name: String,
@@ -37,7 +37,7 @@ pub enum RecoveryNotice {
         /// The newest revision before, if it is retained.
         before: Option<i64>,
     },
-    /// Objects have a deletion timestamp, and are not gone: something has to remove their finalizers.
+    /// Objects exist and have a deletion timestamp: their finalizers have to be removed first.
     ObjectsTerminating(Vec<Terminating>, usize),
     /// A key was deleted, and was written again since: an earlier life of an object that exists now.
     EarlierLives(Vec<EarlierLife>, usize),
@@ -52,7 +52,7 @@ pub enum RecoveryNotice {
         /// How many manifests are too long for the annotation that `kubectl apply` writes.
         too_long: usize,
     },
-    /// Custom resources come back, and their definition is gone and was not asked for.
+    /// Custom resources come back. Their definition was deleted and was not asked for.
     WithoutDefinition(Vec<String>, Keys),
     /// Configurations of webhooks come back that refuse what they cannot be asked about.
     StrictWebhooks(Keys),

@@ -38,7 +38,7 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
             vec![
                 Line::Note(format!(
                     "{} ({}), and no such definition comes back",
-                    count(keys.count, "custom resource needs a definition that was deleted", "custom resources need definitions that were deleted"),
+                    plural(keys.count, "custom resource needs a definition that was deleted", "custom resources need definitions that were deleted"),
                     first_of(keys)
                 )),
                 Line::Hint(format!("`{line}` brings the definitions back")),
@@ -65,7 +65,7 @@ fn text(notice: &RecoveryNotice) -> String {
     match notice {
         RecoveryNotice::StrictWebhooks(keys) => format!(
             "{} ({}): while its service has no running pod, the server refuses what it would have to ask about",
-            count(
+            plural(
                 keys.count,
                 "webhook configuration comes back",
                 "webhook configurations come back"
@@ -74,7 +74,7 @@ fn text(notice: &RecoveryNotice) -> String {
         ),
         RecoveryNotice::AskedServices(keys) => format!(
             "{} ({}), and its service comes back without a running pod: until one runs, the server refuses what it would have to ask about. Delete the configuration or set its failurePolicy to Ignore first",
-            count(
+            plural(
                 keys.count,
                 "webhook configuration exists",
                 "webhook configurations exist"
@@ -83,7 +83,7 @@ fn text(notice: &RecoveryNotice) -> String {
         ),
         RecoveryNotice::Limits(keys) => format!(
             "{} ({}) and may refuse what existed before: create it when the claims are Bound",
-            count(
+            plural(
                 keys.count,
                 "LimitRange comes back last",
                 "LimitRanges come back last"
@@ -92,7 +92,7 @@ fn text(notice: &RecoveryNotice) -> String {
         ),
         RecoveryNotice::DefaultAccounts(keys) => format!(
             "{} ({}): the controller makes it with the namespace. If kubectl create says AlreadyExists, run `kubectl replace -f` on that file",
-            count(
+            plural(
                 keys.count,
                 "account `default` comes back",
                 "accounts `default` come back"
@@ -141,13 +141,13 @@ fn text_of_manifests(notice: &RecoveryNotice) -> String {
             };
             format!(
                 "{} left out of the stream ({}): --out writes the values",
-                count(keys.count, one, many),
+                plural(keys.count, one, many),
                 first_of(keys)
             )
         }
         RecoveryNotice::Incomplete(keys) => format!(
             "{} ({}), and a server does not take it: the first lines of each say which fields have no name",
-            count(
+            plural(
                 keys.count,
                 "manifest is incomplete",
                 "manifests are incomplete"
@@ -162,13 +162,13 @@ fn text_of_manifests(notice: &RecoveryNotice) -> String {
             };
             format!(
                 "{} references to owners {which}: a garbage collector deletes what refers to an owner that it does not know ({})",
-                count(keys.count, "manifest lacks", "manifests lack"),
+                plural(keys.count, "manifest lacks", "manifests lack"),
                 first_of(keys)
             )
         }
         RecoveryNotice::Volumes(keys) => format!(
             "{} ({}): the first lines of each manifest say what became of the volume and how to get it back",
-            count(
+            plural(
                 keys.count,
                 "claim was bound to a volume",
                 "claims were bound to volumes"
@@ -177,7 +177,7 @@ fn text_of_manifests(notice: &RecoveryNotice) -> String {
         ),
         RecoveryNotice::Addresses(keys) => format!(
             "{} ({}): the first lines of each manifest have the old ones",
-            count(
+            plural(
                 keys.count,
                 "service gets new addresses or ports",
                 "services get new addresses or ports"
@@ -193,25 +193,21 @@ fn text_of_versions(notice: &RecoveryNotice) -> String {
     match notice {
         RecoveryNotice::NotServed(keys) => format!(
             "{} in a version that its definition does not serve ({}): the first lines of each manifest say what to do",
-            count(keys.count, "object is stored", "objects are stored"),
+            plural(keys.count, "object is stored", "objects are stored"),
             first_of(keys)
         ),
         RecoveryNotice::NotConverted(keys, release) => format!(
             "{} in a version that Kubernetes {release} does not serve ({}): the first lines of each manifest say what to do",
-            count(keys.count, "manifest stays", "manifests stay"),
+            plural(keys.count, "manifest stays", "manifests stay"),
             first_of(keys)
         ),
         RecoveryNotice::Outdated(keys, release) => format!(
             "{} in a version that Kubernetes {release} does not serve ({}): --for RELEASE writes versions that your cluster serves",
-            count(keys.count, "manifest is", "manifests are"),
+            plural(keys.count, "manifest is", "manifests are"),
             first_of(keys)
         ),
         _ => String::new(),
     }
-}
-
-fn count(number: usize, one: &'static str, many: &'static str) -> String {
-    plural(number, one, many)
 }
 
 fn carve_may_help(is_carved: bool) -> &'static str {
@@ -348,7 +344,7 @@ fn made_again(keys: &Keys, invocation: &Invocation) -> Vec<Line> {
     vec![
         Line::Note(format!(
             "{} ({}): they exist and are not listed",
-            count(
+            plural(
                 keys.count,
                 "object was deleted and created again",
                 "objects were deleted and created again"

@@ -132,6 +132,21 @@ pub fn etcdive<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>
         .into()
 }
 
+/// Runs the program with these bytes on its standard input.
+pub fn fed(input: &[u8], arguments: &[&str]) -> Run {
+    let mut child = program()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut pipe, input).unwrap();
+    drop(pipe);
+    child.wait_with_output().unwrap().into()
+}
+
 /// Runs the program on arguments separated by spaces.
 pub fn etcdive_line(line: &str) -> Run {
     etcdive(line.split_whitespace())

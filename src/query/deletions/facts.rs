@@ -106,7 +106,7 @@ impl Names {
     }
 }
 
-/// Reads what an object is, and where it stands in the order of creation.
+/// Reads what an object is, and its place in the order of creation.
 pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &ObjectHistory) -> Facts {
     let location = catalog.locate(key);
     let definition = location.and_then(|location| catalog.definition(location.resource));

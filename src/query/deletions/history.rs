@@ -289,16 +289,14 @@ impl ObjectHistory {
             .map(|deletion| deletion.from)
     }
 
-    /// The deletion of a namespace that did not come again after it: from when it was going, and the revision at which
-    /// it was gone, if it is.
-    pub fn final_deletion(&self, name: &[u8]) -> Option<(i64, Option<i64>)> {
+    /// The main revision at which the last deletion of a namespace began, if it was not created again.
+    pub fn final_deletion(&self, name: &[u8]) -> Option<i64> {
         let is_there = self.namespaces_there.contains(name);
         let last = self.namespace_deletions.get(name)?.last();
-        let last = last.filter(|_| !is_there)?;
-        Some((last.from, last.until))
+        last.filter(|_| !is_there).map(|last| last.from)
     }
 
-    /// The namespaces that have a deletion timestamp and are not gone, with the revision from which they have it.
+    /// The namespaces that exist and have a deletion timestamp, with the revision that set it.
     pub fn terminating(&self) -> impl Iterator<Item = (&[u8], i64)> {
         self.namespace_deletions
             .iter()

@@ -116,7 +116,7 @@ pub struct Request<'q> {
     pub last: bool,
     /// All that was there at this revision, instead of what is gone.
     pub at: Option<AtRevision>,
-    /// Every deletion, also of keys that were written again; else the last one of what is gone.
+    /// Every deletion, also of keys that were written again. Else the last deletion of each key that does not exist.
     pub every_deletion: bool,
 }
 

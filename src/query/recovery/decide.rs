@@ -76,7 +76,7 @@ impl Decision<'_> {
             return true;
         }
         let release = release.and_then(|release| self.history.releases.uninstalled(release));
-        let began = namespace.map(|(from, _)| from).into_iter().chain(release);
+        let began = namespace.into_iter().chain(release);
         began.into_iter().any(|from| deleted_at < from)
     }
 }

@@ -124,7 +124,7 @@ impl Recovery<'_, '_> {
         (!keys.is_empty()).then(|| RecoveryNotice::AskedServices(Keys::new(&keys)))
     }
 
-    /// Custom resources that come back although their definition is gone and does not.
+    /// Custom resources that come back without their definition, which was deleted.
     fn without_definition(&self) -> Option<RecoveryNotice> {
         let defined: BTreeSet<&str> = self
             .back()

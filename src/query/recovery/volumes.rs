@@ -144,7 +144,7 @@ impl Volumes {
         }
     }
 
-    /// Whether the storage of a volume is gone: it was made by a provisioner and deleted with its claim, which is gone.
+    /// Whether the storage of a volume was deleted: a provisioner created it, and its claim was deleted.
     pub fn is_storage_gone(&self, name: &str, history: &ObjectHistory) -> bool {
         self.by_name.get(name).is_some_and(|volume| {
             let has_claim = !volume.claim_uid.is_empty();
