@@ -1,7 +1,7 @@
-//! Bounds-checked reads which carry the absolute offset and say what they wanted.
+//! Bounds-checked reads. An error has the absolute offset and the name of the field.
 //!
-//! **Invariant:** this is the one door to the bytes of a structure. Offsets are `u64` or checked
-//! `usize`; nothing is cast to a smaller type before it has been compared with what is there.
+//! **Invariant:** the bytes of a structure are read only through this module. Offsets are `u64` or checked
+//! `usize`; a number is compared with the length of the data before it is cast to a smaller type.
 
 use std::fmt;
 
@@ -15,16 +15,16 @@ pub enum ByteOrder {
     Big,
 }
 
-/// A read that went past the bytes that are there.
+/// A read beyond the end of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfBounds {
-    /// What was to be read, as the format calls it.
+    /// The format's name for the field.
     pub what: &'static str,
-    /// Absolute offset in the file at which it should start.
+    /// Absolute offset in the file at which the field starts.
     pub offset: u64,
-    /// How many bytes it takes.
+    /// Length of the field in bytes.
     pub need_bytes: u64,
-    /// How many bytes there are from `offset` on.
+    /// How many bytes exist from `offset` on.
     pub have_bytes: u64,
 }
 

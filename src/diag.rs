@@ -68,111 +68,111 @@ codes! {
     ReadError = "read-error", Error, "bbolt";
     /// The file was changed while it was examined.
     FileChanged = "file-changed", Error, "bbolt";
-    /// The bytes behind a snapshot's pages are not the SHA-256 of what stands before them, or not whole.
+    /// The bytes after the pages of a snapshot are not the SHA-256 of its content, or are not 32 bytes.
     TrailerMismatch = "trailer-mismatch", Error, "bbolt";
-    /// Bytes were added after the SHA-256 of a snapshot, which is right.
+    /// The SHA-256 of a snapshot is right, and other bytes follow it.
     TrailerFollowed = "trailer-followed", Warning, "bbolt";
     /// The file ends before the high-water mark of its meta page.
     FileTruncated = "file-truncated", Error, "bbolt";
     /// One of the two meta pages is not valid: the state may be one commit old.
     MetaInvalid = "meta-invalid", Error, "bbolt";
-    /// The valid meta page names a state that cannot be: the other one was taken.
+    /// The newer valid meta page names a root that is not a tree page: the other meta page is used.
     MetaUnusable = "meta-unusable", Error, "bbolt";
-    /// No meta page leads to a root: the newest root page in the file was taken.
+    /// No meta page leads to a root: the newest root page in the file is used.
     RootSearched = "root-searched", Warning, "bbolt";
-    /// The only valid meta page is that of the empty database which a defragmentation leaves behind.
+    /// The only valid meta page is that of the empty database that a defragmentation leaves in the file.
     MetaInitial = "meta-initial", Error, "bbolt";
     /// A page id points outside the file, or at a meta page.
     PageOutOfRange = "page-out-of-range", Error, "bbolt";
-    /// A page says that it is another page.
+    /// The header of a page has the id of another page.
     PageIdMismatch = "page-id-mismatch", Error, "bbolt";
     /// A page of a tree is neither a branch nor a leaf.
     PageKind = "page-kind", Error, "bbolt";
-    /// A page's elements or overflow reach past what is there.
+    /// A page's elements or overflow reach beyond its end or the end of the file.
     PageBounds = "page-bounds", Error, "bbolt";
-    /// A page is reached a second time, or lies inside another page's overflow, or in two buckets.
+    /// A page is reached a second time, is inside another page's overflow, or is in two buckets.
     PageTwice = "page-twice", Error, "bbolt";
-    /// A page of a tree lies behind the high-water mark, where none was ever allocated.
+    /// A page of a tree is beyond the high-water mark, where no page was ever allocated.
     PageBeyondMark = "page-beyond-mark", Error, "bbolt";
     /// A tree is deeper than any real one.
     TreeTooDeep = "tree-too-deep", Error, "bbolt";
     /// A branch page without elements.
     BranchEmpty = "branch-empty", Error, "bbolt";
-    /// An element's key or value lies outside its page.
+    /// An element's key or value is outside its page.
     ElementBounds = "element-bounds", Error, "bbolt";
-    /// Keys and values do not stand one right behind the other, as bbolt writes them.
+    /// Keys and values do not follow each other without a gap, as bbolt writes them.
     ElementLayout = "element-layout", Error, "bbolt";
-    /// An element's flags say neither a value nor a bucket, or a bucket where none can be.
+    /// An element's flags mark neither a value nor a bucket, or a bucket where none is allowed.
     ElementFlags = "element-flags", Error, "bbolt";
     /// Keys are not in strictly ascending order.
     KeyOrder = "key-order", Error, "bbolt";
     /// A branch element's key is not the first key of its child.
     SeparatorMismatch = "separator-mismatch", Error, "bbolt";
-    /// The root of the file holds something that is not a bucket.
+    /// The root of the file has an element that is not a bucket.
     RootNotBuckets = "root-not-buckets", Error, "bbolt";
-    /// A bucket's header is cut or names no usable root.
+    /// A bucket's header is cut or does not name a usable root.
     BucketHeader = "bucket-header", Error, "bbolt";
-    /// Bytes behind the last element of a page are not zero.
+    /// Bytes after the last element of a page are not zero.
     SlackNotZero = "slack-not-zero", Error, "bbolt";
-    /// A valid meta page has a field that bbolt never writes so.
+    /// A valid meta page has a field value that bbolt never writes.
     MetaField = "meta-field", Warning, "bbolt";
-    /// The page that a meta page names as its freelist is none, or does not hold what it states.
+    /// The page that a meta page names as its freelist is not one, or has fewer ids than it states.
     FreelistInvalid = "freelist-invalid", Warning, "bbolt";
-    /// An id in the freelist is no page that could be free, or stands twice or out of order.
+    /// An id in the freelist is outside the file, duplicate, or out of order.
     FreelistId = "freelist-id", Warning, "bbolt";
     /// The freelist lists a page that a tree uses.
     FreelistInUse = "freelist-in-use", Warning, "bbolt";
     /// Pages are used by no tree, and the freelist does not list them.
     PageLeaked = "page-leaked", Warning, "bbolt";
-    /// There is something behind the high-water mark.
+    /// There are bytes after the high-water mark.
     FileTail = "file-tail", Info, "bbolt";
-    /// The state of the other meta page is not whole, so there is no former state to fall back to.
+    /// The state of the other meta page is incomplete, so there is no former state to fall back to.
     FormerState = "former-state", Info, "bbolt";
     /// The states of the two meta pages contradict each other: pages of another commit were written over one of them.
     FormerNewer = "former-newer", Error, "bbolt";
-    /// A bucket that every etcd has is not there.
+    /// A bucket that every etcd has is missing.
     BucketMissing = "bucket-missing", Error, "etcd";
     /// A key of bucket `key` is not a revision.
     RevisionKey = "revision-key", Error, "etcd";
     /// Main revisions are missing above the compaction.
     RevisionGap = "revision-gap", Error, "etcd";
-    /// Revisions are missing that no page of the file holds any more.
+    /// Revisions are missing, and no page of the file has their records.
     RecordsLost = "records-lost", Error, "etcd";
     /// A record is not a mvccpb.KeyValue.
     RecordParse = "record-parse", Error, "etcd";
     /// A record contradicts the revision under which it is stored.
     RecordMismatch = "record-mismatch", Error, "etcd";
-    /// Two pages hold different records of one revision.
+    /// Two pages have different records of one revision.
     RecordContradiction = "record-contradiction", Error, "etcd";
     /// The tree does not lead to all records: some were found by a scan of the pages.
     RecordsSalvaged = "records-salvaged", Warning, "etcd";
-    /// The tree lacks records that stand in other pages, at places that it covers.
+    /// The tree lacks records that other pages have, in a range of revisions that the tree covers.
     RecordsUnreached = "records-unreached", Error, "etcd";
-    /// Records stand in freed pages that are newer than the newest of the tree.
+    /// Freed pages have records that are newer than the newest record of the tree.
     RecordsBeyond = "records-beyond", Info, "etcd";
-    /// Records whose present page is gone stand in freed pages, where compacted ones stand as well.
+    /// Records at or below the compaction are only in freed pages, where compacted records are too.
     RecordsDoubtful = "records-doubtful", Error, "etcd";
-    /// Of some revisions below the compaction no page holds a record, and the answer is of that time.
+    /// The answer is about a time below the compaction, and some of its revisions are in no page.
     HistoryIncomplete = "history-incomplete", Warning, "etcd";
-    /// The versions of a key do not follow each other above the compaction.
+    /// The versions of a key are not consecutive above the compaction.
     VersionGap = "version-gap", Error, "etcd";
     /// A record contradicts the record of its key before it.
     GenerationMismatch = "generation-mismatch", Error, "etcd";
-    /// A tombstone above the compaction deletes a key that is not there.
+    /// A tombstone above the compaction deletes a key that does not exist.
     TombstoneUnmatched = "tombstone-unmatched", Error, "etcd";
     /// A key was written twice in one main revision.
     KeyTwice = "key-twice", Error, "etcd";
-    /// A live key is attached to a lease that bucket `lease` does not hold.
+    /// A live key is attached to a lease that is not in bucket `lease`.
     LeaseMissing = "lease-missing", Warning, "etcd";
     /// Values of bucket `meta` contradict each other.
     MetaContradiction = "meta-contradiction", Warning, "etcd";
-    /// A bucket that no etcd makes.
+    /// A bucket whose name no etcd uses.
     BucketUnknown = "bucket-unknown", Info, "etcd";
     /// A value of an etcd bucket (meta, lease, auth, members) cannot be read.
     BucketValue = "bucket-value", Warning, "etcd";
     /// A compaction was interrupted, or was running when the file was copied.
     CompactionInterrupted = "compaction-interrupted", Info, "etcd";
-    /// What stands in a write-ahead log where a record should is none.
+    /// A write-ahead log has bytes that are not a record where one should start.
     WalFrame = "wal-frame", Error, "etcd";
     /// The checksum of a record of a write-ahead log does not follow from those before it.
     WalChecksum = "wal-checksum", Error, "etcd";
@@ -182,36 +182,36 @@ codes! {
     WalSegmentMissing = "wal-segment-missing", Error, "etcd";
     /// Entries of a write-ahead log are missing.
     WalEntryGap = "wal-entry-gap", Error, "etcd";
-    /// Files of a write-ahead log are of two members.
+    /// Files of a write-ahead log belong to two members.
     WalContradiction = "wal-contradiction", Warning, "etcd";
-    /// An entry of a write-ahead log is no request that etcd knows.
+    /// An entry of a write-ahead log is not a known etcd request.
     WalRequest = "wal-request", Warning, "etcd";
     /// A raft snapshot file cannot be trusted or read.
     SnapInvalid = "snap-invalid", Warning, "etcd";
-    /// A value could not be decoded as what it says it is; it is shown raw.
+    /// A value carries the mark of an encoding and cannot be decoded in it; it is shown raw.
     ValueUndecodable = "value-undecodable", Error, "k8s";
     /// A value is encrypted at rest.
     ValueEncrypted = "value-encrypted", Info, "k8s";
-    /// A value stays encrypted although keys were given.
+    /// A value is still encrypted although keys were given.
     ValueNotDecrypted = "value-not-decrypted", Warning, "k8s";
     /// A value's type is not in the schema table; it is shown generically.
     TypeUnknown = "type-unknown", Info, "k8s";
     /// A value has fields that are not in the schema table; they are shown by number.
     FieldUnknown = "field-unknown", Info, "k8s";
-    /// The key of an object says another kind, namespace or name than the object.
+    /// The key of an object names another kind, namespace or name than the object.
     ObjectKeyMismatch = "object-key-mismatch", Warning, "k8s";
-    /// No YAML for an object loads back to the same object: it is left out.
+    /// The YAML of an object cannot be read back as the same object: it is left out.
     ManifestUnreadable = "manifest-unreadable", Warning, "k8s";
-    /// A manifest lacks the names of fields: a server does not take it as it is.
+    /// A manifest lacks names of fields, so a server does not accept it.
     ManifestIncomplete = "manifest-incomplete", Warning, "k8s";
     /// Two live objects have the same uid.
     UidTwice = "uid-twice", Warning, "k8s";
 }
 
 impl Code {
-    /// One of the three checks that tell a copy taken while etcd was writing: no page of such a
-    /// copy need be damaged for itself.
-    pub fn tells_torn(self) -> bool {
+    /// Whether this finding shows that the copy was taken while etcd was writing. Each page of such a copy may be
+    /// intact, but the pages belong to two states.
+    pub fn shows_torn_copy(self) -> bool {
         matches!(
             self,
             Self::RootNotBuckets
@@ -227,7 +227,7 @@ impl Code {
 }
 
 impl Code {
-    /// Whether bbolt's own check fails on such a file, or ends by a panic, or bbolt reads other bytes than are here.
+    /// Whether bbolt's own check fails or panics on such a file, or bbolt reads other elements from it.
     pub fn fails_bbolt_check(self) -> bool {
         matches!(
             self,
@@ -262,8 +262,7 @@ impl Code {
 }
 
 impl Code {
-    /// Whether records that are missing make findings of this kind, too: beside a torn copy they are
-    /// nothing else.
+    /// Whether missing records cause findings of this kind too. In a torn copy such a finding is only a consequence.
     pub fn follows_from_missing(self) -> bool {
         matches!(
             self,
@@ -278,9 +277,9 @@ impl Code {
 }
 
 impl Code {
-    /// A page that is not what the tree says: another one was written over it, as happens in a copy taken while
-    /// etcd was writing, or it was damaged for itself.
-    pub fn may_tell_torn(self) -> bool {
+    /// Whether this finding may come from a copy taken while etcd was writing: another page was written over the one that
+    /// the tree expects. Damage of a single page has the same effect.
+    pub fn may_be_torn_copy(self) -> bool {
         matches!(
             self,
             Self::PageIdMismatch
@@ -301,7 +300,7 @@ impl fmt::Display for Code {
 /// Where a finding is. Every part may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Locus {
-    /// Name of the file, where it is another than the database.
+    /// Name of the file, if it is not the database.
     pub file: Option<String>,
     /// Absolute offset in the file, in bytes.
     pub offset: Option<u64>,
@@ -326,7 +325,7 @@ impl Locus {
         }
     }
 
-    /// A page, whose first byte lies at `offset`.
+    /// A page, whose first byte is at `offset`.
     pub fn page(pgid: u64, offset: u64) -> Self {
         Self {
             offset: Some(offset),
@@ -405,7 +404,7 @@ pub struct Diagnostic {
     pub code: Code,
     /// Where it is.
     pub locus: Locus,
-    /// What was expected there; empty when the code says it all.
+    /// What was expected there; empty if the code is enough.
     pub expected: String,
     /// What was found; never bytes of a value.
     pub found: String,
@@ -452,7 +451,7 @@ impl Diagnostic {
     }
 }
 
-/// A finding on its way: boxed, so that a result which may be one stays small.
+/// A finding that is not reported yet. It is boxed to keep a `Result` with it small.
 pub type Damage = Box<Diagnostic>;
 
 impl fmt::Display for Diagnostic {
@@ -471,15 +470,15 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// How many findings of one code are kept with all they say. A hostile file can hold one an element.
+/// How many findings of one code are kept in full. A hostile file can cause one for each element.
 pub const KEPT_PER_CODE: usize = 100;
-/// How many findings are told apart in one run; further ones are not counted.
+/// How many distinct findings are counted in one run; further ones are dropped.
 pub const COUNTED: usize = 100_000;
 
 /// How much of a key a message shows, in bytes.
 const SHOWN_BYTES: usize = 80;
 
-/// Bytes of a key for a message: escaped, and cut where they are long.
+/// Bytes of a key for a message: escaped, and cut if they are long.
 pub fn shown(bytes: &[u8]) -> String {
     match bytes.get(..SHOWN_BYTES) {
         Some(start) if bytes.len() > SHOWN_BYTES => {
@@ -489,8 +488,8 @@ pub fn shown(bytes: &[u8]) -> String {
     }
 }
 
-/// A key for a message, cut where it is long. In a damaged record it may hold bytes of a value: then only its size
-/// is shown.
+/// A key for a message, cut if it is long. The key of a damaged record may have bytes of a value, which may be a secret:
+/// then only its size is shown.
 pub fn shown_key(key: &[u8]) -> String {
     match NameField::Key.shown_bytes(key) {
         Cow::Borrowed(key) => shown(key.as_bytes()),
@@ -499,12 +498,12 @@ pub fn shown_key(key: &[u8]) -> String {
 }
 
 #[derive(Debug, Default)]
-struct OfCode {
+struct CodeFindings {
     count: u64,
     kept: Vec<Damage>,
 }
 
-/// What tells two findings apart: code, offset, element, bucket and file.
+/// The identity of a finding: code, offset, element, bucket and file.
 type Place = (
     Code,
     Option<u64>,
@@ -515,7 +514,7 @@ type Place = (
 
 #[derive(Debug, Default)]
 struct Inner {
-    by_code: BTreeMap<Code, OfCode>,
+    by_code: BTreeMap<Code, CodeFindings>,
     /// Places already reported: a second pass over the same pages is not a second finding.
     seen: HashSet<Place>,
 }
@@ -533,11 +532,11 @@ impl Diagnostics {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere cannot leave a half-written finding: the data is whole either way.
+        // A panic in another thread cannot leave a half-written finding, so a poisoned lock is used all the same.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a finding. The same code at the same place counts once.
+    /// Adds a finding. The same code at the same place counts once.
     pub fn report(&self, diagnostic: Damage) {
         let mut inner = self.lock();
         let Locus {
@@ -557,10 +556,10 @@ impl Diagnostics {
         if inner.seen.len() >= COUNTED || !inner.seen.insert(place) {
             return;
         }
-        let of_code = inner.by_code.entry(diagnostic.code).or_default();
-        of_code.count = of_code.count.saturating_add(1);
-        if of_code.kept.len() < KEPT_PER_CODE {
-            of_code.kept.push(diagnostic);
+        let findings = inner.by_code.entry(diagnostic.code).or_default();
+        findings.count = findings.count.saturating_add(1);
+        if findings.kept.len() < KEPT_PER_CODE {
+            findings.kept.push(diagnostic);
         }
     }
 
@@ -572,8 +571,8 @@ impl Diagnostics {
             .any(|code| code.severity() > Severity::Info)
     }
 
-    /// Whether something was found that may make an answer wrong. Bytes after a right SHA-256 do not: it is proved that
-    /// those before it are what etcd saved.
+    /// Whether something was found that may make an answer wrong. Bytes after a right SHA-256 do not, because the SHA-256
+    /// proves that everything before it is what etcd saved.
     pub fn found_damage(&self) -> bool {
         let matters =
             |code: &Code| code.severity() > Severity::Info && *code != Code::TrailerFollowed;
@@ -588,9 +587,9 @@ impl Diagnostics {
             .any(|code| code.severity() == Severity::Error)
     }
 
-    /// Whether one of the checks failed that tell a copy taken while etcd was writing.
-    pub fn tells_torn(&self) -> bool {
-        self.lock().by_code.keys().any(|code| code.tells_torn())
+    /// Whether a finding shows that the copy was taken while etcd was writing.
+    pub fn shows_torn_copy(&self) -> bool {
+        self.lock().by_code.keys().any(|code| code.shows_torn_copy())
     }
 
     /// How many findings of a code there were.
@@ -598,7 +597,7 @@ impl Diagnostics {
         self.lock()
             .by_code
             .get(&code)
-            .map_or(0, |of_code| of_code.count)
+            .map_or(0, |findings| findings.count)
     }
 
     /// Every code found, with its count and the kept findings in the order of the file.
@@ -607,10 +606,10 @@ impl Diagnostics {
         inner
             .by_code
             .iter()
-            .map(|(code, of_code)| {
-                let mut kept = of_code.kept.clone();
+            .map(|(code, findings)| {
+                let mut kept = findings.kept.clone();
                 kept.sort_by_key(|diagnostic| (diagnostic.locus.offset, diagnostic.locus.element));
-                (*code, of_code.count, kept)
+                (*code, findings.count, kept)
             })
             .collect()
     }
@@ -633,7 +632,7 @@ mod tests {
         assert_eq!(diagnostics.count(Code::KeyOrder), 10_000);
         let (_, _, kept) = diagnostics.by_code().remove(1);
         assert_eq!(kept.len(), KEPT_PER_CODE);
-        assert!(diagnostics.found_damage() && diagnostics.tells_torn());
+        assert!(diagnostics.found_damage() && diagnostics.shows_torn_copy());
     }
 
     #[test]

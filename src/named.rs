@@ -1,14 +1,14 @@
-//! What a field that names something may hold, for every text outside of the object itself: a message, a column, a
-//! row of JSON, the name of a file.
+//! Which texts are valid names of objects, kinds, namespaces and managers. Every text outside of the object itself
+//! uses this check: messages, columns, JSON rows, file names.
 //!
-//! A damaged length or tag makes bytes of a value a part of any field next to it. So a name from a value is shown
-//! only if it could be one, and otherwise by its size: `<37 bytes, not a name>`.
+//! The reason: if a length or tag is damaged, a name field may contain bytes of a neighbouring secret value. So a name
+//! is shown only if it is valid, and otherwise by its size: `<37 bytes, not a name>`.
 //!
 //! The grammars are those of Kubernetes' validation (RFC 1123 labels and subdomains; `apimachinery/pkg/api/validation`).
 
 use std::borrow::Cow;
 
-/// A key for people, on one line: what is not UTF-8 in it, and control characters, escaped.
+/// A key for people, on one line. Control characters and bytes that are not UTF-8 are escaped.
 pub fn key_text(key: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(key) {
         Ok(text) if !text.chars().any(char::is_control) => Cow::Borrowed(text),
@@ -85,7 +85,7 @@ impl NameField {
     }
 }
 
-/// What stands for so many bytes that are not a name.
+/// The replacement for an invalid name of this length.
 #[must_use]
 pub fn not_a_name(bytes: usize) -> String {
     match bytes {
@@ -98,7 +98,7 @@ fn is_kind(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && is_label(&text.to_ascii_lowercase())
 }
 
-/// `v1`, `v2beta3`: versions of the core group, and of what was before there were groups.
+/// `v1`, `v2beta3`: versions of the core group, and of Kubernetes before there were groups.
 fn is_core_version(text: &str) -> bool {
     let is_version = |text: &str| {
         text.len() <= MAX_LABEL_BYTES
@@ -115,7 +115,7 @@ fn is_core_version(text: &str) -> bool {
     }
 }
 
-/// RFC 1123 label: small letters, digits and dashes, at the ends no dash.
+/// RFC 1123 label: lower-case letters, digits and dashes, without a dash at either end.
 fn is_label(text: &str) -> bool {
     let is_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     (1..=MAX_LABEL_BYTES).contains(&text.len())
@@ -129,7 +129,7 @@ fn is_subdomain(text: &str) -> bool {
     text.len() <= MAX_SUBDOMAIN_BYTES && text.split('.').all(is_label)
 }
 
-/// What the name of any object is at least: one segment of a path. Names of roles are no more than that.
+/// The weakest rule for names, used for roles: any text that is one segment of a path.
 fn is_path_segment(text: &str) -> bool {
     (1..=MAX_SUBDOMAIN_BYTES).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic())

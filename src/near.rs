@@ -1,12 +1,13 @@
-//! Which known names are near to one that does not exist.
+//! Suggestions for a name that does not exist: the most similar known names.
 
 /// How many names are suggested.
 pub const SUGGESTED: usize = 3;
 
-/// Longest name whose likeness is measured, in bytes: the measure takes time in the product of the lengths.
+/// Longest name that is compared, in bytes: a comparison takes time in the product of the two lengths.
 pub const MEASURED_BYTES: usize = 256;
 
-/// The likeness of two names, from 0 to 1: how few characters have to be inserted, removed, replaced or swapped.
+/// The similarity of two names, from 0 to 1. It falls with each character that must be inserted, removed, replaced or
+/// swapped.
 #[must_use]
 pub fn likeness(wanted: &str, name: &str) -> f64 {
     if wanted.len() > MEASURED_BYTES || name.len() > MEASURED_BYTES {
@@ -15,7 +16,7 @@ pub fn likeness(wanted: &str, name: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(wanted, name)
 }
 
-/// The names that are at least `least` like, the most alike first, each once, at most [`SUGGESTED`].
+/// The names with a similarity of at least `least`, the most similar first, each once, at most [`SUGGESTED`].
 #[must_use]
 pub fn nearest(rated: impl Iterator<Item = (f64, String)>, least: f64) -> Vec<String> {
     let mut alike: Vec<(f64, String)> = rated.filter(|(likeness, _)| *likeness >= least).collect();
@@ -32,10 +33,10 @@ pub fn nearest(rated: impl Iterator<Item = (f64, String)>, least: f64) -> Vec<St
     names
 }
 
-/// The names near to one, of a list.
+/// The names of a list that are similar to `name`.
 #[must_use]
 pub fn near<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    /// A name less alike than this is another name.
+    /// A less similar name is not suggested.
     const ALIKE: f64 = 0.6;
     nearest(
         names.map(|name| (likeness(wanted, name), name.to_owned())),

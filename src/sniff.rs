@@ -1,15 +1,14 @@
-//! What a file is that is no database: for the one line which says so.
+//! What a file is if it is not a database: for the error message that names it.
 //!
-//! A guess from the first bytes. It is asked only when no bbolt page was found, and never decides
-//! how anything is read.
+//! This is a guess from the first bytes. It is made only if no bbolt page was found, and it never decides how a file is
+//! read.
 
 use crate::wire::Reader;
 
-/// Bytes of the head that are enough for every answer: the magic of a tar archive ends at 265, and
-/// a page more makes the guess at a text a better one.
+/// Bytes of the head that are read. The magic of a tar archive ends at 265; the rest makes the guess at a text better.
 pub const HEAD_LEN: usize = 4096;
 
-/// Magics at a fixed place: offset in bytes, bytes, name with article.
+/// Magic bytes at a fixed place: offset, bytes, name with its article.
 const MAGICS: &[(usize, &[u8], &str)] = &[
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"PK\x03\x04", "a zip archive"),
@@ -26,10 +25,10 @@ const MAGICS: &[(usize, &[u8], &str)] = &[
 ];
 
 /// Names what a file is from its first bytes (at most [`HEAD_LEN`] are read) and its length: a noun
-/// with its article, as in "this is a gzip archive". None if it is nothing known.
+/// with its article, as in "this is a gzip archive". None if it is not recognised.
 #[must_use]
 pub fn sniff(bytes: &[u8], len_bytes: u64) -> Option<&'static str> {
-    // A file may be terabytes of zeros.
+    // Only the head: a file may be terabytes of zeros.
     let head = bytes.get(..HEAD_LEN).unwrap_or(bytes);
     if head.is_empty() {
         return Some("an empty file");
@@ -56,7 +55,7 @@ pub fn sniff(bytes: &[u8], len_bytes: u64) -> Option<&'static str> {
     text_kind(head, len_bytes)
 }
 
-/// `BZh`, the block size, and the first block's magic (the digits of pi) or, of nothing, the end's.
+/// `BZh`, the block size, and the magic of the first block (digits of pi), or of the end in an empty archive.
 fn is_bzip2(head: &[u8]) -> bool {
     let Some((b"BZh", [b'1'..=b'9', rest @ ..])) = head.split_at_checked(3) else {
         return false;
@@ -73,7 +72,7 @@ fn is_wal(head: &[u8]) -> bool {
     let frame = u64::from_le_bytes(*frame);
     let len = frame & 0x00ff_ffff_ffff_ffff;
     let padding = frame >> 56 & 7;
-    // Bit 63 says that there is padding; bits 59 to 62 are unused.
+    // Bit 63 is set if there is padding; bits 59 to 62 are unused.
     let marked = match frame >> 59 {
         0 => padding == 0,
         0b1_0000 => true,
@@ -111,7 +110,7 @@ fn text_kind(head: &[u8], len_bytes: u64) -> Option<&'static str> {
     }
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // The head may end within a rune, the file may not.
+        // The head may end within a character, the file may not.
         Err(error) if error.error_len().is_none() && more_than(head, len_bytes) => {
             std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?
         }
@@ -137,7 +136,7 @@ fn more_than(head: &[u8], len_bytes: u64) -> bool {
     u64::try_from(head.len()).is_ok_and(|len| len < len_bytes)
 }
 
-/// An object, or a list of something that JSON has.
+/// The start of a JSON object or list.
 fn is_json(text: &str) -> bool {
     let mut runes = text.chars().filter(|c| !c.is_whitespace());
     match (runes.next(), runes.next()) {
@@ -152,7 +151,7 @@ fn is_json(text: &str) -> bool {
     }
 }
 
-/// A document mark, or a first line (comments aside) that is `key: value` or `key:`.
+/// A `---` mark, or a first line other than a comment that is `key: value` or `key:`.
 fn is_yaml(text: &str) -> bool {
     let first = text
         .lines()

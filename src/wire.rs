@@ -9,7 +9,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// The message ends within a field.
-    #[error("cut off at byte {at}: {wanted} bytes wanted, {left} there")]
+    #[error("cut off at byte {at}: {wanted} bytes needed, {left} left")]
     Cut {
         /// Where the missing bytes should begin.
         at: usize,
@@ -24,7 +24,7 @@ pub enum WireError {
         /// Where it begins.
         at: usize,
     },
-    /// A wire type that does not exist (6, 7) or that nobody writes any more (3, 4: groups).
+    /// A wire type that does not exist (6, 7) or is obsolete (3, 4: groups).
     #[error("wire type {wire} at byte {at}")]
     WireType {
         /// Where the field begins.
@@ -150,8 +150,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What nearly all fields are: a number below 2048, and a length or value below 128, or for
-    /// texts and messages below 16384. Of anything else the answer is None.
+    /// The fast path for nearly all fields: a field number below 2048, and a value below 128 or a length below 16384.
+    /// None for all other fields.
     #[inline]
     fn usual_field(&self) -> Option<(Field<'a>, usize)> {
         let start = self.at;

@@ -352,7 +352,7 @@ fn each_reason_why_a_value_stays_closed_is_told_apart() {
         (
             &none,
             b"k8s:enc:kms:v1:vault:\x00\x09xx",
-            "encrypted at rest by kms v1, KMS plugin \"vault\", but the value is cut or damaged: cut off at byte 2: 9 bytes wanted, 2 there",
+            "encrypted at rest by kms v1, KMS plugin \"vault\", but the value is cut or damaged: cut off at byte 2: 9 bytes needed, 2 left",
         ),
     ];
     for (keyring, value, message) in cases {

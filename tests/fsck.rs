@@ -96,12 +96,12 @@ fn assert_found(faults: Vec<Fault>) {
             fault.others.iter().map(|code| code.to_string()).collect();
         expected.insert(fault.code.to_owned());
         assert_eq!(codes(&rows), expected, "{name}: {told}{}", run.stderr);
-        let of_code: Vec<_> = rows
+        let findings: Vec<_> = rows
             .iter()
             .filter(|row| row["code"] == fault.code)
             .collect();
         let place = |row: &&Value| (row["page"].as_u64(), row["offset"].as_u64());
-        let is_there = of_code
+        let is_there = findings
             .iter()
             .any(|row| place(row) == (fault.page, fault.offset));
         assert!(

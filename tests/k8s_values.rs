@@ -459,7 +459,7 @@ fn damage_inside_is_told_in_place_and_the_rest_is_read() {
     let notes = decode(&value, Order::Declared, &mut sink).unwrap().notes;
     assert_eq!(
         notes[0].to_string(),
-        "spec: cut off at byte 2: 127 bytes wanted, 0 there, shown as base64"
+        "spec: cut off at byte 2: 127 bytes needed, 0 left, shown as base64"
     );
 }
 
@@ -507,7 +507,7 @@ fn bad_values_are_refused_with_a_reason_before_anything_is_told() {
         (b"k8s\0", "the envelope holds no object"),
         (
             b"k8s\0\x0a\x09",
-            "the envelope is not readable: cut off at byte 2: 9 bytes wanted, 0 there",
+            "the envelope is not readable: cut off at byte 2: 9 bytes needed, 0 left",
         ),
         (
             b"k8s\0\x0a\x05\x0a\x03abc\x12\x01\x0b",

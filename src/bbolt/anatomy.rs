@@ -176,7 +176,7 @@ pub fn misfits(page: &Page<'_>, page_size: usize, file_pages: u64) -> Vec<String
     let run_bytes = page.run().len_bytes() as u64;
     if !page.inline && run_bytes < pages.saturating_mul(page_size as u64) {
         found.push(format!(
-            "its {pages} pages end behind the file's {file_pages}: {run_bytes} bytes are there"
+            "its {pages} pages end after the last page {file_pages} of the file: only {run_bytes} bytes are in the file"
         ));
     }
     let is_tree = matches!(page.kind, Some(Kind::Branch | Kind::Leaf));

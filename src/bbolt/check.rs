@@ -193,8 +193,8 @@ fn check_metas(db: &Db<'_>) {
                     Code::MetaField,
                     Locus::page(index, start.saturating_add(META_END as u64)),
                 )
-                .expected("zeros behind the meta", "other bytes")
-                .effect("something else wrote into this page; what the meta itself says is covered by its checksum"),
+                .expected("zeros after the meta", "other bytes")
+                .effect("something else wrote into this page; the fields of the meta are covered by its checksum"),
             );
         }
     }
@@ -208,7 +208,7 @@ fn check_tail(db: &Db<'_>, source: &Source) {
     {
         db.diagnostics().report(
             Diagnostic::new(Code::FileTail, Locus::at(db.meta().used_bytes()))
-                .found(format!("{bytes} bytes behind the high-water mark, not all zero"))
+                .found(format!("{bytes} bytes after the high-water mark, not all zero"))
                 .effect("pages of a transaction that was not committed, or bytes of something else: no part of this state"),
         );
     }

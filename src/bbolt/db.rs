@@ -210,7 +210,7 @@ impl<'a> Db<'a> {
         if self.choice == MetaChoice::OnlyValid && self.meta.is_initial() {
             self.diagnostics.report(
                 Diagnostic::new(Code::MetaInitial, Locus::page(chosen, self.pages.offset_of(Pgid(chosen))))
-                    .found("the empty database which a defragmentation leaves behind")
+                    .found("the empty database that a defragmentation leaves in the file")
                     .effect("this is no former state of the store: its records are still in the file, but no meta page leads to them"),
             );
         }
@@ -229,12 +229,12 @@ impl<'a> Db<'a> {
                         format!("{} pages", self.meta.high_water_mark),
                         format!("{present}"),
                     )
-                    .effect("what lay in the pages behind the end is missing from this answer"),
+                    .effect("the pages after the end of the file are missing from this answer"),
             );
         } else if behind != 0 {
             self.diagnostics.report(
                 Diagnostic::new(Code::TrailerMismatch, Locus::at((length - behind) as u64))
-                    .expected("whole pages, or 32 bytes of SHA-256 behind them", format!("{behind} bytes"))
+                    .expected("whole pages, optionally followed by 32 bytes of SHA-256", format!("{behind} bytes"))
                     .effect("a snapshot cut in its last bytes, or bytes of something else: the SHA-256 cannot be verified"),
             );
         }
@@ -441,13 +441,13 @@ fn last_two_states(
     match metas.get(former) {
         Some(Err(error)) => Err(format!("meta page {former} is not valid: {error}")),
         _ if choice == MetaChoice::OnlyUsable => {
-            none("the newer meta page names none that can be, and the older one is taken as it is")
+            none("the newer meta page names no possible state, and the older one is in use")
         }
         _ if choice == MetaChoice::SameRoot => {
             none("both meta pages name the same root, as in every snapshot file")
         }
         Some(Ok(meta)) if meta.is_initial() => none(
-            "the older meta page is that of the empty database which a defragmentation leaves behind",
+            "the older meta page is that of the empty database that a defragmentation leaves in the file",
         ),
         _ => Ok([former, newest]),
     }
@@ -473,7 +473,7 @@ fn meta_by_hand(
     let another = metas.iter().flatten().any(|other| !other.is_initial());
     if meta.is_initial() && another {
         return Err(refuse(
-            "it is the empty database which a defragmentation leaves behind, no former state of the store".to_owned(),
+            "it is the empty database that a defragmentation leaves in the file, no former state of the store".to_owned(),
         ));
     }
     Ok(meta)

@@ -24,7 +24,7 @@ pub enum Error {
         second: Result<Meta, MetaError>,
     },
     /// There is a valid meta page, but its root page is not there, and no page of records is.
-    #[error("no state can be read: the root page {root} is not there, and no page holds records")]
+    #[error("no state can be read: the root page {root} is missing, and no page has records")]
     NoRoot {
         /// The root page.
         root: u64,
@@ -36,7 +36,7 @@ pub enum Error {
         why: String,
     },
     /// The meta page that was asked for names no state.
-    #[error("meta {index} cannot be taken: {why}")]
+    #[error("meta {index} cannot be used: {why}")]
     MetaByHand {
         /// Which one, 0 or 1.
         index: usize,

@@ -47,7 +47,7 @@ impl<'a> Freelist<'a> {
             )
             .expected(format!("the freelist as page {pgid}"), found)
             .effect(
-                "which pages are free cannot be compared with those in use; no record lies in it",
+                "free pages cannot be compared with pages in use; the list has no records",
             )
         };
         let page = (pgid.0 >= 2)

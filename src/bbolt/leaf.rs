@@ -46,7 +46,7 @@ impl<'a> Leaf<'a> {
                 odd.push(
                     Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
                         .expected("0 or 1", format!("0x{:x}", element.flags))
-                        .effect("it is delivered as it is"),
+                        .effect("it is included as it is"),
                 );
             }
             last = Some(element.key);
@@ -125,5 +125,5 @@ impl<'a> Leaf<'a> {
 pub(super) fn out_of_order(page: &Page<'_>, index: usize, expected: &str) -> Damage {
     Diagnostic::new(Code::KeyOrder, page.locus().element(index))
         .expected(expected, "a key out of order")
-        .effect("both are delivered, in the order of the page")
+        .effect("both are included, in the order of the page")
 }

@@ -37,16 +37,16 @@ pub struct PlacedLeaf<'a> {
 }
 
 fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
-    let effect = "elements of this page may be missing or not what was written";
+    let effect = "elements of this page may be missing or altered";
     match fault {
         LayoutFault::Element(index) => {
             Diagnostic::new(Code::ElementLayout, page.locus().element(index))
-                .expected("a key right behind the element before it", "another place")
+                .expected("a key directly after the element before it", "another place")
                 .effect(effect)
         }
         LayoutFault::Slack { offset } => {
             Diagnostic::new(Code::SlackNotZero, Locus::page(page.pgid.0, offset))
-                .expected("zeros behind the last element", "other bytes")
+                .expected("zeros after the last element", "other bytes")
                 .effect(effect)
         }
     }
@@ -163,7 +163,7 @@ impl<'a> Leaves<'a> {
                 self.report(match repaired {
                     None => diagnostic,
                     Some(_) => diagnostic
-                        .effect("its elements are those which belong here: they are delivered"),
+                        .effect("its elements belong here and are included"),
                 });
                 repaired?
             }
@@ -185,7 +185,7 @@ impl<'a> Leaves<'a> {
             Claim::Shared => self.report(
                 Diagnostic::new(Code::PageTwice, page.locus())
                     .found("this page is another bucket's too")
-                    .effect("both are read; one of them is not what it was"),
+                    .effect("both are read; one of them was overwritten"),
             ),
             Claim::Refused => {
                 self.report(again("this page is two other buckets' already"));
@@ -215,7 +215,7 @@ impl<'a> Leaves<'a> {
             self.report(
                 Diagnostic::new(Code::PageTwice, page.locus())
                     .found(format!("page {pgid} of its {pages} is another's too"))
-                    .effect("both are read; one of them is not what it was"),
+                    .effect("both are read; one of them was overwritten"),
             );
         }
         page.clipped(usable, self.context.pages.page_size())

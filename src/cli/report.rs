@@ -166,7 +166,7 @@ fn fsck_hint(evidence: &Evidence) -> Option<String> {
     // A wrong SHA-256 names no page.
     let of_the_tree = |code: Code| {
         code.severity() == Severity::Error
-            && (code.layer() == "bbolt" || code == Code::BucketMissing || code.tells_torn())
+            && (code.layer() == "bbolt" || code == Code::BucketMissing || code.shows_torn_copy())
             && code != Code::TrailerMismatch
     };
     let found = evidence.diagnostics().by_code();

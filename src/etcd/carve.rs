@@ -6,7 +6,7 @@
 //! whose first page is gone they are found by their own bytes (`fragments`, grades B and C).
 //!
 //! **Invariant:** no false record. A record counts only if it is one to the last byte, as etcd writes it; where two
-//! places hold different ones of one revision, both are reported and neither is delivered. What the state holds as
+//! places hold different ones of one revision, both are reported and neither is included. What the state holds as
 //! well is a stale copy and no news.
 
 mod fragments;
@@ -154,7 +154,7 @@ impl<'a> Found<'a> {
                 diagnostics,
                 &present,
                 &record,
-                "the record of the tree is taken",
+                "the record of the tree is used",
             ),
         }
     }
@@ -225,7 +225,7 @@ fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -
             return false;
         }
         if first.grade() == record.grade() && !first.has_same_content(record) {
-            report_contradiction(diagnostics, first, record, "neither is delivered");
+            report_contradiction(diagnostics, first, record, "neither is included");
             told.insert(record.revision);
         }
         true

@@ -215,9 +215,9 @@ impl Contradiction {
     fn about(self, record: &Record<'_>) -> Damage {
         let effect = match self.code {
             Code::VersionGap | Code::TombstoneUnmatched => {
-                "records of this key are missing, or this one is not what was written"
+                "records of this key are missing, or this record was altered"
             }
-            _ => "one of the two records is not what was written",
+            _ => "one of the two records was altered",
         };
         Diagnostic::new(self.code, record.locus().bucket(schema::KEY))
             .expected(self.expected, self.found)
@@ -260,7 +260,7 @@ fn contradiction(
                 Code::VersionGap,
                 format!("the key as created at revision {}", before.created()),
                 format!(
-                    "create_revision {}, and no tombstone behind {}",
+                    "create_revision {}, and no tombstone after {}",
                     now.created(),
                     before.revision
                 ),
@@ -282,7 +282,7 @@ fn not_the_next_version(before: &NewestRecord, now: &NewestRecord) -> Option<Con
     };
     Contradiction::new(
         code,
-        format!("version {next} behind {}", before.revision),
+        format!("version {next} after {}", before.revision),
         format!("version {}", now.version),
     )
 }
@@ -329,7 +329,7 @@ fn below(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     Contradiction::new(
         Code::GenerationMismatch,
         format!(
-            "a later version, or a create_revision behind {}",
+            "a later version, or a create_revision after {}",
             before.revision.main
         ),
         format!("version {} created at {}", now.version, now.created()),

@@ -115,7 +115,7 @@ impl<'a> RecordLeaves<'a> {
                         page.locus().element(element.index).bucket(schema::KEY),
                     )
                     .expected("0, a record", format!("0x{:x}", element.flags))
-                    .effect("it is taken for a record"),
+                    .effect("it is read as a record"),
                 );
             }
             match Place::from_element(page, &element) {

@@ -188,7 +188,7 @@ impl<'a> Record<'a> {
                 Code::RecordParse,
                 locus().revision(revision.main, revision.sub),
             )
-            .expected("a mvccpb.KeyValue", "a key that holds other fields")
+            .expected("a mvccpb.KeyValue", "a key that contains other fields")
             .effect("this record is missing from this answer"));
         }
         let contradiction = contradiction.map(|found| {
@@ -199,7 +199,7 @@ impl<'a> Record<'a> {
                     .key(content.key),
             )
             .found(found)
-            .effect("the record is shown as it stands")
+            .effect("the record is shown as it is")
         });
         Ok((record, contradiction))
     }

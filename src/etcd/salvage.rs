@@ -159,7 +159,7 @@ impl<'a> Salvage<'a> {
             Code::RecordsDoubtful,
             merged.left_out,
             "at or below the compaction in freed pages alone",
-            "whether they were compacted cannot be told: they are left out",
+            "it is unknown whether they were compacted: they are left out",
         );
         report(
             Code::RecordsBeyond,

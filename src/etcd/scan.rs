@@ -57,7 +57,7 @@ impl<'a> Scan<'a> {
                         format!("{marked} pages"),
                         format!("{}", source.image().len() / page_size),
                     )
-                    .effect("what lay in the pages behind the end is missing from this answer"),
+                    .effect("the pages after the end of the file are missing from this answer"),
             );
         }
         Ok(Self {

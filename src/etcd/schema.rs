@@ -127,7 +127,7 @@ impl MetaBucket {
                         "a value of {} bytes that is none of this key",
                         element.value.len()
                     ))
-                    .effect("it is taken as absent"),
+                    .effect("it is treated as absent"),
                 );
             }
         }

@@ -97,7 +97,7 @@ impl<'a> Store<'a> {
         all.dedup_by(|later, first| {
             let same = later.revision == first.revision;
             if same && !later.has_same_content(first) {
-                report_contradiction(diagnostics, first, later, "the first is taken");
+                report_contradiction(diagnostics, first, later, "the first is used");
             }
             same
         });

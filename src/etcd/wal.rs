@@ -234,7 +234,7 @@ impl<'a> Wal<'a> {
                 Diagnostic::new(Code::WalContradiction, locus)
                     .expected(told(known), told(metadata))
                     .effect(
-                        "files of two logs lie in one folder: their entries are told as one log",
+                        "files of two logs are in one folder: their entries are read as one log",
                     ),
             );
         }
@@ -335,14 +335,14 @@ fn finding(name: &str, fault: &Fault) -> Damage {
         }
         Fault::Torn { offset } => Diagnostic::new(Code::WalTorn, at(name, *offset))
             .found("a record that is cut")
-            .effect("what it held was not acknowledged yet, or the copy lacks the end of the file"),
+            .effect("its content was not acknowledged yet, or the copy lacks the end of the file"),
         Fault::Checksum {
             offset,
             expected,
             found,
         } => Diagnostic::new(Code::WalChecksum, at(name, *offset))
             .expected(format!("checksum {expected:08x}"), format!("{found:08x}"))
-            .effect("this record is shown as it stands"),
+            .effect("this record is shown as it is"),
         Fault::Type { offset, number } => Diagnostic::new(Code::WalFrame, at(name, *offset))
             .found(format!("a record of type {number}"))
             .effect("it is passed over"),

@@ -88,15 +88,15 @@ pub fn torn(evidence: &Evidence) -> Option<Torn> {
     // A file that is cut, or cannot be read, has gaps for that reason.
     let cut = diagnostics.count(Code::FileTruncated) + diagnostics.count(Code::ReadError) > 0;
     let found = diagnostics.by_code();
-    let may_be_torn = found.iter().any(|(code, ..)| code.may_tell_torn());
-    if cut || !(diagnostics.tells_torn() || may_be_torn) {
+    let may_be_torn = found.iter().any(|(code, ..)| code.may_be_torn_copy());
+    if cut || !(diagnostics.shows_torn_copy() || may_be_torn) {
         return None;
     }
     if evidence.is_foreign() {
         return Some(Torn::Foreign);
     }
     let only_torn = found.iter().all(|(code, ..)| {
-        code.tells_torn() || code.follows_from_missing() || code.severity() == Severity::Info
+        code.shows_torn_copy() || code.follows_from_missing() || code.severity() == Severity::Info
     });
     // Both buckets that every etcd has may be missing from one root page.
     let counted = |code: Code, count: u64| match code {
@@ -105,7 +105,7 @@ pub fn torn(evidence: &Evidence) -> Option<Torn> {
         Code::RevisionGap => count.max(diagnostics.count(Code::RecordsLost)),
         _ => count,
     };
-    let tells = found.iter().filter(|(code, ..)| code.tells_torn());
+    let tells = found.iter().filter(|(code, ..)| code.shows_torn_copy());
     let count = tells.fold(0_u64, |sum, (code, count, _)| {
         sum.saturating_add(counted(*code, *count))
     });

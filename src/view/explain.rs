@@ -74,8 +74,8 @@ mod tests {
                 let with = text.lines().filter(|line| line.starts_with(part));
                 assert_eq!(with.count(), 1, "{code}: {part}");
             }
-            let of_code = sections().filter(|(name, _)| *name == code.as_str());
-            assert_eq!(of_code.count(), 1, "{code}");
+            let findings = sections().filter(|(name, _)| *name == code.as_str());
+            assert_eq!(findings.count(), 1, "{code}");
         }
         assert_eq!(sections().count(), Code::ALL.len());
     }

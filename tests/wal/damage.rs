@@ -152,7 +152,7 @@ fn records_behind_a_gap_of_zeros_are_found() {
     });
     assert_eq!(indices, without(&[4, 5, 6]), "{}", run.stderr);
     assert!(
-        run.stderr.contains("zeros, and bytes behind them"),
+        run.stderr.contains("zeros, then other bytes"),
         "{}",
         run.stderr
     );

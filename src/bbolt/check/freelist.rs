@@ -43,7 +43,7 @@ fn report_cut(db: &Db<'_>, freelist: &Freelist<'_>) {
                 format!("at most {room} ids in its pages"),
                 freelist.stated_count.to_string(),
             )
-            .effect("the free pages that it does not hold are not known; no record lies in it"),
+            .effect("the missing free pages are not known; the list has no records"),
     );
 }
 
@@ -52,7 +52,7 @@ fn check_own_pages(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>,
     let end = page_use.page_count();
     let shared = (own.start..own.end.min(end)).find(|pgid| page_use.is_in_tree(*pgid));
     let found = match shared {
-        Some(pgid) => format!("page {pgid} of it in a tree, too"),
+        Some(pgid) => format!("its page {pgid} in a tree too"),
         None if own.end > end => {
             let pages = own.end.saturating_sub(own.start);
             format!("{pages} pages up to {}", own.end.saturating_sub(1))
@@ -62,7 +62,7 @@ fn check_own_pages(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>,
     db.diagnostics().report(
         Diagnostic::new(Code::FreelistInvalid, freelist.page.locus())
             .expected(format!("pages of its own below {end}"), found)
-            .effect("what it lists is not to be trusted; no record lies in it"),
+            .effect("its ids cannot be trusted; the list has no records"),
     );
 }
 
@@ -110,7 +110,7 @@ fn report_leaked(db: &Db<'_>, run: &Range<u64>) {
     db.diagnostics().report(
         Diagnostic::new(Code::PageLeaked, locus)
             .found(format!("{count} pages from here on that no tree uses and the freelist does not list"))
-            .effect("lost space, or pages that a tree has lost: a scan of the pages shows what is in them"),
+            .effect("wasted space, or pages that a tree lost: a scan of the pages shows their records"),
     );
 }
 

@@ -158,7 +158,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         self.diagnostics.report(
             Diagnostic::new(Code::PageTwice, locus)
                 .found(format!("page {pgid} of its {run} is another's too"))
-                .effect("both are read; one of them is not what it was"),
+                .effect("both are read; one of them was overwritten"),
         );
     }
 

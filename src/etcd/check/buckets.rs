@@ -164,7 +164,7 @@ fn check_meta(store: &Store<'_>) {
                     ),
                     found,
                 )
-                .effect("the larger of the two is taken as the compacted revision"),
+                .effect("the larger of the two is used as the compacted revision"),
         );
     }
 }

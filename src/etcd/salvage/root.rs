@@ -63,7 +63,7 @@ pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Found>
                 }
                 None => "a root page".to_owned(),
             })
-            .effect("it is taken for the root of the state"),
+            .effect("it is used as the root of the state"),
     );
     Some(Found {
         pgid: chosen.pgid,

@@ -274,7 +274,7 @@ impl<'a> Machine<'a> {
             return Outcome::Stop("permissions of a user decide, and these are not looked at");
         }
         // A request has one operation. If it has more, the first write counts.
-        let refuses = "an alarm is on, which refuses what it would have done";
+        let refuses = "an alarm is active and refuses this write";
         if let Some(put) = &request.put {
             if self.is_full {
                 return Outcome::Stop(refuses);

@@ -177,7 +177,7 @@ impl<'a> Segment<'a> {
                     segment.faults.push(Fault::Frame {
                         offset: at as u64,
                         resumed: resumed.map(|at| at as u64),
-                        what: "zeros, and bytes behind them".to_owned(),
+                        what: "zeros, then other bytes".to_owned(),
                         is_cut: false,
                     });
                     let Some(next) = resumed else { break };

@@ -98,7 +98,7 @@ pub enum SnapError {
     #[error("it is no snappb.Snapshot")]
     Envelope,
     /// Its checksum is another one.
-    #[error("its checksum says {stated:08x}, the data has {computed:08x}")]
+    #[error("stored checksum {stated:08x}, computed {computed:08x}")]
     Checksum {
         /// What it states.
         stated: u32,
