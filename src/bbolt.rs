@@ -2,13 +2,13 @@
 //!
 //! A file is an array of pages. Two [`meta`] pages name a root; the root is a B+tree of [`bucket`]s;
 //! each bucket is a B+tree of [`page`]s, walked by [`tree`]. [`db`] opens the whole. [`page_use`] finds what
-//! uses each page. [`check`] looks at what no walk of a tree reaches: the fields of the metas, the [`freelist`],
-//! bytes after the last page. [`scan`] finds pages by their positions alone, `repair` reads pages whose header
-//! is damaged, [`anatomy`] shows a page field by field.
+//! uses each page. [`check`] checks everything outside the trees: the fields of the metas, the [`freelist`],
+//! bytes after the last page. [`scan`] finds pages without a tree, by the page id in each header. `repair` reads pages
+//! whose header is damaged. [`anatomy`] shows a page field by field.
 //! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.
 //!
-//! **Invariant:** no page of a tree is entered twice in one walk, no walk recurses, and damage in
-//! one subtree never keeps its siblings from being read.
+//! **Invariant:** one walk enters each page at most once, no walk recurses, and the siblings of a damaged subtree are
+//! always read.
 
 pub mod anatomy;
 pub mod bucket;

@@ -589,7 +589,10 @@ impl Diagnostics {
 
     /// Whether a finding shows that the copy was taken while etcd was writing.
     pub fn shows_torn_copy(&self) -> bool {
-        self.lock().by_code.keys().any(|code| code.shows_torn_copy())
+        self.lock()
+            .by_code
+            .keys()
+            .any(|code| code.shows_torn_copy())
     }
 
     /// How many findings of a code there were.

@@ -1,10 +1,9 @@
-//! A page taken apart: every field and element with its place, and what does not fit.
+//! A page field by field: every field and element with its offset, and every value that contradicts the format.
 //!
-//! For looking at any page, damaged or free: nothing is refused. Layouts are in
-//! [`super::page`], [`super::meta`] and [`super::freelist`].
+//! Any page can be shown, damaged or free. Layouts are in [`super::page`], [`super::meta`] and [`super::freelist`].
 //!
-//! **Invariant:** what the elements of one page deliver altogether is bounded by the page's length,
-//! whatever they claim.
+//! **Invariant:** the total length of the keys and values returned for one page is bounded by the page's length,
+//! whatever sizes its elements state.
 
 use crate::bytes::Span;
 
@@ -14,7 +13,7 @@ use super::page::{
     CLAIMED_TIMES, ELEMENT_BYTES, ELEMENT_IS_BUCKET, HEADER_BYTES, Kind, MAX_KEY_BYTES, Page, Pgid,
 };
 
-/// A number in a structure, with its place.
+/// A number in a structure, with its offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// The format's name for it.
@@ -25,11 +24,11 @@ pub struct Field {
     pub len_bytes: u8,
     /// Its value.
     pub value: u64,
-    /// What it should be, where that is known and is another value.
+    /// The correct value, if it is known and differs.
     pub expected: Option<u64>,
 }
 
-/// Some bytes of an element, with their place.
+/// Some bytes of an element, with their offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// Absolute offset in bytes.
@@ -63,7 +62,7 @@ pub enum RawElement {
     },
 }
 
-/// An element taken apart.
+/// One element, field by field.
 #[derive(Debug, Clone)]
 pub struct ElementParts<'a> {
     /// Index in its page.
@@ -76,11 +75,11 @@ pub struct ElementParts<'a> {
     pub key: Option<Piece<'a>>,
     /// Its value, if it is inside the page; a branch element has none.
     pub value: Option<Piece<'a>>,
-    /// What does not fit, as part of a sentence.
+    /// What contradicts the format, as part of a sentence.
     pub misfit: Option<String>,
 }
 
-/// The header of a bucket, taken apart.
+/// The header of a bucket, field by field.
 #[derive(Debug, Clone)]
 pub struct BucketParts<'a> {
     /// Its root page; 0 for an inline bucket.
@@ -114,7 +113,7 @@ pub fn header_fields(page: &Page<'_>) -> [Field; 4] {
     ]
 }
 
-/// The ten fields of a meta page, those which the page has bytes for.
+/// The ten fields of a meta page. Fields beyond the end of a cut page are left out.
 pub fn meta_fields(page: &Page<'_>) -> Vec<Field> {
     /// Name, offset in the structure, length in bytes.
     const FIELDS: [(&str, usize, u8); 10] = [
@@ -157,7 +156,7 @@ pub fn meta_fields(page: &Page<'_>) -> Vec<Field> {
     FIELDS.into_iter().filter_map(read).collect()
 }
 
-/// What of the page's header does not fit, one sentence each.
+/// What contradicts the format in the page's header, one sentence each.
 pub fn misfits(page: &Page<'_>, page_size: usize, file_pages: u64) -> Vec<String> {
     let mut found = Vec::new();
     if !page.inline && page.stated_id != page.pgid.0 {
@@ -197,7 +196,7 @@ pub fn misfits(page: &Page<'_>, page_size: usize, file_pages: u64) -> Vec<String
     found
 }
 
-/// The elements of a branch or a leaf, one by one; none of another page.
+/// The elements of a branch or a leaf; a page of another kind has none.
 pub fn elements<'a>(page: Page<'a>) -> impl Iterator<Item = ElementParts<'a>> + use<'a> {
     let most_bytes = page.run().len_bytes().saturating_mul(CLAIMED_TIMES);
     let mut claimed_bytes = 0_usize;
@@ -213,7 +212,8 @@ pub fn elements<'a>(page: Page<'a>) -> impl Iterator<Item = ElementParts<'a>> + 
         if claimed_bytes > most_bytes {
             parts.key = None;
             parts.value = None;
-            parts.misfit = Some("it claims bytes that others claim many times over".to_owned());
+            parts.misfit =
+                Some("it claims bytes that other elements claim many times over".to_owned());
         }
         Some(parts)
     })
@@ -248,7 +248,7 @@ fn element<'a>(page: &Page<'a>, index: usize) -> Option<ElementParts<'a>> {
         .ok()
         .and_then(|pos| at.checked_add(pos));
     let value_at = key_at.and_then(|at| at.checked_add(usize::try_from(ksize).ok()?));
-    // bbolt's own reason is the one that the walk would give.
+    // The same reason that a walk of the tree reports.
     let misfit = match raw {
         RawElement::Leaf { .. } => page.leaf_element(index).err(),
         RawElement::Branch { .. } => page.branch_element(index).err(),
@@ -271,8 +271,7 @@ fn element<'a>(page: &Page<'a>, index: usize) -> Option<ElementParts<'a>> {
     })
 }
 
-/// The header of the bucket that an element is; none of an element that is none, or whose value is
-/// too short for one.
+/// The bucket header of an element. None if the element is not a bucket, or its value is too short.
 pub fn bucket<'a>(page: &Page<'a>, element: &ElementParts<'a>) -> Option<BucketParts<'a>> {
     match element.raw {
         RawElement::Leaf { flags, .. } if flags & ELEMENT_IS_BUCKET != 0 => {}

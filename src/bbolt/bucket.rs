@@ -22,7 +22,7 @@ pub struct Bucket<'a> {
     pub root: Pgid,
     /// Its sequence; 0 in etcd.
     pub sequence: u64,
-    /// The page that holds its header.
+    /// The page that contains its header.
     pub locus: Locus,
     start: Root<'a>,
     context: FileContext<'a>,
@@ -32,11 +32,11 @@ pub struct Bucket<'a> {
 /// How deep buckets may be nested: etcd has one level, and a path must stay printable.
 pub(super) const MAX_BUCKET_DEPTH: usize = 64;
 
-/// How many buckets are walked: etcd makes ten, and each has a number of 16 bits.
+/// How many buckets are walked. etcd has ten; a bucket's number has 16 bits.
 pub(super) const MAX_BUCKETS: usize = 60_000;
 
-/// The finding about a bucket that is too deep, or one too many: `nesting` counts the buckets that it is in,
-/// the root among them, and `opened` those that were walked before it. One verdict for all that walks buckets.
+/// The finding about a bucket beyond the limits, used by everything that walks buckets. `nesting` counts the buckets that
+/// contain it, including the root; `opened` counts the buckets walked before it.
 pub(super) fn beyond_limits(bucket: &Bucket<'_>, nesting: usize, opened: usize) -> Option<Damage> {
     let expected = if nesting > MAX_BUCKET_DEPTH {
         format!("buckets at most {MAX_BUCKET_DEPTH} deep")
@@ -63,7 +63,7 @@ impl<'a> Bucket<'a> {
         let damage = |found: String| {
             Diagnostic::new(Code::BucketHeader, locus.clone())
                 .expected(
-                    "a bucket header of 16 bytes and, where its root is 0, a leaf page",
+                    "a bucket header of 16 bytes, followed by a leaf page if its root is 0",
                     found,
                 )
                 .effect("this bucket is missing from this answer")
@@ -75,7 +75,7 @@ impl<'a> Bucket<'a> {
         };
         let start = if root == 0 {
             let page = inline_page(element, holder, context.pages.order())
-                .ok_or_else(|| damage("an inline page that is no leaf".to_owned()))?;
+                .ok_or_else(|| damage("an inline page that is not a leaf".to_owned()))?;
             Root::Inline(page)
         } else {
             Root::Page(Pgid(root))
@@ -109,7 +109,7 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Whether a tree leads to it.
+    /// Whether it is in the tree.
     pub fn is_present(&self) -> bool {
         !matches!(self.start, Root::Absent)
     }
@@ -154,7 +154,7 @@ pub(super) fn inline_page<'a>(
 }
 
 /// The elements of one leaf with their page, in either direction. A nested bucket (etcd has none
-/// below the root) is an element without a value, as bbolt's cursor has it.
+/// below the root) is an element without a value, as bbolt's cursor returns it.
 pub fn leaf_elements<'a>(
     leaf: &Leaf<'a>,
     direction: Direction,

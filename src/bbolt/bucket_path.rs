@@ -1,26 +1,26 @@
-//! One bucket by its path: the names of the buckets that it is in, and its own.
+//! A bucket by its path: the names of the buckets that contain it, then its own name.
 //!
-//! A name may have any bytes, slashes too. A path that is joined by slashes can therefore be that of several buckets; as a
-//! list of names it is that of one.
+//! A name may have any bytes, slashes too. So a path joined by slashes may match several buckets. A list of names
+//! matches one.
 
 use super::bucket::{Bucket, beyond_limits, is_bucket};
 use super::db::Db;
 use super::leaf::Direction;
 use super::page_set::PageSet;
 
-/// How many buckets of one joined path are returned, and how many names of what a bucket has instead.
+/// How many matches of a joined path are returned, and how many other names are listed if there is no match.
 const LISTED: usize = 20;
 
 /// The path of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BucketPath {
-    /// Names with a slash between two.
+    /// Names joined by slashes.
     Joined(Vec<u8>),
-    /// One by one.
+    /// A list of names.
     Names(Vec<Vec<u8>>),
 }
 
-/// A bucket with the names that lead to it, its own the last.
+/// A bucket with the names of its path; its own name is the last.
 #[derive(Debug)]
 pub struct FoundBucket<'a> {
     /// The names.
@@ -29,19 +29,19 @@ pub struct FoundBucket<'a> {
     pub bucket: Bucket<'a>,
 }
 
-/// What a path leads to.
+/// The buckets that match a path, or how far the path could be followed.
 #[derive(Debug)]
 pub struct FoundPath<'a> {
-    /// The buckets; several only of a joined path.
+    /// The matching buckets; a list of names has at most one.
     pub buckets: Vec<FoundBucket<'a>>,
-    /// The names of the last bucket on the way.
+    /// The names of the last bucket of the path that exists.
     pub last: Vec<&'a [u8]>,
-    /// The first names of buckets in that.
+    /// The names of the first buckets in it.
     pub siblings: Vec<&'a [u8]>,
 }
 
 impl BucketPath {
-    /// Where the path goes on after a name at a place; none if it has another name there.
+    /// The position after `name` in the path, if the path has this name at position `at`.
     fn after(&self, at: usize, name: &[u8]) -> Option<usize> {
         match self {
             Self::Names(names) => (names.get(at)? == name).then_some(at.saturating_add(1)),
@@ -60,7 +60,7 @@ impl BucketPath {
         }
     }
 
-    /// Finds the buckets of this path, `top` being those of the root. Each bucket on the way is read once. Damage is
+    /// Finds the buckets of this path; `top` are the buckets of the root. Each bucket of the path is read once. Damage is
     /// reported.
     #[must_use]
     pub fn find<'a>(&self, db: &Db<'a>, top: &[Bucket<'a>]) -> FoundPath<'a> {

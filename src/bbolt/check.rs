@@ -1,5 +1,5 @@
-//! What no walk of a tree reaches: the fields of the metas, the freelist against the pages in use, pages that
-//! two buckets share, and what follows the high-water mark.
+//! Checks of everything outside the trees: the fields of the metas, the freelist compared with the pages in use, pages
+//! that two buckets share, and bytes after the high-water mark.
 
 mod freelist;
 
@@ -23,18 +23,17 @@ const META_END: usize = 80;
 /// The bytes after the high-water mark: zeros in a file that bbolt grew in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tail {
-    /// How many, without the trailer of a snapshot.
+    /// Number of bytes, without the trailer of a snapshot.
     pub bytes: u64,
     /// Whether each is zero.
     pub is_zero: bool,
 }
 
 impl Tail {
-    /// Bytes looked at between two calls that give resident pages back to the system, and that ask for the next
-    /// bytes which are in no hole.
+    /// After this many bytes, the pages read are released from memory, and the next hole of a sparse file is skipped.
     const CHUNK_BYTES: usize = 4 << 20;
 
-    /// The tail of a file; none if the file ends at or before its high-water mark.
+    /// The bytes after the high-water mark; none if the file ends at or before it.
     pub fn read(source: &Source, meta: &Meta) -> Option<Self> {
         let used = usize::try_from(meta.used_bytes()).ok()?;
         let tail = source.image().get(used..).filter(|tail| !tail.is_empty())?;
@@ -45,7 +44,7 @@ impl Tail {
     }
 }
 
-/// Whether the image is zero from a place on. Holes are passed over: a file may be a terabyte of them.
+/// Whether all bytes from `start` on are zero. Holes are skipped: a sparse file may have a terabyte of them.
 fn is_zero_from(source: &Source, start: usize) -> bool {
     let image = source.image();
     let mut at = start;
@@ -64,7 +63,7 @@ fn is_zero_from(source: &Source, start: usize) -> bool {
     true
 }
 
-/// The or of all bytes is quick to make; a page at a time, the search still ends early.
+/// Combines all bytes with OR, which is fast. It works page by page, so that the search still ends early.
 fn is_zero(bytes: &[u8]) -> bool {
     let mut pages = bytes.chunks(4096);
     pages.all(|page| page.iter().fold(0, |or, byte| or | byte) == 0)
@@ -75,11 +74,11 @@ fn is_zero(bytes: &[u8]) -> bool {
 pub struct PageCounts {
     /// Pages below the high-water mark that are in the file.
     pub pages: u64,
-    /// Those that the trees of the chosen state use.
+    /// Pages that the trees of the chosen state use.
     pub in_use: u64,
 }
 
-/// Checks what no walk of a tree reaches. [`walk`] reports damage in the trees themselves.
+/// Checks everything outside the trees. [`walk`] checks the trees themselves.
 pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     check_metas(db);
     check_tail(db, source);
@@ -93,8 +92,8 @@ pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     }
 }
 
-/// How many of the two meta pages end bbolt's check: both if neither is valid, or one whose header has another id or no
-/// kind; and the first one if it names a page size with which nothing can be read.
+/// How many of the two meta pages make bbolt's check fail: both if neither is valid, and each one whose page header has a
+/// wrong id or kind. The first one also counts if no page of the file agrees with its page size.
 pub fn refused_metas(db: &Db<'_>) -> u64 {
     let is_refused = |index: &u64| {
         let page = db.pages().unchecked(Pgid(*index));
@@ -110,7 +109,7 @@ pub fn refused_metas(db: &Db<'_>) -> u64 {
 
 /// Walks the trees of buckets and of the buckets nested in them, and reports their damage.
 pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
-    // Each with the number of buckets that it is in, the root among them.
+    // Each bucket with the number of buckets that contain it, including the root.
     let mut waiting: Vec<(Bucket<'a>, usize)> =
         buckets.into_iter().map(|bucket| (bucket, 1)).collect();
     let mut roots = PageSet::default();
@@ -146,7 +145,7 @@ fn root_of_another(bucket: &Bucket<'_>) -> Damage {
             "page {} is the root of another bucket too",
             bucket.root
         ))
-        .effect("it is not entered again: what one of the two buckets had is missing")
+        .effect("it is not entered again: the content of one of the two buckets is missing")
 }
 
 fn check_metas(db: &Db<'_>) {
@@ -160,7 +159,9 @@ fn check_metas(db: &Db<'_>) {
                     Locus::page(index, start.saturating_add(at)),
                 )
                 .expected(expected, found)
-                .effect("nothing is read from it; the checksum covers it, so it was written so"),
+                .effect(
+                    "nothing is read from it; its checksum is right, so it was written like this",
+                ),
             );
         };
         let Some(page) = db.pages().unchecked(Pgid(index)) else {
@@ -208,8 +209,12 @@ fn check_tail(db: &Db<'_>, source: &Source) {
     {
         db.diagnostics().report(
             Diagnostic::new(Code::FileTail, Locus::at(db.meta().used_bytes()))
-                .found(format!("{bytes} bytes after the high-water mark, not all zero"))
-                .effect("pages of a transaction that was not committed, or bytes of something else: no part of this state"),
+                .found(format!(
+                    "{bytes} bytes after the high-water mark, not all zero"
+                ))
+                .effect(
+                    "pages of an uncommitted transaction, or foreign bytes: not part of this state",
+                ),
         );
     }
 }

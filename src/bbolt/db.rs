@@ -18,11 +18,11 @@ use super::tree::{FileContext, Leaves, Root};
 pub enum MetaChoice {
     /// Both are valid and this one has the larger txid.
     Newest,
-    /// Both are valid and name the same root: in a snapshot file the other is a copy.
+    /// Both are valid and name the same root, as in a snapshot file, where one is a copy of the other.
     SameRoot,
     /// The other one is not valid.
     OnlyValid,
-    /// The other one is newer, but names a state that cannot be.
+    /// The other one is newer, but its root is not a tree page.
     OnlyUsable,
     /// The caller requested it.
     Requested,
@@ -39,14 +39,14 @@ impl MetaChoice {
                 "it has the larger txid; the other names the same root, as in a snapshot file"
             }
             Self::OnlyValid => "the other meta page is not valid",
-            Self::OnlyUsable => "the newer meta page names a state that cannot be",
-            Self::Requested => "it was asked for",
+            Self::OnlyUsable => "the root of the newer meta page is not a tree page",
+            Self::Requested => "it was requested",
             Self::Neither => "neither meta page is valid",
         }
     }
 }
 
-/// The number under which the root tree owns its pages; its buckets follow.
+/// The number of the root tree as an owner of pages. The numbers of its buckets follow.
 const ROOT_NUMBER: u16 = 1;
 
 /// An open database file.
@@ -59,7 +59,7 @@ pub struct Db<'a> {
     chosen: Option<usize>,
     choice: MetaChoice,
     meta: Meta,
-    /// Whether the root is one that a meta page names.
+    /// Whether a meta page names the root.
     root_is_named: bool,
 }
 
@@ -72,10 +72,10 @@ impl<'a> Db<'a> {
         Self::open_by_meta(source, None, diagnostics)
     }
 
-    /// The same, in the state of the meta page `requested` (0 or 1) where one is named.
+    /// The same, in the state of meta page `requested` (0 or 1) if it is given.
     ///
     /// # Errors
-    /// As [`Self::from_image`]; and [`Error::MetaByHand`] if the requested one names no state.
+    /// As [`Self::from_image`]; and [`Error::MetaByHand`] if the requested meta page names no state.
     pub fn open_by_meta(
         source: &'a Source,
         requested: Option<usize>,
@@ -84,11 +84,11 @@ impl<'a> Db<'a> {
         Self::open_image(source.image(), Some(source), requested, diagnostics)
     }
 
-    /// Opens an image in memory. Where neither meta page is valid there is no root: [`Self::buckets`] is
-    /// empty until [`Self::with_root`] names one.
+    /// Opens an image in memory. If neither meta page is valid there is no root, and [`Self::buckets`] is empty until
+    /// [`Self::with_root`] sets one.
     ///
     /// # Errors
-    /// [`Error::NotBbolt`] when there is no page in it.
+    /// [`Error::NotBbolt`] if it has no page.
     pub fn from_image(
         image: &'a [u8],
         source: Option<&'a Source>,
@@ -135,7 +135,7 @@ impl<'a> Db<'a> {
         Ok(db)
     }
 
-    /// The same file with another root page, and its own record of who uses which page.
+    /// The same file with another root page, and a new record of the owners of pages.
     #[must_use]
     pub fn with_root<'b>(&self, root: Pgid, diagnostics: &'b Diagnostics) -> Db<'b>
     where
@@ -155,7 +155,7 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// Whether the root page is one that a meta page names: else a search found it.
+    /// Whether a meta page names the root page. If not, a search found it.
     pub fn root_is_named(&self) -> bool {
         self.root_is_named
     }
@@ -186,7 +186,7 @@ impl<'a> Db<'a> {
                     )
                     .expected("a valid meta page", error.to_string())
                     .effect(match self.choice {
-                        MetaChoice::Neither => "no meta page leads to the state: its root and its records are searched in the pages",
+                        MetaChoice::Neither => "no meta page names the state: its root and its records are searched in all pages",
                         _ => "if it was the newer one, the state shown is one commit old",
                     }),
                 );
@@ -202,7 +202,7 @@ impl<'a> Db<'a> {
                 )
                 .expected(
                     "a root page inside the file",
-                    "one outside it or of another kind",
+                    "a page outside it or of another kind",
                 )
                 .effect("the state shown is the one before it"),
             );
@@ -211,13 +211,14 @@ impl<'a> Db<'a> {
             self.diagnostics.report(
                 Diagnostic::new(Code::MetaInitial, Locus::page(chosen, self.pages.offset_of(Pgid(chosen))))
                     .found("the empty database that a defragmentation leaves in the file")
-                    .effect("this is no former state of the store: its records are still in the file, but no meta page leads to them"),
+                    .effect("it is not a former state of the store: the records are still in the file, but no meta page leads to them"),
             );
         }
         self.report_length();
     }
 
-    /// A file is whole pages, up to its high-water mark at least; a snapshot's trailer is off already.
+    /// Checks the length: a file has whole pages, at least up to its high-water mark. The trailer of a snapshot is removed
+    /// before.
     fn report_length(&self) {
         let (length, page_size) = (self.pages.image().len(), self.pages.page_size());
         let present = (length / page_size) as u64;
@@ -255,12 +256,12 @@ impl<'a> Db<'a> {
         &self.meta
     }
 
-    /// Index of that meta page (0 or 1; none where neither is valid), and why it was chosen.
+    /// Index of that meta page (0 or 1; none if neither is valid), and why it was chosen.
     pub fn choice(&self) -> (Option<usize>, MetaChoice) {
         (self.chosen, self.choice)
     }
 
-    /// What all walks through the file share.
+    /// The data that all walks through the file share.
     pub(super) fn context(&self) -> &FileContext<'a> {
         &self.context
     }
@@ -270,15 +271,15 @@ impl<'a> Db<'a> {
         self.diagnostics
     }
 
-    /// A bucket of this name that no root leads to. `buckets` is how many the root has.
+    /// A bucket of this name that is not in the root. `buckets` is the number of buckets in the root.
     pub fn absent_bucket(&self, name: &'static [u8], buckets: usize) -> Bucket<'a> {
         let locus = Locus::page(self.meta.root.0, self.pages.offset_of(self.meta.root));
         Bucket::absent(name, locus, self.context.clone(), bucket_number(buckets))
     }
 
-    /// The state that the other meta page names, with its own findings; none if it is no former state:
-    /// not valid, not usable (which is a finding already), the same root (a snapshot), or the empty
-    /// database which a defragmentation leaves.
+    /// The state of the other meta page, with its own findings. None if it is not a former state: it is not valid, its root
+    /// is not a tree page (reported already), it has the same root (a snapshot), or it is the empty database that a
+    /// defragmentation leaves in the file.
     pub fn other_state<'b>(&self, diagnostics: &'b Diagnostics) -> Option<Db<'b>>
     where
         'a: 'b,
@@ -292,7 +293,7 @@ impl<'a> Db<'a> {
         self.by_meta_page(other, diagnostics)
     }
 
-    /// The state that this meta page names, with its own findings; none if it is not valid.
+    /// The state of this meta page, with its own findings; none if it is not valid.
     pub fn by_meta_page<'b>(&self, index: usize, diagnostics: &'b Diagnostics) -> Option<Db<'b>>
     where
         'a: 'b,
@@ -314,8 +315,7 @@ impl<'a> Db<'a> {
         })
     }
 
-    /// The meta pages (0 or 1) of the state before the newest and of the newest, whichever of them was chosen; none if
-    /// there is no former state.
+    /// The meta pages (0 or 1) of the former and of the newest state, whichever was chosen; none if there is no former state.
     pub fn last_two_states(&self) -> Option<[usize; 2]> {
         let pages = Pages::new(
             self.pages.image(),
@@ -325,14 +325,14 @@ impl<'a> Db<'a> {
         last_two_states(&self.metas, &pages).ok()
     }
 
-    /// Whether the file is as bbolt makes it: no transaction was committed, and no page was added.
+    /// Whether the file is new: no transaction was committed, and no page was added.
     pub fn is_never_written(&self) -> bool {
         let is_initial = |meta: &Result<Meta, MetaError>| meta.is_ok_and(|meta| meta.is_initial());
         let pages = self.pages.image().len() / self.pages.page_size();
         self.metas.iter().all(is_initial) && pages as u64 == self.meta.high_water_mark
     }
 
-    /// Walks all buckets for what the walk reports: damage of their pages, keys and order.
+    /// Walks all buckets, so that damage of their pages, keys and order is reported.
     pub fn check(&self) {
         for bucket in self.buckets() {
             bucket
@@ -341,7 +341,7 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// The buckets of the root tree, in key order. What is no bucket is reported.
+    /// The buckets of the root tree, in key order. An element that is not a bucket is reported.
     pub fn buckets(&self) -> Vec<Bucket<'a>> {
         let mut buckets = Vec::new();
         if self.meta.root == Pgid(0) && self.choice == MetaChoice::Neither {
@@ -381,13 +381,13 @@ impl<'a> Db<'a> {
     }
 }
 
-/// The number of a bucket after so many others.
+/// The number of the bucket that follows `before` others.
 fn bucket_number(before: usize) -> u16 {
     let before = u16::try_from(before).unwrap_or(u16::MAX);
     before.saturating_add(ROOT_NUMBER).saturating_add(1)
 }
 
-/// The meta page that counts: the newer one whose root can be.
+/// Chooses the meta page: the newer one whose root is a tree page.
 fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<usize>, MetaChoice) {
     let usable = |meta: &Meta| root_can_be(meta, pages);
     match metas {
@@ -413,10 +413,10 @@ fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<us
     }
 }
 
-/// Index (0 or 1) of the meta page that names the state before the newest: the one commit that can be taken back.
+/// Index (0 or 1) of the meta page of the former state, one commit before the newest.
 ///
 /// # Errors
-/// [`Error::NoFormerState`] if the other meta page names none, and [`Error::NotBbolt`] without a page.
+/// [`Error::NoFormerState`] if the other meta page names none, and [`Error::NotBbolt`] if the file has no page.
 pub fn older_meta(source: &Source) -> Result<usize, Error> {
     let image = source.image();
     let (geometry, metas) = find_metas(image, Some(source));
@@ -426,7 +426,7 @@ pub fn older_meta(source: &Source) -> Result<usize, Error> {
         .map_err(|why| Error::NoFormerState { why })
 }
 
-/// The meta pages of the state before the newest and of the newest, or why there is no former state.
+/// The meta pages of the former and of the newest state, or why there is no former state.
 fn last_two_states(
     metas: &[Result<Meta, MetaError>; 2],
     pages: &Pages<'_>,
@@ -473,13 +473,13 @@ fn meta_by_hand(
     let another = metas.iter().flatten().any(|other| !other.is_initial());
     if meta.is_initial() && another {
         return Err(refuse(
-            "it is the empty database that a defragmentation leaves in the file, no former state of the store".to_owned(),
+            "it is the empty database that a defragmentation leaves in the file, not a former state of the store".to_owned(),
         ));
     }
     Ok(meta)
 }
 
-/// Whether a meta's root is a tree page inside the file: hostile fields may have a right checksum.
+/// Whether a meta's root is a tree page inside the file. A hostile meta page may have a right checksum.
 fn root_can_be(meta: &Meta, pages: &Pages<'_>) -> bool {
     meta.root.0 < meta.high_water_mark && pages.tree_page(meta.root).is_ok()
 }

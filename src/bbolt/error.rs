@@ -1,4 +1,4 @@
-//! What cannot be answered at all. Everything about content is a [`crate::diag::Diagnostic`].
+//! Errors: the file cannot be opened as a bbolt file at all. Everything about content is a [`crate::diag::Diagnostic`].
 
 use crate::source::SourceError;
 
@@ -23,19 +23,19 @@ pub enum Error {
         /// What is wrong with meta 1.
         second: Result<Meta, MetaError>,
     },
-    /// There is a valid meta page, but its root page is not there, and no page of records is.
+    /// There is a valid meta page, but its root page and all pages of records are missing.
     #[error("no state can be read: the root page {root} is missing, and no page has records")]
     NoRoot {
         /// The root page.
         root: u64,
     },
-    /// The older meta page was asked for, and it names no former state.
+    /// The older meta page was requested, and it names no former state.
     #[error("there is no former state: {why}")]
     NoFormerState {
         /// Why not.
         why: String,
     },
-    /// The meta page that was asked for names no state.
+    /// The requested meta page names no state.
     #[error("meta {index} cannot be used: {why}")]
     MetaByHand {
         /// Which one, 0 or 1.

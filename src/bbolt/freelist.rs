@@ -4,23 +4,23 @@
 //!
 //! | offset in page | bytes | field |
 //! |---|---|---|
-//! | 16 | 8 | only where the header's count is 0xFFFF: the real count |
-//! | 16 or 24 | count * 8 | page ids, ascending: free pages, and those that only the state before still uses |
+//! | 16 | 8 | only if the header's count is 0xFFFF: the real count |
+//! | 16 or 24 | count * 8 | page ids, ascending: free pages, and pages that only the former state still uses |
 //!
-//! The freelist's own pages are not in it. etcd on Linux does not write one at all: its meta page then
-//! names [`super::meta::NO_FREELIST`].
+//! The freelist's own pages are not in it. etcd on Linux does not write a freelist: its meta page then has
+//! [`super::meta::NO_FREELIST`].
 //!
-//! **Invariant:** nothing else trusts a freelist. The trees alone determine which pages are in use.
+//! **Invariant:** no other module trusts a freelist. The trees alone determine which pages are in use.
 
 use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 use super::pages::Pages;
 
-/// Length in bytes of a page id, and of the count in front of them.
+/// Length in bytes of a page id, and of the count before the ids.
 const ID_BYTES: usize = 8;
 
-/// This count in a header means that the real one is in the 8 bytes after the header.
+/// This count in a header means that the real count is in the 8 bytes after the header.
 const COUNT_FOLLOWS: usize = 0xFFFF;
 
 /// A freelist page with its overflow.
@@ -28,7 +28,7 @@ const COUNT_FOLLOWS: usize = 0xFFFF;
 pub struct Freelist<'a> {
     /// The page.
     pub page: Page<'a>,
-    /// How many ids it says it has; hostile values are possible, see [`Self::len`].
+    /// The stated number of ids. A hostile file may state any number, see [`Self::len`].
     pub stated_count: u64,
     /// Where the ids start in the page, in bytes.
     ids_at: usize,
@@ -38,7 +38,7 @@ impl<'a> Freelist<'a> {
     /// Reads the freelist page `pgid`.
     ///
     /// # Errors
-    /// [`Code::FreelistInvalid`] when there is no such page, or it is another page or of another kind.
+    /// [`Code::FreelistInvalid`] if the page does not exist, has another id, or is of another kind.
     pub fn read(pages: &Pages<'a>, pgid: Pgid) -> Result<Self, Damage> {
         let damage = |found: String| {
             Diagnostic::new(
@@ -46,9 +46,7 @@ impl<'a> Freelist<'a> {
                 Locus::page(pgid.0, pages.offset_of(pgid)),
             )
             .expected(format!("the freelist as page {pgid}"), found)
-            .effect(
-                "free pages cannot be compared with pages in use; the list has no records",
-            )
+            .effect("free pages cannot be compared with pages in use; the list has no records")
         };
         let page = (pgid.0 >= 2)
             .then(|| pages.unchecked(pgid))
@@ -65,7 +63,7 @@ impl<'a> Freelist<'a> {
         })
     }
 
-    /// Takes a page for a freelist; `None` when its flags say something else.
+    /// Reads a page as a freelist; `None` if its flags name another kind.
     pub fn from_page(page: Page<'a>) -> Option<Self> {
         if page.kind != Some(Kind::Freelist) {
             return None;
@@ -84,7 +82,7 @@ impl<'a> Freelist<'a> {
         })
     }
 
-    /// How many ids can be read: the stated count, or what there is room for in its pages.
+    /// How many ids can be read: the stated count, or fewer if its pages have no room for them.
     pub fn len(&self) -> usize {
         let room = self.page.run().len_bytes().saturating_sub(self.ids_at) / ID_BYTES;
         usize::try_from(self.stated_count).map_or(room, |stated| stated.min(room))

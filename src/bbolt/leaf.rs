@@ -6,7 +6,7 @@ use crate::diag::{Code, Damage, Diagnostic};
 
 use super::page::{ELEMENT_IS_BUCKET, Element, Page};
 
-/// Which way a walk goes.
+/// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Ascending keys.
@@ -15,21 +15,21 @@ pub enum Direction {
     Backward,
 }
 
-/// A leaf page that was checked: the whole page, or the part that a salvage takes.
+/// A checked leaf page: the whole page, or the part that a salvage uses.
 #[derive(Debug, Clone)]
 pub struct Leaf<'a> {
     /// The page.
     pub page: Page<'a>,
-    /// Whether the tree leads to it; else a scan of the pages found it.
+    /// Whether the tree leads to it. If not, a scan of the pages found it.
     pub reached: bool,
     /// Indices of the elements that cannot be read, ascending; empty in an intact page.
     unusable: Vec<usize>,
-    /// The elements that are meant.
+    /// The elements that belong to this part.
     part: Range<usize>,
 }
 
 impl<'a> Leaf<'a> {
-    /// Checks a leaf page alone: its elements, and that its keys ascend. Returns the first and the last
+    /// Checks a leaf page without its tree: its elements, and that its keys ascend. Returns the first and the last
     /// key that can be read.
     pub fn check(
         page: Page<'a>,
@@ -79,7 +79,7 @@ impl<'a> Leaf<'a> {
         self
     }
 
-    /// The elements of this leaf at these indices alone.
+    /// The same leaf with only the elements at these indices.
     #[must_use]
     pub fn part(&self, indices: Range<usize>) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'a> Leaf<'a> {
         }
     }
 
-    /// Whether all elements of its page are meant and can be read.
+    /// Whether it has all elements of its page, and all can be read.
     pub fn is_whole(&self) -> bool {
         self.unusable.is_empty() && self.part == (0..self.page.usable_count())
     }

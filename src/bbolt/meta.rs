@@ -1,4 +1,4 @@
-//! The two meta pages, and which of them counts.
+//! The two meta pages.
 //!
 //! Meta, 64 bytes from offset 16 of pages 0 and 1 (`internal/common/meta.go`, `type Meta struct`):
 //!
@@ -28,10 +28,10 @@ pub(super) const META_BYTES: usize = 64;
 pub(super) const META_AT: usize = 16;
 const CHECKSUMMED_BYTES: usize = 56;
 
-/// Page id that says: the freelist was not written (`PgidNoFreelist`).
+/// Page id which means that the freelist was not written (`PgidNoFreelist`).
 pub const NO_FREELIST: u64 = u64::MAX;
 
-/// Page sizes that a meta page may state: hostile values are refused before they are used.
+/// Page sizes that a meta page may state. Other values are refused before they are used.
 pub const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=16 << 20;
 
 /// A valid meta page.
@@ -66,12 +66,12 @@ pub enum MetaError {
     Version(u32),
     /// The checksum is not that of the bytes.
     Checksum {
-        /// As it stands.
+        /// The stored checksum.
         stored: u64,
-        /// As the bytes have it.
+        /// The checksum computed from the bytes.
         computed: u64,
     },
-    /// A page size that no file has.
+    /// An impossible page size.
     PageSize(u32),
 }
 
@@ -82,7 +82,7 @@ impl fmt::Display for MetaError {
             Self::Magic => f.write_str("no magic bytes"),
             Self::Version(version) => write!(f, "version {version} instead of {VERSION}"),
             Self::Checksum { stored, computed } => {
-                write!(f, "checksum {stored:016x}, its bytes have {computed:016x}")
+                write!(f, "stored checksum {stored:016x}, computed {computed:016x}")
             }
             Self::PageSize(bytes) => write!(f, "page size {bytes}"),
         }
@@ -96,7 +96,7 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// An image in memory whose root has these buckets, by name, all of them empty. Fewer than a page can hold.
+/// An image in memory whose root has these buckets, all empty. All names must fit into one page.
 pub fn empty_image(buckets: &[&[u8]]) -> Vec<u8> {
     const PAGE: u32 = 4096;
     const ROOT: u64 = 2;
@@ -111,7 +111,7 @@ pub fn empty_image(buckets: &[&[u8]]) -> Vec<u8> {
             &[0; 8],
             &NO_FREELIST.to_le_bytes(),
             &(ROOT + 1).to_le_bytes(),
-            // The parity of a transaction is that of its meta page.
+            // A transaction writes meta page txid % 2.
             &(ROOT + pgid).to_le_bytes(),
         ]
         .concat();
@@ -164,7 +164,7 @@ impl Meta {
     /// Reads the meta page that starts at `page_start` of the image.
     ///
     /// # Errors
-    /// [`MetaError`]: the first thing that makes it invalid.
+    /// [`MetaError`]: the first reason why it is not valid.
     pub fn parse(image: &[u8], page_start: usize) -> Result<Self, MetaError> {
         Self::read(image, page_start, true)
     }
@@ -172,12 +172,12 @@ impl Meta {
     /// Reads the meta page that starts at `page_start` of the image, whatever its checksum.
     ///
     /// # Errors
-    /// As [`Self::parse`], but for the checksum.
+    /// As [`Self::parse`], except for the checksum.
     pub(super) fn parse_unverified(image: &[u8], page_start: usize) -> Result<Self, MetaError> {
         Self::read(image, page_start, false)
     }
 
-    /// The meta of a file without a valid meta page: no root, and all pages of the file.
+    /// A stand-in for a file without a valid meta page: it has no root, and all pages of the file are below its mark.
     pub(super) fn unknown(page_size: usize, order: ByteOrder, pages: u64) -> Self {
         Self {
             page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
@@ -234,14 +234,14 @@ impl Meta {
         })
     }
 
-    /// Length in bytes of what the file uses: high-water mark times page size.
+    /// Length in bytes of the used part of the file: high-water mark times page size.
     pub fn used_bytes(&self) -> u64 {
         self.high_water_mark
             .saturating_mul(u64::from(self.page_size))
     }
 
-    /// Whether this is the meta of a new, empty file: transaction 0 or 1, four pages. It stands
-    /// beside the current meta after a defragmentation, and is then no former state of the store.
+    /// Whether this is the meta page of a new, empty file: transaction 0 or 1, four pages. After a defragmentation the file
+    /// still has it beside the current meta page. It is then not a former state of the store.
     pub fn is_initial(&self) -> bool {
         self.txid <= 1 && self.high_water_mark <= 4
     }
@@ -256,11 +256,11 @@ pub struct Geometry {
     pub order: ByteOrder,
 }
 
-/// The geometry and the meta pages of an image; meta 1 is found also where meta 0 is destroyed.
+/// The geometry and the meta pages of an image. Meta 1 is found even if meta 0 is destroyed.
 ///
-/// Without a valid meta 0 the size is the first power of two at which there is a valid meta 1 that states
-/// this very size; without either, or where no page agrees with meta 0, it is the one at which most
-/// pages state their own position. `source` is the file of the image, which may be a terabyte of holes.
+/// The page size comes from meta 0. If meta 0 is not valid, it is the first power of two at which there is a valid meta 1
+/// that states this size. If neither is valid, or no page agrees with meta 0, it is the size at which most pages have
+/// their own position as id. `source` is the file of the image; it is needed to skip the holes of a sparse file.
 pub fn find_metas(
     image: &[u8],
     source: Option<&Source>,
@@ -273,7 +273,7 @@ pub fn find_metas(
             order: meta.order,
         };
         let second = second_meta(image, page_size, meta.order);
-        // The checksum may be right and the page size one that no page of the file agrees with.
+        // A meta page with a right checksum may state a page size that no page of the file agrees with.
         let sampled = || headers_at(image, source, page_size, meta.order);
         let disowned = second.is_err() && sampled() == 0;
         return match disowned.then(|| guess_geometry(image, source)).flatten() {
@@ -309,7 +309,7 @@ pub fn find_metas(
     (geometry, [first, second])
 }
 
-/// Meta 1 where meta 0 says how the file is laid out: one that says otherwise is of another file.
+/// Meta 1 at the page size of meta 0. A meta 1 that states another layout belongs to another file.
 fn second_meta(image: &[u8], page_size: usize, order: ByteOrder) -> Result<Meta, MetaError> {
     let meta = Meta::parse(image, page_size)?;
     let same = u64::from(meta.page_size) == page_size as u64 && meta.order == order;
@@ -320,19 +320,19 @@ fn second_meta(image: &[u8], page_size: usize, order: ByteOrder) -> Result<Meta,
     }
 }
 
-/// How many positions a guess looks at, at most: enough for any file, and quick on a huge one.
+/// How many positions a guess samples: enough for any file, and fast on a huge one.
 const GUESS_POSITIONS: usize = 4096;
 
-/// How many of the positions that are looked at hold a page that states this very position.
+/// At how many of the sampled positions a page has its own position as id.
 fn headers_at(image: &[u8], source: Option<&Source>, page_size: usize, order: ByteOrder) -> usize {
     let pages = image.len().checked_div(page_size).unwrap_or_default();
-    // All over the file: its start may be gone.
+    // Samples are spread over the whole file: its start may be overwritten.
     let step = (pages / GUESS_POSITIONS).max(1);
     let mut found = 0_usize;
     let mut pgid = 2_usize;
     while pgid < pages {
         let offset = pgid.saturating_mul(page_size);
-        // A hole holds no page, and reading its zeros would make them resident.
+        // A hole has no pages, and reading its zeros would fill memory.
         let data = source.map_or(Some(offset as u64), |source| {
             source.next_data(offset as u64)
         });
@@ -355,8 +355,8 @@ fn headers_at(image: &[u8], source: Option<&Source>, page_size: usize, order: By
     found
 }
 
-/// The page size at which most positions hold a page that states this very position. Every multiple
-/// of the true size hits as well, but seldom: the smallest of the best wins.
+/// The page size at which most positions have a page with this position as id. A multiple of the true size matches
+/// too, but less often; of equally good sizes the smallest is used.
 fn guess_geometry(image: &[u8], source: Option<&Source>) -> Option<Geometry> {
     let (order, most, page_size) = (9..=24)
         .map(|shift| 1_usize << shift)

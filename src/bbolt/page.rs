@@ -4,10 +4,10 @@
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 8 | id: its own position in the file |
+//! | 0 | 8 | id: its position in the file, in pages |
 //! | 8 | 2 | flags: one of 0x01 branch, 0x02 leaf, 0x04 meta, 0x10 freelist |
 //! | 10 | 2 | count of elements |
-//! | 12 | 4 | overflow: how many further pages run straight on from this one |
+//! | 12 | 4 | overflow: how many further pages follow without a header of their own |
 //!
 //! Branch element, 16 bytes: `pos u32, ksize u32, pgid u64`. Leaf element, 16 bytes:
 //! `flags u32, pos u32, ksize u32, vsize u32`. `pos` counts from the element's own first byte.
@@ -24,8 +24,8 @@ pub(super) const ELEMENT_BYTES: usize = 16;
 /// The longest key that bbolt writes, in bytes (`MaxKeySize`).
 pub const MAX_KEY_BYTES: u32 = 32_768;
 
-/// How many times its own length a page's elements may claim altogether before the rest is refused: a
-/// file may be made so that reading them all never ends.
+/// The elements of a page may together claim this many times the page's length. Further elements are refused, because a
+/// crafted page could otherwise take very long to read.
 pub(super) const CLAIMED_TIMES: usize = 8;
 
 const FLAG_BRANCH: u16 = 0x01;
@@ -60,7 +60,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind that exactly these flags name.
+    /// The kind with exactly these flags.
     pub fn from_flags(flags: u16) -> Option<Self> {
         match flags {
             FLAG_BRANCH => Some(Self::Branch),
@@ -85,11 +85,11 @@ impl Kind {
 /// A page with its overflow, or the page image inside an inline bucket.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
-    /// Its position; for an inline page, that of the page that holds it.
+    /// Its position; for an inline page, the position of the page that contains it.
     pub pgid: Pgid,
-    /// The id that its header states; 0 in an inline page.
+    /// The id in its header; 0 in an inline page.
     pub stated_id: u64,
-    /// Its kind, when the flags name one.
+    /// Its kind, if the flags name one.
     pub kind: Option<Kind>,
     /// The stored flags.
     pub flags: u16,
@@ -117,7 +117,7 @@ pub struct Element<'a> {
     pub value_offset: u64,
 }
 
-/// Something in a page that is not where bbolt writes it.
+/// A difference from the layout in which bbolt writes a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayoutFault {
     /// The first element whose key does not start where the element before it ends.
@@ -130,7 +130,7 @@ pub enum LayoutFault {
 }
 
 impl<'a> Page<'a> {
-    /// Reads the header at the start of `run`, which is the page and whatever may belong to it.
+    /// Reads the header at the start of `run`, which has the page and everything that may belong to it.
     pub(super) fn parse(pgid: Pgid, run: Span<'a>, inline: bool) -> Option<Self> {
         let flags = run.u16(8, "page flags").ok()?;
         Some(Self {
@@ -150,7 +150,7 @@ impl<'a> Page<'a> {
         self.run
     }
 
-    /// The same page with a run of so many pages at most.
+    /// The same page with a run of at most `pages` pages.
     pub(super) fn clipped(mut self, pages: u64, page_size: usize) -> Self {
         let bytes = usize::try_from(pages)
             .unwrap_or(usize::MAX)
@@ -164,19 +164,19 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// The same page as if it stated another count; none where no page has so many.
+    /// The same page as if it stated another count; none if no page can have that many elements.
     pub(super) fn with_count(mut self, count: usize) -> Option<Self> {
         self.count = usize::from(u16::try_from(count).ok()?);
         Some(self)
     }
 
-    /// The same page as if its flags named another kind.
+    /// The same page read as another kind.
     pub(super) fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// Where its last element ends by its stated position and sizes, in bytes from the page's first.
+    /// The end of its last element by its stated position and sizes, in bytes from the start of the page.
     pub(super) fn end_bytes(&self) -> Option<usize> {
         let at = HEADER_BYTES.checked_mul(self.count)?;
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
@@ -270,9 +270,8 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Tells the leaf elements that can be read, and gives the indices of those that cannot with the
-    /// findings about them. Elements may claim the same bytes: either may be the damaged one, so
-    /// both are read; what they claim altogether is bounded.
+    /// Visits the leaf elements that can be read, and returns the indices of the others with their findings. If two elements
+    /// claim the same bytes, either may be the damaged one, so both are read. The total that they claim is bounded.
     pub fn check_leaf_elements(
         &self,
         mut usable: impl FnMut(&Element<'a>),
@@ -304,16 +303,16 @@ impl<'a> Page<'a> {
         (unusable, findings)
     }
 
-    /// Whether the first key of a leaf follows its table directly, as bbolt writes it: then its count is right.
+    /// Whether the first key of a leaf follows the element table directly, as bbolt writes it. Then its count is right.
     pub fn starts_after_its_table(&self) -> bool {
         let table = self.count.saturating_mul(ELEMENT_BYTES);
         let position = self.run.u32(HEADER_BYTES.saturating_add(4), "element");
         position.is_ok_and(|position| usize::try_from(position) == Ok(table))
     }
 
-    /// What is not where bbolt writes it: keys and values stand without a gap, the first right behind
-    /// the table, and zeros behind the last (`WriteInodeToPage`). So this tells a wrong count, position or
-    /// size even where every element can be read.
+    /// The first difference from the layout that bbolt writes (`WriteInodeToPage`): keys and values follow the element table
+    /// and each other without a gap, and zeros follow the last value. So a wrong count, position or size is found even if
+    /// every element can be read.
     pub fn layout_fault(&self) -> Option<LayoutFault> {
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
             Some(Kind::Branch) => (0, &[4]),

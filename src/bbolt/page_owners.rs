@@ -1,13 +1,13 @@
-//! Which walk uses which page: no walk enters a page twice, and a page that two buckets share is found.
+//! The owners of pages: which walk has used which page. With it, no walk enters a page twice, and a page that two
+//! buckets share is reported.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::page_set::PageSet;
 
-/// The pages that one walk has used. A page is entered once, and is a part of others' overflow once more
-/// at most: if a page claims another's, either may be damaged, so both are read. The bytes delivered
-/// never exceed twice the file.
+/// The pages that one walk has used. A page is entered once, and may be in the overflow of one other page: if two pages
+/// claim the same bytes, either may be damaged, so both are read. So a walk never returns more than twice the file.
 #[derive(Debug, Default)]
 pub(super) struct WalkedPages {
     pub(super) entered: PageSet,
@@ -15,25 +15,26 @@ pub(super) struct WalkedPages {
     pub(super) twice: PageSet,
 }
 
-/// Which buckets' walks entered a page: one in an intact file. If two claim it, either may be damaged, so
-/// both may have it. A third may not, or a small file could be made to look endless.
+/// Which buckets' walks entered a page. In an intact file it is one. If two claim it, either may be damaged, so both may
+/// read it. A third is refused, because a small crafted file could otherwise appear endless.
 #[derive(Debug, Default)]
 pub(super) struct PageOwners {
-    /// By the page's number divided by [`PAGES_TOGETHER`]: in a file that is mostly a hole the only page may be the last.
+    /// Groups of pages, by page id divided by [`PAGES_TOGETHER`]. A map and not a list, because the only page of a sparse
+    /// file may be its last.
     of_pages: Mutex<HashMap<u64, [[u16; 2]; PAGES_TOGETHER]>>,
 }
 
-/// How many neighbours are kept together.
+/// How many neighbouring pages share one entry.
 const PAGES_TOGETHER: usize = 64;
 
-/// The answer to a walk that claims a page.
+/// The result of claiming a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// It is this bucket's alone so far.
+    /// Only this bucket has claimed it so far.
     Own,
-    /// It is another's, too.
+    /// One other bucket has claimed it too.
     Shared,
-    /// It is two others'.
+    /// Two other buckets have claimed it.
     Refused,
 }
 
@@ -53,7 +54,7 @@ impl PageOwners {
         };
         if *first == 0 || *first == bucket {
             *first = bucket;
-            // The first owner hears of the second as well.
+            // The first owner also learns that the page is shared.
             return if *second == 0 {
                 Claim::Own
             } else {

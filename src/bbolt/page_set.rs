@@ -1,8 +1,8 @@
-//! A set of pages.
+//! A set of page ids.
 
 use std::collections::HashMap;
 
-/// A set of pages, 64 to a word. Memory follows the pages in it: an id may be any number.
+/// A set of page ids, 64 per word. Memory grows with the pages in it, not with the largest id.
 #[derive(Debug, Default)]
 pub struct PageSet {
     words: HashMap<u64, u64>,
@@ -15,7 +15,7 @@ impl PageSet {
         bits.is_some_and(|bits| bits & (1 << (pgid % 64)) != 0)
     }
 
-    /// Marks a page; false when it was marked before.
+    /// Marks a page; false if it was marked before.
     pub fn insert(&mut self, pgid: u64) -> bool {
         let bit = 1_u64 << (pgid % 64);
         let bits = self.words.entry(pgid / 64).or_default();

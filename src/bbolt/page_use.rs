@@ -1,11 +1,10 @@
-//! What each page is used for in the chosen state: which bucket's tree it belongs to, or none.
+//! What each page is used for in the chosen state: the tree of a bucket, the freelist, or nothing.
 //!
-//! Worked out once, by `walk`, for `fsck`, `pages`, `buckets`, `page` and carving. bbolt finds the free
-//! pages of a file without a freelist in the same way (`Bucket.forEachPage` and `freepages` of `db.go`):
-//! free is what no tree uses.
+//! `walk` determines it once for `fsck`, `pages`, `buckets`, `page` and carving. bbolt finds the free pages of a file
+//! without a freelist in the same way (`Bucket.forEachPage` and `freepages` of `db.go`): a page is free if no tree uses it.
 //!
-//! **Invariant:** a page is entered once, in all buckets together, and a run ends where another tree's run
-//! begins: the work is linear in the file, whatever its pages claim.
+//! **Invariant:** a page is entered once over all buckets, and a run ends where the run of another tree page begins. So
+//! the work is linear in the length of the file.
 
 mod buckets;
 mod marks;
@@ -40,12 +39,12 @@ pub enum Use {
         /// Whether it is a further page: it continues the bytes of the page before it.
         inside: bool,
     },
-    /// A tree names it, but it is no page of a tree.
+    /// A tree points to it, but it is not a tree page.
     Broken {
         /// Index in [`PageUse::buckets`].
         bucket: usize,
     },
-    /// No tree uses it; it may be handed out again.
+    /// No tree uses it; bbolt may reuse it.
     Free,
     /// No tree uses it, and the stored freelist does not list it.
     Unreached,
@@ -73,7 +72,7 @@ pub struct PageUse<'a> {
 }
 
 impl<'a> PageUse<'a> {
-    /// Nothing is walked yet.
+    /// An empty result, before the walk.
     fn new(db: &Db<'a>) -> Self {
         let meta = db.meta();
         Self {
@@ -86,7 +85,7 @@ impl<'a> PageUse<'a> {
         }
     }
 
-    /// The root, then every bucket, each before those in it, in the order of their keys.
+    /// The root, then every bucket in key order. A bucket comes before the buckets in it.
     pub fn buckets(&self) -> &[BucketUse<'a>] {
         &self.buckets
     }
@@ -101,12 +100,12 @@ impl<'a> PageUse<'a> {
         self.tree_pages
     }
 
-    /// Whether a tree uses the page, be it a page of the freelist as well.
+    /// Whether a tree uses the page. It may also be a page of the freelist.
     pub(super) fn is_in_tree(&self, pgid: u64) -> bool {
         self.marks.get(Pgid(pgid)).is_in_tree()
     }
 
-    /// The names of a bucket and of those it is in, joined by slashes; empty for the root.
+    /// The path of a bucket, joined by slashes; empty for the root.
     pub fn path_of(&self, bucket: usize) -> Vec<u8> {
         let mut names = Vec::new();
         let mut at = self.buckets.get(bucket);

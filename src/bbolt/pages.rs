@@ -1,4 +1,4 @@
-//! The pages of a file by their positions.
+//! The pages of a file by page id.
 
 use crate::bytes::{ByteOrder, Span};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
@@ -50,7 +50,7 @@ impl<'a> Pages<'a> {
         self.order
     }
 
-    /// How many pages the file has room for, a cut one at the end included.
+    /// Number of pages in the file, including a cut page at its end.
     pub fn count(&self) -> u64 {
         self.image.len().div_ceil(self.page_size) as u64
     }
@@ -65,7 +65,7 @@ impl<'a> Pages<'a> {
         (start < self.image.len()).then_some(start)
     }
 
-    /// The page at a position, its run as long as header and file allow. Nothing is checked.
+    /// The page at a position. Its run is as long as its header states and the file allows. Nothing is checked.
     pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
         let start = self.start_of(pgid)?;
         let tail = self.image.get(start..)?;
@@ -87,7 +87,7 @@ impl<'a> Pages<'a> {
         )
     }
 
-    /// The page at a position with a run of so many pages; none if the file ends before.
+    /// The page at a position with a run of `pages` pages; none if the file ends before that.
     pub(super) fn run_of(&self, pgid: Pgid, pages: usize) -> Option<Page<'a>> {
         let bytes = pages.checked_mul(self.page_size)?;
         let run = self.image.get(self.start_of(pgid)?..)?.get(..bytes)?;
@@ -95,11 +95,11 @@ impl<'a> Pages<'a> {
         Page::parse(pgid, span, false)
     }
 
-    /// A page of a tree: inside the file, itself, a branch or a leaf.
+    /// The tree page at a position: inside the file, with its own id, a branch or a leaf.
     ///
     /// # Errors
-    /// The finding that says why it is not. An overflow past the end of the file is no error here: the part
-    /// inside the file is delivered, and [`Self::bounds`] reports the rest.
+    /// The finding that names the reason. An overflow beyond the end of the file is not an error here: the part inside the
+    /// file is returned, and [`Self::bounds`] reports the rest.
     pub fn tree_page(&self, pgid: Pgid) -> Result<Page<'a>, Damage> {
         let locus = || Locus::page(pgid.0, self.offset_of(pgid));
         let effect = SUBTREE_MISSING;
@@ -136,8 +136,8 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// The finding about a page that is longer than it can be: its overflow goes beyond the high-water mark or
-    /// the file, or its elements beyond the page.
+    /// The finding about a page that is too long: its overflow goes beyond the high-water mark or the end of the file, or
+    /// its elements go beyond the page.
     pub fn bounds(&self, page: &Page<'a>) -> Option<Damage> {
         let pages = u64::from(page.overflow).saturating_add(1);
         let end = page.pgid.0.saturating_add(pages);

@@ -1,13 +1,15 @@
-//! Pages with a damaged header, read by their elements. bbolt writes keys and values without a gap right after
-//! the table, and zeros after them. So the position of the first key gives the count, the end of the last value
-//! gives the length, and in a tree the separators show which keys belong to a page.
+//! Reads pages with a damaged header from their elements.
+//!
+//! bbolt writes keys and values directly after the element table, without a gap, and zeros after them. So the position of
+//! the first key gives the element count, and the end of the last value gives the length of the page. Example: if the
+//! first key is 64 bytes after the page header, the table has 64 / 16 = 4 elements. In a tree, the separators of the
+//! branch above show which keys belong to the page.
 
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 use super::pages::Pages;
 
 impl<'a> Pages<'a> {
-    /// A page whose stated count or overflow does not fit its elements, with a count and overflow that do. None
-    /// if no count and overflow fit.
+    /// The page with a count and overflow that fit its elements, if the stated ones do not. None if nothing fits.
     pub(super) fn repaired(&self, page: &Page<'a>) -> Option<Page<'a>> {
         let pos_at = HEADER_BYTES.saturating_add(if page.kind == Some(Kind::Branch) {
             0
@@ -29,8 +31,8 @@ impl<'a> Pages<'a> {
         longer.layout_fault().is_none().then_some(longer)
     }
 
-    /// The page at a position, whatever its header states, if it has the keys that the tree has there: its first
-    /// key is `separator`, and its last one is before `upper`. None if the bytes are no such page.
+    /// The page at a position, whatever its header states, if its keys match the tree: its first key is `separator`, and its
+    /// last key is before `upper`. None if they do not match.
     pub(super) fn page_with_keys(
         &self,
         pgid: Pgid,

@@ -1,10 +1,13 @@
-//! The pages of a file by their positions alone: which say of themselves what they are, and which bytes of
-//! them no later page was written over. It needs no meta page, no root and no branch.
+//! Finds the pages of a file without meta page, root or branch: by the id in each page header. It also determines which
+//! bytes of each page were overwritten by a later page.
 //!
-//! bbolt writes a page with its whole overflow at once, and never clears what it frees. So where a page states
-//! its own position, it is a page that was written there; and where another such page lies inside its
-//! overflow, that one was written later, over it: what lies in the later one's run is no longer the earlier
-//! one's, and all else still is. This is exact, not a guess, for every byte that bbolt wrote.
+//! This is exact for every byte that bbolt wrote, for two reasons. bbolt writes a page with its whole overflow at once, and
+//! never clears a page that it frees. So a page whose id is its own position was written there. If another such page is
+//! inside its overflow, that page was written later: the bytes of the later page's run no longer belong to the earlier
+//! page, and all other bytes still do.
+//!
+//! Example: page 10 states an overflow of 3, so its run is pages 10 to 13. Page 12 has the id 12 and an overflow of 0. Then
+//! page 12 is a later page. Pages 10, 11 and 13 still have the bytes of page 10; its elements in page 12 are lost.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +21,12 @@ use super::leaf::{Direction, Leaf};
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 use super::pages::Pages;
 
-/// After how many bytes of headers read the pages are given back to the system.
+/// After this many bytes, the pages read are released from memory.
 const RELEASE_BYTES: usize = 64 << 20;
 /// How many headers one task reads at a time.
 const TASK_PAGES: u64 = 2048;
 
-/// A page that states its own position, as branch, leaf or freelist.
+/// A page whose id is its own position: a branch, leaf or freelist.
 #[derive(Debug, Clone, Copy)]
 struct Head {
     pgid: u64,
@@ -34,24 +37,24 @@ struct Head {
 /// First and last page of a run.
 type Run = (u64, u64);
 
-/// Whether every element of a leaf is a bucket: it is, or was, a root of buckets.
+/// Whether every element of a leaf is a bucket. Such a page is, or was, the root.
 pub fn is_root(leaf: &Leaf<'_>) -> bool {
     let mut elements = leaf.elements(Direction::Forward).peekable();
     elements.peek().is_some() && elements.all(|element| is_bucket(&element))
 }
 
-/// The pages of a file that say of themselves what they are.
+/// The pages of a file that have a valid header.
 #[derive(Debug)]
 pub struct PageScan<'a> {
     pages: Pages<'a>,
     heads: Vec<Head>,
-    /// Of each head what was written over, ascending; most have nothing.
+    /// The overwritten parts of each run, ascending, by its first page. Most runs have none.
     overwritten: BTreeMap<u64, Vec<Run>>,
 }
 
 impl<'a> PageScan<'a> {
-    /// Reads the header of every page, those after the high-water mark as well: in a copy of a file that was
-    /// growing they may belong to the state. The work is linear in the pages, the memory in those that are one.
+    /// Reads the header of every page, also after the high-water mark: in a copy of a file that was growing, those pages may
+    /// belong to the state. The work is linear in the file's pages, the memory in the pages with a valid header.
     pub fn read(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
         let mut scan = Self {
             pages,
@@ -72,7 +75,7 @@ impl<'a> PageScan<'a> {
             next = behind;
             if let Some(source) = source.filter(|_| next < end) {
                 source.forget_resident();
-                // A hole has no pages: a file may be a terabyte of it.
+                // A hole has no pages: a sparse file may have a terabyte of holes.
                 let data = source.next_data(pages.offset_of(Pgid(next)));
                 next = data.map_or(end, |data| data / page_size as u64);
             }
@@ -92,13 +95,13 @@ impl<'a> PageScan<'a> {
         found.into_iter().flatten().collect()
     }
 
-    /// Takes the next head, in the order of positions; `open` are the runs that may reach up to it.
+    /// Adds the next head, in the order of positions; `open` are the runs that may reach it.
     fn add(&mut self, head: Head, last: u64, open: &mut Vec<Run>) {
         let pgid = head.pgid;
         while open.last().is_some_and(|run| run.1 < pgid) {
             open.pop();
         }
-        // A run that ends inside this one has lost its end, and none of what follows is its own.
+        // A run that ends inside this one has lost its end, so nothing after this one belongs to it.
         while let Some(outer) = open.last().copied() {
             self.overwrite(outer.0, (pgid, last.min(outer.1)));
             if outer.1 > last {
@@ -133,7 +136,7 @@ impl<'a> PageScan<'a> {
         ))
     }
 
-    /// The positions of the leaf pages, ascending, each with how many pages it says that it takes.
+    /// The positions of the leaf pages, ascending, each with its stated number of pages.
     pub fn leaf_runs(&self) -> impl Iterator<Item = (Pgid, u64)> + '_ {
         let heads = self.heads.iter().filter(|head| head.kind == Kind::Leaf);
         heads.map(|head| {
@@ -142,11 +145,11 @@ impl<'a> PageScan<'a> {
         })
     }
 
-    /// The runs of pages, first and last, that have no header and are in no other page's run: the rest of longer
-    /// runs whose first page was written over. The metas are not among them.
+    /// The runs of pages (first and last) that have no header and are in no other page's run, without the metas. Each is the
+    /// rest of a longer run whose first page was overwritten.
     ///
-    /// Two such pages side by side are of one run, unless the file was copied while it was written: of two runs
-    /// the later one begins with a header.
+    /// Neighbouring pages without a header belong to one run, because a second run would begin with a header. This does not
+    /// hold in a file that was copied while it was written.
     pub fn runs_without_header(&self) -> Vec<(Pgid, Pgid)> {
         let mut found = Vec::new();
         let mut free_from = 2_u64;
@@ -171,13 +174,13 @@ impl<'a> PageScan<'a> {
         self.pages
     }
 
-    /// The leaf pages in the order of their positions, each without the elements that were written over; and whether it is whole and nothing is wrong with it.
+    /// The leaf pages in the order of their positions, each without its overwritten elements, and whether the page is whole
+    /// and intact.
     pub fn leaves(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> + '_ {
         self.leaf_runs().filter_map(|(pgid, _)| self.leaf(pgid))
     }
 
-    /// The pages of inline buckets of this name, in every leaf page that could be a root of buckets, as
-    /// [`Self::leaves`] has leaf pages.
+    /// The pages of inline buckets with this name, from every leaf page that may be a root, in the form of [`Self::leaves`].
     pub fn inline_leaves(&self, name: &[u8]) -> impl Iterator<Item = (Leaf<'a>, bool)> {
         self.roots().filter_map(move |(holder, sound)| {
             let (leaf, alone) = self.inline_leaf(&holder, name)?;
@@ -185,8 +188,7 @@ impl<'a> PageScan<'a> {
         })
     }
 
-    /// The page of the inline bucket of this name in a root of buckets; and whether it is whole and nothing is wrong
-    /// with it.
+    /// The page of the inline bucket with this name in a root page, and whether it is whole and intact.
     pub fn inline_leaf(&self, holder: &Leaf<'a>, name: &[u8]) -> Option<(Leaf<'a>, bool)> {
         let mut elements = holder.elements(Direction::Forward);
         let element = elements.find(|element| element.key == name)?;
@@ -195,20 +197,19 @@ impl<'a> PageScan<'a> {
         Some(self.checked(inline.filter(|_| root == Ok(0))?, &[]))
     }
 
-    /// The leaf pages whose elements are all buckets: each is, or was, a root of buckets.
+    /// The leaf pages whose elements are all buckets. Each is, or was, the root.
     pub fn roots(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> {
         self.leaves().filter(|(leaf, _)| is_root(leaf))
     }
 
-    /// The page at a position if nothing was written over it.
+    /// The page at a position, if no part of it was overwritten.
     pub fn whole_page(&self, pgid: Pgid) -> Option<Page<'a>> {
         let page = self.pages.unchecked(pgid)?;
         let whole = !self.overwritten.contains_key(&pgid.0) && self.pages.bounds(&page).is_none();
         whole.then_some(page)
     }
 
-    /// The leaf page at a position, without the elements that were written over; and whether it is whole
-    /// and nothing is wrong with it.
+    /// The leaf page at a position without its overwritten elements, and whether it is whole and intact.
     pub fn leaf(&self, pgid: Pgid) -> Option<(Leaf<'a>, bool)> {
         let page = self.pages.unchecked(pgid)?;
         let holes = self.overwritten.get(&pgid.0).map_or(&[][..], Vec::as_slice);
@@ -226,8 +227,8 @@ impl<'a> PageScan<'a> {
                     page = self.pages.repaired(&page).unwrap_or(page);
                 }
             }
-            // Nested runs could be made to be read over and over: of a run that was written over, only the table
-            // before the first hole counts.
+            // In a crafted file, nested runs could be read many times. So only the element table before the first overwritten
+            // part is read.
             Some((first, _)) => {
                 let pages = usize::try_from(first.saturating_sub(page.pgid.0)).unwrap_or(1);
                 let bytes = pages.saturating_mul(self.pages.page_size());
@@ -247,7 +248,7 @@ impl<'a> PageScan<'a> {
         (leaf.scanned().without(lost), sound)
     }
 
-    /// The page, up to the last byte of its run that is still its own.
+    /// The page, cut after the last byte that still belongs to it.
     fn own_run(&self, page: Page<'a>, holes: &[Run]) -> Page<'a> {
         let last = page.pgid.0.saturating_add(u64::from(page.overflow));
         let end = match holes.last() {
@@ -257,7 +258,7 @@ impl<'a> PageScan<'a> {
         page.clipped(end.saturating_sub(page.pgid.0), self.pages.page_size())
     }
 
-    /// Whether some of the element's header, key or value was written over.
+    /// Whether a part of the element's header, key or value was overwritten.
     fn is_overwritten(&self, page: &Page<'a>, index: usize, holes: &[Run]) -> bool {
         let Ok(element) = page.leaf_element(index) else {
             return true;
@@ -275,7 +276,7 @@ impl<'a> PageScan<'a> {
             .saturating_add(element.value.len() as u64);
         let hit = |from: u64, to: u64| {
             let (first, last) = (from / page_size, to.saturating_sub(1) / page_size);
-            // The holes ascend and do not overlap: the first that ends at or after the bytes decides.
+            // The overwritten parts ascend and do not overlap, so the first one that ends at or after the bytes decides.
             let next = holes.partition_point(|hole| hole.1 < first);
             holes.get(next).is_some_and(|hole| hole.0 <= last)
         };

@@ -1,9 +1,9 @@
 //! The walk through a B+tree: its leaves in key order, forwards or backwards.
 //!
-//! The walk is lazy (a question about the newest records touches only the last pages) and checks
-//! the tree as it goes: page ids and kinds, bounds, no page twice, depth, ascending keys, and that
-//! each separator is the first key of its child. bbolt itself demands only that the separator is not
-//! greater; every file that etcd writes has them equal, and a copy taken while it was writing has not.
+//! The walk is lazy: a question about the newest records touches only the last pages. It checks the tree on the way:
+//! page ids and kinds, bounds, no page twice, depth, ascending keys, and that each separator equals the first key of its
+//! child. bbolt only requires that the separator is not greater. But etcd always writes equal keys, and a copy taken while
+//! etcd was writing often has different ones, so this check finds torn copies.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
 use super::pages::{Pages, SUBTREE_MISSING};
 
-/// A real tree of a hundred million pages is less than ten deep; deeper than this is hostile.
+/// A tree of a hundred million pages has fewer than ten levels. A deeper one is hostile.
 pub const MAX_TREE_DEPTH: usize = 64;
 
-/// After how many bytes of leaves the pages already walked are given back to the system, so that
-/// one pass over a file of any length keeps a flat resident size.
+/// After this many bytes of leaves, the pages already walked are released from memory. So the resident size stays flat
+/// in one pass over a file of any length.
 pub(super) const RELEASE_BYTES: usize = 32 << 20;
 
-/// A leaf in its place in the tree.
+/// A leaf with its position in the tree.
 #[derive(Debug)]
 pub struct PlacedLeaf<'a> {
     /// The leaf.
     pub leaf: Leaf<'a>,
-    /// The first key that belongs into it; none means all keys up to `upper`.
+    /// The first key that may be in it; none if there is no lower limit.
     pub lower: Option<&'a [u8]>,
-    /// The first key that belongs after it; none means all keys from `lower` on.
+    /// The first key that is after it; none if there is no upper limit.
     pub upper: Option<&'a [u8]>,
     /// Whether it is intact.
     pub sound: bool,
@@ -41,7 +41,10 @@ fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
     match fault {
         LayoutFault::Element(index) => {
             Diagnostic::new(Code::ElementLayout, page.locus().element(index))
-                .expected("a key directly after the element before it", "another place")
+                .expected(
+                    "a key directly after the element before it",
+                    "another place",
+                )
                 .effect(effect)
         }
         LayoutFault::Slack { offset } => {
@@ -52,7 +55,7 @@ fn not_packed(page: &Page<'_>, fault: LayoutFault) -> Damage {
     }
 }
 
-/// What all walks through one file share: its pages, its source, and who uses which page.
+/// The data that all walks through one file share: its pages, its source, and the owners of pages.
 #[derive(Debug, Clone)]
 pub(super) struct FileContext<'a> {
     pub(super) pages: Pages<'a>,
@@ -60,7 +63,7 @@ pub(super) struct FileContext<'a> {
     pub(super) owners: Arc<PageOwners>,
 }
 
-/// A page to enter, and its keys as the branch above has them.
+/// A page to enter, with the keys that its branch states for it.
 struct Child<'a> {
     pgid: Pgid,
     /// Its first key.
@@ -69,11 +72,11 @@ struct Child<'a> {
     lower: Option<&'a [u8]>,
     /// First key after its subtree.
     upper: Option<&'a [u8]>,
-    /// Whether these keys come from an intact part of the tree.
+    /// Whether these keys come from intact branches.
     trusted: bool,
 }
 
-/// A branch page on the way down.
+/// A branch page between the root and the current leaf.
 struct OpenBranch<'a> {
     page: Page<'a>,
     /// How many of its children the walk has entered.
@@ -82,7 +85,7 @@ struct OpenBranch<'a> {
     lower: Option<&'a [u8]>,
     /// First key after the subtree of this page.
     upper: Option<&'a [u8]>,
-    /// Whether nothing is wrong with this page and those above it.
+    /// Whether this page and all branches above it are intact.
     trusted: bool,
 }
 
@@ -97,12 +100,12 @@ pub struct Leaves<'a> {
     stack: Vec<OpenBranch<'a>>,
     used: WalkedPages,
     touched_bytes: usize,
-    /// Whether a finding was made that may hide elements, and whether one since the last page was entered.
+    /// Whether a finding was reported that may hide elements.
     damaged: Cell<bool>,
     damaged_here: Cell<bool>,
 }
 
-/// Where a tree starts.
+/// The root of a tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Root<'a> {
     Page(Pgid),
@@ -134,7 +137,7 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// Whether anything was found up to now that may hide elements of this tree.
+    /// Whether anything found so far may hide elements of this tree.
     pub fn is_damaged(&self) -> bool {
         self.damaged.get()
     }
@@ -150,7 +153,7 @@ impl<'a> Leaves<'a> {
         self.diagnostics.report(damage);
     }
 
-    /// Enters a page: a leaf is the next item, a branch goes on the stack, damage is reported.
+    /// Enters a page. A leaf is returned, a branch goes on the stack, and damage is reported.
     fn enter(&mut self, child: &Child<'a>) -> Option<PlacedLeaf<'a>> {
         self.damaged_here.set(false);
         let pgid = child.pgid;
@@ -162,8 +165,7 @@ impl<'a> Leaves<'a> {
                     .and_then(|key| self.context.pages.page_with_keys(pgid, key, child.upper));
                 self.report(match repaired {
                     None => diagnostic,
-                    Some(_) => diagnostic
-                        .effect("its elements belong here and are included"),
+                    Some(_) => diagnostic.effect("its elements belong here and are included"),
                 });
                 repaired?
             }
@@ -184,11 +186,11 @@ impl<'a> Leaves<'a> {
             Claim::Own => {}
             Claim::Shared => self.report(
                 Diagnostic::new(Code::PageTwice, page.locus())
-                    .found("this page is another bucket's too")
+                    .found("another bucket uses this page too")
                     .effect("both are read; one of them was overwritten"),
             ),
             Claim::Refused => {
-                self.report(again("this page is two other buckets' already"));
+                self.report(again("two other buckets already use this page"));
                 return None;
             }
         }
@@ -196,7 +198,7 @@ impl<'a> Leaves<'a> {
         self.place(page, child)
     }
 
-    /// Marks the pages of a run as used; the run ends before a page that two others use already.
+    /// Marks the pages of a run as used. The run ends before a page that two other pages already use.
     fn use_run(&mut self, page: Page<'a>) -> Page<'a> {
         let present = self.context.pages.count().saturating_sub(page.pgid.0);
         let pages = u64::from(page.overflow).saturating_add(1).min(present);
@@ -305,7 +307,7 @@ impl<'a> Leaves<'a> {
         upper: Option<&'a [u8]>,
     ) -> Leaf<'a> {
         let (leaf, first, last) = Leaf::check(page, |finding| self.report(finding));
-        // A first element that cannot be read is damage of its own, already reported.
+        // A first element that cannot be read was already reported.
         if first.is_some() || page.usable_count() == 0 {
             self.check_separator(&page, expected, first);
         }
@@ -372,7 +374,7 @@ impl<'a> Leaves<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    /// The next leaf, with the keys that the tree has in its place.
+    /// The next leaf, with the limits that the branches above state for its keys.
     pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
         let top = |pgid| Child {
             pgid,

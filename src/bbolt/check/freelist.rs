@@ -1,4 +1,4 @@
-//! The freelist against the pages that the trees use.
+//! Compares the freelist with the pages that the trees use.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::super::page::Pgid;
 use super::super::page_set::PageSet;
 use super::super::page_use::PageUse;
 
-/// Checks the stored freelist, and reports pages that neither a tree nor the list has.
+/// Checks the stored freelist, and reports pages that are neither in a tree nor in the list.
 pub(super) fn check(db: &Db<'_>, page_use: &PageUse<'_>) {
     let freelist = match Freelist::read(&db.pages(), Pgid(db.meta().freelist)) {
         Ok(freelist) => freelist,
@@ -47,7 +47,7 @@ fn report_cut(db: &Db<'_>, freelist: &Freelist<'_>) {
     );
 }
 
-/// The pages of the list itself are below the high-water mark and in no tree.
+/// Checks that the pages of the list itself are below the high-water mark and in no tree.
 fn check_own_pages(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>, own: &Range<u64>) {
     let end = page_use.page_count();
     let shared = (own.start..own.end.min(end)).find(|pgid| page_use.is_in_tree(*pgid));
@@ -66,7 +66,7 @@ fn check_own_pages(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>,
     );
 }
 
-/// The listed ids ascend, are inside the file and in no tree. Returns those inside the file.
+/// Checks that the listed ids ascend, are inside the file and in no tree. Returns the ids inside the file.
 fn check_ids(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>) -> PageSet {
     let (end, high_water_mark) = (page_use.page_count(), db.meta().high_water_mark);
     let mut listed = PageSet::default();
@@ -84,7 +84,7 @@ fn check_ids(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>) -> Pa
             db.diagnostics().report(
                 Diagnostic::new(Code::FreelistId, locus())
                     .expected(format!("ids that ascend, from {least} to {most}"), id.to_string())
-                    .effect("a server that trusts it would use a page twice, or outside the file; no record is touched"),
+                    .effect("a server that trusts the list would use a page twice or outside the file; no record is affected"),
             );
         } else {
             previous = id.0;
@@ -109,8 +109,12 @@ fn report_leaked(db: &Db<'_>, run: &Range<u64>) {
     let locus = Locus::page(first, db.pages().offset_of(Pgid(first)));
     db.diagnostics().report(
         Diagnostic::new(Code::PageLeaked, locus)
-            .found(format!("{count} pages from here on that no tree uses and the freelist does not list"))
-            .effect("wasted space, or pages that a tree lost: a scan of the pages shows their records"),
+            .found(format!(
+                "{count} pages from here on that no tree uses and the freelist does not list"
+            ))
+            .effect(
+                "wasted space, or pages that a tree lost: a scan of the pages shows their records",
+            ),
     );
 }
 

@@ -1,15 +1,15 @@
-//! A bucket in numbers: what its pages hold.
+//! The sizes of a bucket: pages, elements, keys and values.
 
 use super::super::page::Pgid;
 
-/// A bucket, and what its pages hold. The first one is the root of all.
+/// A bucket with the sizes of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketUse<'a> {
     /// Its name; empty for the root.
     pub name: &'a [u8],
-    /// The bucket it is in; none for the root.
+    /// The bucket that contains it; none for the root.
     pub parent: Option<usize>,
-    /// How many buckets it is in, the root among them.
+    /// How many buckets contain it, including the root.
     pub nesting: usize,
     /// Its root page; 0 for an inline bucket.
     pub root: Pgid,
@@ -19,26 +19,26 @@ pub struct BucketUse<'a> {
     pub inline: bool,
     /// Absolute offset of its header, in bytes.
     pub header_offset: u64,
-    /// Elements of its leaves, buckets among them.
+    /// Elements of its leaves, including buckets.
     pub elements: u64,
     /// Length of its keys, in bytes.
     pub key_bytes: u64,
-    /// Length of its values, in bytes; of a bucket in it, of the header and the inline page.
+    /// Length of its values, in bytes. A nested bucket counts with its header and inline page.
     pub value_bytes: u64,
-    /// Branch pages, without further ones.
+    /// Branch pages, without their overflow.
     pub branch_pages: u64,
-    /// Further pages of branch pages.
+    /// Overflow pages of branch pages.
     pub branch_overflow: u64,
-    /// Leaf pages, without further ones; 0 for an inline bucket.
+    /// Leaf pages, without their overflow; 0 for an inline bucket.
     pub leaf_pages: u64,
-    /// Further pages of leaf pages.
+    /// Overflow pages of leaf pages.
     pub leaf_overflow: u64,
     /// Levels of its tree; 1 for a single leaf.
     pub depth: usize,
 }
 
 impl<'a> BucketUse<'a> {
-    /// A bucket whose name alone is known.
+    /// A bucket of which only the name is known.
     pub(super) fn named(name: &'a [u8]) -> Self {
         Self {
             name,

@@ -16,15 +16,15 @@ pub(super) enum User {
     Bucket(usize),
 }
 
-/// The mark of one page: three flags, and what uses it.
+/// The mark of one page: three flags and its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Mark(u32);
 
-/// A further page of the page before it.
+/// An overflow page: it continues the page before it.
 const INSIDE: u32 = 1 << 31;
-/// A tree names it, but it is no page of a tree.
+/// A tree points to it, but it is not a tree page.
 const BROKEN: u32 = 1 << 30;
-/// The run of a tree page goes over it, but the run is in doubt.
+/// It is in the run of a tree page, but the length of that run is not certain.
 const OVERRUN: u32 = 1 << 29;
 
 const NOTHING: u32 = 0;
@@ -75,22 +75,21 @@ impl Mark {
         self.0 & BROKEN != 0
     }
 
-    /// Whether anything uses the page or names it.
+    /// Whether anything uses the page or points to it.
     pub(super) fn is_taken(self) -> bool {
         matches!(self.user(), User::Freelist | User::Bucket(_))
     }
 
-    /// Whether the page is in the run of a tree page, be the run in doubt or not.
+    /// Whether the page is in the run of a tree page, even if the length of that run is not certain.
     pub(super) fn is_in_tree(self) -> bool {
         self.0 & OVERRUN != 0 || matches!(self.user(), User::Bucket(_)) && !self.is_broken()
     }
 }
 
-/// How many neighbours are kept together.
+/// How many neighbouring pages share one entry.
 const PAGES_TOGETHER: usize = 64;
 
-/// The marks of all pages. Memory follows the marked pages: in a file that is mostly a hole the only page
-/// may be the last.
+/// The marks of all pages. Memory grows with the marked pages, because the only page of a sparse file may be its last.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     chunks: HashMap<u64, [Mark; PAGES_TOGETHER]>,

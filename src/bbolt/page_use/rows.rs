@@ -1,4 +1,4 @@
-//! The listing of pages, as `bbolt pages` has it.
+//! The list of pages, as `bbolt pages` prints it.
 
 use super::super::page::{Kind, Page, Pgid};
 use super::super::pages::Pages;
@@ -11,16 +11,16 @@ pub struct PageRow<'a> {
     pub pgid: Pgid,
     /// Absolute offset in bytes.
     pub offset: u64,
-    /// What it is used for; none if no meta page is valid.
+    /// Its use; none if no meta page is valid.
     pub usage: Option<Use>,
-    /// Its header, if it states its own position and a kind; of a free page that of a former state.
+    /// The page, if its header has its own id and a kind. A free page still has the header of its former use.
     pub page: Option<Page<'a>>,
     /// The key of its first element, if it can be read.
     pub first_key: Option<&'a [u8]>,
 }
 
 impl PageRow<'_> {
-    /// bbolt's word for the page; ours are `damaged` and `unknown`, for what bbolt does not survive.
+    /// bbolt's word for the page. `damaged` and `unknown` are ours, for pages on which bbolt fails.
     pub fn type_name(&self) -> &'static str {
         match (self.usage, self.page.and_then(|page| page.kind)) {
             (Some(Use::Free), _) => "free",
@@ -31,20 +31,20 @@ impl PageRow<'_> {
         }
     }
 
-    /// Whether its header counts: that of a free page is what it held before.
+    /// Whether its header is in use. The header of a free page describes its former content.
     pub fn is_in_use(&self) -> bool {
         !matches!(self.usage, Some(Use::Free | Use::Broken { .. }))
     }
 }
 
 impl<'a> PageUse<'a> {
-    /// Every page below the high-water mark but those in the middle of a run, as bbolt lists them.
+    /// Every page below the high-water mark, without overflow pages, as bbolt lists them.
     pub fn rows(&self) -> impl Iterator<Item = PageRow<'a>> + use<'a, '_> {
         rows(self.pages, self.end, |pgid| Some(self.use_of(pgid)))
     }
 }
 
-/// Every page of a file without a usable meta page, as its own header has it.
+/// Every page of a file without a usable meta page, by its own header.
 pub fn rows_by_header<'a>(pages: Pages<'a>) -> impl Iterator<Item = PageRow<'a>> + use<'a> {
     rows(pages, pages.count(), |_| None)
 }
@@ -79,7 +79,7 @@ fn rows<'a, F: Fn(Pgid) -> Option<Use>>(
     })
 }
 
-/// The page, if its header states this very position and a kind.
+/// The page, if its header has this position as id, and a kind.
 fn stated_page<'a>(pages: &Pages<'a>, pgid: Pgid) -> Option<Page<'a>> {
     pages
         .unchecked(pgid)
@@ -97,7 +97,7 @@ fn first_key<'a>(page: Page<'a>) -> Option<&'a [u8]> {
     }
 }
 
-/// Where the stated run of a page that no tree uses ends: before the next page that has a use or a header
+/// The end of the run of a page that no tree uses: its stated end, or earlier if a page in between has a use or a header
 /// of its own.
 fn end_of_stated_run(
     pages: &Pages<'_>,

@@ -7,8 +7,7 @@ use super::super::pages::Pages;
 use super::buckets::BucketUse;
 use super::rows::rows_by_header;
 
-/// The headers of buckets in any leaf page of a file, of the newest state or a former one. Their trees are
-/// not walked.
+/// The bucket headers in all leaf pages of a file, of the newest or any former state. Their trees are not walked.
 pub fn stated_buckets<'a>(pages: Pages<'a>) -> impl Iterator<Item = BucketUse<'a>> + use<'a> {
     rows_by_header(pages)
         .filter_map(|row| row.page)

@@ -1,4 +1,4 @@
-//! The walk through all trees that finds what each page is used for.
+//! The walk through all trees that determines the use of each page.
 
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, KEPT_PER_CODE};
 
@@ -18,8 +18,8 @@ impl<'a> PageUse<'a> {
         Walk::new(db, Reported::All).run()
     }
 
-    /// The same for a caller that has walked all trees for their damage: only pages that two trees use are
-    /// reported.
+    /// The same for a caller that has already walked all trees and reported their damage: only pages that two trees use are
+    /// reported here.
     pub(in crate::bbolt) fn read_shared(db: &Db<'a>) -> Self {
         Walk::new(db, Reported::SharedPages).run()
     }
@@ -32,17 +32,17 @@ enum Reported {
     SharedPages,
 }
 
-/// A page that more than one thing uses.
+/// A page with more than one use.
 enum Conflict {
     /// It was entered before.
     Reentered,
-    /// It is a further page of another page.
+    /// It is an overflow page of another page.
     Inside { of_tree: bool },
-    /// A further page of it has another user.
+    /// One of its overflow pages has another use.
     Overrun { pgid: Pgid, of_tree: bool },
 }
 
-/// A page on the way down.
+/// A page between the root and the current page.
 struct OpenPage<'a> {
     bucket: usize,
     level: usize,
@@ -74,7 +74,7 @@ impl<'a, 'd> Walk<'a, 'd> {
     }
 
     fn run(mut self) -> PageUse<'a> {
-        // Pages that an earlier walk left resident.
+        // Release the pages that an earlier walk left in memory.
         self.forget_resident();
         self.freelist();
         self.root();
@@ -120,7 +120,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         let found = match conflict {
             Conflict::Reentered => "this page was reached before".to_owned(),
             Conflict::Inside { .. } => {
-                // The search goes back through the run: it is made only for findings whose text is kept.
+                // Finding the head searches back through the run, so it is done only for findings that are kept in full.
                 let is_kept = self.diagnostics.count(Code::PageTwice) < KEPT_PER_CODE as u64;
                 let head = if is_kept {
                     self.found.head_of(page.pgid)
@@ -138,8 +138,8 @@ impl<'a, 'd> Walk<'a, 'd> {
         );
     }
 
-    /// A page that two trees use. What the freelist shares with a tree is a finding about the freelist, and a
-    /// page that is entered again one of the walk before this.
+    /// Reports a page that two trees use. Two other conflicts are reported elsewhere: a page shared with the freelist, by the
+    /// check of the freelist; a page entered again, by the walk before this one.
     fn report_shared(&self, bucket: usize, page: &Page<'_>, conflict: &Conflict) {
         let pgid = match conflict {
             Conflict::Inside { of_tree: true } => page.pgid,
@@ -239,21 +239,21 @@ impl<'a, 'd> Walk<'a, 'd> {
         });
     }
 
-    /// How many pages of a run are in the file.
+    /// Number of pages of a run inside the file.
     fn pages_in_run(&self, page: &Page<'_>) -> u64 {
         let present = self.found.pages.count().saturating_sub(page.pgid.0);
         u64::from(page.overflow).saturating_add(1).min(present)
     }
 
-    /// The further pages of a run that are in the file.
+    /// The overflow pages of a run inside the file.
     fn further_pages(&self, page: &Page<'_>) -> impl Iterator<Item = Pgid> + use<> {
         let first = page.pgid.0;
         let end = first.saturating_add(self.pages_in_run(page));
         (first.saturating_add(1)..end).map(Pgid)
     }
 
-    /// Marks a run; it ends before the first page that another tree page uses. After a broken page or one of
-    /// the freelist its stated length is in doubt: further pages only count as in use for the freelist.
+    /// Marks a run. It ends before the first page that another tree page uses. After a broken page or a page of the freelist
+    /// the stated length is not certain: the rest of the run only counts as in use when the freelist is checked.
     fn mark_run(&mut self, bucket: usize, page: &Page<'_>) {
         let own = Mark::tree(bucket);
         self.mark(page.pgid, own);
@@ -287,7 +287,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         self.found.marks.set(pgid, mark);
     }
 
-    /// Counts a page for its bucket. Returns the buckets in a leaf.
+    /// Adds a page to the sizes of its bucket. Returns the buckets in a leaf.
     fn count(&mut self, bucket: usize, page: &Page<'a>, level: usize) -> Vec<Element<'a>> {
         let overflow = u64::from(page.overflow);
         let mut nested = Vec::new();
@@ -322,7 +322,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         nested
     }
 
-    /// Opens a bucket that is in another.
+    /// Opens a bucket inside another one.
     fn open_bucket(&mut self, parent: usize, holder: &Page<'a>, element: &Element<'a>) {
         let bucket = match Bucket::parse(element, holder, self.db.context().clone(), u16::MAX) {
             Ok(bucket) => bucket,
@@ -333,7 +333,7 @@ impl<'a, 'd> Walk<'a, 'd> {
             .buckets
             .get(parent)
             .map_or(0, |parent| parent.nesting.saturating_add(1));
-        // The root is among them, and the limit does not count it.
+        // The list includes the root, which the limit does not count.
         let opened = self.found.buckets.len().saturating_sub(1);
         if let Some(damage) = beyond_limits(&bucket, nesting, opened) {
             return self.report(parent, damage);
@@ -348,7 +348,7 @@ impl<'a, 'd> Walk<'a, 'd> {
             ..BucketUse::named(bucket.name)
         };
         if opened.inline {
-            // bbolt inlines no bucket with buckets in it: what claims so is counted, not opened.
+            // bbolt never inlines a bucket that contains buckets. Such an element is counted, not opened.
             opened.depth = 1;
             for leaf in bucket.leaves(self.diagnostics, Direction::Forward) {
                 for element in leaf.elements(Direction::Forward) {
@@ -366,7 +366,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
     }
 
-    /// Keeps the resident size flat: pages that were walked are given back to the system.
+    /// Releases walked pages from memory, so that the resident size stays flat.
     fn release(&mut self, page: &Page<'_>) {
         self.touched_bytes = self.touched_bytes.saturating_add(page.run().len_bytes());
         if self.touched_bytes >= RELEASE_BYTES {
