@@ -1,14 +1,13 @@
-//! What etcd keeps in the buckets; knows nothing of Kubernetes.
+//! The content of etcd's buckets; knows nothing of Kubernetes.
 //!
-//! [`schema`] names the buckets and reads the small ones, [`revision`] and [`key_value`] are the
-//! two halves of a [`record`] of bucket `key`, [`state`] reads those of the database and [`store`] adds those of other
-//! origins, [`history`] folds them:
-//! per key its generations, the keyspace as of a revision. [`carve`] finds what freed pages still hold, [`wal`] reads the
-//! log beside the database. [`hash`] computes what etcd computes, [`check`](mod@check)
+//! [`schema`] names the buckets and reads the small ones. A [`record`] of bucket `key` has a [`revision`] as its key and a
+//! [`key_value`] as its value. [`state`] reads the records of the database, and [`store`] adds records of other origins.
+//! [`history`] folds records into the history of a key and into the keyspace as of a revision. [`carve`] finds records in
+//! freed pages, [`wal`] reads the log beside the database. [`hash`] computes etcd's hashes, and [`check`](mod@check)
 //! compares the records with each other.
 //!
-//! **Invariant:** values stay borrowed from the map; an index of a whole store copies its keys and nothing
-//! else, so memory follows the distinct keys that were asked for.
+//! **Invariant:** values stay borrowed from the map. An index of a whole store copies only its keys, so memory grows with
+//! the number of distinct keys that the question needs.
 
 pub mod auth;
 pub mod carve;

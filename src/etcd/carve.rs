@@ -1,13 +1,20 @@
-//! The records that freed pages still hold, and that are not part of the state.
+//! Records in freed pages that are not part of the state.
 //!
-//! bbolt leaves a freed page as it is until it is handed out again, so what a compaction removed, what a commit
-//! without a meta page wrote, and every version that a rewritten page had before, is there until something lies over
-//! it. A leaf page that still states its own position gives its records by its own table (grade A); of a longer run
-//! whose first page is gone they are found by their own bytes (`fragments`, grades B and C).
+//! bbolt does not clear a freed page. Its old content stays until the page is reused. So three kinds of records can be
+//! found there: records that a compaction removed, records of a commit whose meta page was never written, and older copies
+//! of records from pages that were rewritten since.
 //!
-//! **Invariant:** no false record. A record counts only if it is one to the last byte, as etcd writes it; where two
-//! places hold different ones of one revision, both are reported and neither is included. What the state holds as
-//! well is a stale copy and no news.
+//! A freed leaf page whose header still has its own page id is read by its element table (grade A). If a page was longer
+//! than one page and its first page was overwritten, the table is lost. The records in the rest are then found by their
+//! bytes (`fragments`, grades B and C).
+//!
+//! **Invariant:** no false record. A record counts only if it is, to the last byte, what etcd writes. If two places have
+//! different records of one revision, both are reported and neither is included. A record that the state also has is only
+//! a stale copy, and is not returned.
+//!
+//! Example: a Pod was created at revision 100 and updated at 200, then history was compacted at 300. Record 100 is no longer
+//! in the tree, but the leaf page that had it was freed, not cleared. If its header still has its own id, record 100 is
+//! carved with grade A. Record 200 may be in the same freed page; the state has it too, so it is a stale copy.
 
 mod fragments;
 pub mod proof;
@@ -29,39 +36,39 @@ use super::state::State;
 use fragments::Fragments;
 use state_index::StateIndex;
 
-/// Leaf pages that are searched at once, in all tasks together, before the map is given back to the system.
+/// How many leaf pages all tasks together search before the pages are released from memory.
 const BATCH_PAGES: u64 = 16384;
-/// And in one task.
+/// How many leaf pages one task searches.
 const TASK_PAGES: usize = 64;
 
-/// What a carved record is, by the revision under which it stands.
+/// The class of a carved record, by its revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// A compaction removed it.
     Compacted,
-    /// It belongs to the state, and the tree does not lead to it.
+    /// It belongs to the state, but the tree lacks it.
     Lost,
-    /// It is newer than the state: of a commit that was not finished, or whose meta page was not chosen.
+    /// It is newer than the state: its commit was not finished, or the other meta page was chosen.
     NewerThanState,
 }
 
-/// What was carved out of a file.
+/// The result of carving a file.
 #[derive(Debug, Clone, Default)]
 pub struct Carved<'a> {
-    /// The records, one a revision, ascending.
+    /// The records, one per revision, ascending.
     pub records: Vec<Record<'a>>,
-    /// How it was searched.
+    /// Counts of the search.
     pub search: Search,
 }
 
-/// What a search of the pages that nothing reaches came upon.
+/// Counts of a search of unreachable pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Search {
     /// Pages of the file.
     pub pages: u64,
-    /// Pages in which only fragments of longer runs can stand.
+    /// Pages without a header of their own: they can only have the rest of an overwritten longer page.
     pub headless_pages: u64,
-    /// Records in them which the state holds as well: copies from before their page was written anew.
+    /// Records in them that the state has too: stale copies from before their page was rewritten.
     pub copies: u64,
 }
 
@@ -109,7 +116,7 @@ impl<'a> Carved<'a> {
         }
     }
 
-    /// What a record is, in a store of these revisions.
+    /// The class of a record in a store with these revisions.
     pub fn class_of(main: i64, compacted: i64, current: i64) -> Class {
         if main > current {
             Class::NewerThanState
@@ -121,7 +128,7 @@ impl<'a> Carved<'a> {
     }
 }
 
-/// How many leaf pages of the file are out of use: no bucket's tree, freelist or meta page has them.
+/// Number of leaf pages that neither a tree nor the freelist uses.
 pub fn leaves_out_of_use(state: &State<'_>) -> u64 {
     let reach = PageUse::read(state.db());
     let scan = state.page_scan();
@@ -130,7 +137,7 @@ pub fn leaves_out_of_use(state: &State<'_>) -> u64 {
     unused.count() as u64
 }
 
-/// What some pages gave.
+/// The records and counts from some pages.
 #[derive(Debug, Default)]
 struct Found<'a> {
     records: Vec<Record<'a>>,
@@ -143,7 +150,7 @@ impl<'a> Found<'a> {
         self.search.copies = self.search.copies.saturating_add(other.search.copies);
     }
 
-    /// Takes a record, unless the state has one of its revision.
+    /// Adds a record, unless the state has a record of its revision.
     fn take(&mut self, record: Record<'a>, state: &StateIndex<'a>, diagnostics: &Diagnostics) {
         match state.at(record.revision) {
             None => self.records.push(record),
@@ -176,7 +183,7 @@ fn search_pages<'a>(
                 .for_each(|record| found.take(record, state, diagnostics));
         } else if let Some((leaf, _)) = scan.leaf(*pgid) {
             search(&leaf, state, diagnostics, &mut found);
-            // A small store's records lie in the root of its buckets.
+            // The records of a small store are inline, in the root page.
             let inline = is_root(&leaf).then(|| scan.inline_leaf(&leaf, schema::KEY));
             if let Some((leaf, _)) = inline.flatten() {
                 search(&leaf, state, diagnostics, &mut found);
@@ -186,8 +193,8 @@ fn search_pages<'a>(
     found
 }
 
-/// The records of a page of which each element is one, and whose keys begin right behind its table, so that its
-/// count is right: nearly all are such, and then nothing else is to be checked.
+/// The fast path: the records of a page in which every element is a record and the first key directly follows the table,
+/// so that the count is right. Nearly all pages are like this and need no other check.
 fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
     let count = page.usable_count();
     if count == 0 || count != page.count || !page.starts_after_its_table() {
@@ -216,7 +223,8 @@ fn search<'a>(
     }
 }
 
-/// One record of each revision, ascending, the best grade first; none where two of a grade contradict each other.
+/// One record per revision, ascending. The best grade wins. A revision is left out if two records of its best grade
+/// contradict each other.
 fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -> Vec<Record<'a>> {
     records.par_sort_unstable_by_key(|record| (record.revision, record.grade(), record.offset));
     let mut told: HashSet<Revision> = HashSet::new();

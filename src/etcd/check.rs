@@ -1,9 +1,9 @@
 //! Checks of the records against each other, and of the small buckets.
 //!
-//! Above the compaction every record is retained, so a key's records have to follow each other: versions
-//! without a gap, one create_revision from a create to its tombstone, no tombstone of nothing. The put
-//! that was live at the compaction is retained as well, so this holds from there on. Of what is older only
-//! each key's last put is left, and while a compaction runs (or was interrupted) some more.
+//! Above the compaction every record is retained, so the records of a key must be consistent: versions without a gap, one
+//! create_revision from the first put to the tombstone, and no tombstone without a put. The put that was live at the
+//! compaction is retained too, so this holds from there on. Of older records only the last put of each key is left, and
+//! a few more while a compaction runs or after it was interrupted.
 
 mod buckets;
 mod former;
@@ -23,7 +23,7 @@ use super::store::Store;
 pub use buckets::report_unknown;
 pub use former::{check_former, report_out_of_order};
 
-/// What is known of a key: its newest record.
+/// The newest record of a key.
 #[derive(Debug, Clone, Copy)]
 pub struct NewestRecord {
     /// When it was written.
@@ -33,7 +33,7 @@ pub struct NewestRecord {
     version: i64,
 }
 
-/// The records in numbers, and of each key its newest.
+/// The number of records, and the newest record of each key.
 #[derive(Debug, Clone, Default)]
 pub struct Checked {
     /// All records.
@@ -43,7 +43,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether a record is the value of its key.
+    /// Whether a record is the current value of its key.
     pub fn is_live(&self, record: &Record<'_>) -> bool {
         let newest = self.keys.get(record.key);
         newest
@@ -51,7 +51,7 @@ impl Checked {
     }
 }
 
-/// Checks the small buckets, then all records in one pass; `see` is told each record.
+/// Checks the small buckets, then all records in one pass. `see` is called with each record.
 pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked {
     let leases = buckets::check(store);
     let diagnostics = store.db().diagnostics();
@@ -77,7 +77,7 @@ pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked
     checked
 }
 
-/// Keeps the newest record of each key that names a lease which is not there.
+/// Keeps the newest record of each key whose lease does not exist.
 fn note_lease<'a>(
     without: &mut HashMap<&'a [u8], Record<'a>>,
     leases: &HashSet<i64>,
@@ -96,10 +96,10 @@ fn lease_missing(record: &Record<'_>) -> Damage {
             format!("lease {:016x} in bucket lease", record.lease),
             "no such lease",
         )
-        .effect("the key is read as it is; a server would never expire it")
+        .effect("the key is shown; a server would never expire it")
 }
 
-/// Compares a record with the newest of its key so far, and takes its place.
+/// Compares a record with the newest one of its key so far, then replaces that one.
 fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<Damage> {
     let now = NewestRecord::from(record);
     let Some(known) = checked.keys.get_mut(record.key) else {
@@ -107,7 +107,7 @@ fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<
         checked.keys.insert(record.key.into(), now);
         return contradiction.map(|found| found.about(record));
     };
-    // In a damaged file the walk need not go by revision; that is said where it happens.
+    // In a damaged file the walk may not follow the order of revisions. That has its own finding.
     if record.revision <= known.revision {
         return None;
     }
@@ -115,10 +115,10 @@ fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<
     contradiction(Some(&before), &now, compacted).map(|found| found.about(record))
 }
 
-/// Compares a record of the state with the one of its key before it, and reports what cannot be, as [`check()`] does.
-/// Every answer made of the records of a key is as sure as they are, so all that fold over them call this.
+/// Compares a record of the state with the record of its key before it, and reports a contradiction, as [`check()`] does.
+/// Every fold over the records of a key calls this, because its answer is only as certain as these records.
 pub(super) fn compare(store: &Store<'_>, before: Option<&Record<'_>>, record: &Record<'_>) {
-    // What was carved, or is in a log, may be what the state lacks.
+    // Carved records and records of the log are not compared: the state may lack the records between them.
     let is_state = |record: &Record<'_>| record.origin.is_of_state() && !record.is_bump_mark();
     let follows = |before: &Record<'_>| is_state(before) && before.revision < record.revision;
     if !is_state(record) || !before.is_none_or(follows) {
@@ -128,7 +128,7 @@ pub(super) fn compare(store: &Store<'_>, before: Option<&Record<'_>>, record: &R
     compare_with_newest(store, before.as_ref(), record);
 }
 
-/// The same, of all records of one key, in the order of their revisions.
+/// The same for all records of one key, in the order of revisions.
 pub fn compare_all(store: &Store<'_>, history: &[Record<'_>]) {
     let mut before = None;
     for record in history {
@@ -137,14 +137,14 @@ pub fn compare_all(store: &Store<'_>, history: &[Record<'_>]) {
     }
 }
 
-/// The newest record of each key so far, for a fold that keeps nothing of the records before.
+/// The newest record of each key so far, for a fold that does not keep earlier records.
 #[derive(Debug, Default)]
 pub struct Successions {
     newest: HashMap<Box<[u8]>, NewestRecord>,
 }
 
 impl Successions {
-    /// Takes the next record, and reports what cannot follow the one of its key before it.
+    /// Adds the next record, and reports a contradiction with the record of its key before it.
     pub fn see(&mut self, store: &Store<'_>, record: &Record<'_>) {
         if !record.origin.is_of_state() || record.is_bump_mark() {
             return;
@@ -163,7 +163,7 @@ impl Successions {
     }
 }
 
-/// The same, for a fold that keeps of the record before only this.
+/// The same, for a fold that keeps only these fields of the record before.
 pub(super) fn compare_with_newest(
     store: &Store<'_>,
     before: Option<&NewestRecord>,
@@ -189,7 +189,7 @@ impl From<&Record<'_>> for NewestRecord {
 }
 
 impl NewestRecord {
-    /// The create_revision that it stores; a tombstone stores 0.
+    /// Its create_revision; 0 for a tombstone, which stores none.
     fn created(&self) -> i64 {
         self.generation
             .map_or(0, |generation| generation.create_revision)
@@ -225,7 +225,7 @@ impl Contradiction {
     }
 }
 
-/// What is impossible about a record, given the one of its key before it.
+/// The contradiction between a record and the record of its key before it, if any.
 fn contradiction(
     before: Option<&NewestRecord>,
     now: &NewestRecord,
@@ -269,7 +269,7 @@ fn contradiction(
     }
 }
 
-/// A put above the compaction whose version is not the one after the version of the put before it.
+/// A put above the compaction whose version is not the next one.
 fn not_the_next_version(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     let next = before.version.saturating_add(1);
     if now.version == next {
@@ -287,7 +287,7 @@ fn not_the_next_version(before: &NewestRecord, now: &NewestRecord) -> Option<Con
     )
 }
 
-/// A record above the compaction of a key that was not there.
+/// A record above the compaction that needs an earlier record of its key, and there is none.
 fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Option<Contradiction> {
     let of_before = || {
         before.map_or_else(
@@ -316,7 +316,7 @@ fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Opt
     )
 }
 
-/// Two puts of a key of which a compaction may have taken something between them.
+/// Two puts of a key between which a compaction may have removed records.
 fn below(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     let can_be = if now.generation == before.generation {
         now.version > before.version

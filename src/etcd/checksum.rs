@@ -1,28 +1,28 @@
 //! The checksum of the live keyspace that `auger checksum` computes (`pkg/data/data.go`, HashByRevision).
 //!
-//! CRC-32C over the name of bucket `key`, then key and value of every live key in key order. It holds nothing
-//! of the history, so it stays the same when the store is compacted: unlike [`super::hash::hash_kv`].
+//! CRC-32C over the name of bucket `key`, then key and value of every live key in key order. It does not include history,
+//! so a compaction does not change it, unlike [`super::hash::hash_kv`].
 
 use super::history::Keyspace;
 use super::schema;
 use super::store::{RevisionUnavailable, Store};
 
-/// What `checksum` prints.
+/// The result of `checksum`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checksum {
-    /// Of the live keyspace at `revision`.
+    /// The checksum of the live keyspace at `revision`.
     pub hash: u32,
     /// The compaction; 0 for none.
     pub compact_revision: i64,
-    /// The revision that the checksum is of: the one that was asked for, or the store's.
+    /// The revision of the checksum: the requested one, or the store's newest.
     pub revision: i64,
 }
 
 impl Checksum {
-    /// Of the live keyspace at a revision, or at the newest.
+    /// The checksum at a revision, or at the newest.
     ///
     /// # Errors
-    /// When that revision lies below the compaction or above the newest.
+    /// The revision is below the compaction or above the newest.
     pub fn at(store: &Store<'_>, asked: Option<i64>) -> Result<Self, RevisionUnavailable> {
         let at = store.at(asked)?;
         let mut hash = crc32c::crc32c(schema::KEY);

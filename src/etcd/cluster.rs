@@ -1,4 +1,4 @@
-//! Buckets `cluster`, `members`, `members_removed` and `alarm`: who belongs to the cluster
+//! Buckets `cluster`, `members`, `members_removed` and `alarm`: members and alarms of the cluster
 //! (`server/etcdserver/api/membership`, `server/storage/schema/{membership,alarm}.go`).
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub struct Member {
     pub peer_urls: Vec<String>,
     /// Addresses for clients.
     pub client_urls: Vec<String>,
-    /// Whether it does not vote.
+    /// Whether it is a learner, which does not vote.
     pub is_learner: bool,
 }
 
@@ -49,8 +49,7 @@ impl AlarmMember {
     }
 }
 
-/// The ids of the members that a store names, for telling one cluster from another. What is wrong with a member is
-/// nothing that this question suffers from.
+/// The ids of the members of a store, to compare clusters. A damaged member is skipped without a finding.
 pub fn member_ids(store: &Store<'_>) -> BTreeSet<String> {
     let diagnostics = Diagnostics::new();
     let bucket = store.bucket(schema::MEMBERS);
@@ -62,7 +61,7 @@ pub fn member_ids(store: &Store<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The members of bucket `members`; what is no member is reported.
+/// The members of bucket `members`. An invalid element is reported.
 pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Member> {
     let mut members = Vec::new();
     for (page, element) in bucket.elements(diagnostics, Direction::Forward) {
@@ -106,7 +105,7 @@ pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Mem
                 )
                 .expected(
                     "a member as JSON",
-                    format!("{} bytes that are none", element.value.len()),
+                    format!("{} bytes that are not", element.value.len()),
                 )
                 .effect("this member is missing from this answer"),
             ),
@@ -115,7 +114,7 @@ pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Mem
     members
 }
 
-/// The ids of the members that were removed, as etcd writes them: an id is never used again.
+/// The ids of removed members, as etcd writes them. etcd never uses such an id again.
 pub fn removed_members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<String> {
     let elements = bucket.elements(diagnostics, Direction::Forward);
     elements
@@ -123,7 +122,7 @@ pub fn removed_members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) ->
         .collect()
 }
 
-/// The alarms of bucket `alarm`; what is no alarm is reported.
+/// The alarms of bucket `alarm`. An invalid element is reported.
 pub fn alarms<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<AlarmMember> {
     let mut alarms = Vec::new();
     for (page, element) in bucket.elements(diagnostics, Direction::Forward) {
@@ -136,7 +135,7 @@ pub fn alarms<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Alar
                 )
                 .expected(
                     "an alarm",
-                    format!("a key of {} bytes that is none", element.key.len()),
+                    format!("a key of {} bytes that is not one", element.key.len()),
                 )
                 .effect("this alarm is missing from this answer"),
             ),

@@ -1,7 +1,7 @@
-//! A database before the first write, in memory: what the records of a write-ahead log are added to if the database
-//! itself cannot be used.
+//! An empty database in memory. If the database of a data directory cannot be used, the records of its write-ahead log
+//! are added to this one.
 //!
-//! Three pages of bbolt: both metas, and a root with the empty inline buckets `key` and `meta`.
+//! It has three pages: both metas, and a root with the empty inline buckets `key` and `meta`.
 
 use std::sync::OnceLock;
 

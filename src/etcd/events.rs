@@ -1,4 +1,4 @@
-//! The events of many keys in the order of writing, each with the put before it.
+//! The events of many keys in the order of revisions, each with the put before it.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use super::history::{Event, EventType};
 use super::record::Record;
 use super::store::Store;
 
-/// The retained events of the keys that were asked for, oldest first. Memory follows their number.
+/// The retained events of the requested keys, oldest first. Memory grows with their number.
 #[derive(Debug, Default)]
 pub struct Events<'a> {
     records: Vec<Record<'a>>,
-    /// The place of the put before, of each; [`NONE`] where none is retained.
+    /// For each event, the index of the put before it; [`NONE`] if that is not retained.
     previous: Vec<u32>,
 }
 
-/// No put before it.
+/// The index that means: no put before it.
 const NONE: u32 = u32::MAX;
 
 impl<'a> Events<'a> {
-    /// Collects the events of the keys that `wanted` names.
+    /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut events = Self::default();
         // The key is a copy: comparing keys in the map would touch pages all over the file.
@@ -50,17 +50,17 @@ impl<'a> Events<'a> {
         events
     }
 
-    /// How many there are.
+    /// Number of events.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no event.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// The event at a place, from the oldest.
+    /// The event at an index; 0 is the oldest.
     pub fn get(&self, place: usize) -> Option<Event<'a>> {
         let record = *self.records.get(place)?;
         let before = self.previous.get(place).copied().unwrap_or(NONE);
@@ -72,7 +72,7 @@ impl<'a> Events<'a> {
         })
     }
 
-    /// All of them, oldest first; from the back newest first.
+    /// All events, oldest first. Reversed, newest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Event<'a>> + '_ {
         (0..self.records.len()).filter_map(|place| self.get(place))
     }

@@ -1,11 +1,12 @@
 //! The state one commit before the newest: whether it can be used.
 //!
-//! bbolt writes a commit into pages that neither of the two states needs which the meta pages name, and its meta page
-//! last, over the older one. So in a file that no one writes to, both states are whole, and the older one is older in
-//! every number that only grows. A copy that is taken while etcd writes may have the meta pages of one time and pages
-//! of another. Example: the meta pages are those of transactions 18 and 19, the pages were copied one commit later.
-//! Transaction 20 has reused the pages of 18, so meta page 0 (18) leads to revision 14, and meta page 1 (19) to 13.
-//! Nothing in the pages is damaged; only the comparison of both states shows it.
+//! The two meta pages name two states. bbolt writes a commit into pages that neither state uses, and then overwrites the
+//! older meta page. So in a file that is not being written, both states are intact, and every number that only grows is
+//! smaller in the older state. A copy taken while etcd was writing may have meta pages of one time and pages of another.
+//!
+//! Example: the copy has the meta pages of transactions 18 and 19, but pages of transaction 20, which reused pages of 18.
+//! So meta page 0 (18) leads to revision 14, and meta page 1 (19) to revision 13. No page is damaged. Only the comparison
+//! of both states shows the fault.
 
 use std::fmt;
 
@@ -15,11 +16,11 @@ use crate::diag::{Diagnostics, Severity};
 use super::schema::MetaBucket;
 use super::state::State;
 
-/// What shows that the two states are not those of two commits, one after the other. Of two numbers the first is that
+/// The contradiction which shows that the two states are not two consecutive commits. Of two numbers, the first is that
 /// of the older meta page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutOfOrder {
-    /// bbolt numbers transactions without a gap.
+    /// The transaction ids are not consecutive.
     Transactions([u64; 2]),
     /// The newest revision.
     Revisions([i64; 2]),
@@ -54,14 +55,14 @@ impl fmt::Display for OutOfOrder {
     }
 }
 
-/// What is compared of a state.
+/// The numbers of a state that are compared.
 struct Numbers {
     revision: i64,
     meta: MetaBucket,
 }
 
 impl Numbers {
-    /// By the tree of this meta page alone; none if it is damaged where the numbers are: that is reported elsewhere.
+    /// Reads them from the tree of this meta page. None if their pages are damaged, which is reported elsewhere.
     fn read(db: &Db<'_>, index: usize) -> Option<Self> {
         let findings = Diagnostics::new();
         let state = State::from_tree(db.by_meta_page(index, &findings)?);
@@ -91,7 +92,7 @@ pub fn out_of_order(db: &Db<'_>) -> Option<OutOfOrder> {
     let [former, newest] = [Numbers::read(db, former)?, Numbers::read(db, newest)?];
     let revisions = [former.revision, newest.revision];
     let compactions = [&former, &newest].map(|numbers| numbers.meta.compact_revision());
-    // A compaction may remove the newest record: a deletion.
+    // A compaction may remove the newest record if it is a deletion.
     let is_later = revisions[0] > revisions[1].max(compactions[1]);
     if is_later {
         return Some(OutOfOrder::Revisions(revisions));
@@ -103,11 +104,11 @@ pub fn out_of_order(db: &Db<'_>) -> Option<OutOfOrder> {
     (indices[0] > indices[1] && !is_restored(&newest.meta)).then_some(OutOfOrder::Indices(indices))
 }
 
-/// The most members that a cluster is taken to have.
+/// The largest number of members that is considered possible.
 const MOST_MEMBERS: u64 = 100;
 
-/// Whether `etcdutl snapshot restore` may have been the last to write: it sets the index to the number of members and
-/// the term to 1. A server that was elected has a term of 2 at least.
+/// Whether `etcdutl snapshot restore` may have written this state last. It sets the index to the number of members and the
+/// term to 1. After an election the term is at least 2.
 fn is_restored(meta: &MetaBucket) -> bool {
     meta.term.is_none_or(|term| term <= 1)
         && meta

@@ -1,5 +1,5 @@
-//! No main revision is missing above the compaction: the check that tells a torn copy or lost pages where
-//! every page is sound by itself.
+//! Checks that no main revision is missing above the compaction. This finds torn copies and lost pages even if every
+//! page is intact.
 
 use crate::bbolt::{Direction, Element, Page};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
@@ -7,7 +7,7 @@ use crate::diag::{Code, Damage, Diagnostic, Locus};
 use super::revision::{BucketKey, Revision, RevisionError};
 use super::schema::{self, MetaBucket};
 
-/// A revision and where it stands.
+/// A revision and its place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) revision: Revision,
@@ -31,20 +31,19 @@ impl Place {
     }
 }
 
-/// How far a walk had come.
+/// A position in a walk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark(Option<Place>, Option<Place>);
 
-/// Every transaction takes exactly one main revision and numbers its changes from 0, so above the
-/// compaction nothing can be missing: a gap tells a torn copy or lost pages. A gap is placed at the
-/// revision behind it, whichever way the walk goes.
+/// Every transaction has exactly one main revision and numbers its changes from 0. So above the compaction there is no gap
+/// in an intact store. A gap is reported at the revision after it, in both directions of the walk.
 #[derive(Debug)]
 pub(super) struct GapCheck {
     compacted: i64,
-    /// Whether a compaction keeps what was written at its own revision, deletions included: so does 3.6,
-    /// which is the first to write its storage version. Then something stands at that revision or above.
+    /// Whether a compaction keeps the records of its own revision, including deletions. etcd 3.6 does, and it is the first
+    /// version that writes a storage version. Then there is a record at that revision or above.
     keeps_head: bool,
-    /// Where the bucket is named: the place of a finding about no record at all.
+    /// The place of the bucket's header, for a finding that is not about a record.
     bucket: Locus,
     previous: Option<Place>,
     newest: Option<Place>,
@@ -52,7 +51,7 @@ pub(super) struct GapCheck {
 }
 
 impl GapCheck {
-    /// Of a store of which bucket `meta` says this; `bucket` is where bucket `key` is named.
+    /// A check for a store with this bucket `meta`. `bucket` is the place of the header of bucket `key`.
     pub(super) fn new(meta: &MetaBucket, bucket: Locus, direction: Direction) -> Self {
         Self {
             compacted: meta.compact_revision(),
@@ -64,7 +63,7 @@ impl GapCheck {
         }
     }
 
-    /// What is missing behind the last record, should the walk end here.
+    /// What is missing after the last record if the walk ends here.
     pub(super) fn at_the_end(&mut self) -> Vec<Damage> {
         let mark = self.mark();
         let missing = self.finish();
@@ -72,12 +71,12 @@ impl GapCheck {
         missing
     }
 
-    /// How far the walk has come.
+    /// The current position of the walk.
     pub(super) fn mark(&self) -> Mark {
         Mark(self.previous, self.newest)
     }
 
-    /// Forgets what came since.
+    /// Returns to an earlier position.
     pub(super) fn rewind(&mut self, mark: Mark) {
         Mark(self.previous, self.newest) = mark;
     }
@@ -97,8 +96,8 @@ impl GapCheck {
         }
     }
 
-    /// What shows only at the end of a walk: what is missing before the oldest record where the walk
-    /// went backwards, and that nothing is left at the revision of the last compaction.
+    /// The findings that only the end of a walk shows: revisions missing before the oldest record after a backward walk, and a
+    /// missing record at the compacted revision.
     pub(super) fn finish(&mut self) -> Vec<Damage> {
         let oldest = self
             .previous

@@ -1,30 +1,31 @@
 //! One life of a key, from the put that creates it to its tombstone: etcd's generation
 //! (`server/storage/mvcc/key_index.go`).
 //!
-//! A put stores the revision at which its key was created. That create_revision names the generation, so two puts of a
-//! key belong together if it is equal. A tombstone stores nothing but the key: it ends the generation before it.
+//! A put stores the revision at which its key was created. This create_revision identifies the generation: two puts of a
+//! key with the same create_revision belong to one generation. A tombstone stores only the key, and ends the generation
+//! before it.
 //!
-//! This also decides where a record between is missing. If the tombstone was compacted away, the next put has another
-//! create_revision (the put with version 1 has its own revision there). The same holds for carved records, which may
-//! lack any record between two puts.
+//! This works even if records are missing. Example: a key was created at revision 10, deleted at 20, and created again at
+//! 30. If a compaction removed the tombstone at 20, the put at 30 still has create_revision 30, so it starts a new
+//! generation. The same holds for carved records, where any record between two puts may be missing.
 
 use super::record::Record;
 
-/// A generation of a key, named by the main revision of the put that created the key.
+/// A generation of a key, identified by the main revision of the put that created the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation {
-    /// That main revision.
+    /// Main revision of the put that created the key.
     pub create_revision: i64,
 }
 
-/// What a record does to the generation of its key that was open before it.
+/// The effect of a record on the generation of its key that was open before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
     /// A put in the open generation.
     Continues,
-    /// A put of a generation, and no other one was open.
+    /// A put that starts a generation; none was open.
     Begins,
-    /// A put of another generation than the open one, whose tombstone is not among the records.
+    /// A put of another generation than the open one. The tombstone of the open one is not among the records.
     Replaces,
     /// The tombstone of the open generation.
     Ends,
@@ -65,7 +66,7 @@ impl Generation {
 }
 
 impl Transition {
-    /// Between the generation that is open before a record and the one that is open after it.
+    /// The transition from the generation open before a record to the one open after it.
     #[inline]
     pub fn between(before: Option<Generation>, after: Option<Generation>) -> Self {
         match (before, after) {

@@ -1,4 +1,4 @@
-//! The hashes that etcd's programs compute over a backend: CRC-32C (Castagnoli) as a running value.
+//! The hashes of etcd's programs over a backend: a running CRC-32C (Castagnoli).
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use super::revision::Revision;
 use super::schema;
 use super::store::Store;
 
-/// What a hash leaves out of bucket `meta`.
+/// Which keys of bucket `meta` a hash leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Omit {
-    /// Nothing: `etcdutl snapshot status` (`etcdutl/snapshot/v3_snapshot.go`).
+    /// None, as `etcdutl snapshot status` (`etcdutl/snapshot/v3_snapshot.go`).
     Nothing,
-    /// What differs between members at the same revision: the server's `Hash`, and
-    /// `etcd-dump-db hash` (`schema.DefaultIgnores` of 3.6).
+    /// The keys that differ between members at the same revision, as the server's `Hash` and `etcd-dump-db hash`
+    /// (`schema.DefaultIgnores` of 3.6).
     PerMember,
 }
 
@@ -42,8 +42,7 @@ pub fn backend_hash(store: &Store<'_>, omit: Omit) -> u32 {
     hash
 }
 
-/// `HashKV` at a revision (`server/storage/mvcc/hash.go`): what members at the same revision and
-/// compaction must agree on.
+/// `HashKV` at a revision (`server/storage/mvcc/hash.go`). Members at the same revision and compaction have the same one.
 pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
     let compacted = store.compact_revision();
     let kept = if compacted > 0 {
@@ -70,13 +69,13 @@ pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
     hash
 }
 
-/// The records that a compaction at `at` would keep: of each key the last put at or below it,
-/// unless a tombstone at or below it follows (`keyIndex.keep`).
+/// The revisions at or below `at` that a compaction at `at` would keep: the last put of each key, unless a tombstone at
+/// or below `at` follows it (`keyIndex.keep`).
 fn kept_by_compaction(store: &Store<'_>, at: i64) -> HashSet<Revision> {
     #[derive(Default)]
     struct OfKey {
         candidate: Option<Revision>,
-        /// A generation that ends at or above `at` was seen: later ones do not count.
+        /// Whether a generation that ends at or above `at` was seen. Later generations do not count.
         closed: bool,
     }
     let mut keys: HashMap<Box<[u8]>, OfKey> = HashMap::new();

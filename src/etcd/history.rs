@@ -9,7 +9,7 @@ use super::generation::{Generation, Transition};
 use super::record::Record;
 use super::store::{AtRevision, Store};
 
-/// What an event did to its key.
+/// The effect of an event on its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventType {
     /// The first put of a generation.
@@ -21,7 +21,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// What a record did to its key.
+    /// The type of the event that a record is.
     pub fn from_record(record: &Record<'_>) -> Self {
         match record {
             Record {
@@ -47,15 +47,14 @@ impl EventType {
 pub struct Event<'a> {
     /// The record.
     pub record: Record<'a>,
-    /// What it did.
+    /// Its type.
     pub event_type: EventType,
-    /// The put before it in the same generation, where it is retained.
+    /// The put before it in the same generation, if it is retained.
     pub previous: Option<Record<'a>>,
 }
 
 impl Event<'_> {
-    /// How many puts of its generation were made between it and the one before that is known; a deletion does not
-    /// tell.
+    /// How many puts of its generation are missing between it and the put before it. 0 for a deletion, which stores no version.
     pub fn missing_versions(&self) -> i64 {
         let before = self.previous.map_or(0, |previous| previous.version);
         let put = self.event_type != EventType::Delete;
@@ -96,8 +95,7 @@ impl<'a> KeyHistory<'a> {
         });
     }
 
-    /// The record which is the key's value at a revision of the store: none before it was made, and none while it is
-    /// deleted.
+    /// The record that is the key's value at a revision of the store; none while the key does not exist.
     pub fn at(&self, store: &Store<'_>, at: AtRevision) -> Option<Record<'a>> {
         self.events
             .iter()
@@ -108,8 +106,8 @@ impl<'a> KeyHistory<'a> {
     }
 }
 
-/// A key with its newest record at a revision. The key is a copy: an index whose keys lay in the map
-/// would touch pages all over the file for every comparison.
+/// A key with its newest record at a revision. The key is a copy, because comparing borrowed keys would touch pages all
+/// over the file.
 #[derive(Debug, Clone)]
 pub struct KeyEntry<'a> {
     /// The key.
@@ -128,7 +126,7 @@ pub struct Keyspace<'a> {
 }
 
 impl<'a> Keyspace<'a> {
-    /// Folds the records up to a revision over the keys that `wanted` names.
+    /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
         let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
         for record in store.records(Direction::Forward) {
@@ -138,7 +136,7 @@ impl<'a> Keyspace<'a> {
             let known = newest.get_mut(record.key);
             compare(store, known.as_deref(), &record);
             match known {
-                // In a damaged file the walk need not go by revision.
+                // In a damaged file the walk may not follow the order of revisions.
                 Some(known) if record.revision < known.revision => {}
                 Some(known) => *known = record,
                 None => drop(newest.insert(record.key.into(), record)),
@@ -154,12 +152,12 @@ impl<'a> Keyspace<'a> {
         Self { live, deleted }
     }
 
-    /// The put that is the value of the live key of this name.
+    /// The put that is the value of a live key.
     pub fn get(&self, key: &[u8]) -> Option<&Record<'a>> {
         find(&self.live, key)
     }
 
-    /// The tombstone of the deleted key of this name.
+    /// The tombstone of a deleted key.
     pub fn tombstone(&self, key: &[u8]) -> Option<&Record<'a>> {
         find(&self.deleted, key)
     }
@@ -175,7 +173,7 @@ fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a
 /// The retained versions of a live key since its creation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct VersionCounts {
-    /// How many.
+    /// Number of versions.
     pub versions: u64,
     /// Length of all their values, in bytes.
     pub value_bytes: u64,

@@ -1,8 +1,8 @@
 //! mvccpb.KeyValue, borrowed from the file.
 //!
 //! `api/mvccpb/kv.proto`: 1 key bytes, 2 create_revision, 3 mod_revision, 4 version (int64 each),
-//! 5 value bytes, 6 lease int64. proto3: what is 0 or empty is not written. prost would copy key
-//! and value; this reader does not, and a test holds it to prost's.
+//! 5 value bytes, 6 lease int64. proto3 does not write fields that are 0 or empty. prost would copy key and value; this
+//! reader borrows them, and a test compares it with prost.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub enum KeyValueError {
     Varint(usize),
     /// A field is longer than the record, at this byte of it.
     Length(usize),
-    /// A field has a wire type that it cannot have.
+    /// A field has a wrong wire type.
     WireType {
         /// Its number.
         field: u64,
@@ -78,7 +78,7 @@ fn bytes<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], KeyValueError> {
 }
 
 impl<'a> KeyValue<'a> {
-    /// Length of this record as etcd writes it, in bytes: what is 0 or empty takes nothing.
+    /// Length of this record as etcd writes it, in bytes. Fields that are 0 or empty are not written.
     pub fn encoded_len(&self) -> usize {
         let number = |value: i64| match value {
             0 => 0,
@@ -98,8 +98,8 @@ impl<'a> KeyValue<'a> {
         numbers.chain([bytes(self.key), bytes(self.value)]).sum()
     }
 
-    /// Reads a record at the beginning of bytes of which nothing says where it ends: as etcd writes it, the known
-    /// fields in their order, each once and none empty. The second part is its length in bytes.
+    /// Reads a record at the start of `payload` whose length is not known. It must have the form that etcd writes: the known
+    /// fields in order, each at most once and none empty. Also returns its length in bytes.
     pub fn parse_front(payload: &'a [u8]) -> Option<(Self, usize)> {
         let mut record = Self::default();
         let mut reader = Reader::new(payload);
@@ -127,7 +127,7 @@ impl<'a> KeyValue<'a> {
         (record.encoded_len() == end && !record.key.is_empty()).then_some((record, end))
     }
 
-    /// Whether the key stands more than once in a record.
+    /// Whether a record has the key field more than once.
     pub fn has_two_keys(payload: &[u8]) -> bool {
         let mut reader = Reader::new(payload);
         let mut keys = 0_usize;
@@ -147,7 +147,7 @@ impl<'a> KeyValue<'a> {
         keys > 1
     }
 
-    /// Reads a record. Unknown fields are passed over; a field that stands twice has its last value.
+    /// Reads a record. Unknown fields are skipped. The last value of a repeated field counts.
     ///
     /// # Errors
     /// [`KeyValueError`]: the first thing that is not protobuf.

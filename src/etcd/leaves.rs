@@ -1,5 +1,5 @@
-//! The leaves of bucket `key` in the order of revisions: those of the tree as long as it is intact, and from the first
-//! damage on those of a salvage of the whole file.
+//! The leaves of bucket `key` in the order of revisions. They come from the tree up to the first damage, and from a salvage
+//! of the whole file after it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::record::{Origin, Record, not_a_revision};
 use super::salvage::{Salvage, SalvagedLeaves};
 use super::schema;
 
-/// The records of one leaf; what is no record is reported.
+/// The records of one leaf. An invalid element is reported.
 pub fn leaf_records<'a>(
     leaf: &Leaf<'a>,
     direction: Direction,
@@ -35,29 +35,29 @@ pub fn leaf_records<'a>(
         })
 }
 
-/// Where the leaves come from.
+/// The source of the leaves.
 enum LeafSource<'a> {
     /// The walk through a tree.
     Tree(Box<Leaves<'a>>),
-    /// What a salvage has from here on.
+    /// The rest of a salvage.
     Salvaged(SalvagedLeaves<'a>),
 }
 
-/// Iterator over the leaves of a bucket. In bucket `key` it looks for missing revisions, and continues with the salvage
-/// before it delivers the first leaf at or after which something may be missing.
+/// Iterator over the leaves of a bucket. In bucket `key` it also checks for missing revisions, and changes to the salvage
+/// before it returns a leaf at or after which records may be missing.
 pub struct RecordLeaves<'a> {
     from: LeafSource<'a>,
     direction: Direction,
     gaps: Option<GapCheck>,
-    /// Of bucket `key`.
+    /// The salvage; only in bucket `key`.
     salvage: Option<Arc<Salvage<'a>>>,
-    /// The pages of the tree that were delivered.
+    /// The pages of the tree that were already returned.
     delivered: Pages,
     diagnostics: &'a Diagnostics,
 }
 
 impl<'a> RecordLeaves<'a> {
-    /// Over the leaves of a bucket that is not `key`.
+    /// The leaves of a bucket other than `key`.
     pub(super) fn from_bucket(
         leaves: Leaves<'a>,
         direction: Direction,
@@ -73,7 +73,7 @@ impl<'a> RecordLeaves<'a> {
         }
     }
 
-    /// Over those of bucket `key`.
+    /// The leaves of bucket `key`.
     pub(super) fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
         let diagnostics = salvage.diagnostics();
         let mut leaves = Self::from_bucket(salvage.leaves(direction), direction, diagnostics);
@@ -126,7 +126,7 @@ impl<'a> RecordLeaves<'a> {
         findings
     }
 
-    /// The end of the walk: what is missing after the last leaf shows only now.
+    /// Ends the walk, and reports revisions that are missing after the last leaf.
     fn finish(&mut self) {
         let found = self.gaps.take().map(|mut gaps| gaps.finish());
         let found = found.into_iter().flatten();
@@ -139,7 +139,8 @@ impl<'a> RecordLeaves<'a> {
             .for_each(|finding| self.diagnostics.report(finding));
     }
 
-    /// A gap in a tree shows that it is not of one state. What is missing after a salvage is lost.
+    /// Changes the code of a gap after a salvage: a gap in a tree shows a tree of two states, but records that are still
+    /// missing after a salvage are lost.
     fn as_lost_after_salvage(&self, mut finding: Damage) -> Damage {
         if finding.code == Code::RevisionGap && matches!(self.from, LeafSource::Salvaged(_)) {
             finding.code = Code::RecordsLost;

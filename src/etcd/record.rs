@@ -12,22 +12,22 @@ use super::schema;
 pub enum Origin {
     /// In the tree of the chosen meta page.
     Live,
-    /// By a scan of the pages: the tree does not lead to it, and it is part of the state all the same.
+    /// By a scan of the pages: the tree lacks it, but it is part of the state.
     Salvaged,
-    /// In a page that nothing reaches any more; it is not part of the state.
+    /// In an unreachable page; it is not part of the state.
     Carved(Grade),
     /// In the write-ahead log beside the database.
     Wal,
 }
 
-/// How a record was carved out of the pages that nothing reaches.
+/// How certain a carved record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
-    /// By the table of a leaf page, none of its bytes written over.
+    /// Found by the table of a leaf page, and none of its bytes was overwritten.
     A,
-    /// By its own bytes alone, within a page whose leaf lost its head.
+    /// Found by its bytes, within one page whose element table is lost.
     B,
-    /// The same, running on into the next page: only the whole of its bytes speaks for it.
+    /// Like B, but it continues in the next page: only its bytes show that both parts belong together.
     C,
 }
 
@@ -64,13 +64,13 @@ impl Origin {
 pub struct Record<'a> {
     /// When it was written.
     pub revision: Revision,
-    /// Whether it deletes its key: then only `key` counts.
+    /// Whether it deletes its key. A tombstone has only `key`.
     pub tombstone: bool,
     /// The key.
     pub key: &'a [u8],
     /// Main revision of the first put since the key's last deletion.
     pub create_revision: i64,
-    /// Main revision of this put; equal to `revision.main` in a sound file.
+    /// Main revision of this put; equal to `revision.main` in an intact file.
     pub mod_revision: i64,
     /// Number of this put since the key's last deletion, from 1.
     pub version: i64,
@@ -80,15 +80,15 @@ pub struct Record<'a> {
     pub lease: i64,
     /// Where it was found.
     pub origin: Origin,
-    /// The page that holds it; none of one in a write-ahead log.
+    /// The page that contains it; none for a record of a write-ahead log.
     pub pgid: Option<u64>,
-    /// Its element in that page; none where no table of the page tells it.
+    /// Its element in that page; none if the page's table is lost.
     pub element: Option<usize>,
-    /// Offset of its stored bytes, in bytes, in the file that holds it.
+    /// Offset of its stored bytes in their file, in bytes.
     pub offset: u64,
 }
 
-/// The finding about an element of bucket `key` whose key is no revision.
+/// The finding about an element of bucket `key` whose key is not a revision.
 pub(super) fn not_a_revision(
     page: &Page<'_>,
     element: &Element<'_>,
@@ -105,14 +105,14 @@ pub(super) fn not_a_revision(
     .effect("this record is missing from this answer")
 }
 
-/// Whether damage has made other fields of a record, its value among them, a part of its key. Such a key is no name,
-/// and nothing may show it as one: a tag that was changed makes the key stand twice, a length that was changed makes
-/// it swallow the fields after it, whose tags are control characters, and then the record contradicts itself.
+/// Whether damage has made other fields of a record part of its key. Such a key may contain a secret value, so it is
+/// never shown. A changed tag gives the record two key fields. A changed length makes the key include the fields after
+/// it; their tags are control characters, and the record then contradicts itself.
 fn has_other_fields_in_key(content: &KeyValue<'_>, stored: &[u8], contradicts: bool) -> bool {
     if contradicts {
         return content.key.iter().any(u8::is_ascii_control);
     }
-    // What etcd writes has each field once, and so this length.
+    // A record written by etcd has each field once, and so exactly this length.
     content.encoded_len() != stored.len() && KeyValue::has_two_keys(stored)
 }
 
@@ -148,11 +148,11 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Reads a record from an element of bucket `key`. The second part is what contradicts itself
-    /// in it; such a record is delivered all the same.
+    /// Reads a record from an element of bucket `key`. The second part is a contradiction within the record, if any; such
+    /// a record is still returned.
     ///
     /// # Errors
-    /// The finding that says why it is no record.
+    /// The finding that names why it is not a record.
     #[inline]
     pub fn parse(page: &Page<'a>, element: &Element<'a>) -> Result<(Self, Option<Damage>), Damage> {
         let locus = || page.locus().element(element.index).bucket(b"key");
@@ -204,7 +204,7 @@ impl<'a> Record<'a> {
         Ok((record, contradiction))
     }
 
-    /// The record in an element that is one as etcd writes it, to the last byte; none of any other.
+    /// The record in an element, if its bytes are exactly what etcd writes.
     pub(super) fn certain(page: &Page<'a>, element: &Element<'a>) -> Option<Self> {
         let Ok((record, None)) = Self::parse(page, element) else {
             return None;
@@ -213,13 +213,13 @@ impl<'a> Record<'a> {
         written.then_some(record)
     }
 
-    /// Whether it is the mark which `etcdutl snapshot restore --bump-revision` leaves: nothing, under the
-    /// revision that the store is bumped to (`etcdutl/snapshot/v3_snapshot.go`). It is of no key.
+    /// Whether it is the mark of `etcdutl snapshot restore --bump-revision`: an empty record at the new revision
+    /// (`etcdutl/snapshot/v3_snapshot.go`). It has no key.
     pub fn is_bump_mark(&self) -> bool {
         !self.tombstone && self.key.is_empty() && self.value.is_empty() && self.mod_revision == 0
     }
 
-    /// What in the record contradicts the revision that it is stored under.
+    /// How the record contradicts its own revision, if it does.
     pub(super) fn contradiction(&self) -> Option<String> {
         if self.is_bump_mark() {
             return None;
@@ -253,7 +253,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// How it was carved; none where it was not.
+    /// Its grade; none if it was not carved.
     pub fn grade(&self) -> Option<Grade> {
         match self.origin {
             Origin::Carved(grade) => Some(grade),
@@ -261,7 +261,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether two records of one revision say the same.
+    /// Whether two records of one revision have the same content.
     pub fn has_same_content(&self, other: &Self) -> bool {
         let numbers = |record: &Self| {
             (
@@ -290,7 +290,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Reports that two places hold different records of one revision.
+/// Reports that two places have different records of one revision.
 pub(super) fn report_contradiction(
     diagnostics: &Diagnostics,
     one: &Record<'_>,

@@ -63,7 +63,7 @@ impl fmt::Display for RevisionError {
 }
 
 impl BucketKey {
-    /// The revision that a key of bucket `key` is of; none where it is no such key.
+    /// The revision in a key of bucket `key`; none if it is not a valid key.
     pub(super) fn revision_of(bytes: &[u8]) -> Option<Revision> {
         Self::parse(bytes).ok().map(|key| key.revision)
     }
@@ -71,7 +71,7 @@ impl BucketKey {
     /// Reads a key of bucket `key`.
     ///
     /// # Errors
-    /// [`RevisionError`]: the first thing that is not as etcd writes it.
+    /// [`RevisionError`]: the first difference from the form that etcd writes.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, RevisionError> {
         let tombstone = match bytes.len() {

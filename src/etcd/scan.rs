@@ -1,6 +1,6 @@
-//! The records of every leaf page, by the position of the pages alone: what etcd-dump-db calls
-//! scan-keys (`tools/etcd-dump-db/scan.go`, etcd 3.6). It needs no tree, so it reads compacted and
-//! damaged files as well; it does not tell what is live.
+//! The records of every leaf page, found without a tree, as `etcd-dump-db scan-keys` does
+//! (`tools/etcd-dump-db/scan.go`, etcd 3.6). So it also reads compacted and damaged files. It cannot show which records
+//! are live.
 
 use crate::Error;
 use crate::bbolt::meta::{Geometry, find_metas};
@@ -25,11 +25,11 @@ pub struct Scan<'a> {
 pub struct NoPage;
 
 impl<'a> Scan<'a> {
-    /// Scans a file. As upstream does, the high-water mark is that of meta 0 where it is valid; without
-    /// any valid meta page the page size is guessed and the whole file is scanned.
+    /// Scans a file. As upstream does, it uses the high-water mark of meta 0 if that is valid. Without any valid meta page the
+    /// page size is guessed and the whole file is scanned.
     ///
     /// # Errors
-    /// [`Error::NotBbolt`] when the file holds no page.
+    /// [`Error::NotBbolt`] if the file has no page.
     pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         let (geometry, metas) = find_metas(source.image(), Some(source));
         let Geometry { page_size, order } = geometry.ok_or(Error::NotBbolt)?;
@@ -107,8 +107,8 @@ pub struct Scanned<'a> {
     pub element: Element<'a>,
 }
 
-/// The elements of a leaf page whose keys are revisions. A page of the root tree ends at its first
-/// bucket, as upstream has it; leaf pages of other buckets have none.
+/// The elements of a leaf page whose keys are revisions. Like upstream, a page of the root tree is read up to its first
+/// bucket. Leaf pages of other buckets have no such elements.
 pub fn scanned_records<'a>(leaf: &Leaf<'a>) -> Vec<Scanned<'a>> {
     leaf.elements(Direction::Forward)
         .take_while(|element| !schema::BUCKETS.contains(&element.key))

@@ -1,4 +1,4 @@
-//! The buckets of an etcd backend, and what bucket `meta` says of the store
+//! The names of the buckets of an etcd backend, and the content of bucket `meta`
 //! (`server/storage/schema/bucket.go`, `schema.go`).
 
 use crate::bbolt::Bucket;
@@ -29,7 +29,7 @@ pub const AUTH_USERS: &[u8] = b"authUsers";
 /// Roles.
 pub const AUTH_ROLES: &[u8] = b"authRoles";
 
-/// Every bucket that an etcd makes, in key order.
+/// Every bucket that etcd creates, in key order.
 pub const BUCKETS: [&[u8]; 10] = [
     ALARM,
     AUTH,
@@ -45,7 +45,7 @@ pub const BUCKETS: [&[u8]; 10] = [
 
 /// Key of bucket `meta`: index of the last applied raft entry.
 pub const CONSISTENT_INDEX: &[u8] = b"consistent_index";
-/// Key of bucket `auth`: 1 where authentication is on.
+/// Key of bucket `auth`: 1 if authentication is on.
 pub const AUTH_ENABLED: &[u8] = b"authEnabled";
 /// Key of bucket `meta`: raft term (3.5 and later).
 pub const TERM: &[u8] = b"term";
@@ -53,12 +53,12 @@ pub const TERM: &[u8] = b"term";
 pub const CONF_STATE: &[u8] = b"confState";
 /// Key of bucket `meta`: version of the schema (3.6 and later).
 pub const STORAGE_VERSION: &[u8] = b"storageVersion";
-/// Key of bucket `meta`: the revision to which a compaction was asked for.
+/// Key of bucket `meta`: the revision of the last requested compaction.
 pub const SCHEDULED_COMPACT: &[u8] = b"scheduledCompactRev";
-/// Key of bucket `meta`: the revision to which the last compaction was carried out.
+/// Key of bucket `meta`: the revision of the last finished compaction.
 pub const FINISHED_COMPACT: &[u8] = b"finishedCompactRev";
 
-/// What bucket `meta` says. Every part may be absent: older versions of etcd write less.
+/// The content of bucket `meta`. Every part may be absent, because older versions of etcd write fewer keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetaBucket {
     /// Index of the last applied raft entry.
@@ -69,23 +69,23 @@ pub struct MetaBucket {
     pub conf_state: Option<String>,
     /// Version of the schema, as `3.6.0`.
     pub storage_version: Option<String>,
-    /// The main revision to which a compaction was asked for.
+    /// The main revision of the last requested compaction.
     pub scheduled_compact_revision: Option<i64>,
-    /// The main revision to which the last compaction was carried out.
+    /// The main revision of the last finished compaction.
     pub finished_compact_revision: Option<i64>,
 }
 
 /// The revisions up to which records may have been removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Compaction {
-    /// By the last compaction that was finished; 0 if none was.
+    /// By the last finished compaction; 0 if there was none.
     pub finished: i64,
-    /// By the last compaction that was begun.
+    /// By the last compaction that was started.
     pub begun: i64,
 }
 
 impl MetaBucket {
-    /// Reads bucket `meta`; what cannot be read is reported and left out.
+    /// Reads bucket `meta`. A value that cannot be read is reported and left out.
     pub fn read<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Self {
         let mut meta = Self::default();
         for (page, element) in bucket.elements(diagnostics, Direction::Forward) {
@@ -96,7 +96,7 @@ impl MetaBucket {
                         page.locus().element(element.index).bucket(META),
                     )
                     .expected("0, a value", format!("0x{:x}", element.flags))
-                    .effect("the bucket may belong to another place"),
+                    .effect("the bucket may belong elsewhere"),
                 );
             }
             let known = match element.key {
@@ -124,7 +124,7 @@ impl MetaBucket {
                             .key(element.key),
                     )
                     .found(format!(
-                        "a value of {} bytes that is none of this key",
+                        "a value of {} bytes that is not valid for this key",
                         element.value.len()
                     ))
                     .effect("it is treated as absent"),
@@ -142,7 +142,7 @@ impl MetaBucket {
         }
     }
 
-    /// The revision up to which history may be gone: the larger of the two compactions; 0 for none.
+    /// The revision up to which history may have been removed: the larger of the two compactions; 0 if there was none.
     pub fn compact_revision(&self) -> i64 {
         self.finished_compact_revision
             .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Records by their own bytes alone, in pages whose leaf has lost its head.
+//! Finds records by their bytes, in pages whose element table was overwritten.
 //!
 //! In a leaf page each key is followed by its value, so a record is its revision key and then its KeyValue:
 //! 17 bytes (18 for a tombstone) with `_` at 8, and the fields of `api/mvccpb/kv.proto` in their order.
@@ -9,14 +9,14 @@ use crate::etcd::record::{Grade, Origin, Record};
 use crate::etcd::revision::BucketKey;
 use crate::source::Source;
 
-/// Where the `_` of a revision key stands in it.
+/// Position of the `_` in a revision key.
 const UNDERSCORE_AT: usize = 8;
 /// Lengths of the key of a tombstone and of a put, in bytes.
 const KEY_BYTES: [usize; 2] = [18, 17];
-/// How much is searched before holes are asked for and the map is given back to the system, in bytes.
+/// After this many bytes, holes of a sparse file are skipped and pages are released from memory.
 const STRIDE_BYTES: usize = 8 << 20;
 
-/// Iterator over the records in a run of pages without a head, in the order of their places.
+/// Iterator over the records in a run of pages without a header, in the order of their offsets.
 pub(super) struct Fragments<'a> {
     run: &'a [u8],
     /// Offset of the run in the file, in bytes.
@@ -28,7 +28,7 @@ pub(super) struct Fragments<'a> {
 }
 
 impl<'a> Fragments<'a> {
-    /// In the pages from the first to the last.
+    /// Searches the pages from `first` to `last`.
     pub(super) fn new(
         pages: &Pages<'a>,
         source: Option<&'a Source>,
@@ -51,7 +51,7 @@ impl<'a> Fragments<'a> {
         }
     }
 
-    /// Goes over what is a hole in the file: it reads as zeros, and may be a terabyte. False at the end.
+    /// Skips holes of a sparse file, which may be a terabyte of zeros. False at the end.
     fn stride(&mut self) -> bool {
         if self.at >= self.next_stride {
             if let Some(source) = self.source {
@@ -66,7 +66,7 @@ impl<'a> Fragments<'a> {
         self.at < self.run.len()
     }
 
-    /// The record whose key has its underscore there, and its length in bytes.
+    /// The record whose key has its `_` at this position, and the record's length in bytes.
     fn record_around(&self, underscore: usize) -> Option<(Record<'a>, usize)> {
         let start = underscore.checked_sub(UNDERSCORE_AT)?;
         let bytes = self.run.get(start..)?;
@@ -116,7 +116,7 @@ impl<'a> Iterator for Fragments<'a> {
             let underscore = self.at.saturating_add(next);
             self.at = underscore.saturating_add(1);
             if let Some((record, length)) = self.record_around(underscore) {
-                // What stands inside of it is a value.
+                // Continue after the record: its value may contain bytes that look like a record.
                 let start = underscore.saturating_sub(UNDERSCORE_AT);
                 self.at = start.saturating_add(length);
                 return Some(record);

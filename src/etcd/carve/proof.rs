@@ -1,5 +1,11 @@
-//! What of a keyspace below the compaction is proved, when its records were carved: a freed page may hold one version
-//! of a key, and the next one lie in no page any more.
+//! Which values of a carved keyspace are proved.
+//!
+//! A freed page may have one version of a key while its next version is in no page any more. So below the compaction, the
+//! newest known version of a key need not be its value at that time.
+//!
+//! Example: records 100 (version 1) and 140 (version 3) of a key were carved. At revision 100 the value is proved. At 120 it
+//! is not: version 2 may have been written at any revision from 101 to 139. At 120 the value is proved again if every
+//! revision from 101 to 120 has a known record, because then version 2 is not among them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,8 +15,8 @@ use crate::etcd::history::KeyEntry;
 use crate::etcd::record::Record;
 use crate::etcd::store::{AtRevision, Store, missing_revisions};
 
-/// Which of these keys, live at a revision below the compaction, may have been changed or deleted by then: all but
-/// those whose next known version is the very next one, and those after whose version each revision is known.
+/// The indices of the keys whose value at a revision below the compaction is not proved. A value is proved if the next
+/// known version of the key is the next number, or if every revision from the value's own up to `at` has a known record.
 pub fn unproved(store: &Store<'_>, at: AtRevision, entries: &[KeyEntry<'_>]) -> BTreeSet<usize> {
     if at.0 >= store.compact_revision() {
         return BTreeSet::new();
@@ -20,7 +26,7 @@ pub fn unproved(store: &Store<'_>, at: AtRevision, entries: &[KeyEntry<'_>]) -> 
     let mut open: HashMap<&[u8], (usize, Record<'_>)> = entries
         .iter()
         .enumerate()
-        // What is in the state was a key's value up to the compaction.
+        // A record of the state was the key's value at the compaction, and so at every revision since it was written.
         .filter(|(_, entry)| !entry.record.origin.is_of_state())
         .filter(|(_, entry)| is_gap_after(entry.record.revision.main))
         .map(|(index, entry)| (&*entry.key, (index, entry.record)))

@@ -1,4 +1,4 @@
-//! The records of the state, to be looked up by their revisions without a copy of them all.
+//! Looks up records of the state by revision, without a copy of all records.
 
 use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Direction, Element, Leaf, Page, Pages, Pgid};
@@ -6,12 +6,12 @@ use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::state::State;
 
-/// Where records of the state are.
+/// The place of some records of the state.
 #[derive(Debug)]
 enum Place<'a> {
     /// In a whole page of the tree.
     Page(Pgid),
-    /// In an inline page, or a part of what a salvage found.
+    /// In an inline page, or in the part of a page that a salvage uses.
     Leaf(Box<Leaf<'a>>),
 }
 
@@ -22,8 +22,8 @@ pub(super) struct StateIndex<'a> {
     /// Ascending.
     leaves: Vec<(Revision, Place<'a>)>,
     heads: PageSet,
-    /// First and last page of longer runs that the tree reaches, ascending. What looks like a page inside one is part of
-    /// a value.
+    /// First and last page of the longer pages that the tree reaches, ascending. Bytes inside one that look like a page
+    /// belong to a value.
     runs: Vec<(u64, u64)>,
 }
 
@@ -56,13 +56,13 @@ impl<'a> StateIndex<'a> {
             };
             index.leaves.push((first, place));
         }
-        // A damaged tree need not be in order.
+        // The leaves of a damaged tree may be out of order.
         index.leaves.sort_by_key(|(first, _)| *first);
         index.runs.sort_unstable();
         index
     }
 
-    /// Whether a page is one of the state's leaves, or lies in the run of one.
+    /// Whether a page is a leaf of the state, or is in the run of one.
     pub(super) fn uses(&self, pgid: u64) -> bool {
         let before = self.runs.partition_point(|run| run.0 < pgid);
         let run = before.checked_sub(1).and_then(|last| self.runs.get(last));
@@ -94,7 +94,7 @@ fn record<'a>(page: &Page<'a>, element: &Element<'a>) -> Option<Record<'a>> {
     Record::parse(page, element).ok().map(|(record, _)| record)
 }
 
-/// The element of a revision among so many that ascend.
+/// Finds the element of a revision among `count` ascending ones.
 fn find<'a>(
     count: usize,
     revision: Revision,

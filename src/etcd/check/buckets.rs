@@ -1,4 +1,4 @@
-//! The small buckets: what each key and value has to be (`server/storage/schema/`).
+//! Checks of the small buckets: the valid form of each key and value (`server/storage/schema/`).
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use super::super::lease::{Lease, lease_id};
 use super::super::schema;
 use super::super::store::Store;
 
-/// Checks every bucket but `key`. Gives the ids of the leases.
+/// Checks every bucket except `key`. Returns the ids of the leases.
 pub(super) fn check(store: &Store<'_>) -> HashSet<i64> {
     let diagnostics = store.db().diagnostics();
     let mut leases = HashSet::new();
@@ -31,16 +31,15 @@ pub(super) fn check(store: &Store<'_>) -> HashSet<i64> {
     leases
 }
 
-/// Reports every bucket of another program's file.
+/// Reports every bucket of a file that another program wrote.
 pub fn report_unknown(store: &Store<'_>) {
     let findings = store.buckets().iter().map(unknown);
     findings.for_each(|finding| store.db().diagnostics().report(finding));
 }
 
 fn unknown(bucket: &Bucket<'_>) -> Damage {
-    Diagnostic::new(Code::BucketUnknown, bucket.locus.clone()).effect(
-        "another program's; its pages are checked, its content has no meaning that is known",
-    )
+    Diagnostic::new(Code::BucketUnknown, bucket.locus.clone())
+        .effect("another program's; its pages are checked, its content is not")
 }
 
 fn check_values<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics, leases: &mut HashSet<i64>) {
@@ -57,7 +56,7 @@ fn check_values<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics, leases: &
                     page.locus().element(element.index).bucket(bucket.name),
                 )
                 .expected("0, a value", format!("0x{:x}", element.flags))
-                .effect("the bucket may belong to another place"),
+                .effect("the bucket may belong elsewhere"),
             );
             continue;
         }
@@ -69,13 +68,13 @@ fn check_values<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics, leases: &
         };
         diagnostics.report(
             Diagnostic::new(Code::BucketValue, locus().key(key))
-                .expected(expected, format!("{} bytes that are none", value.len()))
-                .effect("it is no record of the store; a server may refuse to start with it"),
+                .expected(expected, format!("{} bytes that are not", value.len()))
+                .effect("no record is affected; a server may refuse to start"),
         );
     }
 }
 
-/// What a value of a bucket should be, where it is not.
+/// What a value of a bucket should be, if it is not valid.
 fn unlike(bucket: &[u8], key: &[u8], value: &[u8]) -> Option<&'static str> {
     let (is_right, expected) = match (bucket, key) {
         (schema::LEASE, _) => (is_lease(key, value), "a lease under its own id"),
@@ -106,7 +105,7 @@ fn unlike(bucket: &[u8], key: &[u8], value: &[u8]) -> Option<&'static str> {
             (is_json_object(value), "a JSON object")
         }
         (schema::META, schema::STORAGE_VERSION) => (is_version(value), "a version as 3.6.0"),
-        // The numbers of bucket meta have been read where the store was opened.
+        // The numbers of bucket meta were checked when the store was opened.
         _ => return None,
     };
     (!is_right).then_some(expected)
@@ -133,7 +132,7 @@ fn is_json_object(value: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(value).is_ok_and(|json| json.is_object())
 }
 
-/// Whether a text begins as a semantic version: three numbers; something may follow, as `-rc.0`.
+/// Whether a text begins with a semantic version: three numbers, and optionally a suffix such as `-rc.0`.
 fn is_version(value: &[u8]) -> bool {
     let numbers = value
         .split(|byte| !byte.is_ascii_digit() && *byte != b'.')
@@ -143,7 +142,7 @@ fn is_version(value: &[u8]) -> bool {
     is_number(parts.next()) && is_number(parts.next()) && is_number(parts.next())
 }
 
-/// A compaction is scheduled before it is finished.
+/// Checks that a finished compaction was scheduled before.
 fn check_meta(store: &Store<'_>) {
     let Some(bucket) = store.bucket(schema::META) else {
         return;

@@ -1,4 +1,4 @@
-//! The state of the other meta page: whether it can be fallen back to.
+//! Checks the state of the other meta page: whether it can replace the newest one.
 
 use crate::bbolt::check::walk;
 use crate::bbolt::{Db, Direction, Pgid};
@@ -10,10 +10,9 @@ use super::super::schema;
 use super::super::state::State;
 use super::super::store::Store;
 
-/// Walks the state that the other meta page names, with all checks that tell a torn copy. That it is not
-/// whole is no damage of the chosen state: a server reuses the pages of the former state as it goes on, and
-/// a copy that was taken meanwhile has the newer pages. `None` where there is no former state, or it is the one that was
-/// chosen.
+/// Walks the state of the other meta page, with all checks that find a torn copy. Returns whether it is intact. If it is
+/// not, the chosen state is still undamaged: a running server reuses pages of the former state. `None` if there is no
+/// former state, or it is the chosen one.
 pub fn check_former(store: &Store<'_>) -> Option<bool> {
     let db = store.db();
     if report_out_of_order(db) {
@@ -57,7 +56,7 @@ pub fn check_former(store: &Store<'_>) -> Option<bool> {
             first.code,
             first.locus
         ))
-        .effect("there is no former state to fall back to; the newest state is not touched by it"),
+        .effect("there is no former state to fall back to; the newest state is not affected"),
     );
     Some(false)
 }
