@@ -1,12 +1,20 @@
-//! The records of a damaged file: those that the tree leads to, and those that only a scan of the pages finds.
+//! The records of a damaged file: those in the tree, and those that only a scan of the pages finds.
 //!
-//! bbolt leaves freed pages as they are, so a scan finds records that are long compacted as well. Which of them are
-//! part of the state is decided by what is certain ([`merge`]): above the compaction every record is; at or below it
-//! one is gone where a sound page covers its place and lacks it, for records are only ever appended, and only ever
-//! removed by a compaction.
+//! bbolt does not clear freed pages, so a scan also finds records that were compacted long ago. [`merge`] decides which of
+//! them are part of the state:
 //!
-//! **Invariant:** one record a revision, in the order of revisions, each with its [`super::record::Origin`]. The file
-//! is scanned once, at the first damage; a sound file is never scanned.
+//! - Above the compacted revision every record is part of the state, because etcd keeps all of them.
+//! - At or below it, a record was compacted if an intact page covers its revision and does not have it. This is certain
+//!   because records are only ever added at the end, and only a compaction removes them.
+//! - At or below it, if no intact page covers its revision, the record is doubtful. It is left out, unless a compaction
+//!   would have kept it and its page may be the current one.
+//!
+//! Example: history is compacted at 500. The leaf page for revisions 300 to 400 is destroyed. The scan finds revision 350
+//! in a freed page, and revision 200 in another one. The intact leaf for 100 to 299 lacks 200, so 200 was compacted. No
+//! intact page covers 350, so it is doubtful: it may be the live value of its key, or it may have been compacted.
+//!
+//! **Invariant:** one record per revision, in the order of revisions, each with its [`super::record::Origin`]. The file is
+//! scanned at most once, at the first damage. An intact file is never scanned.
 
 mod lazy_scan;
 mod load;
@@ -25,7 +33,7 @@ use super::schema::MetaBucket;
 pub(super) use lazy_scan::LazyScan;
 use merge::{Merged, Part};
 
-/// The salvage of bucket `key`: what it decides by, and what it found.
+/// The salvage of bucket `key`: its inputs and its result.
 #[derive(Debug)]
 pub(super) struct Salvage<'a> {
     bucket: Bucket<'a>,
@@ -42,7 +50,7 @@ pub(super) struct Salvage<'a> {
 }
 
 impl<'a> Salvage<'a> {
-    /// Of the tree of this bucket. `current` says whether its root is that of the state which is asked for.
+    /// A salvage of this bucket. `current` is whether its root is that of the requested state.
     pub(super) fn new(
         db: &Db<'a>,
         bucket: &Bucket<'a>,
@@ -62,7 +70,7 @@ impl<'a> Salvage<'a> {
         }
     }
 
-    /// The same, by the tree alone.
+    /// The same without a scan: only the tree.
     pub(super) fn without_scan(&self) -> Self {
         Self {
             bucket: self.bucket.clone(),
@@ -78,7 +86,7 @@ impl<'a> Salvage<'a> {
         self.diagnostics
     }
 
-    /// Whether the tree is that of the state. Otherwise the scan comes first.
+    /// Whether the tree is that of the state. If not, the scan comes first.
     pub(super) fn has_tree(&self) -> bool {
         self.current
     }
@@ -87,8 +95,8 @@ impl<'a> Salvage<'a> {
         self.bucket.leaves(self.diagnostics, direction)
     }
 
-    /// Whether revisions are missing before the first record of the tree or after its last. A walk from the end would
-    /// notice that only when it is done.
+    /// Whether revisions are missing before the first record of the tree or after its last one. A backward walk would notice
+    /// this only at its end.
     pub(super) fn lacks_an_end(&self) -> bool {
         let Some(mut gaps) = self.gap_check(Direction::Forward) else {
             return false;
@@ -97,7 +105,7 @@ impl<'a> Salvage<'a> {
         let late = first.is_some_and(|first| gaps.next(first).is_some());
         let last = self.place_at(Direction::Backward);
         late || last.is_some_and(|last| {
-            // What is between them does not matter here.
+            // The records between them do not matter here.
             gaps.next(last);
             !gaps.finish().is_empty()
         })
@@ -146,40 +154,40 @@ impl<'a> Salvage<'a> {
         report(
             Code::RecordsUnreached,
             merged.unreached,
-            "of this state in pages to which its tree does not lead, where it has others",
-            "the tree is not that of one state",
+            "of this state in pages that its tree lacks, among revisions that it covers",
+            "the tree has pages of two states",
         );
         report(
             Code::RecordsSalvaged,
             merged.found,
-            "by a scan of the pages, to which no tree leads",
+            "by a scan, in pages that the tree does not reach",
             "they are part of this answer; others may be lost",
         );
         report(
             Code::RecordsDoubtful,
             merged.left_out,
-            "at or below the compaction in freed pages alone",
+            "at or below the compaction, only in freed pages",
             "it is unknown whether they were compacted: they are left out",
         );
         report(
             Code::RecordsBeyond,
             merged.beyond,
-            "above the newest revision of the tree, in pages to which it does not lead",
+            "above the newest revision of the tree, in pages that it does not reach",
             "a commit that was not finished when the file was copied, or its meta page is lost",
         );
     }
 
-    /// How many records there are, those included that the tree does not lead to.
+    /// Number of records, including those that the tree lacks.
     pub(super) fn salvaged_records(&self) -> usize {
         self.merged().parts.iter().map(Part::len).sum()
     }
 
-    /// Whether there are records, those included that may have been compacted.
+    /// Whether there are records, including doubtful ones.
     pub(super) fn has_records(&self) -> bool {
         self.salvaged_records() > 0 || self.merged().left_out > 0
     }
 
-    /// The leaves that the tree has not delivered yet, in the given direction; `None` if nothing may be scanned.
+    /// The leaves that the tree has not returned yet, in the given direction; `None` if scanning is not allowed.
     pub(super) fn remaining(
         self: &Arc<Self>,
         direction: Direction,
@@ -196,14 +204,14 @@ impl<'a> Salvage<'a> {
     }
 }
 
-/// Iterator over the leaves of a salvage that the tree has not delivered before.
+/// Iterator over the leaves of a salvage that the tree has not returned before.
 pub(super) struct SalvagedLeaves<'a> {
     salvage: Arc<Salvage<'a>>,
     direction: Direction,
-    /// The part to come next, going forwards.
+    /// The next part, in forward direction.
     next: usize,
     left: usize,
-    /// The pages of the tree that were delivered, each in full.
+    /// The pages of the tree that were already returned in full.
     delivered: PageSet,
 }
 

@@ -1,4 +1,4 @@
-//! What the database says: its buckets, its revisions and the records of its state.
+//! The state of the database: its buckets, its revisions and its records.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use super::schema::{self, MetaBucket};
 pub struct State<'a> {
     db: Db<'a>,
     buckets: Vec<Bucket<'a>>,
-    /// Whether these are another program's.
+    /// Whether the buckets belong to another program.
     is_foreign: bool,
     meta: MetaBucket,
     /// The scan of the pages, which is made at most once.
     scan: Arc<LazyScan<'a>>,
-    /// Of bucket `key`; `None` without that bucket.
+    /// The salvage of bucket `key`; `None` without that bucket.
     salvage: Option<Arc<Salvage<'a>>>,
 }
 
 impl<'a> State<'a> {
-    /// Opens the backend in an evidence file. If no meta page leads to a state, the root page and the
-    /// records are searched in the pages.
+    /// Opens the backend in an evidence file. If no meta page leads to a state, the root page and the records are searched in
+    /// all pages.
     ///
     /// # Errors
-    /// When the file holds no page, or there is neither a valid meta page nor a page of records.
+    /// The file has no page, or neither a valid meta page nor a page of records.
     pub fn open(source: &'a Source, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         Self::open_by_meta(source, None, diagnostics)
     }
 
-    /// The same, in the state of the meta page `by_hand` (0 or 1) if one is named.
+    /// The same, in the state of meta page `by_hand` (0 or 1) if it is given.
     ///
     /// # Errors
-    /// As [`Self::open`], and when that meta page names no state.
+    /// As [`Self::open`], and if that meta page names no state.
     pub fn open_by_meta(
         source: &'a Source,
         by_hand: Option<usize>,
@@ -69,7 +69,7 @@ impl<'a> State<'a> {
         report_missing(&db, &buckets);
         let scan = Arc::new(LazyScan::new(&db));
         if is_foreign(&db, &buckets) || is_complete(&buckets) {
-            // The tree of an older meta page shows what was, not what is.
+            // The tree of an older meta page is a former state.
             let current = db.choice().1 != MetaChoice::OnlyUsable;
             return Self::from_buckets(db, buckets, current, scan);
         }
@@ -101,7 +101,7 @@ impl<'a> State<'a> {
         Self::from_buckets(rooted, found, false, scan)
     }
 
-    /// The backend in a file without a page that could be its root. It may hold records all the same.
+    /// The backend in a file without a usable root page. It may still have records.
     fn without_root(db: Db<'a>, buckets: Vec<Bucket<'a>>, scan: Arc<LazyScan<'a>>) -> Self {
         let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
         let absent = db.absent_bucket(schema::KEY, buckets.len());
@@ -118,7 +118,7 @@ impl<'a> State<'a> {
         state
     }
 
-    /// The backend in an open database by its tree alone: the pages are not scanned, whatever is damaged.
+    /// The backend in an open database, read by its tree only: pages are never scanned, even if the tree is damaged.
     pub fn from_tree(db: Db<'a>) -> Self {
         let buckets = db.buckets();
         report_missing(&db, &buckets);
@@ -170,14 +170,14 @@ impl<'a> State<'a> {
         Salvage::new(&self.db, bucket, meta, current, Arc::clone(&self.scan))
     }
 
-    /// Scans the pages, damaged tree or not, and reports which records in them contradict the tree.
+    /// Scans the pages, even if the tree is intact, and reports records that contradict the tree.
     pub fn compare_tree_with_scan(&self) {
         if let Some(salvage) = &self.salvage {
             salvage.salvaged_records();
         }
     }
 
-    /// The pages of the file by their positions alone.
+    /// The scan of the file's pages.
     pub(super) fn page_scan(&self) -> &PageScan<'a> {
         self.scan.get()
     }
@@ -187,7 +187,7 @@ impl<'a> State<'a> {
         &self.db
     }
 
-    /// Whether this is another program's bbolt database, by the names of its buckets, or one that nobody wrote to.
+    /// Whether another program wrote this bbolt file (by the names of its buckets), or nothing was ever written to it.
     pub fn is_foreign(&self) -> bool {
         self.is_foreign
     }
@@ -197,7 +197,7 @@ impl<'a> State<'a> {
         &self.buckets
     }
 
-    /// The bucket of etcd of this name: in another program's file it would be something else.
+    /// etcd's bucket of this name; none in a file of another program, where the name means something else.
     pub fn bucket(&self, name: &[u8]) -> Option<&Bucket<'a>> {
         let mut buckets = self.buckets.iter().filter(|_| !self.is_foreign);
         buckets.find(|bucket| bucket.name == name)
@@ -221,9 +221,9 @@ impl<'a> State<'a> {
         newest.max(self.compact_revision()).max(1)
     }
 
-    /// The leaves of bucket `key`, with the check that no main revision is missing. Leaves are independent of each
-    /// other, so their records can be read in parallel. From the first damage on they are what a scan of the pages
-    /// adds to the tree, in the order of revisions.
+    /// The leaves of bucket `key` in the order of revisions, with the check that no main revision is missing. After the first
+    /// damage they include what a scan of the pages found. Leaves are independent of each other, so their records can be
+    /// read in parallel.
     pub fn record_leaves(&self, direction: Direction) -> impl Iterator<Item = Leaf<'a>> + use<'a> {
         let salvage = self.salvage.as_ref();
         salvage
@@ -246,7 +246,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Whether it is bucket `key` itself, and no bucket of that name in another.
+    /// Whether it is etcd's bucket `key`, and not a nested bucket of that name.
     fn is_records(&self, bucket: &Bucket<'a>) -> bool {
         let records = self.bucket(schema::KEY);
         records
@@ -271,7 +271,7 @@ fn is_complete(buckets: &[Bucket<'_>]) -> bool {
 
 fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
     let has = |name: &[u8]| buckets.iter().any(|bucket| bucket.name == name);
-    // Without a meta page nothing can be said of what its root should hold.
+    // Without a meta page the content of the root is not known.
     if is_foreign(db, buckets) || db.choice().1 == MetaChoice::Neither {
         return;
     }
@@ -281,7 +281,7 @@ fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
             Diagnostic::new(Code::BucketMissing, root.clone().bucket(name))
                 .found("no such bucket in the root")
                 .effect(
-                    "either this is no etcd database, or its root page belongs to another state",
+                    "either this is not an etcd database, or its root page belongs to another state",
                 ),
         );
     }
@@ -303,8 +303,9 @@ fn report_compaction(meta: &MetaBucket, diagnostics: &Diagnostics) {
     }
 }
 
-/// Whether at least half of the buckets are not etcd's. A single name proves nothing: other programs have a bucket
-/// `meta`, and a damaged root may have a name that is not etcd's. What has both buckets that etcd needs is etcd's.
+/// Whether the file belongs to another program: at least half of its buckets are not etcd's. One name is not enough, because
+/// other programs have a bucket `meta` too, and a damaged root may have a wrong name. A file with both buckets that
+/// etcd needs is etcd's.
 fn is_foreign(db: &Db<'_>, buckets: &[Bucket<'_>]) -> bool {
     if buckets.is_empty() {
         return db.is_never_written();

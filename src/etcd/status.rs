@@ -1,4 +1,4 @@
-//! The state of a store in numbers: what etcdutl's `snapshot status` tells, and the rest.
+//! The numbers of a store: those of etcdutl's `snapshot status`, and more.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use super::record::Record;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
 
-/// What `etcdutl snapshot status` of etcd 3.6 tells (`etcdutl/snapshot/v3_snapshot.go`).
+/// The fields of `etcdutl snapshot status` of etcd 3.6 (`etcdutl/snapshot/v3_snapshot.go`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotStatus {
     /// Hash over all buckets.
     pub hash: u32,
-    /// Main revision of the newest record; 0 without one.
+    /// Main revision of the newest record; 0 if there is none.
     pub revision: i64,
-    /// Keys that are alive.
+    /// Number of live keys.
     pub total_key: u64,
     /// High-water mark times page size, in bytes.
     pub total_size: u64,
@@ -27,12 +27,12 @@ pub struct SnapshotStatus {
     pub version: String,
 }
 
-/// The records of bucket `key` in numbers.
+/// Counts of the records of bucket `key`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordCounts {
     /// All records.
     pub records: u64,
-    /// Those that delete a key.
+    /// Records that delete a key.
     pub tombstones: u64,
     /// Distinct keys.
     pub keys: u64,
@@ -40,13 +40,13 @@ pub struct RecordCounts {
     pub live_keys: u64,
     /// Oldest main revision of a record.
     pub oldest: Option<i64>,
-    /// NewestRecord main revision of a record.
+    /// Newest main revision of a record.
     pub newest: Option<i64>,
-    /// Whether one of the records is the mark of a bumped restore, which is of no key.
+    /// Whether one of the records is the mark of a bumped restore, which has no key.
     pub bump_mark: bool,
 }
 
-/// One bucket in numbers.
+/// The sizes of one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketCounts {
     /// Its name.
@@ -61,21 +61,21 @@ pub struct BucketCounts {
     pub value_bytes: u64,
 }
 
-/// Why nothing can be told of the records. What an empty store would say is no answer then.
+/// Why the records cannot be counted. The numbers of an empty store would then be a wrong answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// The file is another program's.
+    /// Another program wrote the file.
     #[error("a bbolt file, not etcd's")]
     Foreign,
     /// The root does not name the bucket.
     #[error("the records cannot be reached: no bucket key in the root")]
     NoBucket,
-    /// Its root page is damaged, or not there.
+    /// Its root page is damaged or missing.
     #[error("the records cannot be reached: the root page of bucket key cannot be read")]
     NoRootPage,
 }
 
-/// What is told of the records.
+/// The numbers and hashes of the records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordStatus {
     /// The newest revision, as [`Store::current_revision`].
@@ -88,7 +88,7 @@ pub struct RecordStatus {
     pub hash_kv: u32,
 }
 
-/// Everything that `status` tells of the store.
+/// Everything that `status` shows about the store.
 #[derive(Debug, Clone)]
 pub struct StoreStatus {
     /// Page size in bytes.
@@ -97,15 +97,15 @@ pub struct StoreStatus {
     pub order: ByteOrder,
     /// Both meta pages as found.
     pub metas: [Result<Meta, MetaError>; 2],
-    /// Index of the meta page that stands for the state of the file.
+    /// Index of the chosen meta page.
     pub chosen: Option<usize>,
-    /// Why that one, as part of a sentence.
+    /// Why it was chosen, as part of a sentence.
     pub reason: &'static str,
     /// High-water mark times page size, in bytes.
     pub total_size: u64,
     /// The records.
     pub records: Result<RecordStatus, Unreachable>,
-    /// What bucket `meta` says; none without it.
+    /// The content of bucket `meta`; none without it.
     pub meta: Option<MetaBucket>,
     /// The buckets in key order.
     pub buckets: Vec<BucketCounts>,
@@ -122,17 +122,17 @@ pub struct StoreStatus {
 }
 
 impl StoreStatus {
-    /// Whether the file is another program's.
+    /// Whether another program wrote the file.
     pub fn is_foreign(&self) -> bool {
         self.records == Err(Unreachable::Foreign)
     }
 }
 
 impl Unreachable {
-    /// Whether there are records, or a tree that has none.
+    /// Checks that the records can be reached. A readable tree without records is fine.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why they cannot be reached.
     pub fn check(store: &Store<'_>) -> Result<(), Self> {
         if store.is_foreign() {
             return Err(Self::Foreign);
@@ -155,13 +155,13 @@ impl Unreachable {
     }
 }
 
-/// What was seen of the newest record of each key, by key.
+/// The result of `see` for the newest record of each key, by key.
 pub type Seen<T> = HashMap<Box<[u8]>, SeenKey<T>>;
 
 /// The newest record of a key.
 #[derive(Debug, Clone, Copy)]
 pub struct SeenKey<T> {
-    /// What was made of its value; none for a tombstone.
+    /// The result of `see` for its value; none for a tombstone.
     pub value: Option<T>,
     newest: NewestRecord,
 }
@@ -172,8 +172,8 @@ impl RecordCounts {
         Self::read_with(store, |_| ()).0
     }
 
-    /// Counts the records of a store, and keeps of each key what `see` makes of its newest put: something
-    /// small, for a store has many keys.
+    /// Counts the records of a store, and keeps the result of `see` for the newest put of each key. The result should be
+    /// small, because a store has many keys.
     pub fn read_with<T>(
         store: &Store<'_>,
         mut see: impl FnMut(&Record<'_>) -> T,
@@ -213,14 +213,13 @@ impl RecordCounts {
 }
 
 impl SnapshotStatus {
-    /// What etcdutl 3.6 would tell of the store: zeros where there is no bucket `key`, see
-    /// [`Unreachable::check`].
+    /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
         let counts = RecordCounts::read(store);
         Self {
             hash: backend_hash(store, Omit::Nothing),
             revision: counts.newest.unwrap_or_default(),
-            // etcdutl takes the mark of a bumped restore for a key of no bytes.
+            // etcdutl counts the mark of a bumped restore as an empty key.
             total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
             total_size: store.db().meta().used_bytes(),
             version: store.meta().storage_version.clone().unwrap_or_default(),
@@ -234,12 +233,11 @@ impl StoreStatus {
         Self::read_with(store, |_| ()).0
     }
 
-    /// Reads the whole store, and keeps of each key what `see` makes of its newest put; see
-    /// [`RecordCounts::read_with`].
+    /// Reads the whole store, and keeps the result of `see` for the newest put of each key; see [`RecordCounts::read_with`].
     pub fn read_with<T>(store: &Store<'_>, see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
-        // The records first: their walk finds the most, and says it at the best places.
+        // The records first: their walk finds most of the damage, with the most exact places.
         let (counts, seen) = match Unreachable::check(store) {
             Ok(()) => {
                 let (counts, seen) = RecordCounts::read_with(store, see);
@@ -297,7 +295,7 @@ fn value_of(store: &Store<'_>, bucket: &Bucket<'_>, key: &[u8]) -> Option<Vec<u8
         .find_map(|(_, element)| (element.key == key).then(|| element.value.to_vec()))
 }
 
-/// [`backend_hash`] with nothing left out, and the buckets in numbers, by one walk over the file.
+/// [`backend_hash`] with nothing left out, and the sizes of the buckets, in one walk over the file.
 fn hash_and_counts(store: &Store<'_>) -> (u32, Vec<BucketCounts>) {
     let mut hash = 0;
     let mut buckets = Vec::new();

@@ -1,4 +1,4 @@
-//! The records of a store: those of its state, and those of other origins among them.
+//! The records of a store: those of its state, merged with those of other origins.
 
 mod incomplete;
 mod interleaved;
@@ -19,27 +19,27 @@ use interleaved::Interleaved;
 
 pub(super) use incomplete::missing_revisions;
 
-/// The state of a database, and records of other origins: carved out of freed pages, or of the write-ahead log. It does
+/// The state of a database, with records of other origins: carved from freed pages, or from the write-ahead log. It does
 /// not change once it is built.
 #[derive(Debug)]
 pub struct Store<'a> {
     state: State<'a>,
-    /// Records of other origins, at most one per revision, of no revision of the state, ascending.
+    /// Records of other origins, ascending, at most one per revision. None has a revision that the state has.
     additional: Arc<Vec<Record<'a>>>,
-    /// The newest revision of the state; not asked for if there are no additional records.
+    /// The newest revision of the state. It is only determined if there are additional records.
     state_revision: i64,
 }
 
-/// A revision that can be asked for.
+/// A revision for which the store can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtRevision(pub i64);
 
 impl AtRevision {
-    /// As of all records. In a torn copy the newest record need not be the last one.
+    /// The revision that includes all records. In a torn copy the newest record may not be the last one.
     pub const HEAD: Self = Self(i64::MAX);
 }
 
-/// Why a revision cannot be asked for. The texts are etcd's own (`server/storage/mvcc/kvstore.go`).
+/// Why the store cannot answer for a revision. The texts are etcd's own (`server/storage/mvcc/kvstore.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionUnavailable {
     /// It is below the compaction.
@@ -47,9 +47,9 @@ pub enum RevisionUnavailable {
         "required revision has been compacted: {asked} is below the compacted revision {compacted}"
     )]
     Compacted {
-        /// What was asked for.
+        /// The requested revision.
         asked: i64,
-        /// The oldest revision that can be.
+        /// The oldest possible revision.
         compacted: i64,
     },
     /// It is above the newest.
@@ -57,7 +57,7 @@ pub enum RevisionUnavailable {
         "required revision is a future revision: {asked} is above the store's revision {current}"
     )]
     Future {
-        /// What was asked for.
+        /// The requested revision.
         asked: i64,
         /// The newest revision.
         current: i64,
@@ -74,8 +74,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The state with what was carved out of its freed pages: ascending, at most one record per revision, none of a
-    /// revision that the state has.
+    /// The state with records carved from its freed pages: ascending, at most one per revision, none with a revision that
+    /// the state has.
     #[must_use]
     pub fn with_carved(self, carved: Vec<Record<'a>>) -> Self {
         Self {
@@ -85,8 +85,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The same with records of another origin. Of several records of a revision, the one of the state counts, then
-    /// the one that was added first. A record that differs from it is reported.
+    /// The same with records of another origin. If a revision has several records, the one of the state is used, then the one
+    /// that was added first. A different record is reported.
     #[must_use]
     pub fn with(self, records: Vec<Record<'a>>) -> Self {
         let state_revision = self.state.revision();
@@ -142,8 +142,8 @@ impl<'a> Store<'a> {
         &self.additional
     }
 
-    /// Whether a record is newer than the state and not part of it. A record of the write-ahead log is not meant: it
-    /// continues the state.
+    /// Whether a record is newer than the state and not part of it. False for records of the write-ahead log, which continue
+    /// the state.
     pub fn is_newer_than_state(&self, record: &Record<'_>) -> bool {
         let is_part = record.origin.is_of_state() || record.origin == Origin::Wal;
         !is_part && record.revision.main > self.state_revision
@@ -181,7 +181,7 @@ impl<'a> Store<'a> {
         if asked > current {
             return Err(RevisionUnavailable::Future { asked, current });
         }
-        // Carved records reach further back. How far is reported.
+        // Carved records may reach further back; missing revisions are reported.
         if asked < compacted && self.additional.is_empty() {
             return Err(RevisionUnavailable::Compacted { asked, compacted });
         }
@@ -201,7 +201,7 @@ impl<'a> Store<'a> {
         Interleaved::new(state, Arc::clone(&self.additional), source, direction)
     }
 
-    /// Whether a record is of such a key.
+    /// Whether there is a record whose key is covered.
     pub fn has_record(&self, covers: impl Fn(&[u8]) -> bool) -> bool {
         let mut records = self.records(Direction::Forward);
         records.any(|record| covers(record.key))

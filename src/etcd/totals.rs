@@ -1,4 +1,4 @@
-//! What every key of the store takes: how much of it is retained, and what of that is alive.
+//! The space that each key uses: all retained records, and the live part.
 
 use std::collections::HashMap;
 
@@ -9,20 +9,20 @@ use super::generation::{Generation, Transition};
 use super::record::Record;
 use super::store::Store;
 
-/// What is retained of one key.
+/// The sizes of the retained records of one key.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyTotals<'a> {
     /// Its newest put: the value of a live key, the last one of a deleted key.
     pub newest_put: Record<'a>,
-    /// Whether that put is its value; a later deletion makes it none.
+    /// Whether that put is the key's current value, and was not deleted later.
     pub live: bool,
     /// Length of the values of all puts since its creation, in bytes.
     pub version_bytes: u64,
-    /// Length of key and value of every record, those before a deletion and deletions included, in bytes.
+    /// Length of key and value of every retained record, including deletions and earlier lives, in bytes.
     pub record_bytes: u64,
 }
 
-/// The totals of every key of which a put is retained, in key order.
+/// The totals of every key with a retained put, in key order.
 pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
     let mut keys: HashMap<Box<[u8]>, Fold<'a>> = HashMap::new();
     for record in store.records(Direction::Forward) {

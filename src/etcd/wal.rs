@@ -1,11 +1,11 @@
-//! The write-ahead log: what was asked of etcd, in strict order, before it came into the database.
+//! The write-ahead log: every request to etcd, in order, before it is applied to the database.
 //!
-//! [`segment`] reads one file, [`entry`] the entries of raft's log and the requests in them, which are [`messages`] read
-//! by [`wire`]; here the files become one log. [`writes`] lists what an entry puts and deletes. No entry stores its
-//! revision: [`replay`] computes the revisions by doing to a keyspace what etcd would do, and [`revision_inference`] infers
-//! them backwards from a database.
+//! [`segment`] reads one file. [`entry`] reads the entries of raft's log and the requests in them; these are [`messages`],
+//! decoded by [`wire`]. This module joins the files to one log. [`writes`] lists the puts and deletions of an entry. An entry
+//! does not store its revision. [`replay`] computes revisions by applying the entries as etcd does, and
+//! [`revision_inference`] infers them backwards from a database.
 //!
-//! Formats: etcd `server/storage/wal/` and `walpb/record.proto`, raft `raftpb/raft.proto`. There is no time in it.
+//! Formats: etcd `server/storage/wal/` and `walpb/record.proto`, raft `raftpb/raft.proto`. The log has no times.
 
 pub mod entry;
 pub mod messages;
@@ -26,18 +26,18 @@ use messages::{RaftHardState, WalMetadata, WalSnapshot};
 use segment::{Fault, Record, Segment};
 use wire::WireError;
 
-/// A file of the log that is to be read.
+/// A file of the log, before it is read.
 #[derive(Debug, Clone)]
 pub struct File<'a> {
     /// Its name.
     pub name: String,
-    /// Its number, from 0; none where its name does not tell.
+    /// Its number, from 0; none if its name does not have one.
     pub sequence: Option<u64>,
-    /// The first index that it may hold; none where its name does not tell.
+    /// The first index that it may have; none if its name does not have one.
     pub first_index: Option<u64>,
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// The open file, where they are mapped: what was read is given back to the system, for a log may be long.
+    /// The open file, if the bytes are mapped. It is used to release pages from memory, because a log may be long.
     pub source: Option<&'a Source>,
 }
 
@@ -46,7 +46,7 @@ pub struct File<'a> {
 pub struct HardState {
     /// Its term.
     pub term: u64,
-    /// Who got its vote in that term; 0 for nobody.
+    /// The member that got its vote in that term; 0 for none.
     pub vote: u64,
     /// The last index that a majority has.
     pub commit: u64,
@@ -55,13 +55,13 @@ pub struct HardState {
 /// The mark of a raft snapshot in the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SnapshotMark {
-    /// The last index that it holds.
+    /// The last index that it includes.
     pub index: u64,
     /// The term of that entry.
     pub term: u64,
 }
 
-/// Whose log it is.
+/// The member and cluster of a log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// The member.
@@ -129,9 +129,9 @@ pub struct SegmentFile<'a> {
 pub struct Wal<'a> {
     /// Its files, by number.
     pub files: Vec<SegmentFile<'a>>,
-    /// All entries in the order of writing, those included that were replaced.
+    /// All entries in the order of writing, including replaced ones.
     pub entries: Vec<Entry<'a>>,
-    /// Whose log it is; none where no record says it.
+    /// Its member and cluster; none if no record names them.
     pub metadata: Option<Metadata>,
     /// The last hard state.
     pub hard_state: HardState,
@@ -140,8 +140,8 @@ pub struct Wal<'a> {
 }
 
 impl<'a> Wal<'a> {
-    /// Reads the files of a log; what is wrong with them goes to `diagnostics`. Where a record cannot be read, the
-    /// next one that can is looked for.
+    /// Reads the files of a log. Findings go to `diagnostics`. If a record cannot be read, reading goes on at the next
+    /// readable one.
     pub fn read(mut files: Vec<File<'a>>, diagnostics: &Diagnostics) -> Self {
         files.sort_by(|a, b| (a.sequence, &a.name).cmp(&(b.sequence, &b.name)));
         let mut wal = Self::default();
@@ -196,7 +196,7 @@ impl<'a> Wal<'a> {
         let unreadable = |what: &str| {
             diagnostics.report(
                 Diagnostic::new(Code::WalFrame, at(name, record.offset))
-                    .found(format!("a record that is no {what}"))
+                    .found(format!("a record that is not a {what}"))
                     .effect("it is missing from this answer"),
             );
         };
@@ -240,7 +240,7 @@ impl<'a> Wal<'a> {
         }
     }
 
-    /// Takes the next entry. One with an index that is there already takes its place, and all behind it are void.
+    /// Adds the next entry. If its index exists already, it replaces that entry and all entries after it.
     fn append(&mut self, entry: Entry<'a>, name: &str, log: &mut Log, diagnostics: &Diagnostics) {
         while let Some(place) = log.effective.last().copied() {
             let Some(last) = self.entries.get_mut(place) else {
@@ -280,12 +280,12 @@ impl<'a> Wal<'a> {
     }
 }
 
-/// What is needed while the log is put together.
+/// The working state while the files are joined.
 #[derive(Debug, Default)]
 struct Log {
-    /// The places of the entries that no later one has replaced, their indices ascending.
+    /// The positions of the entries that were not replaced, by ascending index.
     effective: Vec<usize>,
-    /// The index of the newest snapshot: what lies below may be missing.
+    /// The index of the newest snapshot. Entries below it may be missing.
     floor: u64,
 }
 
@@ -345,6 +345,6 @@ fn finding(name: &str, fault: &Fault) -> Damage {
             .effect("this record is shown as it is"),
         Fault::Type { offset, number } => Diagnostic::new(Code::WalFrame, at(name, *offset))
             .found(format!("a record of type {number}"))
-            .effect("it is passed over"),
+            .effect("it is skipped"),
     }
 }

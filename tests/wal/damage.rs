@@ -278,9 +278,9 @@ fn raft_snapshots_that_cannot_be_trusted_are_told() {
     let cut = &good[..good.len() / 2];
     for (bytes, why) in [
         (flipped.as_slice(), "its checksum says"),
-        (cut, "it is no snappb.Snapshot"),
+        (cut, "it is not a snappb.Snapshot"),
         (b"".as_slice(), "it is empty"),
-        (b"\xff\xff\xff".as_slice(), "it is no snappb.Snapshot"),
+        (b"\xff\xff\xff".as_slice(), "it is not a snappb.Snapshot"),
     ] {
         let run = told(name, bytes);
         assert_eq!(run.code, 3, "{why}");

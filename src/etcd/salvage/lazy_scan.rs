@@ -1,4 +1,4 @@
-//! The scan of a file's pages, made when it is first asked for and only once.
+//! The scan of a file's pages, made on first use and only once.
 
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ pub(in crate::etcd) struct LazyScan<'a> {
 }
 
 impl<'a> LazyScan<'a> {
-    /// Of the pages of a database.
+    /// A scan of the pages of a database, not yet made.
     pub(in crate::etcd) fn new(db: &Db<'a>) -> Self {
         Self {
             pages: db.pages(),

@@ -1,4 +1,4 @@
-//! The leaves that may hold records, each with the range of revisions for which its page is authoritative.
+//! The leaves that may have records, each with the range of revisions for which its page is authoritative.
 
 use std::collections::BTreeSet;
 
@@ -20,12 +20,12 @@ pub(super) struct RevisionRange {
 #[derive(Debug)]
 pub(super) struct SalvageLeaf<'a> {
     pub leaf: Leaf<'a>,
-    /// Only if the page is intact.
+    /// The range of revisions for which it is authoritative; only if the page is intact.
     pub cover: Option<RevisionRange>,
     /// The indices of its elements by revision, if they are not in that order.
     order: Option<Vec<usize>>,
-    /// The indices of misplaced elements, whose key is no revision or cannot be right at its place, each with the revision
-    /// of a neighbour; ascending.
+    /// The indices of misplaced elements, each with the revision of a neighbour; ascending. The key of a misplaced element is
+    /// not a revision, or cannot be right at its place.
     misplaced: Vec<(usize, Revision)>,
 }
 
@@ -36,7 +36,7 @@ const END: Revision = Revision {
 };
 
 impl<'a> SalvageLeaf<'a> {
-    /// The index of its element at a place in the order of revisions, with that revision.
+    /// The revision and index of the element at a position in the order of revisions.
     pub fn at(&self, place: usize) -> Option<(Revision, usize)> {
         let index = self.index(place)?;
         Some((self.revision(index)?, index))
@@ -83,7 +83,7 @@ impl<'a> SalvageLeaf<'a> {
         self.revisions().max()
     }
 
-    /// The place of the first element from `place` on that can be read.
+    /// The position of the first readable element at or after `place`.
     pub fn readable(&self, mut place: usize) -> usize {
         while self
             .index(place)
@@ -150,8 +150,8 @@ impl<'a> SalvageLeaf<'a> {
         }
     }
 
-    /// A leaf that the tree leads to. If it is intact it covers the range that the tree has at its place, or its own range
-    /// in a tree that is not of one state.
+    /// A leaf of the tree. If it is intact, it covers the range that the tree states for it; in a tree with pages of two states,
+    /// only the range of its own records.
     fn reached(placed: PlacedLeaf<'a>, one_state: bool) -> Self {
         let PlacedLeaf {
             leaf,
@@ -177,7 +177,7 @@ impl<'a> SalvageLeaf<'a> {
         })
     }
 
-    /// A leaf that only the scan found. Only its intact records count, and it covers its own range.
+    /// A leaf that only the scan found. Only its intact records count, and it covers the range of its own records.
     fn scanned(leaf: Leaf<'a>, mut sound: bool) -> Option<Self> {
         let mut others = Vec::new();
         let mut records = 0_usize;
@@ -198,7 +198,7 @@ impl<'a> SalvageLeaf<'a> {
     }
 }
 
-/// The first revision after one.
+/// The smallest revision after `last`.
 fn next_revision(last: Revision) -> Revision {
     Revision {
         sub: last.sub.saturating_add(1),
@@ -206,7 +206,7 @@ fn next_revision(last: Revision) -> Revision {
     }
 }
 
-/// Each with the revision of the right one before it, or else after it.
+/// Gives each misplaced element the revision of the last correct element before it, or of the first after it.
 fn with_neighbours(misplaced: Vec<usize>, right: &[(Revision, usize)]) -> Vec<(usize, Revision)> {
     let neighbour = |index: usize| {
         let next = right.partition_point(|one| one.1 < index);
@@ -221,8 +221,7 @@ fn with_neighbours(misplaced: Vec<usize>, right: &[(Revision, usize)]) -> Vec<(u
         .collect()
 }
 
-/// The elements whose key is no revision, breaks an order that the others keep, or is outside of the range that most
-/// others are in.
+/// The misplaced elements: their key is not a revision, is out of order, or is outside the range of most others.
 fn misplaced_elements(
     keys: &[(usize, Option<Revision>)],
     place: Option<RevisionRange>,
@@ -235,7 +234,7 @@ fn misplaced_elements(
         .filter_map(|key| key.1)
         .filter(|key| belongs(*key))
         .count();
-    // Otherwise it is the page that does not belong there.
+    // If most elements are outside the range, the page itself does not belong here.
     let most_belong = belonging > 0 && belonging.saturating_mul(2) >= keys.len();
     let mut misplaced = Vec::new();
     let mut last: Option<Revision> = None;
@@ -251,7 +250,7 @@ fn misplaced_elements(
         let too_low = last.is_some_and(|last| revision < last);
         let too_high =
             next.is_some_and(|next| next < revision && last.is_none_or(|last| last < next));
-        // An equal one is a duplicate, which is found by comparing.
+        // An equal revision is a duplicate, which a later comparison finds.
         if too_low || too_high || (most_belong && !belongs(revision)) {
             misplaced.push(*index);
         } else {
@@ -261,13 +260,13 @@ fn misplaced_elements(
     misplaced
 }
 
-/// Whether an element is a record as etcd writes it, to the last byte.
+/// Whether the bytes of an element are exactly a record that etcd writes.
 pub(super) fn is_certain<'a>(leaf: &Leaf<'a>, element: &Element<'a>) -> bool {
     Record::certain(&leaf.page, element).is_some()
 }
 
-/// Whether the leaves of a tree are of one state: no revision above the compaction is missing between leaves that follow
-/// each other. A root that names another page of the tree leads to a tree as well.
+/// Checks whether the leaves of a tree belong to one state: no revision above the compaction is missing between
+/// neighbouring leaves.
 struct OneState<'a> {
     begun: Option<i64>,
     /// First key after the leaf before, and its last revision.
@@ -304,8 +303,8 @@ impl<'a> OneState<'a> {
     }
 }
 
-/// The leaves of a tree and the others that a scan found, and whether the tree is of one state, as far as it can be
-/// read. `begun` is the compacted revision, if it is known.
+/// The leaves of a tree and the other leaves that a scan found, and whether the readable part of the tree belongs to one
+/// state. `begun` is the compacted revision, if it is known.
 pub(super) fn read_leaves<'a>(
     mut tree: Leaves<'a>,
     begun: Option<i64>,
@@ -322,11 +321,11 @@ pub(super) fn read_leaves<'a>(
         one_state.next(&next);
         placed.push(next);
     }
-    // A store has a record at the compacted revision or above, except for a deletion that older versions remove.
+    // A store has a record at the compacted revision or above, unless that was a deletion, which older versions remove.
     let ends_early = begun.is_some_and(|begun| one_state.newest < begun);
     let one_state = one_state.holds && (placed.is_empty() || !ends_early);
     let mut heads = BTreeSet::new();
-    // First and last page of the runs that the tree certainly uses. What looks like a page inside one is part of a value.
+    // First and last page of the runs that the tree certainly uses. Bytes inside one that look like a page belong to a value.
     let mut used: Vec<(u64, u64)> = Vec::new();
     let mut leaves = Vec::new();
     for next in placed {

@@ -1,4 +1,4 @@
-//! One record per revision out of many leaves.
+//! Merges many leaves into one record per revision. [`super`] explains the rules with an example.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -12,7 +12,7 @@ use crate::etcd::schema::Compaction;
 
 use super::load::{RevisionRange, SalvageLeaf, is_certain};
 
-/// Elements of one leaf that follow each other.
+/// Consecutive elements of one leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     /// The number of the leaf.
@@ -36,15 +36,15 @@ impl Part {
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
     leaves: Vec<SalvageLeaf<'a>>,
-    /// What is delivered, in the order of revisions.
+    /// The result, in the order of revisions.
     pub parts: Vec<Part>,
-    /// How many records the tree does not lead to.
+    /// Number of records that the tree lacks.
     pub found: usize,
-    /// How many are only in old pages, whose current page is lost: they may have been compacted.
+    /// Number of doubtful records: their current page is lost, and the old pages that have them may be outdated.
     pub left_out: usize,
-    /// How many are newer than the tree of the state.
+    /// Number of records newer than the tree of the state.
     pub beyond: usize,
-    /// How many an intact part of that tree should have and does not have.
+    /// Number of records that an intact part of that tree should have and lacks.
     pub unreached: usize,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Merged<'a> {
         self.leaves.get(usize::try_from(part.candidate).ok()?)
     }
 
-    /// The leaf of a part, with its elements alone.
+    /// The leaf of a part, with only the elements of the part.
     pub fn leaf(&self, part: &Part) -> Option<Leaf<'a>> {
         Some(self.candidate(part)?.leaf.part(part.indices()))
     }
@@ -62,7 +62,7 @@ impl<'a> Merged<'a> {
 /// An element that comes next in its leaf: its revision, the number of the leaf, its place in it.
 type Next = Reverse<(Revision, u32, usize)>;
 
-/// A record that may have been compacted: no page covers its place.
+/// A record that may have been compacted: no intact page covers its revision.
 struct Doubtful<'a> {
     part: usize,
     key: &'a [u8],
@@ -90,12 +90,12 @@ struct Merge<'a, 'd> {
     doubtful: Vec<Doubtful<'a>>,
     /// The revisions of records of the tree that are misplaced.
     misplaced: HashSet<Revision>,
-    /// The leaves that hold a compacted record, so that they are older than the state.
+    /// The leaves that have a compacted record, so they are older than the state.
     outdated: HashSet<u32>,
     diagnostics: &'d Diagnostics,
 }
 
-/// What to do with a record that only the scan found.
+/// The decision about a record that only the scan found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// It is part of the state.
@@ -104,11 +104,11 @@ enum Verdict {
     Removed,
     /// It was written after the state.
     Beyond,
-    /// No page covers its place, and it is at or below the compaction.
+    /// It is at or below the compaction, and no intact page covers its revision.
     Doubtful,
 }
 
-/// Merges leaves. `current` says whether the tree is that of the state, so that its end is the end of the store.
+/// Merges leaves. `current` is whether the tree is that of the state, so that its end is the end of the store.
 pub(super) fn merge<'a>(
     leaves: Vec<SalvageLeaf<'a>>,
     compaction: Option<Compaction>,
@@ -201,7 +201,7 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Decides about the elements of one revision. Elements whose key is no revision are listed with those before them.
+    /// Decides about the elements of one revision. A misplaced element is listed with the elements before it.
     fn take(&mut self, revision: Revision, group: &[(u32, usize)]) {
         if group.iter().any(|at| !self.has_revision(*at)) {
             let all = group.iter().copied();
@@ -249,7 +249,7 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Whether a page that is newer than a tree which is not that of the state shows that a record was compacted.
+    /// Whether a record was compacted, by a page that is newer than the tree.
     fn is_removed(&mut self, revision: Revision, a_page_lacks_it: bool) -> bool {
         let begun = self.compaction.is_some_and(|of| revision.main <= of.begun);
         let removed = begun && a_page_lacks_it;
@@ -257,7 +257,7 @@ impl<'a> Merge<'a, '_> {
         removed
     }
 
-    /// Delivers what the tree leads to.
+    /// Includes the elements of the tree.
     fn take_reached(
         &mut self,
         (candidate, index): (u32, usize),
@@ -271,7 +271,7 @@ impl<'a> Merge<'a, '_> {
             return;
         }
         self.deliver((candidate, index));
-        // All that differ in one leaf are delivered.
+        // Different records of one revision in one leaf are all included.
         for (_, other) in group
             .iter()
             .filter(|other| other.0 == candidate && other.1 != index)
@@ -293,7 +293,7 @@ impl<'a> Merge<'a, '_> {
 
     fn verdict(&self, revision: Revision, tree_lacks_it: bool, a_page_lacks_it: bool) -> Verdict {
         let Some(compaction) = self.compaction else {
-            // Only the pages themselves show what was compacted.
+            // A page that covers the revision shows whether the record was compacted.
             let gone = a_page_lacks_it || (tree_lacks_it && self.current);
             return if gone {
                 Verdict::Removed
@@ -322,7 +322,7 @@ impl<'a> Merge<'a, '_> {
             .is_some_and(|candidate| !candidate.is_misplaced(at.1))
     }
 
-    /// Of the copies of one record that the tree leads to, or does not lead to, the one in an intact page.
+    /// The best copy of a record among those in the tree, or among those found by the scan: one in an intact page, if any.
     fn best_of(&self, group: &[(u32, usize)], reached: bool) -> Option<(u32, usize)> {
         let candidate = |at: &&(u32, usize)| {
             self.candidate(at.0)
@@ -352,7 +352,7 @@ impl<'a> Merge<'a, '_> {
         })
     }
 
-    /// Reports two records of one revision that differ: one of them is not what was written.
+    /// Reports two different records of one revision: one of them was altered.
     fn report_contradiction(
         &self,
         taken: (u32, usize),
@@ -396,7 +396,7 @@ impl<'a> Merge<'a, '_> {
         self.deliver(at);
     }
 
-    /// Delivers a record that may be withdrawn later: a part of its own.
+    /// Includes a doubtful record as a part of its own, so that it can be removed later.
     fn deliver_doubtful(&mut self, at: (u32, usize), revision: Revision, reached: bool) {
         let (Some(record), Some(part)) = (self.record(at), part_of(at)) else {
             return;
@@ -428,8 +428,7 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// Of the records at or below the compaction that no page covers, those stay that a compaction would keep and that
-    /// are in a page which may be the current one.
+    /// Decides about the doubtful records: one stays if a compaction would keep it and its page may be the current one.
     fn settle_doubts(&mut self) {
         let doubtful = std::mem::take(&mut self.doubtful);
         let Some(compaction) = self.compaction.filter(|_| !doubtful.is_empty()) else {
@@ -459,7 +458,7 @@ impl<'a> Merge<'a, '_> {
         }
     }
 
-    /// The revisions that a compaction does not keep: a later one of the same key is at or below it as well.
+    /// The revisions that a compaction removes, because a later revision of the same key is at or below the compaction too.
     fn superseded(&self, doubtful: &[Doubtful<'a>], compaction: Compaction) -> HashSet<Revision> {
         // The last record of each key at or below each of the two revisions.
         let keys = doubtful

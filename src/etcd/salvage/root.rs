@@ -1,20 +1,19 @@
-//! The root page of a store to which no meta page leads.
+//! Searches the root page of a store if no meta page leads to one.
 
 use crate::bbolt::{Db, Direction, PageScan, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::gaps::{GapCheck, Place};
 use crate::etcd::schema::{self, MetaBucket};
 
-/// How many root pages of one age have their whole tree walked.
+/// How many root pages of the same age are compared by walking their whole trees.
 const TREES_WALKED: usize = 8;
 
-/// What a search found.
+/// The root page that the search found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::etcd) struct Found {
     /// The root page.
     pub pgid: Pgid,
-    /// Whether its tree of records is sound and has no gap: a root page that was freed leads to whatever was
-    /// written to its pages since.
+    /// Whether its tree of records is intact and has no gap. The child pages of a freed root page may have been reused.
     pub is_whole: bool,
 }
 
@@ -25,7 +24,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// What grows from one state to the next.
+    /// The numbers that grow from one state to the next.
     fn age(&self) -> (Option<u64>, Option<i64>, Option<i64>) {
         (
             self.meta.consistent_index,
@@ -35,7 +34,7 @@ impl Candidate {
     }
 }
 
-/// The newest root page in the file, by what grows from one state to the next.
+/// The newest root page in the file, by the numbers that grow from one state to the next.
 pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Found> {
     let mut candidates: Vec<Candidate> = scan
         .roots()
@@ -48,7 +47,7 @@ pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Found>
         let records = whole_tree(db, candidate)?;
         Some((records, candidate))
     });
-    // Two states between which nothing was applied differ by what a compaction removed.
+    // If several states have the same numbers, a compaction ran between them: the one with the fewest records is the newest.
     let whole = whole.min_by_key(|(records, _)| *records);
     let is_whole = whole.is_some();
     let chosen = whole
@@ -81,7 +80,7 @@ fn candidate(db: &Db<'_>, pgid: Pgid) -> Option<Candidate> {
     Some(Candidate { pgid, meta })
 }
 
-/// How many records the tree of bucket `key` has; none where anything is wrong with it.
+/// Number of records in the tree of bucket `key`; none if the tree is damaged.
 fn whole_tree(db: &Db<'_>, candidate: &Candidate) -> Option<usize> {
     let quiet = Diagnostics::new();
     let rooted = db.with_root(candidate.pgid, &quiet);

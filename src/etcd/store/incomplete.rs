@@ -36,10 +36,10 @@ pub(super) fn finding(store: &Store<'_>, at: AtRevision) -> Option<Damage> {
             Locus::default().bucket(schema::KEY),
         )
         .found(format!(
-            "{count} of the {} revisions up to {} are in no page any more",
+            "{count} of the {} revisions up to {} are no longer in any page",
             at.0.saturating_sub(1),
             at.0
         ))
-        .effect("objects may be missing from this answer, or be shown as they were before these")
+        .effect("objects may be missing from this answer, or be older than they were at that time")
     })
 }

@@ -7,20 +7,20 @@ use crate::source::Source;
 
 use crate::etcd::record::Record;
 
-/// After how many additional records the pages are given back to the system.
+/// After this many additional records, the pages read are released from memory.
 const RELEASE_RECORDS: usize = 8192;
 
-/// Iterator over the records of two sources in the order of revisions. If both have one of a revision, that of the
-/// state comes first.
+/// Iterator over the records of two sources in the order of revisions. If both have a revision, the record of the state
+/// comes first.
 pub(super) struct Interleaved<'a, I> {
     state: I,
-    /// The next record of the state, if it was read already.
+    /// The next record of the state, if it was already read.
     waiting: Option<Record<'a>>,
     /// Ascending.
     additional: Arc<Vec<Record<'a>>>,
     source: Option<&'a Source>,
     direction: Direction,
-    /// How many additional records are still to come.
+    /// Number of additional records that remain.
     left: usize,
 }
 
@@ -68,7 +68,7 @@ impl<'a, I: Iterator<Item = Record<'a>>> Iterator for Interleaved<'a, I> {
         if is_first {
             self.waiting = waiting;
             self.left = self.left.saturating_sub(1);
-            // Each may have made another page of the file resident.
+            // Each additional record may have loaded another page of the file into memory.
             if self.left.is_multiple_of(RELEASE_RECORDS)
                 && let Some(source) = self.source
             {

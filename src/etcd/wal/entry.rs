@@ -6,14 +6,14 @@ use super::messages::{
 use super::segment::{Checksum, Record};
 use super::wire::{self, WireError};
 
-/// What has become of an entry.
+/// The state of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// A majority has it: it is, or will be, applied.
+    /// A majority has it, so it was or will be applied.
     Committed,
-    /// Nothing in the log says that a majority has it.
+    /// The log does not show that a majority has it.
     Uncommitted,
-    /// Another entry took its place after a change of leader: it was never applied.
+    /// Another entry replaced it after a change of leader. It was never applied.
     Replaced,
 }
 
@@ -33,28 +33,28 @@ impl State {
 pub struct Entry<'a> {
     /// Its number in the log.
     pub index: u64,
-    /// The term of the leader that made it.
+    /// The term of the leader that created it.
     pub term: u64,
     /// Whether it is a request or a change of members.
     pub entry_type: EntryType,
     /// The request.
     pub data: &'a [u8],
-    /// What has become of it.
+    /// Its state.
     pub state: State,
-    /// What the chain of checksums says of it.
+    /// Whether its checksum is right.
     pub checksum: Checksum,
-    /// Which file of the log holds it, from 0.
+    /// The file of the log that contains it, from 0.
     pub segment: usize,
     /// Offset of its frame in that file, in bytes.
     pub offset: u64,
 }
 
-/// What an entry asks for.
+/// The request in an entry.
 #[derive(Debug, Clone)]
 pub enum Request<'a> {
-    /// Nothing: a new leader's first entry.
+    /// No request: the first entry of a new leader.
     Empty,
-    /// A request of the v3 API, or of the cluster to itself.
+    /// A request of the v3 API, or an internal request of the cluster.
     Internal(Box<InternalRaftRequest<'a>>),
     /// A request of the v2 store.
     V2(Box<V2Request<'a>>),
@@ -62,7 +62,7 @@ pub enum Request<'a> {
     ConfChange(ConfChange<'a>),
     /// A change of several members.
     ConfChangeV2(ConfChangeV2<'a>),
-    /// It can be read as none of these.
+    /// Not readable as any of these.
     Unknown,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Entry<'a> {
     /// The entry in a record of the log.
     ///
     /// # Errors
-    /// When its data is no entry.
+    /// Its data is not an entry.
     pub fn read(record: &Record<'a>, segment: usize) -> Result<Self, WireError> {
         let entry: RaftEntry<'_> = wire::read(record.data)?;
         Ok(Self {
@@ -85,8 +85,8 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// The request in it. Decided as etcd does (`server/etcdserver/server.go`, `applyEntryNormal`): what is no
-    /// InternalRaftRequest is one of the v2 store.
+    /// The request in it. As in etcd (`server/etcdserver/server.go`, `applyEntryNormal`), data that is not an
+    /// InternalRaftRequest is a request of the v2 store.
     pub fn request(&self) -> Request<'a> {
         let data = self.data;
         match self.entry_type {

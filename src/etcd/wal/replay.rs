@@ -1,11 +1,11 @@
-//! Entries done to a keyspace as etcd does them, which tells the revisions that no entry holds.
+//! Applies log entries to a keyspace as etcd does. This gives the revisions, which entries do not store.
 //!
-//! The rules are those of `server/etcdserver/apply/` and `txn/`, and `storage/mvcc/kvstore_txn.go`: a put uses a
-//! revision, a deletion and a transaction do if they change anything; the changes of one transaction share it, each
-//! with its sub; a key's deletion ends its generation.
+//! The rules are those of `server/etcdserver/apply/` and `txn/`, and `storage/mvcc/kvstore_txn.go`. A put uses one revision.
+//! A deletion or transaction uses one if it changes anything. The changes of one transaction share its main revision, each
+//! with its own sub. The deletion of a key ends its generation.
 //!
-//! **Invariant:** exact or not at all. Where something decides that the log does not tell (an entry is missing or
-//! damaged, permissions of a user, a full disk), the replay ends and says why.
+//! **Invariant:** exact or not at all. If the result depends on something that the log does not contain (a missing or
+//! damaged entry, permissions of a user, a full disk), the replay ends and gives the reason.
 
 mod keys;
 mod ranges;
@@ -30,44 +30,44 @@ use super::writes::{Change, changes};
 
 use keys::Keys;
 
-/// What an entry came to.
+/// The result of an applied entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Applied {
     /// The entry.
     pub index: u64,
-    /// The revision that it used; none where it changed nothing.
+    /// The revision that it used; none if it changed nothing.
     pub main: Option<i64>,
-    /// Of a transaction: whether its comparisons held.
+    /// For a transaction: whether its comparisons were true.
     pub succeeded: Option<bool>,
 }
 
-/// What a replay gave.
+/// The result of a replay.
 #[derive(Debug, Clone, Default)]
 pub struct Replay<'a> {
-    /// What was written, in the order of revisions.
+    /// The records written, in the order of revisions.
     pub records: Vec<Record<'a>>,
-    /// What each entry came to, by index.
+    /// The result of each entry, by index.
     pub applied: Vec<Applied>,
     /// The revision at its end.
     pub revision: i64,
-    /// The last index that was done.
+    /// The last index that was applied.
     pub until: u64,
-    /// Why it ended before the last committed entry; none where it did not.
+    /// Why it ended before the last committed entry; none if it reached it.
     pub stopped: Option<&'static str>,
 }
 
-/// What the entries of a log came to, as far as it is certain.
+/// The results of the entries of a log, as far as they are certain.
 #[derive(Debug, Clone, Default)]
 pub struct AppliedEntries {
     /// By index.
     applied: Vec<Applied>,
-    /// The entry up to which it is certain, and why not of the committed ones behind it.
+    /// The last entry with a certain result, and why the later committed ones are not certain.
     pub stopped: Option<(u64, &'static str)>,
 }
 
 impl AppliedEntries {
-    /// By the log itself where it begins with the first entry of its cluster, and behind that by the database beside
-    /// it. A damaged database is no point to begin at.
+    /// Uses the log alone if it begins with the first entry of its cluster, otherwise the database beside it as a start. A
+    /// damaged database cannot be a start.
     pub fn from_wal(wal: &Wal<'_>, store: Option<&Store<'_>>) -> Self {
         let whole = match whole_log(wal).map(Self::from) {
             Some(whole) if whole.stopped.is_none() => return whole,
@@ -76,7 +76,7 @@ impl AppliedEntries {
         let after = store
             .and_then(|store| after_database(store, wal))
             .map(Self::from);
-        // What is damaged is known when the state was read.
+        // All damage is known only after the state was read.
         let is_damaged = store.is_some_and(|store| store.db().diagnostics().found_damage());
         match (whole, after.filter(|_| !is_damaged)) {
             (Some(whole), Some(after)) => whole.followed_by(after),
@@ -95,7 +95,7 @@ impl AppliedEntries {
         self
     }
 
-    /// What an entry came to; none where it was not done, or that is not certain.
+    /// The result of an entry; none if it was not applied or its result is not certain.
     pub fn applied(&self, entry: &Entry<'_>) -> Option<Applied> {
         let place = self
             .applied
@@ -114,11 +114,11 @@ impl From<Replay<'_>> for AppliedEntries {
     }
 }
 
-/// Does the entries above a database's consistent_index: what was acknowledged and had not come into the file. None
-/// where the database does not say up to which entry it has all.
+/// Applies the entries after a database's consistent_index: writes that were acknowledged and are not in the file yet.
+/// None if the database has no consistent_index.
 pub fn after_database<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
-    // By the state alone: of what was taken in, the log is a part.
+    // The revision of the state only: records of the log may already be part of the store.
     let state = store.state().revision();
     let mut machine = Machine {
         revision: state,
@@ -152,8 +152,7 @@ fn keys_of<'a>(
     elements.map(|element| (element.key, element.value))
 }
 
-/// Does all entries of a log that begins with the first one of its cluster, and so has all revisions; none of any
-/// other.
+/// Applies all entries of a log that begins with the first entry of its cluster. None for any other log.
 pub fn whole_log<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
     let first = wal.effective().next()?;
     let is_first = first.index == 1 && wal.snapshots.first().is_none_or(|mark| mark.index == 0);
@@ -165,9 +164,9 @@ pub fn whole_log<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
     is_first.then(|| machine.run(wal, 0))
 }
 
-/// The entry up to which a restored snapshot stands for the log. `etcdutl snapshot restore` writes a log that begins
-/// with entry 1 as well: one entry for each member, and the mark of a raft snapshot. Its first write follows the records
-/// of the snapshot, which are in the database alone (`etcdutl/snapshot/v3_snapshot.go`, `saveWALAndSnap`).
+/// The last entry written by `etcdutl snapshot restore`, if it made this log. Such a log also begins with entry 1: it has
+/// one entry for each member and the mark of a raft snapshot. The records of the snapshot are only in the database
+/// (`etcdutl/snapshot/v3_snapshot.go`, `saveWALAndSnap`).
 pub fn restored_at(wal: &Wal<'_>) -> Option<u64> {
     let marks = wal.snapshots.iter().map(|mark| mark.index);
     let mark = marks.filter(|index| *index > 0).min()?;
@@ -182,7 +181,7 @@ pub fn restored_at(wal: &Wal<'_>) -> Option<u64> {
 struct Machine<'a> {
     keys: Keys<'a>,
     leases: BTreeSet<i64>,
-    /// The keys that ever were attached to each lease here.
+    /// The keys that were ever attached to each lease.
     attached: HashMap<i64, BTreeSet<&'a [u8]>>,
     revision: i64,
     compacted: i64,
@@ -191,13 +190,13 @@ struct Machine<'a> {
     records: Vec<Record<'a>>,
 }
 
-/// What one request came to.
+/// The outcome of one request.
 enum Outcome {
-    /// It was done; of a transaction, whether its comparisons held.
+    /// It was applied. For a transaction: whether its comparisons were true.
     Done(Option<bool>),
     /// It failed and changed nothing.
     Failed,
-    /// What it came to cannot be told.
+    /// Its outcome cannot be determined, for this reason.
     Stop(&'static str),
 }
 
@@ -271,7 +270,9 @@ impl<'a> Machine<'a> {
         let has_writes =
             request.put.is_some() || request.delete_range.is_some() || request.txn.is_some();
         if has_writes && self.auth_on && user != b"root" {
-            return Outcome::Stop("permissions of a user decide, and these are not looked at");
+            return Outcome::Stop(
+                "the outcome depends on permissions of a user, which are not evaluated",
+            );
         }
         // A request has one operation. If it has more, the first write counts.
         let refuses = "an alarm is active and refuses this write";
@@ -338,7 +339,7 @@ fn compares_range(request: &Request<'_>) -> bool {
     false
 }
 
-/// The keys and values that the entries from an index on put, whether they are applied or not.
+/// The keys and values of all puts in the entries from an index on, applied or not.
 fn puts_from<'a>(wal: &Wal<'a>, from: u64) -> Vec<(&'a [u8], &'a [u8])> {
     let entries = wal.effective().filter(|entry| entry.index >= from);
     let changes = entries.flat_map(|entry| changes(&entry.request()));
@@ -349,7 +350,7 @@ fn puts_from<'a>(wal: &Wal<'a>, from: u64) -> Vec<(&'a [u8], &'a [u8])> {
     changes.filter_map(|(_, change)| put(change)).collect()
 }
 
-/// One revision in the making.
+/// A transaction that is being applied.
 struct Writing<'m, 'a> {
     machine: &'m mut Machine<'a>,
     main: i64,
@@ -367,7 +368,7 @@ impl<'m, 'a> Writing<'m, 'a> {
         }
     }
 
-    /// Whether a put can be done.
+    /// Whether a put is possible.
     fn can_put(&self, put: &PutRequest<'a>) -> bool {
         let lease = put.lease == 0 || self.machine.leases.contains(&put.lease);
         let keeps = put.ignore_value || put.ignore_lease;
@@ -419,7 +420,7 @@ impl<'m, 'a> Writing<'m, 'a> {
         }
         let attached = self.machine.attached.remove(&lease).unwrap_or_default();
         for key in attached {
-            // A later put may have taken it from the lease.
+            // A later put may have detached it from the lease.
             let record = self.machine.keys.get(key);
             if record.is_some_and(|record| record.lease == lease) {
                 self.delete_key(key);
@@ -428,7 +429,7 @@ impl<'m, 'a> Writing<'m, 'a> {
         Outcome::Done(None)
     }
 
-    /// The comparisons of all transactions in it are made before anything is written.
+    /// Applies a transaction. As in etcd, the comparisons of all nested transactions are evaluated before anything is written.
     fn txn(&mut self, txn: &TxnRequest<'a>) -> Outcome {
         let mut plan = Vec::new();
         let succeeded = self.plan(txn, &mut plan);
@@ -451,7 +452,7 @@ impl<'m, 'a> Writing<'m, 'a> {
         Outcome::Done(Some(succeeded))
     }
 
-    /// Whether the comparisons hold, and what is then to be done; none where it fails as a whole.
+    /// Whether the comparisons are true. The changes to make are added to `plan`. None if the transaction fails as a whole.
     fn plan(&self, txn: &TxnRequest<'a>, plan: &mut Vec<Change<'a>>) -> Option<bool> {
         let keys = &self.machine.keys;
         let holds = txn.compare.iter().all(|compare| keys.compare(compare));
@@ -473,7 +474,7 @@ impl<'m, 'a> Writing<'m, 'a> {
         Some(holds)
     }
 
-    /// A record of this revision that says nothing yet.
+    /// An empty record of this revision.
     fn record(&self, key: &'a [u8]) -> Record<'a> {
         let revision = Revision {
             main: self.main,

@@ -1,13 +1,13 @@
 //! One file of the log: its frames, its records, and the chain of checksums through them.
 //!
-//! A frame is a length of eight bytes (little endian, also on big machines), a record, and up to seven zeros so that
-//! the next one is aligned to eight. The low 56 bits of the length are that of the record; where the highest bit is
-//! set, bits 56 to 58 are the number of zeros (`server/storage/wal/encoder.go`, `decoder.go`). A length of 0 ends the
-//! file: it was made longer in advance.
+//! A frame is a length of eight bytes (little endian on all machines), a record, and up to seven zeros, so that the next
+//! frame is aligned to eight. The low 56 bits of the length are the length of the record. If the highest bit is set, bits
+//! 56 to 58 are the number of zeros (`server/storage/wal/encoder.go`, `decoder.go`). A length of 0 ends the file, because
+//! etcd allocates files in advance.
 //!
-//! Each record states the CRC-32C over the data of all records up to it, its own included; a record of type 4, the
-//! first of each file, states the value to begin with. So a file can be verified alone, and after a damage the chain
-//! goes on with what the next record states.
+//! Each record states the CRC-32C over the data of all records up to and including itself. A record of type 4, the first of
+//! each file, states the start value. So each file can be verified alone, and after damage the chain goes on from the value
+//! that the next record states.
 
 use super::messages::{EntryType, RaftEntry, RaftHardState, WalMetadata, WalSnapshot};
 use super::wire::{self, Reader};
@@ -15,7 +15,7 @@ use super::wire::{self, Reader};
 /// Length of the field before each record, in bytes.
 const LENGTH_BYTES: usize = 8;
 
-/// What a record is.
+/// The type of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordType {
     /// Whose log it is.
@@ -28,7 +28,7 @@ pub enum RecordType {
     Crc,
     /// The mark of a raft snapshot.
     Snapshot,
-    /// None that there is.
+    /// A type that does not exist.
     Unknown(u64),
 }
 
@@ -45,14 +45,14 @@ impl RecordType {
     }
 }
 
-/// What the chain of checksums says of a record.
+/// Whether the checksum of a record follows from the records before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
-    /// It is as it was written.
+    /// It does.
     Right,
-    /// It is not, or the record before it is not.
+    /// It does not: this record or the one before it was altered.
     Wrong,
-    /// Nothing was read right before it.
+    /// The record directly before it could not be read.
     Unknown,
 }
 
@@ -76,7 +76,7 @@ pub struct Record<'a> {
     pub crc: u32,
     /// Its data.
     pub data: &'a [u8],
-    /// What the chain says of it.
+    /// Whether its checksum follows from the records before it.
     pub checksum: Checksum,
     /// Offset of its frame in the file, in bytes.
     pub offset: u64,
@@ -84,35 +84,35 @@ pub struct Record<'a> {
     pub frame_bytes: u64,
 }
 
-/// What is wrong with a file of the log.
+/// A fault in a file of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// No record can be read at this offset; reading went on at the second, or nothing follows.
+    /// No record can be read at this offset.
     Frame {
         /// Offset in bytes.
         offset: u64,
-        /// Where reading went on.
+        /// The offset at which reading went on; none if no record follows.
         resumed: Option<u64>,
         /// What is wrong.
         what: String,
-        /// Whether the record would reach over the end of the file.
+        /// Whether the record would reach beyond the end of the file.
         is_cut: bool,
     },
-    /// The last record is cut: a crash came between, or the copy.
+    /// The last record is cut, by a crash or because the copy is incomplete.
     Torn {
         /// Offset in bytes.
         offset: u64,
     },
-    /// The checksum of the record at this offset does not follow.
+    /// The checksum of the record at this offset does not follow from the records before it.
     Checksum {
         /// Offset in bytes.
         offset: u64,
-        /// What the chain gives.
+        /// The computed checksum.
         expected: u32,
-        /// What the record states.
+        /// The stored checksum.
         found: u32,
     },
-    /// A record of a type that there is none of.
+    /// A record of a type that does not exist.
     Type {
         /// Offset in bytes.
         offset: u64,
@@ -121,12 +121,12 @@ pub enum Fault {
     },
 }
 
-/// The records of a file, with what is wrong with it.
+/// The records of a file, with its faults.
 #[derive(Debug, Clone, Default)]
 pub struct Segment<'a> {
     /// The records that can be read, in their order.
     pub records: Vec<Record<'a>>,
-    /// What is wrong, in the order of offsets.
+    /// Its faults, in the order of offsets.
     pub faults: Vec<Fault>,
     /// Bytes up to the end of the last record.
     pub used_bytes: u64,
@@ -140,12 +140,12 @@ struct Frame<'a> {
     end: usize,
 }
 
-/// What stands where a frame should.
+/// What is at the position of a frame.
 enum Found<'a> {
     Frame(Frame<'a>),
     /// The end of the file, or a length of 0.
     End,
-    /// Neither; and whether it reaches over the end of the file.
+    /// Not a frame.
     Bad {
         what: String,
         is_cut: bool,
@@ -153,7 +153,7 @@ enum Found<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// Reads a file. `running` is the value of the checksum at the end of the file before, where it is known.
+    /// Reads a file. `running` is the checksum at the end of the file before it, if it is known.
     pub fn read(bytes: &'a [u8], running: Option<u32>) -> Self {
         let mut segment = Self::default();
         let mut chain = Chain {
@@ -168,7 +168,7 @@ impl<'a> Segment<'a> {
                     at = frame.end;
                 }
                 Found::End => {
-                    // Behind the end there are zeros; anything else is a gap.
+                    // Only zeros may follow the end. Other bytes mean that records are missing here.
                     let rest = bytes.get(at..).unwrap_or_default();
                     let Some(next) = rest.iter().position(|byte| *byte != 0) else {
                         break;
@@ -204,7 +204,7 @@ impl<'a> Segment<'a> {
         segment
     }
 
-    /// The value of the checksum behind its last record.
+    /// The checksum after its last record.
     pub fn running(&self) -> Option<u32> {
         self.records.last().map(|record| record.crc)
     }
@@ -239,12 +239,12 @@ impl<'a> Segment<'a> {
 #[derive(Debug, Default)]
 struct Chain {
     running: Option<u32>,
-    /// After a record that was wrong: what it would have been to state, if only what it states was changed.
+    /// After a wrong record: the correct checksum, in case only the stored checksum was changed and not the data.
     other: Option<u32>,
 }
 
 impl Chain {
-    /// What the chain says of the next record, and what it should state.
+    /// Whether the checksum of the next record is right, and the computed checksum.
     fn next(
         &mut self,
         record_type: RecordType,
@@ -268,12 +268,12 @@ impl Chain {
             _ => crc32c::crc32c_append(running, frame.data),
         };
         let expected = then(running);
-        // A new log begins with 0, whatever was before.
+        // A new log begins with 0, whatever the file before it ended with.
         if expected == frame.crc || (record_type == RecordType::Crc && running == 0) {
             return (Checksum::Right, expected);
         }
         if let Some(other) = other.filter(|other| then(*other) == frame.crc) {
-            // The record before was right, and only what it states was not.
+            // The data of the record before was right; only its stored checksum was changed.
             if let Some(before) = before.last_mut() {
                 before.checksum = Checksum::Right;
                 before.crc = other;
@@ -311,7 +311,7 @@ fn frame_at(bytes: &[u8], at: usize) -> Found<'_> {
         .filter(|whole| *whole <= rest.len());
     let Some(whole) = end else {
         return Found::Bad {
-            what: format!("a record of {size} bytes where {} are left", rest.len()),
+            what: format!("a record of {size} bytes, but only {} are left", rest.len()),
             is_cut: true,
         };
     };
@@ -324,7 +324,7 @@ fn frame_at(bytes: &[u8], at: usize) -> Found<'_> {
             end: at.saturating_add(LENGTH_BYTES).saturating_add(whole),
         }),
         None => Found::Bad {
-            what: format!("{size} bytes that are no walpb.Record"),
+            what: format!("{size} bytes that are not a walpb.Record"),
             is_cut: false,
         },
     }
@@ -339,19 +339,19 @@ fn read_record(bytes: &[u8]) -> Option<(u64, u32, &[u8])> {
             (1, 0) if number.is_none() => number = Some(reader.varint().ok()?),
             (2, 0) if crc.is_none() => crc = Some(u32::try_from(reader.varint().ok()?).ok()?),
             (3, 2) if data.is_none() => data = Some(reader.bytes().ok()?),
-            // No version of etcd writes anything else, and so a look at a record takes three steps.
+            // No version of etcd writes other fields. So checking a record takes at most three steps.
             _ => return None,
         }
     }
     Some((number?, crc?, data.unwrap_or_default()))
 }
 
-/// The first place from `from` on where a record begins that can hardly be anything else: aligned, of a known type,
-/// with zeros behind it, and followed by another or by the end.
+/// The first position from `from` on at which a record very likely begins: aligned, of a known type, padded with zeros,
+/// and followed by another record or by the end.
 fn resync(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from.checked_next_multiple_of(LENGTH_BYTES)?;
     while at < bytes.len() {
-        // Most of what is skipped is zeros.
+        // Skip zeros fast: most of a preallocated file is zeros.
         let zeros = bytes
             .get(at..)?
             .iter()
@@ -374,10 +374,10 @@ fn resync(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// How many fields the content of a record has at most: of an entry, which has most, there are four.
+/// More fields than the content of any record has; an entry has the most, four.
 const FEW_FIELDS: usize = 8;
 
-/// Whether data can be the content of a record; a look takes no more steps than a record has fields.
+/// Whether data may be the content of a record. The check stops after [`FEW_FIELDS`] fields.
 fn has_few_fields(data: &[u8]) -> bool {
     let mut reader = Reader::new(data);
     for _ in 0..FEW_FIELDS {
@@ -394,7 +394,7 @@ fn has_few_fields(data: &[u8]) -> bool {
     reader.is_at_end()
 }
 
-/// Where a record ends that may begin here.
+/// The end of the record that may begin at `at`.
 fn plausible(bytes: &[u8], at: usize) -> Option<usize> {
     let Found::Frame(frame) = frame_at(bytes, at) else {
         return None;

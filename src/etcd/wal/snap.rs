@@ -1,4 +1,4 @@
-//! Raft's snapshot files: which entry they stand for, who votes, and the members by the v2 store in them.
+//! Raft's snapshot files: their last entry, the voters, and the v2 store with the members.
 //!
 //! A file `TERM-INDEX.snap` is `snappb.Snapshot` (1 crc, 2 data); its data is `raftpb.Snapshot`, whose own data is the
 //! v2 store as JSON (`server/etcdserver/api/snap/snapshotter.go`, `api/v2store/store.go`).
@@ -10,31 +10,31 @@ use serde_json::Value;
 use super::messages::RaftSnapshot;
 use super::wire::{self, Reader};
 
-/// What a snapshot file says.
+/// The content of a snapshot file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snap {
-    /// The last index that it holds.
+    /// The last index that it includes.
     pub index: u64,
     /// The term of that entry.
     pub term: u64,
-    /// Who votes.
+    /// The ids of voting members.
     pub voters: Vec<u64>,
-    /// Who only learns.
+    /// The ids of learners.
     pub learners: Vec<u64>,
     /// Whether a joint configuration ends by itself.
     pub auto_leave: bool,
-    /// The v2 store; or why it is none.
+    /// The v2 store, or why it cannot be read.
     pub store: Result<Store, String>,
 }
 
-/// What is of use in a v2 store.
+/// The useful content of a v2 store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Store {
     /// The members by their ids, in hex.
     pub members: BTreeMap<String, Member>,
     /// The members that were removed, by id.
     pub removed: Vec<String>,
-    /// The version of the cluster; empty where it is not there.
+    /// The version of the cluster; empty if it is missing.
     pub cluster_version: String,
     /// The keys that clients wrote, and empty directories, by path.
     pub keys: Vec<V2Key>,
@@ -72,7 +72,7 @@ impl V2Key {
     }
 }
 
-/// Whether a node may have children: a key has none, not even an empty list of them.
+/// Whether a node is a directory. A key has no list of children, not even an empty one.
 fn is_directory(node: &Value) -> bool {
     node.get("Children").is_some_and(Value::is_object)
 }
@@ -80,41 +80,41 @@ fn is_directory(node: &Value) -> bool {
 /// A member of the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
-    /// Its name; empty where it never started.
+    /// Its name; empty if it never started.
     pub name: String,
-    /// Where members reach it.
+    /// Its addresses for other members.
     pub peer_urls: Vec<String>,
-    /// Where clients reach it.
+    /// Its addresses for clients.
     pub client_urls: Vec<String>,
 }
 
-/// Why a file is no snapshot.
+/// Why a file is not a valid snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SnapError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error("it is empty")]
     Empty,
-    /// It is cut, or something else.
-    #[error("it is no snappb.Snapshot")]
+    /// It is cut, or is another kind of file.
+    #[error("it is not a snappb.Snapshot")]
     Envelope,
-    /// Its checksum is another one.
+    /// Its checksum is wrong.
     #[error("stored checksum {stated:08x}, computed {computed:08x}")]
     Checksum {
-        /// What it states.
+        /// The stored checksum.
         stated: u32,
-        /// What its data has.
+        /// The checksum of its data.
         computed: u32,
     },
-    /// The data in it is no raft snapshot.
-    #[error("its data is no raftpb.Snapshot")]
+    /// Its data is not a raft snapshot.
+    #[error("its data is not a raftpb.Snapshot")]
     Content,
 }
 
 impl Snap {
-    /// Reads a file. With a wrong checksum what it says is read as far as it goes: the second part.
+    /// Reads a file. If the checksum is wrong, the content is read as far as possible, and the second part is the error.
     ///
     /// # Errors
-    /// [`SnapError`]: why it is none.
+    /// [`SnapError`]: why it is not a snapshot.
     pub fn read(bytes: &[u8]) -> Result<(Self, Option<SnapError>), SnapError> {
         if bytes.is_empty() {
             return Err(SnapError::Empty);
@@ -156,7 +156,7 @@ fn envelope(bytes: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl Store {
-    /// The members in a v2 store; newer versions may leave it empty.
+    /// Reads the v2 store. Newer versions of etcd may leave it empty.
     fn read(json: &[u8]) -> Result<Self, String> {
         let mut store = Self::default();
         if json.is_empty() {
@@ -169,7 +169,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Takes a node of the store and what is below it. serde_json itself ends at a depth of 128.
+    /// Adds a node of the store and everything below it. The recursion is bounded: serde_json stops at a depth of 128.
     fn take(&mut self, node: &Value) {
         let path = node.get("Path").and_then(Value::as_str).unwrap_or_default();
         let value = node
