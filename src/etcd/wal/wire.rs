@@ -63,28 +63,27 @@ pub trait Message<'a> {
 /// Why bytes are not such a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// It ends in the middle, or a length leads out of it.
+    /// It ends within a field, or a length goes beyond its end.
     #[error("cut")]
     Cut,
     /// A number is longer than 64 bits.
     #[error("a number of more than 64 bits")]
     Overflow,
-    /// A field has another wire type than it must have, or none that there is.
-    #[error("field {0} with a wire type that it cannot have")]
+    /// A field has a wrong or an unknown wire type.
+    #[error("field {0} with a wrong wire type")]
     WireType(u64),
     /// Messages are nested too deep.
-    #[error("messages in each other more than {MAX_DEPTH} deep")]
+    #[error("messages nested more than {MAX_DEPTH} deep")]
     Depth,
     /// More values than a request can have.
     #[error("more than {MAX_VALUES} values")]
     Values,
 }
 
-/// How deep messages may be nested. Only transactions in transactions need depth, and no client makes more than a few.
+/// How deep messages may be nested. Only nested transactions need depth, and no client nests more than a few.
 pub const MAX_DEPTH: usize = 64;
 
-/// How many values one request may have: etcd's own limit is 128 operations unless it is raised, and each of them has
-/// a dozen at most.
+/// How many values one request may have. etcd's default limit is 128 operations, and each has at most a dozen values.
 pub const MAX_VALUES: usize = 1 << 20;
 
 impl From<wire::WireError> for WireError {
@@ -140,7 +139,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What is left of a message that is being read.
+/// The unread part of a message.
 pub(crate) struct Input<'a, 'l> {
     reader: Reader<'a>,
     depth: usize,
@@ -202,7 +201,7 @@ pub(crate) trait ReadMessage<'a>: Message<'a> + Default {
 /// Reads a message of a kind.
 ///
 /// # Errors
-/// [`WireError`]: the first thing that no such message has.
+/// [`WireError`]: the first fault.
 pub(crate) fn read<'a, M: ReadMessage<'a>>(bytes: &'a [u8]) -> Result<M, WireError> {
     let mut message = M::default();
     let mut left = MAX_VALUES;

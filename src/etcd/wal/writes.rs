@@ -1,21 +1,21 @@
-//! What a request puts and deletes.
+//! The puts and deletions in a request.
 
 use super::entry::Request;
 use super::messages::{DeleteRangeRequest, Operation, PutRequest, TxnRequest};
 
-/// When an operation is done.
+/// The condition under which an operation is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Branch {
-    /// In any case.
+    /// Always.
     Always,
-    /// Where all comparisons of its transaction hold.
+    /// If all comparisons of its transaction are true.
     Success,
-    /// Where not all do.
+    /// If any of them is false.
     Failure,
 }
 
 impl Branch {
-    /// The word for it in output; none where it is done in any case.
+    /// The word for it in output; none for an operation that is always applied.
     pub fn as_str(self) -> Option<&'static str> {
         match self {
             Self::Always => None,
@@ -25,7 +25,7 @@ impl Branch {
     }
 }
 
-/// A change that a request asks for.
+/// A change in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
     /// A put.
@@ -52,7 +52,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The changes that a request asks for, in its order. Those of nested transactions have the branch of the outermost one.
+/// The changes in a request, in its order. A change in a nested transaction has the branch of the outermost one.
 pub fn changes<'a>(request: &Request<'a>) -> Vec<(Branch, Change<'a>)> {
     let mut changes = Vec::new();
     let Request::Internal(request) = request else {
@@ -70,7 +70,7 @@ pub fn changes<'a>(request: &Request<'a>) -> Vec<(Branch, Change<'a>)> {
     changes
 }
 
-/// The depth is that of the message, which has a limit.
+/// Adds the changes of a transaction. The recursion is bounded by the depth limit of messages.
 fn add_changes_of<'a>(
     txn: &TxnRequest<'a>,
     outer: Option<Branch>,

@@ -13,12 +13,12 @@ use super::ranges::Ranges;
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
     live: BTreeMap<&'a [u8], Record<'a>>,
-    /// Where transactions compare ranges of keys.
+    /// An index for comparisons with ranges of keys, if transactions need it.
     ranges: Option<Ranges<'a>>,
 }
 
 impl<'a> Keys<'a> {
-    /// Takes a put.
+    /// Adds a put.
     pub(super) fn load(&mut self, record: Record<'a>) {
         if let Some(ranges) = &mut self.ranges
             && !ranges.load(&record)
@@ -32,7 +32,7 @@ impl<'a> Keys<'a> {
         self.live.get(key)
     }
 
-    /// Whether it was there.
+    /// Removes a key. Returns whether it existed.
     pub(super) fn remove(&mut self, key: &[u8]) -> bool {
         if let Some(ranges) = &mut self.ranges {
             ranges.remove(key);
@@ -73,8 +73,8 @@ impl<'a> Keys<'a> {
         range.into_iter().flatten().map(|(_, record)| record)
     }
 
-    /// Whether a comparison holds, for each key in its range; for none, as of a key that is all 0
-    /// (`server/etcdserver/txn/txn.go`, `applyCompare`).
+    /// Whether a comparison is true for each key in its range. If the range has no key, etcd compares with a key whose
+    /// numbers are all 0 (`server/etcdserver/txn/txn.go`, `applyCompare`).
     pub(super) fn compare(&self, compare: &Compare<'_>) -> bool {
         if let Some(held) = self.compare_range(compare) {
             return held;
@@ -89,7 +89,7 @@ impl<'a> Keys<'a> {
         found || holds(compare, None)
     }
 
-    /// The same of a range, where that is prepared.
+    /// The same for a range, if the index is prepared.
     fn compare_range(&self, compare: &Compare<'_>) -> Option<bool> {
         let end = compare.range_end;
         let ranges = self.ranges.as_ref().filter(|_| !end.is_empty())?;
@@ -100,7 +100,7 @@ impl<'a> Keys<'a> {
             CompareTarget::MOD => compare.mod_revision(),
             CompareTarget::VALUE => ranges.rank(compare.value()),
             CompareTarget::LEASE => compare.lease(),
-            // It compares nothing, whatever the keys are.
+            // An unknown target compares nothing.
             _ => return Some(holds(compare, None)),
         };
         let held = ranges.compare(places, compare.target, compare.result, number);

@@ -1,9 +1,9 @@
-//! Comparisons with all keys of a range, answered without looking at each key.
+//! An index for comparisons with all keys of a range, without a loop over the keys.
 //!
-//! A transaction may compare a whole range of keys with a number, and a log may hold any number of such transactions:
-//! key by key that is their product. The keys that a log ever puts are known before it is replayed, so they have
-//! fixed places: a tree over the places has the least and the greatest number below each node, and a set has the
-//! places of each number. A comparison and a write then cost the logarithm of the number of keys.
+//! A transaction may compare a whole range of keys with a number, and a log may have any number of such transactions. A
+//! loop over the keys would cost their product. All keys that a log ever puts are known before it is replayed, so each has
+//! a fixed index. A tree over these indices has the smallest and largest number below each node, and a set has the
+//! indices of each number. So a comparison or a write costs the logarithm of the number of keys.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,10 +11,10 @@ use std::ops::Range;
 use crate::etcd::record::Record;
 use crate::etcd::wal::messages::{CompareResult, CompareTarget};
 
-/// How many things of a key can be compared.
+/// How many numbers of a key can be compared.
 const TARGETS: usize = 5;
 
-/// Of a key, by the number of the [`CompareTarget`]: version, create_revision, mod_revision, rank of the value, lease.
+/// The numbers of a key, by [`CompareTarget`]: version, create_revision, mod_revision, rank of the value, lease.
 type Numbers = [i64; TARGETS];
 
 /// The least and the greatest of each number.
@@ -71,7 +71,7 @@ impl<'a> Ranges<'a> {
         }
     }
 
-    /// Takes a put. False: its key is not among those that may be put.
+    /// Adds a put. False if its key is not among those given at the start.
     #[must_use]
     pub(super) fn load(&mut self, record: &Record<'a>) -> bool {
         let Ok(place) = self.keys.binary_search(&record.key) else {
@@ -79,7 +79,7 @@ impl<'a> Ranges<'a> {
         };
         let known = self.ranked.get(place).copied().flatten();
         let rank = match known {
-            // A put that keeps the value does not pay for its length again.
+            // A put of the same value keeps its rank, so long values are not compared again.
             Some((value, rank)) if std::ptr::eq(value, record.value) => rank,
             _ => self.rank(record.value),
         };
@@ -106,7 +106,7 @@ impl<'a> Ranges<'a> {
         }
     }
 
-    /// A number that is ordered as the values are: odd for one that may be put, even for one between two of them.
+    /// A number with the same order as the values: odd for a value that may be put, even for a value between two of them.
     pub(super) fn rank(&self, value: &[u8]) -> i64 {
         let rank = match self.values.binary_search(&value) {
             Ok(place) => place.saturating_mul(2).saturating_add(1),
