@@ -297,7 +297,7 @@ fn a_meta_page_can_be_chosen_by_hand() {
     assert!(
         refused
             .stderr
-            .contains(&format!("meta {older} cannot be taken: no magic")),
+            .contains(&format!("meta {older} cannot be used: no magic")),
         "{}",
         refused.stderr
     );

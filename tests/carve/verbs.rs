@@ -245,7 +245,7 @@ fn a_key_whose_deletion_is_lost_is_not_shown_as_there() {
     assert!(
         unknown
             .stderr
-            .contains("1 of the 3 revisions up to 4 are in no page"),
+            .contains("1 of the 3 revisions up to 4 are no longer in any page"),
         "{}",
         unknown.stderr
     );
@@ -333,6 +333,6 @@ fn the_older_meta_is_the_state_of_the_commit_before() {
     none(
         "defragmented",
         Older::Empty,
-        "the empty database which a defragmentation leaves",
+        "the empty database that a defragmentation leaves",
     );
 }

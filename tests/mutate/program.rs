@@ -83,7 +83,7 @@ fn wrong_end(case: &Case, whole: &Run, run: &Run, bytes: &[u8]) -> Option<String
             None
         }
         // No way to the bucket of records: no answer, but the finding and the way that is left.
-        2 if ["cannot be reached", "no page holds records"]
+        2 if ["cannot be reached", "no page has records"]
             .iter()
             .any(|said| run.stderr.contains(said)) =>
         {

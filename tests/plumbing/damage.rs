@@ -229,7 +229,7 @@ fn a_file_cut_in_the_middle_is_listed_up_to_its_end() {
         page.text()
     );
     assert!(
-        page.text().contains("DOES NOT FIT: its 1 pages end behind"),
+        page.text().contains("DOES NOT FIT: its 1 pages end after"),
         "{}",
         page.text()
     );

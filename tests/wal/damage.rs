@@ -277,7 +277,7 @@ fn raft_snapshots_that_cannot_be_trusted_are_told() {
     flipped[300] ^= 1;
     let cut = &good[..good.len() / 2];
     for (bytes, why) in [
-        (flipped.as_slice(), "its checksum says"),
+        (flipped.as_slice(), "stored checksum"),
         (cut, "it is not a snappb.Snapshot"),
         (b"".as_slice(), "it is empty"),
         (b"\xff\xff\xff".as_slice(), "it is not a snappb.Snapshot"),
