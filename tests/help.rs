@@ -146,6 +146,9 @@ fn with_output(page: &str, examples: &Examples) -> (String, usize) {
                 let run = examples.shell(command);
                 text.push_str(line);
                 text.push_str(run.text());
+                if !run.text().ends_with('\n') {
+                    text.push('\n');
+                }
                 assert!(
                     !run.stdout.is_empty() && run.code < 2,
                     "{command}: {}",

@@ -40,6 +40,8 @@ pub struct Description<'a> {
     pub events: Vec<SeenEvent>,
     /// How many Events there are about it.
     pub event_count: usize,
+    /// The time that the ages of Events are counted from.
+    pub clock: Clock,
 }
 
 /// An owner of an object.
@@ -110,6 +112,7 @@ impl<'a> Description<'a> {
             history,
             events,
             event_count,
+            clock,
         }))
     }
 

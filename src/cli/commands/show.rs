@@ -15,7 +15,6 @@ use crate::cli::out::Out;
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
-use crate::query::Origins;
 use crate::query::Question;
 use crate::query::compare::{Changed, Comparison};
 use crate::query::description::{Description, described_key};
@@ -26,6 +25,7 @@ use crate::query::transaction::{
     Event, EventType, ObjectAt, OneRevision, RevisionRequest, Transaction,
 };
 use crate::query::writers::managers_of;
+use crate::query::{Notice, Origins};
 use crate::view;
 use crate::view::diff::write_object;
 use crate::view::history::{Layout, Line};
@@ -175,12 +175,17 @@ impl Show<'_, '_> {
                 managers: managers_of(event, self.question.objects()),
                 time: time_of(event),
             };
+            if !line.managers.is_empty() {
+                self.question.notices().add_who();
+            }
             writeln!(out, "{}", layout.row(&line))?;
         }
         let (heading, rows) = view::description::events(about);
         writeln!(out, "\n{heading}")?;
         if !rows.is_empty() {
             rows.write(out)?;
+            let ages = Notice::AgesAsOf(about.clock.now);
+            self.question.notices().add(ages);
         }
         Ok(())
     }

@@ -285,8 +285,8 @@ pub const PAGES: &[Page] = &[
                 "etcdive diff snap.db 2180..2190 --name-only",
             ),
             example(
-                "How a deployment differs from ten minutes ago",
-                "etcdive diff snap.db --since 3m deploy/web",
+                "How a deployment differs from six minutes ago",
+                "etcdive diff snap.db --since 6m deploy/web",
             ),
         ],
     },
@@ -612,8 +612,8 @@ pub const PAGES: &[Page] = &[
         examples: &[
             example("The hash over all buckets", "etcdive dump-db hash snap.db"),
             example(
-                "The hash of the state one commit before",
-                "etcdive dump-db hash snap.db --meta older",
+                "The hash of another snapshot",
+                "etcdive dump-db hash old.db",
             ),
         ],
     },
