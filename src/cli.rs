@@ -1,5 +1,5 @@
-//! The command line: one file a verb in [`commands`], each a `struct Args` whose doc comment is its
-//! help, and a [`Verb`].
+//! The command line: one file per verb in [`commands`], each a `struct Args` whose doc comment is its help, and a [`Verb`].
+//! What the help has besides is in [`help`].
 //!
 //! A run goes one way: the verb names its databases, they are opened, the verb answers on standard
 //! output, and what is wrong with the databases is said on standard error. What a verb returns and
@@ -10,10 +10,12 @@ pub mod arguments;
 pub mod auger;
 pub mod by_manager;
 pub mod commands;
+pub mod complete;
 pub mod custody;
 pub mod etcdctl;
 pub mod export;
 pub mod failure;
+pub mod help;
 pub mod keys;
 pub mod opened;
 pub mod out;
@@ -39,22 +41,22 @@ use crate::view::command::Invocation;
 pub use crate::query::Answer;
 
 use commands::{
-    analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
-    help, hexdump, log, ls, page, pages, recover, show, status, wal, watch,
+    analyze, blame, buckets, checksum, complete as complete_verb, completions, decode, diff,
+    dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls, man,
+    page, pages, recover, show, status, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
 use out::{ColorWhen, Out};
 
-/// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
+/// Read an etcd database file offline: objects, history, health, recovery
 ///
-/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory.
-/// The file is never written, never locked, and its times are left alone.
-/// As in kubectl, -n NS, -A and --db FILE may come before the verb.
+/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory. No etcd, no cluster and no network
+/// are needed. The file is never written or locked, and its times are not changed. --db FILE or the variable ETCDIVE_DB
+/// can name the database instead. As in kubectl, -n NS, -A and --db may come before the verb.
 ///
-/// Exit codes: 0 answered; 1 answered "no" (nothing found; diff: differences); 2 could not answer;
-/// 3 answered, but damage may have hidden a part of the answer. fsck: 1 findings, yet every record could be
-/// read; 3 findings that may hide records.
+/// Exit codes: 0 answered; 1 answered "no": nothing found, or differences (diff), or harmless findings (fsck); 2 could not
+/// answer; 3 answered, but damage may hide a part of the answer. `etcdive help exit-codes` has the details.
 #[derive(Debug, Parser)]
 #[command(
     name = "etcdive",
@@ -65,26 +67,37 @@ use out::{ColorWhen, Out};
     disable_help_subcommand = true
 )]
 pub struct Cli {
-    /// When to colour: a terminal is coloured by itself, unless NO_COLOR is set
+    /// When to use colours
     #[arg(
         long,
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_possible_values = false
+        help_heading = "Global options"
     )]
     color: ColorWhen,
 
-    /// Verify the SHA-256 behind a snapshot file of any size (else up to 64 MiB; status, fsck: always)
-    #[arg(long, global = true)]
+    /// Verify the SHA-256 at the end of a large snapshot file
+    ///
+    /// Without this flag it is verified up to 64 MiB, and at any size by status and fsck.
+    #[arg(long, global = true, help_heading = "Global options")]
     verify: bool,
 
-    /// Take the state of this meta page instead of the newest that is whole; older: the state one commit before
-    #[arg(long, global = true, value_name = "0|1|older", value_parser = MetaBy::parse)]
+    /// Read the state of this meta page: 0, 1 or older
+    ///
+    /// The default is the newest valid one. `older` is the state one commit before.
+    #[arg(long, global = true, value_name = "META", value_parser = MetaBy::parse, help_heading = "Global options")]
     meta: Option<MetaBy>,
 
-    /// Read this database instead of DB. The variable ETCDIVE_DB names one too, unless the first word is a file
-    #[arg(long = "db", global = true, value_name = "FILE")]
+    /// Read this database; DB is then left out
+    ///
+    /// The variable ETCDIVE_DB does the same, unless the first word after the verb is a database.
+    #[arg(
+        long = "db",
+        global = true,
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
     named_db: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -96,6 +109,7 @@ enum Command {
     Status(status::Args),
     Ls(ls::Args),
     Get(get::Args),
+    Events(events::Args),
     Log(log::Args),
     Show(show::Args),
     Watch(watch::Args),
@@ -116,7 +130,11 @@ enum Command {
     Buckets(buckets::Args),
     Hexdump(hexdump::Args),
     Wal(wal::Args),
-    Help(help::Args),
+    Help(help_verb::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete_verb::Args),
 }
 
 impl Command {
@@ -126,6 +144,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Ls(_) => "ls",
             Self::Get(_) => "get",
+            Self::Events(_) => "events",
             Self::Log(_) => "log",
             Self::Show(_) => "show",
             Self::Watch(_) => "watch",
@@ -146,6 +165,9 @@ impl Command {
             Self::Hexdump(_) => "hexdump",
             Self::Wal(_) => "wal",
             Self::Help(_) => "help",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Complete(_) => "__complete",
         }
     }
 
@@ -154,6 +176,7 @@ impl Command {
             Self::Status(args) => args,
             Self::Ls(args) => args,
             Self::Get(args) => args,
+            Self::Events(args) => args,
             Self::Log(args) => args,
             Self::Show(args) => args,
             Self::Watch(args) => args,
@@ -174,6 +197,9 @@ impl Command {
             Self::Hexdump(args) => args,
             Self::Wal(args) => args,
             Self::Help(args) => args,
+            Self::Completions(args) => args,
+            Self::Man(args) => args,
+            Self::Complete(args) => args,
         }
     }
 }

@@ -453,8 +453,8 @@ fn flags(help: &str) -> Vec<Vec<&str>> {
 
 /// The verbs with their words as they are typed, subcommands included.
 fn verbs() -> Vec<Vec<String>> {
-    let commands = |words: &[&str]| -> Vec<String> {
-        let help = etcdive(words.iter().chain(&["--help"])).text().to_owned();
+    let commands = |verb: &str| -> Vec<String> {
+        let help = etcdive([verb, "--help"]).text().to_owned();
         let Some((_, list)) = help.split_once("Commands:\n") else {
             return Vec::new();
         };
@@ -465,8 +465,8 @@ fn verbs() -> Vec<Vec<String>> {
             .collect()
     };
     let mut all = Vec::new();
-    for verb in commands(&[]) {
-        let below = commands(&[&verb]);
+    for verb in crate::support::verbs() {
+        let below = commands(&verb);
         if below.is_empty() {
             all.push(vec![verb]);
         } else {

@@ -8,7 +8,7 @@ pub struct DatabaseOrFile {
     /// A db file, a snapshot file, or a data directory
     #[arg(value_name = "DB", required_unless_present = "file")]
     db: Option<PathBuf>,
-    /// The database, as auger has it
+    /// The database, as auger names it
     #[arg(short, long, value_name = "DB", conflicts_with = "db")]
     file: Option<PathBuf>,
 }

@@ -10,7 +10,7 @@ use crate::view::style::Style;
 /// When output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE colours a pipe too
+    /// When writing to a terminal and NO_COLOR is not set; CLICOLOR_FORCE colours pipes too
     Auto,
     /// Always
     Always,

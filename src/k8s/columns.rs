@@ -29,6 +29,7 @@ mod storage;
 mod times;
 mod workloads;
 
+pub use events::EventFacts;
 pub use labels::format_labels;
 pub use times::{age, human_duration};
 

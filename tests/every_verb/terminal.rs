@@ -143,3 +143,21 @@ fn the_terminal_of_this_test_passes_what_a_program_writes() {
     let piped = crate::support::etcdive(words);
     assert!(piped.stdout.contains(&0x1b), "in a pipe bytes are exact");
 }
+
+#[test]
+fn manifests_on_a_terminal_come_with_the_command_for_kubectl_create_and_none_in_a_pipe() {
+    let words = "get testdata/healthy/k8s/after.db cm/frozen -n prod -o yaml";
+    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    let line = "etcdive recover testdata/healthy/k8s/after.db cm/frozen -n prod --at @ -o yaml";
+    let (code, seen) = on_terminal(&words);
+    let seen = String::from_utf8(seen).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(seen.matches("hint: ").count(), 1, "{seen}");
+    assert!(seen.contains(line), "{seen}");
+    let piped = crate::support::etcdive(&words);
+    assert_eq!((piped.code, piped.stderr.as_str()), (0, ""));
+    // The command works.
+    let manifest = crate::support::etcdive_line(line.trim_start_matches("etcdive "));
+    assert!(manifest.code == 0 && manifest.text().contains("kind: ConfigMap"));
+    assert!(!manifest.text().contains("uid:"), "{}", manifest.text());
+}

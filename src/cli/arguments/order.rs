@@ -12,7 +12,7 @@ use crate::view::sanitize::visible_bytes;
 use super::line::{CommandLine, Role, Token, is_database, takes_database};
 
 /// Verbs of other programs and of people, each with ours and the words that follow at the end.
-const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
+const VERBS: [(&[&str], &[&str], &[&str]); 17] = [
     (&["check", "verify", "validate"], &["fsck"], &[]),
     (
         &[
@@ -27,7 +27,8 @@ const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
     ),
     (&["search", "find", "rg", "ack"], &["grep"], &[]),
     (&["history", "versions", "reflog"], &["log"], &[]),
-    (&["cat", "describe", "view"], &["get"], &["-o", "yaml"]),
+    (&["cat", "view"], &["get"], &["-o", "yaml"]),
+    (&["describe", "desc"], &["show"], &[]),
     (&["list", "keys", "tree"], &["ls"], &[]),
     (&["info", "stat"], &["status"], &[]),
     (&["hash"], &["dump-db", "hash"], &[]),
@@ -36,6 +37,9 @@ const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
     (&["annotate", "who"], &["blame"], &[]),
     (&["size", "du"], &["analyze"], &[]),
     (&["xxd"], &["hexdump"], &[]),
+    (&["list-bucket"], &["dump-db", "list-bucket"], &[]),
+    (&["iterate-bucket"], &["dump-db", "iterate-bucket"], &[]),
+    (&["scan-keys"], &["dump-db", "scan-keys"], &[]),
 ];
 
 /// Words of other programs before a verb that is ours too.

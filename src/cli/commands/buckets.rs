@@ -15,16 +15,17 @@ use crate::query::Evidence;
 use crate::view;
 use crate::view::json_rows::{Form, JsonRows};
 
-/// List the buckets, one a line, in key order
+/// List the buckets, one per line, in key order
 ///
-/// The table and JSON have their headers and what their pages hold. Names of buckets in buckets, which etcd has
-/// none of, are joined by slashes: `dump-db iterate-bucket` and `ls --bucket` take such a path. Without a valid meta page the headers are those which stand in any leaf
-/// page, of every former state, and nothing is told of their trees.
+/// The table and JSON add the header of each bucket and the contents of its pages. A bucket inside a bucket, which etcd
+/// does not use, has its path as its name, joined by slashes: `dump-db iterate-bucket` and `ls --bucket` accept it.
+/// Without a valid meta page the headers are collected from all leaf pages, of all earlier states, and the trees are
+/// not read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// How to print them
+    /// Output format
     #[arg(
         short,
         long,
@@ -37,13 +38,13 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// The name alone, as `bbolt buckets` prints it
+    /// Only the name, as `bbolt buckets` prints it
     Name,
-    /// For people
+    /// A table for people
     Table,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 

@@ -17,33 +17,37 @@ use crate::view;
 use crate::view::record::key_text;
 use crate::view::stored_value::{Format, NotPrinted, text, type_meta_text};
 
-/// Decode stored values, in whatever form they were pasted
+/// Decode a stored value, in whatever form it was copied
 ///
-/// Reads a file or standard input. Takes the bytes that etcd stores (Kubernetes protobuf with or without its mark k8s\0, JSON, CBOR) with a newline
-/// after them or not; base64; hexadecimal digits, \x00 and \000; hexdump, xxd and od; Go's %q; `etcdctl get` with -w
-/// simple, json or fields, of one key or many; `kubectl get --raw`. One may be within another: base64 of a dump. What was
-/// recognised is said on standard error. Prints the objects as they are stored.
+/// Reads a file or standard input. The form is recognised: the bytes that etcd stores (Kubernetes protobuf with or
+/// without its prefix k8s\0, JSON, CBOR), base64, hexadecimal digits, \x00 and \000 escapes, hexdump, xxd, od, Go's %q,
+/// `etcdctl get` with -w simple, json or fields and any number of keys, and `kubectl get --raw`. Forms may be nested,
+/// such as base64 of a hexdump. A note on standard error says what was recognised. Objects are printed as they are
+/// stored.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file; standard input without one
+    /// The file (default: standard input)
     #[arg(value_name = "FILE")]
     path: Option<PathBuf>,
-    /// The file, as auger has it
+    /// The file, as auger names it
     #[arg(short, long, value_name = "FILE", conflicts_with = "path")]
     file: Option<PathBuf>,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Output,
-    /// Print only apiVersion and kind, as `TypeMeta.APIVersion: V` and `TypeMeta.Kind: K`
+    /// Print only apiVersion and kind: `TypeMeta.APIVersion: V`, `TypeMeta.Kind: K`
     #[arg(long, conflicts_with = "output")]
     meta_only: bool,
-    /// The etcd key of the value: most encrypted values open only with it. Of several values, only that of this key
+    /// The etcd key of the value
+    ///
+    /// Most encrypted values can only be decrypted with their key. If the input has several values, only the one with
+    /// this key is printed.
     #[arg(long, value_name = "KEY")]
     key: Option<OsString>,
-    /// Decode each line of standard input, in hexadecimal, to `OK|OBJECT` or `ERROR:REASON|`, one by one
+    /// Decode each line of standard input, in hexadecimal
     ///
-    /// For `etcd-dump-logs -stream-decoder`, with -o json, which takes one line an answer: the object is found
-    /// within the bytes of a raft entry.
+    /// Each line is answered by `OK|OBJECT` or `ERROR:REASON|`. For `etcd-dump-logs -stream-decoder`, together with -o
+    /// json, because it reads one line per answer: the object is found inside the bytes of a raft entry.
     #[arg(long, conflicts_with_all = ["path", "file"])]
     batch_process: bool,
     #[command(flatten)]
@@ -55,9 +59,9 @@ pub struct Args {
 pub enum Output {
     /// YAML, as auger and kubectl print it
     Yaml,
-    /// JSON on one line, in the order of the Go types, as auger prints it
+    /// JSON on one line, with the field order of the Go types, as auger prints it
     Json,
-    /// The stored protobuf message, without the envelope around it
+    /// The stored protobuf message, without its envelope
     Proto,
 }
 

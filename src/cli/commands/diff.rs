@@ -23,20 +23,23 @@ use crate::view::diff::{self, Change, StatRow};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::key_text;
 
-/// Show what changed between two databases, or two revisions or times of one
+/// Show what changed between two files, revisions or times
 ///
-/// `+` created, `-` deleted, `*` re-created (deleted and made again), `~` changed. List items are
-/// matched by their key (name, port, type, uid, ...), not by their place. Values of Secrets are
-/// masked; equal values share a number. Exit code 1 when something differs.
+/// `+` created, `-` deleted, `~` changed, `*` re-created (deleted and created again). List items are matched by their
+/// key (name, port, type, uid, ...), not by their position. Values of Secrets are masked; equal values have the same
+/// number. The exit code is 1 if something differs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The older database, or the only one
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The newer database; or two revisions of the one: A..B, before or after the addresses
+    /// The newer database, or two revisions A..B of OLD
     #[arg(value_name = "NEW|A..B", required_unless_present_any = ["metas", "since", "until"])]
     new: Option<OsString>,
-    /// Compare with the state at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    /// Compare with the state at this time: 21:05, 10m ago
+    ///
+    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
+    /// help times`.
     #[arg(
         long,
         value_name = "TIME",
@@ -44,7 +47,7 @@ pub struct Args {
         conflicts_with = "metas"
     )]
     since: Option<String>,
-    /// Compare the state at this time instead of the newest
+    /// Compare the state at this time, not the newest
     #[arg(
         long,
         value_name = "TIME",
@@ -52,7 +55,7 @@ pub struct Args {
         conflicts_with = "metas"
     )]
     until: Option<String>,
-    /// Compare the two states that the meta pages of the one database name: what its last commit changed
+    /// Show what the last commit changed: compare the states of both meta pages
     #[arg(long)]
     metas: bool,
     #[command(flatten)]
@@ -61,13 +64,13 @@ pub struct Args {
     exclude: Exclude,
     #[command(flatten)]
     by_manager: ManagerArg,
-    /// How to print the changes
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "fields", conflicts_with_all = ["stat", "name_only"])]
     output: Output,
-    /// Print how many fields changed in each object instead
+    /// Show how many fields of each object changed
     #[arg(long, conflicts_with = "name_only")]
     stat: bool,
-    /// Print the keys alone: `+ KEY`, `- KEY`, `~ KEY` (changed or re-created)
+    /// Print only `+ KEY`, `- KEY` or `~ KEY`
     #[arg(long)]
     name_only: bool,
     /// Leave out the status of objects
@@ -76,7 +79,7 @@ pub struct Args {
     /// Compare metadata.managedFields too
     #[arg(long)]
     show_managed_fields: bool,
-    /// Print the values of Secrets
+    /// Show the values of Secrets instead of masking them
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
@@ -93,7 +96,7 @@ enum Output {
     Unified,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 

@@ -10,12 +10,12 @@ use crate::diag::Code;
 use crate::near;
 use crate::view::explain;
 
-/// Explain a code that fsck or a message names: what it means, what is lost, what to do
+/// Explain a code of fsck: its meaning and what to do
 ///
-/// Without CODE, list all of them.
+/// Without CODE all codes are listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The code, as page-id-mismatch
+    /// The code, for example page-id-mismatch
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }

@@ -3,7 +3,7 @@
 mod files;
 mod format;
 mod sort;
-mod table;
+pub(super) mod table;
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -26,9 +26,11 @@ use crate::query::live_objects::{
     ObjectFilters, Record, Sink, object_from_key,
 };
 use crate::query::objects::{OpenError, Order, ReadValue};
+use crate::query::resolve::AtRevision;
 use crate::query::revision::RevisionExpr;
 use crate::query::v2_store::V2Store;
 use crate::query::{Evidence, Notice, Origins};
+use crate::view::command::quoted;
 use crate::view::encryption::encrypted_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
@@ -40,13 +42,12 @@ use crate::view::yaml::YamlWriter;
 use format::Format;
 use sort::SortBy;
 
-/// Print live objects as kubectl shows them
+/// Print objects as kubectl does: tables, YAML, JSON
 ///
-/// Objects of resources are printed as a table, those of raw keys as YAML, unless -o says otherwise.
-/// Ages are told against the newest time in the store, never against today. In YAML and JSON
-/// metadata.resourceVersion is etcd's mod_revision, which the stored value does not hold;
-/// managedFields are left out unless asked for. `extract` prints an object as it is stored.
-/// What is no Kubernetes object is printed as its etcd record.
+/// Resources are printed as a table, raw keys as YAML, unless -o is given. Ages are measured against the newest time in
+/// the file, not against today. In YAML and JSON, metadata.resourceVersion is etcd's mod_revision, as the API server
+/// fills it in, and managedFields are left out. `extract` prints an object exactly as it is stored. A value that is not
+/// a Kubernetes object is printed as its etcd record.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -55,37 +56,42 @@ pub struct Args {
     which: Where,
     #[command(flatten)]
     at: At,
-    /// Only objects with these values in fields: `status.phase=Running,spec.nodeName!=n1`
+    /// Only objects with these field values: status.phase=Running,spec.nodeName!=n1
     #[arg(long, value_name = "SELECTOR", value_parser = FieldSelector::parse)]
     field_selector: Option<FieldSelector>,
-    /// How to print them: table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE,
-    /// jsonpath-file=FILE, jsonpath-as-json=TEMPLATE, custom-columns=SPEC, custom-columns-file=FILE
+    /// Output format: wide, name, yaml, json, jsonl, ...
+    ///
+    /// One of: table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE, jsonpath-file=FILE, jsonpath-as-json=TEMPLATE,
+    /// custom-columns=SPEC, custom-columns-file=FILE.
     #[arg(short, long, value_name = "FORMAT", value_parser = Format::parse)]
     output: Option<Format>,
     /// Print metadata.managedFields too
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_managed_fields: bool,
-    /// Print what the writer did not write as an API server of today would: `status: {}`
+    /// Fill in the fields that a current API server adds: `status: {}`
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     as_served: bool,
     /// Add a column with all labels
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_labels: bool,
-    /// Add a column for each of these labels
+    /// Add a column for each of these labels: app,tier
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
-    /// Sort by what this path finds, objects without it first: `.status.startTime`; or as etcdctl by CREATE,
-    /// KEY, MODIFY, VALUE or VERSION
+    /// Sort by a path: .status.startTime
+    ///
+    /// Objects without this field come first. With etcdctl's flags it is one of CREATE, KEY, MODIFY, VALUE, VERSION.
     #[arg(long, value_name = "PATH|FIELD", value_parser = SortBy::parse)]
     sort_by: Option<SortBy>,
-    /// Say nothing, and answer 0, where nothing is found
+    /// If nothing is found, print nothing and exit with 0
     #[arg(long)]
     ignore_not_found: bool,
-    /// Print no line of column names
+    /// Print no column names
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     no_headers: bool,
-    /// Write each object into a file of its own below this folder, DIR/NAMESPACE/RESOURCE/NAME.yaml (or .json), and
-    /// print the files' names: YAML, or JSON with -o json. Nothing that exists is overwritten
+    /// Write one file per object into this folder
+    ///
+    /// The files are DIR/NAMESPACE/RESOURCE/NAME.yaml, or .json with -o json. Their names are printed. Existing files
+    /// are never overwritten.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["show_labels", "label_columns", "no_headers"])]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -152,6 +158,9 @@ impl Verb for Args {
             (Some(folder), Some(format)) => get.write_files(folder, format, out)?,
             _ => get.print(out)?,
         };
+        if printed && out.is_terminal() && self.out.is_none() {
+            self.hint_to_apply(run, at);
+        }
         for notice in get.live.notices() {
             report::notices(&[notice], run.invocation);
         }
@@ -160,6 +169,30 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// Says how to bring printed manifests into a cluster: what the server owns in them makes kubectl refuse them.
+    fn hint_to_apply(&self, run: &Run<'_>, at: AtRevision) {
+        let asked = self.which.asked();
+        let is_manifest = matches!(self.output, Some(Format::Yaml | Format::Json));
+        // A selector is kept as what it means, not as it was typed.
+        if !is_manifest || asked.labels.is_some() || self.field_selector.is_some() {
+            return;
+        }
+        let addresses = asked.words().iter().map(|word| word.to_string_lossy());
+        let mut words: Vec<String> = addresses.map(|word| quoted(&word)).collect();
+        for namespace in &asked.namespace {
+            words.extend(["-n".to_owned(), quoted(namespace)]);
+        }
+        let at = match at {
+            AtRevision::HEAD => "@".to_owned(),
+            at => at.0.to_string(),
+        };
+        words.extend(["--at".to_owned(), at, "-o yaml".to_owned()]);
+        let line = run.invocation.line("recover", &words);
+        report::hint(&format!(
+            "for `kubectl create -f -` use `{line}`: it leaves out uid, resourceVersion and status"
+        ));
+    }
+
     fn filters(&self) -> ObjectFilters {
         ObjectFilters {
             fields: self.field_selector.clone(),

@@ -30,10 +30,10 @@ use crate::view::rows::Rows;
 use bucket::NOT_OF_BUCKETS;
 use narrow::Narrow;
 
-/// List the live keys, one a line, in key order
+/// List keys, or count them by kind or namespace
 ///
-/// With --deleted the deleted keys, with --kinds and --namespaces how many there are of what. All that narrows
-/// can be combined, and so can --at: `ls DB pods -n prod --match '*web*' --sort mod --limit 5`.
+/// Prints the live keys in key order, one per line. With --deleted it lists deleted keys instead. With --kinds or
+/// --namespaces it counts keys. All filters can be combined.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -42,24 +42,29 @@ pub struct Args {
     which: Where,
     #[command(flatten)]
     at: At,
-    /// Count the keys of each resource, the one with the most first; what is of no known resource, by its folder
+    /// Count the keys of each resource
+    ///
+    /// The resource with the most keys comes first. Keys of no known resource are counted by their folder.
     #[arg(long, conflicts_with_all = ["namespaces", "sort"])]
     kinds: bool,
-    /// Count the keys in each namespace, by name
+    /// Count the keys of each namespace
     #[arg(long, conflicts_with = "sort")]
     namespaces: bool,
     #[command(flatten)]
     narrow: Narrow,
-    /// The deleted keys instead, of which the deletion is retained and nothing was put since
+    /// List deleted keys instead of live ones
+    ///
+    /// Keys whose deletion is retained and that were not put again since.
     #[arg(long)]
     deleted: bool,
-    /// List the keys of this bucket instead, with a slash after buckets in it; by its path: a/b/c
+    /// List the keys of this bucket instead
     ///
-    /// Of any bbolt file, etcd's or not. ADDRESSES are the first bytes of keys then. After `key:` escapes are known, in both:
-    /// `key:a/\xff`; `key:a\/b/c` for a name with a slash.
+    /// Works on any bbolt file, etcd's or not. A bucket inside a bucket is printed with a slash at its end and is named
+    /// by its path: `a/b/c`. ADDRESS is then the first bytes of a key. After `key:` both may have escapes:
+    /// `key:a/\xff`, or `key:a\/b/c` for a name with a slash.
     #[arg(long, value_name = "BUCKET", conflicts_with_all = NOT_OF_BUCKETS)]
     bucket: Option<OsString>,
-    /// In which order: by revisions the newest first, by version and size the largest
+    /// Sort the keys
     #[arg(
         long,
         value_name = "BY",
@@ -67,13 +72,15 @@ pub struct Args {
         hide_default_value = true
     )]
     sort: Sort,
-    /// In the opposite order
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
     /// Print the first N only
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// How to print them: keys by name, counts as a table, unless given
+    /// Output format
+    ///
+    /// The default is `name` for keys and a table for counts.
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
     #[command(flatten)]
@@ -84,27 +91,25 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// The key, the resource or the namespace alone
+    /// Only the key, the resource or the namespace
     Name,
-    /// One JSON array of the objects that jsonl has
+    /// One JSON array of the objects that jsonl prints
     Json,
-    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size, and resource, namespace and name of a Kubernetes key; of a deleted key:
-    /// key, deleted_at; of --bucket: key, bucket, value_size; of --kinds: resource, kind, custom (or folder), keys, value_bytes; of --namespaces:
-    /// namespace, keys, value_bytes
+    /// One JSON object per line; `etcdive help fields` lists the fields
     Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
-    /// By key, unless given
+    /// By key, ascending (the default)
     Key,
-    /// By the last put, of deleted keys by the deletion
+    /// By the revision of the last put or, with --deleted, of the deletion; newest first
     Mod,
-    /// By creation
+    /// By the revision of the creation; newest first
     Create,
-    /// By the number of puts since creation
+    /// By the number of puts since the creation; most first
     Version,
-    /// By the length of the value
+    /// By the size of the value; largest first
     Size,
 }
 

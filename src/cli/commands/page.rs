@@ -17,22 +17,24 @@ use crate::query::page_layout::{Freelist, Kind, Page, PageLayout, PageUse, Pgid,
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 
-/// Take pages apart: every field and element, with its offset
+/// Print every field and element of pages, with offsets
 ///
-/// Any page is shown as it stands, a damaged or a free one too, with what does not fit. A key that is a revision
-/// is printed as one: 7.0, of a tombstone 7.0t. The pages inside inline buckets follow behind the page which
-/// holds them. Offsets are of the file, in bytes.
+/// Any page can be printed, a damaged or a free one too, together with what is wrong in it. A key that is a revision is
+/// printed as one: 7.0, or 7.0t for a tombstone. Pages inside inline buckets follow the page that contains them.
+/// Offsets are from the start of the file, in bytes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// The pages, as `pages` lists them: 7, or 0x7
+    /// The ids of the pages, as `pages` lists them: 7 or 0x7
     #[arg(value_name = "ID", required = true, value_parser = number)]
     ids: Vec<u64>,
-    /// With the bytes of the values, exact
+    /// Print the bytes of the values too
     #[arg(long)]
     values: bool,
-    /// How to print them; as JSON one object a page, then one an element
+    /// Output format
+    ///
+    /// In JSON, each page is one object, followed by one object per element.
     #[arg(
         short,
         long,

@@ -15,31 +15,35 @@ use crate::cli::out::Out;
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
-use crate::query::Origins;
 use crate::query::Question;
 use crate::query::compare::{Changed, Comparison};
+use crate::query::description::{Description, described_key};
+use crate::query::revision::RevisionExpr;
 use crate::query::select::Which;
 use crate::query::timeline::Timeline;
 use crate::query::transaction::{
     Event, EventType, ObjectAt, OneRevision, RevisionRequest, Transaction,
 };
 use crate::query::writers::managers_of;
+use crate::query::{Notice, Origins};
+use crate::view;
 use crate::view::diff::write_object;
+use crate::view::history::{Layout, Line};
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, key_text, origin_text};
 use crate::view::table::cell;
 use crate::view::time;
 
-/// Show all that one revision wrote and deleted, or one object at a revision
+/// Describe an object, or show what one revision wrote
 ///
-/// `show DB 2185` is a whole transaction: every key, with the change against the version before.
-/// `show DB pod/web-1@v3` is one object: its YAML as of its third version; after the @ stands any
-/// revision (2185, v3, ~1, created, deleted). Values of Secrets are masked.
+/// An ADDRESS alone describes the object: its head, its owners, its last changes and its Kubernetes events. ADDRESS@REV
+/// prints the object as YAML as of a revision: `show DB pod/web-1@v3`; so does --at. A revision alone is a whole
+/// transaction, with every key that it wrote and the change of each. Values of Secrets are masked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// A revision (123, 123.2, @, @~5), or objects: ADDRESS, ADDRESS@REV
+    /// A revision (123, 123.2, @, @~5), an object, or an object at a revision
     #[arg(value_name = "REV|ADDRESS[@REV]", required_unless_present_any = ["at", "at_time"])]
     what: Vec<OsString>,
     /// The namespace of the object
@@ -55,10 +59,10 @@ pub struct Args {
     /// Show metadata.managedFields too
     #[arg(long)]
     show_managed_fields: bool,
-    /// Show the values of Secrets
+    /// Show the values of Secrets instead of masking them
     #[arg(long)]
     show_secrets: bool,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
     #[command(flatten)]
@@ -69,11 +73,11 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// Text for people
     Text,
     /// One JSON array of events, each with its changed fields
     Json,
-    /// The same, an event a line
+    /// One event per line
     Jsonl,
 }
 
@@ -97,6 +101,12 @@ impl Verb for Args {
             timeline: question.timeline(),
             question: &question,
         };
+        if let Some(key) = self.described(&question)?
+            && let Some(about) = Description::read(&question, key, self.show_secrets)?
+        {
+            show.description(&about, out)?;
+            return Ok(question.finish(Answer::Yes));
+        }
         let request = self.request();
         let mut comparison = request.comparison(&question);
         match request.answer(&question, &comparison)? {
@@ -110,6 +120,22 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// The object that is to be described: one that was named without a revision, for people.
+    fn described(&self, question: &Question<'_>) -> Result<Option<Vec<u8>>, Failure> {
+        let is_narrowed = self.by_manager.filter().name().is_some();
+        let is_other = self.at.at.is_some() || self.at.at_time.is_some() || is_narrowed;
+        let is_revision = match self.what.as_slice() {
+            [word] => word
+                .to_str()
+                .is_some_and(|text| text.parse::<RevisionExpr>().is_ok()),
+            _ => false,
+        };
+        if is_other || is_revision || self.output != Output::Text {
+            return Ok(None);
+        }
+        Ok(described_key(question, &self.request().which)?)
+    }
+
     fn request(&self) -> RevisionRequest {
         RevisionRequest {
             which: Which::new(self.what.clone(), self.namespace.clone()),
@@ -131,6 +157,39 @@ struct Show<'g, 'a> {
 }
 
 impl Show<'_, '_> {
+    /// One object in short: its head, its last changes, the Events about it.
+    fn description(&self, about: &Description<'_>, out: &mut Out) -> Result<(), Failure> {
+        let time_of = |event: &Event<'_>| {
+            let main = event.record.revision.main;
+            time::text(&self.timeline.bounds(main))
+        };
+        let newest = about.history.events.last().map(time_of);
+        out.write_all(view::description::head(about, newest.as_deref()).as_bytes())?;
+        writeln!(out, "\n{}", view::description::changes_heading(about))?;
+        let timed = about.changes().map(|event| (*event, time_of(event)));
+        let layout = Layout::of(timed, false);
+        writeln!(out, "{}", layout.head())?;
+        for event in about.changes() {
+            let line = Line {
+                event: *event,
+                managers: managers_of(event, self.question.objects()),
+                time: time_of(event),
+            };
+            if !line.managers.is_empty() {
+                self.question.notices().add_who();
+            }
+            writeln!(out, "{}", layout.row(&line))?;
+        }
+        let (heading, rows) = view::description::events(about);
+        writeln!(out, "\n{heading}")?;
+        if !rows.is_empty() {
+            rows.write(out)?;
+            let ages = Notice::AgesAsOf(about.clock.now);
+            self.question.notices().add(ages);
+        }
+        Ok(())
+    }
+
     /// Everything that a revision wrote, in the order of writing.
     fn transaction(
         &self,

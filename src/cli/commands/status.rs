@@ -16,46 +16,49 @@ use crate::query::file_status::{FileStatus, snapshot_status};
 use crate::query::v2_store;
 use crate::view;
 
-/// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
+/// Show what the file is: revisions, sizes, members, health
 ///
-/// The verdict is that of `fsck`, by the same checks of pages, records and objects; `fsck` lists every finding.
+/// Prints the metas, the newest and the compacted revision, the number of keys and their sizes, free space, hashes,
+/// members, alarms, encryption, and a verdict. The verdict is that of `fsck`, from the same checks; `fsck` lists every
+/// finding.
 ///
-/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else. Where etcdutl refuses the file, it prints
-/// nothing and ends with exit code 3. --evidence adds what a report
-/// on the file needs to name it: its SHA-256 before and after, its place and times, and this run.
+/// With -w the output is what `etcdutl snapshot status -w` of etcd 3.6 prints. If etcdutl would refuse the file,
+/// nothing is printed and the exit code is 3.
 ///
-/// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide records.
+/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// Print etcdutl's text instead
+    /// Print what `etcdutl snapshot status` prints
     #[arg(short, long, value_name = "FORMAT", conflicts_with = "output")]
     write_out: Option<WriteOut>,
-    /// How to print our own
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
-    /// Add SHA-256, size, times and inode of the file, and version, arguments and time of this run; hashed again at
-    /// the end: exit 3 if the file changed meanwhile
+    /// Add SHA-256, file times, and details of this run
+    ///
+    /// For a report: the SHA-256, size, times and inode of the file, and the version, arguments and time of this run.
+    /// The file is hashed again at the end. If it changed meanwhile, the exit code is 3.
     #[arg(long, conflicts_with = "write_out")]
     evidence: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WriteOut {
-    /// One line, comma separated
+    /// One line, separated by commas
     Simple,
     /// One JSON object
     Json,
     /// A table drawn in ASCII
     Table,
-    /// One field a line
+    /// One field per line
     Fields,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// Text for people
     Table,
     /// One JSON object
     Json,

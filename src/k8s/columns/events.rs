@@ -28,6 +28,7 @@ static EVENT: Builtin = Builtin {
 };
 
 /// The fields that the two groups name differently.
+#[derive(Debug)]
 struct Names {
     object: &'static str,
     message: &'static str,
@@ -58,36 +59,93 @@ const EVENTS_GROUP: Names = Names {
     controller: "reportingController",
 };
 
+/// What an Event says, of either group.
+#[derive(Debug, Clone)]
+pub struct EventFacts<'v> {
+    /// When it was seen last.
+    pub last_seen: Option<&'v str>,
+    /// When it was seen first.
+    pub first_seen: Option<&'v str>,
+    /// `Normal` or `Warning`.
+    pub event_type: &'v str,
+    /// Why, as one word.
+    pub reason: &'v str,
+    /// The object that it is about: a reference.
+    pub object: &'v Value,
+    /// What happened, without blanks around it.
+    pub message: &'v str,
+    /// How often it was seen.
+    pub count: i64,
+    names: &'static Names,
+}
+
+impl<'v> EventFacts<'v> {
+    /// Reads an Event.
+    #[must_use]
+    pub fn read(event: &'v Value) -> Self {
+        let names = if text(event, "apiVersion").starts_with("events.k8s.io/") {
+            &EVENTS_GROUP
+        } else {
+            &CORE
+        };
+        let first = first_that_is_set(event, &[names.first, "eventTime"]);
+        let (last, count) = match given(event, "series") {
+            Some(series) => (
+                given_text(series, "lastObservedTime"),
+                given_int(series, "count").unwrap_or(0),
+            ),
+            None => (
+                first_that_is_set(event, &[names.last]).or(first),
+                // A single event need not count itself.
+                given_int(event, names.count)
+                    .filter(|n| *n != 0)
+                    .unwrap_or(1),
+            ),
+        };
+        Self {
+            last_seen: last,
+            first_seen: first,
+            event_type: text(event, "type"),
+            reason: text(event, "reason"),
+            object: super::fields::at(event, names.object),
+            message: text(event, names.message).trim(),
+            count,
+            names,
+        }
+    }
+
+    /// When it was seen last: seconds since 1970, and nanoseconds.
+    #[must_use]
+    pub fn last_seen_at(&self) -> Option<(i64, i64)> {
+        let instant = self.last_seen.and_then(Instant::parse)?;
+        Some((instant.seconds, instant.nanos))
+    }
+
+    /// `kind/name` of the object that it is about.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        subject(self.object)
+    }
+
+    /// A text field of the reference to the object: `kind`, `name`, `namespace`, `uid`; empty if there is none.
+    #[must_use]
+    pub fn of_object(&self, field: &str) -> &'v str {
+        text(self.object, field)
+    }
+}
+
 fn event(event: &Value, clock: Clock) -> Vec<String> {
-    let names = if text(event, "apiVersion").starts_with("events.k8s.io/") {
-        &EVENTS_GROUP
-    } else {
-        &CORE
-    };
-    let first = first_that_is_set(event, &[names.first, "eventTime"]);
-    let (last, count) = match given(event, "series") {
-        Some(series) => (
-            given_text(series, "lastObservedTime"),
-            given_int(series, "count").unwrap_or(0),
-        ),
-        None => (
-            first_that_is_set(event, &[names.last]).or(first),
-            // A single event need not count itself.
-            given_int(event, names.count)
-                .filter(|n| *n != 0)
-                .unwrap_or(1),
-        ),
-    };
+    let facts = EventFacts::read(event);
     vec![
-        age(last, clock),
-        text(event, "type").to_owned(),
-        text(event, "reason").to_owned(),
-        subject(super::fields::at(event, names.object)),
-        text(super::fields::at(event, names.object), "fieldPath").to_owned(),
-        source(event, names),
-        text(event, names.message).trim().to_owned(),
-        age(first, clock),
-        count.to_string(),
+        age(facts.last_seen, clock),
+        facts.event_type.to_owned(),
+        facts.reason.to_owned(),
+        facts.subject(),
+        facts.of_object("fieldPath").to_owned(),
+        source(event, facts.names),
+        facts.message.to_owned(),
+        age(facts.first_seen, clock),
+        facts.count.to_string(),
         name(event),
     ]
 }

@@ -19,9 +19,9 @@ const SECOND: i128 = 1_000_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant {
     /// Since 1970, UTC.
-    seconds: i64,
+    pub(super) seconds: i64,
     /// Of the second.
-    nanos: i64,
+    pub(super) nanos: i64,
 }
 
 impl Instant {
