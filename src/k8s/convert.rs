@@ -4,6 +4,8 @@
 //! are listed here. Everything else stays as it was stored, and is named: a guess could change what the object means.
 //! `tests/convert.rs` compares the conversions with those of Kubernetes.
 
+mod autoscaler;
+mod fields;
 mod renames;
 
 use serde_json::Value;
@@ -37,7 +39,11 @@ pub fn convert(object: Value, release: Release) -> (Value, Converted) {
     }
     let mut renamed = object.clone();
     let has_new_fields = renames::of_release(&mut renamed, release);
-    if release.serves(&stored, &kind) {
+    let is_refused = (stored.as_str(), kind.as_str())
+        == ("autoscaling/v1", "HorizontalPodAutoscaler")
+        && release.serves("autoscaling/v2", &kind)
+        && autoscaler::is_refused_in_v1(&object);
+    if release.serves(&stored, &kind) && !is_refused {
         let fits = has_new_fields && fits_version(&renamed, &stored);
         return if fits {
             (renamed, Converted::Fields)
@@ -103,11 +109,6 @@ fn served_versions(object: &Value, release: Release) -> Vec<String> {
 /// Whether equal fields mean the same in a finished version as in the beta version that was stored.
 fn means_the_same(object: &Value, stored: &str) -> bool {
     match (stored, text(object, &["kind"])) {
-        // An empty selector selects no pod in v1beta1 and every pod in v1.
-        ("policy/v1beta1", "PodDisruptionBudget") => {
-            let selector = object.pointer("/spec/selector").and_then(Value::as_object);
-            selector.is_some_and(|selector| !selector.is_empty())
-        }
         // The finished version refuses webhooks with side effects.
         (
             "admissionregistration.k8s.io/v1beta1",
