@@ -17,6 +17,7 @@ pub mod failure;
 pub mod keys;
 pub mod opened;
 pub mod out;
+pub mod pager;
 pub mod plumbing;
 pub mod progress;
 pub mod report;
@@ -28,7 +29,7 @@ pub mod v2_store;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::query::evidence::{MetaBy, Verify};
 use crate::query::logs::Logs;
@@ -74,6 +75,14 @@ pub struct Cli {
         hide_possible_values = false
     )]
     color: ColorWhen,
+
+    /// Print long output on a terminal at once, not through a pager
+    ///
+    /// Output on a terminal that is longer than its screen goes through the program that ETCDIVE_PAGER or PAGER names,
+    /// or else `less`; the value `cat` or none turns that off for good. Output into a pipe or a file never does.
+    /// Example: etcdive log DB --no-pager
+    #[arg(long, global = true)]
+    no_pager: bool,
 
     /// Verify the SHA-256 behind a snapshot file of any size (else up to 64 MiB; status, fsck: always)
     #[arg(long, global = true)]
@@ -206,6 +215,16 @@ pub trait Verb {
         Origins::default()
     }
 
+    /// Whether its output is text that a pager may show.
+    fn is_paged(&self) -> bool {
+        true
+    }
+
+    /// Whether its tables are printed whole, even if the terminal is narrower.
+    fn is_wide(&self) -> bool {
+        false
+    }
+
     /// Answers on `out`.
     ///
     /// # Errors
@@ -250,7 +269,8 @@ impl<'r> Run<'r> {
 
 /// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
-    answer(cli, Out::stdout(cli.color))
+    let pages = !cli.no_pager && cli.command.verb().is_paged();
+    answer(cli, Out::stdout(cli.color, pages))
 }
 
 /// Runs a parsed command line; its answer goes to `out`.
@@ -288,14 +308,40 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         invocation: &invocation,
     };
     progress::start();
-    let answer = verb.run(&run, &mut out).and_then(|answer| {
-        let finished = out.finish().map_err(Failure::from);
+    if verb.is_wide() {
+        out.uncut();
+    }
+    let answer = verb.run(&run, &mut out);
+    // A pager is waited for, whatever the answer is.
+    let finished = out.finish().map_err(Failure::from);
+    let answer = answer.and_then(|answer| {
         finished.map_err(|failure| failure.with_answer(answer))?;
         Ok(answer)
     });
     let answer = answer.map_err(|failure| failure.with_log(&typed));
-    report::notices(&notices.take(), &invocation);
+    // Without an answer after a reader left, on a terminal: the user quit the pager, and wants no more.
+    if !(out.is_terminal() && matches!(answer, Err(Failure::BrokenPipe(_)))) {
+        report::notices(&notices.take(), &invocation);
+        report::left_out(out.left_out(), has_wide(cli.command.name()));
+    }
     report::conclude(&evidence, logs.as_ref(), answer, &invocation)
+}
+
+/// Whether a verb has `-o wide`.
+fn has_wide(verb: &str) -> bool {
+    if verb == "get" {
+        // Its formats may have a template after them: clap does not list them.
+        return true;
+    }
+    let root = Cli::command();
+    let values = root
+        .find_subcommand(verb)
+        .and_then(|command| command.get_arguments().find(|arg| arg.get_id() == "output"))
+        .map(clap::Arg::get_possible_values);
+    values
+        .into_iter()
+        .flatten()
+        .any(|value| value.get_name() == "wide")
 }
 
 /// Opens everything that a verb reads.

@@ -2,8 +2,10 @@
 
 pub mod all_evidence;
 pub mod analysis;
+pub mod answer_part;
 pub mod blame;
 pub mod buckets;
+pub mod clip;
 pub mod command;
 pub mod diff;
 pub mod dump_db;
@@ -13,6 +15,7 @@ pub mod etcdctl;
 pub mod etcdutl;
 pub mod evidence;
 pub mod explain;
+pub mod fit;
 pub mod fsck;
 pub mod grep;
 pub mod hexdump;
@@ -21,6 +24,7 @@ pub mod human;
 pub mod json;
 pub mod json_rows;
 pub mod key_filter;
+pub mod key_names;
 pub mod kubectl_table;
 pub mod kubectl_watch;
 pub mod line;

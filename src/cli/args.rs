@@ -24,10 +24,19 @@ pub struct Database {
 pub enum RowFormat {
     /// For people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// One JSON array
     Json,
     /// A JSON object a line
     Jsonl,
+}
+
+impl RowFormat {
+    /// Whether it is for people.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
 }
 
 /// The revision to answer for.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
@@ -25,6 +25,29 @@ const PARTIAL: u8 = 3;
 /// Takes the place of standard error.
 static REDIRECTED: OnceLock<fn(&str)> = OnceLock::new();
 
+/// What is to be said when the pager has ended; none while no pager runs.
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps what is said until [`release`]: a pager has the screen.
+pub fn hold() {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.get_or_insert_default();
+}
+
+/// Says what was kept.
+pub fn release() {
+    let held = HELD
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    say(&held.unwrap_or_default());
+}
+
+/// Drops what was kept: the user quit the pager, and wants no more.
+pub fn forget() {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
 /// Gives all text for standard error to this function instead: for a program that runs verbs itself.
 pub fn redirect(to: fn(&str)) {
     let _ = REDIRECTED.set(to);
@@ -36,6 +59,10 @@ fn say(text: &str) {
         return;
     }
     super::progress::over();
+    if let Some(held) = &mut *HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+        held.push_str(text);
+        return;
+    }
     let visible = sanitize::visible(text);
     if let Some(to) = REDIRECTED.get() {
         return to(&visible);
@@ -64,6 +91,22 @@ pub fn note(message: &str) {
 /// What can be done, on standard error.
 pub fn hint(message: &str) {
     say(&format!("hint: {message}\n"));
+}
+
+/// Which columns of tables did not fit the terminal, on standard error.
+pub fn left_out(columns: &[String], has_wide: bool) {
+    if columns.is_empty() {
+        return;
+    }
+    let way = if has_wide {
+        "-o wide"
+    } else {
+        "a wider terminal or a pipe"
+    };
+    let columns = columns.join(", ");
+    note(&format!(
+        "left out to fit the terminal: {columns}; {way} shows all columns"
+    ));
 }
 
 /// What the answer has to admit, on standard error.

@@ -10,14 +10,15 @@ use crate::k8s::audit::{Encryption, Way};
 use crate::k8s::encrypt::sealed::Kms;
 use crate::k8s::encrypt::{OpenError, Sealed};
 
+use super::answer_part::AnswerPart;
 use super::record::{insert_text, key_text, record_json};
 use super::rows::Rows;
 
 /// How many keys of Secrets the text names.
 const NAMED: usize = 3;
 
-/// The audit as a block of text; None where there is nothing to tell.
-pub fn table(encryption: &Encryption) -> Option<String> {
+/// The audit; None where there is nothing to tell.
+pub fn parts(encryption: &Encryption) -> Option<Vec<AnswerPart>> {
     if encryption.rows.is_empty() {
         return None;
     }
@@ -29,7 +30,16 @@ pub fn table(encryption: &Encryption) -> Option<String> {
             row.values.to_string(),
         ]);
     }
-    let mut text = rows.text();
+    let mut parts = vec![AnswerPart::Table(rows)];
+    if let Some(text) = in_the_clear(encryption) {
+        parts.push(AnswerPart::line(""));
+        parts.extend(AnswerPart::lines(&text));
+    }
+    Some(parts)
+}
+
+/// Which Secrets are in the clear, in lines.
+fn in_the_clear(encryption: &Encryption) -> Option<String> {
     let keys = &encryption.clear_secret_keys;
     let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
     let (count, rest) = (
@@ -42,11 +52,8 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         more => format!("{more} older or deleted versions of Secrets are retained in the clear\n"),
     };
     let what = match count {
-        0 if older.is_empty() => return Some(text),
-        0 => {
-            text.push_str(&format!("\n{older}"));
-            return Some(text);
-        }
+        0 if older.is_empty() => return None,
+        0 => return Some(older),
         1 => "1 Secret is in the clear".to_owned(),
         _ => format!("{count} Secrets are in the clear"),
     };
@@ -54,8 +61,7 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         0 => String::new(),
         _ => format!(" and {rest} more (-o json names them)"),
     };
-    text.push_str(&format!("\n{what}: {}{more}\n{older}", named.join(", ")));
-    Some(text)
+    Some(format!("{what}: {}{more}\n{older}", named.join(", ")))
 }
 
 fn way_text(way: &Way) -> String {

@@ -41,6 +41,8 @@ enum Output {
     Name,
     /// For people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// One JSON array
     Json,
     /// A JSON object a line
@@ -50,6 +52,10 @@ enum Output {
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -67,7 +73,7 @@ impl Verb for Args {
                     }
                 }
             }
-            Output::Table => view::buckets::table(&rows, page_size).write(out)?,
+            Output::Table | Output::Wide => out.table(&view::buckets::table(&rows, page_size))?,
             Output::Json | Output::Jsonl => {
                 let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
                 for row in &rows {

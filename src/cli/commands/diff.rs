@@ -253,7 +253,7 @@ impl Args {
                     )?;
                     continue;
                 }
-                diff::write_name(out.styled(), changed.change, changed.key(), &style)?;
+                diff::write_name(&mut out.clipped(), changed.change, changed.key(), &style)?;
             }
             return Ok(());
         }
@@ -268,7 +268,7 @@ impl Args {
                     )
                 })
                 .collect();
-            diff::write_stat(out.styled(), &rows, &style)?;
+            diff::write_stat(&mut out.clipped(), &rows, &style)?;
             return Ok(());
         }
         let mut rows = JsonRows::new(Form::array_if(self.output == Output::Json));
@@ -281,7 +281,7 @@ impl Args {
                     } else {
                         Vec::new()
                     };
-                    diff::write_object(out.styled(), &comparison.object(changed, &fields), &style)?;
+                    diff::write_object(&mut out.clipped(), &comparison.object(changed, &fields), &style)?;
                 }
                 Output::Json | Output::Jsonl => {
                     let fields = comparison.fields(changed);

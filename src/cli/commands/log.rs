@@ -8,6 +8,7 @@ pub use print::changed;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use jiff::tz::TimeZone;
 
 use crate::cli::args::{Database, RowFormat};
 use crate::cli::by_manager::ManagerArg;
@@ -19,6 +20,7 @@ use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::event_log::{EventFilters, EventLog, EventType};
+use crate::view::time::Times;
 
 /// List the retained revisions of objects or keys, newest first
 ///
@@ -79,6 +81,19 @@ pub struct Args {
     /// (or --wal=DIR), each row with its source and how certain it is; requests that failed or were never applied too
     #[arg(long, conflicts_with_all = ["oneline", "patch", "stat", "by_txn", "values", "why_time"])]
     timeline: bool,
+    /// Show how long before the newest time in the file each event was
+    ///
+    /// Ages are counted from the newest time in the file, as the times of --since are, not from now: a file is looked
+    /// at days later, and its answer stays the same. Of an interval both ages are shown.
+    /// Example: etcdive log DB deploy/web -n shop --ago
+    #[arg(long)]
+    ago: bool,
+    /// Show times in the time zone of this machine, each with its offset
+    ///
+    /// The variable TZ names another zone. Without this flag all times are in UTC, as in logs of etcd and Kubernetes;
+    /// JSON is always in UTC. Example: TZ=Europe/Berlin etcdive log DB --local
+    #[arg(long)]
+    local: bool,
     /// Show on what each time rests
     #[arg(long, conflicts_with = "output")]
     why_time: bool,
@@ -135,11 +150,26 @@ impl Verb for Args {
         }
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let is_json = matches!(self.output, RowFormat::Json | RowFormat::Jsonl);
+        if (self.ago || self.local) && is_json {
+            return Err(Failure::cannot(
+                "--ago and --local are for people: JSON has times in UTC",
+            ));
+        }
         let question = run.question()?;
         let filters = self.filters();
         let log = Log {
             args: self,
+            times: if self.local {
+                Times::in_zone(TimeZone::system())
+            } else {
+                Times::default()
+            },
             log: EventLog::read(&question, &filters)?,
             run,
         };
@@ -178,6 +208,7 @@ impl Args {
 /// One run of the verb.
 struct Log<'g, 'a> {
     args: &'g Args,
+    times: Times,
     log: EventLog<'g, 'a>,
     run: &'g Run<'g>,
 }

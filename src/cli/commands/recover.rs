@@ -125,6 +125,8 @@ pub struct Args {
 enum Output {
     /// For people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// The keys alone
     Name,
     /// One JSON array
@@ -146,6 +148,10 @@ impl Verb for Args {
 
     fn origins(&self) -> Origins {
         self.sources.origins()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
