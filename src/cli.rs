@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::query::evidence::{MetaBy, Verify};
+use crate::query::evidence::{MetaBy, Verify, Work};
 use crate::query::logs::Logs;
 use crate::query::objects::Keyring;
 use crate::query::{Evidence, Notices, Origins, Question};
@@ -269,6 +269,9 @@ impl<'r> Run<'r> {
 
 /// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
+    if let Some(style) = out::stderr_style(cli.color) {
+        report::on_terminal(style);
+    }
     let pages = !cli.no_pager && cli.command.verb().is_paged();
     answer(cli, Out::stdout(cli.color, pages))
 }
@@ -290,7 +293,9 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
     let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
     let typed = databases.as_ref().map_or_else(|_| Vec::new(), Vec::clone);
-    let opened = databases.and_then(|paths| open(cli, verb, &paths));
+    let work = Work::default();
+    progress::start(&work);
+    let opened = databases.and_then(|paths| open(cli, verb, &paths, &work));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
         Err(failure) => return report::failure(&failure.with_log(&typed), &invocation),
@@ -307,7 +312,6 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         notices: &notices,
         invocation: &invocation,
     };
-    progress::start();
     if verb.is_wide() {
         out.uncut();
     }
@@ -349,6 +353,7 @@ fn open(
     cli: &Cli,
     verb: &dyn Verb,
     paths: &[PathBuf],
+    work: &Work,
 ) -> Result<(Keyring, Vec<Evidence>, Option<Logs>), Failure> {
     let verify = match (cli.verify, verb.verify()) {
         (true, Verify::IfSmall) => Verify::Always,
@@ -359,7 +364,7 @@ fn open(
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
     let open = |path: &PathBuf| -> Result<Evidence, Failure> {
         let origins = verb.origins();
-        let evidence = Evidence::open_for(path, verify, &origins)?.by_meta(cli.meta);
+        let evidence = Evidence::open_for(path, verify, &origins, work)?.by_meta(cli.meta);
         Ok(evidence.with_origins(origins)?)
     };
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;

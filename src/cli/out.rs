@@ -74,7 +74,7 @@ impl Out {
     pub fn stdout(color: ColorWhen, pages: bool) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        let screen = screen();
+        let screen = screen(terminal_size::terminal_size_of(&stdout));
         let pager = pager::command().filter(|_| terminal && pages);
         let inner = match pager {
             Some(command) => {
@@ -255,9 +255,23 @@ impl Inner {
     }
 }
 
-/// The size of the terminal.
-fn screen() -> Screen {
-    let size = terminal_size::terminal_size_of(io::stdout());
+/// How standard error looks, if it is a terminal.
+pub fn stderr_style(color: ColorWhen) -> Option<Style> {
+    let stderr = io::stderr();
+    let style = if color.resolve(true) {
+        Style::coloured()
+    } else {
+        Style::default()
+    };
+    stderr.is_terminal().then(|| Style {
+        width: Some(screen(terminal_size::terminal_size_of(&stderr)).columns),
+        clean: visible,
+        ..style
+    })
+}
+
+/// The size of a terminal.
+fn screen(size: Option<(Width, Height)>) -> Screen {
     let known = size.map(|(Width(columns), Height(lines))| Screen {
         columns: columns.into(),
         lines: lines.into(),

@@ -21,7 +21,7 @@ const LEAST_INDENTED: usize = 24;
 pub enum AnswerPart {
     /// A table, or facts in two columns.
     Table(Rows),
-    /// A sentence of one line, how its first word is painted, and how long that is in bytes.
+    /// A sentence of one line.
     Line {
         /// The sentence; empty for a blank line.
         text: String,
@@ -29,6 +29,8 @@ pub enum AnswerPart {
         painted: usize,
         /// How.
         paint: fn(&Style) -> Paint,
+        /// It stays on one line, however wide the terminal is: it may be pasted.
+        is_unbroken: bool,
     },
 }
 
@@ -44,6 +46,17 @@ impl AnswerPart {
             text: text.into(),
             painted,
             paint,
+            is_unbroken: false,
+        }
+    }
+
+    /// The same, never broken.
+    pub fn unbroken(text: impl Into<String>, painted: usize, paint: fn(&Style) -> Paint) -> Self {
+        Self::Line {
+            text: text.into(),
+            painted,
+            paint,
+            is_unbroken: true,
         }
     }
 
@@ -75,7 +88,11 @@ pub fn write<'b>(
                 text,
                 painted,
                 paint,
-            } => write_line(text, *painted, paint(style), out, style)?,
+                is_unbroken,
+            } => {
+                let style = if *is_unbroken { style.uncut() } else { *style };
+                write_line(text, *painted, paint(&style), out, &style)?;
+            }
         }
     }
     Ok(left_out)

@@ -3,8 +3,8 @@
 use crate::diag::{Code, Severity};
 
 use super::answer_part::AnswerPart;
-use super::rows::Rows;
 use super::style::{Paint, Style};
+use super::table::{self, plain};
 
 /// A section a code, under its name.
 const SECTIONS: &str = include_str!("../../docs/codes.md");
@@ -46,21 +46,20 @@ pub fn parts(code: Code) -> Vec<AnswerPart> {
     parts
 }
 
-/// Every code with its severity, its layer and the first sentence about it.
-pub fn list() -> Rows {
-    let mut rows = Rows::new(&["CODE", "SEVERITY", "LAYER", "MEANS"], &[])
-        .whole(&[0, 1])
-        .wrapped()
-        .drop_first(&[2])
-        .painted(1, Style::severity);
+/// Every code with its severity, its layer and the first sentence about it; on a terminal as wide as that.
+pub fn list(style: &Style) -> String {
+    let mut rows = plain(&["CODE", "SEVERITY", "LAYER", "MEANS"]);
     for code in Code::ALL {
         let means = explained(*code).unwrap_or_default();
         let first = means.lines().next().unwrap_or_default();
         let end = first.find([':', '.', ';']).unwrap_or(first.len());
         let first = first.get(..end).unwrap_or(first);
-        rows.add(&[code.as_str(), code.severity().as_str(), code.layer(), first]);
+        rows.add_row([code.as_str(), code.severity().as_str(), code.layer(), first]);
     }
-    rows
+    if let Some(width) = style.width {
+        table::fit(&mut rows, width);
+    }
+    table::text(rows, &[])
 }
 
 #[cfg(test)]

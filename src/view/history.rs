@@ -96,7 +96,9 @@ const NUMBERS: [usize; 5] = [1, 3, 4, 5, 7];
 /// What a narrow terminal does without: sizes, versions, then who and when.
 const DROP_FIRST: [usize; 7] = [4, 5, 3, ORIGIN, MANAGERS, TIME, AGO];
 /// The least width of keys and of managers before a column is left out.
-const LEAST_KEY: usize = 24;
+const LEAST_KEY: usize = 20;
+/// A time, and that it is the beginning of an interval: `2026-11-20T21:16:36Z..…`.
+const LEAST_TIME: usize = 23;
 const LEAST_MANAGERS: usize = 14;
 /// Between two columns.
 const GAP: &str = "  ";
@@ -179,6 +181,7 @@ impl<'n> Layout<'n> {
                 let least = match index {
                     KEY => natural.min(LEAST_KEY),
                     MANAGERS => natural.min(LEAST_MANAGERS),
+                    TIME => natural.min(LEAST_TIME),
                     _ => natural,
                 };
                 Need { natural, least }
@@ -237,7 +240,7 @@ impl<'n> Layout<'n> {
             let Some(width) = width else { continue };
             let cell = match (self.style.width, index) {
                 (None, _) => cell.as_str().into(),
-                (_, MANAGERS) => cut_end(cell, width.get()),
+                (_, MANAGERS | TIME) => cut_end(cell, width.get()),
                 _ => cut_middle(cell, width.get()),
             };
             let Paint { before, after } = paint(&self.style, index);

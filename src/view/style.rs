@@ -34,6 +34,8 @@ pub struct Style {
     pub error: Paint,
     /// Findings that hide nothing.
     pub warning: Paint,
+    /// What differs within a changed text is marked.
+    pub words: bool,
     /// The columns of the terminal. `None` (a pipe): nothing is cut.
     pub width: Option<usize>,
     /// Makes text from the file harmless for where it is printed.
@@ -55,6 +57,7 @@ impl Default for Style {
             dim: plain,
             error: plain,
             warning: plain,
+            words: false,
             width: None,
             clean: |text| Cow::Borrowed(text),
         }

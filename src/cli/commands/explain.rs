@@ -26,7 +26,8 @@ impl Verb for Args {
 
     fn run(&self, _: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let Some(asked) = &self.code else {
-            out.table(&explain::list())?;
+            let list = explain::list(&out.style());
+            out.lines(&list)?;
             return Ok(Answer::Yes);
         };
         let mut codes = Code::ALL.iter();

@@ -200,7 +200,8 @@ impl Show<'_, '_> {
             out.line(&format!("# by {managers}"))?;
         }
         if event.event_type == EventType::Create {
-            return unified::write_change(comparison, &changed, out);
+            let style = out.style();
+            return unified::write_change(comparison, &changed, &style, out);
         }
         let fields = if changed.is_in_both() {
             comparison.fields(&changed)

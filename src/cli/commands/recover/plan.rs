@@ -12,7 +12,7 @@ use crate::view::answer_part::AnswerPart;
 use crate::view::key_names::KeyNames;
 use crate::view::record::key_text;
 use crate::view::recovery_comment::short;
-use crate::view::recovery_notice::{reason_text, summary_text};
+use crate::view::recovery_notice::{self, reason_text};
 use crate::view::rows::Rows;
 
 use super::write::{file_name, width};
@@ -47,8 +47,12 @@ impl Printer<'_, '_> {
                 }
                 out.table(&table)?;
                 out.parts(&[AnswerPart::line("")])?;
-                let summary: Vec<AnswerPart> = AnswerPart::lines(&summary_text(&summary)).collect();
-                out.parts(&summary)?;
+                let (sentence, table) = recovery_notice::summary(&summary);
+                let table = table.map(AnswerPart::Table);
+                let parts: Vec<AnswerPart> = std::iter::once(AnswerPart::line(sentence))
+                    .chain(table)
+                    .collect();
+                out.parts(&parts)?;
             }
         }
         Ok(Written::any(summary.back.count() > 0))
