@@ -47,10 +47,7 @@ pub fn hold() {
 
 /// Says what was kept.
 pub fn release() {
-    let held = HELD
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
     say(&held.unwrap_or_default());
 }
 
@@ -114,10 +111,13 @@ fn table(rows: &Rows) {
     let style = STYLE.get().copied().unwrap_or_default();
     let mut text = Vec::new();
     // Writing into memory does not fail.
-    let _ = rows.write(&mut text, &Style {
-        width: style.width,
-        ..Style::default()
-    });
+    let _ = rows.write(
+        &mut text,
+        &Style {
+            width: style.width,
+            ..Style::default()
+        },
+    );
     say(&String::from_utf8_lossy(&text));
 }
 

@@ -1,6 +1,5 @@
 //! What `ls` and `get` do with a raft snapshot: its v2 store has no revisions, resources or namespaces.
 
-
 use crate::query::v2_store::V2Key;
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::v2_store as view;

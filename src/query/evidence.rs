@@ -14,8 +14,8 @@ use crate::etcd::former::out_of_order;
 use crate::etcd::state::State;
 use crate::etcd::wal::replay;
 use crate::etcd::{Store, schema};
-use crate::source::{Change, Following, Source, TrailerCheck, log_place};
 pub use crate::source::work::{Progress, Work};
+use crate::source::{Change, Following, Source, TrailerCheck, log_place};
 
 use super::log_alone;
 use super::logs::Logs;

@@ -63,9 +63,7 @@ fn word(resource: &Resource, catalog: &Catalog) -> Option<String> {
         format!("{}.{}", resource.singular.to_lowercase(), resource.group()),
         resource.plural_with_group(),
     ];
-    let is_alone = |name: &String| {
-        matches!(catalog.resolve(name).as_slice(), [only] if only.folder == resource.folder)
-    };
+    let is_alone = |name: &String| matches!(catalog.resolve(name).as_slice(), [only] if only.folder == resource.folder);
     let has_one_folder = catalog.folders(resource).len() == 1;
     names.into_iter().find(is_alone).filter(|_| has_one_folder)
 }
@@ -92,9 +90,18 @@ mod tests {
             ("/registry/secrets/shop/a", Some("secret/shop/a")),
             ("/registry/pods/shop/web-1", Some("pod/shop/web-1")),
             ("/registry/minions/n1", Some("node/n1")),
-            ("/registry/services/specs/shop/web", Some("service/shop/web")),
-            ("/registry/deployments/shop/web", Some("deployment/shop/web")),
-            ("/registry/clusterroles/system:node", Some("clusterrole/system:node")),
+            (
+                "/registry/services/specs/shop/web",
+                Some("service/shop/web"),
+            ),
+            (
+                "/registry/deployments/shop/web",
+                Some("deployment/shop/web"),
+            ),
+            (
+                "/registry/clusterroles/system:node",
+                Some("clusterrole/system:node"),
+            ),
             ("/registry/pods/shop/a/b", None),
             ("/registry/pods/shop/a b", None),
             ("/registry/pods/shop/a@3", None),

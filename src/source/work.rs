@@ -51,7 +51,11 @@ impl Work {
     #[must_use]
     pub fn progress(&self) -> Progress {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (pass, total, done) = (load(&self.0.passes), load(&self.0.total), load(&self.0.done));
+        let (pass, total, done) = (
+            load(&self.0.passes),
+            load(&self.0.total),
+            load(&self.0.done),
+        );
         Progress {
             pass,
             total,

@@ -115,7 +115,9 @@ fn lines_of_objects(analysis: &Analysis) -> Vec<ReportLine> {
         lines.push(ReportLine::Row(count, kind));
     }
     lines.push(sentence(""));
-    lines.push(sentence("Largest objects (byte size sum of all revisions):"));
+    lines.push(sentence(
+        "Largest objects (byte size sum of all revisions):",
+    ));
     for object in analysis.largest(ROWS) {
         let (key, kind) = (key_text(&object.key), key_text(object.kind.as_bytes()));
         lines.push(ReportLine::Row(

@@ -123,7 +123,9 @@ fn write_line(
             first => writeln!(out, "{before}{first}{after}{rest}"),
         };
     };
-    let margin = rest.len().saturating_sub(rest.trim_start_matches(' ').len());
+    let margin = rest
+        .len()
+        .saturating_sub(rest.trim_start_matches(' ').len());
     let margin = if first.is_empty() { margin } else { 0 };
     let indent = if width < LEAST_INDENTED {
         0
@@ -166,14 +168,13 @@ mod tests {
 
     #[test]
     fn a_sentence_is_one_line_in_a_pipe_and_broken_on_a_terminal() {
-        let parts = [AnswerPart::painted("error: the page is not what it says", 5, |style| {
-            style.error
-        })];
+        let parts = [AnswerPart::painted(
+            "error: the page is not what it says",
+            5,
+            |style| style.error,
+        )];
         assert_eq!(text(&parts), "error: the page is not what it says\n");
-        assert_eq!(
-            at(30, &parts),
-            "error: the page is not what it\n    says\n"
-        );
+        assert_eq!(at(30, &parts), "error: the page is not what it\n    says\n");
         assert_eq!(at(8, &parts), "error:\nthe page\nis not\nwhat it\nsays\n");
         let mut coloured = Vec::new();
         let _ = write(&parts, &mut coloured, &Style::coloured());
@@ -185,6 +186,9 @@ mod tests {
 
     #[test]
     fn a_blank_line_stays_one() {
-        assert_eq!(at(30, &[AnswerPart::line(""), AnswerPart::line("a")]), "\na\n");
+        assert_eq!(
+            at(30, &[AnswerPart::line(""), AnswerPart::line("a")]),
+            "\na\n"
+        );
     }
 }

@@ -121,7 +121,10 @@ mod tests {
     fn a_line_ends_where_the_terminal_ends() {
         assert_eq!(clipped("abcdef", 6), "abcdef");
         assert_eq!(clipped("abcdefg", 6), "abcde\u{2026}");
-        assert_eq!(clipped("\u{540d}\u{540d}\u{540d}", 5), "\u{540d}\u{540d}\u{2026}");
+        assert_eq!(
+            clipped("\u{540d}\u{540d}\u{540d}", 5),
+            "\u{540d}\u{540d}\u{2026}"
+        );
         assert_eq!(clipped("\u{540d}\u{540d}\u{540d}", 4), "\u{540d}\u{2026}");
         assert_eq!(clipped("\tab", 9), "\t\u{2026}");
         assert_eq!(clipped("abc", 0), "");

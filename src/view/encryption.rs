@@ -207,6 +207,7 @@ pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::answer_part;
     use super::*;
     use crate::k8s::audit::Row;
 
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn the_block_says_what_is_stored_how_and_names_secrets_in_the_clear() {
         assert_eq!(
-            table(&encryption()).unwrap(),
+            answer_part::text(&parts(&encryption()).unwrap()),
             "ENCRYPTION OF      STORED AS                         LIVE VALUES\n\
              /registry/secrets  aescbc v1, key a\\nb                         3\n\
              /registry/secrets  kms v1, plugin a\\nb, key id \\xff            1\n\
@@ -247,7 +248,7 @@ mod tests {
              5 Secrets are in the clear: a, b, c and 2 more (-o json names them)\n\
              1 older or deleted version of a Secret is retained in the clear\n"
         );
-        assert_eq!(table(&Encryption::default()), None);
+        assert!(parts(&Encryption::default()).is_none());
     }
 
     #[test]

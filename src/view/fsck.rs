@@ -84,7 +84,10 @@ pub fn parts(report: &Report) -> Vec<AnswerPart> {
         parts.push(finding_line(finding.code.severity(), &finding.to_string()));
     }
     for (code, more) in report.not_kept() {
-        parts.push(finding_line(code.severity(), &format!("{code}: {more} more")));
+        parts.push(finding_line(
+            code.severity(),
+            &format!("{code}: {more} more"),
+        ));
     }
     if !report.verdict.is_sound() {
         parts.push(AnswerPart::line(format!(

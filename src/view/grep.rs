@@ -377,7 +377,7 @@ mod tests {
     fn a_long_line_is_cut_around_the_match_on_a_terminal() {
         let text = format!("{}NEEDLE{}", "a".repeat(500), "b".repeat(500));
         let shown = terminal(&text, 500..506, 60);
-        let plain = shown.replace("\u{1b}[33m", "<").replace("\u{1b}[0m", ">");
+        let plain = shown.replace("\u{1b}[35m", "<").replace("\u{1b}[0m", ">");
         assert!(
             plain.contains("...aaa") && plain.contains("a<NEEDLE>b"),
             "{plain}"

@@ -219,14 +219,15 @@ impl<'n> Layout<'n> {
 
     /// The line of an event. In a pipe nothing is cut: who wrote it is last and is the answer.
     pub fn row(&self, line: &Line<'_>) -> String {
-        self.join(&cells(line, &self.names, &self.style), |style, index| {
-            match index {
+        self.join(
+            &cells(line, &self.names, &self.style),
+            |style, index| match index {
                 BRACKET => style.note,
                 TYPE => style.event(line.event.event_type.as_str()),
                 TIME | AGO => style.dim,
                 _ => Paint::default(),
-            }
-        })
+            },
+        )
     }
 
     fn join(

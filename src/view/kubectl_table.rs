@@ -265,9 +265,7 @@ fn drop_first(heads: &[String]) -> Vec<usize> {
     };
     let others = (0..heads.len()).rev();
     let others = others.filter(|index| heads.get(*index).is_some_and(|head| !is_kept(head)));
-    others
-        .chain(KEPT.into_iter().filter_map(place))
-        .collect()
+    others.chain(KEPT.into_iter().filter_map(place)).collect()
 }
 
 /// Upper case, one character for one as in Go.

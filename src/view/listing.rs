@@ -29,8 +29,8 @@ pub fn resources(rows: &[Row]) -> Rows {
     if rows.iter().all(|row| matches!(row.named, Named::Folder(_))) {
         return named_rows("PREFIX", rows);
     }
-    let mut table = Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3])
-        .drop_first(&[1, 3]);
+    let mut table =
+        Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]).drop_first(&[1, 3]);
     for row in rows {
         table.add(&[
             text(&row.named),

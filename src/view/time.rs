@@ -206,10 +206,7 @@ mod tests {
         };
         assert_eq!(age(None, None, Some(newest)), "0s");
         assert_eq!(age(None, None, Some(newest - 300)), "5m");
-        assert_eq!(
-            age(Some(newest - 300), Some(newest - 60), None),
-            "60s..5m"
-        );
+        assert_eq!(age(Some(newest - 300), Some(newest - 60), None), "60s..5m");
         assert_eq!(
             age(Some(newest - 7200), Some(newest - 7210 + 20), None),
             "119m..120m"

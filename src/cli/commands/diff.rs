@@ -173,7 +173,9 @@ impl Verb for Args {
 fn columns_of_pipe() -> usize {
     let columns = std::env::var("COLUMNS").ok();
     let columns = columns.and_then(|text| text.trim().parse().ok());
-    columns.filter(|columns| *columns >= NARROWEST).unwrap_or(80)
+    columns
+        .filter(|columns| *columns >= NARROWEST)
+        .unwrap_or(80)
 }
 
 /// The fewest columns for two versions.
@@ -297,7 +299,9 @@ impl Args {
             ..out.style()
         };
         if self.word && matches!(self.output, Output::Json | Output::Jsonl) {
-            return Err(Failure::cannot("--word is for people: JSON has both values"));
+            return Err(Failure::cannot(
+                "--word is for people: JSON has both values",
+            ));
         }
         if self.side_by_side {
             return self.print_sides(diff, &style, out);
@@ -339,7 +343,11 @@ impl Args {
                     } else {
                         Vec::new()
                     };
-                    diff::write_object(&mut out.clipped(), &comparison.object(changed, &fields), &style)?;
+                    diff::write_object(
+                        &mut out.clipped(),
+                        &comparison.object(changed, &fields),
+                        &style,
+                    )?;
                 }
                 Output::Json | Output::Jsonl => {
                     let fields = comparison.fields(changed);

@@ -45,13 +45,13 @@ pub struct Args {
     #[arg(long, alias = "max-count", value_name = "N")]
     limit: Option<usize>,
     /// One short line an event
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     oneline: bool,
     /// Show the changed fields of each event, values of Secrets masked
-    #[arg(short, long, conflicts_with = "output")]
+    #[arg(short, long)]
     patch: bool,
     /// Show how many fields each event changed
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     stat: bool,
     /// The oldest first
     #[arg(long)]
@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "OP", value_delimiter = ',')]
     op: Vec<Op>,
     /// Group the events by transaction
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     by_txn: bool,
     /// Only events that change how often TEXT occurs in the object
     #[arg(short = 'S', value_name = "TEXT")]
@@ -95,7 +95,7 @@ pub struct Args {
     #[arg(long)]
     local: bool,
     /// Show on what each time rests
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     why_time: bool,
     /// Show the values of Secrets in -p
     #[arg(long)]
@@ -155,12 +155,7 @@ impl Verb for Args {
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
-        let is_json = matches!(self.output, RowFormat::Json | RowFormat::Jsonl);
-        if (self.ago || self.local) && is_json {
-            return Err(Failure::cannot(
-                "--ago and --local are for people: JSON has times in UTC",
-            ));
-        }
+        self.refuse_in_json()?;
         let question = run.question()?;
         let filters = self.filters();
         let log = Log {
@@ -187,6 +182,25 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// Refuses what only a table has, if JSON is asked for.
+    fn refuse_in_json(&self) -> Result<(), Failure> {
+        let for_people = [
+            ("--oneline", self.oneline),
+            ("-p", self.patch),
+            ("--stat", self.stat),
+            ("--by-txn", self.by_txn),
+            ("--why-time", self.why_time),
+            ("--ago", self.ago),
+            ("--local", self.local),
+        ];
+        match for_people.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) if !self.output.is_table() => Err(Failure::cannot(format!(
+                "{flag} cannot be used with -o json or jsonl"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn filters(&self) -> EventFilters {
         let types = self.op.iter().flat_map(|op| op.event_types());
         EventFilters {

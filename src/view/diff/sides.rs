@@ -36,7 +36,9 @@ pub fn write_side_by_side(
     style: &Style,
     width: usize,
 ) -> io::Result<()> {
-    let text = |side: Option<TextSide<'_>>| side.map_or_else(String::new, |side| side.text.replace('\t', "    "));
+    let text = |side: Option<TextSide<'_>>| {
+        side.map_or_else(String::new, |side| side.text.replace('\t', "    "))
+    };
     let (old, new) = (text(old), text(new));
     let hunks = Hunks::new(&old, &new);
     let half = width.saturating_sub(MIDDLE) / 2;
@@ -111,7 +113,9 @@ impl Sides<'_> {
             _ => Paint::default(),
         };
         for index in 0..left.len().max(right.len()) {
-            let (text, used) = left.get(index).map_or(("", 0), |(text, used)| (text, *used));
+            let (text, used) = left
+                .get(index)
+                .map_or(("", 0), |(text, used)| (text, *used));
             let other = right.get(index).map_or("", |(text, _)| text);
             let fill = blanks(self.half.saturating_sub(used));
             let shown = if index == 0 { mark } else { ' ' };
@@ -169,7 +173,12 @@ mod tests {
             "@@ -1 +1 @@\nxxxxx | yyyyy\nxxxxx   yy\nxx\n"
         );
         for width in 5..60 {
-            let text = sides("one two three \u{540d}\u{524d}\n", "one two four\n", width, true);
+            let text = sides(
+                "one two three \u{540d}\u{524d}\n",
+                "one two four\n",
+                width,
+                true,
+            );
             let lines = text.lines().filter(|line| !line.starts_with("@@"));
             let widest = lines.map(width_of).max();
             assert!(widest <= Some(width), "{width}: {text}");
@@ -178,7 +187,12 @@ mod tests {
 
     #[test]
     fn a_changed_word_is_marked_on_both_sides() {
-        let text = sides("args: run --port 80 --host a\n", "args: run --port 81 --host a\n", 90, true);
+        let text = sides(
+            "args: run --port 80 --host a\n",
+            "args: run --port 81 --host a\n",
+            90,
+            true,
+        );
         let line = text.lines().nth(1).unwrap_or_default();
         assert!(line.contains("--port [-80-] --host a"), "{line}");
         assert!(line.contains("--port {+81+} --host a"), "{line}");

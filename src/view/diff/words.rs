@@ -35,9 +35,8 @@ pub(super) enum Kind {
 
 /// The pieces of two texts; none if marks would not help: a text is very short or long, or nearly all of it differs.
 pub(super) fn pieces(old: &str, new: &str) -> Option<Vec<Piece>> {
-    let is_fit = |text: &str| {
-        (SHORTEST_BYTES..=LONGEST_BYTES).contains(&text.len()) && !text.contains(MASK)
-    };
+    let is_fit =
+        |text: &str| (SHORTEST_BYTES..=LONGEST_BYTES).contains(&text.len()) && !text.contains(MASK);
     if !is_fit(old) || !is_fit(new) {
         return None;
     }
@@ -171,7 +170,11 @@ mod tests {
     #[test]
     fn what_changed_within_a_text_is_marked() {
         assert_eq!(
-            text("nginx -c /etc/nginx.conf -v 1", "nginx -c /etc/other.conf -v 1").as_deref(),
+            text(
+                "nginx -c /etc/nginx.conf -v 1",
+                "nginx -c /etc/other.conf -v 1"
+            )
+            .as_deref(),
             Some("nginx -c /etc/[-nginx-]{+other+}.conf -v 1")
         );
         assert_eq!(
@@ -223,7 +226,10 @@ mod tests {
             text: "abcde".to_owned(),
         }];
         let lines = fold(&texts, 2);
-        let lines: Vec<_> = lines.iter().map(|(line, used)| (line.as_str(), *used)).collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(line, used)| (line.as_str(), *used))
+            .collect();
         assert_eq!(lines, [("<ab>", 2), ("<cd>", 2), ("<e>", 1)]);
     }
 }

@@ -122,7 +122,12 @@ impl<'p> Printer<'p> {
                 "INDEX", "TERM", "STATE"
             );
             let header = self.out.style().header;
-            writeln!(self.out.clipped(), "{}{head}{}", header.before, header.after)?;
+            writeln!(
+                self.out.clipped(),
+                "{}{head}{}",
+                header.before,
+                header.after
+            )?;
         }
         for (entry, request) in entries {
             self.entry(entry, request)?;
