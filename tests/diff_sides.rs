@@ -11,8 +11,14 @@ fn diff(flags: &str) -> Run {
     run
 }
 
+/// The widest line, apart from those that name an object.
 fn widest(text: &str) -> usize {
-    text.lines().map(|line| line.width()).max().unwrap()
+    let names = |line: &&str| {
+        line.get(1..)
+            .is_some_and(|rest| rest.starts_with(" /registry/"))
+    };
+    let lines = text.lines().filter(|line| !names(line));
+    lines.map(|line| line.width()).max().unwrap()
 }
 
 #[test]
@@ -166,8 +172,9 @@ fn secrets_are_masked_beside_each_other_and_word_by_word() {
             "{flags}: {}",
             run.text()
         );
+        let mut masks = run.text().lines().filter(|line| line.contains("<masked"));
         assert!(
-            !run.text().contains("[-"),
+            masks.all(|line| !line.contains("[-")),
             "{flags}: a part of a mask means nothing"
         );
     }

@@ -129,6 +129,11 @@ impl Out {
         }
     }
 
+    /// Whether text for people is coloured.
+    pub fn is_coloured(&self) -> bool {
+        self.color
+    }
+
     /// Whether tables have to fit the width of a terminal.
     pub fn is_cut(&self) -> bool {
         self.width.is_some()

@@ -14,6 +14,7 @@ use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
+use crate::query::compare::Changed;
 use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
 use crate::query::revision::split_revision;
 use crate::query::select::Which;
@@ -169,6 +170,19 @@ impl Verb for Args {
     }
 }
 
+/// Prints the keys alone.
+fn print_names(changes: &[Changed<'_>], style: &Style, out: &mut Out) -> Result<(), Failure> {
+    for changed in changes {
+        // In a pipe a key is exact, whatever its bytes.
+        if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
+            out.write_all(&[name_marker(changed.change), b" ", changed.key(), b"\n"].concat())?;
+            continue;
+        }
+        diff::write_name(&mut out.clipped(), changed.change, changed.key(), style)?;
+    }
+    Ok(())
+}
+
 /// How wide two versions beside each other are where there is no terminal.
 fn columns_of_pipe() -> usize {
     let columns = std::env::var("COLUMNS").ok();
@@ -307,17 +321,7 @@ impl Args {
             return self.print_sides(diff, &style, out);
         }
         if self.name_only {
-            for changed in changes {
-                // In a pipe a key is exact, whatever its bytes.
-                if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
-                    out.write_all(
-                        &[name_marker(changed.change), b" ", changed.key(), b"\n"].concat(),
-                    )?;
-                    continue;
-                }
-                diff::write_name(&mut out.clipped(), changed.change, changed.key(), &style)?;
-            }
-            return Ok(());
+            return print_names(changes, &style, out);
         }
         if self.stat {
             let rows: Vec<StatRow> = changes
