@@ -19,6 +19,7 @@ pub mod help;
 pub mod keys;
 pub mod opened;
 pub mod out;
+pub mod pager;
 pub mod plumbing;
 pub mod progress;
 pub mod report;
@@ -30,9 +31,9 @@ pub mod v2_store;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::query::evidence::{MetaBy, Verify};
+use crate::query::evidence::{MetaBy, Verify, Work};
 use crate::query::logs::Logs;
 use crate::query::objects::Keyring;
 use crate::query::{Evidence, Notices, Origins, Question};
@@ -76,6 +77,14 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     color: ColorWhen,
+
+    /// Print long output on a terminal at once, not through a pager
+    ///
+    /// Output on a terminal that is longer than its screen goes through the program that ETCDIVE_PAGER or PAGER names,
+    /// or else `less`; the value `cat` or none turns that off for good. Output into a pipe or a file never does.
+    /// Example: etcdive log DB --no-pager
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_pager: bool,
 
     /// Verify the SHA-256 at the end of a large snapshot file
     ///
@@ -232,6 +241,16 @@ pub trait Verb {
         Origins::default()
     }
 
+    /// Whether its output is text that a pager may show.
+    fn is_paged(&self) -> bool {
+        true
+    }
+
+    /// Whether its tables are printed whole, even if the terminal is narrower.
+    fn is_wide(&self) -> bool {
+        false
+    }
+
     /// Answers on `out`.
     ///
     /// # Errors
@@ -276,7 +295,11 @@ impl<'r> Run<'r> {
 
 /// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
-    answer(cli, Out::stdout(cli.color))
+    if let Some(style) = out::stderr_style(cli.color) {
+        report::on_terminal(style);
+    }
+    let pages = !cli.no_pager && cli.command.verb().is_paged();
+    answer(cli, Out::stdout(cli.color, pages))
 }
 
 /// Runs a parsed command line; its answer goes to `out`.
@@ -296,7 +319,9 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
     let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
     let typed = databases.as_ref().map_or_else(|_| Vec::new(), Vec::clone);
-    let opened = databases.and_then(|paths| open(cli, verb, &paths));
+    let work = Work::default();
+    progress::start(&work);
+    let opened = databases.and_then(|paths| open(cli, verb, &paths, &work));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
         Err(failure) => return report::failure(&failure.with_log(&typed), &invocation),
@@ -313,15 +338,40 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         notices: &notices,
         invocation: &invocation,
     };
-    progress::start();
-    let answer = verb.run(&run, &mut out).and_then(|answer| {
-        let finished = out.finish().map_err(Failure::from);
+    if verb.is_wide() {
+        out.uncut();
+    }
+    let answer = verb.run(&run, &mut out);
+    // A pager is waited for, whatever the answer is.
+    let finished = out.finish().map_err(Failure::from);
+    let answer = answer.and_then(|answer| {
         finished.map_err(|failure| failure.with_answer(answer))?;
         Ok(answer)
     });
     let answer = answer.map_err(|failure| failure.with_log(&typed));
-    report::notices(&notices.take(), &invocation);
+    // Without an answer after a reader left, on a terminal: the user quit the pager, and wants no more.
+    if !(out.is_terminal() && matches!(answer, Err(Failure::BrokenPipe(_)))) {
+        report::notices(&notices.take(), &invocation);
+        report::left_out(out.left_out(), has_wide(cli.command.name()));
+    }
     report::conclude(&evidence, logs.as_ref(), answer, &invocation)
+}
+
+/// Whether a verb has `-o wide`.
+fn has_wide(verb: &str) -> bool {
+    if verb == "get" {
+        // Its formats may have a template after them: clap does not list them.
+        return true;
+    }
+    let root = Cli::command();
+    let values = root
+        .find_subcommand(verb)
+        .and_then(|command| command.get_arguments().find(|arg| arg.get_id() == "output"))
+        .map(clap::Arg::get_possible_values);
+    values
+        .into_iter()
+        .flatten()
+        .any(|value| value.get_name() == "wide")
 }
 
 /// Opens everything that a verb reads.
@@ -329,6 +379,7 @@ fn open(
     cli: &Cli,
     verb: &dyn Verb,
     paths: &[PathBuf],
+    work: &Work,
 ) -> Result<(Keyring, Vec<Evidence>, Option<Logs>), Failure> {
     let verify = match (cli.verify, verb.verify()) {
         (true, Verify::IfSmall) => Verify::Always,
@@ -339,7 +390,7 @@ fn open(
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
     let open = |path: &PathBuf| -> Result<Evidence, Failure> {
         let origins = verb.origins();
-        let evidence = Evidence::open_for(path, verify, &origins)?.by_meta(cli.meta);
+        let evidence = Evidence::open_for(path, verify, &origins, work)?.by_meta(cli.meta);
         Ok(evidence.with_origins(origins)?)
     };
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;

@@ -47,6 +47,7 @@ pub mod resolve;
 pub mod revision;
 pub mod search;
 pub mod select;
+pub mod short_address;
 pub mod sort_key;
 pub mod stored_value;
 pub mod tally;

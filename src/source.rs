@@ -17,12 +17,14 @@ mod guard;
 mod locate;
 mod log_dir;
 mod trailer;
+pub mod work;
 
 pub use error::SourceError;
 pub(crate) use locate::is_database_path;
 pub use locate::open_untouched;
 pub use log_dir::{LogDir, log_place};
 pub use trailer::{Following, Trailer, TrailerCheck};
+use work::Work;
 
 use guard::GuardedMap;
 use locate::{database_path, locate, open_read_only, require_regular};
@@ -67,6 +69,8 @@ pub struct Source {
     opened: Option<OpenFile>,
     /// Length of the image before a trailer that is not the last of the file, if one was found.
     found_image_len: Option<usize>,
+    /// How far a pass over the file is.
+    work: Work,
 }
 
 impl Source {
@@ -113,6 +117,7 @@ impl Source {
             atime_untouched,
             opened: Some(OpenFile { map, file }),
             found_image_len: None,
+            work: Work::default(),
         })
     }
 
@@ -126,7 +131,21 @@ impl Source {
             atime_untouched: true,
             opened: None,
             found_image_len: None,
+            work: Work::default(),
         }
+    }
+
+    /// The same file; passes over it are counted here.
+    #[must_use]
+    pub fn counted(mut self, work: &Work) -> Self {
+        self.work = work.clone();
+        self
+    }
+
+    /// How far a pass over the file is.
+    #[must_use]
+    pub fn work(&self) -> &Work {
+        &self.work
     }
 
     /// All bytes of the file as it was long at open; zeros where reading failed. Not for direct use

@@ -2,8 +2,10 @@
 
 pub mod all_evidence;
 pub mod analysis;
+pub mod answer_part;
 pub mod blame;
 pub mod buckets;
+pub mod clip;
 pub mod command;
 pub mod description;
 pub mod diff;
@@ -14,6 +16,7 @@ pub mod etcdctl;
 pub mod etcdutl;
 pub mod evidence;
 pub mod explain;
+pub mod fit;
 pub mod fsck;
 pub mod grep;
 pub mod hexdump;
@@ -22,6 +25,7 @@ pub mod human;
 pub mod json;
 pub mod json_rows;
 pub mod key_filter;
+pub mod key_names;
 pub mod kube_events;
 pub mod kubectl_table;
 pub mod kubectl_watch;

@@ -24,10 +24,19 @@ pub struct Database {
 pub enum RowFormat {
     /// A table for people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// One JSON array
     Json,
     /// One JSON object per line
     Jsonl,
+}
+
+impl RowFormat {
+    /// Whether it is for people.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
 }
 
 /// The revision to answer for.

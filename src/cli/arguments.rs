@@ -6,6 +6,7 @@ pub(super) mod line;
 mod order;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
@@ -15,6 +16,7 @@ use crate::view::command::Invocation;
 use crate::view::sanitize::visible_bytes;
 
 use super::failure::Failure;
+use super::out::{ColorWhen, Out};
 use super::{Cli, help, report};
 use line::CommandLine;
 
@@ -68,8 +70,7 @@ fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> 
 
 fn print(error: &Error, words: &[OsString]) {
     if !error.use_stderr() {
-        // Help and the version quote no argument. A closed pipe has no reader to inform.
-        let _ = error.print();
+        print_help(error, words);
         return;
     }
     // The same words with everything hidden made visible give the same error: its colours are clap's own.
@@ -78,6 +79,20 @@ fn print(error: &Error, words: &[OsString]) {
         Err(same) if same.kind() == error.kind() => drop(same.print()),
         _ => report::usage(&error.render().to_string()),
     }
+}
+
+/// Prints help or the version, which quote no argument. A closed pipe has no reader to inform.
+fn print_help(error: &Error, words: &[OsString]) {
+    let pages = words.iter().all(|word| word != "--no-pager");
+    let mut out = Out::stdout(ColorWhen::Auto, pages);
+    let text = error.render();
+    let text = if out.is_coloured() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    let _ = out.styled().write_all(text.as_bytes());
+    let _ = out.finish();
 }
 
 /// An argument on one line, with everything hidden made visible.

@@ -96,6 +96,22 @@ impl ObjectSet {
         }
     }
 
+    /// Whether all of them are in namespaces.
+    pub fn is_namespaced(&self) -> bool {
+        self.places.iter().all(|place| place.layout.namespaced)
+    }
+
+    /// Those of them in one namespace, or in those that match a pattern.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: &str) -> Self {
+        let namespaces = Namespaces::parse(&[namespace.to_owned()]);
+        Self {
+            namespace: namespaces.as_ref().map(Namespaces::text),
+            namespaces,
+            ..self.clone()
+        }
+    }
+
     /// Which of the types, in the order in which they were named, covers a key.
     pub fn place_of(&self, key: &[u8]) -> Option<usize> {
         let key_start = key.get(..self.longest_folder).unwrap_or(key);

@@ -14,6 +14,7 @@ use crate::etcd::former::out_of_order;
 use crate::etcd::state::State;
 use crate::etcd::wal::replay;
 use crate::etcd::{Store, schema};
+pub use crate::source::work::{Progress, Work};
 use crate::source::{Change, Following, Source, TrailerCheck, log_place};
 
 use super::log_alone;
@@ -155,10 +156,16 @@ impl Evidence {
     /// # Errors
     /// When it cannot be opened, or is no such thing; the message says what it is instead.
     pub fn open(path: &Path, verify: Verify) -> Result<Self, NoAnswer> {
+        Self::open_counted(path, verify, &Work::default())
+    }
+
+    /// The same; passes over the file are counted in `work`.
+    fn open_counted(path: &Path, verify: Verify, work: &Work) -> Result<Self, NoAnswer> {
         let source = Source::open(path).map_err(|error| NoAnswer::Source {
             is_word: !path.exists() && !path.to_string_lossy().contains(['/', '.']),
             error,
         })?;
+        let source = source.counted(work);
         let diagnostics = Diagnostics::new();
         let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
         let (trailer, sha256) = match verify {
@@ -211,12 +218,18 @@ impl Evidence {
         }
     }
 
-    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for.
+    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for. Passes
+    /// over the file are counted in `work`.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_for(path: &Path, verify: Verify, origins: &Origins) -> Result<Self, NoAnswer> {
-        let opened = Self::open(path, verify);
+    pub fn open_for(
+        path: &Path,
+        verify: Verify,
+        origins: &Origins,
+        work: &Work,
+    ) -> Result<Self, NoAnswer> {
+        let opened = Self::open_counted(path, verify, work);
         match opened {
             Err(why @ NoAnswer::Source { .. }) if origins.has_wal() => {
                 let source = Source::missing(path);

@@ -279,7 +279,16 @@ impl Words<'_, '_> {
                 && let Some(objects) = self.objects(types)
                 && !name.is_empty()
             {
-                addresses.push(Address::Objects(objects.named(name)));
+                let in_namespace = name.split_once('/');
+                let in_namespace = in_namespace.filter(|_| self.namespaces.is_none());
+                let objects = match in_namespace {
+                    // As a table on a terminal has it: `secret/shop/a`.
+                    Some((namespace, name)) if objects.is_namespaced() && !name.is_empty() => {
+                        objects.in_namespace(namespace).named(name)
+                    }
+                    _ => objects.named(name),
+                };
+                addresses.push(Address::Objects(objects));
             } else if let Some(objects) = &of_type {
                 addresses.push(Address::Objects(objects.named(&text)));
                 named = true;

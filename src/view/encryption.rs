@@ -10,14 +10,15 @@ use crate::k8s::audit::{Encryption, Way};
 use crate::k8s::encrypt::sealed::Kms;
 use crate::k8s::encrypt::{OpenError, Sealed};
 
+use super::answer_part::AnswerPart;
 use super::record::{insert_text, key_text, record_json};
 use super::rows::Rows;
 
 /// How many keys of Secrets the text names.
 const NAMED: usize = 3;
 
-/// The audit as a block of text; None where there is nothing to tell.
-pub fn table(encryption: &Encryption) -> Option<String> {
+/// The audit; None where there is nothing to tell.
+pub fn parts(encryption: &Encryption) -> Option<Vec<AnswerPart>> {
     if encryption.rows.is_empty() {
         return None;
     }
@@ -29,7 +30,16 @@ pub fn table(encryption: &Encryption) -> Option<String> {
             row.values.to_string(),
         ]);
     }
-    let mut text = rows.text();
+    let mut parts = vec![AnswerPart::Table(rows)];
+    if let Some(text) = in_the_clear(encryption) {
+        parts.push(AnswerPart::line(""));
+        parts.extend(AnswerPart::lines(&text));
+    }
+    Some(parts)
+}
+
+/// Which Secrets are in the clear, in lines.
+fn in_the_clear(encryption: &Encryption) -> Option<String> {
     let keys = &encryption.clear_secret_keys;
     let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
     let (count, rest) = (
@@ -42,11 +52,8 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         more => format!("{more} older or deleted versions of Secrets are retained in the clear\n"),
     };
     let what = match count {
-        0 if older.is_empty() => return Some(text),
-        0 => {
-            text.push_str(&format!("\n{older}"));
-            return Some(text);
-        }
+        0 if older.is_empty() => return None,
+        0 => return Some(older),
         1 => "1 Secret is in the clear".to_owned(),
         _ => format!("{count} Secrets are in the clear"),
     };
@@ -54,8 +61,7 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         0 => String::new(),
         _ => format!(" and {rest} more (-o json names them)"),
     };
-    text.push_str(&format!("\n{what}: {}{more}\n{older}", named.join(", ")));
-    Some(text)
+    Some(format!("{what}: {}{more}\n{older}", named.join(", ")))
 }
 
 fn way_text(way: &Way) -> String {
@@ -201,6 +207,7 @@ pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::answer_part;
     use super::*;
     use crate::k8s::audit::Row;
 
@@ -232,7 +239,7 @@ mod tests {
     #[test]
     fn the_block_says_what_is_stored_how_and_names_secrets_in_the_clear() {
         assert_eq!(
-            table(&encryption()).unwrap(),
+            answer_part::text(&parts(&encryption()).unwrap()),
             "ENCRYPTION OF      STORED AS                         LIVE VALUES\n\
              /registry/secrets  aescbc v1, key a\\nb                         3\n\
              /registry/secrets  kms v1, plugin a\\nb, key id \\xff            1\n\
@@ -241,7 +248,7 @@ mod tests {
              5 Secrets are in the clear: a, b, c and 2 more (-o json names them)\n\
              1 older or deleted version of a Secret is retained in the clear\n"
         );
-        assert_eq!(table(&Encryption::default()), None);
+        assert!(parts(&Encryption::default()).is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::source::{Following, TrailerCheck};
 
 use super::record::{insert_text, key_text};
-use super::table;
+use super::rows::Rows;
 
 /// The file as it was opened, this run, and the file at its end.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ pub fn mended(path: &Path, at: u64, by: Following) -> String {
 }
 
 /// As a table, one fact a line.
-pub fn table(custody: &Custody) -> String {
+pub fn table(custody: &Custody) -> Rows {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let after = match (custody.change, custody.sha256 == custody.sha256_after) {
         (None, true) => "the same".to_owned(),
@@ -126,7 +126,7 @@ pub fn table(custody: &Custody) -> String {
     let inode = custody
         .file_id
         .map(|(device, inode)| format!("{inode} on device {device}"));
-    let mut facts = table::plain(&["EVIDENCE"]);
+    let mut facts = Rows::new(&["EVIDENCE", ""], &[]).wrapped();
     for (name, fact) in [
         ("path given", key_text(&custody.given_path).into_owned()),
         ("path opened", key_text(&custody.path).into_owned()),
@@ -141,9 +141,9 @@ pub fn table(custody: &Custody) -> String {
         ("arguments", arguments.join(" ")),
         ("run at", or_dash(time_text(custody.run_at))),
     ] {
-        facts.add_row([name, &fact]);
+        facts.add(&[name, &fact]);
     }
-    table::text(facts, &[])
+    facts
 }
 
 /// A word as a shell would take it.

@@ -29,7 +29,8 @@ pub fn resources(rows: &[Row]) -> Rows {
     if rows.iter().all(|row| matches!(row.named, Named::Folder(_))) {
         return named_rows("PREFIX", rows);
     }
-    let mut table = Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]);
+    let mut table =
+        Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]).drop_first(&[1, 3]);
     for row in rows {
         table.add(&[
             text(&row.named),
@@ -47,7 +48,7 @@ pub fn namespaces(rows: &[Row]) -> Rows {
 }
 
 fn named_rows(head: &'static str, rows: &[Row]) -> Rows {
-    let mut table = Rows::new(&[head, "KEYS", "VALUE BYTES"], &[1, 2]);
+    let mut table = Rows::new(&[head, "KEYS", "VALUE BYTES"], &[1, 2]).drop_first(&[2]);
     for row in rows {
         table.add(&[
             text(&row.named),

@@ -9,7 +9,8 @@ use crate::query::recovery_notice::{
 use super::command::{Invocation, quoted};
 use super::human::plural;
 use super::line::Line;
-use super::table::{cell, plain, text as table_text};
+use super::rows::Rows;
+use super::table::cell;
 use super::time;
 
 /// How many kinds are named in a sentence.
@@ -55,7 +56,11 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
                 "`etcdctl put {key} < {file}` puts a value back"
             ))]
         }
-        RecoveryNotice::Summary(summary) => vec![Line::Note(summary_text(summary))],
+        RecoveryNotice::Summary(summary) => {
+            let (sentence, table) = self::summary(summary);
+            let table = table.map(Line::Table);
+            std::iter::once(Line::Note(sentence)).chain(table).collect()
+        }
         _ => vec![Line::Note(text(notice))],
     }
 }
@@ -362,9 +367,9 @@ fn at_hint(key: &str, revision: i64, what: &str, invocation: &Invocation) -> Lin
     Line::Hint(format!("`{}` {what}", invocation.line("recover", &words)))
 }
 
-/// A table of what comes back and what does not, by reason.
+/// What comes back, and a table of what does not, by reason.
 #[must_use]
-pub fn summary_text(summary: &Summary) -> String {
+pub fn summary(summary: &Summary) -> (String, Option<Rows>) {
     let back = summary.back.count();
     let first = match back {
         0 => "nothing comes back".to_owned(),
@@ -376,14 +381,18 @@ pub fn summary_text(summary: &Summary) -> String {
         count => format!("{first}, {count} of them incomplete"),
     };
     if summary.left_out.is_empty() {
-        return first;
+        return (first, None);
     }
     let left: usize = summary
         .left_out
         .iter()
         .map(|(_, kinds)| kinds.count())
         .sum();
-    let mut table = plain(&["COUNT", "REASON", "WHAT", "KINDS", "BROUGHT BACK BY"]);
+    let heads = ["COUNT", "REASON", "WHAT", "KINDS", "BROUGHT BACK BY"];
+    let mut table = Rows::new(&heads, &[0])
+        .whole(&[1, 4])
+        .sentences(&[2, 3])
+        .drop_first(&[1, 3]);
     for (reason, kinds) in &summary.left_out {
         let flag = match (reason, reason.flag()) {
             (_, None) => "-".to_owned(),
@@ -392,7 +401,7 @@ pub fn summary_text(summary: &Summary) -> String {
             }
             (_, Some(flag)) => flag.to_owned(),
         };
-        table.add_row([
+        table.add(&[
             kinds.count().to_string(),
             reason.word().to_owned(),
             reason_text(*reason).to_owned(),
@@ -406,10 +415,7 @@ pub fn summary_text(summary: &Summary) -> String {
     } else {
         format!("{left} ")
     };
-    format!(
-        "{first}; {left}{are} left out:\n{}",
-        table_text(table, &[0]).trim_end()
-    )
+    (format!("{first}; {left}{are} left out:"), Some(table))
 }
 
 /// Why something is left out, in a few words.

@@ -5,6 +5,8 @@ pub mod examples;
 pub mod library;
 pub mod random;
 pub mod synth;
+#[cfg(unix)]
+pub mod terminal;
 pub mod truth;
 
 use std::path::{Path, PathBuf};
@@ -119,6 +121,11 @@ pub fn program() -> Command {
         .env_remove("NO_COLOR")
         .env_remove("ETCDIVE_DB")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("PAGER")
+        .env_remove("LESS")
+        .env_remove("COLUMNS")
+        // On the terminal of a test nobody quits a pager.
+        .env("ETCDIVE_PAGER", "cat")
         .current_dir(repository())
         .stdin(Stdio::null());
     command

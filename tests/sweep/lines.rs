@@ -60,6 +60,7 @@ pub const LINES: &[&str] = &[
     "log DIR -S v1",
     "log DIR -G [kv]1 -p",
     "log DIR --by-txn",
+    "log DIR --ago --local -o wide",
     "log DIR --by-txn -p",
     "log DIR --why-time",
     "log DIR --since 2026-11-20T20:00:00Z --until 2026-11-20T22:00:00Z",
@@ -106,6 +107,8 @@ pub const LINES: &[&str] = &[
     "diff DIR @~1..@ -o json --show-managed-fields",
     "diff DIR @~1..@ -o jsonl --exclude-status",
     "diff DIR 2..@ --stat",
+    "diff DIR 2..@ --side-by-side --width 60",
+    "diff DIR 2..@ --word",
     "diff DIR 2..@ --name-only",
     "diff DIR DIR",
     "diff DIR --metas",
@@ -216,4 +219,11 @@ pub const LINES: &[&str] = &[
 ];
 
 /// Flags that every verb has and that do the same on each: one line for each is enough.
-pub const GLOBAL: [&str; 5] = ["--color", "--verify", "--meta", "--db", "--help"];
+pub const GLOBAL: [&str; 6] = [
+    "--color",
+    "--verify",
+    "--meta",
+    "--db",
+    "--help",
+    "--no-pager",
+];

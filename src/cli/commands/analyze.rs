@@ -40,9 +40,12 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        out.write_all(
-            view::analysis::text(&contents(&question, self.database.is_file())).as_bytes(),
-        )?;
+        let contents = contents(&question, self.database.is_file());
+        if out.is_terminal() {
+            out.parts(&view::analysis::parts(&contents))?;
+        } else {
+            out.write_all(view::analysis::text(&contents).as_bytes())?;
+        }
         Ok(Answer::Yes)
     }
 }

@@ -57,6 +57,10 @@ impl Verb for Args {
         self.sources.origins()
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if !self.which.asked().is_given() {
             return Err(Failure::cannot("which object?").hint("`blame DB deploy/web -n shop`"));
@@ -72,7 +76,7 @@ impl Verb for Args {
         let lines = lines(blame.tree(), &blame.blamed);
         self.print(&lines, &mut |name| names.shown(name), out)?;
         blame.note(&question, at, lines.has_boundaries());
-        if self.output == RowFormat::Table && blame.is_object() {
+        if self.output.is_table() && blame.is_object() {
             question.notices().add_who();
         }
         Ok(question.finish(Answer::Yes))
@@ -86,9 +90,11 @@ impl Args {
         name: &mut impl FnMut(&str) -> String,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        if self.output == RowFormat::Table {
+        if self.output.is_table() {
             let style = out.style();
-            return Ok(write_table(out.styled(), lines, &style, name)?);
+            let left_out = write_table(out.styled(), lines, &style, name)?;
+            out.leave_out(left_out);
+            return Ok(());
         }
         let mut rows = JsonRows::new(Form::array_if(self.output == RowFormat::Json));
         for line in lines.iter() {

@@ -42,6 +42,8 @@ enum Output {
     Name,
     /// A table for people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// One JSON array
     Json,
     /// One JSON object per line
@@ -51,6 +53,10 @@ enum Output {
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -68,7 +74,7 @@ impl Verb for Args {
                     }
                 }
             }
-            Output::Table => view::buckets::table(&rows, page_size).write(out)?,
+            Output::Table | Output::Wide => out.table(&view::buckets::table(&rows, page_size))?,
             Output::Json | Output::Jsonl => {
                 let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
                 for row in &rows {

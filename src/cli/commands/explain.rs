@@ -1,6 +1,5 @@
 //! `explain`: what a code means and what to do.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::failure::Failure;
@@ -27,13 +26,14 @@ impl Verb for Args {
 
     fn run(&self, _: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let Some(asked) = &self.code else {
-            out.write_all(explain::list().as_bytes())?;
+            let list = explain::list(&out.style());
+            out.lines(&list)?;
             return Ok(Answer::Yes);
         };
         let mut codes = Code::ALL.iter();
         let code = codes.find(|code| asked.eq_ignore_ascii_case(code.as_str()));
         let code = code.ok_or_else(|| unknown(asked))?;
-        out.write_all(explain::text(*code).as_bytes())?;
+        out.parts(&explain::parts(*code))?;
         Ok(Answer::Yes)
     }
 }

@@ -135,6 +135,11 @@ impl Verb for Args {
         Some(&self.keys)
     }
 
+    fn is_paged(&self) -> bool {
+        // Stored bytes need not be text.
+        !self.raw
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if self.leaf_item {
             return self.leaf_item(run, out);

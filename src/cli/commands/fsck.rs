@@ -109,7 +109,7 @@ impl Verb for Args {
 impl Args {
     fn print(&self, report: &Report, out: &mut Out) -> Result<(), Failure> {
         match self.output {
-            Output::Table => out.write_all(view::fsck::text(report).as_bytes())?,
+            Output::Table => out.parts(&view::fsck::parts(report))?,
             Output::Json => {
                 write_json(out, &view::fsck::json(report))?;
             }

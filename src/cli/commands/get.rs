@@ -118,6 +118,10 @@ impl Verb for Args {
         self.sources.origins()
     }
 
+    fn is_wide(&self) -> bool {
+        matches!(self.output, Some(Format::Table { wide: true }))
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let field = match &self.sort_by {
             Some(SortBy::Field(field)) => Some(*field),
@@ -520,7 +524,9 @@ impl Get<'_, '_> {
             table.push(&cells);
             any = true;
         }
-        if any {
+        if any && out.is_terminal() {
+            out.table(&table.rows(columns.headers().count(), !self.args.no_headers))?;
+        } else if any {
             table.write(out)?;
         }
         Ok(any)

@@ -319,7 +319,7 @@ impl<'o, 'a> Printer<'o, 'a> {
         for one in all.iter().take(self.limit()) {
             if self.args.output == Output::Table {
                 let style = self.out.style();
-                write_match(self.out.styled(), one, mod_revision, &style)?;
+                write_match(&mut self.out.clipped(), one, mod_revision, &style)?;
             } else {
                 self.json(key, match_json(one, mod_revision))?;
             }
@@ -339,7 +339,7 @@ impl<'o, 'a> Printer<'o, 'a> {
             };
             if self.args.output == Output::Table {
                 let style = self.out.style();
-                write_span(self.out.styled(), &one, &row.span, &style)?;
+                write_span(&mut self.out.clipped(), &one, &row.span, &style)?;
             } else {
                 self.json(key, span_json(&one, &row.span))?;
             }
@@ -362,7 +362,7 @@ impl<'o, 'a> Printer<'o, 'a> {
             let count = self.args.count.then_some(lines);
             if self.args.output == Output::Table {
                 let style = self.out.style();
-                write_count(self.out.styled(), key, count, &style)?;
+                write_count(&mut self.out.clipped(), key, count, &style)?;
             } else {
                 self.json(key, count_json(key, count))?;
             }

@@ -8,6 +8,7 @@ pub use print::changed;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use jiff::tz::TimeZone;
 
 use crate::cli::args::{Database, RowFormat};
 use crate::cli::by_manager::ManagerArg;
@@ -19,6 +20,7 @@ use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::event_log::{EventFilters, EventLog, EventType};
+use crate::view::time::Times;
 
 /// Show the history of objects or keys, newest first
 ///
@@ -53,7 +55,7 @@ pub struct Args {
     #[arg(short, long, conflicts_with = "output")]
     patch: bool,
     /// Show how many fields each event changed
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     stat: bool,
     /// Print the oldest event first
     #[arg(long)]
@@ -62,7 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "OP", value_delimiter = ',')]
     op: Vec<Op>,
     /// Group the events by transaction
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     by_txn: bool,
     /// Only events that change how often TEXT occurs in the object, as in git
     #[arg(short = 'S', value_name = "TEXT")]
@@ -90,6 +92,19 @@ pub struct Args {
     /// --wal=DIR. Requests that failed or were never applied are listed too.
     #[arg(long, conflicts_with_all = ["oneline", "patch", "stat", "by_txn", "values", "why_time"])]
     timeline: bool,
+    /// Show how long before the newest time in the file each event was
+    ///
+    /// Ages are counted from the newest time in the file, as the times of --since are, not from now: a file is looked
+    /// at days later, and its answer stays the same. For an interval both ages are shown.
+    /// Example: etcdive log DB deploy/web -n shop --ago
+    #[arg(long)]
+    ago: bool,
+    /// Show times in the time zone of this machine, each with its offset
+    ///
+    /// The variable TZ names another zone. Without this flag all times are in UTC, as in logs of etcd and Kubernetes;
+    /// JSON is always in UTC. Example: TZ=Europe/Berlin etcdive log DB --local
+    #[arg(long)]
+    local: bool,
     /// Show how each time was inferred
     #[arg(long, conflicts_with = "output")]
     why_time: bool,
@@ -146,11 +161,21 @@ impl Verb for Args {
         }
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        self.refuse_in_json()?;
         let question = run.question()?;
         let filters = self.filters();
         let log = Log {
             args: self,
+            times: if self.local {
+                Times::in_zone(TimeZone::system())
+            } else {
+                Times::default()
+            },
             log: EventLog::read(&question, &filters)?,
             run,
         };
@@ -168,6 +193,25 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// Refuses what only a table has, if JSON is asked for.
+    fn refuse_in_json(&self) -> Result<(), Failure> {
+        let for_people = [
+            ("--oneline", self.oneline),
+            ("-p", self.patch),
+            ("--stat", self.stat),
+            ("--by-txn", self.by_txn),
+            ("--why-time", self.why_time),
+            ("--ago", self.ago),
+            ("--local", self.local),
+        ];
+        match for_people.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) if !self.output.is_table() => Err(Failure::cannot(format!(
+                "{flag} cannot be used with -o json or jsonl"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn filters(&self) -> EventFilters {
         let types = self.op.iter().flat_map(|op| op.event_types());
         EventFilters {
@@ -189,6 +233,7 @@ impl Args {
 /// One run of the verb.
 struct Log<'g, 'a> {
     args: &'g Args,
+    times: Times,
     log: EventLog<'g, 'a>,
     run: &'g Run<'g>,
 }

@@ -23,6 +23,7 @@ use crate::query::tally;
 use crate::query::v2_store::{self, V2Store};
 use crate::query::{Evidence, Notice, Origins, Question};
 use crate::view::json_rows::{Form, JsonRows, with_object};
+use crate::view::key_names::KeyNames;
 use crate::view::listing;
 use crate::view::record::key_json;
 use crate::view::rows::Rows;
@@ -93,6 +94,8 @@ pub struct Args {
 enum Output {
     /// Only the key, the resource or the namespace
     Name,
+    /// The default format with whole keys, even if the terminal is narrower
+    Wide,
     /// One JSON array of the objects that jsonl prints
     Json,
     /// One JSON object per line; `etcdive help fields` lists the fields
@@ -124,6 +127,10 @@ impl Verb for Args {
 
     fn origins(&self) -> Origins {
         self.sources.origins()
+    }
+
+    fn is_wide(&self) -> bool {
+        matches!(self.output, Some(Output::Wide | Output::Name))
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -203,7 +210,7 @@ impl Args {
         let any = !keys.is_empty();
         keys.truncate(self.limit());
         let output = match self.output {
-            None | Some(Output::Name) => V2Output::Name,
+            None | Some(Output::Name | Output::Wide) => V2Output::Name,
             Some(form) => V2Output::Json {
                 with_values: false,
                 is_array: form == Output::Json,
@@ -231,8 +238,8 @@ impl Args {
         let any = !rows.is_empty();
         rows.truncate(self.limit());
         match self.output {
-            None | Some(Output::Name) if rows.is_empty() => {}
-            None => table(&rows).write(out)?,
+            None | Some(Output::Name | Output::Wide) if rows.is_empty() => {}
+            None | Some(Output::Wide) => out.table(&table(&rows))?,
             Some(Output::Name) => out.write_all(listing::names(&rows).as_bytes())?,
             Some(form) => {
                 let mut json = JsonRows::new(Form::array_if(form == Output::Json));
@@ -254,11 +261,21 @@ impl Args {
     ) -> Result<bool, Failure> {
         self.sort.order().sort(chosen, self.reverse);
         let form = match self.output {
-            None | Some(Output::Name) => None,
+            None | Some(Output::Name | Output::Wide) => None,
             Some(form) => Some(Form::array_if(form == Output::Json)),
         };
         let mut rows = JsonRows::new(form.unwrap_or(Form::Lines));
+        let is_short = self.output.is_none() && out.is_cut();
+        let names = if is_short {
+            KeyNames::short(question.catalog())
+        } else {
+            KeyNames::whole()
+        };
         for KeyEntry { key, record } in chosen.iter().take(self.limit()) {
+            if is_short {
+                out.name(&names.text(key))?;
+                continue;
+            }
             if form.is_none() {
                 out.write_all(key)?;
                 out.write_all(b"\n")?;

@@ -50,6 +50,10 @@ impl Verb for Args {
         Ok(vec![self.database.db.clone()])
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
         let layout = layout(evidence)?;
@@ -65,12 +69,12 @@ impl Verb for Args {
                 missing.push(pgid.0);
                 continue;
             };
-            if index > 0 && self.output == RowFormat::Table {
+            if index > 0 && self.output.is_table() {
                 out.write_all(b"\n")?;
             }
             printer.page(page, &layout, out)?;
         }
-        if self.output != RowFormat::Table {
+        if !self.output.is_table() {
             printer.rows.finish(out)?;
         }
         if missing.is_empty() {
@@ -164,10 +168,10 @@ impl<'e> Printer<'_, 'e> {
     }
 
     fn head(&mut self, head: &Head<'_>, out: &mut Out) -> Result<(), Failure> {
-        if self.args.output == RowFormat::Table {
+        if self.args.output.is_table() {
             let columns = text::element_columns(&head.page, head.in_bucket);
-            out.write_all(text::head(head).as_bytes())?;
-            return Ok(out.write_all(columns.as_bytes())?);
+            out.lines(&text::head(head))?;
+            return Ok(out.lines(&columns)?);
         }
         Ok(self.rows.row(&text::head_json(head), out)?)
     }
@@ -195,22 +199,22 @@ impl<'e> Printer<'_, 'e> {
         out: &mut Out,
     ) -> Result<(), Failure> {
         let values = self.args.values;
-        if self.args.output != RowFormat::Table {
+        if !self.args.output.is_table() {
             let json = text::element_json(page.pgid, element, bucket, in_bucket, values);
             return Ok(self.rows.row(&json, out)?);
         }
-        out.write_all(text::element(element, bucket, in_bucket).as_bytes())?;
+        out.lines(&text::element(element, bucket, in_bucket))?;
         // An inline bucket's value is taken apart behind the page.
         if values && bucket.is_none() {
-            out.write_all(text::value(element).as_bytes())?;
+            out.lines(&text::value(element))?;
         }
         Ok(())
     }
 
     fn ids(&mut self, freelist: &Freelist<'_>, out: &mut Out) -> Result<(), Failure> {
-        if self.args.output == RowFormat::Table {
+        if self.args.output.is_table() {
             for line in text::ids(freelist) {
-                out.write_all(line.as_bytes())?;
+                out.lines(&line)?;
             }
             return Ok(());
         }

@@ -39,6 +39,8 @@ pub struct Args {
 enum Output {
     /// A table for people: bbolt's columns and ours
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// What `bbolt pages` prints, byte for byte
     Bbolt,
     /// One JSON array
@@ -52,6 +54,10 @@ impl Verb for Args {
         Ok(vec![self.database.db.clone()])
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
         self.print(&layout(evidence)?, out)?;
@@ -61,15 +67,25 @@ impl Verb for Args {
 
 impl Args {
     fn print(&self, layout: &PageLayout<'_>, out: &mut Out) -> Result<(), Failure> {
+        if self.output == Output::Table && out.is_terminal() {
+            let mut table = view::pages::table();
+            layout.each_page(|row, bucket| {
+                table.add(&view::pages::cells(row, bucket));
+                Ok::<(), Failure>(())
+            })?;
+            return Ok(out.table(&table)?);
+        }
         match self.output {
-            Output::Table => out.write_all(view::pages::HEAD.as_bytes())?,
+            Output::Table | Output::Wide => out.write_all(view::pages::HEAD.as_bytes())?,
             Output::Bbolt => out.write_all(view::pages::BBOLT_HEAD.as_bytes())?,
             Output::Json | Output::Jsonl => {}
         }
         let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
         layout.each_page(|row, bucket| {
             match self.output {
-                Output::Table => out.write_all(view::pages::row(row, bucket).as_bytes())?,
+                Output::Table | Output::Wide => {
+                    out.write_all(view::pages::row(row, bucket).as_bytes())?;
+                }
                 Output::Bbolt => out.write_all(view::pages::bbolt_row(row).as_bytes())?,
                 Output::Json | Output::Jsonl => json.row(&view::pages::json(row, bucket), out)?,
             }

@@ -143,6 +143,8 @@ pub struct Args {
 enum Output {
     /// A table for people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// Only the keys
     Name,
     /// One JSON array
@@ -164,6 +166,10 @@ impl Verb for Args {
 
     fn origins(&self) -> Origins {
         self.sources.origins()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {

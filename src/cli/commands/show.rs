@@ -27,10 +27,12 @@ use crate::query::transaction::{
 use crate::query::writers::managers_of;
 use crate::query::{Notice, Origins};
 use crate::view;
+use crate::view::answer_part::AnswerPart;
 use crate::view::diff::write_object;
 use crate::view::history::{Layout, Line};
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, key_text, origin_text};
+use crate::view::style::Style;
 use crate::view::table::cell;
 use crate::view::time;
 
@@ -202,7 +204,16 @@ impl Show<'_, '_> {
         }
         let many = if events.len() == 1 { "" } else { "s" };
         let when = time::text(&self.timeline.bounds(*main));
-        writeln!(out, "revision {main}  {when}  {} key{many}", events.len())?;
+        let Style { header, dim, .. } = out.style();
+        writeln!(
+            out.clipped(),
+            "{}revision {main}{}  {}{when}{}  {} key{many}",
+            header.before,
+            header.after,
+            dim.before,
+            dim.after,
+            events.len()
+        )?;
         for event in events {
             self.print_change(event, comparison, out)?;
         }
@@ -242,13 +253,14 @@ impl Show<'_, '_> {
     ) -> Result<(), Failure> {
         let changed = Changed::from_event(event);
         if let Some(origin) = origin_text(&event.record) {
-            writeln!(out, "# {origin}")?;
+            out.line(&format!("# {origin}"))?;
         }
         if let Some(managers) = self.managers(event) {
-            writeln!(out, "# by {managers}")?;
+            out.line(&format!("# by {managers}"))?;
         }
         if event.event_type == EventType::Create {
-            return unified::write_change(comparison, &changed, out);
+            let style = out.style();
+            return unified::write_change(comparison, &changed, &style, out);
         }
         let fields = if changed.is_in_both() {
             comparison.fields(&changed)
@@ -257,7 +269,7 @@ impl Show<'_, '_> {
         };
         let style = out.style();
         let object = comparison.object(&changed, &fields);
-        write_object(out.styled(), &object, &style)?;
+        write_object(&mut out.clipped(), &object, &style)?;
         Ok(())
     }
 
@@ -290,15 +302,15 @@ impl Show<'_, '_> {
         let when = time::text(&self.timeline.bounds(record.revision.main));
         let managers = self.managers(event);
         let by = managers.map_or_else(String::new, |managers| format!("  by {managers}"));
-        writeln!(
-            out,
+        let head = format!(
             "# {}  revision {}  {}  {when}{by}",
             key_text(key),
             record.revision,
             event.event_type.as_str()
-        )?;
+        );
+        out.parts(&[AnswerPart::line(head)])?;
         if let Some(origin) = origin_text(record) {
-            writeln!(out, "# {origin}")?;
+            out.line(&format!("# {origin}"))?;
         }
         if event.event_type != EventType::Delete {
             writeln!(

@@ -15,6 +15,7 @@ use crate::query::evidence::{Evidence, Verify};
 use crate::query::file_status::{FileStatus, snapshot_status};
 use crate::query::v2_store;
 use crate::view;
+use crate::view::answer_part::AnswerPart;
 
 /// Show what the file is: revisions, sizes, members, health
 ///
@@ -103,12 +104,15 @@ impl Verb for Args {
         };
         match self.output {
             Output::Table => {
-                let parts = [
-                    told.as_ref().ok().map(|(text, _)| text.clone()),
-                    custody.as_ref().map(view::evidence::table),
-                ];
-                let parts: Vec<String> = parts.into_iter().flatten().collect();
-                out.write_all(parts.join("\n").as_bytes())?;
+                if let Ok((parts, _)) = &told {
+                    out.parts(parts)?;
+                }
+                if told.is_ok() && custody.is_some() {
+                    out.write_all(b"\n")?;
+                }
+                if let Some(custody) = &custody {
+                    out.table(&view::evidence::table(custody))?;
+                }
             }
             Output::Json => {
                 let mut fields = match &told {
@@ -127,8 +131,8 @@ impl Verb for Args {
 }
 
 impl Args {
-    /// The state of file and store, as text or as JSON; the other one is empty.
-    fn tell(&self, evidence: &Evidence) -> Result<(String, Value), Failure> {
+    /// The state of file and store, for people or as JSON; the other one is empty.
+    fn tell(&self, evidence: &Evidence) -> Result<(Vec<AnswerPart>, Value), Failure> {
         let status = FileStatus::read(evidence)?;
         let file = view::status::File {
             encryption: status.encryption,
@@ -140,8 +144,8 @@ impl Args {
             findings: status.findings,
         };
         Ok(match self.output {
-            Output::Table => (view::status::table(&file, &status.store), Value::Null),
-            Output::Json => (String::new(), view::status::json(&file, &status.store)),
+            Output::Table => (view::status::parts(&file, &status.store), Value::Null),
+            Output::Json => (Vec::new(), view::status::json(&file, &status.store)),
         })
     }
 }

@@ -82,10 +82,19 @@ pub struct Args {
 enum Output {
     /// Text for people
     Text,
+    /// The same with whole lines, even if the terminal is narrower
+    Wide,
     /// One JSON array: the log, its files, raft's snapshots, the entries
     Json,
     /// The same, one JSON object per line
     Jsonl,
+}
+
+impl Output {
+    /// Whether it is for people.
+    fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Wide)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,6 +117,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {

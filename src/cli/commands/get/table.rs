@@ -208,7 +208,11 @@ pub fn print(
         if printed.any {
             out.write_all(b"\n")?;
         }
-        table.write(out)?;
+        if out.is_terminal() {
+            out.table(&table.rows())?;
+        } else {
+            table.write(out)?;
+        }
         printed.any = true;
         printed.tells_ages |= layout.tells_ages(beside.wide);
         layout.note_what_is_missing(group.resource);
