@@ -23,6 +23,7 @@ pub mod report;
 pub mod select;
 pub mod sources;
 pub mod unified;
+pub mod unpacking;
 pub mod v2_store;
 
 use std::path::PathBuf;
@@ -48,7 +49,9 @@ use out::{ColorWhen, Out};
 
 /// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
 ///
-/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory.
+/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, a data directory, or a folder of etcd-backup-restore's
+/// snapshots; any of these files compressed or in an archive (ARCHIVE::path/in/it names one of several), or - for
+/// standard input.
 /// The file is never written, never locked, and its times are left alone.
 /// As in kubectl, -n NS, -A and --db FILE may come before the verb.
 ///
@@ -86,6 +89,10 @@ pub struct Cli {
     /// Read this database instead of DB. The variable ETCDIVE_DB names one too, unless the first word is a file
     #[arg(long = "db", global = true, value_name = "FILE")]
     named_db: Option<PathBuf>,
+
+    /// Unpack a database of up to this size from a compressed file or an archive [default: 8GiB]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size)]
+    unpack_limit: Option<u64>,
 
     #[command(subcommand)]
     command: Command,
@@ -270,6 +277,7 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
     let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
     let typed = databases.as_ref().map_or_else(|_| Vec::new(), Vec::clone);
+    progress::start();
     let opened = databases.and_then(|paths| open(cli, verb, &paths));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
@@ -287,7 +295,6 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         notices: &notices,
         invocation: &invocation,
     };
-    progress::start();
     let answer = verb.run(&run, &mut out).and_then(|answer| {
         let finished = out.finish().map_err(Failure::from);
         finished.map_err(|failure| failure.with_answer(answer))?;
@@ -311,9 +318,13 @@ fn open(
     let keyring = verb
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
+    let unpacking = unpacking::unpacking(cli.unpack_limit);
+    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::cannot("standard input can be read once only"));
+    }
     let open = |path: &PathBuf| -> Result<Evidence, Failure> {
         let origins = verb.origins();
-        let evidence = Evidence::open_for(path, verify, &origins)?.by_meta(cli.meta);
+        let evidence = Evidence::open_for(path, verify, &origins, &unpacking)?.by_meta(cli.meta);
         Ok(evidence.with_origins(origins)?)
     };
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;

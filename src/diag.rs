@@ -72,6 +72,8 @@ codes! {
     TrailerMismatch = "trailer-mismatch", Error, "bbolt";
     /// Bytes were added after the SHA-256 of a snapshot, which is right.
     TrailerFollowed = "trailer-followed", Warning, "bbolt";
+    /// A compressed file or an archive could not be unpacked to its end.
+    ArchiveDamaged = "archive-damaged", Error, "bbolt";
     /// The file ends before the high-water mark of its meta page.
     FileTruncated = "file-truncated", Error, "bbolt";
     /// One of the two meta pages is not valid: the state may be one commit old.
@@ -188,6 +190,14 @@ codes! {
     WalRequest = "wal-request", Warning, "etcd";
     /// A raft snapshot file cannot be trusted or read.
     SnapInvalid = "snap-invalid", Warning, "etcd";
+    /// The SHA-256 after the events of a delta snapshot is not theirs, or is missing.
+    DeltaChecksum = "delta-checksum", Error, "etcd";
+    /// An event of a delta snapshot cannot be read.
+    DeltaEvent = "delta-event", Error, "etcd";
+    /// Events of a delta snapshot are not in the order of revisions, or are there twice.
+    DeltaOrder = "delta-order", Warning, "etcd";
+    /// Revisions are in no delta snapshot although later ones are.
+    DeltaGap = "delta-gap", Error, "etcd";
     /// A value could not be decoded as what it says it is; it is shown raw.
     ValueUndecodable = "value-undecodable", Error, "k8s";
     /// A value is encrypted at rest.

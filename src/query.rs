@@ -11,6 +11,7 @@ pub mod check;
 pub mod checksum;
 pub mod compare;
 pub mod deletions;
+pub mod deltas;
 pub mod diff;
 pub mod event_log;
 pub mod evidence;

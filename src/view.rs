@@ -2,6 +2,7 @@
 
 pub mod all_evidence;
 pub mod analysis;
+pub mod backup;
 pub mod blame;
 pub mod buckets;
 pub mod command;

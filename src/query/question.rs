@@ -158,7 +158,8 @@ impl<'q> Question<'q> {
     /// what other origins have of them. `missing_versions` is how many versions of the one key are known to be missing.
     pub fn note_compacted(&self, covers: &dyn Fn(&[u8]) -> bool, missing_versions: Option<i64>) {
         let compacted = self.store.compact_revision();
-        if compacted == 0 || self.noted_compacted.replace(true) {
+        // That there is nothing before delta snapshots is said already.
+        if compacted == 0 || self.evidence.deltas_alone().is_some() || self.noted_compacted.replace(true) {
             return;
         }
         self.notices.add(Notice::Compacted(Compacted {

@@ -47,12 +47,22 @@ pub(super) fn database_path(given: &Path) -> PathBuf {
     }))
 }
 
-/// Whether a path is a file, or a folder with a database in it.
+/// Whether a path is a file, a member of an archive, standard input, or a folder with a database in it.
 pub(crate) fn is_database_path(given: &Path) -> bool {
     if given.is_dir() {
         return INSIDE.iter().any(|inside| given.join(inside).exists());
     }
-    given.exists()
+    given.exists() || given.as_os_str() == "-" || is_member_path(given)
+}
+
+/// Whether a path names a member of an archive that exists: `ARCHIVE::path/in/archive`.
+fn is_member_path(given: &Path) -> bool {
+    let text = given.to_string_lossy();
+    let mut places = text.match_indices("::");
+    places.any(|(at, _)| {
+        let archive = text.get(..at).unwrap_or_default();
+        archive == "-" || Path::new(archive).exists()
+    })
 }
 
 /// Follows links. Before opening, because opening some devices already does something.

@@ -4,6 +4,7 @@ mod bucket;
 mod log;
 mod missing;
 mod object;
+mod packed;
 mod refusal;
 
 use crate::Error;
@@ -11,6 +12,7 @@ use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::meta::time_text;
 use crate::named::key_text;
 use crate::query::NoAnswer;
+use crate::source::SourceError;
 use crate::query::filters::{Filter, LeftNothing};
 use crate::query::revision::RevisionExpr;
 
@@ -32,6 +34,10 @@ fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Text {
 #[must_use]
 pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
+        NoAnswer::Source {
+            error: SourceError::Packed { path, error },
+            ..
+        } => packed::text(path, error, run),
         NoAnswer::Source { .. }
         | NoAnswer::NotBbolt { .. }
         | NoAnswer::NoState { .. }
@@ -39,6 +45,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::DatabasesNeeded(_)
         | NoAnswer::NoLogFiles(_)
         | NoAnswer::NoLogNextTo(_) => file(no),
+        NoAnswer::NoFullSnapshot { .. } | NoAnswer::NoDeltaEvents(_) => packed::of_backups(no, run),
         NoAnswer::NeverWritten(_)
         | NoAnswer::Unusable(_)
         | NoAnswer::RaftSnapshot { .. }
@@ -173,6 +180,18 @@ fn beyond(no: &NoAnswer) -> Text {
     }
 }
 
+/// What a file of Kine is called.
+const SQLITE: &str = "an SQLite database";
+
+/// What can be unpacked, by other programs.
+const PACKED: [&str; 5] = [
+    "an lz4 archive",
+    "a 7z archive",
+    "a compress archive (.Z)",
+    "a file encrypted by age",
+    "a file encrypted by openssl",
+];
+
 /// Why `ls` lists no keys.
 fn no_keys(no: &NoAnswer) -> Text {
     match no {
@@ -198,6 +217,20 @@ fn file(no: &NoAnswer) -> Text {
             "the database comes first: `etcdive get DB pods`",
         ),
         NoAnswer::Source { error, .. } => plain(error.to_string()),
+        NoAnswer::NotBbolt {
+            path,
+            kind: Some(kind),
+        } if kind.starts_with(SQLITE) => hinted(
+            format!("{} is {kind}", path.display()),
+            "Kine stores Kubernetes in tables, not in etcd's format: read it with `sqlite3`, or let k3s convert it to etcd with `k3s server --cluster-init`",
+        ),
+        NoAnswer::NotBbolt {
+            path,
+            kind: Some(kind),
+        } if PACKED.contains(kind) => hinted(
+            format!("{} is {kind}, which is not unpacked here", path.display()),
+            "unpack it and give the file",
+        ),
         NoAnswer::NotBbolt { path, kind } => hinted(
             match kind {
                 None => format!("{} is not a bbolt database", path.display()),
@@ -244,6 +277,9 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
                     "the oldest complete state is --at {compacted}; --carve adds older versions that freed pages still contain"
                 ),
             ),
+            RevisionUnavailable::BeforeDeltas { first, .. } => {
+                hinted(error.to_string(), format!("the oldest is --at {first}"))
+            }
             RevisionUnavailable::Future { current, .. } => {
                 hinted(error.to_string(), format!("the newest is --at {current}"))
             }

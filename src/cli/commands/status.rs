@@ -12,7 +12,7 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
-use crate::query::file_status::{FileStatus, snapshot_status};
+use crate::query::file_status::{FileStatus, deltas_status, snapshot_status};
 use crate::query::v2_store;
 use crate::view;
 
@@ -126,6 +126,19 @@ impl Verb for Args {
 impl Args {
     /// The state of file and store, as text or as JSON; the other one is empty.
     fn tell(&self, evidence: &Evidence) -> Result<(String, Value), Failure> {
+        if let Some(deltas) = evidence.deltas_alone() {
+            let checked = deltas_status(evidence)?;
+            let file = view::backup::File {
+                path: &evidence.given_path().display().to_string(),
+                deltas,
+                verdict: checked.verdict,
+                findings: &checked.findings,
+            };
+            return Ok(match self.output {
+                Output::Table => (view::backup::status_table(&file), Value::Null),
+                Output::Json => (String::new(), view::backup::status_json(&file)),
+            });
+        }
         let status = FileStatus::read(evidence)?;
         let file = view::status::File {
             encryption: status.encryption,
@@ -136,9 +149,19 @@ impl Args {
             verdict: status.verdict,
             findings: status.findings,
         };
-        Ok(match self.output {
-            Output::Table => (view::status::table(&file, &status.store), Value::Null),
-            Output::Json => (String::new(), view::status::json(&file, &status.store)),
+        Ok(match (self.output, evidence.deltas()) {
+            (Output::Table, None) => (view::status::table(&file, &status.store), Value::Null),
+            (Output::Table, Some(deltas)) => {
+                let table = view::status::table(&file, &status.store);
+                (format!("{table}\n{}", view::backup::table(deltas)), Value::Null)
+            }
+            (Output::Json, deltas) => {
+                let mut state = view::status::json(&file, &status.store);
+                if let (Value::Object(fields), Some(deltas)) = (&mut state, deltas) {
+                    fields.insert("backup".to_owned(), view::backup::json(deltas));
+                }
+                (String::new(), state)
+            }
         })
     }
 }
