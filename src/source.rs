@@ -17,22 +17,24 @@ mod error;
 mod guard;
 mod locate;
 mod log_dir;
+mod open_file;
 mod trailer;
 mod unpack;
 
 pub use backups::{BackupFile, BackupKind, BackupName, backup_files};
 pub use error::SourceError;
 pub(crate) use locate::is_database_path;
-pub use locate::open_untouched;
 pub use log_dir::{LogDir, log_place};
+pub use open_file::open_untouched;
 pub use trailer::{Following, Trailer, TrailerCheck};
 pub use unpack::{
-    Member, MemberKind, NESTED_UP_TO, PackedAs, UNPACKED_UP_TO_BYTES, UnpackError, Unpacked, Unpacking,
-    is_delta_snapshot,
+    Member, MemberKind, NESTED_UP_TO, PackedAs, UNPACKED_UP_TO_BYTES, UnpackError, Unpacked,
+    Unpacking, is_delta_snapshot,
 };
 
 use guard::GuardedMap;
-use locate::{database_path, locate, open_read_only, require_regular};
+use locate::{database_path, locate, require_regular};
+use open_file::open_read_only;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -143,8 +145,7 @@ impl Source {
             };
             (source.path, file, Vec::new())
         };
-        let (file, unpacked) =
-            unpack::unpack(file, members, layers, unpacking).map_err(packed)?;
+        let (file, unpacked) = unpack::unpack(file, members, layers, unpacking).map_err(packed)?;
         let metadata = file
             .metadata()
             .map_err(|error| SourceError::from_io(&path, "examine", error))?;

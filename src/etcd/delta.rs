@@ -134,7 +134,10 @@ impl Delta {
     #[must_use]
     pub fn revisions(&self) -> Option<(i64, i64)> {
         let main = |event: &Event| event.revision.main;
-        Some((self.events.first().map(main)?, self.events.last().map(main)?))
+        Some((
+            self.events.first().map(main)?,
+            self.events.last().map(main)?,
+        ))
     }
 
     /// When the first and the last event were received, in seconds since 1970.
@@ -146,7 +149,9 @@ impl Delta {
 
     /// The main revisions with events, ascending, each with the time at which its last event was received.
     pub fn times(&self) -> impl Iterator<Item = (i64, Option<i64>)> {
-        let of_one = self.events.chunk_by(|one, next| one.revision.main == next.revision.main);
+        let of_one = self
+            .events
+            .chunk_by(|one, next| one.revision.main == next.revision.main);
         of_one.filter_map(|events| {
             let time = events.iter().filter_map(|event| event.time).max();
             Some((events.first()?.revision.main, time))
@@ -218,10 +223,13 @@ impl Reader<'_> {
             let whole = matches!(stream.next(), Some(Ok(IgnoredAny)));
             let len = stream.byte_offset();
             if !whole {
-                return self.cut(at, match rest {
-                    [] => "the end of the JSON text",
-                    _ => "no whole JSON value",
-                });
+                return self.cut(
+                    at,
+                    match rest {
+                        [] => "the end of the JSON text",
+                        _ => "no whole JSON value",
+                    },
+                );
             }
             let element = rest.get(..len).unwrap_or_default();
             if let Err(why) = self.read_event(element, at) {
@@ -239,7 +247,12 @@ impl Reader<'_> {
     }
 
     fn cut(&self, at: usize, found: &str) -> Option<usize> {
-        self.report(Code::DeltaEvent, at, found, "the events from here on are missing");
+        self.report(
+            Code::DeltaEvent,
+            at,
+            found,
+            "the events from here on are missing",
+        );
         None
     }
 
@@ -275,7 +288,9 @@ impl Reader<'_> {
         let start = self.delta.bytes.len();
         let ranges = self.decode(kv.get("key")).and_then(|key| {
             let value = self.decode(kv.get("value"))?;
-            (!key.is_empty()).then_some((key, value)).ok_or("an event without a key")
+            (!key.is_empty())
+                .then_some((key, value))
+                .ok_or("an event without a key")
         });
         let (key, value) = ranges.inspect_err(|_| self.delta.bytes.truncate(start))?;
         let time = element.get("time").and_then(Value::as_str);
@@ -314,7 +329,9 @@ impl Reader<'_> {
         let mut events = std::mem::take(&mut self.delta.events);
         let main = |event: &Event| event.revision.main;
         let pairs = events.iter().zip(events.iter().skip(1));
-        let mut late = pairs.filter(|(one, next)| main(next) < main(one)).map(|(_, next)| next);
+        let mut late = pairs
+            .filter(|(one, next)| main(next) < main(one))
+            .map(|(_, next)| next);
         if let Some(first) = late.next() {
             let found = format!("revision {} after a later one", main(first));
             let at = usize::try_from(first.offset).unwrap_or_default();
@@ -336,10 +353,18 @@ impl Reader<'_> {
             if !keys.insert(bytes.get(event.key.clone())) {
                 let found = format!("a key twice in revision {}", main(&event));
                 let at = usize::try_from(event.offset).unwrap_or_default();
-                self.report(Code::DeltaOrder, at, found, "the first event of the key is taken");
+                self.report(
+                    Code::DeltaOrder,
+                    at,
+                    found,
+                    "the first event of the key is taken",
+                );
                 continue;
             }
-            let revision = Revision { main: main(&event), sub };
+            let revision = Revision {
+                main: main(&event),
+                sub,
+            };
             kept.push(Event { revision, ..event });
         }
         Delta {

@@ -275,7 +275,8 @@ impl<'a> Store<'a> {
 
     /// As [`State::compact_revision`]; of records without a state before them, the oldest revision.
     pub fn compact_revision(&self) -> i64 {
-        self.first_revision.unwrap_or_else(|| self.state.compact_revision())
+        self.first_revision
+            .unwrap_or_else(|| self.state.compact_revision())
     }
 
     /// As [`State::record_leaves`].

@@ -74,7 +74,9 @@ impl BackupFolder {
     pub(super) fn find(given: &Path) -> Result<Option<Self>, SourceError> {
         let text = given.to_string_lossy();
         let (folder, asked) = match text.split_once("::") {
-            Some((folder, name)) if !given.exists() => (PathBuf::from(folder), Some(name.to_owned())),
+            Some((folder, name)) if !given.exists() => {
+                (PathBuf::from(folder), Some(name.to_owned()))
+            }
             _ => (given.to_path_buf(), None),
         };
         if !folder.is_dir() {
@@ -190,7 +192,10 @@ fn is_empty_delta(bytes: &[u8]) -> bool {
 fn read_source(source: &Source, diagnostics: &Diagnostics) -> DeltaFile {
     let name = source.path().file_name().unwrap_or_default();
     let name = name.to_string_lossy().into_owned();
-    if let Some(damage) = source.unpacked().and_then(|unpacked| unpacked.damage.as_ref()) {
+    if let Some(damage) = source
+        .unpacked()
+        .and_then(|unpacked| unpacked.damage.as_ref())
+    {
         let locus = Locus {
             file: Some(name.clone()),
             ..Locus::at(source.len_bytes())
@@ -345,6 +350,13 @@ impl Deltas {
             until: received.map(|(_, last)| last).max(),
             complete: self.report_gaps(state, &Diagnostics::new()),
         }));
+    }
+
+    /// The newest other full snapshot that is not after a revision.
+    pub(super) fn older_full(&self, at: i64) -> Option<(PathBuf, String)> {
+        let mut older = self.others.iter().rev();
+        let full = older.find(|full| full.name.last <= at)?;
+        Some((self.folder.clone()?, full.file_name()))
     }
 
     /// How many events and keys there are.

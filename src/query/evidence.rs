@@ -174,7 +174,10 @@ impl Evidence {
     /// The same of a file that is open.
     fn of_source(source: Source, verify: Verify) -> Self {
         let diagnostics = Diagnostics::new();
-        if let Some(damage) = source.unpacked().and_then(|unpacked| unpacked.damage.clone()) {
+        if let Some(damage) = source
+            .unpacked()
+            .and_then(|unpacked| unpacked.damage.clone())
+        {
             diagnostics.report(
                 Diagnostic::new(Code::ArchiveDamaged, Locus::at(source.len_bytes()))
                     .found(damage)
@@ -424,7 +427,9 @@ impl Evidence {
 
     /// Why delta snapshots alone have no pages and no buckets.
     fn no_database(&self) -> NoAnswer {
-        let is_folder = self.deltas().is_some_and(|deltas| deltas.folder().is_some());
+        let is_folder = self
+            .deltas()
+            .is_some_and(|deltas| deltas.folder().is_some());
         NoAnswer::NotBbolt {
             path: self.given_path().to_path_buf(),
             kind: Some(match is_folder {
@@ -536,7 +541,7 @@ impl Evidence {
     }
 
     /// Reports what the archive of the database has in addition, and is not read.
-    fn note_archive(&self, notices: &Notices) {
+    pub fn note_archive(&self, notices: &Notices) {
         if let Some(unpacked) = self.source.unpacked() {
             let (log_files, deltas) = (unpacked.log_files, unpacked.deltas);
             if log_files > 0 || deltas > 0 {

@@ -32,6 +32,8 @@ pub enum Notice {
     LogAlone(LogAlone),
     /// Delta snapshots of etcd-backup-restore give records.
     Deltas(DeltasFound),
+    /// An older full snapshot of the folder of backups, by path and name, is a better start for this revision.
+    OlderFullSnapshot(PathBuf, String, i64),
     /// A newer full snapshot of the folder cannot be used: its name, and why not.
     FullSnapshotSkipped(String, Arc<NoAnswer>),
     /// How many files of a write-ahead log, and how many delta snapshots, are in the archive beside the database.

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::SourceError;
-use super::locate::list_folder;
+use super::open_file::list_folder;
 
 /// What a backup file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,7 +134,10 @@ mod tests {
         for suffix in ["", ".Z", ".zlib", ".gz.final", ".final"] {
             let name = format!("Full-00000000-00000042-1518427675{suffix}");
             let full = BackupName::parse(&name);
-            assert_eq!(full.map(|full| (full.kind, full.last)), Some((BackupKind::Full, 42)));
+            assert_eq!(
+                full.map(|full| (full.kind, full.last)),
+                Some((BackupKind::Full, 42))
+            );
         }
     }
 

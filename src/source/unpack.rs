@@ -10,13 +10,14 @@
 
 mod error;
 mod lzw;
+mod member;
 mod members;
 mod packing;
 mod temporary;
 mod zstd;
 
 pub use error::UnpackError;
-pub use members::{Member, MemberKind};
+pub use member::{Member, MemberKind};
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};

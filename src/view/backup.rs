@@ -3,13 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::k8s::meta::time_text;
+use crate::named::key_text;
 use crate::query::deltas::{DeltaFile, Deltas};
 use crate::query::notice::DeltasFound;
 use crate::query::verdict::{Findings, Verdict};
 
 use super::human::{self, plural};
 use super::line::Line;
+use super::record::insert_text;
 use super::rows::Rows;
+use super::stored_value::NotPrinted;
 use super::table::{self, plain};
 use super::verdict;
 
@@ -48,7 +51,10 @@ pub fn notice(found: &DeltasFound) -> Vec<Line> {
     let mut lines = vec![Line::Note(format!(
         "the database is {base}, revision {state}; {adds}"
     ))];
-    if let Some(complete) = found.complete.filter(|complete| *complete < last && last > state) {
+    if let Some(complete) = found
+        .complete
+        .filter(|complete| *complete < last && last > state)
+    {
         lines.push(Line::Note(format!(
             "every write is known up to revision {complete} only: --at {complete} is the newest complete state"
         )));
@@ -93,6 +99,71 @@ pub fn table(deltas: &Deltas) -> String {
         rows.add_row(row(file));
     }
     table::text(rows, &[2])
+}
+
+/// An event of a delta snapshot with its decoded value.
+pub struct EventRow<'e> {
+    /// Main and sub revision.
+    pub revision: (i64, i64),
+    /// The key.
+    pub key: &'e [u8],
+    /// When it was received, in seconds since 1970.
+    pub time: Option<i64>,
+    /// The value as text in the format that is asked for, or why there is none; none of a deletion.
+    pub value: Option<Result<Vec<u8>, NotPrinted>>,
+}
+
+impl EventRow<'_> {
+    fn kind(&self) -> &'static str {
+        match self.value {
+            None => "DELETE",
+            Some(_) => "PUT",
+        }
+    }
+}
+
+/// An event as a YAML document with a comment above it.
+#[must_use]
+pub fn event_yaml(event: &EventRow<'_>, is_next: bool) -> Vec<u8> {
+    let (main, sub) = event.revision;
+    let time = event
+        .time
+        .map_or_else(|| "time unknown".to_owned(), time_text);
+    let separator = if is_next { "---\n" } else { "" };
+    let mut text = format!(
+        "{separator}# {} {} at revision {main}.{sub}, {time}\n",
+        event.kind(),
+        key_text(event.key)
+    )
+    .into_bytes();
+    match &event.value {
+        None => {}
+        Some(Ok(value)) => text.extend(value),
+        Some(Err(why)) => text.extend(format!("# the value {why}\n").into_bytes()),
+    }
+    text
+}
+
+/// An event as a JSON object on a line.
+#[must_use]
+pub fn event_json(event: &EventRow<'_>) -> Vec<u8> {
+    let mut fields = Map::new();
+    fields.insert("revision".to_owned(), event.revision.0.into());
+    fields.insert("sub".to_owned(), event.revision.1.into());
+    fields.insert("type".to_owned(), event.kind().into());
+    insert_text(&mut fields, "key", event.key);
+    if let Some(time) = event.time {
+        fields.insert("time".to_owned(), time_text(time).into());
+    }
+    match &event.value {
+        None => {}
+        Some(Ok(value)) => match serde_json::from_slice::<Value>(value) {
+            Ok(value) => drop(fields.insert("value".to_owned(), value)),
+            Err(_) => insert_text(&mut fields, "value", value),
+        },
+        Some(Err(why)) => drop(fields.insert("error".to_owned(), why.to_string().into())),
+    }
+    format!("{}\n", Value::Object(fields)).into_bytes()
 }
 
 /// The kind, as a phrase.

@@ -12,9 +12,9 @@ use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::meta::time_text;
 use crate::named::key_text;
 use crate::query::NoAnswer;
-use crate::source::SourceError;
 use crate::query::filters::{Filter, LeftNothing};
 use crate::query::revision::RevisionExpr;
+use crate::source::SourceError;
 
 use super::command::Invocation;
 use super::human::{first_of, plural};

@@ -55,6 +55,12 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             "the full snapshot {name} is not used: {}",
             no_answer::text(why, invocation).0
         )),
+        Notice::OlderFullSnapshot(folder, name, at) => {
+            let db = quoted(&format!("{}::{name}", folder.display()));
+            vec![Line::Hint(format!(
+                "`etcdive get {db} --at {at}` begins with an older full snapshot, which has this state"
+            ))]
+        }
         Notice::BesideInArchive { log_files, deltas } => beside(*log_files, *deltas),
         Notice::Compacted(history) => note(compacted(history)),
         Notice::Unproved(objects) => note(unproved(objects)),

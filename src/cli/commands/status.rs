@@ -76,6 +76,7 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
+        evidence.note_archive(run.notices);
         if let Some((path, count)) = v2_store::beside(evidence) {
             run.notices.add(Notice::V2Keys(path, count));
         }
@@ -153,7 +154,10 @@ impl Args {
             (Output::Table, None) => (view::status::table(&file, &status.store), Value::Null),
             (Output::Table, Some(deltas)) => {
                 let table = view::status::table(&file, &status.store);
-                (format!("{table}\n{}", view::backup::table(deltas)), Value::Null)
+                (
+                    format!("{table}\n{}", view::backup::table(deltas)),
+                    Value::Null,
+                )
             }
             (Output::Json, deltas) => {
                 let mut state = view::status::json(&file, &status.store);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::NESTED_UP_TO;
-use super::members::Member;
+use super::member::Member;
 
 /// Why packed evidence cannot be unpacked. Every text is one line; the caller puts the path before it.
 #[derive(Debug, thiserror::Error)]

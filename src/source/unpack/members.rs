@@ -5,63 +5,14 @@ use std::io::{self, BufReader, Cursor, Read};
 
 use zip::ZipArchive;
 
+use super::error::UnpackError;
+use super::member::{Member, MemberKind};
 use super::packing::{Content, Packing, peek};
 use super::temporary::{Limited, Temporary, limit_of};
-use super::{UnpackError, Unpacking, from_start};
+use super::{Unpacking, from_start};
 
 /// The longest name of a member that a header of its own has, in bytes.
 const NAME_UP_TO_BYTES: u64 = 1 << 16;
-
-/// A member of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Its path in the archive.
-    pub path: String,
-    /// Its length in bytes, as the archive states it.
-    pub len_bytes: u64,
-    /// What it is.
-    pub kind: MemberKind,
-}
-
-/// What a member of an archive is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberKind {
-    /// A database.
-    Database,
-    /// A compressed database; the name of the method.
-    CompressedDatabase(&'static str),
-    /// A delta snapshot of etcd-backup-restore.
-    Delta,
-    /// A compressed file or an archive of something else, or it is not known of what; the name of the method.
-    Packed(&'static str),
-    /// A segment of a write-ahead log.
-    Log,
-    /// It is protected by a password.
-    Encrypted,
-    /// Something else.
-    Other,
-    /// It was not looked at, because another member was asked for.
-    Unknown,
-}
-
-impl MemberKind {
-    fn of(content: Content) -> Self {
-        match content {
-            Content::Database => Self::Database,
-            Content::Delta => Self::Delta,
-            Content::Compressed(packing, true) => Self::CompressedDatabase(packing.name()),
-            Content::Compressed(packing, false) => Self::Packed(packing.name()),
-            Content::Tar => Self::Packed("tar"),
-            Content::Zip => Self::Packed("zip"),
-            Content::Log => Self::Log,
-            Content::Other => Self::Other,
-        }
-    }
-
-    fn is_database(self) -> bool {
-        matches!(self, Self::Database | Self::CompressedDatabase(_))
-    }
-}
 
 /// The format of an archive.
 #[derive(Debug, Clone, Copy)]
@@ -213,7 +164,10 @@ impl Choice<'_> {
             Some(several) => Err(UnpackError::Several {
                 members: several.to_vec(),
             }),
-            None => match (members.iter().find(|m| m.kind == MemberKind::Encrypted), damage) {
+            None => match (
+                members.iter().find(|m| m.kind == MemberKind::Encrypted),
+                damage,
+            ) {
                 (Some(member), _) => Err(UnpackError::Password {
                     path: member.path.clone(),
                 }),
@@ -267,7 +221,11 @@ fn chosen((path, file, of_member): Copied, damage: Option<String>, members: &[Me
 impl Pass<'_> {
     /// Looks at a member. Returns whether the others are of interest.
     fn visit(&mut self, entry: Entry<'_>) -> Result<bool, UnpackError> {
-        let Entry { path, len_bytes, content } = entry;
+        let Entry {
+            path,
+            len_bytes,
+            content,
+        } = entry;
         let is_wanted = self.wanted == Some(path.as_str());
         let kind = match content {
             Err(Closed::Encrypted) if is_wanted => return Err(UnpackError::Password { path }),
@@ -359,7 +317,11 @@ fn visit_tar(input: impl Read, visit: &mut Visit<'_>) -> Result<Option<String>, 
         } else {
             continue;
         };
-        let entry = Entry { path, len_bytes, content };
+        let entry = Entry {
+            path,
+            len_bytes,
+            content,
+        };
         if !visit(entry)? {
             return Ok(None);
         }
@@ -384,10 +346,11 @@ fn limit_or_damage(error: io::Error) -> Result<String, UnpackError> {
 
 /// Visits the files of a zip archive.
 fn visit_zip(input: File, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
-    let mut archive = ZipArchive::new(BufReader::new(input)).map_err(|error| UnpackError::Damaged {
-        packing: "zip",
-        why: error.to_string(),
-    })?;
+    let mut archive =
+        ZipArchive::new(BufReader::new(input)).map_err(|error| UnpackError::Damaged {
+            packing: "zip",
+            why: error.to_string(),
+        })?;
     let mut damage = None;
     for index in 0..archive.len() {
         let (path, len_bytes, is_encrypted, method) = match archive.by_index_raw(index) {
@@ -405,16 +368,28 @@ fn visit_zip(input: File, visit: &mut Visit<'_>) -> Result<Option<String>, Unpac
         };
         let goes_on = if is_encrypted {
             let content = Err(Closed::Encrypted);
-            visit(Entry { path, len_bytes, content })?
+            visit(Entry {
+                path,
+                len_bytes,
+                content,
+            })?
         } else {
             match archive.by_index(index) {
                 Ok(mut member) => {
                     let content: Result<&mut dyn Read, Closed> = Ok(&mut member);
-                    visit(Entry { path, len_bytes, content })?
+                    visit(Entry {
+                        path,
+                        len_bytes,
+                        content,
+                    })?
                 }
                 Err(_) => {
                     let content = Err(Closed::Stored(format!("by the method {method}")));
-                    visit(Entry { path, len_bytes, content })?
+                    visit(Entry {
+                        path,
+                        len_bytes,
+                        content,
+                    })?
                 }
             }
         };

@@ -170,7 +170,9 @@ fn is_database(head: &[u8]) -> bool {
     let sizes = (9..=16).map(|bits| 1_usize << bits);
     let mut metas = std::iter::once(0).chain(sizes);
     metas.any(|page| {
-        let magic = head.get(page.saturating_add(PAGE_HEADER)..).unwrap_or_default();
+        let magic = head
+            .get(page.saturating_add(PAGE_HEADER)..)
+            .unwrap_or_default();
         // The version follows the magic number.
         let version = magic.get(4..8);
         let is_version = version == Some(&[2, 0, 0, 0]) || version == Some(&[0, 0, 0, 2]);
@@ -180,8 +182,14 @@ fn is_database(head: &[u8]) -> bool {
 
 /// Whether bytes begin as a delta snapshot of etcd-backup-restore: a JSON array of events.
 pub(super) fn is_delta(head: &[u8]) -> bool {
-    let head = head.strip_prefix(b"[").unwrap_or_default().trim_ascii_start();
-    let head = head.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
+    let head = head
+        .strip_prefix(b"[")
+        .unwrap_or_default()
+        .trim_ascii_start();
+    let head = head
+        .strip_prefix(b"{")
+        .unwrap_or_default()
+        .trim_ascii_start();
     head.starts_with(b"\"etcdEvent\"")
 }
 
@@ -195,8 +203,14 @@ pub(super) fn is_tar(head: &[u8]) -> bool {
     }
     let stored = header.get(148..156).unwrap_or_default();
     let digits = stored.trim_ascii_start();
-    let digits: Vec<u8> = digits.iter().copied().take_while(|b| (b'0'..=b'7').contains(b)).collect();
-    let stored = str::from_utf8(&digits).ok().and_then(|digits| u32::from_str_radix(digits, 8).ok());
+    let digits: Vec<u8> = digits
+        .iter()
+        .copied()
+        .take_while(|b| (b'0'..=b'7').contains(b))
+        .collect();
+    let stored = str::from_utf8(&digits)
+        .ok()
+        .and_then(|digits| u32::from_str_radix(digits, 8).ok());
     let bytes = header.iter().enumerate();
     let counted = bytes.map(|(at, byte)| match (148..156).contains(&at) {
         true => u32::from(b' '),

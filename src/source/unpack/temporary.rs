@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
-use super::{UnpackError, Unpacking};
+use super::Unpacking;
+use super::error::UnpackError;
 
 /// Bytes that are copied at once, and the unit of holes.
 const CHUNK: usize = 1 << 16;

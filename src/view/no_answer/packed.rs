@@ -44,20 +44,30 @@ pub(super) fn text(given: &Path, error: &UnpackError, run: &Invocation) -> Text 
         }
         UnpackError::Temporary { .. } => hinted(sentence, ANOTHER_FOLDER),
         UnpackError::Password { path } => hinted(
-            format!("{name}: {} in it is protected by a password", key_text(path.as_bytes())),
+            format!(
+                "{name}: {} in it is protected by a password",
+                key_text(path.as_bytes())
+            ),
             "unpack it, for example with `7z x`, and give the file",
         ),
         UnpackError::Method { path, how } => hinted(
-            format!("{name}: {} in it is stored {how}, which is not read", key_text(path.as_bytes())),
+            format!(
+                "{name}: {} in it is stored {how}, which is not read",
+                key_text(path.as_bytes())
+            ),
             "unpack it and give the file",
         ),
         UnpackError::TooDeep => hinted(sentence, "unpack the outer ones and give the inner one"),
         UnpackError::Damaged { .. } | UnpackError::Archive(_) | UnpackError::Unreadable(_) => {
-            hinted(sentence, "fetch the file again and compare its size or checksum")
+            hinted(
+                sentence,
+                "fetch the file again and compare its size or checksum",
+            )
         }
-        UnpackError::NoDatabase { members } => {
-            hinted(list(format!("{name}: no etcd database in it"), members), "a database is a copied member/snap/db or an `etcdctl snapshot save` file")
-        }
+        UnpackError::NoDatabase { members } => hinted(
+            list(format!("{name}: no etcd database in it"), members),
+            "a database is a copied member/snap/db or an `etcdctl snapshot save` file",
+        ),
         UnpackError::Several { members } => {
             let what = several(members);
             let first = members.first().map_or("", |member| member.path.as_str());
@@ -132,7 +142,11 @@ fn list(sentence: String, members: &[Member]) -> String {
 /// Why incremental backups have no answer.
 pub(super) fn of_backups(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
-        NoAnswer::NoFullSnapshot { folder, asked, known } => {
+        NoAnswer::NoFullSnapshot {
+            folder,
+            asked,
+            known,
+        } => {
             let sentence = format!(
                 "{}: no full snapshot {} in it",
                 folder.display(),
