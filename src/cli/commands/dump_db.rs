@@ -24,7 +24,7 @@ pub struct Args {
 enum Command {
     /// List the buckets, one a line
     ListBucket {
-        /// A db file, a snapshot file, or a data directory
+        /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -37,7 +37,7 @@ enum Command {
     ScanKeys(ScanArgs),
     /// Print the hash over all buckets, less what differs between members
     Hash {
-        /// A db file, a snapshot file, or a data directory
+        /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -45,7 +45,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct IterateArgs {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// The bucket: key, meta, lease, auth, authRoles, authUsers, members, ...; one in another by its path: a/b/c
@@ -66,7 +66,7 @@ struct IterateArgs {
 
 #[derive(Debug, clap::Args)]
 struct ScanArgs {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// Print only records of this main revision and later
