@@ -150,6 +150,9 @@ impl Source {
             .metadata()
             .map_err(|error| SourceError::from_io(&path, "examine", error))?;
         let len_bytes = metadata.len();
+        if len_bytes == 0 {
+            return Err(packed(UnpackError::Empty));
+        }
         let len = map_len(&path, len_bytes)?;
         let map = GuardedMap::new(&file, len)
             .map_err(|error| SourceError::from_io(&path, "map", error))?;

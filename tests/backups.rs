@@ -176,7 +176,7 @@ fn a_time_finds_the_state_of_that_moment() {
 
 #[test]
 fn why_time_says_that_a_backup_received_the_event() {
-    let run = run("log app/leader --why-time", &testdata("backups/lzw"));
+    let run = run("log key:app/leader --why-time", &testdata("backups/lzw"));
     let expected = "a backup received the event at 2026-03-01T10:00:40Z, revision 13";
     assert!(run.text().contains(expected), "{}", run.text());
 }
@@ -279,10 +279,10 @@ fn every_verb_reads_a_single_delta_snapshot() {
         ("fsck", 0, "nothing wrong in 6 records of 5 keys"),
         ("show 8", 0, "app/config"),
         ("ls", 0, "app/leader"),
-        ("get app/leader -o json", 0, "node-1"),
+        ("get key:app/leader -o json", 0, "node-1"),
         ("grep node-1", 0, "app/leader"),
         ("diff 7..8", 1, "app/a"),
-        ("watch app/leader", 0, "app/leader"),
+        ("watch", 0, "app/leader"),
         (
             "decode",
             0,

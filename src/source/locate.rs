@@ -62,7 +62,7 @@ fn is_member_path(given: &Path) -> bool {
     let mut places = text.match_indices("::");
     places.any(|(at, _)| {
         let archive = text.get(..at).unwrap_or_default();
-        archive == "-" || Path::new(archive).exists()
+        matches!(archive, "-" | "./-") || Path::new(archive).exists()
     })
 }
 

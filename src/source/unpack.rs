@@ -147,13 +147,22 @@ pub(super) fn split_member(given: &Path) -> (PathBuf, Vec<String>) {
     let mut places = text.match_indices("::");
     let archive = places.find_map(|(at, _)| {
         let (archive, members) = text.split_at_checked(at)?;
-        let exists = archive == "-" || Path::new(archive).exists();
-        exists.then(|| (archive, members.trim_start_matches("::")))
+        let exists = Path::new(archive).exists();
+        // `-::path` cannot be a word of a command line, and comes as `./-::path`.
+        let archive = match archive {
+            "./-" if !exists => "-",
+            archive => archive,
+        };
+        let is_archive = exists || archive == "-";
+        is_archive.then(|| (archive, members.trim_start_matches("::")))
     });
     match archive {
         Some((archive, members)) => (
             PathBuf::from(archive),
-            members.split("::").map(str::to_owned).collect(),
+            members
+                .split("::")
+                .map(|path| path.strip_prefix("./").unwrap_or(path).to_owned())
+                .collect(),
         ),
         None => (given.to_path_buf(), Vec::new()),
     }

@@ -7,6 +7,8 @@ mod object;
 mod packed;
 mod refusal;
 
+use std::path::Path;
+
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
 use crate::k8s::meta::time_text;
@@ -180,6 +182,14 @@ fn beyond(no: &NoAnswer) -> Text {
     }
 }
 
+/// A path as it is shown.
+fn shown(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
+}
+
 /// What a file of Kine is called.
 const SQLITE: &str = "an SQLite database";
 
@@ -233,8 +243,8 @@ fn file(no: &NoAnswer) -> Text {
         ),
         NoAnswer::NotBbolt { path, kind } => hinted(
             match kind {
-                None => format!("{} is not a bbolt database", path.display()),
-                Some(kind) => format!("{} is {kind}, not a bbolt database", path.display()),
+                None => format!("{} is not a bbolt database", shown(path)),
+                Some(kind) => format!("{} is {kind}, not a bbolt database", shown(path)),
             },
             "expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory",
         ),

@@ -79,8 +79,11 @@ fn event(main: i64, key: &str) -> String {
     )
 }
 
+/// Main and sub revision, and the key.
+type Place = (i64, i64, Vec<u8>);
+
 /// What a file has: its records as main, sub and key, and the codes that were found.
-fn read(file: &[u8]) -> (Vec<(i64, i64, Vec<u8>)>, Vec<Code>) {
+fn read(file: &[u8]) -> (Vec<Place>, Vec<Code>) {
     let diagnostics = Diagnostics::new();
     let delta = Delta::read(file, "Incr", &diagnostics);
     let records = delta.records();

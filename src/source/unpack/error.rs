@@ -15,6 +15,9 @@ pub enum UnpackError {
     /// Standard input cannot be read to its end.
     #[error("cannot read it to the end: {0}")]
     Unreadable(String),
+    /// There is not a byte.
+    #[error("no bytes, so no database")]
+    Empty,
     /// Not a byte could be unpacked.
     #[error("damaged {packing} data: {why}")]
     Damaged {

@@ -326,7 +326,11 @@ fn visit_tar(input: impl Read, visit: &mut Visit<'_>) -> Result<Option<String>, 
             return Ok(None);
         }
     }
-    Ok(None)
+    // A checksum of the compressed data is after the end of the archive.
+    match io::copy(&mut archive.into_inner(), &mut io::sink()) {
+        Ok(_) => Ok(None),
+        Err(error) => limit_or_damage(error).map(Some),
+    }
 }
 
 /// The path in the records `LENGTH NAME=VALUE` of a pax header (POSIX, pax Extended Header).

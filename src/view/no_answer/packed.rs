@@ -57,6 +57,7 @@ pub(super) fn text(given: &Path, error: &UnpackError, run: &Invocation) -> Text 
             ),
             "unpack it and give the file",
         ),
+        UnpackError::Empty => plain(sentence),
         UnpackError::TooDeep => hinted(sentence, "unpack the outer ones and give the inner one"),
         UnpackError::Damaged { .. } | UnpackError::Archive(_) | UnpackError::Unreadable(_) => {
             hinted(
