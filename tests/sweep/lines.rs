@@ -203,9 +203,16 @@ pub const LINES: &[&str] = &[
     "wal DIR --style etcd-dump-logs --start-index 0",
     "wal DIR --style etcd-dump-logs --raw",
     "help formats",
-    "ls DIR --color always",
+    "ls DIR --color always --unpack-limit 1GiB",
     "ls --db DIR",
 ];
 
 /// Flags that every verb has and that do the same on each: one line for each is enough.
-pub const GLOBAL: [&str; 5] = ["--color", "--verify", "--meta", "--db", "--help"];
+pub const GLOBAL: [&str; 6] = [
+    "--color",
+    "--verify",
+    "--meta",
+    "--db",
+    "--unpack-limit",
+    "--help",
+];
