@@ -26,6 +26,7 @@ pub mod report;
 pub mod select;
 pub mod sources;
 pub mod unified;
+pub mod unpacking;
 pub mod v2_store;
 
 use std::path::PathBuf;
@@ -52,9 +53,11 @@ use out::{ColorWhen, Out};
 
 /// Read an etcd database file offline: objects, history, health, recovery
 ///
-/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory. No etcd, no cluster and no network
-/// are needed. The file is never written or locked, and its times are not changed. --db FILE or the variable ETCDIVE_DB
-/// can name the database instead. As in kubectl, -n NS, -A and --db may come before the verb.
+/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, a data directory, or a folder of snapshots of
+/// etcd-backup-restore. Any of them may be compressed or in an archive (ARCHIVE::path/in/it names one of several); - is
+/// standard input. No etcd, no cluster and no network are needed. The file is never written or locked, and its times are
+/// not changed. --db FILE or the variable ETCDIVE_DB can name the database instead. As in kubectl, -n NS, -A and --db may
+/// come before the verb.
 ///
 /// Exit codes: 0 answered; 1 answered "no": nothing found, or differences (diff), or harmless findings (fsck); 2 could not
 /// answer; 3 answered, but damage may hide a part of the answer. `etcdive help exit-codes` has the details.
@@ -108,6 +111,10 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     named_db: Option<PathBuf>,
+
+    /// Unpack a database of up to this size from a compressed file or an archive [default: 8GiB]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size)]
+    unpack_limit: Option<u64>,
 
     #[command(subcommand)]
     command: Command,
@@ -388,9 +395,14 @@ fn open(
     let keyring = verb
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
+    let unpacking = unpacking::unpacking(cli.unpack_limit);
+    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::cannot("standard input can be read once only"));
+    }
     let open = |path: &PathBuf| -> Result<Evidence, Failure> {
         let origins = verb.origins();
-        let evidence = Evidence::open_for(path, verify, &origins, work)?.by_meta(cli.meta);
+        let evidence =
+            Evidence::open_for(path, verify, &origins, &unpacking, work)?.by_meta(cli.meta);
         Ok(evidence.with_origins(origins)?)
     };
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;

@@ -12,6 +12,7 @@ pub mod checksum;
 pub mod compare;
 pub mod completion;
 pub mod deletions;
+pub mod deltas;
 pub mod description;
 pub mod diff;
 pub mod event_log;

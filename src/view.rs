@@ -3,6 +3,7 @@
 pub mod all_evidence;
 pub mod analysis;
 pub mod answer_part;
+pub mod backup;
 pub mod blame;
 pub mod buckets;
 pub mod clip;

@@ -14,7 +14,7 @@ use crate::query::select::Which;
 /// The database to read.
 #[derive(Debug, clap::Args)]
 pub struct Database {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB")]
     pub db: PathBuf,
 }

@@ -6,7 +6,6 @@ pub(super) mod line;
 mod order;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The database, by its place or as auger has it.
 #[derive(Debug, clap::Args)]
 pub struct DatabaseOrFile {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB", required_unless_present = "file")]
     db: Option<PathBuf>,
     /// The database, as auger names it

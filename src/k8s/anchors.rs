@@ -30,6 +30,8 @@ pub enum Evidence {
     DeletionRequested,
     /// The newest managedFields time where the version before is not known: it was written then or later.
     Floor,
+    /// When a backup's watch received the event: the write was then or before it, usually in the same second.
+    Received,
 }
 
 /// A time which an API server put into a value.

@@ -14,6 +14,9 @@
 //!   deletions) weighs twice as much as a managedFields time. One wrong time is never worth the right ones
 //!   that it would exclude, wherever it stands, except as the very last or very first of the store, where nothing
 //!   contradicts it; then it spoils the bounds of its own revision only.
+//! - When a backup received an event ([`Evidence::Received`]) is as good as the time of the write, unless it received old
+//!   events at once after a restart. Then it is much later than the objects say. So it weighs half as much as a
+//!   managedFields time: objects that agree with each other are believed.
 //! - Where a clock was stepped back for good, two stretches of revisions claim the same time of day. The
 //!   one with the most anchors is believed there; the step itself cannot be told from wrong times.
 //! - Two servers whose clocks differ by more than the limit for long: the busier one is believed.
@@ -47,23 +50,33 @@ pub struct Points {
     elsewhere: Vec<(i64, u32)>,
 }
 
+/// The bits of [`Packed::rest`] that are the evidence.
+const EVIDENCE: u32 = 7;
+
+/// The bit that is set if another record tells the point.
+const ELSEWHERE: u32 = 8;
+
+/// How far the rest is shifted.
+const PLACE_SHIFT: u32 = 4;
+
 /// A point; see [`Points`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Packed {
     main: i64,
     time: u32,
-    /// From the lowest bit: two of evidence, one whether the record is another one; then the sub revision of
+    /// From the lowest bit: three of evidence, one whether the record is another one; then the sub revision of
     /// the point's own main, or the place in `elsewhere`.
     rest: u32,
 }
 
 impl Packed {
     fn evidence(self) -> Evidence {
-        match self.rest & 3 {
+        match self.rest & EVIDENCE {
             0 => Evidence::Floor,
             1 => Evidence::Created,
             2 => Evidence::ManagedFields,
-            _ => Evidence::DeletionRequested,
+            3 => Evidence::DeletionRequested,
+            _ => Evidence::Received,
         }
     }
 
@@ -96,7 +109,7 @@ impl Points {
             small(self.elsewhere.len())
         };
         // No transaction is that long, and no index reaches further.
-        if place > u32::MAX >> 3 || small(self.packed.len()) == NONE {
+        if place > u32::MAX >> PLACE_SHIFT || small(self.packed.len()) == NONE {
             return;
         }
         if !is_own {
@@ -107,18 +120,20 @@ impl Points {
             Evidence::Created => 1,
             Evidence::ManagedFields => 2,
             Evidence::DeletionRequested => 3,
+            Evidence::Received => 4,
         };
-        let rest = place << 3 | u32::from(!is_own) << 2 | evidence;
+        let elsewhere = if is_own { 0 } else { ELSEWHERE };
+        let rest = place << PLACE_SHIFT | elsewhere | evidence;
         self.packed.push(Packed { main, time, rest });
     }
 
     fn unpack(&self, packed: Packed) -> Point {
         let Packed { main, rest, .. } = packed;
-        let place = rest >> 3;
+        let place = rest >> PLACE_SHIFT;
         let own = (main, place);
         let elsewhere = usize::try_from(place)
             .ok()
-            .filter(|_| rest & 4 != 0)
+            .filter(|_| rest & ELSEWHERE != 0)
             .and_then(|place| self.elsewhere.get(place).copied());
         let (told_by, told_by_sub) = elsewhere.unwrap_or(own);
         Point {
@@ -497,8 +512,9 @@ fn interpolate(last: Point, next: Point, main: i64) -> i64 {
 
 fn weight(evidence: Evidence) -> u32 {
     match evidence {
-        Evidence::Created | Evidence::DeletionRequested => 2,
-        Evidence::ManagedFields | Evidence::Floor => 1,
+        Evidence::Created | Evidence::DeletionRequested => 4,
+        Evidence::ManagedFields | Evidence::Floor => 2,
+        Evidence::Received => 1,
     }
 }
 
@@ -614,8 +630,10 @@ mod tests {
             Evidence::Created,
             Evidence::ManagedFields,
             Evidence::DeletionRequested,
+            Evidence::Received,
         ];
-        let added = told_by.iter().zip(evidence).map(|((main, sub), evidence)| {
+        let told_by = told_by.iter().chain(&[(5, 1)]);
+        let added = told_by.zip(evidence).map(|((main, sub), evidence)| {
             let anchor = Anchor {
                 time: 4_000_000_000,
                 evidence,

@@ -9,7 +9,7 @@ use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
 
-use super::check::{Check, Layer};
+use super::check::{Check, CheckResult, Layer};
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::verdict::Verdict;
@@ -72,6 +72,20 @@ impl FileStatus {
             findings: checked.findings,
         })
     }
+}
+
+/// Checks delta snapshots that have no database beside them.
+///
+/// # Errors
+/// As [`Check::run`].
+pub fn deltas_status(evidence: &Evidence) -> Result<CheckResult, NoAnswer> {
+    let keyring = Keyring::default();
+    let check = Check {
+        evidence,
+        keyring: &keyring,
+        layers: &[],
+    };
+    check.run()
 }
 
 /// The status that `etcdutl snapshot status` prints.

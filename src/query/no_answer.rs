@@ -69,6 +69,17 @@ pub enum NoAnswer {
     },
     /// A database that cannot be used, in a data directory with a write-ahead log.
     Unusable(Box<Unusable>),
+    /// A folder of backups has no full snapshot of this name.
+    NoFullSnapshot {
+        /// The folder.
+        folder: PathBuf,
+        /// The name, as typed.
+        asked: String,
+        /// The names of those that it has, by last revision.
+        known: Vec<String>,
+    },
+    /// Delta snapshots without an event that can be read.
+    NoDeltaEvents(PathBuf),
     /// A raft snapshot, which is no database.
     RaftSnapshot {
         /// The path.

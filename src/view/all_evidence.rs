@@ -53,7 +53,7 @@ fn source(row: &EvidenceRow<'_, '_>) -> String {
     if let Some(event) = &row.event {
         let record = &event.record;
         let origin = record.origin.as_str();
-        match record.pgid.filter(|_| record.origin != Origin::Wal) {
+        match record.pgid.filter(|_| !record.origin.continues_state()) {
             Some(pgid) => parts.push(format!("{origin} page {pgid}")),
             None if row.request.is_none() => parts.push(origin.to_owned()),
             None => {}
@@ -72,6 +72,7 @@ fn certainty(certainty: Certainty) -> &'static str {
         Certainty::Record(Origin::Carved(Grade::A)) => "certain, of a freed page",
         Certainty::Record(Origin::Carved(Grade::B)) => "by its own bytes",
         Certainty::Record(Origin::Carved(Grade::C)) => "unproven, over two pages",
+        Certainty::Record(Origin::Delta) => "certain, as the backup received it",
         Certainty::Record(Origin::Wal) => "certain, by replaying the log",
         Certainty::Damaged => "damaged",
         Certainty::Replaced => "never applied: replaced",

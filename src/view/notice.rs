@@ -12,6 +12,7 @@ use crate::query::notice::{
     Carving, Compacted, Encrypted, EventsLeftOut, LogAlone, LogFound, Unproved,
 };
 
+use super::backup;
 use super::command::{Invocation, quoted};
 use super::encryption::encryption_hint;
 use super::human::plural;
@@ -49,6 +50,18 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         Notice::LogAlone(_) | Notice::V2Keys(..) | Notice::OtherDatabase { .. } => {
             without_database(notice, invocation)
         }
+        Notice::Deltas(found) => backup::notice(found),
+        Notice::FullSnapshotSkipped(name, why) => note(format!(
+            "the full snapshot {name} is not used: {}",
+            no_answer::text(why, invocation).0
+        )),
+        Notice::OlderFullSnapshot(folder, name, at) => {
+            let db = quoted(&format!("{}::{name}", folder.display()));
+            vec![Line::Hint(format!(
+                "`etcdive get {db} --at {at}` begins with an older full snapshot, which has this state"
+            ))]
+        }
+        Notice::BesideInArchive { log_files, deltas } => beside(*log_files, *deltas),
         Notice::Compacted(history) => note(compacted(history)),
         Notice::Unproved(objects) => note(unproved(objects)),
         Notice::StillEncrypted(reasons, more) => encrypted(reasons, *more),
@@ -100,6 +113,24 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
     }
+}
+
+/// What an archive has beside its database.
+fn beside(log_files: usize, deltas: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if log_files > 0 {
+        lines.push(Line::Hint(format!(
+            "the archive also has {} of the write-ahead log: unpack it and give the data directory with --wal to read them",
+            plural(log_files, "file", "files")
+        )));
+    }
+    if deltas > 0 {
+        lines.push(Line::Hint(format!(
+            "the archive also has {}: unpack it and give the folder to read them",
+            plural(deltas, "delta snapshot", "delta snapshots")
+        )));
+    }
+    lines
 }
 
 /// What a comparison of two states has to admit.

@@ -68,6 +68,12 @@ fn reason_text(reason: &Reason) -> String {
         Evidence::Created => "creationTimestamp".to_owned(),
         Evidence::ManagedFields => format!("managedFields time of {by}"),
         Evidence::DeletionRequested => "deletionTimestamp less its grace".to_owned(),
+        Evidence::Received => {
+            return format!(
+                "a backup received the event at {}, revision {main}",
+                time_text(*time)
+            );
+        }
         Evidence::Floor => format!("managedFields time of {by}, at that revision or before it"),
     };
     format!(

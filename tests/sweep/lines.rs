@@ -214,7 +214,7 @@ pub const LINES: &[&str] = &[
     "completions zsh",
     "man get",
     "man --list",
-    "ls DIR --color always",
+    "ls DIR --color always --unpack-limit 1GiB",
     "ls --db DIR",
 ];
 
@@ -224,6 +224,7 @@ pub const GLOBAL: [&str; 6] = [
     "--verify",
     "--meta",
     "--db",
+    "--unpack-limit",
     "--help",
     "--no-pager",
 ];

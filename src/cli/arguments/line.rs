@@ -62,7 +62,7 @@ impl CommandLine {
         // The value of the flag before comes next.
         let mut expects: Option<Expects> = None;
         let mut only_words = false;
-        for word in words {
+        for word in words.map(member_of_input) {
             let has_verb = !line.verb.is_empty();
             if let Some(expected) = expects.take() {
                 match expected {
@@ -282,6 +282,14 @@ pub fn takes_database(verb: &Command) -> bool {
     let first = verb.get_positionals().next();
     let names = first.and_then(Arg::get_value_names).unwrap_or_default();
     names.iter().any(|name| name == "DB" || name == "OLD")
+}
+
+/// A member of standard input, `-::path`, as a word: clap takes what begins with `-` for a flag.
+fn member_of_input(word: OsString) -> OsString {
+    match word.as_encoded_bytes().starts_with(b"-::") {
+        true => Path::new(".").join(word).into_os_string(),
+        false => word,
+    }
 }
 
 /// A database as a word of its own: a path that begins with `-` is no flag.

@@ -9,10 +9,12 @@ use clap::ValueEnum;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::unpacking::unpacking;
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::event_log::{EventFilters, EventLog};
 use crate::query::pasted::{Pasted, PastedValue};
 use crate::query::stored_value::{decrypted, hex_bytes, is_database, object_within};
-use crate::source::open_untouched;
+use crate::source::{Source, is_delta_snapshot, open_untouched};
 use crate::view;
 use crate::view::record::key_text;
 use crate::view::stored_value::{Format, NotPrinted, text, type_meta_text};
@@ -21,9 +23,9 @@ use crate::view::stored_value::{Format, NotPrinted, text, type_meta_text};
 ///
 /// Reads a file or standard input. The form is recognised: the bytes that etcd stores (Kubernetes protobuf with or
 /// without its prefix k8s\0, JSON, CBOR), base64, hexadecimal digits, \x00 and \000 escapes, hexdump, xxd, od, Go's %q,
-/// `etcdctl get` with -w simple, json or fields and any number of keys, and `kubectl get --raw`. Forms may be nested,
-/// such as base64 of a hexdump. A note on standard error says what was recognised. Objects are printed as they are
-/// stored.
+/// `etcdctl get` with -w simple, json or fields and any number of keys, `kubectl get --raw`, and a delta snapshot of
+/// etcd-backup-restore, whose events are listed. Forms may be nested, such as base64 of a hexdump. A note on standard
+/// error says what was recognised. Objects are printed as they are stored.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file (default: standard input)
@@ -79,8 +81,11 @@ impl From<Output> for Format {
 const LONGEST_VALUE_BYTES: u64 = 64 << 20;
 
 impl Verb for Args {
+    /// A delta snapshot of etcd-backup-restore is read like a database: it has events, not one value.
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
-        Ok(Vec::new())
+        let path = self.path.as_ref().or(self.file.as_ref());
+        let path = path.filter(|path| path.is_file() && is_delta(path));
+        Ok(path.cloned().into_iter().collect())
     }
 
     fn keys(&self) -> Option<&Keys> {
@@ -90,6 +95,9 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if self.batch_process {
             return self.batch(run, &mut std::io::stdin().lock(), out);
+        }
+        if !run.evidence.is_empty() {
+            return self.print_events(run, out);
         }
         let input = read_input(self.path.as_deref().or(self.file.as_deref()), "one value")?;
         let pasted = Pasted::read(&input).map_err(|no| {
@@ -182,6 +190,44 @@ impl Args {
         Ok(())
     }
 
+    /// Prints the events of a delta snapshot, oldest first: YAML with a comment above each value, or a JSON object per event.
+    fn print_events(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if self.output == Output::Proto || self.meta_only {
+            return Err(Failure::cannot(
+                "a delta snapshot has many events: -o yaml or -o json lists them",
+            ));
+        }
+        let question = run.question()?;
+        let filters = EventFilters::default();
+        let mut events = EventLog::read(&question, &filters)?.newest()?;
+        events.reverse();
+        let asked = self.key.as_ref().map(|key| key.as_encoded_bytes());
+        events.retain(|event| asked.is_none_or(|asked| asked == event.record.key));
+        for (index, event) in events.iter().enumerate() {
+            let record = &event.record;
+            let time = question.timeline().bounds(record.revision.main).exact;
+            let value = match record.tombstone {
+                true => None,
+                false => Some(self.text_or_without_newline(run, record.key, record.value)),
+            };
+            let row = view::backup::EventRow {
+                revision: (record.revision.main, record.revision.sub),
+                key: record.key,
+                time,
+                value,
+            };
+            out.write_all(&match self.output {
+                Output::Json => view::backup::event_json(&row),
+                _ => view::backup::event_yaml(&row, index > 0),
+            })?;
+        }
+        Ok(question.finish(if events.is_empty() {
+            Answer::No
+        } else {
+            Answer::Yes
+        }))
+    }
+
     fn failure(&self, value: &PastedValue, error: NotPrinted) -> Failure {
         match error {
             NotPrinted::Unreadable(why)
@@ -266,6 +312,12 @@ impl Args {
             out.flush()?;
         }
     }
+}
+
+/// Whether a file is a delta snapshot, compressed or not.
+fn is_delta(path: &Path) -> bool {
+    let source = Source::open_unpacking(path, &unpacking(None));
+    source.is_ok_and(|source| is_delta_snapshot(source.bytes()))
 }
 
 fn cannot_read(name: &str, error: &std::io::Error) -> Failure {

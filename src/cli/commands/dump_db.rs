@@ -26,7 +26,7 @@ pub struct Args {
 enum Command {
     /// List the buckets, one per line
     ListBucket {
-        /// A db file, a snapshot file, or a data directory
+        /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -39,7 +39,7 @@ enum Command {
     ScanKeys(ScanArgs),
     /// Print a hash of all buckets that members can be compared by
     Hash {
-        /// A db file, a snapshot file, or a data directory
+        /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -47,7 +47,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct IterateArgs {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// The bucket: key, meta, lease, auth, members, ...
@@ -69,7 +69,7 @@ struct IterateArgs {
 
 #[derive(Debug, clap::Args)]
 struct ScanArgs {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// Print only records of this main revision and later

@@ -32,7 +32,7 @@ use super::decode::{Output, read_input, refusal};
     override_usage = "etcdive extract [OPTIONS] <DB>\n       etcdive extract [OPTIONS] --file <DB>\n       etcdive extract [OPTIONS] --leaf-item [--file <ITEM>]"
 )]
 pub struct Args {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
     #[arg(value_name = "DB", required_unless_present_any = ["file", "leaf_item", "template"])]
     db: Option<PathBuf>,
     /// The database, as auger names it

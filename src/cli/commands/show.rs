@@ -29,8 +29,9 @@ use crate::query::{Notice, Origins};
 use crate::view;
 use crate::view::answer_part::AnswerPart;
 use crate::view::diff::write_object;
-use crate::view::history::{Layout, Line};
+use crate::view::history::{Layout, Line, Place, Shown};
 use crate::view::json_rows::{Form, JsonRows, with_object};
+use crate::view::key_names::KeyNames;
 use crate::view::record::{event_json, key_text, origin_text};
 use crate::view::style::Style;
 use crate::view::table::cell;
@@ -158,9 +159,9 @@ struct Show<'g, 'a> {
     question: &'g Question<'a>,
 }
 
-impl Show<'_, '_> {
+impl<'a> Show<'_, 'a> {
     /// One object in short: its head, its last changes, the Events about it.
-    fn description(&self, about: &Description<'_>, out: &mut Out) -> Result<(), Failure> {
+    fn description(&self, about: &Description<'a>, out: &mut Out) -> Result<(), Failure> {
         let time_of = |event: &Event<'_>| {
             let main = event.record.revision.main;
             time::text(&self.timeline.bounds(main))
@@ -168,24 +169,31 @@ impl Show<'_, '_> {
         let newest = about.history.events.last().map(time_of);
         out.write_all(view::description::head(about, newest.as_deref()).as_bytes())?;
         writeln!(out, "\n{}", view::description::changes_heading(about))?;
-        let timed = about.changes().map(|event| (*event, time_of(event)));
-        let layout = Layout::of(timed, false);
+        let line = |event: &Event<'a>| Line {
+            event: *event,
+            managers: managers_of(event, self.question.objects()),
+            time: time_of(event),
+            age: None,
+            place: Place::Alone,
+        };
+        let lines: Vec<Line<'_>> = about.changes().map(line).collect();
+        if lines.iter().any(|line| !line.managers.is_empty()) {
+            self.question.notices().add_who();
+        }
+        let layout = Layout::new(
+            lines.iter().cloned(),
+            Shown::default(),
+            KeyNames::whole(),
+            out.style(),
+        );
         writeln!(out, "{}", layout.head())?;
-        for event in about.changes() {
-            let line = Line {
-                event: *event,
-                managers: managers_of(event, self.question.objects()),
-                time: time_of(event),
-            };
-            if !line.managers.is_empty() {
-                self.question.notices().add_who();
-            }
-            writeln!(out, "{}", layout.row(&line))?;
+        for line in &lines {
+            writeln!(out, "{}", layout.row(line))?;
         }
         let (heading, rows) = view::description::events(about);
         writeln!(out, "\n{heading}")?;
         if !rows.is_empty() {
-            rows.write(out)?;
+            out.table(&rows)?;
             let ages = Notice::AgesAsOf(about.clock.now);
             self.question.notices().add(ages);
         }

@@ -12,7 +12,7 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
-use crate::query::file_status::{FileStatus, snapshot_status};
+use crate::query::file_status::{FileStatus, deltas_status, snapshot_status};
 use crate::query::v2_store;
 use crate::view;
 use crate::view::answer_part::AnswerPart;
@@ -80,6 +80,7 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
+        evidence.note_archive(run.notices);
         if let Some((path, count)) = v2_store::beside(evidence) {
             run.notices.add(Notice::V2Keys(path, count));
         }
@@ -133,6 +134,19 @@ impl Verb for Args {
 impl Args {
     /// The state of file and store, for people or as JSON; the other one is empty.
     fn tell(&self, evidence: &Evidence) -> Result<(Vec<AnswerPart>, Value), Failure> {
+        if let Some(deltas) = evidence.deltas_alone() {
+            let checked = deltas_status(evidence)?;
+            let file = view::backup::File {
+                path: &evidence.given_path().display().to_string(),
+                deltas,
+                verdict: checked.verdict,
+                findings: &checked.findings,
+            };
+            return Ok(match self.output {
+                Output::Table => (view::backup::status_parts(&file), Value::Null),
+                Output::Json => (Vec::new(), view::backup::status_json(&file)),
+            });
+        }
         let status = FileStatus::read(evidence)?;
         let file = view::status::File {
             encryption: status.encryption,
@@ -143,9 +157,20 @@ impl Args {
             verdict: status.verdict,
             findings: status.findings,
         };
-        Ok(match self.output {
-            Output::Table => (view::status::parts(&file, &status.store), Value::Null),
-            Output::Json => (Vec::new(), view::status::json(&file, &status.store)),
+        Ok(match (self.output, evidence.deltas()) {
+            (Output::Table, None) => (view::status::parts(&file, &status.store), Value::Null),
+            (Output::Table, Some(deltas)) => {
+                let mut parts = view::status::parts(&file, &status.store);
+                parts.extend(view::backup::parts(deltas));
+                (parts, Value::Null)
+            }
+            (Output::Json, deltas) => {
+                let mut state = view::status::json(&file, &status.store);
+                if let (Value::Object(fields), Some(deltas)) = (&mut state, deltas) {
+                    fields.insert("backup".to_owned(), view::backup::json(deltas));
+                }
+                (Vec::new(), state)
+            }
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::bbolt::{Direction, Leaf};
 use crate::diag::Diagnostics;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Record, Revision, Store};
-use crate::k8s::anchors::{Anchor, Before, Digest, Times};
+use crate::k8s::anchors::{Anchor, Before, Digest, Evidence, Times};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::{Point, Points};
 
@@ -83,6 +83,13 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
     }
     for seen in beside {
         folded.add(seen, &mut keys);
+    }
+    for (main, time) in store.times() {
+        let anchor = Anchor {
+            time: *time,
+            evidence: Evidence::Received,
+        };
+        folded.points.add(Point::new(*main, anchor, (*main, 0)));
     }
     folded
 }
