@@ -4,6 +4,8 @@
 //! are listed here. Everything else stays as it was stored, and is named: a guess could change what the object means.
 //! `tests/convert.rs` compares the conversions with those of Kubernetes.
 
+mod autoscaler;
+mod fields;
 mod renames;
 
 use serde_json::Value;
@@ -103,11 +105,6 @@ fn served_versions(object: &Value, release: Release) -> Vec<String> {
 /// Whether equal fields mean the same in a finished version as in the beta version that was stored.
 fn means_the_same(object: &Value, stored: &str) -> bool {
     match (stored, text(object, &["kind"])) {
-        // An empty selector selects no pod in v1beta1 and every pod in v1.
-        ("policy/v1beta1", "PodDisruptionBudget") => {
-            let selector = object.pointer("/spec/selector").and_then(Value::as_object);
-            selector.is_some_and(|selector| !selector.is_empty())
-        }
         // The finished version refuses webhooks with side effects.
         (
             "admissionregistration.k8s.io/v1beta1",

@@ -63,8 +63,11 @@ impl Release {
         let known = kinds.find(|known| {
             known.kind == kind && api_version_of(known.group, known.version) == api_version
         });
-        // What is finished stays; a beta that the table lacks was removed with its type.
-        known.is_some_and(|known| !is_beta || self.0 <= known.last_minor)
+        // What is finished stays; a beta that the table lacks was removed with its type. The types of newer releases
+        // are served by none of those here.
+        known.is_some_and(|known| {
+            known.first_minor <= NEWEST.0 && (!is_beta || self.0 <= known.last_minor)
+        })
     }
 }
 
@@ -226,5 +229,7 @@ mod tests {
                 && !serves(25, "policy/v1beta1", "PodSecurityPolicy")
         );
         assert!(!serves(35, "example.com/v1", "Book"));
+        // Newer than the newest release.
+        assert!(!serves(35, "certificates.k8s.io/v1", "ClusterTrustBundle"));
     }
 }

@@ -4,11 +4,20 @@ use serde_json::{Map, Value, json};
 
 use super::super::object::text;
 use super::super::release::Release;
+use super::autoscaler;
+use super::fields::{at, each, rename};
 
 type Fields = Map<String, Value>;
 
 /// The first release in which a pod's resource claims have no `source`.
 const CLAIMS_WITHOUT_SOURCE: &str = "1.31";
+
+/// In `v1beta3` a level without this annotation has no zero; `v1` refuses the annotation.
+const PRESERVED_ZERO: &str = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares";
+
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+const EMPTY_SELECTOR: &str = "pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match";
 
 /// Renames what has another name in a release, whatever the version of the object. Whether there was anything.
 pub fn of_release(object: &mut Value, release: Release) -> bool {
@@ -64,6 +73,30 @@ pub fn between(object: &mut Value, from: &str, to: &str) -> bool {
                 );
             });
         }
+        (
+            "PriorityLevelConfiguration",
+            "flowcontrol.apiserver.k8s.io/v1beta3",
+            "flowcontrol.apiserver.k8s.io/v1",
+        ) => {
+            unannotate(fields, PRESERVED_ZERO);
+        }
+        (
+            "HorizontalPodAutoscaler",
+            "autoscaling/v2beta1",
+            "autoscaling/v2" | "autoscaling/v2beta2",
+        ) => {
+            autoscaler::from_v2beta1(fields);
+        }
+        ("DaemonSet", "extensions/v1beta1", "apps/v1") => template_generation(fields),
+        ("PodDisruptionBudget", "policy/v1beta1", "policy/v1") => {
+            budget(fields, "Exists", "DoesNotExist");
+        }
+        ("PodDisruptionBudget", "policy/v1", "policy/v1beta1") => {
+            budget(fields, "DoesNotExist", "Exists");
+        }
+        ("RoleBinding" | "ClusterRoleBinding", "rbac.authorization.k8s.io/v1alpha1", _) => {
+            each(fields.get_mut("subjects"), subject);
+        }
         ("RuntimeClass", "node.k8s.io/v1alpha1", _) => {
             if let Some(Value::Object(mut spec)) = fields.shift_remove("spec") {
                 rename(&mut spec, "runtimeHandler", "handler");
@@ -79,26 +112,6 @@ pub fn between(object: &mut Value, from: &str, to: &str) -> bool {
         _ => return false,
     }
     true
-}
-
-fn at<'f>(fields: &'f mut Fields, path: &[&str]) -> Option<&'f mut Fields> {
-    let mut fields = fields;
-    for name in path {
-        fields = fields.get_mut(*name)?.as_object_mut()?;
-    }
-    Some(fields)
-}
-
-fn each(list: Option<&mut Value>, change: fn(&mut Fields)) {
-    let list = list.and_then(Value::as_array_mut);
-    let items = list.into_iter().flatten();
-    items.filter_map(Value::as_object_mut).for_each(change);
-}
-
-fn rename(fields: &mut Fields, from: &str, to: &str) {
-    if let Some(value) = fields.shift_remove(from) {
-        fields.insert(to.to_owned(), value);
-    }
 }
 
 /// `spec.backend` is `defaultBackend`, and each backend names a service with a port, or a resource.
@@ -157,6 +170,77 @@ fn endpoint(endpoint: &mut Fields) {
     }
     if !topology.is_empty() {
         endpoint.insert("deprecatedTopology".to_owned(), Value::Object(topology));
+    }
+}
+
+/// Takes an annotation away.
+fn unannotate(fields: &mut Fields, name: &str) {
+    let Some(metadata) = at(fields, &["metadata"]) else {
+        return;
+    };
+    let annotations = at(metadata, &["annotations"]);
+    let is_empty = annotations.is_some_and(|annotations| {
+        annotations.shift_remove(name);
+        annotations.is_empty()
+    });
+    if is_empty {
+        metadata.shift_remove("annotations");
+    }
+}
+
+/// The generation of the template is an annotation.
+fn template_generation(set: &mut Fields) {
+    let spec = at(set, &["spec"]);
+    let generation = spec.and_then(|spec| spec.shift_remove("templateGeneration"));
+    let generation = generation.unwrap_or_else(|| 0.into()).to_string();
+    if let Some(metadata) = at(set, &["metadata"]) {
+        let annotations = metadata
+            .entry("annotations")
+            .or_insert_with(|| Value::Object(Fields::new()));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.into());
+        }
+    }
+}
+
+/// An empty selector selects no pod in `v1beta1` and every pod in `v1`. Each version writes what the other's empty one
+/// means as a requirement on a label that no pod has.
+fn budget(budget: &mut Fields, old_empty: &str, new_empty: &str) {
+    let Some(selector) = at(budget, &["spec", "selector"]) else {
+        return;
+    };
+    let requires = |operator: &str| {
+        let requirement = json!({"key": EMPTY_SELECTOR, "operator": operator});
+        Fields::from_iter([("matchExpressions".to_owned(), json!([requirement]))])
+    };
+    if selector.is_empty() {
+        *selector = requires(old_empty);
+    } else if *selector == requires(new_empty) {
+        selector.clear();
+    }
+}
+
+/// A subject names its group instead of its version. The user `*` was everybody who is known.
+fn subject(subject: &mut Fields) {
+    let version = subject.shift_remove("apiVersion");
+    let field = |name: &str| subject.get(name).and_then(Value::as_str);
+    let own = "rbac.authorization.k8s.io";
+    let is_everybody = (field("kind"), field("name")) == (Some("User"), Some("*"));
+    let group = match field("kind") {
+        Some("ServiceAccount") => "",
+        Some("User" | "Group") => own,
+        _ => {
+            let version = version.as_ref().and_then(Value::as_str);
+            let parts = version.and_then(|version| version.split_once('/'));
+            parts.map_or("", |(group, _)| group)
+        }
+    };
+    if !group.is_empty() {
+        subject.insert("apiGroup".to_owned(), group.into());
+    }
+    if is_everybody {
+        subject.insert("kind".to_owned(), "Group".into());
+        subject.insert("name".to_owned(), "system:authenticated".into());
     }
 }
 
