@@ -199,6 +199,33 @@ fn an_autoscaler_gets_metrics_and_a_behaviour_that_the_finished_version_takes() 
 }
 
 #[test]
+fn an_autoscaler_that_servers_refuse_in_its_version_gets_the_one_that_can_say_it() {
+    let name = "autoscaling.alpha.kubernetes.io/metrics";
+    let old = |metric: &str| {
+        let spec = json!({"spec": {"maxReplicas": 9, "targetCPUUtilizationPercentage": 50}});
+        let mut old = object("autoscaling/v1", "HorizontalPodAutoscaler", spec);
+        let metrics = format!(
+            r#"[{{"type":"Object","object":{{"target":{{"kind":"Service","name":"s"}},"metricName":"q","targetValue":{metric}}}}}]"#
+        );
+        old["metadata"]["annotations"] = json!({name: metrics});
+        old
+    };
+    let average = old(r#""0","averageValue":"2k""#);
+    let new = object(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        json!({"spec": {"maxReplicas": 9, "metrics": [
+            {"type": "Object", "object": {"describedObject": {"kind": "Service", "name": "s"}, "metric": {"name": "q"}, "target": {"type": "AverageValue", "averageValue": "2k"}}},
+            {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
+        ]}}),
+    );
+    assert_eq!(to(&average, "1.35"), (new, Converted::Fields));
+    assert_eq!(to(&average, "1.22"), (average.clone(), Converted::AsStored));
+    let value = old(r#""7""#);
+    assert_eq!(to(&value, "1.35"), (value.clone(), Converted::AsStored));
+}
+
+#[test]
 fn a_subject_names_its_group_instead_of_its_version() {
     let binding = |version: &str, subjects: Value| {
         let api_version = format!("rbac.authorization.k8s.io/{version}");

@@ -39,7 +39,11 @@ pub fn convert(object: Value, release: Release) -> (Value, Converted) {
     }
     let mut renamed = object.clone();
     let has_new_fields = renames::of_release(&mut renamed, release);
-    if release.serves(&stored, &kind) {
+    let is_refused = (stored.as_str(), kind.as_str())
+        == ("autoscaling/v1", "HorizontalPodAutoscaler")
+        && release.serves("autoscaling/v2", &kind)
+        && autoscaler::is_refused_in_v1(&object);
+    if release.serves(&stored, &kind) && !is_refused {
         let fits = has_new_fields && fits_version(&renamed, &stored);
         return if fits {
             (renamed, Converted::Fields)

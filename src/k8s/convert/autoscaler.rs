@@ -1,6 +1,6 @@
-//! The metrics of an autoscaler in `autoscaling/v2beta1`, which have another shape in `autoscaling/v2`.
+//! The metrics of an autoscaler, which have another shape in `autoscaling/v2` than in the versions before it.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fields::{at, each, rename};
 
@@ -26,6 +26,39 @@ pub fn from_v2beta1(autoscaler: &mut Fields) {
             each_source(metric, current);
         });
     }
+}
+
+/// Whether servers refuse an autoscaler in `autoscaling/v1`. Its annotation has the metrics that this version has no
+/// fields for. There the average of a metric of an object always has a value beside it, zero, which is no valid value.
+pub fn is_refused_in_v1(autoscaler: &Value) -> bool {
+    let metrics = carried_metrics(autoscaler).unwrap_or_default();
+    let has_average = |metric: &Value| metric.pointer("/object/averageValue").is_some();
+    metrics.iter().any(has_average)
+}
+
+/// The metrics and the behaviour move from annotations to their fields.
+pub fn from_v1(autoscaler: &mut Fields) {
+    let metadata = autoscaler.get("metadata").cloned();
+    let metrics = carried_metrics(&json!({ "metadata": metadata }));
+    let mut metrics = metrics.unwrap_or_default();
+    if let Some(spec) = at(autoscaler, &["spec"]) {
+        let processor = spec.shift_remove("targetCPUUtilizationPercentage");
+        metrics.extend(processor.map(|percentage| {
+            json!({"type": "Resource", "resource": {"name": "cpu", "targetAverageUtilization": percentage}})
+        }));
+        spec.insert("metrics".to_owned(), metrics.into());
+    }
+    if let Some(status) = at(autoscaler, &["status"]) {
+        status.shift_remove("currentCPUUtilizationPercentage");
+    }
+    from_v2beta1(autoscaler);
+}
+
+/// The metrics in the annotation of `autoscaling/v1`. They have the shape of `autoscaling/v2beta1`.
+fn carried_metrics(autoscaler: &Value) -> Option<Vec<Value>> {
+    let annotations = autoscaler.get("metadata")?.get("annotations")?;
+    let metrics = annotations.get(format!("{ANNOTATION}metrics"))?.as_str()?;
+    serde_json::from_str(metrics).ok()
 }
 
 /// The behaviour that an annotation carries. As Kubernetes does, what cannot be read is dropped with the annotations.

@@ -87,6 +87,9 @@ pub fn between(object: &mut Value, from: &str, to: &str) -> bool {
         ) => {
             autoscaler::from_v2beta1(fields);
         }
+        ("HorizontalPodAutoscaler", "autoscaling/v1", "autoscaling/v2") => {
+            autoscaler::from_v1(fields);
+        }
         ("DaemonSet", "extensions/v1beta1", "apps/v1") => template_generation(fields),
         ("PodDisruptionBudget", "policy/v1beta1", "policy/v1") => {
             budget(fields, "Exists", "DoesNotExist");
