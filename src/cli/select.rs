@@ -17,6 +17,9 @@ pub struct Where {
     /// Objects in all namespaces, which is so unless one is named; it comes before -n
     #[arg(short = 'A', long)]
     all_namespaces: bool,
+    /// Only objects in these logical clusters of kcp: `root`, `root,2cynbfy2m0`, `system:*`; repeatable
+    #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
+    clusters: Vec<String>,
     /// Only objects with these labels: `app=web,tier!=db,env in (a,b),!canary`
     #[arg(short = 'l', long = "selector", value_name = "SELECTOR", value_parser = LabelSelector::parse)]
     labels: Option<LabelSelector>,
@@ -37,6 +40,7 @@ impl Where {
             addresses: self.addresses.clone(),
             namespace: self.namespace.clone(),
             all_namespaces: self.all_namespaces,
+            clusters: self.clusters.clone(),
             labels: self.labels.clone(),
         }
     }

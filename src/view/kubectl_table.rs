@@ -32,7 +32,9 @@ pub struct Options<'a> {
     pub no_headers: bool,
     /// `-o wide`.
     pub wide: bool,
-    /// `-A`: the namespace is the first column.
+    /// The logical cluster is the first column; [`KubectlTable::in_cluster`] says which.
+    pub cluster: bool,
+    /// `-A`: the namespace is the first column after it.
     pub namespace: bool,
     /// `--show-labels`: all labels are the last column.
     pub show_labels: bool,
@@ -51,6 +53,8 @@ pub struct KubectlTable<'a> {
     /// The column that holds the name.
     name: Option<usize>,
     rows: usize,
+    /// The logical cluster of the next row.
+    cluster: String,
     tabs: Tabs,
 }
 
@@ -62,8 +66,14 @@ impl<'a> KubectlTable<'a> {
             options,
             name: columns.iter().position(|column| column.name == "Name"),
             rows: 0,
+            cluster: String::new(),
             tabs: Tabs::default(),
         }
+    }
+
+    /// Names the logical cluster of the rows that follow.
+    pub fn in_cluster(&mut self, cluster: &str) {
+        cluster.clone_into(&mut self.cluster);
     }
 
     /// Adds the row of one object; its namespace and labels are read from it. Cells beyond the
@@ -78,6 +88,11 @@ impl<'a> KubectlTable<'a> {
             .and_then(|metadata| metadata.get("labels"))
             .and_then(Value::as_object);
         let mut first = true;
+        if self.options.cluster {
+            let cluster = std::mem::take(&mut self.cluster);
+            self.cell(&mut first, &cluster);
+            self.cluster = cluster;
+        }
         if self.options.namespace {
             let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
             self.cell(
@@ -112,6 +127,9 @@ impl<'a> KubectlTable<'a> {
     /// The line of names.
     fn head(&mut self) {
         let mut first = true;
+        if self.options.cluster {
+            self.cell(&mut first, "CLUSTER");
+        }
         if self.options.namespace {
             self.cell(&mut first, "NAMESPACE");
         }

@@ -20,6 +20,7 @@ use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::glob::Globs;
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
@@ -196,6 +197,7 @@ impl Args {
             ("--at", self.at.at.is_some()),
             ("--at-time", self.at.at_time.is_some()),
             ("-n", !asked.namespace.is_empty()),
+            ("--cluster", !asked.clusters.is_empty()),
             ("-l", asked.labels.is_some()),
             ("--field-selector", self.field_selector.is_some()),
             ("--sort-by", self.sort_by.is_some()),
@@ -501,13 +503,15 @@ impl Get<'_, '_> {
     ) -> Result<bool, Failure> {
         let clock = self.live.clock();
         let catalog = self.live.catalog();
-        let namespaces = self.args.which.asked().namespaces();
+        let scope = self.args.which.asked().scope();
+        let is_one = |names: Option<Globs>| names.is_some_and(|names| names.is_one());
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
+            one_namespace: is_one(scope.namespaces),
+            with_clusters: catalog.has_several_clusters() && !is_one(scope.clusters),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);

@@ -45,6 +45,9 @@ pub struct Args {
     /// The namespace of the object
     #[arg(short, long, value_name = "NS", value_delimiter = ',')]
     namespace: Vec<String>,
+    /// The logical cluster of the object, in a store of kcp
+    #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
+    clusters: Vec<String>,
     #[command(flatten)]
     at: At,
     #[command(flatten)]
@@ -112,7 +115,8 @@ impl Verb for Args {
 impl Args {
     fn request(&self) -> RevisionRequest {
         RevisionRequest {
-            which: Which::new(self.what.clone(), self.namespace.clone()),
+            which: Which::new(self.what.clone(), self.namespace.clone())
+                .in_clusters(self.clusters.clone()),
             at: self.at.at,
             at_time: self.at.at_time.clone(),
             by_manager: self.by_manager.filter(),

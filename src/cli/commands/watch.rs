@@ -36,10 +36,10 @@ pub struct Args {
     #[command(flatten)]
     exclude: Exclude,
     /// All keys that begin with the word, which is a key then
-    #[arg(long, conflicts_with_all = ["namespace", "labels"])]
+    #[arg(long, conflicts_with_all = ["namespace", "clusters", "labels"])]
     prefix: bool,
     /// All keys from the word on, which is a key then
-    #[arg(long, conflicts_with_all = ["namespace", "labels"])]
+    #[arg(long, conflicts_with_all = ["namespace", "clusters", "labels"])]
     from_key: bool,
     /// From this main revision on, instead of from the oldest whose events are all retained
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]

@@ -69,6 +69,7 @@ impl Get<'_, '_> {
                 Some(location) => {
                     resource = location.resource.plural_with_group();
                     Place::Object {
+                        cluster: location.cluster.filter(|_| catalog.has_several_clusters()),
                         namespace: location.namespace,
                         resource: &resource,
                         name: location.name,

@@ -122,6 +122,14 @@ impl Printer<'_, '_> {
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         if let Some(location) = self.recovery.question().catalog().locate(item.key) {
             put("resource", location.resource.plural_with_group().into());
+            for (part, text) in [
+                ("identity", location.identity),
+                ("cluster", location.cluster),
+            ] {
+                if let Some(text) = text {
+                    put(part, key_text(text).into());
+                }
+            }
         }
         if let Some(facts) = &item.facts {
             put("kind", facts.kind.clone().into());
