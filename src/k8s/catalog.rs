@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::resource::{Resource, builtin, openshift};
+use super::resource::{Resource, builtin, openshift, openshift_defined};
 use crate::near;
 use definitions::Definitions;
 use layout::{DEEPEST, cuts};
@@ -296,6 +296,20 @@ impl Catalog {
         if let Some(namespaces) = self.resources.iter_mut().find(is_namespaces) {
             let names = ["projects", "project"].map(Cow::Borrowed);
             namespaces.short_names.extend(names);
+        }
+    }
+
+    /// Adds the types that OpenShift defines by CustomResourceDefinitions, as far as they have short names, if the store
+    /// is OpenShift's and has no such definition.
+    pub fn complete(&mut self) {
+        if self
+            .prefixes
+            .iter()
+            .any(|prefix| prefix == OPENSHIFT_PREFIX)
+        {
+            for resource in openshift_defined() {
+                self.add(resource);
+            }
         }
     }
 

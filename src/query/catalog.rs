@@ -52,6 +52,7 @@ pub fn read(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
     for (store, at) in stores {
         catalog.merge(survey(store, *at, keyring));
     }
+    catalog.complete();
     catalog
 }
 

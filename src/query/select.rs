@@ -394,6 +394,15 @@ impl Selection {
         matches!(self.addresses.as_slice(), [address] if address.names_one())
     }
 
+    /// Whether namespaces are asked about by the name that they have in OpenShift, and nothing beside them.
+    pub fn names_projects(&self) -> bool {
+        let are_projects = |address: &Address| match address {
+            Address::Objects(objects) => matches!(objects.types.as_str(), "project" | "projects"),
+            _ => false,
+        };
+        !self.addresses.is_empty() && self.addresses.iter().all(are_projects)
+    }
+
     /// Whether nothing but raw keys and prefixes is asked about.
     pub fn is_raw(&self) -> bool {
         let raw = |address: &Address| !matches!(address, Address::Objects(_));

@@ -27,8 +27,10 @@ use crate::query::writers::managers_of;
 use crate::view::diff::write_object;
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::record::{event_json, key_text, origin_text};
+use crate::view::recovery_comment::incomplete;
 use crate::view::table::cell;
 use crate::view::time;
+use crate::view::yaml::comment;
 
 /// Show all that one revision wrote and deleted, or one object at a revision
 ///
@@ -228,10 +230,11 @@ impl Show<'_, '_> {
         comparison: &mut Comparison<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
+        let record = &event.record;
+        let notes = self.question.objects().report_if_incomplete(record);
         if self.output != Output::Text {
             return self.print_json(std::slice::from_ref(event), comparison, out);
         }
-        let record = &event.record;
         let when = time::text(&self.timeline.bounds(record.revision.main));
         let managers = self.managers(event);
         let by = managers.map_or_else(String::new, |managers| format!("  by {managers}"));
@@ -251,6 +254,9 @@ impl Show<'_, '_> {
                 "# version {}, created at {}",
                 record.version, record.create_revision
             )?;
+            for line in incomplete(&notes, record.key) {
+                writeln!(out, "{}", comment(&line))?;
+            }
             let text = unified::yaml(comparison, record, self.question.objects());
             out.write_all(text.as_bytes())?;
             if !text.ends_with('\n') {

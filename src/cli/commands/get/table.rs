@@ -47,13 +47,19 @@ enum Layout {
 }
 
 /// The columns of the API server's printers that tell ages.
-const AGES: [&str; 5] = [
+const AGES: [&str; 8] = [
     "Age",
     "Last Seen",
     "First Seen",
     "Last Schedule",
     "Duration",
+    "Started",
+    "Updated",
+    "Created",
 ];
+
+/// What OpenShift shows of namespaces, if they are asked for by this name: group and kind.
+const PROJECT: (&str, &str) = ("project.openshift.io", "Project");
 
 /// How many columns a note names.
 const NAMED: usize = 3;
@@ -62,10 +68,13 @@ const NAMED: usize = 3;
 const KEY_COLUMNS: [&str; 5] = ["Key", "Create Revision", "Mod Revision", "Version", "Size"];
 
 impl Layout {
-    fn of(resource: Option<&Resource>, definition: Option<&Value>) -> Self {
+    fn of(resource: Option<&Resource>, definition: Option<&Value>, as_projects: bool) -> Self {
         let Some(resource) = resource else {
             return Self::Keys;
         };
+        if as_projects {
+            return Self::Builtin(builtin(PROJECT.0, PROJECT.1));
+        }
         let custom = definition.and_then(|definition| {
             let version = ResourceColumns::preferred_version(definition)?;
             ResourceColumns::of(definition, version)
@@ -172,7 +181,7 @@ pub fn print(
     let mut printed = Printed::default();
     let budget = Budget::for_definitions();
     for group in &groups {
-        let layout = Layout::of(group.resource, group.definition);
+        let layout = Layout::of(group.resource, group.definition, selection.names_projects());
         let columns = layout.columns();
         let kind = group.resource.map(Resource::singular_with_group);
         let namespaced = group.resource.is_some_and(|resource| resource.namespaced);
