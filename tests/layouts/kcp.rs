@@ -204,7 +204,7 @@ fn a_claim_is_bound_to_the_volume_of_its_own_logical_cluster() {
         assert!(!of_deleted.contains("which still exists"), "{of_deleted}");
         let rows = case.rows("recover DB pv -o jsonl");
         let reasons: Vec<_> = rows.iter().map(|row| &row["left_out"]).collect();
-        assert_eq!(reasons, ["storage-gone"], "{rows:?}");
+        assert_eq!(reasons, ["volume"], "{rows:?}");
     }
 }
 
@@ -381,7 +381,7 @@ fn cluster_narrows_every_verb_that_takes_addresses() {
                 [false, false, true],
             ),
             (
-                "grep metadata DB --cluster org --at 6",
+                "grep DB metadata --cluster org --at 6",
                 [false, false, true],
             ),
             ("diff DB 6.. --cluster root --stat", [true, false, false]),
@@ -421,12 +421,17 @@ fn what_a_logical_cluster_lacks_is_said_with_its_name() {
         (
             "get DB cm -n shop --cluster org",
             1,
-            "namespace \"shop\" in logical cluster \"org\" was deleted at revision",
+            "cm in namespace \"shop\" in logical cluster \"org\" not found: 1 was deleted",
         ),
         (
             "get DB cm -n shop --cluster org",
             1,
-            "-n shop --cluster org --at",
+            "cm -n shop --cluster org --at",
+        ),
+        (
+            "ls DB -n shop --cluster org",
+            1,
+            "namespace \"shop\" in logical cluster \"org\" was deleted at revision",
         ),
         (
             "get DB cm/inside --cluster root",
