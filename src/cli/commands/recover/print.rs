@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::query::deletions::{Cause, Item};
 use crate::query::writers::managers_of;
-use crate::view::json_rows::{Form, JsonRows};
+use crate::view::json_rows::{Form, JsonRows, kcp_parts};
 use crate::view::record::{insert_text, key_text};
 use crate::view::rows::Rows;
 use crate::view::time;
@@ -122,13 +122,8 @@ impl Printer<'_, '_> {
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         if let Some(location) = self.recovery.question().catalog().locate(item.key) {
             put("resource", location.resource.plural_with_group().into());
-            for (part, text) in [
-                ("identity", location.identity),
-                ("cluster", location.cluster),
-            ] {
-                if let Some(text) = text {
-                    put(part, key_text(text).into());
-                }
+            for (part, text) in kcp_parts(&location) {
+                put(part, text);
             }
         }
         if let Some(facts) = &item.facts {
