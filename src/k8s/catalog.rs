@@ -100,11 +100,14 @@ pub struct Location<'c, 'k> {
     pub name: &'k [u8],
 }
 
+/// The name of a logical cluster of kcp; none outside of kcp.
+pub type ClusterName = Option<Box<[u8]>>;
+
 /// A namespace, with its logical cluster: in kcp another cluster may have one of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Namespace {
     /// Its logical cluster; only kcp has them.
-    pub cluster: Option<Box<[u8]>>,
+    pub cluster: ClusterName,
     /// Its name.
     pub name: Box<[u8]>,
 }

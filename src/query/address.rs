@@ -42,7 +42,7 @@ pub struct ObjectSet {
     /// What a name has to match.
     names: Option<Glob>,
     /// Where they have to be.
-    scope: Scope,
+    scope: Box<Scope>,
 }
 
 /// A folder of objects.
@@ -81,7 +81,7 @@ impl ObjectSet {
             namespace: scope.namespaces.as_ref().map(Globs::text),
             cluster: scope.clusters.as_ref().map(Globs::text),
             names: None,
-            scope: scope.clone(),
+            scope: Box::new(scope.clone()),
         }
     }
 
@@ -135,7 +135,7 @@ impl ObjectSet {
             namespace: None,
             cluster: None,
             names: None,
-            scope: Scope::default(),
+            scope: Box::default(),
             ..self.clone()
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
-use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::catalog::{Catalog, ClusterName, Survey};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::Bounds;
 use crate::named::key_text;
@@ -419,7 +419,7 @@ impl Search<'_, '_> {
         let catalog = self.catalog?;
         let mut known: BTreeSet<Box<[u8]>> = BTreeSet::new();
         let mut deleted_at = None;
-        let mut live: BTreeSet<Option<Box<[u8]>>> = BTreeSet::new();
+        let mut live: BTreeSet<ClusterName> = BTreeSet::new();
         let mut is_known = false;
         for record in self.store.records(Direction::Forward) {
             let location = catalog.locate(record.key);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::k8s::apply_order::rank;
-use crate::k8s::catalog::{Catalog, Location};
+use crate::k8s::catalog::{Catalog, ClusterName, Location};
 use crate::k8s::controlled::{self, Reason};
 use crate::k8s::object::{is_secret_key, text};
 use crate::k8s::schema::is_known;
@@ -21,7 +21,7 @@ pub struct Facts {
     /// Its kind; this, the group, the namespace and the name are fit to be shown.
     pub kind: String,
     /// Its logical cluster, as its key has it; only kcp has them.
-    pub cluster: Option<Box<[u8]>>,
+    pub cluster: ClusterName,
     /// Its namespace; empty where it lies in none.
     pub namespace: String,
     /// Its name.

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::{text, tree_of};
 
 /// The namespace of a release and its name, which is not that of its Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReleaseName {
     /// The logical cluster; only kcp has them.
-    cluster: Option<Box<[u8]>>,
+    cluster: ClusterName,
     namespace: String,
     name: String,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::etcd::generation::Transition;
 use crate::etcd::{AtRevision, Generation, Record, Store};
-use crate::k8s::catalog::{Catalog, Namespace};
+use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
 use crate::k8s::controlled::{self, Others, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
@@ -22,7 +22,7 @@ pub struct ObjectHistory {
     /// The places in `objects`.
     places: Places,
     /// Logical cluster, namespace and name of services with a selector.
-    services: HashSet<(Option<Box<[u8]>>, String, String)>,
+    services: HashSet<(ClusterName, String, String)>,
     /// By the namespace, in the order of their beginnings.
     namespace_deletions: HashMap<Namespace, Vec<NamespaceDeletion>>,
     /// The namespaces that exist at the end and have no deletion timestamp.
@@ -33,7 +33,7 @@ pub struct ObjectHistory {
 
 /// The places of objects, by logical cluster and uid: an object owns others of its own cluster only.
 #[derive(Debug, Default)]
-struct Places(HashMap<Option<Box<[u8]>>, HashMap<Box<str>, usize>>);
+struct Places(HashMap<ClusterName, HashMap<Box<str>, usize>>);
 
 impl Places {
     fn get(&self, cluster: Option<&[u8]>, uid: &str) -> Option<usize> {
@@ -55,7 +55,7 @@ impl Places {
 #[derive(Debug, Default)]
 struct Object {
     /// Its logical cluster.
-    cluster: Option<Box<[u8]>>,
+    cluster: ClusterName,
     /// How many keys it is stored under.
     keys: usize,
     /// Whether it exists at the end.

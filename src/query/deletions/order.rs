@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::k8s::catalog::ClusterName;
+
 use super::plan::Item;
 
 /// No chain of owners is followed further: owners may own each other.
@@ -11,7 +13,7 @@ const DEEPEST: u32 = 16;
 /// kind of place. Manifests have no references to owners that come back, so nothing has to wait for its owner: a claim
 /// comes before the workload that owns it, and a Secret before the custom resource that owns it.
 pub fn sort_for_apply(items: &mut [Item<'_>]) {
-    let mut places: HashMap<Option<Box<[u8]>>, HashMap<String, usize>> = HashMap::new();
+    let mut places: HashMap<ClusterName, HashMap<String, usize>> = HashMap::new();
     for (place, item) in items.iter().enumerate() {
         if let Some(facts) = &item.facts {
             let of_cluster = places.entry(facts.cluster.clone()).or_default();

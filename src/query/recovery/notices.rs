@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::etcd::record::Origin;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
-use crate::k8s::catalog::Survey;
+use crate::k8s::catalog::{ClusterName, Survey};
 use crate::k8s::object::text;
 use crate::named::key_text;
 
@@ -138,7 +138,7 @@ impl Recovery<'_, '_> {
         let catalog = self.question.catalog();
         let store = self.question.store();
         let live = Keyspace::at(store, AtRevision::HEAD, Survey::is_definition).live;
-        let mut defined: BTreeSet<(Option<Box<[u8]>>, Vec<u8>)> = live
+        let mut defined: BTreeSet<(ClusterName, Vec<u8>)> = live
             .iter()
             .filter_map(|entry| self.defined_by(&entry.record))
             .collect();
@@ -175,7 +175,7 @@ impl Recovery<'_, '_> {
 
     /// The logical cluster of a definition, and the name of the resource that it defines, with its group. That of a type
     /// which is bound to an export has another name.
-    fn defined_by(&self, record: &Record<'_>) -> Option<(Option<Box<[u8]>>, Vec<u8>)> {
+    fn defined_by(&self, record: &Record<'_>) -> Option<(ClusterName, Vec<u8>)> {
         let location = self.question.catalog().locate(record.key)?;
         let Some(cluster) = location.cluster else {
             return Some((None, location.name.to_vec()));

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::etcd::{AtRevision, Keyspace, Record};
+use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::text;
 
 use super::super::deletions::{Item, ObjectHistory, Request, plan};
@@ -78,7 +79,7 @@ pub struct ClaimVolume {
 }
 
 /// A logical cluster, of which only kcp has any, and the name or uid of an object in it.
-pub type InCluster = (Option<Box<[u8]>>, String);
+pub type InCluster = (ClusterName, String);
 
 /// A claim.
 #[derive(Debug, Default)]
