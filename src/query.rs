@@ -46,6 +46,7 @@ pub mod recovery_notice;
 pub mod refusal;
 pub mod resolve;
 pub mod revision;
+pub mod scope;
 pub mod search;
 pub mod select;
 pub mod short_address;

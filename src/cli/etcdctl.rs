@@ -18,7 +18,7 @@ use super::out::Out;
 /// the verb has it.
 #[derive(Debug, Default, Clone, clap::Args)]
 #[command(next_help_heading = "As etcdctl get: the words are KEY [RANGE_END]")]
-#[group(conflicts_with_all = ["output", "namespace", "all_namespaces", "labels", "field_selector"])]
+#[group(conflicts_with_all = ["output", "namespace", "all_namespaces", "clusters", "labels", "field_selector"])]
 pub struct EtcdctlArgs {
     /// Print records byte for byte as etcdctl 3.6 does
     #[arg(short = 'w', long, value_name = "FORMAT")]

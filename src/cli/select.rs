@@ -24,6 +24,9 @@ pub struct Where {
     /// All namespaces are the default. The flag is here because kubectl has it.
     #[arg(short = 'A', long)]
     all_namespaces: bool,
+    /// Only objects in these logical clusters of kcp: `root`, `root,2cynbfy2m0`, `system:*`; repeatable
+    #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
+    clusters: Vec<String>,
     /// Only objects with these labels: app=web,tier!=db
     ///
     /// As in kubectl: `app=web`, `tier!=db`, `env in (a,b)`, `env notin (a,b)`, `canary`, `!canary`, joined by commas.
@@ -48,6 +51,7 @@ impl Where {
             addresses: self.addresses.clone(),
             namespace: self.namespace.clone(),
             all_namespaces: self.all_namespaces,
+            clusters: self.clusters.clone(),
             labels: self.labels.clone(),
         }
     }

@@ -5,6 +5,7 @@
 //! [`Catalog::learn`]. The prefix is `/registry` unless the API server was given another (`--etcd-prefix`):
 //! OpenShift has `/kubernetes.io` and `/openshift.io`, Calico without an API server `/calico`.
 
+mod definitions;
 mod layout;
 mod learn;
 mod survey;
@@ -14,8 +15,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::resource::{Resource, builtin, openshift};
+use super::resource::{Resource, builtin, openshift, openshift_defined};
 use crate::near;
+use definitions::Definitions;
 use layout::{DEEPEST, cuts};
 
 pub use layout::Layout;
@@ -42,12 +44,14 @@ pub struct Catalog {
     /// How many segments the deepest folder has.
     deepest: usize,
     /// The definitions of custom resources, by their place in `resources`.
-    definitions: HashMap<usize, Value>,
+    definitions: Definitions,
     holds_objects: bool,
     /// Whether objects are in folders that only the objects themselves show.
     has_other_layout: bool,
     /// Whether no API server wrote the objects: no built-in resource has precedence.
     lacks_builtin: bool,
+    /// Whether keys were seen of more than one logical cluster.
+    has_several_clusters: bool,
 }
 
 /// A folder of objects.
@@ -68,10 +72,11 @@ impl Default for Catalog {
             by_kind: HashMap::new(),
             more_folders: HashMap::new(),
             deepest: USUAL_DEPTH,
-            definitions: HashMap::new(),
+            definitions: Definitions::default(),
             holds_objects: false,
             has_other_layout: false,
             lacks_builtin: false,
+            has_several_clusters: false,
         };
         for resource in builtin() {
             catalog.add(resource);
@@ -95,6 +100,46 @@ pub struct Location<'c, 'k> {
     pub name: &'k [u8],
 }
 
+/// The name of a logical cluster of kcp; none outside of kcp.
+pub type ClusterName = Option<Box<[u8]>>;
+
+/// A namespace, with its logical cluster: in kcp another cluster may have one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Namespace {
+    /// Its logical cluster; only kcp has them.
+    pub cluster: ClusterName,
+    /// Its name.
+    pub name: Box<[u8]>,
+}
+
+impl Location<'_, '_> {
+    /// The namespace that the object is in; none if its resource has none.
+    pub fn namespace_of(&self) -> Option<Namespace> {
+        self.in_cluster(self.namespace?)
+    }
+
+    /// The namespace that the object is; none of any other kind.
+    pub fn as_namespace(&self) -> Option<Namespace> {
+        if self.is_namespace() {
+            self.in_cluster(self.name)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the object is a namespace.
+    pub fn is_namespace(&self) -> bool {
+        self.resource.plural == "namespaces" && self.resource.group().is_empty()
+    }
+
+    fn in_cluster(&self, name: &[u8]) -> Option<Namespace> {
+        Some(Namespace {
+            cluster: self.cluster.map(Into::into),
+            name: name.into(),
+        })
+    }
+}
+
 impl Catalog {
     /// The prefixes under which objects lie, without the slash behind.
     pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
@@ -111,19 +156,65 @@ impl Catalog {
         &self.resources
     }
 
-    /// The definition of a custom resource, without the schemas of its versions.
+    /// The definition of a custom resource, without the schemas of its versions; the first if logical clusters have
+    /// several.
     pub fn definition(&self, resource: &Resource) -> Option<&Value> {
+        self.definitions.first(self.place_in_list(resource)?)
+    }
+
+    /// The definition of the custom resource of an object, as its logical cluster has it.
+    pub fn definition_of(&self, location: &Location<'_, '_>) -> Option<&Value> {
+        let place = self.place_in_list(location.resource)?;
+        self.definitions.of(place, location)
+    }
+
+    /// The place of a resource in the list of all.
+    fn place_in_list(&self, resource: &Resource) -> Option<usize> {
         let folder = self.by_folder.get(resource.folder.as_bytes())?;
-        self.definitions.get(&folder.resource)
+        Some(folder.resource)
     }
 
     /// Adds the resource that a stored CustomResourceDefinition defines.
     pub fn define(&mut self, definition: Value) {
-        if let Some(resource) = defined_by(&definition)
-            && let Some(place) = self.add(resource)
-        {
-            self.definitions.insert(place, without_schemas(definition));
+        self.define_in(None, definition);
+    }
+
+    /// Adds the resource that the definition under a key defines, for the logical cluster of the key.
+    pub fn define_by(&mut self, key: &[u8], definition: Value) {
+        self.define_in(Survey::cluster_of_definition(key), definition);
+    }
+
+    fn define_in(&mut self, cluster: Option<&[u8]>, definition: Value) {
+        let Some(resource) = defined_by(&definition) else {
+            return;
+        };
+        // A folder that is not a defined resource's keeps its own.
+        let folder = resource.folder.as_bytes();
+        let known = self.by_folder.get(folder).map(|known| known.resource);
+        let known = known.filter(|known| self.definitions.has(*known));
+        let place = match known {
+            Some(known) => Some(known),
+            None => self.add(resource),
+        };
+        if let Some(place) = place {
+            let definition = without_schemas(definition);
+            self.definitions.add(place, cluster, definition);
         }
+    }
+
+    /// Whether keys of more than one logical cluster were seen.
+    pub fn has_several_clusters(&self) -> bool {
+        self.has_several_clusters
+    }
+
+    /// Whether keys have logical clusters.
+    pub fn has_clusters(&self) -> bool {
+        self.by_folder.values().any(|folder| folder.has_clusters)
+    }
+
+    /// Notes that keys of more than one logical cluster were seen.
+    pub fn set_several_clusters(&mut self) {
+        self.has_several_clusters = true;
     }
 
     /// Adds what another catalog knows besides, for a question about two stores.
@@ -131,6 +222,7 @@ impl Catalog {
         self.holds_objects |= other.holds_objects;
         self.has_other_layout |= other.has_other_layout;
         self.lacks_builtin |= other.lacks_builtin;
+        self.has_several_clusters |= other.has_several_clusters;
         for prefix in other.prefixes {
             if prefix == OPENSHIFT_PREFIX && !self.prefixes.contains(&prefix) {
                 self.add_openshift();
@@ -140,12 +232,15 @@ impl Catalog {
         let mut definitions = other.definitions;
         let mut own_folders = Vec::new();
         for (place, resource) in other.resources.into_iter().enumerate() {
-            own_folders.push(resource.folder.clone());
-            if let Some(here) = self.add(resource)
-                && let Some(definition) = definitions.remove(&place)
-            {
-                self.definitions.insert(here, definition);
+            let folder = resource.folder.clone();
+            let added = self.add(resource);
+            let known = self.by_folder.get(folder.as_bytes());
+            let known = known.map(|known| known.resource);
+            let known = known.filter(|known| self.definitions.has(*known));
+            if let Some(here) = added.or(known) {
+                self.definitions.extend(here, &mut definitions, place);
             }
+            own_folders.push(folder);
         }
         for (name, folder) in other.by_folder {
             let own = own_folders.get(folder.resource);
@@ -204,6 +299,20 @@ impl Catalog {
         if let Some(namespaces) = self.resources.iter_mut().find(is_namespaces) {
             let names = ["projects", "project"].map(Cow::Borrowed);
             namespaces.short_names.extend(names);
+        }
+    }
+
+    /// Adds the types that OpenShift defines by CustomResourceDefinitions, as far as they have short names, if the store
+    /// is OpenShift's and has no such definition.
+    pub fn complete(&mut self) {
+        if self
+            .prefixes
+            .iter()
+            .any(|prefix| prefix == OPENSHIFT_PREFIX)
+        {
+            for resource in openshift_defined() {
+                self.add(resource);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ mod labels;
 mod lifecycle;
 mod network;
 mod nodes;
+mod openshift;
 mod others;
 mod pods;
 mod rbac;
@@ -98,7 +99,7 @@ pub fn builtin(group: &str, kind: &str) -> &'static Builtin {
         "rbac.authorization.k8s.io" => rbac::table(kind),
         "resource.k8s.io" => resource::table(kind),
         "storage.k8s.io" => storage::storage(kind),
-        _ => others::table(group, kind),
+        _ => others::table(group, kind).or_else(|| openshift::table(group, kind)),
     };
     table.unwrap_or(&others::NAME_AND_AGE)
 }

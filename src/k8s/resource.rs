@@ -9,7 +9,7 @@ mod openshift;
 
 use std::borrow::Cow;
 
-pub use openshift::openshift;
+pub use openshift::{openshift, openshift_defined};
 
 /// A resource: objects of one kind that lie in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::etcd::Store;
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::source::Source;
 
-use super::glob::Namespaces;
+use super::glob::Globs;
 
 /// The most records that are read: these take a few hundredths of a second.
 pub const MOST_RECORDS: usize = 200_000;
@@ -148,7 +148,7 @@ impl Known {
     pub fn names(&self, types: &str, namespaces: &[String], states: States) -> Vec<Candidate> {
         let asked = types.split(',').flat_map(|word| self.catalog.resolve(word));
         let folders: BTreeSet<&str> = asked.map(|resource| &*resource.folder).collect();
-        let only = Namespaces::parse(namespaces);
+        let only = Globs::parse(namespaces);
         let found = self.keys(states).filter_map(|key| {
             let location = self.catalog.locate(key)?;
             if !folders.contains(&*location.resource.folder) {

@@ -262,7 +262,11 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
             }
         }
         if self.selection.names_one() && self.entries.len() > 1 {
-            notices.push(Notice::SeveralOfOneName(self.entries.len()));
+            let catalog = self.selection.catalog();
+            notices.push(Notice::SeveralOfOneName {
+                count: self.entries.len(),
+                has_clusters: catalog.is_some_and(Catalog::has_several_clusters),
+            });
         }
         let Some(catalog) = self.selection.catalog() else {
             return notices;

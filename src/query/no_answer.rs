@@ -131,10 +131,12 @@ pub enum NoAnswer {
     NotARange(String),
     /// Two addresses name two revisions.
     TwoAddressRevisions(RevisionExpr, RevisionExpr),
-    /// Namespaces were named with a key or a prefix, as typed.
-    NamespaceWithKey {
-        /// The namespaces.
-        namespaces: String,
+    /// Namespaces or logical clusters were named with a key or a prefix.
+    ScopeWithKey {
+        /// The flag that named them.
+        flag: &'static str,
+        /// They, as typed.
+        names: String,
         /// The key or prefix.
         address: Box<Address>,
     },

@@ -88,7 +88,12 @@ pub enum Notice {
     /// Fields of the field selector that no object has.
     FieldsOfNone(Vec<String>),
     /// How many objects have the one name that was asked for.
-    SeveralOfOneName(usize),
+    SeveralOfOneName {
+        /// How many.
+        count: usize,
+        /// Whether they are in several logical clusters.
+        has_clusters: bool,
+    },
     /// The prefixes of the objects: more than one.
     SeveralPrefixes(Vec<Vec<u8>>),
     /// The time that ages are counted from, in seconds since 1970; none if the store has no time.

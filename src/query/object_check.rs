@@ -47,7 +47,7 @@ impl<'a> Definitions<'a> {
             if let Ok(value) = keyring.open(key, record.value)
                 && let Ok((definition, _)) = tree_of(&value)
             {
-                catalog.define(definition);
+                catalog.define_by(key, definition);
             }
         }
         catalog

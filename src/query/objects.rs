@@ -171,6 +171,18 @@ impl<'r> Objects<'r> {
         );
     }
 
+    /// Makes a finding of an object if its manifest lacks the names of fields; what it lacks.
+    pub fn report_if_incomplete(&self, record: &Record<'_>) -> Vec<Note> {
+        let opened = self.keyring.open(record.key, record.value).ok();
+        let read = opened.and_then(|value| tree_with(&value, Order::Declared).ok());
+        let object = read.filter(|(tree, _)| is_object(tree));
+        let notes = object.map_or_else(Vec::new, |(_, notes)| notes);
+        if !notes.is_empty() {
+            self.report_incomplete(record, &notes);
+        }
+        notes
+    }
+
     fn note_closed(&self, record: &Record<'_>, error: &OpenError) {
         if !self.said.borrow_mut().insert(record.revision) {
             return;

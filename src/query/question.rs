@@ -16,6 +16,7 @@ use super::no_answer::NoAnswer;
 use super::not_found::{Missing, NameKind, Search, Why};
 use super::notice::{Compacted, Notice, Notices};
 use super::objects::Objects;
+use super::scope::Scope;
 use super::timeline::Timeline;
 use super::{catalog, origins};
 
@@ -196,14 +197,14 @@ impl<'q> Question<'q> {
         missing.into()
     }
 
-    /// Why namespaces have nothing; none if they exist.
-    pub fn missing_namespace(
+    /// Why namespaces and logical clusters have nothing; none if they exist.
+    pub fn missing_scope(
         &self,
-        namespaces: &[String],
+        scope: &Scope,
         catalog: Option<&Catalog>,
         at: AtRevision,
     ) -> Option<NoAnswer> {
-        let missing = self.search(catalog, at, |search| search.namespaces(namespaces))?;
+        let missing = self.search(catalog, at, |search| search.scope(scope))?;
         Some(missing.into())
     }
 

@@ -39,7 +39,9 @@ pub struct Options<'a> {
     pub no_headers: bool,
     /// `-o wide`.
     pub wide: bool,
-    /// `-A`: the namespace is the first column.
+    /// The logical cluster is the first column; [`KubectlTable::in_cluster`] says which.
+    pub cluster: bool,
+    /// `-A`: the namespace is the first column after it.
     pub namespace: bool,
     /// `--show-labels`: all labels are the last column.
     pub show_labels: bool,
@@ -58,6 +60,8 @@ pub struct KubectlTable<'a> {
     /// The column that holds the name.
     name: Option<usize>,
     rows: usize,
+    /// The logical cluster of the next row.
+    cluster: String,
     tabs: Tabs,
 }
 
@@ -69,8 +73,14 @@ impl<'a> KubectlTable<'a> {
             options,
             name: columns.iter().position(|column| column.name == "Name"),
             rows: 0,
+            cluster: String::new(),
             tabs: Tabs::default(),
         }
+    }
+
+    /// Names the logical cluster of the rows that follow.
+    pub fn in_cluster(&mut self, cluster: &str) {
+        cluster.clone_into(&mut self.cluster);
     }
 
     /// Adds the row of one object; its namespace and labels are read from it. Cells beyond the
@@ -85,6 +95,11 @@ impl<'a> KubectlTable<'a> {
             .and_then(|metadata| metadata.get("labels"))
             .and_then(Value::as_object);
         let mut first = true;
+        if self.options.cluster {
+            let cluster = std::mem::take(&mut self.cluster);
+            self.cell(&mut first, &cluster);
+            self.cluster = cluster;
+        }
         if self.options.namespace {
             let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
             self.cell(
@@ -181,6 +196,7 @@ impl<'a> KubectlTable<'a> {
 
     /// The names of the columns.
     fn heads(&self) -> Vec<String> {
+        let cluster = self.options.cluster.then(|| "CLUSTER".to_owned());
         let namespace = self.options.namespace.then(|| "NAMESPACE".to_owned());
         let columns = self.columns.iter();
         let columns = columns.filter(|column| !column.wide || self.options.wide);
@@ -188,8 +204,9 @@ impl<'a> KubectlTable<'a> {
         let labels = self.options.label_columns.iter();
         let labels = labels.map(|key| upper(key.rsplit('/').next().unwrap_or_default()));
         let all = self.options.show_labels.then(|| "LABELS".to_owned());
-        namespace
+        cluster
             .into_iter()
+            .chain(namespace)
             .chain(columns)
             .chain(labels)
             .chain(all)

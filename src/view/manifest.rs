@@ -12,7 +12,7 @@ use serde_json::{Number, Value};
 
 use super::json::write_value;
 use super::yaml::{Held, Quoting, YamlWriter, comment};
-use crate::k8s::Order;
+use crate::k8s::{Order, Sink as _};
 
 /// No text for the object loads back to it: it is nested deeper than the reader follows (128 levels).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,34 +40,57 @@ pub fn manifest(comments: &[String], object: &Value) -> Result<Vec<u8>, NotLoada
     Err(NotLoadable)
 }
 
-/// The text if it loads back to the object, or else a manifest that does.
+/// The text if it needs no comments and loads back to the object, or else a manifest that does.
 ///
 /// # Errors
 /// No text loads back to the object.
-pub fn loadable(text: Vec<u8>, object: &Value) -> Result<Vec<u8>, NotLoadable> {
-    if loads_to(&text, object) {
+pub fn loadable(
+    text: Vec<u8>,
+    comments: &[String],
+    object: &Value,
+) -> Result<Vec<u8>, NotLoadable> {
+    if comments.is_empty() && loads_to(&text, object) {
         Ok(text)
     } else {
-        manifest(&[], object)
+        manifest(comments, object)
     }
+}
+
+/// Whether there was an object to write, and the comments that are to be before it, one line each.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Whether there was any.
+    pub any: bool,
+    /// The comments.
+    pub comments: Vec<String>,
 }
 
 /// Writes an object into a stream of YAML as kubectl would. What holds anything unusual is read back first.
 ///
-/// `tell` writes the object and returns whether there was any; `object` returns the same as a tree.
+/// `tell` writes the object, and again if it has comments, which are known only then; `object` returns the same as a
+/// tree.
 ///
 /// # Errors
 /// No text loads back to the object; nothing was written.
 pub fn write_checked<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
-    tell: impl FnOnce(&mut YamlWriter<W>) -> bool,
+    mut tell: impl FnMut(&mut YamlWriter<W>) -> Told,
     object: impl FnOnce() -> Option<Value>,
 ) -> Result<bool, NotLoadable> {
     let held = writer.hold();
-    let told = tell(writer);
+    let Told {
+        any: told,
+        comments,
+    } = tell(writer);
+    if told && !comments.is_empty() {
+        writer.take_back(&held, Quoting::Kubectl);
+        write_comments(writer, &comments);
+        tell(writer);
+    }
     let mut written = Ok(told);
     if told && writer.is_unusual() {
-        let is_written = object().is_some_and(|object| make_loadable(writer, &held, &object));
+        let make = |object: Value| make_loadable(writer, &held, &comments, &object);
+        let is_written = object().is_some_and(make);
         if !is_written {
             writer.take_back(&held, Quoting::Kubectl);
             written = Err(NotLoadable);
@@ -77,11 +100,18 @@ pub fn write_checked<W: std::io::Write>(
     written
 }
 
+fn write_comments<W: std::io::Write>(writer: &mut YamlWriter<W>, comments: &[String]) {
+    for line in comments {
+        writer.comment(line);
+    }
+}
+
 /// Reads the held text back. If it is not the object, the object is written anew, all in quotes; whether one of the two
 /// loads back.
 fn make_loadable<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
     held: &Held,
+    comments: &[String],
     object: &Value,
 ) -> bool {
     let loads = |text: &[u8]| {
@@ -95,6 +125,7 @@ fn make_loadable<W: std::io::Write>(
         return true;
     }
     writer.take_back(held, Quoting::Everything);
+    write_comments(writer, comments);
     write_value(object, Order::Natural, writer);
     loads(writer.held())
 }

@@ -74,7 +74,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::NotATime(_)
         | NoAnswer::NoFixedLength(_)
         | NoAnswer::NothingToCountFrom => no_time(no),
-        NoAnswer::NamespaceWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
+        NoAnswer::ScopeWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
             address_needed(no)
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => missing::text(missing, run),
@@ -349,16 +349,21 @@ fn address_needed(no: &NoAnswer) -> Text {
     /// How many keys are named.
     const NAMED: usize = 5;
     match no {
-        NoAnswer::NamespaceWithKey {
-            namespaces,
+        NoAnswer::ScopeWithKey {
+            flag,
+            names,
             address,
         } => hinted(
             format!(
-                "-n {} narrows resources, and {} is a key or a prefix of keys",
-                key_text(namespaces.as_bytes()),
+                "{flag} {} narrows resources, and {} is a key or a prefix of keys",
+                key_text(names.as_bytes()),
                 address.text()
             ),
-            "a prefix can end in the namespace: /registry/pods/NS/",
+            if *flag == "-n" {
+                "a prefix can end in the namespace: /registry/pods/NS/"
+            } else {
+                "a prefix can end in the logical cluster: /registry/core/pods/CLUSTER/"
+            },
         ),
         NoAnswer::SeveralKeys {
             address,

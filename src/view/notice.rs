@@ -99,7 +99,7 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             plural(*unread, "version", "versions")
         )),
         Notice::FieldsOfNone(_)
-        | Notice::SeveralOfOneName(_)
+        | Notice::SeveralOfOneName { .. }
         | Notice::SeveralPrefixes(_)
         | Notice::AgesAsOf(_) => note(of_objects(notice)),
         Notice::OtherLayers(findings) => note(format!(
@@ -182,8 +182,16 @@ fn of_objects(notice: &Notice) -> String {
             "--field-selector: none of the objects has {}",
             fields.join(", ")
         ),
-        Notice::SeveralOfOneName(count) => {
-            format!("{count} objects have this name; -n NS picks one")
+        Notice::SeveralOfOneName {
+            count,
+            has_clusters,
+        } => {
+            let flag = if *has_clusters {
+                "--cluster CLUSTER and -n NS pick"
+            } else {
+                "-n NS picks"
+            };
+            format!("{count} objects have this name; {flag} one")
         }
         Notice::SeveralPrefixes(prefixes) => several_prefixes(prefixes),
         Notice::AgesAsOf(Some(now)) => format!(

@@ -1,5 +1,7 @@
 //! What the recovery of deleted objects has to admit, as lines for standard error.
 
+use std::path::PathBuf;
+
 use crate::named::key_text;
 use crate::query::left_out::LeftOut;
 use crate::query::recovery_notice::{
@@ -30,9 +32,15 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
         RecoveryNotice::TwoRuns => vec![Line::Hint(
             "run `kubectl create` twice: custom resources are refused until their definitions exist; the second run says AlreadyExists of all others".to_owned(),
         )],
-        RecoveryNotice::Create { folder, too_long } => {
-            create(&quoted(&folder.to_string_lossy()), *too_long)
-        }
+        RecoveryNotice::Create { folders, too_long } => create(folders, *too_long),
+        RecoveryNotice::SeveralClusters(count, first) => vec![
+            Line::Note(format!(
+                "the stream has manifests of {count} logical clusters, the first is {first}: each needs a `kubectl create` of its own"
+            )),
+            Line::Hint(
+                "--cluster NAME narrows to one; --out writes a folder for each".to_owned(),
+            ),
+        ],
         RecoveryNotice::WithoutDefinition(names, keys) => {
             let words: Vec<String> = [vec!["crd".to_owned()], names.clone()].concat();
             let line = invocation.line("recover", &words);
@@ -223,11 +231,21 @@ fn carve_may_help(is_carved: bool) -> &'static str {
     }
 }
 
-/// How to create the objects of a folder.
-fn create(folder: &str, too_long: usize) -> Vec<Line> {
-    let mut lines = vec![Line::Hint(format!(
-        "`kubectl create -f {folder}` creates them in this order"
-    ))];
+/// How to create the objects of folders.
+fn create(folders: &[PathBuf], too_long: usize) -> Vec<Line> {
+    let each = folders.iter().take(NAMED).map(|folder| {
+        let folder = quoted(&folder.to_string_lossy());
+        Line::Hint(format!(
+            "`kubectl create -f {folder}` creates them in this order"
+        ))
+    });
+    let mut lines: Vec<Line> = each.collect();
+    if folders.len() > 1 {
+        lines.push(Line::Note(format!(
+            "{} folders are written, one for each logical cluster: set kubectl to that cluster first",
+            folders.len()
+        )));
+    }
     let refused = match too_long {
         0 => String::new(),
         1 => " It would refuse 1 of these files, which is too long for that.".to_owned(),
@@ -239,8 +257,16 @@ fn create(folder: &str, too_long: usize) -> Vec<Line> {
     lines
 }
 
+/// Which namespace of several with one name.
+fn of_cluster(cluster: Option<&str>) -> String {
+    cluster.map_or_else(String::new, |cluster| {
+        format!(" of logical cluster {cluster}")
+    })
+}
+
 fn namespace_deleted(notice: &RecoveryNotice) -> String {
     let RecoveryNotice::NamespaceDeleted {
+        cluster,
         name,
         began,
         time,
@@ -252,7 +278,8 @@ fn namespace_deleted(notice: &RecoveryNotice) -> String {
         return String::new();
     };
     let when = time::text(time);
-    let mut text = format!("namespace {name} turned Terminating at revision {began} ({when})");
+    let of = of_cluster(cluster.as_deref());
+    let mut text = format!("namespace {name}{of} turned Terminating at revision {began} ({when})");
     if let Some((count, first, last)) = objects {
         let went = plural(*count, "object in it was", "objects in it were");
         let when = if first == last {
@@ -273,6 +300,7 @@ fn namespace_deleted(notice: &RecoveryNotice) -> String {
 
 fn namespace_terminating(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
     let RecoveryNotice::NamespaceTerminating {
+        cluster,
         name,
         began,
         time,
@@ -284,11 +312,16 @@ fn namespace_terminating(notice: &RecoveryNotice, invocation: &Invocation) -> Ve
     };
     let when = time::text(time);
     let mut lines = vec![Line::Note(format!(
-        "namespace {name} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is gone",
+        "namespace {name}{} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is gone",
+        of_cluster(cluster.as_deref()),
         plural(*still_there, "object is", "objects are")
     ))];
     if let Some(before) = before {
-        let words = ["-n".to_owned(), quoted(name), format!("--at {before}")];
+        let mut words = vec!["-n".to_owned(), quoted(name)];
+        if let Some(cluster) = cluster {
+            words.extend(["--cluster".to_owned(), quoted(cluster)]);
+        }
+        words.push(format!("--at {before}"));
         let line = invocation.line("recover", &words);
         lines.push(Line::Hint(format!("`{line}` has all of it")));
     }

@@ -8,7 +8,8 @@ use crate::query::unreadable::{StoredAs, Unreadable};
 
 use super::encryption::encryption_hint;
 use super::json::{JsonStyle, JsonWriter};
-use super::manifest::{NotLoadable, write_checked};
+use super::manifest::{NotLoadable, Told, write_checked};
+use super::recovery_comment::INCOMPLETE;
 use super::yaml::{YamlWriter, comment};
 
 /// How one value is printed as it is stored.
@@ -128,7 +129,10 @@ fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
     let mut outcome = None;
     let tell = |writer: &mut YamlWriter<_>| {
         let decoded = decode(value, Order::Natural, writer);
-        outcome.insert(decoded).is_ok()
+        Told {
+            any: outcome.insert(decoded).is_ok(),
+            comments: Vec::new(),
+        }
     };
     let tree = || {
         let tree = tree_with(value, Order::Declared);
@@ -141,6 +145,10 @@ fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
     };
     written.map_err(NotPrinted::NotLoadable)?;
     let mut text: Vec<u8> = Vec::new();
+    if !notes.is_empty() {
+        text.extend_from_slice(comment(INCOMPLETE).as_bytes());
+        text.push(b'\n');
+    }
     // The writer has the remark on an unknown kind already.
     let rest = |note: &&Note| !matches!(note, Note::UnknownKind { .. });
     for note in notes.iter().filter(rest) {

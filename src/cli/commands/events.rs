@@ -11,6 +11,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::glob::Globs;
 use crate::query::kube_events::{About, EventsRequest, KubeEvents};
 use crate::query::live_objects::ObjectFilters;
 use crate::query::objects::ReadValue;
@@ -129,13 +130,15 @@ impl Args {
     ) -> Result<(), Failure> {
         let live = &events.live;
         let clock = live.clock();
-        let namespaces = which.namespaces();
+        let scope = which.scope();
+        let is_one = |names: Option<Globs>| names.is_some_and(|names| names.is_one());
         let beside = table::Beside {
             wide: self.output == Output::Wide,
             no_headers: self.no_headers,
             show_labels: false,
             label_columns: &[],
-            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
+            one_namespace: is_one(scope.namespaces),
+            with_clusters: live.catalog().has_several_clusters() && !is_one(scope.clusters),
             clock,
         };
         let printed = table::print(

@@ -158,7 +158,12 @@ impl Verb for Args {
                     versions_only: self.list_versions,
                 };
                 match request.answer(&question)? {
-                    Extracted::Item(item) => self.print(&item, run, out)?,
+                    Extracted::Item(record) => {
+                        if self.prints_object() {
+                            question.objects().report_if_incomplete(&record);
+                        }
+                        self.print(&record.key_value(), run, out)?;
+                    }
                     Extracted::Versions(versions) => {
                         for version in versions {
                             writeln!(out, "{version}")?;
@@ -184,6 +189,11 @@ impl Args {
         let item = printed_item(&input, &hex).ok_or(NoAnswer::NotAnItem)?;
         self.print(&item, run, out)?;
         Ok(Answer::Yes)
+    }
+
+    /// Whether what is printed of one record is its object.
+    fn prints_object(&self) -> bool {
+        !(self.meta_summary || self.print_key || self.raw) && self.output != Output::Proto
     }
 
     /// What was asked for of one record.

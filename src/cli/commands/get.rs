@@ -20,6 +20,7 @@ use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::glob::Globs;
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
@@ -35,8 +36,9 @@ use crate::view::encryption::encrypted_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::VerbatimTable;
-use crate::view::manifest::write_checked;
+use crate::view::manifest::{Told, write_checked};
 use crate::view::record::{key_text, record_json};
+use crate::view::recovery_comment::incomplete;
 use crate::view::yaml::YamlWriter;
 
 use format::Format;
@@ -233,6 +235,7 @@ impl Args {
             ("--at", self.at.at.is_some()),
             ("--at-time", self.at.at_time.is_some()),
             ("-n", !asked.namespace.is_empty()),
+            ("--cluster", !asked.clusters.is_empty()),
             ("-l", asked.labels.is_some()),
             ("--field-selector", self.field_selector.is_some()),
             ("--sort-by", self.sort_by.is_some()),
@@ -297,7 +300,7 @@ impl Get<'_, '_> {
                 let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
                 let told = self.tell(&mut writer, entries, |writer, record| {
                     let told = self.tell_one(writer, Order::Sorted, record);
-                    (told, writer.error().is_some())
+                    (self.admit(record, told), writer.error().is_some())
                 });
                 writer.finish()?;
                 Ok(told)
@@ -306,7 +309,7 @@ impl Get<'_, '_> {
                 let mut writer = JsonWriter::new(out, JsonStyle::Compact);
                 let told = self.tell_each(&mut writer, entries, &|writer, record| {
                     let told = self.tell_one(writer, Order::Sorted, record);
-                    (told, writer.error().is_some())
+                    (self.admit(record, told), writer.error().is_some())
                 });
                 writer.finish()?;
                 Ok(told)
@@ -332,14 +335,22 @@ impl Get<'_, '_> {
 
     /// The same as a tree, whatever it is.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
-        Some(match self.read_with(record, managed_fields)? {
-            ReadValue::Object(object, _) => object,
+        let (tree, notes) = self.noted_tree(record, managed_fields)?;
+        say(record, &notes);
+        Some(tree)
+    }
+
+    /// The same with what its reader should know.
+    fn noted_tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<(Value, Vec<Note>)> {
+        let tree = match self.live.selected(record, managed_fields)? {
+            ReadValue::Object(object, notes) => return Some((object, notes)),
             ReadValue::Encrypted(error) => {
                 self.live.question().objects().report_closed(record, &error);
                 self.encrypted(record, &error)
             }
             ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
-        })
+        };
+        Some((tree, Vec::new()))
     }
 
     fn encrypted(&self, record: &Record<'_>, error: &OpenError) -> Value {
@@ -347,32 +358,64 @@ impl Get<'_, '_> {
         encrypted_json(record, error, object)
     }
 
-    /// Tells one record's object to a sink, without a tree where that is possible; whether it was selected.
-    fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> bool {
+    /// Tells one record's object to a sink, without a tree where that is possible. What its reader should know; none if
+    /// it was not selected.
+    fn tell_one<S: Sink>(
+        &self,
+        sink: &mut S,
+        order: Order,
+        record: &Record<'_>,
+    ) -> Option<Vec<Note>> {
         let managed_fields = self.args.show_managed_fields;
-        if !self.live.may_stream(record) {
-            let Some(tree) = self.tree(record, managed_fields) else {
-                return false;
-            };
-            write_value(&tree, order, sink);
-            return true;
-        }
-        match self.live.stream(record, order, managed_fields, sink) {
-            Some(Ok(notes)) => say(record, &notes),
-            Some(Err(_)) => write_value(&record_json(record), order, sink),
-            None => {
-                if let Some(tree) = self.tree(record, managed_fields) {
-                    write_value(&tree, order, sink);
+        if self.live.may_stream(record) {
+            match self.live.stream(record, order, managed_fields, sink) {
+                Some(Ok(notes)) => return Some(notes),
+                Some(Err(_)) => {
+                    write_value(&record_json(record), order, sink);
+                    return Some(Vec::new());
                 }
+                None => {}
             }
+        }
+        let (tree, notes) = self.noted_tree(record, managed_fields)?;
+        // The decoder has this remark, a tree has not.
+        let unknown = notes
+            .iter()
+            .find(|note| matches!(note, Note::UnknownKind { .. }));
+        if let Some(note) = unknown {
+            sink.comment(&note.text_of(record.key));
+        }
+        write_value(&tree, order, sink);
+        Some(notes)
+    }
+
+    /// Reports what the reader of an object should know; whether there was any.
+    fn admit(&self, record: &Record<'_>, told: Option<Vec<Note>>) -> bool {
+        let Some(notes) = told else {
+            return false;
+        };
+        if !notes.is_empty() {
+            say(record, &notes);
+            let objects = self.live.question().objects();
+            objects.report_incomplete(record, &notes);
         }
         true
     }
 
     /// The same to YAML, which is read back if it holds anything unusual.
     fn tell_loadable<W: Write>(&self, writer: &mut YamlWriter<W>, record: &Record<'_>) -> bool {
-        let tell = |writer: &mut YamlWriter<W>| self.tell_one(writer, Order::Natural, record);
-        match write_checked(writer, tell, || Some(self.shown_again(record))) {
+        let mut noted = None;
+        let tell = |writer: &mut YamlWriter<W>| {
+            noted = self.tell_one(writer, Order::Natural, record);
+            let notes = noted.as_deref().unwrap_or_default();
+            Told {
+                any: noted.is_some(),
+                comments: remarks(record, notes),
+            }
+        };
+        let written = write_checked(writer, tell, || Some(self.shown_again(record)));
+        self.admit(record, noted);
+        match written {
             Ok(told) => told,
             Err(error) => {
                 self.report_unreadable(record, &error);
@@ -540,13 +583,15 @@ impl Get<'_, '_> {
     ) -> Result<bool, Failure> {
         let clock = self.live.clock();
         let catalog = self.live.catalog();
-        let namespaces = self.args.which.asked().namespaces();
+        let scope = self.args.which.asked().scope();
+        let is_one = |names: Option<Globs>| names.is_some_and(|names| names.is_one());
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
+            one_namespace: is_one(scope.namespaces),
+            with_clusters: catalog.has_several_clusters() && !is_one(scope.clusters),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);
@@ -556,6 +601,16 @@ impl Get<'_, '_> {
         }
         Ok(printed.any)
     }
+}
+
+/// The comments before an object, without the one that is always before an object of an unknown kind.
+fn remarks(record: &Record<'_>, notes: &[Note]) -> Vec<String> {
+    let mut lines = incomplete(notes, record.key);
+    let is_remark = |note: &Note| matches!(note, Note::UnknownKind { .. });
+    if notes.first().is_some_and(is_remark) && lines.len() > 1 {
+        lines.remove(1);
+    }
+    lines
 }
 
 /// What the reader of an object should know.

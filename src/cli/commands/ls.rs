@@ -187,6 +187,7 @@ impl Args {
             ("--at", self.at.at.is_some()),
             ("--at-time", self.at.at_time.is_some()),
             ("-n", !asked.namespace.is_empty()),
+            ("--cluster", !asked.clusters.is_empty()),
             ("-l", asked.labels.is_some()),
             ("--kinds", self.kinds),
             ("--namespaces", self.namespaces),

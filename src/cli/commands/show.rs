@@ -33,9 +33,11 @@ use crate::view::history::{Layout, Line, Place, Shown};
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::key_names::KeyNames;
 use crate::view::record::{event_json, key_text, origin_text};
+use crate::view::recovery_comment::incomplete;
 use crate::view::style::Style;
 use crate::view::table::cell;
 use crate::view::time;
+use crate::view::yaml::comment;
 
 /// Describe an object, or show what one revision wrote
 ///
@@ -52,6 +54,9 @@ pub struct Args {
     /// The namespace of the object
     #[arg(short, long, value_name = "NS", value_delimiter = ',')]
     namespace: Vec<String>,
+    /// The logical cluster of the object, in a store of kcp
+    #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
+    clusters: Vec<String>,
     #[command(flatten)]
     at: At,
     #[command(flatten)]
@@ -141,7 +146,8 @@ impl Args {
 
     fn request(&self) -> RevisionRequest {
         RevisionRequest {
-            which: Which::new(self.what.clone(), self.namespace.clone()),
+            which: Which::new(self.what.clone(), self.namespace.clone())
+                .in_clusters(self.clusters.clone()),
             at: self.at.at,
             at_time: self.at.at_time.clone(),
             by_manager: self.by_manager.filter(),
@@ -303,10 +309,11 @@ impl<'a> Show<'_, 'a> {
         comparison: &mut Comparison<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
+        let record = &event.record;
+        let notes = self.question.objects().report_if_incomplete(record);
         if self.output != Output::Text {
             return self.print_json(std::slice::from_ref(event), comparison, out);
         }
-        let record = &event.record;
         let when = time::text(&self.timeline.bounds(record.revision.main));
         let managers = self.managers(event);
         let by = managers.map_or_else(String::new, |managers| format!("  by {managers}"));
@@ -326,6 +333,9 @@ impl<'a> Show<'_, 'a> {
                 "# version {}, created at {}",
                 record.version, record.create_revision
             )?;
+            for line in incomplete(&notes, record.key) {
+                writeln!(out, "{}", comment(&line))?;
+            }
             let text = unified::yaml(comparison, record, self.question.objects());
             out.write_all(text.as_bytes())?;
             if !text.ends_with('\n') {

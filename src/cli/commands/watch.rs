@@ -35,10 +35,10 @@ pub struct Args {
     #[command(flatten)]
     exclude: Exclude,
     /// Read ADDRESS as the start of keys
-    #[arg(long, conflicts_with_all = ["namespace", "labels"])]
+    #[arg(long, conflicts_with_all = ["namespace", "clusters", "labels"])]
     prefix: bool,
     /// Read ADDRESS as the first key of a range without an end
-    #[arg(long, conflicts_with_all = ["namespace", "labels"])]
+    #[arg(long, conflicts_with_all = ["namespace", "clusters", "labels"])]
     from_key: bool,
     /// Start at this main revision
     ///

@@ -37,6 +37,14 @@ impl Survey {
         before_name.any(|segment| segment == DEFINITIONS)
     }
 
+    /// The logical cluster of the key of a CustomResourceDefinition; none outside of kcp.
+    pub fn cluster_of_definition(key: &[u8]) -> Option<&[u8]> {
+        let mut before_name = key.rsplit(|byte| *byte == b'/').skip(1);
+        let cluster = before_name.next()?;
+        let is_cluster = cluster != DEFINITIONS && before_name.next() == Some(DEFINITIONS);
+        is_cluster.then_some(cluster)
+    }
+
     /// Looks at the value of a key.
     pub fn look(&mut self, key: &[u8], value: &[u8]) {
         self.look_at_root(key, value);

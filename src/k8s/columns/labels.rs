@@ -31,9 +31,13 @@ pub(super) fn none_if_empty(text: String) -> String {
 /// The selector at a path as one text: empty if it selects everything or nothing, None if it is
 /// not valid.
 pub(super) fn selector(value: &Value, path: &str) -> Option<String> {
-    let Some(selector) = given(value, path) else {
-        return Some(String::new());
-    };
+    match given(value, path) {
+        Some(selector) => selector_of(selector),
+        None => Some(String::new()),
+    }
+}
+
+fn selector_of(selector: &Value) -> Option<String> {
     let mut requirements = Vec::new();
     for (key, value) in map(selector, "matchLabels").into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
@@ -55,6 +59,11 @@ pub(super) fn selector(value: &Value, path: &str) -> Option<String> {
 /// The selector at a path, `<none>` if it is empty and `<error>` if it is not valid.
 pub(super) fn format_selector(value: &Value, path: &str) -> String {
     selector(value, path).map_or_else(|| "<error>".to_owned(), none_if_empty)
+}
+
+/// A selector, `<none>` if it is empty and `<error>` if it is not valid.
+pub(super) fn format_selector_of(selector: &Value) -> String {
+    selector_of(selector).map_or_else(|| "<error>".to_owned(), none_if_empty)
 }
 
 /// One expression of a selector as text.

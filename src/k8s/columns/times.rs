@@ -1,6 +1,7 @@
 //! Ages: RFC 3339 texts, and apimachinery's util/duration.
 
 use super::Clock;
+use crate::k8s::special::write_time;
 
 const UNKNOWN: &str = "<unknown>";
 
@@ -25,6 +26,33 @@ pub(super) struct Instant {
 }
 
 impl Instant {
+    /// Go's zero time.
+    pub(super) const ZERO: Self = ZERO;
+
+    /// So many seconds later.
+    pub(super) fn later(self, seconds: i64) -> Self {
+        Self {
+            seconds: self.seconds.saturating_add(seconds),
+            ..self
+        }
+    }
+
+    /// To a whole second.
+    pub(super) fn rounded(self) -> Self {
+        let more = i64::from(i128::from(self.nanos).saturating_mul(2) >= SECOND);
+        Self {
+            seconds: self.seconds.saturating_add(more),
+            nanos: 0,
+        }
+    }
+
+    /// As Go prints a time in UTC: `2006-01-02 15:04:05 +0000 UTC`.
+    pub(super) fn go_text(self) -> String {
+        let mut text = String::new();
+        write_time((self.seconds, 0), false, &mut text);
+        text.replace('T', " ").replace('Z', " +0000 UTC")
+    }
+
     /// Reads an RFC 3339 text: None if it is none, or Go's zero time, which means unset.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(read(text.as_bytes())?).filter(|instant| *instant != ZERO)

@@ -166,3 +166,67 @@ pub fn openshift() -> impl Iterator<Item = Resource> {
         ..resource_of(row)
     })
 }
+
+/// Types with short names that OpenShift 4 defines by CustomResourceDefinitions: group, kind, plural, short names.
+/// Upstream: the manifests of github.com/openshift/api.
+const DEFINED: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "config.openshift.io",
+        "ClusterOperator",
+        "clusteroperators",
+        &["co"],
+    ),
+    (
+        "config.openshift.io",
+        "ClusterVersion",
+        "clusterversions",
+        &[],
+    ),
+    (
+        "config.openshift.io",
+        "ImageDigestMirrorSet",
+        "imagedigestmirrorsets",
+        &["idms"],
+    ),
+    (
+        "config.openshift.io",
+        "ImageTagMirrorSet",
+        "imagetagmirrorsets",
+        &["itms"],
+    ),
+    (
+        "machineconfiguration.openshift.io",
+        "ContainerRuntimeConfig",
+        "containerruntimeconfigs",
+        &["ctrcfg"],
+    ),
+    (
+        "machineconfiguration.openshift.io",
+        "MachineConfig",
+        "machineconfigs",
+        &["mc"],
+    ),
+    (
+        "machineconfiguration.openshift.io",
+        "MachineConfigPool",
+        "machineconfigpools",
+        &["mcp"],
+    ),
+];
+
+/// The resources that OpenShift 4 defines in its store and that have short names, for a store without the definition.
+pub fn openshift_defined() -> impl Iterator<Item = Resource> {
+    DEFINED
+        .iter()
+        .map(|(group, kind, plural, short_names)| Resource {
+            groups: vec![(*group).into()],
+            kind: (*kind).into(),
+            plural: (*plural).into(),
+            singular: kind.to_lowercase().into(),
+            short_names: short_names.iter().map(|name| (*name).into()).collect(),
+            namespaced: CLUSTER,
+            folder: format!("{group}/{plural}").into(),
+            in_all: false,
+            versions: vec!["v1".to_owned()],
+        })
+}

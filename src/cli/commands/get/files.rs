@@ -10,6 +10,7 @@ use crate::query::live_objects::{KeyEntry, Record};
 use crate::query::objects::Order;
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::manifest::loadable;
+use crate::view::recovery_comment::incomplete;
 use crate::view::yaml::{Quoting, YamlWriter};
 
 use super::{Args, Format, Get, JSON_INDENT};
@@ -69,6 +70,7 @@ impl Get<'_, '_> {
                 Some(location) => {
                     resource = location.resource.plural_with_group();
                     Place::Object {
+                        cluster: location.cluster.filter(|_| catalog.has_several_clusters()),
                         namespace: location.namespace,
                         resource: &resource,
                         name: location.name,
@@ -97,9 +99,11 @@ impl Get<'_, '_> {
             FileFormat::Yaml => {
                 let mut writer = YamlWriter::with_quoting(&mut content, Quoting::Portable);
                 let told = self.tell_one(&mut writer, Order::Natural, record);
+                let comments = incomplete(told.as_deref().unwrap_or_default(), record.key);
                 writer.finish()?;
+                let told = self.admit(record, told);
                 if told {
-                    match loadable(content, &self.shown_again(record)) {
+                    match loadable(content, &comments, &self.shown_again(record)) {
                         Ok(text) => content = text,
                         Err(error) => {
                             self.report_unreadable(record, &error);
@@ -113,7 +117,7 @@ impl Get<'_, '_> {
                 let mut writer = JsonWriter::new(&mut content, JsonStyle::Indent(JSON_INDENT));
                 let told = self.tell_one(&mut writer, Order::Sorted, record);
                 writer.finish()?;
-                told
+                self.admit(record, told)
             }
         };
         Ok(told.then_some(content))

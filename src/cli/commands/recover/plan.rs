@@ -73,9 +73,12 @@ impl Printer<'_, '_> {
             };
             number = number.saturating_add(1);
             let name = file_name(number, width, item);
+            let folder = self.recovery.cluster_of(item);
+            let folder =
+                folder.map_or_else(String::new, |cluster| format!("{}/", key_text(cluster)));
             steps.push(Step {
                 item,
-                file: format!("{}{extension}", key_text(&name)),
+                file: format!("{folder}{}{extension}", key_text(&name)),
                 remarks: remarks.iter().filter_map(short).collect(),
             });
         }

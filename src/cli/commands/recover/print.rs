@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::query::deletions::{Cause, Item};
 use crate::query::writers::managers_of;
-use crate::view::json_rows::{Form, JsonRows};
+use crate::view::json_rows::{Form, JsonRows, kcp_parts};
 use crate::view::key_names::KeyNames;
 use crate::view::record::insert_text;
 use crate::view::rows::Rows;
@@ -139,6 +139,9 @@ impl Printer<'_, '_> {
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         if let Some(location) = self.recovery.question().catalog().locate(item.key) {
             put("resource", location.resource.plural_with_group().into());
+            for (part, text) in kcp_parts(&location) {
+                put(part, text);
+            }
         }
         if let Some(facts) = &item.facts {
             put("kind", facts.kind.clone().into());
