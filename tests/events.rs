@@ -134,7 +134,7 @@ fn a_row_of_json_has_the_fields_of_an_event() {
     let case = Case::new("events-json");
     let run = case.run("--for pod/web-1 --types Warning -o jsonl");
     let row: serde_json::Value = serde_json::from_str(run.text()).unwrap();
-    let expected = json!({"last_seen": "2026-11-20T21:09:00Z", "first_seen": "2026-11-20T21:00:00Z", "type": "Warning",
+    let expected = json!({"key": "/registry/events/shop/a", "last_seen": "2026-11-20T21:09:00Z", "first_seen": "2026-11-20T21:00:00Z", "type": "Warning",
         "reason": "Reason-a", "object_kind": "Pod", "object_namespace": "shop", "object_name": "web-1",
         "message": "message of a", "count": 3, "resource": "events", "namespace": "shop", "name": "a"});
     assert_eq!(row, expected);

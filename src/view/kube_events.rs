@@ -4,11 +4,14 @@ use serde_json::{Map, Value, json};
 
 use crate::k8s::columns::EventFacts;
 
-/// The row of an Event; the fields that it does not have are absent.
+use super::record::insert_text;
+
+/// The row of an Event under its key; the fields that it does not have are absent.
 #[must_use]
-pub fn json(event: &Value) -> Value {
+pub fn json(key: &[u8], event: &Value) -> Value {
     let facts = EventFacts::read(event);
     let mut row = Map::new();
+    insert_text(&mut row, "key", key);
     let mut insert = |name: &str, text: &str| {
         if !text.is_empty() {
             row.insert(name.to_owned(), text.into());

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Command;
 
 use crate::cli::failure::Failure;
+use crate::near::near;
 use crate::query::catalog::Catalog;
 use crate::view::sanitize::visible_bytes;
 
@@ -67,8 +68,10 @@ pub fn unknown_verb(line: &CommandLine, root: &Command) -> Option<Failure> {
         };
         with_verb(line, &["get"], &[all, &["-o", "yaml"]].concat(), None)
     } else {
-        let (_, ours, end) = VERBS.iter().find(|(names, ..)| names.contains(&text))?;
-        with_verb(line, ours, end, None)
+        match VERBS.iter().find(|(names, ..)| names.contains(&text)) {
+            Some((_, ours, end)) => with_verb(line, ours, end, None),
+            None => return misspelt(line, text, root),
+        }
     };
     let meant = database_first(&meant).unwrap_or(meant);
     let shown = quoted(verb);
@@ -78,6 +81,18 @@ pub fn unknown_verb(line: &CommandLine, root: &Command) -> Option<Failure> {
         format!("{shown} is not a verb")
     };
     Some(Failure::cannot(what).hint(text_of(&meant)))
+}
+
+/// The failure for a verb that is near to one of ours: the line with it, or the words if there are several.
+fn misspelt(line: &CommandLine, text: &str, root: &Command) -> Option<Failure> {
+    let shown = root.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let near = near(text, shown.map(Command::get_name));
+    let failure = Failure::cannot(format!("{} is not a verb", quoted(OsStr::new(text))));
+    match near.as_slice() {
+        [] => None,
+        [one] => Some(failure.hint(text_of(&with_verb(line, &[one], &[], None)))),
+        several => Some(failure.hint(format!("did you mean {}?", several.join(", ")))),
+    }
 }
 
 /// The failure for a verb whose database is not its first word.

@@ -162,7 +162,7 @@ impl Args {
                 continue;
             };
             let row = with_object(
-                kube_events::json(&object),
+                kube_events::json(&entry.key, &object),
                 &entry.key,
                 events.live.catalog(),
             );

@@ -81,7 +81,7 @@ fn write_page(path: &[String], command: &Command, out: &mut Out) -> Result<(), F
     let man = Man::new(command.clone()).source(format!("etcdive {}", env!("CARGO_PKG_VERSION")));
     man.render_title(out)?;
     man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
+    out.write_all(synopsis(&command).as_bytes())?;
     man.render_description_section(out)?;
     man.render_options_section(out)?;
     if command.has_subcommands() {
@@ -90,6 +90,14 @@ fn write_page(path: &[String], command: &Command, out: &mut Out) -> Result<(), F
     out.write_all(examples(&path.join(" ")).as_bytes())?;
     out.write_all(see_also(path).as_bytes())?;
     Ok(())
+}
+
+/// The usage as a section: clap_mangen's lists every option, which the section after it does too.
+fn synopsis(command: &Command) -> String {
+    let usage = command.clone().render_usage().to_string();
+    let lines = usage.trim_start_matches("Usage:").lines();
+    let lines: Vec<String> = lines.map(|line| escaped(line.trim())).collect();
+    format!(".SH SYNOPSIS\n.nf\n{}\n.fi\n", lines.join("\n"))
 }
 
 /// The examples of a verb as a section.
