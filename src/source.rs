@@ -30,7 +30,7 @@ pub use open_file::open_untouched;
 pub use trailer::{Following, Trailer, TrailerCheck};
 pub use unpack::{
     Member, MemberKind, NESTED_UP_TO, PackedAs, UNPACKED_UP_TO_BYTES, UnpackError, Unpacked,
-    Unpacking, is_delta_snapshot,
+    Unpacking, archive_of, is_delta_snapshot,
 };
 use work::Work;
 

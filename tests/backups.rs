@@ -328,7 +328,7 @@ fn every_verb_reads_a_folder_of_backups() {
         "pages",
         "buckets",
         "page 0",
-        "hexdump 0",
+        "hexdump --page 0",
         "extract -k app/leader -r 7",
     ] {
         let run = run(line, &path);

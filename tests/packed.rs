@@ -120,7 +120,7 @@ fn every_verb_reads_a_packed_database() {
         "pages",
         "buckets",
         "page 0",
-        "hexdump 0",
+        "hexdump --page 0",
         "extract -k app/config",
     ] {
         let mut words: Vec<&str> = line.split(' ').collect();
@@ -357,4 +357,21 @@ fn nothing_is_left_in_the_temporary_folder() {
     assert_eq!(Run::from(output.unwrap()).code, 0);
     assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 0);
     assert!(Path::new(&packed("two.tgz")).exists());
+}
+
+#[test]
+fn the_command_for_a_database_in_a_nested_archive_has_the_whole_path() {
+    let folder = Folder::new("nested-two");
+    let two = fs::read(packed("two.tgz")).unwrap();
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(two.len() as u64);
+    header.set_cksum();
+    tar.append_data(&mut header, "two.tgz", &two[..]).unwrap();
+    let path = folder.file("outer.tar", &tar.into_inner().unwrap());
+    let run = etcdive(["ls", path.to_str().unwrap()]);
+    let command = format!("`etcdive ls {}::two.tgz::a/snapshot.db`", path.display());
+    assert!(run.stderr.contains(&command), "{}", run.stderr);
+    let pasted = etcdive_line(command.trim_matches('`').strip_prefix("etcdive ").unwrap());
+    assert_eq!(pasted.code, 0, "{}", pasted.stderr);
 }

@@ -168,6 +168,12 @@ pub(super) fn split_member(given: &Path) -> (PathBuf, Vec<String>) {
     }
 }
 
+/// The archive of `ARCHIVE::path/in/archive`; any other path is the archive itself.
+#[must_use]
+pub fn archive_of(given: &Path) -> PathBuf {
+    split_member(given).0
+}
+
 /// Copies standard input to a temporary file.
 pub(super) fn read_standard_input(unpacking: &Unpacking) -> Result<File, UnpackError> {
     let mut copy = Temporary::create(unpacking, 0)?;
@@ -226,7 +232,7 @@ pub(super) fn unpack(
             wanted: wanted.pop(),
             unpacking,
         };
-        let chosen = choice.take()?;
+        let chosen = choice.take().map_err(|error| error.inside(&layers))?;
         layers.push(PackedAs::Member {
             archive: archive.name(),
             path: chosen.path,
@@ -251,6 +257,7 @@ fn finish(file: File, unpacked: Unpacked, wanted: Option<String>) -> Result<Take
         Some(path) => Err(UnpackError::NoMember {
             path,
             members: Vec::new(),
+            inside: Vec::new(),
         }),
     }
 }

@@ -82,11 +82,8 @@ fn row(file: &DeltaFile) -> [String; 5] {
 /// The files as a table, after a blank line.
 #[must_use]
 pub fn parts(deltas: &Deltas) -> Vec<AnswerPart> {
-    let mut rows = Rows::new(
-        &["BACKUP", "REVISIONS", "EVENTS", "RECEIVED", "SHA-256"],
-        &[2],
-    );
-    let dash = || "-".to_owned();
+    let heads = ["BACKUP", "REVISIONS", "EVENTS", "RECEIVED", "SHA-256"];
+    let mut rows = Rows::new(&heads, &[2]);
     let fulls = deltas.others().iter().map(|full| (full, "full, not used"));
     let base = deltas.base().map(|full| (full, "full, the database"));
     for (full, what) in fulls.chain(base) {
@@ -95,7 +92,7 @@ pub fn parts(deltas: &Deltas) -> Vec<AnswerPart> {
             format!("to {}", full.name.last),
             what.to_owned(),
             format!("taken {}", time_text(full.name.taken)),
-            dash(),
+            "-".to_owned(),
         ]);
     }
     for file in deltas.files() {

@@ -50,18 +50,10 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         Notice::LogAlone(_) | Notice::V2Keys(..) | Notice::OtherDatabase { .. } => {
             without_database(notice, invocation)
         }
-        Notice::Deltas(found) => backup::notice(found),
-        Notice::FullSnapshotSkipped(name, why) => note(format!(
-            "the full snapshot {name} is not used: {}",
-            no_answer::text(why, invocation).0
-        )),
-        Notice::OlderFullSnapshot(folder, name, at) => {
-            let db = quoted(&format!("{}::{name}", folder.display()));
-            vec![Line::Hint(format!(
-                "`etcdive get {db} --at {at}` begins with an older full snapshot, which has this state"
-            ))]
-        }
-        Notice::BesideInArchive { log_files, deltas } => beside(*log_files, *deltas),
+        Notice::Deltas(_)
+        | Notice::FullSnapshotSkipped(..)
+        | Notice::OlderFullSnapshot(..)
+        | Notice::BesideInArchive { .. } => of_backups(notice, invocation),
         Notice::Compacted(history) => note(compacted(history)),
         Notice::Unproved(objects) => note(unproved(objects)),
         Notice::StillEncrypted(reasons, more) => encrypted(reasons, *more),
@@ -112,6 +104,25 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
+    }
+}
+
+/// What a folder of backups or an archive has to admit.
+fn of_backups(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
+    match notice {
+        Notice::Deltas(found) => backup::notice(found),
+        Notice::FullSnapshotSkipped(name, why) => note(format!(
+            "the full snapshot {name} is not used: {}",
+            no_answer::text(why, invocation).0
+        )),
+        Notice::OlderFullSnapshot(folder, name, at) => {
+            let db = quoted(&format!("{}::{name}", folder.display()));
+            vec![Line::Hint(format!(
+                "`etcdive get {db} --at {at}` begins with an older full snapshot, which has this state"
+            ))]
+        }
+        Notice::BesideInArchive { log_files, deltas } => beside(*log_files, *deltas),
+        _ => Vec::new(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::NESTED_UP_TO;
 use super::member::Member;
+use super::{NESTED_UP_TO, PackedAs};
 
 /// Why packed evidence cannot be unpacked. Every text is one line; the caller puts the path before it.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,8 @@ pub enum UnpackError {
     Several {
         /// These members.
         members: Vec<Member>,
+        /// The members that were taken before, from outside: of archives in which this one is.
+        inside: Vec<String>,
     },
     /// No such member.
     #[error("no {path} in it")]
@@ -84,8 +86,24 @@ pub enum UnpackError {
         path: String,
         /// All members; none if it is no archive.
         members: Vec<Member>,
+        /// The members that were taken before, from outside: of archives in which this one is.
+        inside: Vec<String>,
     },
     /// An archive in an archive in an archive ...
     #[error("more than {NESTED_UP_TO} archives inside each other")]
     TooDeep,
+}
+
+impl UnpackError {
+    /// The same, of an archive in other archives: the members that were taken from these.
+    pub(super) fn inside(mut self, layers: &[PackedAs]) -> Self {
+        if let Self::Several { inside, .. } | Self::NoMember { inside, .. } = &mut self {
+            let taken = layers.iter().filter_map(|layer| match layer {
+                PackedAs::Member { path, .. } => Some(path.clone()),
+                PackedAs::StandardInput | PackedAs::Compressed(_) => None,
+            });
+            *inside = taken.collect();
+        }
+        self
+    }
 }

@@ -120,7 +120,12 @@ impl Choice<'_> {
         if let Some(path) = &self.wanted {
             let Some(copied) = pass.copied else {
                 let (path, members) = (path.clone(), pass.members);
-                return Err(UnpackError::NoMember { path, members });
+                let inside = Vec::new();
+                return Err(UnpackError::NoMember {
+                    path,
+                    members,
+                    inside,
+                });
             };
             return Ok(chosen(copied, damage, &pass.members));
         }
@@ -131,9 +136,11 @@ impl Choice<'_> {
             _ => {
                 let (again, _) = self.pass(Some(&path))?;
                 let members = Vec::new();
-                again
-                    .copied
-                    .ok_or(UnpackError::NoMember { path, members })?
+                again.copied.ok_or(UnpackError::NoMember {
+                    path,
+                    members,
+                    inside: Vec::new(),
+                })?
             }
         };
         Ok(chosen(copied, damage, &pass.members))
@@ -163,6 +170,7 @@ impl Choice<'_> {
             Some([one]) => Ok((one.path.clone(), one.kind)),
             Some(several) => Err(UnpackError::Several {
                 members: several.to_vec(),
+                inside: Vec::new(),
             }),
             None => match (
                 members.iter().find(|m| m.kind == MemberKind::Encrypted),

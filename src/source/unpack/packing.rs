@@ -55,14 +55,15 @@ pub(super) enum Content {
 impl Content {
     /// What begins with these bytes.
     pub(super) fn of(head: &[u8]) -> Self {
+        // The database that is the first member of an archive begins where a second meta page of 512 bytes would.
+        if is_tar(head) {
+            return Self::Tar;
+        }
         if is_database(head) {
             return Self::Database;
         }
         if is_delta(head) {
             return Self::Delta;
-        }
-        if is_tar(head) {
-            return Self::Tar;
         }
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return Self::Zip;
@@ -135,12 +136,12 @@ impl Packing {
     /// What is in a compressed file that begins with these bytes, as far as they tell.
     fn inside(self, head: &[u8]) -> Content {
         let (inside, _) = peek(&mut self.reader(head));
-        if is_database(&inside) {
+        if is_tar(&inside) {
+            Content::Tar
+        } else if is_database(&inside) {
             Content::Database
         } else if is_delta(&inside) {
             Content::Delta
-        } else if is_tar(&inside) {
-            Content::Tar
         } else {
             Content::Other
         }
@@ -193,14 +194,12 @@ pub(super) fn is_delta(head: &[u8]) -> bool {
     head.starts_with(b"\"etcdEvent\"")
 }
 
-/// Whether bytes begin with the header of a member of a tar archive: by its checksum, which every form of tar has.
+/// Whether bytes begin with the header of a member of a tar archive: by its checksum, which every form of tar has. The
+/// member of a pax header may have no name.
 pub(super) fn is_tar(head: &[u8]) -> bool {
     let Some(header) = head.first_chunk::<512>() else {
         return false;
     };
-    if header.starts_with(b"\0") {
-        return false;
-    }
     let stored = header.get(148..156).unwrap_or_default();
     let digits = stored.trim_ascii_start();
     let digits: Vec<u8> = digits

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crate::named::key_text;
+use crate::near::near;
 use crate::query::NoAnswer;
-use crate::source::{Member, MemberKind, UnpackError};
+use crate::source::{Member, MemberKind, UnpackError, archive_of};
 
 use super::super::command::{Invocation, quoted};
 use super::super::human::{self, first_of};
@@ -65,35 +66,48 @@ pub(super) fn text(given: &Path, error: &UnpackError, run: &Invocation) -> Text 
                 "fetch the file again and compare its size or checksum",
             )
         }
+        UnpackError::NoDatabase { .. }
+        | UnpackError::Several { .. }
+        | UnpackError::NoMember { .. } => choice(given, &name, error, run),
+    }
+}
+
+/// Why no member of an archive is taken.
+fn choice(given: &Path, name: &str, error: &UnpackError, run: &Invocation) -> Text {
+    let command = |inside: &[String], member: &str| {
+        let path: Vec<&str> = inside.iter().map(String::as_str).chain([member]).collect();
+        let word = word(&archive_of(given), &path.join("::"));
+        format!("`etcdive {} {word}`", run.verb)
+    };
+    match error {
         UnpackError::NoDatabase { members } => hinted(
             list(format!("{name}: no etcd database in it"), members),
             "a database is a copied member/snap/db or an `etcdctl snapshot save` file",
         ),
-        UnpackError::Several { members } => {
+        UnpackError::Several { members, inside } => {
             let what = several(members);
             let first = members.first().map_or("", |member| member.path.as_str());
             hinted(
                 list(format!("{name}: {what} in it; name one"), members),
-                format!("`etcdive {} {}`", run.verb, word(given, first)),
+                command(inside, first),
             )
         }
-        UnpackError::NoMember { path, members } if members.is_empty() => plain(format!(
-            "{name}: no {} in it: it is not an archive",
-            key_text(path.as_bytes())
-        )),
-        UnpackError::NoMember { path, members } => {
-            let known = members.iter().map(|member| member.path.as_str());
-            let near = crate::near::near(path, known);
+        UnpackError::NoMember {
+            path,
+            members,
+            inside,
+        } => {
             let sentence = format!("{name}: no {} in it", key_text(path.as_bytes()));
-            match near.first() {
-                Some(near) => {
-                    let archive = name.strip_suffix(&format!("::{path}")).unwrap_or(&name);
-                    let near = word(Path::new(archive), near);
-                    hinted(sentence, format!("`etcdive {} {near}`", run.verb))
-                }
+            if members.is_empty() {
+                return plain(format!("{sentence}: it is not an archive"));
+            }
+            let known = members.iter().map(|member| member.path.as_str());
+            match near(path, known).first() {
+                Some(near) => hinted(sentence, command(inside, near)),
                 None => plain(list(sentence, members)),
             }
         }
+        _ => plain(name),
     }
 }
 
