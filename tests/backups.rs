@@ -277,7 +277,7 @@ fn every_verb_reads_a_single_delta_snapshot() {
     for (line, code, part) in [
         ("status", 0, "a delta snapshot of etcd-backup-restore"),
         ("fsck", 0, "nothing wrong in 6 records of 5 keys"),
-        ("show 8", 0, "app/config"),
+        ("show 8", 0, "- app/config  deleted at 8"),
         ("ls", 0, "app/leader"),
         ("get key:app/leader -o json", 0, "node-1"),
         ("grep node-1", 0, "app/leader"),
