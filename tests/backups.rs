@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use etcdive::bbolt::Direction;
-use etcdive::query::evidence::Verify;
+use etcdive::query::evidence::{Verify, Work};
 use etcdive::query::{Evidence, Notices, Origins};
 use etcdive::source::{UNPACKED_UP_TO_BYTES, Unpacking};
 use serde_json::Value;
@@ -67,8 +67,14 @@ fn delivered() -> Vec<Row> {
 
 /// The records that a database has with everything beside it.
 fn records(path: &Path) -> Vec<Row> {
-    let evidence =
-        Evidence::open_for(path, Verify::Always, &Origins::default(), &unpacking()).unwrap();
+    let evidence = Evidence::open_for(
+        path,
+        Verify::Always,
+        &Origins::default(),
+        &unpacking(),
+        &Work::default(),
+    )
+    .unwrap();
     let notices = Notices::default();
     let store = evidence.records(&notices).unwrap();
     let records = store.records(Direction::Forward).map(|record| {

@@ -219,7 +219,7 @@ pub const LINES: &[&str] = &[
 ];
 
 /// Flags that every verb has and that do the same on each: one line for each is enough.
-pub const GLOBAL: [&str; 6] = [
+pub const GLOBAL: [&str; 7] = [
     "--color",
     "--verify",
     "--meta",
