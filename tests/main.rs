@@ -30,6 +30,7 @@ mod damaged;
 mod decode;
 mod diff_objects;
 mod diff_views;
+mod docs;
 mod encryption;
 mod etcdctl;
 mod every_verb;
@@ -55,7 +56,7 @@ mod memory;
 mod mutate;
 mod plumbing;
 mod properties;
-mod readme;
+
 mod recover;
 mod reference;
 mod salvage;

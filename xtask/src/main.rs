@@ -18,7 +18,7 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
     ),
     (
         "test",
-        "all tests, as the README has it",
+        "all tests, as in the README",
         &["test --locked"],
     ),
     (
@@ -33,8 +33,8 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
     ),
     (
         "bless",
-        "write the golden files anew; read the diff before you commit it",
-        &["test --locked --test all help"],
+        "write the help texts of testdata/golden and the output in README and docs anew; read the diff before you commit it",
+        &["test --locked --test all -- help:: docs::blocks"],
     ),
 ];
 

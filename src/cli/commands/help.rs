@@ -19,12 +19,12 @@ pub struct Args {
 
 /// The topics, each with its text.
 const TOPICS: [(&str, &str); 3] = [
-    ("revisions", include_str!("../../../docs/revisions.md")),
+    ("revisions", include_str!("../../../docs/reference/addresses-and-revisions.md")),
     (
         "from-etcdctl",
-        include_str!("../../../docs/from-etcdctl.md"),
+        include_str!("../../../docs/reference/from-etcdctl.md"),
     ),
-    ("formats", include_str!("../../../docs/formats.md")),
+    ("formats", include_str!("../../../docs/reference/formats.md")),
 ];
 
 impl Verb for Args {
