@@ -51,7 +51,10 @@ fn the_readme_is_short_and_its_first_screen_has_what_is_needed() {
     assert!(lines.len() <= 150, "{} lines", lines.len());
     // The first screen ends with the first console block.
     let block = lines.iter().position(|line| line.starts_with("```console"));
-    let end = lines.iter().skip(block.unwrap()).position(|line| *line == "```");
+    let end = lines
+        .iter()
+        .skip(block.unwrap())
+        .position(|line| *line == "```");
     let screen = &lines[..=block.unwrap() + end.unwrap()];
     assert!(screen.len() <= 25, "{} lines", screen.len());
     let shown = |part: &str| screen.iter().filter(|line| line.contains(part)).count();
@@ -82,7 +85,10 @@ fn every_page_is_in_the_list_of_pages() {
             continue;
         };
         if name != "README.md" {
-            assert!(index.contains(&format!("]({name})")), "docs/README.md does not list {name}");
+            assert!(
+                index.contains(&format!("]({name})")),
+                "docs/README.md does not list {name}"
+            );
             listed += 1;
         }
     }

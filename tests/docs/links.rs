@@ -16,7 +16,11 @@ fn markdown_files() -> Vec<Document> {
         if LEFT_OUT.iter().any(|left_out| path.ends_with(left_out)) {
             continue;
         }
-        files.extend(if path.is_dir() { files_below(&path) } else { vec![path] });
+        files.extend(if path.is_dir() {
+            files_below(&path)
+        } else {
+            vec![path]
+        });
     }
     let names = files.iter().filter_map(|path| {
         let name = path.strip_prefix(repository()).unwrap().to_str()?;
@@ -97,7 +101,9 @@ fn every_link_leads_to_a_file_and_a_heading() {
     for file in markdown_files() {
         for target in targets(&file.text) {
             links += 1;
-            faults.extend(fault(&file.path(), &target).map(|fault| format!("{}: {fault}", file.name)));
+            faults.extend(
+                fault(&file.path(), &target).map(|fault| format!("{}: {fault}", file.name)),
+            );
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -110,7 +116,8 @@ fn a_link_that_leads_nowhere_is_found() {
     assert!(fault(&readme, "no-such-file.md").is_some());
     assert!(fault(&readme, "docs/README.md#no-such-heading").is_some());
     assert!(fault(&readme, "docs/README.md#guides").is_none());
-    let text = "# `wal`: the log\n## A b\n## A b\n```\n# no\n```\n[one](a.md) `[two](b.md)` [three](#x)";
+    let text =
+        "# `wal`: the log\n## A b\n## A b\n```\n# no\n```\n[one](a.md) `[two](b.md)` [three](#x)";
     let expected = ["wal-the-log", "a-b", "a-b-1"].map(str::to_owned);
     assert_eq!(anchors(text), BTreeSet::from(expected));
     assert_eq!(targets(text), ["a.md", "#x"]);

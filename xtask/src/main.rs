@@ -16,11 +16,7 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
         "the documentation has no broken link",
         &["doc --no-deps --lib --document-private-items --locked"],
     ),
-    (
-        "test",
-        "all tests, as in the README",
-        &["test --locked"],
-    ),
+    ("test", "all tests, as in the README", &["test --locked"]),
     (
         "sweep",
         "no cost grows faster than n log n; sweep N FAMILIES: up to n = N (200000), families for each line (2)",

@@ -19,12 +19,18 @@ pub struct Args {
 
 /// The topics, each with its text.
 const TOPICS: [(&str, &str); 3] = [
-    ("revisions", include_str!("../../../docs/reference/addresses-and-revisions.md")),
+    (
+        "revisions",
+        include_str!("../../../docs/reference/addresses-and-revisions.md"),
+    ),
     (
         "from-etcdctl",
         include_str!("../../../docs/reference/from-etcdctl.md"),
     ),
-    ("formats", include_str!("../../../docs/reference/formats.md")),
+    (
+        "formats",
+        include_str!("../../../docs/reference/formats.md"),
+    ),
 ];
 
 impl Verb for Args {
