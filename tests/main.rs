@@ -34,6 +34,7 @@ mod describe;
 mod diff_objects;
 mod diff_sides;
 mod diff_views;
+mod docs;
 mod encryption;
 mod etcdctl;
 mod events;
@@ -61,7 +62,7 @@ mod mutate;
 mod packed;
 mod plumbing;
 mod properties;
-mod readme;
+
 mod recover;
 mod reference;
 mod salvage;

@@ -1,4 +1,4 @@
-//! What each code means, for whoever has to act on it: the sections of `docs/codes.md`.
+//! What each code means, for whoever has to act on it: the sections of `docs/reference/codes.md`.
 
 use crate::diag::{Code, Severity};
 
@@ -7,7 +7,7 @@ use super::style::{Paint, Style};
 use super::table::{self, plain};
 
 /// A section a code, under its name.
-const SECTIONS: &str = include_str!("../../docs/codes.md");
+const SECTIONS: &str = include_str!("../../docs/reference/codes.md");
 
 /// Between two sections.
 const HEAD: &str = "\n## ";

@@ -57,8 +57,8 @@ const TASKS: [(&str, &str, &[&str]); 11] = [
     ),
     (
         "bless",
-        "write the golden files anew; read the diff before you commit it",
-        &["test --locked --test all help"],
+        "write the help texts of testdata/golden and the output in README and docs anew; read the diff before you commit it",
+        &["test --locked --test all -- help:: docs::blocks"],
     ),
 ];
 

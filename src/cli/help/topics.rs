@@ -16,7 +16,7 @@ const TOPICS: [Topic; 10] = [
     topic!("times", "help/times.md"),
     topic!("exit-codes", "help/exit-codes.md"),
     topic!("formats", "help/formats.md"),
-    topic!("fields", "formats.md"),
+    topic!("fields", "reference/formats.md"),
     topic!("secrets", "help/secrets.md"),
     topic!("from-etcdctl", "help/from-etcdctl.md"),
     topic!("from-kubectl", "help/from-kubectl.md"),
