@@ -87,7 +87,9 @@ impl Checker {
                     ..Seen::default()
                 });
             }
-            Err(error) if self.decoder.is_of_other_program(value, &error) && !should_be_object => {
+            Err(error)
+                if self.decoder.is_from_other_program(value, &error) && !should_be_object =>
+            {
                 return None;
             }
             Err(error) => return Some(Seen::fault(Fault::Undecodable(error.text_of(key)))),
@@ -294,7 +296,7 @@ impl Sink for Skim {
             self.told(&String::from_utf8_lossy(value));
         }
     }
-    fn takes_json(&self) -> bool {
+    fn accepts_json(&self) -> bool {
         true
     }
     fn base64(&mut self, _: &[u8]) {}

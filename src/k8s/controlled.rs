@@ -241,7 +241,7 @@ fn is_made_at_start(object: &Value) -> bool {
         }
         ("", "ServiceAccount") => {
             namespace == "kube-system"
-                && default_roles::is_account_of_controller(name)
+                && default_roles::is_controller_account(name)
                 && is_bare_account(object)
         }
         ("networking.k8s.io", "ServiceCIDR") => name == "kubernetes",
@@ -256,7 +256,7 @@ fn is_made_at_start(object: &Value) -> bool {
         }
         ("rbac.authorization.k8s.io", kind) => {
             !label(object, "kubernetes.io/bootstrapping").is_empty()
-                && default_roles::is_one(kind, namespace, name)
+                && default_roles::is_default_role(kind, namespace, name)
         }
         _ => false,
     }

@@ -1,45 +1,50 @@
-//! In which version a server takes an object.
+//! The API version in which a server accepts an object.
 //!
-//! The version in which an object is stored need not be one that the server serves: a definition may keep a version that
-//! it no longer serves, and a stock server stores some kinds in a beta version for one release after it serves `v1`.
+//! An object may be stored in a version that the server does not serve. A CustomResourceDefinition may keep a version
+//! that it no longer serves. A Kubernetes API server stores some built-in kinds in a beta version for one more release
+//! after it starts to serve `v1`.
 
 use serde_json::Value;
 
 use super::object::{group, text};
 use super::schema::{self, Card, Kind, Message};
 
-/// What a definition says of a version of its custom resource.
+/// Whether a CustomResourceDefinition serves a version of its custom resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Served {
-    /// It is served.
+    /// The version is served.
     Yes,
-    /// It is not served. This one is, and differs in nothing but the name of the version.
+    /// The version is not served. The version in this field is served, and differs only in its name.
     As(String),
-    /// It is not served, and a program converts it to the versions that are.
+    /// The version is not served, and a webhook converts it to the served versions in this field.
     Converted(Vec<String>),
-    /// No version is served.
+    /// The definition serves no version.
     None,
 }
 
-/// What a definition says of a version.
+/// Whether a definition serves `version`, and if not, which version it serves instead.
 pub fn by_definition(definition: &Value, version: &str) -> Served {
     let spec = definition.get("spec");
     let versions = spec
         .and_then(|spec| spec.get("versions"))
         .and_then(Value::as_array);
     let Some(versions) = versions else {
-        // Before v1 a definition could have one version, which is served.
+        // A definition in v1beta1 may have a single `version`, which is served.
         return Served::Yes;
     };
-    let is = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
-    let served = || versions.iter().filter(|version| is(version, "served"));
+    let has_flag = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
+    let served = || {
+        versions
+            .iter()
+            .filter(|version| has_flag(version, "served"))
+    };
     let names = || served().map(|version| text(version, &["name"]).to_owned());
     if names().any(|name| name == version) {
         return Served::Yes;
     }
     let is_converted = text(definition, &["spec", "conversion", "strategy"]) == "Webhook";
     let best = served()
-        .find(|version| is(version, "storage"))
+        .find(|version| has_flag(version, "storage"))
         .or_else(|| served().next());
     match best {
         None => Served::None,
@@ -48,9 +53,9 @@ pub fn by_definition(definition: &Value, version: &str) -> Served {
     }
 }
 
-/// The `apiVersion` in which the server that wrote a built-in object served it, where that is another one than it is
-/// stored in: `v1` instead of a beta version. The clients that wrote the object used it, and each field of the object
-/// exists in it with the same shape.
+/// The `apiVersion` in which the server that wrote a built-in object served it, if it differs from the stored one: a
+/// stable version instead of a beta. A client used it (it is in managedFields), and it has each field of the object with
+/// the same shape.
 pub fn by_clients(object: &Value) -> Option<String> {
     let (stored, kind) = (text(object, &["apiVersion"]), text(object, &["kind"]));
     if !is_prerelease(stored) || !schema::is_known(stored, kind) {
@@ -59,21 +64,21 @@ pub fn by_clients(object: &Value) -> Option<String> {
     let entries = object.pointer("/metadata/managedFields");
     let entries = entries.and_then(Value::as_array).into_iter().flatten();
     let versions = entries.map(|entry| text(entry, &["apiVersion"]));
-    let mut finished = versions.filter(|version| {
+    let mut stable = versions.filter(|version| {
         let same_group = version.rsplit_once('/').map(|(group, _)| group);
         same_group == Some(group(object)) && !is_prerelease(version)
     });
-    let used = finished.next()?;
+    let used = stable.next()?;
     let fits = schema::root(used, kind).is_some_and(|message| fits(object, message));
     fits.then(|| used.to_owned())
 }
 
-/// Whether a version is an alpha or a beta.
+/// Whether a version is an alpha or beta version.
 fn is_prerelease(api_version: &str) -> bool {
     api_version.contains("alpha") || api_version.contains("beta")
 }
 
-/// Whether each field of an object exists in the type of its kind, with the same shape.
+/// Whether the message type has each field of an object, with the same shape.
 pub fn fits(object: &Value, message: &Message) -> bool {
     fits_type(object, message, true)
 }
@@ -83,7 +88,7 @@ fn fits_type(object: &Value, message: &Message, is_root: bool) -> bool {
         return false;
     };
     fields.iter().all(|(name, value)| {
-        // Not in the table: every object has them.
+        // The schema table does not list these two, because every object has them.
         if is_root && (name == "apiVersion" || name == "kind") {
             return true;
         }
@@ -133,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_says_which_version_is_served() {
+    fn a_definition_determines_the_served_version() {
         let version = |name: &str, served: bool, storage: bool| json!({"name": name, "served": served, "storage": storage});
         let definition = |strategy: &str, versions: Value| json!({"spec": {"conversion": {"strategy": strategy}, "versions": versions}});
         let versions = json!([
