@@ -126,7 +126,7 @@ pub fn pickaxe_g(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) ->
         let mut lines: Vec<(usize, Vec<u8>)> = found
             .into_iter()
             .flatten()
-            .map(|found| (numbers.of(&found.path), found.text))
+            .map(|found| (numbers.number(&found.path), found.text))
             .collect();
         lines.sort_unstable();
         lines

@@ -205,7 +205,7 @@ impl OfKey {
         let (at, turn) = (record.revision.main, self.turn);
         let same = found
             .as_ref()
-            .map(|found| (self.fields.of(&found.path), found.text.clone()));
+            .map(|found| (self.fields.number(&found.path), found.text.clone()));
         let next = self.rows.len();
         let index = *self.known.entry(same).or_insert(next);
         if let Some(row) = self.rows.get_mut(index) {

@@ -110,7 +110,7 @@ impl Looker<'_> {
         let is_masked = is_secret && !self.reveal;
         // What it masks is masked again in order; here it shows only whether there is anything to mask.
         let mut masker = Masker::new(self.reveal);
-        if !is_object(&document.tree) && !is_masked && !masker.hides(&document.tree, false) {
+        if !is_object(&document.tree) && !is_masked && !masker.has_masked_parts(&document.tree, false) {
             return SeenValue::Lines(self.matcher.lines(value));
         }
         if is_secret && let Ok(tree) = masker.tree_of(value, true) {
