@@ -439,8 +439,7 @@ fn is_label(text: &str) -> bool {
 
 /// Whether a text can be a finalizer: `domain/name`, or one of Kubernetes' own.
 fn is_finalizer(text: &str) -> bool {
-    let has_domain =
-        |(domain, name)| is_dns_name(domain) && domain.contains('.') && is_label(name);
+    let has_domain = |(domain, name)| is_dns_name(domain) && domain.contains('.') && is_label(name);
     matches!(text, "foregroundDeletion" | "orphan" | "kubernetes")
         || text.split_once('/').is_some_and(has_domain)
 }

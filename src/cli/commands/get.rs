@@ -596,7 +596,7 @@ impl Get<'_, '_> {
         };
         let read = |record: &Record<'_>| self.read(record);
         let printed = table::print(entries, self.live.selection(), catalog, beside, read, out)?;
-        if printed.tells_ages && !self.args.no_headers {
+        if printed.has_ages && !self.args.no_headers {
             report::notices(&[Notice::AgesAsOf(clock.now)], self.run.invocation);
         }
         Ok(printed.any)
