@@ -44,7 +44,7 @@ pub fn decrypted<'v>(
     key: &[u8],
     value: &'v [u8],
 ) -> Result<Cow<'v, [u8]>, Unreadable> {
-    keyring.open(key, value).map_err(Unreadable::Encrypted)
+    keyring.decrypt(key, value).map_err(Unreadable::Encrypted)
 }
 
 /// The object that begins somewhere within a raft entry; `read` reads one that begins at the given bytes.

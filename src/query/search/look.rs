@@ -51,7 +51,7 @@ impl Looker<'_> {
     /// Whether a look is worth it: one at the stored bytes alone.
     pub(super) fn may_match(&self, record: &Record<'_>) -> bool {
         let in_key = || self.in_keys && !self.matcher.lines(record.key).is_empty();
-        let value = self.keyring.open(record.key, record.value);
+        let value = self.keyring.decrypt(record.key, record.value);
         // What stays closed is to be said.
         value.map_or(true, |value| self.matcher.may_match(&value)) || in_key()
     }
@@ -66,7 +66,7 @@ impl Looker<'_> {
             return nothing(false);
         }
         let in_key = self.in_keys && !self.matcher.lines(record.key).is_empty();
-        let Ok(value) = self.keyring.open(record.key, record.value) else {
+        let Ok(value) = self.keyring.decrypt(record.key, record.value) else {
             return Seen {
                 in_key: in_key && self.labels.is_none(),
                 value: SeenValue::Closed,

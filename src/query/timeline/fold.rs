@@ -102,7 +102,7 @@ fn read_leaf(leaf: &Leaf<'_>, keyring: &Keyring, diagnostics: &Diagnostics) -> V
 }
 
 fn read(record: &Record<'_>, keyring: &Keyring) -> Seen {
-    let content = match keyring.open(record.key, record.value) {
+    let content = match keyring.decrypt(record.key, record.value) {
         _ if record.tombstone => Content::Deletion,
         Err(_) => Content::Closed,
         Ok(value) => Content::Put {

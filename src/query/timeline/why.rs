@@ -87,7 +87,7 @@ impl Timeline {
             if uses.is_none() && !answers.contains_key(&main) {
                 continue;
             }
-            let Ok(value) = keyring.open(record.key, record.value) else {
+            let Ok(value) = keyring.decrypt(record.key, record.value) else {
                 continue;
             };
             // A record gives one or two points, and each may bound any number of revisions.
