@@ -9,42 +9,38 @@ use serde_json::Value;
 use super::object::{group, text};
 use super::schema::{self, Card, Kind, Message};
 
-/// Whether a CustomResourceDefinition serves a version of its custom resource.
+/// What a definition says of a version of its custom resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Served {
-    /// The version is served.
+    /// It is served.
     Yes,
-    /// The version is not served. The version in this field is served, and differs only in its name.
+    /// It is not served. This one is, and differs in nothing but the name of the version.
     As(String),
-    /// The version is not served, and a webhook converts it to the served versions in this field.
+    /// It is not served, and a program converts it to the versions that are.
     Converted(Vec<String>),
-    /// The definition serves no version.
+    /// No version is served.
     None,
 }
 
-/// Whether a definition serves `version`, and if not, which version it serves instead.
+/// What a definition says of a version.
 pub fn by_definition(definition: &Value, version: &str) -> Served {
     let spec = definition.get("spec");
     let versions = spec
         .and_then(|spec| spec.get("versions"))
         .and_then(Value::as_array);
     let Some(versions) = versions else {
-        // A definition in v1beta1 may have a single `version`, which is served.
+        // Before v1 a definition could have one version, which is served.
         return Served::Yes;
     };
-    let has_flag = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
-    let served = || {
-        versions
-            .iter()
-            .filter(|version| has_flag(version, "served"))
-    };
+    let is = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
+    let served = || versions.iter().filter(|version| is(version, "served"));
     let names = || served().map(|version| text(version, &["name"]).to_owned());
     if names().any(|name| name == version) {
         return Served::Yes;
     }
     let is_converted = text(definition, &["spec", "conversion", "strategy"]) == "Webhook";
     let best = served()
-        .find(|version| has_flag(version, "storage"))
+        .find(|version| is(version, "storage"))
         .or_else(|| served().next());
     match best {
         None => Served::None,
