@@ -131,6 +131,7 @@ impl Audit {
         id
     }
 
+    /// The number of a protection; it gets the next number if it is new.
     fn id_of(&mut self, protection: &Protection) -> ProtectionId {
         if let Some(id) = self.ids.get(protection) {
             return *id;
@@ -145,6 +146,7 @@ impl Audit {
         id
     }
 
+    /// The protection with a number.
     fn by_id(&self, id: ProtectionId) -> Protection {
         if id.is_clear() {
             return Protection::Clear;
@@ -215,6 +217,7 @@ impl Audit {
         }
     }
 
+    /// The rows of the report, sorted by resource and protection.
     fn rows(&self, counts: BTreeMap<String, HashMap<ProtectionId, u64>>) -> Vec<Row> {
         let mut rows = Vec::new();
         for (resource, protections) in counts {
@@ -248,6 +251,7 @@ impl Protection {
             && encrypted.key_id() == key_id.as_deref()
     }
 
+    /// The protection of an encrypted value. A name that is too long is damage.
     fn from_value(encrypted: &EncryptedValue<'_>) -> Self {
         let head = encrypted.head;
         let names = [head.provider, head.version, head.key_name];

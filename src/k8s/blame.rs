@@ -1,8 +1,8 @@
 //! Which revision last changed each part of an object: `git blame` for its tree.
 //!
 //! [`Blame`] starts with the shown version and receives the older versions one by one, newest first. A part of the shown
-//! tree is *open* as long as each older version has it unchanged. The first version that differs closes the part, and
-//! the version after that one is the answer.
+//! tree is *open* as long as each older version has it unchanged. The first version that differs closes the part: it is
+//! attributed to the next newer version.
 //!
 //! **Example.** Version 3 (revision 30) is shown. `replicas` changed in version 2 (revision 20), `image` in version 3:
 //!
@@ -161,6 +161,7 @@ pub enum Children {
 }
 
 impl Node {
+    /// The open parts of a tree.
     fn new(tree: &Value, place: usize, depth: usize) -> Self {
         let deeper = depth.saturating_add(1);
         let children = match tree {

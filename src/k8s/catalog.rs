@@ -614,7 +614,7 @@ mod tests {
     #[test]
     fn a_key_gives_its_resource_namespace_and_name() {
         let catalog = Catalog::default();
-        let told = |key: &'static str| {
+        let located = |key: &'static str| {
             catalog.locate(key.as_bytes()).map(|location| {
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
                 let namespace = location.namespace.map(text).unwrap_or_default();
@@ -627,24 +627,24 @@ mod tests {
         };
         let owned = |a: &str, b: &str, c: &str| Some((a.to_owned(), b.to_owned(), c.to_owned()));
         assert_eq!(
-            told("/registry/pods/shop/web-1"),
+            located("/registry/pods/shop/web-1"),
             owned("pods", "shop", "web-1")
         );
-        assert_eq!(told("/registry/minions/n1"), owned("nodes", "", "n1"));
+        assert_eq!(located("/registry/minions/n1"), owned("nodes", "", "n1"));
         assert_eq!(
-            told("/registry/services/specs/a/b"),
+            located("/registry/services/specs/a/b"),
             owned("services", "a", "b")
         );
         assert_eq!(
-            told("/registry/services/endpoints/a/b"),
+            located("/registry/services/endpoints/a/b"),
             owned("endpoints", "a", "b")
         );
         assert_eq!(
-            told("/registry/apiregistration.k8s.io/apiservices/v1."),
+            located("/registry/apiregistration.k8s.io/apiservices/v1."),
             owned("apiservices", "", "v1.")
         );
         assert_eq!(
-            told("/registry/ranges/serviceips"),
+            located("/registry/ranges/serviceips"),
             owned("rangeallocations", "", "serviceips")
         );
         for key in [
@@ -655,7 +655,7 @@ mod tests {
             "pods/a/b",
             "/registry/what/a",
         ] {
-            assert_eq!(told(key), None, "{key}");
+            assert_eq!(located(key), None, "{key}");
         }
     }
 

@@ -75,6 +75,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Consumes `len` bytes and returns their range.
     fn take(&mut self, len: u64) -> Result<(usize, usize), CborError> {
         let start = self.at;
         let end = usize::try_from(len)
@@ -95,6 +96,7 @@ impl Parser<'_> {
         Ok(bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
     }
 
+    /// Reads the head of an item.
     fn head(&mut self) -> Result<Head, CborError> {
         let byte = self
             .source
@@ -116,6 +118,7 @@ impl Parser<'_> {
         })
     }
 
+    /// Parses one item.
     fn value(&mut self, depth: usize) -> Result<(), CborError> {
         let (head, form) = self.untagged()?;
         let at = self.at;
@@ -157,6 +160,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses a text or a byte string.
     fn string(&mut self, head: Head, form: Form) -> Result<(), CborError> {
         let Some(len) = head.argument else {
             return self.chunks(head.major);
@@ -176,6 +180,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Stores a text on the tape.
     fn own(&mut self, text: &[u8]) -> Node {
         let start = self.tape.owned.len();
         self.tape.owned.extend_from_slice(text);
@@ -209,6 +214,7 @@ impl Parser<'_> {
         found
     }
 
+    /// Parses a map or a list.
     fn container(&mut self, head: Head, depth: usize) -> Result<(), CborError> {
         if depth >= MAX_NESTING {
             return Err(CborError::Depth { at: self.at });
@@ -235,6 +241,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Parses the key of a map entry.
     fn key(&mut self) -> Result<(), CborError> {
         let (head, _) = self.untagged()?;
         if !matches!(head.major, 2 | 3) {
@@ -248,6 +255,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Parses a boolean, null or float.
     fn simple(&mut self, head: &Head) -> Result<(), CborError> {
         let bits = head.argument.ok_or(self.wanted("an item"))?;
         let node = match head.info {

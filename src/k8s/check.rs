@@ -196,6 +196,7 @@ fn is_builtin(resource: &Resource) -> bool {
     resource.versions.is_empty()
 }
 
+/// Kind, namespace and name in words.
 fn named(kind: &str, namespace: &[u8], name: &[u8]) -> String {
     let text = |field: NameField, bytes: &[u8]| quoted(field, &String::from_utf8_lossy(bytes));
     let (kind, name) = (quoted(NameField::Kind, kind), text(NameField::Name, name));
@@ -256,6 +257,7 @@ enum Field {
 const LONGEST_BYTES: usize = 512;
 
 impl IdentitySink {
+    /// Determines the field from its key and nesting level.
     fn field(&mut self, key: &str) {
         self.field = match (self.depth, key) {
             (1, "apiVersion") => Field::ApiVersion,
@@ -268,6 +270,7 @@ impl IdentitySink {
         };
     }
 
+    /// Keeps the text of a relevant field.
     fn keep(&mut self, text: &str) {
         let into = match self.field {
             Field::Other | Field::Metadata => return,

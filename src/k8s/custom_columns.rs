@@ -308,6 +308,7 @@ impl ResourceColumns {
         cells
     }
 
+    /// Adds a column of a definition. None if its path is invalid.
     fn push_listed(&mut self, column: &Value) -> Option<()> {
         let text = |name| column.get(name).and_then(Value::as_str);
         let cell_type = match text("type") {
@@ -330,6 +331,7 @@ impl ResourceColumns {
         )
     }
 
+    /// Adds a column. None if its path is invalid.
     fn push(
         &mut self,
         name: Cow<'static, str>,
@@ -445,6 +447,7 @@ fn float(value: Found<'_>) -> Option<f64> {
     }
 }
 
+/// The age since a time.
 fn date(time: &str, clock: Clock) -> String {
     match time {
         "" | "null" => age(None, clock),

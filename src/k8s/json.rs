@@ -72,6 +72,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses one value.
     fn value(&mut self, depth: usize) -> Result<(), JsonError> {
         self.skip_space();
         match self.peek() {
@@ -86,6 +87,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses `true`, `false` or `null`.
     fn word(&mut self, word: &[u8], node: Node) -> Result<(), JsonError> {
         let rest = self.source.get(self.at..).unwrap_or_default();
         if !rest.starts_with(word) {
@@ -96,6 +98,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Consumes an opening bracket and adds its node.
     fn open(&mut self, depth: usize, node: fn(u32) -> Node) -> Result<usize, JsonError> {
         if depth >= MAX_NESTING {
             return Err(JsonError::Depth { at: self.at });
@@ -148,6 +151,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Consumes a comma or the closing bracket; returns whether it was the bracket.
     fn is_last(&mut self, end: u8, wanted: &'static str) -> Result<bool, JsonError> {
         self.skip_space();
         let next = self.peek();
@@ -195,6 +199,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses a text. Without escapes its node is a range of the source.
     fn string(&mut self) -> Result<(), JsonError> {
         self.step();
         let start = self.at;
@@ -219,6 +224,7 @@ impl Parser<'_> {
         self.at = self.at.saturating_add(plain.unwrap_or(rest.len()));
     }
 
+    /// Parses a text with escapes into the tape. `start` is the offset after its quote.
     fn escaped_string(&mut self, start: usize) -> Result<(), JsonError> {
         let begin = self.tape.owned.len();
         let mut plain = start;
@@ -240,6 +246,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Parses one escape sequence.
     fn escape(&mut self) -> Result<(), JsonError> {
         self.step();
         let c = match self.peek() {

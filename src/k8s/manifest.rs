@@ -183,6 +183,7 @@ fn map<'m>(fields: &'m mut Map<String, Value>, name: &str) -> Option<&'m mut Map
     fields.get_mut(name)?.as_object_mut()
 }
 
+/// Removes what the server and controllers wrote into the metadata, and owners that are not kept.
 fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes: &mut Vec<Note>) {
     for name in SERVERS_METADATA {
         metadata.shift_remove(name);

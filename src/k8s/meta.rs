@@ -89,6 +89,7 @@ impl<'a> Meta<'a> {
         }
     }
 
+    /// Reads an ObjectMeta message. Fields before an error are kept.
     fn object_meta(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {

@@ -93,6 +93,7 @@ pub(super) fn keep_last<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) ->
     items.reverse();
 }
 
+/// Merges two sorted runs. Of equal items, those of the left run come first.
 fn merge<T: Copy>(
     mut left: &[T],
     mut right: &[T],

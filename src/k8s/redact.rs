@@ -174,6 +174,7 @@ impl Masker {
         });
     }
 
+    /// Numbers the sealed texts in a segment of a path.
     fn number_segment(&mut self, segment: &mut Segment) {
         match segment {
             Segment::Identity(members) => members
@@ -186,6 +187,7 @@ impl Masker {
         }
     }
 
+    /// Replaces a sealed text with a numbered mask.
     fn number_text(&mut self, text: &mut String) {
         if let Some((hash, size)) = text.strip_prefix(SEAL).and_then(|s| s.split_once(' ')) {
             let next = self.numbers.len().saturating_add(1);
@@ -305,6 +307,7 @@ fn seal_secret(object: &mut Value) {
     }
 }
 
+/// Seals the secret parts of a list of Secrets.
 fn seal_secret_list(list: &mut Map<String, Value>) {
     for (key, value) in list.iter_mut() {
         match (key.as_str(), value) {
@@ -360,6 +363,7 @@ fn seal_metadata(metadata: &mut Value) {
     }
 }
 
+/// Seals the members of an owner reference that do not have their form.
 fn seal_owner(owner: &mut Value) {
     let Value::Object(map) = owner else {
         return seal_whole(owner);
@@ -375,6 +379,7 @@ fn seal_owner(owner: &mut Value) {
     }
 }
 
+/// Seals the members of a managedFields entry that do not have their form.
 fn seal_manager(manager: &mut Value) {
     let Value::Object(map) = manager else {
         return seal_whole(manager);
@@ -567,6 +572,7 @@ fn fields_of(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
         .filter_map(|field| field.content.bytes())
 }
 
+/// Seals a base64 text: the decoded bytes count, so that equal secrets get equal masks.
 fn seal_base64(text: &str) -> String {
     if is_sealed(text) {
         return text.to_owned();
@@ -593,6 +599,7 @@ fn is_sealed(text: &str) -> bool {
     text.starts_with(SEAL)
 }
 
+/// The sealed string for a secret.
 fn seal(form: SecretForm, secret: &[u8]) -> String {
     use std::fmt::Write;
     let mut hash = Sha256::new();

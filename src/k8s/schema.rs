@@ -67,6 +67,7 @@ pub fn object_meta() -> Option<&'static Message> {
     message(Type::MetaV1ObjectMeta as u16)
 }
 
+/// Unpacks a kind.
 fn known_kind(k: &PackedRoot) -> KnownKind {
     let (group, version) = k
         .api_version()

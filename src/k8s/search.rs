@@ -189,6 +189,7 @@ impl<'m> Walk<'m> {
         }
     }
 
+    /// Walks the document and collects the matching lines.
     fn run(&mut self, real: &Value, shown: &Value) {
         let mut stack = Vec::new();
         if !is_container(real) {
@@ -405,6 +406,7 @@ impl<'m> Walk<'m> {
         });
     }
 
+    /// Adds one line with a mask, if there are matches in it.
     fn push_masked(&mut self, matches: usize, shown: &Value) {
         if matches == 0 {
             return;

@@ -79,6 +79,7 @@ pub fn fits(object: &Value, message: &Message) -> bool {
     fits_type(object, message, true)
 }
 
+/// Whether a message type has each field of a map. `apiVersion` and `kind` are allowed at the root.
 fn fits_type(object: &Value, message: &Message, is_root: bool) -> bool {
     let Some(fields) = object.as_object() else {
         return false;
@@ -103,6 +104,7 @@ fn fits_type(object: &Value, message: &Message, is_root: bool) -> bool {
     })
 }
 
+/// Whether a value has the JSON shape of a kind.
 fn fits_kind(value: &Value, kind: Kind, message_type: u16) -> bool {
     match kind {
         Kind::Message => {

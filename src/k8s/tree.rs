@@ -41,6 +41,7 @@ impl TreeSink {
         self.done.unwrap_or(Value::Null)
     }
 
+    /// Adds a value to the innermost open container.
     fn put(&mut self, value: Value) {
         match self.open.last_mut() {
             Some(Open::Map(_, key)) => self.entries.push((std::mem::take(key), value)),
@@ -97,6 +98,7 @@ impl Sink for TreeSink {
 }
 
 impl TreeSink {
+    /// Closes the innermost container.
     fn close(&mut self) {
         let value = match self.open.pop() {
             Some(Open::Map(first, _)) => {

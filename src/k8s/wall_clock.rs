@@ -139,6 +139,7 @@ impl Points {
         self.packed.push(Packed { main, time, rest });
     }
 
+    /// The unpacked form of a point.
     fn unpack(&self, packed: Packed) -> Point {
         let Packed { main, rest, .. } = packed;
         let place = rest >> PLACE_SHIFT;

@@ -139,6 +139,7 @@ impl<'v> Owners<'v> {
         known.unwrap_or_else(|| self.unnamed(leaf))
     }
 
+    /// The node for a member of a map. The members of a node are indexed when the first one is requested.
     fn member(&mut self, id: SetNodeId, key: &str) -> Option<SetNodeId> {
         let node = self.nodes.get(id.0)?;
         if node.members.is_none() {
@@ -161,6 +162,7 @@ impl<'v> Owners<'v> {
         members?.get(key).copied()
     }
 
+    /// The node for a list item. `at` is its index.
     fn item(&mut self, id: SetNodeId, item: &Value, at: usize) -> Option<SetNodeId> {
         let node = self.nodes.get_mut(id.0)?;
         let leaf = node.leaf;
@@ -181,6 +183,7 @@ impl<'v> Owners<'v> {
         Some(found)
     }
 
+    /// Adds a node.
     fn add(&mut self, sets: Vec<(usize, &'v Value)>, leaf: Option<usize>) -> SetNodeId {
         self.nodes.push(SetNode::new(sets, leaf));
         SetNodeId(self.nodes.len().saturating_sub(1))
@@ -226,6 +229,7 @@ impl<'v> SetNode<'v> {
 }
 
 impl<'v> Items<'v> {
+    /// Indexes the list items in several sets.
     fn new(sets: &[(usize, &'v Value)]) -> Self {
         let mut items = Self::default();
         for (entry, set) in sets {
@@ -236,6 +240,7 @@ impl<'v> Items<'v> {
         items
     }
 
+    /// Indexes one name of a set, if it is a list item. `below` is the set below it.
     fn add(&mut self, entry: usize, name: &str, below: &'v Value) {
         if let Some(text) = name.strip_prefix("k:") {
             self.add_key(entry, text, below);
@@ -249,6 +254,7 @@ impl<'v> Items<'v> {
         }
     }
 
+    /// Indexes an item that is identified by members: `text` is a JSON map of them.
     fn add_key(&mut self, entry: usize, text: &str, below: &'v Value) {
         let Ok(Value::Object(key)) = serde_json::from_str::<Value>(text) else {
             return;

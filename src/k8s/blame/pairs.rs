@@ -17,6 +17,7 @@ pub(super) fn pairs(field: &str, old: &[Value], new: &[Value]) -> Vec<Option<usi
     }
 }
 
+/// Matches items with the same name.
 fn by_name((old, new): &NamedLists<'_>) -> Vec<Option<usize>> {
     let places: HashMap<&str, usize> = old
         .iter()

@@ -116,6 +116,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
+    /// Compares the open items of a list with the items of the older version that match them.
     fn visit_list(
         &mut self,
         nodes: &mut [Node],

@@ -121,6 +121,7 @@ impl Catalog {
         })
     }
 
+    /// Adds a folder: to its known resource, or with a new resource for the kind of the object.
     fn add_object_folder(&mut self, place: &ObjectFolder<'_>, meta: &Meta<'_>) {
         let folder = place.folder.as_bytes().to_vec();
         if let Some(known) = self.by_folder.get_mut(&folder) {

@@ -61,6 +61,7 @@ impl Survey {
         }
     }
 
+    /// Examines a value to find out whether the first segment of its key is a prefix of objects.
     fn look_at_root(&mut self, key: &[u8], value: &[u8]) {
         let Some(path) = key.strip_prefix(b"/") else {
             return;

@@ -46,7 +46,7 @@ fn selector_of(selector: &Value) -> Option<String> {
         }
         requirements.push((key.as_str(), format!("{key}={value}")));
     }
-        // Go iterates over the map in random order and sorts afterwards.
+    // Go iterates over the map in random order and sorts afterwards.
     requirements.sort_unstable();
     for expression in list(selector, "matchExpressions") {
         requirements.push((text(expression, "key"), requirement(expression)?));

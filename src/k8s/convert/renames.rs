@@ -139,6 +139,7 @@ fn ingress(fields: &mut Fields) {
     });
 }
 
+/// Changes `serviceName` and `servicePort` to `service.name` and `service.port`.
 fn backend(backend: &mut Fields) {
     let name = backend.shift_remove("serviceName");
     let port = backend.shift_remove("servicePort");

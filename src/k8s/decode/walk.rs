@@ -52,6 +52,7 @@ struct Part {
 }
 
 impl Part {
+    /// A whole message whose spans start at `base`.
     fn whole(ty: &Message, order: Order, base: usize) -> Self {
         let places = match order {
             Order::Declared => None,
@@ -66,6 +67,7 @@ impl Part {
         }
     }
 
+    /// An inlined struct at an offset. `first` is the index of its first slot.
     fn inlined(self, offset: usize, first: u16) -> Self {
         Self {
             offset,
@@ -74,6 +76,7 @@ impl Part {
         }
     }
 
+    /// The place of a slot in the requested order.
     #[inline]
     fn place(&self, index: usize) -> u32 {
         let index = self.first.saturating_add(index);
@@ -274,6 +277,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes a text field unless it is empty.
     fn text_field(&mut self, key: &str, text: &str) {
         if !text.is_empty() {
             self.sink.key(key);

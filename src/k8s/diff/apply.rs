@@ -45,6 +45,7 @@ pub fn apply(old: &Value, changes: &[FieldChange]) -> Result<Value, ApplyError> 
     Ok(root)
 }
 
+/// Applies one change.
 fn apply_one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
     let segments = change.path.segments();
     let Some((last, parents)) = segments.split_last() else {
@@ -98,6 +99,7 @@ fn apply_one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str>
     Ok(())
 }
 
+/// Applies a change of the whole object.
 fn apply_to_root(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
     if change.op != Op::Replace {
         return Err("the root can only be replaced");
@@ -118,6 +120,7 @@ fn check_old_value(value: &Value, change: &FieldChange) -> Result<(), &'static s
     }
 }
 
+/// Inserts a list item at the index of the change.
 fn insert(items: &mut Vec<Value>, item: Value, index: Option<usize>) -> Result<(), &'static str> {
     match index {
         Some(index) if index <= items.len() => {

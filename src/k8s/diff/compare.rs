@@ -65,6 +65,7 @@ impl Walk {
         self.path.pop();
     }
 
+    /// Compares two maps: first the keys of the old one, then keys that are new.
     fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
         for (key, a) in old {
             if self.scope.excludes(self.path.steps(), key) {

@@ -137,6 +137,7 @@ pub(in crate::k8s) fn by_members<'a>(
     best_members(known, old, new).or_else(|| best_members(GENERAL, old, new))
 }
 
+/// Names the items by the candidate under which the most items are in both lists.
 fn best_members<'a>(
     candidates: &[Members],
     old: &'a [Value],

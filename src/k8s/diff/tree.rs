@@ -165,6 +165,7 @@ pub fn write_json(out: &mut dyn Write, value: &Value, keys: Keys) -> io::Result<
     }
 }
 
+/// The entries of a map in the requested order.
 fn members<'a>(
     map: &'a Map<String, Value>,
     keys: Keys,

@@ -89,6 +89,7 @@ fn starts_like_stored(bytes: &[u8]) -> bool {
         .any(|start| bytes.starts_with(start))
 }
 
+/// Splits the data into IV and blocks, and decrypts it with the AES variant for the length of the key.
 fn decrypt_body_cbc(key: &[u8], body: &[u8]) -> Result<Vec<u8>, DecryptFault> {
     let cut = DecryptFault::Cut { bytes: body.len() };
     let (iv, body) = body.split_at_checked(AES_BLOCK_BYTES).ok_or(cut)?;
@@ -134,6 +135,7 @@ fn is_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(is_unexpected))
 }
 
+/// Decrypts with the AES variant for the length of the key.
 fn decrypt_body_gcm(key: &[u8], etcd_key: &[u8], body: &[u8]) -> Result<Vec<u8>, DecryptFault> {
     match key.len() {
         16 => decrypt_gcm::<AesGcm<Aes128, U12>, Aes128>(key, etcd_key, body),
@@ -142,6 +144,7 @@ fn decrypt_body_gcm(key: &[u8], etcd_key: &[u8], body: &[u8]) -> Result<Vec<u8>,
     }
 }
 
+/// Decrypts the data (nonce, ciphertext, tag). If that fails, the first block shows whether the key is wrong.
 fn decrypt_gcm<A, C>(key: &[u8], etcd_key: &[u8], body: &[u8]) -> Result<Vec<u8>, DecryptFault>
 where
     A: KeyInit + Aead<NonceSize = U12>,

@@ -145,6 +145,7 @@ pub enum Problem {
     },
 }
 
+/// Lengths joined with "or".
 fn list(lengths: &[usize]) -> String {
     let texts: Vec<String> = lengths.iter().map(ToString::to_string).collect();
     texts.join(" or ")
@@ -181,6 +182,7 @@ impl Config {
         !self.keys.is_empty()
     }
 
+    /// Adds the keys of one document.
     fn document(&mut self, document: &Value) -> Result<(), ConfigError> {
         let kind = document.get("kind").and_then(Value::as_str);
         // `EncryptionConfig` is the kind from before Kubernetes 1.13, which API servers still accept.
@@ -198,6 +200,7 @@ impl Config {
         Ok(())
     }
 
+    /// Adds the keys or the plugin of one provider entry.
     fn provider(&mut self, provider: &Value, at: &str) -> Result<(), ConfigError> {
         let given = |name: &str| provider.get(name).filter(|value| !value.is_null());
         let with_keys = Provider::ALL.map(|kind| given(kind.name()).map(|value| (kind, value)));
@@ -232,6 +235,7 @@ impl Config {
     }
 }
 
+/// Parses and checks a key.
 fn key_of(provider: Provider, key: &Value, at: &str) -> Result<NamedKey, ConfigError> {
     let name = text(key, at, "name")?;
     let secret = Secret::from_base64(text(key, at, "secret")?.as_bytes()).ok_or_else(|| {

@@ -167,6 +167,7 @@ fn none_decrypts(tried: usize) -> String {
     }
 }
 
+/// The names of the given keys, at most [`LISTED`] of them.
 fn listed(given: &[(&'static str, String)]) -> String {
     if given.is_empty() {
         return "it has no keys".to_owned();

@@ -129,6 +129,7 @@ impl Keyring {
         })
     }
 
+    /// Decrypts a KMS v1 value with the given data keys.
     fn decrypt_kms_v1(
         &self,
         parsed: &Encrypted<'_>,
@@ -169,6 +170,7 @@ impl Keyring {
         }))
     }
 
+    /// Decrypts a KMS v2 value with the given data keys or seeds.
     fn decrypt_kms_v2(
         &self,
         parsed: &Encrypted<'_>,
@@ -232,6 +234,7 @@ impl<'k> Trial<'k> {
         }
     }
 
+    /// Tries one key.
     fn decrypt(&mut self, scheme: Scheme, key: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         self.tried = self.tried.saturating_add(1);
         match scheme.decrypt(key, self.etcd_key, body) {
@@ -245,6 +248,7 @@ impl<'k> Trial<'k> {
         }
     }
 
+    /// The error for the most informative failure.
     fn error(&self, by: KeyRef) -> DecryptError {
         match self.best_fault {
             Some((DecryptFault::KeyFits, scheme)) => DecryptError::Altered {
@@ -259,6 +263,7 @@ impl<'k> Trial<'k> {
         }
     }
 
+    /// The same for a KMS value. Usually its data key was not given.
     fn kms_error(&self, wrapped: Wrapped) -> DecryptError {
         match self.best_fault {
             // A wrong length for CBC means nothing in KMS v1, because the value may use GCM.

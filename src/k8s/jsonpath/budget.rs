@@ -13,7 +13,7 @@
 //!    their number.
 //!
 //! **Example.** A typed template needs 30,000 steps on an object of 1,000 units (nodes and bytes of texts). Its own
-//! allowance covers 1,024. The other 28,976 are taken from the object's allowance of 4,194,304 + 64 × 1,000. 16 × 1,000
+//! allowance covers 1,024. The other 28,976 are taken from the object's allowance of 4,194,304 + 64 * 1,000. 16 * 1,000
 //! of them are free, so the run pays 12,976 of its 16,777,216.
 //!
 //! In addition, the number of values that are kept at the same time is limited ([`MIN_KEPT`], [`KEPT_PER_UNIT`]).

@@ -149,6 +149,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(values)
     }
 
+    /// Evaluates one node.
     fn walk(&mut self, input: Vec<Found<'a>>, node: &'a Node) -> Step<'a> {
         self.budget.pay(input.len().saturating_add(1))?;
         match node {
@@ -178,6 +179,7 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
+    /// The values of a field in all input maps that have it.
     fn field(&mut self, input: &[Found<'a>], name: &str) -> Step<'a> {
         let found: Vec<_> = input
             .iter()
@@ -192,6 +194,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// All elements of the input values.
     fn wildcard(&mut self, input: &[Found<'a>]) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {
@@ -236,6 +239,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// The selected elements of the input lists.
     fn slice(&mut self, input: &[Found<'a>], slice: Slice) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {
@@ -265,6 +269,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// The values of all members of a union, one member after the other.
     fn union(&mut self, input: &[Found<'a>], members: &'a [Vec<Node>]) -> Step<'a> {
         let mut found = Vec::new();
         for member in members {
@@ -283,6 +288,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// The elements of the input lists that a filter selects.
     fn filter(&mut self, input: &[Found<'a>], filter: &'a Filter) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {

@@ -17,6 +17,7 @@ pub(super) fn template(text: &str) -> Result<Vec<Part>, JsonPathError> {
     parts(text, 0)
 }
 
+/// Splits a text into plain texts and actions.
 fn parts(text: &str, depth: usize) -> Result<Vec<Part>, JsonPathError> {
     if depth > MAX_DEPTH {
         return Err(JsonPathError::NestedTooDeep);
@@ -118,6 +119,7 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Parses one node that is neither a filter nor a recursive descent.
     fn simple(&mut self, nodes: &mut Vec<Node>) -> Result<(), JsonPathError> {
         match self.peek() {
             None | Some('\r' | '\n') => return Err(JsonPathError::UnclosedAction),
@@ -138,6 +140,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
+    /// Parses what follows `..`.
     fn recursive(&mut self, nodes: &mut Vec<Node>) -> Result<(), JsonPathError> {
         if matches!(nodes.last(), Some(Node::Recursive)) {
             return Err(JsonPathError::RecursiveTwice);
@@ -166,6 +169,7 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Parses a keyword.
     fn identifier(&mut self) -> Node {
         while self.peek().is_some_and(|c| !is_terminator(c)) {
             self.next();
@@ -379,6 +383,7 @@ fn digits_of(text: &str, from: usize, to: usize, radix: u32) -> Option<&str> {
     digits.chars().all(|c| c.is_digit(radix)).then_some(digits)
 }
 
+/// The byte of an escape sequence of one character.
 fn short_escape(escape: char, quote: char) -> Option<u8> {
     Some(match escape {
         'a' => 0x07,

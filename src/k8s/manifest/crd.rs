@@ -81,6 +81,7 @@ fn complete(version: &mut Map<String, Value>, preserves: bool) {
     }
 }
 
+/// Moves the webhook settings of the conversion into `webhook`.
 fn convert_conversion(conversion: &mut Map<String, Value>) {
     let client = conversion.shift_remove("webhookClientConfig");
     let versions = conversion.shift_remove("conversionReviewVersions");

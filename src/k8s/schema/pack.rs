@@ -265,6 +265,7 @@ struct Totals {
     names: usize,
 }
 
+/// Counts the elements of all arrays, and checks that they fit their index types.
 #[allow(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler, where a bad index is an error"
@@ -342,6 +343,7 @@ pub(super) static MESSAGES: [Message; SOURCE.len()] = pack_messages();
 /// All kinds, sorted by apiVersion and kind.
 pub(super) static KINDS: [PackedRoot; ROOTS.len()] = pack_roots();
 
+/// The slots of all messages.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -380,6 +382,7 @@ const fn pack_slots() -> [Slot; TOTALS.slots] {
     out
 }
 
+/// The sorted (or natural) order of the slots of all messages.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_order(natural: bool) -> [u8; TOTALS.slots] {
     let mut out = [0; TOTALS.slots];
@@ -422,6 +425,7 @@ const fn pack_places(order: &[u8; TOTALS.slots]) -> [u8; TOTALS.slots] {
     out
 }
 
+/// The inlined structs of all messages.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_blocks() -> [Block; TOTALS.blocks] {
     let mut out = [Block {
@@ -476,12 +480,14 @@ const fn pack_targets() -> [u16; TOTALS.targets] {
     out
 }
 
+/// Sets a target.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn set(out: &mut [u16; TOTALS.targets], at: usize, target: u16) {
     assert!(out[at] == NOWHERE, "a field number is used twice");
     out[at] = target;
 }
 
+/// All names: those of slots with their JSON frame, then apiVersion and kind of each root.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_names() -> [u8; TOTALS.names] {
     let mut out = [0; TOTALS.names];
@@ -505,6 +511,7 @@ const fn pack_names() -> [u8; TOTALS.names] {
     out
 }
 
+/// Copies a name to an offset; returns the offset after it.
 const fn copy(out: &mut [u8; TOTALS.names], at: usize, name: &str) -> usize {
     let (_, rest) = out.split_at_mut(at);
     let (place, _) = rest.split_at_mut(name.len());
@@ -512,6 +519,7 @@ const fn copy(out: &mut [u8; TOTALS.names], at: usize, name: &str) -> usize {
     at + name.len()
 }
 
+/// The messages: their ranges in the arrays.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -549,6 +557,7 @@ const fn pack_messages() -> [Message; SOURCE.len()] {
     out
 }
 
+/// The kinds. Their texts are at the end of the names.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

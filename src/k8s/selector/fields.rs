@@ -97,6 +97,7 @@ fn terms(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Parses one requirement.
 fn requirement(term: &str) -> Result<Requirement, FieldSelectorError> {
     let operators = [("!=", false), ("==", true), ("=", true)];
     let (path, is_equal, value) = term
@@ -118,6 +119,7 @@ fn requirement(term: &str) -> Result<Requirement, FieldSelectorError> {
     })
 }
 
+/// Resolves the backslashes in a value.
 fn unescape(value: &str, term: &str) -> Result<String, FieldSelectorError> {
     let mut text = String::with_capacity(value.len());
     let mut chars = value.chars();
@@ -165,6 +167,7 @@ fn field<'a>(object: &'a Value, path: &str) -> Result<Cow<'a, str>, FieldSelecto
     }
 }
 
+/// The value at a path whose names are separated by dots.
 fn lookup<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = object;
     let mut is_escaped = false;

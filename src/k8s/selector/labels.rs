@@ -89,6 +89,7 @@ impl LabelSelector {
 }
 
 impl Condition {
+    /// Whether a label fulfils the condition. None means that the object does not have the label.
     fn holds(&self, label: Option<&str>) -> bool {
         let is_one_of = |values: &[String]| {
             label.is_some_and(|label| values.iter().any(|value| value == label))
@@ -116,6 +117,7 @@ enum Token<'t> {
 /// The operators. Of two with the same start, the longer one is first.
 const SIGNS: [&str; 9] = ["==", "!=", "=", "!", "(", ")", ",", ">", "<"];
 
+/// Splits a selector into tokens.
 fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -171,6 +173,7 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Parses one requirement.
     fn requirement(&mut self) -> Result<Requirement, LabelSelectorError> {
         let is_absent = self.peek() == Token::Sign("!");
         if is_absent {
@@ -196,6 +199,7 @@ impl<'t> Parser<'t> {
         })
     }
 
+    /// Parses the operator and the values of a requirement.
     fn condition(&mut self, key: &str) -> Result<Condition, LabelSelectorError> {
         match self.next() {
             Token::Word("in") => Ok(Condition::OneOf(self.values(key)?)),
@@ -263,6 +267,7 @@ fn unexpected(token: Token<'_>, wanted: &'static str) -> LabelSelectorError {
     LabelSelectorError::Unexpected { found, wanted }
 }
 
+/// A value, or an error if it is not valid.
 fn checked_value(key: &str, value: &str) -> Result<String, LabelSelectorError> {
     let why = if value.len() > MAX_NAME_BYTES {
         "it is longer than 63 bytes"
@@ -281,6 +286,7 @@ fn checked_value(key: &str, value: &str) -> Result<String, LabelSelectorError> {
 const NAME_RULE: &str =
     "only letters, digits, '-', '_' and '.', a letter or digit first and last, are allowed";
 
+/// Checks a label key; the error is the rule that it breaks.
 fn check_key(key: &str) -> Result<(), &'static str> {
     let name = match key.split_once('/') {
         None => key,
@@ -299,6 +305,7 @@ fn check_key(key: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Checks that the prefix of a key is a DNS name.
 fn check_prefix(prefix: &str) -> Result<(), &'static str> {
     if prefix.len() > MAX_PREFIX_BYTES {
         return Err("the prefix before the slash is longer than 253 bytes");
@@ -322,6 +329,7 @@ fn is_name(text: &str) -> bool {
     )
 }
 
+/// Whether the first and last byte fulfil `is_end`, and all bytes fulfil `is_inner`.
 fn has_ends_and_inner(
     text: &str,
     is_end: impl Fn(u8) -> bool,

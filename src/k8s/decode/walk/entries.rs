@@ -16,6 +16,7 @@ pub(super) struct Entries<'m> {
     end: usize,
 }
 
+/// The entries of the map field `slot` within a span.
 pub(super) fn entries<'m>(slot: &'m Slot, buf: &'m [u8], span: Span) -> Entries<'m> {
     Entries {
         slot,

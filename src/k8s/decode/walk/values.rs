@@ -71,6 +71,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes a list. Its items may be single fields or packed.
     pub(super) fn list(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         self.key(slot);
         self.sink.begin_list();
@@ -158,6 +159,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes one entry of a map.
     pub(super) fn entry(&mut self, slot: &Slot, entry: Entry<'_>, depth: u16) {
         self.field = slot.key();
         self.sink.key(&go_text(entry.key));
