@@ -17,7 +17,7 @@
 //!   the slow clock gives the lower bound and the fast clock the upper bound.
 //!
 //! **Wrong times.** An anchor that contradicts the others by more was set by a client or by a wrong clock, and is not
-//! used. To decide which anchors are wrong, [`heaviest_chain`] picks the subset of anchors whose times never decrease
+//! used. To decide which anchors are wrong, `heaviest_chain` picks the subset of anchors whose times never decrease
 //! with the revision and whose total weight is the largest. Example: the seconds 100, 900, 110, 120 at revisions 1 to 4.
 //! The chain is 100, 110, 120; 900 is left out. A time that no client can set (a creation, a requested deletion) weighs
 //! 4, a managedFields time weighs 2.
