@@ -21,7 +21,7 @@ use etcdive::etcd::wal::{File, Wal, replay, writes};
 use etcdive::etcd::{AtRevision, BucketKey, Events, KeyHistory, KeyValue, Keyspace, Store};
 use etcdive::k8s::catalog::Catalog;
 use etcdive::k8s::custom_columns::CustomColumns;
-use etcdive::k8s::encrypt::sealed::Sealed;
+use etcdive::k8s::encrypt::value::EncryptedValue;
 use etcdive::k8s::jsonpath::JsonPath;
 use etcdive::k8s::meta::Meta;
 use etcdive::k8s::redact::Masker;
@@ -331,7 +331,7 @@ pub fn protobuf(data: &[u8]) {
         _ => b"k8s\0",
     };
     let stored = [prefix, body].concat();
-    if let Some(sealed) = Sealed::of(&stored) {
+    if let Some(sealed) = EncryptedValue::parse(&stored) {
         let _ = (
             sealed.key_id(),
             etcdive::view::encryption::sealed_json(&sealed),

@@ -1,7 +1,7 @@
-//! A built-in object in a version that a release serves.
+//! Converts a built-in object to a version that a release serves.
 //!
-//! An object is converted if each of its fields exists in the other version with the same shape, or by the renames that
-//! are listed here. Everything else stays as it was stored, and is named: a guess could change what the object means.
+//! An object is converted if each of its fields exists in the other version with the same shape, or with a rename that is
+//! listed in `renames`. All other objects stay as they are stored, and are reported: a guess could change their meaning.
 //! `tests/convert.rs` compares the conversions with those of Kubernetes.
 
 mod autoscaler;
@@ -76,7 +76,7 @@ fn fits_version(object: &Value, api_version: &str) -> bool {
     message.is_some_and(|message| fits(object, message))
 }
 
-/// The groups in which kinds of a group may be today.
+/// The groups to which a kind of a group may have moved.
 fn groups_of(group: &str) -> &[&str] {
     match group {
         "extensions" => &["apps", "networking.k8s.io", "policy", "extensions"],
@@ -87,7 +87,7 @@ fn groups_of(group: &str) -> &[&str] {
     }
 }
 
-/// The versions of the kind of an object that a release serves: finished ones first, newer ones first.
+/// The versions of an object's kind that a release serves: stable ones first, then newer ones first.
 fn served_versions(object: &Value, release: Release) -> Vec<String> {
     let (kind, group) = (text(object, &["kind"]), group(object));
     let is_family = |other: &str| other == group || groups_of(group).contains(&other);
@@ -106,10 +106,10 @@ fn served_versions(object: &Value, release: Release) -> Vec<String> {
         .collect()
 }
 
-/// Whether equal fields mean the same in a finished version as in the beta version that was stored.
+/// Whether the fields have the same meaning in the served version as in the stored beta version.
 fn means_the_same(object: &Value, stored: &str) -> bool {
     match (stored, text(object, &["kind"])) {
-        // The finished version refuses webhooks with side effects.
+        // The stable version refuses webhooks with side effects.
         (
             "admissionregistration.k8s.io/v1beta1",
             "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration",

@@ -19,7 +19,7 @@ pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring
             if record.tombstone || !catalog.may_learn(record.key) {
                 continue;
             }
-            if let Ok(value) = keyring.open(record.key, record.value) {
+            if let Ok(value) = keyring.decrypt(record.key, record.value) {
                 catalog.learn(record.key, &value);
             }
         }
@@ -77,7 +77,7 @@ fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
     }
     let mut catalog = survey.into_catalog();
     for (key, record) in definitions {
-        if let Ok(value) = keyring.open(record.key, record.value)
+        if let Ok(value) = keyring.decrypt(record.key, record.value)
             && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
         {
             catalog.define_by(key, definition);

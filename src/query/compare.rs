@@ -265,7 +265,10 @@ impl Comparison<'_> {
         let secret = is_secret_key(changed.key());
         let fields = self.masker.diff(old, new, Scope::ALL, secret);
         // A list may have Secrets in it: then all of its text is one.
-        let secret = secret || [old, new].iter().any(|tree| self.masker.hides(tree, false));
+        let secret = secret
+            || [old, new]
+                .iter()
+                .any(|tree| self.masker.has_masked_parts(tree, false));
         let text = |record: Option<Record<'_>>, objects: &Objects<'_>| {
             Some(as_text(&objects.open(&record?).ok()?))
         };

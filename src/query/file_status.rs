@@ -50,7 +50,7 @@ impl FileStatus {
         let mut secret_records = 0_u64;
         let (status, seen) = StoreStatus::read_with(&store, |record| {
             survey.look(record.key, record.value);
-            let way = audit.way_of(record.value);
+            let way = audit.protection(record.value);
             let clear = way.is_secret_in_the_clear(record.key);
             secret_records = secret_records.saturating_add(u64::from(clear));
             way

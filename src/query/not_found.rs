@@ -336,7 +336,7 @@ impl Search<'_, '_> {
         let encrypted = records.filter(|record| {
             !record.tombstone
                 && Survey::is_definition(record.key)
-                && self.keyring.open(record.key, record.value).is_err()
+                && self.keyring.decrypt(record.key, record.value).is_err()
         });
         let keys: BTreeSet<&[u8]> = encrypted.map(|record| record.key).collect();
         keys.len()

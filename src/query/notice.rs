@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::etcd::carve::Search;
-use crate::k8s::encrypt::OpenError;
+use crate::k8s::encrypt::DecryptError;
 use crate::k8s::wall_clock::AtTime;
 
 use super::filters::LeftNothing;
@@ -215,7 +215,7 @@ pub struct Encrypted {
     /// The key of the first.
     pub first: Box<[u8]>,
     /// The reason.
-    pub error: OpenError,
+    pub error: DecryptError,
 }
 
 /// Two databases with equal live states and different histories.

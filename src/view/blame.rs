@@ -15,7 +15,7 @@ use super::style::{Paint, Style};
 use super::table::cell;
 use super::yaml::YamlWriter;
 use crate::k8s::Sink;
-use crate::k8s::blame::{Attribution, Below, Blamed, Node, segments};
+use crate::k8s::blame::{Attribution, Blamed, Children, Node, segments};
 use crate::k8s::diff::{Path, Segment};
 use crate::k8s::order::sort_naturally;
 use crate::k8s::sink::Order;
@@ -89,8 +89,8 @@ pub fn lines<'b>(tree: &Value, blamed: &'b Blamed) -> Lines<'b> {
 
 /// The lines of a text as they are stored.
 fn lines_of_text<'b>(lines: &[Value], blamed: &'b Blamed) -> Lines<'b> {
-    let nodes = match blamed.root().below() {
-        Below::List(nodes) => nodes.as_slice(),
+    let nodes = match blamed.root().children() {
+        Children::List(nodes) => nodes.as_slice(),
         _ => &[],
     };
     let text: String = lines.iter().filter_map(Value::as_str).collect();
@@ -178,8 +178,8 @@ impl<'b> Teller<'_, 'b> {
         above: Option<usize>,
         segment: Segment,
     ) -> usize {
-        let attribution = match (value, node.below()) {
-            (Value::Object(_), Below::Map(_)) | (Value::Array(_), Below::List(_)) => {
+        let attribution = match (value, node.children()) {
+            (Value::Object(_), Children::Map(_)) | (Value::Array(_), Children::List(_)) => {
                 self.blamed.attribution(node)
             }
             // Shown as one value, by a mask.
@@ -199,9 +199,9 @@ impl<'b> Teller<'_, 'b> {
 
     /// Tells a part that has begun. `field` is the name of the field that it is the value of.
     fn tell(&mut self, value: &Value, node: &'b Node, field: &str, part: Option<usize>) {
-        match (value, node.below()) {
+        match (value, node.children()) {
             // A mask leaves the members of a map in their order, whatever it makes of their names.
-            (Value::Object(map), Below::Map(nodes)) => {
+            (Value::Object(map), Children::Map(nodes)) => {
                 let members = map.iter().zip(nodes);
                 let mut members: Vec<_> = members
                     .map(|((key, value), node)| (key, value, node))
@@ -215,7 +215,7 @@ impl<'b> Teller<'_, 'b> {
                 }
                 self.writer.end_map();
             }
-            (Value::Array(items), Below::List(nodes)) => {
+            (Value::Array(items), Children::List(nodes)) => {
                 self.writer.begin_list();
                 let segments = segments(field, items);
                 for ((value, node), segment) in items.iter().zip(nodes).zip(segments) {

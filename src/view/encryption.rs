@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::shown;
 use crate::etcd::Record;
-use crate::k8s::audit::{Encryption, Way};
-use crate::k8s::encrypt::sealed::Kms;
-use crate::k8s::encrypt::{OpenError, Sealed};
+use crate::k8s::audit::{Encryption, Protection};
+use crate::k8s::encrypt::value::Kms;
+use crate::k8s::encrypt::{DecryptError, EncryptedValue};
 
 use super::answer_part::AnswerPart;
 use super::record::{insert_text, key_text, record_json};
@@ -26,7 +26,7 @@ pub fn parts(encryption: &Encryption) -> Option<Vec<AnswerPart>> {
     for row in &encryption.rows {
         rows.add(&[
             row.resource.clone(),
-            way_text(&row.way),
+            way_text(&row.protection),
             row.values.to_string(),
         ]);
     }
@@ -64,8 +64,8 @@ fn in_the_clear(encryption: &Encryption) -> Option<String> {
     Some(format!("{what}: {}{more}\n{older}", named.join(", ")))
 }
 
-fn way_text(way: &Way) -> String {
-    let Way::Encrypted {
+fn way_text(way: &Protection) -> String {
+    let Protection::Encrypted {
         provider,
         version,
         key_name,
@@ -73,7 +73,7 @@ fn way_text(way: &Way) -> String {
     } = way
     else {
         return match way {
-            Way::Clear => "in the clear".to_owned(),
+            Protection::Clear => "in the clear".to_owned(),
             _ => "encrypted, its head damaged".to_owned(),
         };
     };
@@ -93,10 +93,10 @@ pub fn json(encryption: &Encryption) -> Value {
     let resources = encryption.rows.iter().map(|row| {
         let mut fields = Map::new();
         fields.insert("resource".to_owned(), row.resource.as_str().into());
-        match &row.way {
-            Way::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
-            Way::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
-            Way::Encrypted {
+        match &row.protection {
+            Protection::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
+            Protection::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
+            Protection::Encrypted {
                 provider,
                 version,
                 key_name,
@@ -129,13 +129,13 @@ pub fn json(encryption: &Encryption) -> Value {
 
 /// The record of a value that is still encrypted: what its key shows of the object, how it is encrypted, and why it
 /// still is.
-pub fn encrypted_json(record: &Record<'_>, error: &OpenError, object_from_key: Value) -> Value {
+pub fn encrypted_json(record: &Record<'_>, error: &DecryptError, object_from_key: Value) -> Value {
     let mut value = object_from_key;
     if let (Some(fields), Value::Object(record_fields)) =
         (value.as_object_mut(), record_json(record))
     {
         fields.extend(record_fields);
-        if let Some(sealed) = Sealed::of(record.value) {
+        if let Some(sealed) = EncryptedValue::parse(record.value) {
             fields.insert("encrypted".to_owned(), sealed_json(&sealed));
         }
         fields.insert("reason".to_owned(), error.to_string().into());
@@ -144,7 +144,7 @@ pub fn encrypted_json(record: &Record<'_>, error: &OpenError, object_from_key: V
 }
 
 /// What an encrypted value tells without a key.
-pub fn sealed_json(sealed: &Sealed<'_>) -> Value {
+pub fn sealed_json(sealed: &EncryptedValue<'_>) -> Value {
     let head = sealed.head;
     let mut fields = Map::new();
     let texts = [
@@ -185,22 +185,22 @@ pub fn sealed_json(sealed: &Sealed<'_>) -> Value {
 
 /// What to do about a value that is still encrypted.
 #[must_use]
-pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
+pub fn encryption_hint(error: &DecryptError) -> Option<&'static str> {
     match error {
-        OpenError::NoConfig(_) => Some(
+        DecryptError::NoConfig(_) => Some(
             "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
         ),
-        OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
+        DecryptError::NoKey { .. } | DecryptError::WrongKey { .. } => Some(
             "--encryption-config can be given more than once: another configuration may have the key",
         ),
-        OpenError::NoDataKey(_) => Some(
+        DecryptError::NoDataKey(_) => Some(
             "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE",
         ),
-        OpenError::Head
-        | OpenError::UnknownProvider(_)
-        | OpenError::Altered { .. }
-        | OpenError::Cut { .. }
-        | OpenError::Kms { .. } => None,
+        DecryptError::Head
+        | DecryptError::UnknownProvider(_)
+        | DecryptError::Altered { .. }
+        | DecryptError::Cut { .. }
+        | DecryptError::Kms { .. } => None,
     }
 }
 
@@ -214,10 +214,10 @@ mod tests {
     fn encryption() -> Encryption {
         let row = |way, values| Row {
             resource: "/registry/secrets".to_owned(),
-            way,
+            protection: way,
             values,
         };
-        let encrypted = |provider: &str, key_id: Option<&[u8]>| Way::Encrypted {
+        let encrypted = |provider: &str, key_id: Option<&[u8]>| Protection::Encrypted {
             provider: provider.to_owned(),
             version: "v1".to_owned(),
             key_name: "a\nb".to_owned(),
@@ -228,7 +228,7 @@ mod tests {
             rows: vec![
                 row(encrypted("aescbc", None), 3),
                 row(encrypted("kms", Some(b"\xff")), 1),
-                row(Way::Clear, 5),
+                row(Protection::Clear, 5),
             ],
             clear_secrets: 5,
             clear_secret_keys: ["a", "b", "c", "d"].map(|k| k.as_bytes().to_vec()).to_vec(),
@@ -272,7 +272,7 @@ mod tests {
         let value =
             b"k8s:enc:kms:v2:vault:\x12\x02k1\x1a\x03abc\x22\x08\x0a\x03a.b\x12\x01\xff\x28\x01";
         assert_eq!(
-            sealed_json(&Sealed::of(value).unwrap()),
+            sealed_json(&EncryptedValue::parse(value).unwrap()),
             json!({
                 "provider": "kms", "version": "v2", "key_name": "vault",
                 "encrypted_dek_source_base64": "YWJj",
@@ -283,7 +283,7 @@ mod tests {
         );
         let value = b"k8s:enc:kms:v1:vault:\x00\x03abcxyz";
         assert_eq!(
-            sealed_json(&Sealed::of(value).unwrap()),
+            sealed_json(&EncryptedValue::parse(value).unwrap()),
             json!({"provider": "kms", "version": "v1", "key_name": "vault", "encrypted_dek_base64": "YWJj"})
         );
     }

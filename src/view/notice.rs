@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::k8s::meta::time_text;
-use crate::k8s::wall_clock::{AtTime, Certainty};
+use crate::k8s::wall_clock::{AtTime, TimeCertainty};
 use crate::named::key_text;
 use crate::query::Notice;
 use crate::query::filters::{Filter, LeftNothing};
@@ -225,18 +225,18 @@ fn several_prefixes(prefixes: &[Vec<u8>]) -> String {
 
 fn inferred(at: &AtTime, time: i64) -> String {
     let AtTime {
-        revision, possibly, ..
+        revision, possible, ..
     } = at;
     let head = format!(
         "{} is revision {revision}, inferred from the times in objects",
         time_text(time)
     );
-    match (at.certainty, at.surely) {
-        (Certainty::Surely, _) => head,
-        (Certainty::Probably, Some(surely)) => {
-            format!("{head}: surely not before {surely}, and not after {possibly}")
+    match (at.certainty, at.certain) {
+        (TimeCertainty::Certain, _) => head,
+        (TimeCertainty::Probable, Some(certain)) => {
+            format!("{head}: surely not before {certain}, and not after {possible}")
         }
-        (Certainty::Probably, None) => format!("{head}: surely not after {possibly}"),
+        (TimeCertainty::Probable, None) => format!("{head}: surely not after {possible}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One stored value as text: YAML, JSON, or its protobuf message.
 
-use crate::k8s::decode::{is_only_begun, raw};
+use crate::k8s::decode::{is_only_json_like, raw};
 use crate::k8s::object::tree_with;
 use crate::k8s::{Note, Order, decode};
 use crate::query::stored_value::{begins_as_object, protobuf_message, type_meta};
@@ -107,7 +107,7 @@ pub fn text(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted> {
 /// # Errors
 /// As [`text`].
 pub fn text_or_plain(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted> {
-    if format == Format::Proto || !is_only_begun(value) {
+    if format == Format::Proto || !is_only_json_like(value) {
         return text(value, format);
     }
     Ok(match format {

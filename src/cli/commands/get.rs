@@ -26,7 +26,7 @@ use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
     ObjectFilters, Record, Sink, object_from_key,
 };
-use crate::query::objects::{OpenError, Order, ReadValue};
+use crate::query::objects::{DecryptError, Order, ReadValue};
 use crate::query::resolve::AtRevision;
 use crate::query::revision::RevisionExpr;
 use crate::query::v2_store::V2Store;
@@ -353,7 +353,7 @@ impl Get<'_, '_> {
         Some((tree, Vec::new()))
     }
 
-    fn encrypted(&self, record: &Record<'_>, error: &OpenError) -> Value {
+    fn encrypted(&self, record: &Record<'_>, error: &DecryptError) -> Value {
         let object = object_from_key(record.key, self.live.catalog());
         encrypted_json(record, error, object)
     }
@@ -596,7 +596,7 @@ impl Get<'_, '_> {
         };
         let read = |record: &Record<'_>| self.read(record);
         let printed = table::print(entries, self.live.selection(), catalog, beside, read, out)?;
-        if printed.tells_ages && !self.args.no_headers {
+        if printed.has_ages && !self.args.no_headers {
             report::notices(&[Notice::AgesAsOf(clock.now)], self.run.invocation);
         }
         Ok(printed.any)

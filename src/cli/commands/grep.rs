@@ -18,7 +18,9 @@ use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::address::Address;
 use crate::query::resolve::AtRevision;
-use crate::query::search::{Found, LiveMatch, Looker, Matcher, Pattern, Row, Search, Written};
+use crate::query::search::{
+    LiveMatch, Looker, MatchedLine, Matcher, Pattern, Row, Search, Written,
+};
 use crate::query::select::Selection;
 use crate::query::{NoAnswer, Question};
 use crate::view::grep::{
@@ -397,7 +399,7 @@ fn of_key(key: &[u8]) -> Match<'_> {
     }
 }
 
-fn of_value<'f>(key: &'f [u8], found: &'f Found) -> Match<'f> {
+fn of_value<'f>(key: &'f [u8], found: &'f MatchedLine) -> Match<'f> {
     Match {
         key,
         place: Place::Field(&found.path),

@@ -1,4 +1,4 @@
-//! Events, of the core group and of events.k8s.io, which has other names for the same.
+//! The table of events, of the core group and of events.k8s.io, in which the same fields have other names.
 
 use serde_json::Value;
 
@@ -150,7 +150,7 @@ fn event(event: &Value, clock: Clock) -> Vec<String> {
     ]
 }
 
-/// The first of some times that is not Go's zero time.
+/// The first of several time fields that is not Go's zero time.
 fn first_that_is_set<'v>(event: &'v Value, fields: &[&str]) -> Option<&'v str> {
     fields
         .iter()
@@ -158,7 +158,7 @@ fn first_that_is_set<'v>(event: &'v Value, fields: &[&str]) -> Option<&'v str> {
         .find(|time| Instant::parse(time).is_some())
 }
 
-/// `kind/name` of what the event is about.
+/// `kind/name` of the object that the event is about.
 fn subject(object: &Value) -> String {
     let kind = text(object, "kind").to_lowercase();
     match text(object, "name") {
@@ -167,7 +167,7 @@ fn subject(object: &Value) -> String {
     }
 }
 
-/// Who saw it, and where.
+/// The component that reported the event, and its host.
 fn source(event: &Value, names: &Names) -> String {
     let source = super::fields::at(event, names.source);
     let component = text_or(source, "component", text(event, names.controller));

@@ -1,4 +1,4 @@
-//! Fields that have another name or place in another version: what Kubernetes' own conversion does with them.
+//! Renames and moves fields that have another name or place in another version, as Kubernetes' own conversion does.
 
 use serde_json::{Map, Value, json};
 
@@ -117,7 +117,7 @@ pub fn between(object: &mut Value, from: &str, to: &str) -> bool {
     true
 }
 
-/// `spec.backend` is `defaultBackend`, and each backend names a service with a port, or a resource.
+/// Renames `spec.backend` to `defaultBackend`, and changes each backend to a service with a port.
 fn ingress(fields: &mut Fields) {
     let Some(spec) = at(fields, &["spec"]) else {
         return;
@@ -130,7 +130,7 @@ fn ingress(fields: &mut Fields) {
     each(spec.get_mut("rules"), |rule| {
         let paths = at(rule, &["http"]).and_then(|http| http.get_mut("paths"));
         each(paths, |path| {
-            // The server's default of the beta version.
+            // The server's default in the beta version.
             path.entry("pathType")
                 .or_insert("ImplementationSpecific".into());
             let own = path.get_mut("backend").and_then(Value::as_object_mut);
@@ -139,6 +139,7 @@ fn ingress(fields: &mut Fields) {
     });
 }
 
+/// Changes `serviceName` and `servicePort` to `service.name` and `service.port`.
 fn backend(backend: &mut Fields) {
     let name = backend.shift_remove("serviceName");
     let port = backend.shift_remove("servicePort");
@@ -160,7 +161,7 @@ fn backend(backend: &mut Fields) {
     backend.insert("service".to_owned(), Value::Object(service));
 }
 
-/// The topology of an endpoint is its zone and its node; other labels stay as deprecated ones.
+/// Moves the zone of an endpoint's topology to its own field. Its node is in `nodeName`; other labels are deprecated.
 fn endpoint(endpoint: &mut Fields) {
     let Some(Value::Object(mut topology)) = endpoint.shift_remove("topology") else {
         return;
@@ -247,7 +248,7 @@ fn subject(subject: &mut Fields) {
     }
 }
 
-/// What a request asks for is below `exactly`, unless it has alternatives.
+/// Moves the fields of a device request under `exactly`.
 fn device_requests(devices: Option<&mut Fields>) {
     let requests = devices.and_then(|devices| devices.get_mut("requests"));
     each(requests, |request| {

@@ -1,7 +1,7 @@
-//! The resources that the API server of OpenShift stores in protobuf below `/openshift.io`.
+//! The resources that OpenShift's API server stores in protobuf under `/openshift.io`.
 //!
 //! Upstream: github.com/openshift/api for kinds and groups, the storage path tests of github.com/openshift/origin for
-//! folders. The API server of OpenShift 3 stored some of them in the core group.
+//! folders. The API server of OpenShift 3 served some of them in the core group.
 
 use super::{CLUSTER, NAMESPACED, Resource, Row, resource_of, row};
 
@@ -19,7 +19,7 @@ const TEMPLATE: &[&str] = &["template.openshift.io"];
 const TEMPLATE_CORE: &[&str] = &["template.openshift.io", ""];
 const USER: &[&str] = &["user.openshift.io", ""];
 
-/// What `all` includes, by the categories of OpenShift's resources.
+/// The resources in `all`, by the categories of OpenShift's resources.
 const ALL: &[&str] = &[
     "buildconfigs",
     "builds",
@@ -28,7 +28,7 @@ const ALL: &[&str] = &[
     "routes",
 ];
 
-/// Every resource that an API server of OpenShift 3.9 to 4.21 stores by itself.
+/// All resources that an API server of OpenShift 3.9 to 4.21 stores without a definition.
 const ROWS: &[Row] = &[
     row(
         APPS,
@@ -159,7 +159,7 @@ const ROWS: &[Row] = &[
     row(USER, "User", "users", &[], CLUSTER),
 ];
 
-/// The resources that the API server of OpenShift stores by itself.
+/// The resources that OpenShift's API server stores without a definition.
 pub fn openshift() -> impl Iterator<Item = Resource> {
     ROWS.iter().map(|row| Resource {
         in_all: ALL.contains(&row.plural),

@@ -9,7 +9,7 @@ use crate::bbolt::Direction;
 use crate::etcd::generation::Transition;
 use crate::etcd::{AtRevision, Generation, Record, Store};
 use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
-use crate::k8s::controlled::{self, Others, Reason};
+use crate::k8s::controlled::{self, OtherObjects, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 
@@ -109,7 +109,7 @@ impl ObjectHistory {
             if store.is_newer_than_state(&record) || record.is_bump_mark() {
                 continue;
             }
-            let opened = keyring.open(record.key, record.value);
+            let opened = keyring.decrypt(record.key, record.value);
             let meta = opened.as_ref().ok().and_then(|value| Meta::read(value));
             let location = catalog.locate(record.key);
             let cluster = location.and_then(|location| location.cluster);
@@ -350,7 +350,7 @@ impl ObjectHistory {
 
     /// Why an object of a logical cluster need not be brought back; none where it must be.
     pub fn reason(&self, object: &Value, cluster: Option<&[u8]>) -> Option<Reason> {
-        let others = Others {
+        let others = OtherObjects {
             is_known: &|uid| self.places.get(cluster, uid).is_some(),
             has_service: &|namespace, name| {
                 let (namespace, name) = (namespace.to_owned(), name.to_owned());

@@ -77,7 +77,7 @@ impl Layout {
         }
         let custom = definition.and_then(|definition| {
             let version = ResourceColumns::preferred_version(definition)?;
-            ResourceColumns::of(definition, version)
+            ResourceColumns::from_definition(definition, version)
         });
         match custom {
             Some(columns) => Self::Custom(columns),
@@ -99,11 +99,11 @@ impl Layout {
     }
 
     /// Whether a shown column tells an age.
-    fn tells_ages(&self, wide: bool) -> bool {
+    fn has_ages(&self, wide: bool) -> bool {
         let is_age = |column: &Column| AGES.contains(&&*column.name) && (wide || !column.wide);
         match self {
             Self::Builtin(builtin) => builtin.columns.iter().any(is_age),
-            Self::Custom(custom) => custom.tells_ages(),
+            Self::Custom(custom) => custom.has_ages(),
             Self::Keys => false,
         }
     }
@@ -160,7 +160,7 @@ pub struct Printed {
     /// A row was printed.
     pub any: bool,
     /// A column tells an age.
-    pub tells_ages: bool,
+    pub has_ages: bool,
 }
 
 /// Prints the tables of records, a blank line between two resources, each object read by `read`; records for
@@ -233,7 +233,7 @@ pub fn print(
             table.write(out)?;
         }
         printed.any = true;
-        printed.tells_ages |= layout.tells_ages(beside.wide);
+        printed.has_ages |= layout.has_ages(beside.wide);
         layout.note_what_is_missing(group.resource);
     }
     Ok(printed)

@@ -261,7 +261,7 @@ impl<'p> Printer<'p> {
     fn tree(&mut self, key: &[u8], value: &[u8]) -> Result<Value, String> {
         let opened = self
             .keyring
-            .open(key, value)
+            .decrypt(key, value)
             .map_err(|error| format!("({error})"))?;
         let secret = is_secret_key(key);
         match self.masker.tree_of(&opened, secret) {

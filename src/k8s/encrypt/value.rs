@@ -1,4 +1,4 @@
-//! What can be told of an encrypted value without any key.
+//! The parts of an encrypted value that can be read without a key.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,26 +9,26 @@ use crate::wire::{Content, Reader, WireError};
 
 /// An encrypted value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed<'a> {
+pub struct EncryptedValue<'a> {
     /// Provider, version and the name of the key.
     pub head: Encrypted<'a>,
-    /// What is behind the head of a value of KMS.
+    /// The data after the prefix, if the provider is a KMS.
     pub kms: Option<Kms<'a>>,
 }
 
-/// What is behind the head of a value of KMS.
+/// The data of a KMS value after its prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kms<'a> {
     /// Version 1.
     V1 {
         /// The data key, wrapped by the plugin.
         encrypted_dek: &'a [u8],
-        /// The object under that key.
+        /// The object, encrypted with the data key.
         data: &'a [u8],
     },
     /// Version 2.
     V2(KmsObject<'a>),
-    /// Neither.
+    /// The data cannot be parsed.
     Unreadable(WireError),
 }
 
@@ -36,32 +36,32 @@ pub enum Kms<'a> {
 /// 5 encryptedDEKSourceType (apiserver's `pkg/storage/value/encrypt/envelope/kmsv2/v2/api.proto`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KmsObject<'a> {
-    /// The object under the data key.
+    /// The object, encrypted with the data key.
     pub encrypted_data: &'a [u8],
-    /// The plugin's name of the key that wraps.
+    /// The id of the key with which the plugin wrapped the data key.
     pub key_id: &'a [u8],
-    /// The data key or the seed of data keys, wrapped.
+    /// The wrapped data key, or the wrapped seed of data keys.
     pub encrypted_dek_source: &'a [u8],
-    /// What the plugin wants to see again, by name.
+    /// The annotations that the plugin needs for unwrapping, by name.
     pub annotations: BTreeMap<&'a [u8], &'a [u8]>,
-    /// What is wrapped.
+    /// Whether a key or a seed is wrapped.
     pub source_type: SourceType,
 }
 
-/// What `encryptedDEKSource` is the wrapping of.
+/// What `encryptedDEKSource` is, after unwrapping.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SourceType {
     /// The data key itself (until Kubernetes 1.28).
     #[default]
     Key,
-    /// A seed, of which each value makes a key of its own.
+    /// A seed, from which a data key is derived for each value.
     Seed,
-    /// A number which no Kubernetes up to 1.37 writes.
+    /// A number that no Kubernetes release up to 1.37 writes.
     Unknown(u64),
 }
 
 impl SourceType {
-    /// The name in the proto file.
+    /// The name of the type in the proto file.
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
         match self {
@@ -72,13 +72,13 @@ impl SourceType {
     }
 }
 
-impl<'a> Sealed<'a> {
-    /// Reads what can be read; None if this is no encrypted value, or its head is not whole.
+impl<'a> EncryptedValue<'a> {
+    /// Parses a value; None if it is not encrypted or its prefix is incomplete.
     #[must_use]
-    pub fn of(value: &'a [u8]) -> Option<Self> {
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
         let head = Encrypted::parse(value)?;
         let kms = match (head.provider, head.version) {
-            ("kms", "v1") => Some(Kms::v1(head.body)),
+            ("kms", "v1") => Some(Kms::parse_v1(head.body)),
             ("kms", "v2") => {
                 Some(KmsObject::parse(head.body).map_or_else(Kms::Unreadable, Kms::V2))
             }
@@ -87,7 +87,7 @@ impl<'a> Sealed<'a> {
         Some(Self { head, kms })
     }
 
-    /// The plugin's name of the key that wraps, of KMS v2.
+    /// The id of the key with which the plugin wrapped the data key, for KMS v2.
     #[must_use]
     pub fn key_id(&self) -> Option<&'a [u8]> {
         match &self.kms {
@@ -98,8 +98,8 @@ impl<'a> Sealed<'a> {
 }
 
 impl<'a> Kms<'a> {
-    /// Reads what is behind the head of version 1: two bytes of length, then so much of wrapped key.
-    pub(super) fn v1(body: &'a [u8]) -> Self {
+    /// Parses the data of version 1: a length of two bytes, the wrapped key of this length, and the encrypted object.
+    pub(super) fn parse_v1(body: &'a [u8]) -> Self {
         let cut = |at: usize, wanted: u16, there: &[u8]| {
             Self::Unreadable(WireError::Cut {
                 at,
@@ -122,7 +122,7 @@ impl<'a> Kms<'a> {
 }
 
 impl<'a> KmsObject<'a> {
-    /// Reads what is behind the head of version 2.
+    /// Parses the data of version 2.
     ///
     /// # Errors
     /// The bytes are not a protobuf message.
@@ -175,12 +175,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kms_tells_its_key_id_annotations_and_wrapped_key_without_a_key() {
+    fn the_parts_of_a_kms_value_are_read_without_a_key() {
         let value = b"k8s:enc:kms:v2:vault:\x0a\x02xy\x12\x02k1\x1a\x03abc\x22\x08\x0a\x03a.b\x12\x01\xff\x28\x01";
-        let sealed = Sealed::of(value).unwrap();
-        assert_eq!(sealed.head.key_name, "vault");
-        assert_eq!(sealed.key_id(), Some(&b"k1"[..]));
-        let object = match sealed.kms {
+        let encrypted = EncryptedValue::parse(value).unwrap();
+        assert_eq!(encrypted.head.key_name, "vault");
+        assert_eq!(encrypted.key_id(), Some(&b"k1"[..]));
+        let object = match encrypted.kms {
             Some(Kms::V2(object)) => object,
             other => panic!("{other:?}"),
         };
@@ -191,24 +191,26 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_value_of_kms_is_told_as_unreadable() {
+    fn a_kms_value_that_is_cut_off_is_unreadable() {
         for value in [
             &b"k8s:enc:kms:v2:vault:\x0a\x05xy"[..],
             b"k8s:enc:kms:v1:vault:\x00\x05xy",
             b"k8s:enc:kms:v1:vault:\x00",
         ] {
             assert!(matches!(
-                Sealed::of(value).unwrap().kms,
+                EncryptedValue::parse(value).unwrap().kms,
                 Some(Kms::Unreadable(_))
             ));
         }
         assert_eq!(
-            Sealed::of(b"k8s:enc:kms:v1:vault:\x00\x02xyz").unwrap().kms,
+            EncryptedValue::parse(b"k8s:enc:kms:v1:vault:\x00\x02xyz")
+                .unwrap()
+                .kms,
             Some(Kms::V1 {
                 encrypted_dek: b"xy",
                 data: b"z"
             })
         );
-        assert_eq!(Sealed::of(b"k8s\0"), None);
+        assert_eq!(EncryptedValue::parse(b"k8s\0"), None);
     }
 }
