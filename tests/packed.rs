@@ -221,7 +221,7 @@ fn standard_input_is_a_database_packed_or_not() {
     let two = fs::read(packed("two.tgz")).unwrap();
     assert_eq!(fed(&two, &["ls", "-::b/snapshot.db"]).code, 0);
     assert_eq!(fed(&two, &["ls", "-"]).code, 2);
-    let twice = fed(&two, &["diff", "-", "-"]);
+    let twice = etcdive(["diff", "-", "-"]);
     assert!(
         twice.stderr.contains("can be read once only"),
         "{}",
