@@ -112,8 +112,10 @@ pub struct Cli {
     )]
     named_db: Option<PathBuf>,
 
-    /// Unpack a database of up to this size from a compressed file or an archive [default: 8GiB]
-    #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size)]
+    /// Unpack at most this much from an archive (default: 8GiB)
+    ///
+    /// An archive can be small and unpack to more than a disk has. The limit is for each database in it.
+    #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size, help_heading = "Global options")]
     unpack_limit: Option<u64>,
 
     #[command(subcommand)]

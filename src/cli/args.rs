@@ -14,7 +14,10 @@ use crate::query::select::Which;
 /// The database to read.
 #[derive(Debug, clap::Args)]
 pub struct Database {
-    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB")]
     pub db: PathBuf,
 }

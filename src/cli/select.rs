@@ -24,7 +24,9 @@ pub struct Where {
     /// All namespaces are the default. The flag is here because kubectl has it.
     #[arg(short = 'A', long)]
     all_namespaces: bool,
-    /// Only objects in these logical clusters of kcp: `root`, `root,2cynbfy2m0`, `system:*`; repeatable
+    /// Only these logical clusters of kcp: root,2cynbfy2m0
+    ///
+    /// Names and patterns, separated by commas. The flag can be repeated. Only stores of kcp have logical clusters.
     #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
     clusters: Vec<String>,
     /// Only objects with these labels: app=web,tier!=db

@@ -7,7 +7,7 @@ use crate::metadata::{Package, packages};
 
 /// The licences that may be linked into the program: all allow it without conditions but to keep their text, which the
 /// archive of `cargo xtask dist` does.
-const LICENSES: [(&str, &str); 8] = [
+const LICENSES: [(&str, &str); 9] = [
     ("MIT", "keep the text"),
     ("Apache-2.0", "the licence of this project"),
     (
@@ -16,6 +16,7 @@ const LICENSES: [(&str, &str); 8] = [
     ),
     ("0BSD", "no condition"),
     ("BSL-1.0", "no condition for binaries"),
+    ("bzip2-1.0.6", "of bzip2, like BSD's; keep the text"),
     ("Unicode-3.0", "tables of Unicode; keep the text"),
     ("Unlicense", "public domain"),
     ("Zlib", "no condition for binaries"),

@@ -26,7 +26,10 @@ pub struct Args {
 enum Command {
     /// List the buckets, one per line
     ListBucket {
-        /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
+        /// A db file, snapshot, data directory or archive; - is stdin
+        ///
+        /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+        /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -39,7 +42,10 @@ enum Command {
     ScanKeys(ScanArgs),
     /// Print a hash of all buckets that members can be compared by
     Hash {
-        /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
+        /// A db file, snapshot, data directory or archive; - is stdin
+        ///
+        /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+        /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -47,7 +53,10 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct IterateArgs {
-    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// The bucket: key, meta, lease, auth, members, ...
@@ -69,7 +78,10 @@ struct IterateArgs {
 
 #[derive(Debug, clap::Args)]
 struct ScanArgs {
-    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// Print only records of this main revision and later

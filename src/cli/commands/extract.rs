@@ -32,7 +32,10 @@ use super::decode::{Output, read_input, refusal};
     override_usage = "etcdive extract [OPTIONS] <DB>\n       etcdive extract [OPTIONS] --file <DB>\n       etcdive extract [OPTIONS] --leaf-item [--file <ITEM>]"
 )]
 pub struct Args {
-    /// A db file, a snapshot file, a data directory or a folder of backups, packed or not; - for standard input
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB", required_unless_present_any = ["file", "leaf_item", "template"])]
     db: Option<PathBuf>,
     /// The database, as auger names it

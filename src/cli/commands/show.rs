@@ -130,7 +130,10 @@ impl Verb for Args {
 impl Args {
     /// The object that is to be described: one that was named without a revision, for people.
     fn described(&self, question: &Question<'_>) -> Result<Option<Vec<u8>>, Failure> {
-        let is_narrowed = self.by_manager.filter().name().is_some();
+        // These are about the YAML of a version.
+        let is_narrowed = self.by_manager.filter().name().is_some()
+            || self.exclude_status
+            || self.show_managed_fields;
         let is_other = self.at.at.is_some() || self.at.at_time.is_some() || is_narrowed;
         let is_revision = match self.what.as_slice() {
             [word] => word
