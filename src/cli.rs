@@ -112,9 +112,10 @@ pub struct Cli {
     )]
     named_db: Option<PathBuf>,
 
-    /// Unpack at most this much from an archive (default: 8GiB)
+    /// Unpack a database of at most this size (default: 8GiB)
     ///
-    /// An archive can be small and unpack to more than a disk has. The limit is for each database in it.
+    /// A larger one in a compressed file or an archive is an error, so that a hostile archive cannot fill the disk. Sizes:
+    /// 20GiB, 20G, 500M, or a number of bytes.
     #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size, help_heading = "Global options")]
     unpack_limit: Option<u64>,
 
