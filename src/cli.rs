@@ -305,9 +305,7 @@ impl<'r> Run<'r> {
 
 /// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
-    if let Some(style) = out::stderr_style(cli.color) {
-        report::on_terminal(style);
-    }
+    report::look(cli.color.resolve(true));
     let pages = !cli.no_pager && cli.command.verb().is_paged();
     answer(cli, Out::stdout(cli.color, pages))
 }

@@ -26,7 +26,8 @@ pub enum ColorWhen {
 }
 
 impl ColorWhen {
-    fn resolve(self, terminal: bool) -> bool {
+    /// Whether a stream is coloured.
+    pub(super) fn resolve(self, terminal: bool) -> bool {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self {
             Self::Always => true,
@@ -74,7 +75,7 @@ impl Out {
     pub fn stdout(color: ColorWhen, pages: bool) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        let screen = screen(terminal_size::terminal_size_of(&stdout));
+        let screen = screen();
         let pager = pager::command().filter(|_| terminal && pages);
         let inner = match pager {
             Some(command) => {
@@ -260,23 +261,9 @@ impl Inner {
     }
 }
 
-/// How standard error looks, if it is a terminal.
-pub fn stderr_style(color: ColorWhen) -> Option<Style> {
-    let stderr = io::stderr();
-    let style = if color.resolve(true) {
-        Style::coloured()
-    } else {
-        Style::default()
-    };
-    stderr.is_terminal().then(|| Style {
-        width: Some(screen(terminal_size::terminal_size_of(&stderr)).columns),
-        clean: visible,
-        ..style
-    })
-}
-
 /// The size of a terminal.
-fn screen(size: Option<(Width, Height)>) -> Screen {
+fn screen() -> Screen {
+    let size = terminal_size::terminal_size_of(io::stdout());
     let known = size.map(|(Width(columns), Height(lines))| Screen {
         columns: columns.into(),
         lines: lines.into(),

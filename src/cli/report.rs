@@ -1,9 +1,11 @@
 //! What is said on standard error at the end of a run, and the exit code.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use terminal_size::Width;
 
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
@@ -15,7 +17,7 @@ use crate::view::command::Invocation;
 use crate::view::line::Line;
 use crate::view::notice;
 use crate::view::rows::Rows;
-use crate::view::style::{Paint, Style};
+use crate::view::style::{Paint, Style, WordPaint};
 use crate::view::{no_answer, sanitize};
 
 use super::Answer;
@@ -34,9 +36,27 @@ static HELD: Mutex<Option<String>> = Mutex::new(None);
 /// How standard error looks on a terminal.
 static STYLE: OnceLock<Style> = OnceLock::new();
 
-/// Standard error is a terminal that looks like this.
-pub fn on_terminal(style: Style) {
-    let _ = STYLE.set(style);
+/// How wide a terminal is that does not know.
+const USUAL_COLUMNS: usize = 80;
+
+/// If standard error is a terminal, what is said fits its width, in colour if that is wanted.
+pub fn look(is_coloured: bool) {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return;
+    }
+    let size = terminal_size::terminal_size_of(&stderr);
+    let columns = size.map_or(0, |(Width(columns), _)| usize::from(columns));
+    let style = if is_coloured {
+        Style::coloured()
+    } else {
+        Style::default()
+    };
+    let _ = STYLE.set(Style {
+        width: Some(if columns > 0 { columns } else { USUAL_COLUMNS }),
+        clean: sanitize::visible,
+        ..style
+    });
 }
 
 /// Keeps what is said until [`release`]: a pager has the screen.
@@ -86,7 +106,7 @@ fn say(text: &str) {
 
 /// A line whose first word says what it is. What may be pasted stays on one line.
 fn painted(line: &str) -> AnswerPart {
-    let paints: [(&str, fn(&Style) -> Paint); 5] = [
+    let paints: [(&str, WordPaint); 5] = [
         ("etcdive:", |style| style.error),
         ("error:", |style| style.error),
         ("warning:", |style| style.warning),

@@ -1,6 +1,6 @@
 //! Lines that end where the terminal ends.
 //!
-//! For views whose lines are no rows of a table: a line that is too long ends with `…` in the last column. What the
+//! For views whose lines are no rows of a table: a line that is too long ends with an ellipsis in the last column. What the
 //! views paint stays painted, and escape sequences take no room.
 
 use std::io::{self, Write};

@@ -1,7 +1,7 @@
 //! Which columns of a table fit the width of a terminal, and texts cut to a width.
 //!
 //! A table that is too wide loses its least important columns first, as many as are needed for the others to keep
-//! a width at which they can be read. What is still too wide is cut with `…` in its place. Nothing wraps at any
+//! a width at which they can be read. What is still too wide is cut with an ellipsis in its place. Nothing wraps at any
 //! width: a wrapped row is read as two.
 
 use std::borrow::Cow;

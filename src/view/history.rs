@@ -1,12 +1,13 @@
 //! Events as lines of a table that is written line by line: its columns are as wide as the events need, and on a
 //! terminal as its width allows.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType};
 
-use super::fit::{Need, cut_end, cut_middle, fit};
+use super::fit::{ELLIPSIS, Need, cut_end, cut_middle, fit};
 use super::key_names::KeyNames;
 use super::pad::{ColumnWidth, width_of};
 use super::style::{Paint, Style};
@@ -97,8 +98,6 @@ const NUMBERS: [usize; 5] = [1, 3, 4, 5, 7];
 const DROP_FIRST: [usize; 7] = [4, 5, 3, ORIGIN, MANAGERS, TIME, AGO];
 /// The least width of keys and of managers before a column is left out.
 const LEAST_KEY: usize = 20;
-/// A time, and that it is the beginning of an interval: `2026-11-20T21:16:36Z..…`.
-const LEAST_TIME: usize = 23;
 const LEAST_MANAGERS: usize = 14;
 /// Between two columns.
 const GAP: &str = "  ";
@@ -133,7 +132,9 @@ impl<'n> Layout<'n> {
     ) -> Self {
         let mut widths = HEADS.map(|head| ColumnWidth::of([head]));
         let mut with_origin = false;
+        let mut least_time = 0;
         for line in lines {
+            least_time = least_time.max(width_of(&first_time(&line.time)));
             with_origin |= line.event.record.origin != Origin::Live;
             let cells = cells(&line, &names, &style);
             for (width, cell) in widths.iter_mut().zip(&cells) {
@@ -157,11 +158,16 @@ impl<'n> Layout<'n> {
             style,
             names,
         };
-        layout.fit(widths, says_something);
+        layout.fit(widths, says_something, least_time);
         layout
     }
 
-    fn fit(&mut self, widths: [ColumnWidth; HEADS.len()], says: [bool; HEADS.len()]) {
+    fn fit(
+        &mut self,
+        widths: [ColumnWidth; HEADS.len()],
+        says: [bool; HEADS.len()],
+        least_time: usize,
+    ) {
         let natural = widths.iter().zip(says);
         for (place, (width, says)) in self.widths.iter_mut().zip(natural.clone()) {
             *place = says.then_some(*width);
@@ -181,7 +187,7 @@ impl<'n> Layout<'n> {
                 let least = match index {
                     KEY => natural.min(LEAST_KEY),
                     MANAGERS => natural.min(LEAST_MANAGERS),
-                    TIME => natural.min(LEAST_TIME),
+                    TIME => natural.min(least_time.max(width_of("TIME"))),
                     _ => natural,
                 };
                 Need { natural, least }
@@ -241,7 +247,8 @@ impl<'n> Layout<'n> {
             let Some(width) = width else { continue };
             let cell = match (self.style.width, index) {
                 (None, _) => cell.as_str().into(),
-                (_, MANAGERS | TIME) => cut_end(cell, width.get()),
+                (_, TIME) if width_of(cell) > width.get() => first_time(cell),
+                (_, MANAGERS) => cut_end(cell, width.get()),
                 _ => cut_middle(cell, width.get()),
             };
             let Paint { before, after } = paint(&self.style, index);
@@ -312,6 +319,14 @@ impl<'n> Layout<'n> {
             Some(width) => super::clip::clipped(&text, width),
             None => text,
         }
+    }
+}
+
+/// The beginning of an interval, where it does not fit: `2026-11-20T21:16:36Z..` and an ellipsis. No part of a time is cut.
+fn first_time(cell: &str) -> Cow<'_, str> {
+    match cell.split_once("..") {
+        Some((from, _)) => format!("{from}..{ELLIPSIS}").into(),
+        None => cell.into(),
     }
 }
 

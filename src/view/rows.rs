@@ -408,7 +408,10 @@ mod tests {
         let (text, left_out) = at(40);
         assert_eq!(left_out, "");
         let row = text.lines().nth(1).unwrap();
-        assert_eq!(row, "/registry\u{2026}8-abcde  1204  kubelet, kube\u{2026}");
+        assert_eq!(
+            row,
+            "/registr\u{2026}8-abcde  1204  kubelet, kube-c\u{2026}"
+        );
         let (text, left_out) = at(34);
         assert_eq!(left_out, "SIZE");
         assert_eq!(text.lines().next().unwrap(), "KEY               MANAGERS");

@@ -45,6 +45,9 @@ pub struct Style {
 /// Which paint a cell of a table gets, by its text.
 pub type CellPaint = fn(&Style, &str) -> Paint;
 
+/// Which paint a word of our own gets.
+pub type WordPaint = fn(&Style) -> Paint;
+
 impl Default for Style {
     fn default() -> Style {
         let plain = Paint::default();

@@ -446,18 +446,11 @@ fn a_terminal_cuts_values_and_managers_and_a_pipe_nothing() {
         "{terminal}"
     );
     assert!(
-        terminal.contains("xxx...\n")
-            && terminal.contains("a-manager")
-            && terminal.contains("...  "),
+        terminal.contains("xxx\u{2026}\n") && terminal.contains("a-manager\u{2026}long-name  "),
         "{terminal}"
     );
     for line in terminal.lines() {
-        let is_key = line.contains("kkkk");
-        assert!(is_key || line.chars().count() <= 60, "{line}");
-        assert!(
-            !is_key || line.contains(&"k".repeat(100)),
-            "a key is never cut: {line}"
-        );
+        assert!(line.chars().count() <= 60, "{line}");
     }
     assert_eq!(terminal.lines().count(), pipe.lines().count());
 }

@@ -23,7 +23,7 @@ fn column(run: &Run, head: &str) -> Vec<String> {
 fn in_zone(zone: &str, flags: &str) -> Run {
     let words = format!("log {AFTER} {FROZEN} {flags}");
     let mut command = program();
-    command.args(words.split(' ')).env("TZ", zone);
+    command.args(words.split_whitespace()).env("TZ", zone);
     command.output().unwrap().into()
 }
 

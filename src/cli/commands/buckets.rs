@@ -14,6 +14,7 @@ use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::view;
 use crate::view::json_rows::{Form, JsonRows};
+use crate::view::record::key_text;
 
 /// List the buckets, one per line, in key order
 ///
@@ -68,7 +69,12 @@ impl Verb for Args {
             Output::Name => {
                 let mut seen = BTreeSet::new();
                 for row in &rows {
-                    if seen.insert(&row.path) {
+                    if !seen.insert(&row.path) {
+                        continue;
+                    }
+                    if out.is_cut() {
+                        out.name(&key_text(&row.path))?;
+                    } else {
                         out.write_all(&row.path)?;
                         out.write_all(b"\n")?;
                     }

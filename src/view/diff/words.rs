@@ -119,7 +119,7 @@ pub(super) fn marked(pieces: &[Piece], skip: Option<Kind>, style: &Style) -> Vec
     painted.collect()
 }
 
-/// The same with `…` in the place of what is the same for long.
+/// The same with an ellipsis in the place of what is the same for long.
 pub(super) fn shortened(mut pieces: Vec<Piece>) -> Vec<Piece> {
     for piece in pieces.iter_mut().filter(|piece| piece.kind == Kind::Same) {
         let count = piece.text.chars().count();
