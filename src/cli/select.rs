@@ -27,7 +27,12 @@ pub struct Where {
     /// Only these logical clusters of kcp: root,2cynbfy2m0
     ///
     /// Names and patterns, separated by commas. The flag can be repeated. Only stores of kcp have logical clusters.
-    #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
+    #[arg(
+        long = "cluster",
+        value_name = "CLUSTER",
+        value_delimiter = ',',
+        hide_short_help = true
+    )]
     clusters: Vec<String>,
     /// Only objects with these labels: app=web,tier!=db
     ///
