@@ -85,8 +85,15 @@ pub fn unknown_verb(line: &CommandLine, root: &Command) -> Option<Failure> {
 
 /// The failure for a verb that is near to one of ours: the line with it, or the words if there are several.
 fn misspelt(line: &CommandLine, text: &str, root: &Command) -> Option<Failure> {
-    let shown = root.get_subcommands().filter(|verb| !verb.is_hide_set());
-    let near = near(text, shown.map(Command::get_name));
+    let verbs = root.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let verbs: Vec<&str> = verbs.map(Command::get_name).collect();
+    // A verb that was cut short is meant rather than one with other letters.
+    let longer = verbs.iter().filter(|verb| verb.starts_with(text));
+    let longer: Vec<String> = longer.map(|verb| (*verb).to_owned()).collect();
+    let near = match longer.is_empty() || text.len() < 3 {
+        true => near(text, verbs.into_iter()),
+        false => longer,
+    };
     let failure = Failure::cannot(format!("{} is not a verb", quoted(OsStr::new(text))));
     match near.as_slice() {
         [] => None,
