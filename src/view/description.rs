@@ -11,6 +11,7 @@ use crate::query::description::{
 
 use super::record::key_text;
 use super::rows::Rows;
+use super::style::Style;
 use super::table::cell;
 
 /// The head of an object and its owners. `deleted` is the time of its deletion.
@@ -105,7 +106,10 @@ pub fn events(about: &Description<'_>) -> (String, Rows) {
         all if all > SHOWN_EVENTS => format!("Newest {SHOWN_EVENTS} of {all} Kubernetes events:"),
         _ => "Kubernetes events:".to_owned(),
     };
-    let mut rows = Rows::new(&["LAST SEEN", "TYPE", "REASON", "COUNT", "MESSAGE"], &[3]);
+    let mut rows = Rows::new(&["LAST SEEN", "TYPE", "REASON", "COUNT", "MESSAGE"], &[3])
+        .wrapped()
+        .drop_first(&[3, 1, 0])
+        .painted(0, Style::time);
     for SeenEvent {
         age,
         event_type,

@@ -180,7 +180,7 @@ impl<'a> KubectlTable<'a> {
             let found = found.filter(|(_, head)| wanted.contains(&head.as_str()));
             found.map(|(index, _)| index).collect()
         };
-        let (labels, ages) = (indices(&["LABELS"]), indices(&AGES));
+        let (labels, ages) = (indices(&["LABELS", "MESSAGE"]), indices(&AGES));
         let mut rows = self
             .tabs
             .rows(heads.len(), !self.options.no_headers)
@@ -267,10 +267,18 @@ impl VerbatimTable {
 const NAMES: [&str; 2] = ["NAMESPACE", "NAME"];
 
 /// Columns of ages.
-const AGES: [&str; 1] = ["AGE"];
+const AGES: [&str; 2] = ["AGE", "LAST SEEN"];
 
-/// What a narrow terminal keeps longest: of the first first.
-const KEPT: [&str; 3] = ["READY", "AGE", "STATUS"];
+/// What a narrow terminal keeps longest, the least important one first.
+const KEPT: [&str; 7] = [
+    "READY",
+    "AGE",
+    "LAST SEEN",
+    "STATUS",
+    "REASON",
+    "OBJECT",
+    "MESSAGE",
+];
 
 /// The columns that a narrow terminal does without: from the right, but what says how an object is last. Labels were
 /// asked for, and stay.

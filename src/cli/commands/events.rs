@@ -87,6 +87,10 @@ impl Verb for Args {
         self.sources.origins()
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let about = self.about.as_deref().map(type_and_name).transpose()?;
         let question = run.question()?;

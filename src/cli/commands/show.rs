@@ -176,8 +176,11 @@ impl<'a> Show<'_, 'a> {
             time::text(&self.timeline.bounds(main))
         };
         let newest = about.history.events.last().map(time_of);
-        out.write_all(view::description::head(about, newest.as_deref()).as_bytes())?;
-        writeln!(out, "\n{}", view::description::changes_heading(about))?;
+        let head = view::description::head(about, newest.as_deref());
+        let head: Vec<AnswerPart> = AnswerPart::lines(&head).collect();
+        out.parts(&head)?;
+        let heading = view::description::changes_heading(about);
+        out.parts(&[AnswerPart::line(""), AnswerPart::heading(&heading)])?;
         let line = |event: &Event<'a>| Line {
             event: *event,
             managers: managers_of(event, self.question.objects()),
@@ -195,12 +198,13 @@ impl<'a> Show<'_, 'a> {
             KeyNames::whole(),
             out.style(),
         );
-        writeln!(out, "{}", layout.head())?;
+        writeln!(out.styled(), "{}", layout.head())?;
         for line in &lines {
-            writeln!(out, "{}", layout.row(line))?;
+            writeln!(out.styled(), "{}", layout.row(line))?;
         }
+        out.leave_out(layout.left_out().iter().copied());
         let (heading, rows) = view::description::events(about);
-        writeln!(out, "\n{heading}")?;
+        out.parts(&[AnswerPart::line(""), AnswerPart::heading(&heading)])?;
         if !rows.is_empty() {
             out.table(&rows)?;
             let ages = Notice::AgesAsOf(about.clock.now);
