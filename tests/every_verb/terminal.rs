@@ -126,7 +126,7 @@ fn manifests_on_a_terminal_come_with_the_command_for_kubectl_create_and_none_in_
 /// Lines of [`LINES`] whose output is content: an object, a value, a key asked for by name, another program's text. It is
 /// exact on a terminal, too, which breaks long lines by itself.
 fn is_content(line: &str) -> bool {
-    const CONTENT: [&str; 18] = [
+    const CONTENT: [&str; 20] = [
         "-o json",
         "-o yaml",
         "-o name",
@@ -145,8 +145,12 @@ fn is_content(line: &str) -> bool {
         "help",
         "--style",
         "/registry/ --prefix",
+        "completions",
+        "complete",
     ];
-    CONTENT.iter().any(|word| line.contains(word)) || line == "get DB /registry/"
+    CONTENT.iter().any(|word| line.contains(word))
+        || line.starts_with("man")
+        || line == "get DB /registry/"
 }
 
 /// More ways in which a verb prints lines of our own.
