@@ -61,7 +61,7 @@ pub fn write_sides(
 ) -> Result<(), Failure> {
     let (old, new) = versions(comparison, changed);
     let (old, new) = (text_side(old.as_ref()), text_side(new.as_ref()));
-    write_side_by_side(out.styled(), old, new, style, width)?;
+    write_side_by_side(&mut out.clipped(), old, new, style, width)?;
     Ok(())
 }
 
