@@ -266,7 +266,6 @@ fn pack(name: &str) -> Result<PathBuf, String> {
     let archive = format!("{name}.tar.gz");
     let mut tar = Command::new("tar");
     tar.current_dir(FOLDER)
-        .env("GZIP", "-n")
         .args([
             "--sort=name",
             "--owner=0",
@@ -274,7 +273,7 @@ fn pack(name: &str) -> Result<PathBuf, String> {
             "--numeric-owner",
             "--mtime=@0",
         ])
-        .args(["-czf", &archive, name]);
+        .args(["-I", "gzip -n", "-cf", &archive, name]);
     succeed(&mut tar)?;
     let mut sum = Command::new("sha256sum");
     let sum = sum.current_dir(FOLDER).arg(&archive).output();
