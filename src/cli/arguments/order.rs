@@ -89,7 +89,8 @@ fn misspelt(line: &CommandLine, text: &str, root: &Command) -> Option<Failure> {
     let verbs: Vec<&str> = verbs.map(Command::get_name).collect();
     // A verb that was cut short is meant rather than one with other letters.
     let longer = verbs.iter().filter(|verb| verb.starts_with(text));
-    let longer: Vec<String> = longer.map(|verb| (*verb).to_owned()).collect();
+    let mut longer: Vec<String> = longer.map(|verb| (*verb).to_owned()).collect();
+    longer.sort_by_key(String::len);
     let near = match longer.is_empty() || text.len() < 3 {
         true => near(text, verbs.into_iter()),
         false => longer,
