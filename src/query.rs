@@ -44,6 +44,7 @@ pub mod resolve;
 pub mod revision;
 pub mod search;
 pub mod select;
+pub mod served_version;
 pub mod sort_key;
 pub mod stored_value;
 pub mod tally;

@@ -4,7 +4,7 @@
 //! Each rule is in a list, with the reason. A note says what to know before the manifest is used.
 
 mod authored;
-mod crd;
+pub(super) mod crd;
 mod pod;
 mod service;
 

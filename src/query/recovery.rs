@@ -13,13 +13,10 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
-use crate::k8s::convert::{Converted, convert};
 use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
-use super::deletions::{
-    Facts, Item, ObjectHistory, Request, VersionChange, namespace_name, plan, sort_for_apply,
-};
+use super::deletions::{Facts, Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply};
 use super::filters::Filter;
 use super::glob::Namespaces;
 use super::left_out::{Kept, LeftOut};
@@ -30,12 +27,13 @@ use super::question::Question;
 use super::resolve::{only_one, resolve, resolve_events};
 use super::revision::RevisionExpr;
 use super::select::{Selection, Which};
+use super::served_version::{StoredVersion, put_into_served};
 use decide::Decision;
 use volumes::Volumes;
 
+pub use super::served_version::Release;
 pub use crate::etcd::AtRevision;
 pub use crate::k8s::decode::Note;
-pub use crate::k8s::release::Release;
 pub use remarked::Remarked;
 pub use volumes::{ClaimVolume, NewVolume, VolumeFate};
 
@@ -117,14 +115,8 @@ pub enum Remark {
     Suspended,
     /// The controller of service accounts makes an account of this name, too.
     DefaultAccount,
-    /// The version in which it was stored is not served. It was replaced by another, or a program converts it to one
-    /// of these, or none is served.
-    Version {
-        /// As it was stored.
-        stored: String,
-        /// What is known of other versions.
-        change: VersionChange,
-    },
+    /// The version in which it was stored is not served.
+    Version(StoredVersion),
 }
 
 /// What an item comes back as.
@@ -380,16 +372,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
             .collect();
         remarks.extend(claim.as_ref().and_then(|claim| self.bound_later(claim)));
         let is_custom = facts.is_some_and(|facts| facts.is_custom);
-        let change = match options.release.filter(|_| !is_custom) {
-            Some(release) => convert_for(&mut tree, release),
-            None => facts.and_then(|facts| facts.version.clone()),
-        };
-        if let Some(change) = change {
-            if let (VersionChange::To(version), Some(fields)) = (&change, tree.as_object_mut()) {
-                fields.insert("apiVersion".to_owned(), version.clone().into());
-            }
-            remarks.push(Remark::Version { stored, change });
-        }
+        let known = facts.and_then(|facts| facts.version.as_ref());
+        let change = put_into_served(&mut tree, is_custom, known, options.release);
+        remarks.extend(change.map(|change| Remark::Version(StoredVersion { stored, change })));
         if facts.is_some_and(is_default_account) {
             remarks.push(Remark::DefaultAccount);
         }
@@ -458,20 +443,6 @@ fn is_namespace_of(key: &[u8], namespaces: Option<&Namespaces>, catalog: &Catalo
         let name = namespace_name(key, catalog);
         name.is_some_and(|name| namespaces.matches(name))
     })
-}
-
-/// Puts an object into a version that a release serves; what changed, or what has to.
-fn convert_for(tree: &mut Value, release: Release) -> Option<VersionChange> {
-    let (converted, what) = convert(std::mem::take(tree), release);
-    *tree = converted;
-    let version = || manifest::text(tree, &["apiVersion"]).to_owned();
-    match what {
-        Converted::AsStored => None,
-        Converted::Version => Some(VersionChange::To(version())),
-        Converted::Fields => Some(VersionChange::Fields(version())),
-        Converted::ByHand(served) => Some(VersionChange::ByHand(served)),
-        Converted::Removed => Some(VersionChange::Removed),
-    }
 }
 
 /// Whether it is the account that the controller makes in each namespace.

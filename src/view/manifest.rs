@@ -12,7 +12,7 @@ use serde_json::{Number, Value};
 
 use super::json::write_value;
 use super::yaml::{Held, Quoting, YamlWriter, comment};
-use crate::k8s::Order;
+use crate::k8s::{Order, Sink as _};
 
 /// No text for the object loads back to it: it is nested deeper than the reader follows (128 levels).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,34 +40,40 @@ pub fn manifest(comments: &[String], object: &Value) -> Result<Vec<u8>, NotLoada
     Err(NotLoadable)
 }
 
-/// The text if it loads back to the object, or else a manifest that does.
+/// The text if it loads back to the object, or else a manifest with these comments that does.
 ///
 /// # Errors
 /// No text loads back to the object.
-pub fn loadable(text: Vec<u8>, object: &Value) -> Result<Vec<u8>, NotLoadable> {
+pub fn loadable(
+    text: Vec<u8>,
+    comments: &[String],
+    object: &Value,
+) -> Result<Vec<u8>, NotLoadable> {
     if loads_to(&text, object) {
         Ok(text)
     } else {
-        manifest(&[], object)
+        manifest(comments, object)
     }
 }
 
 /// Writes an object into a stream of YAML as kubectl would. What holds anything unusual is read back first.
 ///
-/// `tell` writes the object and returns whether there was any; `object` returns the same as a tree.
+/// `tell` writes the object and returns whether there was any; `object` returns its comments, and the object
+/// as a tree.
 ///
 /// # Errors
 /// No text loads back to the object; nothing was written.
 pub fn write_checked<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
     tell: impl FnOnce(&mut YamlWriter<W>) -> bool,
-    object: impl FnOnce() -> Option<Value>,
+    object: impl FnOnce() -> Option<(Vec<String>, Value)>,
 ) -> Result<bool, NotLoadable> {
     let held = writer.hold();
     let told = tell(writer);
     let mut written = Ok(told);
     if told && writer.is_unusual() {
-        let is_written = object().is_some_and(|object| make_loadable(writer, &held, &object));
+        let is_written = object()
+            .is_some_and(|(comments, object)| make_loadable(writer, &held, &comments, &object));
         if !is_written {
             writer.take_back(&held, Quoting::Kubectl);
             written = Err(NotLoadable);
@@ -82,6 +88,7 @@ pub fn write_checked<W: std::io::Write>(
 fn make_loadable<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
     held: &Held,
+    comments: &[String],
     object: &Value,
 ) -> bool {
     let loads = |text: &[u8]| {
@@ -95,6 +102,7 @@ fn make_loadable<W: std::io::Write>(
         return true;
     }
     writer.take_back(held, Quoting::Everything);
+    comments.iter().for_each(|line| writer.comment(line));
     write_value(object, Order::Natural, writer);
     loads(writer.held())
 }
@@ -327,14 +335,13 @@ mod tests {
         tell: impl FnOnce(&mut YamlWriter<Vec<u8>>) -> bool,
     ) -> (bool, String) {
         let mut writer = YamlWriter::new(Vec::new());
-        let written = write_checked(&mut writer, tell, || Some(object.clone()));
+        let written = write_checked(&mut writer, tell, || Some((Vec::new(), object.clone())));
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         (written.is_ok(), text)
     }
 
     #[test]
     fn in_a_stream_a_text_that_does_not_load_back_is_quoted_or_left_out() {
-        use crate::k8s::Sink as _;
         let object = json!({"a": "\u{85}", "b": "c"});
         // A writer with a fault: it writes another value.
         let wrong = |writer: &mut YamlWriter<Vec<u8>>| {
@@ -357,7 +364,6 @@ mod tests {
 
     #[test]
     fn an_item_of_a_list_is_read_back_by_itself() {
-        use crate::k8s::Sink as _;
         // As deep as the reader follows: with the list around it would be one level more.
         let object = (1..128).fold(json!({}), |inner, _| json!({ "a": inner }));
         let mut writer = YamlWriter::new(Vec::new());
@@ -368,7 +374,7 @@ mod tests {
                 write_value(&object, Order::Natural, writer);
                 true
             };
-            let written = write_checked(&mut writer, tell, || Some(object.clone()));
+            let written = write_checked(&mut writer, tell, || Some((Vec::new(), object.clone())));
             assert_eq!(written, Ok(true));
         }
         writer.end_list();

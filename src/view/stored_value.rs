@@ -132,7 +132,7 @@ fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
     };
     let tree = || {
         let tree = tree_with(value, Order::Declared);
-        tree.ok().map(|(tree, _)| tree)
+        tree.ok().map(|(tree, _)| (Vec::new(), tree))
     };
     let written = write_checked(&mut writer, tell, tree);
     let notes = match outcome {

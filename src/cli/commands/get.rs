@@ -23,10 +23,11 @@ use crate::cli::{Answer, Run, Verb, report};
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
-    ObjectFilters, Record, Sink, object_from_key,
+    ObjectFilters, Record, Release, Sink, object_from_key,
 };
 use crate::query::objects::{OpenError, Order, ReadValue};
 use crate::query::revision::RevisionExpr;
+use crate::query::served_version::StoredVersion;
 use crate::query::v2_store::V2Store;
 use crate::query::{Evidence, Notice, Origins};
 use crate::view::encryption::encrypted_json;
@@ -35,6 +36,7 @@ use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::VerbatimTable;
 use crate::view::manifest::write_checked;
 use crate::view::record::{key_text, record_json};
+use crate::view::recovery_comment::of_version;
 use crate::view::yaml::YamlWriter;
 
 use format::Format;
@@ -68,6 +70,11 @@ pub struct Args {
     /// Print what the writer did not write as an API server of today would: `status: {}`
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     as_served: bool,
+    /// Write built-in objects in versions that this release of Kubernetes serves, such as 1.35: with -o yaml, json or
+    /// jsonl, or --out. What cannot be converted stays as stored; a comment in YAML and a note say what to do.
+    /// `etcdive get DB deploy -A -o yaml --for 1.35`
+    #[arg(long = "for", value_name = "RELEASE")]
+    release: Option<Release>,
     /// Add a column with all labels
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_labels: bool,
@@ -130,6 +137,12 @@ impl Verb for Args {
             ));
         }
         let file_format = self.file_format()?;
+        if self.release.is_some() && (etcdctl.is_given() || !self.writes_objects()) {
+            return Err(Failure::cannot(
+                "--for writes objects: it needs -o yaml, json or jsonl, or --out",
+            )
+            .hint("-o yaml"));
+        }
         if let Some(store) = V2Store::read(Evidence::only(run.evidence)?)? {
             return self.print_v2(&store, etcdctl.is_given(), out);
         }
@@ -168,7 +181,14 @@ impl Args {
                 _ => None,
             },
             as_served: self.as_served,
+            release: self.release,
         }
+    }
+
+    /// Whether whole objects are written, whatever the addresses are.
+    fn writes_objects(&self) -> bool {
+        let is_whole = |format| matches!(format, &Format::Yaml | &Format::Json | &Format::Jsonl);
+        self.out.is_some() || self.output.as_ref().is_some_and(is_whole)
     }
 
     /// Prints keys and values of a v2 store.
@@ -200,6 +220,7 @@ impl Args {
             ("--field-selector", self.field_selector.is_some()),
             ("--sort-by", self.sort_by.is_some()),
             ("--out", self.out.is_some()),
+            ("--for", self.release.is_some()),
             ("an option of etcdctl", is_etcdctl),
         ])?;
         let keys = store.select(&asked.addresses, &KeyFilters::default())?;
@@ -295,14 +316,20 @@ impl Get<'_, '_> {
 
     /// The same as a tree, whatever it is.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
-        Some(match self.read_with(record, managed_fields)? {
-            ReadValue::Object(object, _) => object,
-            ReadValue::Encrypted(error) => {
-                self.live.question().objects().report_closed(record, &error);
-                self.encrypted(record, &error)
-            }
-            ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
-        })
+        Some(self.tree_and_version(record, managed_fields)?.0)
+    }
+
+    /// The same, and what became of the object's version.
+    fn tree_and_version(
+        &self,
+        record: &Record<'_>,
+        managed_fields: bool,
+    ) -> Option<(Value, Option<StoredVersion>)> {
+        let told = self.read_with(record, managed_fields)?;
+        if let ReadValue::Encrypted(error) = &told {
+            self.live.question().objects().report_closed(record, error);
+        }
+        Some(self.tree_of(record, told))
     }
 
     fn encrypted(&self, record: &Record<'_>, error: &OpenError) -> Value {
@@ -314,9 +341,13 @@ impl Get<'_, '_> {
     fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> bool {
         let managed_fields = self.args.show_managed_fields;
         if !self.live.may_stream(record) {
-            let Some(tree) = self.tree(record, managed_fields) else {
+            let Some((tree, version)) = self.tree_and_version(record, managed_fields) else {
                 return false;
             };
+            if let Some(version) = version {
+                sink.comment(&of_version(&version));
+                self.live.count_version(record, &version);
+            }
             write_value(&tree, order, sink);
             return true;
         }
@@ -349,12 +380,22 @@ impl Get<'_, '_> {
         objects.report_unreadable(record, error);
     }
 
-    /// The tree of what [`Self::tell_one`] told.
-    pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
-        match self.live.shown(record, self.args.show_managed_fields) {
-            ReadValue::Object(object, _) => object,
-            ReadValue::Encrypted(error) => self.encrypted(record, &error),
-            ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
+    /// The comments and the tree of what [`Self::tell_one`] told.
+    pub(super) fn shown_again(&self, record: &Record<'_>) -> (Vec<String>, Value) {
+        let told = self.live.shown(record, self.args.show_managed_fields);
+        let (tree, version) = self.tree_of(record, told);
+        (version.iter().map(of_version).collect(), tree)
+    }
+
+    /// What was read of a record as a tree, whatever it is, and what became of its version.
+    fn tree_of(&self, record: &Record<'_>, told: ReadValue) -> (Value, Option<StoredVersion>) {
+        match told {
+            ReadValue::Object(mut object, _) => {
+                let version = self.live.put_into_release(record, &mut object);
+                (object, version)
+            }
+            ReadValue::Encrypted(error) => (self.encrypted(record, &error), None),
+            ReadValue::Plain | ReadValue::Undecodable(_) => (record_json(record), None),
         }
     }
 

@@ -7,9 +7,10 @@ use crate::etcd::record::Origin;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::k8s::catalog::Survey;
 
-use super::super::deletions::{Facts, Item, VersionChange, asked_services};
+use super::super::deletions::{Facts, Item, asked_services};
 use super::super::left_out::LeftOut;
 use super::super::recovery_notice::{Keys, Kinds, RecoveryNotice, Summary};
+use super::super::served_version::VersionChange;
 use super::{Recovery, is_default_account};
 
 impl Recovery<'_, '_> {
@@ -86,7 +87,7 @@ impl Recovery<'_, '_> {
             let version = facts.version.as_ref();
             matches!(
                 version,
-                Some(VersionChange::Converted(_) | VersionChange::NotServed)
+                Some(VersionChange::ByProgram(_) | VersionChange::NotServed)
             )
         });
         notices.extend(not_served.map(RecoveryNotice::NotServed));

@@ -99,7 +99,8 @@ impl Get<'_, '_> {
                 let told = self.tell_one(&mut writer, Order::Natural, record);
                 writer.finish()?;
                 if told {
-                    match loadable(content, &self.shown_again(record)) {
+                    let (comments, tree) = self.shown_again(record);
+                    match loadable(content, &comments, &tree) {
                         Ok(text) => content = text,
                         Err(error) => {
                             self.report_unreadable(record, &error);
