@@ -12,6 +12,7 @@ pub mod checksum;
 pub mod compare;
 pub mod deletions;
 pub mod diff;
+mod directory;
 pub mod event_log;
 pub mod evidence;
 pub mod extract;

@@ -6,6 +6,7 @@ use crate::etcd::check::{Checked, check as check_records, check_former, report_u
 use crate::etcd::{Store, schema};
 use crate::k8s::encrypt::Keyring;
 
+use super::directory;
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::object_check::{Definitions, ObjectCheck};
@@ -80,7 +81,8 @@ impl<'c> Check<'c> {
     /// # Errors
     /// If no state can be read from it.
     pub fn run(&self) -> Result<CheckResult, NoAnswer> {
-        Ok(self.run_on(&self.evidence.store()?))
+        let store = self.evidence.store().map_err(NoAnswer::as_verdict)?;
+        Ok(self.run_on(&store))
     }
 
     /// Checks the store of the file, which is open already.
@@ -140,6 +142,7 @@ impl<'c> Check<'c> {
             report_unknown(store);
         } else if self.has(Layer::Etcd) {
             store.state().compare_tree_with_scan();
+            directory::check(self.evidence, store);
         }
         if self.has(Layer::Bbolt) {
             scope.former_is_whole = check_former(store);

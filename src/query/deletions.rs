@@ -13,4 +13,4 @@ mod plan;
 pub use facts::{Facts, asked_services};
 pub use history::{ObjectHistory, namespace_name};
 pub use order::sort_for_apply;
-pub use plan::{Cause, Item, Request, Unreadable, plan};
+pub use plan::{Cause, EarlierLives, Item, Request, Unreadable, plan};

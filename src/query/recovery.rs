@@ -16,7 +16,9 @@ use crate::k8s::catalog::Catalog;
 use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
-use super::deletions::{Facts, Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply};
+use super::deletions::{
+    EarlierLives, Facts, Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply,
+};
 use super::filters::Filter;
 use super::glob::Namespaces;
 use super::left_out::{Kept, LeftOut};
@@ -175,7 +177,11 @@ impl<'q, 'a> Recovery<'q, 'a> {
             wanted: &covers,
             last: filters.last,
             at,
-            every_deletion: at.is_none(),
+            earlier: if has_range {
+                EarlierLives::Read
+            } else {
+                EarlierLives::Unread
+            },
         };
         let items = plan(store, &request, catalog, question.objects(), &history);
         // Without a range: the last deletion of what does not exist.
@@ -264,7 +270,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let (question, filters) = (self.question, self.question.filters());
         if let Some(labels) = self.selection.labels() {
             self.items.retain(|item| {
-                let record = item.restored.map_or(item.last, |event| event.record);
+                let record = item.newest();
                 let has_labels = question.objects().has_labels(&record, labels);
                 filters.test(Filter("-l"), has_labels)
             });

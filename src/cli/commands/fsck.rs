@@ -20,7 +20,8 @@ use crate::view::fsck::Report;
 ///
 /// Pages: ids, kinds, bounds, trees, order of keys, freelist, metas, length, SHA-256. Records: revisions without
 /// a gap above the compaction, versions, tombstones, leases, the small buckets. Objects: each value decodes to its
-/// end, and its key says what the object says. A copy that was taken while etcd was writing is told first.
+/// end, and its key says what the object says. A copy that was taken while etcd was writing is told first. Of a data directory: whether
+/// the database, the log and the raft snapshots belong together: `etcdive fsck /var/lib/etcd`.
 ///
 /// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide
 /// records. `etcdive explain CODE` tells what a code means and what to do.

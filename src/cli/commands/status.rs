@@ -18,7 +18,8 @@ use crate::view;
 
 /// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
 ///
-/// The verdict is that of `fsck`, by the same checks of pages, records and objects; `fsck` lists every finding.
+/// The verdict is that of `fsck`, by the same checks of pages, records and objects; `fsck` lists every finding. Of a data directory the
+/// database, the log and the raft snapshots are compared too: `etcdive status /var/lib/etcd`.
 ///
 /// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else. Where etcdutl refuses the file, it prints
 /// nothing and ends with exit code 3. --evidence adds what a report
