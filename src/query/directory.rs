@@ -42,8 +42,12 @@ pub(super) fn check(evidence: &Evidence, store: &Store<'_>) {
     };
     parts.compare_members();
     if let Some(applied) = store.meta().consistent_index.filter(|index| *index > 0) {
-        parts.compare_snap(applied);
-        parts.compare_log(applied);
+        let snap = logs.newest_snap();
+        if let Some((name, snap)) = &snap {
+            parts.compare_snap(applied, name, snap);
+        }
+        let snapped = snap.map_or(0, |(_, snap)| snap.index);
+        parts.compare_log(applied, snapped);
     }
 }
 
@@ -106,10 +110,7 @@ impl Parts<'_, '_> {
     }
 
     /// The newest raft snapshot is not newer than the database, and its members are known.
-    fn compare_snap(&self, applied: u64) {
-        let Some((name, snap)) = self.logs.newest_snap() else {
-            return;
-        };
+    fn compare_snap(&self, applied: u64, name: &str, snap: &Snap) {
         if snap.index > applied {
             // The database of that snapshot, which etcd takes at its next start.
             let received = format!("{:016x}.snap.db", snap.index);
@@ -117,18 +118,18 @@ impl Parts<'_, '_> {
             if !databases.any(|path| path.ends_with(&received)) {
                 self.report(
                     Code::DirectoryIndex,
-                    &name,
+                    name,
                     format!("no raft snapshot after entry {applied}, the last that the database applied"),
                     format!("one at entry {}", snap.index),
                     "the database is older than the snapshot: etcd does not start, and the writes between are not in it",
                 );
             }
         } else if !self.members.is_empty() {
-            let unknown = strangers(&snap, &self.members);
+            let unknown = strangers(snap, &self.members);
             if !unknown.is_empty() {
                 self.report(
                     Code::DirectoryMember,
-                    &name,
+                    name,
                     format!("members of the database ({})", ids(&self.members)),
                     format!("also {}", ids(&unknown)),
                     "the raft snapshot and the database are of different clusters: do not start etcd on them",
@@ -137,19 +138,16 @@ impl Parts<'_, '_> {
         }
     }
 
-    /// The log has the entries after the database, and the same entry where the database is.
-    fn compare_log(&self, applied: u64) {
+    /// The log has the entries after the database, or after the newest raft snapshot, and the same entry where the
+    /// database is.
+    fn compare_log(&self, applied: u64, snapped: u64) {
         let mut files = self.logs.files();
         files.sort_by_key(|file| file.sequence);
         let (Some(first), Some(last)) = (files.first(), files.last()) else {
             return;
         };
         let begins = first.first_index.unwrap_or_default();
-        let is_covered = self
-            .logs
-            .newest_snap()
-            .is_some_and(|(_, snap)| snap.index > applied);
-        if begins > applied.saturating_add(1) && !is_covered {
+        if begins > applied.max(snapped).saturating_add(1) {
             self.report(
                 Code::DirectoryIndex,
                 &first.name,
@@ -160,8 +158,7 @@ impl Parts<'_, '_> {
                 "the database is older than the log: the writes between are in neither",
             );
         }
-        let scratch = Diagnostics::new();
-        let newest = Wal::read(vec![last.clone()], &scratch);
+        let newest = Wal::read(vec![last.clone()], &Diagnostics::new());
         let Some(ends) = end_of(&newest) else {
             return;
         };
@@ -175,6 +172,11 @@ impl Parts<'_, '_> {
             );
             return;
         }
+        self.compare_term(&files, applied);
+    }
+
+    /// The entry that the database applied last has one term in both.
+    fn compare_term(&self, files: &[File<'_>], applied: u64) {
         let Some(term) = self.store.meta().term else {
             return;
         };
@@ -185,11 +187,11 @@ impl Parts<'_, '_> {
         // An entry may have been written again in a later file: a difference is looked at in all of them.
         let rest = files.get(place..).unwrap_or_default();
         let differs = |files: &[File<'_>]| {
-            let wal = Wal::read(files.to_vec(), &scratch);
+            let wal = Wal::read(files.to_vec(), &Diagnostics::new());
             term_of(&wal, applied).filter(|found| *found != term)
         };
         let one = rest.first().map(std::slice::from_ref).unwrap_or_default();
-        if let (Some(_), Some(found)) = (differs(one), differs(rest)) {
+        if let Some(found) = differs(one).and_then(|_| differs(rest)) {
             let name = rest.first().map_or("", |file| file.name.as_str());
             self.report(
                 Code::DirectoryTerm,

@@ -338,11 +338,15 @@ impl NoAnswer {
         }
     }
 
-    /// The same as the answer to the question whether the file is intact.
+    /// The same as the answer to the question whether the file is intact. That a meta page which was asked for names no
+    /// state is none.
     #[must_use]
     pub(super) fn as_verdict(mut self) -> Self {
-        if let Self::NoState { is_verdict, .. } = &mut self {
-            *is_verdict = true;
+        if let Self::NoState {
+            error, is_verdict, ..
+        } = &mut self
+        {
+            *is_verdict = matches!(**error, Error::NoMeta { .. } | Error::NoRoot { .. });
         }
         self
     }

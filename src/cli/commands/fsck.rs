@@ -24,7 +24,7 @@ use crate::view::fsck::Report;
 /// the database, the log and the raft snapshots belong together: `etcdive fsck /var/lib/etcd`.
 ///
 /// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide
-/// records. `etcdive explain CODE` tells what a code means and what to do.
+/// records, or no state that could be read. `etcdive explain CODE` tells what a code means and what to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -25,7 +25,8 @@ use crate::view;
 /// nothing and ends with exit code 3. --evidence adds what a report
 /// on the file needs to name it: its SHA-256 before and after, its place and times, and this run.
 ///
-/// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide records.
+/// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide records,
+/// or no state that could be read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
