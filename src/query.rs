@@ -28,6 +28,7 @@ pub mod log_alone;
 pub mod log_reach;
 pub mod logs;
 pub mod no_answer;
+mod not_converted;
 pub mod not_found;
 pub mod notice;
 pub mod object_check;

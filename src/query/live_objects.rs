@@ -18,11 +18,12 @@ use super::address::Address;
 use super::catalog::{self, Catalog};
 use super::filters::Filter;
 use super::no_answer::NoAnswer;
+use super::not_converted::NotConverted;
 use super::notice::Notice;
 use super::objects::{ReadValue, newest_time};
 use super::question::{Answer, Question};
 use super::select::{Selection, Which};
-use super::served_version::{NotConverted, StoredVersion, put_into_release};
+use super::served_version::{StoredVersion, put_into_release};
 use super::sort_key::SortKey;
 
 pub use super::served_version::Release;

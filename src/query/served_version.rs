@@ -1,7 +1,5 @@
 //! In which version of its kind an object is written: for `recover`, and for `get --for`.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use crate::k8s::catalog::Catalog;
@@ -9,8 +7,6 @@ use crate::k8s::convert::{convert, set_version};
 use crate::k8s::object::{group, text};
 use crate::k8s::schema::is_known;
 use crate::k8s::served;
-
-use super::recovery_notice::{Keys, RecoveryNotice};
 
 pub use crate::k8s::release::Release;
 pub use crate::k8s::served::VersionChange;
@@ -70,35 +66,4 @@ pub(super) fn put_into_release(
     let known = definition.and_then(|definition| served::by_definition(definition, object));
     let change = put_into_served(object, is_custom, known.as_ref(), Some(release))?;
     Some(StoredVersion { stored, change })
-}
-
-/// The objects that stay in a version which is not served.
-#[derive(Debug, Default)]
-pub(super) struct NotConverted(BTreeMap<StoredVersion, Keys>);
-
-impl NotConverted {
-    /// Adds the object of a key, unless it was converted.
-    pub(super) fn add(&mut self, key: &[u8], version: &StoredVersion) {
-        if matches!(
-            version.change,
-            VersionChange::To(_) | VersionChange::Fields(_)
-        ) {
-            return;
-        }
-        match self.0.get_mut(version) {
-            Some(keys) => keys.count = keys.count.saturating_add(1),
-            None => drop(self.0.insert(version.clone(), Keys::new(&[key]))),
-        }
-    }
-
-    /// The notice about them; none if there are none.
-    pub(super) fn notice(&self, release: Release) -> Option<RecoveryNotice> {
-        let versions: Vec<_> = self
-            .0
-            .iter()
-            .map(|(version, keys)| (version.clone(), keys.clone()))
-            .collect();
-        let release = release.to_string();
-        (!versions.is_empty()).then_some(RecoveryNotice::NotConverted { release, versions })
-    }
 }

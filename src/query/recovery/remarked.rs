@@ -6,8 +6,9 @@ use crate::k8s::object::text;
 use crate::k8s::release::{NEWEST, Release};
 use crate::k8s::schema::is_known;
 
+use super::super::not_converted::NotConverted;
 use super::super::recovery_notice::{Keys, RecoveryNotice};
-use super::super::served_version::{NotConverted, VersionChange};
+use super::super::served_version::VersionChange;
 use super::{Remark, VolumeFate};
 
 /// The most bytes that `kubectl apply` can put into the annotation with the manifest
