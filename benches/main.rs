@@ -1,5 +1,5 @@
 //! Speed of the parts, on a store which the repository's own generator makes: `cargo bench`.
-//! Whole commands are measured from outside (README, "Speed").
+//! Whole commands are measured from outside (`docs/performance.md`).
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

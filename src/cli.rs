@@ -1,5 +1,5 @@
-//! The command line: one file a verb in [`commands`], each a `struct Args` whose doc comment is its
-//! help, and a [`Verb`].
+//! The command line: one file per verb in [`commands`], each a `struct Args` whose doc comment is its help, and a [`Verb`].
+//! What the help has besides is in [`help`].
 //!
 //! A run goes one way: the verb names its databases, they are opened, the verb answers on standard
 //! output, and what is wrong with the databases is said on standard error. What a verb returns and
@@ -10,27 +10,31 @@ pub mod arguments;
 pub mod auger;
 pub mod by_manager;
 pub mod commands;
+pub mod complete;
 pub mod custody;
 pub mod etcdctl;
 pub mod export;
 pub mod failure;
+pub mod help;
 pub mod keys;
 pub mod opened;
 pub mod out;
+pub mod pager;
 pub mod plumbing;
 pub mod progress;
 pub mod report;
 pub mod select;
 pub mod sources;
 pub mod unified;
+pub mod unpacking;
 pub mod v2_store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::query::evidence::{MetaBy, Verify};
+use crate::query::evidence::{MetaBy, Verify, Work};
 use crate::query::logs::Logs;
 use crate::query::objects::Keyring;
 use crate::query::{Evidence, Notices, Origins, Question};
@@ -39,22 +43,24 @@ use crate::view::command::Invocation;
 pub use crate::query::Answer;
 
 use commands::{
-    analyze, blame, buckets, checksum, decode, diff, dump_db, explain, extract, fsck, get, grep,
-    help, hexdump, log, ls, page, pages, recover, show, status, wal, watch,
+    analyze, blame, buckets, checksum, complete as complete_verb, completions, decode, diff,
+    dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls, man,
+    page, pages, recover, show, status, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
 use out::{ColorWhen, Out};
 
-/// Dives into an etcd v3 database file: no etcd, no cluster, no Go.
+/// Read an etcd database file offline: objects, history, health, recovery
 ///
-/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory.
-/// The file is never written, never locked, and its times are left alone.
-/// As in kubectl, -n NS, -A and --db FILE may come before the verb.
+/// DB is a copied member/snap/db, an `etcdctl snapshot save` file, a data directory, or a folder of snapshots of
+/// etcd-backup-restore. Any of them may be compressed or in an archive (ARCHIVE::path/in/it names one of several); - is
+/// standard input. No etcd, no cluster and no network are needed. The file is never written or locked, and its times are
+/// not changed. --db FILE or the variable ETCDIVE_DB can name the database instead. As in kubectl, -n NS, -A and --db may
+/// come before the verb.
 ///
-/// Exit codes: 0 answered; 1 answered "no" (nothing found; diff: differences); 2 could not answer;
-/// 3 answered, but damage may have hidden a part of the answer. fsck: 1 findings, yet every record could be
-/// read; 3 findings that may hide records.
+/// Exit codes: 0 answered; 1 answered "no": nothing found, or differences (diff), or harmless findings (fsck); 2 could not
+/// answer; 3 answered, but damage may hide a part of the answer. `etcdive help exit-codes` has the details.
 #[derive(Debug, Parser)]
 #[command(
     name = "etcdive",
@@ -65,27 +71,53 @@ use out::{ColorWhen, Out};
     disable_help_subcommand = true
 )]
 pub struct Cli {
-    /// When to colour: a terminal is coloured by itself, unless NO_COLOR is set
+    /// When to use colours
     #[arg(
         long,
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_possible_values = false
+        help_heading = "Global options"
     )]
     color: ColorWhen,
 
-    /// Verify the SHA-256 behind a snapshot file of any size (else up to 64 MiB; status, fsck: always)
-    #[arg(long, global = true)]
+    /// Print long output on a terminal at once, not through a pager
+    ///
+    /// Output on a terminal that is longer than its screen goes through the program that ETCDIVE_PAGER or PAGER names,
+    /// or else `less`; the value `cat` or none turns that off for good. Output into a pipe or a file never does.
+    /// Example: etcdive log DB --no-pager
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_pager: bool,
+
+    /// Verify the SHA-256 at the end of a large snapshot file
+    ///
+    /// Without this flag it is verified up to 64 MiB, and at any size by status and fsck.
+    #[arg(long, global = true, help_heading = "Global options")]
     verify: bool,
 
-    /// Take the state of this meta page instead of the newest that is whole; older: the state one commit before
-    #[arg(long, global = true, value_name = "0|1|older", value_parser = MetaBy::parse)]
+    /// Read the state of this meta page: 0, 1 or older
+    ///
+    /// The default is the newest valid one. `older` is the state one commit before.
+    #[arg(long, global = true, value_name = "META", value_parser = MetaBy::parse, help_heading = "Global options")]
     meta: Option<MetaBy>,
 
-    /// Read this database instead of DB. The variable ETCDIVE_DB names one too, unless the first word is a file
-    #[arg(long = "db", global = true, value_name = "FILE")]
+    /// Read this database; DB is then left out
+    ///
+    /// The variable ETCDIVE_DB does the same, unless the first word after the verb is a database.
+    #[arg(
+        long = "db",
+        global = true,
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
     named_db: Option<PathBuf>,
+
+    /// Unpack a database of at most this size (default: 8GiB)
+    ///
+    /// A larger one in a compressed file or an archive is an error, so that a hostile archive cannot fill the disk. Sizes:
+    /// 20GiB, 20G, 500M, or a number of bytes.
+    #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size, help_heading = "Global options")]
+    unpack_limit: Option<u64>,
 
     #[command(subcommand)]
     command: Command,
@@ -96,6 +128,7 @@ enum Command {
     Status(status::Args),
     Ls(ls::Args),
     Get(get::Args),
+    Events(events::Args),
     Log(log::Args),
     Show(show::Args),
     Watch(watch::Args),
@@ -116,7 +149,11 @@ enum Command {
     Buckets(buckets::Args),
     Hexdump(hexdump::Args),
     Wal(wal::Args),
-    Help(help::Args),
+    Help(help_verb::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete_verb::Args),
 }
 
 impl Command {
@@ -126,6 +163,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Ls(_) => "ls",
             Self::Get(_) => "get",
+            Self::Events(_) => "events",
             Self::Log(_) => "log",
             Self::Show(_) => "show",
             Self::Watch(_) => "watch",
@@ -146,6 +184,9 @@ impl Command {
             Self::Hexdump(_) => "hexdump",
             Self::Wal(_) => "wal",
             Self::Help(_) => "help",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Complete(_) => "__complete",
         }
     }
 
@@ -154,6 +195,7 @@ impl Command {
             Self::Status(args) => args,
             Self::Ls(args) => args,
             Self::Get(args) => args,
+            Self::Events(args) => args,
             Self::Log(args) => args,
             Self::Show(args) => args,
             Self::Watch(args) => args,
@@ -174,6 +216,9 @@ impl Command {
             Self::Hexdump(args) => args,
             Self::Wal(args) => args,
             Self::Help(args) => args,
+            Self::Completions(args) => args,
+            Self::Man(args) => args,
+            Self::Complete(args) => args,
         }
     }
 }
@@ -204,6 +249,16 @@ pub trait Verb {
     /// Where its records come from in addition to the state of the database.
     fn origins(&self) -> Origins {
         Origins::default()
+    }
+
+    /// Whether its output is text that a pager may show.
+    fn is_paged(&self) -> bool {
+        true
+    }
+
+    /// Whether its tables are printed whole, even if the terminal is narrower.
+    fn is_wide(&self) -> bool {
+        false
     }
 
     /// Answers on `out`.
@@ -250,7 +305,9 @@ impl<'r> Run<'r> {
 
 /// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
-    answer(cli, Out::stdout(cli.color))
+    report::look(cli.color.resolve(true));
+    let pages = !cli.no_pager && cli.command.verb().is_paged();
+    answer(cli, Out::stdout(cli.color, pages))
 }
 
 /// Runs a parsed command line; its answer goes to `out`.
@@ -270,7 +327,9 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let db = databases.as_ref().ok().and_then(|paths| paths.first());
     let invocation = Invocation::new(cli.command.name(), db.map(PathBuf::as_path));
     let typed = databases.as_ref().map_or_else(|_| Vec::new(), Vec::clone);
-    let opened = databases.and_then(|paths| open(cli, verb, &paths));
+    let work = Work::default();
+    progress::start(&work);
+    let opened = databases.and_then(|paths| open(cli, verb, &paths, &work));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
         Err(failure) => return report::failure(&failure.with_log(&typed), &invocation),
@@ -287,15 +346,40 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         notices: &notices,
         invocation: &invocation,
     };
-    progress::start();
-    let answer = verb.run(&run, &mut out).and_then(|answer| {
-        let finished = out.finish().map_err(Failure::from);
+    if verb.is_wide() {
+        out.uncut();
+    }
+    let answer = verb.run(&run, &mut out);
+    // A pager is waited for, whatever the answer is.
+    let finished = out.finish().map_err(Failure::from);
+    let answer = answer.and_then(|answer| {
         finished.map_err(|failure| failure.with_answer(answer))?;
         Ok(answer)
     });
     let answer = answer.map_err(|failure| failure.with_log(&typed));
-    report::notices(&notices.take(), &invocation);
+    // Without an answer after a reader left, on a terminal: the user quit the pager, and wants no more.
+    if !(out.is_terminal() && matches!(answer, Err(Failure::BrokenPipe(_)))) {
+        report::notices(&notices.take(), &invocation);
+        report::left_out(out.left_out(), has_wide(cli.command.name()));
+    }
     report::conclude(&evidence, logs.as_ref(), answer, &invocation)
+}
+
+/// Whether a verb has `-o wide`.
+fn has_wide(verb: &str) -> bool {
+    if verb == "get" {
+        // Its formats may have a template after them: clap does not list them.
+        return true;
+    }
+    let root = Cli::command();
+    let values = root
+        .find_subcommand(verb)
+        .and_then(|command| command.get_arguments().find(|arg| arg.get_id() == "output"))
+        .map(clap::Arg::get_possible_values);
+    values
+        .into_iter()
+        .flatten()
+        .any(|value| value.get_name() == "wide")
 }
 
 /// Opens everything that a verb reads.
@@ -303,6 +387,7 @@ fn open(
     cli: &Cli,
     verb: &dyn Verb,
     paths: &[PathBuf],
+    work: &Work,
 ) -> Result<(Keyring, Vec<Evidence>, Option<Logs>), Failure> {
     let verify = match (cli.verify, verb.verify()) {
         (true, Verify::IfSmall) => Verify::Always,
@@ -311,9 +396,14 @@ fn open(
     let keyring = verb
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
+    let unpacking = unpacking::unpacking(cli.unpack_limit);
+    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::cannot("standard input can be read once only"));
+    }
     let open = |path: &PathBuf| -> Result<Evidence, Failure> {
         let origins = verb.origins();
-        let evidence = Evidence::open_for(path, verify, &origins)?.by_meta(cli.meta);
+        let evidence =
+            Evidence::open_for(path, verify, &origins, &unpacking, work)?.by_meta(cli.meta);
         Ok(evidence.with_origins(origins)?)
     };
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;

@@ -72,6 +72,8 @@ codes! {
     TrailerMismatch = "trailer-mismatch", Error, "bbolt";
     /// The SHA-256 of a snapshot is right, and other bytes follow it.
     TrailerFollowed = "trailer-followed", Warning, "bbolt";
+    /// A compressed file or an archive could not be unpacked to its end.
+    ArchiveDamaged = "archive-damaged", Error, "bbolt";
     /// The file ends before the high-water mark of its meta page.
     FileTruncated = "file-truncated", Error, "bbolt";
     /// One of the two meta pages is not valid: the state may be one commit old.
@@ -194,6 +196,14 @@ codes! {
     DirectoryIndex = "directory-index", Warning, "etcd";
     /// The log of a data directory has another entry where its database is.
     DirectoryTerm = "directory-term", Warning, "etcd";
+    /// The SHA-256 after the events of a delta snapshot is wrong, or is missing.
+    DeltaChecksum = "delta-checksum", Error, "etcd";
+    /// An event of a delta snapshot cannot be read.
+    DeltaEvent = "delta-event", Error, "etcd";
+    /// Events of a delta snapshot are out of order, or duplicate.
+    DeltaOrder = "delta-order", Warning, "etcd";
+    /// Revisions are in no delta snapshot although later ones are.
+    DeltaGap = "delta-gap", Error, "etcd";
     /// A value carries the mark of an encoding and cannot be decoded in it; it is shown raw.
     ValueUndecodable = "value-undecodable", Error, "k8s";
     /// A value is encrypted at rest.

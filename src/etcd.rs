@@ -14,6 +14,7 @@ pub mod carve;
 pub mod check;
 pub mod checksum;
 pub mod cluster;
+pub mod delta;
 pub mod empty;
 pub mod events;
 pub mod former;

@@ -1,16 +1,20 @@
-//! What the API server keeps in values; knows nothing of etcd's file.
+//! The values that a Kubernetes API server stores: decoding, decryption and everything that works on objects.
+//! This layer does not depend on etcd's file format.
 //!
-//! [`envelope`] tells how a value is encoded, [`decode()`] walks it into a [`Sink`], [`meta`] reads
-//! only who and what an object is. Below them: [`crate::wire`] (protobuf), [`schema`] (the table of
-//! types), `special` (types with a JSON form of their own), `generic` (protobuf without a schema),
-//! `tape`, `json` and `cbor` (documents), [`order`] (go-yaml's order of keys), `words` (texts read
-//! eight bytes at a time).
-//! [`resource`] and [`catalog`] lead from an address to keys and back; [`encrypt`] opens what is
-//! encrypted at rest, [`audit`] counts how values are stored, [`check`] compares them with their keys;
-//! [`anchors`] and [`wall_clock`] tell when.
-//! Above them, on trees of values: [`object`] (one stored object, [`shown`] its
-//! streaming form), [`columns`], [`jsonpath`], [`selector`] (kubectl's languages), [`search`],
-//! [`blame`], [`diff`], [`redact`]; and what brings an object back: [`manifest`], [`controlled`], [`apply_order`].
+//! **From bytes to objects.** [`envelope`] detects how a value is encoded. [`decode()`] walks the value and passes
+//! its fields to a [`Sink`]. [`meta`] reads only the type and the metadata of an object, without decoding the rest.
+//! They are built on [`crate::wire`] (protobuf), [`schema`] (the table of types), `special` (types whose JSON form
+//! differs from their protobuf fields), `generic` (protobuf without a schema), `tape`, `json` and `cbor` (parsed
+//! documents), [`order`] (go-yaml's key order) and `words` (byte search, eight bytes at a time).
+//!
+//! **From keys to values.** [`resource`] and [`catalog`] map an address to keys and a key to its resource.
+//! [`encrypt`] decrypts values that are encrypted at rest. [`audit`] counts how values are stored. [`check`] compares
+//! values with their keys. [`anchors`] and [`wall_clock`] assign times to revisions.
+//!
+//! **Work on trees of values.** [`object`] is one stored object as a tree, and [`shown`] is its streaming form.
+//! [`columns`], [`jsonpath`] and [`selector`] implement kubectl's output formats and filters. [`search`], [`blame`],
+//! [`diff`] and [`redact`] inspect and compare objects. [`manifest`], [`controlled`] and [`apply_order`] prepare
+//! objects for `kubectl apply`.
 
 pub mod analysis;
 pub mod anchors;

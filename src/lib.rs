@@ -1,5 +1,5 @@
 //! `etcdive` dives into an etcd v3 database file with no etcd, no cluster and no Go: a copied
-//! `member/snap/db`, an `etcdctl snapshot save` file, or a data directory.
+//! `member/snap/db`, an `etcdctl snapshot save` file, or a data directory; packed or not.
 //!
 //! # Bird's-eye view
 //!
@@ -27,8 +27,10 @@
 //! If the tree is damaged the leaves come another way: [`bbolt::PageScan`] finds them by their positions alone, and a
 //! salvage in [`etcd`] decides which of their records are part of the state. Everything above reads them alike.
 //!
+//! Packed input is unpacked first: [`source::Source::open_unpacking`] takes the layers off and maps a temporary file.
+//!
 //! Records of other origins are added on request: [`etcd::carve`] finds what freed pages still contain, [`etcd::wal`]
-//! what the write-ahead log has. Each record knows its [`etcd::record::Origin`], and [`etcd::Store::records`] has all of
+//! what the write-ahead log has; the events of [`etcd::delta`] snapshots always are, in a folder of incremental backups. Each record knows its [`etcd::record::Origin`], and [`etcd::Store::records`] has all of
 //! them in the order of revisions.
 //!
 //! Whatever is wrong with the content becomes a [`diag::Diagnostic`] with page and offset, the walk goes on with the
@@ -45,9 +47,9 @@
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is not a database | nothing |
 //! | [`go`] | text exactly as Go prints it: `%q` and back, floats, `fmt.Sprint` | nothing |
-//! | [`source`] | opening evidence: read-only map, SIGBUS guard (the only `unsafe`), snapshot trailer | nothing |
+//! | [`source`] | opening evidence: read-only map, SIGBUS guard (the only `unsafe`), snapshot trailer, unpacking, the files of a backup tool by name | [`sniff`] |
 //! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
-//! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, hashes, checks, the small buckets | [`bbolt`] |
+//! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, delta snapshots, hashes, checks, the small buckets | [`bbolt`] |
 //! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources, objects, columns, selectors, templates, differences, masking, manifests and the versions that a release serves | nothing of etcd's file |
 //! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions and what comes back, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
 //! | [`view`] | plain data to text: sentences, tables, YAML, JSON rows, diffs, harmless terminals | the data it prints |
@@ -75,7 +77,8 @@
 //! code is in `source/guard.rs`.
 //!
 //! **Invariant:** besides its two streams the program writes files by [`cli::export`] alone: new ones, below a
-//! folder that was asked for, through no link, never into the evidence.
+//! folder that was asked for, through no link, never into the evidence. Packed evidence is unpacked into a temporary file
+//! without a name, up to a limit.
 //!
 //! **Invariant:** output is deterministic: key order, then revision, whatever ran in parallel.
 //!

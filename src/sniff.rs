@@ -17,12 +17,19 @@ const MAGICS: &[(usize, &[u8], &str)] = &[
     (0, b"\xfd7zXZ\x00", "an xz archive"),
     (0, b"\x04\x22\x4d\x18", "an lz4 archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (0, b"SQLite format 3\x00", "an SQLite database"),
+    (0, b"\x1f\x9d", "a compress archive (.Z)"),
+    (0, b"SQLite format 3\x00", SQLITE),
     (0, b"\x7fELF", "an ELF executable"),
     (0, b"age-encryption.org/v1", "a file encrypted by age"),
     (0, b"Salted__", "a file encrypted by openssl"),
     (257, b"ustar", "a tar archive"),
 ];
+
+/// What any file of SQLite is called.
+const SQLITE: &str = "an SQLite database";
+
+/// What it is called if its schema, which is at its beginning, has Kine's table.
+const KINE: &str = "an SQLite database, likely Kine of k3s";
 
 /// Names what a file is from its first bytes (at most [`HEAD_LEN`] are read) and its length: a noun
 /// with its article, as in "this is a gzip archive". None if it is not recognised.
@@ -41,10 +48,14 @@ pub fn sniff(bytes: &[u8], len_bytes: u64) -> Option<&'static str> {
             .is_some_and(|bytes| bytes.starts_with(magic))
     });
     if let Some((_, _, name)) = magic {
-        return Some(name);
+        let is_kine = *name == SQLITE && memchr::memmem::find(head, b"kine").is_some();
+        return Some(if is_kine { KINE } else { name });
     }
     if is_bzip2(head) {
         return Some("a bzip2 archive");
+    }
+    if head.starts_with(b"[{\"etcdEvent\"") {
+        return Some("a delta snapshot of etcd-backup-restore");
     }
     if is_wal(head) {
         return Some("a segment of etcd's write-ahead log (WAL)");
@@ -194,6 +205,10 @@ mod tests {
             (b"BZh91AY&SY\x01", "a bzip2 archive"),
             (b"BZh9\x17rE8P\x90\0\0\0\0", "a bzip2 archive"),
             (b"SQLite format 3\0\x10\0", "an SQLite database"),
+            (
+                b"SQLite format 3\0\x10\0CREATE TABLE kine (id INTEGER",
+                "an SQLite database, likely Kine of k3s",
+            ),
             (b"\x7fELF\x02\x01\x01", "an ELF executable"),
             (b"", "an empty file"),
             (&[0; 4096], "a file that begins with nothing but zero bytes"),

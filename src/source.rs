@@ -12,20 +12,31 @@
 //! Behaviour of a map on a file that shrinks: mmap(2). The snapshot trailer: etcd's
 //! `server/etcdserver/api/v3rpc/maintenance.go` (written), `etcdutl/snapshot/v3_snapshot.go` (read).
 
+mod backups;
 mod error;
 mod guard;
 mod locate;
 mod log_dir;
+mod open_file;
 mod trailer;
+mod unpack;
+pub mod work;
 
+pub use backups::{BackupFile, BackupKind, BackupName, backup_files};
 pub use error::SourceError;
 pub(crate) use locate::is_database_path;
-pub use locate::open_untouched;
 pub use log_dir::{LogDir, log_place};
+pub use open_file::open_untouched;
 pub use trailer::{Following, Trailer, TrailerCheck};
+pub use unpack::{
+    Member, MemberKind, NESTED_UP_TO, PackedAs, UNPACKED_UP_TO_BYTES, UnpackError, Unpacked,
+    Unpacking, archive_of, is_delta_snapshot,
+};
+use work::Work;
 
 use guard::GuardedMap;
-use locate::{database_path, locate, open_read_only, require_regular};
+use locate::{database_path, locate, require_regular};
+use open_file::open_read_only;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,6 +78,10 @@ pub struct Source {
     opened: Option<OpenFile>,
     /// Length of the image before a trailer that is not the last of the file, if one was found.
     found_image_len: Option<usize>,
+    /// How far a pass over the file is.
+    work: Work,
+    /// Where it comes from, if it was unpacked.
+    unpacked: Option<Box<Unpacked>>,
 }
 
 impl Source {
@@ -93,16 +108,7 @@ impl Source {
         // Once more: what was a file at the first look may have been replaced by a pipe since.
         require_regular(&path, &metadata)?;
         let len_bytes = metadata.len();
-        let len = usize::try_from(len_bytes)
-            .ok()
-            .filter(|&len| isize::try_from(len).is_ok())
-            .ok_or_else(|| SourceError::TooLong {
-                path: path.clone(),
-                len_bytes,
-            })?;
-        if len == 0 {
-            return Err(SourceError::Empty(path));
-        }
+        let len = map_len(&path, len_bytes)?;
         let map = GuardedMap::new(&file, len)
             .map_err(|error| SourceError::from_io(&path, "map", error))?;
         Ok(Self {
@@ -113,7 +119,72 @@ impl Source {
             atime_untouched,
             opened: Some(OpenFile { map, file }),
             found_image_len: None,
+            work: Work::default(),
+            unpacked: None,
         })
+    }
+
+    /// As [`Self::open`], and what is packed: a compressed file, an archive, standard input (`-`), a member of an archive
+    /// (`ARCHIVE::path/in/archive`).
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if it cannot be unpacked.
+    pub fn open_unpacking(given: &Path, unpacking: &Unpacking) -> Result<Self, SourceError> {
+        let packed = |error| SourceError::Packed {
+            path: given.to_path_buf(),
+            error: Box::new(error),
+        };
+        let (archive, members) = unpack::split_member(given);
+        let mut atime_untouched = true;
+        let (path, file, layers) = if archive.as_os_str() == "-" {
+            let file = unpack::read_standard_input(unpacking).map_err(packed)?;
+            (archive, file, vec![PackedAs::StandardInput])
+        } else {
+            let source = Self::open(&archive)?;
+            atime_untouched = source.atime_untouched;
+            if members.is_empty() && !unpack::is_packed(source.bytes()) {
+                return Ok(source);
+            }
+            let Some(OpenFile { file, .. }) = source.opened else {
+                return Err(SourceError::NotFound(archive));
+            };
+            (source.path, file, Vec::new())
+        };
+        let (file, unpacked) = unpack::unpack(file, members, layers, unpacking).map_err(packed)?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| SourceError::from_io(&path, "examine", error))?;
+        let len_bytes = metadata.len();
+        if len_bytes == 0 {
+            return Err(packed(UnpackError::Empty));
+        }
+        let len = map_len(&path, len_bytes)?;
+        let map = GuardedMap::new(&file, len)
+            .map_err(|error| SourceError::from_io(&path, "map", error))?;
+        Ok(Self {
+            given_path: given.to_path_buf(),
+            path,
+            modified: unpacked.archive_modified,
+            len_bytes,
+            atime_untouched,
+            opened: Some(OpenFile { map, file }),
+            found_image_len: None,
+            work: Work::default(),
+            unpacked: Some(Box::new(unpacked)),
+        })
+    }
+
+    /// The same file, under another path as the one that the user gave.
+    #[must_use]
+    pub(crate) fn given_as(mut self, given: &Path) -> Self {
+        self.given_path = given.to_path_buf();
+        self
+    }
+
+    /// Where it comes from, if it was unpacked or read from standard input.
+    #[must_use]
+    pub fn unpacked(&self) -> Option<&Unpacked> {
+        self.unpacked.as_deref()
     }
 
     /// A database that cannot be opened, as a file without a byte: what is known of it comes from its write-ahead log.
@@ -126,7 +197,22 @@ impl Source {
             atime_untouched: true,
             opened: None,
             found_image_len: None,
+            work: Work::default(),
+            unpacked: None,
         }
+    }
+
+    /// The same file; passes over it are counted here.
+    #[must_use]
+    pub fn counted(mut self, work: &Work) -> Self {
+        self.work = work.clone();
+        self
+    }
+
+    /// How far a pass over the file is.
+    #[must_use]
+    pub fn work(&self) -> &Work {
+        &self.work
     }
 
     /// All bytes of the file as it was long at open; zeros where reading failed. Not for direct use
@@ -173,12 +259,16 @@ impl Source {
     /// without.
     #[must_use]
     pub fn file_id(&self) -> Option<(u64, u64)> {
-        let opened = self.opened.as_ref()?;
-        opened
-            .file
-            .metadata()
-            .ok()
-            .and_then(|found| file_id(&found))
+        let found = self.given_file()?.metadata().ok()?;
+        file_id(&found)
+    }
+
+    /// The open file that the user named: the archive, if the database was unpacked from one.
+    fn given_file(&self) -> Option<&File> {
+        match &self.unpacked {
+            Some(unpacked) => Some(unpacked.archive()),
+            None => self.opened.as_ref().map(|opened| &opened.file),
+        }
     }
 
     /// How the file differs now from what it was at open; none if it does not, as far as length,
@@ -187,13 +277,18 @@ impl Source {
     /// # Errors
     /// The system's, if the open file can no longer be examined.
     pub fn change(&self) -> io::Result<Option<Change>> {
-        let Some(opened) = &self.opened else {
+        let unpacked = self.unpacked.as_deref();
+        let Some(file) = self.given_file() else {
             return Ok(None);
         };
-        let now = opened.file.metadata()?;
+        if unpacked.is_some_and(Unpacked::is_standard_input) {
+            return Ok(None);
+        }
+        let len_bytes = unpacked.map_or(self.len_bytes, |unpacked| unpacked.archive_len_bytes);
+        let now = file.metadata()?;
         let named = fs::metadata(&self.path).ok();
         let replaced = named.is_none_or(|named| file_id(&named) != file_id(&now));
-        Ok(match now.len().cmp(&self.len_bytes) {
+        Ok(match now.len().cmp(&len_bytes) {
             std::cmp::Ordering::Less => Some(Change::Shorter),
             std::cmp::Ordering::Greater => Some(Change::Longer),
             std::cmp::Ordering::Equal if replaced => Some(Change::Replaced),
@@ -256,6 +351,19 @@ impl Source {
         if let Some(opened) = &self.opened {
             opened.map.advise_sequential();
         }
+    }
+}
+
+/// The length of a file as one that can be mapped.
+fn map_len(path: &Path, len_bytes: u64) -> Result<usize, SourceError> {
+    let len = usize::try_from(len_bytes).ok();
+    match len.filter(|&len| isize::try_from(len).is_ok()) {
+        Some(0) => Err(SourceError::Empty(path.to_path_buf())),
+        Some(len) => Ok(len),
+        None => Err(SourceError::TooLong {
+            path: path.to_path_buf(),
+            len_bytes,
+        }),
     }
 }
 

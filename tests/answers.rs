@@ -97,19 +97,13 @@ fn store() -> Store {
 
 /// The verbs that take addresses, by their own help.
 fn verbs() -> Vec<String> {
-    let help = etcdive_line("--help");
-    let commands = help.text().split("Commands:").nth(1).unwrap();
-    let commands = commands.split("Options:").next().unwrap();
-    let names = commands
-        .lines()
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next());
-    let verbs: Vec<String> = names
+    let verbs: Vec<String> = crate::support::verbs()
+        .into_iter()
         .filter(|verb| {
             let help = etcdive_line(&format!("{verb} --help"));
-            help.text().contains("ADDRESS")
+            let mut lines = help.text().lines();
+            lines.any(|line| line.starts_with("Usage:") && line.contains("ADDRESS"))
         })
-        .map(str::to_owned)
         .collect();
     for verb in [
         "ls", "get", "log", "show", "diff", "blame", "grep", "recover", "watch",

@@ -102,10 +102,10 @@ fn no_error_echoes_an_argument_that_a_terminal_would_obey() {
 
 #[test]
 fn an_error_of_the_command_line_keeps_its_text_and_help_its_place() {
-    let run = etcdive(["lss"]);
+    let run = etcdive(["nothing-like-it"]);
     assert_eq!((run.code, run.text()), (2, ""));
-    let expected = "error: unrecognized subcommand 'lss'\n\n  tip: a similar subcommand exists: 'ls'\n\n\
-                    Usage: etcdive [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n";
+    let expected = "error: unrecognized subcommand 'nothing-like-it'\n\n\
+                    Usage: etcdive VERB DB [ADDRESS]... [OPTIONS]\n\nFor more information, try '--help'.\n";
     assert_eq!(run.stderr, expected);
     let quoted = etcdive(["ls", "db", "--limit", "1\u{1b}[2J\n"]);
     let said = "error: invalid value '1\\x1b[2J\\n' for '--limit <N>'";

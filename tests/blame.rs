@@ -94,7 +94,7 @@ fn blame(versions: &[Ver], managed_fields: bool) -> Blamed {
         let tree = ver.tree.clone().unwrap();
         Version::new(ver.revision, ver.version, tree, managed_fields)
     };
-    let mut blame = Blame::of(version(&versions[0]));
+    let mut blame = Blame::new(version(&versions[0]));
     for ver in &versions[1..] {
         blame.older(version(ver));
     }

@@ -345,6 +345,7 @@ fn odd_cells_are_laid_out_as_by_kubectls_own_table_printer() {
             .collect();
         let labels = texts(&case["label_columns"]);
         let options = Options {
+            cluster: false,
             no_headers: is("no_headers"),
             wide: is("wide_output"),
             namespace: is("namespace"),

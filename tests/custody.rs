@@ -222,6 +222,6 @@ fn a_change_that_no_time_tells_is_seen_by_the_second_hash() {
         sha256(&std::fs::read(&path).unwrap())
     );
     assert_eq!(evidence.diagnostics().count(Code::FileChanged), 1);
-    let text = etcdive::view::evidence::table(&other);
+    let text = etcdive::view::evidence::table(&other).text();
     assert!(text.contains(": THE FILE CHANGED\n"), "{text}");
 }

@@ -9,8 +9,8 @@ use etcdive::cli::failure::Failure;
 use etcdive::cli::keys::Keys;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::{Keyspace, Store};
-use etcdive::k8s::encrypt::sealed::Kms;
-use etcdive::k8s::encrypt::{Config, DataKey, Keyring, OpenError, Sealed};
+use etcdive::k8s::encrypt::value::Kms;
+use etcdive::k8s::encrypt::{Config, DataKey, DecryptError, EncryptedValue, Keyring};
 use etcdive::k8s::object::{as_kubectl_shows, tree_of};
 use etcdive::source::Source;
 use etcdive::view::encryption::encryption_hint as hint;
@@ -110,14 +110,14 @@ fn other_keys(vector: &Vector) -> Keyring {
 #[test]
 fn what_the_api_server_encrypted_opens_with_its_keys_and_not_with_others() {
     for vector in vectors() {
-        let opened = vector.keyring().open(&vector.etcd_key, &vector.value);
+        let opened = vector.keyring().decrypt(&vector.etcd_key, &vector.value);
         assert_eq!(opened.as_deref(), Ok(&vector.plain[..]), "{}", vector.name);
         let error = other_keys(&vector)
-            .open(&vector.etcd_key, &vector.value)
+            .decrypt(&vector.etcd_key, &vector.value)
             .unwrap_err();
         match error {
-            OpenError::WrongKey { .. } if !vector.is_kms() => {}
-            OpenError::NoDataKey(wrapped) if vector.is_kms() => assert_eq!(wrapped.tried, 1),
+            DecryptError::WrongKey { .. } if !vector.is_kms() => {}
+            DecryptError::NoDataKey(wrapped) if vector.is_kms() => assert_eq!(wrapped.tried, 1),
             error => panic!("{}: {error:?}", vector.name),
         }
     }
@@ -127,14 +127,14 @@ fn what_the_api_server_encrypted_opens_with_its_keys_and_not_with_others() {
 fn a_value_under_another_etcd_key_opens_only_where_the_cipher_does_not_bind_it() {
     for vector in vectors() {
         let elsewhere = b"/registry/secrets/shop/other";
-        let opened = vector.keyring().open(elsewhere, &vector.value);
+        let opened = vector.keyring().decrypt(elsewhere, &vector.value);
         if vector.moved_opens {
             assert_eq!(opened.as_deref(), Ok(&vector.plain[..]), "{}", vector.name);
             continue;
         }
         let error = opened.unwrap_err();
         assert!(
-            matches!(&error, OpenError::Altered { place: Some(place), .. } if place == elsewhere),
+            matches!(&error, DecryptError::Altered { place: Some(place), .. } if place == elsewhere),
             "{}: {error:?}",
             vector.name
         );
@@ -153,7 +153,7 @@ fn a_value_cut_at_any_length_opens_only_where_the_api_server_opens_it() {
         let keyring = vector.keyring();
         for length in 0..vector.value.len() {
             let cut = &vector.value[..length];
-            let opened = keyring.open(&vector.etcd_key, cut);
+            let opened = keyring.decrypt(&vector.etcd_key, cut);
             if length < HEAD {
                 assert_eq!(opened.as_deref(), Ok(cut), "not an encrypted value");
             } else if vector.cut_opens.contains(&length) {
@@ -178,7 +178,7 @@ fn an_altered_byte_never_gives_other_bytes_where_the_cipher_authenticates() {
         for at in HEAD..vector.value.len() {
             let mut altered = vector.value.clone();
             altered[at] ^= 1;
-            match keyring.open(&vector.etcd_key, &altered) {
+            match keyring.decrypt(&vector.etcd_key, &altered) {
                 Err(_) => refused += 1,
                 // What is not the cipher's: the wrapped key, the key id, the name of a plugin.
                 Ok(opened) if *opened == *vector.plain => {}
@@ -220,11 +220,14 @@ fn damaged_values_of_any_kind_do_no_harm() {
                 value.push(b'k');
             }
         }
-        match everything.open(b"/registry/secrets/shop/db", &value) {
+        match everything.decrypt(b"/registry/secrets/shop/db", &value) {
             Ok(_) => opened += 1,
             Err(error) => assert!(!error.to_string().contains('\u{fffd}'), "{error}"),
         }
-        drop(Sealed::of(&value).map(|sealed| etcdive::view::encryption::sealed_json(&sealed)));
+        drop(
+            EncryptedValue::parse(&value)
+                .map(|sealed| etcdive::view::encryption::sealed_json(&sealed)),
+        );
     }
     assert!(opened > 0);
 }
@@ -233,7 +236,7 @@ fn damaged_values_of_any_kind_do_no_harm() {
 fn what_is_not_encrypted_is_borrowed_and_one_layer_is_taken_off() {
     let keyring = Keyring::default();
     for value in [&b""[..], b"k8s\0\x0a", b"{}", b"k8s:en", b"\xff"] {
-        let opened = keyring.open(b"/k", value).unwrap();
+        let opened = keyring.decrypt(b"/k", value).unwrap();
         assert!(matches!(opened, std::borrow::Cow::Borrowed(same) if same == value));
     }
     // Encrypted twice by hand: what the API server's code encrypted, once more by secretbox.
@@ -247,13 +250,13 @@ fn what_is_not_encrypted_is_borrowed_and_one_layer_is_taken_off() {
     let twice = seal_by_secretbox(&key, &vector.value);
     let once = vector
         .keyring()
-        .open(&vector.etcd_key, &twice)
+        .decrypt(&vector.etcd_key, &twice)
         .unwrap()
         .into_owned();
     assert_eq!(once, vector.value);
     let plain = vector
         .keyring()
-        .open(&vector.etcd_key, &once)
+        .decrypt(&vector.etcd_key, &once)
         .unwrap()
         .into_owned();
     assert_eq!(plain, vector.plain);
@@ -282,9 +285,9 @@ fn seal_by_secretbox(key: &[u8], plain: &[u8]) -> Vec<u8> {
 fn keys_of_one_name_are_all_tried() {
     let vector = &vectors()[0];
     let mut keyring = other_keys(vector);
-    assert!(keyring.open(&vector.etcd_key, &vector.value).is_err());
+    assert!(keyring.decrypt(&vector.etcd_key, &vector.value).is_err());
     keyring.add_config(Config::parse(vector.config.as_ref().unwrap()).unwrap());
-    let opened = keyring.open(&vector.etcd_key, &vector.value);
+    let opened = keyring.decrypt(&vector.etcd_key, &vector.value);
     assert_eq!(opened.as_deref(), Ok(&vector.plain[..]));
 }
 
@@ -327,12 +330,12 @@ fn each_reason_why_a_value_stays_closed_is_told_apart() {
         (
             &with_key,
             b"k8s:enc:aescbc:v1:key2:0123456789abcdef0",
-            "encrypted at rest by aescbc v1, key \"key2\", but the value is cut: 17 bytes are left behind its head",
+            "encrypted at rest by aescbc v1, key \"key2\", but the value is cut off: 17 bytes follow the key name",
         ),
         (
             &none,
             b"k8s:enc:aescbc:v1",
-            "it begins as a value encrypted at rest, but its head is damaged or cut",
+            "the value starts with k8s:enc:, but the provider, version or key name after it is damaged or cut off",
         ),
         (
             &none,
@@ -356,10 +359,12 @@ fn each_reason_why_a_value_stays_closed_is_told_apart() {
         ),
     ];
     for (keyring, value, message) in cases {
-        let error = keyring.open(b"/registry/secrets/a/b", value).unwrap_err();
+        let error = keyring
+            .decrypt(b"/registry/secrets/a/b", value)
+            .unwrap_err();
         assert_eq!(error.to_string(), message);
     }
-    let hint_of = |value: &[u8]| hint(&none.open(b"/k", value).unwrap_err());
+    let hint_of = |value: &[u8]| hint(&none.decrypt(b"/k", value).unwrap_err());
     assert!(
         hint_of(b"k8s:enc:aescbc:v1:key1:xx")
             .unwrap()
@@ -379,7 +384,7 @@ fn keyring_of(db: &Path, values: &[&[u8]]) -> Keyring {
     };
     let kek = aes_gcm::Aes256Gcm::new_from_slice(&kek).unwrap();
     for value in values {
-        if let Some(Kms::V2(object)) = Sealed::of(value).and_then(|sealed| sealed.kms) {
+        if let Some(Kms::V2(object)) = EncryptedValue::parse(value).and_then(|sealed| sealed.kms) {
             let (nonce, wrapped) = object.encrypted_dek_source.split_at(12);
             let key = kek.decrypt(nonce.try_into().unwrap(), wrapped).unwrap();
             keyring.add_data_key(DataKey::parse(&key).unwrap());
@@ -401,7 +406,7 @@ fn every_live_object_of_an_encrypted_database_is_what_the_api_server_answers() {
         let keyring = keyring_of(&db, &values);
         let mut decrypted = 0;
         let objects = live.iter().map(|(key, record)| {
-            let plain = keyring.open(key, record.value).unwrap();
+            let plain = keyring.decrypt(key, record.value).unwrap();
             decrypted += usize::from(plain != record.value);
             let (mut tree, notes) = tree_of(&plain).unwrap();
             assert!(notes.is_empty(), "{notes:?}");
@@ -453,7 +458,7 @@ fn a_file_that_is_no_configuration_or_key_is_told_for_what_it_is() {
         ),
         (
             config("secret", "kind: Secret\ndata: {a: hunter2}"),
-            "it is of kind \"Secret\", not an EncryptionConfiguration",
+            "it is not an EncryptionConfiguration but of kind \"Secret\"",
             "decode that field",
         ),
         (
@@ -488,7 +493,7 @@ fn a_file_that_is_no_configuration_or_key_is_told_for_what_it_is() {
     );
     let (told, _) = fails(None, Some(scratch.file("long", &[0xfe; 33])));
     assert!(
-        told.ends_with("no data key of KMS: it holds 33 bytes, and a data key has 32"),
+        told.ends_with("no data key of KMS: it has 33 bytes, but a data key has 32"),
         "{told}"
     );
 }
@@ -507,7 +512,7 @@ fn a_configuration_of_kms_alone_is_enough_with_a_data_key() {
     };
     let keyring = keys.keyring().unwrap();
     assert!(!keyring.is_empty());
-    let opened = keyring.open(&vector.etcd_key, &vector.value);
+    let opened = keyring.decrypt(&vector.etcd_key, &vector.value);
     assert_eq!(opened.as_deref(), Ok(&vector.plain[..]));
 }
 

@@ -41,6 +41,8 @@ pub const LINES: &[&str] = &[
     "ls DB --deleted -o jsonl",
     "get DB all,configmaps,secrets -A",
     "get DB configmaps -A -o wide --show-labels",
+    "events DB",
+    "events DB -o jsonl",
     "get DB configmaps -A -o name",
     "get DB /registry/ -o yaml",
     "get DB /registry/ -o json",
@@ -61,6 +63,7 @@ pub const LINES: &[&str] = &[
     "log DB -o json",
     "log DB -o jsonl --values",
     "show DB @",
+    "show DB configmaps/evil -n shop",
     "show DB key:/registry/configmaps/shop/evil",
     "show DB @ -o jsonl",
     "watch DB /registry/ --rev 2",
@@ -118,6 +121,9 @@ pub const LINES: &[&str] = &[
     "hexdump DB --page 2 -o json",
     "hexdump DB --page 2 -o jsonl",
     "help formats",
+    "completions bash",
+    "man",
+    "man get",
 ];
 
 /// Whether a line prints JSON of our own, which is UTF-8 whatever the store holds.
@@ -169,6 +175,11 @@ fn hostile_store() -> Image {
             "/registry/configmaps/shop/evil",
             object(&format!("v{index}")),
         );
+        let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": lossy, "namespace": "shop"},
+            "involvedObject": {"kind": "ConfigMap", "namespace": "shop", "name": "evil", "fieldPath": lossy},
+            "type": lossy, "reason": lossy, "message": lossy, "lastTimestamp": "2026-01-01T00:00:00Z"});
+        let key = [b"/registry/events/shop/", *bytes].concat();
+        store.put(key, event.to_string());
     }
     // One line of a megabyte.
     let long = "\u{1b}[31m".repeat(200_000);
@@ -285,14 +296,8 @@ fn in_time(command: &mut Command, most: Duration, what: &str) -> Run {
 
 #[test]
 fn no_verb_is_forgotten() {
-    let help = etcdive(["--help"]);
-    let listed = help.text().split("Commands:\n").nth(1).unwrap();
-    let verbs: BTreeSet<&str> = listed
-        .lines()
-        .take_while(|line| line.starts_with("  "))
-        .filter(|line| !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+    let listed = crate::support::verbs();
+    let verbs: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
     let tried: BTreeSet<&str> = LINES
         .iter()
         .filter_map(|line| line.split(' ').next())

@@ -304,7 +304,7 @@ fn each_flag_of_grep_changes_what_is_found() {
     );
     let coloured = text(&["--color", "always", "-n", "shop"]);
     assert!(
-        coloured.contains("one \u{1b}[33mneedle\u{1b}[0m\n"),
+        coloured.contains("one \u{1b}[35mneedle\u{1b}[0m\n"),
         "{coloured:?}"
     );
 }

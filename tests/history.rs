@@ -2,6 +2,7 @@
 
 mod flags;
 mod reading;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};

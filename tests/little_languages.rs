@@ -185,7 +185,7 @@ fn columns_have_the_cells_that_kubectl_and_the_api_server_give() {
         let tree = object(case, objects);
         if let Some(definition) = case.get("definition") {
             let version = case["version"].as_str().unwrap();
-            let columns = ResourceColumns::of(definition, version).unwrap();
+            let columns = ResourceColumns::from_definition(definition, version).unwrap();
             let named = columns.columns().iter();
             let names: Vec<_> = named.map(|column| column.name.to_string()).collect();
             let wide: Vec<_> = columns.columns().iter().map(|column| column.wide).collect();
@@ -277,7 +277,7 @@ fn the_columns_of_custom_resources_are_those_of_their_definition() {
     for definition in &definitions {
         let name = definition["metadata"]["name"].as_str().unwrap();
         let version = ResourceColumns::preferred_version(definition).unwrap();
-        let columns = ResourceColumns::of(definition, version).unwrap();
+        let columns = ResourceColumns::from_definition(definition, version).unwrap();
         let (resource, group) = name.split_once('.').unwrap();
         let objects = stored(&format!("/registry/{group}/{resource}/"));
         let clock = Clock { now: None };
@@ -380,7 +380,7 @@ fn definition(paths: &[&str]) -> Value {
 #[test]
 fn an_expensive_column_leaves_the_others_and_the_objects_after_it_their_cells() {
     let definition = definition(&["..a..a..a..a", ".metadata.uid", ".a.a.a.b"]);
-    let columns = ResourceColumns::of(&definition, "v1").unwrap();
+    let columns = ResourceColumns::from_definition(&definition, "v1").unwrap();
     let clock = Clock { now: None };
     let budget = Budget::for_definitions();
     for index in 0..300 {
@@ -476,7 +476,7 @@ fn random_tree(random: &mut Random, depth: usize) -> Value {
 #[test]
 fn a_definition_has_no_more_columns_than_a_table_has_room_for() {
     let many = vec![".metadata.uid"; MOST_COLUMNS + 3];
-    let columns = ResourceColumns::of(&definition(&many), "v1").unwrap();
+    let columns = ResourceColumns::from_definition(&definition(&many), "v1").unwrap();
     assert_eq!(columns.columns().len(), 1 + MOST_COLUMNS);
     assert_eq!(columns.left_out(), 3);
     let clock = Clock { now: None };
@@ -570,13 +570,15 @@ fn a_field_that_is_no_single_value_is_named() {
 #[test]
 fn errors_of_selectors_name_the_part_that_is_wrong() {
     let label = |text| LabelSelector::parse(text).unwrap_err().to_string();
-    assert_eq!(label("a in b"), "label selector: found 'b', wanted '('");
+    assert_eq!(label("a in b"), "label selector: found 'b', expected '('");
     assert_eq!(
         label("a,"),
-        "label selector: found the end, wanted a label key or '!'"
+        "label selector: found the end, expected a label key or '!'"
     );
-    assert!(label("a=-b").starts_with("label selector: '-b' is no value of the label a: only"));
-    assert!(label("A/b").starts_with("label selector: 'A/b' is no label key: what stands"));
+    assert!(
+        label("a=-b").starts_with("label selector: '-b' is not a valid value of the label a: only")
+    );
+    assert!(label("A/b").starts_with("label selector: 'A/b' is not a valid label key: the prefix"));
     let field = |text| FieldSelector::parse(text).unwrap_err().to_string();
     assert_eq!(
         field("metadata.name"),

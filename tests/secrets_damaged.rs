@@ -164,7 +164,7 @@ fn printed(key: &str, old: &Value, stored: &[u8]) -> String {
             let _ = writeln!(text, "{} {}", resource.kind, resource.group());
         }
     }
-    if let Some(seen) = Checker::default().look(&catalog, key, stored) {
+    if let Some(seen) = Checker::default().check(&catalog, key, stored) {
         let _ = writeln!(text, "{seen:?}");
     }
     let _ = writeln!(text, "{:?}", kind_under(key, stored));

@@ -458,3 +458,28 @@ mod cut {
         assert_eq!(answers_of_child(name, &path), ["0", "true", "65536"]);
     }
 }
+
+/// What a progress bar shows is counted where the file is read, and costs no second pass.
+#[test]
+fn a_pass_over_the_records_is_counted_up_to_the_bytes_in_use() {
+    use etcdive::bbolt::Direction;
+    use etcdive::diag::Diagnostics;
+    use etcdive::source::work::Work;
+
+    let work = Work::default();
+    let path = crate::support::repository().join(crate::verbs::AFTER);
+    let source = Source::open(path).unwrap().counted(&work);
+    assert_eq!(work.progress().pass, 0, "opening is no pass");
+    assert_eq!(source.verify_trailer(), TrailerCheck::Good);
+    let hashed = work.progress();
+    assert_eq!((hashed.pass, hashed.total), (1, source.len_bytes()));
+    assert!(hashed.done + 32 >= hashed.total, "{hashed:?}");
+    let diagnostics = Diagnostics::new();
+    let state = etcdive::etcd::State::open(&source, &diagnostics).unwrap();
+    let before = work.progress().pass;
+    assert_eq!(state.records(Direction::Forward).count(), 3128);
+    let read = work.progress();
+    assert_eq!(read.pass, before + 1);
+    assert!(read.done > 3_000_000, "{read:?}");
+    assert!(read.total == 0 || read.done <= read.total, "{read:?}");
+}

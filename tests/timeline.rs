@@ -11,7 +11,7 @@ use etcdive::etcd::Store;
 use etcdive::k8s::anchors::{Anchor, Evidence};
 use etcdive::k8s::encrypt::Keyring;
 use etcdive::k8s::object::tree_of;
-use etcdive::k8s::wall_clock::{Bounds, Certainty, Point, SKEW_SECONDS, WallClock};
+use etcdive::k8s::wall_clock::{Bounds, Point, SKEW_SECONDS, TimeCertainty, WallClock};
 use etcdive::query::Notice;
 use etcdive::query::timeline::Timeline;
 use etcdive::source::Source;
@@ -298,9 +298,9 @@ fn bounds_of_random_anchors_never_run_backwards_and_searches_are_what_a_scan_fin
                         .not_after
                         .is_some_and(|end| end <= time + 1)
                 };
-                assert_eq!(at.surely, last(&surely), "seed {seed}");
-                assert!(at.surely.is_none_or(|surely| surely <= at.revision));
-                assert!(at.revision <= at.possibly && Some(at.possibly) == until);
+                assert_eq!(at.certain, last(&surely), "seed {seed}");
+                assert!(at.certain.is_none_or(|surely| surely <= at.revision));
+                assert!(at.revision <= at.possible && Some(at.possible) == until);
             }
         }
     }
@@ -612,16 +612,16 @@ fn a_time_leads_to_the_revisions_that_the_history_has_by_then() {
                     );
                     continue;
                 };
-                sure += i32::from(at.certainty == Certainty::Surely);
+                sure += i32::from(at.certainty == TimeCertainty::Certain);
                 // Two seconds of grace: a server takes the time before etcd writes.
                 let retained = truth.range(oldest..=newest);
                 let until = retained.clone().rev().find(|(_, told)| **told + 2 <= time);
                 assert!(
-                    until.is_none_or(|(until, _)| *until <= at.possibly),
+                    until.is_none_or(|(until, _)| *until <= at.possible),
                     "{time}: {until:?}, {at:?}"
                 );
                 let since = retained.clone().find(|(_, told)| **told > time + 2);
-                let surely = at.surely.unwrap_or_default();
+                let surely = at.certain.unwrap_or_default();
                 assert!(
                     since.is_none_or(|(since, _)| surely < *since),
                     "{time}: {since:?}, {at:?}"

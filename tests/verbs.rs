@@ -435,7 +435,7 @@ fn status_tells_the_state_as_a_table_or_as_json() {
 fn color_can_be_forced_and_forbidden() {
     let line = format!("diff {BEFORE} {AFTER} {FROZEN}");
     let always = etcdive_line(&format!("--color always {line}"));
-    assert!(always.text().contains("\x1b[33m"), "{}", always.text());
+    assert!(always.text().contains("\x1b[35m"), "{}", always.text());
     assert!(
         !etcdive_line(&format!("--color never {line}"))
             .text()

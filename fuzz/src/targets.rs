@@ -13,6 +13,7 @@ use etcdive::bytes::ByteOrder;
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::carve::Carved;
 use etcdive::etcd::check::{check as check_records, check_former};
+use etcdive::etcd::delta::Delta;
 use etcdive::etcd::hash::hash_kv;
 use etcdive::etcd::status::{SnapshotStatus, StoreStatus};
 use etcdive::etcd::wal::snap::Snap;
@@ -20,7 +21,7 @@ use etcdive::etcd::wal::{File, Wal, replay, writes};
 use etcdive::etcd::{AtRevision, BucketKey, Events, KeyHistory, KeyValue, Keyspace, Store};
 use etcdive::k8s::catalog::Catalog;
 use etcdive::k8s::custom_columns::CustomColumns;
-use etcdive::k8s::encrypt::sealed::Sealed;
+use etcdive::k8s::encrypt::value::EncryptedValue;
 use etcdive::k8s::jsonpath::JsonPath;
 use etcdive::k8s::meta::Meta;
 use etcdive::k8s::redact::Masker;
@@ -42,7 +43,7 @@ mod verbs;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("whole_file", whole_file),
     ("page", page),
     ("record", record),
@@ -54,6 +55,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("pasted", pasted),
     ("terminal", terminal),
     ("wal", wal),
+    ("delta", delta),
 ];
 
 /// The resources that are built in: made once, for to make them takes longer than most inputs do.
@@ -329,7 +331,7 @@ pub fn protobuf(data: &[u8]) {
         _ => b"k8s\0",
     };
     let stored = [prefix, body].concat();
-    if let Some(sealed) = Sealed::of(&stored) {
+    if let Some(sealed) = EncryptedValue::parse(&stored) {
         let _ = (
             sealed.key_id(),
             etcdive::view::encryption::sealed_json(&sealed),
@@ -440,4 +442,13 @@ pub fn terminal(data: &[u8]) {
         text.chars()
             .all(|c| !c.is_control() || c == '\n' || c == '\t')
     );
+}
+
+/// A delta snapshot of etcd-backup-restore: its records are in order, each of another revision.
+pub fn delta(data: &[u8]) {
+    let diagnostics = Diagnostics::new();
+    let delta = Delta::read(data, "Incr", &diagnostics);
+    let revisions: Vec<_> = delta.records().map(|record| record.revision).collect();
+    assert!(revisions.is_sorted_by(|one, next| one < next));
+    assert_eq!(revisions.len(), delta.len());
 }

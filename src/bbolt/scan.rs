@@ -67,10 +67,17 @@ impl<'a> PageScan<'a> {
         // The runs that contain the current page, the outermost first.
         let mut open: Vec<Run> = Vec::new();
         let mut next = 2_u64;
+        let bytes = |count: u64| count.saturating_mul(page_size as u64);
+        if let Some(source) = source {
+            source.work().begin(bytes(end));
+        }
         while next < end {
             let behind = next.saturating_add(a_release).min(end);
             for (head, last) in scan.heads_in(next, behind) {
                 scan.add(head, last, &mut open);
+            }
+            if let Some(source) = source {
+                source.work().add(bytes(behind.saturating_sub(next)));
             }
             next = behind;
             if let Some(source) = source.filter(|_| next < end) {

@@ -14,7 +14,10 @@ use crate::query::select::Which;
 /// The database to read.
 #[derive(Debug, clap::Args)]
 pub struct Database {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB")]
     pub db: PathBuf,
 }
@@ -22,22 +25,37 @@ pub struct Database {
 /// How a list of rows is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RowFormat {
-    /// For people
+    /// A table for people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
+}
+
+impl RowFormat {
+    /// Whether it is for people.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
 }
 
 /// The revision to answer for.
 #[derive(Debug, clap::Args)]
 pub struct At {
-    /// Answer as of this revision instead of the newest: 123, @~5; of one object also v3, ~1, created
+    /// Answer as of this revision: 123, @~5, v3
+    ///
+    /// Without it the answer is the newest state. @~5 is five revisions before the newest; v3 and ~1 are revisions of
+    /// one object. `etcdive help revisions` has all forms.
     #[arg(long, aliases = ["rev", "revision"], value_name = "REV", allow_negative_numbers = true)]
     pub at: Option<RevisionExpr>,
-    /// Answer as of this time, by the times in the objects of the store: 2026-11-20T21:05:00Z, 21:05 on the newest
-    /// day, or 10m before the newest time
+    /// Answer as of this time: 21:05, 10m ago
+    ///
+    /// The newest revision that was written by then. etcd stores no times: they are inferred from the objects. Forms:
+    /// 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive help
+    /// times`.
     #[arg(
         long,
         value_name = "TIME",

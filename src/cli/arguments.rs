@@ -2,27 +2,28 @@
 //!
 //! An argument may come from a file name or from a script that reads the store: a terminal must not act on it.
 
-mod line;
+pub(super) mod line;
 mod order;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::FromArgMatches as _;
 use clap::error::Error;
-use clap::{CommandFactory as _, Parser as _};
 
 use crate::view::command::Invocation;
 use crate::view::sanitize::visible_bytes;
 
 use super::failure::Failure;
-use super::{Cli, report};
+use super::out::{ColorWhen, Out};
+use super::{Cli, help, report};
 use line::CommandLine;
 
 /// Exit code of a command line that is not understood, if clap's does not fit one.
 const USAGE: u8 = 2;
 
 /// The variable that names the database if no word and no flag does.
-const VARIABLE: &str = "ETCDIVE_DB";
+pub const VARIABLE: &str = "ETCDIVE_DB";
 
 /// Parses the command line of this process. What clap has to say instead (help, the version, an error) is
 /// printed.
@@ -34,7 +35,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
     let variable = std::env::var_os(VARIABLE).filter(|db| !db.is_empty());
     let words = arrange(&words, variable)
         .map_err(|failure| report::failure(&failure, &Invocation::default()))?;
-    Cli::try_parse_from(&words).map_err(|error| {
+    from_words(&words).map_err(|error| {
         print(&error, &words);
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
     })
@@ -46,7 +47,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
 /// # Errors
 /// When the words are in another order than any that is understood; the hint is the line that was meant.
 pub fn arrange(words: &[OsString], variable: Option<OsString>) -> Result<Vec<OsString>, Failure> {
-    let root = Cli::command();
+    let root = help::command();
     let line = CommandLine::read(words, &root)?;
     let failure = match line.command(&root) {
         None => order::unknown_verb(&line, &root),
@@ -59,18 +60,38 @@ pub fn arrange(words: &[OsString], variable: Option<OsString>) -> Result<Vec<OsS
     }
 }
 
+/// The command line in words that are in clap's order.
+fn from_words<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Cli, Error> {
+    let mut command = help::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
 fn print(error: &Error, words: &[OsString]) {
     if !error.use_stderr() {
-        // Help and the version quote no argument. A closed pipe has no reader to inform.
-        let _ = error.print();
+        print_help(error, words);
         return;
     }
     // The same words with everything hidden made visible give the same error: its colours are clap's own.
     let words = words.iter().map(visible_word);
-    match Cli::try_parse_from(words) {
+    match from_words(words) {
         Err(same) if same.kind() == error.kind() => drop(same.print()),
         _ => report::usage(&error.render().to_string()),
     }
+}
+
+/// Prints help or the version, which quote no argument. A closed pipe has no reader to inform.
+fn print_help(error: &Error, words: &[OsString]) {
+    let pages = words.iter().all(|word| word != "--no-pager");
+    let mut out = Out::stdout(ColorWhen::Auto, pages);
+    let text = error.render();
+    let text = if out.is_coloured() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    let _ = out.styled().write_all(text.as_bytes());
+    let _ = out.finish();
 }
 
 /// An argument on one line, with everything hidden made visible.

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 /// The database, by its place or as auger has it.
 #[derive(Debug, clap::Args)]
 pub struct DatabaseOrFile {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB", required_unless_present = "file")]
     db: Option<PathBuf>,
-    /// The database, as auger has it
+    /// The database, as auger names it
     #[arg(short, long, value_name = "DB", conflicts_with = "db")]
     file: Option<PathBuf>,
 }

@@ -5,7 +5,9 @@ use crate::query::writers::ByManager;
 /// Only what one field manager wrote.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ManagerArg {
-    /// Only changes that this field manager wrote: `kubectl-edit`, `kubelet (status)`
+    /// Only changes by this field manager: kubectl-edit
+    ///
+    /// The name as managedFields has it, with the subresource if it has one: `kubelet (status)`.
     #[arg(long, value_name = "NAME")]
     manager: Option<String>,
 }

@@ -1,12 +1,15 @@
-//! One file a verb.
+//! One file per verb.
 
 pub mod analyze;
 pub mod blame;
 pub mod buckets;
 pub mod checksum;
+pub mod complete;
+pub mod completions;
 pub mod decode;
 pub mod diff;
 pub mod dump_db;
+pub mod events;
 pub mod explain;
 pub mod extract;
 pub mod fsck;
@@ -16,6 +19,7 @@ pub mod help;
 pub mod hexdump;
 pub mod log;
 pub mod ls;
+pub mod man;
 pub mod page;
 pub mod pages;
 pub mod recover;

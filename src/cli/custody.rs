@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::diag::{Code, Diagnostic, Locus};
 use crate::source::Change;
-use crate::view::evidence::{Custody, hex};
+use crate::view::evidence::{ArchiveCustody, Custody, hex};
 
 use crate::query::Evidence;
 
@@ -46,6 +46,11 @@ pub fn of(evidence: &Evidence) -> Custody {
         sha256_after,
         change,
         trailer: evidence.trailer().copied(),
+        archive: source.unpacked().map(|unpacked| ArchiveCustody {
+            len_bytes: unpacked.archive_len_bytes,
+            sha256: unpacked.archive_sha256().ok(),
+            layers: unpacked.layers.clone(),
+        }),
         atime_untouched: source.atime_untouched(),
         tool: concat!("etcdive ", env!("CARGO_PKG_VERSION")),
         arguments: std::env::args_os()

@@ -18,33 +18,34 @@ use super::out::Out;
 /// the verb has it.
 #[derive(Debug, Default, Clone, clap::Args)]
 #[command(next_help_heading = "As etcdctl get: the words are KEY [RANGE_END]")]
-#[group(conflicts_with_all = ["output", "namespace", "all_namespaces", "labels", "field_selector"])]
+#[group(conflicts_with_all = ["output", "namespace", "all_namespaces", "clusters", "labels", "field_selector"])]
 pub struct EtcdctlArgs {
-    /// How to print etcd's records, to the byte as etcdctl 3.6 does
+    /// Print records byte for byte as etcdctl 3.6 does
     #[arg(short = 'w', long, value_name = "FORMAT")]
     write_out: Option<WriteOut>,
-    /// All keys that begin with KEY
+    /// All keys that start with KEY
     #[arg(long)]
     prefix: bool,
-    /// All keys from KEY on
+    /// All keys from KEY on, in byte order
     #[arg(long)]
     from_key: bool,
-    /// At most so many keys; 0 is all
+    /// At most N keys; 0 is no limit
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<i64>,
     #[arg(skip)]
     sort_by: Option<SortBy>,
-    /// How to sort: ASCEND or DESCEND. As in etcd, --sort-by with --limit and without it sorts only the
-    /// first keys
+    /// Sort order: ASCEND or DESCEND
+    ///
+    /// As in etcd, without --sort-by only the keys that --limit leaves are sorted.
     #[arg(long, ignore_case = true, hide_possible_values = true)]
     order: Option<SortOrder>,
-    /// Without the values
+    /// Print the keys without the values
     #[arg(long)]
     keys_only: bool,
-    /// Only how many there are: with -w fields
+    /// Print only the number of keys; needs -w fields
     #[arg(long)]
     count_only: bool,
-    /// Only the values: with -w simple
+    /// Print only the values; needs -w simple
     #[arg(long)]
     print_value_only: bool,
     /// Only keys created at this revision or later
@@ -63,7 +64,7 @@ pub struct EtcdctlArgs {
         hide_short_help = true
     )]
     max_create_rev: Option<i64>,
-    /// Only keys written at this revision or later
+    /// Only keys last written at this revision or later
     #[arg(
         long,
         value_name = "REV",
@@ -71,7 +72,7 @@ pub struct EtcdctlArgs {
         hide_short_help = true
     )]
     min_mod_rev: Option<i64>,
-    /// Only keys written at this revision or earlier
+    /// Only keys last written at this revision or earlier
     #[arg(
         long,
         value_name = "REV",
@@ -84,12 +85,12 @@ pub struct EtcdctlArgs {
 /// The formats of etcdctl that have a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum WriteOut {
-    /// Key and value, a line each
+    /// The key and the value, each on one line
     #[default]
     Simple,
-    /// etcdctl's JSON, keys and values in base64
+    /// etcdctl's JSON, with keys and values in base64
     Json,
-    /// A line for each field
+    /// One field per line
     Fields,
 }
 

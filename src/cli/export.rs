@@ -39,6 +39,8 @@ const KEYS: &str = "_keys";
 pub enum Place<'a> {
     /// An object of a resource.
     Object {
+        /// Its logical cluster, if the store has several.
+        cluster: Option<&'a [u8]>,
         /// Its namespace; none where the resource has none.
         namespace: Option<&'a [u8]>,
         /// Its resource with its group: `deployments.apps`.
@@ -50,6 +52,8 @@ pub enum Place<'a> {
     Key(&'a [u8]),
     /// A file of this name in the folder itself.
     Flat(&'a [u8]),
+    /// A file of the second name in the folder of the first.
+    Inside(&'a [u8], &'a [u8]),
 }
 
 impl Place<'_> {
@@ -57,18 +61,22 @@ impl Place<'_> {
     fn path(&self) -> (Vec<String>, String) {
         match self {
             Self::Object {
+                cluster,
                 namespace,
                 resource,
                 name,
             } => {
                 let namespace = namespace.map_or_else(|| CLUSTER.to_owned(), file_name);
+                let folders = cluster.map(file_name).into_iter();
+                let resource = file_name(resource.as_bytes());
                 (
-                    vec![namespace, file_name(resource.as_bytes())],
+                    folders.chain([namespace, resource]).collect(),
                     file_name(name),
                 )
             }
             Self::Key(key) => (vec![KEYS.to_owned()], file_name(key)),
             Self::Flat(name) => (Vec::new(), file_name(name)),
+            Self::Inside(folder, name) => (vec![file_name(folder)], file_name(name)),
         }
     }
 }

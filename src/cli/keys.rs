@@ -21,10 +21,14 @@ const LONGEST_KEY_FILE_BYTES: u64 = 4096;
 /// The keys of values encrypted at rest.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Keys {
-    /// Decrypt values by the keys of this EncryptionConfiguration (kube-apiserver's --encryption-provider-config); repeatable
+    /// Decrypt with the keys in this EncryptionConfiguration
+    ///
+    /// The file that kube-apiserver reads as --encryption-provider-config. The flag can be repeated.
     #[arg(long, value_name = "FILE", help_heading = "Encryption at rest")]
     pub encryption_config: Vec<PathBuf>,
-    /// Decrypt values of KMS by this data key or seed, unwrapped by the KMS: 32 bytes, raw, hex or base64; repeatable
+    /// Decrypt KMS values with this data key or seed
+    ///
+    /// The key as the KMS unwraps it: 32 bytes, raw, in hexadecimal or in base64. The flag can be repeated.
     #[arg(long, value_name = "FILE", help_heading = "Encryption at rest")]
     pub kms_key: Vec<PathBuf>,
 }

@@ -36,6 +36,11 @@ impl Opened {
             opened.add(evidence.given_path(), evidence.given_path());
             opened.add(evidence.given_path(), evidence.source().path());
         }
+        for deltas in run.evidence.iter().filter_map(Evidence::deltas) {
+            if let Some(folder) = deltas.folder() {
+                opened.add(folder, folder);
+            }
+        }
         let logs = run.evidence.iter().filter_map(Evidence::logs);
         for logs in logs.chain(run.logs) {
             opened.add_logs(logs);

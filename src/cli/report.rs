@@ -1,18 +1,23 @@
 //! What is said on standard error at the end of a run, and the exit code.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use terminal_size::Width;
 
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
 use crate::query::{Evidence, Notice, verdict};
 use crate::source::{Change, TrailerCheck};
 use crate::view;
+use crate::view::answer_part::{self, AnswerPart};
 use crate::view::command::Invocation;
 use crate::view::line::Line;
 use crate::view::notice;
+use crate::view::rows::Rows;
+use crate::view::style::{Paint, Style, WordPaint};
 use crate::view::{no_answer, sanitize};
 
 use super::Answer;
@@ -25,6 +30,52 @@ const PARTIAL: u8 = 3;
 /// Takes the place of standard error.
 static REDIRECTED: OnceLock<fn(&str)> = OnceLock::new();
 
+/// What is to be said when the pager has ended; none while no pager runs.
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
+/// How standard error looks on a terminal.
+static STYLE: OnceLock<Style> = OnceLock::new();
+
+/// How wide a terminal is that does not know.
+const USUAL_COLUMNS: usize = 80;
+
+/// If standard error is a terminal, what is said fits its width, in colour if that is wanted.
+pub fn look(is_coloured: bool) {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return;
+    }
+    let size = terminal_size::terminal_size_of(&stderr);
+    let columns = size.map_or(0, |(Width(columns), _)| usize::from(columns));
+    let style = if is_coloured {
+        Style::coloured()
+    } else {
+        Style::default()
+    };
+    let _ = STYLE.set(Style {
+        width: Some(if columns > 0 { columns } else { USUAL_COLUMNS }),
+        clean: sanitize::visible,
+        ..style
+    });
+}
+
+/// Keeps what is said until [`release`]: a pager has the screen.
+pub fn hold() {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.get_or_insert_default();
+}
+
+/// Says what was kept.
+pub fn release() {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    say(&held.unwrap_or_default());
+}
+
+/// Drops what was kept: the user quit the pager, and wants no more.
+pub fn forget() {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
 /// Gives all text for standard error to this function instead: for a program that runs verbs itself.
 pub fn redirect(to: fn(&str)) {
     let _ = REDIRECTED.set(to);
@@ -36,11 +87,58 @@ fn say(text: &str) {
         return;
     }
     super::progress::over();
-    let visible = sanitize::visible(text);
-    if let Some(to) = REDIRECTED.get() {
-        return to(&visible);
+    if let Some(held) = &mut *HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+        held.push_str(text);
+        return;
     }
-    drop(std::io::stderr().lock().write_all(visible.as_bytes()));
+    if let Some(to) = REDIRECTED.get() {
+        return to(&sanitize::visible(text));
+    }
+    let mut stderr = std::io::stderr().lock();
+    match STYLE.get() {
+        Some(style) => {
+            let parts: Vec<AnswerPart> = text.lines().map(painted).collect();
+            drop(answer_part::write(&parts, &mut stderr, style));
+        }
+        None => drop(stderr.write_all(sanitize::visible(text).as_bytes())),
+    }
+}
+
+/// A line whose first word says what it is. What may be pasted stays on one line.
+fn painted(line: &str) -> AnswerPart {
+    let paints: [(&str, WordPaint); 5] = [
+        ("etcdive:", |style| style.error),
+        ("error:", |style| style.error),
+        ("warning:", |style| style.warning),
+        ("note:", |style| style.note),
+        (HINT, |style| style.note),
+    ];
+    let mut known = paints.into_iter();
+    let known = known.find(|(word, _)| line.starts_with(word));
+    let (word, paint) = known.unwrap_or(("", |_| Paint::default()));
+    if word == HINT {
+        AnswerPart::unbroken(line, word.len(), paint)
+    } else {
+        AnswerPart::painted(line, word.len(), paint)
+    }
+}
+
+/// What a line that can be pasted begins with.
+const HINT: &str = "hint:";
+
+/// A table below a note.
+fn table(rows: &Rows) {
+    let style = STYLE.get().copied().unwrap_or_default();
+    let mut text = Vec::new();
+    // Writing into memory does not fail.
+    let _ = rows.write(
+        &mut text,
+        &Style {
+            width: style.width,
+            ..Style::default()
+        },
+    );
+    say(&String::from_utf8_lossy(&text));
 }
 
 fn say_failure(message: &str, hint: Option<&str>) {
@@ -66,12 +164,29 @@ pub fn hint(message: &str) {
     say(&format!("hint: {message}\n"));
 }
 
+/// Which columns of tables did not fit the terminal, on standard error.
+pub fn left_out(columns: &[String], has_wide: bool) {
+    if columns.is_empty() {
+        return;
+    }
+    let way = if has_wide {
+        "-o wide"
+    } else {
+        "a wider terminal or a pipe"
+    };
+    let columns = columns.join(", ");
+    note(&format!(
+        "left out to fit the terminal: {columns}; {way} shows all columns"
+    ));
+}
+
 /// What the answer has to admit, on standard error.
 pub fn notices(notices: &[Notice], invocation: &Invocation) {
     for line in notice::lines(notices, invocation) {
         match line {
             Line::Note(text) => note(&text),
             Line::Hint(text) => hint(&text),
+            Line::Table(rows) => table(&rows),
         }
     }
 }

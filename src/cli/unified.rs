@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::query::compare::{Changed, Comparison, Record};
 use crate::query::objects::{Objects, Order};
-use crate::view::diff::{TextSide, write_unified};
+use crate::view::diff::{Style, TextSide, write_side_by_side, write_unified};
 use crate::view::json::write_value;
 use crate::view::record::key_text;
 use crate::view::yaml::YamlWriter;
@@ -34,8 +34,42 @@ pub fn yaml(comparison: &mut Comparison<'_>, record: &Record<'_>, objects: &Obje
 pub fn write_change(
     comparison: &mut Comparison<'_>,
     changed: &Changed<'_>,
+    style: &Style,
     out: &mut Out,
 ) -> Result<(), Failure> {
+    let (old, new) = versions(comparison, changed);
+    write_unified(
+        out.styled(),
+        &key_text(changed.key()),
+        text_side(old.as_ref()),
+        text_side(new.as_ref()),
+        style,
+    )?;
+    Ok(())
+}
+
+/// Writes the objects' YAML beside each other, in lines of at most `width` columns.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_sides(
+    comparison: &mut Comparison<'_>,
+    changed: &Changed<'_>,
+    style: &Style,
+    width: usize,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let (old, new) = versions(comparison, changed);
+    let (old, new) = (text_side(old.as_ref()), text_side(new.as_ref()));
+    write_side_by_side(&mut out.clipped(), old, new, style, width)?;
+    Ok(())
+}
+
+/// The texts of both versions.
+fn versions(
+    comparison: &mut Comparison<'_>,
+    changed: &Changed<'_>,
+) -> (Option<Written>, Option<Written>) {
     let (old_objects, new_objects) = (comparison.old, comparison.new);
     let old = changed
         .old
@@ -43,19 +77,10 @@ pub fn write_change(
     let new = changed
         .new
         .map(|record| (record.mod_revision, yaml(comparison, &record, new_objects)));
-    let (old, new) = match (old, new) {
+    match (old, new) {
         (Some(old), Some(new)) if old.1 == new.1 => as_texts(comparison, changed, [old, new]),
         sides => sides,
-    };
-    let style = out.style();
-    write_unified(
-        out.styled(),
-        &key_text(changed.key()),
-        text_side(old.as_ref()),
-        text_side(new.as_ref()),
-        &style,
-    )?;
-    Ok(())
+    }
 }
 
 /// Two sides whose YAML is the same; the stored texts if these differ and are no objects.

@@ -1,7 +1,5 @@
 //! What `ls` and `get` do with a raft snapshot: its v2 store has no revisions, resources or namespaces.
 
-use std::io::Write as _;
-
 use crate::query::v2_store::V2Key;
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::v2_store as view;
@@ -46,10 +44,10 @@ pub fn print(keys: &[&V2Key], output: V2Output, out: &mut Out) -> Result<(), Fai
     match output {
         V2Output::Name => {
             for key in keys {
-                writeln!(out, "{}", view::name(key))?;
+                out.name(&view::name(key))?;
             }
         }
-        V2Output::Table => view::table(keys).write(out)?,
+        V2Output::Table => out.table(&view::table(keys))?,
         V2Output::Json {
             with_values,
             is_array,

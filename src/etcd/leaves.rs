@@ -76,6 +76,7 @@ impl<'a> RecordLeaves<'a> {
     /// The leaves of bucket `key`.
     pub(super) fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
         let diagnostics = salvage.diagnostics();
+        salvage.begin_pass();
         let mut leaves = Self::from_bucket(salvage.leaves(direction), direction, diagnostics);
         leaves.gaps = salvage.gap_check(direction);
         leaves.salvage = Some(Arc::clone(salvage));
@@ -188,8 +189,11 @@ impl<'a> Iterator for RecordLeaves<'a> {
                 }
                 continue;
             }
-            if self.salvage.is_some() && leaf.reached {
-                self.delivered.insert(leaf.page.pgid.0);
+            if let Some(salvage) = &self.salvage {
+                salvage.pass_leaf(&leaf);
+                if leaf.reached {
+                    self.delivered.insert(leaf.page.pgid.0);
+                }
             }
             return Some(leaf);
         }

@@ -18,6 +18,8 @@ pub enum Origin {
     Carved(Grade),
     /// In the write-ahead log beside the database.
     Wal,
+    /// In a delta snapshot of etcd-backup-restore.
+    Delta,
 }
 
 /// How certain a carved record is.
@@ -50,12 +52,18 @@ impl Origin {
             Self::Carved(Grade::B) => "carved-b",
             Self::Carved(Grade::C) => "carved-c",
             Self::Wal => "wal",
+            Self::Delta => "delta",
         }
     }
 
     /// Whether such records are part of the state of the database.
     pub fn is_of_state(self) -> bool {
         matches!(self, Self::Live | Self::Salvaged)
+    }
+
+    /// Whether such records continue the state of the database: what is newer than it was written after it.
+    pub fn continues_state(self) -> bool {
+        matches!(self, Self::Wal | Self::Delta)
     }
 }
 
@@ -80,7 +88,7 @@ pub struct Record<'a> {
     pub lease: i64,
     /// Where it was found.
     pub origin: Origin,
-    /// The page that contains it; none for a record of a write-ahead log.
+    /// The page that contains it; none for a record of a write-ahead log or a delta snapshot.
     pub pgid: Option<u64>,
     /// Its element in that page; none if the page's table is lost.
     pub element: Option<usize>,

@@ -23,9 +23,11 @@ pub(super) mod root;
 
 use std::sync::{Arc, OnceLock};
 
+use crate::bbolt::meta::NO_FREELIST;
 use crate::bbolt::page_set::PageSet;
-use crate::bbolt::{Bucket, Db, Direction, Leaf, Leaves};
+use crate::bbolt::{Bucket, Db, Direction, Freelist, Leaf, Leaves, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::source::Source;
 
 use super::gaps::{GapCheck, Place};
 use super::schema::MetaBucket;
@@ -37,6 +39,9 @@ use merge::{Merged, Part};
 #[derive(Debug)]
 pub(super) struct Salvage<'a> {
     bucket: Bucket<'a>,
+    source: Option<&'a Source>,
+    /// Bytes of the pages that the state uses; 0 if that is not known.
+    bytes_in_use: u64,
     scan: Arc<LazyScan<'a>>,
     diagnostics: &'a Diagnostics,
     meta: MetaBucket,
@@ -47,6 +52,18 @@ pub(super) struct Salvage<'a> {
     /// Whether the pages may be scanned.
     may_scan: bool,
     merged: OnceLock<Merged<'a>>,
+}
+
+/// How many bytes the pages have that the state uses, by its high-water mark and its freelist; 0 if that is not known.
+fn bytes_in_use(db: &Db<'_>) -> u64 {
+    let (meta, pages) = (db.meta(), db.pages());
+    if meta.freelist == NO_FREELIST {
+        return 0;
+    }
+    let free = Freelist::read(&pages, Pgid(meta.freelist));
+    let free = free.map_or(0, |free| free.len() as u64);
+    let used = meta.high_water_mark.saturating_sub(free).min(pages.count());
+    used.saturating_mul(pages.page_size() as u64)
 }
 
 impl<'a> Salvage<'a> {
@@ -60,6 +77,8 @@ impl<'a> Salvage<'a> {
     ) -> Self {
         Self {
             bucket: bucket.clone(),
+            source: db.source(),
+            bytes_in_use: bytes_in_use(db),
             scan,
             diagnostics: db.diagnostics(),
             meta: meta.cloned().unwrap_or_default(),
@@ -84,6 +103,20 @@ impl<'a> Salvage<'a> {
 
     pub(super) fn diagnostics(&self) -> &'a Diagnostics {
         self.diagnostics
+    }
+
+    /// Starts the count of bytes read by a pass over the leaves.
+    pub(super) fn begin_pass(&self) {
+        if let Some(source) = self.source {
+            source.work().begin(self.bytes_in_use);
+        }
+    }
+
+    /// Adds a leaf to the count of bytes read.
+    pub(super) fn pass_leaf(&self, leaf: &Leaf<'a>) {
+        if let Some(source) = self.source {
+            source.work().add(leaf.page.run().len_bytes() as u64);
+        }
     }
 
     /// Whether the tree is that of the state. If not, the scan comes first.

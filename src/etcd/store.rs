@@ -11,7 +11,7 @@ use crate::diag::Diagnostics;
 use crate::source::Source;
 
 use super::leaves::RecordLeaves;
-use super::record::{Origin, Record, report_contradiction};
+use super::record::{Record, report_contradiction};
 use super::schema::MetaBucket;
 use super::state::State;
 
@@ -28,6 +28,10 @@ pub struct Store<'a> {
     additional: Arc<Vec<Record<'a>>>,
     /// The newest revision of the state. It is only determined if there are additional records.
     state_revision: i64,
+    /// The oldest revision of records that have no state before them; none if there is a state.
+    first_revision: Option<i64>,
+    /// When main revisions were received by who recorded them, in seconds since 1970, ascending.
+    times: Arc<Vec<(i64, i64)>>,
 }
 
 /// A revision for which the store can answer.
@@ -52,6 +56,14 @@ pub enum RevisionUnavailable {
         /// The oldest possible revision.
         compacted: i64,
     },
+    /// The records are those of delta snapshots alone, and begin later.
+    #[error("no delta snapshot goes back to revision {asked}: the first is {first}")]
+    BeforeDeltas {
+        /// What was asked for.
+        asked: i64,
+        /// The oldest revision that can be.
+        first: i64,
+    },
     /// It is above the newest.
     #[error(
         "required revision is a future revision: {asked} is above the store's revision {current}"
@@ -71,6 +83,8 @@ impl<'a> Store<'a> {
             state,
             additional: Arc::default(),
             state_revision: i64::MAX,
+            first_revision: None,
+            times: Arc::default(),
         }
     }
 
@@ -80,8 +94,8 @@ impl<'a> Store<'a> {
     pub fn with_carved(self, carved: Vec<Record<'a>>) -> Self {
         Self {
             state_revision: self.state.revision(),
-            state: self.state,
             additional: carved.into(),
+            ..self
         }
     }
 
@@ -113,10 +127,33 @@ impl<'a> Store<'a> {
         });
         drop(state);
         Self {
-            state: self.state,
             additional: all.into(),
             state_revision,
+            ..self
         }
+    }
+
+    /// The same with times that were recorded with records, by main revision, ascending.
+    #[must_use]
+    pub fn with_times(self, times: Vec<(i64, i64)>) -> Self {
+        Self {
+            times: times.into(),
+            ..self
+        }
+    }
+
+    /// The same, whose records have no state before them: of what was written before `first` nothing is known.
+    #[must_use]
+    pub fn beginning_at(self, first: i64) -> Self {
+        Self {
+            first_revision: Some(first),
+            ..self
+        }
+    }
+
+    /// When main revisions were received by who recorded them, in seconds since 1970, ascending.
+    pub fn times(&self) -> &[(i64, i64)] {
+        &self.times
     }
 
     /// Opens the state in an evidence file, as [`State::open`].
@@ -142,28 +179,29 @@ impl<'a> Store<'a> {
         &self.additional
     }
 
-    /// Whether a record is newer than the state and not part of it. False for records of the write-ahead log, which continue
-    /// the state.
+    /// Whether a record is newer than the state and not part of it. False for records of the write-ahead log and of delta
+    /// snapshots, which continue the state.
     pub fn is_newer_than_state(&self, record: &Record<'_>) -> bool {
-        let is_part = record.origin.is_of_state() || record.origin == Origin::Wal;
+        let is_part = record.origin.is_of_state() || record.origin.continues_state();
         !is_part && record.revision.main > self.state_revision
     }
 
     /// Whether a record is evidence for the keyspace as of a revision. A record of another origin is evidence only for
-    /// revisions before the compaction; one of the write-ahead log also for revisions after the state.
+    /// revisions before the compaction; one of the write-ahead log or a delta snapshot also for revisions after the state.
     #[inline]
     pub fn is_evidence_for(&self, record: &Record<'_>, at: AtRevision) -> bool {
-        let continues = record.origin == Origin::Wal && record.revision.main > self.state_revision;
+        let continues =
+            record.origin.continues_state() && record.revision.main > self.state_revision;
         record.revision.main <= at.0
             && (record.origin.is_of_state() || continues || at.0 < self.compact_revision())
     }
 
-    /// The newest revision: that of the state, or of the write-ahead log if it goes further.
+    /// The newest revision: that of the state, or of the write-ahead log or the delta snapshots if they go further.
     pub fn current_revision(&self) -> i64 {
         let continues = self
             .additional
             .last()
-            .filter(|record| record.origin == Origin::Wal);
+            .filter(|record| record.origin.continues_state());
         let continues = continues.map_or(0, |record| record.revision.main);
         self.state.revision().max(continues)
     }
@@ -180,6 +218,9 @@ impl<'a> Store<'a> {
         let compacted = self.compact_revision();
         if asked > current {
             return Err(RevisionUnavailable::Future { asked, current });
+        }
+        if let Some(first) = self.first_revision.filter(|first| asked < *first) {
+            return Err(RevisionUnavailable::BeforeDeltas { asked, first });
         }
         // Carved records may reach further back; missing revisions are reported.
         if asked < compacted && self.additional.is_empty() {
@@ -232,9 +273,10 @@ impl<'a> Store<'a> {
         self.state.meta()
     }
 
-    /// As [`State::compact_revision`].
+    /// As [`State::compact_revision`]; of records without a state before them, the oldest revision.
     pub fn compact_revision(&self) -> i64 {
-        self.state.compact_revision()
+        self.first_revision
+            .unwrap_or_else(|| self.state.compact_revision())
     }
 
     /// As [`State::record_leaves`].

@@ -1,5 +1,4 @@
-//! How many objects there are, of which kinds, and how much each takes: the numbers of `auger analyze`
-//! (`cmd/analyze.go`).
+//! Counts and sizes of the objects in a store, per kind: the figures of `auger analyze` (`cmd/analyze.go`).
 
 use std::collections::HashMap;
 
@@ -8,11 +7,11 @@ use super::meta::Meta;
 use super::secret_key::is_secret_key;
 use crate::named::{NameField, not_a_name};
 
-/// What stands for the kind of an object that is encrypted at rest: it is one, but does not tell which.
+/// The kind under which encrypted objects are counted, because their kind cannot be read.
 pub const ENCRYPTED_KIND: &str = "encrypted at rest";
 
-/// The kind of a stored value as `apiVersion/Kind`; None for what is no Kubernetes object. What cannot be a version or
-/// a kind is shown by its size.
+/// The kind of a stored value as `apiVersion/Kind`; None if it is not a Kubernetes object. A text that cannot be a
+/// version or a kind is replaced with its size.
 #[must_use]
 pub fn kind_of(value: &[u8]) -> Option<String> {
     if let Stored::Encrypted(_) = Stored::detect(value) {
@@ -27,7 +26,7 @@ pub fn kind_of(value: &[u8]) -> Option<String> {
     Some(format!("{version}/{}", NameField::Kind.shown(kind)))
 }
 
-/// The same of the value of a key. What a damaged Secret says of its kind may be a part of the secret.
+/// The same for the value of a key. In a damaged Secret the kind may be a part of the secret, so it is not shown.
 #[must_use]
 pub fn kind_under(key: &[u8], value: &[u8]) -> Option<String> {
     let kind = kind_of(value)?;
@@ -39,12 +38,12 @@ pub fn kind_under(key: &[u8], value: &[u8]) -> Option<String> {
     })
 }
 
-/// How much is stored of an object, in bytes.
+/// The size of an object, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// Key and value, where the object is alive.
+    /// Key and value, if the object exists now.
     pub current_bytes: Option<u64>,
-    /// The values of all retained versions of it.
+    /// The values of all its retained versions.
     pub version_bytes: u64,
     /// Key and value of every retained record of its key.
     pub record_bytes: u64,
@@ -55,18 +54,18 @@ pub struct Usage {
 pub struct ObjectSize {
     /// Its etcd key.
     pub key: Box<[u8]>,
-    /// Its kind, as [`kind_of`] tells it.
+    /// Its kind, as [`kind_of`] returns it.
     pub kind: String,
-    /// The values of all its retained versions, in bytes.
+    /// The size of the values of all its retained versions, in bytes.
     pub version_bytes: u64,
 }
 
-/// The numbers of a whole store.
+/// The figures for a whole store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Analysis {
     /// Live objects.
     pub objects: u64,
-    /// Key and value of every retained record of keys that hold an object, or held one, in bytes.
+    /// Key and value of every retained record of keys that have or had an object, in bytes.
     pub record_bytes: u64,
     /// Key and value of the live objects, in bytes.
     pub current_bytes: u64,
@@ -94,7 +93,7 @@ impl Analysis {
         });
     }
 
-    /// The kinds with the most live objects, the most common first; of equally many by name.
+    /// The `count` kinds with the most live objects, the most common first; equally common ones by name.
     #[must_use]
     pub fn most_common(&self, count: usize) -> Vec<(&str, u64)> {
         let mut kinds: Vec<_> = self
@@ -107,7 +106,7 @@ impl Analysis {
         kinds
     }
 
-    /// The live objects whose retained versions take the most, the largest first; of equal size by key.
+    /// The `count` live objects whose retained versions are largest, the largest first; equally large ones by key.
     #[must_use]
     pub fn largest(&self, count: usize) -> Vec<&ObjectSize> {
         let mut objects: Vec<_> = self.live.iter().collect();
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_object_has_no_kind() {
+    fn a_value_that_is_not_an_object_has_no_kind() {
         for value in [
             &b""[..],
             b"1234",
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_object_counts_in_all_revisions_only() {
+    fn a_deleted_object_counts_only_in_the_size_of_all_records() {
         let mut analysis = Analysis::default();
         let usage = |current_bytes| Usage {
             current_bytes,

@@ -1,16 +1,21 @@
-//! What one written value tells about the time of its writing, by the API server's clock.
+//! Reads the time at which a value was written from the value itself, by the API server's clock.
 //!
-//! Three times in an object are set by the API server at the moment of a write, cut to whole seconds:
-//! - `creationTimestamp`, by the creation alone (apiserver, `registry/rest/meta.go`,
-//!   `FillObjectMetaSystemFields`); no client can set it.
-//! - `deletionTimestamp` less `deletionGracePeriodSeconds`: when a graceful deletion was asked for
-//!   (`registry/rest/delete.go`, `BeforeDelete`). A later request that shortens the grace moves the
-//!   timestamp and the grace alike, so only the version in which it first appears was written then.
-//! - the time of the managedFields entry of who wrote (`managedfields/internal/managedfieldsupdater.go`).
-//!   A client may send entries of its own, with any time; and `ancient-changes` is an entry into which the
-//!   oldest are merged, with their times (`capmanagers.go`).
+//! The API server sets three times in an object at the moment of a write, cut to whole seconds:
+//! - `creationTimestamp`, only when the object is created (apiserver, `registry/rest/meta.go`,
+//!   `FillObjectMetaSystemFields`). No client can set it.
+//! - `deletionTimestamp`, when a graceful deletion is requested (`registry/rest/delete.go`, `BeforeDelete`). The time of
+//!   the request is `deletionTimestamp` minus `deletionGracePeriodSeconds`. A later request that shortens the grace
+//!   period changes both fields, so only the first version with a `deletionTimestamp` was written at that time.
+//! - the time of the managedFields entry of the manager that wrote
+//!   (`managedfields/internal/managedfieldsupdater.go`). A client may send entries with any time. The entry
+//!   `ancient-changes` merges the oldest entries and keeps their times (`capmanagers.go`).
 //!
-//! A Lease's `renewTime` is its holder's clock: a hint for display, and never an anchor.
+//! A time belongs to a version only if the version before it does not have it. Example: version 1 of a Deployment has
+//! the entries `kubectl` 12:00 and `kube-controller-manager` 12:05; version 2 has `kubectl` 12:00 and
+//! `kube-controller-manager` 12:09. So version 2 was written at 12:09. If version 1 is compacted, 12:09 is only a lower
+//! bound: version 2 was written then or later ([`Evidence::Floor`]).
+//!
+//! A Lease's `renewTime` comes from its holder's clock. It is only shown and never used as an anchor.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -19,29 +24,31 @@ use k8s_openapi::api::coordination::v1::Lease;
 use super::meta::{ManagedFields, Meta};
 use super::object::tree_of;
 
-/// What told a time.
+/// The field that an anchor's time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// `creationTimestamp`, of the revision that created the key.
+    /// `creationTimestamp`, for the revision that created the key.
     Created,
-    /// A managedFields time which the version before has not.
+    /// A managedFields time that the previous version does not have.
     ManagedFields,
-    /// A `deletionTimestamp` which the version before has not, less the grace.
+    /// A `deletionTimestamp` that the previous version does not have, minus the grace period.
     DeletionRequested,
-    /// The newest managedFields time where the version before is not known: it was written then or later.
+    /// The newest managedFields time if the previous version is not known: the value was written then or later.
     Floor,
+    /// The time at which a backup received the event. The write was then or before, usually in the same second.
+    Received,
 }
 
-/// A time which an API server put into a value.
+/// A time that an API server wrote into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
-    /// Seconds since 1970; the write was within this second, or a little later.
+    /// Seconds since 1970. The write happened within this second or a little later.
     pub time: i64,
-    /// What told it.
+    /// The field that the time comes from.
     pub evidence: Evidence,
 }
 
-/// Who set the time of an anchor.
+/// The manager whose managedFields entry has an anchor's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Writer<'m> {
     /// The manager.
@@ -50,54 +57,54 @@ pub struct Writer<'m> {
     pub subresource: &'m str,
 }
 
-/// Into this entry the API server merges the oldest of too many.
+/// The API server merges the oldest managedFields entries into an entry with this manager.
 const MERGED: &str = "ancient-changes";
 
-/// The years 1970 to 2106, 32 bits of seconds: what lies outside was not written by a clock.
-pub const CREDIBLE: std::ops::RangeInclusive<i64> = 0..=4_294_967_295;
+/// The seconds since 1970 that fit 32 bits: the years 1970 to 2106. A time outside was not set by a clock.
+pub const CREDIBLE_SECONDS: std::ops::RangeInclusive<i64> = 0..=4_294_967_295;
 
-/// The times of one value, as [`Anchor::of`] compares them with the version before. Borrows nothing: a fold
-/// over a whole store keeps a few bytes a key, and never looks at a value twice.
+/// The times in one value, which [`Anchor::from_times`] compares with the previous version. It does not borrow the
+/// value, so a pass over a whole store keeps a few bytes per key and reads each value once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Times {
     created: Option<i64>,
     deletion_requested: Option<i64>,
-    /// Of every managedFields entry with a time: the hash of who and when, and when.
+    /// For each managedFields entry with a time: a hash of the manager and the time, and the time.
     written: Vec<(u32, i64)>,
 }
 
-/// What is kept of a version to tell what the next one brought: hashes. Where two collide an anchor is
-/// missed, and nothing else.
+/// Hashes of the times in a version, to find the times that are new in the next version. If two hashes collide, an
+/// anchor is missed; nothing else goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// Which version it is of, then one for each time, sorted.
+    /// The hash of the version's identity, then one hash per time, sorted.
     hashes: Box<[u32]>,
 }
 
-/// What is known of the version before.
+/// What is known about the previous version of an object.
 #[derive(Debug, Clone, Copy)]
-pub enum Before<'d> {
-    /// There is none: this one created the key.
-    Nothing,
-    /// It brought this.
+pub enum Previous<'d> {
+    /// There is no previous version: this version created the key.
+    Absent,
+    /// The previous version's times.
     Version(&'d Digest),
-    /// It is not retained.
+    /// The previous version is not retained.
     Unknown,
 }
 
 impl Times {
-    /// The times in a value; none where it is no object. An encrypted one has to be opened before.
+    /// Reads the times of a value; None if it is not an object. An encrypted value must be decrypted first.
     #[must_use]
     pub fn read(value: &[u8]) -> Option<Self> {
-        Meta::read(value).as_ref().map(Self::of)
+        Meta::read(value).as_ref().map(Self::from_meta)
     }
 
     /// The times of an object.
     #[must_use]
-    pub fn of(meta: &Meta<'_>) -> Self {
-        let credible = |time: &i64| CREDIBLE.contains(time);
+    pub fn from_meta(meta: &Meta<'_>) -> Self {
+        let credible = |time: &i64| CREDIBLE_SECONDS.contains(time);
         let created = meta.creation_time.filter(credible);
-        // What is older than the object came with it from elsewhere, as from a restored backup.
+        // A time before the object's creation was copied with it, for example from a restored backup.
         let own = |time: &i64| credible(time) && created.is_none_or(|created| created <= *time);
         let grace = meta.deletion_grace_seconds.unwrap_or_default();
         let requested = meta.deletion_time.map(|time| time.saturating_sub(grace));
@@ -112,7 +119,7 @@ impl Times {
         }
     }
 
-    /// When the object was created.
+    /// The anchor for the object's creation.
     #[must_use]
     pub fn created(&self) -> Option<Anchor> {
         self.created.map(|time| Anchor {
@@ -121,11 +128,10 @@ impl Times {
         })
     }
 
-    /// What the version after this one is compared with; none where there are more times than an API server
-    /// keeps.
+    /// The digest that the next version is compared with. None if there are more times than an API server keeps.
     #[must_use]
     pub fn digest(&self, create_revision: i64, version: i64) -> Option<Digest> {
-        /// An API server keeps ten who update, and those who apply.
+        /// An API server keeps at most ten entries with operation Update. Entries with operation Apply have no limit.
         const MAX_ENTRIES: usize = 256;
         if self.written.len() > MAX_ENTRIES {
             return None;
@@ -141,6 +147,7 @@ impl Times {
         })
     }
 
+    /// The newest of the managedFields times whose hash fulfils `counts`.
     fn newest(&self, counts: impl Fn(u32) -> bool) -> Option<i64> {
         let counted = self.written.iter().filter(|(hash, _)| counts(*hash));
         counted.map(|(_, time)| *time).max()
@@ -148,9 +155,9 @@ impl Times {
 }
 
 impl Digest {
-    /// Whether it is of this version of this generation of its key.
+    /// Whether the digest belongs to this version of this generation of its key.
     #[must_use]
-    pub fn is_of(&self, create_revision: i64, version: i64) -> bool {
+    pub fn is_for(&self, create_revision: i64, version: i64) -> bool {
         self.hashes.first() == Some(&hash((create_revision, version)))
     }
 
@@ -161,19 +168,19 @@ impl Digest {
 }
 
 impl Anchor {
-    /// The time at which a version was written, by what it has and the version before has not. Of several
-    /// the one that only the API server can have set, else the newest.
+    /// The time at which a version was written, from the times that the previous version does not have. A time that only
+    /// the API server can set is preferred; else it is the newest.
     #[must_use]
-    pub fn of(times: &Times, before: Before<'_>) -> Option<Self> {
+    pub fn from_times(times: &Times, previous: Previous<'_>) -> Option<Self> {
         let newest = |evidence, counts: &dyn Fn(u32) -> bool| {
             let time = times.newest(counts)?;
             Some(Self { time, evidence })
         };
-        match before {
-            Before::Nothing => times
+        match previous {
+            Previous::Absent => times
                 .created()
                 .or_else(|| newest(Evidence::ManagedFields, &|_| true)),
-            Before::Version(digest) => {
+            Previous::Version(digest) => {
                 let requested = times
                     .deletion_requested
                     .filter(|_| !digest.has(hash(DELETING)));
@@ -184,11 +191,11 @@ impl Anchor {
                 let is_new = |hash: u32| !digest.has(hash);
                 requested.or_else(|| newest(Evidence::ManagedFields, &is_new))
             }
-            Before::Unknown => newest(Evidence::Floor, &|_| true),
+            Previous::Unknown => newest(Evidence::Floor, &|_| true),
         }
     }
 
-    /// Who set it, by the object that tells it.
+    /// The manager that set the time, if the time comes from managedFields. `meta` is from the same object.
     #[must_use]
     pub fn writer<'m>(&self, meta: &'m Meta<'_>) -> Option<Writer<'m>> {
         let entries = meta.managed_fields.iter();
@@ -202,10 +209,10 @@ impl Anchor {
     }
 }
 
-/// Stands in a digest for a deletion that was requested.
+/// Represents a requested deletion in a digest.
 const DELETING: &str = "deletionTimestamp";
 
-/// Who and when.
+/// The hash of an entry's manager and time.
 fn entry_hash(entry: &ManagedFields<'_>) -> u32 {
     let ManagedFields {
         manager,
@@ -217,16 +224,16 @@ fn entry_hash(entry: &ManagedFields<'_>) -> u32 {
     hash((manager, operation, subresource, time))
 }
 
-/// 32 bits, the same in every run.
-fn hash(of: impl Hash) -> u32 {
+/// A 32-bit hash. Its value is the same in every run.
+fn hash(value: impl Hash) -> u32 {
     let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
+    value.hash(&mut hasher);
     let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// When the holder of a Lease says that it renewed it, in seconds since 1970, by the holder's clock. None:
-/// the value is no Lease, or was never renewed.
+/// The `renewTime` of a Lease in seconds since 1970, by the clock of its holder. None if the value is not a Lease or was
+/// never renewed.
 #[must_use]
 pub fn lease_renewed(value: &[u8]) -> Option<i64> {
     let meta = Meta::read(value)?;
@@ -264,16 +271,16 @@ mod tests {
         }
     }
 
-    fn over(old: &Meta<'_>, new: &Meta<'_>) -> Option<(i64, Evidence)> {
-        let digest = Times::of(old).digest(7, 1).unwrap();
-        let anchor = Anchor::of(&Times::of(new), Before::Version(&digest));
+    fn anchor_after(old: &Meta<'_>, new: &Meta<'_>) -> Option<(i64, Evidence)> {
+        let digest = Times::from_meta(old).digest(7, 1).unwrap();
+        let anchor = Anchor::from_times(&Times::from_meta(new), Previous::Version(&digest));
         anchor.map(|anchor| (anchor.time, anchor.evidence))
     }
 
     #[test]
     fn a_first_version_was_written_at_its_creation_whatever_its_managers_say() {
-        let times = Times::of(&object(100, &[("kubectl", 9000)]));
-        let anchor = Anchor::of(&times, Before::Nothing).unwrap();
+        let times = Times::from_meta(&object(100, &[("kubectl", 9000)]));
+        let anchor = Anchor::from_times(&times, Previous::Absent).unwrap();
         assert_eq!((anchor.time, anchor.evidence), (100, Evidence::Created));
     }
 
@@ -281,11 +288,14 @@ mod tests {
     fn a_later_version_was_written_at_the_time_that_changed() {
         let old = object(100, &[("kubectl", 100), ("kubelet", 150)]);
         let new = object(100, &[("kubectl", 100), ("kubelet", 160)]);
-        assert_eq!(over(&old, &new), Some((160, Evidence::ManagedFields)));
-        assert_eq!(over(&old, &old), None, "nothing new");
+        assert_eq!(
+            anchor_after(&old, &new),
+            Some((160, Evidence::ManagedFields))
+        );
+        assert_eq!(anchor_after(&old, &old), None, "nothing new");
         let back = object(100, &[("kubectl", 120), ("kubelet", 150)]);
         assert_eq!(
-            over(&old, &back),
+            anchor_after(&old, &back),
             Some((120, Evidence::ManagedFields)),
             "the changed one, not the newest"
         );
@@ -297,49 +307,52 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_of_one_version_of_one_generation() {
-        let digest = Times::of(&object(100, &[("kubectl", 100)]))
+    fn a_digest_belongs_to_one_version_of_one_generation() {
+        let digest = Times::from_meta(&object(100, &[("kubectl", 100)]))
             .digest(7, 2)
             .unwrap();
-        assert!(digest.is_of(7, 2));
-        assert!(!digest.is_of(7, 1) && !digest.is_of(8, 2));
+        assert!(digest.is_for(7, 2));
+        assert!(!digest.is_for(7, 1) && !digest.is_for(8, 2));
         let many = vec![("kubectl", 100); 1000];
-        assert_eq!(Times::of(&object(100, &many)).digest(7, 2), None);
+        assert_eq!(Times::from_meta(&object(100, &many)).digest(7, 2), None);
     }
 
     #[test]
-    fn times_that_came_with_the_object_or_were_merged_tell_nothing() {
+    fn copied_and_merged_times_give_no_anchor() {
         let old = object(100, &[("kubectl", 100)]);
         for foreign in [("restorer", 50), ("ancient-changes", 110), ("who", -5)] {
             let new = object(100, &[("kubectl", 100), foreign]);
-            assert_eq!(over(&old, &new), None, "{foreign:?}");
+            assert_eq!(anchor_after(&old, &new), None, "{foreign:?}");
         }
     }
 
     #[test]
-    fn a_deletion_was_requested_its_grace_before_it_takes_effect_and_once() {
+    fn the_deletion_time_minus_its_grace_is_an_anchor_once() {
         let old = object(100, &[("kubectl", 100)]);
         let mut new = object(100, &[("kubectl", 100)]);
         new.deletion_time = Some(230);
         new.deletion_grace_seconds = Some(30);
-        assert_eq!(over(&old, &new), Some((200, Evidence::DeletionRequested)));
+        assert_eq!(
+            anchor_after(&old, &new),
+            Some((200, Evidence::DeletionRequested))
+        );
         let mut hurried = new.clone();
         hurried.deletion_time = Some(201);
         hurried.deletion_grace_seconds = Some(1);
-        assert_eq!(over(&new, &hurried), None);
+        assert_eq!(anchor_after(&new, &hurried), None);
         hurried.deletion_grace_seconds = Some(i64::MIN);
-        assert_eq!(over(&old, &hurried), None, "no credible time");
+        assert_eq!(anchor_after(&old, &hurried), None, "no credible time");
     }
 
     #[test]
-    fn without_the_version_before_a_time_is_only_a_floor() {
-        let times = Times::of(&object(100, &[("kubectl", 100), ("kubelet", 150)]));
-        let anchor = Anchor::of(&times, Before::Unknown).unwrap();
+    fn without_the_previous_version_a_time_is_only_a_floor() {
+        let times = Times::from_meta(&object(100, &[("kubectl", 100), ("kubelet", 150)]));
+        let anchor = Anchor::from_times(&times, Previous::Unknown).unwrap();
         assert_eq!((anchor.time, anchor.evidence), (150, Evidence::Floor));
     }
 
     #[test]
-    fn a_lease_hints_at_its_renewal_and_nothing_else_does() {
+    fn only_a_lease_has_a_renew_time() {
         let lease =
             br#"{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"n"},
             "spec":{"renewTime":"2025-11-20T08:14:56.123456Z"}}"#;

@@ -1,8 +1,8 @@
-//! In which order objects are created so that each finds what it needs: namespaces, definitions, what is in no
-//! namespace, what pods mount and run as, services, workloads, what watches over them, custom resources; and last what
-//! could refuse or change the others.
+//! The order in which objects are created, so that each object finds what it depends on: namespaces, definitions,
+//! cluster-scoped objects, what pods mount and run as, services, workloads, other namespaced objects, custom resources.
+//! Last come objects that could make the API server refuse or change the others.
 
-/// The place of a kind of an API group in the order; equal ones in the order of their keys.
+/// The rank of a kind in this order. Objects of equal rank are created in the order of their keys.
 pub fn rank(group: &str, kind: &str, namespaced: bool, is_custom: bool) -> u32 {
     if is_custom {
         return 50;
@@ -14,7 +14,7 @@ pub fn rank(group: &str, kind: &str, namespaced: bool, is_custom: bool) -> u32 {
         ("", "PersistentVolume") => 3,
         ("rbac.authorization.k8s.io", "ClusterRole") => 4,
         ("rbac.authorization.k8s.io", "ClusterRoleBinding") => 5,
-        // These are asked before other objects are stored, and would refuse or change them.
+        // The API server consults these before it stores other objects, and they could refuse or change them.
         ("admissionregistration.k8s.io", _) => 70,
         ("apiregistration.k8s.io", _) => 71,
         ("", "LimitRange") => 60,
@@ -40,7 +40,7 @@ mod tests {
     use super::rank;
 
     #[test]
-    fn what_others_need_comes_first_and_what_refuses_others_comes_last() {
+    fn dependencies_come_first_and_objects_that_can_refuse_others_come_last() {
         let order = [
             rank("", "Namespace", false, false),
             rank(

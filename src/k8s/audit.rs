@@ -1,61 +1,60 @@
-//! Which resources are encrypted at rest, by which keys, and which Secrets are not.
+//! Reports which resources are encrypted at rest and with which keys, and which Secrets are not encrypted.
 //!
-//! [`Audit`] is asked once for each value what it is stored as, and keeps of it a number; the numbers of the
-//! live keys are counted at the end. So a walk over the whole history needs no more memory than its
-//! keys.
+//! A walk over the history calls [`Audit::protection`] once for each value and keeps only a number for its key. At the end,
+//! [`Audit::finish`] counts the numbers of the live keys. So the memory depends on the number of keys, not on the history.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::encrypt::Sealed;
+use super::encrypt::EncryptedValue;
 use super::envelope::{ENCRYPTED_PREFIX, PROTOBUF_MAGIC};
 use super::secret_key::is_secret_key;
 
-/// How many keys of Secrets in the clear are named.
+/// The number of unencrypted Secrets whose keys are listed.
 const NAMED_SECRETS: usize = 100;
 
-/// How many ways of storing are told apart: a cluster has a few keys, and a few plugins.
-const MOST_WAYS: usize = 4096;
+/// The number of different protections that are distinguished. A cluster has a few keys and a few plugins.
+const MOST_PROTECTIONS: usize = 4096;
 
-/// Longest name of a way, in bytes: that of a key id of KMS. What is longer is no name.
+/// The maximal length of a key name or key id, in bytes (the limit of a KMS key id). A longer one is damage.
 const LONGEST_NAME_BYTES: usize = 1024;
 
-/// How every Secret in protobuf begins: the envelope with v1 and Secret.
+/// The first bytes of every Secret in protobuf: the envelope with v1 and Secret.
 const SECRET_START: &[u8] = b"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Secret";
 
-/// How a value is stored, as a number of an [`Audit`].
+/// The protection of a value, as a number that an [`Audit`] assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WayId(u32);
+pub struct ProtectionId(u32);
 
-impl WayId {
-    /// Neither encrypted nor any of the following.
+impl ProtectionId {
+    /// Not encrypted, and none of the following forms.
     const OTHER: Self = Self(0);
-    /// JSON, perhaps of an object.
+    /// JSON, which may be an object.
     const JSON: Self = Self(1);
     /// An object in protobuf.
     const OBJECT: Self = Self(2);
     /// A Secret in protobuf.
     const SECRET: Self = Self(3);
-    /// Encrypted, and the head is damaged, or there are too many ways.
+    /// Encrypted, but the prefix is damaged, or there are too many protections.
     const DAMAGED: Self = Self(4);
-    /// The first of the ways that are told apart.
+    /// The first number for a key or plugin.
     const FIRST: u32 = 5;
 
     fn is_clear(self) -> bool {
         self.0 < Self::DAMAGED.0
     }
 
-    /// Whether a value that is stored so under a key is a Secret which is not encrypted.
+    /// Whether a value under this etcd key is an unencrypted Secret.
     #[must_use]
     pub fn is_secret_in_the_clear(self, key: &[u8]) -> bool {
         self == Self::SECRET || (self == Self::JSON && is_secret_key(key))
     }
 }
 
-/// How values are stored.
+/// How a value is protected at rest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Way {
-    /// By a provider.
+pub enum Protection {
+    /// Encrypted by a provider.
     Encrypted {
         /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
         provider: String,
@@ -63,108 +62,109 @@ pub enum Way {
         version: String,
         /// The name of the key, or of the KMS plugin.
         key_name: String,
-        /// Of KMS v2.
+        /// The key id, for KMS v2.
         key_id: Option<Vec<u8>>,
     },
-    /// Encrypted, by what is not known.
+    /// Encrypted, but the provider or key cannot be read.
     Damaged,
     /// Not encrypted.
     Clear,
 }
 
-/// What is counted on the way.
+/// The protections that were found so far.
 #[derive(Debug, Default)]
 pub struct Audit {
-    ways: Vec<Way>,
-    ids: HashMap<Way, WayId>,
-    /// The head of the last encrypted value with its number: most values have the head of the one before.
-    last: Option<(Way, WayId)>,
+    protections: Vec<Protection>,
+    ids: HashMap<Protection, ProtectionId>,
+    /// The protection of the last encrypted value. Most values have the same one as the value before.
+    last: Option<(Protection, ProtectionId)>,
 }
 
-/// One line of the answer.
+/// One row of the report: a resource with one protection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The resource.
     pub resource: String,
-    /// How.
-    pub way: Way,
-    /// How many live values.
+    /// The protection.
+    pub protection: Protection,
+    /// The number of live values.
     pub values: u64,
 }
 
-/// The answer. Empty for a store without Kubernetes' values.
+/// The report. It is empty for a store without Kubernetes objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encryption {
-    /// The resources of which a value is encrypted, and Secrets; what is in the clear comes last in
-    /// each.
+    /// The resources with at least one encrypted value, and Secrets. Unencrypted values are the last row of a resource.
     pub rows: Vec<Row>,
-    /// How many Secrets are in the clear.
+    /// The number of unencrypted Secrets.
     pub clear_secrets: u64,
-    /// Their keys, up to a hundred of them.
+    /// The first of their keys, at most a hundred.
     pub clear_secret_keys: Vec<Vec<u8>>,
     /// Whether any value is encrypted.
     pub is_used: bool,
-    /// How many older or deleted versions of Secrets are retained in the clear; the caller counts them.
+    /// The number of older or deleted versions of Secrets that are retained unencrypted; set by the caller.
     pub older_clear_secrets: u64,
 }
 
 impl Audit {
-    /// How a value is stored.
-    pub fn way_of(&mut self, value: &[u8]) -> WayId {
+    /// The protection of a value.
+    pub fn protection(&mut self, value: &[u8]) -> ProtectionId {
         if !value.starts_with(ENCRYPTED_PREFIX) {
             return match value {
-                _ if value.starts_with(SECRET_START) => WayId::SECRET,
-                _ if value.starts_with(PROTOBUF_MAGIC) => WayId::OBJECT,
-                _ if value.starts_with(b"{") => WayId::JSON,
-                _ => WayId::OTHER,
+                _ if value.starts_with(SECRET_START) => ProtectionId::SECRET,
+                _ if value.starts_with(PROTOBUF_MAGIC) => ProtectionId::OBJECT,
+                _ if value.starts_with(b"{") => ProtectionId::JSON,
+                _ => ProtectionId::OTHER,
             };
         }
-        let Some(sealed) = Sealed::of(value) else {
-            return WayId::DAMAGED;
+        let Some(encrypted) = EncryptedValue::parse(value) else {
+            return ProtectionId::DAMAGED;
         };
         if let Some((last, id)) = &self.last
-            && last.is_of(&sealed)
+            && last.is_same(&encrypted)
         {
             return *id;
         }
-        let way = Way::of(&sealed);
-        let id = self.id_of(&way);
-        self.last = Some((way, id));
+        let protection = Protection::from_value(&encrypted);
+        let id = self.id_of(&protection);
+        self.last = Some((protection, id));
         id
     }
 
-    fn id_of(&mut self, way: &Way) -> WayId {
-        if let Some(id) = self.ids.get(way) {
+    /// The number of a protection; it gets the next number if it is new.
+    fn id_of(&mut self, protection: &Protection) -> ProtectionId {
+        if let Some(id) = self.ids.get(protection) {
             return *id;
         }
-        let next = u32::try_from(self.ways.len()).unwrap_or(u32::MAX);
-        if *way == Way::Damaged || self.ways.len() >= MOST_WAYS {
-            return WayId::DAMAGED;
+        let next = u32::try_from(self.protections.len()).unwrap_or(u32::MAX);
+        if *protection == Protection::Damaged || self.protections.len() >= MOST_PROTECTIONS {
+            return ProtectionId::DAMAGED;
         }
-        let id = WayId(WayId::FIRST.saturating_add(next));
-        self.ways.push(way.clone());
-        self.ids.insert(way.clone(), id);
+        let id = ProtectionId(ProtectionId::FIRST.saturating_add(next));
+        self.protections.push(protection.clone());
+        self.ids.insert(protection.clone(), id);
         id
     }
 
-    fn way(&self, id: WayId) -> Way {
+    /// The protection with a number.
+    fn by_id(&self, id: ProtectionId) -> Protection {
         if id.is_clear() {
-            return Way::Clear;
+            return Protection::Clear;
         }
-        let index = id.0.checked_sub(WayId::FIRST);
+        let index = id.0.checked_sub(ProtectionId::FIRST);
         let index = index.and_then(|index| usize::try_from(index).ok());
-        let way = index.and_then(|index| self.ways.get(index));
-        way.cloned().unwrap_or(Way::Damaged)
+        let protection = index.and_then(|index| self.protections.get(index));
+        protection.cloned().unwrap_or(Protection::Damaged)
     }
 
-    /// Counts the live keys, each with how its value is stored.
+    /// Counts the live keys, each with the protection of its value.
     pub fn finish<'k>(
         &self,
-        live: impl Iterator<Item = (&'k [u8], WayId)> + Clone,
+        live: impl Iterator<Item = (&'k [u8], ProtectionId)> + Clone,
         resource_of: impl Fn(&'k [u8]) -> Cow<'k, str>,
     ) -> Encryption {
         let is_used = live.clone().any(|(_, id)| !id.is_clear());
-        let is_object = |id| id != WayId::OTHER && id != WayId::JSON;
+        let is_object = |id| id != ProtectionId::OTHER && id != ProtectionId::JSON;
         let is_kubernetes = live.clone().any(|(_, id)| is_object(id));
         if !is_kubernetes {
             return Encryption::default();
@@ -178,27 +178,33 @@ impl Audit {
                 }
             }
         }
-        let mut counts: BTreeMap<String, HashMap<WayId, u64>> = BTreeMap::new();
+        let mut counts: BTreeMap<String, HashMap<ProtectionId, u64>> = BTreeMap::new();
         let mut clear = ClearSecrets::default();
         for (key, id) in live {
-            let may_be_secret = id == WayId::SECRET || (id == WayId::JSON && is_secret_key(key));
+            let may_be_secret =
+                id == ProtectionId::SECRET || (id == ProtectionId::JSON && is_secret_key(key));
             if !may_be_secret && !is_used {
                 continue;
             }
             let resource = resource_of(key);
-            // A Secret of an API server that stores JSON tells so by its key alone.
-            let is_clear_secret = id == WayId::SECRET || (may_be_secret && is_secrets(&resource));
+            // A Secret in JSON is recognised only by its key.
+            let is_clear_secret =
+                id == ProtectionId::SECRET || (may_be_secret && is_secrets(&resource));
             if is_clear_secret {
                 clear.add(key);
             } else if !encrypted.contains(&*resource) {
                 continue;
             }
-            let id = if id.is_clear() { WayId::OTHER } else { id };
+            let id = if id.is_clear() {
+                ProtectionId::OTHER
+            } else {
+                id
+            };
             if !counts.contains_key(&*resource) {
                 counts.insert(resource.clone().into_owned(), HashMap::new());
             }
-            if let Some(ways) = counts.get_mut(&*resource) {
-                let count = ways.entry(id).or_default();
+            if let Some(protections) = counts.get_mut(&*resource) {
+                let count = protections.entry(id).or_default();
                 *count = count.saturating_add(1);
             }
         }
@@ -211,14 +217,16 @@ impl Audit {
         }
     }
 
-    fn rows(&self, counts: BTreeMap<String, HashMap<WayId, u64>>) -> Vec<Row> {
+    /// The rows of the report, sorted by resource and protection.
+    fn rows(&self, counts: BTreeMap<String, HashMap<ProtectionId, u64>>) -> Vec<Row> {
         let mut rows = Vec::new();
-        for (resource, ways) in counts {
-            let ways = ways.into_iter().map(|(id, values)| (self.way(id), values));
-            let sorted: BTreeMap<Way, u64> = ways.collect();
-            rows.extend(sorted.into_iter().map(|(way, values)| Row {
+        for (resource, protections) in counts {
+            let protections = protections.into_iter();
+            let protections = protections.map(|(id, values)| (self.by_id(id), values));
+            let sorted: BTreeMap<Protection, u64> = protections.collect();
+            rows.extend(sorted.into_iter().map(|(protection, values)| Row {
                 resource: resource.clone(),
-                way,
+                protection,
                 values,
             }));
         }
@@ -226,8 +234,9 @@ impl Audit {
     }
 }
 
-impl Way {
-    fn is_of(&self, sealed: &Sealed<'_>) -> bool {
+impl Protection {
+    /// Whether a value has this protection.
+    fn is_same(&self, encrypted: &EncryptedValue<'_>) -> bool {
         let Self::Encrypted {
             provider,
             version,
@@ -237,15 +246,16 @@ impl Way {
         else {
             return false;
         };
-        let head = sealed.head;
+        let head = encrypted.head;
         [head.provider, head.version, head.key_name] == [provider, version, key_name]
-            && sealed.key_id() == key_id.as_deref()
+            && encrypted.key_id() == key_id.as_deref()
     }
 
-    fn of(sealed: &Sealed<'_>) -> Self {
-        let head = sealed.head;
+    /// The protection of an encrypted value. A name that is too long is damage.
+    fn from_value(encrypted: &EncryptedValue<'_>) -> Self {
+        let head = encrypted.head;
         let names = [head.provider, head.version, head.key_name];
-        let key_id = sealed.key_id();
+        let key_id = encrypted.key_id();
         let lengths = names.map(str::len).into_iter();
         let mut lengths = lengths.chain(key_id.map(<[u8]>::len));
         if lengths.any(|length| length > LONGEST_NAME_BYTES) {
@@ -260,12 +270,12 @@ impl Way {
     }
 }
 
-/// Whether a resource is that of Secrets, with or without the prefix of its keys.
+/// Whether a resource is Secrets, with or without a key prefix.
 fn is_secrets(resource: &str) -> bool {
     resource.rsplit('/').next() == Some("secrets")
 }
 
-/// Counts Secrets, and keeps the first of their keys.
+/// Counts unencrypted Secrets, and keeps the first of their keys.
 #[derive(Default)]
 struct ClearSecrets<'k> {
     count: u64,
@@ -282,13 +292,13 @@ impl<'k> ClearSecrets<'k> {
     }
 }
 
-/// Where a key's resource is not known better: the prefix and the segment behind it, or two where the first
-/// is an API group.
+/// The resource of a key whose layout is not known: the prefix and the next segment, or the next two segments if the
+/// first of them is an API group.
 #[must_use]
 pub fn first_segments(key: &[u8]) -> Cow<'_, str> {
     let start = usize::from(key.starts_with(b"/"));
-    let behind = key.get(start..).unwrap_or_default();
-    let mut segments = behind.split(|byte| *byte == b'/');
+    let rest = key.get(start..).unwrap_or_default();
+    let mut segments = rest.split(|byte| *byte == b'/');
     let lengths = [segments.next(), segments.next(), segments.next()];
     let [first, second, third] = lengths;
     let is_group = second.is_some_and(|segment| segment.contains(&b'.'));
@@ -310,16 +320,16 @@ mod tests {
         let mut audit = Audit::default();
         let live: Vec<_> = pairs
             .iter()
-            .map(|(key, value)| (key.as_bytes(), audit.way_of(value)))
+            .map(|(key, value)| (key.as_bytes(), audit.protection(value)))
             .collect();
         audit.finish(live.iter().copied(), first_segments)
     }
 
-    fn told(encryption: &Encryption) -> Vec<(String, String, u64)> {
-        let name = |way: &Way| match way {
-            Way::Clear => "clear".to_owned(),
-            Way::Damaged => "damaged".to_owned(),
-            Way::Encrypted {
+    fn rows(encryption: &Encryption) -> Vec<(String, String, u64)> {
+        let name = |protection: &Protection| match protection {
+            Protection::Clear => "clear".to_owned(),
+            Protection::Damaged => "damaged".to_owned(),
+            Protection::Encrypted {
                 key_name, key_id, ..
             } => {
                 let id = key_id.as_deref().unwrap_or_default();
@@ -327,16 +337,16 @@ mod tests {
             }
         };
         let rows = encryption.rows.iter();
-        rows.map(|row| (row.resource.clone(), name(&row.way), row.values))
+        rows.map(|row| (row.resource.clone(), name(&row.protection), row.values))
             .collect()
     }
 
-    fn row(resource: &str, way: &str, values: u64) -> (String, String, u64) {
-        (resource.to_owned(), way.to_owned(), values)
+    fn row(resource: &str, protection: &str, values: u64) -> (String, String, u64) {
+        (resource.to_owned(), protection.to_owned(), values)
     }
 
     #[test]
-    fn each_way_of_storing_is_counted_of_resources_that_are_encrypted() {
+    fn each_protection_of_an_encrypted_resource_is_counted() {
         let found = audit(&[
             ("/r/configmaps/a/x", b"k8s\0\x0a\x00"),
             ("/r/secrets/a/w", b"k8s:enc:aescbc:v1:key2:zz"),
@@ -348,7 +358,7 @@ mod tests {
             ("/r/apps.example.com/things/q", b"k8s:enc:aescbc:v1"),
         ]);
         assert_eq!(
-            told(&found),
+            rows(&found),
             [
                 row("/r/apps.example.com/things", "damaged", 1),
                 row("/r/configmaps", "vaultid", 1),
@@ -363,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn without_encryption_only_secrets_are_told() {
+    fn without_encryption_only_secrets_are_reported() {
         let found = audit(&[
             ("/r/secrets/a/x", SECRET),
             ("/r/secrets/a/json", b"{\"kind\":\"Secret\"}"),
@@ -372,18 +382,18 @@ mod tests {
             ("/r/example.com/things/secrets/x", b"{}"),
             ("/r/pods/a/x", b"{}"),
         ]);
-        assert_eq!(told(&found), [row("/r/secrets", "clear", 2)]);
+        assert_eq!(rows(&found), [row("/r/secrets", "clear", 2)]);
         assert!(!found.is_used);
     }
 
     #[test]
-    fn a_store_of_something_else_has_nothing_to_tell() {
+    fn the_report_is_empty_for_a_store_without_kubernetes_objects() {
         let found = audit(&[("/app/secrets/x", b"{}"), ("a", b"hunter2")]);
         assert_eq!(found, Encryption::default());
     }
 
     #[test]
-    fn secrets_in_the_clear_are_named_up_to_a_number_and_all_counted() {
+    fn all_unencrypted_secrets_are_counted_and_the_first_hundred_listed() {
         let keys: Vec<String> = (0..250).map(|n| format!("/r/secrets/a/{n:03}")).collect();
         let pairs: Vec<_> = keys
             .iter()
@@ -400,18 +410,18 @@ mod tests {
     }
 
     #[test]
-    fn a_key_name_for_every_value_takes_no_more_than_the_most_ways() {
+    fn the_number_of_protections_is_limited() {
         let mut audit = Audit::default();
-        for n in 0..2 * MOST_WAYS {
-            audit.way_of(format!("k8s:enc:aescbc:v1:{n}:x").as_bytes());
+        for n in 0..2 * MOST_PROTECTIONS {
+            audit.protection(format!("k8s:enc:aescbc:v1:{n}:x").as_bytes());
         }
-        assert_eq!(audit.ways.len(), MOST_WAYS);
+        assert_eq!(audit.protections.len(), MOST_PROTECTIONS);
         let long = format!("k8s:enc:aescbc:v1:{}:x", "n".repeat(LONGEST_NAME_BYTES + 1));
-        assert_eq!(audit.way_of(long.as_bytes()), WayId::DAMAGED);
+        assert_eq!(audit.protection(long.as_bytes()), ProtectionId::DAMAGED);
     }
 
     #[test]
-    fn the_first_segments_of_a_key_stand_for_its_resource() {
+    fn the_first_segments_of_a_key_are_its_resource() {
         for (key, resource) in [
             ("/registry/secrets/shop/db", "/registry/secrets"),
             ("/registry/secrets", "/registry/secrets"),

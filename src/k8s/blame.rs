@@ -1,28 +1,38 @@
 //! Which revision last changed each part of an object: `git blame` for its tree.
 //!
-//! [`Blame`] begins with the version that is shown and is given the versions before it, newest first.
-//! Every part of the shown tree is *open* as long as each older version has it unchanged; the first version
-//! that has not closes it, and the version after that one is the answer. What is still open behind the
-//! oldest version was there all the time: it is the oldest version's, or, where that one is not the first
-//! of the object, of *this or an earlier revision* ([`Attribution::boundary`], the `^` of `git blame`).
+//! [`Blame`] starts with the shown version and receives the older versions one by one, newest first. A part of the shown
+//! tree is *open* as long as each older version has it unchanged. The first version that differs closes the part: it is
+//! attributed to the next newer version.
 //!
-//! What "unchanged" is:
-//! - a scalar, and an empty map or list, is the same value at the same place;
-//! - a map or list that is not empty is a map or list there, whatever is in it: it tells since when
-//!   it has existed;
-//! - an item of a list is followed by its key, as [`super::diff`] names items (`name`, `port`, `type`,
-//!   `uid`, ... or its own value), from version to version; a new order of the items is no change. Where they
-//!   have no key, along the longest common subsequence, and then by place;
-//! - the part above it exists: what was taken away and put back is new.
+//! **Example.** Version 3 (revision 30) is shown. `replicas` changed in version 2 (revision 20), `image` in version 3:
 //!
-//! Who: the entry of managedFields which, in the version of that revision, owns the path (as a member
-//! of its field set, or below a leaf of it) and changed with that version: it is new, has another time, or
-//! owns more. Of several the one with the newest time, then the first. None: nobody can tell. Of a
-//! boundary behind which nothing is left, any entry that owns the path; of several, who agree on the value,
-//! the one with the oldest time: it was so then already.
+//! | version | `replicas` | `image` | closed when this version is compared |
+//! |---|---|---|---|
+//! | 3 (revision 30) | 2 | web:v3 | |
+//! | 2 (revision 20) | 2 | web:v2 | `image`: from revision 30 |
+//! | 1 (revision 10) | 1 | web:v2 | `replicas`: from revision 20 |
 //!
-//! Only neighbouring versions are compared; three trees are in memory, the shown one included, and each part
-//! of an object is closed, and looked up in managedFields, once.
+//! All other parts are still open after the oldest version, so they are attributed to revision 10. If version 1 were
+//! compacted, they would be attributed to revision 20 *or an earlier one* ([`Attribution::boundary`], shown as the `^`
+//! of `git blame`), because version 2 is not the first version of the object.
+//!
+//! **What counts as unchanged:**
+//! - A scalar, an empty map and an empty list: the older version has the same value in the same place.
+//! - A map or list with elements: the older version has a map or list there, with any content. The attribution is the
+//!   revision in which the map or list came into existence.
+//! - An item of a list is matched by its key, as [`super::diff`] names items (`name`, `port`, `type`, `uid`, ... or its
+//!   value). A new order of the items is not a change. Items without a key are matched along the longest common
+//!   subsequence, and between its items by position.
+//! - The parent must exist too: a part that was removed and added again is new.
+//!
+//! **The manager** is the managedFields entry that, in the attributed version, owns the path (in its field set, or below
+//! a leaf of it) and changed in that version: the entry is new, has another time, or owns more fields. Of several
+//! entries it is the one with the newest time, then the first. If no entry fits, there is no manager. At a boundary
+//! without an older version, every entry that owns the path fits, and the one with the oldest time is taken: all of them
+//! agree on the value, and the oldest had it first.
+//!
+//! Only neighbouring versions are compared. At most three trees are in memory, including the shown one. Each part of an
+//! object is closed, and looked up in managedFields, once.
 
 mod owners;
 mod pairs;
@@ -46,27 +56,27 @@ pub struct Version {
     revision: i64,
     /// Its number since the object's creation, from 1.
     version: i64,
-    /// As it is shown.
+    /// The tree in the form in which it is shown.
     tree: Value,
-    /// Not there where the metadata is not as the API has it.
+    /// None if the metadata does not have the form of the API.
     meta: Option<ObjectMeta>,
     shape: Shape,
 }
 
-/// What a version is.
+/// The kind of content of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// An object of Kubernetes.
+    /// A Kubernetes object.
     Object,
     /// Any other tree.
     Tree,
-    /// A list of the lines of a text. Lines keep their order: one that was moved is new.
+    /// A list of the lines of a text. Lines keep their order: a line that was moved is new.
     Lines,
 }
 
 impl Version {
-    /// The version `version` of an object, written at `revision`, from its stored tree. Shown and followed
-    /// is what kubectl shows: with `managed_fields` these too.
+    /// Version number `version` of an object, written at `revision`, from its stored tree. The parts are those that
+    /// kubectl shows, and with `managed_fields` also the managedFields.
     #[must_use]
     pub fn new(revision: i64, version: i64, stored: Value, managed_fields: bool) -> Self {
         let meta = object_meta(&stored);
@@ -81,7 +91,7 @@ impl Version {
         }
     }
 
-    /// A version that is no object of Kubernetes: JSON of another program.
+    /// A version that is not a Kubernetes object but JSON of another program.
     #[must_use]
     pub fn plain(revision: i64, version: i64, tree: Value) -> Self {
         Self {
@@ -93,7 +103,7 @@ impl Version {
         }
     }
 
-    /// A version that is a text; bytes that are not UTF-8 are one line of base64.
+    /// A version that is a text, split into lines; bytes that are not UTF-8 are one line of base64.
     #[must_use]
     pub fn text(revision: i64, version: i64, stored: &[u8]) -> Self {
         let text = as_text(stored);
@@ -105,24 +115,24 @@ impl Version {
     }
 }
 
-/// Where a part of an object comes from.
+/// The origin of a part of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribution {
-    /// The revision since which it has been so.
+    /// The revision since which the part is unchanged.
     pub revision: i64,
-    /// It may have been so earlier: the version before is compacted or cannot be read.
+    /// Whether the part may be older: the previous version is compacted or cannot be read.
     pub boundary: bool,
-    /// Who wrote it; none where managedFields do not tell.
+    /// The manager that wrote it; None if managedFields do not show it.
     pub manager: Option<String>,
-    /// `status`, `scale`, or none.
+    /// `status`, `scale`, or None.
     pub subresource: Option<String>,
-    /// When, RFC 3339 in UTC: when the revision was written, as far as the object says; of a boundary the
-    /// time of the manager's entry, which wrote it then or earlier.
+    /// RFC 3339 in UTC. The time at which the revision was written, as far as the object has it. At a boundary it is the
+    /// time of the manager's entry, which wrote the part then or earlier.
     pub time: Option<String>,
 }
 
-/// Whether what a manager or a subresource is called can be a name. In a damaged Secret it may be a part
-/// of a secret.
+/// Whether a text can be the name of a manager or subresource. In a damaged Secret it may be a part of a secret, and is
+/// not shown.
 #[must_use]
 pub fn is_manager_name(text: &str) -> bool {
     is_name(text)
@@ -131,44 +141,46 @@ pub fn is_manager_name(text: &str) -> bool {
 /// A part of the shown object.
 #[derive(Debug)]
 pub struct Node {
-    /// Its attribution; none while it is open.
+    /// The index of its attribution; None while it is open.
     origin: Option<usize>,
-    /// Of the item of a list: its place in the version that was given last.
+    /// For an item of a list: its index in the version that was compared last.
     place: usize,
-    /// What is in it.
-    below: Below,
+    /// Its parts.
+    children: Children,
 }
 
 /// The parts of a part, in the order of the shown tree.
 #[derive(Debug)]
-pub enum Below {
-    /// None: a scalar, an empty map or list, or one beyond [`MAX_DEPTH`], which is taken as a whole.
-    Whole,
-    /// Of a map.
+pub enum Children {
+    /// No parts: a scalar, an empty map or list, or a value beyond [`MAX_DEPTH`], which is compared as a whole.
+    None,
+    /// The members of a map.
     Map(Vec<Node>),
-    /// Of a list.
+    /// The items of a list.
     List(Vec<Node>),
 }
 
 impl Node {
-    fn of(tree: &Value, place: usize, depth: usize) -> Self {
+    /// The open parts of a tree.
+    fn new(tree: &Value, place: usize, depth: usize) -> Self {
         let deeper = depth.saturating_add(1);
-        let below = match tree {
-            _ if depth >= MAX_DEPTH => Below::Whole,
+        let children = match tree {
+            _ if depth >= MAX_DEPTH => Children::None,
             Value::Object(map) if !map.is_empty() => {
-                let nodes = map.values().map(|value| Self::of(value, 0, deeper));
-                Below::Map(nodes.collect())
+                let nodes = map.values().map(|value| Self::new(value, 0, deeper));
+                Children::Map(nodes.collect())
             }
             Value::Array(items) if !items.is_empty() => {
                 let nodes = items.iter().enumerate();
-                Below::List(nodes.map(|(at, item)| Self::of(item, at, deeper)).collect())
+                let nodes = nodes.map(|(at, item)| Self::new(item, at, deeper));
+                Children::List(nodes.collect())
             }
-            _ => Below::Whole,
+            _ => Children::None,
         };
         Self {
             origin: None,
             place,
-            below,
+            children,
         }
     }
 
@@ -178,35 +190,35 @@ impl Node {
 
     /// Its parts.
     #[must_use]
-    pub fn below(&self) -> &Below {
-        &self.below
+    pub fn children(&self) -> &Children {
+        &self.children
     }
 }
 
-/// An object on its way back through its versions.
+/// The comparison of an object with its older versions, one by one.
 #[derive(Debug)]
 pub struct Blame {
     shown: Version,
-    /// The version that was given last; none: the shown one.
+    /// The version that was compared last; None before the first comparison.
     newer: Option<Version>,
     root: Node,
     attributions: Vec<Attribution>,
 }
 
 impl Blame {
-    /// Begins with the version that is shown.
+    /// Starts with the version that is shown.
     #[must_use]
-    pub fn of(shown: Version) -> Self {
+    pub fn new(shown: Version) -> Self {
         Self {
-            root: Node::of(&shown.tree, 0, 0),
+            root: Node::new(&shown.tree, 0, 0),
             shown,
             newer: None,
             attributions: Vec::new(),
         }
     }
 
-    /// Takes the next older version which can be read. Where its number is not the one before, the
-    /// versions between are missing: what differs becomes a boundary.
+    /// Compares the next older version that can be read. If its number is not one less, versions are missing between,
+    /// and the attribution of a difference is a boundary.
     pub fn older(&mut self, older: Version) {
         let newer = self.newer.as_ref().unwrap_or(&self.shown);
         walk::compare(
@@ -219,7 +231,7 @@ impl Blame {
         self.newer = Some(older);
     }
 
-    /// Ends with the version that was given last as the oldest one.
+    /// Finishes; the version passed in last is the oldest one.
     #[must_use]
     pub fn finish(mut self) -> Blamed {
         let oldest = self.newer.as_ref().unwrap_or(&self.shown);
@@ -242,7 +254,7 @@ impl Blame {
     }
 }
 
-/// An object, each part of which has its attribution.
+/// An object whose parts all have an attribution.
 #[derive(Debug)]
 pub struct Blamed {
     /// Whether the tree is the list of the lines of a text.
@@ -253,13 +265,13 @@ pub struct Blamed {
 }
 
 impl Blamed {
-    /// The shown object, its secrets not masked.
+    /// The shown object, with secrets unmasked.
     #[must_use]
     pub fn tree(&self) -> &Value {
         &self.tree
     }
 
-    /// Whether the tree is a list of the lines of a text, each with its line end.
+    /// Whether the tree is the list of the lines of a text, each with its line ending.
     #[must_use]
     pub fn is_text(&self) -> bool {
         self.is_text
@@ -277,23 +289,23 @@ impl Blamed {
         self.attributions.get(node.origin?)
     }
 
-    /// The newest attribution of a part and all its parts: of what is shown as one value.
+    /// The newest attribution of a part and everything in it, for a part that is shown as one value.
     #[must_use]
     pub fn newest<'b>(&'b self, node: &'b Node) -> Option<&'b Attribution> {
-        let below = match &node.below {
-            Below::Whole => &[],
-            Below::Map(nodes) | Below::List(nodes) => nodes.as_slice(),
+        let children = match &node.children {
+            Children::None => &[],
+            Children::Map(nodes) | Children::List(nodes) => nodes.as_slice(),
         };
-        let below = below.iter().filter_map(|node| self.newest(node));
+        let newest_below = children.iter().filter_map(|node| self.newest(node));
         let own = self.attribution(node);
-        // Of equals the outer one.
-        below.fold(own, |newest, other| match newest {
+        // Of equal revisions the outer part counts.
+        newest_below.fold(own, |newest, other| match newest {
             Some(newest) if newest.revision >= other.revision => Some(newest),
             _ => Some(other),
         })
     }
 
-    /// metadata.resourceVersion is the revision itself: of that nothing earlier can be.
+    /// metadata.resourceVersion is the revision itself, so it cannot be older and is never a boundary.
     fn own_revision(&mut self, revision: i64) {
         let Some(node) = child(&mut self.root, &self.tree, "metadata")
             .and_then(|(node, tree)| child(node, tree, "resourceVersion"))
@@ -315,9 +327,9 @@ impl Blamed {
     }
 }
 
-/// The member of a map, with its tree.
+/// The node and the value of a map's member.
 fn child<'a>(node: &'a mut Node, tree: &'a Value, key: &str) -> Option<(&'a mut Node, &'a Value)> {
-    let (Below::Map(nodes), Value::Object(map)) = (&mut node.below, tree) else {
+    let (Children::Map(nodes), Value::Object(map)) = (&mut node.children, tree) else {
         return None;
     };
     let mut members = nodes.iter_mut().zip(map);

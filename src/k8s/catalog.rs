@@ -1,10 +1,13 @@
-//! Which resources a store holds and where: from an address to keys, and from a key to its resource.
+//! Maps addresses to keys, and keys to resources, for the resources of one store.
 //!
-//! Built-in resources are known; custom ones are defined by the CustomResourceDefinitions in the store;
-//! what neither defines (an aggregated API server's, Calico's) is inferred from the objects themselves: see
-//! [`Catalog::learn`]. The prefix is `/registry` unless the API server was given another (`--etcd-prefix`):
-//! OpenShift has `/kubernetes.io` and `/openshift.io`, Calico without an API server `/calico`.
+//! A catalog has three sources. Built-in resources are in a table. Custom resources are defined by the
+//! CustomResourceDefinitions in the store. All other resources (of an aggregated API server, or of Calico) are inferred
+//! from stored objects, see [`Catalog::learn`].
+//!
+//! The prefix of keys is `/registry`, unless the API server has another one (`--etcd-prefix`). OpenShift uses
+//! `/kubernetes.io` and `/openshift.io`; Calico without an API server uses `/calico`.
 
+mod definitions;
 mod layout;
 mod learn;
 mod survey;
@@ -14,48 +17,51 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::resource::{Resource, builtin, openshift};
+use super::resource::{Resource, builtin, openshift, openshift_defined};
 use crate::near;
+use definitions::Definitions;
 use layout::{DEEPEST, cuts};
 
 pub use layout::Layout;
 pub use survey::Survey;
 
-/// Where an API server keeps its objects unless told otherwise.
+/// The default prefix of an API server.
 const DEFAULT_PREFIX: &[u8] = b"/registry";
-/// Where the API server of OpenShift keeps the objects of OpenShift's own types.
+/// The prefix under which OpenShift's API server stores its own types.
 const OPENSHIFT_PREFIX: &[u8] = b"/openshift.io";
-/// How many segments the folder of a resource has at most, unless objects in a deeper one are found.
+/// The maximal number of segments in the folder of a resource, unless objects in a deeper folder are found.
 const USUAL_DEPTH: usize = 2;
 
 /// The resources of a store.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    /// Without the slash after them; longer ones first.
+    /// The prefixes without the slash after them; longer ones first.
     prefixes: Vec<Vec<u8>>,
     resources: Vec<Resource>,
     by_folder: HashMap<Vec<u8>, Folder>,
     /// The first resource of each `GROUP/KIND`.
     by_kind: HashMap<String, usize>,
-    /// The folders of resources that have more than their own.
+    /// Further folders of resources that have more than one.
     more_folders: HashMap<usize, Vec<Vec<u8>>>,
-    /// How many segments the deepest folder has.
+    /// The number of segments in the deepest folder.
     deepest: usize,
     /// The definitions of custom resources, by their place in `resources`.
-    definitions: HashMap<usize, Value>,
+    definitions: Definitions,
     holds_objects: bool,
-    /// Whether objects are in folders that only the objects themselves show.
+    /// Whether objects are in folders that were inferred from the objects.
     has_other_layout: bool,
-    /// Whether no API server wrote the objects: no built-in resource has precedence.
+    /// Whether the objects were written without an API server, so that built-in resources have no precedence.
     lacks_builtin: bool,
+    /// Whether keys were seen of more than one logical cluster.
+    has_several_clusters: bool,
 }
 
 /// A folder of objects.
 #[derive(Debug, Clone, Copy)]
 struct Folder {
-    /// The place of its resource.
+    /// The index of its resource.
     resource: usize,
-    /// Whether logical clusters follow it in keys.
+    /// Whether a logical cluster follows the folder in keys.
     has_clusters: bool,
 }
 
@@ -68,10 +74,11 @@ impl Default for Catalog {
             by_kind: HashMap::new(),
             more_folders: HashMap::new(),
             deepest: USUAL_DEPTH,
-            definitions: HashMap::new(),
+            definitions: Definitions::default(),
             holds_objects: false,
             has_other_layout: false,
             lacks_builtin: false,
+            has_several_clusters: false,
         };
         for resource in builtin() {
             catalog.add(resource);
@@ -80,28 +87,68 @@ impl Default for Catalog {
     }
 }
 
-/// What a key shows of its object.
+/// The parts of the key of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location<'c, 'k> {
     /// Its resource.
     pub resource: &'c Resource,
-    /// The identity of the export that its type is bound to; only kcp has them.
+    /// The identity of the export to which the type is bound; only in kcp.
     pub identity: Option<&'k [u8]>,
-    /// Its logical cluster; only kcp has them.
+    /// The logical cluster; only in kcp.
     pub cluster: Option<&'k [u8]>,
-    /// The namespace; absent where the resource has none.
+    /// The namespace; None if the resource is cluster-scoped.
     pub namespace: Option<&'k [u8]>,
-    /// The name; it may hold slashes.
+    /// The name; it may contain slashes.
     pub name: &'k [u8],
 }
 
+/// The name of a logical cluster of kcp; none outside of kcp.
+pub type ClusterName = Option<Box<[u8]>>;
+
+/// A namespace, with its logical cluster: in kcp another cluster may have one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Namespace {
+    /// Its logical cluster; only kcp has them.
+    pub cluster: ClusterName,
+    /// Its name.
+    pub name: Box<[u8]>,
+}
+
+impl Location<'_, '_> {
+    /// The namespace that the object is in; none if its resource has none.
+    pub fn namespace_of(&self) -> Option<Namespace> {
+        self.in_cluster(self.namespace?)
+    }
+
+    /// The namespace that the object is; none of any other kind.
+    pub fn as_namespace(&self) -> Option<Namespace> {
+        if self.is_namespace() {
+            self.in_cluster(self.name)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the object is a namespace.
+    pub fn is_namespace(&self) -> bool {
+        self.resource.plural == "namespaces" && self.resource.group().is_empty()
+    }
+
+    fn in_cluster(&self, name: &[u8]) -> Option<Namespace> {
+        Some(Namespace {
+            cluster: self.cluster.map(Into::into),
+            name: name.into(),
+        })
+    }
+}
+
 impl Catalog {
-    /// The prefixes under which objects lie, without the slash behind.
+    /// The prefixes of objects' keys, without the slash after them.
     pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
         self.prefixes.iter().map(Vec::as_slice)
     }
 
-    /// Whether anything in the store looked like an API server's.
+    /// Whether any value in the store looks like a value of an API server.
     pub fn holds_objects(&self) -> bool {
         self.holds_objects
     }
@@ -111,26 +158,73 @@ impl Catalog {
         &self.resources
     }
 
-    /// The definition of a custom resource, without the schemas of its versions.
+    /// The definition of a custom resource, without the schemas of its versions; the first if logical clusters have
+    /// several.
     pub fn definition(&self, resource: &Resource) -> Option<&Value> {
+        self.definitions.first(self.place_in_list(resource)?)
+    }
+
+    /// The definition of the custom resource of an object, as its logical cluster has it.
+    pub fn definition_of(&self, location: &Location<'_, '_>) -> Option<&Value> {
+        let place = self.place_in_list(location.resource)?;
+        self.definitions.of(place, location)
+    }
+
+    /// The place of a resource in the list of all.
+    fn place_in_list(&self, resource: &Resource) -> Option<usize> {
         let folder = self.by_folder.get(resource.folder.as_bytes())?;
-        self.definitions.get(&folder.resource)
+        Some(folder.resource)
     }
 
     /// Adds the resource that a stored CustomResourceDefinition defines.
     pub fn define(&mut self, definition: Value) {
-        if let Some(resource) = defined_by(&definition)
-            && let Some(place) = self.add(resource)
-        {
-            self.definitions.insert(place, without_schemas(definition));
+        self.define_in(None, definition);
+    }
+
+    /// Adds the resource that the definition under a key defines, for the logical cluster of the key.
+    pub fn define_by(&mut self, key: &[u8], definition: Value) {
+        self.define_in(Survey::cluster_of_definition(key), definition);
+    }
+
+    fn define_in(&mut self, cluster: Option<&[u8]>, definition: Value) {
+        let Some(resource) = defined_by(&definition) else {
+            return;
+        };
+        // A folder that is not a defined resource's keeps its own.
+        let folder = resource.folder.as_bytes();
+        let known = self.by_folder.get(folder).map(|known| known.resource);
+        let known = known.filter(|known| self.definitions.has(*known));
+        let place = match known {
+            Some(known) => Some(known),
+            None => self.add(resource),
+        };
+        if let Some(place) = place {
+            let definition = without_schemas(definition);
+            self.definitions.add(place, cluster, definition);
         }
     }
 
-    /// Adds what another catalog knows besides, for a question about two stores.
+    /// Whether keys of more than one logical cluster were seen.
+    pub fn has_several_clusters(&self) -> bool {
+        self.has_several_clusters
+    }
+
+    /// Whether keys have logical clusters.
+    pub fn has_clusters(&self) -> bool {
+        self.by_folder.values().any(|folder| folder.has_clusters)
+    }
+
+    /// Notes that keys of more than one logical cluster were seen.
+    pub fn set_several_clusters(&mut self) {
+        self.has_several_clusters = true;
+    }
+
+    /// Adds the resources and prefixes of another catalog, for a question about two stores.
     pub fn merge(&mut self, other: Self) {
         self.holds_objects |= other.holds_objects;
         self.has_other_layout |= other.has_other_layout;
         self.lacks_builtin |= other.lacks_builtin;
+        self.has_several_clusters |= other.has_several_clusters;
         for prefix in other.prefixes {
             if prefix == OPENSHIFT_PREFIX && !self.prefixes.contains(&prefix) {
                 self.add_openshift();
@@ -140,12 +234,15 @@ impl Catalog {
         let mut definitions = other.definitions;
         let mut own_folders = Vec::new();
         for (place, resource) in other.resources.into_iter().enumerate() {
-            own_folders.push(resource.folder.clone());
-            if let Some(here) = self.add(resource)
-                && let Some(definition) = definitions.remove(&place)
-            {
-                self.definitions.insert(here, definition);
+            let folder = resource.folder.clone();
+            let added = self.add(resource);
+            let known = self.by_folder.get(folder.as_bytes());
+            let known = known.map(|known| known.resource);
+            let known = known.filter(|known| self.definitions.has(*known));
+            if let Some(here) = added.or(known) {
+                self.definitions.extend(here, &mut definitions, place);
             }
+            own_folders.push(folder);
         }
         for (name, folder) in other.by_folder {
             let own = own_folders.get(folder.resource);
@@ -156,7 +253,7 @@ impl Catalog {
         }
     }
 
-    /// Adds a resource, unless its folder has one.
+    /// Adds a resource and returns its index; None if its folder has a resource already.
     fn add(&mut self, resource: Resource) -> Option<usize> {
         let folder = resource.folder.as_bytes().to_vec();
         if self.by_folder.contains_key(&folder) {
@@ -172,7 +269,7 @@ impl Catalog {
         Some(place)
     }
 
-    /// Adds a folder of a resource, or what is new about it.
+    /// Adds a folder of a resource, or the fact that its keys have logical clusters.
     fn add_folder(&mut self, name: Vec<u8>, resource: usize, has_clusters: bool) {
         if let Some(known) = self.by_folder.get_mut(&name) {
             known.has_clusters |= has_clusters;
@@ -194,16 +291,30 @@ impl Catalog {
         self.by_folder.insert(name, folder);
     }
 
-    /// Adds the types of OpenShift.
+    /// Adds the resources of OpenShift.
     fn add_openshift(&mut self) {
         for resource in openshift() {
             self.add(resource);
         }
-        // OpenShift's API server shows a part of each namespace as a project.
+        // OpenShift's API server presents each namespace as a project.
         let is_namespaces = |resource: &&mut Resource| resource.folder == "namespaces";
         if let Some(namespaces) = self.resources.iter_mut().find(is_namespaces) {
             let names = ["projects", "project"].map(Cow::Borrowed);
             namespaces.short_names.extend(names);
+        }
+    }
+
+    /// Adds the types that OpenShift defines by CustomResourceDefinitions, as far as they have short names, if the store
+    /// is OpenShift's and has no such definition.
+    pub fn complete(&mut self) {
+        if self
+            .prefixes
+            .iter()
+            .any(|prefix| prefix == OPENSHIFT_PREFIX)
+        {
+            for resource in openshift_defined() {
+                self.add(resource);
+            }
         }
     }
 
@@ -215,14 +326,14 @@ impl Catalog {
         }
     }
 
-    /// What follows the prefix of a key and its slash.
+    /// The part of a key after the prefix and its slash.
     fn after_prefix<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         self.prefixes
             .iter()
             .find_map(|prefix| key.strip_prefix(prefix.as_slice())?.strip_prefix(b"/"))
     }
 
-    /// What a key shows of its object; none if it is in no known folder.
+    /// The resource and the parts of a key; None if it is in no known folder.
     pub fn locate<'k>(&self, key: &'k [u8]) -> Option<Location<'_, 'k>> {
         let rest = self.after_prefix(key)?;
         cuts(rest, self.deepest).find_map(|(folder, inside)| {
@@ -239,7 +350,7 @@ impl Catalog {
         })
     }
 
-    /// The folders in which the objects of a resource are, with the slash after them, and how their keys go on.
+    /// The folders of a resource with prefix and final slash, each with the layout of the rest of its keys.
     pub fn folders(&self, resource: &Resource) -> Vec<(Vec<u8>, Layout)> {
         let own = resource.folder.as_bytes();
         let place = self.by_folder.get(own).map(|folder| folder.resource);
@@ -260,15 +371,15 @@ impl Catalog {
         folders
     }
 
-    /// Whether objects are in folders that only the objects themselves show: a word for a built-in resource may mean
-    /// those, too.
+    /// Whether objects are in folders that were inferred from the objects. Then a name of a built-in resource may also
+    /// refer to these objects.
     pub fn has_other_layout(&self) -> bool {
         self.has_other_layout
     }
 
-    /// The resources that a word names: a plural, a singular, a kind or a short name, with
-    /// `.GROUP` or `.VERSION.GROUP` behind it; or `all`. Without a group a built-in resource comes
-    /// before a custom one of the same name. Empty where there is none.
+    /// The resources that a word refers to: a plural, a singular, a kind or a short name, optionally followed by `.GROUP` or
+    /// `.VERSION.GROUP`; or `all`. Without a group, a built-in resource takes precedence over a custom one with the same
+    /// name. Empty if there is none.
     pub fn resolve(&self, word: &str) -> Vec<&Resource> {
         if word.eq_ignore_ascii_case("all") {
             let in_all = self.resources.iter().filter(|resource| resource.in_all);
@@ -302,11 +413,11 @@ impl Catalog {
         found
     }
 
-    /// The names most like a word that names no resource, the most alike first.
+    /// The names most similar to a word that no resource has, the most similar first.
     pub fn near(&self, word: &str) -> Vec<String> {
-        /// Less alike than this is another word.
+        /// A name that is less similar than this is not suggested.
         const ALIKE: f64 = 0.7;
-        /// Two letters are like too many names.
+        /// Shorter names are similar to too many words.
         const SHORTEST_BYTES: usize = 3;
         let bare = word.split('.').next().unwrap_or(word).to_lowercase();
         let rated = self.resources.iter().map(|resource| {
@@ -323,7 +434,7 @@ impl Catalog {
     }
 }
 
-/// How the keys of a folder go on after it.
+/// The layout of the keys in a folder.
 fn layout_of(resource: &Resource, folder: Folder) -> Layout {
     Layout {
         namespaced: resource.namespaced,
@@ -336,7 +447,7 @@ fn kind_key(group: &str, kind: &str) -> String {
     format!("{group}/{kind}")
 }
 
-/// The resource that a CustomResourceDefinition defines, in any of its versions.
+/// The resource that a CustomResourceDefinition defines, with all its versions.
 fn defined_by(definition: &Value) -> Option<Resource> {
     let spec = definition.get("spec")?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
@@ -372,8 +483,8 @@ fn defined_by(definition: &Value) -> Option<Resource> {
     })
 }
 
-/// A definition without what nobody asks a catalog for: the schemas are nearly all of it, and a cluster
-/// may have thousands of definitions.
+/// A definition without the parts that a catalog does not need. The schemas are most of a definition, and a cluster may
+/// have thousands of definitions.
 fn without_schemas(mut definition: Value) -> Value {
     let Some(spec) = definition.get_mut("spec").map(Value::take) else {
         return Value::Null;
@@ -456,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_in_the_store_makes_its_names_known() {
+    fn a_stored_definition_makes_its_names_known() {
         let mut catalog = Catalog::default();
         assert!(folders(&catalog, "shelves").is_empty());
         catalog.define(shelves());
@@ -486,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn a_built_in_resource_comes_before_a_custom_one_of_the_same_name() {
+    fn a_built_in_resource_takes_precedence_over_a_custom_one_with_the_same_name() {
         let mut catalog = Catalog::default();
         catalog.define(
             json!({"spec": {"group": "serving.knative.dev", "scope": "Namespaced",
@@ -501,9 +612,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_its_resource_namespace_and_name() {
+    fn a_key_gives_its_resource_namespace_and_name() {
         let catalog = Catalog::default();
-        let told = |key: &'static str| {
+        let located = |key: &'static str| {
             catalog.locate(key.as_bytes()).map(|location| {
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
                 let namespace = location.namespace.map(text).unwrap_or_default();
@@ -516,24 +627,24 @@ mod tests {
         };
         let owned = |a: &str, b: &str, c: &str| Some((a.to_owned(), b.to_owned(), c.to_owned()));
         assert_eq!(
-            told("/registry/pods/shop/web-1"),
+            located("/registry/pods/shop/web-1"),
             owned("pods", "shop", "web-1")
         );
-        assert_eq!(told("/registry/minions/n1"), owned("nodes", "", "n1"));
+        assert_eq!(located("/registry/minions/n1"), owned("nodes", "", "n1"));
         assert_eq!(
-            told("/registry/services/specs/a/b"),
+            located("/registry/services/specs/a/b"),
             owned("services", "a", "b")
         );
         assert_eq!(
-            told("/registry/services/endpoints/a/b"),
+            located("/registry/services/endpoints/a/b"),
             owned("endpoints", "a", "b")
         );
         assert_eq!(
-            told("/registry/apiregistration.k8s.io/apiservices/v1."),
+            located("/registry/apiregistration.k8s.io/apiservices/v1."),
             owned("apiservices", "", "v1.")
         );
         assert_eq!(
-            told("/registry/ranges/serviceips"),
+            located("/registry/ranges/serviceips"),
             owned("rangeallocations", "", "serviceips")
         );
         for key in [
@@ -544,12 +655,12 @@ mod tests {
             "pods/a/b",
             "/registry/what/a",
         ] {
-            assert_eq!(told(key), None, "{key}");
+            assert_eq!(located(key), None, "{key}");
         }
     }
 
     #[test]
-    fn other_prefixes_are_found_in_the_keys_and_values() {
+    fn other_prefixes_are_found_from_keys_and_values() {
         let object = |kind: &str| {
             format!(r#"{{"apiVersion":"v1","kind":"{kind}","metadata":{{"name":"a"}}}}"#)
         };
@@ -580,7 +691,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_nobody_defines_is_learnt_from_an_object_in_it() {
+    fn an_undefined_folder_is_learnt_from_an_object_in_it() {
         let mut catalog = Catalog::default();
         let route = br#"{"apiVersion":"route.openshift.io/v1","kind":"Route","metadata":{"name":"a","namespace":"shop"}}"#;
         catalog.learn(b"/registry/routes/shop/a", route);

@@ -1,26 +1,27 @@
-//! CBOR (RFC 8949) onto a [`Tape`], as the API server's serializer writes it: self-described by
-//! tag 55799, texts as byte strings, bytes under a tag that names their text form (21 to 23).
+//! Parses CBOR (RFC 8949) onto a [`Tape`], in the form in which the API server writes it: the value starts with tag
+//! 55799 (self-described CBOR), texts are byte strings, and binary data has a tag for its text form (21 base64url, 22
+//! base64, 23 hex).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::tape::{MAX_NESTING, Node, Tape, pos};
 
-/// The bytes of tag 55799, with which every stored CBOR value begins.
+/// The bytes of tag 55799, with which every stored CBOR value starts.
 pub(super) const SELF_DESCRIBED: &[u8] = &[0xd9, 0xd9, 0xf7];
 
-/// Why bytes are not CBOR of the kind that an API server stores.
+/// Why bytes are not CBOR as an API server stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CborError {
-    /// Something else was expected.
+    /// The bytes do not follow the grammar.
     #[error("not CBOR at byte {at}: {wanted} expected")]
     Syntax {
         /// Offset in bytes.
         at: usize,
-        /// What should be there.
+        /// What the grammar requires here.
         wanted: &'static str,
     },
-    /// Nested too deep.
+    /// Nested too deeply.
     #[error("CBOR nested deeper than {MAX_NESTING} at byte {at}")]
     Depth {
         /// Offset in bytes.
@@ -44,7 +45,7 @@ pub(super) fn parse(source: &[u8], tape: &mut Tape) -> Result<(), CborError> {
     }
 }
 
-/// How a byte string is to be told.
+/// The text form of a byte string.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     Text,
@@ -53,7 +54,7 @@ enum Form {
     Hex,
 }
 
-/// The head of an item: major type, and its argument or None for an indefinite length.
+/// The first bytes of an item: its major type, and its argument (None for an indefinite length).
 struct Head {
     major: u8,
     info: u8,
@@ -74,6 +75,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Consumes `len` bytes and returns their range.
     fn take(&mut self, len: u64) -> Result<(usize, usize), CborError> {
         let start = self.at;
         let end = usize::try_from(len)
@@ -94,6 +96,7 @@ impl Parser<'_> {
         Ok(bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
     }
 
+    /// Reads the head of an item.
     fn head(&mut self) -> Result<Head, CborError> {
         let byte = self
             .source
@@ -115,6 +118,7 @@ impl Parser<'_> {
         })
     }
 
+    /// Parses one item.
     fn value(&mut self, depth: usize) -> Result<(), CborError> {
         let (head, form) = self.untagged()?;
         let at = self.at;
@@ -140,7 +144,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Skips tags; those that tell the text form of bytes are kept.
+    /// Reads the head of the next item after its tags. Tags other than those for a text form are ignored.
     fn untagged(&mut self) -> Result<(Head, Form), CborError> {
         let mut form = Form::Text;
         loop {
@@ -156,6 +160,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses a text or a byte string.
     fn string(&mut self, head: Head, form: Form) -> Result<(), CborError> {
         let Some(len) = head.argument else {
             return self.chunks(head.major);
@@ -175,13 +180,14 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Stores a text on the tape.
     fn own(&mut self, text: &[u8]) -> Node {
         let start = self.tape.owned.len();
         self.tape.owned.extend_from_slice(text);
         Node::Owned(pos(start), pos(self.tape.owned.len()))
     }
 
-    /// A string of indefinite length: pieces of the same major type until a break.
+    /// A string of indefinite length: chunks of the same major type until the break byte.
     fn chunks(&mut self, major: u8) -> Result<(), CborError> {
         let start = self.tape.owned.len();
         while !self.is_break() {
@@ -201,13 +207,14 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Consumes a break, if one is next.
+    /// Whether the next byte is a break; if so, consumes it.
     fn is_break(&mut self) -> bool {
         let found = self.source.get(self.at) == Some(&0xff);
         self.at = self.at.saturating_add(usize::from(found));
         found
     }
 
+    /// Parses a map or a list.
     fn container(&mut self, head: Head, depth: usize) -> Result<(), CborError> {
         if depth >= MAX_NESTING {
             return Err(CborError::Depth { at: self.at });
@@ -219,7 +226,7 @@ impl Parser<'_> {
         };
         let open = self.tape.open(node);
         let mut left = head.argument;
-        // Every item takes at least a byte, so a false count ends at the end of the bytes.
+        // Every item takes at least one byte, so a count that is too large ends in an error at the end of the bytes.
         while match left {
             Some(n) => n > 0,
             None => !self.is_break(),
@@ -234,6 +241,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Parses the key of a map entry.
     fn key(&mut self) -> Result<(), CborError> {
         let (head, _) = self.untagged()?;
         if !matches!(head.major, 2 | 3) {
@@ -247,6 +255,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Parses a boolean, null or float.
     fn simple(&mut self, head: &Head) -> Result<(), CborError> {
         let bits = head.argument.ok_or(self.wanted("an item"))?;
         let node = match head.info {
@@ -264,7 +273,7 @@ impl Parser<'_> {
     }
 }
 
-/// A float of 16 bits: sign, 5 bits of exponent, 10 of fraction.
+/// A 16-bit float: sign, 5 bits of exponent, 10 bits of fraction.
 fn half(bits: u64) -> f64 {
     let fraction = u16::try_from(bits & 0x3ff).unwrap_or_default();
     let exponent = i32::try_from(bits >> 10 & 0x1f).unwrap_or_default();
@@ -283,7 +292,7 @@ mod tests {
     use super::*;
     use crate::k8s::{Order, TreeSink};
 
-    fn told(bytes: &[u8]) -> Result<String, CborError> {
+    fn decoded(bytes: &[u8]) -> Result<String, CborError> {
         let mut tape = Tape::default();
         parse(bytes, &mut tape)?;
         let mut sink = TreeSink::new();
@@ -296,19 +305,19 @@ mod tests {
         // 55799({'b': 1, 'a': [-2, true, null, 1.5_1, 22(h'ff'), h'ff', (_ 'x', 'y')]})
         let bytes = b"\xd9\xd9\xf7\xa2\x41b\x01\x41a\x87\x21\xf5\xf6\xf9\x3e\x00\xd6\x41\xff\x41\xff\x5f\x41x\x41y\xff";
         assert_eq!(
-            told(bytes).unwrap(),
+            decoded(bytes).unwrap(),
             r#"{"a":[-2,true,null,1.5,"/w==","/w==","xy"],"b":1}"#
         );
-        assert_eq!(told(b"\xd7\x42\x01\xab").unwrap(), "\"01ab\"");
-        assert_eq!(told(b"\xbf\x61k\x9f\xff\xff").unwrap(), r#"{"k":[]}"#);
+        assert_eq!(decoded(b"\xd7\x42\x01\xab").unwrap(), "\"01ab\"");
+        assert_eq!(decoded(b"\xbf\x61k\x9f\xff\xff").unwrap(), r#"{"k":[]}"#);
         assert_eq!(
-            told(b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff").unwrap(),
+            decoded(b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff").unwrap(),
             "18446744073709551615"
         );
     }
 
     #[test]
-    fn false_counts_and_lengths_end_at_the_end_of_the_bytes() {
+    fn counts_and_lengths_that_are_too_large_fail_at_the_end_of_the_bytes() {
         for bad in [
             &b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff\x01"[..],
             b"\x5b\xff\xff\xff\xff\xff\xff\xff\xffx",
@@ -318,10 +327,10 @@ mod tests {
             b"\x1c",
             b"\x01\x01",
         ] {
-            assert!(told(bad).is_err(), "{}", bad.escape_ascii());
+            assert!(decoded(bad).is_err(), "{}", bad.escape_ascii());
         }
         assert_eq!(
-            told(&[0x81; 10_000]),
+            decoded(&[0x81; 10_000]),
             Err(CborError::Depth {
                 at: MAX_NESTING + 1
             })

@@ -1,7 +1,7 @@
-//! Checks of stored objects: a value decodes to its end, and its key says what the object says of itself.
+//! Checks stored objects: a value decodes completely, and kind, namespace and name in its key match the object.
 //!
-//! What lies under no prefix of an API server, or in a folder that nobody defines, is not Kubernetes as far
-//! as anyone can tell: of that only what carries Kubernetes' mark is checked.
+//! A key outside of every API server's prefix, or in a folder of an unknown resource, need not be Kubernetes. Its value is
+//! checked only if it has an encoding of Kubernetes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -14,47 +14,47 @@ use super::secret_key::is_secret_key;
 use super::sink::{Name, Order, Sink};
 use crate::named::NameField;
 
-/// Resources of the API server's own, whose objects have no name or another one than their key.
+/// Resources of the API server itself. Their objects have no name, or another name than their key.
 const NAMELESS: [&str; 3] = ["ranges", "masterleases", "peerserverleases"];
 
-/// What is wrong with a value, or worth knowing.
+/// A problem with a value, or a fact worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// It is not what it begins like, or not to its end: why.
+pub enum ObjectFault {
+    /// The value cannot be decoded completely; with the reason.
     Undecodable(String),
-    /// Its key says something else than the object.
+    /// The key contradicts the object.
     Key {
-        /// What the key says.
+        /// Kind, namespace and name by the key.
         expected: String,
-        /// What the object says.
+        /// Kind, namespace and name in the object.
         found: String,
     },
     /// Its type is not in the schema table.
     TypeUnknown(String),
-    /// It has fields that are not in the schema table of its type.
+    /// It has fields that the schema table does not have for its type.
     FieldUnknown(String),
 }
 
-/// What was seen of a value.
+/// The result of checking a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Its uid, as a number; 0 for none.
+pub struct CheckedValue {
+    /// Its uid as a number; 0 if it has none.
     pub uid: u128,
-    /// By which provider it is encrypted: then nothing else is known.
+    /// The provider if the value is encrypted; then it cannot be checked further.
     pub encrypted_by: Option<String>,
-    /// What is wrong.
-    pub faults: Vec<Fault>,
+    /// The problems found.
+    pub faults: Vec<ObjectFault>,
 }
 
-/// Checks values one after the other; it keeps its memory from one to the next.
+/// Checks values one after the other with the same buffers.
 #[derive(Debug, Default)]
 pub struct Checker {
     decoder: Decoder,
 }
 
 impl Checker {
-    /// Looks at the value of a key. `None` where it is no object, nor should be one.
-    pub fn look(&mut self, catalog: &Catalog, key: &[u8], value: &[u8]) -> Option<Seen> {
+    /// Checks the value of a key. Returns None if it is not an object and need not be one.
+    pub fn check(&mut self, catalog: &Catalog, key: &[u8], value: &[u8]) -> Option<CheckedValue> {
         let location = catalog.locate(key);
         let stored = Stored::detect(value);
         let is_envelope = match stored {
@@ -63,54 +63,61 @@ impl Checker {
             Stored::Empty | Stored::Text(_) | Stored::Binary(_) => false,
         };
         let object = location.as_ref().filter(|_| catalog.holds_objects());
-        let should_be_object = object.is_some_and(is_of_an_object);
+        let should_be_object = object.is_some_and(is_object_key);
         if !is_envelope {
             return should_be_object.then(|| {
-                Seen::fault(Fault::Undecodable(format!(
-                    "{} bytes that begin as no stored object does",
+                CheckedValue::from_fault(ObjectFault::Undecodable(format!(
+                    "{} bytes in no encoding of a stored object",
                     value.len()
                 )))
             });
         }
-        let mut skim = Skim::default();
-        let outcome = match self.decoder.decode(value, Order::Declared, &mut skim) {
+        let mut identity = IdentitySink::default();
+        let outcome = match self.decoder.decode(value, Order::Declared, &mut identity) {
             Ok(outcome) => outcome,
             Err(DecodeError::Encrypted {
                 provider, version, ..
             }) => {
-                return Some(Seen {
+                return Some(CheckedValue {
                     encrypted_by: Some(format!(
                         "{} {}",
                         unquoted_name(&provider),
                         unquoted_name(&version)
                     )),
-                    ..Seen::default()
+                    ..CheckedValue::default()
                 });
             }
-            Err(error) if self.decoder.is_of_other_program(value, &error) && !should_be_object => {
+            Err(error)
+                if self.decoder.is_from_other_program(value, &error) && !should_be_object =>
+            {
                 return None;
             }
-            Err(error) => return Some(Seen::fault(Fault::Undecodable(error.text_of(key)))),
+            Err(error) => {
+                let fault = ObjectFault::Undecodable(error.text_of(key));
+                return Some(CheckedValue::from_fault(fault));
+            }
         };
-        let mut seen = Seen {
-            uid: number_of(&skim.uid),
-            ..Seen::default()
+        let mut checked = CheckedValue {
+            uid: uid_number(&identity.uid),
+            ..CheckedValue::default()
         };
-        seen.faults.extend(
+        checked.faults.extend(
             outcome
                 .notes
                 .iter()
-                .filter_map(|note| fault_of(key, note, &skim)),
+                .filter_map(|note| fault_of(key, note, &identity)),
         );
         if let Some(location) = location {
-            seen.faults.extend(contradiction(key, &location, &skim));
+            checked
+                .faults
+                .extend(contradiction(key, &location, &identity));
         }
-        Some(seen)
+        Some(checked)
     }
 }
 
-impl Seen {
-    fn fault(fault: Fault) -> Self {
+impl CheckedValue {
+    fn from_fault(fault: ObjectFault) -> Self {
         Self {
             faults: vec![fault],
             ..Self::default()
@@ -118,64 +125,78 @@ impl Seen {
     }
 }
 
-fn fault_of(key: &[u8], note: &Note, skim: &Skim) -> Option<Fault> {
+/// The fault for a decoder's note; None for a note that only counts.
+fn fault_of(key: &[u8], note: &Note, identity: &IdentitySink) -> Option<ObjectFault> {
     let type_name = || {
-        if is_secret_key(key) && (&*skim.kind, &*skim.api_version) != ("Secret", "v1") {
-            return "a kind that is not Secret, under a key of Secrets".to_owned();
+        if is_secret_key(key) && (&*identity.kind, &*identity.api_version) != ("Secret", "v1") {
+            return "a kind other than Secret, under the key of a Secret".to_owned();
         }
-        let kind = quoted(NameField::Kind, &skim.kind);
+        let kind = quoted(NameField::Kind, &identity.kind);
         format!(
             "kind {kind} of {}",
-            quoted(NameField::ApiVersion, &skim.api_version)
+            quoted(NameField::ApiVersion, &identity.api_version)
         )
     };
     match note {
-        Note::UnknownKind { .. } => Some(Fault::TypeUnknown(type_name())),
-        Note::UnknownFields { .. } => Some(Fault::FieldUnknown(type_name())),
-        Note::Malformed { .. } => Some(Fault::Undecodable(note.text_of(key))),
-        // They come behind those that say where.
+        Note::UnknownKind { .. } => Some(ObjectFault::TypeUnknown(type_name())),
+        Note::UnknownFields { .. } => Some(ObjectFault::FieldUnknown(type_name())),
+        Note::Malformed { .. } => Some(ObjectFault::Undecodable(note.text_of(key))),
+        // It follows notes that describe single places.
         Note::MoreMalformed { .. } => None,
     }
 }
 
-/// Whether an API server keeps an object under a key, and one that says what the key says. What is deeper
-/// than a name is another program's layout.
-fn is_of_an_object(location: &Location<'_, '_>) -> bool {
+/// Whether an API server stores an object with a name under a key. A key with segments after the name has the layout of
+/// another program.
+fn is_object_key(location: &Location<'_, '_>) -> bool {
     let is_nameless = NAMELESS.contains(&&*location.resource.folder);
     !is_nameless && !location.name.is_empty() && !location.name.contains(&b'/')
 }
 
-/// What the key of an object says against the object.
-fn contradiction(key: &[u8], location: &Location<'_, '_>, skim: &Skim) -> Option<Fault> {
-    if !is_of_an_object(location) {
+/// The fault if the key and the object have different kinds, namespaces or names.
+fn contradiction(
+    key: &[u8],
+    location: &Location<'_, '_>,
+    identity: &IdentitySink,
+) -> Option<ObjectFault> {
+    if !is_object_key(location) {
         return None;
     }
     let namespace = location.namespace.unwrap_or_default();
-    let is_kind = !is_builtin(location.resource) || skim.kind == location.resource.kind;
-    if is_kind && skim.name.as_bytes() == location.name && skim.namespace.as_bytes() == namespace {
+    let is_kind = !is_builtin(location.resource) || identity.kind == location.resource.kind;
+    if is_kind
+        && identity.name.as_bytes() == location.name
+        && identity.namespace.as_bytes() == namespace
+    {
         return None;
     }
     let kind = if is_builtin(location.resource) {
         &*location.resource.kind
     } else {
-        &skim.kind
+        &identity.kind
     };
-    Some(Fault::Key {
+    Some(ObjectFault::Key {
         expected: named(kind, namespace, location.name),
         found: if is_secret_key(key) {
-            // Those fields of a damaged Secret may hold a part of the secret.
-            "an object that says something else of itself".to_owned()
+            // In a damaged Secret these fields may contain a part of the secret.
+            "an object with another kind, namespace or name".to_owned()
         } else {
-            named(&skim.kind, skim.namespace.as_bytes(), skim.name.as_bytes())
+            named(
+                &identity.kind,
+                identity.namespace.as_bytes(),
+                identity.name.as_bytes(),
+            )
         },
     })
 }
 
-/// A definition of a custom resource may have had another kind when the object was written.
+/// Whether a resource is built in. A custom resource's kind is not compared, because the definition may have had another
+/// kind when the object was written.
 fn is_builtin(resource: &Resource) -> bool {
     resource.versions.is_empty()
 }
 
+/// Kind, namespace and name in words.
 fn named(kind: &str, namespace: &[u8], name: &[u8]) -> String {
     let text = |field: NameField, bytes: &[u8]| quoted(field, &String::from_utf8_lossy(bytes));
     let (kind, name) = (quoted(NameField::Kind, kind), text(NameField::Name, name));
@@ -187,7 +208,7 @@ fn named(kind: &str, namespace: &[u8], name: &[u8]) -> String {
     }
 }
 
-/// A name in quotes; what cannot be one by its size.
+/// A name in quotes; a text that cannot be a name is replaced with its size.
 fn quoted(field: NameField, text: &str) -> String {
     let shown = field.shown(text);
     if field.allows(text) {
@@ -197,8 +218,8 @@ fn quoted(field: NameField, text: &str) -> String {
     }
 }
 
-/// A uid as a number: its hex digits; what is no uid of Kubernetes' form counts as none.
-fn number_of(uid: &str) -> u128 {
+/// A uid as a number, from its hex digits; 0 if it does not have the form of a uid.
+fn uid_number(uid: &str) -> u128 {
     let digits: String = uid.chars().filter(|c| *c != '-').collect();
     if uid.len() != 36 || digits.len() != 32 {
         return 0;
@@ -206,11 +227,11 @@ fn number_of(uid: &str) -> u128 {
     u128::from_str_radix(&digits, 16).unwrap_or(0)
 }
 
-/// Keeps of a told object who it is, and nothing else.
+/// A sink that keeps only the type, name, namespace and uid of an object.
 #[derive(Debug, Default)]
-struct Skim {
+struct IdentitySink {
     depth: usize,
-    /// The field of the object, or of its metadata, that is told next.
+    /// The field of the object or of its metadata whose value comes next.
     field: Field,
     in_metadata: bool,
     api_version: String,
@@ -232,10 +253,11 @@ enum Field {
     Uid,
 }
 
-/// No name and no kind is longer, in bytes: what a damaged length makes of them is not kept.
+/// The maximal length of a name or kind in bytes. Longer texts are damage and are not kept.
 const LONGEST_BYTES: usize = 512;
 
-impl Skim {
+impl IdentitySink {
+    /// Determines the field from its key and nesting level.
     fn field(&mut self, key: &str) {
         self.field = match (self.depth, key) {
             (1, "apiVersion") => Field::ApiVersion,
@@ -248,7 +270,8 @@ impl Skim {
         };
     }
 
-    fn told(&mut self, text: &str) {
+    /// Keeps the text of a relevant field.
+    fn keep(&mut self, text: &str) {
         let into = match self.field {
             Field::Other | Field::Metadata => return,
             Field::ApiVersion => &mut self.api_version,
@@ -279,7 +302,7 @@ impl Skim {
     }
 }
 
-impl Sink for Skim {
+impl Sink for IdentitySink {
     fn null(&mut self) {}
     fn bool(&mut self, _: bool) {}
     fn int(&mut self, _: i64) {}
@@ -287,14 +310,14 @@ impl Sink for Skim {
     fn float(&mut self, _: f64) {}
     fn number(&mut self, _: &str) {}
     fn string(&mut self, value: &str) {
-        self.told(value);
+        self.keep(value);
     }
     fn text(&mut self, value: &[u8]) {
         if self.field != Field::Other {
-            self.told(&String::from_utf8_lossy(value));
+            self.keep(&String::from_utf8_lossy(value));
         }
     }
-    fn takes_json(&self) -> bool {
+    fn accepts_json(&self) -> bool {
         true
     }
     fn base64(&mut self, _: &[u8]) {}
@@ -320,15 +343,15 @@ impl Sink for Skim {
     }
 }
 
-/// The uids of live objects, each with whose it is; tells those that two have.
+/// The uids of live objects with their owners, to find objects with the same uid.
 #[derive(Debug, Default)]
 pub struct Uids<T> {
     owners: HashMap<u128, T>,
 }
 
 impl<T: Copy> Uids<T> {
-    /// Takes the uid of a live object; gives another one that has it already.
-    pub fn take(&mut self, uid: u128, owner: T) -> Option<T> {
+    /// Adds the uid of a live object. Returns the first object with the same uid, if there is one.
+    pub fn add(&mut self, uid: u128, owner: T) -> Option<T> {
         if uid == 0 {
             return None;
         }
@@ -342,33 +365,33 @@ impl<T: Copy> Uids<T> {
     }
 }
 
-/// Things of which only the first is told, with their number: one line for a type, not one an object.
+/// Counts equal findings and keeps the first of each, so that there is one line per type and not one per object.
 #[derive(Debug, Default)]
-pub struct Counts<T> {
-    by_what: BTreeMap<String, (u64, T)>,
+pub struct FindingCounts<T> {
+    by_text: BTreeMap<String, (u64, T)>,
 }
 
-/// How many are told apart.
+/// The number of different findings that are counted.
 const MOST_COUNTED: usize = 1000;
 
-impl<T> Counts<T> {
-    /// Counts one more; `first` is kept of the first.
-    pub fn add(&mut self, what: String, first: impl FnOnce() -> T) {
-        if let Some((count, _)) = self.by_what.get_mut(&what) {
+impl<T> FindingCounts<T> {
+    /// Counts one finding. `first` is called for the first one with this text.
+    pub fn add(&mut self, text: String, first: impl FnOnce() -> T) {
+        if let Some((count, _)) = self.by_text.get_mut(&text) {
             *count = count.saturating_add(1);
-        } else if self.by_what.len() < MOST_COUNTED {
-            self.by_what.insert(what, (1, first()));
+        } else if self.by_text.len() < MOST_COUNTED {
+            self.by_text.insert(text, (1, first()));
         }
     }
 }
 
-impl<T> IntoIterator for Counts<T> {
+impl<T> IntoIterator for FindingCounts<T> {
     type Item = (String, (u64, T));
     type IntoIter = std::collections::btree_map::IntoIter<String, (u64, T)>;
 
-    /// What there was, in order, with its number and the first.
+    /// The findings in order of their text, each with its count and the first one.
     fn into_iter(self) -> Self::IntoIter {
-        self.by_what.into_iter()
+        self.by_text.into_iter()
     }
 }
 
@@ -380,18 +403,18 @@ mod tests {
 
     const POD: &str = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"name":"other"},"name":"web-1","namespace":"shop","uid":"9f2c0a3e-2b7c-4c1e-8d57-0f6f1f7a1b2c"},"spec":{"name":"no"}}"#;
 
-    fn look(key: &str, value: &str) -> Option<Seen> {
+    fn check(key: &str, value: &str) -> Option<CheckedValue> {
         let mut survey = Survey::default();
         survey.look(b"/registry/pods/shop/web-1", POD.as_bytes());
         let catalog = survey.into_catalog();
-        Checker::default().look(&catalog, key.as_bytes(), value.as_bytes())
+        Checker::default().check(&catalog, key.as_bytes(), value.as_bytes())
     }
 
     #[test]
     fn an_object_under_its_own_key_has_no_fault() {
-        let seen = look("/registry/pods/shop/web-1", POD).unwrap();
-        assert_eq!(seen.faults, []);
-        assert_eq!(seen.uid, 0x9f2c_0a3e_2b7c_4c1e_8d57_0f6f_1f7a_1b2c);
+        let checked = check("/registry/pods/shop/web-1", POD).unwrap();
+        assert_eq!(checked.faults, []);
+        assert_eq!(checked.uid, 0x9f2c_0a3e_2b7c_4c1e_8d57_0f6f_1f7a_1b2c);
     }
 
     #[test]
@@ -411,7 +434,7 @@ mod tests {
             (
                 "/registry/secrets/shop/web-1",
                 "kind \"Secret\", namespace \"shop\", name \"web-1\"",
-                "an object that says something else of itself",
+                "an object with another kind, namespace or name",
             ),
             (
                 "/registry/minions/web-1",
@@ -419,45 +442,55 @@ mod tests {
                 pod,
             ),
         ] {
-            let seen = look(key, POD).unwrap();
+            let checked = check(key, POD).unwrap();
             let (expected, found) = (expected.to_owned(), found.to_owned());
-            assert_eq!(seen.faults, [Fault::Key { expected, found }], "{key}");
+            assert_eq!(
+                checked.faults,
+                [ObjectFault::Key { expected, found }],
+                "{key}"
+            );
         }
     }
 
     #[test]
-    fn what_is_not_of_an_api_server_gives_nothing() {
-        assert_eq!(look("compact_rev_key", "123"), None);
-        assert_eq!(look("/other/key", "{not json"), None);
-        assert_eq!(look("/registry/what/a", "text"), None);
-        assert_eq!(look("/registry/pods/shop", "text"), None);
-        let other = look("/registry/ranges/serviceips", POD).unwrap();
+    fn values_outside_of_kubernetes_are_not_checked() {
+        assert_eq!(check("compact_rev_key", "123"), None);
+        assert_eq!(check("/other/key", "{not json"), None);
+        assert_eq!(check("/registry/what/a", "text"), None);
+        assert_eq!(check("/registry/pods/shop", "text"), None);
+        let other = check("/registry/ranges/serviceips", POD).unwrap();
         assert_eq!(other.faults, []);
-        let deeper = look("/registry/pods/cluster/shop/web-1", POD).unwrap();
+        let deeper = check("/registry/pods/cluster/shop/web-1", POD).unwrap();
         assert_eq!(deeper.faults, []);
     }
 
     #[test]
-    fn a_value_that_ends_too_early_is_told_with_its_reason() {
-        let cut = look("/registry/pods/shop/web-1", r#"{"apiVersion":"v1""#).unwrap();
-        assert!(matches!(cut.faults.as_slice(), [Fault::Undecodable(_)]));
-        let text = look("/registry/pods/shop/web-1", "k9s").unwrap();
-        assert!(matches!(text.faults.as_slice(), [Fault::Undecodable(_)]));
-        let envelope = look("/other", "k8s\0\x0a").unwrap();
+    fn a_value_that_is_cut_off_is_undecodable() {
+        let cut = check("/registry/pods/shop/web-1", r#"{"apiVersion":"v1""#).unwrap();
+        assert!(matches!(
+            cut.faults.as_slice(),
+            [ObjectFault::Undecodable(_)]
+        ));
+        let text = check("/registry/pods/shop/web-1", "k9s").unwrap();
+        assert!(matches!(
+            text.faults.as_slice(),
+            [ObjectFault::Undecodable(_)]
+        ));
+        let envelope = check("/other", "k8s\0\x0a").unwrap();
         assert!(matches!(
             envelope.faults.as_slice(),
-            [Fault::Undecodable(_)]
+            [ObjectFault::Undecodable(_)]
         ));
     }
 
     #[test]
-    fn a_uid_that_two_have_is_told_with_the_first() {
+    fn a_uid_that_occurs_twice_is_reported_with_the_first_object() {
         let mut uids = Uids::default();
-        let uid = number_of("9f2c0a3e-2b7c-4c1e-8d57-0f6f1f7a1b2c");
-        assert_eq!(uids.take(uid, 7), None);
-        assert_eq!(uids.take(uid, 9), Some(7));
-        assert_eq!(number_of("abc"), 0);
-        assert_eq!(uids.take(0, 7), None);
-        assert_eq!(uids.take(0, 9), None);
+        let uid = uid_number("9f2c0a3e-2b7c-4c1e-8d57-0f6f1f7a1b2c");
+        assert_eq!(uids.add(uid, 7), None);
+        assert_eq!(uids.add(uid, 9), Some(7));
+        assert_eq!(uid_number("abc"), 0);
+        assert_eq!(uids.add(0, 7), None);
+        assert_eq!(uids.add(0, 9), None);
     }
 }

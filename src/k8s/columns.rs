@@ -1,12 +1,12 @@
 //! The columns that `kubectl get` shows, computed from a stored object.
 //!
-//! Upstream: pkg/printers/internalversion/printers.go of Kubernetes 1.35, for kinds that came later
-//! 1.37, for kinds that went the last release that had them; the kube-aggregator's table of
-//! APIServices; the default table of apiserver's pkg/registry/rest/table.go. The API server always
-//! computes all cells; kubectl leaves out those of wide columns unless asked.
+//! Upstream: pkg/printers/internalversion/printers.go of Kubernetes 1.35; of 1.37 for kinds that were added later; and of
+//! the last release that had it for a kind that was removed. Also the kube-aggregator's table of APIServices, and the
+//! default table in apiserver's pkg/registry/rest/table.go. The API server always computes all cells, and kubectl leaves
+//! out the wide columns unless they are requested.
 //!
-//! The server reads an object with the defaults of its version; so do the cells, where a default
-//! shows. What is absent or of a wrong type is Go's zero value.
+//! The API server applies the defaults of a version when it reads an object. The cells do the same where a default is
+//! visible. A field that is absent or of a wrong type has Go's zero value.
 
 use std::borrow::Cow;
 
@@ -21,6 +21,7 @@ mod labels;
 mod lifecycle;
 mod network;
 mod nodes;
+mod openshift;
 mod others;
 mod pods;
 mod rbac;
@@ -29,15 +30,16 @@ mod storage;
 mod times;
 mod workloads;
 
+pub use events::EventFacts;
 pub use labels::format_labels;
 pub use times::{age, human_duration};
 
 /// One column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// The name as the API has it; kubectl prints it in upper case.
+    /// The name in the API; kubectl prints it in upper case.
     pub name: Cow<'static, str>,
-    /// Whether only `-o wide` shows it (a priority above 0).
+    /// Whether only `-o wide` shows the column (a priority above 0).
     pub wide: bool,
 }
 
@@ -50,7 +52,7 @@ impl Column {
         }
     }
 
-    /// A column of `-o wide`.
+    /// A column that only `-o wide` shows.
     const fn wide(name: &'static str) -> Self {
         Self {
             name: Cow::Borrowed(name),
@@ -59,23 +61,23 @@ impl Column {
     }
 }
 
-/// What ages are told against.
+/// The time from which ages are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock {
-    /// Seconds since 1970; None where nothing tells a time, then every age is unknown.
+    /// Seconds since 1970. If it is None, the time is not known, and every age is `<unknown>`.
     pub now: Option<i64>,
 }
 
 /// The table of one kind.
 #[derive(Debug)]
 pub struct Builtin {
-    /// The columns, wide ones included.
+    /// The columns, including wide ones.
     pub columns: &'static [Column],
-    /// The texts of one object's cells, as many as columns.
+    /// Computes the texts of an object's cells, one per column.
     pub cells: fn(&Value, Clock) -> Vec<String>,
 }
 
-/// The table of a kind, in all its versions; an unknown kind has name and age.
+/// The table of a kind, the same for all its versions. The table of an unknown kind has name and age.
 ///
 /// `group` is empty for the core group.
 pub fn builtin(group: &str, kind: &str) -> &'static Builtin {
@@ -87,7 +89,7 @@ pub fn builtin(group: &str, kind: &str) -> &'static Builtin {
         "batch" => workloads::batch(kind),
         "discovery.k8s.io" => network::discovery(kind),
         "events.k8s.io" => events::table(kind),
-        // The first home of much that moved.
+        // The group in which many kinds were introduced before they moved.
         "extensions" => workloads::apps(kind)
             .or_else(|| network::networking(kind))
             .or_else(|| others::policy(kind)),
@@ -97,12 +99,12 @@ pub fn builtin(group: &str, kind: &str) -> &'static Builtin {
         "rbac.authorization.k8s.io" => rbac::table(kind),
         "resource.k8s.io" => resource::table(kind),
         "storage.k8s.io" => storage::storage(kind),
-        _ => others::table(group, kind),
+        _ => others::table(group, kind).or_else(|| openshift::table(group, kind)),
     };
     table.unwrap_or(&others::NAME_AND_AGE)
 }
 
-/// The core group's kinds.
+/// The tables of the core group.
 fn core(kind: &str) -> Option<&'static Builtin> {
     pods::table(kind)
         .or_else(|| workloads::core(kind))
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_anything_has_all_cells_and_they_are_zero_values() {
+    fn an_empty_object_has_all_cells_with_zero_values() {
         let clock = Clock { now: Some(0) };
         for empty in [json!({}), json!(null), json!("text"), json!([1])] {
             let cells = |group, kind| (builtin(group, kind).cells)(&empty, clock);
@@ -162,9 +164,9 @@ mod tests {
         }
     }
 
-    /// What releases before 1.35 and 1.36 itself printed for kinds which later ones lack.
+    /// The expected cells are what the last releases with these kinds printed.
     #[test]
-    fn kinds_that_are_gone_have_their_last_table() {
+    fn removed_kinds_have_the_table_of_their_last_release() {
         let clock = Clock {
             now: Some(1_763_683_200),
         };
@@ -251,13 +253,13 @@ mod tests {
         );
     }
 
-    /// Sixty thousand times sixty thousand comparisons would take minutes.
+    /// A search per container would take sixty thousand times sixty thousand comparisons, which is minutes.
     #[test]
-    fn a_pod_of_many_containers_and_gates_looks_each_up_once() {
+    fn a_pod_with_many_containers_and_gates_looks_each_up_once() {
         let count = 60_000;
         let list = |make: &dyn Fn(usize) -> Value| (0..count).map(make).collect::<Value>();
         let mut specs = list(&|n| json!({"name": format!("c{n}")}));
-        // Of two with one name the last counts; of two conditions of one type the first.
+        // Of two specs with the same name the last counts; of two conditions with the same type the first.
         specs[0] = json!({"name": "c1", "restartPolicy": "Always"});
         specs[2] = json!({"name": "c3"});
         specs[3] = json!({"name": "c3", "restartPolicy": "Always"});
@@ -280,14 +282,14 @@ mod tests {
             "status": {"initContainerStatuses": statuses, "conditions": conditions},
         });
         let cells = (builtin("", "Pod").cells)(&pod, Clock { now: None });
-        // Container c1 is no sidecar: it has not ended, and is the first that is not done.
+        // Container c1 is not a sidecar: it has not ended, so it is the first that is not done.
         assert_eq!(cells[1..4], ["0/2", "Init:1/60000", "1"]);
-        // There is no t5.
+        // There is no condition t5.
         assert_eq!(cells[8], "59999/60000");
     }
 
     #[test]
-    fn an_address_of_before_lists_is_shown() {
+    fn an_address_from_before_the_lists_is_shown() {
         let clock = Clock { now: None };
         let shown = |kind, column: usize, object: Value| {
             (builtin("", kind).cells)(&object, clock).swap_remove(column)
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_that_does_not_answer_says_why() {
+    fn an_unavailable_api_service_shows_the_reason() {
         let available = |status: Value| {
             let service = json!({"spec": {"service": {"namespace": "n", "name": "s"}},
                 "status": {"conditions": status}});

@@ -1,7 +1,7 @@
-//! Whether the server or a controller makes an object, and makes it again when what it is made from exists.
+//! Which objects need not be recovered, because the API server or a controller creates them again.
 //!
-//! Only the pairs of `is_made_by` count: a Deployment makes ReplicaSets and nothing else, so a Service that a
-//! Deployment controls comes back.
+//! An object that another object controls is left out only if the pair is listed in `owner_reason`. A Deployment creates
+//! ReplicaSets and nothing else, so a Service that a Deployment owns must be recovered.
 
 use serde_json::Value;
 
@@ -9,26 +9,26 @@ use super::default_roles;
 use super::object::text;
 pub use super::object::{group, owners};
 
-/// Why an object need not be brought back.
+/// Why an object need not be recovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// A controller makes it from the object that owns it.
+    /// A controller creates it from the object that owns it.
     Owned,
-    /// A controller makes it from the service of its name.
-    OfService,
-    /// A controller makes it in each namespace.
-    OfNamespace,
-    /// A token of a service account: the server makes another.
+    /// A controller creates it from the service with the same name.
+    ForService,
+    /// A controller creates it in each namespace.
+    PerNamespace,
+    /// A token of a service account: the server creates another one.
     Token,
-    /// A report of what happened, which expires.
+    /// An Event, which expires.
     Event,
-    /// A sign of life, which is written over and over.
+    /// A Lease that a running program renews.
     Lease,
-    /// It describes a machine: the kubelet, the attach controller or the certificate controllers make it.
+    /// It describes a node: the kubelet, the attach controller or the certificate controllers create it.
     Node,
-    /// The server makes it at its start.
+    /// The server creates it at its start.
     Bootstrap,
-    /// The server's own record, which nobody can apply.
+    /// An internal record of the API server, which clients cannot apply.
     Internal,
 }
 
@@ -36,8 +36,8 @@ impl Reason {
     /// All reasons, in the order of a summary.
     pub const ALL: [Self; 9] = [
         Self::Owned,
-        Self::OfService,
-        Self::OfNamespace,
+        Self::ForService,
+        Self::PerNamespace,
         Self::Token,
         Self::Event,
         Self::Lease,
@@ -46,27 +46,27 @@ impl Reason {
         Self::Internal,
     ];
 
-    /// The reason as part of a sentence.
+    /// The reason in words, for a summary.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owned => "made by the controllers of their owners",
-            Self::OfService => "made for their services",
-            Self::OfNamespace => "made in every namespace",
+            Self::ForService => "made for their services",
+            Self::PerNamespace => "made in every namespace",
             Self::Token => "tokens of service accounts",
             Self::Event => "events",
             Self::Lease => "leases that a running program renews",
             Self::Node => "nodes, and what exists for a node",
             Self::Bootstrap => "made by the API server or the controller manager at its start",
-            Self::Internal => "records of the API server, which nobody can apply",
+            Self::Internal => "internal records of the API server, which cannot be applied",
         }
     }
 
-    /// The word for it in output.
+    /// The reason as one word, for machine formats.
     pub fn word(self) -> &'static str {
         match self {
             Self::Owned => "owned",
-            Self::OfService => "of-service",
-            Self::OfNamespace => "of-namespace",
+            Self::ForService => "of-service",
+            Self::PerNamespace => "of-namespace",
             Self::Token => "token",
             Self::Event => "event",
             Self::Lease => "lease",
@@ -77,16 +77,16 @@ impl Reason {
     }
 }
 
-/// What is known of other objects.
-pub struct Others<'o> {
-    /// Whether an object of this uid was ever seen.
+/// What is known about other objects.
+pub struct OtherObjects<'o> {
+    /// Whether an object with this uid was ever seen.
     pub is_known: &'o dyn Fn(&str) -> bool,
-    /// Whether there is, or will be, a service of this namespace and name with a selector.
+    /// Whether a service with this namespace and name and with a selector exists or will be recovered.
     pub has_service: &'o dyn Fn(&str, &str) -> bool,
 }
 
-/// Why an object need not be brought back; none where it must be.
-pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
+/// Why an object need not be recovered; None if it must be.
+pub fn reason(object: &Value, others: &OtherObjects<'_>) -> Option<Reason> {
     let (group, kind) = (group(object), text(object, &["kind"]));
     let name = text(object, &["metadata", "name"]);
     let namespace = text(object, &["metadata", "namespace"]);
@@ -100,26 +100,26 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
     match (group, kind) {
         ("" | "events.k8s.io", "Event") => return Some(Reason::Event),
         ("", "ServiceAccount") if name == "default" && is_bare_account(object) => {
-            return Some(Reason::OfNamespace);
+            return Some(Reason::PerNamespace);
         }
-        ("", "ConfigMap") if name == "kube-root-ca.crt" => return Some(Reason::OfNamespace),
+        ("", "ConfigMap") if name == "kube-root-ca.crt" => return Some(Reason::PerNamespace),
         ("", "Endpoints")
             if has_service(name)
                 || label(object, "endpoints.kubernetes.io/managed-by") == "endpoint-controller" =>
         {
-            return Some(Reason::OfService);
+            return Some(Reason::ForService);
         }
         ("", "RangeAllocation") => return Some(Reason::Internal),
         ("discovery.k8s.io", "EndpointSlice")
-            if is_of_control_plane(label(object, "endpointslice.kubernetes.io/managed-by")) =>
+            if is_made_by_controller(label(object, "endpointslice.kubernetes.io/managed-by")) =>
         {
-            return Some(Reason::OfService);
+            return Some(Reason::ForService);
         }
         ("", "Secret") if is_servers_token(object) => return Some(Reason::Token),
         ("networking.k8s.io", "IPAddress")
             if label(object, "ipaddress.kubernetes.io/managed-by") == "ipallocator.k8s.io" =>
         {
-            return Some(Reason::OfService);
+            return Some(Reason::ForService);
         }
         ("coordination.k8s.io", "Lease" | "LeaseCandidate") if is_renewed(object) => {
             return Some(Reason::Lease);
@@ -134,14 +134,14 @@ pub fn reason(object: &Value, others: &Others<'_>) -> Option<Reason> {
     }
     owners(object)
         .filter(|owner| (others.is_known)(text(owner, &["uid"])))
-        .find_map(|owner| is_made_by(owner, (group, kind)))
+        .find_map(|owner| owner_reason(owner, (group, kind)))
 }
 
-/// Whether the controller of an owner makes objects of this group and kind, and so as what they are left out.
-fn is_made_by(owner: &Value, made: (&str, &str)) -> Option<Reason> {
+/// The reason if the controller of an owner creates objects of this group and kind.
+fn owner_reason(owner: &Value, made: (&str, &str)) -> Option<Reason> {
     let is_controller = owner.get("controller") == Some(&Value::Bool(true));
     let owner_kind = text(owner, &["kind"]);
-    // The old group of workloads, too.
+    // Workloads were in the group `extensions` first.
     let owner_group = match group(owner) {
         "extensions" => "apps",
         group => group,
@@ -158,7 +158,7 @@ fn is_made_by(owner: &Value, made: (&str, &str)) -> Option<Reason> {
         | ("batch", "Job", "", "Pod")
         | ("batch", "CronJob", "batch", "Job")
         | ("apps", "StatefulSet" | "DaemonSet", "apps", "ControllerRevision")
-        // The claims of a pod's own volumes: a pod refuses claims that were not made for it.
+        // Claims of a pod's ephemeral volumes: a pod refuses claims that were not created for it.
         | ("", "Pod", "", "PersistentVolumeClaim")
         | ("", "Pod", "resource.k8s.io", "ResourceClaim") => {
             is_controller.then_some(Reason::Owned)
@@ -171,7 +171,7 @@ fn is_made_by(owner: &Value, made: (&str, &str)) -> Option<Reason> {
     }
 }
 
-/// Whether a ServiceAccount has nothing that the controller would not give it.
+/// Whether a ServiceAccount has nothing except what the controller creates.
 fn is_bare_account(account: &Value) -> bool {
     let is_empty = |value: Option<&Value>| match value {
         Some(Value::Object(map)) => map.is_empty(),
@@ -192,35 +192,35 @@ fn is_bare_account(account: &Value) -> bool {
         && secrets.all(|secret| is_token_name(text(secret, &["name"]), name))
 }
 
-/// The annotation in which `kubectl apply` keeps the manifest that it applied last.
+/// The annotation in which `kubectl apply` stores the manifest that it applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The type of a Secret with the token of a service account.
 pub const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 
-/// Whether a server before 1.24 created the Secret for its account. A Secret that a user created has another name.
+/// Whether a server before 1.24 created the token Secret for its account. A Secret that a user created has another name.
 fn is_servers_token(secret: &Value) -> bool {
     let account = annotation(secret, "kubernetes.io/service-account.name");
     text(secret, &["type"]) == TOKEN_TYPE
         && is_token_name(text(secret, &["metadata", "name"]), account)
 }
 
-/// Whether a Secret has the name of a token that a server made for a service account: `robot-token-x7k2p`.
+/// Whether a Secret's name is that of a token that a server created for a service account: `robot-token-x7k2p`.
 pub fn is_token_name(secret: &str, account: &str) -> bool {
     /// The number of random characters after a name (`k8s.io/apiserver/pkg/storage/names`).
-    const MADE_UP: usize = 5;
+    const RANDOM_CHARS: usize = 5;
     let rest = secret.strip_prefix(account);
     let rest = rest.and_then(|rest| rest.strip_prefix("-token-"));
-    rest.is_some_and(|rest| rest.len() == MADE_UP)
+    rest.is_some_and(|rest| rest.len() == RANDOM_CHARS)
 }
 
-/// Whether a program renews a Lease. One that nobody holds was written by hand.
+/// Whether a program renews a Lease. A Lease without a holder was created by a user.
 fn is_renewed(lease: &Value) -> bool {
     let spec = |name| lease.pointer("/spec").and_then(|spec| spec.get(name));
     spec("renewTime").is_some() || spec("holderIdentity").is_some() || spec("leaseName").is_some()
 }
 
-/// Whether an API server makes the object itself when it starts on an empty store.
+/// Whether an API server creates the object when it starts on an empty store.
 fn is_made_at_start(object: &Value) -> bool {
     let name = text(object, &["metadata", "name"]);
     let namespace = text(object, &["metadata", "namespace"]);
@@ -241,7 +241,7 @@ fn is_made_at_start(object: &Value) -> bool {
         }
         ("", "ServiceAccount") => {
             namespace == "kube-system"
-                && default_roles::is_account_of_controller(name)
+                && default_roles::is_controller_account(name)
                 && is_bare_account(object)
         }
         ("networking.k8s.io", "ServiceCIDR") => name == "kubernetes",
@@ -256,13 +256,14 @@ fn is_made_at_start(object: &Value) -> bool {
         }
         ("rbac.authorization.k8s.io", kind) => {
             !label(object, "kubernetes.io/bootstrapping").is_empty()
-                && default_roles::is_one(kind, namespace, name)
+                && default_roles::is_default_role(kind, namespace, name)
         }
         _ => false,
     }
 }
 
-fn is_of_control_plane(manager: &str) -> bool {
+/// Whether a `managed-by` label names one of Kubernetes' own controllers.
+fn is_made_by_controller(manager: &str) -> bool {
     manager.ends_with("controller.k8s.io")
 }
 

@@ -1,9 +1,11 @@
-//! A built-in object in a version that a release serves.
+//! Converts a built-in object to a version that a release serves.
 //!
-//! An object is converted if each of its fields exists in the other version with the same shape, or by the renames that
-//! are listed here. Everything else stays as it was stored, and is named: a guess could change what the object means.
+//! An object is converted if each of its fields exists in the other version with the same shape, or with a rename that is
+//! listed in `renames`. All other objects stay as they are stored, and are reported: a guess could change their meaning.
 //! `tests/convert.rs` compares the conversions with those of Kubernetes.
 
+mod autoscaler;
+mod fields;
 mod renames;
 
 use serde_json::Value;
@@ -21,39 +23,49 @@ pub fn convert(object: &mut Value, release: Release) -> Option<VersionChange> {
         return None;
     }
     let claims = renames::claims_with_source(object, release);
-    let is_served = release.serves(&stored, &kind);
+    let is_served = release.serves(&stored, &kind) && !is_refused(object, &stored, release);
     if is_served && claims.is_none() {
         return None;
     }
     let versions = if is_served {
         vec![stored.clone()]
     } else {
-        served_versions(object, release)
+        served_versions(object, &stored, release)
     };
     for api_version in &versions {
         let rename = renames::between(&kind, &stored, api_version);
-        // Only what gets other fields is copied: the attempt may fail.
-        let has_renames = claims.is_some() || rename.is_some();
-        let renamed = has_renames.then(|| renames::renamed(object, claims, rename));
+        // Only what may get other fields is copied: the attempt may fail.
+        let has_rules = claims.is_some() || rename.is_some();
+        let renamed = has_rules.then(|| renames::renamed(object, claims, rename));
+        let renamed = renamed.filter(|renamed| renamed != object);
         let candidate = renamed.as_ref().unwrap_or(object);
         if !fits_version(candidate, api_version) || !means_the_same(candidate, &stored) {
             continue;
         }
-        if let Some(renamed) = renamed {
-            *object = renamed;
-        }
+        let version = api_version.clone();
+        let change = match renamed {
+            Some(renamed) => {
+                *object = renamed;
+                VersionChange::Fields(version)
+            }
+            None => VersionChange::To(version),
+        };
         set_version(object, api_version);
-        return Some(if has_renames {
-            VersionChange::Fields(api_version.clone())
-        } else {
-            VersionChange::To(api_version.clone())
-        });
+        return Some(change);
     }
     if is_served {
         return None;
     }
     let first = versions.into_iter().next();
     Some(first.map_or(VersionChange::Removed, VersionChange::ByHand))
+}
+
+/// Whether servers of a release refuse an object in its version although they serve it, and serve one that they accept.
+fn is_refused(object: &Value, stored: &str, release: Release) -> bool {
+    let kind = text(object, &["kind"]);
+    (stored, kind) == ("autoscaling/v1", "HorizontalPodAutoscaler")
+        && release.serves("autoscaling/v2", kind)
+        && autoscaler::is_refused_in_v1(object)
 }
 
 /// Sets the version of an object.
@@ -68,7 +80,7 @@ fn fits_version(object: &Value, api_version: &str) -> bool {
     message.is_some_and(|message| fits(object, message))
 }
 
-/// The groups in which kinds of a group may be today.
+/// The groups to which a kind of a group may have moved.
 fn groups_of(group: &str) -> &[&str] {
     match group {
         "extensions" => &["apps", "networking.k8s.io", "policy", "extensions"],
@@ -79,8 +91,9 @@ fn groups_of(group: &str) -> &[&str] {
     }
 }
 
-/// The versions of the kind of an object that a release serves: finished ones first, newer ones first.
-fn served_versions(object: &Value, release: Release) -> Vec<String> {
+/// The versions of an object's kind that a release serves, other than the stored one: stable ones first, then newer ones
+/// first.
+fn served_versions(object: &Value, stored: &str, release: Release) -> Vec<String> {
     let (kind, group) = (text(object, &["kind"]), group(object));
     let is_family = |other: &str| other == group || groups_of(group).contains(&other);
     let mut served: Vec<(bool, &str, String)> = schema::kinds()
@@ -89,7 +102,7 @@ fn served_versions(object: &Value, release: Release) -> Vec<String> {
             let api_version = api_version_of(known.group, known.version);
             (known.version.contains("beta"), known.version, api_version)
         })
-        .filter(|(_, _, api_version)| release.serves(api_version, kind))
+        .filter(|(_, _, api_version)| api_version != stored && release.serves(api_version, kind))
         .collect();
     served.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
     served
@@ -98,15 +111,10 @@ fn served_versions(object: &Value, release: Release) -> Vec<String> {
         .collect()
 }
 
-/// Whether equal fields mean the same in a finished version as in the beta version that was stored.
+/// Whether the fields have the same meaning in the served version as in the stored beta version.
 fn means_the_same(object: &Value, stored: &str) -> bool {
     match (stored, text(object, &["kind"])) {
-        // An empty selector selects no pod in v1beta1 and every pod in v1.
-        ("policy/v1beta1", "PodDisruptionBudget") => {
-            let selector = object.pointer("/spec/selector").and_then(Value::as_object);
-            selector.is_some_and(|selector| !selector.is_empty())
-        }
-        // The finished version refuses webhooks with side effects.
+        // The stable version refuses webhooks with side effects.
         (
             "admissionregistration.k8s.io/v1beta1",
             "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration",

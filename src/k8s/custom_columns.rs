@@ -1,7 +1,6 @@
-//! Columns that somebody else than the API server's code defines: the user with
-//! `-o custom-columns=` (upstream: `pkg/cmd/get/customcolumn.go` of k8s.io/kubectl), or the
-//! definition of a custom resource (upstream: `pkg/registry/customresource/tableconvertor` of
-//! k8s.io/apiextensions-apiserver).
+//! Columns that are not part of the API server's code. There are two kinds: `-o custom-columns=` (upstream:
+//! `pkg/cmd/get/customcolumn.go` of k8s.io/kubectl), and the columns in a CustomResourceDefinition (upstream:
+//! `pkg/registry/customresource/tableconvertor` of k8s.io/apiextensions-apiserver).
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,30 +11,30 @@ use serde_json::Value;
 use super::columns::{Clock, Column, age};
 use super::jsonpath::{Budget, Found, JsonPath, JsonPathError, sprint_after_json};
 
-/// Bytes of one cell; an object is smaller, unless `..` prints its parts again and again.
+/// The maximal size of a cell in bytes. Objects are smaller, but `..` prints their parts repeatedly.
 const MAX_CELL_BYTES: usize = 1 << 24;
 
-/// Why columns cannot be read, or have no cells for an object.
+/// Why columns cannot be parsed, or cannot be filled for an object.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CustomColumnsError {
-    /// Nothing to read.
-    #[error("custom columns: none given, wanted HEADER:PATH,HEADER:PATH")]
+    /// The list of columns is empty.
+    #[error("custom columns: no columns, expected HEADER:PATH,HEADER:PATH")]
     Empty,
     /// A column without a colon.
-    #[error("custom columns: '{0}' is not HEADER:PATH")]
+    #[error("custom columns: '{0}' is not of the form HEADER:PATH")]
     NoPath(String),
     /// A file of fewer than two lines.
-    #[error("custom columns: wanted a line of headers, and a line of as many paths")]
+    #[error("custom columns: expected a line of headers and a line of paths")]
     MissingLine,
-    /// The two lines of a file do not fit each other.
+    /// The two lines of a file have different numbers of words.
     #[error("custom columns: there are {headers} headers, but {paths} paths")]
     UnevenLines {
-        /// Words of the first line.
+        /// Number of words in the first line.
         headers: usize,
-        /// Words of the second line.
+        /// Number of words in the second line.
         paths: usize,
     },
-    /// A path has no meaning, or does not fit the object.
+    /// A path cannot be parsed, or does not fit the object.
     #[error("custom columns: column {header}: {error}")]
     Path {
         /// The column's header.
@@ -43,7 +42,7 @@ pub enum CustomColumnsError {
         /// What is wrong.
         error: JsonPathError,
     },
-    /// A cell of megabytes.
+    /// A cell is larger than the limit.
     #[error("custom columns: column {header} has a cell of more than 16 MiB")]
     TooLong {
         /// The column's header.
@@ -58,10 +57,10 @@ pub struct CustomColumns {
 }
 
 impl CustomColumns {
-    /// Reads `HEADER:PATH,HEADER:PATH`. Every comma separates columns, also within a path.
+    /// Parses `HEADER:PATH,HEADER:PATH`. Every comma separates columns, even within a path, as in kubectl.
     ///
     /// # Errors
-    /// There is no column, or one is not a header and a path.
+    /// There is no column, or a column is not a header and a valid path.
     pub fn parse(spec: &str) -> Result<Self, CustomColumnsError> {
         if spec.is_empty() {
             return Err(CustomColumnsError::Empty);
@@ -76,11 +75,11 @@ impl CustomColumns {
         Ok(Self { columns })
     }
 
-    /// Reads the text of a `custom-columns-file`: a line of headers and a line of paths, separated
-    /// by white space. Further lines mean nothing.
+    /// Parses the text of a `custom-columns-file`: a line of headers and a line of paths, separated by white space.
+    /// Further lines are ignored.
     ///
     /// # Errors
-    /// As [`CustomColumns::parse`].
+    /// The same as for [`CustomColumns::parse`].
     pub fn parse_file(text: &str) -> Result<Self, CustomColumnsError> {
         let mut lines = text.lines();
         let mut words = || {
@@ -101,25 +100,24 @@ impl CustomColumns {
         Ok(Self { columns })
     }
 
-    /// The headers, as they are to be printed.
+    /// The headers as they are printed.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|(header, _)| header.as_str())
     }
 
-    /// The cells of an object: all that a path finds, joined by commas; `<none>` where it finds
-    /// nothing, `<nil>` for `null`. As in kubectl an escape character is `^[` and a carriage return
-    /// `\r`; nothing else is changed.
+    /// The cells of an object. A cell has all values that its path finds, separated by commas; `<none>` if it finds none;
+    /// `<nil>` for `null`. As in kubectl, an escape character is printed as `^[` and a carriage return as `\r`.
     ///
     /// # Errors
-    /// A path does not fit the object (an index out of bounds, ...).
+    /// A path does not fit the object, for example an index that is out of bounds.
     pub fn cells(&self, object: &Value) -> Result<Vec<String>, CustomColumnsError> {
         self.cells_within(&Budget::for_typed(), object)
     }
 
-    /// The same as a part of a run with one budget.
+    /// The same within the budget of a run.
     ///
     /// # Errors
-    /// As [`CustomColumns::cells`].
+    /// The same as for [`CustomColumns::cells`].
     pub fn cells_within(
         &self,
         budget: &Budget,
@@ -131,21 +129,21 @@ impl CustomColumns {
             .map(|(header, path)| {
                 let results = path
                     .find_within(budget, object)
-                    .map_err(|error| named(header, error))?;
+                    .map_err(|error| path_error(header, error))?;
                 let cell =
-                    cell_of_all(results.parts()).ok_or_else(|| CustomColumnsError::TooLong {
+                    joined_cell(results.parts()).ok_or_else(|| CustomColumnsError::TooLong {
                         header: header.clone(),
                     })?;
                 budget
                     .pay_printed(cell.len(), object)
-                    .map_err(|error| named(header, error))?;
+                    .map_err(|error| path_error(header, error))?;
                 Ok(cell)
             })
             .collect()
     }
 }
 
-fn named(header: &str, error: JsonPathError) -> CustomColumnsError {
+fn path_error(header: &str, error: JsonPathError) -> CustomColumnsError {
     CustomColumnsError::Path {
         header: header.to_owned(),
         error,
@@ -153,12 +151,12 @@ fn named(header: &str, error: JsonPathError) -> CustomColumnsError {
 }
 
 fn named_path(header: &str, path: &str) -> Result<(String, JsonPath), CustomColumnsError> {
-    let path = JsonPath::parse_relaxed(path).map_err(|error| named(header, error))?;
+    let path = JsonPath::parse_relaxed(path).map_err(|error| path_error(header, error))?;
     Ok((header.to_owned(), path))
 }
 
-/// None: longer than a cell may be.
-fn cell_of_all(parts: &[Vec<Found<'_>>]) -> Option<String> {
+/// The values as one cell; None if it is longer than [`MAX_CELL_BYTES`].
+fn joined_cell(parts: &[Vec<Found<'_>>]) -> Option<String> {
     let mut text = Vec::new();
     let mut is_first = true;
     if parts.first().is_none_or(Vec::is_empty) {
@@ -178,52 +176,50 @@ fn cell_of_all(parts: &[Vec<Found<'_>>]) -> Option<String> {
     Some(text.replace('\u{1b}', "^[").replace('\r', "\\r"))
 }
 
-/// The columns of a custom resource, by its CustomResourceDefinition.
+/// The columns of a custom resource, from its CustomResourceDefinition.
 #[derive(Debug, Clone)]
 pub struct ResourceColumns {
     columns: Vec<Column>,
-    /// One for each column but the first, which is the name.
-    paths: Vec<Path>,
-    /// Columns beyond [`MOST_COLUMNS`].
+    /// One path for each column except the first, which is the name.
+    paths: Vec<CellPath>,
+    /// The number of columns beyond [`MOST_COLUMNS`].
     left_out: usize,
 }
 
-/// Where the cells of a column come from.
+/// The path and type of a column's cells.
 #[derive(Debug, Clone)]
-struct Path {
+struct CellPath {
     path: JsonPath,
     cell_type: CellType,
-    /// How many cells were [`TOO_EXPENSIVE`].
+    /// The number of cells that were [`TOO_EXPENSIVE`].
     expensive: Cell<usize>,
 }
 
-/// The most columns that a definition may add: each is a cell of every object. Real ones have ten at most.
+/// The number of columns that a definition may add; each is a cell of every object. Real definitions have at most ten.
 pub const MOST_COLUMNS: usize = 64;
 
-/// A cell whose path needs more steps than the budget has.
+/// The text of a cell whose path needs more steps than the budget allows.
 pub const TOO_EXPENSIVE: &str = "<too expensive>";
 
-/// What a column says it shows; a value of another type is not shown.
+/// The declared type of a column. A value of another type is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CellType {
     Integer,
     Number,
     Boolean,
-    /// Takes every value, as `-o jsonpath` prints it.
+    /// Any value, printed as `-o jsonpath` prints it.
     String,
     Date,
     Unknown,
 }
 
 impl ResourceColumns {
-    /// The columns of a version, as `v1alpha1`, of the resource that a CustomResourceDefinition (of
-    /// apiextensions.k8s.io/v1 or v1beta1) defines: the name, and what the definition lists; or
-    /// name and age where it lists nothing. A column with a priority is wide. None where the
-    /// definition has no such version.
+    /// The columns of one version, such as `v1alpha1`, of the resource that a CustomResourceDefinition (of
+    /// apiextensions.k8s.io/v1 or v1beta1) defines: the name and the columns in the definition, or name and age if it has
+    /// none. A column with a priority is shown only in wide output. None if the definition does not have the version.
     ///
-    /// Where a path has no meaning, this column and those behind it are left out, as the API server
-    /// does.
-    pub fn of(definition: &Value, version: &str) -> Option<Self> {
+    /// If a path is invalid, its column and all later columns are left out, as the API server does.
+    pub fn from_definition(definition: &Value, version: &str) -> Option<Self> {
         let spec = definition.get("spec")?;
         let own = versions(spec).find(|(name, _)| *name == version)?.1;
         // Only v1beta1 has columns for all versions at once.
@@ -255,8 +251,8 @@ impl ResourceColumns {
         Some(found)
     }
 
-    /// The version kubectl asks for where none is named: of those served, the most stable, then the
-    /// highest (upstream: `pkg/version/helpers.go` of k8s.io/apimachinery).
+    /// The version that kubectl requests by default: the most stable served version, then the highest number (upstream:
+    /// `pkg/version/helpers.go` of k8s.io/apimachinery).
     pub fn preferred_version(definition: &Value) -> Option<&str> {
         let is_served = |version: Option<&Value>| {
             let served = version.and_then(|version| version.get("served"));
@@ -273,33 +269,32 @@ impl ResourceColumns {
         &self.columns
     }
 
-    /// Whether a column tells an age.
-    pub fn tells_ages(&self) -> bool {
+    /// Whether any column shows an age.
+    pub fn has_ages(&self) -> bool {
         self.paths
             .iter()
             .any(|path| path.cell_type == CellType::Date)
     }
 
-    /// The columns with cells that were [`TOO_EXPENSIVE`], and how many.
+    /// The columns with cells that were [`TOO_EXPENSIVE`], each with the number of such cells.
     pub fn too_expensive(&self) -> impl Iterator<Item = (&str, usize)> {
         let names = self.columns.iter().skip(1).map(|column| &*column.name);
         let counts = self.paths.iter().map(|path| path.expensive.get());
         names.zip(counts).filter(|(_, count)| *count > 0)
     }
 
-    /// How many columns of the definition are not among the columns: it has more than [`MOST_COLUMNS`].
+    /// The number of columns in the definition that are left out because it has more than [`MOST_COLUMNS`].
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// The cells of an object, one for each column; empty where the object has nothing to show.
+    /// The cells of an object, one for each column; a cell is empty if its path finds nothing.
     pub fn cells(&self, object: &Value, clock: Clock) -> Vec<String> {
         self.cells_within(&Budget::for_definitions(), object, clock)
     }
 
-    /// The same as a part of a run with one budget. A cell for which it does not suffice is
-    /// [`TOO_EXPENSIVE`].
+    /// The same within the budget of a run. A cell that exceeds the budget is [`TOO_EXPENSIVE`].
     pub fn cells_within(&self, budget: &Budget, object: &Value, clock: Clock) -> Vec<String> {
         budget.begin_object();
         let name = object.pointer("/metadata/name").and_then(Value::as_str);
@@ -313,6 +308,7 @@ impl ResourceColumns {
         cells
     }
 
+    /// Adds a column of a definition. None if its path is invalid.
     fn push_listed(&mut self, column: &Value) -> Option<()> {
         let text = |name| column.get(name).and_then(Value::as_str);
         let cell_type = match text("type") {
@@ -324,7 +320,7 @@ impl ResourceColumns {
             _ => CellType::Unknown,
         };
         let priority = column.get("priority").and_then(Value::as_i64);
-        // v1 writes it one way, v1beta1 the other.
+        // The field is `jsonPath` in v1 and `JSONPath` in v1beta1.
         let path = text("jsonPath").or_else(|| text("JSONPath"));
         let name = text("name").unwrap_or_default().to_owned();
         self.push(
@@ -335,6 +331,7 @@ impl ResourceColumns {
         )
     }
 
+    /// Adds a column. None if its path is invalid.
     fn push(
         &mut self,
         name: Cow<'static, str>,
@@ -344,7 +341,7 @@ impl ResourceColumns {
     ) -> Option<()> {
         let path = JsonPath::parse(&format!("{{{path}}}")).ok()?;
         self.columns.push(Column { name, wide });
-        self.paths.push(Path {
+        self.paths.push(CellPath {
             path,
             cell_type,
             expensive: Cell::new(0),
@@ -353,11 +350,11 @@ impl ResourceColumns {
     }
 }
 
-impl Path {
-    /// The cell of an object; empty where the path finds nothing.
+impl CellPath {
+    /// The cell of an object; empty if the path finds nothing.
     ///
     /// # Errors
-    /// The budget does not suffice.
+    /// The path exceeds the budget.
     fn cell(&self, budget: &Budget, object: &Value, clock: Clock) -> Result<String, JsonPathError> {
         let results = match self.path.find_within(budget, object) {
             Ok(results) => results,
@@ -372,11 +369,11 @@ impl Path {
     }
 }
 
-/// Where the column is taken from that a definition without columns has.
+/// The path of the column that a definition without columns gets.
 const AGE_PATH: &str = ".metadata.creationTimestamp";
 
-/// The versions that the spec of a definition has, with what it says of each. An old one names
-/// only one.
+/// The versions in the spec of a definition, with the spec of each. A v1beta1 definition may have a single version
+/// without a spec.
 fn versions(spec: &Value) -> impl Iterator<Item = (&str, Option<&Value>)> {
     let listed = spec.get("versions").and_then(Value::as_array);
     let only = match listed.is_none_or(Vec::is_empty) {
@@ -390,7 +387,8 @@ fn versions(spec: &Value) -> impl Iterator<Item = (&str, Option<&Value>)> {
         .chain(only.map(|name| (name, None)))
 }
 
-/// Greater is more stable; what is no Kubernetes version comes last, in the alphabet's order.
+/// Compares version names; the greater one is more stable. Other texts than Kubernetes versions are less stable, in
+/// reverse alphabetical order.
 fn compare_versions(a: &str, b: &str) -> Ordering {
     match (stability(a), stability(b)) {
         (None, None) => b.cmp(a),
@@ -398,7 +396,7 @@ fn compare_versions(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Of `v2beta1`: 1 for beta, 2, 1.
+/// The rank of a version name: for `v2beta1` it is (1 for beta, 2, 1). None if it is not a Kubernetes version.
 fn stability(version: &str) -> Option<(u8, u64, u64)> {
     let number = |text: &str| {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -413,6 +411,7 @@ fn stability(version: &str) -> Option<(u8, u64, u64)> {
     Some((2, number(rest)?, 0))
 }
 
+/// The text of a cell; None if the value does not have the declared type.
 fn cell(value: Found<'_>, cell_type: CellType, clock: Clock) -> Option<String> {
     match cell_type {
         CellType::String => {
@@ -448,21 +447,22 @@ fn float(value: Found<'_>) -> Option<f64> {
     }
 }
 
+/// The age since a time.
 fn date(time: &str, clock: Clock) -> String {
     match time {
         "" | "null" => age(None, clock),
-        // Go takes a comma before the fraction, too.
+        // Go also accepts a comma before the fraction.
         time if is_rfc3339(time) => age(Some(&time.replace(',', ".")), clock),
         _ => "<invalid>".to_owned(),
     }
 }
 
-/// Go's `int64(float)` on amd64: without the fraction; what does not fit is the smallest integer.
+/// Go's `int64(float)` on amd64: the fraction is cut off; a value out of range becomes the smallest integer.
 fn truncated(value: f64) -> i64 {
     format!("{:.0}", value.trunc()).parse().unwrap_or(i64::MIN)
 }
 
-/// Whether Go's `time.Parse(time.RFC3339, text)` takes it.
+/// Whether Go's `time.Parse(time.RFC3339, text)` accepts the text.
 fn is_rfc3339(text: &str) -> bool {
     let Some((date, time)) = text.split_once('T') else {
         return false;
@@ -493,7 +493,7 @@ fn is_rfc3339(text: &str) -> bool {
     has_fraction && (1..=days).contains(&day) && is_time && is_offset
 }
 
-/// Numbers of so many digits each.
+/// Parses N numbers with the given widths in digits.
 fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[u32; N]> {
     let mut found = [0; N];
     let mut parts = text.split(separator);

@@ -1,12 +1,12 @@
-//! A stored value, told to a [`Sink`] field by field.
+//! Decodes a stored value into a [`Sink`], field by field.
 //!
-//! Protobuf is walked where it lies: each message is read over once to find where its fields are
-//! (and whether it is sound), then its fields are told in the order asked for. The rules are those
-//! by which Go's encoding/json prints the Go types, except that a value which the writer did not
-//! write is not told ("as written"): an older server did not know the field.
+//! Protobuf is decoded in place. Each message is scanned once to check it and to find the position of each field; then
+//! the fields are written in the requested order. The output follows the rules by which Go's encoding/json prints the
+//! Go types, with one exception: a field that the writer did not store is left out ("as written"), because an older
+//! server did not know it. [`Options::as_served`] fills in such fields.
 //!
-//! **Invariant:** an error means that the sink has been told nothing. Damage further down is told
-//! in place, as `{"$malformed": "base64"}`, and noted in the [`Outcome`].
+//! **Invariant:** if an error is returned, nothing was written to the sink. Damage inside nested messages is not an
+//! error: it is written in place as `{"$malformed": "base64"}` and noted in the [`Outcome`].
 
 use std::borrow::Cow;
 
@@ -24,24 +24,24 @@ use crate::wire::{Reader, WireError};
 mod plain;
 mod walk;
 
-pub use plain::{decode_any, is_only_begun};
+pub use plain::{decode_any, is_only_json_like};
 
-/// How many places of damage in one value are noted one by one.
+/// The number of malformed places in one value that get a note each; the rest is only counted.
 const MAX_MALFORMED: usize = 20;
 
-/// The key of fields that the table does not know.
+/// The key under which fields that are not in the schema table are written.
 pub const UNKNOWN_FIELDS: &str = "$unknownFields";
 
-/// The key of bytes that are not the message they should be.
+/// The key under which bytes are written that cannot be decoded as the message of their field.
 pub const MALFORMED: &str = "$malformed";
 
-/// How a value is to be told.
+/// How a value is decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The order of fields and keys.
     pub order: Order,
-    /// Tell the zero value of what the writer did not write, where today's Go types always print
-    /// one (`status: {}`), as an API server of today would. Otherwise: as written.
+    /// Whether fields that the writer did not store get their zero value, where a current API server always prints one
+    /// (`status: {}`). If false, they are left out.
     pub as_served: bool,
 }
 
@@ -54,21 +54,21 @@ impl From<Order> for Options {
     }
 }
 
-/// What a value turned out to be.
+/// The encoding and type of a decoded value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome<'a> {
-    /// How it was encoded.
+    /// The encoding.
     pub stored: Stored<'a>,
-    /// apiVersion and kind, of protobuf; other encodings have them among the fields.
+    /// apiVersion and kind of a protobuf object. Other encodings have them among the fields.
     pub type_meta: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    /// What the reader of the output should know; empty for nearly every value.
+    /// Remarks for the reader of the output; empty for nearly every value.
     pub notes: Vec<Note>,
 }
 
-/// Something worth a comment next to the output.
+/// A remark about a decoded value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
-    /// The table has no such kind: only metadata is told by name.
+    /// The schema table does not have the kind: only metadata is written with field names.
     #[error(
         "no schema for {} {}: fields are shown by number",
         NameField::ApiVersion.shown(api_version),
@@ -80,36 +80,36 @@ pub enum Note {
         /// As stored.
         kind: String,
     },
-    /// Fields were told under [`UNKNOWN_FIELDS`]: the writer is newer than the table.
+    /// Fields were written under [`UNKNOWN_FIELDS`]: the writer is newer than the schema table.
     #[error("{count} fields not in the schema, shown by number")]
     UnknownFields {
-        /// How many, of all messages in the value.
+        /// The number of such fields in all messages of the value.
         count: usize,
     },
-    /// Bytes were told under [`MALFORMED`].
+    /// Bytes were written under [`MALFORMED`].
     #[error("{field}: {reason}, shown as base64")]
     Malformed {
         /// The JSON name of the innermost field.
         field: String,
-        /// Why they could not be read.
+        /// Why the bytes could not be decoded.
         reason: WireError,
     },
-    /// The same, but only counted: there is much of it.
+    /// More such bytes, which are only counted.
     #[error("{count} more places shown as base64")]
     MoreMalformed {
-        /// How many besides those noted.
+        /// How many there are in addition to those with a note each.
         count: usize,
     },
 }
 
-/// Why a value could not be told as what its first bytes say it is. The sink has been told
-/// nothing: [`raw`] tells the bytes.
+/// Why a value could not be decoded in the encoding that its first bytes indicate. Nothing was written to the sink;
+/// [`raw`] can write the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// `k8s\0` is not followed by a `runtime.Unknown`.
     #[error("the envelope is not readable: {0}")]
     Envelope(WireError),
-    /// `k8s\0` is followed by nothing that tells a kind.
+    /// The envelope after `k8s\0` has neither a kind nor an object.
     #[error("the envelope holds no object")]
     NoObject,
     /// `contentEncoding` is set, which no API server does.
@@ -129,10 +129,10 @@ pub enum DecodeError {
         /// Offsets are from the start of the object.
         reason: WireError,
     },
-    /// It begins like JSON but is not.
+    /// It starts like JSON but is not valid JSON.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// It begins like CBOR but is not.
+    /// It starts like CBOR but is not valid CBOR.
     #[error(transparent)]
     Cbor(#[from] CborError),
     /// Encrypted at rest.
@@ -148,15 +148,15 @@ pub enum DecodeError {
         provider: String,
         /// `v1` or `v2`.
         version: String,
-        /// The key's name in the EncryptionConfiguration; with `kms` the plugin's name, which has the key.
+        /// The key's name in the EncryptionConfiguration; with `kms` the plugin's name.
         key_name: String,
     },
-    /// More than 4 GiB; etcd takes 1.5 MiB unless told otherwise, and never more than 2 GiB.
-    #[error("a value of {0} bytes")]
+    /// More than 4 GiB. etcd's default limit is 1.5 MiB, and no setting allows more than 2 GiB.
+    #[error("the value is too large: {0} bytes")]
     TooBig(usize),
 }
 
-/// Longest name that a message quotes, in bytes: that of a DNS name, which most names in Kubernetes are.
+/// The longest name that a message quotes, in bytes: the maximal length of a DNS name. Most names in Kubernetes are one.
 const MAX_NAME_BYTES: usize = 253;
 
 /// Whether a text looks like a name: 1 to 253 letters, digits and `./_-`.
@@ -165,8 +165,8 @@ pub(super) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(is_name_byte)
 }
 
-/// A name from a stored value, in quotes, for a message; what cannot be a name only by its size. A damaged
-/// length makes bytes of a secret a part of any field.
+/// A name from a stored value, quoted for a message. A text that cannot be a name is replaced with its size: a damaged
+/// length field can move bytes of a secret into any field.
 #[must_use]
 pub fn shown_name(name: &str) -> String {
     if is_name(name) {
@@ -176,7 +176,7 @@ pub fn shown_name(name: &str) -> String {
     }
 }
 
-/// The same without quotes.
+/// The same as [`shown_name`], without quotes.
 pub(super) fn unquoted_name(name: &str) -> Cow<'_, str> {
     if is_name(name) {
         Cow::Borrowed(name)
@@ -186,7 +186,7 @@ pub(super) fn unquoted_name(name: &str) -> Cow<'_, str> {
 }
 
 impl Note {
-    /// The note about the value of a key. About a Secret it quotes nothing of the value.
+    /// The note about the value of `key`. For a Secret it quotes nothing from the value.
     #[must_use]
     pub fn text_of(&self, key: &[u8]) -> String {
         match self {
@@ -199,7 +199,7 @@ impl Note {
 }
 
 impl DecodeError {
-    /// Why the value of a key cannot be read. About a Secret it quotes nothing of the value.
+    /// Why the value of `key` cannot be decoded. For a Secret it quotes nothing from the value.
     #[must_use]
     pub fn text_of(&self, key: &[u8]) -> String {
         match self {
@@ -212,11 +212,11 @@ impl DecodeError {
     }
 }
 
-/// Tells the value to the sink: an object as a map, a text as a string, nothing as an empty
-/// string, other bytes as base64. For many values a [`Decoder`] is faster.
+/// Decodes a value into the sink: an object as a map, a text as a string, an empty value as an empty string, other
+/// bytes as base64. A [`Decoder`] is faster for many values.
 ///
 /// # Errors
-/// The value is not what it begins like, or is encrypted; the sink has been told nothing.
+/// The value does not parse in the encoding that its first bytes indicate, or it is encrypted. Nothing was written.
 pub fn decode<'a, S: Sink>(
     value: &'a [u8],
     options: impl Into<Options>,
@@ -225,24 +225,23 @@ pub fn decode<'a, S: Sink>(
     Decoder::default().decode(value, options, sink)
 }
 
-/// [`decode()`] with memory of its own, which is reused from one value to the next: it allocates
-/// for the largest of them, and then no more.
+/// [`decode()`] with buffers that are reused from one value to the next.
 #[derive(Debug, Default)]
 pub struct Decoder {
     work: Work,
 }
 
 impl Decoder {
-    /// A decoder without memory yet.
+    /// A decoder with empty buffers.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As [`decode()`].
+    /// Like [`decode()`].
     ///
     /// # Errors
-    /// The value is not what it begins like, or is encrypted; the sink has been told nothing.
+    /// The value does not parse in the encoding that its first bytes indicate, or it is encrypted. Nothing was written.
     pub fn decode<'a, S: Sink>(
         &mut self,
         value: &'a [u8],
@@ -292,8 +291,7 @@ impl Decoder {
     }
 }
 
-/// Tells the bytes as they are: a text as a string, anything else as base64. It is for what
-/// [`decode`] could not tell.
+/// Writes a value without decoding it: UTF-8 as a string, anything else as base64. For values that [`decode`] refuses.
 pub fn raw(value: &[u8], sink: &mut impl Sink) {
     match std::str::from_utf8(value) {
         Ok(text) => sink.string(text),
@@ -301,16 +299,15 @@ pub fn raw(value: &[u8], sink: &mut impl Sink) {
     }
 }
 
-/// apiVersion and kind, which are in the envelope and not in the object.
+/// apiVersion and kind. In protobuf they are in the envelope, not in the object.
 #[derive(Clone, Copy)]
 struct TypeMeta<'a> {
     api_version: &'a str,
     kind: &'a str,
 }
 
-/// Where a field was seen in its message. Of lists and maps: from the tag of the first occurrence to
-/// the end of the last; of single values the last occurrence, for numbers with its tag, for all else
-/// the content alone.
+/// The position of a field in its message. Of lists and maps it reaches from the tag of the first occurrence to the end
+/// of the last one. Of single values it is the last occurrence: with its tag for numbers, without it for all else.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: u32,
@@ -322,10 +319,10 @@ const ABSENT: Span = Span {
     end: 0,
 };
 
-/// What a walk needs memory for.
+/// The buffers of a walk.
 #[derive(Debug, Default)]
 struct Work {
-    /// Places of fields: a stack shared by all levels, in use up to `top`.
+    /// Positions of fields: a stack shared by all nesting levels, in use up to `top`.
     spans: Vec<Span>,
     top: usize,
     tape: Tape,
@@ -333,7 +330,7 @@ struct Work {
 }
 
 impl Work {
-    /// Makes room for the fields of one more message; what is in it is left from others.
+    /// Reserves spans for the fields of one more message. Their content is undefined until a scan sets them.
     fn open(&mut self, slots: usize) -> usize {
         let base = self.top;
         self.top = base.saturating_add(slots);
@@ -353,9 +350,9 @@ impl Work {
     }
 }
 
-/// Before the first field.
-const NO_NAME: Name = Name::of_json_key(",\"\":");
-const METADATA: Name = Name::of_json_key(",\"metadata\":");
+/// The name before the first field.
+const NO_NAME: Name = Name::from_json_key(",\"\":");
+const METADATA: Name = Name::from_json_key(",\"metadata\":");
 
 /// The state of one walk.
 struct Walker<'s, S: Sink> {
@@ -365,9 +362,9 @@ struct Walker<'s, S: Sink> {
     notes: Vec<Note>,
     unknown_fields: usize,
     malformed: usize,
-    /// Name of the field being told.
+    /// Name of the field that is being written.
     field: Name,
-    /// How many bytes may still be copied to join messages that came in parts.
+    /// How many bytes may still be copied to join messages that are split into several fields.
     join_budget: usize,
 }
 
@@ -405,7 +402,7 @@ impl<'s, S: Sink> Walker<'s, S> {
         self.notes
     }
 
-    /// Tells an object with its apiVersion and kind.
+    /// Writes an object with its apiVersion and kind.
     fn object(&mut self, unknown: &Unknown<'_>, depth: u16) -> Result<(), DecodeError> {
         let (api_version, kind) = (&*unknown.api_version, &*unknown.kind);
         if !unknown.content_encoding.is_empty() {
@@ -418,18 +415,18 @@ impl<'s, S: Sink> Walker<'s, S> {
         }
         let raw = unknown.raw.unwrap_or_default();
         let meta = TypeMeta { api_version, kind };
-        let told = match schema::root(api_version, kind) {
-            Some(message) => self.sound_message(message, raw, Some(meta), depth),
+        let result = match schema::root(api_version, kind) {
+            Some(message) => self.try_message(message, raw, Some(meta), depth),
             None => self.unknown_object(raw, meta, depth),
         };
-        told.map_err(|reason| DecodeError::Object {
+        result.map_err(|reason| DecodeError::Object {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             reason,
         })
     }
 
-    /// An object of a kind that is not in the table: metadata by name, all else by number.
+    /// Writes an object of a kind that is not in the schema table: metadata with names, all else by field number.
     fn unknown_object(
         &mut self,
         raw: &[u8],
@@ -441,7 +438,7 @@ impl<'s, S: Sink> Walker<'s, S> {
             api_version: meta.api_version.to_owned(),
             kind: meta.kind.to_owned(),
         };
-        // An object inside of another is the value of a key: no remark can stand before it.
+        // A nested object is the value of a map key, where the sink accepts no comment.
         if depth == 0 {
             self.sink.comment(&note.to_string());
         }
@@ -471,7 +468,7 @@ impl<'s, S: Sink> Walker<'s, S> {
         Ok(())
     }
 
-    /// Bytes which are a document of their own: JSON, CBOR or another object in its envelope.
+    /// Writes bytes that contain a document: JSON, CBOR or another object in its envelope.
     fn embedded(&mut self, raw: &[u8], depth: u16) {
         if raw.is_empty() {
             return self.sink.null();
@@ -484,8 +481,8 @@ impl<'s, S: Sink> Walker<'s, S> {
             return;
         }
         if self.options.order == Order::Declared
-            && self.sink.takes_json()
-            && json::as_go_writes_it(raw)
+            && self.sink.accepts_json()
+            && json::is_written_by_go(raw)
         {
             return self.sink.json(raw);
         }
@@ -504,7 +501,7 @@ impl<'s, S: Sink> Walker<'s, S> {
     }
 }
 
-/// Field 1 of an object, if it is its ObjectMeta. Reads over all fields.
+/// Field 1 of an object, if it is its ObjectMeta. An error if any field of the object is malformed.
 fn find_metadata<'r>(
     raw: &'r [u8],
     kind: &str,
@@ -516,7 +513,7 @@ fn find_metadata<'r>(
             found.push(field.content);
         }
     }
-    // The metadata of a list is a ListMeta.
+    // The metadata of a list is a ListMeta, not an ObjectMeta.
     let meta = schema::object_meta().filter(|_| !kind.ends_with("List"));
     Ok(match (meta, found.as_slice()) {
         (Some(message), [content]) => content
@@ -532,7 +529,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_quotes_what_can_be_a_name_and_the_size_of_all_else() {
+    fn a_message_quotes_only_possible_names_and_gives_the_size_of_other_texts() {
         let longest = "a".repeat(253);
         for name in ["key1", "apps/v1", "vault.example_com-2", &longest] {
             assert_eq!(shown_name(name), format!("\"{name}\""));
@@ -554,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_quotes_a_field_that_is_no_name() {
+    fn no_message_quotes_a_field_that_cannot_be_a_name() {
         let text = || "\n\u{8}password\u{12}\u{7}hunter2".to_owned();
         let reason = WireError::Depth;
         let messages = [

@@ -1,10 +1,10 @@
-//! The roles that an API server makes when it starts, by name: the default roles of Kubernetes 1.16 to 1.35; and the
-//! accounts of controllers.
+//! The names of the roles and bindings that an API server creates at its start (Kubernetes 1.16 to 1.35), and of the
+//! controllers' service accounts.
 //!
-//! The label of these roles proves nothing: a copy that a user created under another name has it too. Upstream: the objects
-//! in `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata`.
+//! The label `kubernetes.io/bootstrapping` does not identify these roles: a copy that a user created under another name
+//! has it too. Upstream: the objects in `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata`.
 
-/// Names of ClusterRoles and ClusterRoleBindings without `system:`.
+/// Names of ClusterRoles and ClusterRoleBindings, without the prefix `system:`.
 const SYSTEM: [&str; 30] = [
     "aggregate-to-admin",
     "aggregate-to-edit",
@@ -38,7 +38,7 @@ const SYSTEM: [&str; 30] = [
     "volume-scheduler",
 ];
 
-/// The names of those for a controller, without `system:controller:`.
+/// Names of controllers' ClusterRoles and ClusterRoleBindings, without the prefix `system:controller:`.
 const CONTROLLERS: [&str; 37] = [
     "attachdetach-controller",
     "certificate-controller",
@@ -79,10 +79,10 @@ const CONTROLLERS: [&str; 37] = [
     "volumeattributesclass-protection-controller",
 ];
 
-/// ClusterRoles without that prefix and without a binding. `cluster-admin` has one.
+/// ClusterRoles for users. They have no prefix and no default binding (`cluster-admin` has one).
 const FOR_USERS: [&str; 3] = ["admin", "edit", "view"];
 
-/// Roles and RoleBindings in namespaces.
+/// Namespaced Roles and RoleBindings.
 const NAMESPACED: [(&str, &str); 8] = [
     ("kube-public", "system:controller:bootstrap-signer"),
     ("kube-system", "extension-apiserver-authentication-reader"),
@@ -100,19 +100,19 @@ const NAMESPACED: [(&str, &str); 8] = [
     ("kube-system", "system:controller:token-cleaner"),
 ];
 
-/// Whether the controller manager makes an account of this name in `kube-system`, one for each controller.
-pub fn is_account_of_controller(name: &str) -> bool {
+/// Whether the controller manager creates a service account of this name in `kube-system` for one of its controllers.
+pub fn is_controller_account(name: &str) -> bool {
     CONTROLLERS.contains(&name)
 }
 
-/// Whether a server makes a role or a binding of this kind, namespace and name.
-pub fn is_one(kind: &str, namespace: &str, name: &str) -> bool {
+/// Whether an API server creates a role or binding of this kind, namespace and name.
+pub fn is_default_role(kind: &str, namespace: &str, name: &str) -> bool {
     match kind {
         "ClusterRole" | "ClusterRoleBinding" => {
-            let of_controller = name.strip_prefix("system:controller:");
-            let of_system = name.strip_prefix("system:");
-            of_controller.is_some_and(|name| CONTROLLERS.contains(&name))
-                || of_system.is_some_and(|name| SYSTEM.contains(&name))
+            let controller = name.strip_prefix("system:controller:");
+            let system = name.strip_prefix("system:");
+            controller.is_some_and(|name| CONTROLLERS.contains(&name))
+                || system.is_some_and(|name| SYSTEM.contains(&name))
                 || name == "cluster-admin"
                 || (kind == "ClusterRole" && FOR_USERS.contains(&name))
         }

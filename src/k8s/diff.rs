@@ -1,30 +1,44 @@
-//! What changed between two objects, field by field, as data which can be applied.
+//! The differences between two objects, field by field, as a list of changes that can be applied.
 //!
-//! **The changes are applied top to bottom; each path is looked up in the result so far.**
+//! **The changes are applied top to bottom. Each path refers to the object after the changes before it.**
 //!
-//! | member | says |
+//! Example: `{"a": 1, "ports": [{"port": 80}]}` becomes `{"b": 2, "ports": [{"port": 443}, {"port": 80}]}`:
+//!
+//! | path | op | value |
+//! |---|---|---|
+//! | `a` | `remove` | old 1 |
+//! | `b` | `add` | new 2 |
+//! | `ports[port=443]` | `add` | new `{"port": 443}`, index 0 |
+//!
+//! A change has these members:
+//!
+//! | member | meaning |
 //! |---|---|
-//! | `path` | the place, see [`path`]; `""` is the whole object |
-//! | `op` | `add` (was absent), `remove` (is absent now), `replace`, `move` (a list item changed its place, not its value) |
-//! | `old` | the value before: with `remove` and `replace`. `null` is a value, an absent `old` is no value |
-//! | `new` | the value after: with `add` and `replace` |
-//! | `index` | with `add` to a list and with `move`: the item's place, from 0, right after this line is applied |
+//! | `path` | the path of the value, see [`path`]; `""` is the whole object |
+//! | `op` | `add` (was absent), `remove` (is absent now), `replace`, `move` (a list item has a new index and the same value) |
+//! | `old` | the value before, for `remove` and `replace`. `null` is a value; a missing `old` means no value |
+//! | `new` | the value after, for `add` and `replace` |
+//! | `index` | for an `add` to a list and for `move`: the item's index, from 0, right after this change is applied |
 //!
-//! Maps go by key, their order does not count. Items of a list are named in one of three ways:
-//! - `[name=web]`: the one item with these members; `[kind=User,namespace=]`: the one of that kind without
-//!   a `namespace`; `[metadata.name=web]`: by a member of a member. Texts that could be taken for something
-//!   else are JSON strings: `[port="80"]` is a text, `[port=80]` a number;
-//! - `[="value"]`: the one item that is this scalar, in lists of scalars without repetition;
-//! - `[3]`: by place, where neither of the two is possible.
+//! **Maps** are compared by key; the order of keys does not count.
 //!
-//! Within one list the order is: removes, moves, adds, then changes inside of items that stay. By place,
-//! removes go from the last item to the first, so their numbers are the places in the old list; the other
-//! numbers are the places in the new list. A list of scalars, or one by place, is replaced as a whole
-//! where that is shorter. Beyond [`MAX_DEPTH`] levels, and where the names on the way to a value
-//! are longer than [`MAX_NAME_BYTES`] together, a value is compared and replaced as a whole: so what is printed
-//! follows the size of the objects, and not the number of changes times the length of their paths.
+//! **Items of a list** are identified in one of three ways:
+//! - `[name=web]`: the only item with these members. `[kind=User,namespace=]`: the only one with this kind and without a
+//!   `namespace`. `[metadata.name=web]`: by a member of a nested map. Texts that could be read as something else are
+//!   JSON strings: `[port="80"]` is a text, `[port=80]` a number.
+//! - `[="value"]`: the only item that is this scalar, in lists of scalars without duplicates.
+//! - `[3]`: by index, if neither of the two is possible.
 //!
-//! **Invariant:** `apply(old, diff(old, new))` equals `new`, the order of lists included.
+//! Within one list the order of changes is: removes, moves, adds, then changes inside items that stay. If items are
+//! identified by index, removes go from the last item to the first, so their indexes are those of the old list; the
+//! indexes of the other changes are those of the new list.
+//!
+//! **Whole values.** A list of scalars, or one by index, is replaced as a whole if that is shorter. A value is compared
+//! and replaced as a whole if it is deeper than [`MAX_DEPTH`] levels, or if the names on its path are longer than
+//! [`MAX_NAME_BYTES`] together. So the size of the output follows the size of the objects, not the number of changes
+//! times the length of their paths.
+//!
+//! **Invariant:** `apply(old, diff(old, new))` equals `new`, including the order of lists.
 
 mod apply;
 mod change;

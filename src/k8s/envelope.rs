@@ -1,8 +1,8 @@
-//! What surrounds a stored value: how it is encoded, and for protobuf of which kind it is.
+//! The encoding of a stored value, detected from its first bytes, and the protobuf envelope with apiVersion and kind.
 //!
-//! `runtime.Unknown` is read by hand with the wire reader: a struct derived for prost would copy
-//! the object's bytes, which are all of the value but a few bytes. Upstream: apimachinery's
-//! runtime/serializer/protobuf and runtime/types.go; apiserver's storage/value/encrypt.
+//! `runtime.Unknown` is parsed with the wire reader and not with a struct derived for prost, which would copy the
+//! object's bytes (nearly the whole value). Upstream: apimachinery's runtime/serializer/protobuf and
+//! runtime/types.go; apiserver's storage/value/encrypt.
 
 use std::borrow::Cow;
 
@@ -10,22 +10,22 @@ use super::cbor::SELF_DESCRIBED;
 use super::special::go_text;
 use crate::wire::{Content, Reader, WireError};
 
-/// The four bytes before every protobuf value.
+/// The first four bytes of every protobuf value.
 pub const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
 
-/// What every value begins with that was encrypted by the API server.
+/// The prefix of every value that the API server encrypted.
 pub const ENCRYPTED_PREFIX: &[u8] = b"k8s:enc:";
 
-/// A stored value, told by its first bytes.
+/// A stored value, classified by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored<'a> {
     /// No bytes at all.
     Empty,
-    /// `k8s\0`; the bytes behind it are a `runtime.Unknown`, see [`Unknown::parse`].
+    /// It starts with `k8s\0`; the bytes after that are a `runtime.Unknown`, see [`Unknown::parse`].
     Protobuf(&'a [u8]),
-    /// It begins like a JSON object or list (not yet parsed).
+    /// It starts like a JSON object or list (not parsed yet).
     Json(&'a [u8]),
-    /// It begins with CBOR's tag 55799 (not yet parsed).
+    /// It starts with CBOR's tag 55799 (not parsed yet).
     Cbor(&'a [u8]),
     /// Encrypted at rest.
     Encrypted(Encrypted<'a>),
@@ -36,7 +36,7 @@ pub enum Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Recognises the encoding.
+    /// Detects the encoding.
     #[must_use]
     pub fn detect(value: &'a [u8]) -> Self {
         if value.is_empty() {
@@ -61,21 +61,21 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// The head of a value encrypted at rest: `k8s:enc:PROVIDER:VERSION:KEYNAME:` and the rest.
+/// A value encrypted at rest: `k8s:enc:PROVIDER:VERSION:KEYNAME:BODY`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encrypted<'a> {
     /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
     pub provider: &'a str,
     /// `v1` or `v2`.
     pub version: &'a str,
-    /// The name of the key (of the plugin, for kms) in the EncryptionConfiguration.
+    /// The name of the key in the EncryptionConfiguration; for kms, the name of the plugin.
     pub key_name: &'a str,
-    /// What is behind the last colon; its layout depends on the provider.
+    /// The bytes after the last colon; their layout depends on the provider.
     pub body: &'a [u8],
 }
 
 impl<'a> Encrypted<'a> {
-    /// Reads the head; None if this is not an encrypted value.
+    /// Parses the prefix; returns None if this is not an encrypted value.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let rest = value.strip_prefix(ENCRYPTED_PREFIX)?;
@@ -98,16 +98,16 @@ pub struct Unknown<'a> {
     pub api_version: Cow<'a, str>,
     /// The kind.
     pub kind: Cow<'a, str>,
-    /// The object's bytes, None if the field is not there.
+    /// The object's bytes, None if the field is absent.
     pub raw: Option<&'a [u8]>,
-    /// Empty, as far as any API server has ever written.
+    /// Empty in every value that an API server has written so far.
     pub content_encoding: Cow<'a, str>,
     /// Empty for protobuf.
     pub content_type: Cow<'a, str>,
 }
 
 impl<'a> Unknown<'a> {
-    /// Reads what is behind `k8s\0`.
+    /// Parses the bytes after `k8s\0`.
     ///
     /// # Errors
     /// The bytes are not a protobuf message.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn provider_version_and_key_of_an_encrypted_value_are_told() {
+    fn provider_version_and_key_of_an_encrypted_value_are_parsed() {
         let Stored::Encrypted(e) = Stored::detect(b"k8s:enc:kms:v2:vault:\x01:\x02") else {
             panic!("not recognised");
         };

@@ -1,24 +1,24 @@
-//! Protobuf without a schema: fields by number, each as `{field, wire, string|base64|int}`, or
-//! `message` where the bytes can only be one.
+//! Protobuf without a schema: each field as `{field, wire, string|base64|int}`, or with `message` if its bytes can only
+//! be a nested message.
 //!
-//! The wire does not tell a text from a message. What holds no control character is a text; what
-//! does and can be read as a message to its last byte is a message; the rest is a text of several
-//! lines, or bytes.
+//! Protobuf has the same wire type for texts, bytes and messages, so the content decides. A text without control
+//! characters is a text. Otherwise, bytes that parse completely as a message are a message. What remains is a text
+//! with line breaks if it is UTF-8, else bytes in base64.
 
 use super::sink::{Order, Sink};
 use crate::wire::{Content, Field, Reader};
 
-/// How deep messages may be nested, guessed ones and those of the schema. Kubernetes' own stay below 20, except for
-/// schemas in schemas.
+/// The depth to which messages may be nested, with or without a schema. Kubernetes' own types stay below 20, except
+/// for OpenAPI schemas, which contain schemas.
 pub const MAX_DEPTH: u16 = 256;
 
-/// Field numbers of a guessed message stay below this; Kubernetes' own below 100.
+/// Bytes with a field number from here on are not read as a message. Kubernetes' own field numbers stay below 100.
 const MAX_GUESSED_NUMBER: u32 = 4096;
 
-/// Tells one field.
+/// Writes one field to the sink as a map.
 pub(super) fn field(field: &Field<'_>, order: Order, sink: &mut impl Sink, depth: u16) {
     sink.begin_map();
-    // In sorted orders "base64" comes first, and all other names of a value between the two.
+    // The keys sort as base64, field, int|message|string, wire.
     let guess = match field.content {
         Content::Bytes(bytes) => guess(bytes, depth),
         _ => Guess::Int,
@@ -39,7 +39,7 @@ pub(super) fn field(field: &Field<'_>, order: Order, sink: &mut impl Sink, depth
     sink.end_map();
 }
 
-/// Tells all fields of a message as a list.
+/// Writes all fields of a message to the sink as a list.
 pub(super) fn fields(message: &[u8], order: Order, sink: &mut impl Sink, depth: u16) {
     sink.begin_list();
     let mut reader = Reader::new(message);
@@ -49,7 +49,7 @@ pub(super) fn fields(message: &[u8], order: Order, sink: &mut impl Sink, depth: 
     sink.end_list();
 }
 
-/// Can the bytes be read as fields to their end?
+/// Whether all the bytes parse as protobuf fields.
 pub(super) fn is_message(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
     loop {
@@ -61,6 +61,7 @@ pub(super) fn is_message(bytes: &[u8]) -> bool {
     }
 }
 
+/// What the content of a field is shown as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Guess {
     Int,
@@ -69,6 +70,7 @@ enum Guess {
     Base64,
 }
 
+/// Chooses how bytes are shown, by the rules at the top of this file.
 fn guess(bytes: &[u8], depth: u16) -> Guess {
     let text = std::str::from_utf8(bytes).ok();
     if text.is_some_and(|t| !t.chars().any(char::is_control)) {
@@ -77,17 +79,18 @@ fn guess(bytes: &[u8], depth: u16) -> Guess {
     if depth < MAX_DEPTH && is_message(bytes) {
         return Guess::Message;
     }
-    let lines = |t: &str| {
+    let is_text_with_lines = |t: &str| {
         !t.chars()
             .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
     };
-    if text.is_some_and(lines) {
+    if text.is_some_and(is_text_with_lines) {
         Guess::Text
     } else {
         Guess::Base64
     }
 }
 
+/// Writes the key and value for the content of a field.
 fn content(content: Content<'_>, guess: Guess, order: Order, sink: &mut impl Sink, depth: u16) {
     match content {
         Content::Varint(v) => {
@@ -127,30 +130,32 @@ mod tests {
     use super::*;
     use crate::k8s::TreeSink;
 
-    fn told(message: &[u8], order: Order) -> String {
+    fn decoded(message: &[u8], order: Order) -> String {
         let mut sink = TreeSink::new();
         fields(message, order, &mut sink, 0);
         sink.into_value().to_string()
     }
 
     #[test]
-    fn texts_messages_bytes_and_numbers_are_told_apart() {
+    fn texts_messages_bytes_and_numbers_are_distinguished() {
         let message = b"\x0a\x02hi\x12\x03\x0a\x01x\x1a\x02\xff\xfe\x20\x07\x2a\x03a\nb";
         let want = r#"[{"field":1,"wire":2,"string":"hi"},{"field":2,"wire":2,"message":[{"field":1,"wire":2,"string":"x"}]},{"field":3,"wire":2,"base64":"//4="},{"field":4,"wire":0,"int":7},{"field":5,"wire":2,"string":"a\nb"}]"#;
-        assert_eq!(told(message, Order::Declared), want);
-        assert!(told(message, Order::Sorted).contains(r#"{"base64":"//4=","field":3,"wire":2}"#));
-        assert!(told(message, Order::Natural).contains(r#"{"field":4,"int":7,"wire":0}"#));
+        assert_eq!(decoded(message, Order::Declared), want);
+        assert!(
+            decoded(message, Order::Sorted).contains(r#"{"base64":"//4=","field":3,"wire":2}"#)
+        );
+        assert!(decoded(message, Order::Natural).contains(r#"{"field":4,"int":7,"wire":0}"#));
     }
 
     #[test]
-    fn deep_nesting_ends_in_bytes() {
+    fn nesting_beyond_the_limit_is_shown_as_bytes() {
         let mut message = b"\x08\x01".to_vec();
         for _ in 0..10_000 {
             let mut outer = Vec::new();
             crate::wire::put_bytes(&mut outer, 1, &message);
             message = outer;
         }
-        let text = told(&message, Order::Declared);
+        let text = decoded(&message, Order::Declared);
         assert_eq!(text.matches("message").count(), usize::from(MAX_DEPTH));
         assert!(text.contains("base64"));
     }

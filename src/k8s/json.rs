@@ -1,25 +1,25 @@
-//! JSON onto a [`Tape`], by the grammar of RFC 8259 as Go's encoding/json reads it: bytes which
-//! are not UTF-8 are let through (they become U+FFFD), nesting is limited.
+//! Parses JSON onto a [`Tape`]. The grammar is RFC 8259 as Go's encoding/json reads it: bytes that are not UTF-8 are
+//! accepted (they become U+FFFD on output), and nesting is limited.
 
 use super::tape::{MAX_NESTING, Node, Tape, pos};
 use super::words;
 
 mod verbatim;
 
-pub(super) use verbatim::as_go_writes_it;
+pub(super) use verbatim::is_written_by_go;
 
 /// Why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// Something else was expected.
+    /// The text does not follow the grammar.
     #[error("not JSON at byte {at}: {wanted} expected")]
     Syntax {
         /// Offset in bytes.
         at: usize,
-        /// What should be there.
+        /// What the grammar requires here.
         wanted: &'static str,
     },
-    /// Nested too deep.
+    /// Nested too deeply.
     #[error("JSON nested deeper than {MAX_NESTING} at byte {at}")]
     Depth {
         /// Offset in bytes.
@@ -72,6 +72,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses one value.
     fn value(&mut self, depth: usize) -> Result<(), JsonError> {
         self.skip_space();
         match self.peek() {
@@ -86,6 +87,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses `true`, `false` or `null`.
     fn word(&mut self, word: &[u8], node: Node) -> Result<(), JsonError> {
         let rest = self.source.get(self.at..).unwrap_or_default();
         if !rest.starts_with(word) {
@@ -96,6 +98,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Consumes an opening bracket and adds its node.
     fn open(&mut self, depth: usize, node: fn(u32) -> Node) -> Result<usize, JsonError> {
         if depth >= MAX_NESTING {
             return Err(JsonError::Depth { at: self.at });
@@ -148,6 +151,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Consumes a comma or the closing bracket; returns whether it was the bracket.
     fn is_last(&mut self, end: u8, wanted: &'static str) -> Result<bool, JsonError> {
         self.skip_space();
         let next = self.peek();
@@ -195,6 +199,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses a text. Without escapes its node is a range of the source.
     fn string(&mut self) -> Result<(), JsonError> {
         self.step();
         let start = self.at;
@@ -210,7 +215,7 @@ impl Parser<'_> {
         }
     }
 
-    /// To the next quote, backslash or control character.
+    /// Skips to the next quote, backslash or control character.
     fn skip_plain(&mut self) {
         let rest = self.source.get(self.at..).unwrap_or_default();
         let plain = words::position(rest, |word| {
@@ -219,6 +224,7 @@ impl Parser<'_> {
         self.at = self.at.saturating_add(plain.unwrap_or(rest.len()));
     }
 
+    /// Parses a text with escapes into the tape. `start` is the offset after its quote.
     fn escaped_string(&mut self, start: usize) -> Result<(), JsonError> {
         let begin = self.tape.owned.len();
         let mut plain = start;
@@ -240,6 +246,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Parses one escape sequence.
     fn escape(&mut self) -> Result<(), JsonError> {
         self.step();
         let c = match self.peek() {
@@ -263,7 +270,7 @@ impl Parser<'_> {
             .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
-    /// Half a surrogate pair becomes U+FFFD, as in Go.
+    /// Reads a `\u` escape. An unpaired surrogate becomes U+FFFD, as in Go.
     fn unicode_escape(&mut self) -> Result<(), JsonError> {
         self.step();
         let first = self.hex4().ok_or(self.wanted("four hex digits"))?;
@@ -303,7 +310,7 @@ mod tests {
     use super::*;
     use crate::k8s::{Order, TreeSink};
 
-    fn told(text: &[u8], order: Order) -> Result<String, JsonError> {
+    fn decoded(text: &[u8], order: Order) -> Result<String, JsonError> {
         let mut tape = Tape::default();
         parse(text, &mut tape)?;
         let mut sink = TreeSink::new();
@@ -312,29 +319,29 @@ mod tests {
     }
 
     #[test]
-    fn what_json_says_is_told_in_the_order_asked_for() {
+    fn json_is_replayed_in_the_order_asked_for() {
         let text = br#" { "b" : [1, -2.5e1, 18446744073709551615, true, null], "a10":{}, "a2":"x\u00e9\ud83d\ude00\ud800\n", "a2": 7 } "#;
         assert_eq!(
-            told(text, Order::Sorted).unwrap(),
+            decoded(text, Order::Sorted).unwrap(),
             r#"{"a10":{},"a2":7,"b":[1,-25.0,18446744073709551615,true,null]}"#
         );
         assert_eq!(
-            told(text, Order::Natural).unwrap(),
+            decoded(text, Order::Natural).unwrap(),
             r#"{"a2":7,"a10":{},"b":[1,-25.0,18446744073709551615,true,null]}"#
         );
         let text = br#"{"k":"x\u00e9\ud83d\ude00\ud800\n"}"#;
         assert_eq!(
-            told(text, Order::Declared).unwrap(),
+            decoded(text, Order::Declared).unwrap(),
             "{\"k\":\"x\u{e9}\u{1f600}\u{fffd}\\n\"}"
         );
         assert_eq!(
-            told(b"\"a\xff\xfeb\"", Order::Declared).unwrap(),
+            decoded(b"\"a\xff\xfeb\"", Order::Declared).unwrap(),
             "\"a\u{fffd}\u{fffd}b\""
         );
     }
 
     #[test]
-    fn what_is_not_json_is_refused_with_its_place() {
+    fn invalid_json_is_refused_with_its_offset() {
         let bad: [&[u8]; 14] = [
             b"",
             b"{",
@@ -353,13 +360,13 @@ mod tests {
         ];
         for text in bad {
             assert!(
-                told(text, Order::Declared).is_err(),
+                decoded(text, Order::Declared).is_err(),
                 "{}",
                 text.escape_ascii()
             );
         }
         assert_eq!(
-            told(b"[1 2]", Order::Declared),
+            decoded(b"[1 2]", Order::Declared),
             Err(JsonError::Syntax {
                 at: 3,
                 wanted: "a comma or ]"
@@ -370,9 +377,9 @@ mod tests {
     #[test]
     fn nesting_is_limited() {
         let text = [vec![b'['; MAX_NESTING], vec![b']'; MAX_NESTING]].concat();
-        assert!(told(&text, Order::Natural).is_ok());
+        assert!(decoded(&text, Order::Natural).is_ok());
         assert_eq!(
-            told(&vec![b'['; 10_000], Order::Natural),
+            decoded(&vec![b'['; 10_000], Order::Natural),
             Err(JsonError::Depth { at: MAX_NESTING })
         );
     }

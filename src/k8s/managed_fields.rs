@@ -1,44 +1,44 @@
-//! Who wrote an object: what its managedFields say, typed by k8s-openapi.
+//! Who wrote an object, by its managedFields. k8s-openapi has their types.
 
 use std::collections::HashMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::Value;
 
-/// One who wrote an object, and when, by the API server's clock.
+/// A manager that wrote an object, and the time by the API server's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
-    /// The manager, as `kubectl-client-side-apply`.
+    /// The name of the manager, for example `kubectl-client-side-apply`.
     pub manager: String,
     /// `Apply` or `Update`.
     pub operation: String,
     /// `status`, `scale`, or empty.
     pub subresource: String,
-    /// RFC 3339 in UTC, whole seconds; empty where this version brought no new one.
+    /// RFC 3339 in UTC, whole seconds; empty if the version has no new time for this manager.
     pub time: String,
 }
 
-/// The metadata of an object. None where it is not as the API has it.
+/// The metadata of an object; None if it does not have the form of the API.
 pub fn object_meta(tree: &Value) -> Option<ObjectMeta> {
     serde_json::from_value(tree.get("metadata")?.clone()).ok()
 }
 
-/// Those who wrote the version `new` over the version `old`: the entries of its managedFields which `old` has
-/// not, or which have another time or own more fields than there. An entry that only lost fields lost
-/// them to somebody else: its manager wrote nothing. For the first version `old` is none: all entries.
+/// The managers that wrote the version `new` after the version `old`: those whose managedFields entry is new, has
+/// another time, or owns more fields than before. An entry that only lost fields does not count: another manager took
+/// the ownership of these fields. For the first version `old` is None, and all entries count.
 pub fn writers(old: Option<&ObjectMeta>, new: &ObjectMeta) -> Vec<Writer> {
-    let before = Entries::of(old);
+    let before = Entries::new(old);
     let entries = new.managed_fields.as_deref().unwrap_or_default();
     let wrote = entries.iter().filter_map(|entry| before.writer(entry));
     wrote.collect()
 }
 
-/// The entries of an object's managedFields, so that each is found at once: an object may have as many as
-/// it has bytes for.
+/// The managedFields entries of an object, indexed by manager. The number of entries is limited only by the object's
+/// size, so a search per entry would take quadratic time.
 #[derive(Debug, Default)]
 pub struct Entries<'m>(HashMap<Identity<'m>, &'m ManagedFieldsEntry>);
 
-/// Manager, operation, subresource and apiVersion: what makes two entries one writer.
+/// Manager, operation, subresource and apiVersion: entries that agree in all four belong to the same writer.
 type Identity<'m> = [Option<&'m str>; 4];
 
 fn identity(entry: &ManagedFieldsEntry) -> Identity<'_> {
@@ -51,22 +51,22 @@ fn identity(entry: &ManagedFieldsEntry) -> Identity<'_> {
 }
 
 impl<'m> Entries<'m> {
-    /// The entries of a version; none of no version.
+    /// The entries of a version; empty for None.
     #[must_use]
-    pub fn of(meta: Option<&'m ObjectMeta>) -> Self {
+    pub fn new(meta: Option<&'m ObjectMeta>) -> Self {
         let entries = meta.and_then(|meta| meta.managed_fields.as_deref());
-        // Of two of one writer the first counts.
+        // Of two entries of one writer the first counts, so it is inserted last.
         let entries = entries.unwrap_or_default().iter().rev();
         Self(entries.map(|entry| (identity(entry), entry)).collect())
     }
 
-    /// The writer of a later version, by this entry of it; `None` if the entry wrote nothing. See [`writers`].
+    /// The writer behind an entry of the next version, or None if the entry wrote nothing; see [`writers`].
     #[must_use]
     pub fn writer(&self, entry: &ManagedFieldsEntry) -> Option<Writer> {
         let known = self.0.get(&identity(entry));
-        let newly_timed = known.is_none_or(|known| known.time != entry.time);
-        let wrote = newly_timed || known.is_none_or(|known| owns_more(entry, known));
-        wrote.then(|| Writer::of(entry, newly_timed))
+        let has_new_time = known.is_none_or(|known| known.time != entry.time);
+        let wrote = has_new_time || known.is_none_or(|known| owns_more(entry, known));
+        wrote.then(|| Writer::new(entry, has_new_time))
     }
 }
 
@@ -77,10 +77,11 @@ fn owns_more(entry: &ManagedFieldsEntry, known: &ManagedFieldsEntry) -> bool {
     }
 }
 
-/// A field set is nested as the object is; deeper than this is hostile, and taken as the same.
+/// The depth to which field sets are compared. A field set is nested as deeply as its object; what is deeper than this
+/// is hostile input and counts as equal.
 const MAX_FIELD_DEPTH: usize = 128;
 
-/// Whether a field set has a path which the other has not.
+/// Whether a field set has a path that the other one does not have.
 fn has_more(set: &Value, other: &Value, depth: usize) -> bool {
     let Some(members) = set.as_object() else {
         return false;
@@ -94,9 +95,9 @@ fn has_more(set: &Value, other: &Value, depth: usize) -> bool {
 }
 
 impl Writer {
-    fn of(entry: &ManagedFieldsEntry, newly_timed: bool) -> Self {
+    fn new(entry: &ManagedFieldsEntry, has_new_time: bool) -> Self {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let time = entry.time.as_ref().filter(|_| newly_timed);
+        let time = entry.time.as_ref().filter(|_| has_new_time);
         Self {
             manager: text(&entry.manager),
             operation: text(&entry.operation),
@@ -106,8 +107,8 @@ impl Writer {
     }
 }
 
-/// The time at which the API server wrote this version, as far as the object says: its creation
-/// time for the first version, else the newest time that a writer got with it. RFC 3339.
+/// The time at which the API server wrote a version, as RFC 3339, if the object has it: the creation time for the first
+/// version, else the newest time of its writers.
 pub fn written_at(meta: &ObjectMeta, writers: &[Writer], is_creation: bool) -> Option<String> {
     if is_creation && let Some(created) = &meta.creation_timestamp {
         return Some(created.0.to_string());
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_lost_a_field_wrote_nothing() {
+    fn a_manager_that_only_lost_a_field_wrote_nothing() {
         let owning = |fields: Value| {
             json!({"manager": "dave", "operation": "Update", "apiVersion": "v1",
             "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields})
@@ -181,7 +182,7 @@ mod tests {
         assert_eq!(
             written_at(&old, &back, false),
             None,
-            "his time is that of an earlier version"
+            "dave's time is that of an earlier version"
         );
     }
 
@@ -199,9 +200,9 @@ mod tests {
         );
     }
 
-    /// The entry of each writer of `new` is compared with the first entry of the same writer in `old`.
+    /// Compares with a naive search: each entry of `new` with the first entry of the same writer in `old`.
     #[test]
-    fn writers_are_those_that_a_search_for_each_entry_finds() {
+    fn the_index_finds_the_same_writers_as_a_naive_search() {
         let mut seed = 1_u32;
         let mut below = |n: u32| {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_writers_as_an_object_has_room_for_are_found_at_once() {
+    fn thirty_thousand_writers_are_compared_without_quadratic_cost() {
         let count = 30_000;
         let entries = |time: &str| -> Value {
             (0..count)

@@ -1,7 +1,8 @@
-//! From a stored object to a manifest that an API server takes: without what the server, its controllers and the
-//! scheduler own, and without what ties it to objects that have another uid by now.
+//! Turns a stored object into a manifest that an API server accepts: without the fields that the server, the controllers
+//! and the scheduler set, and without references to objects whose uid has changed.
 //!
-//! Each rule is in a list, with the reason. A note says what to know before the manifest is used.
+//! Each rule is a list with a comment that gives its reason. A [`Note`] describes what the user should know before applying
+//! the manifest.
 
 mod authored;
 pub(super) mod crd;
@@ -13,49 +14,49 @@ use serde_json::{Map, Value};
 use super::controlled::{LAST_APPLIED, TOKEN_TYPE, is_token_name};
 use super::object::group;
 pub use super::object::text;
-use authored::Authored;
+use authored::AuthoredFields;
 
-/// Rules that depend on what is asked for, and on what is known of other objects.
+/// Rules that depend on the user's choices, and on what is known about other objects.
 #[derive(Clone, Copy)]
 pub struct Options<'o> {
-    /// Leave out finalizers too: the objects can then be deleted although what would have finalized them is gone.
+    /// Remove finalizers too, so that the objects can be deleted even if their finalizing controller does not exist.
     pub strip_finalizers: bool,
-    /// The status is a field like any other: that of a custom resource whose definition does not say otherwise.
+    /// Keep the status: it is an ordinary field of a custom resource whose definition has no status subresource.
     pub keeps_status: bool,
-    /// Whether the reference to an owner of this uid stays. Of an owner that is not there the garbage collector
-    /// would delete the object again.
+    /// Whether the reference to an owner with this uid is kept. If the owner does not exist, the garbage collector would
+    /// delete the object.
     pub keeps_owner: &'o dyn Fn(&str) -> bool,
-    /// A claim keeps the volume that it was bound to.
+    /// Keep the name of the volume to which a claim was bound.
     pub keeps_volume: bool,
-    /// A service keeps the addresses and ports that the server gave it.
+    /// Keep the addresses and ports that the server assigned to a service.
     pub keeps_addresses: bool,
-    /// A Job does not run before somebody says so.
+    /// Suspend Jobs, so that they do not run until the user resumes them.
     pub suspends: bool,
 }
 
-/// What somebody has to know before the manifest is applied.
+/// What the user should know before the manifest is applied.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Note {
-    /// References to owners were left out.
+    /// References to owners were removed.
     Owners,
     /// It is a claim that was bound to a volume.
     Volume {
         /// The name of the volume.
         name: String,
-        /// Whether the manifest names it.
+        /// Whether the manifest has the name.
         is_kept: bool,
     },
-    /// The addresses of a service in the cluster were left out: the server gave them.
+    /// The cluster addresses of a service were removed, because the server assigned them.
     ClusterAddresses(Vec<String>),
-    /// The port for health checks was left out: the server gave it.
+    /// The health check port of a service was removed, because the server assigned it.
     HealthCheckPort(i64),
-    /// The addresses that a load balancer had; no manifest has them.
+    /// The addresses of a service's load balancer; a manifest cannot set them.
     LoadBalancer(Vec<String>),
-    /// It comes back suspended.
+    /// The Job is suspended.
     Suspended,
 }
 
-/// What the server fills in of `metadata`, whatever the manifest says.
+/// Fields of `metadata` that the server sets, whatever the manifest has.
 const SERVERS_METADATA: [&str; 8] = [
     "uid",
     "resourceVersion",
@@ -67,8 +68,8 @@ const SERVERS_METADATA: [&str; 8] = [
     "deletionGracePeriodSeconds",
 ];
 
-/// Annotations that controllers and clients keep about an object as it was. With the last one, `kubectl apply` of the
-/// author's manifest would reset what others have set since: a number of replicas.
+/// Annotations that describe the former state of an object. The last one is removed because a later `kubectl apply` of the
+/// author's manifest would reset fields that others have set since, for example a number of replicas.
 const FORMER_ANNOTATIONS: [&str; 9] = [
     "deployment.kubernetes.io/revision",
     "pv.kubernetes.io/bind-completed",
@@ -81,10 +82,10 @@ const FORMER_ANNOTATIONS: [&str; 9] = [
     LAST_APPLIED,
 ];
 
-/// Finalizers that a deletion itself sets.
+/// Finalizers that a deletion adds.
 const DELETIONS_FINALIZERS: [&str; 2] = ["foregroundDeletion", "orphan"];
 
-/// Labels by which a Job finds its pods; the server makes them from the new uid.
+/// Labels by which a Job finds its pods. The server sets them from the new uid.
 const JOB_LABELS: [&str; 4] = [
     "controller-uid",
     "batch.kubernetes.io/controller-uid",
@@ -92,16 +93,16 @@ const JOB_LABELS: [&str; 4] = [
     "batch.kubernetes.io/job-name",
 ];
 
-/// The manifest of an object, and what there is to know about it.
+/// The manifest of an object, and notes about it.
 pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
     let mut notes = Vec::new();
     let (group, kind) = (
         group(&object).to_owned(),
         text(&object, &["kind"]).to_owned(),
     );
-    // With the group: others have kinds of the same names, with other fields.
+    // The group is compared too, because other groups have kinds with the same names.
     let what = (group.as_str(), kind.as_str());
-    let authored = Authored::of(&object);
+    let authored = AuthoredFields::from_object(&object);
     if what == ("", "Service") {
         service::note_addresses(&object, &mut notes);
     }
@@ -157,8 +158,8 @@ pub fn manifest(mut object: Value, options: Options<'_>) -> (Value, Vec<Note>) {
     (object, notes)
 }
 
-/// Strips a field. The field is removed if that leaves nothing in it; one that was empty before was written so, and
-/// stays.
+/// Strips a field, and removes it if it is empty afterwards. A field that was empty before is kept, because its author
+/// wrote it so.
 fn strip_field(fields: &mut Map<String, Value>, name: &str, strip: impl FnOnce(&mut Value)) {
     let Some(field) = fields.get_mut(name) else {
         return;
@@ -182,6 +183,7 @@ fn map<'m>(fields: &'m mut Map<String, Value>, name: &str) -> Option<&'m mut Map
     fields.get_mut(name)?.as_object_mut()
 }
 
+/// Removes what the server and controllers wrote into the metadata, and owners that are not kept.
 fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes: &mut Vec<Note>) {
     for name in SERVERS_METADATA {
         metadata.shift_remove(name);
@@ -214,7 +216,7 @@ fn strip_metadata(metadata: &mut Map<String, Value>, options: Options<'_>, notes
     });
 }
 
-/// A claim is bound anew, unless its author chose the volume.
+/// Removes the volume name of a claim, so that it is bound again, unless its author chose the volume.
 fn strip_claim(spec: &mut Map<String, Value>, is_kept: bool, notes: &mut Vec<Note>) {
     let name = spec.get("volumeName").and_then(Value::as_str);
     let Some(name) = name.map(str::to_owned) else {
@@ -226,7 +228,7 @@ fn strip_claim(spec: &mut Map<String, Value>, is_kept: bool, notes: &mut Vec<Not
     notes.push(Note::Volume { name, is_kept });
 }
 
-/// Removes what the server wrote into a Secret that a user created for the token of a service account.
+/// Removes the data that the server wrote into a Secret that a user created for a service account token.
 fn strip_token(secret: &mut Map<String, Value>) {
     const SERVERS_DATA: [&str; 3] = ["token", "ca.crt", "namespace"];
     if secret.get("type").and_then(Value::as_str) != Some(TOKEN_TYPE) {
@@ -239,7 +241,7 @@ fn strip_token(secret: &mut Map<String, Value>) {
     });
 }
 
-/// The tokens that servers before 1.24 made for every account, which the account names; they make them anew.
+/// Removes the references to token Secrets that servers before 1.24 created for each account and create again.
 fn strip_tokens(account: &mut Map<String, Value>) {
     let name = account
         .get("metadata")
@@ -252,7 +254,7 @@ fn strip_tokens(account: &mut Map<String, Value>) {
     });
 }
 
-/// The volume keeps the name of its claim, and takes the new one of that name.
+/// Removes the uid of a volume's claim, so that the volume is bound to the new claim with the same name.
 fn strip_volume(spec: &mut Map<String, Value>) {
     if let Some(claim) = map(spec, "claimRef") {
         claim.shift_remove("uid");
@@ -260,7 +262,7 @@ fn strip_volume(spec: &mut Map<String, Value>) {
     }
 }
 
-/// The selector of a Job holds its uid, unless it was written by hand.
+/// Removes the selector of a Job and the labels it matches, which contain its uid, unless the author wrote the selector.
 fn strip_job(fields: &mut Map<String, Value>) {
     let manual = fields
         .get("spec")

@@ -1,8 +1,8 @@
-//! Who and what an object is, read without decoding the rest of it: for listings and histories.
+//! The type and metadata of an object, read without decoding its spec and status. Listings and histories use it.
 //!
-//! Protobuf is skimmed (the fields of ObjectMeta have kept their numbers since 1.0); JSON and CBOR
-//! have to be parsed. Upstream: apimachinery's meta/v1 types.go, ObjectMeta and
-//! ManagedFieldsEntry.
+//! In protobuf only the envelope and field 1 (ObjectMeta) are read; the field numbers of ObjectMeta have not changed
+//! since Kubernetes 1.0. JSON and CBOR values are parsed as a whole. Upstream: apimachinery's meta/v1 types.go,
+//! ObjectMeta and ManagedFieldsEntry.
 
 use std::borrow::Cow;
 
@@ -15,18 +15,18 @@ use super::special::{go_text, is_zero_time, timestamp};
 use super::{TreeSink, decode};
 use crate::wire::{Content, Reader, WireError};
 
-/// The identity of an object and who has written it. Texts are empty where nothing is stored.
+/// The identity of an object and its field managers. A text is empty if it is not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meta<'a> {
     /// `group/version`, or `version` for the core group.
     pub api_version: Cow<'a, str>,
     /// The kind.
     pub kind: Cow<'a, str>,
-    /// `metadata.namespace`, empty for what lives in no namespace.
+    /// `metadata.namespace`, empty for cluster-scoped objects.
     pub namespace: Cow<'a, str>,
     /// `metadata.name`.
     pub name: Cow<'a, str>,
-    /// `metadata.uid`: another one for the same name is another object.
+    /// `metadata.uid`. If it changes under the same name, the object was deleted and created again.
     pub uid: Cow<'a, str>,
     /// `metadata.generation`, 0 if not stored.
     pub generation: i64,
@@ -45,21 +45,21 @@ pub struct Meta<'a> {
 /// One entry of `metadata.managedFields`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ManagedFields<'a> {
-    /// Who: `kubectl-client-side-apply`, `kube-controller-manager`.
+    /// The manager, for example `kubectl-client-side-apply` or `kube-controller-manager`.
     pub manager: Cow<'a, str>,
     /// `Apply` or `Update`.
     pub operation: Cow<'a, str>,
     /// `status`, `scale`, or empty.
     pub subresource: Cow<'a, str>,
-    /// When, in seconds since 1970.
+    /// The time of the manager's last change, in seconds since 1970.
     pub time: Option<i64>,
     /// The set of fields, as JSON text; empty if there is none.
     pub fields: Cow<'a, [u8]>,
 }
 
 impl<'a> Meta<'a> {
-    /// Reads what a stored value tells of its object. None: it is no object (a text, an encrypted
-    /// value), or its envelope (or JSON, CBOR) is not readable.
+    /// Reads the metadata of a stored value. Returns None if the value is not an object (a text, an encrypted value)
+    /// or if its envelope, JSON or CBOR cannot be parsed.
     #[must_use]
     pub fn read(value: &'a [u8]) -> Option<Self> {
         match Stored::detect(value) {
@@ -71,24 +71,25 @@ impl<'a> Meta<'a> {
                     ..Self::default()
                 };
                 let mut reader = Reader::new(unknown.raw?);
-                // Metadata is field 1 and comes first: what is behind it is not even skimmed.
+                // Metadata is field 1 and is written first, so the fields after it are not read.
                 if let Some(field) = reader.field().ok()?
                     && let (1, Content::Bytes(bytes)) = (field.number, field.content)
                     && has_metadata(&meta)
                 {
-                    let _ = meta.object_meta(bytes); // what was read before the damage counts
+                    let _ = meta.object_meta(bytes); // fields read before damage are kept
                 }
                 Some(meta)
             }
             Stored::Json(_) | Stored::Cbor(_) => {
                 let mut tree = TreeSink::new();
                 decode(value, Order::Declared, &mut tree).ok()?;
-                Self::of_tree(&tree.into_value())
+                Self::from_tree(&tree.into_value())
             }
             _ => None,
         }
     }
 
+    /// Reads an ObjectMeta message. Fields before an error are kept.
     fn object_meta(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {
@@ -108,25 +109,27 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
-    fn of_tree(object: &Value) -> Option<Self> {
+    fn from_tree(object: &Value) -> Option<Self> {
         object.as_object()?;
         let metadata = object.get("metadata");
-        let of = |key: &str| metadata.and_then(|m| m.get(key));
-        let list = |key: &str| of(key).and_then(Value::as_array).into_iter().flatten();
+        let field = |key: &str| metadata.and_then(|m| m.get(key));
+        let list = |key: &str| field(key).and_then(Value::as_array).into_iter().flatten();
         Some(Self {
             api_version: text(object.get("apiVersion")),
             kind: text(object.get("kind")),
-            namespace: text(of("namespace")),
-            name: text(of("name")),
-            uid: text(of("uid")),
-            generation: of("generation").and_then(Value::as_i64).unwrap_or(0),
-            creation_time: parse_time(of("creationTimestamp")),
-            deletion_time: parse_time(of("deletionTimestamp")),
-            deletion_grace_seconds: of("deletionGracePeriodSeconds").and_then(Value::as_i64),
+            namespace: text(field("namespace")),
+            name: text(field("name")),
+            uid: text(field("uid")),
+            generation: field("generation").and_then(Value::as_i64).unwrap_or(0),
+            creation_time: parse_time(field("creationTimestamp")),
+            deletion_time: parse_time(field("deletionTimestamp")),
+            deletion_grace_seconds: field("deletionGracePeriodSeconds").and_then(Value::as_i64),
             owners: list("ownerReferences")
                 .map(|owner| text(owner.get("uid")))
                 .collect(),
-            managed_fields: list("managedFields").map(ManagedFields::of_tree).collect(),
+            managed_fields: list("managedFields")
+                .map(ManagedFields::from_tree)
+                .collect(),
         })
     }
 }
@@ -155,7 +158,7 @@ impl<'a> ManagedFields<'a> {
         Ok(out)
     }
 
-    fn of_tree(entry: &Value) -> Self {
+    fn from_tree(entry: &Value) -> Self {
         Self {
             manager: text(entry.get("manager")),
             operation: text(entry.get("operation")),
@@ -182,8 +185,8 @@ fn owner_uid(bytes: &[u8]) -> Result<Cow<'_, str>, WireError> {
     Ok(Cow::default())
 }
 
-/// Is field 1 the ObjectMeta? Of a few kinds that are never stored it is something else, of lists
-/// a ListMeta.
+/// Whether field 1 of the object is its ObjectMeta. In a list it is a ListMeta, and a few kinds that are never stored
+/// have another field there.
 fn has_metadata(meta: &Meta<'_>) -> bool {
     let Some(message) = schema::root(&meta.api_version, &meta.kind) else {
         return !meta.kind.ends_with("List");
@@ -207,7 +210,7 @@ fn seconds(bytes: &[u8]) -> Option<i64> {
     (!is_zero_time((seconds, 0))).then_some(seconds)
 }
 
-/// Reads a time as API servers print it, in UTC with whole seconds: `2006-01-02T15:04:05Z`.
+/// Parses a time as API servers print it, in UTC: `2006-01-02T15:04:05Z`. A fraction of a second is dropped.
 fn parse_time(value: Option<&Value>) -> Option<i64> {
     let text = value?.as_str()?.strip_suffix('Z')?;
     let (date, clock) = text.split_once('T')?;
@@ -222,16 +225,16 @@ fn parse_time(value: Option<&Value>) -> Option<i64> {
     if !(1..=12).contains(&month) || year > 9999 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    // Years that begin in March: the leap day is their last.
+    // Count years from March, so that the leap day is the last day of its year.
     let year = if month <= 2 { year - 1 } else { year };
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days =
-        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
+        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
             - 719_468;
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// A time, in seconds since 1970, as API servers print it.
+/// Formats a time given in seconds since 1970 as API servers print it.
 #[must_use]
 pub fn time_text(seconds: i64) -> String {
     let mut text = String::new();
@@ -249,7 +252,7 @@ mod tests {
     use crate::wire::put_bytes;
 
     #[test]
-    fn protobuf_and_json_tell_the_same() {
+    fn protobuf_and_json_give_the_same_metadata() {
         let mut entry = Vec::new();
         put_bytes(&mut entry, 1, b"kubectl");
         put_bytes(&mut entry, 2, b"Update");
@@ -274,14 +277,19 @@ mod tests {
         put_bytes(&mut raw, 1, &meta);
         let mut value = b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod".to_vec();
         put_bytes(&mut value, 2, &raw);
-        let told = Meta::read(&value).unwrap();
+        let decoded = Meta::read(&value).unwrap();
         assert_eq!(
-            (&*told.kind, &*told.namespace, &*told.name, &*told.uid),
+            (
+                &*decoded.kind,
+                &*decoded.namespace,
+                &*decoded.name,
+                &*decoded.uid
+            ),
             ("Pod", "shop", "web-1", "uid-1")
         );
-        assert_eq!(told.creation_time, Some(1_763_626_496));
-        assert_eq!(told.managed_fields.len(), 1);
-        assert_eq!(told.owners, ["uid-0"]);
+        assert_eq!(decoded.creation_time, Some(1_763_626_496));
+        assert_eq!(decoded.managed_fields.len(), 1);
+        assert_eq!(decoded.owners, ["uid-0"]);
         let json = br#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-1","namespace":"shop","uid":"uid-1",
             "creationTimestamp":"2025-11-20T08:14:56Z","ownerReferences":[{"uid":"uid-0"}],"managedFields":[{"manager":"kubectl","operation":"Update",
             "subresource":"status","time":"2025-11-20T08:14:56Z","fieldsV1":{"f:status":{}}}]}}"#;
@@ -290,11 +298,11 @@ mod tests {
             .managed_fields
             .iter_mut()
             .for_each(|m| m.fields = Cow::Owned([&m.fields[..], b" "].concat()));
-        assert_eq!(from_json, told);
+        assert_eq!(from_json, decoded);
     }
 
     #[test]
-    fn what_is_no_object_has_no_meta() {
+    fn a_value_that_is_not_an_object_has_no_meta() {
         for value in [
             &b""[..],
             b"1234",

@@ -1,4 +1,4 @@
-//! One stored object as a tree, for the verbs that look into it.
+//! One stored object as a tree of JSON values, for the verbs that inspect single fields.
 
 use base64::Engine as _;
 use serde_json::{Map, Value};
@@ -8,18 +8,18 @@ pub use super::secret_key::is_secret_key;
 use super::sink::Order;
 use super::tree::TreeSink;
 
-/// A stored value as a tree of values: an object as a map, a text as a string, other bytes as base64.
+/// Decodes a stored value into a tree: an object as a map, a text as a string, other bytes as base64.
 ///
 /// # Errors
-/// The value carries Kubernetes' mark and breaks after it, or is encrypted.
+/// The value starts with the Kubernetes magic bytes but cannot be decoded, or it is encrypted.
 pub fn tree_of(stored: &[u8]) -> Result<(Value, Vec<Note>), DecodeError> {
     tree_with(stored, Order::Declared)
 }
 
-/// The same, in an order or as it would be served.
+/// Like [`tree_of`], with decoding options: the order of fields, or the object as the API server would serve it.
 ///
 /// # Errors
-/// As [`tree_of`].
+/// The same as for [`tree_of`].
 pub fn tree_with(
     stored: &[u8],
     options: impl Into<Options>,
@@ -30,20 +30,20 @@ pub fn tree_with(
     Ok((sink.into_value(), notes))
 }
 
-/// A stored value as one text: other bytes as base64.
+/// A stored value as one string, without decoding: UTF-8 as it is, other bytes as base64.
 pub fn as_text(stored: &[u8]) -> Value {
     let mut sink = TreeSink::new();
     raw(stored, &mut sink);
     sink.into_value()
 }
 
-/// Whether a tree is a Kubernetes object: it says what it is.
+/// Whether a tree is a Kubernetes object: a map whose `apiVersion` and `kind` are strings.
 pub fn is_object(tree: &Value) -> bool {
-    let says = |name| tree.get(name).is_some_and(Value::is_string);
-    says("apiVersion") && says("kind")
+    let has_text = |name| tree.get(name).is_some_and(Value::is_string);
+    has_text("apiVersion") && has_text("kind")
 }
 
-/// The text at a path of names; empty if there is no text.
+/// The string at a path of map keys, or an empty string.
 pub fn text<'v>(object: &'v Value, path: &[&str]) -> &'v str {
     let found = path.iter().try_fold(object, |value, name| value.get(name));
     found.and_then(Value::as_str).unwrap_or_default()
@@ -61,14 +61,14 @@ pub fn version(object: &Value) -> &str {
     version.rsplit('/').next().unwrap_or_default()
 }
 
-/// The references of an object to its owners.
+/// The entries of `metadata.ownerReferences`.
 pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
     let owners = object.pointer("/metadata/ownerReferences");
     owners.and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The object as kubectl shows it: `metadata.resourceVersion` is the mod_revision, which is not in
-/// the stored value, and managedFields are left out unless asked for.
+/// Changes an object to the form that kubectl shows: sets `metadata.resourceVersion` to the mod_revision (a stored
+/// value does not contain it) and removes managedFields unless `managed_fields` is true.
 pub fn as_kubectl_shows(tree: &mut Value, mod_revision: i64, managed_fields: bool) {
     let Some(object) = tree.as_object_mut() else {
         return;
@@ -88,7 +88,7 @@ pub fn as_kubectl_shows(tree: &mut Value, mod_revision: i64, managed_fields: boo
     }
 }
 
-/// Puts a text under `name`; bytes that are not UTF-8 under `name_base64`.
+/// Inserts a text under `name`, or base64 under `name_base64` if the bytes are not UTF-8.
 pub fn insert_text(into: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => into.insert(name.to_owned(), text.into()),

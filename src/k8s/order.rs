@@ -1,10 +1,11 @@
-//! The order in which YAML's keys are printed: go-yaml's natural order (its `sorter.go`).
+//! The order in which YAML keys are printed: go-yaml's natural order (its `sorter.go`).
 //!
-//! Letters come last, runs of digits compare as numbers, all else by code point, so `a2` stands
-//! before `a10` and `a-b` before `ab`. What Go does is kept to the letter, its flaws too: the
-//! order is not transitive (`01` < `0b` < `1` < `01`, and numbers of 19 digits and more wrap
-//! around). The sorting of the standard library may panic on such an order, and keys come from
-//! the file: hence [`sort_by`], a sort which no order can confuse.
+//! Letters sort after other characters, runs of digits compare as numbers, and everything else by code point. So `a2`
+//! comes before `a10`, and `a-b` before `ab`.
+//!
+//! The functions copy go-yaml exactly, including its flaws: the order is not transitive (`01` < `0b` < `1` < `01`),
+//! and numbers of 19 and more digits overflow. `slice::sort_by` may panic on such an order, and keys come from the
+//! file. Therefore [`sort_by`] is a merge sort that accepts any comparison.
 
 mod characters;
 
@@ -16,7 +17,7 @@ use super::sink::Order;
 
 /// Compares two keys as go-yaml v2 does (`keyList.Less` in `sorter.go`).
 ///
-/// Equal only for equal texts. Not transitive, see the module; never hand it to `sort_by`.
+/// Equal only for equal texts. The order is not transitive (see the module), so never pass it to `slice::sort_by`.
 #[must_use]
 pub fn natural_cmp(a: &str, b: &str) -> Ordering {
     let shared = shared_prefix(a, b);
@@ -34,7 +35,7 @@ pub fn natural_cmp(a: &str, b: &str) -> Ordering {
         (false, true) => return Ordering::Less,
         (false, false) => {}
     }
-    // A zero inside a number is no leading zero; Go then counts from 1 to keep its place.
+    // A zero inside a number is not a leading zero. Go starts at 1 in this case, so that the zero keeps its place value.
     let inside = (x == '0' || y == '0') && ends_in_a_number(before);
     let start = i64::from(inside);
     let (a_number, a_digits) = number(a_rest, start);
@@ -45,14 +46,14 @@ pub fn natural_cmp(a: &str, b: &str) -> Ordering {
         .then(x.cmp(&y))
 }
 
-/// Sorts by [`natural_cmp`] of each item's key, by [`sort_by`].
+/// Sorts items by their keys in natural order.
 pub fn sort_naturally<T: Copy>(items: &mut [T], key: impl Fn(&T) -> &str) {
     sort_by(items, &mut |a, b| {
         natural_cmp(key(a), key(b)) == Ordering::Less
     });
 }
 
-/// Does key `a` come before key `b`? Declared is the order of maps in Go's JSON: by bytes.
+/// Whether key `a` comes before key `b`. For `Declared`, map keys sort by bytes, as in Go's JSON.
 #[must_use]
 pub fn before(order: Order, a: &str, b: &str) -> bool {
     match order {
@@ -61,8 +62,8 @@ pub fn before(order: Order, a: &str, b: &str) -> bool {
     }
 }
 
-/// Sorts stably by `less`, whatever `less` says: a merge sort, for `slice::sort_by` may panic when
-/// an order contradicts itself, and keys are hostile input.
+/// Sorts stably by `less`, even if `less` contradicts itself. This is a merge sort, because `slice::sort_by` may panic
+/// on an inconsistent order.
 pub fn sort_by<T: Copy>(items: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) {
     if items.windows(2).all(|w| !matches!(w, [a, b] if less(b, a))) {
         return;
@@ -83,8 +84,8 @@ pub fn sort_by<T: Copy>(items: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) 
     items.copy_from_slice(&from);
 }
 
-/// Keeps the last of equal keys. To be done before [`sort_by`]: the natural order contradicts itself for some sets of keys
-/// (numbers of more than 64 bits), and then equal keys need not end up side by side.
+/// Removes all but the last of equal keys. Call it before [`sort_by`]: the natural order is inconsistent for some sets
+/// of keys, and then equal keys may not be adjacent after sorting.
 pub(super) fn keep_last<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
     let mut seen = HashSet::new();
     items.reverse();
@@ -92,6 +93,7 @@ pub(super) fn keep_last<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) ->
     items.reverse();
 }
 
+/// Merges two sorted runs. Of equal items, those of the left run come first.
 fn merge<T: Copy>(
     mut left: &[T],
     mut right: &[T],
@@ -118,24 +120,24 @@ fn merge<T: Copy>(
     }
 }
 
-/// The length in bytes of the characters which both texts begin with.
+/// The length in bytes of the common prefix of both texts, in whole characters.
 fn shared_prefix(a: &str, b: &str) -> usize {
     let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     a.floor_char_boundary(same)
 }
 
-/// Does the text end in digits which are not all zero?
+/// Whether the text ends in digits that are not all zero.
 fn ends_in_a_number(text: &str) -> bool {
     let mut digits = text.chars().rev().take_while(|&c| is_digit(c));
     digits.any(|c| c != '0')
 }
 
-/// The number which the text begins with, wrapping as Go's int64 does, and its count of digits.
+/// The number at the start of the text, with the overflow of Go's int64, and its count of digits.
 fn number(text: &str, start: i64) -> (i64, usize) {
     let mut value = start;
     let mut digits = 0_usize;
     for c in text.chars().take_while(|&c| is_digit(c)) {
-        // Go takes the distance from '0' for digits of other scripts as well.
+        // Go subtracts '0' from digits of other scripts too.
         let digit = i64::from(u32::from(c)) - i64::from(u32::from('0'));
         value = value.wrapping_mul(10).wrapping_add(digit);
         digits = digits.saturating_add(1);

@@ -1,17 +1,25 @@
-//! Masks secret values before anything looks at them.
+//! Masks secret values before an object is compared, searched or printed.
 //!
-//! Secret are, in a v1 Secret: the values of `data` and `stringData`, the values of all annotations (any of
-//! them may hold the object once more: as JSON, as YAML, packed), and whatever else is not known to be
-//! readable *and* of the form that it should have. A damaged length makes any text of the object a part of
-//! any other, so a name is readable only where it could be one. Key names stay readable. A secret value
-//! becomes `<masked #1, 16 bytes>`: equal values have equal numbers within one run, different values never
-//! have; the size is that of the secret itself (of `data`: after base64).
+//! **What is secret.** In a v1 Secret: the values of `data` and `stringData`, and the values of all annotations (an
+//! annotation may contain the object once more, as JSON, as YAML, or compressed). Any other value is masked too unless it
+//! is a known readable field *and* has the form of that field. The reason is damage: a damaged length can move a text of
+//! the object into any other field, so a name is shown only if it can be a name. Key names are shown under the same
+//! condition.
 //!
-//! A tree is masked first and compared, searched or printed afterwards, so no path, context line or error
-//! message can quote what is not there any more. Numbers are given when a masked value is about to be
-//! printed, in the order of their first appearance; until then it is a *sealed* string with a hash.
+//! **The mask.** A secret value becomes `<masked #1, 16 bytes>`. Equal values have equal numbers within one run, and
+//! different values have different numbers. The size is that of the secret itself (for `data`, after base64).
 //!
-//! **Invariant:** of a secret value nothing is kept but its SHA-256 and its size.
+//! **Two steps.** A tree is masked first and compared, searched or printed afterwards, so that no path, context line or
+//! error message can quote a secret:
+//! 1. *Sealing* replaces each secret with a string that contains its hash and its size. Equal secrets get equal sealed
+//!    strings, so two sealed objects can be compared.
+//! 2. *Numbering* replaces sealed strings with numbered masks when they are about to be printed, in the order of their
+//!    first appearance.
+//!
+//! Example: `data: {a: czNjcmV0, b: czNjcmV0}` becomes `data: {a: "<masked #1, 6 bytes>", b: "<masked #1, 6 bytes>"}`,
+//! because both are the 6 bytes `s3cret`.
+//!
+//! **Invariant:** only the SHA-256 and the size of a secret value are kept.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -22,39 +30,39 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::decode::{DecodeError, MALFORMED, UNKNOWN_FIELDS, is_name};
-use super::diff::walked::PerStep;
+use super::diff::walked::PathCache;
 use super::diff::{FieldChange, Path, Scope, Segment, diff, tree};
 use super::envelope::{PROTOBUF_MAGIC, Stored, Unknown};
 use super::object::tree_of;
 use super::special::go_text;
 use crate::wire::Reader;
 
-/// Begins a sealed string: `<prefix><sha-256 in hex> <size in bytes>`. Sealed strings exist only between
-/// sealing and numbering; a string in a tree with secrets that looks like one is sealed itself.
+/// The start of a sealed string: `<prefix><sha-256 in hex> <size in bytes>`. Sealed strings exist only between sealing
+/// and numbering. A string of an object with secrets that looks like one is sealed itself.
 const SEAL: &str = "\u{0}sealed ";
 
-/// Longest key of a label or an annotation, in bytes: a DNS name, a slash and a name.
+/// The maximal length of the key of a label or annotation, in bytes: a DNS name, a slash and a name.
 const MAX_KEY_BYTES: usize = 253 + 1 + 63;
 
-/// Longest value of a label, in bytes.
+/// The maximal length of a label value, in bytes.
 const MAX_LABEL_BYTES: usize = 63;
 
-/// The maps of a Secret: the field they are in (of the Secret, or of its metadata), and their name.
+/// The maps of a Secret and of its metadata: their protobuf field number and name.
 const MAPS: [(u32, &str); 2] = [(2, "data"), (4, "stringData")];
 const METADATA_MAPS: [(u32, &str); 2] = [(11, "labels"), (12, "annotations")];
 
-/// What a sealed value was, so that equal bytes of different meaning are not taken for equal.
+/// The form of a sealed value. It is part of the hash, so that equal bytes of different meaning get different numbers.
 #[derive(Clone, Copy)]
-enum Sort {
+enum SecretForm {
     /// The bytes of a secret.
     Bytes = 0,
-    /// A text which should have been base64 and is not.
+    /// A text that should be base64 and is not.
     NotBase64 = 1,
-    /// A value which should have been a text; its canonical JSON.
+    /// A value that should be a text and is not, as canonical JSON.
     Json = 2,
 }
 
-/// Masks secrets and numbers them. One for a whole run.
+/// Masks secrets and numbers the masks. One for a whole run.
 #[derive(Debug, Default)]
 pub struct Masker {
     reveal: bool,
@@ -62,7 +70,7 @@ pub struct Masker {
 }
 
 impl Masker {
-    /// A masker without any numbers given. `reveal`: masks nothing at all (`--show-secrets`).
+    /// A masker that has given no numbers yet. With `reveal` it masks nothing (`--show-secrets`).
     #[must_use]
     pub fn new(reveal: bool) -> Masker {
         Masker {
@@ -71,27 +79,27 @@ impl Masker {
         }
     }
 
-    /// A stored value as a tree that can be masked.
+    /// Decodes a stored value into a tree that can be masked.
     ///
-    /// `stored_as_secret`: see [`Masker::mask`]. Then entries of maps that are not one key and one value are
-    /// set aside: in them the key may be the secret.
+    /// `stored_as_secret`: see [`Masker::mask`]. If it is true, malformed parts of the Secret are moved under
+    /// [`MALFORMED`], because their key may be a secret.
     ///
     /// # Errors
-    /// The value is not what its first bytes say, or is encrypted.
+    /// The value cannot be decoded, or it is encrypted.
     pub fn tree_of(&self, stored: &[u8], stored_as_secret: bool) -> Result<Value, DecodeError> {
         let (mut tree, _) = tree_of(stored)?;
         if stored_as_secret && !self.reveal {
-            set_aside_odd_entries(stored, &mut tree);
-            set_aside_odd_parts(stored, &mut tree);
+            set_aside_malformed_entries(stored, &mut tree);
+            set_aside_ambiguous_parts(stored, &mut tree);
         }
         Ok(tree)
     }
 
-    /// An object with its secrets masked, also those of Secrets in a list or anywhere below. Borrowed where
-    /// there are none.
+    /// An object with its secrets masked, including those of Secrets in a list or nested anywhere. Borrowed if it has no
+    /// secrets.
     ///
-    /// `stored_as_secret`: the object's key says it is a Secret, so it is treated as one even if it does
-    /// not look like one (a value that could only be decoded in part).
+    /// `stored_as_secret` means that the object's etcd key is the key of a Secret. Then the object is treated as a Secret
+    /// even if it does not look like one (a value that could be decoded only partly).
     pub fn mask<'a>(&mut self, object: &'a Value, stored_as_secret: bool) -> Cow<'a, Value> {
         if self.reveal || !has_secrets(object, stored_as_secret) {
             return Cow::Borrowed(object);
@@ -101,14 +109,14 @@ impl Masker {
         Cow::Owned(masked)
     }
 
-    /// Whether something of an object is masked.
+    /// Whether [`Masker::mask`] would mask a part of the object.
     #[must_use]
-    pub fn hides(&self, object: &Value, stored_as_secret: bool) -> bool {
+    pub fn has_masked_parts(&self, object: &Value, stored_as_secret: bool) -> bool {
         !self.reveal && has_secrets(object, stored_as_secret)
     }
 
-    /// What [`diff()`] gives for the two objects, with their secrets masked. A change of a secret value is
-    /// `<masked #1, 16 bytes>` to `<masked #2, 20 bytes>`. Only printed values take a number.
+    /// Compares two objects with [`diff()`], with their secrets masked. A change of a secret value is from
+    /// `<masked #1, 16 bytes>` to `<masked #2, 20 bytes>`. Only values that are printed get a number.
     pub fn diff(
         &mut self,
         old: &Value,
@@ -122,13 +130,13 @@ impl Masker {
         }
         let (old, new) = (sealed(old, stored_as_secret), sealed(new, stored_as_secret));
         let mut changes = diff(&old, &new, scope);
-        let mut numbered: PerStep<Path> = PerStep::default();
+        let mut numbered: PathCache<Path> = PathCache::default();
         for change in &mut changes {
             let root = Path::default();
-            change.path = numbered.get(&change.path, root, |above, _, segment| {
+            change.path = numbered.get(&change.path, root, |parent, _, segment| {
                 let mut segment = segment.clone();
                 self.number_segment(&mut segment);
-                above.child(segment)
+                parent.child(segment)
             });
             for value in change.old.iter_mut().chain(&mut change.new) {
                 self.number(value);
@@ -137,13 +145,13 @@ impl Masker {
         changes
     }
 
-    /// The mask of one secret that is no part of an object: a password in the write-ahead log, a hash in a
-    /// bucket. `None` where secrets are revealed.
+    /// The mask for a secret that is not part of an object, such as a password in the write-ahead log or a hash in a
+    /// bucket. `None` if secrets are shown.
     pub fn mask_bytes(&mut self, secret: &[u8]) -> Option<String> {
         if self.reveal {
             return None;
         }
-        let mut value = Value::String(seal(Sort::Bytes, secret));
+        let mut value = Value::String(seal(SecretForm::Bytes, secret));
         self.number(&mut value);
         match value {
             Value::String(text) => Some(text),
@@ -151,7 +159,7 @@ impl Masker {
         }
     }
 
-    /// Replaces sealed strings by numbered ones, in the order of the tree.
+    /// Replaces sealed strings with numbered masks, in the order of the tree.
     fn number(&mut self, value: &mut Value) {
         each_mut(value, |value| match value {
             Value::String(text) => self.number_text(text),
@@ -166,6 +174,7 @@ impl Masker {
         });
     }
 
+    /// Numbers the sealed texts in a segment of a path.
     fn number_segment(&mut self, segment: &mut Segment) {
         match segment {
             Segment::Identity(members) => members
@@ -178,6 +187,7 @@ impl Masker {
         }
     }
 
+    /// Replaces a sealed text with a numbered mask.
     fn number_text(&mut self, text: &mut String) {
         if let Some((hash, size)) = text.strip_prefix(SEAL).and_then(|s| s.split_once(' ')) {
             let next = self.numbers.len().saturating_add(1);
@@ -198,7 +208,7 @@ pub fn is_mask(text: &str) -> bool {
         .is_some_and(|(number, size)| digits(number) && digits(size))
 }
 
-/// Visits a value and all below it, a parent before its children, children in order.
+/// Visits a value and all its descendants: a parent before its children, children in order.
 fn each_mut(value: &mut Value, mut visit: impl FnMut(&mut Value)) {
     let mut stack = vec![value];
     while let Some(value) = stack.pop() {
@@ -225,11 +235,12 @@ fn is_secret(map: &Map<String, Value>) -> bool {
     text(map, "kind") == "Secret" && text(map, "apiVersion") == "v1"
 }
 
-/// A list of Secrets, whose items need not say their kind.
+/// Whether an object is a list of Secrets. Its items may have no kind of their own.
 fn is_secret_list(map: &Map<String, Value>) -> bool {
     text(map, "kind") == "SecretList" && text(map, "apiVersion") == "v1"
 }
 
+/// Whether an object contains a Secret. If it was stored under the key of a Secret, it always does.
 fn has_secrets(object: &Value, stored_as_secret: bool) -> bool {
     let mut stack = vec![object];
     while let Some(value) = stack.pop() {
@@ -243,14 +254,14 @@ fn has_secrets(object: &Value, stored_as_secret: bool) -> bool {
     stored_as_secret
 }
 
-/// A copy in which every secret is a sealed string.
+/// A copy in which each secret is a sealed string.
 fn sealed(object: &Value, stored_as_secret: bool) -> Value {
     let mut copy = tree::copy(object);
-    // First what would pass for sealed later, or an object could pretend to hold masked values.
+    // First seal strings that look sealed. Otherwise an object could contain a forged sealed string.
     each_mut(&mut copy, |value| match value {
-        Value::String(text) if is_sealed(text) => *text = seal(Sort::Bytes, text.as_bytes()),
+        Value::String(text) if is_sealed(text) => *text = seal(SecretForm::Bytes, text.as_bytes()),
         Value::Object(map) => replace_keys(map, |key| {
-            is_sealed(key).then(|| seal(Sort::Bytes, key.as_bytes()))
+            is_sealed(key).then(|| seal(SecretForm::Bytes, key.as_bytes()))
         }),
         _ => {}
     });
@@ -269,7 +280,7 @@ fn sealed(object: &Value, stored_as_secret: bool) -> Value {
     copy
 }
 
-/// Seals the secret parts of a Secret. Twice does no harm.
+/// Seals the secret parts of a Secret. Sealing twice changes nothing.
 fn seal_secret(object: &mut Value) {
     let Value::Object(map) = object else {
         return seal_whole(object);
@@ -296,6 +307,7 @@ fn seal_secret(object: &mut Value) {
     }
 }
 
+/// Seals the secret parts of a list of Secrets.
 fn seal_secret_list(list: &mut Map<String, Value>) {
     for (key, value) in list.iter_mut() {
         match (key.as_str(), value) {
@@ -307,7 +319,7 @@ fn seal_secret_list(list: &mut Map<String, Value>) {
     }
 }
 
-/// Seals all of a Secret's metadata but the members that are known and look as they should.
+/// Seals all of a Secret's metadata except for known members whose value has the form of that member.
 fn seal_metadata(metadata: &mut Value) {
     let Value::Object(map) = metadata else {
         return seal_whole(metadata);
@@ -317,7 +329,7 @@ fn seal_metadata(metadata: &mut Value) {
     for (key, value) in map.iter_mut() {
         match (key.as_str(), value) {
             ("name" | "namespace", value) => seal_unless(value, is_dns_name),
-            // A damaged tag makes an entry of `data` a name and a generateName.
+            // A damaged tag can turn an entry of `data` into a name and a generateName.
             ("generateName", value) => {
                 seal_unless(value, |text| is_dns_name(text) && name.starts_with(text));
             }
@@ -351,6 +363,7 @@ fn seal_metadata(metadata: &mut Value) {
     }
 }
 
+/// Seals the members of an owner reference that do not have their form.
 fn seal_owner(owner: &mut Value) {
     let Value::Object(map) = owner else {
         return seal_whole(owner);
@@ -366,6 +379,7 @@ fn seal_owner(owner: &mut Value) {
     }
 }
 
+/// Seals the members of a managedFields entry that do not have their form.
 fn seal_manager(manager: &mut Value) {
     let Value::Object(map) = manager else {
         return seal_whole(manager);
@@ -383,7 +397,7 @@ fn seal_manager(manager: &mut Value) {
     }
 }
 
-/// Whether a value is a FieldsV1: paths of fields, no values.
+/// Whether a value is a FieldsV1, which has only paths of fields and no values.
 fn is_field_set(value: &Value) -> bool {
     let is_path = |key: &str| {
         let typed = ["f:", "k:", "v:", "i:"].iter().any(|t| key.starts_with(t));
@@ -403,7 +417,7 @@ fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What names of Secrets and namespaces are: RFC 1123 subdomains.
+/// Whether a text can be the name of a Secret or namespace: an RFC 1123 subdomain.
 fn is_dns_name(text: &str) -> bool {
     is_name(text)
         && text
@@ -428,31 +442,29 @@ fn is_label(text: &str) -> bool {
     text.len() <= MAX_LABEL_BYTES && is_name(text) && !text.contains('/')
 }
 
-/// A name behind a domain, or one of Kubernetes' own.
+/// Whether a text can be a finalizer: `domain/name`, or one of Kubernetes' own.
 fn is_finalizer(text: &str) -> bool {
-    let behind_domain =
-        |(domain, name)| is_dns_name(domain) && domain.contains('.') && is_label(name);
+    let has_domain = |(domain, name)| is_dns_name(domain) && domain.contains('.') && is_label(name);
     matches!(text, "foregroundDeletion" | "orphan" | "kubernetes")
-        || text.split_once('/').is_some_and(behind_domain)
+        || text.split_once('/').is_some_and(has_domain)
 }
 
-/// Whether the name of a member could be one.
+/// Whether a text can be the name of a map's member.
 fn is_key(key: &str) -> bool {
     let (end, start) = (key.get(253..).unwrap_or_default(), key.get(..253));
     let in_charset = is_name(start.unwrap_or(key)) && (end.is_empty() || is_name(end));
     matches!(key, MALFORMED | UNKNOWN_FIELDS) || (key.len() <= MAX_KEY_BYTES && in_charset)
 }
 
-/// Seals the names of members that cannot be names: bytes of a value that a damaged length has made a part
-/// of one.
+/// Seals the names of members that cannot be names. A damaged length can make bytes of a value a part of a name.
 fn seal_keys(map: &mut Map<String, Value>) {
     replace_keys(map, |key| {
         (!key.is_empty() && !is_key(key) && !is_sealed(key))
-            .then(|| seal(Sort::Bytes, key.as_bytes()))
+            .then(|| seal(SecretForm::Bytes, key.as_bytes()))
     });
 }
 
-/// Gives members another name, in place.
+/// Renames members in place.
 fn replace_keys(map: &mut Map<String, Value>, mut replacement: impl FnMut(&str) -> Option<String>) {
     let mut new_keys: Vec<Option<String>> = map.keys().map(|key| replacement(key)).collect();
     if new_keys.iter().all(Option::is_none) {
@@ -464,7 +476,7 @@ fn replace_keys(map: &mut Map<String, Value>, mut replacement: impl FnMut(&str) 
     }
 }
 
-/// Seals what is not a text of a form; an empty one holds nothing.
+/// Seals a value unless it is a readable text or empty.
 fn seal_unless(value: &mut Value, is_readable: impl Fn(&str) -> bool) {
     match value {
         Value::String(text) if text.is_empty() || is_readable(text) => {}
@@ -472,10 +484,11 @@ fn seal_unless(value: &mut Value, is_readable: impl Fn(&str) -> bool) {
     }
 }
 
-/// Moves entries of a stored Secret's maps that are not one key and one value, in this order, below
-/// [`MALFORMED`]. The wire format allows others and they have been told, but of what a writer makes only
-/// a `null` in `data` is such a one; with a damaged tag it is the value that is told as a key.
-fn set_aside_odd_entries(stored: &[u8], tree: &mut Value) {
+/// Moves those entries of a stored Secret's maps that are not one key and then one value under [`MALFORMED`].
+///
+/// The protobuf format allows other entries, and the decoder has decoded them. API servers write such an entry only for
+/// a `null` in `data`. If a tag is damaged, the value of an entry may be decoded as its key and would be shown.
+fn set_aside_malformed_entries(stored: &[u8], tree: &mut Value) {
     let Some(Ok(unknown)) = stored.strip_prefix(PROTOBUF_MAGIC).map(Unknown::parse) else {
         return;
     };
@@ -491,12 +504,15 @@ fn set_aside_odd_entries(stored: &[u8], tree: &mut Value) {
     }
 }
 
-/// Moves whole parts of a stored Secret below [`MALFORMED`] that may be other parts of it.
+/// Moves parts of a stored Secret under [`MALFORMED`] if damage may have mixed them with other parts.
 ///
-/// A writer writes the metadata once. With a damaged tag an entry of `data` is metadata as well: its key is the name,
-/// and its value, by another damaged byte, a namespace or a uid. And in CBOR a text has no mark at its end: a damaged
-/// length makes a key of `data` swallow the value after it, and what comes out looks like any other key.
-fn set_aside_odd_parts(stored: &[u8], tree: &mut Value) {
+/// Protobuf: API servers write the metadata once. If a tag is damaged, an entry of `data` may become a second metadata:
+/// its key becomes the name, and its value (with another damaged byte) a namespace or a uid. So metadata that occurs
+/// several times is moved.
+///
+/// CBOR: a text has no end mark. If a length is damaged, a key of `data` may include the value after it, and looks like
+/// any other key. So `data` and `stringData` are moved. (This is called only for a value stored as a Secret.)
+fn set_aside_ambiguous_parts(stored: &[u8], tree: &mut Value) {
     let Value::Object(object) = tree else {
         return;
     };
@@ -518,11 +534,12 @@ fn set_aside_odd_parts(stored: &[u8], tree: &mut Value) {
     }
 }
 
+/// Moves the malformed entries of one map field under [`MALFORMED`].
 fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
     let Some(Value::Object(map)) = map else {
         return;
     };
-    // Taken out all at once: each removal alone moves what follows it.
+    // They are removed in one pass, because each single removal moves all members after it.
     let (mut unusual, mut unusual_keys) = (Vec::new(), HashSet::new());
     for entry in fields_of(message, number) {
         let mut numbers = Vec::new();
@@ -547,7 +564,7 @@ fn set_aside(message: &[u8], number: u32, map: Option<&mut Value>) {
     }
 }
 
-/// The contents of a message's fields of this number, as far as it can be read.
+/// The contents of a message's fields with this number, up to an error.
 fn fields_of(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
     let mut reader = Reader::new(message);
     std::iter::from_fn(move || reader.field().ok().flatten())
@@ -555,24 +572,25 @@ fn fields_of(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
         .filter_map(|field| field.content.bytes())
 }
 
+/// Seals a base64 text: the decoded bytes count, so that equal secrets get equal masks.
 fn seal_base64(text: &str) -> String {
     if is_sealed(text) {
         return text.to_owned();
     }
     // The strict decoder is injective: different texts give different bytes or none.
     match STANDARD.decode(text) {
-        Ok(bytes) => seal(Sort::Bytes, &bytes),
-        Err(_) => seal(Sort::NotBase64, text.as_bytes()),
+        Ok(bytes) => seal(SecretForm::Bytes, &bytes),
+        Err(_) => seal(SecretForm::NotBase64, text.as_bytes()),
     }
 }
 
-/// Seals any value but `null`, which is not a secret.
+/// Seals any value except `null`, which is not secret.
 fn seal_whole(value: &mut Value) {
     let sealed = match &*value {
         Value::Null => return,
         Value::String(text) if is_sealed(text) => return,
-        Value::String(text) => seal(Sort::Bytes, text.as_bytes()),
-        other => seal(Sort::Json, &tree::canonical(other)),
+        Value::String(text) => seal(SecretForm::Bytes, text.as_bytes()),
+        other => seal(SecretForm::Json, &tree::canonical(other)),
     };
     *value = Value::String(sealed);
 }
@@ -581,14 +599,15 @@ fn is_sealed(text: &str) -> bool {
     text.starts_with(SEAL)
 }
 
-fn seal(sort: Sort, secret: &[u8]) -> String {
+/// The sealed string for a secret.
+fn seal(form: SecretForm, secret: &[u8]) -> String {
     use std::fmt::Write;
     let mut hash = Sha256::new();
-    hash.update([sort as u8]);
+    hash.update([form as u8]);
     hash.update(secret);
     let mut text = String::from(SEAL);
     for byte in hash.finalize() {
-        // A `String` does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     let _ = write!(text, " {}", secret.len());

@@ -1,10 +1,10 @@
-//! Which versions of the built-in kinds a stock API server of a release serves.
+//! Which versions of the built-in kinds an API server of a release serves by default.
 //!
-//! A version that is finished is served from the release that introduced it on. A beta version is served from its
-//! introduction to its removal, but since 1.24 new beta versions are off unless somebody turns them on. Alpha versions
-//! are always off. The facts are those of `APILifecycleIntroduced` and `APILifecycleRemoved` in k8s.io/api v0.35.4
+//! A stable version is served from the release that introduced it. A beta version is served from its introduction to its
+//! removal; since release 1.24 new beta versions are disabled by default. Alpha versions are always disabled by default.
+//! The data is from `APILifecycleIntroduced` and `APILifecycleRemoved` in k8s.io/api v0.35.4
 //! (`zz_generated.prerelease-lifecycle.go` of each version), and for the definitions of custom resources and of aggregated
-//! APIs those of the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide).
+//! APIs from the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide).
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,13 +15,13 @@ use super::schema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Release(u8);
 
-/// The newest release that the table knows.
+/// The newest release in the table.
 pub const NEWEST: Release = Release(35);
 
-/// The oldest release that the table knows.
+/// The oldest release in the table.
 pub const OLDEST: Release = Release(16);
 
-/// The first release in which new beta versions are off.
+/// The first release in which new beta versions are disabled by default.
 const BETAS_OFF: u8 = 24;
 
 impl FromStr for Release {
@@ -47,7 +47,7 @@ impl fmt::Display for Release {
 }
 
 impl Release {
-    /// Whether a stock server of this release serves a kind in a version.
+    /// Whether an API server of this release serves a kind in this version by default.
     pub fn serves(self, api_version: &str, kind: &str) -> bool {
         if api_version.contains("alpha") {
             return false;
@@ -64,12 +64,15 @@ impl Release {
         let known = kinds.find(|known| {
             known.kind == kind && api_version_of(known.group, known.version) == api_version
         });
-        // What is finished stays; a beta that the table lacks was removed with its type.
-        known.is_some_and(|known| !is_beta || self.0 <= known.last_minor)
+        // A stable version stays. A beta version without a row was removed together with its type. Types that were added
+        // after the newest release in the table are not served.
+        known.is_some_and(|known| {
+            known.first_minor <= NEWEST.0 && (!is_beta || self.0 <= known.last_minor)
+        })
     }
 }
 
-/// `apps/v1`, or `v1` of the core group.
+/// The `apiVersion` of a group and version: `apps/v1`, or `v1` for the core group.
 pub fn api_version_of(group: &str, version: &str) -> String {
     if group.is_empty() {
         version.to_owned()
@@ -78,6 +81,7 @@ pub fn api_version_of(group: &str, version: &str) -> String {
     }
 }
 
+/// The releases that introduced and removed a kind in a version.
 struct Row {
     api_version: &'static str,
     kind: &'static str,
@@ -96,7 +100,7 @@ const fn row(api_version: &'static str, kind: &'static str, introduced: u8, remo
     }
 }
 
-/// The beta versions, and the finished ones that are newer than the oldest release.
+/// The beta versions, and the stable versions that are newer than the oldest release.
 #[rustfmt::skip]
 const ROWS: [Row; 88] = [
     row("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", 30, NEVER),
@@ -195,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_is_read_as_people_write_it() {
+    fn a_release_is_parsed_in_the_usual_forms() {
         for text in ["1.35", "v1.35", "1.35.4", "v1.35.0-rc.1"] {
             assert_eq!(text.parse(), Ok(Release(35)), "{text}");
         }
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stock_server_serves_what_is_finished_and_old_betas_up_to_their_removal() {
+    fn a_server_serves_stable_versions_and_old_betas_up_to_their_removal() {
         let serves =
             |release: u8, api_version: &str, kind: &str| Release(release).serves(api_version, kind);
         assert!(serves(20, "batch/v1beta1", "CronJob") && serves(24, "batch/v1beta1", "CronJob"));
@@ -215,7 +219,7 @@ mod tests {
             serves(21, "extensions/v1beta1", "Ingress")
                 && !serves(22, "extensions/v1beta1", "Ingress")
         );
-        // A beta that is off unless somebody turns it on.
+        // A beta that is disabled by default.
         assert!(!serves(
             34,
             "storage.k8s.io/v1beta1",
@@ -233,5 +237,7 @@ mod tests {
         assert!(!serves(22, "apiextensions.k8s.io/v1beta1", crd));
         assert!(serves(16, "apiextensions.k8s.io/v1", crd));
         assert!(!serves(35, "example.com/v1", "Book"));
+        // Newer than the newest release.
+        assert!(!serves(35, "certificates.k8s.io/v1", "ClusterTrustBundle"));
     }
 }

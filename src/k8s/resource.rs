@@ -1,20 +1,20 @@
-//! The resources of an API server: what they are called, and in which folder of keys they lie.
+//! The resources of an API server: their names, and the folders of their keys.
 //!
-//! A key is `PREFIX/FOLDER/[NAMESPACE/]NAME`. The folder is the plural name of the resource but for a
-//! few that are older than this rule; custom resources and the API server's own extensions have their
-//! group before it. Upstream: pkg/kubeapiserver/default_storage_factory_builder.go (the odd folders),
-//! each resource's `ShortNames()`, apiextensions' customresource_handler.go.
+//! A key is `PREFIX/FOLDER/[NAMESPACE/]NAME`. The folder is the plural of the resource, except for some resources that are
+//! older than this rule. For custom resources and the API server's own extensions, the group precedes the plural.
+//! Upstream: pkg/kubeapiserver/default_storage_factory_builder.go (the exceptions), each resource's `ShortNames()`,
+//! apiextensions' customresource_handler.go.
 
 mod openshift;
 
 use std::borrow::Cow;
 
-pub use openshift::openshift;
+pub use openshift::{openshift, openshift_defined};
 
-/// A resource: objects of one kind that lie in one folder.
+/// A resource: objects of one kind in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// The groups in which it is served, today's first; the core group is empty.
+    /// The groups in which it is or was served, the current one first; the core group is empty.
     pub groups: Vec<Cow<'static, str>>,
     /// `Deployment`.
     pub kind: Cow<'static, str>,
@@ -24,24 +24,24 @@ pub struct Resource {
     pub singular: Cow<'static, str>,
     /// `deploy`.
     pub short_names: Vec<Cow<'static, str>>,
-    /// Whether objects lie in namespaces.
+    /// Whether its objects are in namespaces.
     pub namespaced: bool,
     /// The segments between the prefix and the namespace or name: `deployments`,
     /// `library.example.com/books`.
     pub folder: Cow<'static, str>,
-    /// Whether `all` includes it, as kubectl has it.
+    /// Whether kubectl's `all` includes it.
     pub in_all: bool,
-    /// The versions that a CustomResourceDefinition lists; of built-in resources the schema knows them.
+    /// The versions in its CustomResourceDefinition. For built-in resources it is empty; the schema has their versions.
     pub versions: Vec<String>,
 }
 
 impl Resource {
-    /// Today's group; empty for the core group.
+    /// The current group; empty for the core group.
     pub fn group(&self) -> &str {
         self.groups.first().map_or("", |group| group)
     }
 
-    /// As kubectl names it before a slash: `pod`, `deployment.apps`.
+    /// Its name as kubectl prints it before a slash: `pod`, `deployment.apps`.
     pub fn singular_with_group(&self) -> String {
         let singular = self.kind.to_lowercase();
         match self.group() {
@@ -50,7 +50,7 @@ impl Resource {
         }
     }
 
-    /// As an address names it for sure: `pods`, `deployments.apps`.
+    /// Its unambiguous name in an address: `pods`, `deployments.apps`.
     pub fn plural_with_group(&self) -> String {
         match self.group() {
             "" => self.plural.clone().into_owned(),
@@ -58,9 +58,9 @@ impl Resource {
         }
     }
 
-    /// Whether a word is one of its names, in any case of letters.
+    /// Whether a word is one of its names; case does not matter.
     pub fn is_called(&self, word: &str) -> bool {
-        // A masterlease is an Endpoints object; `endpoints` are others.
+        // The kind of a masterlease is Endpoints, but the word `endpoints` means another resource.
         let kind = Some(&self.kind)
             .filter(|kind| !self.versions.is_empty() || kind.eq_ignore_ascii_case(&self.singular));
         let mut names = [&self.plural, &self.singular]
@@ -70,7 +70,7 @@ impl Resource {
         names.any(|name| name.eq_ignore_ascii_case(word))
     }
 
-    /// Whether it is, or was, served in a version of a group.
+    /// Whether it is, or was, served in this version of a group.
     pub fn has_version(&self, version: &str, group: &str) -> bool {
         if !self.versions.is_empty() {
             return self.versions.iter().any(|known| known == version);
@@ -84,16 +84,16 @@ impl Resource {
     }
 }
 
-/// One line of the table.
+/// A row of the table.
 struct Row {
     groups: &'static [&'static str],
     kind: &'static str,
     plural: &'static str,
     short_names: &'static [&'static str],
     namespaced: bool,
-    /// Where it is not the kind in small letters.
+    /// The singular, if it is not the kind in lower case.
     singular: Option<&'static str>,
-    /// Where it is not the plural.
+    /// The folder; usually the plural.
     folder: &'static str,
 }
 
@@ -115,9 +115,9 @@ const fn row(
     }
 }
 
-/// Its objects lie in namespaces.
+/// Objects are in namespaces.
 const NAMESPACED: bool = true;
-/// Its objects are the cluster's.
+/// Objects are cluster-scoped.
 const CLUSTER: bool = false;
 
 const CORE: &[&str] = &[""];
@@ -135,7 +135,7 @@ const DEVICES: &[&str] = &["resource.k8s.io"];
 const SCHEDULING: &[&str] = &["scheduling.k8s.io"];
 const STORAGE: &[&str] = &["storage.k8s.io"];
 
-/// What kubectl's `all` stands for.
+/// The resources in kubectl's `all`.
 const ALL: &[&str] = &[
     "pods",
     "replicationcontrollers",
@@ -149,7 +149,7 @@ const ALL: &[&str] = &[
     "jobs",
 ];
 
-/// Every resource that an API server of 1.16 to 1.37 stores by itself.
+/// All resources that an API server of 1.16 to 1.37 stores without a definition.
 const ROWS: &[Row] = &[
     row(CORE, "ConfigMap", "configmaps", &["cm"], NAMESPACED),
     Row {
@@ -214,7 +214,7 @@ const ROWS: &[Row] = &[
         folder: "services/specs",
         ..row(CORE, "Service", "services", &["svc"], NAMESPACED)
     },
-    // The API server's own: which addresses and ports are taken, and which servers are alive.
+    // The API server's own records: the addresses and ports in use, and the running servers.
     Row {
         folder: "ranges",
         ..row(
@@ -553,7 +553,7 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// The resources that an API server stores by itself.
+/// The built-in resources.
 pub fn builtin() -> impl Iterator<Item = Resource> {
     ROWS.iter().map(resource_of)
 }

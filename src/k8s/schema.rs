@@ -1,9 +1,9 @@
-//! What the built-in types of Kubernetes are made of: a table, and how to look things up in it.
+//! The fields of Kubernetes' built-in types: a generated table, and lookups in it.
 //!
-//! The table is the union of many releases, generated from the Go types (`gen/README.md` tells
-//! how), and says for every field what [`mod@super::decode`] needs to turn protobuf into the JSON that
-//! Go would print: number, JSON name, shape, `omitempty` and `omitzero`, and where the fields of
-//! inlined structs are on the wire. It is static data: nothing is parsed or built at start.
+//! The table is the union of many releases, generated from the Go types (see `gen/README.md`). For each field it has
+//! what [`mod@super::decode`] needs to turn protobuf into the JSON that Go would print: number, JSON name, shape,
+//! `omitempty` and `omitzero`, and the location of fields of inlined structs. The table is static data; nothing is
+//! parsed or built at start. `pack` explains its memory layout.
 
 mod pack;
 mod rows;
@@ -15,7 +15,7 @@ pub use table::Type;
 
 use pack::{KINDS, MESSAGES, PackedRoot};
 
-/// A kind which the table knows.
+/// A kind in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownKind {
     /// The API group; empty for the core group.
@@ -24,13 +24,13 @@ pub struct KnownKind {
     pub version: &'static str,
     /// The kind; lists (`PodList`) are kinds too.
     pub kind: &'static str,
-    /// Minor release of the oldest merged module that has it (17 is Kubernetes 1.17).
+    /// Minor release of the oldest module in the table that has the kind (17 is Kubernetes 1.17).
     pub first_minor: u8,
-    /// Minor release of the newest merged module that has it.
+    /// Minor release of the newest module in the table that has the kind.
     pub last_minor: u8,
 }
 
-/// The message type of `kind` in `api_version` (`v1`, `apps/v1`), or None if the table has none.
+/// The message type of `kind` in `api_version` (`v1`, `apps/v1`), or None if it is not in the table.
 #[must_use]
 pub fn root(api_version: &str, kind: &str) -> Option<&'static Message> {
     let at = KINDS
@@ -43,7 +43,7 @@ pub fn root(api_version: &str, kind: &str) -> Option<&'static Message> {
     message(KINDS.get(at)?.message_type)
 }
 
-/// Does the table have `kind` in `api_version`?
+/// Whether the table has `kind` in `api_version`.
 #[must_use]
 pub fn is_known(api_version: &str, kind: &str) -> bool {
     root(api_version, kind).is_some()
@@ -61,12 +61,13 @@ pub fn message(index: u16) -> Option<&'static Message> {
     MESSAGES.get(usize::from(index))
 }
 
-/// The type of `metadata`, which is field 1 of every object, known or not.
+/// The type of `metadata`, which is field 1 of every object, whether its kind is in the table or not.
 #[must_use]
 pub fn object_meta() -> Option<&'static Message> {
     message(Type::MetaV1ObjectMeta as u16)
 }
 
+/// Unpacks a kind.
 fn known_kind(k: &PackedRoot) -> KnownKind {
     let (group, version) = k
         .api_version()
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_name_as_json_has_it_and_needs_no_quotes() {
+    fn a_key_is_the_json_name_and_needs_no_quotes() {
         for slot in MESSAGES.iter().flat_map(|m| m.slots()) {
             assert_eq!(slot.key().as_str(), slot.name());
             assert_eq!(slot.key().json(), format!(",\"{}\":", slot.name()));
@@ -155,8 +156,8 @@ mod tests {
                 (m.sorted(), m.sorted_places()),
                 (m.natural(), m.natural_places()),
             ] {
-                let of_places = |index: &u8| usize::from(places[usize::from(*index)]);
-                assert!(order.iter().map(of_places).eq(0..m.slots().len()));
+                let place = |index: &u8| usize::from(places[usize::from(*index)]);
+                assert!(order.iter().map(place).eq(0..m.slots().len()));
             }
         }
     }

@@ -1,20 +1,21 @@
-//! Text in objects: what `grep`, `log -S` and `log -G` look for.
+//! Searches texts in objects, for `grep`, `log -S` and `log -G`.
 //!
-//! An object is searched field by field. A field is the line that is printed of it, `path: value`; a text of
-//! several lines is searched line by line, its first line behind the path. A match must reach into the
-//! field's own name or value: what lies in the path above is the field above's, which has a line of its
-//! own (`spec.volumes[0].hostPath:`). The place of an item in its list is no name. The value is searched by
-//! itself too, so that `^` and `$` hold for it. No match goes over the end of a line. Of a path above of more than
-//! [`MAX_TEXT_BYTES`](super::diff::path::MAX_TEXT_BYTES) the middle is neither printed nor searched.
+//! **Fields and lines.** An object is searched field by field. A field is searched as the line in which it is printed,
+//! `path: value`. A text of several lines is searched line by line, with the path before its first line. The value is
+//! also searched alone, so that `^` and `$` match its start and end. A match does not extend over the end of a line.
 //!
-//! Bytes (`data` of a Secret, `binaryData` of a ConfigMap, and what [`Document`] knows to be bytes) are searched
-//! as the text that they are, which is base64 only when printed; the base64 itself is searched where the
-//! pattern is a literal of at least [`BASE64_CHARS`] characters that could be base64.
+//! **A match must reach the field's own name or value.** A match in the parent path alone belongs to the parent, which
+//! has its own line (`spec.volumes[0].hostPath:`). Example: `hostPath` matches the line `spec.volumes[0].hostPath:` but
+//! not `spec.volumes[0].hostPath.path: /var`. The index of a list item is not a name. If the parent path is longer than
+//! [`MAX_TEXT_BYTES`](super::diff::path::MAX_TEXT_BYTES), its middle is neither printed nor searched.
 //!
-//! What is no object is searched as its bytes, line by line ([`Matcher::lines`]).
+//! **Bytes** (`data` of a Secret, `binaryData` of a ConfigMap, and those that [`Document`] lists) are decoded from base64
+//! and searched as text. The base64 text itself is searched only if the pattern is a literal of at least
+//! [`BASE64_CHARS`] characters that could be base64.
 //!
-//! **Invariant:** of a value that is masked nothing is given but its path and its mask: no text, no place of
-//! the match, no line number.
+//! **Other values** that are not objects are searched as bytes, line by line ([`Matcher::lines`]).
+//!
+//! **Invariant:** for a masked value only its path and its mask are returned: no text, no position, no line number.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,40 +40,39 @@ pub use pattern::{Matcher, Pattern};
 
 /// A line of an object that matches.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// The field, items of lists by their place; the root for what is no object.
+pub struct MatchedLine {
+    /// The path of the field, with list items by their index; the root if the value is not an object.
     pub path: Path,
-    /// Number of the line, from 1, in a text that has several.
+    /// The number of the line, from 1, in a text of several lines.
     pub line: Option<usize>,
-    /// The line: a text without quotes, another scalar as JSON; empty for a map or list with members, whose
-    /// name matches.
+    /// The line: a text without quotes, another scalar as JSON; empty for a map or list with elements whose name matches.
     pub text: Vec<u8>,
-    /// Where in `text` it matches, in bytes; nowhere where only the name does, or where it is masked.
+    /// The matches in `text`, in bytes; empty if only the name matches or the value is masked.
     pub ranges: Vec<Range<usize>>,
-    /// How many matches there are in the line, those in the name too.
+    /// The number of matches in the line, including those in the name.
     pub matches: usize,
-    /// Whether `text` is what base64 stands for.
+    /// Whether `text` was decoded from base64.
     pub decoded: bool,
     /// Whether `text` is a mask.
     pub masked: bool,
 }
 
 impl Matcher {
-    /// The lines of an object that match, in its order. A tree that is only a text is searched as lines.
-    pub fn matches(&self, tree: &Value) -> std::vec::IntoIter<Found> {
+    /// The lines of an object that match, in the object's order. A tree that is only a text is searched as lines.
+    pub fn matches(&self, tree: &Value) -> std::vec::IntoIter<MatchedLine> {
         self.search(&Document::from(tree), tree).into_iter()
     }
 
-    /// How many matches there are in an object.
+    /// The number of matches in an object.
     #[must_use]
     pub fn count(&self, tree: &Value) -> usize {
         let lines = self.matches(tree).map(|found| found.matches);
         lines.fold(0, usize::saturating_add)
     }
 
-    /// The lines of a document that match. `shown` is its tree with secrets masked, or the tree itself.
+    /// The lines of a document that match. `shown` is its tree with secrets masked, or the same tree.
     #[must_use]
-    pub fn search(&self, document: &Document<'_>, shown: &Value) -> Vec<Found> {
+    pub fn search(&self, document: &Document<'_>, shown: &Value) -> Vec<MatchedLine> {
         let mut walk = Walk::new(self, document);
         walk.run(&document.tree, shown);
         walk.found
@@ -89,12 +89,12 @@ impl Matcher {
 
     /// The lines of a text, or of any bytes, that match.
     #[must_use]
-    pub fn lines(&self, bytes: &[u8]) -> Vec<Found> {
+    pub fn lines(&self, bytes: &[u8]) -> Vec<MatchedLine> {
         let mut found = Vec::new();
         for (number, line) in numbered(bytes) {
             let ranges = self.in_text(line);
             if !ranges.is_empty() {
-                found.push(Found {
+                found.push(MatchedLine {
                     path: Path::default(),
                     line: number,
                     text: line.to_vec(),
@@ -109,15 +109,15 @@ impl Matcher {
     }
 }
 
-/// Whether the number of matches is not the same in two versions: `git log -S`. `None` is no object at all.
+/// Whether the number of matches differs between two versions: `git log -S`. `None` means that there is no object.
 #[must_use]
 pub fn pickaxe_s(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) -> bool {
     let count = |version: Option<&Value>| version.map_or(0, |tree| matcher.count(tree));
     count(old) != count(new)
 }
 
-/// Whether a matching line came or went between two versions: `git log -G`. An item that only moved in its
-/// list did neither. With [`Matcher::with_whole_paths`] a pattern such as `^spec.template` matches each line below too.
+/// Whether a matching line was added or removed between two versions: `git log -G`. Moving an item within its list is
+/// neither. With [`Matcher::with_whole_paths`], a pattern such as `^spec.template` also matches all lines below it.
 #[must_use]
 pub fn pickaxe_g(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) -> bool {
     let mut numbers = FieldNumbers::default();
@@ -126,7 +126,7 @@ pub fn pickaxe_g(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) ->
         let mut lines: Vec<(usize, Vec<u8>)> = found
             .into_iter()
             .flatten()
-            .map(|found| (numbers.of(&found.path), found.text))
+            .map(|found| (numbers.number(&found.path), found.text))
             .collect();
         lines.sort_unstable();
         lines
@@ -134,7 +134,7 @@ pub fn pickaxe_g(old: Option<&Value>, new: Option<&Value>, matcher: &Matcher) ->
     lines(old) != lines(new)
 }
 
-/// The lines of a text without their ends, numbered where there are several.
+/// The lines of a text without their line ends, numbered if there are several.
 fn numbered(text: &[u8]) -> impl Iterator<Item = (Option<usize>, &[u8])> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let several = text.contains(&b'\n');
@@ -144,16 +144,16 @@ fn numbered(text: &[u8]) -> impl Iterator<Item = (Option<usize>, &[u8])> {
         .map(move |(number, line)| (several.then_some(number), line))
 }
 
-/// A map or list on the way, the real one beside the shown one. Its path is as [`Path::short`] has it: a long name
-/// above many fields would be searched once for each of them.
-enum Frame<'v> {
-    /// Its members, its path, and which of them are maps of bytes.
+/// A map or list that is being walked: the real one together with the shown one. Its path is the text of
+/// [`Path::short`], because a long name above many fields would be searched once for each of them.
+enum Level<'v> {
+    /// The members, the path, and the name of the member whose values are base64 of bytes.
     Map(
         std::iter::Zip<serde_json::map::Iter<'v>, serde_json::map::Iter<'v>>,
         String,
         Option<&'static str>,
     ),
-    /// Its items, and its path.
+    /// The items and the path.
     List(
         std::iter::Enumerate<
             std::iter::Zip<std::slice::Iter<'v, Value>, std::slice::Iter<'v, Value>>,
@@ -162,17 +162,17 @@ enum Frame<'v> {
     ),
 }
 
-/// Goes through one document. The stack is on the heap, for a tree may be deep.
+/// The walk over one document. Its stack is on the heap, because a tree may be deep.
 struct Walk<'m> {
     matcher: &'m Matcher,
     document: &'m Document<'m>,
-    /// The real path as text.
+    /// The path of the current field as text, from the real tree.
     path: String,
-    /// The path as it is shown.
+    /// The path of the current field, from the shown tree.
     shown: PathBuilder,
-    /// `path: line`, used again and again.
+    /// A buffer for `path: line`.
     joined: Vec<u8>,
-    found: Vec<Found>,
+    found: Vec<MatchedLine>,
     stop_at_first: bool,
 }
 
@@ -189,31 +189,32 @@ impl<'m> Walk<'m> {
         }
     }
 
+    /// Walks the document and collects the matching lines.
     fn run(&mut self, real: &Value, shown: &Value) {
         let mut stack = Vec::new();
         if !is_container(real) {
             self.scalar(real, shown, None, false);
         }
-        stack.extend(frame(real, shown, ""));
+        stack.extend(level(real, shown, ""));
         while let Some(top) = stack.last_mut() {
             if self.stop_at_first && !self.found.is_empty() {
                 return;
             }
             let next = match top {
-                Frame::Map(members, above, _) => {
+                Level::Map(members, parent, _) => {
                     members.next().map(|((key, real), (name, shown))| {
-                        self.path.clone_from(above);
-                        let own = push_segment(&mut self.path, &Segment::Key(key.clone()));
-                        (Segment::Key(name.clone()), Some(own), real, shown)
+                        self.path.clone_from(parent);
+                        let name_start = push_segment(&mut self.path, &Segment::Key(key.clone()));
+                        (Segment::Key(name.clone()), Some(name_start), real, shown)
                     })
                 }
-                Frame::List(items, above) => items.next().map(|(index, (real, shown))| {
-                    self.path.clone_from(above);
+                Level::List(items, parent) => items.next().map(|(index, (real, shown))| {
+                    self.path.clone_from(parent);
                     push_segment(&mut self.path, &Segment::Index(index));
                     (Segment::Index(index), None, real, shown)
                 }),
             };
-            let Some((segment, own, real, shown)) = next else {
+            let Some((segment, name_start, real, shown)) = next else {
                 stack.pop();
                 self.shown.pop();
                 continue;
@@ -223,18 +224,18 @@ impl<'m> Walk<'m> {
                 self.shown.pop();
                 continue;
             }
-            match frame(real, shown, &self.path) {
-                Some(frame) => {
-                    self.container(real, own);
-                    stack.push(frame);
+            match level(real, shown, &self.path) {
+                Some(level) => {
+                    self.container(real, name_start);
+                    stack.push(level);
                 }
                 None if is_container(real) => {
-                    self.sealed(real, shown, own);
+                    self.masked_container(real, shown, name_start);
                     self.shown.pop();
                 }
                 None => {
-                    let by_place = self.is_bytes_field(&stack);
-                    self.scalar(real, shown, own, by_place);
+                    let is_bytes = self.is_bytes_field(&stack);
+                    self.scalar(real, shown, name_start, is_bytes);
                     self.shown.pop();
                 }
             }
@@ -248,38 +249,41 @@ impl<'m> Walk<'m> {
         !self.matcher.managed_fields && first == "metadata" && second == "managedFields"
     }
 
-    /// A map or list with members: its name is its line.
-    fn container(&mut self, real: &Value, own: Option<usize>) {
-        let Some(own) = own else { return };
+    /// Searches the line of a map or list, which has only a name.
+    fn container(&mut self, real: &Value, name_start: Option<usize>) {
+        let Some(name_start) = name_start else {
+            return;
+        };
         let text: &[u8] = match real {
             Value::Array(items) if items.is_empty() => b"[]",
             Value::Object(map) if map.is_empty() => b"{}",
             _ => b"",
         };
-        if let Some((matches, ranges)) = self.line(Some(own), text) {
+        if let Some((matches, ranges)) = self.line(Some(name_start), text) {
             self.push(None, text, matches, ranges);
         }
     }
 
-    /// A map or list that is shown as one mask: whatever matches in it is told as that.
-    fn sealed(&mut self, real: &Value, shown: &Value, own: Option<usize>) {
+    /// Searches a map or list that is shown as one mask. All matches in it count as matches of the mask.
+    fn masked_container(&mut self, real: &Value, shown: &Value, name_start: Option<usize>) {
         let document = Document {
             tree: Cow::Borrowed(real),
             bytes: Arc::clone(&self.document.bytes),
         };
-        let name = self.line(own, b"").map_or(0, |(matches, _)| matches);
+        let name = self.line(name_start, b"").map_or(0, |(matches, _)| matches);
         let inside = self.matcher.search(&document, real);
         let inside = inside.iter().map(|found| found.matches);
         self.push_masked(inside.fold(name, usize::saturating_add), shown);
     }
 
-    fn scalar(&mut self, real: &Value, shown: &Value, own: Option<usize>, by_place: bool) {
+    /// Searches a scalar. `is_bytes` means that its field has base64 of bytes.
+    fn scalar(&mut self, real: &Value, shown: &Value, name_start: Option<usize>, is_bytes: bool) {
         let text = scalar_text(real);
-        let is_bytes = by_place || self.document.bytes.contains(&*text);
+        let is_bytes = is_bytes || self.document.bytes.contains(&*text);
         let masked = !std::ptr::eq(real, shown) && real != shown;
         if masked {
             let mut matches = 0_usize;
-            self.each_line(&text, own, is_bytes, |_, _, _, count, _| {
+            self.each_line(&text, name_start, is_bytes, |_, _, _, count, _| {
                 matches = matches.saturating_add(count);
             });
             return self.push_masked(matches, shown);
@@ -287,7 +291,7 @@ impl<'m> Walk<'m> {
         let mut found = Vec::new();
         self.each_line(
             &text,
-            own,
+            name_start,
             is_bytes,
             |number, line, decoded, matches, ranges| {
                 found.push((number, line.to_vec(), decoded, matches, ranges));
@@ -301,20 +305,21 @@ impl<'m> Walk<'m> {
         }
     }
 
-    /// Tells the matching lines of a scalar: number, line, whether it was decoded, and the matches.
+    /// Calls `report` for each matching line of a scalar: line number, line, whether it was decoded from base64, number of
+    /// matches, ranges.
     fn each_line(
         &mut self,
         text: &str,
-        own: Option<usize>,
+        name_start: Option<usize>,
         is_bytes: bool,
-        mut tell: impl FnMut(Option<usize>, &[u8], bool, usize, Vec<Range<usize>>),
+        mut report: impl FnMut(Option<usize>, &[u8], bool, usize, Vec<Range<usize>>),
     ) {
         let bytes = is_bytes.then(|| STANDARD.decode(text).ok());
         let Some(bytes) = bytes.flatten() else {
             for (nth, (number, line)) in numbered(text.as_bytes()).enumerate() {
-                let own = own.or(Some(self.path.len())).filter(|_| nth == 0);
-                if let Some((matches, ranges)) = self.line(own, line) {
-                    tell(number, line, false, matches, ranges);
+                let name_start = name_start.or(Some(self.path.len())).filter(|_| nth == 0);
+                if let Some((matches, ranges)) = self.line(name_start, line) {
+                    report(number, line, false, matches, ranges);
                 }
             }
             return;
@@ -322,25 +327,25 @@ impl<'m> Walk<'m> {
         if self.matcher.in_base64 {
             let ranges = self.matcher.in_text(text.as_bytes());
             if !ranges.is_empty() {
-                tell(None, text.as_bytes(), false, ranges.len(), ranges);
+                report(None, text.as_bytes(), false, ranges.len(), ranges);
             }
         }
         for (nth, (number, line)) in numbered(&bytes).enumerate() {
-            let own = own.or(Some(self.path.len())).filter(|_| nth == 0);
-            match self.line(own, line) {
-                // Only the name: nothing has to be decoded to show that.
+            let name_start = name_start.or(Some(self.path.len())).filter(|_| nth == 0);
+            match self.line(name_start, line) {
+                // Only the name matches, so the value is shown as it is stored.
                 Some((matches, ranges)) if ranges.is_empty() => {
-                    tell(None, text.as_bytes(), false, matches, ranges);
+                    report(None, text.as_bytes(), false, matches, ranges);
                 }
-                Some((matches, ranges)) => tell(number, line, true, matches, ranges),
+                Some((matches, ranges)) => report(number, line, true, matches, ranges),
                 None => {}
             }
         }
     }
 
-    /// Whether what comes is a value of the bytes of a Secret or ConfigMap, wherever that is.
-    fn is_bytes_field(&self, stack: &[Frame<'_>]) -> bool {
-        let ([.., Frame::Map(_, _, Some(bytes)), Frame::Map(..)], [.., Segment::Key(field), _]) =
+    /// Whether the current field is a value in the bytes map of a Secret or ConfigMap, at any depth of the document.
+    fn is_bytes_field(&self, stack: &[Level<'_>]) -> bool {
+        let ([.., Level::Map(_, _, Some(bytes)), Level::Map(..)], [.., Segment::Key(field), _]) =
             (stack, self.shown.steps())
         else {
             return false;
@@ -348,10 +353,14 @@ impl<'m> Walk<'m> {
         bytes == field
     }
 
-    /// The matches in a line: in `path: line` those that reach behind `own`, else those in the line alone.
-    /// The ranges are of the line.
-    fn line(&mut self, own: Option<usize>, line: &[u8]) -> Option<(usize, Vec<Range<usize>>)> {
-        if let Some(own) = own.filter(|_| !self.path.is_empty()) {
+    /// The number of matches in a line, and their ranges within `line`. With `name_start`, `path: line` is searched for
+    /// matches that end after the start of the field's name. If there are none, `line` is searched alone.
+    fn line(
+        &mut self,
+        name_start: Option<usize>,
+        line: &[u8],
+    ) -> Option<(usize, Vec<Range<usize>>)> {
+        if let Some(name_start) = name_start.filter(|_| !self.path.is_empty()) {
             self.joined.clear();
             self.joined.extend_from_slice(self.path.as_bytes());
             self.joined.push(b':');
@@ -360,8 +369,12 @@ impl<'m> Walk<'m> {
             }
             let start = self.joined.len();
             self.joined.extend_from_slice(line);
-            let own = if self.matcher.whole_paths { 0 } else { own };
-            let found = self.matcher.reaching(&self.joined, own);
+            let min_end = if self.matcher.whole_paths {
+                0
+            } else {
+                name_start
+            };
+            let found = self.matcher.matches_ending_after(&self.joined, min_end);
             if !found.is_empty() {
                 let in_line = |range: &Range<usize>| {
                     let from = range.start.saturating_sub(start);
@@ -382,7 +395,7 @@ impl<'m> Walk<'m> {
         matches: usize,
         ranges: Vec<Range<usize>>,
     ) {
-        self.found.push(Found {
+        self.found.push(MatchedLine {
             path: self.shown.path(),
             line,
             text: text.to_vec(),
@@ -393,6 +406,7 @@ impl<'m> Walk<'m> {
         });
     }
 
+    /// Adds one line with a mask, if there are matches in it.
     fn push_masked(&mut self, matches: usize, shown: &Value) {
         if matches == 0 {
             return;
@@ -408,24 +422,26 @@ fn is_container(value: &Value) -> bool {
     matches!(value, Value::Array(_) | Value::Object(_))
 }
 
-/// The way into a map or list; none where it is shown as something else.
-fn frame<'v>(real: &'v Value, shown: &'v Value, path: &str) -> Option<Frame<'v>> {
+/// The level for a map or list; None if it is shown as something else.
+fn level<'v>(real: &'v Value, shown: &'v Value, path: &str) -> Option<Level<'v>> {
     let path = || without_middle(path);
     match (real, shown) {
-        (Value::Object(real), Value::Object(shown)) => {
-            Some(Frame::Map(real.iter().zip(shown), path(), bytes_of(real)))
-        }
+        (Value::Object(real), Value::Object(shown)) => Some(Level::Map(
+            real.iter().zip(shown),
+            path(),
+            bytes_member(real),
+        )),
         (Value::Array(real), Value::Array(shown)) => {
-            Some(Frame::List(real.iter().zip(shown).enumerate(), path()))
+            Some(Level::List(real.iter().zip(shown).enumerate(), path()))
         }
         _ => None,
     }
 }
 
-/// The name of the map of bytes of an object that has one.
-fn bytes_of(map: &Map<String, Value>) -> Option<&'static str> {
-    let says = |name: &str| map.get(name).and_then(Value::as_str);
-    match (says("apiVersion")?, says("kind")?) {
+/// The name of the member whose values are base64 of bytes, if the object is a Secret or ConfigMap.
+fn bytes_member(map: &Map<String, Value>) -> Option<&'static str> {
+    let text = |name: &str| map.get(name).and_then(Value::as_str);
+    match (text("apiVersion")?, text("kind")?) {
         ("v1", "Secret") => Some("data"),
         ("v1", "ConfigMap") => Some("binaryData"),
         _ => None,

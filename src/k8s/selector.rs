@@ -1,5 +1,4 @@
-//! Which objects are meant: by label (`-l`, [`LabelSelector`]) and by field (`--field-selector`,
-//! [`FieldSelector`]).
+//! kubectl's selectors: by label (`-l`, [`LabelSelector`]) and by field (`--field-selector`, [`FieldSelector`]).
 
 mod fields;
 mod labels;

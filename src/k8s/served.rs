@@ -1,7 +1,8 @@
-//! In which version a server takes an object.
+//! The API version in which a server accepts an object.
 //!
-//! The version in which an object is stored need not be one that the server serves: a definition may keep a version that
-//! it no longer serves, and a stock server stores some kinds in a beta version for one release after it serves `v1`.
+//! An object may be stored in a version that the server does not serve. A CustomResourceDefinition may keep a version
+//! that it no longer serves. A Kubernetes API server stores some built-in kinds in a beta version for one more release
+//! after it starts to serve `v1`.
 
 use serde_json::Value;
 
@@ -47,9 +48,9 @@ pub fn by_definition(definition: &Value, object: &Value) -> Option<VersionChange
     })
 }
 
-/// The `apiVersion` in which the server that wrote a built-in object served it, where that is another one than it is
-/// stored in: `v1` instead of a beta version. The clients that wrote the object used it, and each field of the object
-/// exists in it with the same shape.
+/// The `apiVersion` in which the server that wrote a built-in object served it, if it differs from the stored one: a
+/// stable version instead of a beta. A client used it (it is in managedFields), and it has each field of the object with
+/// the same shape.
 pub fn by_clients(object: &Value) -> Option<String> {
     let (stored, kind) = (text(object, &["apiVersion"]), text(object, &["kind"]));
     if !is_prerelease(stored) || !schema::is_known(stored, kind) {
@@ -58,31 +59,32 @@ pub fn by_clients(object: &Value) -> Option<String> {
     let entries = object.pointer("/metadata/managedFields");
     let entries = entries.and_then(Value::as_array).into_iter().flatten();
     let versions = entries.map(|entry| text(entry, &["apiVersion"]));
-    let mut finished = versions.filter(|version| {
+    let mut stable = versions.filter(|version| {
         let same_group = version.rsplit_once('/').map(|(group, _)| group);
         same_group == Some(group(object)) && !is_prerelease(version)
     });
-    let used = finished.next()?;
+    let used = stable.next()?;
     let fits = schema::root(used, kind).is_some_and(|message| fits(object, message));
     fits.then(|| used.to_owned())
 }
 
-/// Whether a version is an alpha or a beta.
+/// Whether a version is an alpha or beta version.
 fn is_prerelease(api_version: &str) -> bool {
     api_version.contains("alpha") || api_version.contains("beta")
 }
 
-/// Whether each field of an object exists in the type of its kind, with the same shape.
+/// Whether the message type has each field of an object, with the same shape.
 pub fn fits(object: &Value, message: &Message) -> bool {
     fits_type(object, message, true)
 }
 
+/// Whether a message type has each field of a map. `apiVersion` and `kind` are allowed at the root.
 fn fits_type(object: &Value, message: &Message, is_root: bool) -> bool {
     let Some(fields) = object.as_object() else {
         return false;
     };
     fields.iter().all(|(name, value)| {
-        // Not in the table: every object has them.
+        // The schema table does not list these two, because every object has them.
         if is_root && (name == "apiVersion" || name == "kind") {
             return true;
         }
@@ -101,6 +103,7 @@ fn fits_type(object: &Value, message: &Message, is_root: bool) -> bool {
     })
 }
 
+/// Whether a value has the JSON shape of a kind.
 fn fits_kind(value: &Value, kind: Kind, message_type: u16) -> bool {
     match kind {
         Kind::Message => {
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_says_which_version_is_served() {
+    fn a_definition_determines_the_served_version() {
         let version = |name: &str, served: bool, storage: bool| json!({"name": name, "served": served, "storage": storage});
         let definition = |strategy: &str, versions: Value| json!({"spec": {"conversion": {"strategy": strategy}, "versions": versions}});
         let versions = json!([

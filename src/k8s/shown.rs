@@ -1,7 +1,7 @@
-//! An object on its way to a writer, made into what kubectl shows: with `metadata.resourceVersion`,
-//! which is etcd's mod_revision and not in the stored value, and without managedFields unless asked for.
+//! A [`Sink`] adapter that changes an object to the form that kubectl shows: it adds `metadata.resourceVersion` (etcd's
+//! mod_revision, which is not in the stored value) and leaves out managedFields unless they are requested.
 //!
-//! It is the streaming form of [`super::object::as_kubectl_shows`]: no tree is built.
+//! It is the streaming form of [`super::object::as_kubectl_shows`]: it builds no tree.
 
 use super::order::before;
 use super::sink::{Name, Order, Sink};
@@ -10,36 +10,36 @@ const METADATA: &str = "metadata";
 const RESOURCE_VERSION: &str = "resourceVersion";
 const MANAGED_FIELDS: &str = "managedFields";
 
-/// What the value that comes next is.
+/// What the next value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
-    /// Anything.
+    /// A value that is passed on.
     Other,
-    /// That of `metadata` of the object.
+    /// The value of the object's `metadata`.
     Metadata,
-    /// One that is left out.
+    /// A value that is left out.
     LeftOut,
 }
 
-/// Passes one object on to another sink. Only for values told in [`Order::Sorted`] or
-/// [`Order::Natural`]: the field is put in its place.
+/// Passes one object on to another sink. Only for decoding in [`Order::Sorted`] or [`Order::Natural`], because the
+/// added fields are inserted at their sorted position.
 #[derive(Debug)]
-pub struct AsShown<'s, S: Sink> {
+pub struct ShownSink<'s, S: Sink> {
     sink: &'s mut S,
     order: Order,
     mod_revision: i64,
     managed_fields: bool,
     depth: u32,
     next: Next,
-    /// Levels inside of what is left out.
+    /// The nesting level inside a value that is left out.
     left_out: u32,
     in_metadata: bool,
-    had_metadata: bool,
-    had_version: bool,
+    has_metadata: bool,
+    has_version: bool,
 }
 
-impl<'s, S: Sink> AsShown<'s, S> {
-    /// A sink for one object which was written at `mod_revision`.
+impl<'s, S: Sink> ShownSink<'s, S> {
+    /// A sink for one object that was written at `mod_revision`.
     pub fn new(sink: &'s mut S, order: Order, mod_revision: i64, managed_fields: bool) -> Self {
         Self {
             sink,
@@ -50,35 +50,35 @@ impl<'s, S: Sink> AsShown<'s, S> {
             next: Next::Other,
             left_out: 0,
             in_metadata: false,
-            had_metadata: false,
-            had_version: false,
+            has_metadata: false,
+            has_version: false,
         }
     }
 
-    fn tell_version(&mut self) {
-        self.had_version = true;
+    fn write_version(&mut self) {
+        self.has_version = true;
         self.sink.key(RESOURCE_VERSION);
         self.sink.string(&self.mod_revision.to_string());
     }
 
-    /// An object without metadata has some when it is shown.
-    fn tell_metadata(&mut self) {
-        self.had_metadata = true;
+    /// Writes metadata for an object that has none.
+    fn write_metadata(&mut self) {
+        self.has_metadata = true;
         self.sink.key(METADATA);
         self.sink.begin_map();
-        self.tell_version();
+        self.write_version();
         self.sink.end_map();
     }
 
-    /// Whether a value without levels is passed on.
-    fn passes(&mut self) -> bool {
+    /// Whether a scalar is passed on.
+    fn is_passed_on(&mut self) -> bool {
         match std::mem::replace(&mut self.next, Next::Other) {
             Next::LeftOut => false,
             _ if self.left_out > 0 => false,
             Next::Metadata => {
-                // No map: it is replaced, as in a tree an empty one would be.
+                // `metadata` is not a map: it is replaced with a map that has only the version.
                 self.sink.begin_map();
-                self.tell_version();
+                self.write_version();
                 self.sink.end_map();
                 false
             }
@@ -86,8 +86,8 @@ impl<'s, S: Sink> AsShown<'s, S> {
         }
     }
 
-    /// Whether a value with levels is passed on.
-    fn opens(&mut self, is_map: bool) -> bool {
+    /// Whether the start of a map or list is passed on.
+    fn open(&mut self, is_map: bool) -> bool {
         let next = std::mem::replace(&mut self.next, Next::Other);
         if next == Next::LeftOut || self.left_out > 0 {
             self.left_out = self.left_out.saturating_add(1);
@@ -96,7 +96,7 @@ impl<'s, S: Sink> AsShown<'s, S> {
         if next == Next::Metadata && !is_map {
             self.left_out = 1;
             self.sink.begin_map();
-            self.tell_version();
+            self.write_version();
             self.sink.end_map();
             return false;
         }
@@ -105,77 +105,77 @@ impl<'s, S: Sink> AsShown<'s, S> {
         true
     }
 
-    /// Whether the end of a value with levels is passed on.
-    fn closes(&mut self) -> bool {
+    /// Whether the end of a map or list is passed on.
+    fn close(&mut self) -> bool {
         if self.left_out > 0 {
             self.left_out = self.left_out.saturating_sub(1);
             return false;
         }
         if self.in_metadata && self.depth == 2 {
-            if !self.had_version {
-                self.tell_version();
+            if !self.has_version {
+                self.write_version();
             }
             self.in_metadata = false;
         }
-        if self.depth == 1 && !self.had_metadata {
-            self.tell_metadata();
+        if self.depth == 1 && !self.has_metadata {
+            self.write_metadata();
         }
         self.depth = self.depth.saturating_sub(1);
         true
     }
 }
 
-impl<S: Sink> Sink for AsShown<'_, S> {
+impl<S: Sink> Sink for ShownSink<'_, S> {
     fn null(&mut self) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.null();
         }
     }
     fn bool(&mut self, value: bool) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.bool(value);
         }
     }
     fn int(&mut self, value: i64) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.int(value);
         }
     }
     fn uint(&mut self, value: u64) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.uint(value);
         }
     }
     fn float(&mut self, value: f64) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.float(value);
         }
     }
     fn number(&mut self, text: &str) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.number(text);
         }
     }
     fn string(&mut self, value: &str) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.string(value);
         }
     }
     fn text(&mut self, value: &[u8]) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.text(value);
         }
     }
     fn time(&mut self, value: &str) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.time(value);
         }
     }
-    fn takes_json(&self) -> bool {
-        self.sink.takes_json()
+    fn accepts_json(&self) -> bool {
+        self.sink.accepts_json()
     }
     fn json(&mut self, document: &[u8]) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.json(document);
         }
     }
@@ -183,7 +183,7 @@ impl<S: Sink> Sink for AsShown<'_, S> {
         self.sink.comment(text);
     }
     fn name(&mut self, name: Name) {
-        // Only on the first two levels a key may make a difference.
+        // Only keys on the first two levels are changed.
         if self.left_out > 0 {
             return;
         }
@@ -194,12 +194,12 @@ impl<S: Sink> Sink for AsShown<'_, S> {
         }
     }
     fn base64(&mut self, value: &[u8]) {
-        if self.passes() {
+        if self.is_passed_on() {
             self.sink.base64(value);
         }
     }
     fn begin_map(&mut self) {
-        if self.opens(true) {
+        if self.open(true) {
             self.sink.begin_map();
         }
     }
@@ -209,15 +209,15 @@ impl<S: Sink> Sink for AsShown<'_, S> {
         }
         if self.depth == 1 {
             if key == METADATA {
-                self.had_metadata = true;
+                self.has_metadata = true;
                 self.next = Next::Metadata;
-            } else if !self.had_metadata && before(self.order, METADATA, key) {
-                self.tell_metadata();
+            } else if !self.has_metadata && before(self.order, METADATA, key) {
+                self.write_metadata();
             }
         }
         if self.in_metadata && self.depth == 2 {
             if key == RESOURCE_VERSION {
-                self.tell_version();
+                self.write_version();
                 self.next = Next::LeftOut;
                 return;
             }
@@ -225,24 +225,24 @@ impl<S: Sink> Sink for AsShown<'_, S> {
                 self.next = Next::LeftOut;
                 return;
             }
-            if !self.had_version && before(self.order, RESOURCE_VERSION, key) {
-                self.tell_version();
+            if !self.has_version && before(self.order, RESOURCE_VERSION, key) {
+                self.write_version();
             }
         }
         self.sink.key(key);
     }
     fn end_map(&mut self) {
-        if self.closes() {
+        if self.close() {
             self.sink.end_map();
         }
     }
     fn begin_list(&mut self) {
-        if self.opens(false) {
+        if self.open(false) {
             self.sink.begin_list();
         }
     }
     fn end_list(&mut self) {
-        if self.closes() {
+        if self.close() {
             self.sink.end_list();
         }
     }
@@ -257,8 +257,8 @@ mod tests {
     use super::super::object::as_kubectl_shows;
     use super::*;
 
-    /// Tells a value with its keys in order; the order of the tree that comes out is told by its text.
-    fn tell(value: &Value, order: Order, sink: &mut impl Sink) {
+    /// Writes a tree to the sink with its keys sorted. A TreeSink keeps the order, so its text shows it.
+    fn write_tree(value: &Value, order: Order, sink: &mut impl Sink) {
         match value {
             Value::Object(map) => {
                 let mut keys: Vec<&String> = map.keys().collect();
@@ -266,13 +266,13 @@ mod tests {
                 sink.begin_map();
                 for key in keys {
                     sink.key(key);
-                    tell(&map[key], order, sink);
+                    write_tree(&map[key], order, sink);
                 }
                 sink.end_map();
             }
             Value::Array(items) => {
                 sink.begin_list();
-                items.iter().for_each(|item| tell(item, order, sink));
+                items.iter().for_each(|item| write_tree(item, order, sink));
                 sink.end_list();
             }
             Value::String(text) => sink.string(text),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_what_the_tree_becomes() {
+    fn streaming_gives_the_same_object_as_changing_a_tree() {
         let objects = [
             json!({"kind": "Pod", "metadata": {"name": "a", "managedFields": [{"a": [1, {"metadata": {}}]}], "uid": "u"}, "spec": {"metadata": {"managedFields": 1}}}),
             json!({"apiVersion": "v1", "kind": "Pod", "spec": {}}),
@@ -302,12 +302,12 @@ mod tests {
             for managed_fields in [false, true] {
                 for order in [Order::Sorted, Order::Natural] {
                     let streamed = text(|sink| {
-                        let mut shown = AsShown::new(sink, order, 7, managed_fields);
-                        tell(&object, order, &mut shown);
+                        let mut shown = ShownSink::new(sink, order, 7, managed_fields);
+                        write_tree(&object, order, &mut shown);
                     });
                     let mut tree = object.clone();
                     as_kubectl_shows(&mut tree, 7, managed_fields);
-                    let built = text(|sink| tell(&tree, order, sink));
+                    let built = text(|sink| write_tree(&tree, order, sink));
                     assert_eq!(streamed, built, "{object}");
                 }
             }
@@ -315,12 +315,12 @@ mod tests {
     }
 
     #[test]
-    fn metadata_that_is_no_map_becomes_one() {
+    fn metadata_that_is_not_a_map_becomes_one() {
         for metadata in [Value::Null, json!([{"a": [1]}, 2]), json!("x")] {
             let object = json!({"kind": "Pod", "metadata": metadata, "spec": 1});
             let streamed = text(|sink| {
-                let mut shown = AsShown::new(sink, Order::Sorted, 7, false);
-                tell(&object, Order::Sorted, &mut shown);
+                let mut shown = ShownSink::new(sink, Order::Sorted, 7, false);
+                write_tree(&object, Order::Sorted, &mut shown);
             });
             assert_eq!(
                 streamed,

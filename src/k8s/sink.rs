@@ -1,34 +1,36 @@
-//! The one interface between what a value is and how it is printed.
+//! [`Sink`], the interface between the decoders and the writers.
 //!
-//! The decoders ([`mod@super::decode`]) walk stored bytes and tell a [`Sink`] what they find, depth
-//! first and in the order in which it is to be printed; the writers (`view::json`, `view::yaml`)
-//! and the tree builder ([`super::TreeSink`]) receive it. No tree stands between the bytes and the text.
+//! The decoders ([`mod@super::decode`]) walk stored bytes depth first and pass each value to a [`Sink`], in the order
+//! in which it is printed. The writers (`view::json`, `view::yaml`) and the tree builder ([`super::TreeSink`])
+//! implement it. So bytes become text without a tree in between.
+//!
+//! Example: `{"a": [1]}` becomes the calls `begin_map`, `key("a")`, `begin_list`, `int(1)`, `end_list`, `end_map`.
 
 use super::special::go_text;
 
-/// In which order the fields of a Kubernetes object are told to a [`Sink`].
+/// The order in which a decoder passes the fields of a Kubernetes object to a [`Sink`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// As declared in the Go struct: what `auger -o json` and Go's `encoding/json` print.
     /// Embedded JSON keeps the order of its bytes.
     Declared,
-    /// By the bytes of the name: what `kubectl -o json` prints.
+    /// Sorted by the bytes of the name: what `kubectl -o json` prints.
     Sorted,
-    /// By go-yaml's natural order of keys (`a2` before `a10`): what all YAML has.
+    /// In go-yaml's natural order of keys (`a2` before `a10`): used by all YAML output.
     Natural,
 }
 
-/// A key from the schema table: letters, digits, `$` and `-`, so that no form of text has to quote
-/// or escape it.
+/// A key from the schema table. It consists of letters, digits, `$`, `-` and `.`, so no output format has to quote or
+/// escape it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     json: &'static str,
 }
 
 impl Name {
-    /// Of a key as it stands in JSON after another field: `,"name":`.
+    /// A name from its JSON form after another field: `,"name":`.
     #[must_use]
-    pub(super) const fn of_json_key(json: &'static str) -> Self {
+    pub(super) const fn from_json_key(json: &'static str) -> Self {
         Self { json }
     }
 
@@ -40,7 +42,7 @@ impl Name {
         self.json.get(2..end).unwrap_or_default()
     }
 
-    /// `,"name":`.
+    /// The name as JSON text after another field: `,"name":`.
     #[must_use]
     #[inline]
     pub fn json(self) -> &'static str {
@@ -48,9 +50,9 @@ impl Name {
     }
 }
 
-/// Receives one value, depth first. A map is `begin_map (key value)* end_map`, a list is
-/// `begin_list value* end_list`; the caller keeps to that grammar, a sink need not check it.
-/// Errors (a closed pipe) are the sink's own affair: it remembers the first and reports it at the end.
+/// Receives one value, depth first. A map is `begin_map (key value)* end_map`, a list is `begin_list value* end_list`.
+/// Callers follow this grammar; a sink does not have to check it. A sink remembers its first error (such as a closed
+/// pipe) and reports it at the end.
 pub trait Sink {
     /// JSON `null`.
     fn null(&mut self);
@@ -62,9 +64,9 @@ pub trait Sink {
     fn uint(&mut self, value: u64);
     /// A float, printed as Go's `encoding/json` prints a float64.
     fn float(&mut self, value: f64);
-    /// A number as its writer wrote it, from JSON embedded in an object (valid by JSON's grammar).
-    /// Go copies such text verbatim (`1.0`), which a sink for JSON may do too; by default the
-    /// number goes the way of all others, as after a round through Go's `interface{}`.
+    /// A number as text, from JSON embedded in an object (valid by JSON's grammar). Go copies such text verbatim
+    /// (`1.0`), and a JSON sink may do so too. By default the number is parsed, as if it had passed through Go's
+    /// `interface{}`.
     fn number(&mut self, text: &str) {
         match Number::parse(text) {
             Number::Int(value) => self.int(value),
@@ -74,37 +76,37 @@ pub trait Sink {
     }
     /// A text, already valid UTF-8.
     fn string(&mut self, value: &str);
-    /// A text whose bytes nobody has looked at yet: what is not UTF-8 becomes U+FFFD, byte by byte.
-    /// A sink that reads over a text anyway can so spare the check.
+    /// A text that was not checked for UTF-8 yet: each invalid byte becomes U+FFFD. A sink that scans the text anyway
+    /// can override this to skip the separate check.
     fn text(&mut self, value: &[u8]) {
         self.string(&go_text(value));
     }
-    /// A text of digits and `-:.TZ` which is a time of the years 0 to 9999, in RFC 3339.
+    /// An RFC 3339 time in the years 0 to 9999: a text of digits and `-:.TZ` only.
     fn time(&mut self, value: &str) {
         self.string(value);
     }
-    /// Does this sink want documents by [`Sink::json`] where it can have them?
-    fn takes_json(&self) -> bool {
+    /// Whether decoders may pass whole JSON documents with [`Sink::json`].
+    fn accepts_json(&self) -> bool {
         false
     }
-    /// A whole JSON document, valid and written as Go would write it without indentation: no white
-    /// space between its tokens, and in its texts nothing but ASCII that needs no escape (`<`, `>`
-    /// and `&` are not among it). Only told if [`Sink::takes_json`].
+    /// A whole valid JSON document that Go would write byte for byte the same without indentation: no white space
+    /// between tokens, and only ASCII in its texts, without characters that Go escapes differently (`<`, `>`, `&`).
+    /// Called only if [`Sink::accepts_json`] is true.
     fn json(&mut self, document: &[u8]) {
         let _ = document;
     }
-    /// A remark about the next value, which is no part of what is told. Only where an item of a
-    /// list or a whole value follows.
+    /// A remark about the next value. It is not part of the data. It may precede an item of a list or a whole value,
+    /// but not the value of a map key.
     fn comment(&mut self, text: &str) {
         let _ = text;
     }
-    /// Bytes, to be printed as a string of standard base64 with padding.
+    /// Bytes, written as a string in standard base64 with padding.
     fn base64(&mut self, value: &[u8]);
     /// Opens a map.
     fn begin_map(&mut self);
     /// The key of the next value; only between `begin_map` and `end_map`.
     fn key(&mut self, key: &str);
-    /// The same for a key of the schema table.
+    /// The same for a key from the schema table, which needs no escaping.
     fn name(&mut self, name: Name) {
         self.key(name.as_str());
     }
@@ -127,7 +129,7 @@ pub(crate) enum Number {
 }
 
 impl Number {
-    /// Reads a number that is valid by JSON's grammar; of anything else the result is 0.
+    /// Parses a number that is valid by JSON's grammar; anything else gives 0.
     pub(crate) fn parse(text: &str) -> Self {
         if let Ok(value) = text.parse() {
             Self::Int(value)

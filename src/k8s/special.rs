@@ -1,4 +1,4 @@
-//! Types whose JSON is not what their fields say, and texts as Go prints them.
+//! Types whose JSON form differs from their protobuf fields (times, durations), and texts as Go prints them.
 //!
 //! Upstream: apimachinery's meta/v1 time.go, micro_time.go and their _proto.go, Go's
 //! time.Duration.String, api/resource/quantity.go, util/intstr.
@@ -10,7 +10,7 @@ use crate::wire::{Content, Reader};
 /// The seconds of Go's zero time, 0001-01-01T00:00:00Z, which prints as null.
 const ZERO_TIME: i64 = -62_135_596_800;
 
-/// Bytes as a text; every byte that is not part of UTF-8 becomes U+FFFD, as in Go.
+/// Bytes as a text. Each byte that is not part of valid UTF-8 becomes U+FFFD, as in Go.
 pub(crate) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -25,7 +25,7 @@ pub(crate) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Fields 1 to 3 of a small message, the last of each; None if there is anything else in it.
+/// The contents of fields 1 to 3 of a small message (the last one if a field repeats). None if it has other fields.
 pub(super) fn first_three(payload: &[u8]) -> Option<[Option<Content<'_>>; 3]> {
     let mut out = [None; 3];
     let mut reader = Reader::new(payload);
@@ -36,7 +36,7 @@ pub(super) fn first_three(payload: &[u8]) -> Option<[Option<Content<'_>>; 3]> {
     Some(out)
 }
 
-/// The bytes of field 1, of a message that holds nothing else.
+/// The bytes of field 1 of a message that has no other field.
 pub(super) fn only_bytes(payload: &[u8]) -> Option<&[u8]> {
     let mut reader = Reader::new(payload);
     if let Some(field) = reader.field().ok()?
@@ -45,14 +45,14 @@ pub(super) fn only_bytes(payload: &[u8]) -> Option<&[u8]> {
     {
         return field.content.bytes();
     }
-    // In parts, or none at all.
+    // The field is repeated or absent.
     match first_three(payload)? {
         [content, None, None] => bytes(content),
         _ => None,
     }
 }
 
-/// A varint as a signed number; absent is 0, another wire type None.
+/// A varint as a signed number. An absent field is 0; another wire type gives None.
 pub(super) fn int(content: Option<Content<'_>>) -> Option<i64> {
     match content {
         None => Some(0),
@@ -61,7 +61,7 @@ pub(super) fn int(content: Option<Content<'_>>) -> Option<i64> {
     }
 }
 
-/// A byte string; absent is empty, another wire type None.
+/// A byte string. An absent field is empty; another wire type gives None.
 pub(super) fn bytes(content: Option<Content<'_>>) -> Option<&[u8]> {
     match content {
         None => Some(b""),
@@ -69,7 +69,7 @@ pub(super) fn bytes(content: Option<Content<'_>>) -> Option<&[u8]> {
     }
 }
 
-/// Reads a Time or MicroTime: seconds and nanoseconds since 1970. None: not such a message.
+/// Reads a Time or MicroTime message as seconds and nanoseconds since 1970, or None if it is not such a message.
 /// An empty message is Go's zero time.
 pub(super) fn timestamp(payload: &[u8]) -> Option<(i64, i64)> {
     if payload.is_empty() {
@@ -84,7 +84,7 @@ pub(super) fn timestamp(payload: &[u8]) -> Option<(i64, i64)> {
     Some((int(seconds)?, int(nanos)?))
 }
 
-/// Seconds and nanoseconds once each, as every writer has them.
+/// The fast path for a message with seconds and nanoseconds once each and in this order, as API servers write it.
 fn usual_timestamp(payload: &[u8]) -> Option<(i64, i64)> {
     const SECONDS: u8 = 1 << 3;
     const NANOS: u8 = 2 << 3;
@@ -96,13 +96,13 @@ fn usual_timestamp(payload: &[u8]) -> Option<(i64, i64)> {
     (reader.position().saturating_add(1) == rest.len()).then_some((seconds, nanos))
 }
 
-/// Is it Go's zero time (with the nanoseconds as far as they count)?
+/// Whether a time is Go's zero time. The caller passes nanoseconds of 0 where they are not printed.
 pub(super) fn is_zero_time(time: (i64, i64)) -> bool {
     time == (ZERO_TIME, 0)
 }
 
-/// Writes a time as Go does, or returns false where Go prints null. `micro`: six digits of the
-/// second; otherwise the nanoseconds do not count at all.
+/// Writes a time as Go does; returns false if Go prints null. With `micro` the second has six digits of fraction;
+/// without it nanoseconds are ignored.
 pub(super) fn write_time((seconds, nanos): (i64, i64), micro: bool, out: &mut String) -> bool {
     let nanos = if micro { nanos } else { 0 };
     let seconds = seconds.saturating_add(nanos.div_euclid(1_000_000_000));
@@ -132,7 +132,7 @@ pub(super) fn write_time((seconds, nanos): (i64, i64), micro: bool, out: &mut St
     true
 }
 
-/// The length in bytes of a time of the years 0 to 9999; all others are longer.
+/// The length in bytes of a time in the years 0 to 9999; times outside these years are longer.
 pub(super) const fn time_len(micro: bool) -> usize {
     if micro {
         "0000-00-00T00:00:00.000000Z".len()
@@ -151,7 +151,7 @@ fn digits(number: i64) -> [u8; 2] {
     ]
 }
 
-/// A time before the year 0 or after 9999.
+/// Writes a time before the year 0 or after 9999; always returns true.
 fn write_far_time(
     year: i64,
     [month, day, second, nanos]: [i64; 4],
@@ -180,8 +180,10 @@ fn write_far_time(
     true
 }
 
-/// Year, month and day of a day counted from 1970-01-01: 400 years have 146,097 days, and a year
-/// that begins in March ends with its leap day.
+/// Year, month and day of a day number counted from 1970-01-01.
+///
+/// An era is 400 years, which have 146,097 days. Years are counted from March, so that the leap day is the last day
+/// of its year; 719,468 is the number of days from 0000-03-01 to 1970-01-01.
 fn civil(day: i64) -> (i64, i64, i64) {
     let day = day.saturating_add(719_468);
     let era = day.div_euclid(146_097);
@@ -198,7 +200,7 @@ fn civil(day: i64) -> (i64, i64, i64) {
     (year, month, of_year - (153 * march_month + 2) / 5 + 1)
 }
 
-/// Appends a number with zeros in front.
+/// Appends a number, padded with leading zeros to `width` digits.
 fn pad(out: &mut String, number: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut rest = number;
@@ -215,7 +217,7 @@ fn pad(out: &mut String, number: u64, width: usize) {
     out.push_str(std::str::from_utf8(used).unwrap_or_default());
 }
 
-/// Writes a duration as Go's time.Duration.String: `1h0m0.5s`, `300ms`, `0s`.
+/// Writes a duration as Go's `time.Duration.String` does: `1h0m0.5s`, `300ms`, `0s`.
 pub(super) fn write_duration(nanos: i64, out: &mut String) {
     if nanos < 0 {
         out.push('-');
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_byte_becomes_one_replacement() {
+    fn each_invalid_byte_becomes_one_replacement_character() {
         assert_eq!(go_text(b"a\xe2\x82b\xff"), "a\u{fffd}\u{fffd}b\u{fffd}");
         assert!(matches!(
             go_text("\u{e9}".as_bytes()),

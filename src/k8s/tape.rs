@@ -1,7 +1,21 @@
-//! A parsed document (JSON or CBOR) as one flat list of nodes, and its way into a [`Sink`].
+//! A parsed JSON or CBOR document as a flat list of nodes (the tape), and its replay into a [`Sink`].
 //!
-//! Parsing first and telling afterwards has two reasons: a document that turns out to be broken
-//! must not have been told by half, and sorted orders need a map's keys before its values.
+//! A document is parsed completely before any of it reaches the sink, for two reasons: a broken document must not be
+//! written by half, and sorted orders need all keys of a map before its values.
+//!
+//! Example: `{"b":[1,2],"a":"x"}` becomes these nodes:
+//!
+//! | index | node | meaning |
+//! |---|---|---|
+//! | 0 | `Map(7)` | a map that ends before node 7 |
+//! | 1 | `Text(2, 3)` | key `b`, bytes 2 to 3 of the source |
+//! | 2 | `List(5)` | a list that ends before node 5 |
+//! | 3, 4 | `Number` | 1 and 2 |
+//! | 5 | `Text(13, 14)` | key `a` |
+//! | 6 | `Text(17, 18)` | `x` |
+//!
+//! A text with escapes cannot be a range of the source: the parser unescapes it into [`Tape::owned`], and the node is
+//! [`Node::Owned`]. The end index of a map or list allows the replay to skip it without a recursive walk.
 
 use std::borrow::Cow;
 
@@ -9,11 +23,11 @@ use super::order::{before, keep_last, sort_by};
 use super::sink::{Number, Order, Sink};
 use super::special::go_text;
 
-/// How deep a document may nest: serde_json's limit too. Real objects stay below 30.
+/// The depth to which a document may nest. serde_json has the same limit; real objects stay below 30.
 pub(super) const MAX_NESTING: usize = 128;
 
-/// One value; texts are ranges of the source or of [`Tape::owned`]. A map is followed by its keys
-/// and values in turn, a list by its items.
+/// One value. Texts are ranges of the source or of [`Tape::owned`]. The nodes after a map are its keys and values in
+/// turn; the nodes after a list are its items.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Node {
     Null,
@@ -21,28 +35,28 @@ pub(super) enum Node {
     Int(i64),
     Uint(u64),
     Float(f64),
-    /// A number as text, by JSON's grammar.
+    /// A number as a range of the source, valid by JSON's grammar.
     Number(u32, u32),
-    /// A text of the source.
+    /// A text as a range of the source.
     Text(u32, u32),
-    /// A text that had to be put together.
+    /// A text as a range of [`Tape::owned`]: unescaped, or joined from chunks.
     Owned(u32, u32),
-    /// Bytes of the source, to be told as base64.
+    /// Bytes of the source that are written as base64.
     Base64(u32, u32),
-    /// A map, and the index of the first node behind it.
+    /// A map, with the index of the first node after it.
     Map(u32),
-    /// A list, and the index of the first node behind it.
+    /// A list, with the index of the first node after it.
     List(u32),
 }
 
-/// The nodes of one document, in its order; reused from one to the next.
+/// The nodes of one document, in document order. The buffers are reused for the next document.
 #[derive(Debug, Default)]
 pub(super) struct Tape {
     pub(super) nodes: Vec<Node>,
     pub(super) owned: Vec<u8>,
 }
 
-/// A position as the nodes keep it. Whoever parses has made sure that the source is below 4 GiB.
+/// A position as nodes store it. The decoder accepts only sources below 4 GiB.
 pub(super) fn pos(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
@@ -52,14 +66,14 @@ fn slice(bytes: &[u8], start: u32, end: u32) -> &[u8] {
 }
 
 impl Tape {
-    /// Empties the tape for a document of so many bytes.
+    /// Clears the tape for a document of `source_len` bytes.
     pub(super) fn start(&mut self, source_len: usize) {
         self.nodes.clear();
         self.owned.clear();
         self.nodes.reserve(source_len / 8);
     }
 
-    /// Closes the map or list opened at `at`.
+    /// Closes the map or list that was opened at index `at`.
     pub(super) fn close(&mut self, at: usize, node: fn(u32) -> Node) {
         let end = pos(self.nodes.len());
         if let Some(open) = self.nodes.get_mut(at) {
@@ -67,15 +81,15 @@ impl Tape {
         }
     }
 
-    /// Opens a map or a list; its index. Until it is closed all that follows is in it: a document that breaks
-    /// in it is read so far.
+    /// Opens a map or a list and returns its index. Until it is closed, it contains all nodes that follow. So a
+    /// document that breaks inside it can still be queried up to the break.
     pub(super) fn open(&mut self, node: fn(u32) -> Node) -> usize {
         let at = self.nodes.len();
         self.nodes.push(node(u32::MAX));
         at
     }
 
-    /// Whether the document is a map that has a text under this key, as far as it was parsed.
+    /// Whether the document is a map with a text under this key, in the part that was parsed.
     pub(super) fn has_text(&self, source: &[u8], key: &str) -> bool {
         let Some(Node::Map(end)) = self.nodes.first() else {
             return false;
@@ -101,7 +115,7 @@ impl Tape {
         false
     }
 
-    /// Tells the whole document. `verbatim`: numbers as they are written, where order is Declared.
+    /// Writes the whole document to the sink. With `verbatim`, and only in declared order, numbers keep their source text.
     pub(super) fn replay(&self, source: &[u8], order: Order, verbatim: bool, sink: &mut impl Sink) {
         let replay = Replay {
             tape: self,
@@ -114,17 +128,18 @@ impl Tape {
     }
 }
 
+/// Writes a tape to a sink.
 struct Replay<'t> {
     tape: &'t Tape,
     source: &'t [u8],
-    /// The source, if all of it is UTF-8: checked once, not for every text.
+    /// The source if all of it is UTF-8. It is checked once, not for each text.
     valid: Option<&'t str>,
     order: Order,
     verbatim: bool,
 }
 
 impl<'t> Replay<'t> {
-    /// Tells the value at `at` and returns the index behind it. The parser has limited the depth.
+    /// Writes the value at `at` and returns the index after it. The parser has limited the depth of this recursion.
     fn value(&self, at: usize, sink: &mut impl Sink) -> usize {
         let Some(&node) = self.tape.nodes.get(at) else {
             return at.saturating_add(1);
@@ -167,8 +182,8 @@ impl<'t> Replay<'t> {
         }
     }
 
-    /// Declared: as the bytes are, even if a key comes twice. Otherwise the last of equal keys
-    /// counts, as for every reader of JSON in Go.
+    /// Writes a map. In declared order all keys are written as stored, even repeated ones. In the sorted orders only
+    /// the last of equal keys counts, as for Go's JSON reader.
     fn map(&self, start: usize, end: usize, sink: &mut impl Sink) {
         sink.begin_map();
         if self.order == Order::Declared || self.is_ordered(start, end) {
@@ -196,7 +211,8 @@ impl<'t> Replay<'t> {
         sink.end_map();
     }
 
-    /// Are the keys in order, and each there once? Only the order by bytes, in which writers have them, shows the latter.
+    /// Whether the keys are in this order without repetitions. Keys that are strictly ascending by bytes cannot repeat;
+    /// natural order alone could not show that, because it is not transitive.
     fn is_ordered(&self, start: usize, end: usize) -> bool {
         let mut last = None;
         let mut at = start;
@@ -212,6 +228,7 @@ impl<'t> Replay<'t> {
         true
     }
 
+    /// The index after the value at `at`.
     fn next(&self, at: usize) -> usize {
         match self.tape.nodes.get(at) {
             Some(Node::Map(end) | Node::List(end)) => *end as usize,

@@ -1,14 +1,14 @@
-//! A [`Sink`] that builds a [`serde_json::Value`], for what needs a whole object at hand.
+//! A [`Sink`] that builds a [`serde_json::Value`], for code that needs a whole object in memory.
 
 use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 
 use super::sink::Sink;
 
-/// Builds a tree; the keys of a map stay in the order in which they came.
+/// Builds a tree. The keys of a map keep the order in which they were passed.
 ///
-/// What a map or list holds is collected on a stack first: when it ends its size is known, and it
-/// is allocated once.
+/// The elements of open maps and lists are collected on two stacks. When a container ends, its size is known, and it is
+/// allocated once.
 #[derive(Debug, Default)]
 pub struct TreeSink {
     open: Vec<Open>,
@@ -19,11 +19,12 @@ pub struct TreeSink {
     done: Option<Value>,
 }
 
+/// A container that has not ended.
 #[derive(Debug)]
 enum Open {
-    /// A map, its first entry, and the key that waits for its value.
+    /// A map: the index of its first entry, and the key whose value comes next.
     Map(usize, String),
-    /// A list, and its first item.
+    /// A list: the index of its first item.
     List(usize),
 }
 
@@ -40,6 +41,7 @@ impl TreeSink {
         self.done.unwrap_or(Value::Null)
     }
 
+    /// Adds a value to the innermost open container.
     fn put(&mut self, value: Value) {
         match self.open.last_mut() {
             Some(Open::Map(_, key)) => self.entries.push((std::mem::take(key), value)),
@@ -62,7 +64,7 @@ impl Sink for TreeSink {
     fn uint(&mut self, value: u64) {
         self.put(Value::Number(value.into()));
     }
-    /// JSON has no infinities and no NaN: they become texts.
+    /// JSON has no infinities and no NaN, so they become strings.
     fn float(&mut self, value: f64) {
         self.put(
             Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number),
@@ -80,8 +82,8 @@ impl Sink for TreeSink {
         self.open.push(Open::Map(self.entries.len(), String::new()));
     }
     fn key(&mut self, key: &str) {
-        if let Some(Open::Map(_, waiting)) = self.open.last_mut() {
-            *waiting = key.to_owned();
+        if let Some(Open::Map(_, next_key)) = self.open.last_mut() {
+            *next_key = key.to_owned();
         }
     }
     fn end_map(&mut self) {
@@ -96,6 +98,7 @@ impl Sink for TreeSink {
 }
 
 impl TreeSink {
+    /// Closes the innermost container.
     fn close(&mut self) {
         let value = match self.open.pop() {
             Some(Open::Map(first, _)) => {

@@ -1,69 +1,94 @@
-//! Main revisions on the wall clock, from the times which API servers wrote into values.
+//! Assigns times to main revisions, from the times that API servers wrote into objects.
 //!
-//! etcd keeps no time. But revisions are in the order of writing, so an [`Anchor`] at one revision bounds
-//! all others: a revision was written not before any anchor at or below it, and not after any anchor at
-//! or above it. Everything here is an estimate by the clocks of the API servers:
-//! - Times are cut to seconds: `not_after` is the end of one.
-//! - A server takes the time before etcd writes, and several servers' clocks differ a little. So an anchor may
-//!   be older than one before it. Up to [`SKEW_SECONDS`] both are believed: what a later anchor contradicts
-//!   is no lower bound, and what an earlier one contradicts is no upper bound. So between two clocks the
-//!   bounds reach from the slow one's to the fast one's.
-//! - What contradicts the others by more was set by a client, or by a clock that was wrong, and is left
-//!   out. Which those are is decided by the heaviest chain: of all ways to pick anchors whose times
-//!   never decrease with the revision, the one with the most weight. What no client can set (creations, requested
-//!   deletions) weighs twice as much as a managedFields time. One wrong time is never worth the right ones
-//!   that it would exclude, wherever it stands, except as the very last or very first of the store, where nothing
-//!   contradicts it; then it spoils the bounds of its own revision only.
-//! - Where a clock was stepped back for good, two stretches of revisions claim the same time of day. The
-//!   one with the most anchors is believed there; the step itself cannot be told from wrong times.
-//! - Two servers whose clocks differ by more than the limit for long: the busier one is believed.
+//! etcd stores no times. But revisions are in the order of writing, so a known time at one revision (an [`Anchor`])
+//! bounds all others: a revision was not written before the time of an earlier anchor, and not after the time of a
+//! later one.
+//!
+//! **Example.** A pod was created at revision 10 with `creationTimestamp` 12:00:05, and a ConfigMap at revision 20 with
+//! 12:00:09. Revision 15 has no time of its own. It was written not before 12:00:05 and before 12:00:10 (times are cut
+//! to whole seconds, so the anchor at 20 was written at some point within 12:00:09). The estimate is 12:00:07, half way.
+//!
+//! **Clocks differ.** An API server reads its clock before etcd writes, and the clocks of several servers differ a
+//! little. So a later revision may have an earlier time. Example: revisions 1 to 4 have the seconds 100, 109, 103, 112.
+//! Contradictions of up to [`SKEW_SECONDS`] are accepted, but such anchors bound in one direction only:
+//! - 109 is not a lower bound for later revisions, because a later anchor has 103.
+//! - 103 is not an upper bound for earlier revisions, because an earlier anchor has 109.
+//! - So revision 2 has the lower bound 100 and the upper bound 109, and revision 3 has 103 and 112. Between two clocks,
+//!   the slow clock gives the lower bound and the fast clock the upper bound.
+//!
+//! **Wrong times.** An anchor that contradicts the others by more was set by a client or by a wrong clock, and is not
+//! used. To decide which anchors are wrong, `heaviest_chain` picks the subset of anchors whose times never decrease
+//! with the revision and whose total weight is the largest. Example: the seconds 100, 900, 110, 120 at revisions 1 to 4.
+//! The chain is 100, 110, 120; 900 is left out. A time that no client can set (a creation, a requested deletion) weighs
+//! 4, a managedFields time weighs 2.
+//!
+//! **Received events.** The time at which a backup received an event ([`Evidence::Received`]) is usually the time of the
+//! write. But after a restart a backup receives old events at once, much later than they were written. So such a time
+//! weighs 1: objects that agree with each other are believed first.
+//!
+//! **Limits of the method:**
+//! - A single wrong time at the first or last anchor of the store contradicts nothing. It is believed, and makes the
+//!   bounds of its own revision wrong.
+//! - If a clock was set back permanently, two ranges of revisions have the same times of day. The range with the larger
+//!   weight is believed; a clock that was set back cannot be distinguished from wrong times.
+//! - If the clocks of two servers differ by more than the limit for a long time, the busier server is believed.
 
-use super::anchors::{Anchor, CREDIBLE, Evidence};
+use super::anchors::{Anchor, CREDIBLE_SECONDS, Evidence};
 
-/// How far a time may contradict the chain before it is left out, in seconds: the default time limit of an
-/// admission webhook, which an API server may wait for between taking the time and writing.
+/// How far an anchor may contradict the chain and still be accepted, in seconds: the default timeout of an admission
+/// webhook, which an API server may call between reading its clock and writing.
 pub const SKEW_SECONDS: i64 = 10;
 
-/// An anchor and the revision for which it stands.
+/// An anchor and the revision whose time it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
-    /// The main revision that was written then.
+    /// The main revision that was written at the anchor's time.
     pub main: i64,
-    /// When.
+    /// The time.
     pub anchor: Anchor,
-    /// Main revision of the record that tells it: a later one for the creation of a key whose first version
-    /// is compacted.
-    pub told_by: i64,
-    /// Its sub revision.
-    pub told_by_sub: u32,
+    /// Main revision of the record that contains the time. It is later than `main` if the first version of a key is
+    /// compacted and a later version gives the time of the key's creation.
+    pub source: i64,
+    /// Sub-revision of that record.
+    pub source_sub: u32,
 }
 
-/// Anchors of a store on their way to a [`WallClock`]. A store has about as many as revisions, so each takes
-/// 16 bytes.
+/// The anchors of a store, collected for a [`WallClock`]. A store has about as many anchors as revisions, so each is
+/// packed into 16 bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Points {
     packed: Vec<Packed>,
-    /// Which records tell of other revisions than their own.
-    elsewhere: Vec<(i64, u32)>,
+    /// The source records (main and sub-revision) of the points whose source is a record of another main revision.
+    other_sources: Vec<(i64, u32)>,
 }
 
-/// A point; see [`Points`].
+/// The bits of [`Packed::rest`] that are the evidence.
+const EVIDENCE: u32 = 7;
+
+/// The bit that is set if the source is a record of another main revision.
+const OTHER_SOURCE: u32 = 8;
+
+/// The number of bits below the place in [`Packed::rest`].
+const PLACE_SHIFT: u32 = 4;
+
+/// A packed point; see [`Points`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Packed {
     main: i64,
     time: u32,
-    /// From the lowest bit: two of evidence, one whether the record is another one; then the sub revision of
-    /// the point's own main, or the place in `elsewhere`.
+    /// Bits 0 to 2: the evidence. Bit 3: whether the source has another main revision. The other bits: the source's
+    /// sub-revision if it has the same main revision, else an index into `other_sources`.
     rest: u32,
 }
 
 impl Packed {
     fn evidence(self) -> Evidence {
-        match self.rest & 3 {
+        match self.rest & EVIDENCE {
             0 => Evidence::Floor,
             1 => Evidence::Created,
             2 => Evidence::ManagedFields,
-            _ => Evidence::DeletionRequested,
+            3 => Evidence::DeletionRequested,
+            _ => Evidence::Received,
         }
     }
 
@@ -77,58 +102,61 @@ impl Packed {
 }
 
 impl Points {
-    /// Takes a point. One whose time no clock can have told is left out.
+    /// Adds a point. A point whose time is outside [`CREDIBLE_SECONDS`] is ignored.
     pub fn add(&mut self, point: Point) {
         let Point {
             main,
             anchor,
-            told_by,
-            told_by_sub,
+            source,
+            source_sub,
         } = point;
         let time = u32::try_from(anchor.time).ok();
-        let Some(time) = time.filter(|_| CREDIBLE.contains(&anchor.time)) else {
+        let Some(time) = time.filter(|_| CREDIBLE_SECONDS.contains(&anchor.time)) else {
             return;
         };
-        let is_own = told_by == main;
+        let is_own = source == main;
         let place = if is_own {
-            told_by_sub
+            source_sub
         } else {
-            small(self.elsewhere.len())
+            to_u32(self.other_sources.len())
         };
-        // No transaction is that long, and no index reaches further.
-        if place > u32::MAX >> 3 || small(self.packed.len()) == NONE {
+        // The limits of the packed form: 28 bits for `place`, 32 for an index. Real stores do not reach them.
+        if place > u32::MAX >> PLACE_SHIFT || to_u32(self.packed.len()) == NONE {
             return;
         }
         if !is_own {
-            self.elsewhere.push((told_by, told_by_sub));
+            self.other_sources.push((source, source_sub));
         }
         let evidence = match anchor.evidence {
             Evidence::Floor => 0,
             Evidence::Created => 1,
             Evidence::ManagedFields => 2,
             Evidence::DeletionRequested => 3,
+            Evidence::Received => 4,
         };
-        let rest = place << 3 | u32::from(!is_own) << 2 | evidence;
+        let other_source = if is_own { 0 } else { OTHER_SOURCE };
+        let rest = place << PLACE_SHIFT | other_source | evidence;
         self.packed.push(Packed { main, time, rest });
     }
 
+    /// The unpacked form of a point.
     fn unpack(&self, packed: Packed) -> Point {
         let Packed { main, rest, .. } = packed;
-        let place = rest >> 3;
+        let place = rest >> PLACE_SHIFT;
         let own = (main, place);
-        let elsewhere = usize::try_from(place)
+        let other = usize::try_from(place)
             .ok()
-            .filter(|_| rest & 4 != 0)
-            .and_then(|place| self.elsewhere.get(place).copied());
-        let (told_by, told_by_sub) = elsewhere.unwrap_or(own);
+            .filter(|_| rest & OTHER_SOURCE != 0)
+            .and_then(|place| self.other_sources.get(place).copied());
+        let (source, source_sub) = other.unwrap_or(own);
         Point {
             main,
             anchor: Anchor {
                 time: packed.seconds(),
                 evidence: packed.evidence(),
             },
-            told_by,
-            told_by_sub,
+            source,
+            source_sub,
         }
     }
 }
@@ -142,77 +170,78 @@ impl FromIterator<Point> for Points {
 }
 
 impl Point {
-    /// A time told about a main revision by the record of main and sub revision `told_by`.
+    /// A time for a main revision, read from the record with the revision `source` (main, sub).
     #[must_use]
-    pub fn new(main: i64, anchor: Anchor, (told_by, sub): (i64, i64)) -> Self {
+    pub fn new(main: i64, anchor: Anchor, (source, sub): (i64, i64)) -> Self {
         Self {
             main,
             anchor,
-            told_by,
-            told_by_sub: u32::try_from(sub).unwrap_or(u32::MAX),
+            source,
+            source_sub: u32::try_from(sub).unwrap_or(u32::MAX),
         }
     }
 }
 
-/// When a main revision was written, in seconds since 1970, as far as is known.
+/// The bounds for the time at which a main revision was written, in seconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// Not before the begin of this second.
+    /// Not before the start of this second.
     pub not_before: Option<i64>,
-    /// Not after the begin of this second.
+    /// Not after the start of this second.
     pub not_after: Option<i64>,
-    /// The second at which an API server says it wrote this very revision.
+    /// The second at which an API server wrote this revision, by an accepted anchor of the revision itself.
     pub exact: Option<i64>,
-    /// A time which this very revision claims, and which the others contradict.
+    /// A time that an anchor of this revision has, and that was rejected because other anchors contradict it.
     pub contradicted: Option<i64>,
-    /// The newest believed time at or before this revision: `not_before`.
+    /// The point with the newest accepted time at or before this revision; its time is `not_before`.
     pub lower: Option<Point>,
-    /// The oldest believed time at or after it: in this second, `not_after` is its end.
+    /// The point with the oldest accepted time at or after this revision; `not_after` is the end of its second.
     pub upper: Option<Point>,
 }
 
-/// Whether a revision is known to be the newest at a time.
+/// Whether a revision is certain to be the newest one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certainty {
-    /// By all that is known.
-    Surely,
-    /// Others may be it as well; it is the likeliest.
-    Probably,
+pub enum TimeCertainty {
+    /// The bounds allow no other revision.
+    Certain,
+    /// The bounds allow other revisions; this one is the most likely.
+    Probable,
 }
 
 /// The newest revision at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtTime {
-    /// The newest main revision that was written by then.
+    /// The newest main revision that was written by this time.
     pub revision: i64,
-    /// Whether that is sure.
-    pub certainty: Certainty,
-    /// The newest that surely was; none where none surely was.
-    pub surely: Option<i64>,
-    /// The newest that may have been.
-    pub possibly: i64,
+    /// Whether the bounds allow no other revision.
+    pub certainty: TimeCertainty,
+    /// The newest revision that was certainly written by then; None if no revision was.
+    pub certain: Option<i64>,
+    /// The newest revision that may have been written by then.
+    pub possible: i64,
 }
 
 /// The revisions of a store with their anchors.
 #[derive(Debug, Clone, Default)]
 pub struct WallClock {
-    /// By main revision; of one revision floors first, then the newest time first.
+    /// Sorted by main revision; within one revision, floors come first, then the newest time.
     points: Points,
+    /// Whether each point is accepted.
     accepted: Vec<bool>,
-    /// The points of the heaviest chain.
+    /// The indexes of the points on the heaviest chain.
     chain: Vec<u32>,
-    /// Of the points up to and including this one, the one that is the lower bound of what follows.
+    /// For each point: the index of the point, up to and including it, that is the lower bound for later revisions.
     lower: Vec<u32>,
-    /// Of the points from this one on, the one that is the upper bound of what comes before.
+    /// For each point: the index of the point, from it on, that is the upper bound for earlier revisions.
     upper: Vec<u32>,
-    /// What the revisions with several points claim for themselves, by main revision: a transaction may write any
-    /// number of objects, and is asked about once for each.
+    /// The claims of the revisions that have several points, sorted by main revision. A transaction may write any
+    /// number of objects, and its bounds are requested once for each of them, so they are computed in advance.
     claims: Vec<(i64, Claims)>,
-    /// The oldest and the newest main revision there is.
+    /// The oldest and the newest main revision of the store.
     revisions: (i64, i64),
 }
 
-/// The newest times that a revision claims for itself: the believed ones, and those left out.
+/// The newest accepted and the newest rejected time of a revision's own points.
 #[derive(Debug, Clone, Copy, Default)]
 struct Claims {
     exact: Option<i64>,
@@ -233,19 +262,20 @@ impl Claims {
     }
 }
 
+/// No index.
 const NONE: u32 = u32::MAX;
 
-fn small(index: usize) -> u32 {
+fn to_u32(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(NONE)
 }
 
 impl WallClock {
-    /// Puts points in order and decides which are believed. `revisions`: the oldest and the newest main
-    /// revision of the store.
+    /// Sorts the points and decides which are accepted. `revisions` are the oldest and the newest main revision of the
+    /// store.
     #[must_use]
     pub fn new(mut points: Points, revisions: (i64, i64)) -> Self {
-        // Of one revision the newest time first: where several differ, none is a lower or upper bound
-        // that leaves out another.
+        // The newest time of a revision comes first. So different times within one revision count as a clock that goes
+        // back, and none of them is a bound that excludes another one.
         points.packed.sort_unstable_by_key(|point| {
             let newest_first = std::cmp::Reverse(point.time);
             (point.main, point.is_exact(), newest_first, point.rest)
@@ -269,8 +299,8 @@ impl WallClock {
         clock
     }
 
-    /// The oldest exact time from each point on is what a lower bound must not exceed, and the newest time
-    /// up to each point what an upper bound must not fall below.
+    /// Finds the bound before and after each point. A lower bound must not be newer than any accepted exact time that
+    /// follows, and an upper bound must not be older than any accepted time that precedes it.
     fn find_bounds(&mut self) {
         let points = &self.points.packed;
         let mut oldest = vec![u32::MAX; points.len()];
@@ -303,13 +333,13 @@ impl WallClock {
         for ((index, (point, accepted)), (newest, upper)) in accepted.zip(slots).rev() {
             let counts = *accepted && point.is_exact() && point.time >= *newest;
             if counts && best.is_none_or(|(oldest, _)| point.time <= oldest) {
-                best = Some((point.time, small(index)));
+                best = Some((point.time, to_u32(index)));
             }
             *upper = best.map_or(NONE, |(_, at)| at);
         }
     }
 
-    /// The claims of the revisions that have more than one point.
+    /// Computes the claims of the revisions that have more than one point.
     fn find_claims(&mut self) {
         let mut points = self.points.packed.iter().zip(&self.accepted).peekable();
         while let Some((first, accepted)) = points.next() {
@@ -327,7 +357,7 @@ impl WallClock {
         }
     }
 
-    /// What a revision claims for itself; its points are those of these indexes.
+    /// The claims of a revision whose points have the indexes `own`.
     fn claims_of(&self, main: i64, own: std::ops::Range<usize>) -> Claims {
         let mut claims = Claims::default();
         match own.len() {
@@ -354,7 +384,7 @@ impl WallClock {
         Some(self.points.unpack(*packed))
     }
 
-    /// When a main revision was written.
+    /// The bounds of a main revision.
     #[must_use]
     pub fn bounds(&self, main: i64) -> Bounds {
         let points = &self.points.packed;
@@ -371,7 +401,7 @@ impl WallClock {
         }
     }
 
-    /// Bounds by the points before the index `before` and those from the index `from` on.
+    /// The bounds from the points before the index `before` and from the index `from` on.
     fn between(&self, before: usize, from: usize) -> Bounds {
         let last = before.checked_sub(1);
         let lower = self.point(last.and_then(|last| self.lower.get(last)));
@@ -385,15 +415,15 @@ impl WallClock {
         }
     }
 
-    /// The likeliest time of a main revision: between two anchors of the chain as if revisions came evenly,
-    /// and within its bounds. None in a store without anchors.
+    /// The most likely time of a main revision: interpolated between the neighbouring anchors of the chain, as if
+    /// revisions were written at an even rate, and then limited to its bounds. None if the store has no anchors.
     #[must_use]
     pub fn estimate(&self, main: i64) -> Option<i64> {
-        let behind = self
+        let next = self
             .chain
             .partition_point(|at| self.point(Some(at)).is_some_and(|point| point.main <= main));
-        let last = behind.checked_sub(1).and_then(|last| self.chain.get(last));
-        let (last, next) = (self.point(last), self.point(self.chain.get(behind)));
+        let last = next.checked_sub(1).and_then(|last| self.chain.get(last));
+        let (last, next) = (self.point(last), self.point(self.chain.get(next)));
         let even = match (last, next) {
             (Some(last), Some(next)) => interpolate(last, next, main),
             (last, next) => last.or(next)?.anchor.time,
@@ -403,27 +433,27 @@ impl WallClock {
         Some(upper.map_or(even, |upper| even.min(upper.anchor.time)))
     }
 
-    /// The newest revision that was written by a time, in seconds since 1970; what was written within that
-    /// second counts. None: by all that is known, none was.
+    /// The newest revision that was written by a time, in seconds since 1970. Writes within that second count. None if
+    /// all revisions were written later.
     #[must_use]
     pub fn at_time(&self, time: i64) -> Option<AtTime> {
         let end = time.saturating_add(1);
-        let surely = self.last(|main| self.bounds(main).not_after.is_some_and(|at| at <= end));
-        let probably = self.last(|main| self.estimate(main).is_some_and(|at| at <= time))?;
-        let possibly = self.until(time)?;
+        let certain = self.last(|main| self.bounds(main).not_after.is_some_and(|at| at <= end));
+        let probable = self.last(|main| self.estimate(main).is_some_and(|at| at <= time))?;
+        let possible = self.until(time)?;
         Some(AtTime {
-            revision: probably,
-            certainty: if surely == Some(possibly) {
-                Certainty::Surely
+            revision: probable,
+            certainty: if certain == Some(possible) {
+                TimeCertainty::Certain
             } else {
-                Certainty::Probably
+                TimeCertainty::Probable
             },
-            surely,
-            possibly,
+            certain,
+            possible,
         })
     }
 
-    /// The oldest revision that may have been written at or after a time; none if all were surely before.
+    /// The oldest revision that may have been written at or after a time. None if all were certainly written before.
     #[must_use]
     pub fn since(&self, time: i64) -> Option<i64> {
         let before = |main| self.bounds(main).not_after.is_some_and(|at| at <= time);
@@ -435,13 +465,13 @@ impl WallClock {
         }
     }
 
-    /// The newest revision that may have been written at or before a time; none if all were surely after.
+    /// The newest revision that may have been written at or before a time. None if all were certainly written after.
     #[must_use]
     pub fn until(&self, time: i64) -> Option<i64> {
         self.last(|main| self.bounds(main).not_before.is_none_or(|at| at <= time))
     }
 
-    /// The last revision of the store for which something holds that holds for all before it.
+    /// The last revision of the store for which `holds` is true. `holds` must be true for all revisions before it.
     fn last(&self, holds: impl Fn(i64) -> bool) -> Option<i64> {
         let (mut low, mut high) = self.revisions;
         if low > high || !holds(low) {
@@ -458,7 +488,7 @@ impl WallClock {
         Some(low)
     }
 
-    /// The newest time that is believed: what `10m` is counted back from.
+    /// The newest accepted time. Durations such as `10m` are counted back from it.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
         let point = self.point(self.lower.last())?;
@@ -471,46 +501,55 @@ impl WallClock {
         self.revisions
     }
 
-    /// The anchors in the order of revisions, each with whether it is believed.
+    /// The points in the order of revisions, each with whether it is accepted.
     pub fn points(&self) -> impl Iterator<Item = (Point, bool)> {
         let points = self.points.packed.iter();
         let unpacked = points.map(|packed| self.points.unpack(*packed));
         unpacked.zip(self.accepted.iter().copied())
     }
 
-    /// How many anchors are left out because they contradict the others.
+    /// The number of rejected points.
     #[must_use]
     pub fn contradictions(&self) -> usize {
         self.accepted.iter().filter(|accepted| !**accepted).count()
     }
 }
 
+/// The time of `main` on the line between two points.
 fn interpolate(last: Point, next: Point, main: i64) -> i64 {
-    let of = |to: i64, from: i64| i128::from(to).saturating_sub(i128::from(from));
-    let seconds = of(next.anchor.time, last.anchor.time);
+    let distance = |to: i64, from: i64| i128::from(to).saturating_sub(i128::from(from));
+    let seconds = distance(next.anchor.time, last.anchor.time);
     let part = seconds
-        .saturating_mul(of(main, last.main))
-        .checked_div(of(next.main, last.main));
+        .saturating_mul(distance(main, last.main))
+        .checked_div(distance(next.main, last.main));
     let part = part.and_then(|part| i64::try_from(part).ok());
     last.anchor.time.saturating_add(part.unwrap_or_default())
 }
 
+/// What an anchor counts in the chain: twice as much if no client can set its time.
 fn weight(evidence: Evidence) -> u32 {
     match evidence {
-        Evidence::Created | Evidence::DeletionRequested => 2,
-        Evidence::ManagedFields | Evidence::Floor => 1,
+        Evidence::Created | Evidence::DeletionRequested => 4,
+        Evidence::ManagedFields | Evidence::Floor => 2,
+        Evidence::Received => 1,
     }
 }
 
-/// The heaviest subset of the points whose times never decrease, by a Fenwick tree over the times: n log n.
-/// Of equally heavy chains it is the one with the newest time before each step, and the oldest at the end: one
-/// wrong time between two right ones is not on it.
+/// The heaviest subset of the points whose times never decrease, as one flag per point.
+///
+/// For each point in turn, the heaviest chain that ends with it is the heaviest chain before it that ends at the same
+/// or an earlier time, plus its own weight. A Fenwick tree over the times finds that maximum in log n steps. Each entry
+/// has the index of the point before it, and at the end these are followed back from the heaviest chain.
+///
+/// Of equally heavy chains, the newest time is preferred before each step and the oldest time at the end. So a single
+/// wrong time between two right ones is not on the chain.
 fn heaviest_chain(points: &[Packed]) -> Vec<bool> {
     let mut times: Vec<u32> = points.iter().map(|point| point.time).collect();
     times.sort_unstable();
     times.dedup();
-    // Of a stretch of times: weight of the heaviest chain that ends there, time of its end, its last point.
+    // For a range of times: the weight of the heaviest chain that ends in it, the time of its end, its last point.
     let mut tree: Vec<(u32, u32, u32)> = vec![(0, 0, NONE); times.len().saturating_add(1)];
+    // For each point: the point before it on the heaviest chain that ends with it.
     let mut before: Vec<u32> = Vec::with_capacity(points.len());
     let mut best: Option<(u32, std::cmp::Reverse<u32>, u32)> = None;
     for (point, index) in points.iter().zip(0..) {
@@ -543,8 +582,8 @@ fn heaviest_chain(points: &[Packed]) -> Vec<bool> {
     on_chain
 }
 
-/// What is on the chain, and what contradicts it by no more than the limit. A floor that is too old
-/// contradicts nothing.
+/// Accepts the points on the chain and those that contradict it by at most [`SKEW_SECONDS`]. A floor is only a lower
+/// bound, so a floor that is much older than the chain is accepted too.
 fn accept(points: &[Packed], on_chain: &[bool]) -> Vec<bool> {
     let mut next: Option<i64> = None;
     let mut accepted: Vec<bool> = Vec::with_capacity(points.len());
@@ -578,7 +617,7 @@ mod tests {
     }
 
     #[test]
-    fn no_chain_is_heavier_than_the_heaviest() {
+    fn no_other_chain_is_heavier_than_the_heaviest_chain() {
         let mut state = 7_u64;
         let mut random = |below: u64| {
             state = state
@@ -594,28 +633,32 @@ mod tests {
                 })
                 .collect();
             let points = points(&times).packed;
-            let weigh = |on: &dyn Fn(usize) -> bool| {
+            let weight_if_ascending = |on: &dyn Fn(usize) -> bool| {
                 let picked = points.iter().enumerate().filter(|(index, _)| on(*index));
                 let picked: Vec<&Packed> = picked.map(|(_, point)| point).collect();
                 let ascends = picked.is_sorted_by_key(|point| point.time);
                 ascends.then(|| picked.iter().map(|p| weight(p.evidence())).sum::<u32>())
             };
-            let heaviest = (0..512_u32).filter_map(|set| weigh(&|index| set >> index & 1 == 1));
+            let heaviest =
+                (0..512_u32).filter_map(|set| weight_if_ascending(&|index| set >> index & 1 == 1));
             let chain = heaviest_chain(&points);
-            assert_eq!(weigh(&|index| chain[index]), heaviest.max(), "{times:?}");
+            let weight = weight_if_ascending(&|index| chain[index]);
+            assert_eq!(weight, heaviest.max(), "{times:?}");
         }
     }
 
     #[test]
-    fn a_point_comes_back_as_it_was_added() {
-        let told_by = [(5, 0), (5, 3), (9, 2), (8, 1)];
+    fn a_packed_point_is_unpacked_unchanged() {
+        let sources = [(5, 0), (5, 3), (9, 2), (8, 1)];
         let evidence = [
             Evidence::Floor,
             Evidence::Created,
             Evidence::ManagedFields,
             Evidence::DeletionRequested,
+            Evidence::Received,
         ];
-        let added = told_by.iter().zip(evidence).map(|((main, sub), evidence)| {
+        let sources = sources.iter().chain(&[(5, 1)]);
+        let added = sources.zip(evidence).map(|((main, sub), evidence)| {
             let anchor = Anchor {
                 time: 4_000_000_000,
                 evidence,

@@ -1,18 +1,22 @@
-//! Texts read eight bytes at a time, for whoever looks for the few bytes that matter to it.
+//! Searches in texts that test eight bytes at a time.
 //!
-//! A mark is the highest bit of a byte in a word. The tests below mark every byte that they are
-//! after, and possibly others above it: the lowest mark is right, and so is no mark at all.
+//! A word is eight bytes in a `u64`, the first byte lowest. A test returns a word of marks: a mark is the highest bit
+//! of a byte that matches. Some tests may also mark bytes after a match (a borrow in the subtraction), so only the
+//! lowest mark of their result is reliable; a result of 0 means that no byte matches. The tests named `exactly...`
+//! mark the matching bytes and no others.
+//!
+//! Example: `equal(word, b'"')` of the text `ab"cdefg` is `0x80 << 16`; its 16 trailing zeros (plus 7) give byte 2.
 
 /// The highest bit of each byte.
 const HIGH_BITS: u64 = each(0x80);
 
-/// Eight times the same byte.
+/// A word of eight equal bytes.
 #[must_use]
 pub const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// Marks the bytes that are zero.
+/// Marks zero bytes; only the lowest mark is reliable.
 #[inline]
 const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(each(1)) & !word & HIGH_BITS
@@ -38,29 +42,29 @@ pub const fn exactly_control(word: u64) -> u64 {
     exactly_zeros(word & each(0xe0))
 }
 
-/// Marks the bytes up to a space.
+/// Marks the bytes from 0 to the space (U+0020); only the lowest mark is reliable.
 #[must_use]
 #[inline]
 pub const fn up_to_space(word: u64) -> u64 {
     word.wrapping_sub(each(0x21)) & !word & HIGH_BITS
 }
 
-/// Marks the bytes equal to `byte`.
+/// Marks the bytes equal to `byte`; only the lowest mark is reliable.
 #[must_use]
 #[inline]
 pub const fn equal(word: u64, byte: u8) -> u64 {
     zeros(word ^ each(byte))
 }
 
-/// Marks the bytes that are `byte` once the bits of `bits` are set in them: `byte`, and those which
-/// lack some of these bits.
+/// Marks the bytes that equal `byte` if the bits in `bits` are ignored; only the lowest mark is reliable. `byte` must
+/// have these bits set.
 #[must_use]
 #[inline]
 pub const fn equal_but_for(word: u64, bits: u8, byte: u8) -> u64 {
     zeros((word | each(bits)) ^ each(byte))
 }
 
-/// Marks the control characters below U+0020.
+/// Marks the control characters below U+0020; only the lowest mark is reliable.
 #[must_use]
 #[inline]
 pub const fn control(word: u64) -> u64 {
@@ -74,11 +78,11 @@ pub const fn high(word: u64) -> u64 {
     word & HIGH_BITS
 }
 
-/// Marks what Go escapes in a text of JSON (`<`, `>` and `&` too), and what is not ASCII.
+/// Marks the bytes that Go escapes in a JSON text (including `<`, `>` and `&`) and the bytes that are not ASCII.
 #[must_use]
 #[inline]
 pub const fn not_plain_json(word: u64) -> u64 {
-    // `"` and `&`, `<` and `>` differ in one bit each.
+    // `"` and `&` differ in one bit, `<` and `>` too, so one test finds both.
     control(word)
         | equal_but_for(word, 0x04, b'&')
         | equal_but_for(word, 0x02, b'>')
@@ -86,7 +90,7 @@ pub const fn not_plain_json(word: u64) -> u64 {
         | high(word)
 }
 
-/// All words of a text in turn; the last is filled up with the letter `a`.
+/// Calls `look` with all words of a text in turn; the last word is padded with the letter `a`.
 #[inline]
 pub fn for_each(bytes: &[u8], mut look: impl FnMut(u64)) {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -98,15 +102,15 @@ pub fn for_each(bytes: &[u8], mut look: impl FnMut(u64)) {
     }
 }
 
-/// Less than eight bytes as a word.
+/// Fewer than eight bytes as a word, padded with the letter `a`.
 #[inline]
 fn filled_up(bytes: &[u8]) -> u64 {
     let with = |word: u64, byte: &u8| word << 8 | u64::from(*byte);
     bytes.iter().rev().fold(each(b'a'), with)
 }
 
-/// The place of the first byte which `marks` marks. It must not mark the letter `a`, with which
-/// short texts are filled up.
+/// The position of the first byte that `marks` marks. `marks` must not mark the letter `a`, because short texts are
+/// padded with it.
 #[must_use]
 #[inline]
 pub fn position(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
@@ -124,7 +128,7 @@ pub fn position(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
         return None;
     }
     if let Some(last) = bytes.last_chunk::<8>() {
-        // What has been read before is read again: no mark is there.
+        // The last eight bytes overlap with words that were already tested and have no mark.
         let marked = marks(u64::from_le_bytes(*last));
         let start = bytes.len().saturating_sub(8);
         return (marked != 0).then(|| start.saturating_add(place(marked)));
@@ -138,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_byte_of_its_kind_is_found_wherever_it_stands() {
+    fn the_first_matching_byte_is_found_at_every_position() {
         type Kind = (fn(u64) -> u64, fn(u8) -> bool);
         let kinds: [Kind; 7] = [
             (|w| equal(w, b'"'), |b| b == b'"'),
@@ -149,13 +153,13 @@ mod tests {
             (|w| exactly(w, b'\n'), |b| b == b'\n'),
             (exactly_control, |b| b < 0x20),
         ];
-        for (marks, is_it) in kinds {
+        for (marks, matches) in kinds {
             for byte in 0..=255_u8 {
                 for length in 1..40 {
                     for at in 0..length {
                         let mut text = vec![b'a'; length];
                         text[at] = byte;
-                        let wanted = is_it(byte).then_some(at);
+                        let wanted = matches(byte).then_some(at);
                         assert_eq!(position(&text, marks), wanted, "{byte} at {at} of {length}");
                         text[length - 1] = byte;
                         assert_eq!(position(&text, marks), wanted);
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn exact_marks_have_no_others_above_them() {
+    fn exact_tests_mark_matching_bytes_only() {
         let word = u64::from_le_bytes(*b"\n\x0b \x1f\n!\xff\x8a");
         assert_eq!(exactly(word, b'\n').to_le_bytes(), *b"\x80\0\0\0\x80\0\0\0");
         let marks = exactly_control(word).to_le_bytes();
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_in_one_of_the_words() {
+    fn for_each_passes_every_byte() {
         let mut read = Vec::new();
         for_each(b"0123456789", |word| read.extend(word.to_le_bytes()));
         assert_eq!(read, b"0123456789aaaaaa");

@@ -6,7 +6,8 @@ use crate::k8s::catalog::{Catalog, Layout};
 use crate::k8s::resource::Resource;
 use crate::named::key_text;
 
-use super::glob::{Glob, Namespaces};
+use super::glob::{Glob, Globs};
+use super::scope::Scope;
 
 /// Which keys somebody asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +37,12 @@ pub struct ObjectSet {
     pub name: Option<String>,
     /// The namespaces as typed, if any were named.
     pub namespace: Option<String>,
+    /// The logical clusters as typed, if any were named.
+    pub cluster: Option<String>,
     /// What a name has to match.
     names: Option<Glob>,
-    /// What a namespace has to match.
-    namespaces: Option<Namespaces>,
+    /// Where they have to be.
+    scope: Box<Scope>,
 }
 
 /// A folder of objects.
@@ -55,12 +58,7 @@ struct Place {
 
 impl ObjectSet {
     /// The objects of some resources.
-    pub fn new(
-        types: &str,
-        resources: &[&Resource],
-        catalog: &Catalog,
-        namespaces: Option<&Namespaces>,
-    ) -> Self {
+    pub fn new(types: &str, resources: &[&Resource], catalog: &Catalog, scope: &Scope) -> Self {
         let mut places: Vec<Place> = resources
             .iter()
             .flat_map(|resource| catalog.folders(resource))
@@ -80,9 +78,10 @@ impl ObjectSet {
             longest_folder: lengths.max().unwrap_or_default(),
             places,
             name: None,
-            namespace: namespaces.map(Namespaces::text),
+            namespace: scope.namespaces.as_ref().map(Globs::text),
+            cluster: scope.clusters.as_ref().map(Globs::text),
             names: None,
-            namespaces: namespaces.cloned(),
+            scope: Box::new(scope.clone()),
         }
     }
 
@@ -92,6 +91,25 @@ impl ObjectSet {
         Self {
             name: Some(name.to_owned()),
             names: Some(Glob::parse(name)),
+            ..self.clone()
+        }
+    }
+
+    /// Whether all of them are in namespaces.
+    pub fn is_namespaced(&self) -> bool {
+        self.places.iter().all(|place| place.layout.namespaced)
+    }
+
+    /// Those of them in one namespace, or in those that match a pattern.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: &str) -> Self {
+        let namespaces = Globs::parse(&[namespace.to_owned()]);
+        Self {
+            namespace: namespaces.as_ref().map(Globs::text),
+            scope: Box::new(Scope {
+                namespaces,
+                clusters: self.scope.clusters.clone(),
+            }),
             ..self.clone()
         }
     }
@@ -122,10 +140,10 @@ impl ObjectSet {
         };
         // The cluster's objects are in no namespace, whatever is asked for.
         is_name
-            && parts.namespace.is_none_or(|namespace| {
-                let wanted = self.namespaces.as_ref();
-                wanted.is_none_or(|wanted| wanted.matches(namespace))
-            })
+            && self.scope.has_cluster(parts.cluster)
+            && parts
+                .namespace
+                .is_none_or(|namespace| self.scope.has_namespace(namespace))
     }
 
     /// The same without what narrows it: for what is near.
@@ -134,18 +152,16 @@ impl ObjectSet {
         Self {
             name: None,
             namespace: None,
+            cluster: None,
             names: None,
-            namespaces: None,
+            scope: Box::default(),
             ..self.clone()
         }
     }
 
-    /// The namespaces that were named, without patterns.
-    pub fn namespace_names(&self) -> Vec<String> {
-        self.namespaces
-            .as_ref()
-            .map(Namespaces::names)
-            .unwrap_or_default()
+    /// Where they have to be.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     fn text(&self) -> String {
@@ -157,6 +173,10 @@ impl ObjectSet {
         if let Some(namespace) = &self.namespace {
             text.push_str(" -n ");
             text.push_str(namespace);
+        }
+        if let Some(cluster) = &self.cluster {
+            text.push_str(" --cluster ");
+            text.push_str(cluster);
         }
         text
     }
@@ -313,7 +333,12 @@ mod tests {
                 "names": {"plural": "things", "kind": "Thing"}, "versions": [{"name": "v1"}]}}));
         }
         let key = |text: &str| format!("/registry/{text}").into_bytes();
-        let things = ObjectSet::new("things", &catalog.resolve("things"), &catalog, None);
+        let things = ObjectSet::new(
+            "things",
+            &catalog.resolve("things"),
+            &catalog,
+            &Scope::default(),
+        );
         for n in [0, 7, 299] {
             let place = things.place_of(&key(&format!("g{n}.example.com/things/shop/a")));
             assert_eq!(place, Some(n), "{n}");
@@ -329,7 +354,7 @@ mod tests {
             catalog.resolve("po"),
         ]
         .concat();
-        let two = ObjectSet::new("pods,nodes,po", &two, &catalog, None);
+        let two = ObjectSet::new("pods,nodes,po", &two, &catalog, &Scope::default());
         assert_eq!(two.place_of(&key("pods/shop/a")), Some(0));
         assert_eq!(two.place_of(&key("minions/a")), Some(1));
     }
@@ -339,8 +364,11 @@ mod tests {
         let catalog = Catalog::default();
         let of = |word: &str, namespace: Option<&str>| {
             let namespace = namespace.map(str::to_owned);
-            let namespaces = Namespaces::parse(namespace.as_slice());
-            ObjectSet::new(word, &catalog.resolve(word), &catalog, namespaces.as_ref())
+            let scope = Scope {
+                namespaces: Globs::parse(namespace.as_slice()),
+                ..Scope::default()
+            };
+            ObjectSet::new(word, &catalog.resolve(word), &catalog, &scope)
         };
         let key: &[u8] = b"/registry/pods/shop/web-1";
         assert!(Address::Objects(of("pods", None)).covers(key));

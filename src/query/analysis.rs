@@ -39,7 +39,7 @@ fn objects(question: &Question<'_>, totals: &[(Box<[u8]>, KeyTotals<'_>)]) -> An
     let mut analysis = Analysis::default();
     for (key, totals) in totals {
         // The first bytes of a value that is still encrypted show that it is.
-        let kind = match question.keyring().open(key, totals.newest_put.value) {
+        let kind = match question.keyring().decrypt(key, totals.newest_put.value) {
             Ok(value) => kind_under(key, &value),
             Err(_) => kind_under(key, totals.newest_put.value),
         };

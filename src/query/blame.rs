@@ -153,7 +153,7 @@ fn blame(
         }
         Version::plain(revision, number, stored)
     };
-    let mut blame = Blame::of(version(shown, stored));
+    let mut blame = Blame::new(version(shown, stored));
     let mut unread = 0_usize;
     for record in versions {
         match read(record, objects, masker) {

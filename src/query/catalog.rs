@@ -19,11 +19,24 @@ pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring
             if record.tombstone || !catalog.may_learn(record.key) {
                 continue;
             }
-            if let Ok(value) = keyring.open(record.key, record.value) {
+            if let Ok(value) = keyring.decrypt(record.key, record.value) {
                 catalog.learn(record.key, &value);
             }
         }
     }
+    if catalog.has_clusters() && has_several_clusters(catalog, stores) {
+        catalog.set_several_clusters();
+    }
+}
+
+/// Whether stores have keys of more than one logical cluster.
+fn has_several_clusters(catalog: &Catalog, stores: &[(&Store<'_>, AtRevision)]) -> bool {
+    let records = stores
+        .iter()
+        .flat_map(|(store, _)| store.records(Direction::Forward));
+    let mut clusters = records.filter_map(|record| catalog.locate(record.key)?.cluster);
+    let first = clusters.next();
+    clusters.any(|cluster| Some(cluster) != first)
 }
 
 /// The resources of the stores, with those that are known only from their objects.
@@ -39,6 +52,7 @@ pub fn read(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
     for (store, at) in stores {
         catalog.merge(survey(store, *at, keyring));
     }
+    catalog.complete();
     catalog
 }
 
@@ -62,11 +76,11 @@ fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
         }
     }
     let mut catalog = survey.into_catalog();
-    for record in definitions.into_values() {
-        if let Ok(value) = keyring.open(record.key, record.value)
+    for (key, record) in definitions {
+        if let Ok(value) = keyring.decrypt(record.key, record.value)
             && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
         {
-            catalog.define(definition);
+            catalog.define_by(key, definition);
         }
     }
     catalog

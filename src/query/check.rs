@@ -81,13 +81,29 @@ impl<'c> Check<'c> {
     /// # Errors
     /// If no state can be read from it.
     pub fn run(&self) -> Result<CheckResult, NoAnswer> {
-        let store = self.evidence.store().map_err(NoAnswer::as_verdict)?;
-        Ok(self.run_on(&store))
+        let Some(deltas) = self.evidence.deltas_alone() else {
+            let store = self.evidence.store().map_err(NoAnswer::into_verdict)?;
+            return Ok(self.run_on(&store));
+        };
+        // Their events were checked when they were read. What a deletion deletes need not be in them.
+        deltas.check(None, self.evidence.diagnostics());
+        let records = self.has(Layer::Etcd).then(|| deltas.counts());
+        Ok(self.result(Scope {
+            records,
+            ..Scope::default()
+        }))
     }
 
     /// Checks the store of the file, which is open already.
     pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
         let scope = self.check(store);
+        if let Some(deltas) = self.evidence.deltas() {
+            deltas.check(Some(store), self.evidence.diagnostics());
+        }
+        self.result(scope)
+    }
+
+    fn result(&self, scope: Scope) -> CheckResult {
         // After the last byte was read, and before the findings are counted.
         self.evidence.collect_read_errors();
         let findings = self.evidence.diagnostics().by_code().into_iter();

@@ -84,6 +84,8 @@ pub struct ObjectChange<'a> {
 /// A key that is not the same in two states.
 #[derive(Debug, Clone, Copy)]
 pub struct Changed<'a> {
+    /// The key: of a deletion whose put is not retained there is no record.
+    key: &'a [u8],
     /// What happened to it.
     pub change: Change,
     /// Its record before.
@@ -124,7 +126,9 @@ pub fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Chan
             (None, _) => Change::Created,
             (Some(_), None) => Change::Deleted,
         };
+        let key = b.or(a).map_or(&[][..], |record| record.key);
         let changed = Changed {
+            key,
             change,
             old: a,
             new: b,
@@ -261,7 +265,10 @@ impl Comparison<'_> {
         let secret = is_secret_key(changed.key());
         let fields = self.masker.diff(old, new, Scope::ALL, secret);
         // A list may have Secrets in it: then all of its text is one.
-        let secret = secret || [old, new].iter().any(|tree| self.masker.hides(tree, false));
+        let secret = secret
+            || [old, new]
+                .iter()
+                .any(|tree| self.masker.has_masked_parts(tree, false));
         let text = |record: Option<Record<'_>>, objects: &Objects<'_>| {
             Some(as_text(&objects.open(&record?).ok()?))
         };
@@ -320,6 +327,7 @@ impl<'a> Changed<'a> {
     pub fn from_event(event: &Event<'a>) -> Self {
         let is_deletion = event.event_type == EventType::Delete;
         Self {
+            key: event.record.key,
             change: match event.event_type {
                 EventType::Create => Change::Created,
                 EventType::Update => Change::Changed,
@@ -335,7 +343,7 @@ impl<'a> Changed<'a> {
 impl Changed<'_> {
     /// Its key.
     pub fn key(&self) -> &[u8] {
-        self.new.or(self.old).map_or(&[], |record| record.key)
+        self.key
     }
 
     /// Whether it is there before and after.

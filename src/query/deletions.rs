@@ -11,6 +11,6 @@ mod order;
 mod plan;
 
 pub use facts::{Facts, asked_services};
-pub use history::{ObjectHistory, namespace_name};
+pub use history::ObjectHistory;
 pub use order::sort_for_apply;
 pub use plan::{Cause, EarlierLives, Item, Request, Unreadable, plan};

@@ -14,8 +14,12 @@ use crate::etcd::former::out_of_order;
 use crate::etcd::state::State;
 use crate::etcd::wal::replay;
 use crate::etcd::{Store, schema};
-use crate::source::{Change, Following, Source, TrailerCheck, log_place};
+pub use crate::source::work::{Progress, Work};
+use crate::source::{
+    Change, Following, Source, SourceError, TrailerCheck, Unpacking, is_delta_snapshot, log_place,
+};
 
+use super::deltas::{BackupFolder, Deltas};
 use super::log_alone;
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
@@ -60,6 +64,14 @@ impl MetaBy {
             ),
         }
     }
+}
+
+/// The open file, or why there is none.
+fn opened(path: &Path, source: Result<Source, SourceError>) -> Result<Source, NoAnswer> {
+    source.map_err(|error| NoAnswer::Source {
+        is_word: !path.exists() && !path.to_string_lossy().contains(['/', '.']),
+        error,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -147,6 +159,8 @@ pub struct Evidence {
     unusable: Option<Arc<NoAnswer>>,
     /// Whether it is another database.
     is_substitute: bool,
+    /// The incremental backups that it is of.
+    deltas: Option<Deltas>,
 }
 
 impl Evidence {
@@ -155,11 +169,22 @@ impl Evidence {
     /// # Errors
     /// When it cannot be opened, or is no such thing; the message says what it is instead.
     pub fn open(path: &Path, verify: Verify) -> Result<Self, NoAnswer> {
-        let source = Source::open(path).map_err(|error| NoAnswer::Source {
-            is_word: !path.exists() && !path.to_string_lossy().contains(['/', '.']),
-            error,
-        })?;
+        Ok(Self::of_source(opened(path, Source::open(path))?, verify))
+    }
+
+    /// The same of a file that is open.
+    fn of_source(source: Source, verify: Verify) -> Self {
         let diagnostics = Diagnostics::new();
+        if let Some(damage) = source
+            .unpacked()
+            .and_then(|unpacked| unpacked.damage.clone())
+        {
+            diagnostics.report(
+                Diagnostic::new(Code::ArchiveDamaged, Locus::at(source.len_bytes()))
+                    .found(damage)
+                    .effect("what was unpacked before it is read; the rest is missing"),
+            );
+        }
         let verified = verify == Verify::Always || source.len_bytes() <= VERIFIED_UP_TO_BYTES;
         let (trailer, sha256) = match verify {
             Verify::AndHash => {
@@ -186,11 +211,11 @@ impl Evidence {
                 .effect("the file is not what etcd saved: any part of it may have changed"),
             );
         }
-        Ok(Self {
+        Self {
             trailer,
             sha256,
             ..Self::new(source, diagnostics)
-        })
+        }
     }
 
     fn new(source: Source, diagnostics: Diagnostics) -> Self {
@@ -208,16 +233,34 @@ impl Evidence {
             is_foreign: AtomicBool::new(false),
             unusable: None,
             is_substitute: false,
+            deltas: None,
         }
     }
 
-    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for.
+    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for. Also opens
+    /// packed files and incremental backups. Passes over the file are counted in `work`.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_for(path: &Path, verify: Verify, origins: &Origins) -> Result<Self, NoAnswer> {
-        let opened = Self::open(path, verify);
-        match opened {
+    pub fn open_for(
+        path: &Path,
+        verify: Verify,
+        origins: &Origins,
+        unpacking: &Unpacking,
+        work: &Work,
+    ) -> Result<Self, NoAnswer> {
+        let source = opened(path, Source::open_unpacking(path, unpacking));
+        if let Err(NoAnswer::Source { .. }) = &source
+            && let Some(folder) = BackupFolder::find(path)?
+        {
+            return Self::open_backups(path, verify, folder, unpacking, work);
+        }
+        match source.map(|source| Self::of_source(source.counted(work), verify)) {
+            Ok(mut evidence) if is_delta_snapshot(evidence.source.bytes()) => {
+                let deltas = Deltas::single(&evidence.source, &evidence.diagnostics);
+                evidence.deltas = Some(deltas);
+                Ok(evidence)
+            }
             Err(why @ NoAnswer::Source { .. }) if origins.has_wal() => {
                 let source = Source::missing(path);
                 if log_place(source.path(), path).is_none() {
@@ -229,6 +272,61 @@ impl Evidence {
             }
             opened => opened,
         }
+    }
+
+    /// Opens a folder of incremental backups: its newest full snapshot that can be used, and the delta snapshots.
+    fn open_backups(
+        given: &Path,
+        verify: Verify,
+        folder: BackupFolder,
+        unpacking: &Unpacking,
+        work: &Work,
+    ) -> Result<Self, NoAnswer> {
+        let mut skipped = Vec::new();
+        let mut base = None;
+        for full in folder.candidates()? {
+            let source = opened(&full.path, Source::open_unpacking(&full.path, unpacking));
+            let usable = source.and_then(|source| match log_alone::why_unusable(&source) {
+                None => Ok(source),
+                Some(why) => Err(why),
+            });
+            match usable {
+                Ok(source) => {
+                    base = Some((full, source));
+                    break;
+                }
+                Err(why) => skipped.push((full.file_name(), Arc::new(why))),
+            }
+        }
+        let (full, mut evidence) = match base {
+            Some((full, source)) => {
+                let evidence = Self::of_source(source.given_as(given).counted(work), verify);
+                (Some(full), evidence)
+            }
+            None => {
+                let nothing = Self::new(Source::missing(given), Diagnostics::new());
+                (None, nothing)
+            }
+        };
+        let deltas = folder.read(full, skipped, unpacking, &evidence.diagnostics);
+        if deltas.is_alone() && deltas.files().is_empty() {
+            let why = deltas.skipped().first().map(|(_, why)| Arc::clone(why));
+            drop(deltas);
+            let why = why.and_then(Arc::into_inner);
+            return Err(why.unwrap_or_else(|| NoAnswer::NoDeltaEvents(given.to_path_buf())));
+        }
+        evidence.deltas = Some(deltas);
+        Ok(evidence)
+    }
+
+    /// The incremental backups that it is of.
+    pub fn deltas(&self) -> Option<&Deltas> {
+        self.deltas.as_ref()
+    }
+
+    /// The delta snapshots, if there is no database beside them.
+    pub fn deltas_alone(&self) -> Option<&Deltas> {
+        self.deltas.as_ref().filter(|deltas| deltas.is_alone())
     }
 
     /// The same file in the state of this meta page, where one is asked for.
@@ -322,9 +420,26 @@ impl Evidence {
     /// # Errors
     /// When there is no page in the file; the message says what it is instead.
     pub fn db(&self) -> Result<Db<'_>, NoAnswer> {
+        if self.deltas_alone().is_some() {
+            return Err(self.no_database());
+        }
         let meta = self.meta_index(self.meta);
         let db = meta.and_then(|meta| Db::open_by_meta(&self.source, meta, &self.diagnostics));
         db.map_err(|error| self.not_a_database(error))
+    }
+
+    /// Why delta snapshots alone have no pages and no buckets.
+    fn no_database(&self) -> NoAnswer {
+        let is_folder = self
+            .deltas()
+            .is_some_and(|deltas| deltas.folder().is_some());
+        NoAnswer::NotBbolt {
+            path: self.given_path().to_path_buf(),
+            kind: Some(match is_folder {
+                true => "a folder of delta snapshots of etcd-backup-restore without a full one",
+                false => "a delta snapshot of etcd-backup-restore",
+            }),
+        }
     }
 
     /// SHA-256 of the whole file at the beginning, where it was asked for.
@@ -341,6 +456,9 @@ impl Evidence {
     }
 
     fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, NoAnswer> {
+        if self.deltas_alone().is_some() {
+            return Err(self.no_database());
+        }
         self.read_by_tree.store(true, Ordering::Relaxed);
         let index = self.meta_index(meta);
         let store =
@@ -403,14 +521,36 @@ impl Evidence {
             }),
             _ => {}
         }
+        if let Some(deltas) = self.deltas_alone() {
+            let store = deltas.alone(self.given_path(), &self.diagnostics)?;
+            deltas.notices(&store, notices);
+            return Ok(store);
+        }
         let store = self.store()?;
         if store.bucket(schema::KEY).is_some() {
-            return Ok(self.origins.add_to(store, self.logs.as_ref(), notices));
+            self.note_archive(notices);
+            let store = self.origins.add_to(store, self.logs.as_ref(), notices);
+            let Some(deltas) = &self.deltas else {
+                return Ok(store);
+            };
+            let store = deltas.add_to(store);
+            deltas.notices(&store, notices);
+            return Ok(store);
         }
         if store.is_foreign() {
             return Err(self.foreign(&store));
         }
         Err(NoAnswer::NoKeyBucket(self.source.path().to_path_buf()))
+    }
+
+    /// Reports what the archive of the database has in addition, and is not read.
+    pub fn note_archive(&self, notices: &Notices) {
+        if let Some(unpacked) = self.source.unpacked() {
+            let (log_files, deltas) = (unpacked.log_files, unpacked.deltas);
+            if log_files > 0 || deltas > 0 {
+                notices.add(Notice::BesideInArchive { log_files, deltas });
+            }
+        }
     }
 
     /// Why another program's file has no answer.

@@ -76,7 +76,7 @@ pub enum Extracted<'a> {
     /// The retained versions, oldest first; 0 is a deletion.
     Versions(Vec<i64>),
     /// The record.
-    Item(KeyValue<'a>),
+    Item(Record<'a>),
 }
 
 impl KeyRequest {
@@ -117,7 +117,7 @@ impl KeyRequest {
                 .at(store, at)
                 .ok_or_else(|| question.missing(&Address::Key(key.to_vec()), None, at))?,
         };
-        Ok(Extracted::Item(record.key_value()))
+        Ok(Extracted::Item(record))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
 
-use super::check::{Check, Layer};
+use super::check::{Check, CheckResult, Layer};
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::verdict::Verdict;
@@ -37,7 +37,7 @@ impl FileStatus {
     /// # Errors
     /// If no state can be read from the file.
     pub fn read(evidence: &Evidence) -> Result<Self, NoAnswer> {
-        let store = evidence.store().map_err(NoAnswer::as_verdict)?;
+        let store = evidence.store().map_err(NoAnswer::into_verdict)?;
         let keyring = Keyring::default();
         let check = Check {
             evidence,
@@ -50,7 +50,7 @@ impl FileStatus {
         let mut secret_records = 0_u64;
         let (status, seen) = StoreStatus::read_with(&store, |record| {
             survey.look(record.key, record.value);
-            let way = audit.way_of(record.value);
+            let way = audit.protection(record.value);
             let clear = way.is_secret_in_the_clear(record.key);
             secret_records = secret_records.saturating_add(u64::from(clear));
             way
@@ -74,12 +74,26 @@ impl FileStatus {
     }
 }
 
+/// Checks delta snapshots that have no database beside them.
+///
+/// # Errors
+/// As [`Check::run`].
+pub fn deltas_status(evidence: &Evidence) -> Result<CheckResult, NoAnswer> {
+    let keyring = Keyring::default();
+    let check = Check {
+        evidence,
+        keyring: &keyring,
+        layers: &[],
+    };
+    check.run()
+}
+
 /// The status that `etcdutl snapshot status` prints.
 ///
 /// # Errors
 /// If etcdutl refuses the file: bbolt's check finds something, or what should be a record is none.
 pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> {
-    let store = evidence.store().map_err(NoAnswer::as_verdict)?;
+    let store = evidence.store().map_err(NoAnswer::into_verdict)?;
     if store.is_foreign() {
         return Err(evidence.foreign(&store));
     }

@@ -66,22 +66,22 @@ pub fn compile(text: &str) -> Result<Regex, regex::Error> {
     Regex::new(&pattern)
 }
 
-/// Namespaces as they are typed after `-n`: names and patterns. One has to match.
+/// Names and patterns as they are typed after `-n` and `--cluster`. One has to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespaces {
+pub struct Globs {
     globs: Vec<Glob>,
 }
 
-impl Namespaces {
+impl Globs {
     /// Reads names and patterns. None if the list is empty.
     pub fn parse(texts: &[String]) -> Option<Self> {
         let globs: Vec<Glob> = texts.iter().map(|text| Glob::parse(text)).collect();
         (!globs.is_empty()).then_some(Self { globs })
     }
 
-    /// Whether a namespace is one of them.
-    pub fn matches(&self, namespace: &[u8]) -> bool {
-        self.globs.iter().any(|glob| glob.matches(namespace))
+    /// Whether a name is one of them.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.globs.iter().any(|glob| glob.matches(name))
     }
 
     /// The names among them, without the patterns.
@@ -90,7 +90,7 @@ impl Namespaces {
         names.map(|glob| glob.text.clone()).collect()
     }
 
-    /// Whether they are one namespace.
+    /// Whether they are one name.
     pub fn is_one(&self) -> bool {
         matches!(self.globs.as_slice(), [glob] if glob.is_one())
     }
@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn one_of_several_namespaces_has_to_match() {
         let texts = ["dev".to_owned(), "kube-*".to_owned()];
-        let namespaces = Namespaces::parse(&texts);
+        let namespaces = Globs::parse(&texts);
         assert_eq!(
-            namespaces.as_ref().map(Namespaces::text).as_deref(),
+            namespaces.as_ref().map(Globs::text).as_deref(),
             Some("dev,kube-*")
         );
         let matches = |name: &str| {
@@ -143,6 +143,6 @@ mod tests {
                 .is_some_and(|all| all.matches(name.as_bytes()))
         };
         assert!(matches("dev") && matches("kube-system") && !matches("prod"));
-        assert_eq!(Namespaces::parse(&[]), None);
+        assert_eq!(Globs::parse(&[]), None);
     }
 }

@@ -11,7 +11,7 @@ use crate::k8s::Order;
 use crate::k8s::decode::{Decoder, Options};
 use crate::k8s::envelope::PROTOBUF_MAGIC;
 use crate::k8s::object::as_kubectl_shows;
-use crate::k8s::shown::AsShown;
+use crate::k8s::shown::ShownSink;
 use crate::named::key_text;
 
 use super::address::Address;
@@ -210,7 +210,7 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
         if !value.starts_with(PROTOBUF_MAGIC) {
             return None;
         }
-        let mut shown = AsShown::new(sink, order, record.mod_revision, managed_fields);
+        let mut shown = ShownSink::new(sink, order, record.mod_revision, managed_fields);
         let mut decoder = self.decoder.borrow_mut();
         let decoded = decoder.decode(&value, self.options(order), &mut shown);
         Some(match decoded {
@@ -286,7 +286,11 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
             }
         }
         if self.selection.names_one() && self.entries.len() > 1 {
-            notices.push(Notice::SeveralOfOneName(self.entries.len()));
+            let catalog = self.selection.catalog();
+            notices.push(Notice::SeveralOfOneName {
+                count: self.entries.len(),
+                has_clusters: catalog.is_some_and(Catalog::has_several_clusters),
+            });
         }
         let Some(catalog) = self.selection.catalog() else {
             return notices;

@@ -71,6 +71,17 @@ pub enum NoAnswer {
     },
     /// A database that cannot be used, in a data directory with a write-ahead log.
     Unusable(Box<Unusable>),
+    /// A folder of backups has no full snapshot of this name.
+    NoFullSnapshot {
+        /// The folder.
+        folder: PathBuf,
+        /// The name, as typed.
+        asked: String,
+        /// The names of those that it has, by last revision.
+        known: Vec<String>,
+    },
+    /// Delta snapshots without an event that can be read.
+    NoDeltaEvents(PathBuf),
     /// A raft snapshot, which is no database.
     RaftSnapshot {
         /// The path.
@@ -122,10 +133,12 @@ pub enum NoAnswer {
     NotARange(String),
     /// Two addresses name two revisions.
     TwoAddressRevisions(RevisionExpr, RevisionExpr),
-    /// Namespaces were named with a key or a prefix, as typed.
-    NamespaceWithKey {
-        /// The namespaces.
-        namespaces: String,
+    /// Namespaces or logical clusters were named with a key or a prefix.
+    ScopeWithKey {
+        /// The flag that named them.
+        flag: &'static str,
+        /// They, as typed.
+        names: String,
         /// The key or prefix.
         address: Box<Address>,
     },
@@ -341,7 +354,7 @@ impl NoAnswer {
     /// The same as the answer to the question whether the file is intact. That a meta page which was asked for names no
     /// state is none.
     #[must_use]
-    pub(super) fn as_verdict(mut self) -> Self {
+    pub(super) fn into_verdict(mut self) -> Self {
         if let Self::NoState {
             error, is_verdict, ..
         } = &mut self

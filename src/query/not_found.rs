@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
-use crate::k8s::catalog::{Catalog, Survey};
+use crate::k8s::catalog::{Catalog, ClusterName, Survey};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::Bounds;
 use crate::named::key_text;
 use crate::near::{self, SUGGESTED, near};
 
 use super::address::{Address, ObjectSet};
+use super::glob::Globs;
+use super::scope::Scope;
 
 /// What was asked for and is not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,15 @@ pub enum Why {
         /// The names as typed.
         names: Vec<String>,
         /// Known names that are near.
+        near: Vec<String>,
+    },
+    /// A namespace that no retained revision has in the logical clusters that were asked for.
+    NotInCluster {
+        /// The namespace as typed.
+        namespace: String,
+        /// The logical clusters as typed.
+        cluster: String,
+        /// Namespaces of these that are near.
         near: Vec<String>,
     },
     /// It was deleted.
@@ -91,6 +102,8 @@ pub enum NameKind {
     CustomResource,
     /// A namespace.
     Namespace,
+    /// A logical cluster.
+    Cluster,
     /// A field manager.
     Manager,
 }
@@ -100,6 +113,8 @@ pub enum NameKind {
 pub struct Deleted {
     /// The namespace, if it was deleted and nothing in it of what was asked for is retained.
     pub namespace: Option<String>,
+    /// The logical clusters that were asked for with the namespace.
+    pub cluster: Option<String>,
     /// The main revision of the newest deletion.
     pub revision: i64,
     /// How many keys were deleted.
@@ -117,7 +132,7 @@ pub struct Deleted {
 impl Missing {
     /// Whether a name is unknown: then there is no answer, not even no.
     pub fn is_unknown(&self) -> bool {
-        matches!(self.why, Why::Unknown { .. })
+        matches!(self.why, Why::Unknown { .. } | Why::NotInCluster { .. })
     }
 }
 
@@ -202,11 +217,11 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Why namespaces have nothing; none if they exist.
-    pub fn namespaces(&self, names: &[String]) -> Option<Missing> {
+    /// Why namespaces and logical clusters have nothing; none if they exist.
+    pub fn scope(&self, scope: &Scope) -> Option<Missing> {
         let may_hide = self.store.db().diagnostics().may_hide_records();
-        let why = names.iter().find_map(|name| self.why_namespace(name))?;
-        let is_unknown = matches!(why, Why::Unknown { .. });
+        let why = self.why_scope(scope)?;
+        let is_unknown = matches!(why, Why::Unknown { .. } | Why::NotInCluster { .. });
         Some(Missing {
             address: None,
             why: if is_unknown && may_hide {
@@ -223,7 +238,7 @@ impl Search<'_, '_> {
             return Why::MayBeHidden;
         }
         if let Some(revision) = retained.deleted_at {
-            return self.deleted(revision, &retained, None);
+            return Why::Deleted(self.deleted(revision, &retained));
         }
         if let Some(first) = retained.first_later {
             return Why::Later {
@@ -242,18 +257,19 @@ impl Search<'_, '_> {
         }
     }
 
-    fn deleted(&self, revision: i64, retained: &Retained, namespace: Option<&str>) -> Why {
+    fn deleted(&self, revision: i64, retained: &Retained) -> Deleted {
         let compacted = self.store.compact_revision();
         let before = retained.fullest().unwrap_or(revision.saturating_sub(1));
-        Why::Deleted(Deleted {
-            namespace: namespace.map(str::to_owned),
+        Deleted {
+            namespace: None,
+            cluster: None,
             revision,
             keys: retained.lives.len(),
             before,
             time: (self.time_of)(revision),
             is_before_compacted: before < compacted,
             compacted,
-        })
+        }
     }
 
     fn live_keys(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<KeyEntry<'_>> {
@@ -320,7 +336,7 @@ impl Search<'_, '_> {
         let encrypted = records.filter(|record| {
             !record.tombstone
                 && Survey::is_definition(record.key)
-                && self.keyring.open(record.key, record.value).is_err()
+                && self.keyring.decrypt(record.key, record.value).is_err()
         });
         let keys: BTreeSet<&[u8]> = encrypted.map(|record| record.key).collect();
         keys.len()
@@ -330,9 +346,7 @@ impl Search<'_, '_> {
     fn why_objects(&self, objects: &ObjectSet) -> Why {
         let of_types = Address::Objects(objects.widened());
         let live = self.live_keys(|key| of_types.covers(key));
-        let namespaces = objects.namespace_names();
-        let why = namespaces.iter().find_map(|name| self.why_namespace(name));
-        if let Some(why) = why {
+        if let Some(why) = self.why_scope(objects.scope()) {
             return why;
         }
         let Some(first) = live.first() else {
@@ -369,19 +383,51 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Why nothing is found in a namespace: no retained revision has it, or it was deleted. None if it exists.
-    fn why_namespace(&self, name: &str) -> Option<Why> {
+    /// Why nothing is found in namespaces and logical clusters; none if they exist.
+    fn why_scope(&self, scope: &Scope) -> Option<Why> {
+        let names = |globs: &Option<Globs>| globs.as_ref().map(Globs::names).unwrap_or_default();
+        let mut clusters = names(&scope.clusters).into_iter();
+        let mut namespaces = names(&scope.namespaces).into_iter();
+        let why_cluster = clusters.find_map(|name| self.why_cluster(&name));
+        why_cluster.or_else(|| namespaces.find_map(|name| self.why_namespace(&name, scope)))
+    }
+
+    /// Why nothing is found in a logical cluster: no retained revision has it. None if one has.
+    fn why_cluster(&self, name: &str) -> Option<Why> {
+        let catalog = self.catalog?;
+        let mut known: BTreeSet<&[u8]> = BTreeSet::new();
+        for record in self.store.records(Direction::Forward) {
+            let location = catalog.locate(record.key);
+            known.extend(location.and_then(|location| location.cluster));
+        }
+        if known.contains(name.as_bytes()) {
+            return None;
+        }
+        let names = known
+            .iter()
+            .filter_map(|name| std::str::from_utf8(name).ok());
+        Some(Why::Unknown {
+            kind: NameKind::Cluster,
+            names: vec![name.to_owned()],
+            near: near(name, names),
+        })
+    }
+
+    /// Why nothing is found in a namespace: no retained revision has it, or it was deleted, in each logical cluster
+    /// that was asked for. None if it exists.
+    fn why_namespace(&self, name: &str, scope: &Scope) -> Option<Why> {
         let catalog = self.catalog?;
         let mut known: BTreeSet<Box<[u8]>> = BTreeSet::new();
         let mut deleted_at = None;
-        let mut is_live = false;
+        let mut live: BTreeSet<ClusterName> = BTreeSet::new();
         let mut is_known = false;
         for record in self.store.records(Direction::Forward) {
-            let Some(location) = catalog.locate(record.key) else {
+            let location = catalog.locate(record.key);
+            let Some(location) = location.filter(|location| scope.has_cluster(location.cluster))
+            else {
                 continue;
             };
-            let is_object =
-                location.resource.plural == "namespaces" && location.resource.group().is_empty();
+            let is_object = location.is_namespace();
             let namespace = match location.namespace {
                 _ if is_object => location.name,
                 Some(namespace) => namespace,
@@ -395,26 +441,45 @@ impl Search<'_, '_> {
             }
             is_known = true;
             if is_object && record.revision.main <= self.at.0 {
-                is_live = !record.tombstone;
-                deleted_at = record.tombstone.then_some(record.revision.main);
+                let cluster = location.cluster.map(Into::into);
+                if record.tombstone {
+                    live.remove(&cluster);
+                    deleted_at = Some(record.revision.main);
+                } else {
+                    live.insert(cluster);
+                }
             }
         }
         if !is_known && !known.is_empty() {
             let names = known
                 .iter()
                 .filter_map(|name| std::str::from_utf8(name).ok());
-            return Some(Why::Unknown {
-                kind: NameKind::Namespace,
-                names: vec![name.to_owned()],
-                near: near(name, names),
+            let near = near(name, names);
+            return Some(match &scope.clusters {
+                Some(clusters) => Why::NotInCluster {
+                    namespace: name.to_owned(),
+                    cluster: clusters.text(),
+                    near,
+                },
+                None => Why::Unknown {
+                    kind: NameKind::Namespace,
+                    names: vec![name.to_owned()],
+                    near,
+                },
             });
         }
-        let revision = deleted_at.filter(|_| !is_live)?;
+        let revision = deleted_at.filter(|_| live.is_empty())?;
         let in_namespace = Retained::read(self.store, self.at, |key| {
             let location = catalog.locate(key);
-            location.is_some_and(|location| location.namespace == Some(name.as_bytes()))
+            location.is_some_and(|location| {
+                location.namespace == Some(name.as_bytes()) && scope.has_cluster(location.cluster)
+            })
         });
-        Some(self.deleted(revision, &in_namespace, Some(name)))
+        Some(Why::Deleted(Deleted {
+            namespace: Some(name.to_owned()),
+            cluster: scope.clusters.as_ref().map(Globs::text),
+            ..self.deleted(revision, &in_namespace)
+        }))
     }
 
     fn near_keys(&self, text: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::etcd::carve::Search;
-use crate::k8s::encrypt::OpenError;
+use crate::k8s::encrypt::DecryptError;
 use crate::k8s::wall_clock::AtTime;
 
 use super::filters::LeftNothing;
@@ -30,6 +30,19 @@ pub enum Notice {
     Log(LogFound),
     /// The database cannot be used, and the answer is that of the log alone.
     LogAlone(LogAlone),
+    /// Delta snapshots of etcd-backup-restore give records.
+    Deltas(DeltasFound),
+    /// An older full snapshot of the folder of backups, by path and name, is a better start for this revision.
+    OlderFullSnapshot(PathBuf, String, i64),
+    /// A newer full snapshot of the folder cannot be used: its name, and why not.
+    FullSnapshotSkipped(String, Arc<NoAnswer>),
+    /// How many files of a write-ahead log, and how many delta snapshots, are in the archive beside the database.
+    BesideInArchive {
+        /// Files of a log.
+        log_files: usize,
+        /// Delta snapshots.
+        deltas: usize,
+    },
     /// The data directory has a v2 store: the raft snapshot, and how many keys it has.
     V2Keys(PathBuf, usize),
     /// The database cannot be used, and another one of the folder was.
@@ -75,7 +88,12 @@ pub enum Notice {
     /// Fields of the field selector that no object has.
     FieldsOfNone(Vec<String>),
     /// How many objects have the one name that was asked for.
-    SeveralOfOneName(usize),
+    SeveralOfOneName {
+        /// How many.
+        count: usize,
+        /// Whether they are in several logical clusters.
+        has_clusters: bool,
+    },
     /// The prefixes of the objects: more than one.
     SeveralPrefixes(Vec<Vec<u8>>),
     /// The time that ages are counted from, in seconds since 1970; none if the store has no time.
@@ -109,6 +127,25 @@ pub struct Carving {
     pub free_leaves: u64,
     /// Whether the file was written anew by a defragmentation, or is new.
     pub is_fresh_file: bool,
+}
+
+/// What delta snapshots give.
+#[derive(Debug, Clone)]
+pub struct DeltasFound {
+    /// The file name of the full snapshot that is the database; none without one.
+    pub base: Option<String>,
+    /// Whether it is a folder, not one file.
+    pub is_folder: bool,
+    /// How many delta snapshots were read.
+    pub files: usize,
+    /// The last revision of the full snapshot.
+    pub state: Option<i64>,
+    /// The first and the last revision of the delta snapshots.
+    pub revisions: Option<(i64, i64)>,
+    /// When the last event was received, in seconds since 1970.
+    pub until: Option<i64>,
+    /// The last revision that every write is known up to.
+    pub complete: Option<i64>,
 }
 
 /// What a write-ahead log has without its database.
@@ -178,7 +215,7 @@ pub struct Encrypted {
     /// The key of the first.
     pub first: Box<[u8]>,
     /// The reason.
-    pub error: OpenError,
+    pub error: DecryptError,
 }
 
 /// Two databases with equal live states and different histories.

@@ -10,8 +10,8 @@ use crate::etcd::check::Checked;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Record, Store, schema};
 use crate::k8s::catalog::{Catalog, Survey};
-use crate::k8s::check::{Checker, Counts, Fault, Seen, Uids};
-use crate::k8s::encrypt::{Keyring, OpenError};
+use crate::k8s::check::{CheckedValue, Checker, FindingCounts, ObjectFault, Uids};
+use crate::k8s::encrypt::{DecryptError, Keyring};
 use crate::k8s::object::tree_of;
 use crate::named::key_text;
 use crate::source::Source;
@@ -44,10 +44,10 @@ impl<'a> Definitions<'a> {
         let mut newest: Vec<_> = self.newest.into_iter().collect();
         newest.sort_unstable_by_key(|(key, _)| *key);
         for (key, record) in newest.into_iter().filter(|(_, record)| !record.tombstone) {
-            if let Ok(value) = keyring.open(key, record.value)
+            if let Ok(value) = keyring.decrypt(key, record.value)
                 && let Ok((definition, _)) = tree_of(&value)
             {
-                catalog.define(definition);
+                catalog.define_by(key, definition);
             }
         }
         catalog
@@ -56,8 +56,8 @@ impl<'a> Definitions<'a> {
 
 /// What one look at a record found.
 enum Look {
-    Closed(OpenError),
-    Seen(Seen),
+    Closed(DecryptError),
+    Checked(CheckedValue),
 }
 
 /// The check of all values.
@@ -67,9 +67,9 @@ pub struct ObjectCheck<'o, 'a> {
     catalog: &'o Catalog,
     checked: &'o Checked,
     uids: Uids<&'a [u8]>,
-    encrypted: Counts<Locus>,
-    types: Counts<Locus>,
-    fields: Counts<Locus>,
+    encrypted: FindingCounts<Locus>,
+    types: FindingCounts<Locus>,
+    fields: FindingCounts<Locus>,
     count: u64,
 }
 
@@ -87,9 +87,9 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
             catalog,
             checked,
             uids: Uids::default(),
-            encrypted: Counts::default(),
-            types: Counts::default(),
-            fields: Counts::default(),
+            encrypted: FindingCounts::default(),
+            types: FindingCounts::default(),
+            fields: FindingCounts::default(),
             count: 0,
         }
     }
@@ -132,7 +132,7 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
         self.count = self.count.saturating_add(1);
         let locus = || record.locus().bucket(schema::KEY);
         let seen = match look {
-            Look::Seen(seen) => seen,
+            Look::Checked(seen) => seen,
             Look::Closed(error) => {
                 self.diagnostics.report(
                     Diagnostic::new(Code::ValueNotDecrypted, locus())
@@ -147,22 +147,22 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
         }
         for fault in seen.faults {
             match fault {
-                Fault::Undecodable(why) => self.diagnostics.report(
+                ObjectFault::Undecodable(why) => self.diagnostics.report(
                     Diagnostic::new(Code::ValueUndecodable, locus())
                         .found(why)
                         .effect("the object cannot be read whole; its bytes are all there"),
                 ),
-                Fault::Key { expected, found } => self.diagnostics.report(
+                ObjectFault::Key { expected, found } => self.diagnostics.report(
                     Diagnostic::new(Code::ObjectKeyMismatch, locus())
                         .expected(expected, found)
                         .effect("either was changed by something other than an API server"),
                 ),
-                Fault::TypeUnknown(name) => self.types.add(name, locus),
-                Fault::FieldUnknown(name) => self.fields.add(name, locus),
+                ObjectFault::TypeUnknown(name) => self.types.add(name, locus),
+                ObjectFault::FieldUnknown(name) => self.fields.add(name, locus),
             }
         }
         if self.checked.is_live(record)
-            && let Some(other) = self.uids.take(seen.uid, record.key)
+            && let Some(other) = self.uids.add(seen.uid, record.key)
         {
             self.diagnostics.report(
                 Diagnostic::new(Code::UidTwice, locus())
@@ -197,12 +197,14 @@ fn look(
     catalog: &Catalog,
     record: &Record<'_>,
 ) -> Option<Look> {
-    match keyring.open(record.key, record.value) {
-        Ok(value) => checker.look(catalog, record.key, &value).map(Look::Seen),
+    match keyring.decrypt(record.key, record.value) {
+        Ok(value) => checker
+            .check(catalog, record.key, &value)
+            .map(Look::Checked),
         // Without any key it is only counted; a key that was given should have opened it.
         Err(_) if keyring.is_empty() => checker
-            .look(catalog, record.key, record.value)
-            .map(Look::Seen),
+            .check(catalog, record.key, record.value)
+            .map(Look::Checked),
         Err(error) => Some(Look::Closed(error)),
     }
 }

@@ -19,7 +19,7 @@ use crate::source::Source;
 use super::evidence::Evidence;
 use super::notice::{Encrypted, Notice, Notices};
 
-pub use crate::k8s::encrypt::OpenError;
+pub use crate::k8s::encrypt::DecryptError;
 
 /// How values are decrypted and read.
 pub use crate::k8s::Order;
@@ -60,7 +60,7 @@ pub enum ReadValue {
     /// Anything else that can be read: a text, a number, JSON without a kind.
     Plain,
     /// Encrypted, and no key opens it.
-    Encrypted(OpenError),
+    Encrypted(DecryptError),
     /// It is not what it begins like.
     Undecodable(DecodeError),
 }
@@ -83,7 +83,7 @@ impl<'r> Objects<'r> {
     ///
     /// # Errors
     /// Why it stays closed; it is noted.
-    pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, OpenError> {
+    pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, DecryptError> {
         let read = self
             .read_bytes
             .get()
@@ -95,7 +95,7 @@ impl<'r> Objects<'r> {
         }
         self.read_bytes
             .set(if read > RESIDENT_BYTES { 0 } else { read });
-        let opened = self.keyring.open(record.key, record.value);
+        let opened = self.keyring.decrypt(record.key, record.value);
         if let Err(error) = &opened {
             self.note_closed(record, error);
         }
@@ -171,7 +171,19 @@ impl<'r> Objects<'r> {
         );
     }
 
-    fn note_closed(&self, record: &Record<'_>, error: &OpenError) {
+    /// Makes a finding of an object if its manifest lacks the names of fields; what it lacks.
+    pub fn report_if_incomplete(&self, record: &Record<'_>) -> Vec<Note> {
+        let opened = self.keyring.decrypt(record.key, record.value).ok();
+        let read = opened.and_then(|value| tree_with(&value, Order::Declared).ok());
+        let object = read.filter(|(tree, _)| is_object(tree));
+        let notes = object.map_or_else(Vec::new, |(_, notes)| notes);
+        if !notes.is_empty() {
+            self.report_incomplete(record, &notes);
+        }
+        notes
+    }
+
+    fn note_closed(&self, record: &Record<'_>, error: &DecryptError) {
         if !self.said.borrow_mut().insert(record.revision) {
             return;
         }
@@ -192,7 +204,7 @@ impl<'r> Objects<'r> {
 
     /// Makes a finding of a value that stays closed where its fields were asked for: an answer without them is
     /// no whole answer, keys given or not.
-    pub fn report_closed(&self, record: &Record<'_>, error: &OpenError) {
+    pub fn report_closed(&self, record: &Record<'_>, error: &DecryptError) {
         self.diagnostics.report(
             Diagnostic::new(Code::ValueNotDecrypted, record.locus())
                 .found(error.to_string())
@@ -246,7 +258,7 @@ pub fn newest_time(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Opti
         if seen >= RECENT_RECORDS && newest.is_some() {
             break;
         }
-        let Ok(value) = keyring.open(record.key, record.value) else {
+        let Ok(value) = keyring.decrypt(record.key, record.value) else {
             continue;
         };
         let Some(meta) = Meta::read(&value) else {

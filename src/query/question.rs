@@ -16,6 +16,7 @@ use super::no_answer::NoAnswer;
 use super::not_found::{Missing, NameKind, Search, Why};
 use super::notice::{Compacted, Notice, Notices};
 use super::objects::Objects;
+use super::scope::Scope;
 use super::timeline::Timeline;
 use super::{catalog, origins};
 
@@ -146,7 +147,19 @@ impl<'q> Question<'q> {
         let time = timeline.time(time)?;
         let at = timeline.at_time(time)?;
         self.notices.add(Notice::TimeInferred { time, at });
-        Ok(self.store.at(Some(at.revision))?)
+        let at = self.store.at(Some(at.revision))?;
+        self.note_older_full(at);
+        Ok(at)
+    }
+
+    /// Reports an older full snapshot of the folder of backups that has the state at a compacted revision.
+    pub fn note_older_full(&self, at: AtRevision) {
+        let is_before = at.0 < self.store.compact_revision();
+        let deltas = self.evidence.deltas().filter(|_| is_before);
+        if let Some((folder, name)) = deltas.and_then(|deltas| deltas.older_full(at.0)) {
+            self.notices
+                .add(Notice::OlderFullSnapshot(folder, name, at.0));
+        }
     }
 
     /// Reports which objects of a keyspace below the compaction may not be as they were then.
@@ -158,7 +171,11 @@ impl<'q> Question<'q> {
     /// what other origins have of them. `missing_versions` is how many versions of the one key are known to be missing.
     pub fn note_compacted(&self, covers: &dyn Fn(&[u8]) -> bool, missing_versions: Option<i64>) {
         let compacted = self.store.compact_revision();
-        if compacted == 0 || self.noted_compacted.replace(true) {
+        // That there is nothing before delta snapshots is said already.
+        if compacted == 0
+            || self.evidence.deltas_alone().is_some()
+            || self.noted_compacted.replace(true)
+        {
             return;
         }
         self.notices.add(Notice::Compacted(Compacted {
@@ -180,14 +197,14 @@ impl<'q> Question<'q> {
         missing.into()
     }
 
-    /// Why namespaces have nothing; none if they exist.
-    pub fn missing_namespace(
+    /// Why namespaces and logical clusters have nothing; none if they exist.
+    pub fn missing_scope(
         &self,
-        namespaces: &[String],
+        scope: &Scope,
         catalog: Option<&Catalog>,
         at: AtRevision,
     ) -> Option<NoAnswer> {
-        let missing = self.search(catalog, at, |search| search.namespaces(namespaces))?;
+        let missing = self.search(catalog, at, |search| search.scope(scope))?;
         Some(missing.into())
     }
 

@@ -16,11 +16,8 @@ use crate::k8s::catalog::Catalog;
 use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
-use super::deletions::{
-    EarlierLives, Facts, Item, ObjectHistory, Request, namespace_name, plan, sort_for_apply,
-};
+use super::deletions::{EarlierLives, Facts, Item, ObjectHistory, Request, plan, sort_for_apply};
 use super::filters::Filter;
-use super::glob::Namespaces;
 use super::left_out::{Kept, LeftOut};
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
@@ -28,10 +25,11 @@ use super::objects::ReadValue;
 use super::question::Question;
 use super::resolve::{only_one, resolve, resolve_events};
 use super::revision::RevisionExpr;
+use super::scope::Scope;
 use super::select::{Selection, Which};
 use super::served_version::{StoredVersion, put_into_served};
 use decide::Decision;
-use volumes::Volumes;
+use volumes::{Claim, InCluster, Volumes};
 
 pub use super::served_version::Release;
 pub use crate::etcd::AtRevision;
@@ -137,8 +135,8 @@ pub struct Recovery<'q, 'a> {
     filters: &'q RecoveryFilters,
     history: ObjectHistory,
     volumes: Volumes,
-    /// The names of the volumes that come back.
-    volumes_back: HashSet<String>,
+    /// The volumes that come back, by logical cluster and name.
+    volumes_back: HashSet<InCluster>,
     selection: Selection,
     at: Option<AtRevision>,
     items: Vec<Item<'a>>,
@@ -169,9 +167,10 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let (after, to) = resolve_events(range, None, question, &which)?;
         let has_times = filters.since.is_some() || filters.until.is_some();
         let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
-        let namespaces = which.namespaces().filter(|_| which.words().is_empty());
+        let scope = which.scope();
+        let is_of_all = which.words().is_empty();
         let covers = |key: &[u8]| {
-            selection.covers(key) || is_namespace_of(key, namespaces.as_ref(), catalog)
+            selection.covers(key) || (is_of_all && is_namespace_of(key, &scope, catalog))
         };
         let request = Request {
             wanted: &covers,
@@ -188,8 +187,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let (earlier, items): (Vec<_>, Vec<_>) = items
             .into_iter()
             .partition(|item| item.is_made_again && !has_range);
-        let is_unknown =
-            items.is_empty() || (which.words().is_empty() && which.namespaces().is_some());
+        let is_unknown = items.is_empty() || (is_of_all && !scope.is_all());
         if after.0 < store.compact_revision() {
             question.note_compacted(&covers, None);
         }
@@ -247,7 +245,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let volumes = back
             .filter_map(|item| item.facts.as_ref())
             .filter(|facts| facts.kind == "PersistentVolume");
-        self.volumes_back = volumes.map(|facts| facts.name.clone()).collect();
+        let volume = |facts: &Facts| (facts.cluster.clone(), facts.name.clone());
+        self.volumes_back = volumes.map(volume).collect();
     }
 
     /// Leaves what was deleted in the range and the time.
@@ -309,6 +308,13 @@ impl<'q, 'a> Recovery<'q, 'a> {
         self.at
     }
 
+    /// The logical cluster of an item, if the store has several.
+    pub fn cluster_of<'i>(&self, item: &Item<'i>) -> Option<&'i [u8]> {
+        let catalog = self.question.catalog();
+        let cluster = catalog.locate(item.key)?.cluster;
+        cluster.filter(|_| catalog.has_several_clusters())
+    }
+
     /// Whether an item is brought back: what cannot be read is not.
     pub fn comes_back(&self, item: &Item<'_>) -> bool {
         item.left_out.is_none()
@@ -357,16 +363,20 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let facts = item.facts.as_ref();
         let stored = manifest::text(&tree, &["apiVersion"]).to_owned();
         let claim = facts.filter(|facts| facts.kind == "PersistentVolumeClaim");
-        let claim = claim.map(|_| tree.clone());
+        let claim = claim.map(|facts| Claim {
+            cluster: facts.cluster.as_deref(),
+            object: tree.clone(),
+        });
         let may_keep = claim
             .as_ref()
             .is_some_and(|claim| self.volume_may_exist(claim));
+        let cluster = facts.and_then(|facts| facts.cluster.as_deref());
         let (mut tree, notes) = manifest(
             tree,
             Options {
                 strip_finalizers: options.strip_finalizers,
                 keeps_status: facts.is_some_and(|facts| facts.keeps_status),
-                keeps_owner: &|uid| options.keep_owners && self.history.lives(uid),
+                keeps_owner: &|uid| options.keep_owners && self.history.lives(cluster, uid),
                 keeps_volume: options.keep_volumes && may_keep,
                 keeps_addresses: options.keep_addresses,
                 suspends: facts.is_some_and(|facts| facts.is_finished),
@@ -387,7 +397,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         (tree, remarks)
     }
 
-    fn remark(&self, note: manifest::Note, claim: Option<&Value>) -> Remark {
+    fn remark(&self, note: manifest::Note, claim: Option<&Claim<'_>>) -> Remark {
         match note {
             manifest::Note::Owners => Remark::Owners,
             manifest::Note::ClusterAddresses(addresses) => Remark::ClusterAddresses(addresses),
@@ -395,32 +405,32 @@ impl<'q, 'a> Recovery<'q, 'a> {
             manifest::Note::LoadBalancer(addresses) => Remark::LoadBalancer(addresses),
             manifest::Note::Suspended => Remark::Suspended,
             manifest::Note::Volume { name, is_kept } => {
-                let claim = claim.unwrap_or(&Value::Null);
+                let none = Claim::default();
+                let claim = claim.unwrap_or(&none);
                 Remark::Volume(self.claim_volume(claim, &name, is_kept))
             }
         }
     }
 
     /// What is known of the volume of a claim.
-    fn claim_volume(&self, claim: &Value, name: &str, is_named: bool) -> ClaimVolume {
-        let comes_back = |name: &str| self.volumes_back.contains(name);
+    fn claim_volume(&self, claim: &Claim<'_>, name: &str, is_named: bool) -> ClaimVolume {
+        let comes_back = |volume: &InCluster| self.volumes_back.contains(volume);
         let named = (name, is_named);
         self.volumes
             .of_claim(claim, named, &self.history, &comes_back)
     }
 
     /// What is known of the volume of a claim that was bound after the version that comes back.
-    fn bound_later(&self, claim: &Value) -> Option<Remark> {
-        let is_bound = !manifest::text(claim, &["spec", "volumeName"]).is_empty();
-        let uid = manifest::text(claim, &["metadata", "uid"]);
-        let name = self.volumes.reserved_for(uid).filter(|_| !is_bound)?;
+    fn bound_later(&self, claim: &Claim<'_>) -> Option<Remark> {
+        let is_bound = !manifest::text(&claim.object, &["spec", "volumeName"]).is_empty();
+        let name = self.volumes.reserved_for(claim).filter(|_| !is_bound)?;
         Some(Remark::Volume(self.claim_volume(claim, name, false)))
     }
 
     /// Whether the volume of a claim exists or comes back, as far as the file knows: a claim that names a volume which
     /// does not exist is lost.
-    fn volume_may_exist(&self, claim: &Value) -> bool {
-        let name = manifest::text(claim, &["spec", "volumeName"]);
+    fn volume_may_exist(&self, claim: &Claim<'_>) -> bool {
+        let name = manifest::text(&claim.object, &["spec", "volumeName"]);
         let volume = self.claim_volume(claim, name, true);
         matches!(
             volume.fate,
@@ -443,12 +453,12 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 }
 
-/// Whether a key is one of these namespaces: a namespace that is asked for is part of the question.
-fn is_namespace_of(key: &[u8], namespaces: Option<&Namespaces>, catalog: &Catalog) -> bool {
-    namespaces.is_some_and(|namespaces| {
-        let name = namespace_name(key, catalog);
-        name.is_some_and(|name| namespaces.matches(name))
-    })
+/// Whether a key is one of the namespaces that were named: a namespace that is asked for is part of the question.
+fn is_namespace_of(key: &[u8], scope: &Scope, catalog: &Catalog) -> bool {
+    let location = catalog.locate(key);
+    let location = location.filter(|location| location.is_namespace());
+    scope.namespaces.is_some()
+        && location.is_some_and(|location| scope.covers(location.cluster, Some(location.name)))
 }
 
 /// Whether it is the account that the controller makes in each namespace.

@@ -12,6 +12,8 @@ use super::served_version::StoredVersion;
 pub enum RecoveryNotice {
     /// A namespace was deleted.
     NamespaceDeleted {
+        /// Its logical cluster, in a store with more than one.
+        cluster: Option<String>,
         /// Its name.
         name: String,
         /// The main revision at which its deletion began.
@@ -27,6 +29,8 @@ pub enum RecoveryNotice {
     },
     /// A namespace exists and has a deletion timestamp.
     NamespaceTerminating {
+        /// Its logical cluster, in a store with more than one.
+        cluster: Option<String>,
         /// Its name.
         name: String,
         /// The main revision from which it has it.
@@ -46,10 +50,12 @@ pub enum RecoveryNotice {
     MadeAgain(Keys),
     /// Custom resources and their definitions come back: kubectl has to run twice.
     TwoRuns,
-    /// How to make the objects of a folder, and what `kubectl apply` would do instead.
+    /// Manifests of several logical clusters are in one stream: how many clusters, and the first of them.
+    SeveralClusters(usize, String),
+    /// How to create the objects of folders, and what `kubectl apply` would do instead.
     Create {
-        /// The folder.
-        folder: PathBuf,
+        /// The folders: one for each logical cluster, if there are several.
+        folders: Vec<PathBuf>,
         /// How many manifests are too long for the annotation that `kubectl apply` writes.
         too_long: usize,
     },

@@ -39,7 +39,11 @@ pub fn resolve(
 ) -> Result<AtRevision, NoAnswer> {
     let store = question.store();
     if !revision.is_of_object() || !which.is_given() {
-        return revision_of_store(revision, store).inspect_err(|error| {
+        let resolved = revision_of_store(revision, store);
+        if let Ok(at) = &resolved {
+            question.note_older_full(*at);
+        }
+        return resolved.inspect_err(|error| {
             let is_compacted = matches!(
                 error,
                 NoAnswer::Unavailable(RevisionUnavailable::Compacted { .. })

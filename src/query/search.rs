@@ -24,7 +24,7 @@ pub use look::Looker;
 pub use written::Written;
 
 /// What is searched for, and what is found.
-pub use crate::k8s::search::{Found, Matcher, Pattern};
+pub use crate::k8s::search::{MatchedLine, Matcher, Pattern};
 
 /// From when to when a line was there, in one life of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct LiveMatch<'m, 'a> {
     /// Whether the key matches.
     pub in_key: bool,
     /// The lines of its value that match.
-    pub found: Vec<Found>,
+    pub found: Vec<MatchedLine>,
 }
 
 impl<'a> Search<'_, 'a> {

@@ -14,8 +14,9 @@ use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 
 use super::address::{Address, ObjectSet};
-use super::glob::Namespaces;
+use super::glob::Globs;
 use super::revision::{RangeExpr, RevisionExpr, split_revision};
+use super::scope::Scope;
 
 pub use crate::k8s::selector::LabelSelector;
 
@@ -28,6 +29,8 @@ pub struct Which {
     pub namespace: Vec<String>,
     /// Whether all namespaces were asked for, whatever was named.
     pub all_namespaces: bool,
+    /// Names and patterns of logical clusters.
+    pub clusters: Vec<String>,
     /// The labels that objects must have.
     pub labels: Option<LabelSelector>,
 }
@@ -67,7 +70,8 @@ impl Exclude {
             resources.extend(found);
         }
         let types = self.exclude.join(",");
-        Ok(Some(ObjectSet::new(&types, &resources, &catalog, None)))
+        let scope = Scope::default();
+        Ok(Some(ObjectSet::new(&types, &resources, &catalog, &scope)))
     }
 }
 
@@ -78,8 +82,15 @@ impl Which {
             addresses,
             namespace,
             all_namespaces: false,
+            clusters: Vec::new(),
             labels: None,
         }
+    }
+
+    /// The same in these logical clusters only.
+    #[must_use]
+    pub fn in_clusters(self, clusters: Vec<String>) -> Self {
+        Self { clusters, ..self }
     }
 
     /// The same with one word more in front, of a verb whose own word turned out to be an address.
@@ -109,6 +120,7 @@ impl Which {
         !self.addresses.is_empty()
             || !self.namespace.is_empty()
             || self.all_namespaces
+            || !self.clusters.is_empty()
             || self.labels.is_some()
     }
 
@@ -176,10 +188,12 @@ impl Which {
         Ok((which, revision))
     }
 
-    /// The namespaces that were asked for; none if all were.
-    pub fn namespaces(&self) -> Option<Namespaces> {
-        let given = self.namespace.as_slice();
-        Namespaces::parse(given).filter(|_| !self.all_namespaces)
+    /// The namespaces and logical clusters that were asked for.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            namespaces: Globs::parse(&self.namespace).filter(|_| !self.all_namespaces),
+            clusters: Globs::parse(&self.clusters),
+        }
     }
 
     /// Understands the words, by what is in the stores.
@@ -196,19 +210,20 @@ impl Which {
             .iter()
             .map(|word| Address::surely_raw(word))
             .collect::<Result<_, _>>()?;
-        let namespaces = self.namespaces();
-        if let (Some(namespaces), Some(address)) = (&namespaces, raw.iter().flatten().next()) {
-            return Err(NoAnswer::NamespaceWithKey {
-                namespaces: namespaces.text(),
+        let scope = self.scope();
+        if let (Some((flag, names)), Some(address)) = (scope.flag(), raw.iter().flatten().next()) {
+            return Err(NoAnswer::ScopeWithKey {
+                flag,
+                names,
                 address: Box::new(address.clone()),
             });
         }
         let raw_too = raw.iter().any(Option::is_some);
-        if let (Some(addresses), None) = (raw.into_iter().collect(), &namespaces) {
+        if let (Some(addresses), true) = (raw.into_iter().collect(), scope.is_all()) {
             // The quick way: nothing in the store can make a difference.
             return Ok(Selection {
                 addresses,
-                namespaces: None,
+                scope,
                 labels: self.labels.clone(),
                 catalog: None,
                 excluded: None,
@@ -218,16 +233,17 @@ impl Which {
             catalog: catalog::read(stores, keyring),
             keyring,
             is_learnt: false,
-            namespaces: namespaces.as_ref(),
+            scope: &scope,
             stores,
         };
-        if raw_too || self.addresses.is_empty() {
+        if raw_too || self.addresses.is_empty() || scope.clusters.is_some() {
             words.learn();
         }
         let addresses = words.understand(&self.addresses)?;
         let catalog = words.catalog;
+        let is_of_all = addresses.is_empty();
         Ok(Selection {
-            namespaces: namespaces.filter(|_| addresses.is_empty()),
+            scope: if is_of_all { scope } else { Scope::default() },
             addresses,
             labels: self.labels.clone(),
             catalog: Some(catalog),
@@ -252,7 +268,7 @@ struct Words<'w, 's> {
     catalog: Catalog,
     keyring: &'w Keyring,
     is_learnt: bool,
-    namespaces: Option<&'w Namespaces>,
+    scope: &'w Scope,
     stores: &'w [(&'w Store<'s>, AtRevision)],
 }
 
@@ -279,7 +295,16 @@ impl Words<'_, '_> {
                 && let Some(objects) = self.objects(types)
                 && !name.is_empty()
             {
-                addresses.push(Address::Objects(objects.named(name)));
+                let in_namespace = name.split_once('/');
+                let in_namespace = in_namespace.filter(|_| self.scope.namespaces.is_none());
+                let objects = match in_namespace {
+                    // As a table on a terminal has it: `secret/shop/a`.
+                    Some((namespace, name)) if objects.is_namespaced() && !name.is_empty() => {
+                        objects.in_namespace(namespace).named(name)
+                    }
+                    _ => objects.named(name),
+                };
+                addresses.push(Address::Objects(objects));
             } else if let Some(objects) = &of_type {
                 addresses.push(Address::Objects(objects.named(&text)));
                 named = true;
@@ -319,12 +344,7 @@ impl Words<'_, '_> {
             }
             resources.extend(found);
         }
-        Some(ObjectSet::new(
-            types,
-            &resources,
-            &self.catalog,
-            self.namespaces,
-        ))
+        Some(ObjectSet::new(types, &resources, &self.catalog, self.scope))
     }
 }
 
@@ -332,8 +352,8 @@ impl Words<'_, '_> {
 #[derive(Debug, Default)]
 pub struct Selection {
     addresses: Vec<Address>,
-    /// Of all objects, if no address is named.
-    namespaces: Option<Namespaces>,
+    /// Where all objects have to be, if no address is named.
+    scope: Scope,
     labels: Option<LabelSelector>,
     catalog: Option<Catalog>,
     /// What is left out of them.
@@ -367,14 +387,13 @@ impl Selection {
             return false;
         }
         if self.addresses.is_empty() {
-            return self.namespaces.as_ref().is_none_or(|wanted| {
-                let location = self
-                    .catalog
-                    .as_ref()
-                    .and_then(|catalog| catalog.locate(key));
-                let namespace = location.and_then(|location| location.namespace);
-                namespace.is_some_and(|namespace| wanted.matches(namespace))
-            });
+            if self.scope.is_all() {
+                return true;
+            }
+            let catalog = self.catalog.as_ref();
+            let location = catalog.and_then(|catalog| catalog.locate(key));
+            return location
+                .is_some_and(|location| self.scope.covers(location.cluster, location.namespace));
         }
         self.addresses.iter().any(|address| address.covers(key))
     }
@@ -382,6 +401,15 @@ impl Selection {
     /// Whether one key or object is asked about, and nothing beside it.
     pub fn names_one(&self) -> bool {
         matches!(self.addresses.as_slice(), [address] if address.names_one())
+    }
+
+    /// Whether namespaces are asked about by the name that they have in OpenShift, and nothing beside them.
+    pub fn names_projects(&self) -> bool {
+        let are_projects = |address: &Address| match address {
+            Address::Objects(objects) => matches!(objects.types.as_str(), "project" | "projects"),
+            _ => false,
+        };
+        !self.addresses.is_empty() && self.addresses.iter().all(are_projects)
     }
 
     /// Whether nothing but raw keys and prefixes is asked about.
@@ -440,11 +468,8 @@ impl Selection {
         if !is_empty {
             return None;
         }
-        let of_namespace = || {
-            let names = self.namespaces.as_ref()?.names();
-            question.missing_namespace(&names, self.catalog(), at)
-        };
-        of_namespace().or_else(|| question.emptied())
+        let missing = question.missing_scope(&self.scope, self.catalog(), at);
+        missing.or_else(|| question.emptied())
     }
 
     /// How many keys of an address are left out because their resource is excluded.

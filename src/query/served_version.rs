@@ -62,7 +62,7 @@ pub(super) fn put_into_release(
     let stored = text(object, &["apiVersion"]).to_owned();
     let is_custom = is_custom(group(object), object);
     let location = catalog.locate(key).filter(|_| is_custom);
-    let definition = location.and_then(|location| catalog.definition(location.resource));
+    let definition = location.and_then(|location| catalog.definition_of(&location));
     let known = definition.and_then(|definition| served::by_definition(definition, object));
     let change = put_into_served(object, is_custom, known.as_ref(), Some(release))?;
     Some(StoredVersion { stored, change })

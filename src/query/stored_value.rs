@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::k8s::decode::is_only_begun;
+use crate::k8s::decode::is_only_json_like;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
 use crate::k8s::meta::Meta;
@@ -44,7 +44,7 @@ pub fn decrypted<'v>(
     key: &[u8],
     value: &'v [u8],
 ) -> Result<Cow<'v, [u8]>, Unreadable> {
-    keyring.open(key, value).map_err(Unreadable::Encrypted)
+    keyring.decrypt(key, value).map_err(Unreadable::Encrypted)
 }
 
 /// The object that begins somewhere within a raft entry; `read` reads one that begins at the given bytes.
@@ -85,11 +85,11 @@ pub fn protobuf_message(value: &[u8]) -> Result<Option<&[u8]>, Unreadable> {
             let unknown = Unknown::parse(body).map_err(DecodeError::Envelope)?;
             Ok(Some(unknown.raw.ok_or(DecodeError::NoObject)?))
         }
-        Stored::Json(text) if is_only_begun(text) => match std::str::from_utf8(text) {
+        Stored::Json(text) if is_only_json_like(text) => match std::str::from_utf8(text) {
             Ok(_) => other(StoredAs::Text),
             Err(_) => Err(Unreadable::NotAnObject),
         },
-        Stored::Cbor(bytes) if is_only_begun(bytes) => Err(Unreadable::NotAnObject),
+        Stored::Cbor(bytes) if is_only_json_like(bytes) => Err(Unreadable::NotAnObject),
         Stored::Json(_) => other(StoredAs::Json),
         Stored::Cbor(_) => other(StoredAs::Cbor),
         Stored::Text(_) => other(StoredAs::Text),

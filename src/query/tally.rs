@@ -21,7 +21,12 @@ pub enum Named {
     /// The beginning of keys of no known resource, up to a slash; empty for keys without one.
     Folder(Vec<u8>),
     /// A namespace.
-    Namespace(Vec<u8>),
+    Namespace {
+        /// Its logical cluster, in a store with more than one.
+        cluster: Option<Vec<u8>>,
+        /// Its name.
+        name: Vec<u8>,
+    },
 }
 
 /// One row.
@@ -89,11 +94,18 @@ pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
         let Some(location) = catalog.locate(&entry.key) else {
             continue;
         };
+        let named = |name: &[u8]| Named::Namespace {
+            cluster: location
+                .cluster
+                .filter(|_| catalog.has_several_clusters())
+                .map(<[u8]>::to_vec),
+            name: name.to_vec(),
+        };
         if let Some(namespace) = location.namespace {
-            count(&mut rows, Named::Namespace(namespace.to_vec()), entry);
-        } else if location.resource.folder == "namespaces" {
+            count(&mut rows, named(namespace), entry);
+        } else if location.is_namespace() {
             // It may be empty; the Namespace itself does not lie in it.
-            let named = Named::Namespace(location.name.to_vec());
+            let named = named(location.name);
             rows.entry(named.clone()).or_insert_with(|| Row::new(named));
         }
     }

@@ -6,10 +6,11 @@ pub mod why;
 
 use crate::etcd::Store;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::wall_clock::{AtTime, Bounds, WallClock};
+use crate::k8s::wall_clock::{AtTime, WallClock};
 
 use super::no_answer::NoAnswer;
 
+pub use crate::k8s::wall_clock::Bounds;
 pub use when::{When, parse_time};
 
 /// When the revisions of a store were written, as far as its objects show.

@@ -1,13 +1,13 @@
 //! Why the value of a record cannot be shown as an object, as data.
 
 use crate::k8s::DecodeError;
-use crate::k8s::encrypt::OpenError;
+use crate::k8s::encrypt::DecryptError;
 
 /// Why a value cannot be shown as an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
     /// It is still encrypted.
-    Encrypted(OpenError),
+    Encrypted(DecryptError),
     /// It is not what it begins like.
     Undecodable(DecodeError),
     /// It is not an object of Kubernetes.
@@ -32,7 +32,7 @@ impl Unreadable {
     pub fn may_need_key(&self) -> bool {
         matches!(
             self,
-            Self::Encrypted(OpenError::Altered { .. } | OpenError::NoDataKey(_))
+            Self::Encrypted(DecryptError::Altered { .. } | DecryptError::NoDataKey(_))
         )
     }
 }

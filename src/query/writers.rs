@@ -85,7 +85,7 @@ pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
 pub fn all_managers(store: &Store<'_>, keyring: &Keyring) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for record in store.records(Direction::Forward) {
-        let Ok(value) = keyring.open(record.key, record.value) else {
+        let Ok(value) = keyring.decrypt(record.key, record.value) else {
             continue;
         };
         let Some(meta) = Meta::read(&value) else {

@@ -1,5 +1,6 @@
 //! Why a path cannot be evidence.
 
+use super::unpack::UnpackError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum SourceError {
     /// The path is `-`.
-    #[error(
-        "'-' (standard input) is not a database: pages are read by offset; save it to a file first"
-    )]
+    #[error("'-' (standard input) cannot be read here: save it to a file first")]
     StandardInput,
     /// There is nothing at the path.
     #[error("{}: no such file or directory", .0.display())]
@@ -48,6 +47,15 @@ pub enum SourceError {
         path: PathBuf,
         /// Its length in bytes.
         len_bytes: u64,
+    },
+    /// It is packed, and cannot be unpacked.
+    #[error("{}: {error}", .path.display())]
+    Packed {
+        /// The path as given.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        error: Box<UnpackError>,
     },
     /// Any other failure of the system.
     #[error("{}: cannot {action}: {error}", .path.display())]

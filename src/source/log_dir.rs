@@ -1,7 +1,7 @@
 //! The files of a write-ahead log and of raft's snapshots, in a data directory or one of its folders.
 
 use super::error::SourceError;
-use super::locate::list_folder;
+use super::open_file::list_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 

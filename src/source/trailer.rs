@@ -179,6 +179,9 @@ impl Source {
     fn hash_range(&self, hash: &mut Sha256, start: usize, end: usize) {
         let mut offset = start;
         let bytes = self.bytes().get(start..end).unwrap_or_default();
+        if start == 0 {
+            self.work().begin(self.len_bytes);
+        }
         for chunk in bytes.chunks(HASH_CHUNK) {
             let map = self.opened.as_ref().map(|opened| &opened.map);
             if let Some(map) = map {
@@ -189,6 +192,7 @@ impl Source {
                 map.forget(offset, chunk.len());
             }
             offset += chunk.len();
+            self.work().add(chunk.len() as u64);
         }
     }
 }

@@ -8,11 +8,35 @@ use crate::etcd::{Event, EventType};
 use crate::k8s::wall_clock::Bounds;
 use crate::query::all_evidence::{Certainty, EvidenceRow};
 
-use super::record::{event_json, insert_text, key_text};
+use super::key_names::KeyNames;
+use super::record::{event_json, insert_text};
+use super::rows::Rows;
+use super::style::{Paint, Style};
 use super::{time, wal};
 
 /// The headings of the table.
-pub const HEADS: [&str; 6] = ["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"];
+const HEADS: [&str; 6] = ["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"];
+
+/// The table, without rows.
+#[must_use]
+pub fn table() -> Rows {
+    Rows::new(&HEADS, &[0])
+        .whole(&[1])
+        .names(&[2])
+        .sentences(&[3, 4, 5])
+        .drop_first(&[5, 3, 1])
+        .painted(1, Style::time)
+        .painted(2, |style, what| {
+            style.event(what.split(' ').next().unwrap_or_default())
+        })
+        .painted(4, |style, certainty| {
+            if certainty.starts_with("certain") {
+                Paint::default()
+            } else {
+                style.warning
+            }
+        })
+}
 
 /// What the row does not have by itself: who wrote its event, and when.
 #[derive(Debug)]
@@ -29,7 +53,7 @@ fn source(row: &EvidenceRow<'_, '_>) -> String {
     if let Some(event) = &row.event {
         let record = &event.record;
         let origin = record.origin.as_str();
-        match record.pgid.filter(|_| record.origin != Origin::Wal) {
+        match record.pgid.filter(|_| !record.origin.continues_state()) {
             Some(pgid) => parts.push(format!("{origin} page {pgid}")),
             None if row.request.is_none() => parts.push(origin.to_owned()),
             None => {}
@@ -48,6 +72,7 @@ fn certainty(certainty: Certainty) -> &'static str {
         Certainty::Record(Origin::Carved(Grade::A)) => "certain, of a freed page",
         Certainty::Record(Origin::Carved(Grade::B)) => "by its own bytes",
         Certainty::Record(Origin::Carved(Grade::C)) => "unproven, over two pages",
+        Certainty::Record(Origin::Delta) => "certain, as the backup received it",
         Certainty::Record(Origin::Wal) => "certain, by replaying the log",
         Certainty::Damaged => "damaged",
         Certainty::Replaced => "never applied: replaced",
@@ -58,10 +83,16 @@ fn certainty(certainty: Certainty) -> &'static str {
     }
 }
 
-/// The cells of a row; `with_key` if the rows are of several keys. `written` is of its event.
-pub fn cells(row: &EvidenceRow<'_, '_>, written: Option<&Written>, with_key: bool) -> Vec<String> {
+/// The cells of a row. `written` and `time` are of its event; `names` has the texts of keys, if the rows are of
+/// several keys.
+pub fn cells(
+    row: &EvidenceRow<'_, '_>,
+    written: Option<&Written>,
+    time: Option<String>,
+    names: Option<&KeyNames<'_>>,
+) -> Vec<String> {
     let what = match (&row.event, &row.request) {
-        (Some(event), _) => event_text(event, with_key),
+        (Some(event), _) => event_text(event, names),
         (None, Some((_, request))) => {
             let text = wal::sentence(request, &mut |_| Some("<masked>".to_owned()));
             format!("request: {text}")
@@ -73,7 +104,6 @@ pub fn cells(row: &EvidenceRow<'_, '_>, written: Option<&Written>, with_key: boo
     let user = user.and_then(|(_, request)| wal::user(request));
     let by: Vec<String> = managers.iter().cloned().chain(user).collect();
     let revision = row.event.map(|event| event.record.revision.to_string());
-    let time = written.map(|written| time::text(&written.time));
     let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
     vec![
         or_dash(revision),
@@ -85,12 +115,10 @@ pub fn cells(row: &EvidenceRow<'_, '_>, written: Option<&Written>, with_key: boo
     ]
 }
 
-fn event_text(event: &Event<'_>, with_key: bool) -> String {
-    let key = if with_key {
-        format!(" {}", key_text(event.record.key))
-    } else {
-        String::new()
-    };
+fn event_text(event: &Event<'_>, names: Option<&KeyNames<'_>>) -> String {
+    let key = names.map_or_else(String::new, |names| {
+        format!(" {}", names.text(event.record.key))
+    });
     let kind = event.event_type.as_str();
     if event.event_type == EventType::Delete {
         return format!("{kind}{key}");

@@ -9,12 +9,13 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::pad::{self, ColumnWidth};
-use super::style::Style;
+use super::fit::{Need, cut_end, cut_middle, fit};
+use super::pad::{self, ColumnWidth, width_of};
+use super::style::{Paint, Style};
 use super::table::cell;
 use super::yaml::YamlWriter;
 use crate::k8s::Sink;
-use crate::k8s::blame::{Attribution, Below, Blamed, Node, segments};
+use crate::k8s::blame::{Attribution, Blamed, Children, Node, segments};
 use crate::k8s::diff::{Path, Segment};
 use crate::k8s::order::sort_naturally;
 use crate::k8s::sink::Order;
@@ -88,8 +89,8 @@ pub fn lines<'b>(tree: &Value, blamed: &'b Blamed) -> Lines<'b> {
 
 /// The lines of a text as they are stored.
 fn lines_of_text<'b>(lines: &[Value], blamed: &'b Blamed) -> Lines<'b> {
-    let nodes = match blamed.root().below() {
-        Below::List(nodes) => nodes.as_slice(),
+    let nodes = match blamed.root().children() {
+        Children::List(nodes) => nodes.as_slice(),
         _ => &[],
     };
     let text: String = lines.iter().filter_map(Value::as_str).collect();
@@ -177,8 +178,8 @@ impl<'b> Teller<'_, 'b> {
         above: Option<usize>,
         segment: Segment,
     ) -> usize {
-        let attribution = match (value, node.below()) {
-            (Value::Object(_), Below::Map(_)) | (Value::Array(_), Below::List(_)) => {
+        let attribution = match (value, node.children()) {
+            (Value::Object(_), Children::Map(_)) | (Value::Array(_), Children::List(_)) => {
                 self.blamed.attribution(node)
             }
             // Shown as one value, by a mask.
@@ -198,9 +199,9 @@ impl<'b> Teller<'_, 'b> {
 
     /// Tells a part that has begun. `field` is the name of the field that it is the value of.
     fn tell(&mut self, value: &Value, node: &'b Node, field: &str, part: Option<usize>) {
-        match (value, node.below()) {
+        match (value, node.children()) {
             // A mask leaves the members of a map in their order, whatever it makes of their names.
-            (Value::Object(map), Below::Map(nodes)) => {
+            (Value::Object(map), Children::Map(nodes)) => {
                 let members = map.iter().zip(nodes);
                 let mut members: Vec<_> = members
                     .map(|((key, value), node)| (key, value, node))
@@ -214,7 +215,7 @@ impl<'b> Teller<'_, 'b> {
                 }
                 self.writer.end_map();
             }
-            (Value::Array(items), Below::List(nodes)) => {
+            (Value::Array(items), Children::List(nodes)) => {
                 self.writer.begin_list();
                 let segments = segments(field, items);
                 for ((value, node), segment) in items.iter().zip(nodes).zip(segments) {
@@ -288,15 +289,15 @@ pub fn line_json(
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// The least that a terminal leaves of the managers and of the YAML, in characters.
+/// The least that a terminal leaves of the managers and of the YAML, in columns.
 const LEAST_MANAGER: usize = 12;
 const LEAST_TEXT: usize = 20;
 
-/// What stands for the rest of what is cut.
-const CUT: &str = "...";
+/// What a narrow terminal does without: times, then managers.
+const DROP_FIRST: [usize; 2] = [2, 1];
 
 /// Writes the lines as a table: `REV`, with `^` before a boundary, `MANAGER`, `TIME`, and the YAML. On a terminal
-/// managers and values are cut; keys never.
+/// managers and values are cut. Gives the names of the columns that a narrow terminal leaves out.
 ///
 /// # Errors
 /// Those of the writer.
@@ -305,45 +306,82 @@ pub fn write_table(
     lines: &Lines<'_>,
     style: &Style,
     name: &mut impl FnMut(&str) -> String,
-) -> io::Result<()> {
+) -> io::Result<Vec<&'static str>> {
     let heads = ["REV", "MANAGER", "TIME"];
-    let mut widths = heads.map(|head| ColumnWidth::of([head]));
+    let mut naturals = heads.map(|head| ColumnWidth::of([head]));
     // The cells are made twice: all of them at once would hold a manager's name once for each line.
     for line in lines.iter() {
         let cells = columns(&line, style, name);
-        for (width, text) in widths.iter_mut().zip(&cells) {
-            width.fit(pad::width_of(text));
+        for (width, text) in naturals.iter_mut().zip(&cells) {
+            width.fit(width_of(text));
         }
     }
-    let [revision, mut manager, time] = widths;
-    let room = style.width.map(|width| {
-        let fixed = [revision.get(), time.get(), GAP.len().saturating_mul(3)];
-        let left = fixed.into_iter().fold(width, usize::saturating_sub);
-        // The managers have what half of the line leaves them.
-        let half = left.saturating_sub(width / 2);
-        manager.shrink(half.max(LEAST_MANAGER));
-        left.saturating_sub(manager.get()).max(LEAST_TEXT)
-    });
-    let paint = style.note;
-    let mut write = |[a, b, c]: [&str; 3], text: &str| {
-        let b = cut(b, 0, style.width.map(|_| manager.get()));
-        let (before, after) = (paint.before, paint.after);
-        let (a, b, c) = (
-            pad::right(a, revision),
-            pad::left(&b, manager),
-            pad::left(c, time),
-        );
-        writeln!(out, "{before}{a}{GAP}{b}{GAP}{c}{after}{GAP}{text}")
+    let widths = widths(naturals, lines, style);
+    let mut write = |cells: [&str; 4], is_head: bool| {
+        let paints = match is_head {
+            true => [style.header; 4],
+            false => [style.note, style.note, style.dim, Paint::default()],
+        };
+        let mut gap = "";
+        for (index, ((cell, width), Paint { before, after })) in
+            cells.into_iter().zip(&widths).zip(paints).enumerate()
+        {
+            let Some(width) = width else { continue };
+            let cell = match style.width {
+                Some(_) if index == MANAGER => cut_middle(cell, width.get()),
+                Some(_) => cut_end(cell, width.get()),
+                None => cell.into(),
+            };
+            match index {
+                REVISION => write!(out, "{before}{}{after}", pad::right(&cell, *width))?,
+                TEXT => write!(out, "{gap}{before}{cell}{after}")?,
+                _ => write!(out, "{gap}{before}{}{after}", pad::left(&cell, *width))?,
+            }
+            gap = GAP;
+        }
+        writeln!(out)
     };
-    write(heads, lines.what)?;
+    let [revision, manager, time] = heads;
+    write([revision, manager, time, lines.what], true)?;
     for line in lines.iter() {
         let [a, b, c] = columns(&line, style, name);
-        let text = style.cleaned(line.text);
-        let has_key = !line.is_continued && lines.what == "YAML";
-        let key = if has_key { key_len(&text) } else { 0 };
-        write([&a, &b, &c], &cut(&text, key, room))?;
+        write([&a, &b, &c, &style.cleaned(line.text)], false)?;
     }
-    Ok(())
+    let left_out = heads.into_iter().zip(&widths);
+    let left_out = left_out.filter(|(_, width)| width.is_none());
+    Ok(left_out.map(|(head, _)| head).collect())
+}
+
+/// The columns of the table.
+const REVISION: usize = 0;
+const MANAGER: usize = 1;
+const TEXT: usize = 3;
+
+/// How wide the columns are here; none is left out.
+fn widths(
+    naturals: [ColumnWidth; 3],
+    lines: &Lines<'_>,
+    style: &Style,
+) -> Vec<Option<ColumnWidth>> {
+    let Some(width) = style.width else {
+        let text = [ColumnWidth::default()];
+        return naturals.into_iter().chain(text).map(Some).collect();
+    };
+    let texts = lines.iter();
+    let texts = texts.map(|line| width_of(&style.cleaned(line.text)));
+    let text = texts.max().unwrap_or_default();
+    let [revision, manager, time] = naturals.map(ColumnWidth::get);
+    let needs = [
+        (revision, revision),
+        (manager, LEAST_MANAGER),
+        (time, time),
+        (text, LEAST_TEXT),
+    ];
+    let needs = needs.map(|(natural, least)| Need { natural, least });
+    fit(&needs, &DROP_FIRST, GAP.len(), width)
+        .into_iter()
+        .map(|width| width.map(ColumnWidth::exactly))
+        .collect()
 }
 
 fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String) -> [String; 3] {
@@ -364,25 +402,4 @@ fn columns(line: &Line<'_>, style: &Style, name: &mut impl FnMut(&str) -> String
         manager.map_or_else(unknown, |text| style.cleaned(&cell(&text)).into_owned()),
         attribution.time.clone().unwrap_or_else(unknown),
     ]
-}
-
-/// How many characters of a line are indentation and the key.
-fn key_len(line: &str) -> usize {
-    let end = line.find(": ").unwrap_or(line.len());
-    let key = line.get(..end).unwrap_or_default();
-    key.chars().count().saturating_add(1)
-}
-
-/// A text in `room` characters, but not less than `least` of it.
-fn cut(text: &str, least: usize, room: Option<usize>) -> String {
-    match room {
-        Some(room) if text.chars().count() > room => {
-            let keep = room.saturating_sub(CUT.len()).max(least);
-            if text.chars().count() <= keep {
-                return text.to_owned();
-            }
-            text.chars().take(keep).chain(CUT.chars()).collect()
-        }
-        _ => text.to_owned(),
-    }
 }

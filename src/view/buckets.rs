@@ -24,7 +24,8 @@ pub fn table(rows: &[BucketRow<'_>], page_size: usize) -> Rows {
         "OVERFLOW",
         "PAGE BYTES",
     ];
-    let mut table = Rows::new(&heads, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    let mut table = Rows::new(&heads, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+        .drop_first(&[3, 2, 10, 8, 4, 9, 1, 6, 7, 11]);
     for BucketRow {
         path,
         bucket,

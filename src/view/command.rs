@@ -76,6 +76,9 @@ pub fn words(address: &Address) -> Vec<String> {
             if let Some(namespace) = &objects.namespace {
                 words.extend(["-n".to_owned(), quoted(namespace)]);
             }
+            if let Some(cluster) = &objects.cluster {
+                words.extend(["--cluster".to_owned(), quoted(cluster)]);
+            }
             words
         }
         _ => vec![quoted(&address.text())],

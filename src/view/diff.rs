@@ -17,15 +17,20 @@
 mod cut;
 mod fields;
 mod lines;
+mod sides;
 mod stat;
+mod words;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 use crate::k8s::catalog::Catalog;
 
+use super::fit::cut_middle;
 use super::json_rows::with_object;
+use super::pad::width_of;
 use super::record::{insert_text, key_text};
 
 pub use super::style::{Paint, Style};
@@ -34,6 +39,7 @@ pub use crate::query::compare::{Change, ObjectChange, Side};
 
 pub use fields::write_fields;
 pub use lines::{TextSide, write_unified};
+pub use sides::write_side_by_side;
 pub use stat::{StatRow, write_stat};
 
 fn paint(change: Change, style: &Style) -> Paint {
@@ -81,58 +87,66 @@ pub fn write_header(
     let (mark, bold) = (paint(object.change, style), style.header);
     let key = key_text(object.key);
     let key = style.cleaned(&key);
-    write!(
-        out,
-        "{}{}{} ",
-        mark.before,
-        object.change.marker(),
-        mark.after
-    )?;
+    let rest = header_text(object);
+    let key = match style.width {
+        // The marker and a blank are before it.
+        Some(width) => {
+            let room = width.saturating_sub(width_of(&rest)).saturating_sub(2);
+            cut_middle(&key, room.max(LEAST_KEY))
+        }
+        None => key,
+    };
+    let marker = object.change.marker();
+    write!(out, "{}{marker}{} ", mark.before, mark.after)?;
     write!(out, "{}{key}{}", bold.before, bold.after)?;
+    writeln!(out, "{rest}")
+}
+
+/// The width down to which a key is cut on a narrow terminal.
+const LEAST_KEY: usize = 24;
+
+/// What happened to an object, after its key.
+fn header_text(object: &ObjectChange<'_>) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
     match (object.change, object.old, object.new) {
         (Change::Created, _, new) => {
-            write!(out, "  created")?;
+            text.push_str("  created");
             if let Some(new) = new {
-                write!(out, " at {}", new.create_revision)?;
+                let _ = write!(text, " at {}", new.create_revision);
                 if new.mod_revision != new.create_revision {
-                    write!(
-                        out,
-                        "  (now mod {}, version {})",
-                        new.mod_revision, new.version
-                    )?;
+                    let (main, version) = (new.mod_revision, new.version);
+                    let _ = write!(text, "  (now mod {main}, version {version})");
                 }
             }
         }
         (Change::Deleted, old, _) => {
-            write!(out, "  deleted")?;
+            text.push_str("  deleted");
             if let Some(revision) = object.deleted_at {
-                write!(out, " at {revision}")?;
+                let _ = write!(text, " at {revision}");
             }
             if let Some(old) = old {
-                write!(
-                    out,
-                    "  (was mod {}, version {})",
-                    old.mod_revision, old.version
-                )?;
+                let (main, version) = (old.mod_revision, old.version);
+                let _ = write!(text, "  (was mod {main}, version {version})");
             }
         }
         (change, old, new) => {
             if change == Change::Recreated {
-                write!(out, "  re-created")?;
+                text.push_str("  re-created");
                 if let Some(new) = new {
-                    write!(out, " at {}", new.create_revision)?;
+                    let _ = write!(text, " at {}", new.create_revision);
                 }
             }
             if let (Some(old), Some(new)) = (old, new) {
-                write!(
-                    out,
+                let _ = write!(
+                    text,
                     "  (mod {} -> {}, version {} -> {})",
                     old.mod_revision, new.mod_revision, old.version, new.version
-                )?;
+                );
             }
         }
     }
-    writeln!(out)
+    text
 }
 
 /// Writes the line of `--name-only`: `+ KEY`, `- KEY`, or `~ KEY` (changed or re-created).

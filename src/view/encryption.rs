@@ -6,18 +6,19 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::shown;
 use crate::etcd::Record;
-use crate::k8s::audit::{Encryption, Way};
-use crate::k8s::encrypt::sealed::Kms;
-use crate::k8s::encrypt::{OpenError, Sealed};
+use crate::k8s::audit::{Encryption, Protection};
+use crate::k8s::encrypt::value::Kms;
+use crate::k8s::encrypt::{DecryptError, EncryptedValue};
 
+use super::answer_part::AnswerPart;
 use super::record::{insert_text, key_text, record_json};
 use super::rows::Rows;
 
 /// How many keys of Secrets the text names.
 const NAMED: usize = 3;
 
-/// The audit as a block of text; None where there is nothing to tell.
-pub fn table(encryption: &Encryption) -> Option<String> {
+/// The audit; None where there is nothing to tell.
+pub fn parts(encryption: &Encryption) -> Option<Vec<AnswerPart>> {
     if encryption.rows.is_empty() {
         return None;
     }
@@ -25,11 +26,20 @@ pub fn table(encryption: &Encryption) -> Option<String> {
     for row in &encryption.rows {
         rows.add(&[
             row.resource.clone(),
-            way_text(&row.way),
+            way_text(&row.protection),
             row.values.to_string(),
         ]);
     }
-    let mut text = rows.text();
+    let mut parts = vec![AnswerPart::Table(rows)];
+    if let Some(text) = in_the_clear(encryption) {
+        parts.push(AnswerPart::line(""));
+        parts.extend(AnswerPart::lines(&text));
+    }
+    Some(parts)
+}
+
+/// Which Secrets are in the clear, in lines.
+fn in_the_clear(encryption: &Encryption) -> Option<String> {
     let keys = &encryption.clear_secret_keys;
     let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
     let (count, rest) = (
@@ -42,11 +52,8 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         more => format!("{more} older or deleted versions of Secrets are retained in the clear\n"),
     };
     let what = match count {
-        0 if older.is_empty() => return Some(text),
-        0 => {
-            text.push_str(&format!("\n{older}"));
-            return Some(text);
-        }
+        0 if older.is_empty() => return None,
+        0 => return Some(older),
         1 => "1 Secret is in the clear".to_owned(),
         _ => format!("{count} Secrets are in the clear"),
     };
@@ -54,12 +61,11 @@ pub fn table(encryption: &Encryption) -> Option<String> {
         0 => String::new(),
         _ => format!(" and {rest} more (-o json names them)"),
     };
-    text.push_str(&format!("\n{what}: {}{more}\n{older}", named.join(", ")));
-    Some(text)
+    Some(format!("{what}: {}{more}\n{older}", named.join(", ")))
 }
 
-fn way_text(way: &Way) -> String {
-    let Way::Encrypted {
+fn way_text(way: &Protection) -> String {
+    let Protection::Encrypted {
         provider,
         version,
         key_name,
@@ -67,7 +73,7 @@ fn way_text(way: &Way) -> String {
     } = way
     else {
         return match way {
-            Way::Clear => "in the clear".to_owned(),
+            Protection::Clear => "in the clear".to_owned(),
             _ => "encrypted, its head damaged".to_owned(),
         };
     };
@@ -87,10 +93,10 @@ pub fn json(encryption: &Encryption) -> Value {
     let resources = encryption.rows.iter().map(|row| {
         let mut fields = Map::new();
         fields.insert("resource".to_owned(), row.resource.as_str().into());
-        match &row.way {
-            Way::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
-            Way::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
-            Way::Encrypted {
+        match &row.protection {
+            Protection::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
+            Protection::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
+            Protection::Encrypted {
                 provider,
                 version,
                 key_name,
@@ -123,13 +129,13 @@ pub fn json(encryption: &Encryption) -> Value {
 
 /// The record of a value that is still encrypted: what its key shows of the object, how it is encrypted, and why it
 /// still is.
-pub fn encrypted_json(record: &Record<'_>, error: &OpenError, object_from_key: Value) -> Value {
+pub fn encrypted_json(record: &Record<'_>, error: &DecryptError, object_from_key: Value) -> Value {
     let mut value = object_from_key;
     if let (Some(fields), Value::Object(record_fields)) =
         (value.as_object_mut(), record_json(record))
     {
         fields.extend(record_fields);
-        if let Some(sealed) = Sealed::of(record.value) {
+        if let Some(sealed) = EncryptedValue::parse(record.value) {
             fields.insert("encrypted".to_owned(), sealed_json(&sealed));
         }
         fields.insert("reason".to_owned(), error.to_string().into());
@@ -138,7 +144,7 @@ pub fn encrypted_json(record: &Record<'_>, error: &OpenError, object_from_key: V
 }
 
 /// What an encrypted value tells without a key.
-pub fn sealed_json(sealed: &Sealed<'_>) -> Value {
+pub fn sealed_json(sealed: &EncryptedValue<'_>) -> Value {
     let head = sealed.head;
     let mut fields = Map::new();
     let texts = [
@@ -179,38 +185,39 @@ pub fn sealed_json(sealed: &Sealed<'_>) -> Value {
 
 /// What to do about a value that is still encrypted.
 #[must_use]
-pub fn encryption_hint(error: &OpenError) -> Option<&'static str> {
+pub fn encryption_hint(error: &DecryptError) -> Option<&'static str> {
     match error {
-        OpenError::NoConfig(_) => Some(
+        DecryptError::NoConfig(_) => Some(
             "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
         ),
-        OpenError::NoKey { .. } | OpenError::WrongKey { .. } => Some(
+        DecryptError::NoKey { .. } | DecryptError::WrongKey { .. } => Some(
             "--encryption-config can be given more than once: another configuration may have the key",
         ),
-        OpenError::NoDataKey(_) => Some(
+        DecryptError::NoDataKey(_) => Some(
             "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE",
         ),
-        OpenError::Head
-        | OpenError::UnknownProvider(_)
-        | OpenError::Altered { .. }
-        | OpenError::Cut { .. }
-        | OpenError::Kms { .. } => None,
+        DecryptError::Head
+        | DecryptError::UnknownProvider(_)
+        | DecryptError::Altered { .. }
+        | DecryptError::Cut { .. }
+        | DecryptError::Kms { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::answer_part;
     use super::*;
     use crate::k8s::audit::Row;
 
     fn encryption() -> Encryption {
         let row = |way, values| Row {
             resource: "/registry/secrets".to_owned(),
-            way,
+            protection: way,
             values,
         };
-        let encrypted = |provider: &str, key_id: Option<&[u8]>| Way::Encrypted {
+        let encrypted = |provider: &str, key_id: Option<&[u8]>| Protection::Encrypted {
             provider: provider.to_owned(),
             version: "v1".to_owned(),
             key_name: "a\nb".to_owned(),
@@ -221,7 +228,7 @@ mod tests {
             rows: vec![
                 row(encrypted("aescbc", None), 3),
                 row(encrypted("kms", Some(b"\xff")), 1),
-                row(Way::Clear, 5),
+                row(Protection::Clear, 5),
             ],
             clear_secrets: 5,
             clear_secret_keys: ["a", "b", "c", "d"].map(|k| k.as_bytes().to_vec()).to_vec(),
@@ -232,7 +239,7 @@ mod tests {
     #[test]
     fn the_block_says_what_is_stored_how_and_names_secrets_in_the_clear() {
         assert_eq!(
-            table(&encryption()).unwrap(),
+            answer_part::text(&parts(&encryption()).unwrap()),
             "ENCRYPTION OF      STORED AS                         LIVE VALUES\n\
              /registry/secrets  aescbc v1, key a\\nb                         3\n\
              /registry/secrets  kms v1, plugin a\\nb, key id \\xff            1\n\
@@ -241,7 +248,7 @@ mod tests {
              5 Secrets are in the clear: a, b, c and 2 more (-o json names them)\n\
              1 older or deleted version of a Secret is retained in the clear\n"
         );
-        assert_eq!(table(&Encryption::default()), None);
+        assert!(parts(&Encryption::default()).is_none());
     }
 
     #[test]
@@ -265,7 +272,7 @@ mod tests {
         let value =
             b"k8s:enc:kms:v2:vault:\x12\x02k1\x1a\x03abc\x22\x08\x0a\x03a.b\x12\x01\xff\x28\x01";
         assert_eq!(
-            sealed_json(&Sealed::of(value).unwrap()),
+            sealed_json(&EncryptedValue::parse(value).unwrap()),
             json!({
                 "provider": "kms", "version": "v2", "key_name": "vault",
                 "encrypted_dek_source_base64": "YWJj",
@@ -276,7 +283,7 @@ mod tests {
         );
         let value = b"k8s:enc:kms:v1:vault:\x00\x03abcxyz";
         assert_eq!(
-            sealed_json(&Sealed::of(value).unwrap()),
+            sealed_json(&EncryptedValue::parse(value).unwrap()),
             json!({"provider": "kms", "version": "v1", "key_name": "vault", "encrypted_dek_base64": "YWJj"})
         );
     }

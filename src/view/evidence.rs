@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::source::{Following, TrailerCheck};
+use crate::source::{Following, PackedAs, TrailerCheck};
 
 use super::record::{insert_text, key_text};
-use super::table;
+use super::rows::Rows;
 
 /// The file as it was opened, this run, and the file at its end.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Custody {
     pub change: Option<&'static str>,
     /// What the trailer of a snapshot says.
     pub trailer: Option<TrailerCheck>,
+    /// The archive that it was unpacked from; none if it was not.
+    pub archive: Option<ArchiveCustody>,
     /// Whether the system promised to leave its access time alone.
     pub atime_untouched: bool,
     /// Name and version of the program.
@@ -40,6 +42,44 @@ pub struct Custody {
     pub arguments: Vec<Vec<u8>>,
     /// When.
     pub run_at: SystemTime,
+}
+
+/// The archive that a database was unpacked from.
+#[derive(Debug)]
+pub struct ArchiveCustody {
+    /// Its length in bytes.
+    pub len_bytes: u64,
+    /// SHA-256 of all its bytes; none if it can no longer be read.
+    pub sha256: Option<[u8; 32]>,
+    /// What was taken off, from outside.
+    pub layers: Vec<PackedAs>,
+}
+
+impl ArchiveCustody {
+    /// The layers as one line: `gzip, tar member backup/db`.
+    fn layers(&self) -> String {
+        let layers = self.layers.iter().map(|layer| match layer {
+            PackedAs::StandardInput => "standard input".to_owned(),
+            PackedAs::Compressed(packing) => (*packing).to_owned(),
+            PackedAs::Member { archive, path } => {
+                format!("{archive} member {}", key_text(path.as_bytes()))
+            }
+        });
+        layers.collect::<Vec<_>>().join(", ")
+    }
+
+    fn json(&self) -> Value {
+        let member = self.layers.iter().rev().find_map(|layer| match layer {
+            PackedAs::Member { path, .. } => Some(path.as_str()),
+            _ => None,
+        });
+        json!({
+            "size": self.len_bytes,
+            "sha256": self.sha256.map(|sha256| hex(&sha256)),
+            "layers": self.layers(),
+            "member": member,
+        })
+    }
 }
 
 impl Custody {
@@ -97,7 +137,7 @@ pub fn mended(path: &Path, at: u64, by: Following) -> String {
 }
 
 /// As a table, one fact a line.
-pub fn table(custody: &Custody) -> String {
+pub fn table(custody: &Custody) -> Rows {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let after = match (custody.change, custody.sha256 == custody.sha256_after) {
         (None, true) => "the same".to_owned(),
@@ -126,10 +166,21 @@ pub fn table(custody: &Custody) -> String {
     let inode = custody
         .file_id
         .map(|(device, inode)| format!("{inode} on device {device}"));
-    let mut facts = table::plain(&["EVIDENCE"]);
+    let archive = custody.archive.as_ref();
+    let is_shown = |name: &str| archive.is_some() || !ARCHIVE_FACTS.contains(&name);
+    let mut facts = Rows::new(&["EVIDENCE", ""], &[]).wrapped();
     for (name, fact) in [
         ("path given", key_text(&custody.given_path).into_owned()),
         ("path opened", key_text(&custody.path).into_owned()),
+        ("packed as", or_dash(archive.map(ArchiveCustody::layers))),
+        (
+            "archive size",
+            or_dash(archive.map(|archive| format!("{} bytes", archive.len_bytes))),
+        ),
+        (
+            "archive sha256",
+            or_dash(archive.map(|archive| or_dash(archive.sha256.map(|sha256| hex(&sha256))))),
+        ),
         ("size", format!("{} bytes", custody.len_bytes)),
         ("modified", or_dash(custody.modified.and_then(time_text))),
         ("inode", or_dash(inode)),
@@ -141,10 +192,15 @@ pub fn table(custody: &Custody) -> String {
         ("arguments", arguments.join(" ")),
         ("run at", or_dash(time_text(custody.run_at))),
     ] {
-        facts.add_row([name, &fact]);
+        if is_shown(name) {
+            facts.add(&[name, &fact]);
+        }
     }
-    table::text(facts, &[])
+    facts
 }
+
+/// The facts of a database that was unpacked.
+const ARCHIVE_FACTS: [&str; 3] = ["packed as", "archive size", "archive sha256"];
 
 /// A word as a shell would take it.
 fn quoted(word: &[u8]) -> String {
@@ -161,6 +217,9 @@ pub fn json(custody: &Custody) -> Value {
     let mut fields = Map::new();
     insert_text(&mut fields, "given_path", &custody.given_path);
     insert_text(&mut fields, "path", &custody.path);
+    if let Some(archive) = &custody.archive {
+        fields.insert("archive".to_owned(), archive.json());
+    }
     fields.insert("size".to_owned(), custody.len_bytes.into());
     fields.insert(
         "modified".to_owned(),

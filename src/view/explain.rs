@@ -1,13 +1,13 @@
-//! What each code means, for whoever has to act on it: the sections of `docs/codes.md`.
-
-use std::fmt::Write as _;
+//! What each code means, for whoever has to act on it: the sections of `docs/reference/codes.md`.
 
 use crate::diag::{Code, Severity};
 
+use super::answer_part::AnswerPart;
+use super::style::{Paint, Style};
 use super::table::{self, plain};
 
 /// A section a code, under its name.
-const SECTIONS: &str = include_str!("../../docs/codes.md");
+const SECTIONS: &str = include_str!("../../docs/reference/codes.md");
 
 /// Between two sections.
 const HEAD: &str = "\n## ";
@@ -27,28 +27,27 @@ pub fn explained(code: Code) -> Option<&'static str> {
 }
 
 /// The code with all that is to be said of it.
-pub fn text(code: Code) -> String {
-    let consequence = match code.severity() {
-        Severity::Error => "may hide records",
-        Severity::Warning => "every record could be read",
-        Severity::Info => "worth knowing",
+pub fn parts(code: Code) -> Vec<AnswerPart> {
+    let (consequence, paint): (_, fn(&Style) -> Paint) = match code.severity() {
+        Severity::Error => ("may hide records", |style| style.error),
+        Severity::Warning => ("every record could be read", |style| style.warning),
+        Severity::Info => ("worth knowing", |style| style.note),
     };
     let severity = code.severity().as_str();
-    let mut text = format!(
-        "{code}: {severity} ({consequence}), layer {}\n\n",
-        code.layer()
-    );
-    // Writing to a string does not fail.
-    let _ = writeln!(
-        text,
-        "{}",
-        explained(code).unwrap_or("Nothing more is known.")
-    );
-    text
+    let name = code.to_string();
+    let layer = code.layer();
+    let head = format!("{name}: {severity} ({consequence}), layer {layer}");
+    let mut parts = vec![
+        AnswerPart::painted(head, name.len(), paint),
+        AnswerPart::line(""),
+    ];
+    let explained = explained(code).unwrap_or("Nothing more is known.");
+    parts.extend(AnswerPart::lines(explained));
+    parts
 }
 
-/// Every code with its severity, its layer and the first sentence about it.
-pub fn list() -> String {
+/// Every code with its severity, its layer and the first sentence about it; on a terminal as wide as that.
+pub fn list(style: &Style) -> String {
     let mut rows = plain(&["CODE", "SEVERITY", "LAYER", "MEANS"]);
     for code in Code::ALL {
         let means = explained(*code).unwrap_or_default();
@@ -56,6 +55,9 @@ pub fn list() -> String {
         let end = first.find([':', '.', ';']).unwrap_or(first.len());
         let first = first.get(..end).unwrap_or(first);
         rows.add_row([code.as_str(), code.severity().as_str(), code.layer(), first]);
+    }
+    if let Some(width) = style.width {
+        table::fit(&mut rows, width);
     }
     table::text(rows, &[])
 }

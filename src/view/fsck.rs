@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +10,9 @@ use crate::named::NameField;
 use crate::query::check::{PageCounts, Scope};
 use crate::query::verdict::Verdict;
 
+use super::answer_part::AnswerPart;
 use super::record::insert_text;
+use super::style::{Paint, Style};
 use super::verdict;
 
 /// What was found.
@@ -62,31 +63,52 @@ impl Report {
 }
 
 /// For people: the verdict, one line a finding, a line of numbers.
-pub fn text(report: &Report) -> String {
-    let mut text = match report.verdict.is_sound() {
+pub fn parts(report: &Report) -> Vec<AnswerPart> {
+    let (mark, text) = match report.verdict.is_sound() {
         true if report.scope.is_foreign => {
-            format!("sound: {FOREIGN}: {}\n", looked_at(&report.scope))
+            ("sound", format!("{FOREIGN}: {}", looked_at(&report.scope)))
         }
-        true => format!("sound: {}\n", looked_at(&report.scope)),
-        false => format!("NOT SOUND: {}\n", verdict::sentence(&report.verdict)),
+        true => ("sound", looked_at(&report.scope)),
+        false => ("NOT SOUND", verdict::sentence(&report.verdict).to_owned()),
     };
-    // Writing to a string does not fail.
+    let verdict_paint: fn(&Style) -> Paint = match report.verdict.is_sound() {
+        true => |style| style.added,
+        false => |style| style.error,
+    };
+    let mut parts = vec![AnswerPart::painted(
+        format!("{mark}: {text}"),
+        mark.len(),
+        verdict_paint,
+    )];
     for finding in report.ordered() {
-        let _ = writeln!(text, "{}: {finding}", finding.code.severity().as_str());
+        parts.push(finding_line(finding.code.severity(), &finding.to_string()));
     }
     for (code, more) in report.not_kept() {
-        let _ = writeln!(text, "{}: {code}: {more} more", code.severity().as_str());
+        parts.push(finding_line(
+            code.severity(),
+            &format!("{code}: {more} more"),
+        ));
     }
     if !report.verdict.is_sound() {
-        let _ = writeln!(
-            text,
+        parts.push(AnswerPart::line(format!(
             "{}, {}, {}; `etcdive explain CODE` tells what to do",
             many(report.count(Severity::Error), "error"),
             many(report.count(Severity::Warning), "warning"),
             many(report.count(Severity::Info), "info"),
-        );
+        )));
     }
-    text
+    parts
+}
+
+/// A finding after its severity.
+fn finding_line(severity: Severity, text: &str) -> AnswerPart {
+    let paint: fn(&Style) -> Paint = match severity {
+        Severity::Error => |style| style.error,
+        Severity::Warning => |style| style.warning,
+        Severity::Info => |style| style.note,
+    };
+    let word = severity.as_str();
+    AnswerPart::painted(format!("{word}: {text}"), word.len(), paint)
 }
 
 fn many(count: u64, what: &str) -> String {

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::k8s::diff::Path;
 use crate::query::search::Span;
 
+use super::fit::cut_middle;
+use super::pad::width_of;
 use super::record::{insert_text, key_text};
 use super::sanitize::visible;
 use super::style::{Paint, Style};
@@ -67,7 +69,7 @@ pub fn write_match(
     let revision = format!("@{mod_revision}");
     write_key(out, found.key, style)?;
     write!(out, "{revision}:")?;
-    let used = key_text(found.key).chars().count();
+    let used = shown_key(found.key, style).map_or(0, |key| width_of(&key));
     let used = used.saturating_add(revision.len()).saturating_add(1);
     let used = write_place(out, found, style, used)?;
     write_text(out, found, style, used)?;
@@ -87,7 +89,7 @@ pub fn write_span(
     write_key(out, found.key, style)?;
     out.write_all(if found.has_place() { b"  " } else { b" " })?;
     let what = span_text(span);
-    let used = key_text(found.key).chars().count();
+    let used = shown_key(found.key, style).map_or(0, |key| width_of(&key));
     let used = used.saturating_add(what.len()).saturating_add(4);
     let used = write_place(out, found, style, used)?;
     write_text(out, found, style, used)?;
@@ -136,12 +138,19 @@ pub fn write_count(
 fn write_key(out: &mut dyn Write, key: &[u8], style: &Style) -> io::Result<()> {
     let Paint { before, after } = style.header;
     out.write_all(before.as_bytes())?;
-    if style.width.is_none() {
-        out.write_all(key)?;
-    } else {
-        out.write_all(style.cleaned(&key_text(key)).as_bytes())?;
+    match shown_key(key, style) {
+        Some(key) => out.write_all(key.as_bytes())?,
+        None => out.write_all(key)?,
     }
     out.write_all(after.as_bytes())
+}
+
+/// A key on a terminal, where it leaves room for what was found; none in a pipe, where it is exact.
+fn shown_key(key: &[u8], style: &Style) -> Option<String> {
+    let width = style.width?;
+    let key = key_text(key);
+    let key = style.cleaned(&key);
+    Some(cut_middle(&key, (width / 2).max(LEAST_CHARACTERS)).into_owned())
 }
 
 /// Writes path and line number; tells the columns used then.
@@ -167,10 +176,15 @@ fn write_place(
     if !place.is_empty() {
         place.push(':');
     }
-    let place = style.cleaned(&place);
+    let mut place = style.cleaned(&place);
+    if let Some(width) = style.width {
+        place = cut_middle(&place, (width / 4).max(LEAST_CHARACTERS))
+            .into_owned()
+            .into();
+    }
     let Paint { before, after } = style.note;
     write!(out, "{before}{place}{after}")?;
-    Ok(used.saturating_add(place.chars().count()).saturating_add(1))
+    Ok(used.saturating_add(width_of(&place)).saturating_add(1))
 }
 
 /// Writes the line, what matches in it painted; in a pipe its bytes, on a terminal what fits.
@@ -363,7 +377,7 @@ mod tests {
     fn a_long_line_is_cut_around_the_match_on_a_terminal() {
         let text = format!("{}NEEDLE{}", "a".repeat(500), "b".repeat(500));
         let shown = terminal(&text, 500..506, 60);
-        let plain = shown.replace("\u{1b}[33m", "<").replace("\u{1b}[0m", ">");
+        let plain = shown.replace("\u{1b}[35m", "<").replace("\u{1b}[0m", ">");
         assert!(
             plain.contains("...aaa") && plain.contains("a<NEEDLE>b"),
             "{plain}"

@@ -1,12 +1,16 @@
-//! Events as lines of a table that is written line by line: its columns are as wide as the events need.
+//! Events as lines of a table that is written line by line: its columns are as wide as the events need, and on a
+//! terminal as its width allows.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::etcd::record::Origin;
 use crate::etcd::{Event, EventType};
 
-use super::pad::{self, ColumnWidth};
-use super::record::key_text;
+use super::fit::{ELLIPSIS, Need, cut_end, cut_middle, fit};
+use super::key_names::KeyNames;
+use super::pad::{ColumnWidth, width_of};
+use super::style::{Paint, Style};
 use super::table::cell;
 
 /// One event with what is known of its writing.
@@ -18,100 +22,316 @@ pub struct Line<'a> {
     pub managers: Vec<String>,
     /// When it was written, as a cell; `-` where nothing tells it.
     pub time: String,
+    /// How long before the newest time of the store that was; none if it is not asked for.
+    pub age: Option<String>,
+    /// Its place in its transaction.
+    pub place: Place,
 }
 
-/// The columns before the last, in their order.
-const HEADS: [&str; 8] = [
-    "REVISION", "TYPE", "VERSION", "SIZE", "CHANGE", "TIME", "ORIGIN", "KEY",
+/// Where an event is among the events of one transaction that follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The only one.
+    #[default]
+    Alone,
+    /// The first of several.
+    First,
+    /// Neither the first nor the last.
+    Middle,
+    /// The last of several.
+    Last,
+}
+
+impl Place {
+    /// The places of events, by the main revisions that wrote them.
+    #[must_use]
+    pub fn of_mains(mains: &[i64]) -> Vec<Self> {
+        let main = |index: Option<usize>| index.and_then(|index| mains.get(index));
+        let place = |index: usize| {
+            let this = main(Some(index));
+            let (before, after) = (main(index.checked_sub(1)), main(index.checked_add(1)));
+            match (this == before, this == after) {
+                (false, false) => Self::Alone,
+                (false, true) => Self::First,
+                (true, true) => Self::Middle,
+                (true, false) => Self::Last,
+            }
+        };
+        (0..mains.len()).map(place).collect()
+    }
+
+    /// The part of a bracket around the transaction.
+    fn bracket(self) -> &'static str {
+        match self {
+            Self::Alone => " ",
+            Self::First => "\u{250c}",
+            Self::Middle => "\u{2502}",
+            Self::Last => "\u{2514}",
+        }
+    }
+}
+
+/// The columns, in their order.
+const HEADS: [&str; 11] = [
+    "",
+    "REVISION",
+    "TYPE",
+    "VERSION",
+    "SIZE",
+    "CHANGE",
+    "TIME",
+    "AGO",
+    "ORIGIN",
+    "KEY",
+    "FIELD MANAGERS",
 ];
+const BRACKET: usize = 0;
+const TYPE: usize = 2;
+const TIME: usize = 6;
+const AGO: usize = 7;
+const ORIGIN: usize = 8;
+const KEY: usize = 9;
+const MANAGERS: usize = 10;
 /// The columns of numbers, which are set to the right.
-const NUMBERS: [usize; 4] = [0, 2, 3, 4];
-const ORIGIN: usize = 6;
-const KEY: usize = 7;
+const NUMBERS: [usize; 5] = [1, 3, 4, 5, 7];
+/// What a narrow terminal does without: sizes, versions, then who and when.
+const DROP_FIRST: [usize; 7] = [4, 5, 3, ORIGIN, MANAGERS, TIME, AGO];
+/// The least width of keys and of managers before a column is left out.
+const LEAST_KEY: usize = 20;
+const LEAST_MANAGERS: usize = 14;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// How wide the columns are.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    widths: [ColumnWidth; HEADS.len()],
-    with_key: bool,
-    /// Where the tree leads to all of them, it says nothing.
-    with_origin: bool,
+/// How wide the columns are; none is left out or has nothing to say.
+#[derive(Debug)]
+pub struct Layout<'n> {
+    widths: [Option<ColumnWidth>; HEADS.len()],
+    left_out: Vec<&'static str>,
+    style: Style,
+    names: KeyNames<'n>,
 }
 
-impl Layout {
-    /// The layout for events, each with the cell of its time; `with_key` where they are of several keys.
-    pub fn of<'a>(events: impl Iterator<Item = (Event<'a>, String)>, with_key: bool) -> Self {
+/// Which columns say something.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown {
+    /// The events are of several keys.
+    pub key: bool,
+    /// Ages are asked for.
+    pub ago: bool,
+    /// Transactions of several events are bracketed.
+    pub brackets: bool,
+}
+
+impl<'n> Layout<'n> {
+    /// The layout for these lines. Those of `lines` that have managers say how wide that column is on a terminal.
+    pub fn new<'a>(
+        lines: impl Iterator<Item = Line<'a>>,
+        shown: Shown,
+        names: KeyNames<'n>,
+        style: Style,
+    ) -> Self {
         let mut widths = HEADS.map(|head| ColumnWidth::of([head]));
         let mut with_origin = false;
-        for (event, time) in events {
-            with_origin |= event.record.origin != Origin::Live;
-            let cells = cells(&event, &time, with_key);
+        let mut least_time = 0;
+        for line in lines {
+            least_time = least_time.max(width_of(&first_time(&line.time)));
+            with_origin |= line.event.record.origin != Origin::Live;
+            let cells = cells(&line, &names, &style);
             for (width, cell) in widths.iter_mut().zip(&cells) {
-                width.fit(pad::width_of(cell));
+                width.fit(width_of(cell));
             }
         }
-        Self {
-            widths,
-            with_key,
-            with_origin,
+        let mut says_something = [true; HEADS.len()];
+        for (index, says) in [
+            (BRACKET, shown.brackets),
+            (AGO, shown.ago),
+            (ORIGIN, with_origin),
+            (KEY, shown.key),
+        ] {
+            if let Some(place) = says_something.get_mut(index) {
+                *place = says;
+            }
         }
+        let mut layout = Self {
+            widths: [None; HEADS.len()],
+            left_out: Vec::new(),
+            style,
+            names,
+        };
+        layout.fit(widths, says_something, least_time);
+        layout
+    }
+
+    fn fit(
+        &mut self,
+        widths: [ColumnWidth; HEADS.len()],
+        says: [bool; HEADS.len()],
+        least_time: usize,
+    ) {
+        let natural = widths.iter().zip(says);
+        for (place, (width, says)) in self.widths.iter_mut().zip(natural.clone()) {
+            *place = says.then_some(*width);
+        }
+        let Some(width) = self.style.width else {
+            return;
+        };
+        let indices: Vec<usize> = (0..HEADS.len())
+            .zip(says)
+            .filter_map(|(index, says)| says.then_some(index))
+            .collect();
+        let needs: Vec<Need> = (0..HEADS.len())
+            .zip(natural)
+            .filter(|(_, (_, says))| *says)
+            .map(|(index, (width, _))| {
+                let natural = width.get();
+                let least = match index {
+                    KEY => natural.min(LEAST_KEY),
+                    MANAGERS => natural.min(LEAST_MANAGERS),
+                    TIME => natural.min(least_time.max(width_of("TIME"))),
+                    _ => natural,
+                };
+                Need { natural, least }
+            })
+            .collect();
+        let drop_first: Vec<usize> = DROP_FIRST
+            .iter()
+            .filter_map(|column| indices.iter().position(|index| index == column))
+            .collect();
+        let fitted = fit(&needs, &drop_first, GAP.len(), width);
+        for (index, width) in indices.into_iter().zip(fitted) {
+            if let Some(place) = self.widths.get_mut(index) {
+                *place = width.map(ColumnWidth::exactly);
+            }
+            if width.is_none() {
+                self.left_out.extend(HEADS.get(index));
+            }
+        }
+    }
+
+    /// The columns that do not fit the terminal.
+    pub fn left_out(&self) -> &[&'static str] {
+        &self.left_out
+    }
+
+    /// How its lines look.
+    pub fn style(&self) -> &Style {
+        &self.style
     }
 
     /// The line of names.
     pub fn head(&self) -> String {
-        self.join(&HEADS.map(str::to_owned), "FIELD MANAGERS")
+        self.join(&HEADS.map(str::to_owned), |style, _| style.header)
     }
 
-    /// The line of an event. Nothing is cut: who wrote it stands last and is the answer.
+    /// The line of an event. In a pipe nothing is cut: who wrote it is last and is the answer.
     pub fn row(&self, line: &Line<'_>) -> String {
-        let managers = match line.managers.as_slice() {
-            [] => "-".to_owned(),
-            managers => cell(&managers.join(", ")),
-        };
-        self.join(&cells(&line.event, &line.time, self.with_key), &managers)
+        self.join(
+            &cells(line, &self.names, &self.style),
+            |style, index| match index {
+                BRACKET => style.note,
+                TYPE => style.event(line.event.event_type.as_str()),
+                TIME | AGO => style.dim,
+                _ => Paint::default(),
+            },
+        )
     }
 
-    fn join(&self, cells: &[String; HEADS.len()], last: &str) -> String {
+    fn join(
+        &self,
+        cells: &[String; HEADS.len()],
+        paint: impl Fn(&Style, usize) -> Paint,
+    ) -> String {
         let mut text = String::new();
+        let mut blanks = String::new();
         for (index, (cell, width)) in cells.iter().zip(self.widths).enumerate() {
-            if (index == KEY && !self.with_key) || (index == ORIGIN && !self.with_origin) {
-                continue;
-            }
-            let padded = if NUMBERS.contains(&index) {
-                pad::right(cell, width)
-            } else {
-                pad::left(cell, width)
+            let Some(width) = width else { continue };
+            let cell = match (self.style.width, index) {
+                (None, _) => cell.as_str().into(),
+                (_, TIME) if width_of(cell) > width.get() => first_time(cell),
+                (_, MANAGERS) => cut_end(cell, width.get()),
+                _ => cut_middle(cell, width.get()),
             };
+            let Paint { before, after } = paint(&self.style, index);
+            let fill = width.fill(width_of(&cell));
             // Writing to a string does not fail.
-            let _ = write!(text, "{padded}{GAP}");
+            let _ = if NUMBERS.contains(&index) {
+                write!(text, "{blanks}{fill}{before}{cell}{after}")
+            } else {
+                write!(text, "{blanks}{before}{cell}{after}")
+            };
+            blanks.clear();
+            if !NUMBERS.contains(&index) {
+                let _ = write!(blanks, "{fill}");
+            }
+            // A bracket is close to what it brackets.
+            blanks.push_str(if index == BRACKET { " " } else { GAP });
         }
-        text.push_str(last);
         text
     }
+
+    /// The event on one line: revision, what it did, the key, and who wrote it.
+    pub fn oneline(&self, line: &Line<'_>, indent: &str) -> String {
+        let style = &self.style;
+        let managers = match line.managers.as_slice() {
+            [] => String::new(),
+            managers => format!("  ({})", cell(&managers.join(", "))),
+        };
+        let event = &line.event;
+        let origin = match event.record.origin {
+            Origin::Live => String::new(),
+            origin => format!("  [{}]", origin.as_str()),
+        };
+        let age = line.age.as_ref();
+        let age = age.map_or_else(String::new, |age| format!("  {age} ago"));
+        let bracket = match self.widths.first() {
+            Some(Some(_)) => format!("{} ", line.place.bracket()),
+            _ => String::new(),
+        };
+        let (revision, word) = (event.record.revision, event.event_type.as_str());
+        let head = format!("{indent}{bracket}{revision} ");
+        let key = self.names.text(event.record.key);
+        let key = style.cleaned(&key);
+        let tail = format!("{managers}{origin}");
+        let tail = style.cleaned(&tail);
+        let (key, tail) = match style.width {
+            None => (key, tail),
+            Some(width) => {
+                let used = width_of(&head)
+                    .saturating_add(word.len())
+                    .saturating_add(1)
+                    .saturating_add(width_of(&age));
+                let room = width.saturating_sub(used);
+                let for_key = room
+                    .saturating_sub(width_of(&tail))
+                    .max(room.min(LEAST_KEY));
+                let key = cut_middle(&key, for_key).into_owned();
+                let left = room.saturating_sub(width_of(&key));
+                let tail = cut_end(&tail, left).into_owned();
+                (key.into(), tail.into())
+            }
+        };
+        let (mark, dim) = (style.event(word), style.dim);
+        let text = format!(
+            "{head}{}{word}{} {key}{tail}{}{age}{}",
+            mark.before, mark.after, dim.before, dim.after
+        );
+        match style.width {
+            Some(width) => super::clip::clipped(&text, width),
+            None => text,
+        }
+    }
 }
 
-/// The event on one line: revision, what it did, the key, and who wrote it.
-pub fn oneline(line: &Line<'_>) -> String {
-    let managers = match line.managers.as_slice() {
-        [] => String::new(),
-        managers => format!("  ({})", cell(&managers.join(", "))),
-    };
+/// The beginning of an interval, where it does not fit: `2026-11-20T21:16:36Z..` and an ellipsis. No part of a time is cut.
+fn first_time(cell: &str) -> Cow<'_, str> {
+    match cell.split_once("..") {
+        Some((from, _)) => format!("{from}..{ELLIPSIS}").into(),
+        None => cell.into(),
+    }
+}
+
+fn cells(line: &Line<'_>, names: &KeyNames<'_>, style: &Style) -> [String; HEADS.len()] {
     let event = &line.event;
-    let origin = match event.record.origin {
-        Origin::Live => String::new(),
-        origin => format!("  [{}]", origin.as_str()),
-    };
-    format!(
-        "{} {} {}{managers}{origin}",
-        event.record.revision,
-        event.event_type.as_str(),
-        key_text(event.record.key)
-    )
-}
-
-fn cells(event: &Event<'_>, time: &str, with_key: bool) -> [String; HEADS.len()] {
     let record = &event.record;
     let size = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
     let deleted = event.event_type == EventType::Delete;
@@ -120,19 +340,36 @@ fn cells(event: &Event<'_>, time: &str, with_key: bool) -> [String; HEADS.len()]
         let change = size(record.value.len()).saturating_sub(size(old.value.len()));
         format!("{change:+}")
     });
-    let key = if with_key {
-        key_text(record.key).into_owned()
-    } else {
-        String::new()
+    let managers = match line.managers.as_slice() {
+        [] => "-".to_owned(),
+        managers => cell(&managers.join(", ")),
     };
     [
+        line.place.bracket().to_owned(),
         record.revision.to_string(),
         event.event_type.as_str().to_owned(),
         or_dash(!deleted, record.version.to_string()),
         or_dash(!deleted, record.value.len().to_string()),
         change.unwrap_or_else(|| "-".to_owned()),
-        time.to_owned(),
+        line.time.clone(),
+        line.age.clone().unwrap_or_default(),
         record.origin.as_str().to_owned(),
-        key,
+        style.cleaned(&names.text(record.key)).into_owned(),
+        style.cleaned(&managers).into_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bracket_is_around_events_of_one_transaction() {
+        use Place::{Alone, First, Last, Middle};
+        assert_eq!(
+            Place::of_mains(&[9, 8, 8, 8, 7, 6, 6]),
+            [Alone, First, Middle, Last, Alone, First, Last]
+        );
+        assert!(Place::of_mains(&[]).is_empty());
+    }
 }

@@ -185,7 +185,7 @@ impl<W: Write> Sink for JsonWriter<W> {
         self.quoted(value.as_bytes());
     }
 
-    fn takes_json(&self) -> bool {
+    fn accepts_json(&self) -> bool {
         self.style == JsonStyle::Compact
     }
 

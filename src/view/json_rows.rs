@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, Location};
 use crate::named::{NameField, key_text};
 
 /// The form of the rows.
@@ -108,13 +108,8 @@ pub fn with_object(row: Value, key: &[u8], catalog: &Catalog) -> Value {
         }
         let resource = location.resource.plural_with_group();
         with.insert("resource".to_owned(), resource.into());
-        for (part, text) in [
-            ("identity", location.identity),
-            ("cluster", location.cluster),
-        ] {
-            if let Some(text) = text {
-                with.insert(part.to_owned(), key_text(text).into());
-            }
+        for (part, text) in kcp_parts(&location) {
+            with.insert(part.to_owned(), text);
         }
         if let Some(namespace) = location.namespace {
             let namespace = shown(NameField::Namespace, namespace);
@@ -124,6 +119,20 @@ pub fn with_object(row: Value, key: &[u8], catalog: &Catalog) -> Value {
         with.insert("name".to_owned(), name.into());
     }
     Value::Object(with)
+}
+
+/// What a key of kcp has besides: `identity` and `cluster`.
+pub fn kcp_parts(
+    location: &Location<'_, '_>,
+) -> impl Iterator<Item = (&'static str, Value)> + use<> {
+    let text = |text: Option<&[u8]>| text.map(|text| Value::from(key_text(text)));
+    let parts = [
+        ("identity", text(location.identity)),
+        ("cluster", text(location.cluster)),
+    ];
+    parts
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text?)))
 }
 
 #[cfg(test)]

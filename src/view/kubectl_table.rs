@@ -10,6 +10,8 @@
 //! A cell ends at a line break, with `...` in its place; only ESC and CR are escaped, so a text that
 //! goes to a terminal still has to go through [`super::sanitize`]. A tab in a cell begins a new
 //! cell, as it does in kubectl.
+//!
+//! That is for pipes. A terminal gets the same cells as [`super::rows`], which fit its width.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -17,6 +19,8 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::pad::{ColumnWidth, blanks};
+use super::rows::Rows;
+use super::style::Style;
 use crate::k8s::columns::{Column, format_labels};
 
 /// The narrowest column, in characters.
@@ -25,6 +29,9 @@ const MIN_WIDTH: usize = 6;
 /// Between two columns, in characters.
 const PADDING: usize = 3;
 
+/// The same on a terminal.
+const GAP: &str = "   ";
+
 /// What to print beside the cells, as kubectl's flags of the same names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
@@ -32,7 +39,9 @@ pub struct Options<'a> {
     pub no_headers: bool,
     /// `-o wide`.
     pub wide: bool,
-    /// `-A`: the namespace is the first column.
+    /// The logical cluster is the first column; [`KubectlTable::in_cluster`] says which.
+    pub cluster: bool,
+    /// `-A`: the namespace is the first column after it.
     pub namespace: bool,
     /// `--show-labels`: all labels are the last column.
     pub show_labels: bool,
@@ -51,6 +60,8 @@ pub struct KubectlTable<'a> {
     /// The column that holds the name.
     name: Option<usize>,
     rows: usize,
+    /// The logical cluster of the next row.
+    cluster: String,
     tabs: Tabs,
 }
 
@@ -62,8 +73,14 @@ impl<'a> KubectlTable<'a> {
             options,
             name: columns.iter().position(|column| column.name == "Name"),
             rows: 0,
+            cluster: String::new(),
             tabs: Tabs::default(),
         }
+    }
+
+    /// Names the logical cluster of the rows that follow.
+    pub fn in_cluster(&mut self, cluster: &str) {
+        cluster.clone_into(&mut self.cluster);
     }
 
     /// Adds the row of one object; its namespace and labels are read from it. Cells beyond the
@@ -78,6 +95,11 @@ impl<'a> KubectlTable<'a> {
             .and_then(|metadata| metadata.get("labels"))
             .and_then(Value::as_object);
         let mut first = true;
+        if self.options.cluster {
+            let cluster = std::mem::take(&mut self.cluster);
+            self.cell(&mut first, &cluster);
+            self.cluster = cluster;
+        }
         if self.options.namespace {
             let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
             self.cell(
@@ -112,20 +134,8 @@ impl<'a> KubectlTable<'a> {
     /// The line of names.
     fn head(&mut self) {
         let mut first = true;
-        if self.options.namespace {
-            self.cell(&mut first, "NAMESPACE");
-        }
-        for column in self.columns {
-            if !column.wide || self.options.wide {
-                self.cell(&mut first, &upper(&column.name));
-            }
-        }
-        for key in self.options.label_columns {
-            let last = key.rsplit('/').next().unwrap_or_default();
-            self.cell(&mut first, &upper(last));
-        }
-        if self.options.show_labels {
-            self.cell(&mut first, "LABELS");
+        for head in self.heads() {
+            self.cell(&mut first, &head);
         }
         self.tabs.end_line();
     }
@@ -159,6 +169,48 @@ impl<'a> KubectlTable<'a> {
     /// Those of the writer.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.tabs.write_to(out)
+    }
+
+    /// The same as rows for a terminal, whose columns are as wide as they look, and fit it.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        let heads = self.heads();
+        let indices = |wanted: &[&str]| -> Vec<usize> {
+            let found = heads.iter().enumerate();
+            let found = found.filter(|(_, head)| wanted.contains(&head.as_str()));
+            found.map(|(index, _)| index).collect()
+        };
+        let (labels, ages) = (indices(&["LABELS", "MESSAGE"]), indices(&AGES));
+        let mut rows = self
+            .tabs
+            .rows(heads.len(), !self.options.no_headers)
+            .names(&indices(&NAMES))
+            .whole(&ages)
+            .sentences(&labels)
+            .drop_first(&drop_first(&heads));
+        for age in ages {
+            rows = rows.painted(age, Style::time);
+        }
+        rows
+    }
+
+    /// The names of the columns.
+    fn heads(&self) -> Vec<String> {
+        let cluster = self.options.cluster.then(|| "CLUSTER".to_owned());
+        let namespace = self.options.namespace.then(|| "NAMESPACE".to_owned());
+        let columns = self.columns.iter();
+        let columns = columns.filter(|column| !column.wide || self.options.wide);
+        let columns = columns.map(|column| upper(&column.name));
+        let labels = self.options.label_columns.iter();
+        let labels = labels.map(|key| upper(key.rsplit('/').next().unwrap_or_default()));
+        let all = self.options.show_labels.then(|| "LABELS".to_owned());
+        cluster
+            .into_iter()
+            .chain(namespace)
+            .chain(columns)
+            .chain(labels)
+            .chain(all)
+            .collect()
     }
 
     /// The table as a text.
@@ -203,6 +255,42 @@ impl VerbatimTable {
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.tabs.write_to(out)
     }
+
+    /// The same as rows for a terminal. All columns were asked for: each is cut, none is left out.
+    #[must_use]
+    pub fn rows(&self, columns: usize, has_head: bool) -> Rows {
+        self.tabs.rows(columns, has_head)
+    }
+}
+
+/// Columns that name an object.
+const NAMES: [&str; 2] = ["NAMESPACE", "NAME"];
+
+/// Columns of ages.
+const AGES: [&str; 2] = ["AGE", "LAST SEEN"];
+
+/// What a narrow terminal keeps longest, the least important one first.
+const KEPT: [&str; 7] = [
+    "READY",
+    "AGE",
+    "LAST SEEN",
+    "STATUS",
+    "REASON",
+    "OBJECT",
+    "MESSAGE",
+];
+
+/// The columns that a narrow terminal does without: from the right, but what says how an object is last. Labels were
+/// asked for, and stay.
+fn drop_first(heads: &[String]) -> Vec<usize> {
+    let place = |head: &str| heads.iter().position(|known| known == head);
+    let is_kept = |head: &String| {
+        let head = head.as_str();
+        NAMES.contains(&head) || KEPT.contains(&head) || head == "LABELS"
+    };
+    let others = (0..heads.len()).rev();
+    let others = others.filter(|index| heads.get(*index).is_some_and(|head| !is_kept(head)));
+    others.chain(KEPT.into_iter().filter_map(place)).collect()
 }
 
 /// Upper case, one character for one as in Go.
@@ -266,6 +354,41 @@ impl Tabs {
     fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = std::iter::once(0).chain(self.lines.iter().copied());
         starts.zip(&self.lines).map(|(start, end)| start..*end)
+    }
+
+    /// The lines as rows of so many cells; what is beyond them is in the last one.
+    fn rows(&self, columns: usize, has_head: bool) -> Rows {
+        let mut rows: Option<Rows> = None;
+        let mut start = 0;
+        for line in self.ranges() {
+            let mut cells: Vec<String> = Vec::with_capacity(columns);
+            for cell in self.cells.get(line).unwrap_or_default() {
+                let text = self.text.get(start..cell.end).unwrap_or_default();
+                start = cell.end;
+                let is_full = cells.len() >= columns;
+                match cells.last_mut().filter(|_| is_full) {
+                    Some(last) => {
+                        last.push(' ');
+                        last.push_str(text);
+                    }
+                    None => cells.push(text.to_owned()),
+                }
+            }
+            match &mut rows {
+                Some(rows) => rows.add(&cells),
+                None if has_head => {
+                    let heads: Vec<&str> = cells.iter().map(String::as_str).collect();
+                    rows = Some(Rows::new(&heads, &[]));
+                }
+                None => {
+                    let mut first = Rows::without_head(columns, &[]);
+                    first.add(&cells);
+                    rows = Some(first);
+                }
+            }
+        }
+        rows.unwrap_or_else(|| Rows::without_head(columns, &[]))
+            .with_gap(GAP)
     }
 
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -383,6 +506,25 @@ mod tests {
             printed(wide, &[["a", "x", "n"], ["b", "y", ""]]),
             "a     x     n\nb     y     \n"
         );
+    }
+
+    #[test]
+    fn a_terminal_gets_the_same_cells() {
+        let columns = columns();
+        let mut table = KubectlTable::new(&columns, Options::default());
+        for row in [["a", "x\ty", "n"], ["longer-name", "z", "n"]] {
+            table.push(&json!({}), &row.map(str::to_owned));
+        }
+        assert_eq!(
+            table.rows().text(),
+            "NAME          ODD\na             x y\nlonger-name   z\n"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_keeps_name_and_status() {
+        let heads = ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP"].map(str::to_owned);
+        assert_eq!(drop_first(&heads), [5, 3, 1, 4, 2]);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `ls --kinds` and `ls --namespaces`: how many keys there are of what, as a table, as names, as JSON.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::query::bucket_dump::BucketEntry;
@@ -13,14 +16,14 @@ fn text(named: &Named) -> String {
     match named {
         Named::Resource { name, .. } => name.clone(),
         Named::Folder(folder) if folder.is_empty() => "(no folder)".to_owned(),
-        Named::Folder(name) | Named::Namespace(name) => key_text(name).into_owned(),
+        Named::Folder(name) | Named::Namespace { name, .. } => key_text(name).into_owned(),
     }
 }
 
 fn kind(named: &Named) -> String {
     match named {
         Named::Resource { kind, .. } => kind.clone(),
-        Named::Folder(_) | Named::Namespace(_) => "-".to_owned(),
+        Named::Folder(_) | Named::Namespace { .. } => "-".to_owned(),
     }
 }
 
@@ -29,7 +32,8 @@ pub fn resources(rows: &[Row]) -> Rows {
     if rows.iter().all(|row| matches!(row.named, Named::Folder(_))) {
         return named_rows("PREFIX", rows);
     }
-    let mut table = Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]);
+    let mut table =
+        Rows::new(&["RESOURCE", "KIND", "KEYS", "VALUE BYTES"], &[2, 3]).drop_first(&[1, 3]);
     for row in rows {
         table.add(&[
             text(&row.named),
@@ -43,11 +47,27 @@ pub fn resources(rows: &[Row]) -> Rows {
 
 /// The table of namespaces.
 pub fn namespaces(rows: &[Row]) -> Rows {
-    named_rows("NAMESPACE", rows)
+    let cluster = |row: &Row| match &row.named {
+        Named::Namespace { cluster, .. } => cluster.as_deref().map(key_text).map(Cow::into_owned),
+        _ => None,
+    };
+    if rows.iter().all(|row| cluster(row).is_none()) {
+        return named_rows("NAMESPACE", rows);
+    }
+    let mut table = Rows::new(&["CLUSTER", "NAMESPACE", "KEYS", "VALUE BYTES"], &[2, 3]);
+    for row in rows {
+        table.add(&[
+            cluster(row).unwrap_or_else(|| "-".to_owned()),
+            text(&row.named),
+            row.keys.to_string(),
+            row.value_bytes.to_string(),
+        ]);
+    }
+    table
 }
 
 fn named_rows(head: &'static str, rows: &[Row]) -> Rows {
-    let mut table = Rows::new(&[head, "KEYS", "VALUE BYTES"], &[1, 2]);
+    let mut table = Rows::new(&[head, "KEYS", "VALUE BYTES"], &[1, 2]).drop_first(&[2]);
     for row in rows {
         table.add(&[
             text(&row.named),
@@ -58,10 +78,13 @@ fn named_rows(head: &'static str, rows: &[Row]) -> Rows {
     table
 }
 
-/// The names alone, one a line.
+/// The names alone, one a line; once, if several logical clusters have it.
 pub fn names(rows: &[Row]) -> String {
+    let mut seen = BTreeSet::new();
     rows.iter()
-        .map(|row| cell(&text(&row.named)) + "\n")
+        .map(|row| text(&row.named))
+        .filter(|name| seen.insert(name.clone()))
+        .map(|name| cell(&name) + "\n")
         .collect()
 }
 
@@ -77,7 +100,12 @@ pub fn json(row: &Row) -> Value {
             }
         }
         Named::Folder(folder) => insert_text(&mut fields, "folder", folder),
-        Named::Namespace(name) => insert_text(&mut fields, "namespace", name),
+        Named::Namespace { cluster, name } => {
+            if let Some(cluster) = cluster {
+                insert_text(&mut fields, "cluster", cluster);
+            }
+            insert_text(&mut fields, "namespace", name);
+        }
     }
     fields.insert("keys".to_owned(), row.keys.into());
     fields.insert("value_bytes".to_owned(), row.value_bytes.into());

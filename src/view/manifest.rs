@@ -40,7 +40,7 @@ pub fn manifest(comments: &[String], object: &Value) -> Result<Vec<u8>, NotLoada
     Err(NotLoadable)
 }
 
-/// The text if it loads back to the object, or else a manifest with these comments that does.
+/// The text if it needs no comments and loads back to the object, or else a manifest that does.
 ///
 /// # Errors
 /// No text loads back to the object.
@@ -49,31 +49,48 @@ pub fn loadable(
     comments: &[String],
     object: &Value,
 ) -> Result<Vec<u8>, NotLoadable> {
-    if loads_to(&text, object) {
+    if comments.is_empty() && loads_to(&text, object) {
         Ok(text)
     } else {
         manifest(comments, object)
     }
 }
 
+/// Whether there was an object to write, and the comments that are to be before it, one line each.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Whether there was any.
+    pub any: bool,
+    /// The comments.
+    pub comments: Vec<String>,
+}
+
 /// Writes an object into a stream of YAML as kubectl would. What holds anything unusual is read back first.
 ///
-/// `tell` writes the object and returns whether there was any; `object` returns its comments, and the object
-/// as a tree.
+/// `tell` writes the object, and again if it has comments, which are known only then; `object` returns the same as a
+/// tree.
 ///
 /// # Errors
 /// No text loads back to the object; nothing was written.
 pub fn write_checked<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
-    tell: impl FnOnce(&mut YamlWriter<W>) -> bool,
-    object: impl FnOnce() -> Option<(Vec<String>, Value)>,
+    mut tell: impl FnMut(&mut YamlWriter<W>) -> Told,
+    object: impl FnOnce() -> Option<Value>,
 ) -> Result<bool, NotLoadable> {
     let held = writer.hold();
-    let told = tell(writer);
+    let Told {
+        any: told,
+        comments,
+    } = tell(writer);
+    if told && !comments.is_empty() {
+        writer.take_back(&held, Quoting::Kubectl);
+        write_comments(writer, &comments);
+        tell(writer);
+    }
     let mut written = Ok(told);
     if told && writer.is_unusual() {
-        let is_written = object()
-            .is_some_and(|(comments, object)| make_loadable(writer, &held, &comments, &object));
+        let make = |object: Value| make_loadable(writer, &held, &comments, &object);
+        let is_written = object().is_some_and(make);
         if !is_written {
             writer.take_back(&held, Quoting::Kubectl);
             written = Err(NotLoadable);
@@ -81,6 +98,12 @@ pub fn write_checked<W: std::io::Write>(
     }
     writer.release(Quoting::Kubectl);
     written
+}
+
+fn write_comments<W: std::io::Write>(writer: &mut YamlWriter<W>, comments: &[String]) {
+    for line in comments {
+        writer.comment(line);
+    }
 }
 
 /// Reads the held text back. If it is not the object, the object is written anew, all in quotes; whether one of the two
@@ -102,7 +125,7 @@ fn make_loadable<W: std::io::Write>(
         return true;
     }
     writer.take_back(held, Quoting::Everything);
-    comments.iter().for_each(|line| writer.comment(line));
+    write_comments(writer, comments);
     write_value(object, Order::Natural, writer);
     loads(writer.held())
 }
@@ -330,12 +353,22 @@ mod tests {
         assert_eq!(manifest(&[], &nested(129)), Err(NotLoadable));
     }
 
-    fn checked(
-        object: &Value,
-        tell: impl FnOnce(&mut YamlWriter<Vec<u8>>) -> bool,
-    ) -> (bool, String) {
+    /// Writes an object without comments.
+    fn without_comments<W: std::io::Write>(
+        tell: impl Fn(&mut YamlWriter<W>),
+    ) -> impl FnMut(&mut YamlWriter<W>) -> Told {
+        move |writer| {
+            tell(writer);
+            Told {
+                any: true,
+                comments: Vec::new(),
+            }
+        }
+    }
+
+    fn checked(object: &Value, tell: impl Fn(&mut YamlWriter<Vec<u8>>)) -> (bool, String) {
         let mut writer = YamlWriter::new(Vec::new());
-        let written = write_checked(&mut writer, tell, || Some((Vec::new(), object.clone())));
+        let written = write_checked(&mut writer, without_comments(tell), || Some(object.clone()));
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         (written.is_ok(), text)
     }
@@ -349,7 +382,6 @@ mod tests {
             writer.key("a");
             writer.string("\u{86}");
             writer.end_map();
-            true
         };
         let (written, text) = checked(&object, wrong);
         assert!(written);
@@ -357,7 +389,6 @@ mod tests {
         let deep = (0..130).fold(json!({}), |inner, _| json!({ "a": inner }));
         let tell = |writer: &mut YamlWriter<Vec<u8>>| {
             write_value(&deep, Order::Natural, writer);
-            true
         };
         assert_eq!(checked(&deep, tell), (false, String::new()));
     }
@@ -372,9 +403,9 @@ mod tests {
             writer.comment("- next");
             let tell = |writer: &mut YamlWriter<_>| {
                 write_value(&object, Order::Natural, writer);
-                true
             };
-            let written = write_checked(&mut writer, tell, || Some((Vec::new(), object.clone())));
+            let written =
+                write_checked(&mut writer, without_comments(tell), || Some(object.clone()));
             assert_eq!(written, Ok(true));
         }
         writer.end_list();
@@ -387,7 +418,6 @@ mod tests {
         let object = json!({"a": "1e999", "b": "\u{1f600}\t", "c": "\u{7f}", "d": "a\nb"});
         let tell = |writer: &mut YamlWriter<Vec<u8>>| {
             write_value(&object, Order::Natural, writer);
-            true
         };
         let usual = "a: 1e999\nb: \"\\U0001F600\\t\"\nc: \"\\x7F\"\nd: |-\n  a\n  b\n";
         assert_eq!(checked(&object, tell), (true, usual.to_owned()));

@@ -4,7 +4,10 @@ mod bucket;
 mod log;
 mod missing;
 mod object;
+mod packed;
 mod refusal;
+
+use std::path::Path;
 
 use crate::Error;
 use crate::etcd::store::RevisionUnavailable;
@@ -13,6 +16,7 @@ use crate::named::key_text;
 use crate::query::NoAnswer;
 use crate::query::filters::{Filter, LeftNothing};
 use crate::query::revision::RevisionExpr;
+use crate::source::SourceError;
 
 use super::command::Invocation;
 use super::human::{first_of, plural};
@@ -32,6 +36,10 @@ fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Text {
 #[must_use]
 pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
+        NoAnswer::Source {
+            error: SourceError::Packed { path, error },
+            ..
+        } => packed::text(path, error, run),
         NoAnswer::Source { .. }
         | NoAnswer::NotBbolt { .. }
         | NoAnswer::NoState { .. }
@@ -39,6 +47,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::DatabasesNeeded(_)
         | NoAnswer::NoLogFiles(_)
         | NoAnswer::NoLogNextTo(_) => file(no),
+        NoAnswer::NoFullSnapshot { .. } | NoAnswer::NoDeltaEvents(_) => packed::of_backups(no, run),
         NoAnswer::NeverWritten(_)
         | NoAnswer::Unusable(_)
         | NoAnswer::RaftSnapshot { .. }
@@ -65,7 +74,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::NotATime(_)
         | NoAnswer::NoFixedLength(_)
         | NoAnswer::NothingToCountFrom => no_time(no),
-        NoAnswer::NamespaceWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
+        NoAnswer::ScopeWithKey { .. } | NoAnswer::OneNeeded | NoAnswer::SeveralKeys { .. } => {
             address_needed(no)
         }
         NoAnswer::Missing(missing) | NoAnswer::InNeither(missing) => missing::text(missing, run),
@@ -173,6 +182,26 @@ fn beyond(no: &NoAnswer) -> Text {
     }
 }
 
+/// A path as it is shown.
+fn shown(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
+}
+
+/// What a file of Kine is called.
+const SQLITE: &str = "an SQLite database";
+
+/// What can be unpacked, by other programs.
+const PACKED: [&str; 5] = [
+    "an lz4 archive",
+    "a 7z archive",
+    "a compress archive (.Z)",
+    "a file encrypted by age",
+    "a file encrypted by openssl",
+];
+
 /// Why `ls` lists no keys.
 fn no_keys(no: &NoAnswer) -> Text {
     match no {
@@ -198,10 +227,24 @@ fn file(no: &NoAnswer) -> Text {
             "the database comes first: `etcdive get DB pods`",
         ),
         NoAnswer::Source { error, .. } => plain(error.to_string()),
+        NoAnswer::NotBbolt {
+            path,
+            kind: Some(kind),
+        } if kind.starts_with(SQLITE) => hinted(
+            format!("{} is {kind}", path.display()),
+            "Kine stores Kubernetes in tables, not in etcd's format: read it with `sqlite3`, or let k3s convert it to etcd with `k3s server --cluster-init`",
+        ),
+        NoAnswer::NotBbolt {
+            path,
+            kind: Some(kind),
+        } if PACKED.contains(kind) => hinted(
+            format!("{} is {kind}, which is not unpacked here", path.display()),
+            "unpack it and give the file",
+        ),
         NoAnswer::NotBbolt { path, kind } => hinted(
             match kind {
-                None => format!("{} is not a bbolt database", path.display()),
-                Some(kind) => format!("{} is {kind}, not a bbolt database", path.display()),
+                None => format!("{} is not a bbolt database", shown(path)),
+                Some(kind) => format!("{} is {kind}, not a bbolt database", shown(path)),
             },
             "expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory",
         ),
@@ -244,6 +287,9 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
                     "the oldest complete state is --at {compacted}; --carve adds older versions that freed pages still contain"
                 ),
             ),
+            RevisionUnavailable::BeforeDeltas { first, .. } => {
+                hinted(error.to_string(), format!("the oldest is --at {first}"))
+            }
             RevisionUnavailable::Future { current, .. } => {
                 hinted(error.to_string(), format!("the newest is --at {current}"))
             }
@@ -303,16 +349,21 @@ fn address_needed(no: &NoAnswer) -> Text {
     /// How many keys are named.
     const NAMED: usize = 5;
     match no {
-        NoAnswer::NamespaceWithKey {
-            namespaces,
+        NoAnswer::ScopeWithKey {
+            flag,
+            names,
             address,
         } => hinted(
             format!(
-                "-n {} narrows resources, and {} is a key or a prefix of keys",
-                key_text(namespaces.as_bytes()),
+                "{flag} {} narrows resources, and {} is a key or a prefix of keys",
+                key_text(names.as_bytes()),
                 address.text()
             ),
-            "a prefix can end in the namespace: /registry/pods/NS/",
+            if *flag == "-n" {
+                "a prefix can end in the namespace: /registry/pods/NS/"
+            } else {
+                "a prefix can end in the logical cluster: /registry/core/pods/CLUSTER/"
+            },
         ),
         NoAnswer::SeveralKeys {
             address,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::k8s::meta::time_text;
-use crate::k8s::wall_clock::{AtTime, Certainty};
+use crate::k8s::wall_clock::{AtTime, TimeCertainty};
 use crate::named::key_text;
 use crate::query::Notice;
 use crate::query::filters::{Filter, LeftNothing};
@@ -12,6 +12,7 @@ use crate::query::notice::{
     Carving, Compacted, Encrypted, EventsLeftOut, LogAlone, LogFound, Unproved,
 };
 
+use super::backup;
 use super::command::{Invocation, quoted};
 use super::encryption::encryption_hint;
 use super::human::plural;
@@ -49,6 +50,10 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         Notice::LogAlone(_) | Notice::V2Keys(..) | Notice::OtherDatabase { .. } => {
             without_database(notice, invocation)
         }
+        Notice::Deltas(_)
+        | Notice::FullSnapshotSkipped(..)
+        | Notice::OlderFullSnapshot(..)
+        | Notice::BesideInArchive { .. } => of_backups(notice, invocation),
         Notice::Compacted(history) => note(compacted(history)),
         Notice::Unproved(objects) => note(unproved(objects)),
         Notice::StillEncrypted(reasons, more) => encrypted(reasons, *more),
@@ -86,7 +91,7 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             plural(*unread, "version", "versions")
         )),
         Notice::FieldsOfNone(_)
-        | Notice::SeveralOfOneName(_)
+        | Notice::SeveralOfOneName { .. }
         | Notice::SeveralPrefixes(_)
         | Notice::AgesAsOf(_) => note(of_objects(notice)),
         Notice::OtherLayers(findings) => note(format!(
@@ -100,6 +105,43 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),
     }
+}
+
+/// What a folder of backups or an archive has to admit.
+fn of_backups(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
+    match notice {
+        Notice::Deltas(found) => backup::notice(found),
+        Notice::FullSnapshotSkipped(name, why) => note(format!(
+            "the full snapshot {name} is not used: {}",
+            no_answer::text(why, invocation).0
+        )),
+        Notice::OlderFullSnapshot(folder, name, at) => {
+            let db = quoted(&format!("{}::{name}", folder.display()));
+            vec![Line::Hint(format!(
+                "`etcdive get {db} --at {at}` begins with an older full snapshot, which has this state"
+            ))]
+        }
+        Notice::BesideInArchive { log_files, deltas } => beside(*log_files, *deltas),
+        _ => Vec::new(),
+    }
+}
+
+/// What an archive has beside its database.
+fn beside(log_files: usize, deltas: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if log_files > 0 {
+        lines.push(Line::Hint(format!(
+            "the archive also has {} of the write-ahead log: unpack it and give the data directory with --wal to read them",
+            plural(log_files, "file", "files")
+        )));
+    }
+    if deltas > 0 {
+        lines.push(Line::Hint(format!(
+            "the archive also has {}: unpack it and give the folder to read them",
+            plural(deltas, "delta snapshot", "delta snapshots")
+        )));
+    }
+    lines
 }
 
 /// What a comparison of two states has to admit.
@@ -151,8 +193,16 @@ fn of_objects(notice: &Notice) -> String {
             "--field-selector: none of the objects has {}",
             fields.join(", ")
         ),
-        Notice::SeveralOfOneName(count) => {
-            format!("{count} objects have this name; -n NS picks one")
+        Notice::SeveralOfOneName {
+            count,
+            has_clusters,
+        } => {
+            let flag = if *has_clusters {
+                "--cluster CLUSTER and -n NS pick"
+            } else {
+                "-n NS picks"
+            };
+            format!("{count} objects have this name; {flag} one")
         }
         Notice::SeveralPrefixes(prefixes) => several_prefixes(prefixes),
         Notice::AgesAsOf(Some(now)) => format!(
@@ -175,18 +225,18 @@ fn several_prefixes(prefixes: &[Vec<u8>]) -> String {
 
 fn inferred(at: &AtTime, time: i64) -> String {
     let AtTime {
-        revision, possibly, ..
+        revision, possible, ..
     } = at;
     let head = format!(
         "{} is revision {revision}, inferred from the times in objects",
         time_text(time)
     );
-    match (at.certainty, at.surely) {
-        (Certainty::Surely, _) => head,
-        (Certainty::Probably, Some(surely)) => {
-            format!("{head}: surely not before {surely}, and not after {possibly}")
+    match (at.certainty, at.certain) {
+        (TimeCertainty::Certain, _) => head,
+        (TimeCertainty::Probable, Some(certain)) => {
+            format!("{head}: surely not before {certain}, and not after {possible}")
         }
-        (Certainty::Probably, None) => format!("{head}: surely not after {possibly}"),
+        (TimeCertainty::Probable, None) => format!("{head}: surely not after {possible}"),
     }
 }
 

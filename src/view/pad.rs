@@ -36,6 +36,12 @@ impl ColumnWidth {
         }
     }
 
+    /// The column that is so wide.
+    #[must_use]
+    pub fn exactly(width: usize) -> Self {
+        Self(width)
+    }
+
     /// The column with room for these texts.
     pub fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let mut width = Self::default();

@@ -1,5 +1,7 @@
 //! The list of pages: bbolt's table to the byte, the same with more columns, and JSON.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::bbolt::Page;
@@ -7,6 +9,8 @@ use crate::bbolt::page_use::PageRow;
 use crate::etcd::revision::BucketKey;
 
 use super::record::{insert_text, key_text};
+use super::rows::Rows;
+use super::style::Paint;
 
 /// The head of the table that `bbolt pages` prints (`cmd/bbolt/command_pages.go`).
 pub const BBOLT_HEAD: &str =
@@ -21,33 +25,80 @@ pub fn bbolt_row(row: &PageRow<'_>) -> String {
     bbolt_columns(row) + "\n"
 }
 
-fn bbolt_columns(row: &PageRow<'_>) -> String {
+/// The columns of bbolt's table.
+fn bbolt_cells(row: &PageRow<'_>) -> [String; 4] {
     let header = row.page.filter(|_| row.is_in_use());
     let items = header.map_or_else(String::new, |page| page.count.to_string());
     let overflow = header
         .filter(|page| page.overflow > 0)
         .map_or_else(String::new, |page| page.overflow.to_string());
-    let (id, name) = (row.pgid.0, row.type_name());
+    let name = row.type_name().to_owned();
+    [row.pgid.0.to_string(), name, items, overflow]
+}
+
+fn bbolt_columns(row: &PageRow<'_>) -> String {
+    let [id, name, items, overflow] = bbolt_cells(row);
     format!("{id:<8} {name:<10} {items:<6} {overflow:<6}")
 }
 
-/// A row of our table. `bucket` is the path of the bucket which the page is of.
+/// The names of the columns of a table on a terminal.
+const HEADS: [&str; 7] = [
+    "ID",
+    "TYPE",
+    "ITEMS",
+    "OVRFLW",
+    "OFFSET",
+    "BUCKET",
+    "FIRST KEY",
+];
+
+/// Our table for a terminal, without rows.
+#[must_use]
+pub fn table() -> Rows {
+    Rows::new(&HEADS, &[0, 2, 3, 4])
+        .whole(&[1])
+        .drop_first(&[4, 3, 5, 2])
+        .painted(1, |style, name| match name {
+            "damaged" => style.error,
+            "free" => style.dim,
+            _ => Paint::default(),
+        })
+}
+
+/// The cells of a row of [`table`]. `bucket` is the path of the bucket which the page is of.
+pub fn cells(row: &PageRow<'_>, bucket: Option<&[u8]>) -> Vec<String> {
+    let mut cells = Vec::from(bbolt_cells(row));
+    cells.push(row.offset.to_string());
+    cells.push(bucket_text(bucket).into_owned());
+    cells.push(last_text(row));
+    cells
+}
+
+/// A row of our table in a pipe. `bucket` is the path of the bucket which the page is of.
 pub fn row(row: &PageRow<'_>, bucket: Option<&[u8]>) -> String {
-    let bucket = match bucket {
+    let (bucket, last) = (bucket_text(bucket), last_text(row));
+    let columns = bbolt_columns(row);
+    let text = format!("{columns} {:<12} {bucket:<16} {last}", row.offset);
+    text.trim_end().to_owned() + "\n"
+}
+
+fn bucket_text(bucket: Option<&[u8]>) -> Cow<'_, str> {
+    match bucket {
         None => "-".into(),
         Some(b"") => "(root)".into(),
         Some(path) => key_text(path),
-    };
+    }
+}
+
+/// The first key of a page; of a page that nothing reaches, what it held.
+fn last_text(row: &PageRow<'_>) -> String {
     let first = row.first_key.map(element_key_text);
-    let last = match (row.is_in_use(), row.page, first) {
+    match (row.is_in_use(), row.page, first) {
         (true, _, first) => first.unwrap_or_default(),
         (false, Some(page), Some(first)) => format!("{} from {first}", held(&page)),
         (false, Some(page), None) => held(&page),
         (false, None, _) => String::new(),
-    };
-    let columns = bbolt_columns(row);
-    let text = format!("{columns} {:<12} {bucket:<16} {last}", row.offset);
-    text.trim_end().to_owned() + "\n"
+    }
 }
 
 /// What a page that nothing reaches still holds.

@@ -5,6 +5,9 @@ use crate::query::served_version::{StoredVersion, VersionChange};
 
 use super::yaml::value_in_comment;
 
+/// The first comment of a manifest that lacks the names of fields.
+pub const INCOMPLETE: &str = "INCOMPLETE: a server does not take this manifest as it is.";
+
 /// The comments in the first lines of a manifest, one for each line.
 #[must_use]
 pub fn comments(remark: &Remark) -> Vec<String> {
@@ -36,8 +39,13 @@ pub fn comments(remark: &Remark) -> Vec<String> {
     }
 }
 
-fn incomplete(notes: &[Note], key: &[u8]) -> Vec<String> {
-    let first = "INCOMPLETE: a server does not take this manifest as it is.".to_owned();
+/// The comments in the first lines of a manifest that lacks the names of fields; none if it lacks nothing.
+#[must_use]
+pub fn incomplete(notes: &[Note], key: &[u8]) -> Vec<String> {
+    if notes.is_empty() {
+        return Vec::new();
+    }
+    let first = INCOMPLETE.to_owned();
     let notes = notes.iter().map(|note| sentence(note.text_of(key)) + ".");
     std::iter::once(first).chain(notes).collect()
 }

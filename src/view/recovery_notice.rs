@@ -1,5 +1,7 @@
 //! What the recovery of deleted objects has to admit, as lines for standard error.
 
+use std::path::PathBuf;
+
 use crate::named::key_text;
 use crate::query::left_out::LeftOut;
 use crate::query::recovery_notice::{
@@ -11,7 +13,8 @@ use super::command::{Invocation, quoted};
 use super::human::plural;
 use super::line::Line;
 use super::recovery_comment::of_version;
-use super::table::{cell, plain, text as table_text};
+use super::rows::Rows;
+use super::table::cell;
 use super::time;
 
 /// How many kinds are named in a sentence.
@@ -34,9 +37,15 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
         RecoveryNotice::TwoRuns => vec![Line::Hint(
             "run `kubectl create` twice: custom resources are refused until their definitions exist; the second run says AlreadyExists of all others".to_owned(),
         )],
-        RecoveryNotice::Create { folder, too_long } => {
-            create(&quoted(&folder.to_string_lossy()), *too_long)
-        }
+        RecoveryNotice::Create { folders, too_long } => create(folders, *too_long),
+        RecoveryNotice::SeveralClusters(count, first) => vec![
+            Line::Note(format!(
+                "the stream has manifests of {count} logical clusters, the first is {first}: each needs a `kubectl create` of its own"
+            )),
+            Line::Hint(
+                "--cluster NAME narrows to one; --out writes a folder for each".to_owned(),
+            ),
+        ],
         RecoveryNotice::WithoutDefinition(names, keys) => {
             let words: Vec<String> = [vec!["crd".to_owned()], names.clone()].concat();
             let line = invocation.line("recover", &words);
@@ -61,7 +70,11 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
             ))]
         }
         RecoveryNotice::NotConverted { release, versions } => not_converted(release, versions),
-        RecoveryNotice::Summary(summary) => vec![Line::Note(summary_text(summary))],
+        RecoveryNotice::Summary(summary) => {
+            let (sentence, table) = self::summary(summary);
+            let table = table.map(Line::Table);
+            std::iter::once(Line::Note(sentence)).chain(table).collect()
+        }
         _ => vec![Line::Note(text(notice))],
     }
 }
@@ -237,11 +250,21 @@ fn carve_may_help(is_carved: bool) -> &'static str {
     }
 }
 
-/// How to create the objects of a folder.
-fn create(folder: &str, too_long: usize) -> Vec<Line> {
-    let mut lines = vec![Line::Hint(format!(
-        "`kubectl create -f {folder}` creates them in this order"
-    ))];
+/// How to create the objects of folders.
+fn create(folders: &[PathBuf], too_long: usize) -> Vec<Line> {
+    let each = folders.iter().take(NAMED).map(|folder| {
+        let folder = quoted(&folder.to_string_lossy());
+        Line::Hint(format!(
+            "`kubectl create -f {folder}` creates them in this order"
+        ))
+    });
+    let mut lines: Vec<Line> = each.collect();
+    if folders.len() > 1 {
+        lines.push(Line::Note(format!(
+            "{} folders are written, one for each logical cluster: set kubectl to that cluster first",
+            folders.len()
+        )));
+    }
     let refused = match too_long {
         0 => String::new(),
         1 => " It would refuse 1 of these files, which is too long for that.".to_owned(),
@@ -253,8 +276,16 @@ fn create(folder: &str, too_long: usize) -> Vec<Line> {
     lines
 }
 
+/// Which namespace of several with one name.
+fn of_cluster(cluster: Option<&str>) -> String {
+    cluster.map_or_else(String::new, |cluster| {
+        format!(" of logical cluster {cluster}")
+    })
+}
+
 fn namespace_deleted(notice: &RecoveryNotice) -> String {
     let RecoveryNotice::NamespaceDeleted {
+        cluster,
         name,
         began,
         time,
@@ -266,7 +297,8 @@ fn namespace_deleted(notice: &RecoveryNotice) -> String {
         return String::new();
     };
     let when = time::text(time);
-    let mut text = format!("namespace {name} turned Terminating at revision {began} ({when})");
+    let of = of_cluster(cluster.as_deref());
+    let mut text = format!("namespace {name}{of} turned Terminating at revision {began} ({when})");
     if let Some((count, first, last)) = objects {
         let went = plural(*count, "object in it was", "objects in it were");
         let when = if first == last {
@@ -287,6 +319,7 @@ fn namespace_deleted(notice: &RecoveryNotice) -> String {
 
 fn namespace_terminating(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
     let RecoveryNotice::NamespaceTerminating {
+        cluster,
         name,
         began,
         time,
@@ -298,11 +331,16 @@ fn namespace_terminating(notice: &RecoveryNotice, invocation: &Invocation) -> Ve
     };
     let when = time::text(time);
     let mut lines = vec![Line::Note(format!(
-        "namespace {name} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is gone",
+        "namespace {name}{} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is gone",
+        of_cluster(cluster.as_deref()),
         plural(*still_there, "object is", "objects are")
     ))];
     if let Some(before) = before {
-        let words = ["-n".to_owned(), quoted(name), format!("--at {before}")];
+        let mut words = vec!["-n".to_owned(), quoted(name)];
+        if let Some(cluster) = cluster {
+            words.extend(["--cluster".to_owned(), quoted(cluster)]);
+        }
+        words.push(format!("--at {before}"));
         let line = invocation.line("recover", &words);
         lines.push(Line::Hint(format!("`{line}` has all of it")));
     }
@@ -381,9 +419,9 @@ fn at_hint(key: &str, revision: i64, what: &str, invocation: &Invocation) -> Lin
     Line::Hint(format!("`{}` {what}", invocation.line("recover", &words)))
 }
 
-/// A table of what comes back and what does not, by reason.
+/// What comes back, and a table of what does not, by reason.
 #[must_use]
-pub fn summary_text(summary: &Summary) -> String {
+pub fn summary(summary: &Summary) -> (String, Option<Rows>) {
     let back = summary.back.count();
     let first = match back {
         0 => "nothing comes back".to_owned(),
@@ -395,14 +433,18 @@ pub fn summary_text(summary: &Summary) -> String {
         count => format!("{first}, {count} of them incomplete"),
     };
     if summary.left_out.is_empty() {
-        return first;
+        return (first, None);
     }
     let left: usize = summary
         .left_out
         .iter()
         .map(|(_, kinds)| kinds.count())
         .sum();
-    let mut table = plain(&["COUNT", "REASON", "WHAT", "KINDS", "BROUGHT BACK BY"]);
+    let heads = ["COUNT", "REASON", "WHAT", "KINDS", "BROUGHT BACK BY"];
+    let mut table = Rows::new(&heads, &[0])
+        .whole(&[1, 4])
+        .sentences(&[2, 3])
+        .drop_first(&[1, 3]);
     for (reason, kinds) in &summary.left_out {
         let flag = match (reason, reason.flag()) {
             (_, None) => "-".to_owned(),
@@ -411,7 +453,7 @@ pub fn summary_text(summary: &Summary) -> String {
             }
             (_, Some(flag)) => flag.to_owned(),
         };
-        table.add_row([
+        table.add(&[
             kinds.count().to_string(),
             reason.word().to_owned(),
             reason_text(*reason).to_owned(),
@@ -425,10 +467,7 @@ pub fn summary_text(summary: &Summary) -> String {
     } else {
         format!("{left} ")
     };
-    format!(
-        "{first}; {left}{are} left out:\n{}",
-        table_text(table, &[0]).trim_end()
-    )
+    (format!("{first}; {left}{are} left out:"), Some(table))
 }
 
 /// Why something is left out, in a few words.

@@ -1,13 +1,23 @@
 //! Tables whose rows come from the file: as many as it likes, with cells as long as it likes.
 //!
 //! They look like [`super::table`]. The cells are kept as one text, so that memory follows their bytes;
-//! the widths are those of [`super::pad`]; and one line at a time is written.
+//! the widths are those of [`super::pad`]; and one line at a time is written. In a pipe nothing is cut; on a terminal
+//! a table fits its width by [`super::fit`].
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::pad::{self, ColumnWidth};
+use super::fit::{Need, cut_end, cut_middle, fit, wrap};
+use super::pad::{ColumnWidth, blanks, width_of};
+use super::style::{CellPaint, Paint, Style};
 use super::table::{GAP, cell};
+
+/// The width down to which a text is cut before a column is left out.
+const LEAST_TEXT: usize = 14;
+
+/// The same of a name, by which a row is found again.
+const LEAST_NAME: usize = 24;
 
 /// A table that is being filled.
 #[derive(Debug)]
@@ -18,12 +28,31 @@ pub struct Rows {
     /// Where each cell ends in the text; as many for each row as there are columns.
     ends: Vec<usize>,
     has_head: bool,
+    /// The columns that may be left out on a narrow terminal, the least important one first.
+    drop_first: Vec<usize>,
+    /// Between two columns.
+    gap: &'static str,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Column {
     width: ColumnWidth,
     is_number: bool,
+    cut: Cut,
+    paint: CellPaint,
+}
+
+/// Where a cell is cut that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Middle,
+    /// The same of what names the row.
+    Name,
+    End,
+    /// Numbers and times: a part of one is another one.
+    Never,
+    /// Never, but the cell goes on in the next line. Only of the last column.
+    Wrap,
 }
 
 impl Rows {
@@ -39,16 +68,88 @@ impl Rows {
     /// A table of so many columns without names.
     #[must_use]
     pub fn without_head(columns: usize, numbers: &[usize]) -> Self {
-        let column = |index| Column {
-            width: ColumnWidth::default(),
-            is_number: numbers.contains(&index),
+        let column = |index| {
+            let is_number = numbers.contains(&index);
+            Column {
+                width: ColumnWidth::default(),
+                is_number,
+                cut: if is_number { Cut::Never } else { Cut::Middle },
+                paint: |_, _| Paint::default(),
+            }
         };
         Self {
             columns: (0..columns).map(column).collect(),
             text: String::new(),
             ends: Vec::new(),
             has_head: false,
+            drop_first: Vec::new(),
+            gap: GAP,
         }
+    }
+
+    /// The columns that a narrow terminal may do without, the least important one first.
+    #[must_use]
+    pub fn drop_first(mut self, columns: &[usize]) -> Self {
+        self.drop_first = columns.to_vec();
+        self
+    }
+
+    /// Columns whose cells are never cut.
+    #[must_use]
+    pub fn whole(self, columns: &[usize]) -> Self {
+        self.cut(columns, Cut::Never)
+    }
+
+    /// Columns of sentences and lists, whose end is cut.
+    #[must_use]
+    pub fn sentences(self, columns: &[usize]) -> Self {
+        self.cut(columns, Cut::End)
+    }
+
+    /// Columns of what the rows are about: keys and names. They keep more of their width than others.
+    #[must_use]
+    pub fn names(self, columns: &[usize]) -> Self {
+        self.cut(columns, Cut::Name)
+    }
+
+    /// With other blanks between columns.
+    #[must_use]
+    pub fn with_gap(mut self, gap: &'static str) -> Self {
+        self.gap = gap;
+        self
+    }
+
+    /// The last column has sentences that go on in lines below, instead of being cut.
+    #[must_use]
+    pub fn wrapped(self) -> Self {
+        let last = self.columns.len().saturating_sub(1);
+        self.cut(&[last], Cut::Wrap)
+    }
+
+    /// A table of facts, each with its name.
+    #[must_use]
+    pub fn facts() -> Self {
+        Self::without_head(2, &[])
+            .wrapped()
+            .painted(0, |style, _| style.header)
+    }
+
+    fn cut(mut self, columns: &[usize], cut: Cut) -> Self {
+        for index in columns {
+            if let Some(column) = self.columns.get_mut(*index) {
+                column.cut = cut;
+            }
+        }
+        self
+    }
+
+    /// How the cells of a column are painted.
+    #[must_use]
+    pub fn painted(mut self, column: usize, paint: CellPaint) -> Self {
+        if let Some(column) = self.columns.get_mut(column) {
+            column.paint = paint;
+        }
+        self
     }
 
     /// Adds a row. A control character is escaped: a line break would look like a row of its own. Cells
@@ -59,7 +160,7 @@ impl Rows {
             let start = self.text.len();
             self.text.push_str(&cell(cells.next().unwrap_or_default()));
             let text = self.text.get(start..).unwrap_or_default();
-            column.width.fit(pad::width_of(text));
+            column.width.fit(width_of(text));
             self.ends.push(self.text.len());
         }
     }
@@ -71,30 +172,90 @@ impl Rows {
         self.ends.len() <= head
     }
 
-    /// Writes the table, line by line.
+    /// The cells, row by row.
+    fn lines(&self) -> impl Iterator<Item = Vec<&str>> {
+        let mut start = 0;
+        self.ends
+            .chunks(self.columns.len().max(1))
+            .map(move |ends| {
+                let cell = |end: &usize| {
+                    let text = self.text.get(start..*end).unwrap_or_default();
+                    start = *end;
+                    text
+                };
+                ends.iter().map(cell).collect()
+            })
+    }
+
+    /// How wide each column is here; none for one that is left out.
+    fn widths(&self, style: &Style) -> Vec<Option<ColumnWidth>> {
+        let Some(width) = style.width else {
+            return self.columns.iter().map(|c| Some(c.width)).collect();
+        };
+        let mut naturals = vec![0_usize; self.columns.len()];
+        for line in self.lines() {
+            for (natural, cell) in naturals.iter_mut().zip(line) {
+                *natural = (*natural).max(width_of(&style.cleaned(cell)));
+            }
+        }
+        let heads = self.heads();
+        let needs: Vec<Need> = self
+            .columns
+            .iter()
+            .zip(naturals)
+            .enumerate()
+            .map(|(index, (column, natural))| {
+                let head = heads.get(index).map_or(0, |head| width_of(head));
+                let least = match column.cut {
+                    Cut::Never => natural,
+                    Cut::Name => natural.min(head.max(LEAST_NAME)),
+                    _ => natural.min(head.max(LEAST_TEXT)),
+                };
+                Need { natural, least }
+            })
+            .collect();
+        fit(&needs, &self.drop_first, self.gap.len(), width)
+            .into_iter()
+            .map(|width| width.map(ColumnWidth::exactly))
+            .collect()
+    }
+
+    fn heads(&self) -> Vec<&str> {
+        let first = self.lines().next().filter(|_| self.has_head);
+        first.unwrap_or_default()
+    }
+
+    /// Writes the table, line by line. Gives the names of the columns that are left out because the terminal is too
+    /// narrow.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut start = 0;
-        let mut line = String::new();
-        for ends in self.ends.chunks(self.columns.len().max(1)) {
-            line.clear();
-            for (column, end) in self.columns.iter().zip(ends) {
-                let text = self.text.get(start..*end).unwrap_or_default();
-                let padded = if column.is_number {
-                    pad::right(text, column.width)
+    pub fn write(&self, out: &mut dyn Write, style: &Style) -> io::Result<Vec<&str>> {
+        let widths = self.widths(style);
+        for (index, cells) in self.lines().enumerate() {
+            let is_head = self.has_head && index == 0;
+            let mut line = Line::default();
+            for ((column, width), text) in self.columns.iter().zip(&widths).zip(cells) {
+                let Some(width) = width else { continue };
+                let paint = if is_head {
+                    style.header
                 } else {
-                    pad::left(text, column.width)
+                    (column.paint)(style, text)
                 };
-                // Writing to a string does not fail.
-                let _ = write!(line, "{padded}{GAP}");
-                start = *end;
+                let text = style.cleaned(text);
+                let text = match (style.width, column.cut) {
+                    (Some(_), Cut::Wrap) => line.wrap(&text, width.get()),
+                    (Some(_), Cut::End) => cut_end(&text, width.get()),
+                    (Some(_), _) => cut_middle(&text, width.get()),
+                    (None, _) => text.as_ref().into(),
+                };
+                line.push(&text, *width, column.is_number, paint, self.gap);
             }
-            out.write_all(line.trim_end().as_bytes())?;
-            out.write_all(b"\n")?;
+            line.write(out)?;
         }
-        Ok(())
+        let heads = self.heads().into_iter().zip(&widths);
+        let left_out = heads.filter(|(_, width)| width.is_none());
+        Ok(left_out.map(|(head, _)| head).collect())
     }
 
     /// The table as a text, for a part of a short answer.
@@ -102,13 +263,76 @@ impl Rows {
     pub fn text(&self) -> String {
         let mut text = Vec::new();
         // Writing into memory does not fail.
-        let _ = self.write(&mut text);
+        let _ = self.write(&mut text, &Style::default());
         String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+/// One row that is being written.
+#[derive(Debug, Default)]
+struct Line {
+    text: String,
+    /// The blanks after the last text of a line are never written: they wait here for the next text.
+    blanks: String,
+    /// Columns taken by the cells so far.
+    used: usize,
+    /// Where the last cell begins, and its lines after the first.
+    below: (usize, Vec<String>),
+}
+
+impl Line {
+    /// The first line of a cell; the others are written below it.
+    fn wrap(&mut self, text: &str, width: usize) -> Cow<'static, str> {
+        let mut lines = wrap(text, width).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.below = (self.used, lines.collect());
+        Cow::Owned(first)
+    }
+
+    fn push(
+        &mut self,
+        text: &str,
+        width: ColumnWidth,
+        is_number: bool,
+        paint: Paint,
+        gap: &'static str,
+    ) {
+        let fill = width.fill(width_of(text));
+        let trimmed = text.trim_end();
+        // Writing to a string does not fail.
+        if is_number {
+            let _ = write!(self.blanks, "{fill}");
+        }
+        if !trimmed.is_empty() {
+            self.text.push_str(&self.blanks);
+            self.blanks.clear();
+            self.text.push_str(paint.before);
+            self.text.push_str(trimmed);
+            self.text.push_str(paint.after);
+        }
+        let after = text.get(trimmed.len()..).unwrap_or_default();
+        self.blanks.push_str(after);
+        if !is_number {
+            let _ = write!(self.blanks, "{fill}");
+        }
+        self.blanks.push_str(gap);
+        let width = width.get().max(width_of(text));
+        self.used = self.used.saturating_add(width).saturating_add(gap.len());
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.text)?;
+        let (start, below) = &self.below;
+        for line in below {
+            writeln!(out, "{}{line}", blanks(*start))?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::super::pad::WIDEST_COLUMN;
     use super::super::table;
     use super::*;
@@ -159,6 +383,77 @@ mod tests {
         assert!(!rows.is_empty());
         assert!(Rows::without_head(2, &[]).is_empty());
         assert_eq!(Rows::without_head(2, &[]).text(), "");
+    }
+
+    #[test]
+    fn a_table_fits_the_terminal_and_says_what_it_leaves_out() {
+        let mut rows = Rows::new(&["KEY", "SIZE", "MANAGERS"], &[1])
+            .drop_first(&[1])
+            .sentences(&[2]);
+        rows.add(&[
+            "/registry/pods/shop/web-5f9d8-abcde",
+            "1204",
+            "kubelet, kube-controller-manager",
+        ]);
+        let at = |width| {
+            let style = Style {
+                width: Some(width),
+                ..Style::default()
+            };
+            let mut text = Vec::new();
+            let left_out = rows.write(&mut text, &style).unwrap().join(",");
+            (String::from_utf8(text).unwrap(), left_out)
+        };
+        assert_eq!(at(100), (rows.text(), String::new()));
+        let (text, left_out) = at(40);
+        assert_eq!(left_out, "");
+        let row = text.lines().nth(1).unwrap();
+        assert_eq!(
+            row,
+            "/registr\u{2026}8-abcde  1204  kubelet, kube-c\u{2026}"
+        );
+        let (text, left_out) = at(34);
+        assert_eq!(left_out, "SIZE");
+        assert_eq!(text.lines().next().unwrap(), "KEY               MANAGERS");
+        for width in 1..100 {
+            let (text, _) = at(width);
+            let widest = text.lines().map(width_of).max();
+            assert!(widest <= Some(width), "{width}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_fact_goes_on_below_itself() {
+        let mut rows = Rows::facts();
+        rows.add(&["file", "a snapshot file, its SHA-256 is right"]);
+        rows.add(&["size", "5 kB"]);
+        let mut text = Vec::new();
+        let style = Style {
+            width: Some(30),
+            ..Style::default()
+        };
+        rows.write(&mut text, &style).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "file  a snapshot file, its\n      SHA-256 is right\nsize  5 kB\n"
+        );
+    }
+
+    #[test]
+    fn a_cell_is_painted_and_its_blanks_are_not() {
+        let mut rows = Rows::new(&["TYPE", "KEY"], &[]).painted(0, Style::event);
+        rows.add(&["delete", "a\u{202e}"]);
+        let mut text = Vec::new();
+        let style = Style {
+            clean: super::super::sanitize::visible,
+            ..Style::coloured()
+        };
+        rows.write(&mut text, &style).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(
+            text,
+            "\u{1b}[1mTYPE\u{1b}[0m    \u{1b}[1mKEY\u{1b}[0m\n\u{1b}[31mdelete\u{1b}[0m  a\\u202e\n"
+        );
     }
 
     #[test]

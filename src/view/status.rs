@@ -12,12 +12,13 @@ use crate::k8s::audit::Encryption;
 use crate::query::verdict::Verdict;
 use crate::source::TrailerCheck;
 
+use super::answer_part::AnswerPart;
 use super::encryption;
 use super::evidence::following;
 use super::human;
 use super::record::insert_text;
 use super::rows::Rows;
-use super::table::{self, plain};
+use super::style::Paint;
 use super::verdict;
 
 /// What is known of the file itself.
@@ -67,25 +68,40 @@ fn order_text(order: ByteOrder) -> &'static str {
     }
 }
 
-/// The state as text: the verdict first, then facts one a line, then the metas, buckets and members as tables.
-pub fn table(file: &File<'_>, status: &StoreStatus) -> String {
-    let mut text = String::new();
+/// The state: the verdict first, then facts one a line, then the metas, buckets and members as tables.
+pub fn parts(file: &File<'_>, status: &StoreStatus) -> Vec<AnswerPart> {
+    let mut parts = Vec::new();
     if let Some(torn) = file.verdict.torn {
-        text.push_str(&format!("WARNING: {}\n\n", verdict::torn_sentence(torn)));
+        let (mark, sentence) = ("WARNING", verdict::torn_sentence(torn));
+        let text = format!("{mark}: {sentence}");
+        parts.push(AnswerPart::painted(text, mark.len(), |style| style.error));
+        parts.push(AnswerPart::line(""));
     }
-    let mut facts = Rows::without_head(2, &[]);
+    let mut facts = Rows::facts().painted(1, |style, fact| {
+        if fact.starts_with("NO: ") {
+            style.error
+        } else {
+            Paint::default()
+        }
+    });
     for (name, value) in facts_of(file, status) {
         facts.add(&[name, &value]);
     }
-    let parts = [
-        Some(facts.text()),
+    parts.push(AnswerPart::Table(facts));
+    let tables = [
         Some(metas_table(status)),
-        Some(buckets_table(status).text()).filter(|_| !status.buckets.is_empty()),
-        Some(members_table(status).text()).filter(|_| !status.members.is_empty()),
-        encryption::table(&file.encryption),
+        Some(buckets_table(status)).filter(|_| !status.buckets.is_empty()),
+        Some(members_table(status)).filter(|_| !status.members.is_empty()),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    text + &parts.join("\n")
+    for table in tables.into_iter().flatten() {
+        parts.push(AnswerPart::line(""));
+        parts.push(AnswerPart::Table(table));
+    }
+    if let Some(encryption) = encryption::parts(&file.encryption) {
+        parts.push(AnswerPart::line(""));
+        parts.extend(encryption);
+    }
+    parts
 }
 
 type Fact = (&'static str, String);
@@ -228,15 +244,25 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
     facts
 }
 
-fn metas_table(status: &StoreStatus) -> String {
-    let mut table = plain(&[
+fn metas_table(status: &StoreStatus) -> Rows {
+    let heads = [
         "META",
         "TXID",
         "ROOT",
         "HIGH-WATER MARK",
         "FREELIST",
         "STATE",
-    ]);
+    ];
+    let mut table = Rows::new(&heads, &[1, 2, 3])
+        .wrapped()
+        .drop_first(&[4, 3, 2])
+        .painted(5, |style, state| {
+            if state.starts_with("NOT VALID") {
+                style.error
+            } else {
+                Paint::default()
+            }
+        });
     for (index, meta) in status.metas.iter().enumerate() {
         let row = match meta {
             Ok(meta) => [
@@ -263,9 +289,9 @@ fn metas_table(status: &StoreStatus) -> String {
                 ]
             }
         };
-        table.add_row(row);
+        table.add(&row);
     }
-    table::text(table, &[1, 2, 3])
+    table
 }
 
 fn freelist_text(meta: &Meta) -> String {
@@ -278,7 +304,7 @@ fn freelist_text(meta: &Meta) -> String {
 
 fn buckets_table(status: &StoreStatus) -> Rows {
     let heads = ["BUCKET", "ROOT", "ELEMENTS", "KEYS", "VALUES"];
-    let mut table = Rows::new(&heads, &[1, 2, 3, 4]);
+    let mut table = Rows::new(&heads, &[1, 2, 3, 4]).drop_first(&[1, 3, 4]);
     for bucket in &status.buckets {
         let root = if bucket.root == 0 {
             "inline".to_owned()
@@ -298,7 +324,7 @@ fn buckets_table(status: &StoreStatus) -> Rows {
 
 fn members_table(status: &StoreStatus) -> Rows {
     let heads = ["MEMBER", "NAME", "PEER URLS", "CLIENT URLS", "LEARNER"];
-    let mut table = Rows::new(&heads, &[]);
+    let mut table = Rows::new(&heads, &[]).whole(&[0]).drop_first(&[4, 2, 3]);
     for member in &status.members {
         table.add(&[
             member.id.clone(),

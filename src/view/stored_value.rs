@@ -1,6 +1,6 @@
 //! One stored value as text: YAML, JSON, or its protobuf message.
 
-use crate::k8s::decode::{is_only_begun, raw};
+use crate::k8s::decode::{is_only_json_like, raw};
 use crate::k8s::object::tree_with;
 use crate::k8s::{Note, Order, decode};
 use crate::query::stored_value::{begins_as_object, protobuf_message, type_meta};
@@ -8,7 +8,8 @@ use crate::query::unreadable::{StoredAs, Unreadable};
 
 use super::encryption::encryption_hint;
 use super::json::{JsonStyle, JsonWriter};
-use super::manifest::{NotLoadable, write_checked};
+use super::manifest::{NotLoadable, Told, write_checked};
+use super::recovery_comment::INCOMPLETE;
 use super::yaml::{YamlWriter, comment};
 
 /// How one value is printed as it is stored.
@@ -106,7 +107,7 @@ pub fn text(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted> {
 /// # Errors
 /// As [`text`].
 pub fn text_or_plain(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted> {
-    if format == Format::Proto || !is_only_begun(value) {
+    if format == Format::Proto || !is_only_json_like(value) {
         return text(value, format);
     }
     Ok(match format {
@@ -128,11 +129,14 @@ fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
     let mut outcome = None;
     let tell = |writer: &mut YamlWriter<_>| {
         let decoded = decode(value, Order::Natural, writer);
-        outcome.insert(decoded).is_ok()
+        Told {
+            any: outcome.insert(decoded).is_ok(),
+            comments: Vec::new(),
+        }
     };
     let tree = || {
         let tree = tree_with(value, Order::Declared);
-        tree.ok().map(|(tree, _)| (Vec::new(), tree))
+        tree.ok().map(|(tree, _)| tree)
     };
     let written = write_checked(&mut writer, tell, tree);
     let notes = match outcome {
@@ -141,6 +145,10 @@ fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
     };
     written.map_err(NotPrinted::NotLoadable)?;
     let mut text: Vec<u8> = Vec::new();
+    if !notes.is_empty() {
+        text.extend_from_slice(comment(INCOMPLETE).as_bytes());
+        text.push(b'\n');
+    }
     // The writer has the remark on an unknown kind already.
     let rest = |note: &&Note| !matches!(note, Note::UnknownKind { .. });
     for note in notes.iter().filter(rest) {

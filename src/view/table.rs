@@ -19,6 +19,12 @@ pub fn plain(heads: &[&str]) -> Table {
     table
 }
 
+/// Makes a table at most so wide: cells go on in lines below.
+pub fn fit(table: &mut Table, width: usize) {
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+}
+
 /// A text from the file as a cell: a line break in it would look like a row of its own.
 pub fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

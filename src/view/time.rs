@@ -1,6 +1,10 @@
-//! When a revision was written, as text: RFC 3339 in UTC.
+//! When a revision was written, as text: RFC 3339, in UTC or in a time zone that was asked for, and as an age.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
+
+use crate::k8s::columns::human_duration;
 
 use crate::k8s::anchors::Evidence;
 use crate::k8s::meta::time_text;
@@ -64,6 +68,12 @@ fn reason_text(reason: &Reason) -> String {
         Evidence::Created => "creationTimestamp".to_owned(),
         Evidence::ManagedFields => format!("managedFields time of {by}"),
         Evidence::DeletionRequested => "deletionTimestamp less its grace".to_owned(),
+        Evidence::Received => {
+            return format!(
+                "a backup received the event at {}, revision {main}",
+                time_text(*time)
+            );
+        }
         Evidence::Floor => format!("managedFields time of {by}, at that revision or before it"),
     };
     format!(
@@ -73,23 +83,78 @@ fn reason_text(reason: &Reason) -> String {
     )
 }
 
-/// A cell: the second where an object tells it, else the interval, `>=` or `<=` where one end is known, and `-`
-/// where none is. An interval within one day has the day once.
+/// In which time zone times are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Times {
+    zone: Option<TimeZone>,
+}
+
+impl Times {
+    /// In this zone, each time with its offset. The default is UTC, with a `Z`.
+    #[must_use]
+    pub fn in_zone(zone: TimeZone) -> Self {
+        Self { zone: Some(zone) }
+    }
+
+    /// A time in seconds since 1970.
+    fn moment(&self, time: i64) -> String {
+        let moment = Timestamp::from_second(time).ok();
+        match self.zone.as_ref().zip(moment) {
+            Some((zone, moment)) => {
+                let zoned = moment.to_zoned(zone.clone());
+                zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+            }
+            None => time_text(time),
+        }
+    }
+
+    /// A cell: the second where an object tells it, else the interval, `>=` or `<=` where one end is known, and `-`
+    /// where none is. An interval within one day has the day once.
+    #[must_use]
+    pub fn text(&self, bounds: &Bounds) -> String {
+        cell(bounds, |time| self.moment(time))
+    }
+}
+
+/// How long before `newest` a revision was written, as kubectl writes ages; of an interval the shortest and the
+/// longest age. `newest` is the newest time of the store: an answer about a file does not change from day to day.
+#[must_use]
+pub fn age(bounds: &Bounds, newest: i64) -> String {
+    let age = |time: i64| human_duration(newest.saturating_sub(time).max(0));
+    if let Some(time) = bounds.exact {
+        return age(time);
+    }
+    match (bounds.not_before, bounds.not_after) {
+        (Some(from), Some(to)) => match (age(to), age(from)) {
+            (short, long) if short == long => long,
+            (short, long) => format!("{short}..{long}"),
+        },
+        (Some(from), None) => format!("<={}", age(from)),
+        (None, Some(to)) => format!(">={}", age(to)),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+/// A cell in UTC, as [`Times::text`].
 #[must_use]
 pub fn text(bounds: &Bounds) -> String {
+    cell(bounds, time_text)
+}
+
+fn cell(bounds: &Bounds, text_of: impl Fn(i64) -> String) -> String {
     if let Some(time) = bounds.exact {
-        return time_text(time);
+        return text_of(time);
     }
     match (bounds.not_before, bounds.not_after) {
         (Some(from), Some(to)) => {
-            let (from, to) = (time_text(from), time_text(to));
+            let (from, to) = (text_of(from), text_of(to));
             match (from.split_once('T'), to.split_once('T')) {
                 (Some((day, _)), Some((same, clock))) if day == same => format!("{from}..{clock}"),
                 _ => format!("{from}..{to}"),
             }
         }
-        (Some(from), None) => format!(">={}", time_text(from)),
-        (None, Some(to)) => format!("<={}", time_text(to)),
+        (Some(from), None) => format!(">={}", text_of(from)),
+        (None, Some(to)) => format!("<={}", text_of(to)),
         (None, None) => "-".to_owned(),
     }
 }
@@ -110,6 +175,52 @@ pub fn insert(into: &mut Map<String, Value>, bounds: &Bounds) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_shifts_the_clock_and_shows_its_offset() {
+        let zone = TimeZone::fixed(jiff::tz::offset(5));
+        let at = 1_763_626_496;
+        let times = Times::in_zone(zone);
+        let exact = Bounds {
+            exact: Some(at),
+            ..Bounds::default()
+        };
+        assert_eq!(times.text(&exact), "2025-11-20T13:14:56+05:00");
+        let interval = Bounds {
+            not_before: Some(at),
+            not_after: Some(at + 2),
+            ..Bounds::default()
+        };
+        assert_eq!(
+            times.text(&interval),
+            "2025-11-20T13:14:56+05:00..13:14:58+05:00"
+        );
+        assert_eq!(Times::default().text(&exact), "2025-11-20T08:14:56Z");
+    }
+
+    #[test]
+    fn an_age_is_counted_from_the_newest_time_of_the_store() {
+        let newest = 1_763_626_496;
+        let age = |not_before, not_after, exact| {
+            let bounds = Bounds {
+                not_before,
+                not_after,
+                exact,
+                ..Bounds::default()
+            };
+            age(&bounds, newest)
+        };
+        assert_eq!(age(None, None, Some(newest)), "0s");
+        assert_eq!(age(None, None, Some(newest - 300)), "5m");
+        assert_eq!(age(Some(newest - 300), Some(newest - 60), None), "60s..5m");
+        assert_eq!(
+            age(Some(newest - 7200), Some(newest - 7210 + 20), None),
+            "119m..120m"
+        );
+        assert_eq!(age(Some(newest - 300), None, None), "<=5m");
+        assert_eq!(age(None, Some(newest - 300), None), ">=5m");
+        assert_eq!(age(None, None, None), "-");
+    }
 
     #[test]
     fn a_cell_says_as_much_as_is_known() {

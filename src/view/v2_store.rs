@@ -17,7 +17,10 @@ pub fn name(key: &V2Key) -> String {
 /// The keys with their values, indices and times.
 #[must_use]
 pub fn table(keys: &[&V2Key]) -> Rows {
-    let mut rows = Rows::new(&["KEY", "VALUE", "CREATED", "MODIFIED", "EXPIRES"], &[2, 3]);
+    let mut rows = Rows::new(&["KEY", "VALUE", "CREATED", "MODIFIED", "EXPIRES"], &[2, 3])
+        .names(&[0])
+        .sentences(&[1])
+        .drop_first(&[2, 3, 4]);
     for key in keys {
         rows.add(&[
             name(key),

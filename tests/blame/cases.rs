@@ -138,7 +138,7 @@ fn a_version_that_is_missing_makes_a_boundary_of_what_differs_and_of_nothing_els
         let tree = json!({"apiVersion": "v1", "kind": "X", "metadata": {}, "spec": spec});
         Version::new(revision, version, tree, false)
     };
-    let mut blame = Blame::of(ver(40, 4, json!({"a": 4, "b": 1, "c": 3})));
+    let mut blame = Blame::new(ver(40, 4, json!({"a": 4, "b": 1, "c": 3})));
     blame.older(ver(30, 3, json!({"a": 3, "b": 1, "c": 3})));
     blame.older(ver(10, 1, json!({"a": 1, "b": 1, "c": 1})));
     let blamed = blame.finish();
@@ -198,7 +198,7 @@ fn texts_of_many_lines_and_odd_keys_keep_their_lines_together() {
         let tree = json!({"apiVersion": "v1", "kind": "X", "metadata": {}, "spec": spec});
         Version::new(revision, version, tree, false)
     };
-    let mut blame = Blame::of(ver(2, 2, &new));
+    let mut blame = Blame::new(ver(2, 2, &new));
     blame.older(ver(1, 1, &old));
     let blamed = blame.finish();
     let lines = lines(blamed.tree(), &blamed);

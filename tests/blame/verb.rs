@@ -423,7 +423,7 @@ fn a_terminal_cuts_values_and_managers_and_a_pipe_nothing() {
     let tree = json!({"apiVersion": "v1", "kind": "X", "metadata": {"managedFields": [
         {"manager": "a-manager-with-a-very-long-name", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]},
         "spec": {"short": 1, "long": "x".repeat(70), "k".repeat(100): "y".repeat(9)}});
-    let blamed = Blame::of(Version::new(5, 1, tree, false)).finish();
+    let blamed = Blame::new(Version::new(5, 1, tree, false)).finish();
     let lines = lines(blamed.tree(), &blamed);
     let table = |width: Option<usize>| {
         let mut out = Vec::new();
@@ -446,18 +446,11 @@ fn a_terminal_cuts_values_and_managers_and_a_pipe_nothing() {
         "{terminal}"
     );
     assert!(
-        terminal.contains("xxx...\n")
-            && terminal.contains("a-manager")
-            && terminal.contains("...  "),
+        terminal.contains("xxx\u{2026}\n") && terminal.contains("a-manager\u{2026}long-name  "),
         "{terminal}"
     );
     for line in terminal.lines() {
-        let is_key = line.contains("kkkk");
-        assert!(is_key || line.chars().count() <= 60, "{line}");
-        assert!(
-            !is_key || line.contains(&"k".repeat(100)),
-            "a key is never cut: {line}"
-        );
+        assert!(line.chars().count() <= 60, "{line}");
     }
     assert_eq!(terminal.lines().count(), pipe.lines().count());
 }

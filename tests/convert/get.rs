@@ -7,7 +7,7 @@ use crate::support::synth::etcd::{Store, Version};
 use crate::support::{Run, Scratch, etcdive};
 
 const CRON_JOB: &str = "/registry/cronjobs/a/a";
-const BUDGET: &str = "/registry/poddisruptionbudgets/a/a";
+const WEBHOOKS: &str = "/registry/validatingwebhookconfigurations/a";
 const POLICY: &str = "/registry/podsecuritypolicy/a";
 const BOOK: &str = "/registry/example.com/books/a";
 const POEM: &str = "/registry/example.com/poems/a";
@@ -51,8 +51,12 @@ fn store(name: &str) -> Scratch {
             ),
         ),
         (
-            BUDGET.to_owned(),
-            object("policy/v1beta1", "PodDisruptionBudget", json!({})),
+            WEBHOOKS.to_owned(),
+            object(
+                "admissionregistration.k8s.io/v1beta1",
+                "ValidatingWebhookConfiguration",
+                json!({"webhooks": [{"name": "w", "sideEffects": "Unknown"}]}),
+            ),
         ),
         (
             POLICY.to_owned(),
@@ -109,18 +113,19 @@ fn in_json_the_object_is_the_same_and_has_no_comment() {
 #[test]
 fn what_cannot_be_converted_stays_and_a_note_says_what_to_do() {
     let scratch = store("by-hand");
-    let comment = "# policy/v1beta1 is not served by that release: convert it to policy/v1 by hand. Its fields or their meaning differ.\n";
-    let note = "note: 1 object stays as stored for Kubernetes 1.35 (/registry/poddisruptionbudgets/a/a): policy/v1beta1 is not served by that release: convert it to policy/v1 by hand. Its fields or their meaning differ\n";
-    let yaml = get(&scratch, &[BUDGET, "-o", "yaml", "--for", "1.35"]);
+    let comment = "# admissionregistration.k8s.io/v1beta1 is not served by that release: convert it to admissionregistration.k8s.io/v1 by hand. Its fields or their meaning differ.\n";
+    let note = "note: 1 object stays as stored for Kubernetes 1.35 (/registry/validatingwebhookconfigurations/a): admissionregistration.k8s.io/v1beta1 is not served by that release: convert it to admissionregistration.k8s.io/v1 by hand. Its fields or their meaning differ\n";
+    let yaml = get(&scratch, &[WEBHOOKS, "-o", "yaml", "--for", "1.35"]);
     assert_eq!((yaml.code, yaml.stderr.as_str()), (0, note));
     assert!(
-        yaml.text()
-            .starts_with(&format!("{comment}apiVersion: policy/v1beta1\n")),
+        yaml.text().starts_with(&format!(
+            "{comment}apiVersion: admissionregistration.k8s.io/v1beta1\n"
+        )),
         "{}",
         yaml.text()
     );
     // JSON has no comments.
-    let json = get(&scratch, &[BUDGET, "-o", "jsonl", "--for", "1.35"]);
+    let json = get(&scratch, &[WEBHOOKS, "-o", "jsonl", "--for", "1.35"]);
     assert_eq!((json.code, json.stderr.as_str()), (0, note));
     let removed = get(&scratch, &[POLICY, "-o", "yaml", "--for", "1.35"]);
     let part = "(/registry/podsecuritypolicy/a): policy/v1beta1 is not served by that release, which does not have the kind";

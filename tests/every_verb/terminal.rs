@@ -1,14 +1,11 @@
 //! Every verb on a terminal: no byte of the store reaches it that it would act on.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Case, LINES, hostile_store};
+use crate::support::terminal::{Terminal, without_colours as plain};
 use crate::support::{full_or, part, program};
 
 /// Runs the program with its output on a terminal; gives what reached it, then what was said on standard error.
@@ -21,58 +18,22 @@ fn on_terminal(words: &[String]) -> (i32, Vec<u8>) {
     run_on_terminal(command)
 }
 
-fn run_on_terminal(mut command: Command) -> (i32, Vec<u8>) {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let terminal: OwnedFd = {
-        let name = std::path::Path::new(name.to_str().unwrap());
-        File::options()
-            .read(true)
-            .write(true)
-            .open(name)
-            .unwrap()
-            .into()
-    };
-    // As it is written: no carriage returns of the system's own.
-    let mut settings = tcgetattr(&terminal).unwrap();
-    settings.make_raw();
-    tcsetattr(&terminal, OptionalActions::Now, &settings).unwrap();
-    let size = Winsize {
-        ws_row: 24,
-        ws_col: 100,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    tcsetwinsize(&terminal, size).unwrap();
-    command
-        .env("TERM", "xterm")
-        .stdout(Stdio::from(terminal))
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // The parent's ends of the terminal: without them reading ends with the child.
-    drop(command);
-    let mut seen = Vec::new();
-    // At its end Linux says EIO.
-    let mut stderr = child.stderr.take().unwrap();
-    let said = std::thread::spawn(move || {
-        let mut said = Vec::new();
-        stderr.read_to_end(&mut said).unwrap();
-        said
-    });
-    let _ = File::from(controller).read_to_end(&mut seen);
-    seen.extend(said.join().unwrap());
-    (child.wait().unwrap().code().unwrap(), seen)
+fn run_on_terminal(command: Command) -> (i32, Vec<u8>) {
+    let mut shown = Terminal::wide(100).run(command);
+    shown.screen.extend(shown.stderr.into_bytes());
+    (shown.code, shown.screen)
 }
 
 /// What is left of a text without our own colours: `ESC [ digits m`, or `ESC [ 0 m`.
 fn without_colours(bytes: &[u8]) -> Vec<u8> {
-    const OURS: [&[u8]; 6] = [
+    const OURS: [&[u8]; 9] = [
         b"\x1b[32m",
         b"\x1b[31m",
-        b"\x1b[33m",
+        b"\x1b[35m",
+        b"\x1b[1;31m",
+        b"\x1b[1;35m",
         b"\x1b[1m",
+        b"\x1b[2m",
         b"\x1b[36m",
         b"\x1b[0m",
     ];
@@ -142,4 +103,102 @@ fn the_terminal_of_this_test_passes_what_a_program_writes() {
     assert!(shown.contains("/esc-\\x1b[2J-end"), "{shown}");
     let piped = crate::support::etcdive(words);
     assert!(piped.stdout.contains(&0x1b), "in a pipe bytes are exact");
+}
+
+#[test]
+fn manifests_on_a_terminal_come_with_the_command_for_kubectl_create_and_none_in_a_pipe() {
+    let words = "get testdata/healthy/k8s/after.db cm/frozen -n prod -o yaml";
+    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    let line = "etcdive recover testdata/healthy/k8s/after.db cm/frozen -n prod --at @ -o yaml";
+    let (code, seen) = on_terminal(&words);
+    let seen = String::from_utf8(seen).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(seen.matches("hint: ").count(), 1, "{seen}");
+    assert!(seen.contains(line), "{seen}");
+    let piped = crate::support::etcdive(&words);
+    assert_eq!((piped.code, piped.stderr.as_str()), (0, ""));
+    // The command works.
+    let manifest = crate::support::etcdive_line(line.trim_start_matches("etcdive "));
+    assert!(manifest.code == 0 && manifest.text().contains("kind: ConfigMap"));
+    assert!(!manifest.text().contains("uid:"), "{}", manifest.text());
+}
+
+/// Lines of [`LINES`] whose output is content: an object, a value, a key asked for by name, another program's text. It is
+/// exact on a terminal, too, which breaks long lines by itself.
+fn is_content(line: &str) -> bool {
+    const CONTENT: [&str; 20] = [
+        "-o json",
+        "-o yaml",
+        "-o name",
+        "-o wide",
+        "-o bbolt",
+        "-o unified",
+        "-w ",
+        "--values",
+        "--fields",
+        "extract",
+        "decode",
+        "dump-db",
+        "hexdump",
+        "watch",
+        "show",
+        "help",
+        "--style",
+        "/registry/ --prefix",
+        "completions",
+        "complete",
+    ];
+    CONTENT.iter().any(|word| line.contains(word))
+        || line.starts_with("man")
+        || line == "get DB /registry/"
+}
+
+/// More ways in which a verb prints lines of our own.
+const MORE: [&str; 9] = [
+    "log DB --ago --local",
+    "log DB --by-txn",
+    "log DB --oneline --ago",
+    "log DB --why-time",
+    "diff DB 3..@ --word",
+    "diff DB 3..@ --side-by-side",
+    "diff DB 3..@ -y --word",
+    "explain",
+    "recover DB --plan",
+];
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let case = Case::new("every-width", &hostile_store().bytes);
+    let lines = LINES.iter().filter(|line| !is_content(line));
+    let lines: Vec<&str> = lines.chain(&MORE).copied().collect();
+    let (mut compared, mut wide) = (0, 0);
+    for line in &lines {
+        for columns in [20, 80, 120, 200] {
+            let mut command = program();
+            command.args(case.words(line));
+            let shown = Terminal::wide(columns).run(command);
+            assert!(
+                !shown.stderr.contains("panicked"),
+                "{line}: {}",
+                shown.stderr
+            );
+            for row in plain(shown.text()).lines() {
+                let width = row.width();
+                assert!(
+                    width <= usize::from(columns),
+                    "{line}: {width} columns on a terminal of {columns}: {row}"
+                );
+                compared += 1;
+                wide += usize::from(width * 4 > usize::from(columns) * 3);
+            }
+        }
+    }
+    println!(
+        "{} ways to print, {compared} rows, {wide} of them long",
+        lines.len()
+    );
+    assert!(
+        lines.len() > 35 && compared > 4000 && wide > 1000,
+        "{compared} rows, {wide} long"
+    );
 }

@@ -435,7 +435,7 @@ fn show_tells_a_transaction_change_by_change() {
 #[test]
 fn show_can_leave_out_status_and_show_managed_fields() {
     let web = "show testdata/healthy/k8s/after.db deployments/web -n prod";
-    let plain = ok(web);
+    let plain = ok(&format!("{web} --at @"));
     assert!(plain.text().contains("\nstatus:\n") && !plain.text().contains("managedFields"));
     let without = ok(&format!("{web} --exclude-status"));
     assert!(!without.text().contains("\nstatus:\n") && without.text().contains("\nspec:\n"));

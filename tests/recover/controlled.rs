@@ -1,11 +1,11 @@
 //! Which objects the server or a controller makes, and which somebody wrote.
 
-use etcdive::k8s::controlled::{Others, Reason, reason};
+use etcdive::k8s::controlled::{OtherObjects, Reason, reason};
 use serde_json::{Value, json};
 
 /// The reason of an object, in a store with the uid `known` and the service `n/web`.
 fn reason_of(object: &Value) -> Option<Reason> {
-    let others = Others {
+    let others = OtherObjects {
         is_known: &|uid| uid == "known",
         has_service: &|namespace, name| (namespace, name) == ("n", "web"),
     };
@@ -124,14 +124,14 @@ fn what_is_made_for_a_service_or_a_namespace_is_left_out() {
     let endpoints = with(endpoints, json!({"metadata": {"labels": label}}));
     let of_controller = slice("endpointslice-controller.k8s.io");
     let cases = [
-        (object("v1", "Endpoints", "web"), Some(Reason::OfService)),
+        (object("v1", "Endpoints", "web"), Some(Reason::ForService)),
         (object("v1", "Endpoints", "by-hand"), None),
-        (endpoints, Some(Reason::OfService)),
-        (of_controller, Some(Reason::OfService)),
+        (endpoints, Some(Reason::ForService)),
+        (of_controller, Some(Reason::ForService)),
         (slice("me"), None),
         (
             object("v1", "ConfigMap", "kube-root-ca.crt"),
-            Some(Reason::OfNamespace),
+            Some(Reason::PerNamespace),
         ),
         (object("v1", "ConfigMap", "mine"), None),
         (object("v1", "ServiceAccount", "robot"), None),
@@ -152,7 +152,7 @@ fn the_default_account_is_left_out_only_if_it_is_bare() {
         json!({"metadata": {"annotations": {last_applied: "{}"}}}),
     ];
     for more in bare {
-        assert_eq!(account(more.clone()), Some(Reason::OfNamespace), "{more}");
+        assert_eq!(account(more.clone()), Some(Reason::PerNamespace), "{more}");
     }
     let changed = [
         json!({"imagePullSecrets": [{"name": "regcred"}]}),

@@ -97,6 +97,7 @@ impl Database {
         let lines = lines.map(|line| match line {
             Line::Note(text) => format!("note: {text}\n"),
             Line::Hint(text) => format!("hint: {text}\n"),
+            Line::Table(rows) => rows.text(),
         });
         lines.collect()
     }

@@ -1,9 +1,12 @@
 //! What the tests share: running the program, and finding the cases.
 
 pub mod counted;
+pub mod examples;
 pub mod library;
 pub mod random;
 pub mod synth;
+#[cfg(unix)]
+pub mod terminal;
 pub mod truth;
 
 use std::path::{Path, PathBuf};
@@ -118,6 +121,11 @@ pub fn program() -> Command {
         .env_remove("NO_COLOR")
         .env_remove("ETCDIVE_DB")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("PAGER")
+        .env_remove("LESS")
+        .env_remove("COLUMNS")
+        // On the terminal of a test nobody quits a pager.
+        .env("ETCDIVE_PAGER", "cat")
         .current_dir(repository())
         .stdin(Stdio::null());
     command
@@ -150,6 +158,21 @@ pub fn fed(input: &[u8], arguments: &[&str]) -> Run {
 /// Runs the program on arguments separated by spaces.
 pub fn etcdive_line(line: &str) -> Run {
     etcdive(line.split_whitespace())
+}
+
+/// The verbs that the help of the program lists.
+pub fn verbs() -> Vec<String> {
+    let help = etcdive(["--help"]);
+    let listed = help.text().split("Verbs:\n").nth(1).unwrap();
+    let listed = listed.split("Options:\n").next().unwrap();
+    let verbs: Vec<String> = listed
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
+    assert!(verbs.len() > 15, "{verbs:?}");
+    verbs
 }
 
 /// Every file below a folder, sorted.

@@ -1,10 +1,14 @@
 //! The one door to the project's checks: `cargo xtask NAME`. It uses cargo alone, so that a machine
 //! with a Rust toolchain needs nothing else.
 
+mod deny;
+mod dist;
+mod metadata;
+
 use std::process::{Command, ExitCode};
 
-/// A name, what it does, and the cargo commands it runs.
-const TASKS: [(&str, &str, &[&str]); 7] = [
+/// A name, what it does, and the cargo commands it runs; none if it is code of this program.
+const TASKS: [(&str, &str, &[&str]); 11] = [
     ("fmt", "is the code formatted", &["fmt --all --check"]),
     (
         "clippy",
@@ -15,6 +19,16 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
         "doc",
         "the documentation has no broken link",
         &["doc --no-deps --lib --document-private-items --locked"],
+    ),
+    (
+        "deny",
+        "no dependency has another licence, or a second version, than xtask/src/deny.rs allows",
+        &["test --package xtask --locked"],
+    ),
+    (
+        "package",
+        "the package for crates.io builds by itself",
+        &["package --package etcdive --locked --offline --allow-dirty"],
     ),
     (
         "test",
@@ -32,14 +46,24 @@ const TASKS: [(&str, &str, &[&str]); 7] = [
         &["bench --locked"],
     ),
     (
+        "man",
+        "write the manual pages to target/man; not a part of ci",
+        &[],
+    ),
+    (
+        "dist",
+        "make the archive in target/dist: a static program, manual pages, completions, licences; not a part of ci",
+        &[],
+    ),
+    (
         "bless",
-        "write the golden files anew; read the diff before you commit it",
-        &["test --locked --test all help"],
+        "write the help texts of testdata/golden and the output in README and docs anew; read the diff before you commit it",
+        &["test --locked --test all -- help:: docs::blocks"],
     ),
 ];
 
 /// What `ci` runs, in this order; the tests last, so that their closing lines are the last.
-const CI: [&str; 5] = ["fmt", "clippy", "doc", "sweep", "test"];
+const CI: [&str; 7] = ["fmt", "clippy", "doc", "deny", "package", "sweep", "test"];
 
 /// The largest store of a sweep, and for how many families of stores each command line is run.
 const SWEEP: [&str; 2] = ["200000", "2"];
@@ -59,6 +83,16 @@ fn main() -> ExitCode {
             return usage();
         };
         eprintln!("xtask: {name}: {what}");
+        let done = match name {
+            "deny" => deny::check(),
+            "man" => dist::man_pages(),
+            "dist" => dist::dist(),
+            _ => Ok(()),
+        };
+        if let Err(error) = done {
+            eprintln!("{error}\nxtask: {name} failed");
+            return ExitCode::FAILURE;
+        }
         for command in *commands {
             if !cargo(name, command, sweep) {
                 eprintln!("xtask: {name} failed: cargo {command}");

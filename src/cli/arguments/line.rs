@@ -62,7 +62,7 @@ impl CommandLine {
         // The value of the flag before comes next.
         let mut expects: Option<Expects> = None;
         let mut only_words = false;
-        for word in words {
+        for word in words.map(member_of_input) {
             let has_verb = !line.verb.is_empty();
             if let Some(expected) = expects.take() {
                 match expected {
@@ -149,6 +149,51 @@ impl CommandLine {
         flags
             .filter_map(|token| token.word.to_str())
             .any(|flag| names.contains(&flag.split('=').next().unwrap_or(flag)))
+    }
+
+    /// The values of a flag that has these names, in its own word or in the next.
+    pub fn values_of(&self, names: &[&str]) -> Vec<String> {
+        let mut values = Vec::new();
+        let mut is_mine = false;
+        for token in self.before.iter().chain(&self.after) {
+            let text = token.word.to_string_lossy();
+            match token.role {
+                Role::Value if is_mine => values.extend(text.split(',').map(str::to_owned)),
+                Role::Flag => {
+                    let (name, value) = text.split_once('=').unwrap_or((&text, ""));
+                    is_mine = names.contains(&name);
+                    if is_mine && !value.is_empty() {
+                        values.extend(value.split(',').map(str::to_owned));
+                    }
+                }
+                Role::Value | Role::Word => {}
+            }
+        }
+        values
+    }
+
+    /// The program, the verb and the verb below it, as far as they are known.
+    fn known<'c>(&self, root: &'c Command) -> Vec<&'c Command> {
+        let mut known = vec![root];
+        for name in &self.verb {
+            let below = known.last().and_then(|above| above.find_subcommand(name));
+            known.extend(below);
+        }
+        known
+    }
+
+    /// Whether the word after `flag` at the end of this line is its value.
+    pub fn takes_value(&self, flag: &OsStr, root: &Command) -> bool {
+        let is_flag = flag.as_encoded_bytes().starts_with(b"-") && flag != "-" && flag != "--";
+        is_flag && (flag == "--db" || takes_next(flag, &self.known(root)))
+    }
+
+    /// The argument of a flag that takes a value, here or after `=`.
+    pub fn argument<'c>(&self, flag: &OsStr, root: &'c Command) -> Option<&'c Arg> {
+        let (text, known) = (flag.to_string_lossy(), self.known(root));
+        let long = text.strip_prefix("--");
+        let with_equals = long.and_then(|long| find(&known, |arg| has_long(arg, long)));
+        value_argument(&text, &known).or(with_equals)
     }
 
     /// Takes the flags out of what is before the verb that belong to the verb: `-n`, `-A`.
@@ -239,6 +284,14 @@ pub fn takes_database(verb: &Command) -> bool {
     names.iter().any(|name| name == "DB" || name == "OLD")
 }
 
+/// A member of standard input, `-::path`, as a word: clap takes what begins with `-` for a flag.
+fn member_of_input(word: OsString) -> OsString {
+    match word.as_encoded_bytes().starts_with(b"-::") {
+        true => Path::new(".").join(word).into_os_string(),
+        false => word,
+    }
+}
+
 /// A database as a word of its own: a path that begins with `-` is no flag.
 fn as_word(db: OsString) -> OsString {
     let bytes = db.as_encoded_bytes();
@@ -262,28 +315,38 @@ fn namespace_flag(word: &OsStr) -> Option<(&'static str, &'static str)> {
 /// Whether the word after a flag is its value. `known` are the program, its verb, and the verb below that.
 fn takes_next(flag: &OsStr, known: &[&Command]) -> bool {
     let text = flag.to_string_lossy();
-    let takes_value = |arg: &Arg| {
+    // `-n` may come before the verb, which is not known then. What follows it in the same word is its value.
+    let is_short = text
+        .split_once('n')
+        .is_some_and(|(_, rest)| rest.is_empty());
+    let is_namespace = text == "--namespace" || (is_short && !text.starts_with("--"));
+    (known.len() == 1 && is_namespace) || value_argument(&text, known).is_some()
+}
+
+/// The argument whose value is the word after a flag.
+fn value_argument<'c>(text: &str, known: &[&'c Command]) -> Option<&'c Arg> {
+    let takes_value = |arg: &&Arg| {
         // An optional value is written with `=`.
         arg.get_action().takes_values() && !arg.is_require_equals_set()
     };
     if let Some(long) = text.strip_prefix("--") {
-        let is_before = known.len() == 1 && long == "namespace";
-        let is_it = |arg: &&Arg| {
-            let aliases = arg.get_all_aliases().unwrap_or_default();
-            arg.get_long() == Some(long) || aliases.contains(&long)
-        };
-        return is_before || find(known, is_it).is_some_and(takes_value);
+        return find(known, |arg| has_long(arg, long)).filter(takes_value);
     }
     // Several short flags may be one word; the first that takes a value has the rest of the word, or the next word.
     let mut shorts = text.chars().skip(1).peekable();
     while let Some(short) = shorts.next() {
-        let is_before = known.len() == 1 && short == 'n';
-        let is_it = |arg: &&Arg| arg.get_short() == Some(short);
-        if is_before || find(known, is_it).is_some_and(takes_value) {
-            return shorts.peek().is_none();
+        let found = find(known, |arg| arg.get_short() == Some(short));
+        if let Some(arg) = found.filter(takes_value) {
+            return shorts.peek().is_none().then_some(arg);
         }
     }
-    false
+    None
+}
+
+/// Whether this is the long name of an argument, or an alias of it.
+fn has_long(arg: &Arg, long: &str) -> bool {
+    let aliases = arg.get_all_aliases().unwrap_or_default();
+    arg.get_long() == Some(long) || aliases.contains(&long)
 }
 
 /// An argument of the verb, or one of the program that all verbs have.

@@ -6,13 +6,14 @@ use std::path::Path;
 use clap::Command;
 
 use crate::cli::failure::Failure;
+use crate::near::near;
 use crate::query::catalog::Catalog;
 use crate::view::sanitize::visible_bytes;
 
 use super::line::{CommandLine, Role, Token, is_database, takes_database};
 
 /// Verbs of other programs and of people, each with ours and the words that follow at the end.
-const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
+const VERBS: [(&[&str], &[&str], &[&str]); 17] = [
     (&["check", "verify", "validate"], &["fsck"], &[]),
     (
         &[
@@ -27,7 +28,8 @@ const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
     ),
     (&["search", "find", "rg", "ack"], &["grep"], &[]),
     (&["history", "versions", "reflog"], &["log"], &[]),
-    (&["cat", "describe", "view"], &["get"], &["-o", "yaml"]),
+    (&["cat", "view"], &["get"], &["-o", "yaml"]),
+    (&["describe", "desc"], &["show"], &[]),
     (&["list", "keys", "tree"], &["ls"], &[]),
     (&["info", "stat"], &["status"], &[]),
     (&["hash"], &["dump-db", "hash"], &[]),
@@ -36,6 +38,9 @@ const VERBS: [(&[&str], &[&str], &[&str]); 13] = [
     (&["annotate", "who"], &["blame"], &[]),
     (&["size", "du"], &["analyze"], &[]),
     (&["xxd"], &["hexdump"], &[]),
+    (&["list-bucket"], &["dump-db", "list-bucket"], &[]),
+    (&["iterate-bucket"], &["dump-db", "iterate-bucket"], &[]),
+    (&["scan-keys"], &["dump-db", "scan-keys"], &[]),
 ];
 
 /// Words of other programs before a verb that is ours too.
@@ -63,8 +68,10 @@ pub fn unknown_verb(line: &CommandLine, root: &Command) -> Option<Failure> {
         };
         with_verb(line, &["get"], &[all, &["-o", "yaml"]].concat(), None)
     } else {
-        let (_, ours, end) = VERBS.iter().find(|(names, ..)| names.contains(&text))?;
-        with_verb(line, ours, end, None)
+        match VERBS.iter().find(|(names, ..)| names.contains(&text)) {
+            Some((_, ours, end)) => with_verb(line, ours, end, None),
+            None => return misspelt(line, text, root),
+        }
     };
     let meant = database_first(&meant).unwrap_or(meant);
     let shown = quoted(verb);
@@ -74,6 +81,25 @@ pub fn unknown_verb(line: &CommandLine, root: &Command) -> Option<Failure> {
         format!("{shown} is not a verb")
     };
     Some(Failure::cannot(what).hint(text_of(&meant)))
+}
+
+/// The failure for a verb that is near to one of ours: the line with it, or the words if there are several.
+fn misspelt(line: &CommandLine, text: &str, root: &Command) -> Option<Failure> {
+    let verbs = root.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let verbs: Vec<&str> = verbs.map(Command::get_name).collect();
+    // A verb that was cut short is meant rather than one with other letters.
+    let longer = verbs.iter().filter(|verb| verb.starts_with(text));
+    let longer: Vec<String> = longer.map(|verb| (*verb).to_owned()).collect();
+    let near = match longer.is_empty() || text.len() < 3 {
+        true => near(text, verbs.into_iter()),
+        false => longer,
+    };
+    let failure = Failure::cannot(format!("{} is not a verb", quoted(OsStr::new(text))));
+    match near.as_slice() {
+        [] => None,
+        [one] => Some(failure.hint(text_of(&with_verb(line, &[one], &[], None)))),
+        several => Some(failure.hint(format!("did you mean {}?", several.join(", ")))),
+    }
 }
 
 /// The failure for a verb whose database is not its first word.

@@ -11,13 +11,13 @@ use crate::cli::{Answer, Run, Verb};
 use crate::query::analysis::contents;
 use crate::view;
 
-/// Report the Kubernetes objects by kind and size, as auger does
+/// Show the number and the size of objects by kind, as auger does
 ///
-/// The first number, the current storage, the kinds and the largest objects are of live objects; all
-/// revisions are every retained record, of deleted objects too. Storage is the length of keys and values
-/// in bytes. The sum of an object's revisions is that of its values since its creation. What is no
-/// Kubernetes object is not counted. A store without Kubernetes objects is reported by keys and prefixes; with --file, as auger does it, by
-/// objects only.
+/// The total number, the current storage, the kinds and the largest objects count live objects. "All revisions" counts
+/// every retained record, of deleted objects too. Storage is the length of keys and values in bytes. The sum of an
+/// object's revisions covers its values since its creation. Values that are not Kubernetes objects are not counted. A
+/// store without Kubernetes objects is reported by keys and prefixes, except with --file, which reports objects only,
+/// as auger does.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "etcdive analyze [OPTIONS] <DB>\n       etcdive analyze [OPTIONS] --file <DB>"
@@ -40,9 +40,12 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
-        out.write_all(
-            view::analysis::text(&contents(&question, self.database.is_file())).as_bytes(),
-        )?;
+        let contents = contents(&question, self.database.is_file());
+        if out.is_terminal() {
+            out.parts(&view::analysis::parts(&contents))?;
+        } else {
+            out.write_all(view::analysis::text(&contents).as_bytes())?;
+        }
         Ok(Answer::Yes)
     }
 }

@@ -14,14 +14,13 @@ use crate::query::blame::{ObjectBlame, Options};
 use crate::view::blame::{Lines, line_json, lines, write_table};
 use crate::view::json_rows::{Form, JsonRows};
 
-/// Show which revision last changed each line of an object's YAML, who, and when
+/// Show who last changed each line of an object, and when
 ///
-/// Items of lists are followed by their key (name, port, type, uid, ...). A line that opens a map, a
-/// list or an item tells since when it has been there. MANAGER is the managedFields entry that owns the
-/// field and changed at that revision; TIME is what the object says of it; `-` is unknown. `^` before
-/// a revision: this or an earlier one, which was compacted; manager and time are those that managedFields
-/// name for the field. Of deleted objects and earlier states, --at REV tells. A text is shown by its lines, JSON of
-/// another program as YAML.
+/// The object is printed as YAML. List items are matched by their key (name, port, type, uid, ...). The revision of a
+/// line that opens a map, a list or an item is the one that added it. MANAGER is the managedFields entry that owns the
+/// field and changed at that revision. TIME is what the object says about it. `-` is unknown. `^` before a revision
+/// means: this revision or an earlier one that was compacted; manager and time are then those that managedFields has
+/// for the field. For a deleted object or an earlier state use --at REV.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -33,10 +32,10 @@ pub struct Args {
     /// Print metadata.managedFields too
     #[arg(long)]
     show_managed_fields: bool,
-    /// Print the values of Secrets
+    /// Show the values of Secrets instead of masking them
     #[arg(long)]
     show_secrets: bool,
-    /// How to print the lines
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: RowFormat,
     #[command(flatten)]
@@ -58,6 +57,10 @@ impl Verb for Args {
         self.sources.origins()
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if !self.which.asked().is_given() {
             return Err(Failure::cannot("which object?").hint("`blame DB deploy/web -n shop`"));
@@ -73,7 +76,7 @@ impl Verb for Args {
         let lines = lines(blame.tree(), &blame.blamed);
         self.print(&lines, &mut |name| names.shown(name), out)?;
         blame.note(&question, at, lines.has_boundaries());
-        if self.output == RowFormat::Table && blame.is_object() {
+        if self.output.is_table() && blame.is_object() {
             question.notices().add_who();
         }
         Ok(question.finish(Answer::Yes))
@@ -87,9 +90,11 @@ impl Args {
         name: &mut impl FnMut(&str) -> String,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        if self.output == RowFormat::Table {
+        if self.output.is_table() {
             let style = out.style();
-            return Ok(write_table(out.styled(), lines, &style, name)?);
+            let left_out = write_table(out.styled(), lines, &style, name)?;
+            out.leave_out(left_out);
+            return Ok(());
         }
         let mut rows = JsonRows::new(Form::array_if(self.output == RowFormat::Json));
         for line in lines.iter() {

@@ -14,17 +14,19 @@ use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::view;
 use crate::view::json_rows::{Form, JsonRows};
+use crate::view::record::key_text;
 
-/// List the buckets, one a line, in key order
+/// List the buckets, one per line, in key order
 ///
-/// The table and JSON have their headers and what their pages hold. Names of buckets in buckets, which etcd has
-/// none of, are joined by slashes: `dump-db iterate-bucket` and `ls --bucket` take such a path. Without a valid meta page the headers are those which stand in any leaf
-/// page, of every former state, and nothing is told of their trees.
+/// The table and JSON add the header of each bucket and the contents of its pages. A bucket inside a bucket, which etcd
+/// does not use, has its path as its name, joined by slashes: `dump-db iterate-bucket` and `ls --bucket` accept it.
+/// Without a valid meta page the headers are collected from all leaf pages, of all earlier states, and the trees are
+/// not read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// How to print them
+    /// Output format
     #[arg(
         short,
         long,
@@ -37,19 +39,25 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// The name alone, as `bbolt buckets` prints it
+    /// Only the name, as `bbolt buckets` prints it
     Name,
-    /// For people
+    /// A table for people
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -61,13 +69,18 @@ impl Verb for Args {
             Output::Name => {
                 let mut seen = BTreeSet::new();
                 for row in &rows {
-                    if seen.insert(&row.path) {
+                    if !seen.insert(&row.path) {
+                        continue;
+                    }
+                    if out.is_cut() {
+                        out.name(&key_text(&row.path))?;
+                    } else {
                         out.write_all(&row.path)?;
                         out.write_all(b"\n")?;
                     }
                 }
             }
-            Output::Table => view::buckets::table(&rows, page_size).write(out)?,
+            Output::Table | Output::Wide => out.table(&view::buckets::table(&rows, page_size))?,
             Output::Json | Output::Jsonl => {
                 let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
                 for row in &rows {

@@ -9,12 +9,12 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::checksum::{Checksum, checksum};
 
-/// Print the checksum of the live keyspace, as auger does
+/// Print the checksum of the live keys, as auger does
 ///
-/// The same for every member, and before and after a compaction, as long as the live keys and values at that
-/// revision are the same. `revision` is the revision that the checksum is of, to be given to -r for another
-/// database; auger names the highest revision of a live key instead, behind which deletions may follow.
-/// etcd's own hash of the history (HashKV) is in `status`.
+/// Two members have the same checksum at a revision if their live keys and values are equal; a compaction does not
+/// change it. `revision` is the revision of the checksum: pass it with -r to check another database. auger prints the
+/// highest revision of a live key instead, which is lower if deletions follow. etcd's own hash of the history (HashKV)
+/// is in `status`.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "etcdive checksum [OPTIONS] <DB>\n       etcdive checksum [OPTIONS] --file <DB>"
@@ -22,7 +22,7 @@ use crate::query::checksum::{Checksum, checksum};
 pub struct Args {
     #[command(flatten)]
     database: DatabaseOrFile,
-    /// Answer as of this main revision; 0 for the newest
+    /// Answer as of this main revision; 0 is the newest
     #[arg(short, long, value_name = "REV", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     revision: i64,
 }

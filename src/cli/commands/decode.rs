@@ -9,41 +9,47 @@ use clap::ValueEnum;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::unpacking::unpacking;
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::event_log::{EventFilters, EventLog};
 use crate::query::pasted::{Pasted, PastedValue};
 use crate::query::stored_value::{decrypted, hex_bytes, is_database, object_within};
-use crate::source::open_untouched;
+use crate::source::{Source, is_delta_snapshot, open_untouched};
 use crate::view;
 use crate::view::record::key_text;
 use crate::view::stored_value::{Format, NotPrinted, text, type_meta_text};
 
-/// Decode stored values, in whatever form they were pasted
+/// Decode a stored value, in whatever form it was copied
 ///
-/// Reads a file or standard input. Takes the bytes that etcd stores (Kubernetes protobuf with or without its mark k8s\0, JSON, CBOR) with a newline
-/// after them or not; base64; hexadecimal digits, \x00 and \000; hexdump, xxd and od; Go's %q; `etcdctl get` with -w
-/// simple, json or fields, of one key or many; `kubectl get --raw`. One may be within another: base64 of a dump. What was
-/// recognised is said on standard error. Prints the objects as they are stored.
+/// Reads a file or standard input. The form is recognised: the bytes that etcd stores (Kubernetes protobuf with or
+/// without its prefix k8s\0, JSON, CBOR), base64, hexadecimal digits, \x00 and \000 escapes, hexdump, xxd, od, Go's %q,
+/// `etcdctl get` with -w simple, json or fields and any number of keys, `kubectl get --raw`, and a delta snapshot of
+/// etcd-backup-restore, whose events are listed. Forms may be nested, such as base64 of a hexdump. A note on standard
+/// error says what was recognised. Objects are printed as they are stored.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file; standard input without one
+    /// The file (default: standard input)
     #[arg(value_name = "FILE")]
     path: Option<PathBuf>,
-    /// The file, as auger has it
+    /// The file, as auger names it
     #[arg(short, long, value_name = "FILE", conflicts_with = "path")]
     file: Option<PathBuf>,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Output,
-    /// Print only apiVersion and kind, as `TypeMeta.APIVersion: V` and `TypeMeta.Kind: K`
+    /// Print only apiVersion and kind: `TypeMeta.APIVersion: V`, `TypeMeta.Kind: K`
     #[arg(long, conflicts_with = "output")]
     meta_only: bool,
-    /// The etcd key of the value: most encrypted values open only with it. Of several values, only that of this key
+    /// The etcd key of the value
+    ///
+    /// Most encrypted values can only be decrypted with their key. If the input has several values, only the one with
+    /// this key is printed.
     #[arg(long, value_name = "KEY")]
     key: Option<OsString>,
-    /// Decode each line of standard input, in hexadecimal, to `OK|OBJECT` or `ERROR:REASON|`, one by one
+    /// Decode each line of standard input, in hexadecimal
     ///
-    /// For `etcd-dump-logs -stream-decoder`, with -o json, which takes one line an answer: the object is found
-    /// within the bytes of a raft entry.
+    /// Each line is answered by `OK|OBJECT` or `ERROR:REASON|`. For `etcd-dump-logs -stream-decoder`, together with -o
+    /// json, because it reads one line per answer: the object is found inside the bytes of a raft entry.
     #[arg(long, conflicts_with_all = ["path", "file"])]
     batch_process: bool,
     #[command(flatten)]
@@ -55,9 +61,9 @@ pub struct Args {
 pub enum Output {
     /// YAML, as auger and kubectl print it
     Yaml,
-    /// JSON on one line, in the order of the Go types, as auger prints it
+    /// JSON on one line, with the field order of the Go types, as auger prints it
     Json,
-    /// The stored protobuf message, without the envelope around it
+    /// The stored protobuf message, without its envelope
     Proto,
 }
 
@@ -75,8 +81,11 @@ impl From<Output> for Format {
 const LONGEST_VALUE_BYTES: u64 = 64 << 20;
 
 impl Verb for Args {
+    /// A delta snapshot of etcd-backup-restore is read like a database: it has events, not one value.
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
-        Ok(Vec::new())
+        let path = self.path.as_ref().or(self.file.as_ref());
+        let path = path.filter(|path| path.is_file() && is_delta(path));
+        Ok(path.cloned().into_iter().collect())
     }
 
     fn keys(&self) -> Option<&Keys> {
@@ -86,6 +95,9 @@ impl Verb for Args {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if self.batch_process {
             return self.batch(run, &mut std::io::stdin().lock(), out);
+        }
+        if !run.evidence.is_empty() {
+            return self.print_events(run, out);
         }
         let input = read_input(self.path.as_deref().or(self.file.as_deref()), "one value")?;
         let pasted = Pasted::read(&input).map_err(|no| {
@@ -178,6 +190,44 @@ impl Args {
         Ok(())
     }
 
+    /// Prints the events of a delta snapshot, oldest first: YAML with a comment above each value, or a JSON object per event.
+    fn print_events(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        if self.output == Output::Proto || self.meta_only {
+            return Err(Failure::cannot(
+                "a delta snapshot has many events: -o yaml or -o json lists them",
+            ));
+        }
+        let question = run.question()?;
+        let filters = EventFilters::default();
+        let mut events = EventLog::read(&question, &filters)?.newest()?;
+        events.reverse();
+        let asked = self.key.as_ref().map(|key| key.as_encoded_bytes());
+        events.retain(|event| asked.is_none_or(|asked| asked == event.record.key));
+        for (index, event) in events.iter().enumerate() {
+            let record = &event.record;
+            let time = question.timeline().bounds(record.revision.main).exact;
+            let value = match record.tombstone {
+                true => None,
+                false => Some(self.text_or_without_newline(run, record.key, record.value)),
+            };
+            let row = view::backup::EventRow {
+                revision: (record.revision.main, record.revision.sub),
+                key: record.key,
+                time,
+                value,
+            };
+            out.write_all(&match self.output {
+                Output::Json => view::backup::event_json(&row),
+                _ => view::backup::event_yaml(&row, index > 0),
+            })?;
+        }
+        Ok(question.finish(if events.is_empty() {
+            Answer::No
+        } else {
+            Answer::Yes
+        }))
+    }
+
     fn failure(&self, value: &PastedValue, error: NotPrinted) -> Failure {
         match error {
             NotPrinted::Unreadable(why)
@@ -262,6 +312,12 @@ impl Args {
             out.flush()?;
         }
     }
+}
+
+/// Whether a file is a delta snapshot, compressed or not.
+fn is_delta(path: &Path) -> bool {
+    let source = Source::open_unpacking(path, &unpacking(None));
+    source.is_ok_and(|source| is_delta_snapshot(source.bytes()))
 }
 
 fn cannot_read(name: &str, error: &std::io::Error) -> Failure {

@@ -14,6 +14,7 @@ use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
+use crate::query::compare::Changed;
 use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
 use crate::query::revision::split_revision;
 use crate::query::select::Which;
@@ -22,21 +23,25 @@ use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::record::key_text;
+use crate::view::style::Style;
 
-/// Show what changed between two databases, or two revisions or times of one
+/// Show what changed between two files, revisions or times
 ///
-/// `+` created, `-` deleted, `*` re-created (deleted and made again), `~` changed. List items are
-/// matched by their key (name, port, type, uid, ...), not by their place. Values of Secrets are
-/// masked; equal values share a number. Exit code 1 when something differs.
+/// `+` created, `-` deleted, `~` changed, `*` re-created (deleted and created again). List items are matched by their
+/// key (name, port, type, uid, ...), not by their position. Values of Secrets are masked; equal values have the same
+/// number. The exit code is 1 if something differs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The older database, or the only one
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The newer database; or two revisions of the one: A..B, before or after the addresses
+    /// The newer database, or two revisions A..B of OLD
     #[arg(value_name = "NEW|A..B", required_unless_present_any = ["metas", "since", "until"])]
     new: Option<OsString>,
-    /// Compare with the state at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    /// Compare with the state at this time: 21:05, 10m ago
+    ///
+    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
+    /// help times`.
     #[arg(
         long,
         value_name = "TIME",
@@ -44,7 +49,7 @@ pub struct Args {
         conflicts_with = "metas"
     )]
     since: Option<String>,
-    /// Compare the state at this time instead of the newest
+    /// Compare the state at this time, not the newest
     #[arg(
         long,
         value_name = "TIME",
@@ -52,7 +57,7 @@ pub struct Args {
         conflicts_with = "metas"
     )]
     until: Option<String>,
-    /// Compare the two states that the meta pages of the one database name: what its last commit changed
+    /// Show what the last commit changed: compare the states of both meta pages
     #[arg(long)]
     metas: bool,
     #[command(flatten)]
@@ -61,22 +66,41 @@ pub struct Args {
     exclude: Exclude,
     #[command(flatten)]
     by_manager: ManagerArg,
-    /// How to print the changes
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "fields", conflicts_with_all = ["stat", "name_only"])]
     output: Output,
-    /// Print how many fields changed in each object instead
+    /// Show how many fields of each object changed
     #[arg(long, conflicts_with = "name_only")]
     stat: bool,
-    /// Print the keys alone: `+ KEY`, `- KEY`, `~ KEY` (changed or re-created)
+    /// Print only `+ KEY`, `- KEY` or `~ KEY`
     #[arg(long)]
     name_only: bool,
+    /// Show the old and the new YAML of each object beside each other
+    ///
+    /// For changes that are read best in their surroundings. `|` marks a line that changed, `<` one that was removed, `>` one that was
+    /// added; long lines go on below. The width is the terminal's; in a pipe that of COLUMNS, or 80.
+    /// Example: etcdive diff DB 120..@ deploy/web -n shop -y
+    #[arg(short = 'y', long, conflicts_with_all = ["output", "stat", "name_only"])]
+    side_by_side: bool,
+    /// Columns of -y, instead of the terminal's
+    ///
+    /// Example: etcdive diff DB 120..@ -y --width 160 > changes.txt
+    #[arg(long, value_name = "COLUMNS", requires = "side_by_side", value_parser = clap::value_parser!(u16).range(20..))]
+    width: Option<u16>,
+    /// Mark what changed within long texts: [-old-]{+new+}
+    ///
+    /// A command line, a certificate bundle or a script of which one word changed is shown once, with that word marked, as
+    /// `git diff --word-diff` does. Values that are masked are not marked.
+    /// Example: etcdive diff DB 120..@ configmaps -A --word
+    #[arg(long, conflicts_with_all = ["stat", "name_only"])]
+    word: bool,
     /// Leave out the status of objects
     #[arg(long)]
     exclude_status: bool,
     /// Compare metadata.managedFields too
     #[arg(long)]
     show_managed_fields: bool,
-    /// Print the values of Secrets
+    /// Show the values of Secrets instead of masking them
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
@@ -93,7 +117,7 @@ enum Output {
     Unified,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
@@ -148,6 +172,31 @@ impl Verb for Args {
         }
     }
 }
+
+/// Prints the keys alone.
+fn print_names(changes: &[Changed<'_>], style: &Style, out: &mut Out) -> Result<(), Failure> {
+    for changed in changes {
+        // In a pipe a key is exact, whatever its bytes.
+        if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
+            out.write_all(&[name_marker(changed.change), b" ", changed.key(), b"\n"].concat())?;
+            continue;
+        }
+        diff::write_name(&mut out.clipped(), changed.change, changed.key(), style)?;
+    }
+    Ok(())
+}
+
+/// How wide two versions beside each other are where there is no terminal.
+fn columns_of_pipe() -> usize {
+    let columns = std::env::var("COLUMNS").ok();
+    let columns = columns.and_then(|text| text.trim().parse().ok());
+    columns
+        .filter(|columns| *columns >= NARROWEST)
+        .unwrap_or(80)
+}
+
+/// The fewest columns for two versions.
+const NARROWEST: usize = 20;
 
 /// The first column of `--name-only` in a pipe.
 fn name_marker(change: Change) -> &'static [u8] {
@@ -240,22 +289,42 @@ impl Args {
         Ok(diff.finish())
     }
 
+    /// Prints the changes as YAML beside each other.
+    fn print_sides(
+        &self,
+        diff: &Diff<'_, '_>,
+        style: &Style,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let comparison = &mut diff.comparison();
+        let width = self.width.map(usize::from).or(style.width);
+        let width = width.unwrap_or_else(columns_of_pipe);
+        for changed in diff.changes() {
+            let fields = comparison.fields(changed);
+            let object = comparison.object(changed, &fields);
+            diff::write_header(&mut out.clipped(), &object, style)?;
+            unified::write_sides(comparison, changed, style, width, out)?;
+        }
+        Ok(())
+    }
+
     /// Prints the changes in the form that was asked for.
     fn print(&self, diff: &Diff<'_, '_>, out: &mut Out) -> Result<(), Failure> {
         let (comparison, changes) = (&mut diff.comparison(), diff.changes());
-        let style = out.style();
+        let style = Style {
+            words: self.word,
+            ..out.style()
+        };
+        if self.word && matches!(self.output, Output::Json | Output::Jsonl) {
+            return Err(Failure::cannot(
+                "--word is for people: JSON has both values",
+            ));
+        }
+        if self.side_by_side {
+            return self.print_sides(diff, &style, out);
+        }
         if self.name_only {
-            for changed in changes {
-                // In a pipe a key is exact, whatever its bytes.
-                if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
-                    out.write_all(
-                        &[name_marker(changed.change), b" ", changed.key(), b"\n"].concat(),
-                    )?;
-                    continue;
-                }
-                diff::write_name(out.styled(), changed.change, changed.key(), &style)?;
-            }
-            return Ok(());
+            return print_names(changes, &style, out);
         }
         if self.stat {
             let rows: Vec<StatRow> = changes
@@ -268,20 +337,24 @@ impl Args {
                     )
                 })
                 .collect();
-            diff::write_stat(out.styled(), &rows, &style)?;
+            diff::write_stat(&mut out.clipped(), &rows, &style)?;
             return Ok(());
         }
         let mut rows = JsonRows::new(Form::array_if(self.output == Output::Json));
         for changed in changes {
             match self.output {
-                Output::Unified => unified::write_change(comparison, changed, out)?,
+                Output::Unified => unified::write_change(comparison, changed, &style, out)?,
                 Output::Fields => {
                     let fields = if changed.is_in_both() {
                         comparison.fields(changed)
                     } else {
                         Vec::new()
                     };
-                    diff::write_object(out.styled(), &comparison.object(changed, &fields), &style)?;
+                    diff::write_object(
+                        &mut out.clipped(),
+                        &comparison.object(changed, &fields),
+                        &style,
+                    )?;
                 }
                 Output::Json | Output::Jsonl => {
                     let fields = comparison.fields(changed);

@@ -13,7 +13,9 @@ use crate::query::bucket_dump::{self, BucketDump, RECORDS, bucket_names, scan_re
 use crate::query::{Evidence, Notices};
 use crate::view::dump_db::{self, Style};
 
-/// Print buckets as etcd-dump-db does: same arguments, same bytes
+/// Print buckets, records and hashes as etcd-dump-db does
+///
+/// The arguments are those of etcd-dump-db, and so is the output, byte for byte.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,22 +24,28 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the buckets, one a line
+    /// List the buckets, one per line
     ListBucket {
-        /// A db file, a snapshot file, or a data directory
+        /// A db file, snapshot, data directory or archive; - is stdin
+        ///
+        /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+        /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
     /// Print a bucket's elements, newest first
     IterateBucket(IterateArgs),
-    /// Print the records of every leaf page, page by page, free pages included
+    /// Print the records of every leaf page, free pages included
     ///
-    /// Goes by the position of the pages alone, as etcd-dump-db 3.6 does: what is not in the tree
-    /// any more (compacted, replaced) is printed as well.
+    /// Reads all pages by their position, as etcd-dump-db 3.6 does. Records that are no longer in the tree, because
+    /// they were compacted or replaced, are printed as well.
     ScanKeys(ScanArgs),
-    /// Print the hash over all buckets, less what differs between members
+    /// Print a hash of all buckets that members can be compared by
     Hash {
-        /// A db file, a snapshot file, or a data directory
+        /// A db file, snapshot, data directory or archive; - is stdin
+        ///
+        /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+        /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
         #[arg(value_name = "DB")]
         db: PathBuf,
     },
@@ -45,41 +53,48 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct IterateArgs {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB")]
     db: PathBuf,
-    /// The bucket: key, meta, lease, auth, authRoles, authUsers, members, ...; one in another by its path: a/b/c
+    /// The bucket: key, meta, lease, auth, members, ...
     ///
-    /// As `buckets` lists them. After `key:` escapes are known, for names with any bytes: `key:a/\xff`, `key:a\/b/c`.
+    /// `buckets` lists them. A bucket inside a bucket is named by its path: a/b/c. After `key:` escapes are allowed,
+    /// for names with any bytes: `key:a/\xff`, `key:a\/b/c`.
     #[arg(value_name = "BUCKET")]
     bucket: OsString,
-    /// Decode protobuf and numbers
+    /// Decode protobuf messages and numbers
     #[arg(long)]
     decode: bool,
-    /// Print at most this many elements; 0 for all
+    /// Print at most N elements; 0 is no limit
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: usize,
-    /// Whose lines to print
+    /// The release whose output format is used
     #[arg(long, value_name = "VERSION", default_value = "3.5")]
     style: StyleArg,
 }
 
 #[derive(Debug, clap::Args)]
 struct ScanArgs {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB")]
     db: PathBuf,
     /// Print only records of this main revision and later
     #[arg(value_name = "REV", default_value_t = 0)]
     start_revision: i64,
-    /// Whose lines to print; etcd-dump-db has scan-keys since 3.6
+    /// The release whose output format is used; etcd-dump-db has scan-keys since 3.6
     #[arg(long, value_name = "VERSION", default_value = "3.6")]
     style: StyleArg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StyleArg {
-    /// etcd-dump-db 3.5 and before
+    /// etcd-dump-db 3.5 and earlier
     #[value(name = "3.5")]
     V35,
     /// etcd-dump-db 3.6 and later

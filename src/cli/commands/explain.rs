@@ -1,6 +1,5 @@
 //! `explain`: what a code means and what to do.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::failure::Failure;
@@ -10,12 +9,12 @@ use crate::diag::Code;
 use crate::near;
 use crate::view::explain;
 
-/// Explain a code that fsck or a message names: what it means, what is lost, what to do
+/// Explain a code of fsck: its meaning and what to do
 ///
-/// Without CODE, list all of them.
+/// Without CODE all codes are listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The code, as page-id-mismatch
+    /// The code, for example page-id-mismatch
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
@@ -27,13 +26,14 @@ impl Verb for Args {
 
     fn run(&self, _: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let Some(asked) = &self.code else {
-            out.write_all(explain::list().as_bytes())?;
+            let list = explain::list(&out.style());
+            out.lines(&list)?;
             return Ok(Answer::Yes);
         };
         let mut codes = Code::ALL.iter();
         let code = codes.find(|code| asked.eq_ignore_ascii_case(code.as_str()));
         let code = code.ok_or_else(|| unknown(asked))?;
-        out.write_all(explain::text(*code).as_bytes())?;
+        out.parts(&explain::parts(*code))?;
         Ok(Answer::Yes)
     }
 }

@@ -20,11 +20,11 @@ use crate::view::stored_value::{NotPrinted, json_or_null, text_or_plain};
 
 use super::decode::{Output, read_input, refusal};
 
-/// Extract one object as it is stored, or list keys, with auger's flags
+/// Print one object as stored, or list keys, with auger's flags
 ///
-/// Without -k: the live keys. Where auger is wrong (deleted keys listed as alive, the wrong
-/// incarnation of a re-created key, -r ignored with -k, --filter without --template) the right
-/// answer is given. --template is refused: `get -o jsonpath=...` prints fields.
+/// Without -k the live keys are listed. Where auger is wrong, the output is right instead: auger lists deleted keys as
+/// live, confuses the lives of a re-created key, ignores -r with -k, and ignores --filter without --template.
+/// --template is not supported: use `get -o jsonpath=...`.
 #[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
@@ -32,25 +32,33 @@ use super::decode::{Output, read_input, refusal};
     override_usage = "etcdive extract [OPTIONS] <DB>\n       etcdive extract [OPTIONS] --file <DB>\n       etcdive extract [OPTIONS] --leaf-item [--file <ITEM>]"
 )]
 pub struct Args {
-    /// A db file, a snapshot file, or a data directory
+    /// A db file, snapshot, data directory or archive; - is stdin
+    ///
+    /// A copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or a folder of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
     #[arg(value_name = "DB", required_unless_present_any = ["file", "leaf_item", "template"])]
     db: Option<PathBuf>,
-    /// The database, as auger has it
+    /// The database, as auger names it
     #[arg(short, long, value_name = "DB", conflicts_with = "db")]
     file: Option<PathBuf>,
     /// The key of the object; KEY@REV is the same as -r REV
     #[arg(short, long, value_name = "KEY", conflicts_with = "keys_by_prefix")]
     key: Option<OsString>,
-    /// How to print the object
+    /// Output format of the object
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Output,
-    /// The put of this number since the key's creation, instead of the newest
+    /// Print this version instead of the newest
+    ///
+    /// Versions count the puts of a key since its creation: 1, 2, 3, ...
     #[arg(short, long, value_name = "N", requires = "key", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     version: Option<i64>,
-    /// Answer as of this main revision; 0 for the newest
+    /// Answer as of this main revision; 0 is the newest
     #[arg(short, long, value_name = "REV", default_value_t = 0, conflicts_with = "leaf_item", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     revision: i64,
-    /// Answer as of this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    /// Answer as of this time: 21:05, 10m ago
+    ///
+    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
+    /// help times`.
     #[arg(
         long,
         value_name = "TIME",
@@ -58,13 +66,13 @@ pub struct Args {
         conflicts_with_all = ["revision", "leaf_item"]
     )]
     at_time: Option<String>,
-    /// List the versions of the key that are retained, oldest first; 0 is a deletion
+    /// List the retained versions of the key, oldest first; 0 is a deletion
     #[arg(long, requires = "key", conflicts_with_all = ["version", "raw"])]
     list_versions: bool,
-    /// List the live keys that start so
+    /// List the live keys that start with PREFIX
     #[arg(long, value_name = "PREFIX", conflicts_with = "leaf_item")]
     keys_by_prefix: Option<OsString>,
-    /// What to list of each key
+    /// What to print for each key
     #[arg(
         long,
         value_name = "FIELDS",
@@ -73,25 +81,27 @@ pub struct Args {
         conflicts_with = "record"
     )]
     fields: Vec<Field>,
-    /// List the live keys of which this holds: FIELD=VALUE, with commas between several
+    /// List the live keys that match FIELD=VALUE
     ///
-    /// FIELD is a path in auger's names: .Key, .Version, .Value.metadata.namespace, .TypeMeta.Kind,
-    /// .TypeMeta.APIVersion, .Stats.ValueSize (VersionCount, KeySize, AllVersionsKeySize,
-    /// AllVersionsValueSize); for other names `index PATH "KEY"`. What is not there reads `<no value>`.
+    /// Several conditions are separated by commas. FIELD is a path in auger's names: .Key, .Version,
+    /// .Value.metadata.namespace, .TypeMeta.Kind, .TypeMeta.APIVersion, .Stats.ValueSize (VersionCount, KeySize,
+    /// AllVersionsKeySize, AllVersionsValueSize); for other names `index PATH "KEY"`. A field that does not exist is
+    /// `<no value>`.
     #[arg(long, value_name = "FILTER", conflicts_with = "record", value_parser = parse_filter)]
     filter: Option<KeyFilter>,
-    /// Print the stored bytes, undecoded
+    /// Print the stored bytes, not decoded
     #[arg(long, requires = "record", conflicts_with = "output")]
     raw: bool,
-    /// Read one record instead: the value of an element of bucket `key`, from --file or standard input
+    /// Read one record from --file or standard input
     ///
-    /// As `bbolt page-item --value-only DB PAGE ITEM` prints it, with --format bytes or as hexadecimal digits.
+    /// The record is the value of an element of the bucket `key`, as `bbolt page-item --value-only DB PAGE ITEM` prints
+    /// it: with --format bytes, or as hexadecimal digits.
     #[arg(long)]
     leaf_item: bool,
-    /// Print the key of the record; with -k too, where auger ignores it
+    /// Print the key of the record; works with -k too, where auger ignores it
     #[arg(long, requires = "record", conflicts_with_all = ["raw", "list_versions", "output"])]
     print_key: bool,
-    /// Print key, version, revisions and lease of the record; with -k too, where auger ignores it
+    /// Print key, version, revisions and lease; works with -k too, where auger ignores it
     #[arg(long, requires = "record", conflicts_with_all = ["raw", "list_versions", "output"])]
     meta_summary: bool,
     /// Go templates: refused.
@@ -105,13 +115,13 @@ pub struct Args {
 enum Field {
     /// The key
     Key,
-    /// Length of the value in bytes
+    /// The size of the value in bytes
     ValueSize,
-    /// Length of the values of all retained versions since its creation, in bytes
+    /// The total size of all retained values since the creation, in bytes
     AllVersionsValueSize,
-    /// Number of retained versions since its creation
+    /// The number of retained versions since the creation
     VersionCount,
-    /// The object as JSON; null for what is none
+    /// The object as JSON; null if the value is not an object
     Value,
 }
 
@@ -126,6 +136,11 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn is_paged(&self) -> bool {
+        // Stored bytes need not be text.
+        !self.raw
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -146,7 +161,12 @@ impl Verb for Args {
                     versions_only: self.list_versions,
                 };
                 match request.answer(&question)? {
-                    Extracted::Item(item) => self.print(&item, run, out)?,
+                    Extracted::Item(record) => {
+                        if self.prints_object() {
+                            question.objects().report_if_incomplete(&record);
+                        }
+                        self.print(&record.key_value(), run, out)?;
+                    }
                     Extracted::Versions(versions) => {
                         for version in versions {
                             writeln!(out, "{version}")?;
@@ -172,6 +192,11 @@ impl Args {
         let item = printed_item(&input, &hex).ok_or(NoAnswer::NotAnItem)?;
         self.print(&item, run, out)?;
         Ok(Answer::Yes)
+    }
+
+    /// Whether what is printed of one record is its object.
+    fn prints_object(&self) -> bool {
+        !(self.meta_summary || self.print_key || self.raw) && self.output != Output::Proto
     }
 
     /// What was asked for of one record.

@@ -16,23 +16,24 @@ use crate::query::evidence::{Evidence, Verify};
 use crate::view;
 use crate::view::fsck::Report;
 
-/// Check the file in every layer: pages, records, Kubernetes objects; one line a finding
+/// Check pages, records and Kubernetes objects
 ///
-/// Pages: ids, kinds, bounds, trees, order of keys, freelist, metas, length, SHA-256. Records: revisions without
-/// a gap above the compaction, versions, tombstones, leases, the small buckets. Objects: each value decodes to its
-/// end, and its key says what the object says. A copy that was taken while etcd was writing is told first. Of a data directory: whether
-/// the database, the log and the raft snapshots belong together: `etcdive fsck /var/lib/etcd`.
+/// Pages: ids, types, bounds, trees, order of keys, freelist, metas, length, SHA-256. Records: gaps between revisions
+/// above the compaction, versions, tombstones, leases, the small buckets. Objects: each value decodes completely, and
+/// its key matches its name. A copy that was taken while etcd was writing is reported first. `etcdive explain CODE`
+/// says what a finding means and what to do. In a data directory it also checks that the database, the log and the
+/// raft snapshots belong together: `etcdive fsck /var/lib/etcd`.
 ///
-/// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide
-/// records, or no state that could be read. `etcdive explain CODE` tells what a code means and what to do.
+/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records, or no state can
+/// be read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// Check this layer only; repeatable
+    /// Check this layer only; can be repeated
     #[arg(long, value_name = "LAYER")]
     layer: Vec<Layer>,
-    /// How to print the findings
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
     #[command(flatten)]
@@ -45,17 +46,17 @@ enum Layer {
     Bbolt,
     /// Records, revisions, leases, the small buckets
     Etcd,
-    /// The objects in the values
+    /// The Kubernetes objects in the values
     K8s,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// One line per finding
     Table,
     /// One JSON object: the verdict, the numbers, the findings
     Json,
-    /// A JSON object a finding, one a line
+    /// One finding per line, as JSON
     Jsonl,
 }
 
@@ -110,7 +111,7 @@ impl Verb for Args {
 impl Args {
     fn print(&self, report: &Report, out: &mut Out) -> Result<(), Failure> {
         match self.output {
-            Output::Table => out.write_all(view::fsck::text(report).as_bytes())?,
+            Output::Table => out.parts(&view::fsck::parts(report))?,
             Output::Json => {
                 write_json(out, &view::fsck::json(report))?;
             }

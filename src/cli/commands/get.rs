@@ -3,7 +3,7 @@
 mod files;
 mod format;
 mod sort;
-mod table;
+pub(super) mod table;
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -20,35 +20,37 @@ use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb, report};
+use crate::query::glob::Globs;
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
     ObjectFilters, Record, Release, Sink, object_from_key,
 };
-use crate::query::objects::{OpenError, Order, ReadValue};
+use crate::query::objects::{DecryptError, Order, ReadValue};
+use crate::query::resolve::AtRevision;
 use crate::query::revision::RevisionExpr;
 use crate::query::served_version::StoredVersion;
 use crate::query::v2_store::V2Store;
 use crate::query::{Evidence, Notice, Origins};
+use crate::view::command::quoted;
 use crate::view::encryption::encrypted_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::VerbatimTable;
-use crate::view::manifest::write_checked;
+use crate::view::manifest::{Told, write_checked};
 use crate::view::record::{key_text, record_json};
-use crate::view::recovery_comment::of_version;
+use crate::view::recovery_comment::{incomplete, of_version};
 use crate::view::yaml::YamlWriter;
 
 use format::Format;
 use sort::SortBy;
 
-/// Print live objects as kubectl shows them
+/// Print objects as kubectl does: tables, YAML, JSON
 ///
-/// Objects of resources are printed as a table, those of raw keys as YAML, unless -o says otherwise.
-/// Ages are told against the newest time in the store, never against today. In YAML and JSON
-/// metadata.resourceVersion is etcd's mod_revision, which the stored value does not hold;
-/// managedFields are left out unless asked for. `extract` prints an object as it is stored.
-/// What is no Kubernetes object is printed as its etcd record.
+/// Resources are printed as a table, raw keys as YAML, unless -o is given. Ages are measured against the newest time in
+/// the file, not against today. In YAML and JSON, metadata.resourceVersion is etcd's mod_revision, as the API server
+/// fills it in, and managedFields are left out. `extract` prints an object exactly as it is stored. A value that is not
+/// a Kubernetes object is printed as its etcd record.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -57,17 +59,19 @@ pub struct Args {
     which: Where,
     #[command(flatten)]
     at: At,
-    /// Only objects with these values in fields: `status.phase=Running,spec.nodeName!=n1`
+    /// Only objects with these field values: status.phase=Running,spec.nodeName!=n1
     #[arg(long, value_name = "SELECTOR", value_parser = FieldSelector::parse)]
     field_selector: Option<FieldSelector>,
-    /// How to print them: table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE,
-    /// jsonpath-file=FILE, jsonpath-as-json=TEMPLATE, custom-columns=SPEC, custom-columns-file=FILE
+    /// Output format: wide, name, yaml, json, jsonl, ...
+    ///
+    /// One of: table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE, jsonpath-file=FILE, jsonpath-as-json=TEMPLATE,
+    /// custom-columns=SPEC, custom-columns-file=FILE.
     #[arg(short, long, value_name = "FORMAT", value_parser = Format::parse)]
     output: Option<Format>,
     /// Print metadata.managedFields too
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_managed_fields: bool,
-    /// Print what the writer did not write as an API server of today would: `status: {}`
+    /// Fill in the fields that a current API server adds: `status: {}`
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     as_served: bool,
     /// Write built-in objects in versions that this release of Kubernetes serves, such as 1.35: with -o yaml, json or
@@ -78,21 +82,24 @@ pub struct Args {
     /// Add a column with all labels
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_labels: bool,
-    /// Add a column for each of these labels
+    /// Add a column for each of these labels: app,tier
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
-    /// Sort by what this path finds, objects without it first: `.status.startTime`; or as etcdctl by CREATE,
-    /// KEY, MODIFY, VALUE or VERSION
+    /// Sort by a path: .status.startTime
+    ///
+    /// Objects without this field come first. With etcdctl's flags it is one of CREATE, KEY, MODIFY, VALUE, VERSION.
     #[arg(long, value_name = "PATH|FIELD", value_parser = SortBy::parse)]
     sort_by: Option<SortBy>,
-    /// Say nothing, and answer 0, where nothing is found
+    /// If nothing is found, print nothing and exit with 0
     #[arg(long)]
     ignore_not_found: bool,
-    /// Print no line of column names
+    /// Print no column names
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     no_headers: bool,
-    /// Write each object into a file of its own below this folder, DIR/NAMESPACE/RESOURCE/NAME.yaml (or .json), and
-    /// print the files' names: YAML, or JSON with -o json. Nothing that exists is overwritten
+    /// Write one file per object into this folder
+    ///
+    /// The files are DIR/NAMESPACE/RESOURCE/NAME.yaml, or .json with -o json. Their names are printed. Existing files
+    /// are never overwritten.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["show_labels", "label_columns", "no_headers"])]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -117,6 +124,10 @@ impl Verb for Args {
 
     fn origins(&self) -> Origins {
         self.sources.origins()
+    }
+
+    fn is_wide(&self) -> bool {
+        matches!(self.output, Some(Format::Table { wide: true }))
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -165,6 +176,9 @@ impl Verb for Args {
             (Some(folder), Some(format)) => get.write_files(folder, format, out)?,
             _ => get.print(out)?,
         };
+        if printed && out.is_terminal() && self.out.is_none() {
+            self.hint_to_apply(run, at);
+        }
         for notice in get.live.notices() {
             report::notices(&[notice], run.invocation);
         }
@@ -173,6 +187,30 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// Says how to bring printed manifests into a cluster: what the server owns in them makes kubectl refuse them.
+    fn hint_to_apply(&self, run: &Run<'_>, at: AtRevision) {
+        let asked = self.which.asked();
+        let is_manifest = matches!(self.output, Some(Format::Yaml | Format::Json));
+        // A selector is kept as what it means, not as it was typed.
+        if !is_manifest || asked.labels.is_some() || self.field_selector.is_some() {
+            return;
+        }
+        let addresses = asked.words().iter().map(|word| word.to_string_lossy());
+        let mut words: Vec<String> = addresses.map(|word| quoted(&word)).collect();
+        for namespace in &asked.namespace {
+            words.extend(["-n".to_owned(), quoted(namespace)]);
+        }
+        let at = match at {
+            AtRevision::HEAD => "@".to_owned(),
+            at => at.0.to_string(),
+        };
+        words.extend(["--at".to_owned(), at, "-o yaml".to_owned()]);
+        let line = run.invocation.line("recover", &words);
+        report::hint(&format!(
+            "for `kubectl create -f -` use `{line}`: it leaves out uid, resourceVersion and status"
+        ));
+    }
+
     fn filters(&self) -> ObjectFilters {
         ObjectFilters {
             fields: self.field_selector.clone(),
@@ -216,6 +254,7 @@ impl Args {
             ("--at", self.at.at.is_some()),
             ("--at-time", self.at.at_time.is_some()),
             ("-n", !asked.namespace.is_empty()),
+            ("--cluster", !asked.clusters.is_empty()),
             ("-l", asked.labels.is_some()),
             ("--field-selector", self.field_selector.is_some()),
             ("--sort-by", self.sort_by.is_some()),
@@ -281,7 +320,7 @@ impl Get<'_, '_> {
                 let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
                 let told = self.tell(&mut writer, entries, |writer, record| {
                     let told = self.tell_one(writer, Order::Sorted, record);
-                    (told, writer.error().is_some())
+                    (self.admit(record, told), writer.error().is_some())
                 });
                 writer.finish()?;
                 Ok(told)
@@ -290,7 +329,7 @@ impl Get<'_, '_> {
                 let mut writer = JsonWriter::new(out, JsonStyle::Compact);
                 let told = self.tell_each(&mut writer, entries, &|writer, record| {
                     let told = self.tell_one(writer, Order::Sorted, record);
-                    (told, writer.error().is_some())
+                    (self.admit(record, told), writer.error().is_some())
                 });
                 writer.finish()?;
                 Ok(told)
@@ -316,57 +355,98 @@ impl Get<'_, '_> {
 
     /// The same as a tree, whatever it is.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
-        Some(self.tree_and_version(record, managed_fields)?.0)
+        let (tree, noted) = self.noted_tree(record, managed_fields)?;
+        say(record, &noted.notes);
+        Some(tree)
     }
 
-    /// The same, and what became of the object's version.
-    fn tree_and_version(
-        &self,
-        record: &Record<'_>,
-        managed_fields: bool,
-    ) -> Option<(Value, Option<StoredVersion>)> {
-        let told = self.read_with(record, managed_fields)?;
+    /// The same with what its reader should know.
+    fn noted_tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<(Value, Noted)> {
+        let told = self.live.selected(record, managed_fields)?;
         if let ReadValue::Encrypted(error) = &told {
             self.live.question().objects().report_closed(record, error);
         }
         Some(self.tree_of(record, told))
     }
 
-    fn encrypted(&self, record: &Record<'_>, error: &OpenError) -> Value {
+    /// What was read of a record as a tree, whatever it is, in a version of the release that was asked for.
+    fn tree_of(&self, record: &Record<'_>, told: ReadValue) -> (Value, Noted) {
+        let tree = match told {
+            ReadValue::Object(mut object, notes) => {
+                let version = self.live.put_into_release(record, &mut object);
+                return (object, Noted { notes, version });
+            }
+            ReadValue::Encrypted(error) => self.encrypted(record, &error),
+            ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
+        };
+        (tree, Noted::default())
+    }
+
+    fn encrypted(&self, record: &Record<'_>, error: &DecryptError) -> Value {
         let object = object_from_key(record.key, self.live.catalog());
         encrypted_json(record, error, object)
     }
 
-    /// Tells one record's object to a sink, without a tree where that is possible; whether it was selected.
-    fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> bool {
+    /// Tells one record's object to a sink, without a tree where that is possible. What its reader should know; none if
+    /// it was not selected.
+    fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> Option<Noted> {
         let managed_fields = self.args.show_managed_fields;
-        if !self.live.may_stream(record) {
-            let Some((tree, version)) = self.tree_and_version(record, managed_fields) else {
-                return false;
-            };
-            if let Some(version) = version {
-                sink.comment(&of_version(&version));
-                self.live.count_version(record, &version);
-            }
-            write_value(&tree, order, sink);
-            return true;
-        }
-        match self.live.stream(record, order, managed_fields, sink) {
-            Some(Ok(notes)) => say(record, &notes),
-            Some(Err(_)) => write_value(&record_json(record), order, sink),
-            None => {
-                if let Some(tree) = self.tree(record, managed_fields) {
-                    write_value(&tree, order, sink);
+        if self.live.may_stream(record) {
+            match self.live.stream(record, order, managed_fields, sink) {
+                Some(Ok(notes)) => {
+                    let version = None;
+                    return Some(Noted { notes, version });
                 }
+                Some(Err(_)) => {
+                    write_value(&record_json(record), order, sink);
+                    return Some(Noted::default());
+                }
+                None => {}
             }
+        }
+        let (tree, noted) = self.noted_tree(record, managed_fields)?;
+        // The decoder has this remark, a tree has not.
+        let unknown = noted
+            .notes
+            .iter()
+            .find(|note| matches!(note, Note::UnknownKind { .. }));
+        if let Some(note) = unknown {
+            sink.comment(&note.text_of(record.key));
+        }
+        write_value(&tree, order, sink);
+        Some(noted)
+    }
+
+    /// Reports what the reader of an object should know; whether there was any.
+    fn admit(&self, record: &Record<'_>, told: Option<Noted>) -> bool {
+        let Some(Noted { notes, version }) = told else {
+            return false;
+        };
+        if let Some(version) = version {
+            self.live.count_version(record, &version);
+        }
+        if !notes.is_empty() {
+            say(record, &notes);
+            let objects = self.live.question().objects();
+            objects.report_incomplete(record, &notes);
         }
         true
     }
 
     /// The same to YAML, which is read back if it holds anything unusual.
     fn tell_loadable<W: Write>(&self, writer: &mut YamlWriter<W>, record: &Record<'_>) -> bool {
-        let tell = |writer: &mut YamlWriter<W>| self.tell_one(writer, Order::Natural, record);
-        match write_checked(writer, tell, || Some(self.shown_again(record))) {
+        let mut noted = None;
+        let tell = |writer: &mut YamlWriter<W>| {
+            noted = self.tell_one(writer, Order::Natural, record);
+            let comments = noted.as_ref().map(|noted| noted.remarks(record));
+            Told {
+                any: noted.is_some(),
+                comments: comments.unwrap_or_default(),
+            }
+        };
+        let written = write_checked(writer, tell, || Some(self.shown_again(record)));
+        self.admit(record, noted);
+        match written {
             Ok(told) => told,
             Err(error) => {
                 self.report_unreadable(record, &error);
@@ -380,23 +460,10 @@ impl Get<'_, '_> {
         objects.report_unreadable(record, error);
     }
 
-    /// The comments and the tree of what [`Self::tell_one`] told.
-    pub(super) fn shown_again(&self, record: &Record<'_>) -> (Vec<String>, Value) {
+    /// The tree of what [`Self::tell_one`] told.
+    pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
         let told = self.live.shown(record, self.args.show_managed_fields);
-        let (tree, version) = self.tree_of(record, told);
-        (version.iter().map(of_version).collect(), tree)
-    }
-
-    /// What was read of a record as a tree, whatever it is, and what became of its version.
-    fn tree_of(&self, record: &Record<'_>, told: ReadValue) -> (Value, Option<StoredVersion>) {
-        match told {
-            ReadValue::Object(mut object, _) => {
-                let version = self.live.put_into_release(record, &mut object);
-                (object, version)
-            }
-            ReadValue::Encrypted(error) => (self.encrypted(record, &error), None),
-            ReadValue::Plain | ReadValue::Undecodable(_) => (record_json(record), None),
-        }
+        self.tree_of(record, told).0
     }
 
     /// Tells one object as it is, or all in a List, one after the other. `one` tells an object: whether there was
@@ -528,7 +595,9 @@ impl Get<'_, '_> {
             table.push(&cells);
             any = true;
         }
-        if any {
+        if any && out.is_terminal() {
+            out.table(&table.rows(columns.headers().count(), !self.args.no_headers))?;
+        } else if any {
             table.write(out)?;
         }
         Ok(any)
@@ -542,18 +611,20 @@ impl Get<'_, '_> {
     ) -> Result<bool, Failure> {
         let clock = self.live.clock();
         let catalog = self.live.catalog();
-        let namespaces = self.args.which.asked().namespaces();
+        let scope = self.args.which.asked().scope();
+        let is_one = |names: Option<Globs>| names.is_some_and(|names| names.is_one());
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: namespaces.is_some_and(|namespaces| namespaces.is_one()),
+            one_namespace: is_one(scope.namespaces),
+            with_clusters: catalog.has_several_clusters() && !is_one(scope.clusters),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);
         let printed = table::print(entries, self.live.selection(), catalog, beside, read, out)?;
-        if printed.tells_ages && !self.args.no_headers {
+        if printed.has_ages && !self.args.no_headers {
             report::notices(&[Notice::AgesAsOf(clock.now)], self.run.invocation);
         }
         Ok(printed.any)
@@ -561,6 +632,34 @@ impl Get<'_, '_> {
 }
 
 /// What the reader of an object should know.
+#[derive(Debug, Default)]
+struct Noted {
+    /// What its value has no names for.
+    notes: Vec<Note>,
+    /// What became of its version.
+    version: Option<StoredVersion>,
+}
+
+impl Noted {
+    /// The comments before the object.
+    fn comments(&self, record: &Record<'_>) -> Vec<String> {
+        let mut lines = incomplete(&self.notes, record.key);
+        lines.extend(self.version.iter().map(of_version));
+        lines
+    }
+
+    /// The same without the one that is always before an object of an unknown kind.
+    fn remarks(&self, record: &Record<'_>) -> Vec<String> {
+        let mut lines = self.comments(record);
+        let is_remark = |note: &Note| matches!(note, Note::UnknownKind { .. });
+        if self.notes.first().is_some_and(is_remark) && lines.len() > 1 {
+            lines.remove(1);
+        }
+        lines
+    }
+}
+
+/// Reports what the value of an object has no names for.
 fn say(record: &Record<'_>, notes: &[Note]) {
     for note in notes {
         let (key, note) = (key_text(record.key), note.text_of(record.key));

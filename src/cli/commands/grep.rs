@@ -18,7 +18,9 @@ use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::address::Address;
 use crate::query::resolve::AtRevision;
-use crate::query::search::{Found, LiveMatch, Looker, Matcher, Pattern, Row, Search, Written};
+use crate::query::search::{
+    LiveMatch, Looker, MatchedLine, Matcher, Pattern, Row, Search, Written,
+};
 use crate::query::select::Selection;
 use crate::query::{NoAnswer, Question};
 use crate::view::grep::{
@@ -26,29 +28,31 @@ use crate::view::grep::{
 };
 use crate::view::json_rows::{Form, JsonRows, with_object};
 
-/// Search the values of objects and keys for a text or regular expression
+/// Search the values of objects and keys
 ///
-/// One line a match: `KEY@MOD_REVISION:path: value`. Of an object each field is searched as that line, a text of
-/// several lines line by line (`path:LINE: text`), and the value by itself, so that ^ and $ hold for it; what
-/// lies in the path above belongs to the field above. Any other value is searched line by line. Bytes (data
-/// of Secrets, binaryData) are searched as what they are and shown behind `|base64d`; a literal of 8
-/// characters or more is looked for in the base64 too. Values of Secrets are searched and shown masked.
+/// Prints one line per match: `KEY@MOD_REVISION:path: value`. Each field of an object is searched as the line `path:
+/// value`, and its value alone, so that ^ and $ work. A text of several lines is searched line by line (`path:LINE:
+/// text`). Other values are searched line by line. Binary data of Secrets and ConfigMaps is searched decoded and is
+/// marked with `|base64d`; a literal of 8 characters or more is also searched in the base64. Values of Secrets are
+/// searched too, and are masked in the output.
 ///
-/// --history tells of every retained revision: the first and the last that held a line, in each life of
-/// its key. With --manager only objects are searched whose newest version it wrote, or with --history only lines
-/// are shown that it brought. Exit code 1 when nothing is found.
+/// With --history every retained revision is searched, and each line is printed with the first and the last revision
+/// that contained it. --manager limits the search to objects whose newest version this manager wrote or, with --history,
+/// to lines that it wrote. The exit code is 1 if nothing is found.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// What to look for: a regular expression, or with -F a text
+    /// A regular expression or, with -F, a plain text
     #[arg(value_name = "PATTERN", required_unless_present = "regexp")]
     pattern: Option<OsString>,
     #[command(flatten)]
     which: Where,
     #[command(flatten)]
     at: At,
-    /// Look for this; repeatable: one of them has to match. Then there is no PATTERN before the addresses
+    /// Search this pattern; can be repeated
+    ///
+    /// A line matches if one of the patterns does. PATTERN is then left out.
     #[arg(
         short = 'e',
         long = "regexp",
@@ -56,20 +60,22 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     regexp: Vec<String>,
-    /// Patterns are texts, not regular expressions
+    /// The pattern is plain text
     #[arg(short = 'F', long)]
     fixed_strings: bool,
-    /// Letters match whatever their case
+    /// Ignore case
     #[arg(short, long)]
     ignore_case: bool,
-    /// A match begins and ends where a word does
+    /// Match whole words only
     #[arg(short, long)]
     word_regexp: bool,
-    /// Search all retained revisions (those up to --at)
+    /// Search all retained revisions, up to --at
     #[arg(long)]
     history: bool,
-    /// With --history: only lines that were there at this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day,
-    /// or 10m before the newest time
+    /// With --history: only lines that existed at this time or later
+    ///
+    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
+    /// help times`.
     #[arg(
         long,
         value_name = "TIME",
@@ -77,7 +83,7 @@ pub struct Args {
         requires = "history"
     )]
     since: Option<String>,
-    /// With --history: only lines that were there at this time or earlier
+    /// With --history: only lines that existed at this time or earlier
     #[arg(
         long,
         value_name = "TIME",
@@ -90,22 +96,22 @@ pub struct Args {
     /// Search the keys too
     #[arg(short = 'k', long = "keys")]
     in_keys: bool,
-    /// Print the keys alone
+    /// Print only the keys
     #[arg(long, alias = "keys-only")]
     name_only: bool,
-    /// Print how many lines match, of each key
+    /// Print the number of matching lines of each key
     #[arg(short, long, conflicts_with = "name_only")]
     count: bool,
-    /// Print at most so many lines of each key
+    /// Print at most N lines of each key
     #[arg(short, long, value_name = "N")]
     max_count: Option<usize>,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
     /// Search metadata.managedFields too
     #[arg(long)]
     show_managed_fields: bool,
-    /// Print the values of Secrets
+    /// Show the values of Secrets instead of masking them
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
@@ -116,11 +122,11 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// A line a match
+    /// One line per match
     Table,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
@@ -315,7 +321,7 @@ impl<'o, 'a> Printer<'o, 'a> {
         for one in all.iter().take(self.limit()) {
             if self.args.output == Output::Table {
                 let style = self.out.style();
-                write_match(self.out.styled(), one, mod_revision, &style)?;
+                write_match(&mut self.out.clipped(), one, mod_revision, &style)?;
             } else {
                 self.json(key, match_json(one, mod_revision))?;
             }
@@ -335,7 +341,7 @@ impl<'o, 'a> Printer<'o, 'a> {
             };
             if self.args.output == Output::Table {
                 let style = self.out.style();
-                write_span(self.out.styled(), &one, &row.span, &style)?;
+                write_span(&mut self.out.clipped(), &one, &row.span, &style)?;
             } else {
                 self.json(key, span_json(&one, &row.span))?;
             }
@@ -358,7 +364,7 @@ impl<'o, 'a> Printer<'o, 'a> {
             let count = self.args.count.then_some(lines);
             if self.args.output == Output::Table {
                 let style = self.out.style();
-                write_count(self.out.styled(), key, count, &style)?;
+                write_count(&mut self.out.clipped(), key, count, &style)?;
             } else {
                 self.json(key, count_json(key, count))?;
             }
@@ -393,7 +399,7 @@ fn of_key(key: &[u8]) -> Match<'_> {
     }
 }
 
-fn of_value<'f>(key: &'f [u8], found: &'f Found) -> Match<'f> {
+fn of_value<'f>(key: &'f [u8], found: &'f MatchedLine) -> Match<'f> {
     Match {
         key,
         place: Place::Field(&found.path),

@@ -3,29 +3,20 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
 use crate::cli::failure::Failure;
+use crate::cli::help::{command, topics, unknown_verb};
 use crate::cli::out::Out;
-use crate::cli::{Answer, Cli, Run, Verb};
+use crate::cli::{Answer, Run, Verb};
 
-/// Show the help of a verb, or a topic: revisions, from-etcdctl, formats
+/// Show the help of a verb, or explain a topic
+///
+/// Topics: addresses, revisions, times, exit-codes, formats, fields, secrets, from-etcdctl, from-kubectl, from-auger.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A verb or a topic
+    /// A verb, or a topic: addresses, revisions, times, exit-codes, ...
     #[arg(value_name = "VERB|TOPIC")]
     what: Vec<String>,
 }
-
-/// The topics, each with its text.
-const TOPICS: [(&str, &str); 3] = [
-    ("revisions", include_str!("../../../docs/revisions.md")),
-    (
-        "from-etcdctl",
-        include_str!("../../../docs/from-etcdctl.md"),
-    ),
-    ("formats", include_str!("../../../docs/formats.md")),
-];
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
@@ -34,22 +25,20 @@ impl Verb for Args {
 
     fn run(&self, _: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if let [topic] = self.what.as_slice()
-            && let Some((_, text)) = TOPICS.iter().find(|(name, _)| name == topic)
+            && let Some(text) = topics::text(topic)
         {
             out.write_all(text.as_bytes())?;
             return Ok(Answer::Yes);
         }
-        let mut command = Cli::command();
-        command.build();
-        let mut of = &mut command;
+        let mut root = command();
+        root.build();
+        let mut found = &mut root;
         for name in &self.what {
-            of = of.find_subcommand_mut(name).ok_or_else(|| {
-                Failure::cannot(format!("there is no verb and no topic {name}"))
-                    .hint("topics are revisions, from-etcdctl and formats; `etcdive help` lists the verbs")
-            })?;
+            found = found
+                .find_subcommand_mut(name)
+                .ok_or_else(|| unknown_verb(name))?;
         }
-        let help = of.render_long_help();
-        write!(out, "{help}")?;
+        write!(out, "{}", found.render_long_help())?;
         Ok(Answer::Yes)
     }
 }

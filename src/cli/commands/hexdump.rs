@@ -18,22 +18,22 @@ use crate::view::json_rows::{Form, JsonRows};
 
 /// Print bytes of the file with their offsets, as `hexdump -C` does
 ///
-/// A page with its overflow, or any range; the whole file unless given. Offsets are of the file, and printed in
-/// hexadecimal. Lines like the one before are one `*`.
+/// Prints a page with its overflow, a range, or the whole file. Offsets are from the start of the file, in hexadecimal.
+/// Repeated lines are replaced by one `*`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// A page with all that its header says belongs to it: 7, or 0x7
+    /// Print this page with its overflow pages: 7 or 0x7
     #[arg(long, value_name = "ID", conflicts_with_all = ["offset", "length"], value_parser = number)]
     page: Option<u64>,
-    /// From this offset on, in bytes: 4096, or 0x1000
+    /// Start at this offset in bytes: 4096 or 0x1000
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = number)]
     offset: u64,
-    /// So many bytes; to the end unless given
+    /// Print N bytes (default: to the end)
     #[arg(long, value_name = "N", value_parser = number)]
     length: Option<u64>,
-    /// How to print them
+    /// Output format
     #[arg(
         short,
         long,
@@ -46,11 +46,11 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// Text for people
     Text,
-    /// One JSON array: objects of an offset and up to 4096 bytes as base64
+    /// One JSON array of objects with an offset and up to 4096 bytes in base64
     Json,
-    /// The same objects, one a line
+    /// The same objects, one per line
     Jsonl,
 }
 

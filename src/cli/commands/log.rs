@@ -8,6 +8,7 @@ pub use print::changed;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use jiff::tz::TimeZone;
 
 use crate::cli::args::{Database, RowFormat};
 use crate::cli::by_manager::ManagerArg;
@@ -19,13 +20,14 @@ use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::event_log::{EventFilters, EventLog, EventType};
+use crate::view::time::Times;
 
-/// List the retained revisions of objects or keys, newest first
+/// Show the history of objects or keys, newest first
 ///
-/// ADDRESS may be one object, a resource, a prefix or nothing, which is the whole store; A..B are the
-/// events after revision A up to B. MANAGERS are those whose managedFields entry is new, has another time
-/// or owns more fields than in the version before. TIME is exact where the object tells it, else the
-/// interval that the objects written before and after tell; etcd itself keeps no times.
+/// ADDRESS is an object, a resource or a prefix; without it the whole store is listed. A..B limits the list to events
+/// after revision A up to B. FIELD MANAGERS are those whose managedFields entry is new, has another time, or owns more
+/// fields than in the version before. TIME is exact if the object contains it, otherwise an interval between the
+/// objects written before and after it: etcd stores no times.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -36,56 +38,80 @@ pub struct Args {
     exclude: Exclude,
     #[command(flatten)]
     by_manager: ManagerArg,
-    /// Leave out the status of objects, and events that changed nothing else
+    /// Leave out the status of objects
+    ///
+    /// Events that changed nothing but the status are left out.
     #[arg(long)]
     exclude_status: bool,
-    /// Only the newest N events; git's -n N is understood too
+    /// Only the newest N events
+    ///
+    /// As in git, -n N works too, because no namespace is named by a number.
     #[arg(long, alias = "max-count", value_name = "N")]
     limit: Option<usize>,
-    /// One short line an event
+    /// Print one short line per event
     #[arg(long, conflicts_with = "output")]
     oneline: bool,
-    /// Show the changed fields of each event, values of Secrets masked
+    /// Show the changed fields of each event
     #[arg(short, long, conflicts_with = "output")]
     patch: bool,
     /// Show how many fields each event changed
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     stat: bool,
-    /// The oldest first
+    /// Print the oldest event first
     #[arg(long)]
     reverse: bool,
     /// Only these events
     #[arg(long, value_name = "OP", value_delimiter = ',')]
     op: Vec<Op>,
     /// Group the events by transaction
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long)]
     by_txn: bool,
-    /// Only events that change how often TEXT occurs in the object
+    /// Only events that change how often TEXT occurs in the object, as in git
     #[arg(short = 'S', value_name = "TEXT")]
     text: Option<String>,
-    /// Only events that change a field whose line `path: value` matches REGEX: `^spec.replicas: 0`
+    /// Only events that change a field which matches REGEX
+    ///
+    /// A field is matched as the line `path: value`: `-G '^spec.replicas: 0'`.
     #[arg(short = 'G', value_name = "REGEX")]
     regex: Option<String>,
-    /// Only events of this time or later: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    /// Only events at this time or later: 21:05, 10m ago
+    ///
+    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
+    /// help times`.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
-    /// Only events of this time or earlier
+    /// Only events at this time or earlier
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
-    /// Show the value that each event wrote, exactly
+    /// Show the value that each event wrote, exactly as stored
     #[arg(long)]
     values: bool,
-    /// One list of all evidence: the database, freed pages, and the write-ahead log where it lies beside the database
-    /// (or --wal=DIR), each row with its source and how certain it is; requests that failed or were never applied too
+    /// List all evidence: database, freed pages and log
+    ///
+    /// Each row has its source and how certain it is. The write-ahead log is the one in the data directory, or that of
+    /// --wal=DIR. Requests that failed or were never applied are listed too.
     #[arg(long, conflicts_with_all = ["oneline", "patch", "stat", "by_txn", "values", "why_time"])]
     timeline: bool,
-    /// Show on what each time rests
+    /// Show how long before the newest time in the file each event was
+    ///
+    /// Ages are counted from the newest time in the file, as the times of --since are, not from now: a file is looked
+    /// at days later, and its answer stays the same. For an interval both ages are shown.
+    /// Example: etcdive log DB deploy/web -n shop --ago
+    #[arg(long)]
+    ago: bool,
+    /// Show times in the time zone of this machine, each with its offset
+    ///
+    /// The variable TZ names another zone. Without this flag all times are in UTC, as in logs of etcd and Kubernetes;
+    /// JSON is always in UTC. Example: TZ=Europe/Berlin etcdive log DB --local
+    #[arg(long)]
+    local: bool,
+    /// Show how each time was inferred
     #[arg(long, conflicts_with = "output")]
     why_time: bool,
-    /// Show the values of Secrets in -p
+    /// Show the values of Secrets in -p instead of masking them
     #[arg(long)]
     show_secrets: bool,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: RowFormat,
     #[command(flatten)]
@@ -102,7 +128,7 @@ enum Op {
     Update,
     /// A deletion
     Delete,
-    /// Both kinds of put
+    /// Creations and updates
     Put,
 }
 
@@ -135,11 +161,21 @@ impl Verb for Args {
         }
     }
 
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
+    }
+
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        self.refuse_in_json()?;
         let question = run.question()?;
         let filters = self.filters();
         let log = Log {
             args: self,
+            times: if self.local {
+                Times::in_zone(TimeZone::system())
+            } else {
+                Times::default()
+            },
             log: EventLog::read(&question, &filters)?,
             run,
         };
@@ -157,6 +193,25 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// Refuses what only a table has, if JSON is asked for.
+    fn refuse_in_json(&self) -> Result<(), Failure> {
+        let for_people = [
+            ("--oneline", self.oneline),
+            ("-p", self.patch),
+            ("--stat", self.stat),
+            ("--by-txn", self.by_txn),
+            ("--why-time", self.why_time),
+            ("--ago", self.ago),
+            ("--local", self.local),
+        ];
+        match for_people.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) if !self.output.is_table() => Err(Failure::cannot(format!(
+                "{flag} cannot be used with -o json or jsonl"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn filters(&self) -> EventFilters {
         let types = self.op.iter().flat_map(|op| op.event_types());
         EventFilters {
@@ -178,6 +233,7 @@ impl Args {
 /// One run of the verb.
 struct Log<'g, 'a> {
     args: &'g Args,
+    times: Times,
     log: EventLog<'g, 'a>,
     run: &'g Run<'g>,
 }

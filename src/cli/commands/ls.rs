@@ -23,6 +23,7 @@ use crate::query::tally;
 use crate::query::v2_store::{self, V2Store};
 use crate::query::{Evidence, Notice, Origins, Question};
 use crate::view::json_rows::{Form, JsonRows, with_object};
+use crate::view::key_names::KeyNames;
 use crate::view::listing;
 use crate::view::record::key_json;
 use crate::view::rows::Rows;
@@ -30,10 +31,10 @@ use crate::view::rows::Rows;
 use bucket::NOT_OF_BUCKETS;
 use narrow::Narrow;
 
-/// List the live keys, one a line, in key order
+/// List keys, or count them by kind or namespace
 ///
-/// With --deleted the deleted keys, with --kinds and --namespaces how many there are of what. All that narrows
-/// can be combined, and so can --at: `ls DB pods -n prod --match '*web*' --sort mod --limit 5`.
+/// Prints the live keys in key order, one per line. With --deleted it lists deleted keys instead. With --kinds or
+/// --namespaces it counts keys. All filters can be combined.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -42,24 +43,29 @@ pub struct Args {
     which: Where,
     #[command(flatten)]
     at: At,
-    /// Count the keys of each resource, the one with the most first; what is of no known resource, by its folder
+    /// Count the keys of each resource
+    ///
+    /// The resource with the most keys comes first. Keys of no known resource are counted by their folder.
     #[arg(long, conflicts_with_all = ["namespaces", "sort"])]
     kinds: bool,
-    /// Count the keys in each namespace, by name
+    /// Count the keys of each namespace
     #[arg(long, conflicts_with = "sort")]
     namespaces: bool,
     #[command(flatten)]
     narrow: Narrow,
-    /// The deleted keys instead, of which the deletion is retained and nothing was put since
+    /// List deleted keys instead of live ones
+    ///
+    /// Keys whose deletion is retained and that were not put again since.
     #[arg(long)]
     deleted: bool,
-    /// List the keys of this bucket instead, with a slash after buckets in it; by its path: a/b/c
+    /// List the keys of this bucket instead
     ///
-    /// Of any bbolt file, etcd's or not. ADDRESSES are the first bytes of keys then. After `key:` escapes are known, in both:
-    /// `key:a/\xff`; `key:a\/b/c` for a name with a slash.
+    /// Works on any bbolt file, etcd's or not. A bucket inside a bucket is printed with a slash at its end and is named
+    /// by its path: `a/b/c`. ADDRESS is then the first bytes of a key. After `key:` both may have escapes:
+    /// `key:a/\xff`, or `key:a\/b/c` for a name with a slash.
     #[arg(long, value_name = "BUCKET", conflicts_with_all = NOT_OF_BUCKETS)]
     bucket: Option<OsString>,
-    /// In which order: by revisions the newest first, by version and size the largest
+    /// Sort the keys
     #[arg(
         long,
         value_name = "BY",
@@ -67,13 +73,15 @@ pub struct Args {
         hide_default_value = true
     )]
     sort: Sort,
-    /// In the opposite order
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
     /// Print the first N only
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// How to print them: keys by name, counts as a table, unless given
+    /// Output format
+    ///
+    /// The default is `name` for keys and a table for counts.
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
     #[command(flatten)]
@@ -84,27 +92,27 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// The key, the resource or the namespace alone
+    /// Only the key, the resource or the namespace
     Name,
-    /// One JSON array of the objects that jsonl has
+    /// The default format with whole keys, even if the terminal is narrower
+    Wide,
+    /// One JSON array of the objects that jsonl prints
     Json,
-    /// A JSON object a line: key, create_revision, mod_revision, version, lease, value_size, and resource, namespace and name of a Kubernetes key; of a deleted key:
-    /// key, deleted_at; of --bucket: key, bucket, value_size; of --kinds: resource, kind, custom (or folder), keys, value_bytes; of --namespaces:
-    /// namespace, keys, value_bytes
+    /// One JSON object per line; `etcdive help fields` lists the fields
     Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
-    /// By key, unless given
+    /// By key, ascending (the default)
     Key,
-    /// By the last put, of deleted keys by the deletion
+    /// By the revision of the last put or, with --deleted, of the deletion; newest first
     Mod,
-    /// By creation
+    /// By the revision of the creation; newest first
     Create,
-    /// By the number of puts since creation
+    /// By the number of puts since the creation; most first
     Version,
-    /// By the length of the value
+    /// By the size of the value; largest first
     Size,
 }
 
@@ -119,6 +127,10 @@ impl Verb for Args {
 
     fn origins(&self) -> Origins {
         self.sources.origins()
+    }
+
+    fn is_wide(&self) -> bool {
+        matches!(self.output, Some(Output::Wide | Output::Name))
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -175,6 +187,7 @@ impl Args {
             ("--at", self.at.at.is_some()),
             ("--at-time", self.at.at_time.is_some()),
             ("-n", !asked.namespace.is_empty()),
+            ("--cluster", !asked.clusters.is_empty()),
             ("-l", asked.labels.is_some()),
             ("--kinds", self.kinds),
             ("--namespaces", self.namespaces),
@@ -198,7 +211,7 @@ impl Args {
         let any = !keys.is_empty();
         keys.truncate(self.limit());
         let output = match self.output {
-            None | Some(Output::Name) => V2Output::Name,
+            None | Some(Output::Name | Output::Wide) => V2Output::Name,
             Some(form) => V2Output::Json {
                 with_values: false,
                 is_array: form == Output::Json,
@@ -226,8 +239,8 @@ impl Args {
         let any = !rows.is_empty();
         rows.truncate(self.limit());
         match self.output {
-            None | Some(Output::Name) if rows.is_empty() => {}
-            None => table(&rows).write(out)?,
+            None | Some(Output::Name | Output::Wide) if rows.is_empty() => {}
+            None | Some(Output::Wide) => out.table(&table(&rows))?,
             Some(Output::Name) => out.write_all(listing::names(&rows).as_bytes())?,
             Some(form) => {
                 let mut json = JsonRows::new(Form::array_if(form == Output::Json));
@@ -249,11 +262,21 @@ impl Args {
     ) -> Result<bool, Failure> {
         self.sort.order().sort(chosen, self.reverse);
         let form = match self.output {
-            None | Some(Output::Name) => None,
+            None | Some(Output::Name | Output::Wide) => None,
             Some(form) => Some(Form::array_if(form == Output::Json)),
         };
         let mut rows = JsonRows::new(form.unwrap_or(Form::Lines));
+        let is_short = self.output.is_none() && out.is_cut();
+        let names = if is_short {
+            KeyNames::short(question.catalog())
+        } else {
+            KeyNames::whole()
+        };
         for KeyEntry { key, record } in chosen.iter().take(self.limit()) {
+            if is_short {
+                out.name(&names.text(key))?;
+                continue;
+            }
             if form.is_none() {
                 out.write_all(key)?;
                 out.write_all(b"\n")?;

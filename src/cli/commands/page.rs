@@ -17,22 +17,24 @@ use crate::query::page_layout::{Freelist, Kind, Page, PageLayout, PageUse, Pgid,
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::page::{self as text, Head};
 
-/// Take pages apart: every field and element, with its offset
+/// Print every field and element of pages, with offsets
 ///
-/// Any page is shown as it stands, a damaged or a free one too, with what does not fit. A key that is a revision
-/// is printed as one: 7.0, of a tombstone 7.0t. The pages inside inline buckets follow behind the page which
-/// holds them. Offsets are of the file, in bytes.
+/// Any page can be printed, a damaged or a free one too, together with what is wrong in it. A key that is a revision is
+/// printed as one: 7.0, or 7.0t for a tombstone. Pages inside inline buckets follow the page that contains them.
+/// Offsets are from the start of the file, in bytes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// The pages, as `pages` lists them: 7, or 0x7
+    /// The ids of the pages, as `pages` lists them: 7 or 0x7
     #[arg(value_name = "ID", required = true, value_parser = number)]
     ids: Vec<u64>,
-    /// With the bytes of the values, exact
+    /// Print the bytes of the values too
     #[arg(long)]
     values: bool,
-    /// How to print them; as JSON one object a page, then one an element
+    /// Output format
+    ///
+    /// In JSON, each page is one object, followed by one object per element.
     #[arg(
         short,
         long,
@@ -46,6 +48,10 @@ pub struct Args {
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == RowFormat::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -63,12 +69,12 @@ impl Verb for Args {
                 missing.push(pgid.0);
                 continue;
             };
-            if index > 0 && self.output == RowFormat::Table {
+            if index > 0 && self.output.is_table() {
                 out.write_all(b"\n")?;
             }
             printer.page(page, &layout, out)?;
         }
-        if self.output != RowFormat::Table {
+        if !self.output.is_table() {
             printer.rows.finish(out)?;
         }
         if missing.is_empty() {
@@ -162,10 +168,10 @@ impl<'e> Printer<'_, 'e> {
     }
 
     fn head(&mut self, head: &Head<'_>, out: &mut Out) -> Result<(), Failure> {
-        if self.args.output == RowFormat::Table {
+        if self.args.output.is_table() {
             let columns = text::element_columns(&head.page, head.in_bucket);
-            out.write_all(text::head(head).as_bytes())?;
-            return Ok(out.write_all(columns.as_bytes())?);
+            out.lines(&text::head(head))?;
+            return Ok(out.lines(&columns)?);
         }
         Ok(self.rows.row(&text::head_json(head), out)?)
     }
@@ -193,22 +199,22 @@ impl<'e> Printer<'_, 'e> {
         out: &mut Out,
     ) -> Result<(), Failure> {
         let values = self.args.values;
-        if self.args.output != RowFormat::Table {
+        if !self.args.output.is_table() {
             let json = text::element_json(page.pgid, element, bucket, in_bucket, values);
             return Ok(self.rows.row(&json, out)?);
         }
-        out.write_all(text::element(element, bucket, in_bucket).as_bytes())?;
+        out.lines(&text::element(element, bucket, in_bucket))?;
         // An inline bucket's value is taken apart behind the page.
         if values && bucket.is_none() {
-            out.write_all(text::value(element).as_bytes())?;
+            out.lines(&text::value(element))?;
         }
         Ok(())
     }
 
     fn ids(&mut self, freelist: &Freelist<'_>, out: &mut Out) -> Result<(), Failure> {
-        if self.args.output == RowFormat::Table {
+        if self.args.output.is_table() {
             for line in text::ids(freelist) {
-                out.write_all(line.as_bytes())?;
+                out.lines(&line)?;
             }
             return Ok(());
         }

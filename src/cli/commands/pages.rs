@@ -15,16 +15,16 @@ use crate::query::page_layout::PageLayout;
 use crate::view;
 use crate::view::json_rows::{Form, JsonRows};
 
-/// List the pages: type, items, overflow, offset, bucket, first key
+/// List the pages: type, items, offset, bucket, first key
 ///
-/// Free is a page that nothing reaches in the state of the chosen meta page; what it still holds of former
-/// states is told behind it. The pages in the middle of a longer one are not listed. A page that a tree names,
-/// but that is none, is damaged. Without a valid meta page each page is what its own header says.
+/// A free page is one that the chosen meta page does not reach; what it still contains of earlier states is listed
+/// after it. The overflow pages of a large page are not listed separately. A page that a tree refers to but that has no
+/// valid header is damaged. Without a valid meta page the type of each page is the one in its header.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// How to print them
+    /// Output format
     #[arg(
         short,
         long,
@@ -37,19 +37,25 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people: bbolt's columns, and ours
+    /// A table for people: bbolt's columns and ours
     Table,
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
     /// What `bbolt pages` prints, byte for byte
     Bbolt,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
@@ -61,15 +67,25 @@ impl Verb for Args {
 
 impl Args {
     fn print(&self, layout: &PageLayout<'_>, out: &mut Out) -> Result<(), Failure> {
+        if self.output == Output::Table && out.is_terminal() {
+            let mut table = view::pages::table();
+            layout.each_page(|row, bucket| {
+                table.add(&view::pages::cells(row, bucket));
+                Ok::<(), Failure>(())
+            })?;
+            return Ok(out.table(&table)?);
+        }
         match self.output {
-            Output::Table => out.write_all(view::pages::HEAD.as_bytes())?,
+            Output::Table | Output::Wide => out.write_all(view::pages::HEAD.as_bytes())?,
             Output::Bbolt => out.write_all(view::pages::BBOLT_HEAD.as_bytes())?,
             Output::Json | Output::Jsonl => {}
         }
         let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
         layout.each_page(|row, bucket| {
             match self.output {
-                Output::Table => out.write_all(view::pages::row(row, bucket).as_bytes())?,
+                Output::Table | Output::Wide => {
+                    out.write_all(view::pages::row(row, bucket).as_bytes())?;
+                }
                 Output::Bbolt => out.write_all(view::pages::bbolt_row(row).as_bytes())?,
                 Output::Json | Output::Jsonl => json.row(&view::pages::json(row, bucket), out)?,
             }

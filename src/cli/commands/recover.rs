@@ -22,27 +22,28 @@ use crate::query::recovery_notice::RecoveryNotice;
 use crate::query::revision::RevisionExpr;
 use crate::query::{Notice, Origins};
 
-/// List what was deleted, and write it as manifests that kubectl create takes
+/// List what was deleted, and write it as manifests
 ///
-/// Without --out: each deleted object, when its deletion began and ended, and the version that comes back. That is the
-/// last one before the deletion began: before the object, its namespace or its owner got a deletion timestamp, or its
-/// Helm release was uninstalled. Controllers empty objects while they are deleted. A..B are all deletions after revision
-/// A up to B. With --at: everything that existed at a revision, deleted since or not.
+/// Without --out each deleted object is listed: when its deletion started and ended, and which version would be
+/// written. That is the last version before the deletion started: before the object, its namespace or its owner got a
+/// deletion timestamp, or before its Helm release was uninstalled. Later versions are often empty, because controllers
+/// change objects while these are deleted. A..B limits the list to deletions after revision A up to B. With --at,
+/// everything that existed at a revision is written, deleted since or not.
 ///
-/// --out writes one file for each object, named in the order of creation; -o yaml writes one stream. Manifests lack what
-/// the server owns (uid, resourceVersion, status, ...), the addresses that it gave, nodes, bound volumes, references to
-/// owners and the last applied configuration. What controllers make, what had ended, and what was deleted before its
-/// namespace is left out and counted by reason. Values of Secrets are exact.
+/// --out writes one file per object, named in the order of creation; -o yaml writes one stream. Fields that the server
+/// owns (uid, resourceVersion, status, ...), addresses that it assigned, nodes, bound volumes, owner references and the
+/// last applied configuration are removed. Objects that controllers create, that had finished, or that were deleted
+/// before their namespace are left out and counted by reason. Values of Secrets are exact.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
     which: Where,
-    /// All that was there at this revision, instead of what is gone
+    /// Everything that existed at this revision
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     at: Option<RevisionExpr>,
-    /// The same at this time: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m before the newest time
+    /// Everything that existed at this time: 21:05, 10m ago
     #[arg(
         long,
         value_name = "TIME",
@@ -50,7 +51,10 @@ pub struct Args {
         conflicts_with = "at"
     )]
     at_time: Option<String>,
-    /// Only what was deleted at this time or later, in the same forms
+    /// Only deletions since this time: 21:05, 10m ago
+    ///
+    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
+    /// help times`.
     #[arg(
         long,
         value_name = "TIME",
@@ -58,7 +62,7 @@ pub struct Args {
         conflicts_with_all = ["at", "at_time"]
     )]
     since: Option<String>,
-    /// Only what was deleted at this time or earlier
+    /// Only deletions at this time or earlier
     #[arg(
         long,
         value_name = "TIME",
@@ -66,10 +70,12 @@ pub struct Args {
         conflicts_with_all = ["at", "at_time"]
     )]
     until: Option<String>,
-    /// Bring back the last version of all, not the last before the deletion began
+    /// Write the very last version, not the one before the deletion started
     #[arg(long, conflicts_with_all = ["at", "at_time"])]
     last: bool,
-    /// Bring back what the server or controllers make as well: all of it, or what has these reasons
+    /// Write objects that the server or controllers create too
+    ///
+    /// All of them, or those with these reasons: `--controlled=token,event`.
     #[arg(
         long,
         value_name = "REASON",
@@ -80,39 +86,51 @@ pub struct Args {
         value_parser = PossibleValuesParser::new(Kept::words())
     )]
     controlled: Vec<String>,
-    /// Bring back Jobs and pods that had ended, Jobs suspended
+    /// Write finished Jobs and pods too; Jobs are suspended
     #[arg(long)]
     finished: bool,
-    /// Bring back what was deleted before its namespace or its Helm release, or by an upgrade of the release
+    /// Write objects that were deleted earlier too
+    ///
+    /// That is: before their namespace or Helm release was deleted, or by an upgrade of the release.
     #[arg(long, conflicts_with_all = ["at", "at_time"])]
     before: bool,
-    /// Write objects whole, as they were stored
+    /// Write objects completely, as they were stored
     #[arg(long)]
     exact: bool,
-    /// Leave out finalizers
+    /// Remove finalizers
     #[arg(long, conflicts_with = "exact")]
     strip_finalizers: bool,
-    /// Keep the references to owners that exist: for the cluster that the file is of. Anywhere else its garbage
-    /// collector deletes what refers to an owner that it does not know
+    /// Keep references to owners that still exist
+    ///
+    /// Only for the cluster that the file is from. In another cluster the garbage collector deletes an object whose
+    /// owner it cannot find.
     #[arg(long, conflicts_with = "exact")]
     keep_owners: bool,
-    /// Claims keep their volumes: for the cluster that the file is of. --out also writes volumes.sh, which frees them
+    /// Keep the volumes of claims
+    ///
+    /// Only for the cluster that the file is from. --out also writes volumes.sh, which makes the volumes available
+    /// again.
     #[arg(long, conflicts_with = "exact")]
     keep_volumes: bool,
-    /// Services keep the cluster addresses and ports that the server gave them
+    /// Keep the cluster addresses and node ports of Services
     #[arg(long, conflicts_with = "exact")]
     keep_addresses: bool,
-    /// Write objects in versions that this release of Kubernetes serves, such as 1.35
+    /// Write API versions that this release serves: 1.35
+    ///
+    /// The release is that of Kubernetes.
     #[arg(long = "for", value_name = "RELEASE", conflicts_with = "exact")]
     release: Option<Release>,
-    /// Print what --out would write, in the order of creation, and what is left out and why; no values
+    /// Show what --out would write, and what is left out
+    ///
+    /// In the order of creation, with the reasons. No values are printed.
     #[arg(long, conflicts_with = "out")]
     plan: bool,
-    /// Write each object into a file of its own in this folder, and print the files' names. Nothing that exists is
-    /// overwritten
+    /// Write one file per object into this folder
+    ///
+    /// The names of the files are printed. Existing files are never overwritten.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     out: Option<PathBuf>,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
     #[command(flatten)]
@@ -123,15 +141,17 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// A table for people
     Table,
-    /// The keys alone
+    /// The table with whole keys and all columns, even if the terminal is narrower
+    Wide,
+    /// Only the keys
     Name,
     /// One JSON array
     Json,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
-    /// The manifests, one after the other
+    /// The manifests, as one stream
     Yaml,
 }
 
@@ -146,6 +166,10 @@ impl Verb for Args {
 
     fn origins(&self) -> Origins {
         self.sources.origins()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {

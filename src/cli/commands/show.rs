@@ -15,36 +15,48 @@ use crate::cli::out::Out;
 use crate::cli::sources::Sources;
 use crate::cli::unified;
 use crate::cli::{Answer, Run, Verb};
-use crate::query::Origins;
 use crate::query::Question;
 use crate::query::compare::{Changed, Comparison};
+use crate::query::description::{Description, described_key};
+use crate::query::revision::RevisionExpr;
 use crate::query::select::Which;
 use crate::query::timeline::Timeline;
 use crate::query::transaction::{
     Event, EventType, ObjectAt, OneRevision, RevisionRequest, Transaction,
 };
 use crate::query::writers::managers_of;
+use crate::query::{Notice, Origins};
+use crate::view;
+use crate::view::answer_part::AnswerPart;
 use crate::view::diff::write_object;
+use crate::view::history::{Layout, Line, Place, Shown};
 use crate::view::json_rows::{Form, JsonRows, with_object};
+use crate::view::key_names::KeyNames;
 use crate::view::record::{event_json, key_text, origin_text};
+use crate::view::recovery_comment::incomplete;
+use crate::view::style::Style;
 use crate::view::table::cell;
 use crate::view::time;
+use crate::view::yaml::comment;
 
-/// Show all that one revision wrote and deleted, or one object at a revision
+/// Describe an object, or show what one revision wrote
 ///
-/// `show DB 2185` is a whole transaction: every key, with the change against the version before.
-/// `show DB pod/web-1@v3` is one object: its YAML as of its third version; after the @ stands any
-/// revision (2185, v3, ~1, created, deleted). Values of Secrets are masked.
+/// An ADDRESS alone describes the object: its head, its owners, its last changes and its Kubernetes events. ADDRESS@REV
+/// prints the object as YAML as of a revision: `show DB pod/web-1@v3`; so does --at. A revision alone is a whole
+/// transaction, with every key that it wrote and the change of each. Values of Secrets are masked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// A revision (123, 123.2, @, @~5), or objects: ADDRESS, ADDRESS@REV
+    /// A revision (123, 123.2, @, @~5), an object, or an object at a revision
     #[arg(value_name = "REV|ADDRESS[@REV]", required_unless_present_any = ["at", "at_time"])]
     what: Vec<OsString>,
     /// The namespace of the object
     #[arg(short, long, value_name = "NS", value_delimiter = ',')]
     namespace: Vec<String>,
+    /// The logical cluster of the object, in a store of kcp
+    #[arg(long = "cluster", value_name = "CLUSTER", value_delimiter = ',')]
+    clusters: Vec<String>,
     #[command(flatten)]
     at: At,
     #[command(flatten)]
@@ -55,10 +67,10 @@ pub struct Args {
     /// Show metadata.managedFields too
     #[arg(long)]
     show_managed_fields: bool,
-    /// Show the values of Secrets
+    /// Show the values of Secrets instead of masking them
     #[arg(long)]
     show_secrets: bool,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
     #[command(flatten)]
@@ -69,11 +81,11 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// Text for people
     Text,
     /// One JSON array of events, each with its changed fields
     Json,
-    /// The same, an event a line
+    /// One event per line
     Jsonl,
 }
 
@@ -97,6 +109,12 @@ impl Verb for Args {
             timeline: question.timeline(),
             question: &question,
         };
+        if let Some(key) = self.described(&question)?
+            && let Some(about) = Description::read(&question, key, self.show_secrets)?
+        {
+            show.description(&about, out)?;
+            return Ok(question.finish(Answer::Yes));
+        }
         let request = self.request();
         let mut comparison = request.comparison(&question);
         match request.answer(&question, &comparison)? {
@@ -110,9 +128,29 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// The object that is to be described: one that was named without a revision, for people.
+    fn described(&self, question: &Question<'_>) -> Result<Option<Vec<u8>>, Failure> {
+        // These are about the YAML of a version.
+        let is_narrowed = self.by_manager.filter().name().is_some()
+            || self.exclude_status
+            || self.show_managed_fields;
+        let is_other = self.at.at.is_some() || self.at.at_time.is_some() || is_narrowed;
+        let is_revision = match self.what.as_slice() {
+            [word] => word
+                .to_str()
+                .is_some_and(|text| text.parse::<RevisionExpr>().is_ok()),
+            _ => false,
+        };
+        if is_other || is_revision || self.output != Output::Text {
+            return Ok(None);
+        }
+        Ok(described_key(question, &self.request().which)?)
+    }
+
     fn request(&self) -> RevisionRequest {
         RevisionRequest {
-            which: Which::new(self.what.clone(), self.namespace.clone()),
+            which: Which::new(self.what.clone(), self.namespace.clone())
+                .in_clusters(self.clusters.clone()),
             at: self.at.at,
             at_time: self.at.at_time.clone(),
             by_manager: self.by_manager.filter(),
@@ -130,7 +168,51 @@ struct Show<'g, 'a> {
     question: &'g Question<'a>,
 }
 
-impl Show<'_, '_> {
+impl<'a> Show<'_, 'a> {
+    /// One object in short: its head, its last changes, the Events about it.
+    fn description(&self, about: &Description<'a>, out: &mut Out) -> Result<(), Failure> {
+        let time_of = |event: &Event<'_>| {
+            let main = event.record.revision.main;
+            time::text(&self.timeline.bounds(main))
+        };
+        let newest = about.history.events.last().map(time_of);
+        let head = view::description::head(about, newest.as_deref());
+        let head: Vec<AnswerPart> = AnswerPart::lines(&head).collect();
+        out.parts(&head)?;
+        let heading = view::description::changes_heading(about);
+        out.parts(&[AnswerPart::line(""), AnswerPart::heading(&heading)])?;
+        let line = |event: &Event<'a>| Line {
+            event: *event,
+            managers: managers_of(event, self.question.objects()),
+            time: time_of(event),
+            age: None,
+            place: Place::Alone,
+        };
+        let lines: Vec<Line<'_>> = about.changes().map(line).collect();
+        if lines.iter().any(|line| !line.managers.is_empty()) {
+            self.question.notices().add_who();
+        }
+        let layout = Layout::new(
+            lines.iter().cloned(),
+            Shown::default(),
+            KeyNames::whole(),
+            out.style(),
+        );
+        writeln!(out.styled(), "{}", layout.head())?;
+        for line in &lines {
+            writeln!(out.styled(), "{}", layout.row(line))?;
+        }
+        out.leave_out(layout.left_out().iter().copied());
+        let (heading, rows) = view::description::events(about);
+        out.parts(&[AnswerPart::line(""), AnswerPart::heading(&heading)])?;
+        if !rows.is_empty() {
+            out.table(&rows)?;
+            let ages = Notice::AgesAsOf(about.clock.now);
+            self.question.notices().add(ages);
+        }
+        Ok(())
+    }
+
     /// Everything that a revision wrote, in the order of writing.
     fn transaction(
         &self,
@@ -143,7 +225,16 @@ impl Show<'_, '_> {
         }
         let many = if events.len() == 1 { "" } else { "s" };
         let when = time::text(&self.timeline.bounds(*main));
-        writeln!(out, "revision {main}  {when}  {} key{many}", events.len())?;
+        let Style { header, dim, .. } = out.style();
+        writeln!(
+            out.clipped(),
+            "{}revision {main}{}  {}{when}{}  {} key{many}",
+            header.before,
+            header.after,
+            dim.before,
+            dim.after,
+            events.len()
+        )?;
         for event in events {
             self.print_change(event, comparison, out)?;
         }
@@ -183,13 +274,14 @@ impl Show<'_, '_> {
     ) -> Result<(), Failure> {
         let changed = Changed::from_event(event);
         if let Some(origin) = origin_text(&event.record) {
-            writeln!(out, "# {origin}")?;
+            out.line(&format!("# {origin}"))?;
         }
         if let Some(managers) = self.managers(event) {
-            writeln!(out, "# by {managers}")?;
+            out.line(&format!("# by {managers}"))?;
         }
         if event.event_type == EventType::Create {
-            return unified::write_change(comparison, &changed, out);
+            let style = out.style();
+            return unified::write_change(comparison, &changed, &style, out);
         }
         let fields = if changed.is_in_both() {
             comparison.fields(&changed)
@@ -198,7 +290,7 @@ impl Show<'_, '_> {
         };
         let style = out.style();
         let object = comparison.object(&changed, &fields);
-        write_object(out.styled(), &object, &style)?;
+        write_object(&mut out.clipped(), &object, &style)?;
         Ok(())
     }
 
@@ -224,22 +316,23 @@ impl Show<'_, '_> {
         comparison: &mut Comparison<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
+        let record = &event.record;
+        let notes = self.question.objects().report_if_incomplete(record);
         if self.output != Output::Text {
             return self.print_json(std::slice::from_ref(event), comparison, out);
         }
-        let record = &event.record;
         let when = time::text(&self.timeline.bounds(record.revision.main));
         let managers = self.managers(event);
         let by = managers.map_or_else(String::new, |managers| format!("  by {managers}"));
-        writeln!(
-            out,
+        let head = format!(
             "# {}  revision {}  {}  {when}{by}",
             key_text(key),
             record.revision,
             event.event_type.as_str()
-        )?;
+        );
+        out.parts(&[AnswerPart::line(head)])?;
         if let Some(origin) = origin_text(record) {
-            writeln!(out, "# {origin}")?;
+            out.line(&format!("# {origin}"))?;
         }
         if event.event_type != EventType::Delete {
             writeln!(
@@ -247,6 +340,9 @@ impl Show<'_, '_> {
                 "# version {}, created at {}",
                 record.version, record.create_revision
             )?;
+            for line in incomplete(&notes, record.key) {
+                writeln!(out, "{}", comment(&line))?;
+            }
             let text = unified::yaml(comparison, record, self.question.objects());
             out.write_all(text.as_bytes())?;
             if !text.ends_with('\n') {

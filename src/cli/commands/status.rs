@@ -12,52 +12,56 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
-use crate::query::file_status::{FileStatus, snapshot_status};
+use crate::query::file_status::{FileStatus, deltas_status, snapshot_status};
 use crate::query::v2_store;
 use crate::view;
+use crate::view::answer_part::AnswerPart;
 
-/// Show the state of the file: metas, revisions, keys, sizes, hashes, members, sound or not
+/// Show what the file is: revisions, sizes, members, health
 ///
-/// The verdict is that of `fsck`, by the same checks of pages, records and objects; `fsck` lists every finding. Of a data directory the
-/// database, the log and the raft snapshots are compared too: `etcdive status /var/lib/etcd`.
+/// Prints the metas, the newest and the compacted revision, the number of keys and their sizes, free space, hashes,
+/// members, alarms, encryption, and a verdict. The verdict is that of `fsck`, from the same checks; `fsck` lists every
+/// finding. In a data directory the database, the log and the raft snapshots are compared too:
+/// `etcdive status /var/lib/etcd`.
 ///
-/// -w prints what `etcdutl snapshot status -w` of etcd 3.6 prints, and nothing else. Where etcdutl refuses the file, it prints
-/// nothing and ends with exit code 3. --evidence adds what a report
-/// on the file needs to name it: its SHA-256 before and after, its place and times, and this run.
+/// With -w the output is what `etcdutl snapshot status -w` of etcd 3.6 prints. If etcdutl would refuse the file,
+/// nothing is printed and the exit code is 3.
 ///
-/// Exit codes: 0 nothing above info; 1 findings, yet every record could be read; 3 findings that may hide records,
-/// or no state that could be read.
+/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records, or no state can
+/// be read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// Print etcdutl's text instead
+    /// Print what `etcdutl snapshot status` prints
     #[arg(short, long, value_name = "FORMAT", conflicts_with = "output")]
     write_out: Option<WriteOut>,
-    /// How to print our own
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
-    /// Add SHA-256, size, times and inode of the file, and version, arguments and time of this run; hashed again at
-    /// the end: exit 3 if the file changed meanwhile
+    /// Add SHA-256, file times, and details of this run
+    ///
+    /// For a report: the SHA-256, size, times and inode of the file, and the version, arguments and time of this run.
+    /// The file is hashed again at the end. If it changed meanwhile, the exit code is 3.
     #[arg(long, conflicts_with = "write_out")]
     evidence: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WriteOut {
-    /// One line, comma separated
+    /// One line, separated by commas
     Simple,
     /// One JSON object
     Json,
     /// A table drawn in ASCII
     Table,
-    /// One field a line
+    /// One field per line
     Fields,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// Text for people
     Table,
     /// One JSON object
     Json,
@@ -78,6 +82,7 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
+        evidence.note_archive(run.notices);
         if let Some((path, count)) = v2_store::beside(evidence) {
             run.notices.add(Notice::V2Keys(path, count));
         }
@@ -102,12 +107,15 @@ impl Verb for Args {
         };
         match self.output {
             Output::Table => {
-                let parts = [
-                    told.as_ref().ok().map(|(text, _)| text.clone()),
-                    custody.as_ref().map(view::evidence::table),
-                ];
-                let parts: Vec<String> = parts.into_iter().flatten().collect();
-                out.write_all(parts.join("\n").as_bytes())?;
+                if let Ok((parts, _)) = &told {
+                    out.parts(parts)?;
+                }
+                if told.is_ok() && custody.is_some() {
+                    out.write_all(b"\n")?;
+                }
+                if let Some(custody) = &custody {
+                    out.table(&view::evidence::table(custody))?;
+                }
             }
             Output::Json => {
                 let mut fields = match &told {
@@ -126,8 +134,21 @@ impl Verb for Args {
 }
 
 impl Args {
-    /// The state of file and store, as text or as JSON; the other one is empty.
-    fn tell(&self, evidence: &Evidence) -> Result<(String, Value), Failure> {
+    /// The state of file and store, for people or as JSON; the other one is empty.
+    fn tell(&self, evidence: &Evidence) -> Result<(Vec<AnswerPart>, Value), Failure> {
+        if let Some(deltas) = evidence.deltas_alone() {
+            let checked = deltas_status(evidence)?;
+            let file = view::backup::File {
+                path: &evidence.given_path().display().to_string(),
+                deltas,
+                verdict: checked.verdict,
+                findings: &checked.findings,
+            };
+            return Ok(match self.output {
+                Output::Table => (view::backup::status_parts(&file), Value::Null),
+                Output::Json => (Vec::new(), view::backup::status_json(&file)),
+            });
+        }
         let status = FileStatus::read(evidence)?;
         let file = view::status::File {
             encryption: status.encryption,
@@ -138,9 +159,20 @@ impl Args {
             verdict: status.verdict,
             findings: status.findings,
         };
-        Ok(match self.output {
-            Output::Table => (view::status::table(&file, &status.store), Value::Null),
-            Output::Json => (String::new(), view::status::json(&file, &status.store)),
+        Ok(match (self.output, evidence.deltas()) {
+            (Output::Table, None) => (view::status::parts(&file, &status.store), Value::Null),
+            (Output::Table, Some(deltas)) => {
+                let mut parts = view::status::parts(&file, &status.store);
+                parts.extend(view::backup::parts(deltas));
+                (parts, Value::Null)
+            }
+            (Output::Json, deltas) => {
+                let mut state = view::status::json(&file, &status.store);
+                if let (Value::Object(fields), Some(deltas)) = (&mut state, deltas) {
+                    fields.insert("backup".to_owned(), view::backup::json(deltas));
+                }
+                (Vec::new(), state)
+            }
         })
     }
 }

@@ -17,25 +17,27 @@ use crate::view::dump_logs::{EntryType, Release};
 
 use style::Style;
 
-/// Decode the write-ahead log beside a database: every request in its order, applied or not
+/// Decode the write-ahead log: every request, applied or not
 ///
-/// DIR is a data directory, its member or member/wal folder, or one .wal or .snap file. Entries are listed by
-/// index, those included that another leader replaced. REVISION is told where it is certain: from the database
-/// beside the log on, or from the cluster's first entry on. There are no times in a log. Passwords, tokens and
+/// DIR is a data directory, its member or member/wal folder, or one .wal or .snap file. Entries are listed by index,
+/// including those that were replaced after a change of the leader. REVISION is printed if it is certain: counted from
+/// the database next to the log, or from the first entry of the cluster. A log contains no times. Passwords, tokens and
 /// values of Secrets are masked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A data directory, a folder of log files, or one file
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Only entries from this index on
+    /// Only entries at this index or after it
     #[arg(long, value_name = "INDEX")]
     start_index: Option<u64>,
     /// Only entries before this index
     #[arg(long, value_name = "INDEX")]
     end_index: Option<u64>,
-    /// Only entries of these types: Normal, ConfigChange, Request, InternalRaftRequest, IRRRange, IRRPut,
-    /// IRRDeleteRange, IRRTxn, IRRCompaction, IRRLeaseGrant, IRRLeaseRevoke, IRRLeaseCheckpoint
+    /// Only entries of these types: Normal,IRRPut
+    ///
+    /// Types: Normal, ConfigChange, Request, InternalRaftRequest, IRRRange, IRRPut, IRRDeleteRange, IRRTxn,
+    /// IRRCompaction, IRRLeaseGrant, IRRLeaseRevoke, IRRLeaseCheckpoint.
     #[arg(
         long,
         value_name = "TYPES",
@@ -43,19 +45,21 @@ pub struct Args {
         hide_default_value = true
     )]
     entry_type: String,
-    /// Only entries that may change this key, or a key below it if it ends in /
+    /// Only entries that may change this key
+    ///
+    /// If KEY ends in `/`, entries that may change any key below it.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// Only the last N of them
+    /// Only the last N entries
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
-    /// Show the values that are put: objects as YAML
+    /// Print the values that are put, objects as YAML
     #[arg(long)]
     values: bool,
-    /// Show passwords, tokens, and the values of Secrets
+    /// Show passwords, tokens and the values of Secrets
     #[arg(long)]
     show_secrets: bool,
-    /// How to print them
+    /// Output format
     #[arg(
         short,
         long,
@@ -64,10 +68,10 @@ pub struct Args {
         conflicts_with = "style"
     )]
     output: Output,
-    /// Print exactly what another program prints of this log
+    /// Print exactly what this program prints
     #[arg(long, value_name = "PROGRAM")]
     style: Option<Program>,
-    /// With --style: print each record of the files as it stands
+    /// With --style: print each record of the files undecoded
     #[arg(long, requires = "style")]
     raw: bool,
     #[command(flatten)]
@@ -76,19 +80,28 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
+    /// Text for people
     Text,
+    /// The same with whole lines, even if the terminal is narrower
+    Wide,
     /// One JSON array: the log, its files, raft's snapshots, the entries
     Json,
-    /// The same, a JSON object a line
+    /// The same, one JSON object per line
     Jsonl,
+}
+
+impl Output {
+    /// Whether it is for people.
+    fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Wide)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Program {
-    /// That of etcd 3.6
+    /// etcd-dump-logs of etcd 3.6
     EtcdDumpLogs,
-    /// That of etcd 3.5
+    /// etcd-dump-logs of etcd 3.5
     #[value(name = "etcd-dump-logs-3.5")]
     EtcdDumpLogs35,
 }
@@ -104,6 +117,10 @@ impl Verb for Args {
 
     fn keys(&self) -> Option<&Keys> {
         Some(&self.keys)
+    }
+
+    fn is_wide(&self) -> bool {
+        self.output == Output::Wide
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {

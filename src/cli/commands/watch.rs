@@ -20,13 +20,12 @@ use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::kubectl_watch::ObjectEventWriter;
 use crate::view::record::event_json;
 
-/// Replay the events from a revision on, as `etcdctl watch` prints them
+/// Replay changes from a revision on, as `etcdctl watch` does
 ///
-/// Two raw keys are a range, KEY and RANGE_END, which is not in it; one that ends in `/` is a prefix.
-/// Without any word all keys are watched. Values are printed exactly, encrypted ones as they are stored
-/// (with -o k8s: decrypted). Of the header a file knows the revision; the ids and the raft term are the
-/// server's, and are 0 or absent. Events come as many in one response as a server sends to a watch that
-/// has to catch up.
+/// Without an ADDRESS all keys are watched. Two raw keys are a range: KEY and RANGE_END, which is excluded. A raw key
+/// that ends in `/` is a prefix. Values are printed exactly; encrypted values are printed as stored, except with -o
+/// k8s, which decrypts them. A file contains the revision of the response header, but not the ids and the raft term:
+/// they are 0 or absent. Events are grouped into responses as a server does it for a watch that catches up.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -35,20 +34,24 @@ pub struct Args {
     which: Where,
     #[command(flatten)]
     exclude: Exclude,
-    /// All keys that begin with the word, which is a key then
-    #[arg(long, conflicts_with_all = ["namespace", "labels"])]
+    /// Read ADDRESS as the start of keys
+    #[arg(long, conflicts_with_all = ["namespace", "clusters", "labels"])]
     prefix: bool,
-    /// All keys from the word on, which is a key then
-    #[arg(long, conflicts_with_all = ["namespace", "labels"])]
+    /// Read ADDRESS as the first key of a range without an end
+    #[arg(long, conflicts_with_all = ["namespace", "clusters", "labels"])]
     from_key: bool,
-    /// From this main revision on, instead of from the oldest whose events are all retained
+    /// Start at this main revision
+    ///
+    /// The default is the oldest revision whose events are all retained.
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     rev: Option<i64>,
-    /// Up to this main revision
+    /// Stop after this main revision
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     to: Option<i64>,
-    /// From this time on, or the oldest event that is retained: 2026-11-20T21:05:00Z, 21:05 on the newest day, or 10m
-    /// before the newest time
+    /// Start at this time: 21:05, 10m ago
+    ///
+    /// If events of that time are compacted, start at the oldest retained one. Forms: 2026-11-20T21:05:00Z; 21:05 on
+    /// the day of the newest time in the file; 10m before that time.
     #[arg(
         long,
         value_name = "TIME",
@@ -56,7 +59,7 @@ pub struct Args {
         conflicts_with = "rev"
     )]
     since: Option<String>,
-    /// Up to this time
+    /// Stop after this time
     #[arg(
         long,
         value_name = "TIME",
@@ -64,16 +67,20 @@ pub struct Args {
         conflicts_with = "to"
     )]
     until: Option<String>,
-    /// With the key's value before the event (-o has it always)
+    /// Print the key's value before the event too
+    ///
+    /// Formats of -o always have it.
     #[arg(long)]
     prev_kv: bool,
     /// Only these events
     #[arg(long)]
     op: Option<Op>,
-    /// How to print them, to the byte as etcdctl 3.6 does: simple unless -o is given
+    /// Print byte for byte as etcdctl 3.6 does
+    ///
+    /// The default is `simple`, unless -o is given.
     #[arg(short = 'w', long, value_name = "FORMAT", conflicts_with = "output")]
     write_out: Option<WriteOut>,
-    /// How to print them otherwise
+    /// Output format, instead of etcdctl's
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
     #[command(flatten)]
@@ -90,11 +97,11 @@ enum Op {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// One JSON array of events, as log has it
+    /// One JSON array of events, as `log` prints it
     Json,
-    /// The same, an event a line
+    /// One event per line
     Jsonl,
-    /// The objects, as `kubectl get --watch --output-watch-events -o json` prints them
+    /// Objects, as `kubectl get --watch --output-watch-events -o json` prints them
     K8s,
 }
 

@@ -1,7 +1,11 @@
-//! Who owns a path: the field sets of managedFields, by structured-merge-diff's serialization
-//! (`fieldpath/serialize-pe.go`): `f:NAME` a member of a map, `k:{..}` the item of a list with these members,
-//! `v:VALUE` the item that is this value, `i:N` the item at this place, `.` the thing itself. A set
-//! without anything in it is a leaf: all that is below is owned with it.
+//! Which managedFields entry owns a path of an object.
+//!
+//! A field set is a tree in structured-merge-diff's serialization (`fieldpath/serialize-pe.go`): `f:NAME` is a member of
+//! a map, `k:{..}` the list item with these members, `v:VALUE` the list item with this value, `i:N` the list item at this
+//! index, `.` the map or item itself. An empty set is a leaf: it owns everything below it.
+//!
+//! Example: `{"f:spec": {"f:ports": {"k:{\"port\":80}": {".": {}, "f:name": {}}}}}` owns the item with port 80 of
+//! `spec.ports`, and that item's `name`. It does not own `spec` itself, which has no `.`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +14,8 @@ use serde_json::Value;
 use crate::k8s::diff::tree;
 use crate::k8s::managed_fields::Writer;
 
-/// Different sets of members by which the items of one list are named. Kubernetes has one a list.
+/// The number of different member combinations (`k:`) by which the items of one list may be identified. Kubernetes uses
+/// one per list.
 const MAX_KEY_FORMS: usize = 8;
 
 /// A step from a value to a part of it.
@@ -22,67 +27,70 @@ pub(super) enum Step<'v> {
     Item {
         /// The item itself.
         item: &'v Value,
-        /// Its place.
+        /// Its index.
         place: usize,
     },
 }
 
-/// A place in the object, with what the entries own there and below.
+/// The index of a [`SetNode`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place(usize);
+pub(super) struct SetNodeId(usize);
 
-/// Which of several owners of a path is named.
+/// Which of several owners of a path is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefer {
-    /// Who wrote last: all of them wrote this version.
+    /// The newest writer: all of them wrote this version.
     Newest,
-    /// Who wrote first: they agree on the value, and who has it longest had it before the others joined.
+    /// The oldest writer: all of them agree on the value, and the oldest had it before the others.
     Oldest,
 }
 
-/// Entries of managedFields, those that come first in question first, merged into one tree: each member of
-/// each field set is looked at once, however many entries and parts of the object there are.
+/// The field sets of several managedFields entries, merged into one tree, with the preferred entries first. The tree is
+/// built while it is walked; each member of each field set is visited once, regardless of the number of entries and
+/// parts of the object.
 #[derive(Debug, Default)]
 pub(super) struct Owners<'v> {
     entries: Vec<(Writer, &'v Value)>,
-    places: Vec<Sets<'v>>,
-    /// Places without sets, by the entry that owns all below them.
-    bare: HashMap<Option<usize>, Place>,
+    nodes: Vec<SetNode<'v>>,
+    /// Nodes for paths that no set contains, by the entry that owns a parent with everything below it.
+    unnamed: HashMap<Option<usize>, SetNodeId>,
 }
 
-/// The field sets at a place.
+/// The field sets for one path.
 #[derive(Debug, Default)]
-struct Sets<'v> {
-    /// The entries that have one here, the first first.
+struct SetNode<'v> {
+    /// The entries that have a set here (by index), and the sets.
     sets: Vec<(usize, &'v Value)>,
-    /// The first entry that has a leaf here or above: it owns all below.
+    /// The first entry that has a leaf here or at a parent: it owns everything below.
     leaf: Option<usize>,
-    /// The first entry that owns what is here.
+    /// The first entry that owns this path.
     owner: Option<usize>,
-    /// Made when a member of a map is asked for.
-    members: Option<HashMap<&'v str, Place>>,
-    /// Made when an item of a list is asked for.
+    /// Built when a member of a map is requested.
+    members: Option<HashMap<&'v str, SetNodeId>>,
+    /// Built when an item of a list is requested.
     items: Option<Box<Items<'v>>>,
 }
 
-/// The items of a list that field sets name.
+/// The list items that field sets contain.
 #[derive(Debug, Default)]
 struct Items<'v> {
-    /// By the names of the members.
+    /// Items identified by members, per combination of member names.
     keys: Vec<(Vec<String>, SetsByValue<'v>)>,
+    /// Items identified by their value.
     values: SetsByValue<'v>,
+    /// Items identified by their index.
     numbers: HashMap<usize, Vec<(usize, &'v Value)>>,
-    /// By the item's address in the version that the owners are for.
-    found: HashMap<*const Value, Place>,
+    /// Items that were looked up before, by their address in the version that the owners belong to.
+    found: HashMap<*const Value, SetNodeId>,
 }
 
-/// By the canonical JSON of one value or several: what each entry has below.
+/// The sets below an item for each entry, by the canonical JSON of one or several values.
 type SetsByValue<'v> = HashMap<Vec<u8>, Vec<(usize, &'v Value)>>;
 
 impl<'v> Owners<'v> {
-    /// Of entries in the order in which they stand there.
+    /// Merges the field sets of entries, which are in the order of managedFields.
     pub(super) fn new(mut entries: Vec<(Writer, &'v Value)>, prefer: Prefer) -> Self {
-        // Times are all of one form, and their order is that of their texts. None comes last.
+        // All times have the same format, so their texts sort like the times. Entries without a time come last.
         entries.sort_by(|(a, _), (b, _)| {
             let timeless = a.time.is_empty().cmp(&b.time.is_empty());
             timeless.then_with(|| match prefer {
@@ -91,14 +99,14 @@ impl<'v> Owners<'v> {
             })
         });
         let root = entries.iter().enumerate().map(|(at, (_, set))| (at, *set));
-        // An entry without fields owns nothing; below the root an empty set is a leaf.
+        // An entry whose whole field set is empty owns nothing; only below the root an empty set is a leaf.
         let has_fields = |set: &Value| set.as_object().is_some_and(|set| !set.is_empty());
         let root = root.filter(|(_, set)| has_fields(set)).collect();
-        let root = Sets::new(root, None);
+        let root = SetNode::new(root, None);
         Self {
             entries,
-            places: vec![root],
-            bare: HashMap::new(),
+            nodes: vec![root],
+            unnamed: HashMap::new(),
         }
     }
 
@@ -108,89 +116,92 @@ impl<'v> Owners<'v> {
     }
 
     /// The root of the object.
-    pub(super) fn root(&self) -> Place {
-        Place(0)
+    pub(super) fn root(&self) -> SetNodeId {
+        SetNodeId(0)
     }
 
-    /// The first entry that owns what is at a place.
-    pub(super) fn owner(&self, place: Place) -> Option<usize> {
-        self.places.get(place.0).and_then(|sets| sets.owner)
+    /// The first entry that owns the path of a node.
+    pub(super) fn owner(&self, id: SetNodeId) -> Option<usize> {
+        self.nodes.get(id.0).and_then(|node| node.owner)
     }
 
-    /// The place one step further. An item must be one of the version that the owners are for: it is known by
-    /// its address.
-    pub(super) fn descend(&mut self, place: Place, step: Step<'_>) -> Place {
-        let Some(sets) = self.places.get(place.0) else {
-            return place;
+    /// The node one step below. A list item must belong to the version that the owners are for, because items are cached
+    /// by their address.
+    pub(super) fn descend(&mut self, id: SetNodeId, step: Step<'_>) -> SetNodeId {
+        let Some(node) = self.nodes.get(id.0) else {
+            return id;
         };
-        let leaf = sets.leaf;
+        let leaf = node.leaf;
         let known = match step {
-            Step::Key(key) => self.member(place, key),
-            Step::Item { item, place: at } => self.item(place, item, at),
+            Step::Key(key) => self.member(id, key),
+            Step::Item { item, place: at } => self.item(id, item, at),
         };
-        known.unwrap_or_else(|| self.bare(leaf))
+        known.unwrap_or_else(|| self.unnamed(leaf))
     }
 
-    fn member(&mut self, place: Place, key: &str) -> Option<Place> {
-        let sets = self.places.get(place.0)?;
-        if sets.members.is_none() {
+    /// The node for a member of a map. The members of a node are indexed when the first one is requested.
+    fn member(&mut self, id: SetNodeId, key: &str) -> Option<SetNodeId> {
+        let node = self.nodes.get(id.0)?;
+        if node.members.is_none() {
             let mut below: HashMap<&str, Vec<(usize, &Value)>> = HashMap::new();
-            for (entry, set) in &sets.sets {
+            for (entry, set) in &node.sets {
                 for (name, set) in set.as_object().into_iter().flatten() {
                     if let Some(name) = name.strip_prefix("f:") {
                         below.entry(name).or_default().push((*entry, set));
                     }
                 }
             }
-            let leaf = sets.leaf;
+            let leaf = node.leaf;
             let mut members = HashMap::with_capacity(below.len());
             for (name, sets) in below {
                 members.insert(name, self.add(sets, leaf));
             }
-            self.places.get_mut(place.0)?.members = Some(members);
+            self.nodes.get_mut(id.0)?.members = Some(members);
         }
-        let members = self.places.get(place.0)?.members.as_ref();
+        let members = self.nodes.get(id.0)?.members.as_ref();
         members?.get(key).copied()
     }
 
-    fn item(&mut self, place: Place, item: &Value, at: usize) -> Option<Place> {
-        let sets = self.places.get_mut(place.0)?;
-        let leaf = sets.leaf;
-        let own = &sets.sets;
-        let items = sets.items.get_or_insert_with(|| Items::of(own).into());
+    /// The node for a list item. `at` is its index.
+    fn item(&mut self, id: SetNodeId, item: &Value, at: usize) -> Option<SetNodeId> {
+        let node = self.nodes.get_mut(id.0)?;
+        let leaf = node.leaf;
+        let own = &node.sets;
+        let items = node.items.get_or_insert_with(|| Items::new(own).into());
         let address = std::ptr::from_ref(item);
         if let Some(found) = items.found.get(&address) {
             return Some(*found);
         }
         let below = items.find(item, at);
         let found = if below.is_empty() {
-            self.bare(leaf)
+            self.unnamed(leaf)
         } else {
             self.add(below, leaf)
         };
-        let items = self.places.get_mut(place.0)?.items.as_mut()?;
+        let items = self.nodes.get_mut(id.0)?.items.as_mut()?;
         items.found.insert(address, found);
         Some(found)
     }
 
-    fn add(&mut self, sets: Vec<(usize, &'v Value)>, leaf: Option<usize>) -> Place {
-        self.places.push(Sets::new(sets, leaf));
-        Place(self.places.len().saturating_sub(1))
+    /// Adds a node.
+    fn add(&mut self, sets: Vec<(usize, &'v Value)>, leaf: Option<usize>) -> SetNodeId {
+        self.nodes.push(SetNode::new(sets, leaf));
+        SetNodeId(self.nodes.len().saturating_sub(1))
     }
 
-    /// A place that no set names.
-    fn bare(&mut self, leaf: Option<usize>) -> Place {
-        if let Some(place) = self.bare.get(&leaf) {
-            return *place;
+    /// The node for a path that no set contains.
+    fn unnamed(&mut self, leaf: Option<usize>) -> SetNodeId {
+        if let Some(id) = self.unnamed.get(&leaf) {
+            return *id;
         }
-        let place = self.add(Vec::new(), leaf);
-        self.bare.insert(leaf, place);
-        place
+        let id = self.add(Vec::new(), leaf);
+        self.unnamed.insert(leaf, id);
+        id
     }
 }
 
-impl<'v> Sets<'v> {
-    /// Of sets in the order of their entries, below a leaf or not. An empty one is a leaf.
+impl<'v> SetNode<'v> {
+    /// A node from the sets for its path, in the order of their entries. `above` is the entry with a leaf at a parent.
     fn new(sets: Vec<(usize, &'v Value)>, above: Option<usize>) -> Self {
         let mut new = Self {
             leaf: above,
@@ -218,7 +229,8 @@ impl<'v> Sets<'v> {
 }
 
 impl<'v> Items<'v> {
-    fn of(sets: &[(usize, &'v Value)]) -> Self {
+    /// Indexes the list items in several sets.
+    fn new(sets: &[(usize, &'v Value)]) -> Self {
         let mut items = Self::default();
         for (entry, set) in sets {
             for (name, below) in set.as_object().into_iter().flatten() {
@@ -228,6 +240,7 @@ impl<'v> Items<'v> {
         items
     }
 
+    /// Indexes one name of a set, if it is a list item. `below` is the set below it.
     fn add(&mut self, entry: usize, name: &str, below: &'v Value) {
         if let Some(text) = name.strip_prefix("k:") {
             self.add_key(entry, text, below);
@@ -241,6 +254,7 @@ impl<'v> Items<'v> {
         }
     }
 
+    /// Indexes an item that is identified by members: `text` is a JSON map of them.
     fn add_key(&mut self, entry: usize, text: &str, below: &'v Value) {
         let Ok(Value::Object(key)) = serde_json::from_str::<Value>(text) else {
             return;
@@ -263,34 +277,34 @@ impl<'v> Items<'v> {
         }
     }
 
-    /// What each entry has for an item: by the item's key, else by its value, else by its place.
+    /// The set of each entry for an item: the one that identifies it by members, else by value, else by index.
     fn find(&self, item: &Value, at: usize) -> Vec<(usize, &'v Value)> {
         let mut found = BTreeMap::new();
-        let mut take = |sets: Option<&Vec<(usize, &'v Value)>>| {
+        let mut add = |sets: Option<&Vec<(usize, &'v Value)>>| {
             for (entry, set) in sets.into_iter().flatten() {
                 found.entry(*entry).or_insert(*set);
             }
         };
         if let Some(members) = item.as_object() {
             for (names, sets) in &self.keys {
-                take(values_of(members, names).and_then(|values| sets.get(&values)));
+                add(values_of(members, names).and_then(|values| sets.get(&values)));
             }
         }
         if !self.values.is_empty() {
-            take(self.values.get(&tree::canonical(item)));
+            add(self.values.get(&tree::canonical(item)));
         }
-        take(self.numbers.get(&at));
+        add(self.numbers.get(&at));
         found.into_iter().collect()
     }
 }
 
-/// The values of these members as one text; none where one is missing.
+/// The values of these members as one text; None if a member is missing or not a scalar.
 fn values_of(item: &serde_json::Map<String, Value>, names: &[String]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     for name in names {
         let value = item.get(name).filter(|value| tree::is_scalar(value))?;
         text.extend(tree::canonical(value));
-        text.push(b'\n'); // stands in no JSON on one line
+        text.push(b'\n'); // canonical JSON contains no line break
     }
     Some(text)
 }

@@ -1,4 +1,4 @@
-//! Which item of a list was which item of the version before.
+//! Matches the items of a list with the items of its previous version.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use similar::{Algorithm, capture_diff_slices};
 use crate::k8s::diff::lists::{NamedLists, by_members, by_value};
 use crate::k8s::diff::{Segment, tree};
 
-/// For each item of `new` the place in `old` of the item that it was; none for one that was not there. `field`
-/// is the name of the field that holds the list.
+/// For each item of `new` the index of the same item in `old`; None for a new item. `field` is the name of the field
+/// that contains the list.
 pub(super) fn pairs(field: &str, old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
     match by_members(field, old, new).or_else(|| by_value(field, old, new)) {
         Some(named) => by_name(&named),
@@ -17,6 +17,7 @@ pub(super) fn pairs(field: &str, old: &[Value], new: &[Value]) -> Vec<Option<usi
     }
 }
 
+/// Matches items with the same name.
 fn by_name((old, new): &NamedLists<'_>) -> Vec<Option<usize>> {
     let places: HashMap<&str, usize> = old
         .iter()
@@ -28,7 +29,7 @@ fn by_name((old, new): &NamedLists<'_>) -> Vec<Option<usize>> {
         .collect()
 }
 
-/// Along a longest common subsequence of equal items; between them one by one.
+/// Matches items along a longest common subsequence of equal items. Between its items, the rest is matched by position.
 pub(super) fn by_place(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
     let texts = |items: &[Value]| items.iter().map(tree::canonical).collect::<Vec<_>>();
     let mut pairs = vec![None; new.len()];
@@ -42,7 +43,7 @@ pub(super) fn by_place(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
     pairs
 }
 
-/// How the items of a list are named in a path.
+/// The path segments of the items of a list.
 #[must_use]
 pub fn segments(field: &str, items: &[Value]) -> Vec<Segment> {
     match by_members(field, items, items).or_else(|| by_value(field, items, items)) {

@@ -1,17 +1,17 @@
-//! One step back: what a version has that the version before it has not.
+//! Compares a version with the one before it, and attributes the parts that differ.
 
 use std::collections::HashMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
-use super::owners::{Owners, Place, Prefer, Step};
+use super::owners::{Owners, Prefer, SetNodeId, Step};
 use super::pairs::{by_place, pairs};
-use super::{Attribution, Below, Node, Shape, Version};
+use super::{Attribution, Children, Node, Shape, Version};
 use crate::k8s::diff::tree;
 use crate::k8s::managed_fields::{Entries, Writer, writers, written_at};
 
-/// Closes what is open and not the same in `older`.
+/// Closes the open parts that are not the same in `older`.
 pub(super) fn compare(
     root: &mut Node,
     shown: &Value,
@@ -26,12 +26,12 @@ pub(super) fn compare(
         owners: None,
         written: None,
         attributions,
-        made: HashMap::new(),
+        by_entry: HashMap::new(),
     };
     walk.visit(root, shown, &newer.tree, &older.tree, None);
 }
 
-/// Closes all that is open with the oldest version.
+/// Closes all open parts with the oldest version.
 pub(super) fn close_all(
     root: &mut Node,
     shown: &Value,
@@ -45,15 +45,15 @@ pub(super) fn close_all(
         owners: None,
         written: None,
         attributions,
-        made: HashMap::new(),
+        by_entry: HashMap::new(),
     };
     walk.close(root, shown, &oldest.tree, None);
 }
 
-/// The way from the root to a value of the newer version.
+/// The steps from the root to a value of the newer version, as a linked list on the stack.
 #[derive(Debug)]
 struct Trail<'t, 'v> {
-    above: Option<&'t Trail<'t, 'v>>,
+    parent: Option<&'t Trail<'t, 'v>>,
     step: Step<'v>,
 }
 
@@ -61,17 +61,17 @@ struct Walk<'w, 'v> {
     newer: &'v Version,
     older: Option<&'v Version>,
     boundary: bool,
-    /// Made when the first part is closed: most versions close few parts or none.
+    /// Built when the first part is closed, because most versions close few parts or none.
     owners: Option<Owners<'v>>,
     attributions: &'w mut Vec<Attribution>,
-    /// When the version was written; made when it is asked for.
+    /// The time at which the version was written; computed on first use.
     written: Option<Option<String>>,
-    /// The attributions of this version, by the entry.
-    made: HashMap<Option<usize>, usize>,
+    /// The index of this version's attribution for each managedFields entry (None for parts without a manager).
+    by_entry: HashMap<Option<usize>, usize>,
 }
 
 impl<'v> Walk<'_, 'v> {
-    /// Looks into a part that is open and stands at `newer` and, if it is the same, at `older`.
+    /// Compares an open part that has the value `newer` in the newer version, and `older` in the older one.
     fn visit(
         &mut self,
         node: &mut Node,
@@ -80,21 +80,21 @@ impl<'v> Walk<'_, 'v> {
         older: &Value,
         trail: Option<&Trail<'_, 'v>>,
     ) {
-        match (&mut node.below, shown, newer, older) {
+        match (&mut node.children, shown, newer, older) {
             (
-                Below::Map(nodes),
+                Children::Map(nodes),
                 Value::Object(shown),
                 Value::Object(newer),
                 Value::Object(older),
             ) => {
                 let members = nodes.iter_mut().zip(shown);
                 for (node, (key, shown)) in members.filter(|(node, _)| node.is_open()) {
-                    // What is open is in the newer version.
+                    // An open part exists in the newer version.
                     let Some((key, newer)) = newer.get_key_value(key) else {
                         continue;
                     };
                     let trail = Trail {
-                        above: trail,
+                        parent: trail,
                         step: Step::Key(key),
                     };
                     match older.get(key) {
@@ -103,14 +103,20 @@ impl<'v> Walk<'_, 'v> {
                     }
                 }
             }
-            (Below::List(nodes), Value::Array(shown), Value::Array(newer), Value::Array(older)) => {
+            (
+                Children::List(nodes),
+                Value::Array(shown),
+                Value::Array(newer),
+                Value::Array(older),
+            ) => {
                 self.visit_list(nodes, shown, newer, older, trail);
             }
-            (Below::Whole, shown, _, older) if tree::equal(shown, older) => {}
+            (Children::None, shown, _, older) if tree::equal(shown, older) => {}
             _ => self.close(node, shown, newer, trail),
         }
     }
 
+    /// Compares the open items of a list with the items of the older version that match them.
     fn visit_list(
         &mut self,
         nodes: &mut [Node],
@@ -140,7 +146,7 @@ impl<'v> Walk<'_, 'v> {
             };
             let place = node.place;
             let trail = Trail {
-                above: trail,
+                parent: trail,
                 step: Step::Item { item, place },
             };
             let before = pairs.get(place).copied().flatten();
@@ -154,7 +160,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// Attributes a part, and all that is open in it, to the newer version, where it stands at `newer`.
+    /// Attributes a part and all open parts in it to the newer version, where its value is `newer`.
     fn close(
         &mut self,
         node: &mut Node,
@@ -164,39 +170,40 @@ impl<'v> Walk<'_, 'v> {
     ) {
         let mut steps = Vec::new();
         let mut at = trail;
-        while let Some(Trail { above, step }) = at {
+        while let Some(Trail { parent, step }) = at {
             steps.push(*step);
-            at = *above;
+            at = *parent;
         }
         let owners = self.owners();
-        let mut place = owners.root();
+        let mut sets = owners.root();
         for step in steps.into_iter().rev() {
-            place = owners.descend(place, step);
+            sets = owners.descend(sets, step);
         }
-        self.attribute(node, shown, newer, place);
+        self.attribute(node, shown, newer, sets);
     }
 
-    fn attribute(&mut self, node: &mut Node, shown: &Value, newer: &Value, place: Place) {
+    /// Attributes a part and all open parts in it. `sets` are the field sets for the part.
+    fn attribute(&mut self, node: &mut Node, shown: &Value, newer: &Value, sets: SetNodeId) {
         if !node.is_open() {
             return;
         }
-        let owner = self.owners().owner(place);
+        let owner = self.owners().owner(sets);
         node.origin = Some(self.attribution(owner));
-        match (&mut node.below, shown, newer) {
-            (Below::Map(nodes), Value::Object(shown), Value::Object(newer)) => {
+        match (&mut node.children, shown, newer) {
+            (Children::Map(nodes), Value::Object(shown), Value::Object(newer)) => {
                 for (node, (key, shown)) in nodes.iter_mut().zip(shown) {
                     if let Some(newer) = newer.get(key).filter(|_| node.is_open()) {
-                        let below = self.owners().descend(place, Step::Key(key));
+                        let below = self.owners().descend(sets, Step::Key(key));
                         self.attribute(node, shown, newer, below);
                     }
                 }
             }
-            (Below::List(nodes), Value::Array(shown), Value::Array(newer)) => {
+            (Children::List(nodes), Value::Array(shown), Value::Array(newer)) => {
                 for (node, shown) in nodes.iter_mut().zip(shown) {
                     let at = node.place;
                     if let Some(item) = newer.get(at).filter(|_| node.is_open()) {
                         let step = Step::Item { item, place: at };
-                        let below = self.owners().descend(place, step);
+                        let below = self.owners().descend(sets, step);
                         self.attribute(node, shown, item, below);
                     }
                 }
@@ -205,10 +212,10 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    /// The attribution to an entry, or to nobody.
+    /// The index of the attribution to a managedFields entry, or of the one without a manager.
     fn attribution(&mut self, entry: Option<usize>) -> usize {
-        if let Some(made) = self.made.get(&entry) {
-            return *made;
+        if let Some(index) = self.by_entry.get(&entry) {
+            return *index;
         }
         let written = self.written_at();
         let writer = entry.and_then(|entry| self.owners().writer(entry)).cloned();
@@ -229,11 +236,11 @@ impl<'v> Walk<'_, 'v> {
             subresource,
             time: if self.boundary { entry_time } else { written },
         });
-        self.made.insert(entry, index);
+        self.by_entry.insert(entry, index);
         index
     }
 
-    /// When the newer version was written.
+    /// The time at which the newer version was written.
     fn written_at(&mut self) -> Option<String> {
         let meta = self.newer.meta.as_ref().filter(|_| !self.boundary)?;
         let before = self.older.and_then(|older| older.meta.as_ref());
@@ -244,7 +251,7 @@ impl<'v> Walk<'_, 'v> {
         written.clone()
     }
 
-    /// The entries that wrote the newer version; all where nobody knows what was before.
+    /// The field sets of the entries that wrote the newer version; of all entries if there is no older version.
     fn owners(&mut self) -> &mut Owners<'v> {
         let (newer, older) = (self.newer, self.older);
         let prefer = if self.boundary {
@@ -253,18 +260,21 @@ impl<'v> Walk<'_, 'v> {
             Prefer::Newest
         };
         self.owners.get_or_insert_with(|| {
-            let before = Entries::of(older.and_then(|older| older.meta.as_ref()));
+            let before = Entries::new(older.and_then(|older| older.meta.as_ref()));
             let meta = newer.meta.as_ref();
             let entries = meta.and_then(|meta| meta.managed_fields.as_deref());
             let entries = entries.unwrap_or_default().iter();
-            let wrote = entries.filter_map(|entry| wrote(&before, entry));
+            let wrote = entries.filter_map(|entry| writing_entry(&before, entry));
             Owners::new(wrote.collect(), prefer)
         })
     }
 }
 
-/// An entry that wrote the version, and what it owns.
-fn wrote<'v>(before: &Entries<'_>, entry: &'v ManagedFieldsEntry) -> Option<(Writer, &'v Value)> {
+/// The writer and the field set of an entry that wrote the version; None if it did not.
+fn writing_entry<'v>(
+    before: &Entries<'_>,
+    entry: &'v ManagedFieldsEntry,
+) -> Option<(Writer, &'v Value)> {
     let writer = before.writer(entry)?;
     Some((writer, &entry.fields_v1.as_ref()?.0))
 }

@@ -1,17 +1,19 @@
-//! How keys are cut after the prefix: folder, logical cluster, namespace and name.
+//! Splits keys after the prefix into folder, logical cluster, namespace and name.
 //!
-//! An API server has `FOLDER/[NAMESPACE/]NAME`. kcp, which serves many logical clusters from one store, has
-//! `GROUP/RESOURCE/CLUSTER/[NAMESPACE/]NAME` for built-in resources (the core group is called `core`),
-//! `GROUP/RESOURCE/customresources/CLUSTER/...` for custom ones, and `GROUP/RESOURCE/IDENTITY/CLUSTER/...` for those
-//! that are bound to an export. Upstream: kcp's docs, "etcd structure".
+//! An API server uses `FOLDER/[NAMESPACE/]NAME`. kcp serves many logical clusters from one store and uses three layouts:
+//! - `GROUP/RESOURCE/CLUSTER/[NAMESPACE/]NAME` for built-in resources (the core group is called `core`),
+//! - `GROUP/RESOURCE/customresources/CLUSTER/...` for custom resources,
+//! - `GROUP/RESOURCE/IDENTITY/CLUSTER/...` for resources that are bound to an export.
+//!
+//! Upstream: kcp's docs, "etcd structure".
 
-/// How many segments a folder has at most: no server is known to have more than five.
+/// The maximal number of segments in a folder. No known server uses more than five.
 pub(super) const DEEPEST: usize = 8;
 
-/// What kcp has instead of an identity if a definition of the same cluster defines the type.
+/// The segment that kcp uses instead of an identity if the type is defined in the same cluster.
 pub(super) const CUSTOM: &[u8] = b"customresources";
 
-/// How the keys of a folder go on after it.
+/// The layout of the keys in a folder, after the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Whether its objects are in namespaces.
@@ -20,27 +22,27 @@ pub struct Layout {
     pub has_clusters: bool,
 }
 
-/// What a key has after its folder.
+/// The parts of a key after its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'k> {
     /// The identity of the export.
     pub identity: Option<&'k [u8]>,
     /// The logical cluster.
     pub cluster: Option<&'k [u8]>,
-    /// The namespace; absent if the resource has none.
+    /// The namespace; None if the resource is cluster-scoped.
     pub namespace: Option<&'k [u8]>,
     /// The name; it may contain slashes, but not in a logical cluster.
     pub name: &'k [u8],
 }
 
 impl Layout {
-    /// The parts of what follows the folder and its slash. None if there are too few or too many.
+    /// Splits what follows the folder and its slash. None if there are too few or too many segments.
     pub fn parts(self, inside: &[u8]) -> Option<Parts<'_>> {
         let mut rest = inside;
         let (mut identity, mut cluster) = (None, None);
         if self.has_clusters {
             let slashes = inside.iter().filter(|byte| **byte == b'/').count();
-            // An object that is in no logical cluster has nothing before its namespace.
+            // An object outside of a logical cluster has nothing before its namespace.
             let before = slashes.checked_sub(usize::from(self.namespaced))?;
             if before > 2 {
                 return None;
@@ -71,14 +73,14 @@ impl Layout {
     }
 }
 
-/// What is before the first slash, and after it.
+/// The parts before and after the first slash.
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let slash = text.iter().position(|byte| *byte == b'/')?;
     let (before, after) = text.split_at_checked(slash)?;
     Some((before, after.get(1..)?))
 }
 
-/// The ways to cut what follows the prefix into a folder and the rest, the longest folder first.
+/// All splits of what follows the prefix into a folder and the rest, the longest folder first.
 pub(super) fn cuts(rest: &[u8], deepest: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut slashes = [0; DEEPEST];
     let mut count = 0_usize;
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_count_of_segments_decides_what_is_before_the_namespace() {
+    fn the_number_of_segments_determines_what_precedes_the_namespace() {
         for (namespaced, has_clusters, inside, expected) in [
             (true, false, "shop/web", Some("-,-,shop,web")),
             (true, false, "web", None),

@@ -1,8 +1,11 @@
-//! Resources that only their objects show: an aggregated API server's, Calico's, those of kcp's logical clusters.
+//! Infers resources from stored objects: those of an aggregated API server, of Calico, and of kcp's logical clusters.
 //!
-//! An object says which namespace and kind it has, so the key need only be cut accordingly: `[NAMESPACE/]NAME` is its
-//! end, and the folder is what is before. If the last segment of the folder is no plural of the kind, but the one
-//! before it is and follows the group, then the last one is a logical cluster.
+//! The metadata of an object has its namespace, name and kind. So the end of its key, `[NAMESPACE/]NAME`, is known, and the
+//! part before it is the folder. Example: the key `/registry/routes/shop/web` of a Route `web` in the namespace `shop` has
+//! the folder `routes`.
+//!
+//! In kcp a logical cluster follows the folder: `/registry/apps/deployments/root/shop/web`. This is assumed if the last
+//! segment (`root`) is not a plural of the kind, but the one before it (`deployments`) is and follows the group (`apps`).
 
 use std::str;
 
@@ -13,27 +16,27 @@ use crate::k8s::resource::{Resource, openshift};
 use crate::k8s::secret_key::is_secret_key;
 use crate::named::NameField;
 
-/// What kcp has for the core group.
+/// The name of the core group in kcp's keys.
 const CORE: &str = "core";
 
-/// Where an object is, as its metadata and its key show together.
+/// The folder of an object, from its metadata and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place<'k> {
+struct ObjectFolder<'k> {
     folder: &'k str,
     plural: &'k str,
     has_clusters: bool,
     /// Whether the last segment of the folder is a plural of the kind, or follows its group.
-    is_sure: bool,
+    is_certain: bool,
 }
 
 impl Catalog {
-    /// Adds what an object shows of the folder of its key: a resource that no definition names, another folder of a
-    /// known one, or that the keys of the folder have logical clusters. The metadata decides where the namespace is.
+    /// Adds what an object shows about the folder of its key: a resource without a definition, another folder of a known
+    /// resource, or that the folder's keys have logical clusters.
     pub fn learn(&mut self, key: &[u8], value: &[u8]) {
         let Some(rest) = self.after_prefix(key).filter(|_| self.may_learn(key)) else {
             return;
         };
-        // A damaged object describes nothing.
+        // A damaged object must not define a resource.
         let is_named = |meta: &Meta<'_>| {
             NameField::Kind.allows(&meta.kind) && NameField::ApiVersion.allows(&meta.api_version)
         };
@@ -43,25 +46,25 @@ impl Catalog {
         if is_secret_key(key) && meta.kind != "Secret" {
             return;
         }
-        let Some(place) = self.place_of(rest, &meta) else {
+        let Some(folder) = self.folder_of(rest, &meta) else {
             return;
         };
-        // A name with slashes in a known folder is taken as it is, unless the object fits another folder.
-        if self.locate(key).is_some() && !place.is_sure {
+        // In a known folder, the name may contain slashes, unless the object certainly belongs to another folder.
+        if self.locate(key).is_some() && !folder.is_certain {
             return;
         }
-        self.add_place(&place, &meta);
+        self.add_object_folder(&folder, &meta);
     }
 
-    /// Whether the object of a key may show something new: the key is in no known folder, or is not cut as its folder
-    /// says, for no name of Kubernetes contains a slash.
+    /// Whether the object of a key may show something new. That is so if the key is in no known folder, or if its name
+    /// contains a slash there, which no name in Kubernetes does.
     pub fn may_learn(&self, key: &[u8]) -> bool {
         let location = self.locate(key);
         location.is_none_or(|location| location.name.contains(&b'/'))
     }
 
-    /// Where an object is. None if its metadata and its key do not fit.
-    fn place_of<'k>(&self, rest: &'k [u8], meta: &Meta<'_>) -> Option<Place<'k>> {
+    /// The folder of an object. None if the key does not end in the namespace of its metadata and a name.
+    fn folder_of<'k>(&self, rest: &'k [u8], meta: &Meta<'_>) -> Option<ObjectFolder<'k>> {
         let rest = str::from_utf8(rest).ok()?;
         let (before, _) = rest.rsplit_once('/')?;
         let path = match &*meta.namespace {
@@ -87,7 +90,7 @@ impl Catalog {
         let follows_group = |back: usize| {
             last(back).is_some_and(is_plural) && last(back.saturating_add(1)).is_some_and(is_group)
         };
-        // How many segments between the resource and the namespace or name.
+        // The number of segments between the resource and the namespace or name.
         let between: usize = if last(3).is_some() && last(2).map(str::as_bytes) == Some(CUSTOM) {
             2
         } else if last(1).is_some_and(is_plural) {
@@ -108,15 +111,18 @@ impl Catalog {
             .sum();
         let folder = path.get(..path.len().checked_sub(after)?)?;
         let is_deep = folder.split('/').count() > DEEPEST;
-        (!is_deep).then_some(Place {
+        (!is_deep).then_some(ObjectFolder {
             folder,
             plural,
             has_clusters: between > 0,
-            is_sure: between > 0 || last(1).is_some_and(is_plural) || last(2).is_some_and(is_group),
+            is_certain: between > 0
+                || last(1).is_some_and(is_plural)
+                || last(2).is_some_and(is_group),
         })
     }
 
-    fn add_place(&mut self, place: &Place<'_>, meta: &Meta<'_>) {
+    /// Adds a folder: to its known resource, or with a new resource for the kind of the object.
+    fn add_object_folder(&mut self, place: &ObjectFolder<'_>, meta: &Meta<'_>) {
         let folder = place.folder.as_bytes().to_vec();
         if let Some(known) = self.by_folder.get_mut(&folder) {
             known.has_clusters |= place.has_clusters;
@@ -158,14 +164,14 @@ impl Catalog {
     }
 }
 
-/// `apps` and `v1` of `apps/v1`.
+/// Splits `apps/v1` into `apps` and `v1`.
 fn group_and_version<'m>(meta: &'m Meta<'_>) -> (&'m str, &'m str) {
     meta.api_version
         .rsplit_once('/')
         .unwrap_or(("", &meta.api_version))
 }
 
-/// Whether a word may be the plural of a kind: `policies` and `NetworkPolicy` are not, `networkpolicies` is.
+/// Whether a word may be the plural of a kind: `networkpolicies` of `NetworkPolicy`, but not `policies`.
 fn is_like_plural(word: &str, kind: &str) -> bool {
     let singular = kind.to_lowercase();
     let stem = singular.strip_suffix('y').unwrap_or(&singular);

@@ -1,4 +1,4 @@
-//! One pass over the records for what a catalog begins with: prefixes, definitions, and layouts that only objects show.
+//! Collects, in one pass over the records, what a catalog starts with: key prefixes and special key layouts.
 
 use std::collections::HashMap;
 
@@ -6,27 +6,27 @@ use super::{Catalog, OPENSHIFT_PREFIX};
 use crate::k8s::envelope::Stored;
 use crate::k8s::meta::Meta;
 
-/// How many first segments of keys may turn out to be prefixes.
+/// The number of first key segments that are examined.
 const MOST_ROOTS: usize = 64;
-/// How many values under a first segment are looked at before it is no prefix.
+/// The number of values under a first segment that are examined. If none is an object, the segment is not a prefix.
 const MOST_TRIES: u8 = 8;
 
-/// Finds the prefixes and the definitions of custom resources in one pass over the records.
+/// The state of the pass.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// First segments, with the slash before: Kubernetes' or not, and how many values were tried.
+    /// First key segments with the slash before them: whether one has objects, and the number of values examined.
     roots: HashMap<Vec<u8>, (bool, u8)>,
-    /// What is before `/namespaces/NAME` in the keys of Namespaces.
+    /// The parts before `/namespaces/NAME` in the keys of Namespaces.
     prefixes: Vec<Vec<u8>>,
-    /// Whether keys have logical clusters, and how many values were tried.
+    /// Whether keys have logical clusters, and the number of values examined.
     clusters: (bool, u8),
-    /// Whether objects are in folders of Calico.
+    /// Whether objects are in Calico's folders.
     has_calico: bool,
 }
 
-/// The folder of the definitions, the last before the name.
+/// The last segment of the folder of CustomResourceDefinitions.
 const DEFINITIONS: &[u8] = b"customresourcedefinitions";
-/// What Calico's own objects have after the prefix, if it uses etcd without an API server.
+/// The folder of Calico's own objects, if Calico uses etcd without an API server.
 const CALICO: &[u8] = b"resources/v3/projectcalico.org/";
 
 impl Survey {
@@ -37,7 +37,15 @@ impl Survey {
         before_name.any(|segment| segment == DEFINITIONS)
     }
 
-    /// Looks at the value of a key.
+    /// The logical cluster of the key of a CustomResourceDefinition; none outside of kcp.
+    pub fn cluster_of_definition(key: &[u8]) -> Option<&[u8]> {
+        let mut before_name = key.rsplit(|byte| *byte == b'/').skip(1);
+        let cluster = before_name.next()?;
+        let is_cluster = cluster != DEFINITIONS && before_name.next() == Some(DEFINITIONS);
+        is_cluster.then_some(cluster)
+    }
+
+    /// Examines the value of a key.
     pub fn look(&mut self, key: &[u8], value: &[u8]) {
         self.look_at_root(key, value);
         self.look_for_clusters(key, value);
@@ -53,6 +61,7 @@ impl Survey {
         }
     }
 
+    /// Examines a value to find out whether the first segment of its key is a prefix of objects.
     fn look_at_root(&mut self, key: &[u8], value: &[u8]) {
         let Some(path) = key.strip_prefix(b"/") else {
             return;
@@ -72,7 +81,7 @@ impl Survey {
         let is_calico = key.get(root.len().saturating_add(1)..);
         let is_calico = is_calico.is_some_and(|rest| rest.starts_with(CALICO));
         if is_calico && !self.has_calico {
-            // The values of its address management come first, and are no objects.
+            // The values of Calico's address management are stored first, and are not objects.
             self.has_calico = is_kubernetes(value);
             *is_ours |= self.has_calico;
         } else if !*is_ours && *tries < MOST_TRIES {
@@ -81,7 +90,7 @@ impl Survey {
         }
     }
 
-    /// Looks for the two layouts that each server of kcp has: `PREFIX/core/RESOURCE/CLUSTER/...` and
+    /// Examines the two layouts that every kcp server has: `PREFIX/core/RESOURCE/CLUSTER/...` and
     /// `PREFIX/GROUP/RESOURCE/customresources/CLUSTER/...`.
     fn look_for_clusters(&mut self, key: &[u8], value: &[u8]) {
         let (found, tries) = &mut self.clusters;
@@ -97,7 +106,7 @@ impl Survey {
         }
     }
 
-    /// The catalog of what was seen, without the definitions.
+    /// The catalog with what was found. The definitions are not included.
     pub fn into_catalog(self) -> Catalog {
         let ours = self.roots.values().filter(|(is_ours, _)| *is_ours).count();
         let mut catalog = Catalog {
@@ -108,7 +117,7 @@ impl Survey {
         };
         let roots = self.roots.into_iter().filter(|(_, (is_ours, _))| *is_ours);
         for (root, _) in roots {
-            // `/a` is no prefix where `/a/registry` is one.
+            // `/a` is not a prefix if `/a/registry` is one.
             let longer = |known: &Vec<u8>| known.len() > root.len() && known.starts_with(&root);
             if !self.prefixes.iter().any(longer) {
                 catalog.add_prefix(root);
@@ -124,7 +133,7 @@ impl Survey {
     }
 }
 
-/// Whether a value is an object of an API server, readable or encrypted.
+/// Whether a value is an API server's object or is encrypted.
 fn is_kubernetes(value: &[u8]) -> bool {
     match Stored::detect(value) {
         Stored::Protobuf(_) | Stored::Encrypted(_) => true,

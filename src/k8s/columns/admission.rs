@@ -1,4 +1,4 @@
-//! Webhooks and admission policies.
+//! Tables of webhook configurations and admission policies.
 
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ static BINDING: Builtin = Builtin {
     },
 };
 
-/// What a binding takes its parameters from.
+/// The object or selector from which a binding takes its parameters.
 fn parameter(binding: &Value) -> String {
     let unset = || "<unset>".to_owned();
     let Some(reference) = given(binding, "spec.paramRef") else {

@@ -1,7 +1,7 @@
-//! Horizontal pod autoscalers.
+//! The table of horizontal pod autoscalers.
 //!
-//! Version 1 has a CPU target of its own and keeps the other metrics in annotations; v2beta1 has
-//! flat fields where later versions have `target` and `current`.
+//! Version 1 has one field for a CPU target and stores all other metrics in annotations. v2beta1 has flat fields where
+//! later versions have `target` and `current`.
 
 use std::borrow::Cow;
 
@@ -15,10 +15,10 @@ use super::{Builtin, Column};
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const CURRENT_METRICS: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 
-/// In percent, for an autoscaler without metrics.
+/// The target in percent of an autoscaler without metrics.
 const DEFAULT_CPU_UTILIZATION: i64 = 80;
 
-/// How many metrics are shown.
+/// The number of metrics that are shown.
 const SHOWN: usize = 2;
 
 const UNKNOWN: &str = "<unknown>";
@@ -58,22 +58,22 @@ static HORIZONTAL_POD_AUTOSCALER: Builtin = Builtin {
     },
 };
 
-/// Whether the object is of the version that has its metrics in annotations.
+/// Whether the object has a version that stores metrics in annotations.
 fn is_v1(object: &Value) -> bool {
     text(object, "apiVersion") == "autoscaling/v1"
 }
 
-/// The CPU utilization as a metric.
-fn cpu(place: &str, field: &str, percent: i64) -> Value {
-    json!({"type": "Resource", "resource": {"name": "cpu", place: {field: percent}}})
+/// A CPU utilization in the form of a v2 metric. `side` is `target` or `current`.
+fn cpu(side: &str, field: &str, percent: i64) -> Value {
+    json!({"type": "Resource", "resource": {"name": "cpu", side: {field: percent}}})
 }
 
-/// A list of metrics in an annotation.
+/// The list of metrics in an annotation.
 fn annotated(object: &Value, key: &str) -> Option<Vec<Value>> {
     serde_json::from_str(annotation(object, key)?).ok()
 }
 
-/// What is wanted.
+/// The metrics with their targets.
 fn metrics(object: &Value) -> Cow<'_, [Value]> {
     let mut metrics = Cow::Borrowed(list(object, "spec.metrics"));
     if is_v1(object) {
@@ -89,7 +89,7 @@ fn metrics(object: &Value) -> Cow<'_, [Value]> {
     metrics
 }
 
-/// What was measured.
+/// The measured metrics.
 fn current_metrics(object: &Value) -> Cow<'_, [Value]> {
     if !is_v1(object) {
         return Cow::Borrowed(list(object, "status.currentMetrics"));
@@ -102,14 +102,15 @@ fn current_metrics(object: &Value) -> Cow<'_, [Value]> {
     }))
 }
 
+/// `current/target` for the first metrics, and the number of others.
 fn targets(metrics: &[Value], current: &[Value]) -> String {
-    let told: Vec<String> = metrics
+    let texts: Vec<String> = metrics
         .iter()
         .take(SHOWN)
         .enumerate()
-        .map(|(index, metric)| metric_told(metric, current.get(index).unwrap_or(&Value::Null)))
+        .map(|(index, metric)| metric_text(metric, current.get(index).unwrap_or(&Value::Null)))
         .collect();
-    let mut out = told.join(", ");
+    let mut out = texts.join(", ");
     if metrics.len() > SHOWN {
         let more = metrics.len().saturating_sub(SHOWN);
         out.push_str(&format!(" + {more} more..."));
@@ -117,8 +118,8 @@ fn targets(metrics: &[Value], current: &[Value]) -> String {
     out
 }
 
-/// One metric as `current/target`; `current` is the measured one at the same place.
-fn metric_told(metric: &Value, current: &Value) -> String {
+/// One metric as `current/target`. `current` is the measured metric with the same index.
+fn metric_text(metric: &Value, current: &Value) -> String {
     let section = match text(metric, "type") {
         "External" => "external",
         "Object" => "object",
@@ -135,8 +136,8 @@ fn metric_told(metric: &Value, current: &Value) -> String {
             let target = average(wanted, "target", "targetAverageValue");
             format!("{}/{target}", or_unknown(now))
         }
-        "external" | "object" => value_told(section, wanted, measured),
-        _ => resource_told(wanted, measured),
+        "external" | "object" => value_text(section, wanted, measured),
+        _ => resource_text(wanted, measured),
     }
 }
 
@@ -144,22 +145,21 @@ fn or_unknown(text: Option<String>) -> String {
     text.unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
-/// The first of two fields that is given, as a quantity: the nested one of new versions or the flat
-/// one of old.
+/// The quantity in the nested field of new versions, else in the flat field of old versions.
 fn either(value: &Value, nested: &str, flat: &str) -> Option<String> {
     given(value, nested)
         .or_else(|| given(value, flat))
         .map(quantity_of)
 }
 
-/// An average of the field `averageValue` below `place`, or of the flat field; Go prints a nil.
-fn average(value: &Value, place: &str, flat: &str) -> String {
-    either(value, &format!("{place}.averageValue"), flat).unwrap_or_else(|| "<nil>".to_owned())
+/// The quantity `averageValue` in the map `side`, else in the flat field, else Go's text for nil.
+fn average(value: &Value, side: &str, flat: &str) -> String {
+    either(value, &format!("{side}.averageValue"), flat).unwrap_or_else(|| "<nil>".to_owned())
 }
 
-/// A metric with an average or a whole value.
-fn value_told(section: &str, wanted: &Value, measured: Option<&Value>) -> String {
-    // The names before version 2: the Object metric has `averageValue` on both sides.
+/// A metric with an average or a total value.
+fn value_text(section: &str, wanted: &Value, measured: Option<&Value>) -> String {
+    // The flat names of old versions. The Object metric uses `averageValue` for both sides.
     let (flat_target, flat_current) = if section == "object" {
         ("averageValue", "averageValue")
     } else {
@@ -171,18 +171,18 @@ fn value_told(section: &str, wanted: &Value, measured: Option<&Value>) -> String
             format!("{}/{target} (avg)", or_unknown(now))
         }
         None => {
-            let whole = |value, nested, flat| {
+            let total = |value, nested, flat| {
                 either(value, nested, flat).unwrap_or_else(|| "<nil>".to_owned())
             };
-            let now = measured.map(|now| whole(now, "current.value", "currentValue"));
-            let target = whole(wanted, "target.value", "targetValue");
+            let now = measured.map(|now| total(now, "current.value", "currentValue"));
+            let target = total(wanted, "target.value", "targetValue");
             format!("{}/{target}", or_unknown(now))
         }
     }
 }
 
-/// A metric of the pods' or of one container's resource.
-fn resource_told(wanted: &Value, measured: Option<&Value>) -> String {
+/// A metric for a resource of the pods or of one container.
+fn resource_text(wanted: &Value, measured: Option<&Value>) -> String {
     let percent = |value: &Value, nested: &str, flat: &str| {
         given_int(value, nested)
             .or_else(|| given_int(value, flat))

@@ -1,4 +1,4 @@
-//! Small kinds of the core group: configuration, accounts, namespaces, quotas.
+//! Tables of small kinds of the core group: configuration, service accounts, namespaces, quotas.
 
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ static RESOURCE_QUOTA: Builtin = Builtin {
     },
 };
 
-/// `resource: used/hard` of the requests and of the limits, each sorted by resource.
+/// `resource: used/hard` for the requests and for the limits, each sorted by resource.
 fn quotas(object: &Value) -> (String, String) {
     let mut hard: Vec<(&String, &Value)> =
         map(object, "status.hard").into_iter().flatten().collect();

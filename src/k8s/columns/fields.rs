@@ -1,4 +1,4 @@
-//! Reading a tree as Go would: what is absent or of another type is the zero value.
+//! Reads fields of a tree as Go would: a field that is absent or of another type has the zero value.
 
 use serde_json::{Map, Value};
 
@@ -6,14 +6,14 @@ use super::{Clock, age};
 
 static NULL: Value = Value::Null;
 
-/// The value at a path of names joined with dots; null where there is none.
+/// The value at a path of names joined with dots; null if it does not exist.
 pub(super) fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
     path.split('.')
         .try_fold(value, |value, name| value.get(name))
         .unwrap_or(&NULL)
 }
 
-/// The value at a path unless it is absent or null: a pointer of Go.
+/// The value at a path, or None if it is absent or null, like a pointer in Go.
 pub(super) fn given<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     Some(at(value, path)).filter(|value| !value.is_null())
 }
@@ -23,12 +23,12 @@ pub(super) fn given_text<'v>(value: &'v Value, path: &str) -> Option<&'v str> {
     at(value, path).as_str()
 }
 
-/// A text.
+/// A text; empty if it is absent.
 pub(super) fn text<'v>(value: &'v Value, path: &str) -> &'v str {
     given_text(value, path).unwrap_or_default()
 }
 
-/// A text, or another where it is absent or empty.
+/// A text, or `other` if it is absent or empty.
 pub(super) fn text_or<'v>(value: &'v Value, path: &str, other: &'v str) -> &'v str {
     match text(value, path) {
         "" => other,
@@ -41,17 +41,17 @@ pub(super) fn given_int(value: &Value, path: &str) -> Option<i64> {
     at(value, path).as_i64()
 }
 
-/// A whole number.
+/// A whole number; 0 if it is absent.
 pub(super) fn int(value: &Value, path: &str) -> i64 {
     given_int(value, path).unwrap_or_default()
 }
 
-/// The digits of a whole number.
+/// A whole number as text.
 pub(super) fn digits(value: &Value, path: &str) -> String {
     int(value, path).to_string()
 }
 
-/// A quantity's text. It is as stored: the server wrote it in the form in which it prints it.
+/// The text of a quantity. The stored text is already in the form that the server prints.
 pub(super) fn quantity_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -60,22 +60,22 @@ pub(super) fn quantity_of(value: &Value) -> String {
     }
 }
 
-/// The quantity at a path; zero where it is absent.
+/// The quantity at a path; zero if it is absent.
 pub(super) fn quantity(value: &Value, path: &str) -> String {
     quantity_of(at(value, path))
 }
 
-/// A truth value, or another where it is absent.
+/// A boolean, or `other` if it is absent.
 pub(super) fn flag_or(value: &Value, path: &str, other: bool) -> bool {
     at(value, path).as_bool().unwrap_or(other)
 }
 
-/// A truth value.
+/// A boolean; false if it is absent.
 pub(super) fn flag(value: &Value, path: &str) -> bool {
     flag_or(value, path, false)
 }
 
-/// A list.
+/// A list; empty if it is absent.
 pub(super) fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
     at(value, path)
         .as_array()
@@ -83,7 +83,7 @@ pub(super) fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
         .unwrap_or_default()
 }
 
-/// A map.
+/// A map; None if it is absent.
 pub(super) fn map<'v>(value: &'v Value, path: &str) -> Option<&'v Map<String, Value>> {
     at(value, path).as_object()
 }
@@ -93,7 +93,7 @@ pub(super) fn map_len(value: &Value, path: &str) -> usize {
     map(value, path).map_or(0, Map::len)
 }
 
-/// The texts of a list; what is no text counts as an empty one.
+/// The texts of a list. An item that is not a text counts as an empty one.
 pub(super) fn texts<'v>(value: &'v Value, path: &str) -> Vec<&'v str> {
     list(value, path)
         .iter()
@@ -106,7 +106,7 @@ pub(super) fn name(object: &Value) -> String {
     text(object, "metadata.name").to_owned()
 }
 
-/// `metadata.annotations[name]`, whose name may have dots.
+/// `metadata.annotations[name]`; the name may contain dots.
 pub(super) fn annotation<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
     map(object, "metadata.annotations")?.get(name)?.as_str()
 }
@@ -116,32 +116,32 @@ pub(super) fn object_age(object: &Value, clock: Clock) -> String {
     age(given_text(object, "metadata.creationTimestamp"), clock)
 }
 
-/// Whether the object is on its way out.
+/// Whether the object has a `deletionTimestamp`, so that its deletion has started.
 pub(super) fn is_deleted(object: &Value) -> bool {
     given(object, "metadata.deletionTimestamp").is_some()
 }
 
-/// The last condition of a type.
+/// The last condition with this type.
 pub(super) fn last_condition<'v>(conditions: &'v [Value], kind: &str) -> Option<&'v Value> {
     conditions.iter().rfind(|c| text(c, "type") == kind)
 }
 
-/// The first condition of a type.
+/// The first condition with this type.
 pub(super) fn condition<'v>(conditions: &'v [Value], kind: &str) -> Option<&'v Value> {
     conditions.iter().find(|c| text(c, "type") == kind)
 }
 
-/// Whether a condition holds.
+/// Whether the status of a condition is `True`.
 pub(super) fn holds(condition: &Value) -> bool {
     text(condition, "status") == "True"
 }
 
-/// Whether a list has a condition of this type that holds, going by the first of the type.
+/// Whether the first condition with this type has the status `True`.
 pub(super) fn has_condition(conditions: &[Value], kind: &str) -> bool {
     condition(conditions, kind).is_some_and(holds)
 }
 
-/// Texts joined with commas; after the third ` + N more...`; none at all is `<unset>`.
+/// The first three texts joined with commas, then ` + N more...` if there are more. `<unset>` if there are none.
 pub(super) fn first_three<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> String {
     const SHOWN: usize = 3;
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! Labels and label selectors as one text (apimachinery's labels and meta/v1 helpers).
+//! Formats labels and label selectors as one text, like apimachinery's labels and meta/v1 helpers.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::fields::{given, list, map, text, texts};
 const LONGEST_NAME: usize = 63;
 const LONGEST_PREFIX: usize = 253;
 
-/// Labels as `a=1,b=2`, sorted; `<none>` where there are none.
+/// Labels as `a=1,b=2`, sorted; `<none>` if there are none.
 pub fn format_labels(labels: Option<&Map<String, Value>>) -> String {
     let mut pairs: Vec<String> = labels
         .into_iter()
@@ -31,9 +31,13 @@ pub(super) fn none_if_empty(text: String) -> String {
 /// The selector at a path as one text: empty if it selects everything or nothing, None if it is
 /// not valid.
 pub(super) fn selector(value: &Value, path: &str) -> Option<String> {
-    let Some(selector) = given(value, path) else {
-        return Some(String::new());
-    };
+    match given(value, path) {
+        Some(selector) => selector_of(selector),
+        None => Some(String::new()),
+    }
+}
+
+fn selector_of(selector: &Value) -> Option<String> {
     let mut requirements = Vec::new();
     for (key, value) in map(selector, "matchLabels").into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
@@ -42,7 +46,7 @@ pub(super) fn selector(value: &Value, path: &str) -> Option<String> {
         }
         requirements.push((key.as_str(), format!("{key}={value}")));
     }
-    // Go goes through a map in no order and sorts then.
+    // Go iterates over the map in random order and sorts afterwards.
     requirements.sort_unstable();
     for expression in list(selector, "matchExpressions") {
         requirements.push((text(expression, "key"), requirement(expression)?));
@@ -57,7 +61,12 @@ pub(super) fn format_selector(value: &Value, path: &str) -> String {
     selector(value, path).map_or_else(|| "<error>".to_owned(), none_if_empty)
 }
 
-/// One expression of a selector as text.
+/// A selector, `<none>` if it is empty and `<error>` if it is not valid.
+pub(super) fn format_selector_of(selector: &Value) -> String {
+    selector_of(selector).map_or_else(|| "<error>".to_owned(), none_if_empty)
+}
+
+/// One expression of a selector as text; None if it is not valid.
 fn requirement(expression: &Value) -> Option<String> {
     let key = text(expression, "key");
     let mut values = texts(expression, "values");
@@ -75,7 +84,7 @@ fn requirement(expression: &Value) -> Option<String> {
     }
 }
 
-/// Whether a text can be a label's key: a name, perhaps after a DNS name and a slash.
+/// Whether a text is a valid label key: a name, optionally after a DNS name and a slash.
 fn is_key(text: &str) -> bool {
     match text.split_once('/') {
         None => is_name(text),
@@ -93,12 +102,12 @@ fn is_key(text: &str) -> bool {
     }
 }
 
-/// Whether a text can be a label's value: a name or nothing.
+/// Whether a text is a valid label value: a name or empty.
 fn is_value(text: &str) -> bool {
     text.is_empty() || is_name(text)
 }
 
-/// Letters and digits, in the midst also `-_.`, at most 63.
+/// Whether a text has at most 63 characters: letters and digits, and `-_.` except at both ends.
 fn is_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     let ends = [bytes.first(), bytes.last()];
@@ -111,7 +120,7 @@ fn is_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
-/// A selector as the Go struct prints itself.
+/// A selector as the Go struct's `String` method prints it.
 pub(super) fn go_struct(selector: &Value) -> String {
     let mut out = String::from("&LabelSelector{MatchLabels:map[string]string{");
     let mut labels: Vec<(&String, &Value)> =
@@ -146,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_is_one_text_or_not_valid() {
-        let told = |selector: Value| format_selector(&json!({"s": selector}), "s");
-        assert_eq!(told(json!(null)), "<none>");
-        assert_eq!(told(json!({})), "<none>");
+    fn a_selector_is_formatted_as_one_text_or_is_invalid() {
+        let shown = |selector: Value| format_selector(&json!({"s": selector}), "s");
+        assert_eq!(shown(json!(null)), "<none>");
+        assert_eq!(shown(json!({})), "<none>");
         assert_eq!(
-            told(json!({
+            shown(json!({
                 "matchLabels": {"b": "1", "a": ""},
                 "matchExpressions": [
                     {"key": "c/d", "operator": "NotIn", "values": ["y", "x"]},
@@ -169,7 +178,7 @@ mod tests {
             json!({"matchExpressions": [{"key": "a", "operator": "In"}]}),
             json!({"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}),
         ] {
-            assert_eq!(told(bad.clone()), "<error>", "{bad}");
+            assert_eq!(shown(bad.clone()), "<error>", "{bad}");
         }
     }
 }

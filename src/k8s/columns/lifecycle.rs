@@ -1,4 +1,4 @@
-//! Requests for evictions, since release 1.37.
+//! Tables of eviction requests, which exist since release 1.37.
 
 use serde_json::Value;
 
@@ -61,21 +61,21 @@ static EVICTION: Builtin = Builtin {
 fn eviction(object: &Value, clock: Clock) -> Vec<String> {
     let (target, kind) = target(object);
     let targets = list(object, "status.targetResponders");
-    let is_over = |state: &str| ["Canceled", "Interrupted", "Completed"].contains(&state);
+    let has_ended = |state: &str| ["Canceled", "Interrupted", "Completed"].contains(&state);
     let begun = targets
         .iter()
-        .filter(|t| is_over(state_of(t)) || state_of(t) == "Active")
+        .filter(|t| has_ended(state_of(t)) || state_of(t) == "Active")
         .count();
     let active = targets
         .iter()
         .rfind(|t| state_of(t) == "Active")
-        .or_else(|| targets.iter().rfind(|t| is_over(state_of(t))));
+        .or_else(|| targets.iter().rfind(|t| has_ended(state_of(t))));
     let active_name = active.map_or(UNSET, |active| text(active, "name"));
     let details = active.and_then(|active| {
         list(object, "status.responders")
             .iter()
             .find(|responder| text(responder, "name") == text(active, "name"))
-            .map(|responder| Details::of(text(active, "state"), responder, clock))
+            .map(|responder| Details::from_responder(text(active, "state"), responder, clock))
     });
     let details = details.unwrap_or_else(Details::unset);
     vec![
@@ -93,12 +93,12 @@ fn eviction(object: &Value, clock: Clock) -> Vec<String> {
     ]
 }
 
-/// How far a responder is.
+/// The state of a responder.
 fn state_of(responder: &Value) -> &str {
     text(responder, "state")
 }
 
-/// What the responder says whose turn it is.
+/// The cells from the status of the active responder.
 struct Details {
     status: String,
     finish: String,
@@ -116,7 +116,7 @@ impl Details {
         }
     }
 
-    fn of(state: &str, responder: &Value, clock: Clock) -> Self {
+    fn from_responder(state: &str, responder: &Value, clock: Clock) -> Self {
         let since = |field| given(responder, field).map(|time| age(time.as_str(), clock));
         let mut details = Self::unset();
         state.clone_into(&mut details.status);
@@ -148,7 +148,7 @@ impl Details {
     }
 }
 
-/// When the responder means to be done.
+/// The time at which the responder expects to finish, relative to now.
 fn finish(time: &str, clock: Clock) -> String {
     match (Instant::parse(time), Instant::now(clock)) {
         (Some(time), Some(now)) if time > now => {
@@ -158,7 +158,7 @@ fn finish(time: &str, clock: Clock) -> String {
     }
 }
 
-/// What is to be evicted, and its kind.
+/// The target of the eviction and its kind.
 fn target(object: &Value) -> (String, String) {
     match given(object, "spec.target.pod") {
         Some(pod) => (text(pod, "name").to_owned(), "Pod".to_owned()),
@@ -180,7 +180,7 @@ fn status(object: &Value) -> String {
     }
 }
 
-/// The first by name of those who still want it.
+/// The first requester by name that has not withdrawn, and the number of others.
 fn requesters(object: &Value) -> String {
     let all = list(object, "status.requesters");
     let mut names: Vec<&str> = all

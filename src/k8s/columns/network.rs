@@ -1,4 +1,4 @@
-//! Services, endpoints, ingresses and network policies.
+//! Tables of services, endpoints, ingresses and network policies.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ static SERVICE: Builtin = Builtin {
     },
 };
 
-/// The first address. Before 1.20 there was only one.
+/// The first cluster address. Before release 1.20 there was only the field for one.
 fn cluster_ip(service: &Value) -> &str {
     match list(service, "spec.clusterIPs").first() {
         Some(first) => first.as_str().unwrap_or_default(),
@@ -90,7 +90,7 @@ fn external_ip(service: &Value) -> String {
     }
 }
 
-/// The joined addresses, or `<none>` for a list without any; one empty address stays empty.
+/// The joined addresses, or `<none>` if the list is empty. A list with one empty address gives an empty text.
 fn none_if_empty_list(joined: String, service: &Value) -> String {
     if list(service, "spec.externalIPs").is_empty() {
         "<none>".to_owned()
@@ -99,7 +99,7 @@ fn none_if_empty_list(joined: String, service: &Value) -> String {
     }
 }
 
-/// The addresses, else names, of a load balancer, sorted, each once.
+/// The addresses of a load balancer, or host names where there is no address, sorted and without duplicates.
 fn load_balancer(object: &Value) -> String {
     let addresses: BTreeSet<&str> = list(object, "status.loadBalancer.ingress")
         .iter()
@@ -110,7 +110,7 @@ fn load_balancer(object: &Value) -> String {
     addresses.join(",")
 }
 
-/// `port:node port/protocol`, joined with commas.
+/// `port:nodePort/protocol`, joined with commas.
 fn service_ports(service: &Value) -> String {
     let ports: Vec<String> = list(service, "spec.ports")
         .iter()
@@ -223,7 +223,7 @@ static INGRESS: Builtin = Builtin {
     },
 };
 
-/// The first three hosts. What is more is counted in rules, of which some may have no host.
+/// The first three hosts. The number of others counts rules, some of which may have no host, as in kubectl.
 fn hosts(rules: &[Value]) -> String {
     const SHOWN: usize = 3;
     let mut hosts: Vec<&str> = Vec::new();
@@ -304,7 +304,7 @@ static IP_ADDRESS: Builtin = Builtin {
     cells: |object, _| vec![name(object), parent(object)],
 };
 
-/// `resource.group/namespace/name` of what an address belongs to.
+/// `resource.group/namespace/name` of the object to which an address belongs.
 fn parent(address: &Value) -> String {
     let Some(parent) = given(address, "spec.parentRef") else {
         return "<none>".to_owned();
@@ -322,7 +322,7 @@ fn parent(address: &Value) -> String {
     format!("{out}/{}", text(parent, "name"))
 }
 
-/// Of releases 1.25 to 1.28.
+/// In releases 1.25 to 1.28.
 static CLUSTER_CIDR: Builtin = Builtin {
     columns: &[
         Column::new("Name"),
@@ -344,7 +344,7 @@ static CLUSTER_CIDR: Builtin = Builtin {
     },
 };
 
-/// The terms as Go prints a list of structs.
+/// The terms, as Go prints a list of structs.
 fn node_selector(selector: &Value) -> String {
     let mut terms = Vec::new();
     for term in list(selector, "nodeSelectorTerms") {
@@ -367,7 +367,7 @@ fn node_selector(selector: &Value) -> String {
     terms.join(",")
 }
 
-/// Whether an annotation says `true`.
+/// Whether an annotation has the value `true`.
 pub(super) fn is_annotated(object: &Value, key: &str) -> bool {
     annotation(object, key) == Some("true")
 }

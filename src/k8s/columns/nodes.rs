@@ -1,4 +1,4 @@
-//! Nodes and the status of components.
+//! Tables of nodes and component statuses.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::fields::{
 use super::labels::none_if_empty;
 use super::{Builtin, Column};
 
-/// A label whose rest is a role.
+/// The prefix of a label whose remaining name is a role.
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
 
 /// A label whose value is a role.
@@ -75,7 +75,7 @@ fn status(node: &Value) -> String {
     }
 }
 
-/// The roles, sorted, each once.
+/// The roles, sorted and without duplicates.
 fn roles(node: &Value) -> String {
     let roles: BTreeSet<&str> = map(node, "metadata.labels")
         .into_iter()
@@ -91,7 +91,7 @@ fn roles(node: &Value) -> String {
     none_if_empty(roles.join(","))
 }
 
-/// The first address of a type.
+/// The first address with this type.
 fn address(node: &Value, kind: &str) -> String {
     condition(list(node, "status.addresses"), kind)
         .map_or("<none>", |address| text(address, "address"))
@@ -107,12 +107,17 @@ static COMPONENT_STATUS: Builtin = Builtin {
     ],
     cells: |object, _| {
         let healthy = condition(list(object, "conditions"), "Healthy");
-        let of = |field| healthy.map_or("", |c| text(c, field)).to_owned();
+        let field = |name| healthy.map_or("", |c| text(c, name)).to_owned();
         let status = match healthy {
             Some(condition) if holds(condition) => "Healthy",
             Some(_) => "Unhealthy",
             None => "Unknown",
         };
-        vec![name(object), status.to_owned(), of("message"), of("error")]
+        vec![
+            name(object),
+            status.to_owned(),
+            field("message"),
+            field("error"),
+        ]
     },
 };

@@ -1,4 +1,4 @@
-//! Groups with a table or two, and the tables that many kinds share.
+//! Tables of groups with few kinds, and tables that many kinds share.
 
 use serde_json::Value;
 
@@ -41,17 +41,17 @@ pub(super) fn policy(kind: &str) -> Option<&'static Builtin> {
     }
 }
 
-/// What kubectl makes of an object it knows nothing of.
+/// kubectl's table for an object of an unknown kind.
 pub(super) static NAME_AND_AGE: Builtin = Builtin {
     columns: &[Column::new("Name"), Column::new("Age")],
     cells: |object, clock| vec![name(object), object_age(object, clock)],
 };
 
-/// The table of a resource for which the API server has no printer.
+/// The table of a resource without a printer in the API server.
 pub(super) static CREATED_AT: Builtin = Builtin {
     columns: &[Column::new("Name"), Column::new("Created At")],
     cells: |object, _| {
-        // Go's zero time where there is none.
+        // Go prints its zero time if there is no timestamp.
         let created = text_or(object, "metadata.creationTimestamp", "0001-01-01T00:00:00Z");
         vec![name(object), created.to_owned()]
     },
@@ -78,7 +78,7 @@ static API_SERVICE: Builtin = Builtin {
     },
 };
 
-/// Whether an API answers, and if not, why.
+/// Whether an API is available, and if not, the reason.
 fn availability(service: &Value) -> String {
     let Some(available) = condition(list(service, "status.conditions"), "Available") else {
         return "Unknown".to_owned();
@@ -112,7 +112,7 @@ static SIGNING_REQUEST: Builtin = Builtin {
     },
 };
 
-/// What became of a request. The status of its conditions does not count.
+/// The state of a request. The types of its conditions count, their status does not.
 fn signing_state(request: &Value) -> String {
     let has = |kind| condition(list(request, "status.conditions"), kind).is_some();
     let mut state = match (has("Denied"), has("Approved")) {
@@ -211,7 +211,7 @@ static FLOW_SCHEMA: Builtin = Builtin {
         Column::new("MissingPL"),
     ],
     cells: |object, clock| {
-        // 0 and absent mean the default.
+        // 0 and an absent field mean the default.
         let precedence = given_int(object, "spec.matchingPrecedence")
             .filter(|precedence| *precedence != 0)
             .unwrap_or(1000);
@@ -262,7 +262,7 @@ static PRIORITY_LEVEL: Builtin = Builtin {
     },
 };
 
-/// A level's share of the server, under the name of its version.
+/// The concurrency shares of a priority level; the field's name depends on the version.
 fn shares(limited: &Value, version: &str) -> i64 {
     const DEFAULT: i64 = 30;
     let nominal = given_int(limited, "nominalConcurrencyShares");
@@ -333,7 +333,7 @@ static RUNTIME_CLASS: Builtin = Builtin {
         Column::new("Age"),
     ],
     cells: |object, clock| {
-        // The first version had it in a spec.
+        // The first version had the field in `spec`.
         let handler = text_or(object, "handler", text(object, "spec.runtimeHandler"));
         vec![name(object), handler.to_owned(), object_age(object, clock)]
     },
@@ -371,7 +371,7 @@ static POD_GROUP: Builtin = Builtin {
     ],
     cells: |object, clock| {
         let conditions = list(object, "status.conditions");
-        // Release 1.36 had another name for it.
+        // Release 1.36 had another name for the condition.
         let scheduled = if text(object, "apiVersion").ends_with("/v1alpha2") {
             last_condition(conditions, "PodGroupScheduled")
         } else {
@@ -418,7 +418,7 @@ fn group_policy(group: &Value) -> &'static str {
     }
 }
 
-/// The workload of a group, in the place of 1.37 or of 1.36.
+/// The name of a group's workload. Releases 1.36 and 1.37 store it in different fields.
 fn workload(group: &Value) -> &str {
     if let Some(reference) = given(group, "spec.workloadRef") {
         return text(reference, "workloadName");
@@ -455,7 +455,7 @@ fn number_or_percent(object: &Value, path: &str) -> String {
     }
 }
 
-/// Until release 1.24.
+/// Up to release 1.24.
 static POD_SECURITY_POLICY: Builtin = Builtin {
     columns: &[
         Column::new("Name"),

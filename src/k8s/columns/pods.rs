@@ -1,4 +1,4 @@
-//! Pods and pod templates.
+//! Tables of pods and pod templates.
 
 use std::collections::HashMap;
 
@@ -37,12 +37,12 @@ static POD: Builtin = Builtin {
 };
 
 fn pod(pod: &Value, clock: Clock) -> Vec<String> {
-    let summary = Summary::of(pod);
+    let summary = Summary::from_pod(pod);
     vec![
         name(pod),
         format!("{}/{}", summary.ready, summary.total),
         summary.status,
-        summary.restarts.told(clock),
+        summary.restarts.text(clock),
         object_age(pod, clock),
         pod_ip(pod).to_owned(),
         text_or(pod, "spec.nodeName", "<none>").to_owned(),
@@ -51,7 +51,7 @@ fn pod(pod: &Value, clock: Clock) -> Vec<String> {
     ]
 }
 
-/// How often containers were started again, and when the last time.
+/// The number of container restarts, and the end of the last terminated run.
 #[derive(Debug, Clone, Copy, Default)]
 struct Restarts {
     count: i64,
@@ -59,15 +59,16 @@ struct Restarts {
 }
 
 impl Restarts {
-    /// Counts one container's.
+    /// Adds the restarts of one container.
     fn add(&mut self, container: &Value) {
         self.count = self.count.saturating_add(int(container, "restartCount"));
         let ended = Instant::parse(text(container, "lastState.terminated.finishedAt"));
-        // None is before every time.
+        // None is less than any time.
         self.last = self.last.max(ended);
     }
 
-    fn told(self, clock: Clock) -> String {
+    /// `3 (5m ago)`.
+    fn text(self, clock: Clock) -> String {
         match (self.count, self.last) {
             (0, _) | (_, None) => self.count.to_string(),
             (count, Some(last)) => {
@@ -81,7 +82,7 @@ impl Restarts {
     }
 }
 
-/// What a pod's containers make of it.
+/// The cells of a pod that are computed from its containers.
 struct Summary {
     status: String,
     ready: usize,
@@ -90,7 +91,7 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(pod: &Value) -> Self {
+    fn from_pod(pod: &Value) -> Self {
         let conditions = list(pod, "status.conditions");
         let init_containers = list(pod, "spec.initContainers");
         let sidecars = init_containers.iter().filter(|c| is_sidecar(c)).count();
@@ -108,9 +109,9 @@ impl Summary {
             total: list(pod, "spec.containers").len().saturating_add(sidecars),
             restarts: Restarts::default(),
         };
-        let (initializing, of_sidecars) = summary.init_containers(pod);
-        if !initializing || has_condition(conditions, "Initialized") {
-            summary.restarts = of_sidecars;
+        let (is_initializing, sidecar_restarts) = summary.init_containers(pod);
+        if !is_initializing || has_condition(conditions, "Initialized") {
+            summary.restarts = sidecar_restarts;
             summary.containers(pod);
         }
         if is_deleted(pod) {
@@ -123,13 +124,13 @@ impl Summary {
         summary
     }
 
-    /// Goes through the init containers up to the first that is not done: whether there is one, and
-    /// the sidecars' restarts.
+    /// Visits the init containers up to the first that is not done. Returns whether there is such a one, and the restarts of
+    /// the sidecars.
     fn init_containers(&mut self, pod: &Value) -> (bool, Restarts) {
         let specs = list(pod, "spec.initContainers");
-        let mut of_sidecars = Restarts::default();
+        let mut sidecar_restarts = Restarts::default();
         let statuses = list(pod, "status.initContainerStatuses");
-        // Of two with one name the last counts.
+        // Of two specs with the same name the last counts.
         let by_name: HashMap<&str, &Value> = specs
             .iter()
             .map(|spec| (text(spec, "name"), spec))
@@ -139,7 +140,7 @@ impl Summary {
             let is_sidecar = spec.is_some_and(|spec| is_sidecar(spec));
             self.restarts.add(container);
             if is_sidecar {
-                of_sidecars.add(container);
+                sidecar_restarts.add(container);
             }
             let ended = given(container, "state.terminated");
             let waiting = text(container, "state.waiting.reason");
@@ -155,12 +156,12 @@ impl Summary {
                 None if !["", "PodInitializing"].contains(&waiting) => format!("Init:{waiting}"),
                 None => format!("Init:{index}/{}", specs.len()),
             };
-            return (true, of_sidecars);
+            return (true, sidecar_restarts);
         }
-        (false, of_sidecars)
+        (false, sidecar_restarts)
     }
 
-    /// Goes through the containers, the last first, so that the first has the last word.
+    /// Visits the containers from last to first, so that the status of the first one takes precedence.
     fn containers(&mut self, pod: &Value) {
         let mut running = false;
         let mut error = None;
@@ -193,7 +194,7 @@ impl Summary {
     }
 }
 
-/// Whether an init container is to run all the time.
+/// Whether an init container is a sidecar, which runs as long as the pod.
 fn is_sidecar(container: &Value) -> bool {
     text(container, "restartPolicy") == "Always"
 }
@@ -207,7 +208,7 @@ fn end_of(terminated: &Value) -> String {
     }
 }
 
-/// The address. Where there are several and the old field says otherwise, that one counts.
+/// The address of the pod. If `podIP` and the first of `podIPs` differ, `podIP` counts.
 fn pod_ip(pod: &Value) -> &str {
     let first = list(pod, "status.podIPs").first();
     let first = first.map_or("", |first| text(first, "ip"));
@@ -217,13 +218,13 @@ fn pod_ip(pod: &Value) -> &str {
     }
 }
 
-/// How many of the pod's own conditions for being ready hold.
+/// The number of readiness gates whose condition holds, and their total.
 fn readiness_gates(pod: &Value) -> String {
     let gates = list(pod, "spec.readinessGates");
     if gates.is_empty() {
         return "<none>".to_owned();
     }
-    // Of two of one type the first counts.
+    // Of two conditions with the same type the first counts.
     let conditions = list(pod, "status.conditions").iter().rev();
     let conditions: HashMap<&str, &Value> = conditions
         .map(|condition| (text(condition, "type"), condition))

@@ -1,4 +1,4 @@
-//! Roles and their bindings.
+//! Tables of roles and their bindings.
 
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ static BINDING: Builtin = Builtin {
     },
 };
 
-/// The names of the subjects of one kind.
+/// The names of the subjects with this kind.
 fn subjects(binding: &Value, kind: &str) -> String {
     let names: Vec<String> = list(binding, "subjects")
         .iter()

@@ -1,4 +1,4 @@
-//! Dynamic resource allocation.
+//! The tables of dynamic resource allocation (resource.k8s.io).
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) fn table(kind: &str) -> Option<&'static Builtin> {
         "DeviceClass" | "ResourceClaimTemplate" => Some(&others::NAME_AND_AGE),
         "PodSchedulingContext" => Some(&POD_SCHEDULING_CONTEXT),
         "ResourceClaim" => Some(&RESOURCE_CLAIM),
-        // Of releases 1.26 to 1.30.
+        // In releases 1.26 to 1.30.
         "ResourceClass" => Some(&super::storage::DRIVER_NAME_AND_AGE),
         "ResourcePoolStatusRequest" => Some(&RESOURCE_POOL_STATUS_REQUEST),
         "ResourceSlice" => Some(&RESOURCE_SLICE),
@@ -92,7 +92,7 @@ static DEVICE_TAINT_RULE: Builtin = Builtin {
     },
 };
 
-/// Of releases 1.26 to 1.31.
+/// In releases 1.26 to 1.31.
 static POD_SCHEDULING_CONTEXT: Builtin = Builtin {
     columns: &[
         Column::new("Name"),
@@ -125,6 +125,7 @@ static RESOURCE_POOL_STATUS_REQUEST: Builtin = Builtin {
     cells: pool_status,
 };
 
+/// The cells of a ResourcePoolStatusRequest. The counts are `-` while there is no result.
 fn pool_status(object: &Value, clock: Clock) -> Vec<String> {
     let ended = list(object, "status.conditions")
         .iter()
@@ -133,8 +134,8 @@ fn pool_status(object: &Value, clock: Clock) -> Vec<String> {
     let pools = list(object, "status.pools");
     let pool_count = int(object, "status.poolCount");
     let listed = i64::try_from(pools.len()).unwrap_or(i64::MAX);
-    let is_cut = status == "Complete" && pool_count > listed;
-    let is_told = given(object, "status").is_some() && status != "Failed";
+    let is_incomplete = status == "Complete" && pool_count > listed;
+    let has_counts = given(object, "status").is_some() && status != "Failed";
     let sum = |field: &str| {
         let numbers = pools.iter().filter_map(|pool| given_int(pool, field));
         numbers.fold(0_i64, i64::saturating_add).to_string()
@@ -142,7 +143,9 @@ fn pool_status(object: &Value, clock: Clock) -> Vec<String> {
     let errors = pools
         .iter()
         .filter(|pool| given(pool, "validationError").is_some());
-    let or_dash = |told: String| if is_told { told } else { "-".to_owned() };
+    let or_dash = |count: String| {
+        if has_counts { count } else { "-".to_owned() }
+    };
     let completed = ended.filter(|_| status == "Complete").map_or_else(
         || "<none>".to_owned(),
         |c| age(given_text(c, "lastTransitionTime"), clock),
@@ -156,7 +159,7 @@ fn pool_status(object: &Value, clock: Clock) -> Vec<String> {
         or_dash(sum("unavailableDevices")),
         or_dash(errors.count().to_string()),
         digits(object, "status.poolCount"),
-        if is_cut {
+        if is_incomplete {
             format!("Complete ({listed}/{pool_count} pools)")
         } else {
             status.to_owned()

@@ -1,4 +1,4 @@
-//! Volumes, claims, classes and CSI drivers.
+//! Tables of volumes, claims, storage classes and CSI drivers.
 
 use serde_json::Value;
 
@@ -111,7 +111,7 @@ fn phase(object: &Value) -> &str {
     }
 }
 
-/// The storage class: an old annotation goes before the field.
+/// The storage class. The old annotation takes precedence over the field.
 fn class(object: &Value) -> String {
     annotation(object, OLD_CLASS)
         .unwrap_or_else(|| text(object, "spec.storageClassName"))
@@ -130,7 +130,7 @@ fn volume_mode(object: &Value) -> String {
         .to_owned()
 }
 
-/// The short names of the known modes, in the order of the API.
+/// The short names of the known access modes, in the order of the API.
 fn access_modes(object: &Value, path: &str) -> String {
     let modes = texts(object, path);
     let short: Vec<&str> = [
@@ -178,7 +178,7 @@ static STORAGE_CLASS: Builtin = Builtin {
     },
 };
 
-/// Classes of volumes and of devices: which driver makes them.
+/// The table of classes of volumes and of devices, with their driver.
 pub(super) static DRIVER_NAME_AND_AGE: Builtin = Builtin {
     columns: &[
         Column::new("Name"),

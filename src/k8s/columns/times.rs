@@ -1,6 +1,7 @@
-//! Ages: RFC 3339 texts, and apimachinery's util/duration.
+//! Ages of objects: parsing RFC 3339, and printing durations like apimachinery's util/duration.
 
 use super::Clock;
+use crate::k8s::special::write_time;
 
 const UNKNOWN: &str = "<unknown>";
 
@@ -18,19 +19,46 @@ const SECOND: i128 = 1_000_000_000;
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant {
-    /// Since 1970, UTC.
-    seconds: i64,
-    /// Of the second.
-    nanos: i64,
+    /// Seconds since 1970, UTC.
+    pub(super) seconds: i64,
+    /// Nanoseconds of the second.
+    pub(super) nanos: i64,
 }
 
 impl Instant {
-    /// Reads an RFC 3339 text: None if it is none, or Go's zero time, which means unset.
+    /// Go's zero time.
+    pub(super) const ZERO: Self = ZERO;
+
+    /// The time `seconds` later.
+    pub(super) fn later(self, seconds: i64) -> Self {
+        Self {
+            seconds: self.seconds.saturating_add(seconds),
+            ..self
+        }
+    }
+
+    /// The time rounded to a whole second.
+    pub(super) fn rounded(self) -> Self {
+        let more = i64::from(i128::from(self.nanos).saturating_mul(2) >= SECOND);
+        Self {
+            seconds: self.seconds.saturating_add(more),
+            nanos: 0,
+        }
+    }
+
+    /// The time as Go prints it in UTC: `2006-01-02 15:04:05 +0000 UTC`.
+    pub(super) fn go_text(self) -> String {
+        let mut text = String::new();
+        write_time((self.seconds, 0), false, &mut text);
+        text.replace('T', " ").replace('Z', " +0000 UTC")
+    }
+
+    /// Parses an RFC 3339 text. None if it is not one, or if it is Go's zero time, which means that the time is not set.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(read(text.as_bytes())?).filter(|instant| *instant != ZERO)
     }
 
-    /// The whole seconds from an earlier time to this, towards zero, within Go's durations.
+    /// The whole seconds since an earlier time, rounded towards zero and limited to Go's longest duration.
     pub(super) fn seconds_since(self, earlier: Self) -> i64 {
         let nanos = |instant: Self| {
             i128::from(instant.seconds)
@@ -43,13 +71,13 @@ impl Instant {
         i64::try_from(between / SECOND).unwrap_or_default()
     }
 
-    /// What the clock says.
+    /// The time of the clock.
     pub(super) fn now(clock: Clock) -> Option<Self> {
         clock.now.map(|seconds| Self { seconds, nanos: 0 })
     }
 }
 
-/// Reads `2006-01-02T15:04:05`, a fraction, and `Z` or an offset.
+/// Parses `2006-01-02T15:04:05`, an optional fraction, and `Z` or an offset.
 fn read(text: &[u8]) -> Option<Instant> {
     let number = |from: usize, len: usize| -> Option<i64> {
         let digits = text.get(from..from.checked_add(len)?)?;
@@ -97,7 +125,7 @@ fn read(text: &[u8]) -> Option<Instant> {
     Some(Instant { seconds, nanos })
 }
 
-/// Days from 1970-01-01 to a date. Years begin in March here, so that the leap day is their last.
+/// Days from 1970-01-01 to a date. Years are counted from March, so that the leap day is the last day of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 {
         (year, month - 3)
@@ -108,8 +136,8 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
-/// The time from a timestamp (RFC 3339) to now as kubectl tells it; `<unknown>` where one of them
-/// is not known, `<invalid>` where the timestamp lies in the future.
+/// The time from a timestamp (RFC 3339) to now, as kubectl prints it. `<unknown>` if one of them is not known, `<invalid>`
+/// if the timestamp is in the future.
 pub fn age(timestamp: Option<&str>, clock: Clock) -> String {
     match (timestamp.and_then(Instant::parse), Instant::now(clock)) {
         (Some(then), Some(now)) => human_duration(now.seconds_since(then)),
@@ -117,8 +145,7 @@ pub fn age(timestamp: Option<&str>, clock: Clock) -> String {
     }
 }
 
-/// A duration in whole seconds with two or three digits that count, as apimachinery's
-/// `duration.HumanDuration`.
+/// A duration in whole seconds with one or two units, as apimachinery's `duration.HumanDuration` prints it.
 pub fn human_duration(seconds: i64) -> String {
     const DAY: i64 = 24;
     const YEAR: i64 = 365 * DAY;
@@ -131,7 +158,7 @@ pub fn human_duration(seconds: i64) -> String {
         }
     };
     match seconds {
-        // Clocks differ by a second or two.
+        // Two clocks may differ by a second or two.
         ..-1 => return "<invalid>".to_owned(),
         -1 => return "0s".to_owned(),
         0..120 => return format!("{seconds}s"),
@@ -157,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_told_as_kubectl_tells_them() {
+    fn durations_are_printed_as_kubectl_prints_them() {
         for (seconds, text) in [
             (i64::MIN, "<invalid>"),
             (-2, "<invalid>"),
@@ -192,23 +219,23 @@ mod tests {
         let clock = Clock {
             now: Some(1_763_683_200),
         };
-        let told = |text| age(Some(text), clock);
-        assert_eq!(told("2025-11-20T23:59:00Z"), "60s");
-        assert_eq!(told("2025-11-21T01:59:00+02:00"), "60s");
-        // A fraction of a second in the past or in the future is dropped towards now.
-        assert_eq!(told("2025-11-20T23:59:58.300000Z"), "1s");
-        assert_eq!(told("2025-11-21T00:00:01.900000Z"), "0s");
-        assert_eq!(told("2025-11-21T00:00:02Z"), "<invalid>");
-        assert_eq!(told("2000-02-29T00:00:00Z"), "25y");
+        let shown = |text| age(Some(text), clock);
+        assert_eq!(shown("2025-11-20T23:59:00Z"), "60s");
+        assert_eq!(shown("2025-11-21T01:59:00+02:00"), "60s");
+        // A fraction of a second, in the past or in the future, is rounded towards now.
+        assert_eq!(shown("2025-11-20T23:59:58.300000Z"), "1s");
+        assert_eq!(shown("2025-11-21T00:00:01.900000Z"), "0s");
+        assert_eq!(shown("2025-11-21T00:00:02Z"), "<invalid>");
+        assert_eq!(shown("2000-02-29T00:00:00Z"), "25y");
         // Go's durations end at 292 years.
-        assert_eq!(told("0001-01-01T00:00:01Z"), "292y");
+        assert_eq!(shown("0001-01-01T00:00:01Z"), "292y");
         for unset in [
             "0001-01-01T00:00:00Z",
             "",
             "yesterday",
             "2025-13-01T00:00:00Z",
         ] {
-            assert_eq!(told(unset), "<unknown>", "{unset}");
+            assert_eq!(shown(unset), "<unknown>", "{unset}");
         }
         assert_eq!(age(None, clock), "<unknown>");
         assert_eq!(

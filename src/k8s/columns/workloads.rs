@@ -1,4 +1,4 @@
-//! What runs pods: the groups apps and batch, and replication controllers.
+//! Tables of workloads: the groups apps and batch, and replication controllers.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) fn core(kind: &str) -> Option<&'static Builtin> {
     (kind == "ReplicationController").then_some(&REPLICATION_CONTROLLER)
 }
 
-/// The tables of the group apps, and of extensions before it.
+/// The tables of the group apps, and of extensions, where its kinds were before.
 pub(super) fn apps(kind: &str) -> Option<&'static Builtin> {
     match kind {
         "ControllerRevision" => Some(&CONTROLLER_REVISION),
@@ -38,15 +38,16 @@ pub(super) fn batch(kind: &str) -> Option<&'static Builtin> {
 
 /// The names of a pod spec's containers, joined with commas.
 pub(super) fn containers(object: &Value, spec: &str) -> String {
-    of_containers(object, spec, "name")
+    joined_field(object, spec, "name")
 }
 
 /// The images of a pod spec's containers, joined with commas.
 pub(super) fn images(object: &Value, spec: &str) -> String {
-    of_containers(object, spec, "image")
+    joined_field(object, spec, "image")
 }
 
-fn of_containers(object: &Value, spec: &str, field: &str) -> String {
+/// One field of all containers of a pod spec, joined with commas.
+fn joined_field(object: &Value, spec: &str, field: &str) -> String {
     let containers = list(super::fields::at(object, spec), "containers");
     let texts: Vec<&str> = containers.iter().map(|c| text(c, field)).collect();
     texts.join(",")
@@ -54,7 +55,7 @@ fn of_containers(object: &Value, spec: &str, field: &str) -> String {
 
 const POD_SPEC: &str = "spec.template.spec";
 
-/// `READY` of what is scaled: how many of how many.
+/// The cell `READY` of a scalable workload: ready and desired replicas.
 fn ready_of_desired(object: &Value) -> String {
     format!(
         "{}/{}",
@@ -68,7 +69,7 @@ fn desired(object: &Value) -> i64 {
     given_int(object, "spec.replicas").unwrap_or(1)
 }
 
-/// Where the selector is: a version that defaults it takes the template's labels.
+/// The selector as text. Old versions default it to the labels of the template.
 fn selector_of(object: &Value) -> Option<String> {
     let old = ["extensions/v1beta1", "apps/v1beta1"].contains(&text(object, "apiVersion"));
     let labels = map(object, "spec.template.metadata.labels");
@@ -86,7 +87,7 @@ fn selector_or_none(object: &Value) -> String {
 static REPLICATION_CONTROLLER: Builtin = Builtin {
     columns: REPLICAS,
     cells: |object, clock| {
-        // The server takes the template's labels for a selector that is not there.
+        // The server uses the template's labels if there is no selector.
         let selector = match map(object, "spec.selector") {
             Some(selector) if !selector.is_empty() => Some(selector),
             _ => map(object, "spec.template.metadata.labels"),
@@ -216,7 +217,7 @@ static CONTROLLER_REVISION: Builtin = Builtin {
     },
 };
 
-/// The owner that controls an object as `kind.group/name`.
+/// The controlling owner as `kind.group/name`.
 fn controller(object: &Value) -> String {
     let owners = list(object, "metadata.ownerReferences");
     let Some(owner) = owners
@@ -277,7 +278,7 @@ fn job_status(job: &Value) -> &'static str {
     }
 }
 
-/// Without a number of completions one success is enough.
+/// Succeeded and wanted completions. If no number of completions is set, one success is enough.
 fn completions(job: &Value) -> String {
     let done = int(job, "status.succeeded");
     let wanted = given_int(job, "spec.completions");
@@ -288,7 +289,7 @@ fn completions(job: &Value) -> String {
     }
 }
 
-/// From the start to the end or now; empty before the start.
+/// The time from the start to the end, or to now; empty if the job has not started.
 fn job_duration(job: &Value, clock: Clock) -> String {
     let Some(started) = given(job, "status.startTime") else {
         return String::new();

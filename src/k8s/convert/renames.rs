@@ -1,15 +1,24 @@
-//! Fields that have another name or place in another version: what Kubernetes' own conversion does with them.
+//! Renames and moves fields that have another name or place in another version, as Kubernetes' own conversion does.
 
 use serde_json::{Map, Value, json};
 
 use super::super::manifest::crd;
 use super::super::object::text;
 use super::super::release::Release;
+use super::autoscaler;
+use super::fields::{at, each, rename};
 
 type Fields = Map<String, Value>;
 
 /// The first release in which a pod's resource claims have no `source`.
 const CLAIMS_WITHOUT_SOURCE: &str = "1.31";
+
+/// In `v1beta3` a level without this annotation has no zero; `v1` refuses the annotation.
+const PRESERVED_ZERO: &str = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares";
+
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+const EMPTY_SELECTOR: &str = "pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match";
 
 /// Renames the fields of an object.
 pub type Rename = fn(&mut Fields);
@@ -60,6 +69,27 @@ pub fn between(kind: &str, from: &str, to: &str) -> Option<Rename> {
             "flowcontrol.apiserver.k8s.io/v1beta1" | "flowcontrol.apiserver.k8s.io/v1beta2",
             "flowcontrol.apiserver.k8s.io/v1beta3" | "flowcontrol.apiserver.k8s.io/v1",
         ) => priority_level,
+        (
+            "PriorityLevelConfiguration",
+            "flowcontrol.apiserver.k8s.io/v1beta3",
+            "flowcontrol.apiserver.k8s.io/v1",
+        ) => |level| unannotate(level, PRESERVED_ZERO),
+        (
+            "HorizontalPodAutoscaler",
+            "autoscaling/v2beta1",
+            "autoscaling/v2" | "autoscaling/v2beta2",
+        ) => autoscaler::from_v2beta1,
+        ("HorizontalPodAutoscaler", "autoscaling/v1", "autoscaling/v2") => autoscaler::from_v1,
+        ("DaemonSet", "extensions/v1beta1", "apps/v1") => template_generation,
+        ("PodDisruptionBudget", "policy/v1beta1", "policy/v1") => {
+            |old| budget(old, "Exists", "DoesNotExist")
+        }
+        ("PodDisruptionBudget", "policy/v1", "policy/v1beta1") => {
+            |new| budget(new, "DoesNotExist", "Exists")
+        }
+        ("RoleBinding" | "ClusterRoleBinding", "rbac.authorization.k8s.io/v1alpha1", _) => {
+            |binding| each(binding.get_mut("subjects"), subject)
+        }
         ("RuntimeClass", "node.k8s.io/v1alpha1", _) => runtime_class,
         ("ResourceClaim", "resource.k8s.io/v1beta1", _) => {
             |claim| device_requests(at(claim, &["spec", "devices"]))
@@ -70,26 +100,6 @@ pub fn between(kind: &str, from: &str, to: &str) -> Option<Rename> {
         ("CustomResourceDefinition", _, _) => crd::convert,
         _ => return None,
     })
-}
-
-fn at<'f>(fields: &'f mut Fields, path: &[&str]) -> Option<&'f mut Fields> {
-    let mut fields = fields;
-    for name in path {
-        fields = fields.get_mut(*name)?.as_object_mut()?;
-    }
-    Some(fields)
-}
-
-fn each(list: Option<&mut Value>, change: fn(&mut Fields)) {
-    let list = list.and_then(Value::as_array_mut);
-    let items = list.into_iter().flatten();
-    items.filter_map(Value::as_object_mut).for_each(change);
-}
-
-fn rename(fields: &mut Fields, from: &str, to: &str) {
-    if let Some(value) = fields.shift_remove(from) {
-        fields.insert(to.to_owned(), value);
-    }
 }
 
 fn priority_level(fields: &mut Fields) {
@@ -107,7 +117,7 @@ fn runtime_class(fields: &mut Fields) {
     }
 }
 
-/// `spec.backend` is `defaultBackend`, and each backend names a service with a port, or a resource.
+/// Renames `spec.backend` to `defaultBackend`, and changes each backend to a service with a port.
 fn ingress(fields: &mut Fields) {
     let Some(spec) = at(fields, &["spec"]) else {
         return;
@@ -120,7 +130,7 @@ fn ingress(fields: &mut Fields) {
     each(spec.get_mut("rules"), |rule| {
         let paths = at(rule, &["http"]).and_then(|http| http.get_mut("paths"));
         each(paths, |path| {
-            // The server's default of the beta version.
+            // The server's default in the beta version.
             path.entry("pathType")
                 .or_insert("ImplementationSpecific".into());
             let own = path.get_mut("backend").and_then(Value::as_object_mut);
@@ -129,6 +139,7 @@ fn ingress(fields: &mut Fields) {
     });
 }
 
+/// Changes `serviceName` and `servicePort` to `service.name` and `service.port`.
 fn backend(backend: &mut Fields) {
     let name = backend.shift_remove("serviceName");
     let port = backend.shift_remove("servicePort");
@@ -150,7 +161,7 @@ fn backend(backend: &mut Fields) {
     backend.insert("service".to_owned(), Value::Object(service));
 }
 
-/// The topology of an endpoint is its zone and its node; other labels stay as deprecated ones.
+/// Moves the zone of an endpoint's topology to its own field. Its node is in `nodeName`; other labels are deprecated.
 fn endpoint(endpoint: &mut Fields) {
     let Some(Value::Object(mut topology)) = endpoint.shift_remove("topology") else {
         return;
@@ -166,7 +177,78 @@ fn endpoint(endpoint: &mut Fields) {
     }
 }
 
-/// What a request asks for is below `exactly`, unless it has alternatives.
+/// Takes an annotation away.
+fn unannotate(fields: &mut Fields, name: &str) {
+    let Some(metadata) = at(fields, &["metadata"]) else {
+        return;
+    };
+    let annotations = at(metadata, &["annotations"]);
+    let is_empty = annotations.is_some_and(|annotations| {
+        annotations.shift_remove(name);
+        annotations.is_empty()
+    });
+    if is_empty {
+        metadata.shift_remove("annotations");
+    }
+}
+
+/// The generation of the template is an annotation.
+fn template_generation(set: &mut Fields) {
+    let spec = at(set, &["spec"]);
+    let generation = spec.and_then(|spec| spec.shift_remove("templateGeneration"));
+    let generation = generation.unwrap_or_else(|| 0.into()).to_string();
+    if let Some(metadata) = at(set, &["metadata"]) {
+        let annotations = metadata
+            .entry("annotations")
+            .or_insert_with(|| Value::Object(Fields::new()));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.into());
+        }
+    }
+}
+
+/// An empty selector selects no pod in `v1beta1` and every pod in `v1`. Each version writes what the other's empty one
+/// means as a requirement on a label that no pod has.
+fn budget(budget: &mut Fields, old_empty: &str, new_empty: &str) {
+    let Some(selector) = at(budget, &["spec", "selector"]) else {
+        return;
+    };
+    let requires = |operator: &str| {
+        let requirement = json!({"key": EMPTY_SELECTOR, "operator": operator});
+        Fields::from_iter([("matchExpressions".to_owned(), json!([requirement]))])
+    };
+    if selector.is_empty() {
+        *selector = requires(old_empty);
+    } else if *selector == requires(new_empty) {
+        selector.clear();
+    }
+}
+
+/// A subject names its group instead of its version. The user `*` was everybody who is known.
+fn subject(subject: &mut Fields) {
+    let version = subject.shift_remove("apiVersion");
+    let field = |name: &str| subject.get(name).and_then(Value::as_str);
+    let own = "rbac.authorization.k8s.io";
+    let is_everybody = (field("kind"), field("name")) == (Some("User"), Some("*"));
+    let group = match field("kind") {
+        Some("ServiceAccount") => "",
+        Some("User" | "Group") => own,
+        _ => {
+            let version = version.as_ref().and_then(Value::as_str);
+            let parts = version.and_then(|version| version.split_once('/'));
+            parts.map_or("", |(group, _)| group)
+        }
+    };
+    if !group.is_empty() {
+        subject.insert("apiGroup".to_owned(), group.into());
+    }
+    if is_everybody {
+        subject.insert("kind".to_owned(), "Group".into());
+        subject.insert("name".to_owned(), "system:authenticated".into());
+    }
+}
+
+/// Moves the fields of a device request under `exactly`.
 fn device_requests(devices: Option<&mut Fields>) {
     let requests = devices.and_then(|devices| devices.get_mut("requests"));
     each(requests, |request| {

@@ -1,8 +1,9 @@
-//! Values that only begin like JSON or CBOR: texts and bytes of other programs.
+//! Values of other programs that start like JSON or CBOR but are texts or bytes.
 //!
-//! An INI text, a Go template, JSON lines and many protobuf messages begin as JSON does (`0a 7b` is "\n{", and also the
-//! field 1 of 123 bytes). Kubernetes' own mark in them would be an object with apiVersion and kind. Without it such a
-//! value is a text or bytes. With it the value is an object of Kubernetes that is damaged after the mark.
+//! An INI text, a Go template, JSON lines and many protobuf messages start as JSON does. For example, `0a 7b` is "\n{"
+//! and also the tag and length of a protobuf field 1 with 123 bytes. If such a value does not parse, the part before
+//! the error decides: if it has an apiVersion and a kind, the value is a damaged Kubernetes object, and decoding fails.
+//! If it has not, the value belongs to another program and is shown as a text or as bytes.
 
 use super::super::cbor;
 use super::super::envelope::Stored;
@@ -10,12 +11,12 @@ use super::super::json;
 use super::{DecodeError, Decoder, Options, Outcome, Sink, raw};
 
 impl Decoder {
-    /// As [`Decoder::decode`], but of a value that only begins like JSON or CBOR the sink gets the text or the bytes.
-    /// So it does of JSON that is not UTF-8 and not an object of Kubernetes: replaced characters would make different
-    /// values equal.
+    /// Like [`Decoder::decode`], but a value that starts like JSON or CBOR without being a Kubernetes object is written
+    /// as a text or as bytes if it does not parse. JSON of another program that is not UTF-8 is written as bytes too:
+    /// with replacement characters different values would look equal.
     ///
     /// # Errors
-    /// The value carries Kubernetes' mark and breaks after it, or is encrypted; the sink got nothing.
+    /// The value is a Kubernetes object that is damaged, or it is encrypted. Nothing was written to the sink.
     pub fn decode_any<'a, S: Sink>(
         &mut self,
         value: &'a [u8],
@@ -23,32 +24,32 @@ impl Decoder {
         sink: &mut S,
     ) -> Result<Outcome<'a>, DecodeError> {
         if self.has_other_bytes(value) {
-            return Ok(as_it_is(value, sink));
+            return Ok(write_raw(value, sink));
         }
         match self.decode(value, options, sink) {
-            Err(error) if self.is_of_other_program(value, &error) => Ok(as_it_is(value, sink)),
+            Err(error) if self.is_from_other_program(value, &error) => Ok(write_raw(value, sink)),
             decoded => decoded,
         }
     }
 
-    /// Whether a value that could not be decoded, which is what the decoder read last, is no object of Kubernetes: it
-    /// begins like JSON or CBOR, and does not have apiVersion and kind before it breaks.
+    /// Whether the value that this decoder has just refused with `error` belongs to another program: it starts like
+    /// JSON or CBOR, and has no apiVersion and kind before the error.
     #[must_use]
-    pub fn is_of_other_program(&self, value: &[u8], error: &DecodeError) -> bool {
-        matches!(error, DecodeError::Json(_) | DecodeError::Cbor(_)) && !self.has_mark(value)
+    pub fn is_from_other_program(&self, value: &[u8], error: &DecodeError) -> bool {
+        matches!(error, DecodeError::Json(_) | DecodeError::Cbor(_)) && !self.is_object(value)
     }
 
-    /// Whether what was parsed last is an object with apiVersion and kind, as far as it was parsed.
-    fn has_mark(&self, value: &[u8]) -> bool {
+    /// Whether the value parsed last is a map with apiVersion and kind, in the part before an error.
+    fn is_object(&self, value: &[u8]) -> bool {
         let has = |key| self.work.tape.has_text(value, key);
         match Stored::detect(value) {
-            // CBOR has the shorter key first, and apiVersion last: it may follow the damage.
+            // CBOR sorts shorter keys first, so apiVersion is last and may follow the damage.
             Stored::Cbor(_) => has("kind") && contains(value, b"apiVersion"),
             _ => has("kind") && has("apiVersion"),
         }
     }
 
-    /// Whether a value is JSON, not UTF-8, and not an object of Kubernetes.
+    /// Whether a value is JSON of another program that is not UTF-8.
     fn has_other_bytes(&mut self, value: &[u8]) -> bool {
         let is_parsable = u32::try_from(value.len()).is_ok();
         let Stored::Json(bytes) = Stored::detect(value) else {
@@ -57,16 +58,16 @@ impl Decoder {
         if !is_parsable || std::str::from_utf8(bytes).is_ok() {
             return false;
         }
-        // What was parsed counts, whole or not.
+        // The result does not matter: the tape has the part before an error.
         let _ = json::parse(bytes, &mut self.work.tape);
-        !self.has_mark(value)
+        !self.is_object(value)
     }
 }
 
-/// [`Decoder::decode_any`] of one value.
+/// [`Decoder::decode_any`] for a single value.
 ///
 /// # Errors
-/// The value carries Kubernetes' mark and breaks after it, or is encrypted; the sink got nothing.
+/// The value is a Kubernetes object that is damaged, or it is encrypted. Nothing was written to the sink.
 pub fn decode_any<'a, S: Sink>(
     value: &'a [u8],
     options: impl Into<Options>,
@@ -75,9 +76,9 @@ pub fn decode_any<'a, S: Sink>(
     Decoder::default().decode_any(value, options, sink)
 }
 
-/// Whether a value only begins like JSON or CBOR.
+/// Whether a value starts like JSON or CBOR, does not parse, and is not a damaged Kubernetes object.
 #[must_use]
-pub fn is_only_begun(value: &[u8]) -> bool {
+pub fn is_only_json_like(value: &[u8]) -> bool {
     if u32::try_from(value.len()).is_err() {
         return false;
     }
@@ -88,10 +89,11 @@ pub fn is_only_begun(value: &[u8]) -> bool {
         Stored::Cbor(bytes) => cbor::parse(bytes, tape).is_ok(),
         _ => true,
     };
-    !is_whole && !decoder.has_mark(value)
+    !is_whole && !decoder.is_object(value)
 }
 
-fn as_it_is<'a>(value: &'a [u8], sink: &mut impl Sink) -> Outcome<'a> {
+/// Writes a value undecoded.
+fn write_raw<'a>(value: &'a [u8], sink: &mut impl Sink) -> Outcome<'a> {
     raw(value, sink);
     let stored = match std::str::from_utf8(value) {
         Ok(text) => Stored::Text(text),
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_only_begins_like_json_is_its_text() {
+    fn a_text_that_only_starts_like_json_is_decoded_as_text() {
         for text in [
             "[db]\nhost=a\n",
             "{{range gets \"/app/*\"}}{{.Value}}{{end}}",
@@ -134,14 +136,14 @@ mod tests {
             "{",
         ] {
             assert_eq!(read(text.as_bytes()).unwrap(), text);
-            assert!(is_only_begun(text.as_bytes()), "{text}");
+            assert!(is_only_json_like(text.as_bytes()), "{text}");
         }
         let deep = "[".repeat(10_000);
         assert_eq!(read(deep.as_bytes()).unwrap(), deep.as_str());
     }
 
     #[test]
-    fn bytes_that_only_begin_like_json_or_cbor_are_bytes() {
+    fn bytes_that_only_start_like_json_or_cbor_are_decoded_as_bytes() {
         for bytes in [
             &b"\n{\x08\x01\xff"[..],
             b"\n[\n\x05by-dev\xfe",
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_breaks_after_its_mark_is_damaged() {
+    fn an_object_that_breaks_after_apiversion_and_kind_is_damaged() {
         for value in [
             &b"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"a\":"[..],
             b"{\"kind\":\"Pod\",\"metadata\":{\"a\":[1]},\"apiVersion\":\"v1\"",
@@ -169,7 +171,7 @@ mod tests {
             b"k8s\0\x0a\xff",
         ] {
             assert!(read(value).is_err(), "{}", value.escape_ascii());
-            assert!(!is_only_begun(value), "{}", value.escape_ascii());
+            assert!(!is_only_json_like(value), "{}", value.escape_ascii());
         }
         assert!(
             read(b"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"a\":\"\xff\"}")

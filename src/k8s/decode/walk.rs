@@ -1,4 +1,8 @@
-//! The walk over messages that the table knows.
+//! Decodes messages whose type is in the schema table.
+//!
+//! [`Walker::scan`] goes over the message once and records in which slots (fields) it has values and where they are.
+//! [`Walker::write_fields`] then writes them in the requested order. A field's *place* is its index in that order, so
+//! that the set of present fields is a bit set (`u64`) whose lowest bit is the first field to write.
 
 mod entries;
 mod join;
@@ -15,38 +19,40 @@ use super::{ABSENT, MALFORMED, MAX_DEPTH, TypeMeta, UNKNOWN_FIELDS, Walker};
 use join::join;
 use shapes::{accepts, is_message};
 
-/// What reading over a message has shown besides the places of its fields.
+/// The result of a scan, apart from the positions of the fields.
 #[derive(Default)]
 struct Found {
-    /// The slots that are there, a bit each, by their place in the order asked for.
+    /// The slots that have a value, as bits by their place in the requested order.
     present: u64,
-    /// There are fields that the table does not know.
+    /// Whether the message has fields that are not in the table.
     unknown: bool,
-    /// A message, which should come once, came in parts.
+    /// Whether a nested message that may occur once is split into several fields.
     parts: bool,
 }
 
-/// Names that are told between those of the slots, in sorted orders.
+/// The names that are written between those of the slots in sorted orders: `$unknownFields`, `apiVersion` and `kind`.
 struct Extras<'m> {
     meta: Option<TypeMeta<'m>>,
     unknown: bool,
+    /// The index of the next of the three names.
     next: u8,
 }
 
-/// Which part of a message is read over: the whole, or an inlined struct's fields.
+/// The part of a message that is scanned: the whole message, or an inlined struct's fields.
 #[derive(Clone, Copy)]
 struct Part {
-    /// Where its bytes are in the whole.
+    /// The offset of its bytes in the whole message.
     offset: usize,
-    /// The first span of the whole.
+    /// The index of the whole message's first span in [`super::Work`].
     base: usize,
-    /// The index of the part's first slot.
+    /// The index of the part's first slot among the slots of the whole.
     first: usize,
-    /// The place of each slot of the whole in the order asked for; None: that of its index.
+    /// The place of each slot in the requested order; None for the declared order, where it is the slot's index.
     places: Option<&'static [u8]>,
 }
 
 impl Part {
+    /// A whole message whose spans start at `base`.
     fn whole(ty: &Message, order: Order, base: usize) -> Self {
         let places = match order {
             Order::Declared => None,
@@ -61,6 +67,7 @@ impl Part {
         }
     }
 
+    /// An inlined struct at an offset. `first` is the index of its first slot.
     fn inlined(self, offset: usize, first: u16) -> Self {
         Self {
             offset,
@@ -69,6 +76,7 @@ impl Part {
         }
     }
 
+    /// The place of a slot in the requested order.
     #[inline]
     fn place(&self, index: usize) -> u32 {
         let index = self.first.saturating_add(index);
@@ -82,9 +90,9 @@ impl Part {
 }
 
 impl<S: Sink> Walker<'_, S> {
-    /// Tells a nested message; if it is not one, its bytes.
+    /// Writes a nested message, or its bytes under [`MALFORMED`] if it cannot be decoded.
     pub(super) fn message(&mut self, ty: &'static Message, buf: &[u8], depth: u16) {
-        if let Err(reason) = self.sound_message(ty, buf, None, depth.saturating_add(1)) {
+        if let Err(reason) = self.try_message(ty, buf, None, depth.saturating_add(1)) {
             self.note_malformed(reason);
             self.sink.begin_map();
             self.sink.key(MALFORMED);
@@ -93,8 +101,8 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Tells a message, or returns why it cannot be read before anything has been told.
-    pub(super) fn sound_message(
+    /// Writes a message. If it cannot be decoded, the reason is returned and nothing has been written.
+    pub(super) fn try_message(
         &mut self,
         ty: &'static Message,
         buf: &[u8],
@@ -113,7 +121,7 @@ impl<S: Sink> Walker<'_, S> {
             &mut found,
         );
         if result.is_ok() && !found.parts {
-            self.tell(ty, buf, base, meta, &found, depth);
+            self.write_fields(ty, buf, base, meta, &found, depth);
         }
         self.work.close(base);
         if result.is_ok() && found.parts {
@@ -121,7 +129,7 @@ impl<S: Sink> Walker<'_, S> {
                 Some(left) => {
                     self.join_budget = left;
                     let joined = join(ty, buf)?;
-                    self.sound_message(ty, &joined, meta, depth.saturating_add(1))
+                    self.try_message(ty, &joined, meta, depth.saturating_add(1))
                 }
                 None => Err(WireError::Depth),
             };
@@ -129,7 +137,7 @@ impl<S: Sink> Walker<'_, S> {
         result
     }
 
-    /// Reads over a message (or an inlined part of one) and keeps where its fields are.
+    /// Scans a message (or an inlined part of one) and records the positions of its fields.
     fn scan(
         &mut self,
         ty: &Message,
@@ -154,15 +162,15 @@ impl<S: Sink> Walker<'_, S> {
                     let Some(span) = self.work.span(part.base, place) else {
                         continue;
                     };
-                    let again = found.present & bit != 0;
+                    let is_repeated = found.present & bit != 0;
                     found.present |= bit;
-                    let many = matches!(slot.card, Card::List | Card::Map);
-                    found.parts |= again && !many && is_message(slot.kind);
-                    if !many || !again {
+                    let is_multiple = matches!(slot.card, Card::List | Card::Map);
+                    found.parts |= is_repeated && !is_multiple && is_message(slot.kind);
+                    if !is_multiple || !is_repeated {
                         span.start = to_u32(part.offset.saturating_add(field.start));
                     }
                     span.end = to_u32(end);
-                    if let (false, Content::Bytes(content)) = (many, field.content) {
+                    if let (false, Content::Bytes(content)) = (is_multiple, field.content) {
                         span.start = to_u32(end.saturating_sub(content.len()));
                     }
                 }
@@ -184,8 +192,8 @@ impl<S: Sink> Walker<'_, S> {
         Ok(())
     }
 
-    /// Tells the fields of a message that has been read over.
-    fn tell(
+    /// Writes the fields of a message that has been scanned.
+    fn write_fields(
         &mut self,
         ty: &'static Message,
         buf: &[u8],
@@ -205,12 +213,12 @@ impl<S: Sink> Walker<'_, S> {
             unknown: found.unknown,
             next: 0,
         };
-        let any = meta.is_some() || found.unknown;
+        let has_extras = meta.is_some() || found.unknown;
         self.sink.begin_map();
         if order.is_none() {
             self.type_meta(&mut extras);
         }
-        let mut left = found.present | self.told_when_absent(ty);
+        let mut left = found.present | self.printed_when_absent(ty);
         while left != 0 {
             let place = left.trailing_zeros();
             left &= left.wrapping_sub(1);
@@ -224,7 +232,7 @@ impl<S: Sink> Walker<'_, S> {
             let Some(slot) = slots.get(index) else {
                 break;
             };
-            if any && order.is_some() {
+            if has_extras && order.is_some() {
                 self.extras_before(Some(slot.name()), &mut extras, ty, buf, depth);
             }
             if found.present & 1_u64.wrapping_shl(place) == 0 {
@@ -234,14 +242,14 @@ impl<S: Sink> Walker<'_, S> {
                 self.present(slot, buf, span, depth);
             }
         }
-        if any {
+        if has_extras {
             self.extras_before(None, &mut extras, ty, buf, depth);
         }
         self.sink.end_map();
     }
 
-    /// The places of the slots of which something may have to be told though they are not there.
-    fn told_when_absent(&self, ty: &Message) -> u64 {
+    /// The places of the slots for which something may be printed although they have no value.
+    fn printed_when_absent(&self, ty: &Message) -> u64 {
         if self.options.as_served {
             let unused = MAX_SLOTS.saturating_sub(ty.slots().len());
             return u64::MAX.checked_shr(to_u32(unused)).unwrap_or(0);
@@ -252,16 +260,16 @@ impl<S: Sink> Walker<'_, S> {
             Order::Sorted => ty.sorted_places(),
             Order::Natural => ty.natural_places(),
         };
-        let mut told = 0;
+        let mut printed = 0;
         while left != 0 {
             let place = places.get(left.trailing_zeros() as usize);
-            told |= place.map_or(0, |place| 1_u64.wrapping_shl(u32::from(*place)));
+            printed |= place.map_or(0, |place| 1_u64.wrapping_shl(u32::from(*place)));
             left &= left.wrapping_sub(1);
         }
-        told
+        printed
     }
 
-    /// Go's order: kind, apiVersion.
+    /// Writes kind and apiVersion in Go's order.
     fn type_meta(&mut self, extras: &mut Extras<'_>) {
         if let Some(meta) = extras.meta.take() {
             self.text_field("kind", meta.kind);
@@ -269,6 +277,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes a text field unless it is empty.
     fn text_field(&mut self, key: &str, text: &str) {
         if !text.is_empty() {
             self.sink.key(key);
@@ -276,8 +285,8 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Tells those of `$unknownFields`, `apiVersion`, `kind` that come before `name` and have not
-    /// been told; both sorted orders agree on them.
+    /// Writes those of `$unknownFields`, `apiVersion`, `kind` that come before `name` and have not been written yet.
+    /// Both sorted orders agree on the order of these three.
     fn extras_before(
         &mut self,
         name: Option<&str>,
@@ -306,7 +315,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Tells, in the order of the bytes, what [`Self::scan`] could not place.
+    /// Writes, in wire order, the fields that [`Self::scan`] did not find in the table.
     fn unknown_fields(&mut self, ty: &'static Message, buf: &[u8], depth: u16) {
         let mut reader = Reader::new(buf);
         while let Ok(Some(field)) = reader.field() {
@@ -330,7 +339,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Tells the fields of an object of unknown kind, but for its metadata if that is told by name.
+    /// Writes the fields of an object of unknown kind by number, without its metadata if that is written with names.
     pub(super) fn numbered_fields(&mut self, raw: &[u8], without_metadata: bool, depth: u16) {
         self.sink.key(UNKNOWN_FIELDS);
         self.sink.begin_list();
@@ -344,7 +353,7 @@ impl<S: Sink> Walker<'_, S> {
     }
 }
 
-/// An offset; [`super::decode`] takes no value of 4 GiB or more.
+/// An offset as `u32`; [`super::decode`] refuses values of 4 GiB or more.
 fn to_u32(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Makes the new object of the old one and its changes.
+//! Applies a list of changes to an object.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use super::tree;
 /// Why a change cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyError {
-    /// The path of the change, as printed.
+    /// The path of the change, as text.
     pub path: String,
-    /// What is wrong.
+    /// Why it does not fit.
     pub reason: &'static str,
 }
 
@@ -29,15 +29,15 @@ impl fmt::Display for ApplyError {
 
 impl std::error::Error for ApplyError {}
 
-/// Applies changes, first to last, each to the result of those before it. Strict: what a change says
-/// about the value before must hold.
+/// Applies changes in order, each to the result of the previous ones. A change is applied only if the current value is
+/// the old value in the change.
 ///
 /// # Errors
-/// The first change which does not fit.
+/// The first change that does not fit.
 pub fn apply(old: &Value, changes: &[FieldChange]) -> Result<Value, ApplyError> {
     let mut root = tree::copy(old);
     for change in changes {
-        one(&mut root, change).map_err(|reason| ApplyError {
+        apply_one(&mut root, change).map_err(|reason| ApplyError {
             path: change.path.to_string(),
             reason,
         })?;
@@ -45,10 +45,11 @@ pub fn apply(old: &Value, changes: &[FieldChange]) -> Result<Value, ApplyError> 
     Ok(root)
 }
 
-fn one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
+/// Applies one change.
+fn apply_one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
     let segments = change.path.segments();
     let Some((last, parents)) = segments.split_last() else {
-        return at_root(root, change);
+        return apply_to_root(root, change);
     };
     let mut at = root;
     for segment in parents {
@@ -56,12 +57,12 @@ fn one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
     }
     match (change.op, at) {
         (Op::Replace, at) => {
-            let place = step(at, last)?;
-            holds(place, change)?;
-            *place = new_value(change)?;
+            let target = step(at, last)?;
+            check_old_value(target, change)?;
+            *target = new_value(change)?;
         }
         (Op::Remove, at) => {
-            holds(step(at, last)?, change)?;
+            check_old_value(step(at, last)?, change)?;
             match (at, last) {
                 (Value::Object(map), Segment::Key(key)) => {
                     map.shift_remove(key);
@@ -74,35 +75,36 @@ fn one(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
         }
         (Op::Add, Value::Object(map)) => {
             let Segment::Key(key) = last else {
-                return Err("a map where a list was expected");
+                return Err("the path needs a list, but there is a map");
             };
             if map.contains_key(key) {
-                return Err("there is a value already");
+                return Err("the member already exists");
             }
             map.insert(key.clone(), new_value(change)?);
         }
         (Op::Add, Value::Array(items)) => {
             let new = new_value(change)?;
-            if !matches!(last, Segment::Index(_)) && !fits(&new, last) {
-                return Err("the new item is not what its path says");
+            if !matches!(last, Segment::Index(_)) && !is_match(&new, last) {
+                return Err("the new item does not match its path");
             }
             insert(items, new, change.index)?;
         }
-        (Op::Add, _) => return Err("neither a map nor a list to add to"),
+        (Op::Add, _) => return Err("the parent is neither a map nor a list"),
         (Op::Move, Value::Array(items)) => {
             let item = items.remove(find(items, last)?);
             insert(items, item, change.index)?;
         }
-        (Op::Move, _) => return Err("no list to move in"),
+        (Op::Move, _) => return Err("the parent is not a list"),
     }
     Ok(())
 }
 
-fn at_root(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
+/// Applies a change of the whole object.
+fn apply_to_root(root: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
     if change.op != Op::Replace {
         return Err("the root can only be replaced");
     }
-    holds(root, change)?;
+    check_old_value(root, change)?;
     *root = new_value(change)?;
     Ok(())
 }
@@ -111,13 +113,14 @@ fn new_value(change: &FieldChange) -> Result<Value, &'static str> {
     change.new.as_ref().map(tree::copy).ok_or("no new value")
 }
 
-fn holds(value: &Value, change: &FieldChange) -> Result<(), &'static str> {
+fn check_old_value(value: &Value, change: &FieldChange) -> Result<(), &'static str> {
     match &change.old {
         Some(old) if tree::equal(old, value) => Ok(()),
-        _ => Err("the value there is not the old one"),
+        _ => Err("the current value is not the old value"),
     }
 }
 
+/// Inserts a list item at the index of the change.
 fn insert(items: &mut Vec<Value>, item: Value, index: Option<usize>) -> Result<(), &'static str> {
     match index {
         Some(index) if index <= items.len() => {
@@ -129,6 +132,7 @@ fn insert(items: &mut Vec<Value>, item: Value, index: Option<usize>) -> Result<(
     }
 }
 
+/// The child that a segment refers to.
 fn step<'a>(at: &'a mut Value, segment: &Segment) -> Result<&'a mut Value, &'static str> {
     match (at, segment) {
         (Value::Object(map), Segment::Key(key)) => map.get_mut(key).ok_or("no such member"),
@@ -140,7 +144,7 @@ fn step<'a>(at: &'a mut Value, segment: &Segment) -> Result<&'a mut Value, &'sta
     }
 }
 
-/// The place of the one item which a segment names.
+/// The index of the only item that matches a segment.
 fn find(items: &[Value], segment: &Segment) -> Result<usize, &'static str> {
     if let Segment::Index(index) = segment {
         return if *index < items.len() {
@@ -152,7 +156,7 @@ fn find(items: &[Value], segment: &Segment) -> Result<usize, &'static str> {
     let mut found = items
         .iter()
         .enumerate()
-        .filter(|(_, item)| fits(item, segment));
+        .filter(|(_, item)| is_match(item, segment));
     match (found.next(), found.next()) {
         (Some((index, _)), None) => Ok(index),
         (None, _) => Err("no such item"),
@@ -160,7 +164,8 @@ fn find(items: &[Value], segment: &Segment) -> Result<usize, &'static str> {
     }
 }
 
-fn fits(item: &Value, segment: &Segment) -> bool {
+/// Whether a segment by value or by members matches an item.
+fn is_match(item: &Value, segment: &Segment) -> bool {
     match segment {
         Segment::Item(value) => tree::equal(item, value),
         Segment::Identity(members) => {
@@ -195,11 +200,11 @@ mod tests {
         for (row, why) in [
             (
                 json!({"path":"a","op":"replace","old":2,"new":3}),
-                "the value there is not the old one",
+                "the current value is not the old value",
             ),
             (
                 json!({"path":"a","op":"add","new":3}),
-                "there is a value already",
+                "the member already exists",
             ),
             (json!({"path":"b","op":"remove","old":3}), "no such member"),
             (
@@ -212,7 +217,7 @@ mod tests {
             ),
             (
                 json!({"path":"l[n=3]","op":"add","index":0,"new":{"n":4}}),
-                "the new item is not what its path says",
+                "the new item does not match its path",
             ),
             (
                 json!({"path":"l[n=3]","op":"add","index":4,"new":{"n":3}}),
@@ -228,7 +233,7 @@ mod tests {
             ),
             (
                 json!({"path":"a","op":"move","index":0}),
-                "no list to move in",
+                "the parent is not a list",
             ),
             (
                 json!({"path":"","op":"remove","old":1}),
@@ -240,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_applied_each_to_the_result_of_those_before() {
+    fn each_change_is_applied_to_the_result_of_the_previous_ones() {
         let rows = [
             json!({"path":"s[=\"a\"]","op":"remove","old":"a"}),
             json!({"path":"s[=\"c\"]","op":"move","index":0}),

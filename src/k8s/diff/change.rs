@@ -1,4 +1,4 @@
-//! One change of one field, and its printed form; which parts of an object are compared.
+//! One change of one field, its JSON form, and the parts of an object that are compared.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -11,13 +11,13 @@ use super::tree;
 /// What happened at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// There was no value, now there is.
+    /// The value was absent and exists now.
     Add,
-    /// There was a value, now there is none.
+    /// The value existed and is absent now.
     Remove,
-    /// Another value.
+    /// The value changed.
     Replace,
-    /// The same list item at another place.
+    /// A list item has another index and the same value.
     Move,
 }
 
@@ -34,27 +34,27 @@ impl Op {
     }
 }
 
-/// One change of one field. See the [module](super) for what the members mean.
+/// One change of one field. The [module](super) explains the members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
-    /// Where.
+    /// The path of the value.
     pub path: Path,
-    /// What.
+    /// The operation.
     pub op: Op,
     /// The value before; `None` with [`Op::Add`] and [`Op::Move`].
     pub old: Option<Value>,
     /// The value after; `None` with [`Op::Remove`] and [`Op::Move`].
     pub new: Option<Value>,
-    /// The place of a list item right after this change, with [`Op::Add`] and [`Op::Move`].
+    /// The index of a list item right after this change, for [`Op::Add`] and [`Op::Move`].
     pub index: Option<usize>,
 }
 
-/// Why a JSON value is not a printed [`FieldChange`].
+/// Why a JSON value is not the JSON form of a [`FieldChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FormatError {
-    /// The member is missing or of another type.
+    /// The member is missing or has a wrong type.
     Member(&'static str),
-    /// The path cannot be read.
+    /// The path cannot be parsed.
     Path(PathError),
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for FormatError {
 impl std::error::Error for FormatError {}
 
 impl FieldChange {
-    /// The change of an object that is on one side only: the whole of it.
+    /// The change of a whole object, for example one that exists on one side only.
     #[must_use]
     pub fn whole(old: Option<Value>, new: Option<Value>) -> FieldChange {
         let op = match (&old, &new) {
@@ -127,11 +127,11 @@ impl FieldChange {
         }
     }
 
-    /// Writes the printed form, `{"path":..,"op":..,"index":..,"old":..,"new":..}` in this order on one
-    /// line; what is `None` is left out.
+    /// Writes the JSON form on one line, with the members in this order: `{"path":..,"op":..,"index":..,"old":..,"new":..}`.
+    /// Members that are `None` are left out.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// Errors of the writer.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let path = Value::from(self.path.to_string());
         write!(out, r#"{{"path":{path},"op":"{}""#, self.op.as_str())?;
@@ -147,19 +147,19 @@ impl FieldChange {
         write!(out, "}}")
     }
 
-    /// The printed form as text, see [`FieldChange::write_json`].
+    /// The JSON form as text, see [`FieldChange::write_json`].
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut bytes = Vec::new();
-        // A `Vec` does not fail, and JSON is UTF-8.
+        // Writing to a `Vec` cannot fail, and JSON is UTF-8.
         let _ = self.write_json(&mut bytes);
         String::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// Reads the printed form.
+    /// Parses the JSON form.
     ///
     /// # Errors
-    /// The first member that is missing or cannot be read.
+    /// The first member that is missing or invalid.
     pub fn from_value(row: &Value) -> Result<FieldChange, FormatError> {
         let text = |name| row.get(name).and_then(Value::as_str);
         let path = text("path").ok_or(FormatError::Member("path"))?;
@@ -202,20 +202,20 @@ impl FieldChange {
 /// Which parts of an object are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
-    /// The root's member `status`.
+    /// Compare `status` of the root.
     pub status: bool,
-    /// `metadata.managedFields`.
+    /// Compare `metadata.managedFields`.
     pub managed_fields: bool,
 }
 
 impl Scope {
-    /// Everything: the only scope in which the changes applied to the old object give the new one.
+    /// Everything. Only in this scope, applying the changes to the old object gives the new one.
     pub const ALL: Scope = Scope {
         status: true,
         managed_fields: true,
     };
 
-    /// An object less what this scope hides.
+    /// An object without the parts that this scope excludes.
     #[must_use]
     pub fn narrowed(self, mut object: Value) -> Value {
         if let Some(members) = object.as_object_mut() {
@@ -231,8 +231,8 @@ impl Scope {
         object
     }
 
-    /// Whether the member `key` of the value at a path is left out.
-    pub(super) fn hides(self, at: &[Segment], key: &str) -> bool {
+    /// Whether the scope excludes the member `key` of the value at a path.
+    pub(super) fn excludes(self, at: &[Segment], key: &str) -> bool {
         match at {
             [] => !self.status && key == "status",
             [Segment::Key(parent)] => {
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_printed_change_with_wrong_members_is_refused() {
+    fn a_change_with_wrong_members_is_refused() {
         for (row, error) in [
             (json!({"op":"add","new":1}), "path"),
             (json!({"path":"a","op":"set","new":1}), "op"),

@@ -1,4 +1,4 @@
-//! The comparison of two trees, which gives the [`FieldChange`]s.
+//! Compares two trees and returns their differences as [`FieldChange`]s.
 
 use std::collections::HashMap;
 
@@ -11,19 +11,19 @@ use super::path::Segment;
 use super::tree;
 use super::walked::PathBuilder;
 
-/// The depth at which the walk stops and takes a value as a whole. Stored objects cannot be deeper
-/// (the decoders' own limit, and the API server's); it keeps the recursion within any thread's stack.
+/// The depth at which the walk stops and compares a value as a whole. Stored objects cannot be deeper (the decoders and
+/// the API server have their own limits). The limit keeps the recursion within the stack of any thread.
 pub const MAX_DEPTH: usize = 256;
 
-/// The length of all names on the way to a value, in bytes, above which it is taken as a whole. Real paths have a
-/// few hundred. Without a limit one long name repeated before each of many changed values made gigabytes of paths.
+/// The total length of the names on the path of a value, in bytes, above which it is compared as a whole. Real paths
+/// have a few hundred bytes. Without a limit, one long name before each of many changed values makes gigabytes of paths.
 pub const MAX_NAME_BYTES: usize = 1024;
 
-/// What one change costs besides its values when comparing with the replacement of the whole list:
-/// about one path.
+/// The cost of one change in addition to its values, when the changes are compared with the replacement of the whole
+/// list: about the length of a path.
 const CHANGE_BYTES: usize = 16;
 
-/// The changes which make `new` of `old`. Empty exactly where both are equal (within the scope).
+/// The changes from `old` to `new`. Empty exactly if both are equal (within the scope).
 #[must_use]
 pub fn diff(old: &Value, new: &Value, scope: Scope) -> Vec<FieldChange> {
     let mut walk = Walk {
@@ -49,7 +49,7 @@ impl Walk {
             self.path.steps().len() < MAX_DEPTH && self.path.name_bytes() <= MAX_NAME_BYTES;
         match (old, new) {
             (Value::Object(a), Value::Object(b)) if descends => self.maps(a, b),
-            (Value::Array(a), Value::Array(b)) if descends => lists(self, a, b),
+            (Value::Array(a), Value::Array(b)) if descends => compare_lists(self, a, b),
             _ if tree::equal(old, new) => {}
             _ => {
                 let path = self.path.path();
@@ -58,21 +58,22 @@ impl Walk {
         }
     }
 
-    /// Compares two values one step below `self.path`.
-    fn below(&mut self, segment: Segment, old: &Value, new: &Value) {
+    /// Compares two values that are a child of `self.path`.
+    fn compare_child(&mut self, segment: Segment, old: &Value, new: &Value) {
         self.path.push(segment);
         self.values(old, new);
         self.path.pop();
     }
 
+    /// Compares two maps: first the keys of the old one, then keys that are new.
     fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
         for (key, a) in old {
-            if self.scope.hides(self.path.steps(), key) {
+            if self.scope.excludes(self.path.steps(), key) {
                 continue;
             }
             let segment = Segment::Key(key.clone());
             match new.get(key) {
-                Some(b) => self.below(segment, a, b),
+                Some(b) => self.compare_child(segment, a, b),
                 None => {
                     let path = self.path.child(segment);
                     self.changes.push(FieldChange::remove(path, a));
@@ -80,7 +81,7 @@ impl Walk {
             }
         }
         for (key, b) in new {
-            if !old.contains_key(key) && !self.scope.hides(self.path.steps(), key) {
+            if !old.contains_key(key) && !self.scope.excludes(self.path.steps(), key) {
                 let path = self.path.child(Segment::Key(key.clone()));
                 self.changes.push(FieldChange::add(path, b, None));
             }
@@ -88,22 +89,22 @@ impl Walk {
     }
 }
 
-/// Compares two lists at the walk's path.
-fn lists(walk: &mut Walk, old: &[Value], new: &[Value]) {
+/// Compares two lists at the walk's path. The changes may be replaced with one change of the whole list.
+fn compare_lists(walk: &mut Walk, old: &[Value], new: &[Value]) {
     let field = match walk.path.steps().last() {
         Some(Segment::Key(key)) => key.as_str(),
         _ => "",
     };
     let start = walk.changes.len();
-    let whole_if_shorter = if let Some((a, b)) = by_members(field, old, new) {
-        !matched(walk, &a, &b)
+    let replaces_list = if let Some((a, b)) = by_members(field, old, new) {
+        !compare_named(walk, &a, &b)
     } else if let Some((a, b)) = by_value(field, old, new) {
-        !matched(walk, &a, &b) || costs_more(walk, start, old, new)
+        !compare_named(walk, &a, &b) || costs_more(walk, start, old, new)
     } else {
-        by_place(walk, old, new);
+        compare_by_index(walk, old, new);
         costs_more(walk, start, old, new)
     };
-    if whole_if_shorter && walk.changes.len() > start {
+    if replaces_list && walk.changes.len() > start {
         walk.changes.truncate(start);
         let copy = |items: &[Value]| Some(Value::Array(items.iter().map(tree::copy).collect()));
         let path = walk.path.path();
@@ -117,7 +118,7 @@ fn lists(walk: &mut Walk, old: &[Value], new: &[Value]) {
     }
 }
 
-/// Whether the changes since `start` say more than both lists together.
+/// Whether the changes since `start` are longer than both lists together.
 fn costs_more(walk: &Walk, start: usize, old: &[Value], new: &[Value]) -> bool {
     let changes = walk.changes.get(start..).unwrap_or_default();
     let values = changes.iter().flat_map(|c| c.old.iter().chain(&c.new));
@@ -133,8 +134,9 @@ fn costs_more(walk: &Walk, start: usize, old: &[Value], new: &[Value]) -> bool {
     parts > whole
 }
 
-/// Removes, moves, adds, then what changed in the items that stay. False: too much work.
-fn matched(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool {
+/// Compares two lists whose items are identified by members or value. The changes are in the order removes, moves, adds,
+/// changes inside items that stay. Returns false if the moves take too much work.
+fn compare_named(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool {
     let places: HashMap<&str, usize> = new
         .iter()
         .enumerate()
@@ -155,7 +157,7 @@ fn matched(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool {
     }
     let order: Vec<usize> = kept.iter().map(|(_, place)| *place).collect();
     let Some(moves) = moves(&order) else {
-        // One change is enough to have the list replaced.
+        // The caller replaces the list if there is at least one change.
         let path = walk.path.path();
         walk.changes.push(FieldChange::moved(path, 0));
         return false;
@@ -178,15 +180,15 @@ fn matched(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool {
     }
     for (named, place) in kept {
         if let Some(other) = new.get(place) {
-            walk.below(named.segment.clone(), named.item, other.item);
+            walk.compare_child(named.segment.clone(), named.item, other.item);
         }
     }
     true
 }
 
-/// Compares by place, along a longest common subsequence of equal items (Myers, with git's bounds on
-/// hopeless searches).
-fn by_place(walk: &mut Walk, old: &[Value], new: &[Value]) {
+/// Compares two lists by index, along a longest common subsequence of equal items (Myers' algorithm, with the heuristics
+/// of git that bound its cost).
+fn compare_by_index(walk: &mut Walk, old: &[Value], new: &[Value]) {
     let mut ids: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut intern = |items: &[Value]| -> Vec<usize> {
         let id = |item| {
@@ -221,16 +223,16 @@ fn by_place(walk: &mut Walk, old: &[Value], new: &[Value]) {
     }
     for (from, to) in paired {
         if let (Some(a), Some(b)) = (old.get(from), new.get(to)) {
-            pair(walk, to, a, b);
+            compare_pair(walk, to, a, b);
         }
     }
 }
 
-/// Two items at one place which are not equal: what changed in them, or the one for the other where that
-/// is shorter.
-fn pair(walk: &mut Walk, index: usize, old: &Value, new: &Value) {
+/// Compares two different items at the same index: the changes in them, or the replacement of the whole item if that is
+/// shorter.
+fn compare_pair(walk: &mut Walk, index: usize, old: &Value, new: &Value) {
     let start = walk.changes.len();
-    walk.below(Segment::Index(index), old, new);
+    walk.compare_child(Segment::Index(index), old, new);
     let (a, b) = (std::slice::from_ref(old), std::slice::from_ref(new));
     if walk.changes.len() > start.saturating_add(1) && costs_more(walk, start, a, b) {
         walk.changes.truncate(start);
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_a_value_and_absent_is_none() {
+    fn null_is_a_value_and_absent_is_not() {
         assert_eq!(
             rows(
                 &json!({"a":null,"b":1,"c":null}),
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_scope_hides_is_not_compared() {
+    fn what_the_scope_excludes_is_not_compared() {
         let old = json!({"metadata":{"managedFields":[1]},"status":{"a":1},"spec":{"status":1}});
         let new = json!({"metadata":{"managedFields":[2]},"spec":{"status":2}});
         let scope = Scope {
@@ -301,7 +303,7 @@ mod tests {
         assert_eq!(diff(&old, &new, Scope::ALL).len(), 3);
     }
 
-    /// The changes as `op path @index`, after checking that they do what they say.
+    /// The changes as `op path @index`, after checking that applying them gives the new value.
     fn steps(old: &Value, new: &Value) -> Vec<String> {
         let changes = diff(old, new, Scope::ALL);
         let applied = apply(old, &changes).unwrap();
@@ -342,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn kubernetes_keys_are_used_and_the_one_that_finds_most_again_wins() {
+    fn kubernetes_keys_are_used_and_the_key_with_most_matches_wins() {
         let old = json!({"ports":[{"name":"http","port":80,"protocol":"TCP"},{"name":"dns","port":53,"protocol":"UDP"}]});
         let node = json!({"ports":[{"name":"http","port":80,"protocol":"TCP","nodePort":3},{"name":"dns","port":53,"protocol":"UDP"}]});
         assert_eq!(
@@ -366,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_may_lie_in_a_nested_map() {
+    fn an_identity_may_be_in_a_nested_map() {
         let end = |name: &str, ip: &str| json!({"addresses":[ip],"targetRef":{"name":name}});
         let old = json!({"endpoints":[end("web-1", "10.0.0.1"), end("web-2", "10.0.0.2")]});
         let new = json!({"endpoints":[end("web-2", "10.0.0.2")]});
@@ -386,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn items_without_a_common_key_go_by_place() {
+    fn items_without_a_common_key_are_compared_by_index() {
         let rule =
             |verbs: &[&str]| json!({"apiGroups":["apps"],"resources":["a","b","c"],"verbs":verbs});
         let old = json!({"rules":[rule(&["get"]), rule(&["list"]), rule(&["watch"])]});
@@ -398,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_go_by_value_and_with_repetition_by_place() {
+    fn scalars_are_compared_by_value_and_duplicates_by_index() {
         let steps = |old: Value, new: Value| steps(&json!({"f":old}), &json!({"f":new}));
         assert_eq!(
             steps(

@@ -1,5 +1,4 @@
-//! Which item of a list is which item of another list: names for items by their members or by their value, and the
-//! moves that lead from one order to the other.
+//! Matches the items of two lists, by members or by value, and finds the moves from one order to the other.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,19 +7,19 @@ use serde_json::Value;
 use super::path::{Segment, member};
 use super::tree;
 
-/// Members by which the items of a list are told apart; a dot leads into a nested map, a `?` behind the
-/// name: may be absent.
+/// Members that identify the items of a list. A dot leads into a nested map; a `?` at the end marks a member that may
+/// be absent.
 type Members = &'static [&'static str];
 
-/// The longest identity, in bytes of its text, that still helps a reader: a script among a list of
-/// strings is better named by its place.
+/// The longest identity of an item, in bytes of its text. A longer one does not help a reader: a script in a list of
+/// strings is better identified by its index.
 const MAX_IDENTITY_BYTES: usize = 120;
 
-/// Steps spent on finding the indexes of moved items in one list, before it is replaced as a whole.
+/// The maximal work to find the moves in one list, in steps. A list that needs more is replaced as a whole.
 const MAX_MOVE_STEPS: usize = 1 << 24;
 
-/// The keys of Kubernetes' lists, by the name of the field: its own list-map keys
-/// (`+listMapKey`/`patchMergeKey` in k8s.io/api), and what people go by where it has none.
+/// The identifying members of Kubernetes' lists, by the name of the field: the API's own list-map keys
+/// (`+listMapKey`/`patchMergeKey` in k8s.io/api), or the members that users go by.
 const KNOWN: &[(&[&str], &[Members])] = &[
     (
         &["ports"],
@@ -69,7 +68,7 @@ const KNOWN: &[(&[&str], &[Members])] = &[
     (&["items"], &[&["key"], &["path"]]),
 ];
 
-/// Tried in this order for every other list, and where no known members can be used.
+/// Tried in this order for every other list, and if the known members do not identify the items.
 const GENERAL: &[Members] = &[
     &["name"],
     &["name", "namespace?"],
@@ -87,10 +86,10 @@ const GENERAL: &[Members] = &[
     &["address"],
 ];
 
-/// Lists of strings which are a sequence, not a set: a changed item is a changed item at a place.
+/// Lists of strings that are a sequence and not a set: their items are identified by index.
 const SEQUENCES: &[&str] = &["args", "command"];
 
-/// An item with the segment that names it, and the text of that segment.
+/// An item with the segment that identifies it, and the text of that segment.
 pub(in crate::k8s) struct Named<'a> {
     pub(in crate::k8s) text: String,
     pub(in crate::k8s) segment: Segment,
@@ -99,7 +98,7 @@ pub(in crate::k8s) struct Named<'a> {
 
 pub(in crate::k8s) type NamedLists<'a> = (Vec<Named<'a>>, Vec<Named<'a>>);
 
-/// Names all items by a function; `None` where it fails, or where two items of a list get one name.
+/// Names all items with a function; None if it fails for an item, or if two items get the same name.
 fn name_all<'a>(
     items: &'a [Value],
     name: impl Fn(&'a Value) -> Option<Segment>,
@@ -121,8 +120,8 @@ fn name_all<'a>(
     Some(named)
 }
 
-/// Names items by those members which tell all of them apart and under which most are found again;
-/// the first of equals.
+/// Names items by members. The members must identify all items of both lists; of several candidates the one under which
+/// the most items are in both lists is used, the first of equals.
 pub(in crate::k8s) fn by_members<'a>(
     field: &str,
     old: &'a [Value],
@@ -135,10 +134,15 @@ pub(in crate::k8s) fn by_members<'a>(
         .iter()
         .find(|(fields, _)| fields.contains(&field))
         .map_or(&[] as &[Members], |(_, members)| members);
-    best(known, old, new).or_else(|| best(GENERAL, old, new))
+    best_members(known, old, new).or_else(|| best_members(GENERAL, old, new))
 }
 
-fn best<'a>(candidates: &[Members], old: &'a [Value], new: &'a [Value]) -> Option<NamedLists<'a>> {
+/// Names the items by the candidate under which the most items are in both lists.
+fn best_members<'a>(
+    candidates: &[Members],
+    old: &'a [Value],
+    new: &'a [Value],
+) -> Option<NamedLists<'a>> {
     let mut best: Option<(usize, NamedLists<'a>)> = None;
     for members in candidates {
         let Some((a, b)) = name_by(members, old, new) else {
@@ -153,6 +157,7 @@ fn best<'a>(candidates: &[Members], old: &'a [Value], new: &'a [Value]) -> Optio
     best.map(|(_, lists)| lists)
 }
 
+/// Names the items of both lists by `members`. Optional members that no item has are not used.
 fn name_by<'a>(members: Members, old: &'a [Value], new: &'a [Value]) -> Option<NamedLists<'a>> {
     let mut used = Vec::new();
     for marked in members {
@@ -191,7 +196,7 @@ fn is_short_scalar(value: &Value) -> bool {
     }
 }
 
-/// Names items by their own value, in lists of scalars.
+/// Names items by their value, in lists of scalars.
 pub(in crate::k8s) fn by_value<'a>(
     field: &str,
     old: &'a [Value],
@@ -204,8 +209,10 @@ pub(in crate::k8s) fn by_value<'a>(
     Some((name_all(old, name)?, name_all(new, name)?))
 }
 
-/// The fewest moves which sort a list of distinct places: (place, index right after the move), to be done
-/// in this order. `None` where finding them takes more than [`MAX_MOVE_STEPS`].
+/// The fewest moves that sort a list of distinct numbers, as (number, index right after the move), in the order in which
+/// they are applied. None if that takes more than [`MAX_MOVE_STEPS`].
+///
+/// Example: `[2, 0, 1]` needs one move, `(2, 2)`. The numbers of a longest increasing subsequence (0, 1) stay.
 pub(super) fn moves(order: &[usize]) -> Option<Vec<(usize, usize)>> {
     let fixed = longest_increasing(order);
     let mut sorted = order.to_vec();
@@ -218,8 +225,8 @@ pub(super) fn moves(order: &[usize]) -> Option<Vec<(usize, usize)>> {
     let mut moves = Vec::with_capacity(count);
     let mut before = None;
     for place in sorted {
-        // All that come before it in the end and do not move, or have moved, are in order: behind the
-        // last of them it is in order too.
+        // The smaller numbers that stay or have moved already are in order. So the position after the largest of them
+        // is right for this one.
         if !fixed.contains(&place) {
             now.retain(|other| *other != place);
             let index = match before {
@@ -239,8 +246,8 @@ pub(super) fn moves(order: &[usize]) -> Option<Vec<(usize, usize)>> {
 
 /// The members of a longest increasing subsequence (patience sorting, n log n).
 fn longest_increasing(order: &[usize]) -> HashSet<usize> {
-    let mut tails: Vec<usize> = Vec::new(); // the smallest last value of a run of each length
-    let mut before: HashMap<usize, usize> = HashMap::new(); // value -> the one before it in its run
+    let mut tails: Vec<usize> = Vec::new(); // for each length: the smallest last value of a subsequence
+    let mut before: HashMap<usize, usize> = HashMap::new(); // value -> the one before it in its subsequence
     for value in order {
         let at = tails.partition_point(|tail| tail < value);
         if let Some(previous) = at.checked_sub(1).and_then(|i| tails.get(i)) {
@@ -266,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_moves_are_the_fewest_and_each_index_is_right_at_its_time() {
+    fn the_moves_are_the_fewest_and_each_index_is_right_when_it_is_applied() {
         // All orders of seven places.
         let mut orders = vec![vec![]];
         for place in 0..7_usize {

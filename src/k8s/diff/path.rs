@@ -1,92 +1,95 @@
-//! Where in a tree a change is: [`Path`], its text and the reading of that text.
+//! [`Path`], the place of a value in a tree, and its text form.
 //!
 //! ```text
 //! path     = [ name *( "." name / bracket ) / 1*bracket *( "." name / bracket ) ]   ; "" is the root
 //! bracket  = "[" ( quoted / index / "=" scalar / member *( "," member ) ) "]"
-//! member   = name *( "." name ) "=" [ scalar / bare ]     ; nothing after "=": the item lacks it
+//! member   = name *( "." name ) "=" [ scalar / bare ]     ; nothing after "=": the item does not have this member
 //! name     = ( letter / "_" ) *( letter / digit / "_" )
 //! quoted   = a JSON string
 //! scalar   = a JSON string, number, true, false, null
-//! bare     = letters, digits and _-./:@*+ , where that is no number, true, false or null
+//! bare     = letters, digits and _-./:@*+ , unless it is a number, true, false or null
 //! ```
+//!
+//! Examples: `spec.containers[name=web].image`, `metadata.labels["app.kubernetes.io/name"]`, `args[2]`.
 
 use std::fmt::{self, Display, Write};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Number, Value};
 
-/// One step from a value to a part of it.
+/// One step from a value to one of its children.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Segment {
-    /// A map's member: `.name` or `["any name"]`.
+    /// A member of a map: `.name` or `["any name"]`.
     Key(String),
-    /// The one item of a list whose members have these values: `[name=web]`,
-    /// `[port=80,protocol=TCP]`, `[metadata.name=web]`. `None`: the item has no such member, written
-    /// `namespace=`. The names are plain (see [`is_plain`]), those of nested maps joined by dots.
+    /// The only item of a list whose members have these values: `[name=web]`, `[port=80,protocol=TCP]`,
+    /// `[metadata.name=web]`. `None` means that the item does not have the member, written `namespace=`. The names are
+    /// plain (see [`is_plain`]); a name in a nested map is joined to its parents with dots.
     Identity(Vec<(String, Option<Value>)>),
-    /// The item of a list which is this scalar: `[="value"]`.
+    /// The item of a list that equals this scalar: `[="value"]`.
     Item(Value),
-    /// The item at this place, from 0: `[3]`.
+    /// The item at this index, from 0: `[3]`.
     Index(usize),
 }
 
-/// The member of an item which an [identity](Segment::Identity) names.
+/// The member of an item that an [identity](Segment::Identity) refers to.
 #[must_use]
 pub fn member<'a>(item: &'a Value, name: &str) -> Option<&'a Value> {
     name.split('.').try_fold(item, |value, key| value.get(key))
 }
 
-/// The way from the root of a tree to one of its values. Empty: the root itself.
+/// The steps from the root of a tree to one of its values. The empty path is the root.
 ///
-/// Paths share what they have in common: the path of a map exists once, however many of its members have a path. So
-/// memory follows the values, not their number times the length of their paths.
+/// A path is a linked list from its last step to the root, and paths share their common parents: the path of a map
+/// exists once, however many of its members have a path. So memory grows with the number of values, not with their
+/// number times the length of their paths.
 #[derive(Clone, Default)]
 pub struct Path(Option<Arc<Step>>);
 
-/// The last step of a path, and the path before it.
+/// The last step of a path, and the parent path.
 struct Step {
-    above: Path,
+    parent: Path,
     segment: Segment,
-    /// How many steps the path has.
+    /// The number of steps in the path.
     depth: usize,
-    /// Length of its text.
+    /// The length of the path's text.
     bytes: usize,
-    /// What [`Path::short`] begins with for the paths below, if it was asked for.
-    base: OnceLock<Box<str>>,
+    /// The cached start of [`Path::short`] for the children of this path.
+    short_prefix: OnceLock<Box<str>>,
 }
 
-/// The length, in bytes, above which a path is cut in its middle where it is repeated for each of many values.
+/// The length in bytes above which a path is shortened in the middle, where it is repeated for many values.
 pub const MAX_TEXT_BYTES: usize = 1024;
 
-/// A path of more than [`MAX_TEXT_BYTES`] without its middle.
+/// The text of a path; if it is longer than [`MAX_TEXT_BYTES`], its middle is replaced with `...`.
 pub(in crate::k8s) fn without_middle(text: &str) -> String {
     if text.len() <= MAX_TEXT_BYTES {
         return text.to_owned();
     }
     let from = text.len().saturating_sub(MAX_TEXT_BYTES / 2);
-    let before = text.floor_char_boundary(MAX_TEXT_BYTES / 2);
-    let behind = text.ceil_char_boundary(from);
+    let start = text.floor_char_boundary(MAX_TEXT_BYTES / 2);
+    let end = text.ceil_char_boundary(from);
     let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
-    part(text.get(..before)) + "..." + &part(text.get(behind..))
+    part(text.get(..start)) + "..." + &part(text.get(end..))
 }
 
-/// Adds a segment to the text of a path; where its name begins.
+/// Appends a segment to the text of a path. Returns the offset of the segment without its dot.
 pub(in crate::k8s) fn push_segment(text: &mut String, segment: &Segment) -> usize {
     if matches!(segment, Segment::Key(key) if is_plain(key)) && !text.is_empty() {
         text.push('.');
     }
     let own = text.len();
-    // A `String` does not fail.
+    // Writing to a `String` cannot fail.
     let _ = write!(text, "{segment}");
     own
 }
 
-/// Why a text is not a [`Path`].
+/// Why a text is not a valid [`Path`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathError {
-    /// Offset in bytes in the text at which reading stopped.
+    /// The offset in bytes of the error.
     pub offset: usize,
-    /// What would have been right there.
+    /// What the grammar requires there.
     pub expected: &'static str,
 }
 
@@ -102,7 +105,7 @@ impl Display for PathError {
 
 impl std::error::Error for PathError {}
 
-/// Whether a key can stand in a path without quotes.
+/// Whether a path can contain a key without quotes.
 #[must_use]
 pub fn is_plain(key: &str) -> bool {
     let mut bytes = key.bytes();
@@ -116,7 +119,7 @@ fn is_bare_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_-./:@*+".contains(&b)
 }
 
-/// Whether a text has the form of a JSON number, whatever its size.
+/// Whether a text has the form of a JSON number, of any size.
 fn is_number(text: &str) -> bool {
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let text = text.strip_prefix('-').unwrap_or(text);
@@ -168,9 +171,9 @@ impl Display for Segment {
 }
 
 impl Segment {
-    /// Length of its text, in bytes.
+    /// The length of its text in bytes.
     fn text_len(&self) -> usize {
-        /// Counts what is written.
+        /// A writer that counts bytes.
         struct Count(usize);
         impl Write for Count {
             fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -179,7 +182,7 @@ impl Segment {
             }
         }
         let mut count = Count(0);
-        // It does not fail.
+        // Counting cannot fail.
         let _ = write!(count, "{self}");
         count.0
     }
@@ -208,10 +211,10 @@ impl std::str::FromStr for Path {
 }
 
 impl Path {
-    /// Reads the text which `Display` writes.
+    /// Parses the text that `Display` writes.
     ///
     /// # Errors
-    /// The first place at which the text leaves the grammar.
+    /// The first place at which the text does not follow the grammar.
     pub fn parse(text: &str) -> Result<Path, PathError> {
         let mut reader = Reader { text, offset: 0 };
         let mut segments = Vec::new();
@@ -228,7 +231,7 @@ impl Path {
         Ok(segments.into_iter().collect())
     }
 
-    /// This path and one step more.
+    /// The path of a child.
     #[must_use]
     pub fn child(&self, segment: Segment) -> Path {
         let dot = matches!(&segment, Segment::Key(key) if !self.is_root() && is_plain(key));
@@ -236,89 +239,89 @@ impl Path {
         Path(Some(Arc::new(Step {
             depth: self.depth().saturating_add(1),
             bytes: self.text_len().saturating_add(bytes),
-            above: self.clone(),
+            parent: self.clone(),
             segment,
-            base: OnceLock::new(),
+            short_prefix: OnceLock::new(),
         })))
     }
 
-    /// Whether it is that of the root itself.
+    /// Whether this is the path of the root.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0.is_none()
     }
 
-    /// How many steps it has.
+    /// The number of steps.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.0.as_ref().map_or(0, |step| step.depth)
     }
 
-    /// Length of its text, in bytes.
+    /// The length of its text in bytes.
     #[must_use]
     pub fn text_len(&self) -> usize {
         self.0.as_ref().map_or(0, |step| step.bytes)
     }
 
-    /// Its last step; none of the root.
+    /// The last step; None for the root.
     #[must_use]
     pub fn last(&self) -> Option<&Segment> {
         self.0.as_ref().map(|step| &step.segment)
     }
 
-    /// The path before its last step; none of the root.
+    /// The path without its last step; None for the root.
     #[must_use]
-    pub fn above(&self) -> Option<&Path> {
-        self.0.as_ref().map(|step| &step.above)
+    pub fn parent(&self) -> Option<&Path> {
+        self.0.as_ref().map(|step| &step.parent)
     }
 
-    /// Its steps, from the root.
+    /// The steps, from the root.
     #[must_use]
     pub fn segments(&self) -> Vec<&Segment> {
         let mut segments = Vec::with_capacity(self.depth());
         let mut at = self;
         while let Some(step) = &at.0 {
             segments.push(&step.segment);
-            at = &step.above;
+            at = &step.parent;
         }
         segments.reverse();
         segments
     }
 
-    /// Its text, where the path above its last step is of more than [`MAX_TEXT_BYTES`] without the middle of that,
-    /// so that the paths of many values below one long name stay short.
+    /// The text of the path. If it is longer than [`MAX_TEXT_BYTES`], the text of the parent path is shortened in the
+    /// middle, so that the paths of many values below one long name stay short.
     #[must_use]
     pub fn short(&self) -> String {
         let Some(step) = self.0.as_ref().filter(|step| step.bytes > MAX_TEXT_BYTES) else {
             return self.to_string();
         };
-        let mut text = step.above.base();
+        let mut text = step.parent.short_prefix();
         push_segment(&mut text, &step.segment);
         text
     }
 
-    /// What the short texts of the paths below begin with. Each step is looked at once, however many paths there are.
-    fn base(&self) -> String {
+    /// The start of the short texts of the children. It is computed once per step, however many children there are.
+    fn short_prefix(&self) -> String {
         let mut missing = Vec::new();
         let mut text = String::new();
         let mut at = self;
         while let Some(step) = &at.0 {
-            if let Some(base) = step.base.get() {
-                text.push_str(base);
+            if let Some(prefix) = step.short_prefix.get() {
+                text.push_str(prefix);
                 break;
             }
             missing.push(step);
-            at = &step.above;
+            at = &step.parent;
         }
         for step in missing.into_iter().rev() {
             push_segment(&mut text, &step.segment);
             text = without_middle(&text);
-            let _ = step.base.set(text.clone().into());
+            let _ = step.short_prefix.set(text.clone().into());
         }
         text
     }
 
-    /// What two clones of one path have in common, and no other path that exists at the same time has.
+    /// An address that two clones of one path share, and that differs from any other path that exists at the same time.
     pub(super) fn address(&self) -> *const () {
         let address = |step: &Arc<Step>| Arc::as_ptr(step).cast();
         self.0.as_ref().map_or(std::ptr::null(), address)
@@ -341,7 +344,7 @@ impl PartialEq for Path {
                 (None, None) => return true,
                 (Some(x), Some(y)) if Arc::ptr_eq(x, y) => return true,
                 (Some(x), Some(y)) if x.depth == y.depth && x.segment == y.segment => {
-                    (a, b) = (&x.above, &y.above);
+                    (a, b) = (&x.parent, &y.parent);
                 }
                 _ => return false,
             }
@@ -356,11 +359,11 @@ impl fmt::Debug for Path {
 }
 
 impl Drop for Path {
-    /// Step by step: a path that was read from a text may have any number of them.
+    /// Drops the steps in a loop, not recursively: a path parsed from a text may have any number of steps.
     fn drop(&mut self) {
         let mut next = self.0.take();
         while let Some(step) = next {
-            next = Arc::into_inner(step).and_then(|mut step| step.above.0.take());
+            next = Arc::into_inner(step).and_then(|mut step| step.parent.0.take());
         }
     }
 }
@@ -421,7 +424,7 @@ impl<'a> Reader<'a> {
 
     fn quoted(&mut self) -> Result<String, PathError> {
         let rest = self.rest();
-        let mut escaped = true; // the opening quote is not the end
+        let mut escaped = true; // so that the opening quote does not count as the end
         for (at, byte) in rest.bytes().enumerate() {
             if byte == b'"' && !escaped {
                 let end = at.saturating_add(1);
@@ -436,7 +439,7 @@ impl<'a> Reader<'a> {
         self.fail("a JSON string")
     }
 
-    /// What stands after `[`, the `]` included.
+    /// Parses the part after `[`, including the `]`.
     fn bracket(&mut self) -> Result<Segment, PathError> {
         let segment = match self.peek() {
             Some(b'=') => {
@@ -503,7 +506,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads a number exactly: `serde_json` rounds the last bit of some floats.
+/// Parses a number exactly; `serde_json` rounds the last bit of some floats.
 fn number(text: &str) -> Option<Number> {
     if text.contains(['.', 'e', 'E']) {
         return Number::from_f64(text.parse().ok()?);
@@ -532,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_is_written_as_documented_and_read_back() {
+    fn each_form_is_written_as_documented_and_parsed_again() {
         let web = || identity(&[("name", Some(json!("web")))]);
         let cases = [
             (vec![], ""),
@@ -610,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_text_has_both_ends_of_what_is_above_and_the_whole_last_name() {
+    fn a_short_text_has_both_ends_of_the_parent_path_and_the_whole_last_name() {
         let long = "n\u{e9}".repeat(100_000);
         let last = "x".repeat(5_000);
         let path: Path = [
@@ -645,7 +648,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused_with_its_place() {
+    fn invalid_paths_are_refused_with_the_offset() {
         for (text, offset) in [
             (".a", 0),
             ("a.", 2),

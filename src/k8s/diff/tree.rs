@@ -1,14 +1,14 @@
 //! Walks over JSON trees that keep their stack on the heap.
 //!
-//! `Value`'s own `Clone`, `PartialEq` and `Serialize` recurse once a level; a hostile tree may be
-//! deeper than the thread's stack. Whatever has to look at a whole value goes through here.
+//! `Value`'s own `Clone`, `PartialEq` and `Serialize` recurse once per level, and a hostile tree may be deeper than the
+//! thread's stack. Code that walks a whole value therefore uses these functions.
 
 use std::io::{self, Write};
 
 use serde_json::{Map, Number, Value};
 
-/// Whether two values are the same JSON: the order of map keys aside, the order of lists kept,
-/// `1` and `1.0` apart, `0.0` and `-0.0` apart.
+/// Whether two values are the same JSON. The order of map keys does not count, the order of lists does. `1` and `1.0`
+/// differ, and so do `0.0` and `-0.0`.
 #[must_use]
 pub fn equal(a: &Value, b: &Value) -> bool {
     let mut stack = vec![(a, b)];
@@ -37,7 +37,7 @@ pub fn equal(a: &Value, b: &Value) -> bool {
 }
 
 fn same_number(a: &Number, b: &Number) -> bool {
-    // The sign tells the two zeros apart, which `==` does not.
+    // The sign distinguishes the two zeros, which are equal for `==`.
     let sign = |n: &Number| n.as_f64().is_some_and(f64::is_sign_negative);
     a == b && sign(a) == sign(b)
 }
@@ -48,6 +48,7 @@ pub fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::Array(_) | Value::Object(_))
 }
 
+/// A container that is being copied: the elements that are left, and the copies so far.
 enum Building<'a> {
     List(std::slice::Iter<'a, Value>, Vec<Value>),
     Map(
@@ -57,7 +58,7 @@ enum Building<'a> {
     ),
 }
 
-/// A deep copy.
+/// Copies a value without recursion.
 #[must_use]
 pub fn copy(value: &Value) -> Value {
     let mut stack: Vec<Building<'_>> = Vec::new();
@@ -105,12 +106,13 @@ pub fn copy(value: &Value) -> Value {
 /// How the keys of maps are ordered by [`write_json`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
-    /// As they stand in the tree.
+    /// In the order of the tree.
     AsIs,
-    /// By their bytes, so that equal values give equal bytes.
+    /// By their bytes, so that equal values give equal output.
     Sorted,
 }
 
+/// A container that is being written: the elements that are left, and whether none has been written.
 enum Writing<'a> {
     Items(std::slice::Iter<'a, Value>, bool),
     Members(Box<dyn Iterator<Item = (&'a String, &'a Value)> + 'a>, bool),
@@ -119,7 +121,7 @@ enum Writing<'a> {
 /// Writes a value as JSON on one line, without spaces.
 ///
 /// # Errors
-/// Those of the writer.
+/// Errors of the writer.
 pub fn write_json(out: &mut dyn Write, value: &Value, keys: Keys) -> io::Result<()> {
     let mut stack: Vec<Writing<'_>> = Vec::new();
     let mut at = Some(value);
@@ -163,6 +165,7 @@ pub fn write_json(out: &mut dyn Write, value: &Value, keys: Keys) -> io::Result<
     }
 }
 
+/// The entries of a map in the requested order.
 fn members<'a>(
     map: &'a Map<String, Value>,
     keys: Keys,
@@ -177,25 +180,25 @@ fn members<'a>(
     }
 }
 
-/// A value as JSON on one line, its keys as they stand.
+/// A value as JSON on one line, with keys in the order of the tree.
 #[must_use]
 pub fn to_json(value: &Value) -> String {
     let mut bytes = Vec::new();
-    // A `Vec` does not fail, and JSON is UTF-8.
+    // Writing to a `Vec` cannot fail, and JSON is UTF-8.
     let _ = write_json(&mut bytes, value, Keys::AsIs);
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// A value as JSON on one line, its keys sorted: equal values and only those give equal bytes.
+/// A value as JSON on one line with sorted keys. Two values give the same bytes exactly if they are equal.
 #[must_use]
 pub fn canonical(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // A `Vec` does not fail.
+    // Writing to a `Vec` cannot fail.
     let _ = write_json(&mut bytes, value, Keys::Sorted);
     bytes
 }
 
-/// How many bytes [`to_json`] gives.
+/// The length of the text that [`to_json`] returns, in bytes.
 #[must_use]
 pub fn json_len(value: &Value) -> usize {
     struct Count(usize);
@@ -221,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_is_equal_and_prints_as_serde_json_prints_it() {
+    fn a_copy_is_equal_and_is_written_as_serde_json_writes_it() {
         let value = json!({"b":[1,{"x":[]},{},[[]],null,true,-0.0,1.5,"\u{1}\"\u{e9}"],"a":{"k":{"l":"m"}}});
         assert!(equal(&value, &copy(&value)));
         assert_eq!(to_json(&value), value.to_string());
@@ -230,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_keys_is_not_a_difference_and_the_order_of_items_is() {
+    fn the_order_of_items_counts_and_the_order_of_keys_does_not() {
         let a = json!({"a":1,"b":[1,2]});
         let b: Value = serde_json::from_str(r#"{"b":[1,2],"a":1}"#).unwrap();
         assert!(equal(&a, &b));

@@ -1,4 +1,4 @@
-//! Paths of a walk over a tree: made only where something is found, and shared by all that is found there.
+//! Paths for a walk over a tree: created only if the walk finds something, and shared by everything found there.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use super::path::{Path, Segment};
 
-/// The way from the root to where a walk is. A step becomes part of a [`Path`] when something is found below it.
+/// The position of a walk. A step becomes part of a [`Path`] only if something is found below it.
 #[derive(Debug, Default)]
 pub(in crate::k8s) struct PathBuilder {
     steps: Vec<Segment>,
-    /// The paths up to the first steps, as far as they were asked for.
+    /// The paths up to the first steps, as far as they have been created.
     paths: Vec<Path>,
-    /// Length of the names up to each step, in bytes.
+    /// The total length of the names up to each step, in bytes.
     bytes: Vec<usize>,
 }
 
 impl PathBuilder {
-    /// Goes one step down.
+    /// Descends to a child.
     pub(in crate::k8s) fn push(&mut self, segment: Segment) {
         let text_len = |value: &Value| value.as_str().map_or(0, str::len);
         let bytes = match &segment {
@@ -32,12 +32,12 @@ impl PathBuilder {
                 .fold(0, usize::saturating_add),
             Segment::Index(_) => 0,
         };
-        let above = self.name_bytes();
-        self.bytes.push(above.saturating_add(bytes));
+        let parent_bytes = self.name_bytes();
+        self.bytes.push(parent_bytes.saturating_add(bytes));
         self.steps.push(segment);
     }
 
-    /// Goes back up.
+    /// Returns to the parent.
     pub(in crate::k8s) fn pop(&mut self) {
         self.steps.pop();
         self.bytes.pop();
@@ -49,12 +49,12 @@ impl PathBuilder {
         &self.steps
     }
 
-    /// Length of all names on the way, in bytes.
+    /// The total length of the names from the root, in bytes.
     pub(in crate::k8s) fn name_bytes(&self) -> usize {
         self.bytes.last().copied().unwrap_or_default()
     }
 
-    /// The path to where the walk is.
+    /// The path of the current position.
     pub(in crate::k8s) fn path(&mut self) -> Path {
         let missing = self.steps.get(self.paths.len()..).unwrap_or_default();
         let mut path = self.paths.last().cloned().unwrap_or_default();
@@ -65,21 +65,21 @@ impl PathBuilder {
         path
     }
 
-    /// The path to what is one step further down.
+    /// The path of a child of the current position.
     pub(in crate::k8s) fn child(&mut self, segment: Segment) -> Path {
         self.path().child(segment)
     }
 }
 
-/// Something about each of many paths, derived from that of the path above it; looked at once for all paths that
-/// share a step.
+/// A cache for values that are derived for a path from the value for its parent. The value for each shared step is
+/// derived once.
 #[derive(Debug)]
-pub(in crate::k8s) struct PerStep<T> {
-    /// By the address of a path. The path itself is kept, so that no other has its address.
+pub(in crate::k8s) struct PathCache<T> {
+    /// By the address of a path. The path is kept alive, so that no other path gets its address.
     known: HashMap<*const (), (Path, T)>,
 }
 
-impl<T> Default for PerStep<T> {
+impl<T> Default for PathCache<T> {
     fn default() -> Self {
         Self {
             known: HashMap::new(),
@@ -87,8 +87,8 @@ impl<T> Default for PerStep<T> {
     }
 }
 
-impl<T: Clone> PerStep<T> {
-    /// What is derived for a path, given that of the root.
+impl<T: Clone> PathCache<T> {
+    /// The value for a path. `root` is the value for the root, and `derive` computes a child's value from its parent's.
     pub(in crate::k8s) fn get(
         &mut self,
         path: &Path,
@@ -97,13 +97,13 @@ impl<T: Clone> PerStep<T> {
     ) -> T {
         let mut missing = Vec::new();
         let (mut at, mut value) = (path, root);
-        while let (Some(segment), Some(above)) = (at.last(), at.above()) {
+        while let (Some(segment), Some(parent)) = (at.last(), at.parent()) {
             if let Some((_, known)) = self.known.get(&at.address()) {
                 value = known.clone();
                 break;
             }
             missing.push((at, segment));
-            at = above;
+            at = parent;
         }
         for (path, segment) in missing.into_iter().rev() {
             value = derive(&value, path, segment);
@@ -114,30 +114,32 @@ impl<T: Clone> PerStep<T> {
     }
 }
 
-/// Numbers of fields: equal for two paths that are the same but for the places of items in their lists.
+/// Assigns numbers to fields. Two paths that differ only in the indexes of list items get the same number.
 #[derive(Debug, Default)]
 pub struct FieldNumbers {
-    /// By the number of the field above and the name.
+    /// The numbers by the parent field's number and the segment's text.
     numbers: HashMap<(usize, String), usize>,
-    per_step: PerStep<usize>,
+    cache: PathCache<usize>,
 }
 
 impl FieldNumbers {
     /// The number of a path; the root has 0.
-    pub fn of(&mut self, path: &Path) -> usize {
+    pub fn number(&mut self, path: &Path) -> usize {
         let numbers = &mut self.numbers;
-        self.per_step.get(path, 0, |above, _, segment| {
+        self.cache.get(path, 0, |parent, _, segment| {
             if matches!(segment, Segment::Index(_)) {
-                return *above;
+                return *parent;
             }
             let next = numbers.len().saturating_add(1);
-            *numbers.entry((*above, segment.to_string())).or_insert(next)
+            *numbers
+                .entry((*parent, segment.to_string()))
+                .or_insert(next)
         })
     }
 
-    /// Lets go of the paths that were asked about; the numbers stay.
+    /// Drops the paths that were passed in; the numbers stay.
     pub fn forget_paths(&mut self) {
-        self.per_step = PerStep::default();
+        self.cache = PathCache::default();
     }
 }
 
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_in_one_map_shares_its_path() {
+    fn paths_found_in_one_map_share_the_path_of_the_map() {
         let mut builder = PathBuilder::default();
         builder.push(Segment::Key("spec".to_owned()));
         let (a, b) = (
@@ -162,8 +164,8 @@ mod tests {
             (a.to_string(), b.to_string()),
             ("spec.a".into(), "spec.b".into())
         );
-        let above = |path: &Path| path.above().unwrap().address();
-        assert_eq!(above(&a), above(&b));
+        let parent = |path: &Path| path.parent().unwrap().address();
+        assert_eq!(parent(&a), parent(&b));
         builder.pop();
         builder.push(Segment::Key("status".to_owned()));
         assert_eq!(builder.path(), path("status"));
@@ -171,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn a_field_has_one_number_wherever_its_items_are() {
+    fn a_field_has_one_number_for_all_indexes() {
         let mut numbers = FieldNumbers::default();
-        let one = numbers.of(&path("spec.containers[0].image"));
-        assert_eq!(one, numbers.of(&path("spec.containers[7].image")));
+        let one = numbers.number(&path("spec.containers[0].image"));
+        assert_eq!(one, numbers.number(&path("spec.containers[7].image")));
         numbers.forget_paths();
-        assert_eq!(one, numbers.of(&path("spec.containers[3].image")));
+        assert_eq!(one, numbers.number(&path("spec.containers[3].image")));
         let others = [
             "",
             "spec",
@@ -185,7 +187,7 @@ mod tests {
             r#"["spec.containers"].image"#,
         ];
         for other in others {
-            assert_ne!(one, numbers.of(&path(other)), "{other}");
+            assert_ne!(one, numbers.number(&path(other)), "{other}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! An EncryptionConfiguration: the file that an API server is given by `--encryption-provider-config`.
+//! Parses an EncryptionConfiguration: the file for the API server's `--encryption-provider-config`.
 //!
-//! Upstream: apiserver's `pkg/apis/apiserver/v1/types_encryption.go` and its validation. What only a running
-//! API server needs (endpoints, timeouts, overlapping resources) is not looked at.
+//! Upstream: apiserver's `pkg/apis/apiserver/v1/types_encryption.go` and its validation. Settings that only a running API
+//! server needs (endpoints, timeouts, overlapping resources) are ignored.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use zeroize::Zeroize as _;
 
 use super::cipher::Scheme;
 use super::secret::Secret;
-use super::tree::{Allowance, is_affordable};
+use super::tree::{TreeAllowance, is_affordable};
 use crate::k8s::decode::shown_name;
 
-/// A provider with keys of its own.
+/// A provider whose keys are in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Provider {
     /// `aescbc`.
@@ -27,7 +27,7 @@ pub(super) enum Provider {
 impl Provider {
     pub(super) const ALL: [Self; 3] = [Self::AesCbc, Self::AesGcm, Self::Secretbox];
 
-    /// Its name, in the configuration and in the head of a value.
+    /// Its name in the configuration and in the prefix of a value.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::AesCbc => "aescbc",
@@ -61,41 +61,41 @@ pub(super) struct NamedKey {
     pub(super) secret: Secret,
 }
 
-/// A KMS plugin: its keys are elsewhere.
+/// A KMS plugin. Its keys are not in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plugin {
     pub(super) version: String,
     pub(super) name: String,
 }
 
-/// The keys of one file, whatever resources they are for: a value names its key.
+/// The keys of one file, for all resources. The resources do not matter, because each value names its key.
 #[derive(Clone, Default)]
 pub struct Config {
     pub(super) keys: Vec<NamedKey>,
     pub(super) plugins: Vec<Plugin>,
 }
 
-/// Why a text is no EncryptionConfiguration. No message quotes what stands in the file, but for names.
+/// Why a text is not an EncryptionConfiguration. The messages quote nothing from the file except names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Neither YAML nor JSON.
+    /// It is neither YAML nor JSON.
     #[error("it is neither YAML nor JSON: line {line}, column {column}")]
     Syntax {
-        /// From 1; 0 where it is not known.
+        /// From 1; 0 if it is not known.
         line: usize,
-        /// From 1; 0 where it is not known.
+        /// From 1; 0 if it is not known.
         column: usize,
     },
-    /// YAML that the parser would read for minutes.
+    /// It is YAML that the parser would need minutes to read.
     #[error("it is nested too deeply, or has too many brackets or directives")]
     TooNested,
-    /// YAML or JSON of something else.
-    #[error("it is {}, not an EncryptionConfiguration", .kind.as_deref().map_or_else(|| "no Kubernetes object".to_owned(), |kind| format!("of kind {}", shown_name(kind))))]
+    /// It is YAML or JSON of something else.
+    #[error("it is not an EncryptionConfiguration{}", .kind.as_deref().map_or_else(String::new, |kind| format!(" but of kind {}", shown_name(kind))))]
     OtherKind {
-        /// What it says it is.
+        /// Its kind, if it has one.
         kind: Option<String>,
     },
-    /// A part of it is not what it should be.
+    /// A part of the configuration is not valid.
     #[error("{at}: {problem}")]
     Field {
         /// The path of the part.
@@ -108,31 +108,31 @@ pub enum ConfigError {
 /// What is wrong with a part of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// It is not there, or empty.
+    /// It is absent or empty.
     #[error("it is missing")]
     Missing,
-    /// It is no list.
+    /// It is not a list.
     #[error("it is not a list")]
     NotAList,
-    /// It is no text; YAML takes `1` and `yes` for something else.
+    /// It is not a text. YAML reads `1` as a number and `yes` as a boolean.
     #[error("it is not a text; put it in quotes")]
     NotAText,
-    /// A provider must be one of these, and one.
+    /// An entry must have exactly one provider.
     #[error(
-        "it has {found} of the providers aescbc, aesgcm, secretbox, kms and identity where it needs one"
+        "it has {found} of the providers aescbc, aesgcm, secretbox, kms and identity, but it needs exactly one"
     )]
     Providers {
-        /// How many it has.
+        /// The number of providers it has.
         found: usize,
     },
-    /// A secret that is none.
+    /// A secret is not base64.
     #[error("the secret of key {} is not base64", shown_name(.name))]
     Base64 {
         /// The key's name.
         name: String,
     },
-    /// A secret of another length.
-    #[error("the secret of key {} has {found} bytes, and {provider} takes {}", shown_name(.name), list(.wanted))]
+    /// A secret has a length that the provider does not accept.
+    #[error("the secret of key {} has {found} bytes, but {provider} needs {}", shown_name(.name), list(.wanted))]
     Length {
         /// The key's name.
         name: String,
@@ -140,21 +140,22 @@ pub enum Problem {
         found: usize,
         /// The provider's name.
         provider: &'static str,
-        /// What it may be.
+        /// The lengths that the provider accepts, in bytes.
         wanted: &'static [usize],
     },
 }
 
+/// Lengths joined with "or".
 fn list(lengths: &[usize]) -> String {
     let texts: Vec<String> = lengths.iter().map(ToString::to_string).collect();
     texts.join(" or ")
 }
 
 impl Config {
-    /// Reads a configuration: YAML of one or more documents, or JSON.
+    /// Parses a configuration: YAML with one or more documents, or JSON.
     ///
     /// # Errors
-    /// It is something else, or not whole.
+    /// It is not a valid EncryptionConfiguration.
     pub fn parse(text: &[u8]) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let mut documents = 0_usize;
@@ -170,20 +171,21 @@ impl Config {
         Ok(config)
     }
 
-    /// The names of its KMS plugins.
+    /// The names of the KMS plugins.
     pub fn plugins(&self) -> impl Iterator<Item = &str> {
         self.plugins.iter().map(|plugin| plugin.name.as_str())
     }
 
-    /// Whether it holds a key.
+    /// Whether the configuration has any key.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         !self.keys.is_empty()
     }
 
+    /// Adds the keys of one document.
     fn document(&mut self, document: &Value) -> Result<(), ConfigError> {
         let kind = document.get("kind").and_then(Value::as_str);
-        // The second is of the time before 1.13; the API server takes it still.
+        // `EncryptionConfig` is the kind from before Kubernetes 1.13, which API servers still accept.
         if !matches!(kind, Some("EncryptionConfiguration" | "EncryptionConfig")) {
             return Err(ConfigError::OtherKind {
                 kind: kind.map(str::to_owned),
@@ -198,6 +200,7 @@ impl Config {
         Ok(())
     }
 
+    /// Adds the keys or the plugin of one provider entry.
     fn provider(&mut self, provider: &Value, at: &str) -> Result<(), ConfigError> {
         let given = |name: &str| provider.get(name).filter(|value| !value.is_null());
         let with_keys = Provider::ALL.map(|kind| given(kind.name()).map(|value| (kind, value)));
@@ -232,6 +235,7 @@ impl Config {
     }
 }
 
+/// Parses and checks a key.
 fn key_of(provider: Provider, key: &Value, at: &str) -> Result<NamedKey, ConfigError> {
     let name = text(key, at, "name")?;
     let secret = Secret::from_base64(text(key, at, "secret")?.as_bytes()).ok_or_else(|| {
@@ -266,20 +270,22 @@ fn field(at: impl fmt::Display, problem: Problem) -> ConfigError {
     }
 }
 
-fn member<'v>(of: &'v Value, at: &str, name: &str) -> Result<(&'v Value, String), ConfigError> {
+/// The value of a member and its path; an error if it is missing.
+fn member<'v>(parent: &'v Value, at: &str, name: &str) -> Result<(&'v Value, String), ConfigError> {
     let path = if at.is_empty() {
         name.to_owned()
     } else {
         format!("{at}.{name}")
     };
-    match of.get(name).filter(|value| !value.is_null()) {
+    match parent.get(name).filter(|value| !value.is_null()) {
         Some(value) => Ok((value, path)),
         None => Err(field(path, Problem::Missing)),
     }
 }
 
-fn items<'v>(of: &'v Value, at: &str, name: &str) -> Result<&'v [Value], ConfigError> {
-    let (value, path) = member(of, at, name)?;
+/// The items of a member that must be a list which is not empty.
+fn items<'v>(parent: &'v Value, at: &str, name: &str) -> Result<&'v [Value], ConfigError> {
+    let (value, path) = member(parent, at, name)?;
     match value.as_array() {
         None => Err(field(path, Problem::NotAList)),
         Some(items) if items.is_empty() => Err(field(path, Problem::Missing)),
@@ -287,8 +293,9 @@ fn items<'v>(of: &'v Value, at: &str, name: &str) -> Result<&'v [Value], ConfigE
     }
 }
 
-fn text<'v>(of: &'v Value, at: &str, name: &str) -> Result<&'v str, ConfigError> {
-    let (value, path) = member(of, at, name)?;
+/// The text of a member that must be a text which is not empty.
+fn text<'v>(parent: &'v Value, at: &str, name: &str) -> Result<&'v str, ConfigError> {
+    let (value, path) = member(parent, at, name)?;
     match value.as_str() {
         None => Err(field(path, Problem::NotAText)),
         Some("") => Err(field(path, Problem::Missing)),
@@ -296,7 +303,7 @@ fn text<'v>(of: &'v Value, at: &str, name: &str) -> Result<&'v str, ConfigError>
     }
 }
 
-/// A tree which is overwritten when it is dropped. What the parser itself held on the way is not.
+/// A tree that is overwritten when it is dropped. Copies that the parser made before are not.
 struct Wiped(Value);
 
 impl Drop for Wiped {
@@ -305,7 +312,7 @@ impl Drop for Wiped {
     }
 }
 
-/// No parser here makes a tree deeper than 128.
+/// Overwrites the texts of a tree. The recursion is safe: the parsers here build no tree deeper than 128 levels.
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -323,8 +330,9 @@ fn wipe(value: &mut Value) {
     }
 }
 
+/// Parses the documents of a text.
 fn documents_of(text: &[u8]) -> Result<Vec<Wiped>, ConfigError> {
-    // A JSON text may have tabs where YAML takes none.
+    // JSON is tried first, because it may contain tabs where YAML does not allow them.
     if text.trim_ascii_start().starts_with(b"{")
         && let Ok(document) = serde_json::from_slice(text)
     {
@@ -334,9 +342,9 @@ fn documents_of(text: &[u8]) -> Result<Vec<Wiped>, ConfigError> {
         return Err(ConfigError::TooNested);
     }
     let mut documents = Vec::new();
-    let allowance = Allowance::default();
+    let allowance = TreeAllowance::default();
     for document in serde_norway::Deserializer::from_slice(text) {
-        // The parser's own message may quote the text.
+        // The parser's own message may quote the text, so only its location is kept.
         let value = allowance.read(document).map_err(|error| {
             let at = error.location();
             ConfigError::Syntax {
@@ -379,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_every_entry_and_document_is_taken() {
+    fn the_keys_of_all_entries_and_documents_are_read() {
         let text = format!(
             "{}---\n# the old form\nkind: EncryptionConfig\napiVersion: v1\nresources:\n- resources: [a]\n  providers:\n  - identity: {{}}\n  - kms: {{name: old, endpoint: unix:///x, cachesize: 5}}\n  - kms: {{apiVersion: v2, name: new, endpoint: unix:///x}}\n- providers:\n  - aesgcm: {{keys: [{{name: '1', secret: {SECRET}}}, {{name: k2, secret: {SECRET}}}]}}\n",
             yaml(&format!(
@@ -408,16 +416,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_configuration_is_named() {
+    fn another_kind_is_named_in_the_error() {
         assert_eq!(
             error_of("kind: Secret\ndata: {password: hunter2}"),
-            "it is of kind \"Secret\", not an EncryptionConfiguration"
+            "it is not an EncryptionConfiguration but of kind \"Secret\""
         );
         for text in ["", "---\n", "hunter2", "[1, 2]", "{}", "kind: 5"] {
-            assert_eq!(
-                error_of(text),
-                "it is no Kubernetes object, not an EncryptionConfiguration"
-            );
+            assert_eq!(error_of(text), "it is not an EncryptionConfiguration");
         }
         assert_eq!(
             error_of("a: hunter2\n b: [hunter2"),
@@ -427,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_part_is_named_by_its_path_and_never_quoted() {
+    fn a_wrong_part_is_named_by_its_path_and_not_quoted() {
         let key = |secret: &str| {
             error_of(&yaml(&format!(
                 "secretbox: {{keys: [{{name: k1, secret: {secret}}}]}}"
@@ -437,7 +442,7 @@ mod tests {
         assert_eq!(
             key(SECRET),
             format!(
-                "{at}.secretbox.keys[0]: the secret of key \"k1\" has 16 bytes, and secretbox takes 32"
+                "{at}.secretbox.keys[0]: the secret of key \"k1\" has 16 bytes, but secretbox needs 32"
             )
         );
         assert_eq!(
@@ -469,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_names_itself_again_and_again_is_no_configuration() {
+    fn aliases_that_multiply_a_text_are_refused() {
         let mut text = String::from("a0: &a0 [x]\n");
         for n in 1..40 {
             let before = n - 1;
@@ -488,8 +493,9 @@ mod tests {
             [("aescbc", "k"); 2]
         );
     }
+
     #[test]
-    fn a_text_that_is_nested_beyond_any_configuration_is_refused_before_it_is_parsed() {
+    fn deep_nesting_is_refused_before_it_is_parsed() {
         let nested = |open: &str, close: &str, levels| open.repeat(levels) + &close.repeat(levels);
         let many = 300_000;
         for text in [
@@ -497,7 +503,7 @@ mod tests {
             nested("{a: ", "}", many),
             nested("- [", "]", many),
             "[".repeat(many),
-            // The brackets in quotes close nothing.
+            // A bracket in quotes does not close anything.
             "[ \"]\", ".repeat(many),
             "[ ']', ".repeat(many),
             "[ # ]\n".repeat(many),
@@ -513,14 +519,14 @@ mod tests {
             let start = text.get(..20).unwrap_or_default();
             assert_eq!(error, Some(ConfigError::TooNested), "{start:?}");
         }
-        // Depth without brackets costs the parser nothing: it has a limit of its own.
+        // Depth without brackets is cheap for the parser, which has its own limit for it.
         for text in ["- ".repeat(many), "? ".repeat(many)] {
             assert!(error_of(&text).contains("neither YAML nor JSON"));
         }
     }
 
     #[test]
-    fn a_configuration_of_thousands_of_keys_is_read_however_it_is_written() {
+    fn a_configuration_with_thousands_of_keys_is_read_in_every_style() {
         let count = 2000;
         let key = |n| format!("{{\"name\": \"k{n}\", \"secret\": \"{SECRET}\"}}");
         let keys: Vec<String> = (0..count).map(key).collect();

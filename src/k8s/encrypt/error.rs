@@ -1,17 +1,18 @@
-//! Why a value stays closed, as a sentence for who has to find the key.
+//! Why a value could not be decrypted, worded for the person who has to find the key.
 
 use std::fmt;
 
-use super::sealed::SourceType;
+use super::value::SourceType;
 use crate::diag::shown;
 use crate::k8s::decode::shown_name;
 use crate::k8s::envelope::Encrypted;
 use crate::wire::WireError;
 
-/// How many names a message lists.
+/// The number of names that a message lists.
 const LISTED: usize = 8;
 
-/// By what a value was encrypted, as its head says. Hostile text: shown only where it can be a name.
+/// The provider and key of an encrypted value, from its prefix. The texts may be hostile and are shown only if they can
+/// be names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRef {
     /// `aescbc`, `aesgcm`, `secretbox` or `kms`.
@@ -50,78 +51,80 @@ impl fmt::Display for KeyRef {
 
 /// Why a value could not be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// It begins with `k8s:enc:`, and no provider, version and key name follow.
-    #[error("it begins as a value encrypted at rest, but its head is damaged or cut")]
+pub enum DecryptError {
+    /// The value starts with `k8s:enc:`, but provider, version or key name is missing.
+    #[error(
+        "the value starts with k8s:enc:, but the provider, version or key name after it is damaged or cut off"
+    )]
     Head,
-    /// A provider or a version of one which Kubernetes up to 1.37 does not have.
+    /// The provider, or its version, does not exist in Kubernetes up to 1.37.
     #[error("{0}: an unknown provider")]
     UnknownProvider(KeyRef),
-    /// There is no key at all.
+    /// No configuration was given.
     #[error("{0}, and no EncryptionConfiguration was given")]
     NoConfig(KeyRef),
-    /// There is no key of this name.
+    /// The given configurations have no key of this name.
     #[error("{by}, and the given EncryptionConfiguration has no such key: {}", listed(.given))]
     NoKey {
-        /// What it wants.
+        /// The key that the value needs.
         by: KeyRef,
-        /// The keys there are: provider and name.
+        /// The keys that were given: provider and name.
         given: Vec<(&'static str, String)>,
     },
-    /// The value does not open, and what comes out does not look like a value either.
-    #[error("{by}, but {}: a wrong key of that name, or an altered value", none_opens(*.tried))]
+    /// The key gives nothing that looks like a stored value.
+    #[error("{by}, but {}: a wrong key of that name, or an altered value", none_decrypts(*.tried))]
     WrongKey {
-        /// What it wants.
+        /// The key that the value needs.
         by: KeyRef,
-        /// How many keys of that name were tried.
+        /// The number of keys of that name that were tried.
         tried: usize,
     },
-    /// The first bytes come out as those of a value: the key is the right one.
+    /// The first decrypted bytes are those of a stored value, so the key is right, but the rest does not fit.
     #[error("{by}; the key fits, but the value was altered or cut{}", .place.as_ref().map(|key| format!(
-        ", or was stored under another key than {}: it opens only where it was written, not as a copy and not under another prefix",
+        ", or was stored under another key than {}: it can be decrypted only under its own key, not as a copy and not under another prefix",
         shown(key)
     )).unwrap_or_default())]
     Altered {
-        /// What it wants.
+        /// The key that the value needs.
         by: KeyRef,
-        /// The etcd key that it was tried with, where the cipher binds the value to it.
+        /// The etcd key with which it was tried, if the cipher binds the value to it.
         place: Option<Vec<u8>>,
     },
-    /// Fewer bytes than any value of this kind has, or no whole number of blocks.
-    #[error("{by}, but the value is cut: {bytes} bytes are left behind its head")]
+    /// The value is shorter than any value of this provider, or has no whole number of cipher blocks.
+    #[error("{by}, but the value is cut off: {bytes} bytes follow the key name")]
     Cut {
-        /// What it wants.
+        /// The key that the value needs.
         by: KeyRef,
-        /// How many bytes are behind the head.
+        /// The number of bytes after the prefix.
         bytes: usize,
     },
-    /// What is behind the head of a value of KMS cannot be read.
+    /// The data after the prefix of a KMS value cannot be parsed.
     #[error("{by}, but the value is cut or damaged: {reason}")]
     Kms {
-        /// What it wants.
+        /// The KMS plugin that the value needs.
         by: KeyRef,
-        /// Offsets are from the end of the head.
+        /// Offsets are from the end of the prefix.
         reason: WireError,
     },
-    /// The data key is wrapped by a KMS.
+    /// The data key must be unwrapped by the KMS.
     #[error("{0}")]
     NoDataKey(Box<Wrapped>),
 }
 
-/// What a KMS has to unwrap before a value can be decrypted.
+/// A wrapped data key, which the KMS has to unwrap before the value can be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrapped {
-    /// What the value wants.
+    /// The KMS plugin that the value needs.
     pub by: KeyRef,
-    /// The plugin's name of the key that wraps; KMS v1 has none.
+    /// The id of the key with which the plugin wrapped the data key; KMS v1 has none.
     pub key_id: Option<String>,
-    /// Names of the annotations which the plugin wants to see.
+    /// The names of the annotations that the plugin needs for unwrapping.
     pub annotations: Vec<String>,
-    /// The wrapped key or seed.
+    /// The wrapped data key or seed.
     pub source: Vec<u8>,
-    /// What it is the wrapping of.
+    /// What is wrapped.
     pub source_type: SourceType,
-    /// How many data keys were tried.
+    /// The number of data keys that were tried.
     pub tried: usize,
 }
 
@@ -150,20 +153,21 @@ impl fmt::Display for Wrapped {
             ),
             tried => write!(
                 f,
-                ": {}; it wants what the KMS unwraps from its {bytes} bytes of {what}",
-                none_opens(tried)
+                ": {}; it needs what the KMS unwraps from its {bytes} bytes of {what}",
+                none_decrypts(tried)
             ),
         }
     }
 }
 
-fn none_opens(tried: usize) -> String {
+fn none_decrypts(tried: usize) -> String {
     match tried {
         1 => "the given key does not decrypt it".to_owned(),
         more => format!("none of the {more} given keys decrypts it"),
     }
 }
 
+/// The names of the given keys, at most [`LISTED`] of them.
 fn listed(given: &[(&'static str, String)]) -> String {
     if given.is_empty() {
         return "it has no keys".to_owned();

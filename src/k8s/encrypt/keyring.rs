@@ -1,18 +1,17 @@
-//! The keys at hand, and how a value finds its own.
+//! The keys that the user gave, and the search for the key of a value.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::cipher::{Fault, Scheme};
+use super::cipher::{DecryptFault, Scheme};
 use super::config::{Config, NamedKey, Plugin, Provider};
-use super::error::{KeyRef, OpenError, Wrapped};
-use super::sealed::{Kms, KmsObject, SourceType};
+use super::error::{DecryptError, KeyRef, Wrapped};
 use super::secret::DataKey;
+use super::value::{Kms, KmsObject, SourceType};
 use crate::k8s::envelope::{ENCRYPTED_PREFIX, Encrypted};
 use crate::k8s::special::go_text;
 
-/// The keys of any number of configurations, and data keys of KMS. Empty, it opens what is not
-/// encrypted.
+/// The keys of any number of configurations, and data keys of a KMS.
 #[derive(Clone, Default)]
 pub struct Keyring {
     keys: Vec<NamedKey>,
@@ -29,8 +28,8 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Takes the keys of a configuration. Keys of one name are all kept: one API server may have had
-    /// one after the other, or one for each resource.
+    /// Adds the keys of a configuration. Several keys with the same name are all kept: an API server may have used one
+    /// after the other, or different ones for different resources.
     pub fn add_config(&mut self, config: Config) {
         self.has_config = true;
         for key in config.keys {
@@ -41,61 +40,65 @@ impl Keyring {
         self.plugins.extend(config.plugins);
     }
 
-    /// Takes a data-encryption key or a seed of KMS.
+    /// Adds a data key or a seed of a KMS.
     pub fn add_data_key(&mut self, key: DataKey) {
         if !self.data_keys.contains(&key) {
             self.data_keys.push(key);
         }
     }
 
-    /// Whether nothing was given.
+    /// Whether no configuration and no data key was given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.has_config && self.data_keys.is_empty()
     }
 
-    /// The value as it was before it was encrypted; one that is not encrypted is borrowed. One layer is
-    /// taken off, as the API server does: what is encrypted twice comes back encrypted once.
+    /// Decrypts a value; a value that is not encrypted is returned as it is (borrowed). Like the API server, it removes
+    /// one layer: a value that was encrypted twice is returned encrypted once.
     ///
-    /// `etcd_key` is the whole key under which the value was stored. `aescbc` does not authenticate: an
-    /// altered value may come back altered.
+    /// `etcd_key` is the whole key under which the value was stored. `aescbc` does not authenticate, so the result for an
+    /// altered value may be an altered value.
     ///
     /// # Errors
-    /// Why it stays closed.
-    pub fn open<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Cow<'v, [u8]>, OpenError> {
+    /// Why the value cannot be decrypted.
+    pub fn decrypt<'v>(
+        &self,
+        etcd_key: &[u8],
+        value: &'v [u8],
+    ) -> Result<Cow<'v, [u8]>, DecryptError> {
         let Some(head) = value.strip_prefix(ENCRYPTED_PREFIX) else {
             return Ok(Cow::Borrowed(value));
         };
-        let parsed = Encrypted::parse(value).ok_or(OpenError::Head)?;
-        let opened = match (parsed.provider, parsed.version) {
-            ("kms", "v1") => self.open_kms_v1(&parsed, head, etcd_key),
-            ("kms", "v2") => self.open_kms_v2(&parsed, etcd_key),
+        let parsed = Encrypted::parse(value).ok_or(DecryptError::Head)?;
+        let decrypted = match (parsed.provider, parsed.version) {
+            ("kms", "v1") => self.decrypt_kms_v1(&parsed, head, etcd_key),
+            ("kms", "v2") => self.decrypt_kms_v2(&parsed, etcd_key),
             (name, "v1") => {
                 let provider = Provider::ALL.into_iter().find(|known| known.name() == name);
                 let provider =
-                    provider.ok_or_else(|| OpenError::UnknownProvider((&parsed).into()))?;
-                self.open_named(provider, &parsed, head, etcd_key)
+                    provider.ok_or_else(|| DecryptError::UnknownProvider((&parsed).into()))?;
+                self.decrypt_named(provider, &parsed, head, etcd_key)
             }
-            _ => Err(OpenError::UnknownProvider((&parsed).into())),
+            _ => Err(DecryptError::UnknownProvider((&parsed).into())),
         };
-        opened.map(Cow::Owned)
+        decrypted.map(Cow::Owned)
     }
 
-    /// A key is found as the API server finds it: its name and a colon begin what follows the version. So
-    /// a name may have colons.
-    fn open_named(
+    /// Decrypts a value with the keys whose name is in its prefix. A key is found as the API server finds it: the text
+    /// after the version starts with the key's name and a colon. So a name may contain colons.
+    fn decrypt_named(
         &self,
         provider: Provider,
         parsed: &Encrypted<'_>,
         head: &[u8],
         etcd_key: &[u8],
-    ) -> Result<Vec<u8>, OpenError> {
-        let rest = behind_version(head);
+    ) -> Result<Vec<u8>, DecryptError> {
+        let rest = after_version(head);
         let keys = self.keys.iter().filter(|key| key.provider == provider);
         let mut fitting: Vec<(&NamedKey, &[u8])> = keys
-            .filter_map(|key| Some((key, behind_name(rest, &key.name)?)))
+            .filter_map(|key| Some((key, after_name(rest, &key.name)?)))
             .collect();
-        // Of "a" and "a:b", what is wrong with the longer one is what is wrong.
+        // If keys named "a" and "a:b" both fit and fail, the error is about the longer name.
         fitting.sort_by_key(|(key, _)| std::cmp::Reverse(key.name.len()));
         let mut failed: Option<(&str, Trial<'_>)> = None;
         for (key, body) in fitting {
@@ -104,7 +107,7 @@ impl Keyring {
                 Some((name, trial)) if *name == key.name => trial,
                 _ => &mut other,
             };
-            if let Some(plain) = trial.open(provider.scheme(), key.secret.bytes(), body) {
+            if let Some(plain) = trial.decrypt(provider.scheme(), key.secret.bytes(), body) {
                 return Ok(plain);
             }
             failed.get_or_insert((&key.name, other));
@@ -116,47 +119,48 @@ impl Keyring {
         }
         let by = KeyRef::from(parsed);
         if !self.has_config {
-            return Err(OpenError::NoConfig(by));
+            return Err(DecryptError::NoConfig(by));
         }
         let given = self.keys.iter();
         let given = given.map(|key| (key.provider.name(), key.name.clone()));
-        Err(OpenError::NoKey {
+        Err(DecryptError::NoKey {
             by,
             given: given.collect(),
         })
     }
 
-    fn open_kms_v1(
+    /// Decrypts a KMS v1 value with the given data keys.
+    fn decrypt_kms_v1(
         &self,
         parsed: &Encrypted<'_>,
         head: &[u8],
         etcd_key: &[u8],
-    ) -> Result<Vec<u8>, OpenError> {
-        // Of version 1, a plugin's name may have colons.
+    ) -> Result<Vec<u8>, DecryptError> {
+        // In version 1 a plugin's name may contain colons.
         let named = self.plugins.iter().filter(|plugin| plugin.version == "v1");
         let body = named
-            .filter_map(|plugin| behind_name(behind_version(head), &plugin.name))
+            .filter_map(|plugin| after_name(after_version(head), &plugin.name))
             .min_by_key(|body| body.len())
             .unwrap_or(parsed.body);
         let by = KeyRef::from(parsed);
-        let (encrypted_dek, data) = match Kms::v1(body) {
+        let (encrypted_dek, data) = match Kms::parse_v1(body) {
             Kms::V1 {
                 encrypted_dek,
                 data,
             } => (encrypted_dek, data),
-            Kms::Unreadable(reason) => return Err(OpenError::Kms { by, reason }),
-            Kms::V2(_) => return Err(OpenError::UnknownProvider(by)),
+            Kms::Unreadable(reason) => return Err(DecryptError::Kms { by, reason }),
+            Kms::V2(_) => return Err(DecryptError::UnknownProvider(by)),
         };
         let mut trial = Trial::new(etcd_key);
-        // Kubernetes 1.25 and later write GCM; the two cannot be told apart.
+        // Kubernetes 1.25 and later use GCM, older releases CBC. The value does not show which.
         for scheme in [Scheme::Gcm, Scheme::Cbc] {
             for key in &self.data_keys {
-                if let Some(plain) = trial.open(scheme, key.0.bytes(), data) {
+                if let Some(plain) = trial.decrypt(scheme, key.0.bytes(), data) {
                     return Ok(plain);
                 }
             }
         }
-        Err(trial.error_of_kms(Wrapped {
+        Err(trial.kms_error(Wrapped {
             by,
             key_id: None,
             annotations: Vec::new(),
@@ -166,9 +170,14 @@ impl Keyring {
         }))
     }
 
-    fn open_kms_v2(&self, parsed: &Encrypted<'_>, etcd_key: &[u8]) -> Result<Vec<u8>, OpenError> {
+    /// Decrypts a KMS v2 value with the given data keys or seeds.
+    fn decrypt_kms_v2(
+        &self,
+        parsed: &Encrypted<'_>,
+        etcd_key: &[u8],
+    ) -> Result<Vec<u8>, DecryptError> {
         let by = KeyRef::from(parsed);
-        let object = KmsObject::parse(parsed.body).map_err(|reason| OpenError::Kms {
+        let object = KmsObject::parse(parsed.body).map_err(|reason| DecryptError::Kms {
             by: by.clone(),
             reason,
         })?;
@@ -180,13 +189,13 @@ impl Keyring {
         let mut trial = Trial::new(etcd_key);
         for key in &self.data_keys {
             if let Some(scheme) = scheme
-                && let Some(plain) = trial.open(scheme, key.0.bytes(), object.encrypted_data)
+                && let Some(plain) = trial.decrypt(scheme, key.0.bytes(), object.encrypted_data)
             {
                 return Ok(plain);
             }
         }
         let annotations = object.annotations.keys();
-        Err(trial.error_of_kms(Wrapped {
+        Err(trial.kms_error(Wrapped {
             by,
             key_id: Some(object.key_id_text().into_owned()),
             annotations: annotations.map(|name| go_text(name).into_owned()).collect(),
@@ -197,22 +206,23 @@ impl Keyring {
     }
 }
 
-/// What follows `PROVIDER:VERSION:`.
-fn behind_version(head: &[u8]) -> &[u8] {
+/// The bytes after `PROVIDER:VERSION:`.
+fn after_version(head: &[u8]) -> &[u8] {
     head.splitn(3, |byte| *byte == b':')
         .nth(2)
         .unwrap_or_default()
 }
 
-fn behind_name<'h>(rest: &'h [u8], name: &str) -> Option<&'h [u8]> {
+/// The bytes after `NAME:`; None if the bytes do not start with it.
+fn after_name<'h>(rest: &'h [u8], name: &str) -> Option<&'h [u8]> {
     rest.strip_prefix(name.as_bytes())?.strip_prefix(b":")
 }
 
-/// One key after the other on one value; it keeps what tells the most.
+/// Tries several keys on one value, and keeps the most informative failure.
 struct Trial<'k> {
     etcd_key: &'k [u8],
     tried: usize,
-    worst: Option<(Fault, Scheme)>,
+    best_fault: Option<(DecryptFault, Scheme)>,
 }
 
 impl<'k> Trial<'k> {
@@ -220,43 +230,48 @@ impl<'k> Trial<'k> {
         Self {
             etcd_key,
             tried: 0,
-            worst: None,
+            best_fault: None,
         }
     }
 
-    fn open(&mut self, scheme: Scheme, key: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+    /// Tries one key.
+    fn decrypt(&mut self, scheme: Scheme, key: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         self.tried = self.tried.saturating_add(1);
-        match scheme.open(key, self.etcd_key, body) {
+        match scheme.decrypt(key, self.etcd_key, body) {
             Ok(plain) => Some(plain),
             Err(fault) => {
-                if self.worst.is_none_or(|(worst, _)| worst < fault) {
-                    self.worst = Some((fault, scheme));
+                if self.best_fault.is_none_or(|(best, _)| best < fault) {
+                    self.best_fault = Some((fault, scheme));
                 }
                 None
             }
         }
     }
 
-    fn error(&self, by: KeyRef) -> OpenError {
-        match self.worst {
-            Some((Fault::KeyFits, scheme)) => OpenError::Altered {
+    /// The error for the most informative failure.
+    fn error(&self, by: KeyRef) -> DecryptError {
+        match self.best_fault {
+            Some((DecryptFault::KeyFits, scheme)) => DecryptError::Altered {
                 by,
-                place: scheme.binds_place().then(|| self.etcd_key.to_vec()),
+                place: scheme.binds_etcd_key().then(|| self.etcd_key.to_vec()),
             },
-            Some((Fault::Cut { bytes }, _)) => OpenError::Cut { by, bytes },
-            Some((Fault::WrongKey, _)) | None => OpenError::WrongKey {
+            Some((DecryptFault::Cut { bytes }, _)) => DecryptError::Cut { by, bytes },
+            Some((DecryptFault::WrongKey, _)) | None => DecryptError::WrongKey {
                 by,
                 tried: self.tried,
             },
         }
     }
 
-    fn error_of_kms(&self, wrapped: Wrapped) -> OpenError {
-        match self.worst {
-            // Of KMS v1 the length tells only that it is not CBC.
-            Some((Fault::KeyFits, _))
-            | Some((Fault::Cut { .. }, Scheme::Gcm | Scheme::DerivedGcm)) => self.error(wrapped.by),
-            _ => OpenError::NoDataKey(Box::new(wrapped)),
+    /// The same for a KMS value. Usually its data key was not given.
+    fn kms_error(&self, wrapped: Wrapped) -> DecryptError {
+        match self.best_fault {
+            // A wrong length for CBC means nothing in KMS v1, because the value may use GCM.
+            Some((DecryptFault::KeyFits, _))
+            | Some((DecryptFault::Cut { .. }, Scheme::Gcm | Scheme::DerivedGcm)) => {
+                self.error(wrapped.by)
+            }
+            _ => DecryptError::NoDataKey(Box::new(wrapped)),
         }
     }
 }

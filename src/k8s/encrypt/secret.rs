@@ -1,4 +1,4 @@
-//! Bytes that must not be seen.
+//! Key material that must not be printed.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// Length of a data-encryption key or seed of KMS, in bytes.
 const DATA_KEY_BYTES: usize = 32;
 
-/// As Go's `base64.StdEncoding`: padded, and the bits that are left over are not looked at.
+/// Go's `base64.StdEncoding`: padding is required, and the unused bits of the last digit are ignored.
 const GO_STANDARD: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -19,12 +19,12 @@ const GO_STANDARD: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes bytes.
+    /// Wraps the bytes of a key.
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reads base64 as Go does, which passes over line breaks. None if it is not base64.
+    /// Decodes base64 as Go does, which ignores line breaks. None if it is not base64.
     pub(super) fn from_base64(text: &[u8]) -> Option<Self> {
         let digits = text.iter().filter(|byte| !b"\r\n".contains(byte)).copied();
         let digits: Zeroizing<Vec<u8>> = Zeroizing::new(digits.collect());
@@ -37,27 +37,27 @@ impl Secret {
     }
 }
 
-/// A data-encryption key or a seed of KMS, as the KMS unwraps it.
+/// A data-encryption key or a seed of a KMS, in unwrapped form.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataKey(pub(super) Secret);
 
-/// Why the content of a file is no [`DataKey`].
+/// Why the content of a file is not a [`DataKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DataKeyError {
     /// It has another length.
-    #[error("it holds {0} bytes, and a data key has 32")]
+    #[error("it has {0} bytes, but a data key has 32")]
     Length(usize),
-    /// It is as long as a text of a key would be, and is none.
+    /// It is a text, but not of a key.
     #[error("it is neither 32 bytes nor hex or base64 of 32 bytes")]
     NoKey,
 }
 
 impl DataKey {
-    /// Reads the content of a file: 32 bytes as they are, or as hex or base64 with white space around
-    /// it and line breaks in it.
+    /// Parses the content of a file: 32 raw bytes, or 32 bytes in hex or base64, which may be surrounded by white space
+    /// and contain line breaks.
     ///
     /// # Errors
-    /// It is something else.
+    /// The content is neither.
     pub fn parse(content: &[u8]) -> Result<Self, DataKeyError> {
         if content.len() == DATA_KEY_BYTES {
             return Ok(Self(Secret::new(content.to_vec())));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_data_key_is_refused_with_its_length() {
+    fn other_contents_are_refused_with_their_length() {
         let error = |content: &[u8]| DataKey::parse(content).err().unwrap();
         assert_eq!(error(b""), DataKeyError::Length(0));
         assert_eq!(error(b"aGVsbG8="), DataKeyError::Length(5));
@@ -118,7 +118,7 @@ mod tests {
     fn base64_is_read_as_go_reads_it() {
         let read = |text: &str| Secret::from_base64(text.as_bytes()).map(|s| s.bytes().to_vec());
         assert_eq!(read("aGVs\r\nbG8="), Some(b"hello".to_vec()));
-        // The last digit has bits of no byte.
+        // The last digit has two bits that belong to no byte.
         assert_eq!(read("aGVsbG9="), Some(b"hello".to_vec()));
         assert_eq!(read("aGVsbG8"), None);
         assert_eq!(read("aGVs bG8="), None);

@@ -1,7 +1,7 @@
-//! A text of YAML as a tree, as large as the text explains and no larger.
+//! Parses YAML into a tree whose size is limited.
 //!
-//! An alias (`*a`) stands for all that its anchor holds: a few kilobytes of them can mean more values
-//! than any memory has, and the parser bounds only how deep they go.
+//! An alias (`*a`) stands for everything that its anchor contains, so a few kilobytes of aliases can expand to more values
+//! than fit in memory. The parser limits only their nesting.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,22 +9,21 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The deepest that brackets may be nested: the parser's own limit, which it looks at too late. A
-/// configuration has six levels.
+/// The maximal nesting of brackets. The parser has the same limit but checks it too late. A configuration has six levels.
 const DEEPEST_BRACKETS: usize = 128;
 
-/// The most work that brackets may make, in tokens of the text times brackets opened before them: a quarter
-/// of a second. Three thousand keys in brackets take half of it.
+/// The maximal work for brackets: for each token of the text, the number of brackets opened before it. This limit takes a
+/// quarter of a second. Three thousand keys in brackets take half of it.
 const MOST_BRACKET_WORK: usize = 1 << 26;
 
-/// The most directives (`%TAG`). A configuration has none.
+/// The maximal number of directives (`%TAG`). A configuration has none.
 const MOST_DIRECTIVES: usize = 16;
 
-/// Whether the parser reads a text in time that follows its length.
+/// Whether the parser's time for a text is acceptable.
 ///
-/// For each token the parser goes through all lists and maps in brackets that are open, and for each
-/// directive through those before it. A bracket in quotes looks like any other here, so brackets that are closed
-/// do not count for the work.
+/// For each token the parser visits all open lists and maps in brackets, and for each directive all directives before it,
+/// so its time may grow with the square of the text's length. This estimate cannot see quotes: a `]` may be within a text
+/// and close nothing. Therefore the work counts all brackets that were opened, even if they seem to be closed.
 pub(super) fn is_affordable(text: &[u8]) -> bool {
     let (mut depth, mut opened, mut work) = (0_usize, 0_usize, 0_usize);
     let mut before = b' ';
@@ -50,42 +49,43 @@ pub(super) fn is_affordable(text: &[u8]) -> bool {
     directives.count() <= MOST_DIRECTIVES
 }
 
-/// What a tree may take: a configuration of thousands of keys takes a hundredth of it.
+/// The memory that the trees of one text may take. A configuration with thousands of keys takes a hundredth of it.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What a value takes beside its text, about.
+/// The approximate memory of a value, without its text.
 const VALUE_BYTES: usize = 64;
 
-/// How much the trees of one text may still take, in bytes.
+/// The memory that the trees of one text may still take, in bytes.
 #[derive(Debug)]
-pub(super) struct Allowance(Cell<usize>);
+pub(super) struct TreeAllowance(Cell<usize>);
 
-impl Default for Allowance {
+impl Default for TreeAllowance {
     fn default() -> Self {
         Self(Cell::new(MOST_BYTES))
     }
 }
 
-impl Allowance {
-    /// Reads one document.
+impl TreeAllowance {
+    /// Parses one document.
     ///
     /// # Errors
-    /// The parser's; and where the tree would be too large.
+    /// Errors of the parser, or the tree is too large.
     pub(super) fn read<'de, D: Deserializer<'de>>(&self, document: D) -> Result<Value, D::Error> {
         Tree(self).deserialize(document)
     }
 
+    /// Takes the memory of a value with a text of this length.
     fn take<E: Error>(&self, text_bytes: usize) -> Result<(), E> {
         let wanted = text_bytes.saturating_add(VALUE_BYTES);
         let left = self.0.get().checked_sub(wanted);
         self.0
-            .set(left.ok_or_else(|| E::custom("the aliases stand for too much"))?);
+            .set(left.ok_or_else(|| E::custom("the aliases expand to too many values"))?);
         Ok(())
     }
 }
 
 #[derive(Clone, Copy)]
-struct Tree<'a>(&'a Allowance);
+struct Tree<'a>(&'a TreeAllowance);
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Value;

@@ -1,18 +1,18 @@
-//! Is a text JSON exactly as Go would write it? Then it need not be taken apart to be written.
+//! Detects JSON that Go would write byte for byte the same. Such a document can be copied without parsing it onto a tape.
 
 use super::super::tape::MAX_NESTING;
 use super::super::words;
 
-/// Is the document valid, and would it be written as it is: no white space between
-/// tokens, texts in ASCII with Go's own escapes only. No does not say that it is wrong.
-pub(in super::super) fn as_go_writes_it(document: &[u8]) -> bool {
+/// Whether a document is valid JSON that Go would write unchanged: no white space between tokens, and ASCII texts whose
+/// escapes are the ones Go uses. False does not mean that the document is invalid.
+pub(in super::super) fn is_written_by_go(document: &[u8]) -> bool {
     after_document(document).is_some_and(<[u8]>::is_empty)
 }
 
-/// What follows the first value.
+/// The bytes after the first value. It is a loop and not a recursion: `maps` is the stack of open containers.
 fn after_document(document: &[u8]) -> Option<&[u8]> {
     let mut rest = value(document)?;
-    // The open containers, a bit each: is it a map?
+    // One bit per open container: 1 for a map, 0 for a list. MAX_NESTING is the number of bits.
     let mut maps = 0_u128;
     let mut depth = 0_usize;
     let mut opened = document.first().copied();
@@ -30,29 +30,30 @@ fn after_document(document: &[u8]) -> Option<&[u8]> {
                 continue;
             }
         }
-        // A value has ended, or an empty container is about to.
+        // A value has ended, or the container that was opened last is empty.
         if depth == 0 {
             return Some(rest);
         }
         let is_map = maps & 1 == 1;
-        let (next, behind) = rest.split_first()?;
+        let (next, after) = rest.split_first()?;
         match next {
             b',' => {
-                (opened, rest) = element(behind, is_map)?;
+                (opened, rest) = element(after, is_map)?;
                 continue;
             }
             b'}' if is_map => {}
             b']' if !is_map => {}
             _ => return None,
         }
-        rest = behind;
+        rest = after;
         maps >>= 1;
         depth = depth.saturating_sub(1);
         opened = None;
     }
 }
 
-/// A value, in a map with its key: its first byte, and what follows it (or its bracket).
+/// Reads an element of a container (in a map its key too): the first byte of its value, and the bytes after the value
+/// or after the value's opening bracket.
 fn element(text: &[u8], is_map: bool) -> Option<(Option<u8>, &[u8])> {
     let at_value = if is_map {
         string(text.strip_prefix(b"\"")?)?.strip_prefix(b":")?
@@ -62,38 +63,38 @@ fn element(text: &[u8], is_map: bool) -> Option<(Option<u8>, &[u8])> {
     Some((at_value.first().copied(), value(at_value)?))
 }
 
-/// What follows a value; of a container, what follows its opening bracket.
+/// The bytes after a value; for a container, the bytes after its opening bracket.
 fn value(text: &[u8]) -> Option<&[u8]> {
-    let (first, behind) = text.split_first()?;
+    let (first, after) = text.split_first()?;
     match first {
-        b'{' | b'[' => Some(behind),
-        b'"' => string(behind),
-        b't' => behind.strip_prefix(b"rue"),
-        b'f' => behind.strip_prefix(b"alse"),
-        b'n' => behind.strip_prefix(b"ull"),
+        b'{' | b'[' => Some(after),
+        b'"' => string(after),
+        b't' => after.strip_prefix(b"rue"),
+        b'f' => after.strip_prefix(b"alse"),
+        b'n' => after.strip_prefix(b"ull"),
         b'-' | b'0'..=b'9' => number(text),
         _ => None,
     }
 }
 
-/// What follows a text whose opening quote has been read.
+/// The bytes after a text whose opening quote has been read.
 fn string(mut text: &[u8]) -> Option<&[u8]> {
     loop {
         let at = words::position(text, words::not_plain_json)?;
         match text.get(at..)? {
-            [b'"', behind @ ..] => return Some(behind),
-            // The escapes which Go writes itself.
+            [b'"', after @ ..] => return Some(after),
+            // The escapes that Go writes.
             [
                 b'\\',
                 b'"' | b'\\' | b'n' | b'r' | b't' | b'b' | b'f',
-                behind @ ..,
-            ] => text = behind,
+                after @ ..,
+            ] => text = after,
             _ => return None,
         }
     }
 }
 
-/// What follows a number; it is copied as it is written.
+/// The bytes after a number. Go copies numbers of embedded JSON verbatim, so every spelling is accepted.
 fn number(text: &[u8]) -> Option<&[u8]> {
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let mut rest = match text {
@@ -105,14 +106,14 @@ fn number(text: &[u8]) -> Option<&[u8]> {
     }
     if let [b'e' | b'E', exponent @ ..] = rest {
         rest = match exponent {
-            [b'+' | b'-', digits_ @ ..] => digits(digits_)?,
+            [b'+' | b'-', after_sign @ ..] => digits(after_sign)?,
             _ => digits(exponent)?,
         };
     }
     Some(rest)
 }
 
-/// What follows one digit or more.
+/// The bytes after a run of at least one digit.
 fn digits(text: &[u8]) -> Option<&[u8]> {
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     text.get(count..).filter(|_| count > 0)
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compact_json_in_ascii_is_taken_as_it_is() {
+    fn compact_ascii_json_is_accepted() {
         let nested = "[".repeat(MAX_NESTING) + &"]".repeat(MAX_NESTING);
         let texts = [
             "{}",
@@ -138,12 +139,12 @@ mod tests {
             &nested,
         ];
         for text in texts {
-            assert!(as_go_writes_it(text.as_bytes()), "{text}");
+            assert!(is_written_by_go(text.as_bytes()), "{text}");
         }
     }
 
     #[test]
-    fn all_that_go_would_write_otherwise_is_refused() {
+    fn json_that_go_would_write_differently_is_refused() {
         let texts = [
             "{ }",
             " {}",
@@ -164,17 +165,17 @@ mod tests {
                 super::super::parse(text.as_bytes(), &mut tape).is_ok(),
                 "{text}"
             );
-            assert!(!as_go_writes_it(text.as_bytes()), "{text}");
+            assert!(!is_written_by_go(text.as_bytes()), "{text}");
         }
     }
 
     #[test]
-    fn nothing_is_taken_that_is_not_json() {
+    fn nothing_is_accepted_that_is_not_json() {
         let seeds = [
             r#"{"a":[1,-2.5e1,"x\n",true,false,null,{}],"b":{"c":[]}}"#,
             r#"[0,{"":""},[[]],1E5]"#,
         ];
-        let mut taken = 0;
+        let mut accepted = 0;
         for seed in seeds {
             for at in 0..seed.len() {
                 for byte in b"{}[]\",:\\0-.e1tn \x01\xff" {
@@ -187,15 +188,15 @@ mod tests {
                         }
                         let mut tape = Tape::default();
                         let is_json = super::super::parse(&text, &mut tape).is_ok();
-                        let is_taken = as_go_writes_it(&text);
-                        assert!(is_json || !is_taken, "{}", text.escape_ascii());
-                        taken += usize::from(is_taken);
+                        let is_accepted = is_written_by_go(&text);
+                        assert!(is_json || !is_accepted, "{}", text.escape_ascii());
+                        accepted += usize::from(is_accepted);
                     }
                 }
             }
         }
-        assert!(taken > 100, "{taken}");
+        assert!(accepted > 100, "{accepted}");
         let deep = "[".repeat(MAX_NESTING + 1) + &"]".repeat(MAX_NESTING + 1);
-        assert!(!as_go_writes_it(deep.as_bytes()));
+        assert!(!is_written_by_go(deep.as_bytes()));
     }
 }

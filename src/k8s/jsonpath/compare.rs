@@ -1,5 +1,5 @@
-//! The comparisons of filters (upstream: `third_party/forked/golang/template/funcs.go` of
-//! k8s.io/client-go): only values of one type can be compared, an integer and a float cannot.
+//! The comparisons in filters (upstream: `third_party/forked/golang/template/funcs.go` of k8s.io/client-go). Only values
+//! of one type can be compared; an integer and a float have different types.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ use super::JsonPathError;
 use super::found::Found;
 use super::node::Operator;
 
-/// What can be compared.
+/// A value that can be compared.
 enum Comparable<'a> {
     Bool(bool),
     Int(i64),
@@ -36,7 +36,7 @@ fn comparable(value: Found<'_>) -> Result<Comparable<'_>, JsonPathError> {
     })
 }
 
-/// Whether `left operator right` holds.
+/// The result of `left operator right`.
 pub(super) fn compare(
     left: Found<'_>,
     operator: &Operator,
@@ -66,7 +66,7 @@ pub(super) fn compare(
         Operator::NotEqual => order != Some(Ordering::Equal),
         Operator::Less => order == Some(Ordering::Less),
         Operator::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        // Upstream asks for the contrary.
+        // Upstream computes these two as the negation of the opposite operator, which differs for NaN.
         Operator::Greater => !matches!(order, Some(Ordering::Less | Ordering::Equal)),
         Operator::GreaterOrEqual => order != Some(Ordering::Less),
         Operator::Unknown(_) => false,

@@ -1,22 +1,26 @@
-//! A template on a value: which values it finds (upstream: `util/jsonpath/jsonpath.go` of
-//! k8s.io/client-go).
+//! Evaluates a template on a value (upstream: `util/jsonpath/jsonpath.go` of k8s.io/client-go).
+//!
+//! A range is not nested in the syntax tree: `range` and `end` are nodes in different actions of one flat list of parts.
+//! Example: `{range .items[*]}{.a}{"\n"}{end}` has four parts. When part 0 sets `begins`, [`Evaluation::range`] runs the
+//! parts from 1 on for each item, and each run returns at the part with `end`, which it remembers in `last_end`. After
+//! the last item the outer run continues after that part.
 
 use serde_json::Value;
 
 use super::JsonPathError;
-use super::budget::{Budget, Purse};
+use super::budget::{Budget, TemplateBudget};
 use super::compare::compare;
 use super::found::{Found, Kind};
 use super::node::{Bound, Comparison, Filter, Node, Part, Slice};
 
-/// Ranges within ranges.
+/// The maximal nesting of ranges.
 const MAX_RANGES: usize = 64;
 
-/// A step that failed.
+/// The error of a step.
 pub(super) struct Failure {
     error: JsonPathError,
-    /// Upstream hands values back beside the error. A filter which only asks whether something is
-    /// there takes them and forgets the error.
+    /// Whether upstream returns values together with this error. A filter that tests whether something exists uses these
+    /// values and ignores the error.
     has_values: bool,
 }
 
@@ -40,7 +44,7 @@ impl Failure {
 
 type Step<'a> = Result<Vec<Found<'a>>, Failure>;
 
-/// What a template finds in `root`: a list of values for each part that prints something.
+/// The values that a template finds in `root`: one list for each part that prints something.
 pub(super) fn evaluate<'a>(
     parts: &'a [Part],
     allow_missing_keys: bool,
@@ -50,7 +54,7 @@ pub(super) fn evaluate<'a>(
     let mut evaluation = Evaluation {
         parts,
         allow_missing_keys,
-        purse: Purse::new(budget, root),
+        budget: TemplateBudget::new(budget, root),
         begins: 0,
         ranges: 0,
         ends: 0,
@@ -66,19 +70,19 @@ pub(super) fn evaluate<'a>(
 struct Evaluation<'a, 'b> {
     parts: &'a [Part],
     allow_missing_keys: bool,
-    purse: Purse<'b>,
-    /// `range` met, its body not yet begun.
+    budget: TemplateBudget<'b>,
+    /// The number of `range` nodes whose body has not started.
     begins: usize,
-    /// Ranges whose body is being done.
+    /// The number of ranges whose body is being evaluated.
     ranges: usize,
-    /// `end` met, its range not yet left.
+    /// The number of `end` nodes whose range has not returned.
     ends: usize,
-    /// The part with the `end` met last: work goes on behind it. Never forgotten, as upstream.
+    /// The part with the last `end` that was evaluated; evaluation continues after it. It is never reset, as in upstream.
     last_end: Option<usize>,
 }
 
 impl<'a> Evaluation<'a, '_> {
-    /// Does the parts from `start` on for one value, until the end of the present range.
+    /// Evaluates the parts from `start` on for one value, until the end of the current range.
     fn run(
         &mut self,
         value: Found<'a>,
@@ -92,7 +96,7 @@ impl<'a> Evaluation<'a, '_> {
                 Part::Text(text) => vec![Found::Text(text)],
                 Part::Action(nodes) => self.list(vec![value], nodes)?,
             };
-            self.purse.pay(1)?;
+            self.budget.pay(1)?;
             if self.ends > 0 && self.ends <= self.ranges {
                 self.ends = self.ends.saturating_sub(1);
                 self.last_end = Some(at);
@@ -104,7 +108,7 @@ impl<'a> Evaluation<'a, '_> {
                     at = end;
                 }
             } else {
-                self.purse.keep(found.len().saturating_add(1))?;
+                self.budget.keep(found.len().saturating_add(1))?;
                 results.push(found);
             }
             at = at.saturating_add(1);
@@ -112,6 +116,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(())
     }
 
+    /// Evaluates the parts from `body` on for each value.
     fn range(
         &mut self,
         values: Vec<Found<'a>>,
@@ -124,9 +129,9 @@ impl<'a> Evaluation<'a, '_> {
             return Err(JsonPathError::NestedTooDeep.into());
         }
         if values.is_empty() {
-            // Done once for nothing, so that the end is found; errors count.
-            let mut unseen = Vec::new();
-            self.run(Found::Nothing, body, &mut unseen)?;
+            // The body is evaluated once for nothing, to find its end. Its errors count.
+            let mut discarded = Vec::new();
+            self.run(Found::Nothing, body, &mut discarded)?;
         }
         for value in values {
             self.run(value.alone(), body, results)?;
@@ -135,7 +140,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(())
     }
 
-    /// Nodes one behind the other: each has the values of the one before.
+    /// Evaluates nodes one after the other; each gets the values of the previous one.
     fn list(&mut self, input: Vec<Found<'a>>, nodes: &'a [Node]) -> Step<'a> {
         let mut values = input;
         for node in nodes {
@@ -144,8 +149,9 @@ impl<'a> Evaluation<'a, '_> {
         Ok(values)
     }
 
+    /// Evaluates one node.
     fn walk(&mut self, input: Vec<Found<'a>>, node: &'a Node) -> Step<'a> {
-        self.purse.pay(input.len().saturating_add(1))?;
+        self.budget.pay(input.len().saturating_add(1))?;
         match node {
             Node::Text(text) => Ok(vec![Found::Text(text)]),
             Node::Int(number) => Ok(vec![Found::Int(*number); input.len()]),
@@ -173,6 +179,7 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
+    /// The values of a field in all input maps that have it.
     fn field(&mut self, input: &[Found<'a>], name: &str) -> Step<'a> {
         let found: Vec<_> = input
             .iter()
@@ -187,11 +194,12 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// All elements of the input values.
     fn wildcard(&mut self, input: &[Found<'a>]) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {
-            self.purse.pay(value.len())?;
-            self.purse
+            self.budget.pay(value.len())?;
+            self.budget
                 .room_for(found.len().saturating_add(value.len()))?;
             match value.kind() {
                 Kind::Text(bytes) => found.extend(bytes.iter().map(|byte| Found::Byte(*byte))),
@@ -203,7 +211,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
-    /// Each value, then all below it; those with nothing in them (numbers, `""`, `{}`) are left out.
+    /// Each value, followed by all its descendants. Values without elements (numbers, `""`, `{}`) are left out.
     fn recursive(&mut self, input: Vec<Found<'a>>) -> Step<'a> {
         let mut found = Vec::new();
         let mut waiting = input;
@@ -214,11 +222,11 @@ impl<'a> Evaluation<'a, '_> {
                 Kind::Map(map) => map.len(),
                 _ => 0,
             };
-            self.purse.pay(elements.saturating_add(1))?;
+            self.budget.pay(elements.saturating_add(1))?;
             if value.len() == 0 {
                 continue;
             }
-            self.purse.room_for(found.len().saturating_add(1))?;
+            self.budget.room_for(found.len().saturating_add(1))?;
             found.push(value);
             let first = waiting.len();
             match value.kind() {
@@ -231,6 +239,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// The selected elements of the input lists.
     fn slice(&mut self, input: &[Found<'a>], slice: Slice) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {
@@ -241,7 +250,7 @@ impl<'a> Evaluation<'a, '_> {
             };
             let (first, end) = bounds(slice, list.len()).map_err(Failure::with_values)?;
             if first == end {
-                // Upstream leaves out the lists behind this one, too.
+                // Upstream leaves out all lists after this one too.
                 return Ok(found);
             }
             let step = match slice.step {
@@ -252,32 +261,34 @@ impl<'a> Evaluation<'a, '_> {
                     .ok_or_else(|| Failure::with_values(JsonPathError::BadStep(step)))?,
             };
             let elements = list.get(first..end).unwrap_or_default();
-            self.purse.pay(elements.len())?;
-            self.purse
+            self.budget.pay(elements.len())?;
+            self.budget
                 .room_for(found.len().saturating_add(elements.len()))?;
             found.extend(elements.iter().step_by(step).map(Found::Tree));
         }
         Ok(found)
     }
 
+    /// The values of all members of a union, one member after the other.
     fn union(&mut self, input: &[Found<'a>], members: &'a [Vec<Node>]) -> Step<'a> {
         let mut found = Vec::new();
         for member in members {
-            self.purse.pay(input.len().saturating_add(1))?;
+            self.budget.pay(input.len().saturating_add(1))?;
             let values = self
                 .list(input.to_vec(), member)
                 .map_err(|failure| Failure {
                     has_values: !input.is_empty(),
                     ..failure
                 })?;
-            self.purse.pay(values.len())?;
-            self.purse
+            self.budget.pay(values.len())?;
+            self.budget
                 .room_for(found.len().saturating_add(values.len()))?;
             found.extend(values);
         }
         Ok(found)
     }
 
+    /// The elements of the input lists that a filter selects.
     fn filter(&mut self, input: &[Found<'a>], filter: &'a Filter) -> Step<'a> {
         let mut found = Vec::new();
         for value in input {
@@ -286,17 +297,17 @@ impl<'a> Evaluation<'a, '_> {
             };
             for element in list {
                 let element = Found::Tree(element);
-                let passes = match &filter.comparison {
+                let is_selected = match &filter.comparison {
                     None => self.exists(element, &filter.left)?,
-                    Some(comparison) => self.passes(element, &filter.left, comparison).map_err(
+                    Some(comparison) => self.satisfies(element, &filter.left, comparison).map_err(
                         |(failure, own_values)| Failure {
                             has_values: own_values || !found.is_empty(),
                             ..failure
                         },
                     )?,
                 };
-                if passes {
-                    self.purse.room_for(found.len().saturating_add(1))?;
+                if is_selected {
+                    self.budget.room_for(found.len().saturating_add(1))?;
                     found.push(element);
                 }
             }
@@ -304,6 +315,7 @@ impl<'a> Evaluation<'a, '_> {
         Ok(found)
     }
 
+    /// Whether the left side of a filter finds a value in an element.
     fn exists(&mut self, element: Found<'a>, left: &'a [Node]) -> Result<bool, Failure> {
         match self.list(vec![element], left) {
             Ok(values) => Ok(!values.is_empty()),
@@ -312,8 +324,9 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// The flag beside the failure: upstream hands back the filter's input, not what it found.
-    fn passes(
+    /// Whether a comparison holds for an element. The flag of an error is true if upstream returns values with it: then
+    /// it returns the input of the filter, not its result.
+    fn satisfies(
         &mut self,
         element: Found<'a>,
         left: &'a [Node],
@@ -335,7 +348,7 @@ impl<'a> Evaluation<'a, '_> {
     }
 }
 
-/// First index and the one behind the last, of a list of so many elements.
+/// The first index and the index after the last one, for a list of `len` elements.
 fn bounds(slice: Slice, len: usize) -> Result<(usize, usize), JsonPathError> {
     let count = i64::try_from(len).unwrap_or(i64::MAX);
     let from_end = |index: i64| {

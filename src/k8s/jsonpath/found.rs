@@ -1,27 +1,27 @@
-//! What a template can find: mostly parts of the object, but also texts and numbers of its own.
+//! The values that a template can find: parts of the object, and literals of the template.
 
 use serde_json::{Map, Value};
 
-/// A value found, as Go would hold it.
+/// A value that was found, as Go would represent it.
 #[derive(Debug, Clone, Copy)]
 pub enum Found<'a> {
     /// A part of the object.
     Tree(&'a Value),
-    /// A text of the template. Bytes: its escapes can make what is not UTF-8.
+    /// A text of the template. It is bytes because its escapes can create invalid UTF-8.
     Text(&'a [u8]),
     /// An integer of the template.
     Int(i64),
     /// A float of the template.
     Float(f64),
-    /// A truth value of the template.
+    /// A boolean of the template.
     Bool(bool),
-    /// A byte of a text, of `.*` on one.
+    /// A byte of a text, from `.*` on the text.
     Byte(u8),
-    /// No value at all: a range over nothing, or over `null`.
+    /// No value: the body of a range over nothing or over `null` gets it.
     Nothing,
 }
 
-/// What the steps of a template tell apart.
+/// The kinds of values between which the steps of a template distinguish.
 pub(super) enum Kind<'a> {
     Map(&'a Map<String, Value>),
     List(&'a [Value]),
@@ -44,7 +44,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Elements of it; 0 for what has none.
+    /// The number of elements; 0 for values that have none.
     pub(super) fn len(self) -> usize {
         match self.kind() {
             Kind::Map(map) => map.len(),
@@ -54,7 +54,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// As the value that a range begins with: of `null` nothing is left.
+    /// The value with which the body of a range starts: `null` becomes nothing.
     pub fn alone(self) -> Self {
         match self {
             Self::Tree(Value::Null) => Self::Nothing,
@@ -62,14 +62,14 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The values of a map, by key.
+    /// The values of a map, sorted by key.
     pub(super) fn sorted_values(map: &'a Map<String, Value>) -> impl Iterator<Item = Self> {
         let mut entries: Vec<_> = map.iter().collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         entries.into_iter().map(|(_, value)| Self::Tree(value))
     }
 
-    /// What to call it in a sentence.
+    /// The name of its kind, for messages.
     pub(super) fn name(self) -> &'static str {
         match self.kind() {
             Kind::Map(_) => "a map",
@@ -78,7 +78,7 @@ impl<'a> Found<'a> {
             Kind::Null => "null",
             Kind::Nothing => "nothing",
             Kind::Scalar => match self {
-                Self::Bool(_) | Self::Tree(Value::Bool(_)) => "a truth value",
+                Self::Bool(_) | Self::Tree(Value::Bool(_)) => "a boolean",
                 _ => "a number",
             },
         }

@@ -1,70 +1,70 @@
-//! What a template is made of (upstream: `util/jsonpath/node.go` of k8s.io/client-go).
+//! The parts of a template (upstream: `util/jsonpath/node.go` of k8s.io/client-go).
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Part {
-    /// Text outside of braces: printed as it is.
+    /// Text outside of braces, which is printed as it is.
     Text(Vec<u8>),
-    /// What stands in one pair of braces.
+    /// The content of one pair of braces.
     Action(Vec<Node>),
 }
 
-/// One step of an action: values in, values out.
+/// One step of an action: it gets a list of values and returns a list of values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
-    /// A quoted text. Bytes: `"\xff"` need not be UTF-8.
+    /// A quoted text. It is bytes because `"\xff"` is not UTF-8.
     Text(Vec<u8>),
-    /// `.name` of a map.
+    /// `.name` on maps.
     Field(String),
     /// `.*`: the values of a map, the elements of a list, the bytes of a text.
     Wildcard,
-    /// `..`: the value and all below it that have something in them.
+    /// `..`: the value and all its descendants that are not empty.
     Recursive,
-    /// `[1]`, `[-1]`, `[1:4:2]`, `[*]` of a list.
+    /// `[1]`, `[-1]`, `[1:4:2]`, `[*]` on lists.
     Slice(Slice),
     /// `[0,2]`, `['a','b']`.
     Union(Vec<Vec<Node>>),
     /// `[?(...)]`.
     Filter(Filter),
-    /// A number, the right side of a comparison mostly.
+    /// An integer, usually the right side of a comparison.
     Int(i64),
     /// A number with a fraction.
     Float(f64),
     /// `true` and `false`.
     Bool(bool),
-    /// `range`: what follows is done for each value.
+    /// `range`: the nodes after it are evaluated for each value.
     Range,
     /// `end` of a range.
     End,
-    /// Any other word: an error, but only when it is reached.
+    /// Any other word. It is an error, but only when it is evaluated.
     Unknown(String),
 }
 
-/// Which elements of a list.
+/// The elements of a list that a slice selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slice {
-    /// The first index; negative counts from the end.
+    /// The first index; a negative one counts from the end.
     pub(super) first: Option<i64>,
     pub(super) end: Bound,
     pub(super) step: Option<i64>,
 }
 
-/// Where a slice ends.
+/// The end of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// No slice but one index; this is the one behind it.
+    /// There is only one index; this is the index after it.
     One(i64),
-    /// Before this index; negative counts from the end.
+    /// Before this index; a negative one counts from the end.
     At(i64),
     /// At the end of the list.
     Open,
 }
 
-/// Which elements of a list, by what is in them.
+/// Selects elements of a list by their content.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Filter {
     pub(super) left: Vec<Node>,
-    /// None: the left side must be there.
+    /// None: the left side must find a value.
     pub(super) comparison: Option<Comparison>,
 }
 
@@ -82,12 +82,12 @@ pub(super) enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    /// Such as `=`: an error, but only when two values are there to compare.
+    /// Another operator, such as `=`. It is an error, but only when two values are compared.
     Unknown(String),
 }
 
 impl Operator {
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         match text {
             "==" => Self::Equal,
             "!=" => Self::NotEqual,

@@ -1,15 +1,15 @@
-//! From the text of a template to its nodes (upstream: `util/jsonpath/parser.go` of
-//! k8s.io/client-go).
+//! Parses the text of a template into nodes (upstream: `util/jsonpath/parser.go` of k8s.io/client-go).
 //!
-//! The language has no grammar but that parser. What it takes, this one takes, oddities included: a
-//! union is split at every comma and a quoted key at every dot, the first `]` ends an array, the
-//! first `)` outside of the first quotes ends a filter. A path that works with kubectl must give the
-//! same here, and the other way round.
+//! The only grammar of the language is upstream's parser, and this parser accepts exactly what that one accepts, including
+//! its peculiarities: a union is split at every comma and a quoted key at every dot, the first `]` ends an array, and the
+//! first `)` outside of the first quotes ends a filter. A path that works with kubectl must give the same result here, and
+//! vice versa.
 
 use super::JsonPathError;
 use super::node::{Bound, Comparison, Filter, Node, Operator, Part, Slice};
 
-/// Texts within texts (a filter in a quoted key in a union, ...): real templates have two levels.
+/// The nesting limit of texts that are parsed again (a filter in a quoted key in a union, ...). Real templates have two
+/// levels.
 const MAX_DEPTH: usize = 32;
 
 /// Parses a template: text, and actions in braces.
@@ -17,6 +17,7 @@ pub(super) fn template(text: &str) -> Result<Vec<Part>, JsonPathError> {
     parts(text, 0)
 }
 
+/// Splits a text into plain texts and actions.
 fn parts(text: &str, depth: usize) -> Result<Vec<Part>, JsonPathError> {
     if depth > MAX_DEPTH {
         return Err(JsonPathError::NestedTooDeep);
@@ -37,7 +38,7 @@ fn parts(text: &str, depth: usize) -> Result<Vec<Part>, JsonPathError> {
     Ok(parts)
 }
 
-/// The nodes of a piece of an action, which is read as an action of its own.
+/// Parses a part of an action as an action of its own.
 fn nodes_of(inner: &str, depth: usize) -> Result<Vec<Node>, JsonPathError> {
     let braced = format!("{{{inner}}}");
     match parts(&braced, depth.saturating_add(1))?.into_iter().next() {
@@ -46,7 +47,7 @@ fn nodes_of(inner: &str, depth: usize) -> Result<Vec<Node>, JsonPathError> {
     }
 }
 
-/// Reads one action. `start` is where the present token began.
+/// Parses one action. `start` is the offset at which the current token starts.
 struct Parser<'t> {
     text: &'t str,
     start: usize,
@@ -78,7 +79,7 @@ impl<'t> Parser<'t> {
         Some(next)
     }
 
-    /// Steps over a prefix of the rest.
+    /// Skips a prefix of the rest; returns whether it was there.
     fn skip(&mut self, prefix: &str) -> bool {
         let found = self.rest().starts_with(prefix);
         if found {
@@ -100,7 +101,7 @@ impl<'t> Parser<'t> {
         self.text.as_bytes().get(at).copied()
     }
 
-    /// The nodes up to the closing brace.
+    /// Parses nodes up to the closing brace.
     fn action(&mut self) -> Result<Vec<Node>, JsonPathError> {
         let mut nodes = Vec::new();
         loop {
@@ -118,10 +119,11 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Parses one node that is neither a filter nor a recursive descent.
     fn simple(&mut self, nodes: &mut Vec<Node>) -> Result<(), JsonPathError> {
         match self.peek() {
             None | Some('\r' | '\n') => return Err(JsonPathError::UnclosedAction),
-            // The current value, and what separates: nothing to do.
+            // `@` and `$` mean the current value, and a space separates: none of them needs a node.
             Some(' ' | '@' | '$') => {
                 self.next();
             }
@@ -138,6 +140,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
+    /// Parses what follows `..`.
     fn recursive(&mut self, nodes: &mut Vec<Node>) -> Result<(), JsonPathError> {
         if matches!(nodes.last(), Some(Node::Recursive)) {
             return Err(JsonPathError::RecursiveTwice);
@@ -149,7 +152,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// A name up to a terminator; a backslash takes the next character as it is.
+    /// A name up to a terminator. A backslash escapes the next character.
     fn field(&mut self) -> Node {
         self.token();
         while let Some(c) = self.peek() {
@@ -166,6 +169,7 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Parses a keyword.
     fn identifier(&mut self) -> Node {
         while self.peek().is_some_and(|c| !is_terminator(c)) {
             self.next();
@@ -215,7 +219,7 @@ impl<'t> Parser<'t> {
             .ok_or_else(|| JsonPathError::BadEscape(text.to_owned()))
     }
 
-    /// `[...]` without a filter.
+    /// Parses `[...]` without a filter.
     fn array(&mut self, nodes: &mut Vec<Node>) -> Result<(), JsonPathError> {
         loop {
             match self.next() {
@@ -248,7 +252,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// `[?(...)]`: quotes matter only for where it ends.
+    /// Parses `[?(...)]`. Quotes matter only to find its end.
     fn filter(&mut self, nodes: &mut Vec<Node>) -> Result<(), JsonPathError> {
         self.token();
         let mut pair = None;
@@ -279,7 +283,7 @@ impl<'t> Parser<'t> {
             Some((left, operator, right)) => Filter {
                 left: nodes_of(left, self.depth)?,
                 comparison: Some(Comparison {
-                    operator: Operator::of(operator),
+                    operator: Operator::parse(operator),
                     right: nodes_of(right, self.depth)?,
                 }),
             },
@@ -289,18 +293,18 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Left side, operator and right side: upstream's `^([^!<>=]+)([!<>=]+)(.+?)$`.
+/// Splits a comparison into left side, operator and right side: upstream's `^([^!<>=]+)([!<>=]+)(.+?)$`.
 fn split_comparison(text: &str) -> Option<(&str, &str, &str)> {
     let is_operator = |c: char| matches!(c, '!' | '<' | '>' | '=');
     let (left, rest) = text.split_at_checked(text.find(is_operator)?)?;
     let end = rest.find(|c| !is_operator(c)).unwrap_or(rest.len());
-    // Where nothing stands behind the operator, its last sign is the right side.
+    // If nothing follows the operator, its last character becomes the right side, as the regular expression does it.
     let end = end.min(rest.len().saturating_sub(1));
     let (operator, right) = rest.split_at_checked(end)?;
     (!left.is_empty() && !operator.is_empty()).then_some((left, operator, right))
 }
 
-/// `FIRST:END:STEP`, each of them optional.
+/// Parses `FIRST:END:STEP`; each of the three is optional.
 fn slice(text: &str) -> Result<Slice, JsonPathError> {
     let text = if text == "*" { ":" } else { text };
     let bad = || JsonPathError::BadIndex(text.to_owned());
@@ -325,7 +329,8 @@ fn slice(text: &str) -> Result<Slice, JsonPathError> {
     Ok(Slice { first, end, step })
 }
 
-/// Go's escapes (`strconv.UnquoteChar`), in double or single quotes. None for one that Go has not.
+/// Resolves Go's escapes (`strconv.UnquoteChar`) in double or single quotes. None if there is an escape that Go does not
+/// have.
 fn unquote(text: &str, quote: char) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -378,6 +383,7 @@ fn digits_of(text: &str, from: usize, to: usize, radix: u32) -> Option<&str> {
     digits.chars().all(|c| c.is_digit(radix)).then_some(digits)
 }
 
+/// The byte of an escape sequence of one character.
 fn short_escape(escape: char, quote: char) -> Option<u8> {
     Some(match escape {
         'a' => 0x07,
@@ -400,7 +406,7 @@ fn is_terminator(c: char) -> bool {
     )
 }
 
-/// Digits of other scripts begin a number too, which then is none.
+/// Whether a number may start with the character. Digits of other scripts count, and then give an error, as in upstream.
 fn is_digit(c: char) -> bool {
     c.is_numeric()
 }

@@ -1,4 +1,4 @@
-//! What a template found, as text.
+//! Prints the values that a template found.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::found::Found;
 use crate::go::value::{self, Layout};
 
-/// Writes a value found, in one layout throughout.
+/// Writes a value with one layout for all its parts.
 pub(super) fn write(value: Found<'_>, layout: Layout, out: &mut impl Write) -> io::Result<()> {
     match value {
         Found::Tree(value) => value::write(value, layout, out),
@@ -21,7 +21,7 @@ pub(super) fn write(value: Found<'_>, layout: Layout, out: &mut impl Write) -> i
     }
 }
 
-/// Writes a value found as `-o jsonpath` does: maps and lists as JSON, all else as it is.
+/// Writes a value as `-o jsonpath` does: maps, lists and null as JSON, all else as plain text.
 pub(super) fn write_plain(value: Found<'_>, out: &mut impl Write) -> io::Result<()> {
     let layout = match value {
         Found::Tree(Value::Object(_) | Value::Array(_) | Value::Null) => Layout::Json,

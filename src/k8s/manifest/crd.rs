@@ -1,19 +1,19 @@
-//! CustomResourceDefinitions, which API servers store as `apiextensions.k8s.io/v1beta1` and have not taken as such
-//! since 1.22: the same as `v1`, where every version has what v1beta1 has once for all.
+//! Converts a CustomResourceDefinition from `apiextensions.k8s.io/v1beta1` to `v1`. API servers may store v1beta1, but have
+//! not accepted it since 1.22. In v1 each version has the fields that v1beta1 may have once for all versions.
 
 use serde_json::{Map, Value, json};
 
 const OLD: &str = "apiextensions.k8s.io/v1beta1";
 const NEW: &str = "apiextensions.k8s.io/v1";
 
-/// What v1beta1 has once for all versions, unless a version has its own.
-const OF_A_VERSION: [(&str, &str); 3] = [
+/// Fields that v1beta1 may have once for all versions, with their names in a version.
+const SHARED_FIELDS: [(&str, &str); 3] = [
     ("validation", "schema"),
     ("subresources", "subresources"),
     ("additionalPrinterColumns", "additionalPrinterColumns"),
 ];
 
-/// Makes the definition one of v1.
+/// Converts the definition to v1.
 pub(in crate::k8s) fn convert(fields: &mut Map<String, Value>) {
     if fields.get("apiVersion").and_then(Value::as_str) != Some(OLD) {
         return;
@@ -25,11 +25,11 @@ pub(in crate::k8s) fn convert(fields: &mut Map<String, Value>) {
     let version = spec.shift_remove("version");
     // The default of v1beta1 is true.
     let preserves = spec.shift_remove("preserveUnknownFields") != Some(Value::Bool(false));
-    let shared: Vec<_> = OF_A_VERSION
+    let shared: Vec<_> = SHARED_FIELDS
         .iter()
         .filter_map(|(old, new)| Some((*new, spec.shift_remove(*old)?)))
         .collect();
-    // Before there were several there was one.
+    // Old definitions have a single `version` instead of the list `versions`.
     let versions = spec.entry("versions").or_insert_with(
         || json!([{"name": version.unwrap_or_default(), "served": true, "storage": true}]),
     );
@@ -47,6 +47,7 @@ pub(in crate::k8s) fn convert(fields: &mut Map<String, Value>) {
     }
 }
 
+/// Adds the fields that v1 requires in a version, and renames `JSONPath`.
 fn complete(version: &mut Map<String, Value>, preserves: bool) {
     let own = version.get("schema");
     let had_none = own.is_none_or(|schema| schema.get("openAPIV3Schema").is_none());
@@ -56,7 +57,7 @@ fn complete(version: &mut Map<String, Value>, preserves: bool) {
             .entry("openAPIV3Schema")
             .or_insert_with(|| json!({"type": "object"}));
         if let Some(root) = root.as_object_mut() {
-            // v1 wants a type, and says there what v1beta1 said for the whole definition.
+            // v1 requires a type, and has here what v1beta1 had in `spec.preserveUnknownFields`.
             root.entry("type").or_insert_with(|| "object".into());
             if preserves || had_none {
                 root.insert(
@@ -80,6 +81,7 @@ fn complete(version: &mut Map<String, Value>, preserves: bool) {
     }
 }
 
+/// Moves the webhook settings of the conversion into `webhook`.
 fn convert_conversion(conversion: &mut Map<String, Value>) {
     let client = conversion.shift_remove("webhookClientConfig");
     let versions = conversion.shift_remove("conversionReviewVersions");

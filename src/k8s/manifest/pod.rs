@@ -1,20 +1,20 @@
-//! A pod as its writer made it: the node is the scheduler's; the priority and the volume of the service account's
-//! token are what admission puts in, and puts in anew.
+//! Removes the fields of a pod that the scheduler and admission set: the node, the priority, and the volume with the
+//! service account's token. Admission adds the last two again.
 
 use serde_json::{Map, Value};
 
 use super::{is_token_name, strip_field, text};
 
-/// Where admission mounts the token of the service account (`plugin/pkg/admission/serviceaccount`).
+/// The path where admission mounts the service account's token (`plugin/pkg/admission/serviceaccount`).
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// What the name of a projected volume with the token begins with, since 1.21.
+/// The prefix of the name of a projected volume with the token (since 1.21).
 const PROJECTED_PREFIX: &str = "kube-api-access-";
 
 /// The lists of containers.
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 
-/// Removes it from the spec of a pod.
+/// Removes these fields from the spec of a pod.
 pub(super) fn strip(spec: &mut Map<String, Value>) {
     for name in [
         "nodeName",
@@ -41,16 +41,16 @@ fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
     list.and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Removes the items of these names from a list.
-fn remove(of: &mut Map<String, Value>, list: &str, names: &[String]) {
-    strip_field(of, list, |values| {
+/// Removes the items with these names from a list.
+fn remove(parent: &mut Map<String, Value>, list: &str, names: &[String]) {
+    strip_field(parent, list, |values| {
         let is_kept = |value: &Value| !names.iter().any(|name| name == text(value, &["name"]));
         let _ = values.as_array_mut().map(|values| values.retain(is_kept));
     });
 }
 
-/// Whether admission put in a volume: it has the token, the name that admission makes up, and is mounted nowhere but
-/// where admission mounts it. A volume that somebody wrote may have such a name too.
+/// Whether admission added a volume: it has the token, a generated name, and is mounted only where admission mounts it. A
+/// user's volume may have such a name too.
 fn is_token(volume: &Value, spec: &Map<String, Value>) -> bool {
     let name = text(volume, &["name"]);
     let sources = volume.pointer("/projected/sources");

@@ -1,15 +1,16 @@
-//! The addresses of a service.
+//! The addresses and ports of a service.
 //!
-//! Node ports stay: clients know them. What the server gave is given out anew, unless the author wrote it: the author's
-//! own manifest would be refused if the service came back with another one.
+//! Node ports are kept, because clients know them. Addresses that the server assigned are removed, and it assigns new
+//! ones. Addresses that the author wrote are kept, because with another address in the recovered service, the author's own
+//! manifest would be refused.
 
 use serde_json::{Map, Value};
 
 use super::Note;
-use super::authored::Authored;
+use super::authored::AuthoredFields;
 
-/// Leaves out the addresses and ports that the server gave. A headless service stays one.
-pub fn strip(spec: &mut Map<String, Value>, authored: &Authored, notes: &mut Vec<Note>) {
+/// Removes the addresses and ports that the server assigned. A headless service stays headless.
+pub fn strip(spec: &mut Map<String, Value>, authored: &AuthoredFields, notes: &mut Vec<Note>) {
     let cluster_ip = spec.get("clusterIP").and_then(Value::as_str);
     let is_headless = cluster_ip == Some("None");
     let is_authored = authored.has("clusterIP") || authored.has("clusterIPs");
@@ -34,7 +35,7 @@ pub fn strip(spec: &mut Map<String, Value>, authored: &Authored, notes: &mut Vec
     }
 }
 
-/// Notes the addresses that a load balancer had.
+/// Adds a note with the addresses of the load balancer.
 pub fn note_addresses(service: &Value, notes: &mut Vec<Note>) {
     let ingress = service.pointer("/status/loadBalancer/ingress");
     let ingress = ingress.and_then(Value::as_array).into_iter().flatten();

@@ -1,7 +1,7 @@
-//! Which characters beyond ASCII are letters and digits, as first and last code points of ranges.
+//! The letters and digits beyond ASCII, as ranges of first and last code points.
 //!
-//! Generated from the tables of Go's package unicode (Unicode 15.0.0, which go-yaml's order of
-//! keys asks); the same facts stand in UnicodeData.txt.
+//! Generated from the tables of Go's package unicode (Unicode 15.0.0), which go-yaml's key order uses. UnicodeData.txt
+//! has the same data.
 
 /// Categories Lu, Ll, Lt, Lm and Lo, without ASCII.
 #[rustfmt::skip]

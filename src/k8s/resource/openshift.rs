@@ -1,7 +1,7 @@
-//! The resources that the API server of OpenShift stores in protobuf below `/openshift.io`.
+//! The resources that OpenShift's API server stores in protobuf under `/openshift.io`.
 //!
 //! Upstream: github.com/openshift/api for kinds and groups, the storage path tests of github.com/openshift/origin for
-//! folders. The API server of OpenShift 3 stored some of them in the core group.
+//! folders. The API server of OpenShift 3 served some of them in the core group.
 
 use super::{CLUSTER, NAMESPACED, Resource, Row, resource_of, row};
 
@@ -19,7 +19,7 @@ const TEMPLATE: &[&str] = &["template.openshift.io"];
 const TEMPLATE_CORE: &[&str] = &["template.openshift.io", ""];
 const USER: &[&str] = &["user.openshift.io", ""];
 
-/// What `all` includes, by the categories of OpenShift's resources.
+/// The resources in `all`, by the categories of OpenShift's resources.
 const ALL: &[&str] = &[
     "buildconfigs",
     "builds",
@@ -28,7 +28,7 @@ const ALL: &[&str] = &[
     "routes",
 ];
 
-/// Every resource that an API server of OpenShift 3.9 to 4.21 stores by itself.
+/// All resources that an API server of OpenShift 3.9 to 4.21 stores without a definition.
 const ROWS: &[Row] = &[
     row(
         APPS,
@@ -159,10 +159,74 @@ const ROWS: &[Row] = &[
     row(USER, "User", "users", &[], CLUSTER),
 ];
 
-/// The resources that the API server of OpenShift stores by itself.
+/// The resources that OpenShift's API server stores without a definition.
 pub fn openshift() -> impl Iterator<Item = Resource> {
     ROWS.iter().map(|row| Resource {
         in_all: ALL.contains(&row.plural),
         ..resource_of(row)
     })
+}
+
+/// Types with short names that OpenShift 4 defines by CustomResourceDefinitions: group, kind, plural, short names.
+/// Upstream: the manifests of github.com/openshift/api.
+const DEFINED: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "config.openshift.io",
+        "ClusterOperator",
+        "clusteroperators",
+        &["co"],
+    ),
+    (
+        "config.openshift.io",
+        "ClusterVersion",
+        "clusterversions",
+        &[],
+    ),
+    (
+        "config.openshift.io",
+        "ImageDigestMirrorSet",
+        "imagedigestmirrorsets",
+        &["idms"],
+    ),
+    (
+        "config.openshift.io",
+        "ImageTagMirrorSet",
+        "imagetagmirrorsets",
+        &["itms"],
+    ),
+    (
+        "machineconfiguration.openshift.io",
+        "ContainerRuntimeConfig",
+        "containerruntimeconfigs",
+        &["ctrcfg"],
+    ),
+    (
+        "machineconfiguration.openshift.io",
+        "MachineConfig",
+        "machineconfigs",
+        &["mc"],
+    ),
+    (
+        "machineconfiguration.openshift.io",
+        "MachineConfigPool",
+        "machineconfigpools",
+        &["mcp"],
+    ),
+];
+
+/// The resources that OpenShift 4 defines in its store and that have short names, for a store without the definition.
+pub fn openshift_defined() -> impl Iterator<Item = Resource> {
+    DEFINED
+        .iter()
+        .map(|(group, kind, plural, short_names)| Resource {
+            groups: vec![(*group).into()],
+            kind: (*kind).into(),
+            plural: (*plural).into(),
+            singular: kind.to_lowercase().into(),
+            short_names: short_names.iter().map(|name| (*name).into()).collect(),
+            namespaced: CLUSTER,
+            folder: format!("{group}/{plural}").into(),
+            in_all: false,
+            versions: vec!["v1".to_owned()],
+        })
 }

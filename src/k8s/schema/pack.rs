@@ -1,21 +1,40 @@
-//! How the generated rows of [`super::table`] become the arrays which the binary carries.
+//! Packs the generated rows of [`super::table`] into the arrays that the binary contains.
 //!
-//! The rows are constants, one line a field, with names as texts; a reference in a static array
-//! would cost 16 bytes and a relocation at every start of the program. So the compiler evaluates
-//! the rows into flat arrays of numbers and one text of all names, and the rows themselves never
-//! reach the binary.
+//! The generated rows are readable constants: one line per field, with its name as a text. As static data each text
+//! would cost 16 bytes plus a relocation at every program start. So `const fn`s evaluate the rows at compile time into
+//! flat arrays of numbers and one text with all names. The rows themselves are not in the binary.
+//!
+//! **The arrays.** The slots (fields) of all message types are concatenated in [`SLOTS`]; a [`Message`] is a range of
+//! it. [`TARGETS`] has, for each message, one entry per field number from 0 to the highest: the index of the slot
+//! within the message, or `BLOCK` plus an index into [`BLOCKS`], or `NOWHERE`.
+//!
+//! **Example.** A message whose fields are `name` (number 1) and `uid` (number 3), and which is the first of the table:
+//!
+//! | array | content |
+//! |---|---|
+//! | `SLOTS` | `name`, `uid` |
+//! | `TARGETS` | `NOWHERE`, 0, `NOWHERE`, 1 |
+//! | `SORTED` and `NATURAL` | 0, 1 (`name` before `uid`) |
+//! | `NAMES` | `,"name":,"uid":` |
+//!
+//! So [`Message::find`] with number 3 reads `TARGETS[3]`, which is slot 1. The slot's `name_at` is the offset of `uid`
+//! in `NAMES`.
+//!
+//! **Inlined structs.** Go's JSON shows the fields of an inlined struct as fields of the outer one, but protobuf stores
+//! the struct as a message of its own. The slots of the struct are therefore copied into the outer message, without a
+//! target; the struct's field number leads to a [`Block`], which has the struct's type and the index of its first slot.
 
 use super::super::sink::Name;
-use super::rows::{Card, Flat, GONE, INLINED, Kind, OMIT, ZERO};
+use super::rows::{Card, Flat, INLINED, Kind, OMIT, REMOVED, ZERO};
 use super::table::{ROOTS, SOURCE};
 
 /// One JSON field of a message type.
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
     name_at: u32,
-    /// The number on the wire, within the message (or inlined block) that holds it.
+    /// The field number, within the message (or inlined struct) that contains the field.
     pub number: u16,
-    /// The type of a [`Kind::Message`] or schema.
+    /// The message type of a value whose kind is [`Kind::Message`], or of a schema.
     pub message_type: u16,
     name_len: u8,
     /// The shape of one value.
@@ -35,36 +54,36 @@ impl Slot {
         NAMES.get(at..end).unwrap_or_default()
     }
 
-    /// The same as a key that a sink need not look at.
+    /// The name as a key that sinks need not escape.
     #[must_use]
     #[inline]
     pub fn key(&self) -> Name {
         let at = (self.name_at as usize).saturating_sub(NAME_HEAD.len());
         let len = usize::from(self.name_len).saturating_add(NAME_FRAME);
-        Name::of_json_key(NAMES.get(at..at.saturating_add(len)).unwrap_or_default())
+        Name::from_json_key(NAMES.get(at..at.saturating_add(len)).unwrap_or_default())
     }
 
-    /// Is a zero or absent value left out (`omitempty`)?
+    /// Whether Go leaves out a zero or absent value (`omitempty`).
     #[must_use]
     #[inline]
     pub fn omit_empty(&self) -> bool {
         self.flags & OMIT != 0
     }
 
-    /// Is a zero struct left out too (`omitzero`)?
+    /// Whether Go leaves out a zero struct too (`omitzero`).
     #[must_use]
     pub fn omit_zero(&self) -> bool {
         self.flags & ZERO != 0
     }
 
-    /// Has Kubernetes removed this field since? Then its absence says nothing.
+    /// Whether a newer Kubernetes release has removed this field. Then it is not printed if it is absent.
     #[must_use]
     #[inline]
     pub fn is_removed(&self) -> bool {
-        self.flags & GONE != 0
+        self.flags & REMOVED != 0
     }
 
-    /// Can Go have no value at all here (a nil)?
+    /// Whether the field can be nil in Go.
     #[must_use]
     #[inline]
     pub const fn has_nil(&self) -> bool {
@@ -75,7 +94,7 @@ impl Slot {
             )
     }
 
-    /// The map of texts that is in a [`Kind::TextMap`].
+    /// The map of texts inside a [`Kind::TextMap`], as a slot.
     #[must_use]
     pub const fn inner_map(&self) -> Self {
         Self {
@@ -86,13 +105,13 @@ impl Slot {
         }
     }
 
-    /// Does Go print `null` for a value which is not on the wire?
+    /// Whether Go prints `null` if the field is not on the wire.
     const fn is_null_when_absent(&self) -> bool {
-        self.flags & (GONE | OMIT) == 0 && self.has_nil()
+        self.flags & (REMOVED | OMIT) == 0 && self.has_nil()
     }
 }
 
-/// Where the slots of an inlined struct begin.
+/// An inlined struct of a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Block {
     /// Its type, an index like [`Slot::message_type`].
@@ -101,16 +120,16 @@ pub struct Block {
     pub base: u16,
 }
 
-/// Where a field number leads.
+/// What a field number refers to.
 #[derive(Debug, Clone, Copy)]
 pub enum Target {
-    /// To a slot, by its index in the message.
+    /// A slot, by its index in the message.
     Slot(usize),
-    /// To an inlined struct: the bytes are a message whose fields are slots of the outer one.
+    /// An inlined struct: the bytes are a message whose fields are slots of the outer message.
     Block(Block),
 }
 
-/// A message type: ranges of the flat arrays.
+/// A message type: ranges in the flat arrays.
 #[derive(Debug, Clone, Copy)]
 pub struct Message {
     slots_at: u16,
@@ -121,14 +140,14 @@ pub struct Message {
 }
 
 impl Message {
-    /// All JSON fields, inlined ones too, in the order of Go's declaration; [`MAX_SLOTS`] at most.
+    /// All JSON fields, including inlined ones, in the order of the Go declaration; at most [`MAX_SLOTS`].
     #[must_use]
     #[inline]
     pub fn slots(&self) -> &'static [Slot] {
         range(&SLOTS, self.slots_at, self.slots_len)
     }
 
-    /// The indexes of [`Self::slots`] by the bytes of the names.
+    /// The indexes of [`Self::slots`], sorted by the bytes of the names.
     #[must_use]
     #[inline]
     pub fn sorted(&self) -> &'static [u8] {
@@ -156,14 +175,14 @@ impl Message {
         range(&NATURAL_PLACES, self.slots_at, self.slots_len)
     }
 
-    /// The slots for which Go prints `null` when they are not on the wire, a bit each.
+    /// The slots for which Go prints `null` if they are not on the wire, one bit per slot.
     #[must_use]
     #[inline]
     pub fn null_when_absent(&self) -> u64 {
         self.null_when_absent
     }
 
-    /// Where field `number` leads.
+    /// The slot or inlined struct with this field number.
     #[must_use]
     #[inline]
     pub fn find(&self, number: u32) -> Option<Target> {
@@ -190,7 +209,7 @@ fn range<T>(array: &'static [T], at: u16, len: u16) -> &'static [T] {
         .unwrap_or_default()
 }
 
-/// A kind, as packed.
+/// A kind in packed form.
 #[derive(Debug, Clone, Copy)]
 pub struct PackedRoot {
     text_at: u32,
@@ -198,9 +217,9 @@ pub struct PackedRoot {
     kind_len: u8,
     /// Index of the type.
     pub message_type: u16,
-    /// Minor release of the first module that has it.
+    /// Minor release of the first module that has the kind.
     pub first: u8,
-    /// Minor release of the last module that has it.
+    /// Minor release of the last module that has the kind.
     pub last: u8,
 }
 
@@ -224,18 +243,17 @@ impl PackedRoot {
     }
 }
 
-// ---- evaluated by the compiler ----
+// ---- evaluated at compile time ----
 
-/// Targets from here on are blocks.
+/// Targets from this value on are indexes of blocks, plus this value.
 const BLOCK: u16 = 0x8000;
-/// The target of a number which no field has.
+/// The target of a number that no field has.
 const NOWHERE: u16 = u16::MAX;
 
-/// How many slots a message can have: a bit each in a u64 says which are there.
+/// The maximal number of slots of a message: the decoder tracks the fields it has seen as bits of a `u64`.
 pub const MAX_SLOTS: usize = 64;
 
-/// Names are kept as JSON has them after another field, `,"name":`, so that a writer of JSON
-/// copies one text.
+/// Each name is stored as JSON text after another field, `,"name":`, so that a JSON writer copies one text.
 const NAME_HEAD: &str = ",\"";
 const NAME_TAIL: &str = "\":";
 const NAME_FRAME: usize = NAME_HEAD.len() + NAME_TAIL.len();
@@ -247,6 +265,7 @@ struct Totals {
     names: usize,
 }
 
+/// Counts the elements of all arrays, and checks that they fit their index types.
 #[allow(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler, where a bad index is an error"
@@ -282,7 +301,7 @@ const fn totals() -> Totals {
     t
 }
 
-/// One more than the highest field number of a message.
+/// The highest field number of a message plus 1.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn targets_len(flat: &Flat) -> usize {
     let (mut len, mut s, mut b) = (0, 0, 0);
@@ -324,6 +343,7 @@ pub(super) static MESSAGES: [Message; SOURCE.len()] = pack_messages();
 /// All kinds, sorted by apiVersion and kind.
 pub(super) static KINDS: [PackedRoot; ROOTS.len()] = pack_roots();
 
+/// The slots of all messages.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -362,6 +382,7 @@ const fn pack_slots() -> [Slot; TOTALS.slots] {
     out
 }
 
+/// The sorted (or natural) order of the slots of all messages.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_order(natural: bool) -> [u8; TOTALS.slots] {
     let mut out = [0; TOTALS.slots];
@@ -383,7 +404,7 @@ const fn pack_order(natural: bool) -> [u8; TOTALS.slots] {
     out
 }
 
-/// The inverse of an order.
+/// The inverse of an order: the place of each slot in it.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -404,6 +425,7 @@ const fn pack_places(order: &[u8; TOTALS.slots]) -> [u8; TOTALS.slots] {
     out
 }
 
+/// The inlined structs of all messages.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_blocks() -> [Block; TOTALS.blocks] {
     let mut out = [Block {
@@ -427,7 +449,7 @@ const fn pack_blocks() -> [Block; TOTALS.blocks] {
     out
 }
 
-/// For each message, where its field numbers lead, from number 0 on.
+/// The targets of all messages, each from field number 0 on.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -458,12 +480,14 @@ const fn pack_targets() -> [u16; TOTALS.targets] {
     out
 }
 
+/// Sets a target.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn set(out: &mut [u16; TOTALS.targets], at: usize, target: u16) {
     assert!(out[at] == NOWHERE, "a field number is used twice");
     out[at] = target;
 }
 
+/// All names: those of slots with their JSON frame, then apiVersion and kind of each root.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn pack_names() -> [u8; TOTALS.names] {
     let mut out = [0; TOTALS.names];
@@ -487,6 +511,7 @@ const fn pack_names() -> [u8; TOTALS.names] {
     out
 }
 
+/// Copies a name to an offset; returns the offset after it.
 const fn copy(out: &mut [u8; TOTALS.names], at: usize, name: &str) -> usize {
     let (_, rest) = out.split_at_mut(at);
     let (place, _) = rest.split_at_mut(name.len());
@@ -494,6 +519,7 @@ const fn copy(out: &mut [u8; TOTALS.names], at: usize, name: &str) -> usize {
     at + name.len()
 }
 
+/// The messages: their ranges in the arrays.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -531,6 +557,7 @@ const fn pack_messages() -> [Message; SOURCE.len()] {
     out
 }
 
+/// The kinds. Their texts are at the end of the names.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

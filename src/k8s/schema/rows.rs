@@ -1,6 +1,6 @@
-//! What a row of the generated table is made of: a field, an inlined struct, a message type, a kind.
+//! The row types of the generated table: a field, an inlined struct, a message type, a kind.
 
-/// What one value of a field is.
+/// The shape of one value of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A varint, `true` or `false`.
@@ -27,32 +27,32 @@ pub enum Kind {
     Quantity,
     /// intstr.IntOrString: a number or a text.
     IntOrString,
-    /// RawExtension, FieldsV1, apiextensions' JSON: bytes that are a document of their own.
+    /// RawExtension, FieldsV1, apiextensions' JSON: bytes that contain a document.
     Embedded,
-    /// JSONSchemaPropsOrBool; the field's type is that of the schema.
+    /// JSONSchemaPropsOrBool; the field's message type is the schema.
     SchemaOrBool,
-    /// JSONSchemaPropsOrArray; the field's type is that of the schema.
+    /// JSONSchemaPropsOrArray; the field's message type is the schema.
     SchemaOrArray,
-    /// JSONSchemaPropsOrStringArray; the field's type is that of the schema.
+    /// JSONSchemaPropsOrStringArray; the field's message type is the schema.
     SchemaOrStrings,
-    /// A message that wraps a list of texts, in JSON the list alone (ExtraValue, Verbs).
+    /// A message that wraps a list of texts; JSON has only the list (ExtraValue, Verbs).
     Strings,
-    /// A message that wraps a list of messages of the field's type, in JSON the list alone (DeploymentTriggerPolicies).
+    /// A message that wraps a list of messages of the field's type; JSON has only the list (DeploymentTriggerPolicies).
     Messages,
-    /// A message that wraps a map of texts, in JSON the map alone (OptionalNodeSelector).
+    /// A message that wraps a map of texts; JSON has only the map (OptionalNodeSelector).
     TextMap,
 }
 
-/// How many values a field has, and whether it may have none.
+/// How many values a field has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
-    /// Exactly one: Go writes it even when it is zero.
+    /// Exactly one: Go writes it even if it is zero.
     One,
     /// None or one.
     Pointer,
-    /// A list, nil when empty.
+    /// A list; nil if empty.
     List,
-    /// A map with texts as keys, nil when empty.
+    /// A map with text keys; nil if empty.
     Map,
 }
 
@@ -60,9 +60,9 @@ pub enum Card {
 pub(super) const OMIT: u8 = 1;
 /// Go's `omitzero`.
 pub(super) const ZERO: u8 = 2;
-/// The newest release of the type has no such field.
-pub(super) const GONE: u8 = 4;
-/// The field is in an inlined struct, a message of its own on the wire.
+/// The newest release of the type no longer has this field.
+pub(super) const REMOVED: u8 = 4;
+/// The field belongs to an inlined struct, which is a message of its own on the wire.
 pub(super) const INLINED: u8 = 8;
 
 /// One line of the table: a field.
@@ -104,7 +104,7 @@ pub(super) struct Root {
     pub(super) last: u8,
 }
 
-/// A field; with a kind comes the index of its type.
+/// Builds a field row; `kind` is the shape and the index of the message type.
 pub(super) const fn slot(
     number: u16,
     name: &'static str,
@@ -122,13 +122,13 @@ pub(super) const fn slot(
     }
 }
 
-/// A field that the newest release of the type does not have.
+/// Marks a field that the newest release of the type no longer has.
 pub(super) const fn gone(mut row: SlotRow) -> SlotRow {
-    row.flags |= GONE;
+    row.flags |= REMOVED;
     row
 }
 
-/// A field of an inlined struct.
+/// Marks a field of an inlined struct.
 pub(super) const fn inl(mut row: SlotRow) -> SlotRow {
     row.flags |= INLINED;
     row

@@ -1,4 +1,4 @@
-//! A value to be searched: its tree, and which of its texts stand for bytes.
+//! A value to be searched: its tree, and which of its texts are base64 of bytes.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,17 +12,17 @@ use super::super::decode::{DecodeError, decode_any};
 use super::super::sink::{Order, Sink};
 use super::super::tree::TreeSink;
 
-/// A value that is searched.
+/// A value to be searched.
 #[derive(Debug, Clone)]
 pub struct Document<'v> {
-    /// Its tree.
+    /// The decoded value.
     pub tree: Cow<'v, Value>,
-    /// The texts in it that are the base64 of bytes.
+    /// The texts in the tree that are base64 of bytes.
     pub bytes: Arc<HashSet<String>>,
 }
 
 impl<'v> From<&'v Value> for Document<'v> {
-    /// Of a tree alone: which of its texts are bytes is known of Secrets and ConfigMaps only.
+    /// A document from a tree alone. Its bytes are known only for Secrets and ConfigMaps.
     fn from(tree: &'v Value) -> Self {
         Self {
             tree: Cow::Borrowed(tree),
@@ -35,9 +35,9 @@ impl Document<'_> {
     /// Decodes a stored value.
     ///
     /// # Errors
-    /// As [`decode_any()`].
+    /// The same as for [`decode_any()`].
     pub fn read(stored: &[u8]) -> Result<Document<'static>, DecodeError> {
-        let mut sink = Noting::default();
+        let mut sink = DocumentSink::default();
         decode_any(stored, Order::Declared, &mut sink)?;
         Ok(Document {
             tree: Cow::Owned(sink.tree.into_value()),
@@ -46,14 +46,14 @@ impl Document<'_> {
     }
 }
 
-/// Builds a tree, and notes which texts in it are bytes.
+/// Builds a tree and collects the texts in it that are base64 of bytes.
 #[derive(Default)]
-struct Noting {
+struct DocumentSink {
     tree: TreeSink,
     bytes: HashSet<String>,
 }
 
-impl Sink for Noting {
+impl Sink for DocumentSink {
     fn null(&mut self) {
         self.tree.null();
     }

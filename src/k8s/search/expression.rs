@@ -1,22 +1,21 @@
-//! Regular expressions: compiling one within a limit of memory, and the literal that one may be.
+//! Compiles regular expressions within a memory limit, and recognises patterns that are a base64 literal.
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind};
 
-/// From how many characters on a literal is looked for in base64 too: shorter ones are found there by
-/// chance.
+/// The length in characters from which a literal is also searched in base64. Shorter ones occur there by chance.
 pub const BASE64_CHARS: usize = 8;
 
-/// The largest a compiled pattern may be, in bytes. Patterns of people take some kilobytes.
+/// The maximal size of a compiled pattern in bytes. Typical patterns take some kilobytes.
 const SIZE_LIMIT_BYTES: usize = 10 << 20;
 
 /// Why a pattern is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// It is no regular expression; the text has the place.
+    /// It is not a regular expression; the text has the position.
     #[error("{0}")]
     Syntax(String),
-    /// It is one that would take too much memory.
+    /// The compiled pattern takes too much memory.
     #[error("the regular expression is too big: compiled it takes more than {0} bytes")]
     TooBig(usize),
 }
@@ -31,7 +30,7 @@ pub(super) fn compiled(regex: &str) -> Result<Regex, PatternError> {
     })
 }
 
-/// The one literal that is looked for, if it could be base64.
+/// The pattern's single literal, if it could be base64.
 pub(super) fn base64_literal(alternatives: &[Hir]) -> Option<&str> {
     let [only] = alternatives else { return None };
     let HirKind::Literal(literal) = only.kind() else {

@@ -1,16 +1,19 @@
-//! What a stored value must hold, as bytes, if a pattern is to match in its object.
+//! A fast test on stored bytes that excludes values in which a pattern cannot match, without decoding them.
 //!
-//! It is a condition that is necessary, never one that suffices, and it is derived like this. Every literal part
-//! of the pattern is cut into words of letters, digits, `_`, `-` and what is not ASCII. A word of a match lies
-//! within one name or one value of the object. There it is also a piece of the stored bytes, unless
-//! - it is a piece of a name that is not stored: of a field of the schema, or of the decoder's own;
-//! - it is a piece of a value that is not stored as it is printed: of a number, a time, a duration, `true`;
-//! - JSON writes it with `\u`, CBOR in parts, or the bytes are base64 in the JSON of a Secret or ConfigMap;
-//! - it is a piece of base64 of bytes: that is searched only for a literal, of which some whole groups of four
-//!   characters tell three bytes each, in one of four ways.
+//! The test is necessary but not sufficient. It is derived from the pattern: each literal part is split into words of
+//! letters, digits, `_`, `-` and characters beyond ASCII. A word of a match lies within one name or one value of the
+//! object, and so it is also in the stored bytes. Example: for `image: nginx` the words are `image` and `nginx`. `image`
+//! is a field name of the schema and not in the stored bytes of protobuf, so only `nginx` is tested.
 //!
-//! Words of the first two sorts are not used, values of the third are always looked at, and the four ways are
-//! alternatives.
+//! There are exceptions, in which the word is not in the stored bytes:
+//! 1. It is a part of a name that is not stored: a field name of the schema, or a name that the decoder adds.
+//! 2. It is a part of a value that is not stored as it is printed: a number, a time, a duration, `true`.
+//! 3. JSON has it with a `\u` escape, CBOR has it in chunks, or it is in the base64 of a Secret or ConfigMap in JSON.
+//! 4. It is a part of the base64 of bytes. That is searched only for a literal pattern. The literal may start at any of
+//!    the four positions of a base64 group; its complete groups of four characters give three stored bytes each.
+//!
+//! Words of the cases 1 and 2 are not used. Values of case 3 are always decoded. For case 4, the four start positions are
+//! further alternatives.
 
 use std::sync::LazyLock;
 
@@ -24,7 +27,7 @@ use super::super::envelope::Stored;
 use super::super::schema;
 use super::expression::{base64_literal, compiled};
 
-/// Names which the decoders give by themselves.
+/// Names that the decoders add.
 const OWN_NAMES: [&str; 11] = [
     "apiVersion",
     "kind",
@@ -39,24 +42,25 @@ const OWN_NAMES: [&str; 11] = [
     UNKNOWN_FIELDS,
 ];
 
-/// Values of no writer's own words.
+/// Values that are printed as words but stored in another form.
 const OWN_VALUES: [&str; 6] = ["true", "false", "null", "nan", "infinity", "inf"];
 
-/// Whatever the pattern, these are looked at: a `\u` of JSON, the start of CBOR.
-static ALWAYS: LazyLock<Option<Regex>> = LazyLock::new(|| compiled(r"(?-u)\\u|\xd9\xd9\xf7").ok());
+/// Values with these bytes are always decoded: a `\u` escape in JSON, or CBOR.
+static ALWAYS_DECODED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| compiled(r"(?-u)\\u|\xd9\xd9\xf7").ok());
 
-/// What tells the JSON of a Secret or a ConfigMap, whose bytes are base64 there.
+/// The bytes in the JSON of a Secret or ConfigMap, which may contain base64.
 static BASE64_IN_JSON: LazyLock<Option<Regex>> =
     LazyLock::new(|| compiled(r#""Secret"|"binaryData""#).ok());
 
-/// Alternatives of words, all of which a value must hold.
+/// The alternatives: a value must have all words of at least one of them.
 #[derive(Debug)]
 pub(super) struct Filter(Vec<Vec<Regex>>);
 
 impl Filter {
-    /// The filter of a pattern; none where nothing can be said.
+    /// The filter for a pattern; None if it cannot exclude any value.
     pub(super) fn new(alternatives: &[Hir], ignore_case: bool) -> Option<Self> {
-        let mut of_pattern = Vec::new();
+        let mut alternatives_words = Vec::new();
         let mut rest: Vec<&Hir> = alternatives.iter().collect();
         while let Some(hir) = rest.pop() {
             match hir.kind() {
@@ -67,41 +71,44 @@ impl Filter {
                     if words.is_empty() {
                         return None;
                     }
-                    of_pattern.push(words);
+                    alternatives_words.push(words);
                 }
             }
         }
         if let Some(literal) = base64_literal(alternatives).filter(|_| !ignore_case) {
-            for way in 0..4_usize {
-                of_pattern.push(vec![bytes_behind(literal, way)?]);
+            for start in 0..4_usize {
+                alternatives_words.push(vec![decoded_bytes(literal, start)?]);
             }
         }
-        Some(Self(of_pattern))
+        Some(Self(alternatives_words))
     }
 
+    /// Whether a value may contain a match.
     pub(super) fn may_match(&self, stored: &[u8]) -> bool {
         let is_in = |regex: &Regex| regex.is_match(stored);
-        let says = |regex: &LazyLock<Option<Regex>>| regex.as_ref().is_none_or(is_in);
+        let has = |regex: &LazyLock<Option<Regex>>| regex.as_ref().is_none_or(is_in);
         self.0.iter().any(|words| words.iter().all(is_in))
             || match Stored::detect(stored) {
                 Stored::Cbor(_) | Stored::Encrypted(_) => true,
-                // Protobuf may have JSON in it.
-                Stored::Json(_) | Stored::Protobuf(_) => says(&ALWAYS) || says(&BASE64_IN_JSON),
+                // A protobuf value may contain JSON.
+                Stored::Json(_) | Stored::Protobuf(_) => {
+                    has(&ALWAYS_DECODED) || has(&BASE64_IN_JSON)
+                }
                 Stored::Empty | Stored::Text(_) | Stored::Binary(_) => false,
             }
     }
 }
 
-/// The bytes that a literal within base64 tells for sure when `way` of its characters end a group.
-fn bytes_behind(literal: &str, way: usize) -> Option<Regex> {
-    let groups = literal.trim_end_matches('=').get(way..)?;
+/// The bytes that a literal within base64 certainly stands for, if its first complete group starts at `start`.
+fn decoded_bytes(literal: &str, start: usize) -> Option<Regex> {
+    let groups = literal.trim_end_matches('=').get(start..)?;
     let whole = groups.len().saturating_sub(groups.len() % 4);
     let bytes = STANDARD_NO_PAD.decode(groups.get(..whole)?).ok()?;
     let hex: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
     compiled(&format!("(?-u){hex}")).ok()
 }
 
-/// The words that every match holds, and that are stored as they are searched.
+/// The words that every match contains, and that are stored as they are searched.
 fn words_of(hir: &Hir, ignore_case: bool) -> Vec<Regex> {
     let mut words = Vec::new();
     let mut rest = vec![hir];
@@ -109,7 +116,7 @@ fn words_of(hir: &Hir, ignore_case: bool) -> Vec<Regex> {
         match hir.kind() {
             HirKind::Literal(literal) => {
                 if let Ok(text) = std::str::from_utf8(&literal.0) {
-                    words.extend(text.split(|c| !is_of_word(c)).map(str::to_owned));
+                    words.extend(text.split(|c| !is_word_char(c)).map(str::to_owned));
                 }
             }
             HirKind::Concat(parts) => rest.extend(parts),
@@ -118,7 +125,7 @@ fn words_of(hir: &Hir, ignore_case: bool) -> Vec<Regex> {
             _ => {}
         }
     }
-    // The longest is in the fewest values.
+    // The longest word first: it is in the fewest values.
     words.sort_unstable_by_key(|word| std::cmp::Reverse(word.len()));
     words.dedup();
     words
@@ -127,20 +134,20 @@ fn words_of(hir: &Hir, ignore_case: bool) -> Vec<Regex> {
         .collect()
 }
 
-fn is_of_word(c: char) -> bool {
+fn is_word_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || (!c.is_ascii() && c != '\u{fffd}')
 }
 
-/// How a word is looked for in stored bytes, if it is stored wherever it is searched.
+/// The regular expression for a word in stored bytes; None for the words of cases 1 and 2.
 fn stored_word(word: &str, ignore_case: bool) -> Option<Regex> {
-    let is_of_number = |c: char| {
+    let may_be_in_number = |c: char| {
         c.is_ascii_digit() || matches!(c.to_ascii_lowercase(), '-' | 'e' | 't' | 'z' | 'h' | 'm' | 's' | 'u' | 'n')
-            // The two micro signs of a duration.
+            // The two micro signs that a duration may have.
             || matches!(c, '\u{b5}' | '\u{3bc}' | '\u{39c}')
     };
     let lower = word.to_lowercase();
     let is_own_value = OWN_VALUES.iter().any(|value| value.contains(&lower));
-    if word.is_empty() || word.chars().all(is_of_number) || is_own_value {
+    if word.is_empty() || word.chars().all(may_be_in_number) || is_own_value {
         return None;
     }
     let case = if ignore_case { "(?i)" } else { "" };
@@ -149,9 +156,9 @@ fn stored_word(word: &str, ignore_case: bool) -> Option<Regex> {
     (!is_in_name).then_some(regex)
 }
 
-/// All names that a field can have without being stored.
+/// All names that a decoded value can have although they are not stored.
 fn schema_names() -> impl Iterator<Item = &'static str> {
     let messages = (0..=u16::MAX).map_while(schema::message);
-    let of_messages = messages.flat_map(|message| message.slots().iter().map(schema::Slot::name));
-    of_messages.chain(OWN_NAMES)
+    let names = messages.flat_map(|message| message.slots().iter().map(schema::Slot::name));
+    names.chain(OWN_NAMES)
 }

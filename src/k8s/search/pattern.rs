@@ -1,4 +1,4 @@
-//! Patterns, and the matcher that is made of them.
+//! Patterns, and the matcher that is compiled from them.
 
 use std::ops::Range;
 
@@ -9,37 +9,37 @@ use regex_syntax::hir::Hir;
 use super::expression::{PatternError, base64_literal, compiled};
 use super::filter::Filter;
 
-/// What is looked for, as it was written.
+/// A pattern as the user wrote it.
 #[derive(Debug, Clone, Default)]
 pub struct Pattern {
-    /// Regular expressions (of the crate `regex`), or texts; one of them has to match.
+    /// Regular expressions (of the crate `regex`) or literal texts; one of them must match.
     pub alternatives: Vec<String>,
-    /// They are texts.
+    /// Whether the alternatives are literal texts.
     pub fixed: bool,
-    /// Letters match whatever their case.
+    /// Whether upper and lower case match each other.
     pub ignore_case: bool,
-    /// A match begins and ends where a word does.
+    /// Whether a match must start and end at word boundaries.
     pub word: bool,
 }
 
-/// Finds a pattern in objects and texts; see [`super`] for what a match is.
+/// Searches for a pattern in objects and texts; [`super`] defines what a match is.
 #[derive(Debug)]
 pub struct Matcher {
     regex: Regex,
     filter: Option<Filter>,
-    /// Whether the pattern may stand in base64.
+    /// Whether the pattern is also searched in base64 texts.
     pub(super) in_base64: bool,
     /// Whether `metadata.managedFields` is searched.
     pub managed_fields: bool,
-    /// Whether a match may lie in the path above a field alone.
+    /// Whether a match may be in the parent path of a field alone.
     pub(super) whole_paths: bool,
 }
 
 impl Matcher {
-    /// A matcher for a text, as `log -S` has it.
+    /// A matcher for a literal text, for `log -S`.
     ///
     /// # Errors
-    /// When the text is too long to be looked for.
+    /// The text is too long.
     pub fn text(text: &str) -> Result<Self, PatternError> {
         Self::new(&Pattern {
             alternatives: vec![text.to_owned()],
@@ -48,10 +48,10 @@ impl Matcher {
         })
     }
 
-    /// A matcher for a regular expression, as `log -G` has it.
+    /// A matcher for a regular expression, for `log -G`.
     ///
     /// # Errors
-    /// When it is none.
+    /// It is not a regular expression, or it is too big.
     pub fn regex(regex: &str) -> Result<Self, PatternError> {
         Self::new(&Pattern {
             alternatives: vec![regex.to_owned()],
@@ -59,10 +59,10 @@ impl Matcher {
         })
     }
 
-    /// A matcher for any pattern.
+    /// A matcher for a pattern.
     ///
     /// # Errors
-    /// When it is none.
+    /// An alternative is not a regular expression, or the pattern is too big.
     pub fn new(pattern: &Pattern) -> Result<Self, PatternError> {
         let written = |text: &String| {
             if pattern.fixed {
@@ -81,7 +81,7 @@ impl Matcher {
             };
             written.iter().map(parse).collect()
         };
-        // Each is parsed by itself: a parenthesis or a flag of one is no other's.
+        // Each alternative is parsed alone, so that a parenthesis or flag in one does not affect another.
         let parsed = parse(pattern.ignore_case)?;
         let as_written = parse(false)?;
         let mut regex = Hir::alternation(parsed).to_string();
@@ -97,36 +97,36 @@ impl Matcher {
         })
     }
 
-    /// The same, searching `metadata.managedFields` or not, which it is not unless said.
+    /// The same matcher that also searches `metadata.managedFields` if `searched` is true. The default is false.
     #[must_use]
     pub fn with_managed_fields(mut self, searched: bool) -> Self {
         self.managed_fields = searched;
         self
     }
 
-    /// The same, whose matches may lie anywhere in `path: value`, in the path above the field too: what `log -G` looks
-    /// for in the lines that changed.
+    /// The same matcher that also accepts matches in the parent path alone, anywhere in `path: value`. `log -G` needs it
+    /// for the lines that changed.
     #[must_use]
     pub fn with_whole_paths(mut self) -> Self {
         self.whole_paths = true;
         self
     }
 
-    /// The same, that looks at every value: what a test compares with.
+    /// The same matcher without the filter, so that every value is decoded. Tests compare with it.
     #[must_use]
     pub fn without_filter(mut self) -> Self {
         self.filter = None;
         self
     }
 
-    /// Whether [`Self::may_match`] can ever tell that a value does not match.
+    /// Whether [`Self::may_match`] can ever return false.
     #[must_use]
     pub fn has_filter(&self) -> bool {
         self.filter.is_some()
     }
 
-    /// Whether a value, decrypted but not decoded, may hold a match; `false` is sure. It is far quicker
-    /// than decoding the value.
+    /// Whether a decrypted value may contain a match. False is certain, true is not. The check is much faster than
+    /// decoding the value.
     #[must_use]
     pub fn may_match(&self, stored: &[u8]) -> bool {
         self.filter
@@ -142,14 +142,15 @@ impl Matcher {
             .collect()
     }
 
-    /// The matches in a text that reach behind `own`. One that does not hides none that begins in it and does.
-    pub(super) fn reaching(&self, text: &[u8], own: usize) -> Vec<Range<usize>> {
+    /// The matches in a text that end after the offset `min_end`. The search continues one byte after the start of an
+    /// excluded match, because a later match may overlap it.
+    pub(super) fn matches_ending_after(&self, text: &[u8], min_end: usize) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let mut from = 0;
         while let Some(next) = self.regex.find_at(text, from) {
             let range = next.range();
-            if range.end > own {
-                // An empty match makes no progress by itself.
+            if range.end > min_end {
+                // An empty match would be found again at the same offset.
                 from = range.end.max(range.start.saturating_add(1));
                 found.push(range);
             } else {

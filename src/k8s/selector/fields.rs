@@ -1,8 +1,8 @@
-//! Field selectors (upstream: `pkg/fields/selector.go` of k8s.io/apimachinery; which fields an API
-//! server computes: the `strategy.go` of each kind in k8s.io/kubernetes `pkg/registry`).
+//! Field selectors (upstream: `pkg/fields/selector.go` of k8s.io/apimachinery; the fields that an API server computes are
+//! in the `strategy.go` of each kind in k8s.io/kubernetes `pkg/registry`).
 //!
-//! An API server knows a few fields of each kind; of a stored object every scalar field can be asked
-//! for. A field that is not there is the empty text, or what the API server says of it.
+//! An API server supports a few fields of each kind. Here every scalar field of a stored object can be selected. A field
+//! that is absent has the value that the API server assigns to it, else the empty text.
 
 use std::borrow::Cow;
 
@@ -10,25 +10,25 @@ use serde_json::Value;
 
 use crate::k8s::jsonpath::Found;
 
-/// Bytes of a scalar's text; more equal no value anybody types.
+/// The maximal length of a scalar's text that is compared, in bytes.
 const MAX_SCALAR_BYTES: u64 = 1 << 16;
 
-/// Why a field selector cannot be read, or not be asked of an object.
+/// Why a field selector cannot be parsed or applied to an object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldSelectorError {
     /// A part without an operator.
     #[error("field selector: '{0}' has no =, == or !=")]
     NoOperator(String),
     /// A part without a field.
-    #[error("field selector: '{0}' names no field before its operator")]
+    #[error("field selector: '{0}' has no field before its operator")]
     NoField(String),
-    /// A backslash before something else.
-    #[error("field selector: in '{0}' a backslash stands before something else than , = or \\")]
+    /// A backslash before another character than `,`, `=` or `\`.
+    #[error("field selector: in '{0}' a backslash precedes another character than , = or \\")]
     BadEscape(String),
     /// `a=b=c`
     #[error("field selector: in '{0}' the value has a '=' without a backslash")]
     Unescaped(String),
-    /// The path leads to more than one value.
+    /// The path leads to a map or a list.
     #[error("field selector: {path} is {what}, not a single value")]
     NotScalar {
         /// The path.
@@ -38,7 +38,7 @@ pub enum FieldSelectorError {
     },
 }
 
-/// Which values the fields of an object must have: all the requirements hold.
+/// The values that fields of an object must have; all requirements must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSelector {
     requirements: Vec<Requirement>,
@@ -52,11 +52,11 @@ struct Requirement {
 }
 
 impl FieldSelector {
-    /// Reads a selector: `metadata.name=x`, `a==x`, `status.phase!=Running`, joined by commas;
-    /// in values `\,`, `\=` and `\\` are the signs themselves. An empty one takes every object.
+    /// Parses a selector: `metadata.name=x`, `a==x`, `status.phase!=Running`, separated by commas. In values `\,`, `\=` and
+    /// `\\` stand for the characters themselves. An empty selector selects every object.
     ///
     /// # Errors
-    /// It is no selector.
+    /// It is not a valid selector.
     pub fn parse(text: &str) -> Result<Self, FieldSelectorError> {
         let requirements = terms(text)
             .filter(|term| !term.is_empty())
@@ -65,15 +65,14 @@ impl FieldSelector {
         Ok(Self { requirements })
     }
 
-    /// The paths asked for. A path that no object has may be a typing error.
+    /// The paths in the selector. A path that no object has may be a typing error.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.requirements
             .iter()
             .map(|requirement| requirement.path.as_str())
     }
 
-    /// Whether the fields of an object have these values. A dot in a key is written `\.` in the
-    /// path.
+    /// Whether an object fulfils all requirements. A dot in a key is written `\.` in the path.
     ///
     /// # Errors
     /// A path leads to a map or a list.
@@ -88,7 +87,7 @@ impl FieldSelector {
     }
 }
 
-/// Splits at the commas that have no backslash before them.
+/// Splits at the commas that are not escaped with a backslash.
 fn terms(text: &str) -> impl Iterator<Item = &str> {
     let mut is_escaped = false;
     text.split(move |c| {
@@ -98,6 +97,7 @@ fn terms(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Parses one requirement.
 fn requirement(term: &str) -> Result<Requirement, FieldSelectorError> {
     let operators = [("!=", false), ("==", true), ("=", true)];
     let (path, is_equal, value) = term
@@ -119,6 +119,7 @@ fn requirement(term: &str) -> Result<Requirement, FieldSelectorError> {
     })
 }
 
+/// Resolves the backslashes in a value.
 fn unescape(value: &str, term: &str) -> Result<String, FieldSelectorError> {
     let mut text = String::with_capacity(value.len());
     let mut chars = value.chars();
@@ -135,10 +136,10 @@ fn unescape(value: &str, term: &str) -> Result<String, FieldSelectorError> {
     Ok(text)
 }
 
-/// The text of a field, or what the API server says where the object has none.
+/// The text of a field, or the API server's value for it if the object does not have it.
 fn field<'a>(object: &'a Value, path: &str) -> Result<Cow<'a, str>, FieldSelectorError> {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or("");
-    // Of events `source` is a map, but a text to ask for.
+    // In an Event, `source` is a map, but the selector `source` means its component.
     let own = match (kind, path) {
         ("Event", "source") => None,
         _ => lookup(object, path),
@@ -159,13 +160,14 @@ fn field<'a>(object: &'a Value, path: &str) -> Result<Cow<'a, str>, FieldSelecto
         }),
         Some(value) => {
             let mut text = Vec::new();
-            // Into memory, and no number is that long.
+            // Writing to memory cannot fail, and no number exceeds the limit.
             let _ = Found::Tree(value).print(&mut text, MAX_SCALAR_BYTES);
             Ok(Cow::Owned(String::from_utf8_lossy(&text).into_owned()))
         }
     }
 }
 
+/// The value at a path whose names are separated by dots.
 fn lookup<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = object;
     let mut is_escaped = false;
@@ -183,7 +185,7 @@ fn lookup<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
-/// Where else the API server takes a field from, by kind; the first that has a text counts.
+/// Other fields from which the API server takes a value, by kind, as JSON pointers. The first one with a text counts.
 fn other_places(kind: &str, path: &str) -> Vec<Cow<'static, str>> {
     let places: &[&'static str] = match (kind, path) {
         ("Pod", "spec.host") => &["/spec/nodeName"],
@@ -202,7 +204,7 @@ fn other_places(kind: &str, path: &str) -> Vec<Cow<'static, str>> {
     };
     let mut places: Vec<_> = places.iter().map(|place| Cow::Borrowed(*place)).collect();
     if kind == "Event" {
-        // events.k8s.io renamed it; both versions show one stored object.
+        // events.k8s.io renamed the field, and an object stored in either version can be read in both.
         if let Some(name) = path.strip_prefix("involvedObject.") {
             places.push(Cow::Owned(format!("/regarding/{name}")));
         } else if let Some(name) = path.strip_prefix("regarding.") {
@@ -212,7 +214,7 @@ fn other_places(kind: &str, path: &str) -> Vec<Cow<'static, str>> {
     places
 }
 
-/// What the API server says of a field that is not there: its zero value.
+/// The API server's value for an absent field: the zero value of its type.
 fn default_of(kind: &str, path: &str) -> &'static str {
     match (kind, path) {
         ("Pod", "spec.hostNetwork") | ("Node", "spec.unschedulable") => "false",

@@ -1,46 +1,46 @@
-//! Label selectors (upstream: `pkg/labels/selector.go` of k8s.io/apimachinery, and for what a label
-//! may be `pkg/api/validate/content/kube.go`).
+//! Label selectors (upstream: `pkg/labels/selector.go` of k8s.io/apimachinery; the rules for keys and values are in
+//! `pkg/api/validate/content/kube.go`).
 
 use serde_json::Value;
 
-/// Bytes of a label's name, and of its value.
+/// The maximal length of a label's name and of its value, in bytes.
 const MAX_NAME_BYTES: usize = 63;
 
-/// Bytes of what stands before the slash of a label's key.
+/// The maximal length of the prefix of a label's key, before the slash, in bytes.
 const MAX_PREFIX_BYTES: usize = 253;
 
-/// Why a label selector cannot be read. Each names the part that is wrong.
+/// Why a label selector cannot be parsed. Each error quotes the wrong part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelSelectorError {
-    /// Something else stands where this was wanted.
-    #[error("label selector: found {found}, wanted {wanted}")]
+    /// Another token was expected.
+    #[error("label selector: found {found}, expected {wanted}")]
     Unexpected {
-        /// The text found, quoted, or that the selector ends.
+        /// The text found, quoted, or "the end".
         found: String,
-        /// What may stand there.
+        /// What is expected there.
         wanted: &'static str,
     },
-    /// No label can have this key.
-    #[error("label selector: '{key}' is no label key: {why}")]
+    /// The key is not valid.
+    #[error("label selector: '{key}' is not a valid label key: {why}")]
     BadKey {
         /// The key.
         key: String,
-        /// What is wrong with it.
+        /// Which rule it breaks.
         why: &'static str,
     },
-    /// No label can have this value.
-    #[error("label selector: '{value}' is no value of the label {key}: {why}")]
+    /// The value is not valid.
+    #[error("label selector: '{value}' is not a valid value of the label {key}: {why}")]
     BadValue {
         /// The label's key.
         key: String,
         /// The value.
         value: String,
-        /// What is wrong with it.
+        /// Which rule it breaks.
         why: &'static str,
     },
 }
 
-/// Which labels an object must have: all the requirements hold.
+/// The labels that an object must have; all requirements must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelSelector {
     requirements: Vec<Requirement>,
@@ -65,11 +65,11 @@ enum Condition {
 }
 
 impl LabelSelector {
-    /// Reads a selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`,
-    /// `a<1`, joined by commas. An empty one takes every object.
+    /// Parses a selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`, `a<1`, separated by commas.
+    /// An empty selector selects every object.
     ///
     /// # Errors
-    /// It is no selector, or no label can have such a key or value.
+    /// It is not a valid selector, or a key or value is not valid.
     pub fn parse(text: &str) -> Result<Self, LabelSelectorError> {
         Parser {
             tokens: tokens(text),
@@ -78,7 +78,7 @@ impl LabelSelector {
         .selector()
     }
 
-    /// Whether an object has these labels.
+    /// Whether an object fulfils all requirements.
     pub fn matches(&self, object: &Value) -> bool {
         let labels = object.pointer("/metadata/labels");
         self.requirements.iter().all(|requirement| {
@@ -89,6 +89,7 @@ impl LabelSelector {
 }
 
 impl Condition {
+    /// Whether a label fulfils the condition. None means that the object does not have the label.
     fn holds(&self, label: Option<&str>) -> bool {
         let is_one_of = |values: &[String]| {
             label.is_some_and(|label| values.iter().any(|value| value == label))
@@ -105,7 +106,7 @@ impl Condition {
     }
 }
 
-/// A sign of the language, or a word.
+/// A token of the selector: a word or an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token<'t> {
     Word(&'t str),
@@ -113,9 +114,10 @@ enum Token<'t> {
     End,
 }
 
-/// The signs; where two begin alike, the longer first.
+/// The operators. Of two with the same start, the longer one is first.
 const SIGNS: [&str; 9] = ["==", "!=", "=", "!", "(", ")", ",", ">", "<"];
 
+/// Splits a selector into tokens.
 fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -171,6 +173,7 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Parses one requirement.
     fn requirement(&mut self) -> Result<Requirement, LabelSelectorError> {
         let is_absent = self.peek() == Token::Sign("!");
         if is_absent {
@@ -196,6 +199,7 @@ impl<'t> Parser<'t> {
         })
     }
 
+    /// Parses the operator and the values of a requirement.
     fn condition(&mut self, key: &str) -> Result<Condition, LabelSelectorError> {
         match self.next() {
             Token::Word("in") => Ok(Condition::OneOf(self.values(key)?)),
@@ -208,7 +212,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A word, or nothing for the empty value.
+    /// Parses a value: a word, or nothing for the empty value.
     fn value(&mut self, key: &str) -> Result<String, LabelSelectorError> {
         match self.peek() {
             Token::End | Token::Sign(",") => Ok(String::new()),
@@ -229,7 +233,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// `(a,b)`; between two commas, and in `()`, is the empty value.
+    /// Parses `(a,b)`. Nothing between two commas, and `()`, is the empty value.
     fn values(&mut self, key: &str) -> Result<Vec<String>, LabelSelectorError> {
         match self.next() {
             Token::Sign("(") => {}
@@ -263,6 +267,7 @@ fn unexpected(token: Token<'_>, wanted: &'static str) -> LabelSelectorError {
     LabelSelectorError::Unexpected { found, wanted }
 }
 
+/// A value, or an error if it is not valid.
 fn checked_value(key: &str, value: &str) -> Result<String, LabelSelectorError> {
     let why = if value.len() > MAX_NAME_BYTES {
         "it is longer than 63 bytes"
@@ -281,11 +286,12 @@ fn checked_value(key: &str, value: &str) -> Result<String, LabelSelectorError> {
 const NAME_RULE: &str =
     "only letters, digits, '-', '_' and '.', a letter or digit first and last, are allowed";
 
+/// Checks a label key; the error is the rule that it breaks.
 fn check_key(key: &str) -> Result<(), &'static str> {
     let name = match key.split_once('/') {
         None => key,
         Some((_, name)) if name.contains('/') => return Err("there is more than one slash"),
-        Some(("", _)) => return Err("nothing stands before the slash"),
+        Some(("", _)) => return Err("the prefix before the slash is empty"),
         Some((prefix, name)) => {
             check_prefix(prefix)?;
             name
@@ -299,9 +305,10 @@ fn check_key(key: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Checks that the prefix of a key is a DNS name.
 fn check_prefix(prefix: &str) -> Result<(), &'static str> {
     if prefix.len() > MAX_PREFIX_BYTES {
-        return Err("what stands before the slash is longer than 253 bytes");
+        return Err("the prefix before the slash is longer than 253 bytes");
     }
     let is_label = |label: &str| {
         let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -310,7 +317,7 @@ fn check_prefix(prefix: &str) -> Result<(), &'static str> {
     if prefix.split('.').all(is_label) {
         Ok(())
     } else {
-        Err("what stands before the slash is no DNS name in lower case")
+        Err("the prefix before the slash is not a DNS name in lower case")
     }
 }
 
@@ -322,6 +329,7 @@ fn is_name(text: &str) -> bool {
     )
 }
 
+/// Whether the first and last byte fulfil `is_end`, and all bytes fulfil `is_inner`.
 fn has_ends_and_inner(
     text: &str,
     is_end: impl Fn(u8) -> bool,

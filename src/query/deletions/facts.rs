@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::k8s::apply_order::rank;
-use crate::k8s::catalog::{Catalog, Location};
+use crate::k8s::catalog::{Catalog, ClusterName, Location};
 use crate::k8s::controlled::{self, Reason};
 use crate::k8s::object::{is_secret_key, text, version};
 use crate::named::NameField;
@@ -19,6 +19,8 @@ pub struct Facts {
     pub group: String,
     /// Its kind; this, the group, the namespace and the name are fit to be shown.
     pub kind: String,
+    /// Its logical cluster, as its key has it; only kcp has them.
+    pub cluster: ClusterName,
     /// Its namespace; empty where it lies in none.
     pub namespace: String,
     /// Its name.
@@ -108,7 +110,8 @@ impl Names {
 /// Reads what an object is, and its place in the order of creation.
 pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &ObjectHistory) -> Facts {
     let location = catalog.locate(key);
-    let definition = location.and_then(|location| catalog.definition(location.resource));
+    let cluster = location.and_then(|location| location.cluster);
+    let definition = location.and_then(|location| catalog.definition_of(&location));
     let Names {
         group,
         kind,
@@ -123,7 +126,7 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
         keeps_status: is_custom
             && !definition.is_some_and(|definition| has_status_subresource(definition, tree)),
         is_finished: is_finished(&group, &kind, tree),
-        release: helm::release_of(tree),
+        release: helm::release_of(tree, cluster),
         version: known_change(definition.filter(|_| is_custom), tree),
         is_strict_webhook: asked_services(tree).next().is_some(),
         is_custom,
@@ -137,9 +140,10 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
             .map(|owner| text(owner, &["uid"]).to_owned())
             .collect(),
         reason: history
-            .reason(tree)
+            .reason(tree, cluster)
             .or_else(|| location.is_none().then_some(Reason::Internal)),
         depth: 0,
+        cluster: cluster.map(Into::into),
     }
 }
 

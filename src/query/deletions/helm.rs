@@ -8,11 +8,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::{text, tree_of};
 
 /// The namespace of a release and its name, which is not that of its Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReleaseName {
+    /// The logical cluster; only kcp has them.
+    cluster: ClusterName,
     namespace: String,
     name: String,
 }
@@ -33,9 +36,9 @@ struct ReleaseHistory {
 pub struct Releases(HashMap<ReleaseName, ReleaseHistory>);
 
 impl Releases {
-    /// Takes in the value of a record, in the order of revisions; nothing if it is no release.
-    pub fn see(&mut self, main: i64, value: &[u8]) {
-        let Some(release) = Release::read(value) else {
+    /// Reads the value of a record in a logical cluster, in the order of revisions; nothing if it is no release.
+    pub fn see(&mut self, main: i64, cluster: Option<&[u8]>, value: &[u8]) {
+        let Some(release) = Release::read(value, cluster) else {
             return;
         };
         let history = self.0.entry(release.name).or_default();
@@ -76,12 +79,13 @@ pub struct Release {
 }
 
 impl Release {
-    /// Reads it from the value of a record; none if it is no release.
-    pub fn read(value: &[u8]) -> Option<Self> {
+    /// Reads it from the value of a record in a logical cluster; none if it is no release.
+    pub fn read(value: &[u8], cluster: Option<&[u8]>) -> Option<Self> {
         let (tree, _) = tree_of(value).ok()?;
         let label = |name| text(&tree, &["metadata", "labels", name]).to_owned();
         let is_release = label("owner") == "helm" && !label("status").is_empty();
         let name = ReleaseName {
+            cluster: cluster.map(Into::into),
             namespace: text(&tree, &["metadata", "namespace"]).to_owned(),
             name: label("name"),
         };
@@ -101,10 +105,14 @@ pub fn is_uninstall(status: &str) -> bool {
     matches!(status, "uninstalling" | "uninstalled")
 }
 
-/// The release that an object belongs to; none if no release made it.
-pub fn release_of(object: &Value) -> Option<ReleaseName> {
+/// The release that an object of a logical cluster belongs to; none if no release made it.
+pub fn release_of(object: &Value, cluster: Option<&[u8]>) -> Option<ReleaseName> {
     let annotation = |name| text(object, &["metadata", "annotations", name]).to_owned();
     let name = annotation("meta.helm.sh/release-name");
     let namespace = annotation("meta.helm.sh/release-namespace");
-    (!name.is_empty()).then_some(ReleaseName { namespace, name })
+    (!name.is_empty()).then(|| ReleaseName {
+        cluster: cluster.map(Into::into),
+        namespace,
+        name,
+    })
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::etcd::generation::Transition;
 use crate::etcd::{AtRevision, Generation, Record, Store};
-use crate::k8s::catalog::Catalog;
-use crate::k8s::controlled::{self, Others, Reason};
+use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
+use crate::k8s::controlled::{self, OtherObjects, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 
@@ -19,23 +19,45 @@ use super::helm::{self, Releases};
 #[derive(Debug, Default)]
 pub struct ObjectHistory {
     objects: Vec<Object>,
-    /// By uid, the place in `objects`.
-    places: HashMap<Box<str>, usize>,
-    /// Namespace and name of services with a selector.
-    services: HashSet<(String, String)>,
-    /// By the name of the namespace, in the order of their beginnings.
-    namespace_deletions: HashMap<Box<[u8]>, Vec<NamespaceDeletion>>,
+    /// The places in `objects`.
+    places: Places,
+    /// Logical cluster, namespace and name of services with a selector.
+    services: HashSet<(ClusterName, String, String)>,
+    /// By the namespace, in the order of their beginnings.
+    namespace_deletions: HashMap<Namespace, Vec<NamespaceDeletion>>,
     /// The namespaces that exist at the end and have no deletion timestamp.
-    namespaces_there: HashSet<Box<[u8]>>,
+    namespaces_there: HashSet<Namespace>,
     /// Keys whose last object has a deletion timestamp.
     keys_marked: HashSet<Box<[u8]>>,
     /// The Helm releases.
     pub releases: Releases,
 }
 
+/// The places of objects, by logical cluster and uid: an object owns others of its own cluster only.
+#[derive(Debug, Default)]
+struct Places(HashMap<ClusterName, HashMap<Box<str>, usize>>);
+
+impl Places {
+    fn get(&self, cluster: Option<&[u8]>, uid: &str) -> Option<usize> {
+        // Without a copy where there are no clusters.
+        let uids = match cluster {
+            None => self.0.get(&None),
+            Some(cluster) => self.0.get(&Some(cluster.into())),
+        };
+        uids?.get(uid).copied()
+    }
+
+    fn insert(&mut self, cluster: Option<&[u8]>, uid: &str, place: usize) {
+        let uids = self.0.entry(cluster.map(Into::into)).or_default();
+        uids.insert(uid.into(), place);
+    }
+}
+
 /// What was seen of one uid.
 #[derive(Debug, Default)]
 struct Object {
+    /// Its logical cluster.
+    cluster: ClusterName,
     /// How many keys it is stored under.
     keys: usize,
     /// Whether it exists at the end.
@@ -79,28 +101,22 @@ struct LastSeen {
     tells: bool,
 }
 
-/// The name of the namespace that a key is of; none of any other key.
-pub fn namespace_name<'k>(key: &'k [u8], catalog: &Catalog) -> Option<&'k [u8]> {
-    let location = catalog.locate(key)?;
-    let is_namespace =
-        location.resource.plural == "namespaces" && location.resource.group().is_empty();
-    is_namespace.then_some(location.name)
-}
-
 impl ObjectHistory {
     /// Reads it, by one pass over the store.
     pub fn read(store: &Store<'_>, keyring: &Keyring, catalog: &Catalog) -> Self {
         let mut history = Self::default();
         let mut last_seen: HashMap<Box<[u8]>, LastSeen> = HashMap::new();
-        let mut open: HashMap<Box<[u8]>, OpenLife> = HashMap::new();
+        let mut open: HashMap<Namespace, OpenLife> = HashMap::new();
         for record in store.records(Direction::Forward) {
             if store.is_newer_than_state(&record) || record.is_bump_mark() {
                 continue;
             }
-            let opened = keyring.open(record.key, record.value);
+            let opened = keyring.decrypt(record.key, record.value);
             let meta = opened.as_ref().ok().and_then(|value| Meta::read(value));
-            if let Some(name) = namespace_name(record.key, catalog) {
-                history.see_namespace(&record, name, meta.as_ref(), &mut open);
+            let location = catalog.locate(record.key);
+            let cluster = location.and_then(|location| location.cluster);
+            if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
+                history.see_namespace(&record, namespace, meta.as_ref(), &mut open);
             }
             let tells = store.is_evidence_for(&record, AtRevision::HEAD);
             if tells {
@@ -115,17 +131,18 @@ impl ObjectHistory {
             let Some(meta) = meta else { continue };
             if helm::is_release_key(record.key) {
                 let value = opened.as_deref().unwrap_or_default();
-                history.releases.see(record.revision.main, value);
+                history.releases.see(record.revision.main, cluster, value);
             }
             if meta.kind == "Service"
                 && meta.api_version == "v1"
                 && opened.as_ref().is_ok_and(|value| has_selector(value))
             {
-                let name = (meta.namespace.to_string(), meta.name.to_string());
-                history.services.insert(name);
+                let (namespace, name) = (meta.namespace.to_string(), meta.name.to_string());
+                let service = (cluster.map(Into::into), namespace, name);
+                history.services.insert(service);
             }
             if !meta.uid.is_empty() {
-                history.see_object(&record, &meta, tells, &mut last_seen);
+                history.see_object(&record, (cluster, &meta), tells, &mut last_seen);
             }
         }
         for was in last_seen.into_values().filter(|was| was.tells) {
@@ -133,10 +150,10 @@ impl ObjectHistory {
                 object.is_there = true;
             }
         }
-        for (name, life) in open {
-            history.end_namespace(&name, life.marked, None);
+        for (namespace, life) in open {
+            history.end_namespace(&namespace, life.marked, None);
             if life.marked.is_none() {
-                history.namespaces_there.insert(name);
+                history.namespaces_there.insert(namespace);
             }
         }
         history.follow_owners();
@@ -156,20 +173,23 @@ impl ObjectHistory {
         self.keys_marked.contains(key)
     }
 
-    /// An object stands under the key of a record.
+    /// An object of a logical cluster stands under the key of a record.
     fn see_object(
         &mut self,
         record: &Record<'_>,
-        meta: &Meta<'_>,
+        (cluster, meta): (Option<&[u8]>, &Meta<'_>),
         tells: bool,
         last_seen: &mut HashMap<Box<[u8]>, LastSeen>,
     ) {
-        let place = match self.places.get(&*meta.uid) {
-            Some(place) => *place,
+        let place = match self.places.get(cluster, &meta.uid) {
+            Some(place) => place,
             None => {
                 let place = self.objects.len();
-                self.places.insert((&*meta.uid).into(), place);
-                self.objects.push(Object::default());
+                self.places.insert(cluster, &meta.uid, place);
+                self.objects.push(Object {
+                    cluster: cluster.map(Into::into),
+                    ..Object::default()
+                });
                 place
             }
         };
@@ -207,23 +227,23 @@ impl ObjectHistory {
     fn see_namespace(
         &mut self,
         record: &Record<'_>,
-        name: &[u8],
+        namespace: Namespace,
         meta: Option<&Meta<'_>>,
-        open: &mut HashMap<Box<[u8]>, OpenLife>,
+        open: &mut HashMap<Namespace, OpenLife>,
     ) {
         let main = record.revision.main;
-        let before = open.get(name).map(|life| life.generation);
+        let before = open.get(&namespace).map(|life| life.generation);
         let Some(generation) = Generation::after(record) else {
-            let marked = open.remove(name).and_then(|life| life.marked);
-            self.end_namespace(name, marked.or(Some(main)), Some(main));
+            let marked = open.remove(&namespace).and_then(|life| life.marked);
+            self.end_namespace(&namespace, marked.or(Some(main)), Some(main));
             return;
         };
         if Transition::between(before, Some(generation)) == Transition::Replaces {
             // Its deletion is in no page.
-            let marked = open.remove(name).and_then(|life| life.marked);
-            self.end_namespace(name, marked, Some(main));
+            let marked = open.remove(&namespace).and_then(|life| life.marked);
+            self.end_namespace(&namespace, marked, Some(main));
         }
-        let life = open.entry(name.into()).or_insert(OpenLife {
+        let life = open.entry(namespace).or_insert(OpenLife {
             generation,
             marked: None,
         });
@@ -232,10 +252,13 @@ impl ObjectHistory {
         }
     }
 
-    fn end_namespace(&mut self, name: &[u8], from: Option<i64>, until: Option<i64>) {
+    fn end_namespace(&mut self, namespace: &Namespace, from: Option<i64>, until: Option<i64>) {
         let Some(from) = from else { return };
-        let namespace_deletions = self.namespace_deletions.entry(name.into()).or_default();
-        namespace_deletions.push(NamespaceDeletion { from, until });
+        let deletions = self
+            .namespace_deletions
+            .entry(namespace.clone())
+            .or_default();
+        deletions.push(NamespaceDeletion { from, until });
     }
 
     /// Of each object that went: whether it went with the last of its owners, and so from when. In the order of
@@ -249,7 +272,8 @@ impl ObjectHistory {
                 continue;
             };
             nexts.push(Reverse((went, place)));
-            let Some(owners) = self.places_of(&object.owners) else {
+            let cluster = object.cluster.as_deref();
+            let Some(owners) = self.places_of(cluster, &object.owners) else {
                 continue;
             };
             if let Some(waits) = waits_for.get_mut(place) {
@@ -280,24 +304,26 @@ impl ObjectHistory {
     }
 
     /// The places of owners, each once; none where one of them was never seen.
-    fn places_of(&self, uids: &[Box<str>]) -> Option<BTreeSet<usize>> {
+    fn places_of(&self, cluster: Option<&[u8]>, uids: &[Box<str>]) -> Option<BTreeSet<usize>> {
         uids.iter()
-            .map(|uid| self.places.get(uid).copied())
+            .map(|uid| self.places.get(cluster, uid))
             .collect()
     }
 
-    /// The revision from which an object of these owners is garbage: from when the last of them was going. None
-    /// where it has no owner, or one of them stayed, or it is not known of all when they went.
-    pub fn owners_went(&self, uids: &[impl AsRef<str>]) -> Option<i64> {
-        let went = uids.iter().map(|uid| self.object(uid.as_ref())?.went);
+    /// The revision from which an object of these owners, in their logical cluster, is garbage: from when the last of
+    /// them was going. None where it has no owner, or one of them stayed, or it is not known of all when they went.
+    pub fn owners_went(&self, cluster: Option<&[u8]>, uids: &[impl AsRef<str>]) -> Option<i64> {
+        let went = uids
+            .iter()
+            .map(|uid| self.object(cluster, uid.as_ref())?.went);
         let went: Vec<i64> = went.collect::<Option<_>>()?;
         went.into_iter().max()
     }
 
     /// From when the namespace of an object was going that was deleted between two revisions; none where the
     /// deletion was none of its namespace's.
-    pub fn namespace_went(&self, name: &[u8], deleted: (i64, i64)) -> Option<i64> {
-        let namespace_deletions = self.namespace_deletions.get(name)?;
+    pub fn namespace_went(&self, namespace: &Namespace, deleted: (i64, i64)) -> Option<i64> {
+        let namespace_deletions = self.namespace_deletions.get(namespace)?;
         let is_within = |deletion: &&NamespaceDeletion| {
             deletion.from <= deleted.1 && deletion.until.is_none_or(|until| deleted.0 <= until)
         };
@@ -308,44 +334,46 @@ impl ObjectHistory {
     }
 
     /// The main revision at which the last deletion of a namespace began, if it was not created again.
-    pub fn final_deletion(&self, name: &[u8]) -> Option<i64> {
-        let is_there = self.namespaces_there.contains(name);
-        let last = self.namespace_deletions.get(name)?.last();
+    pub fn final_deletion(&self, namespace: &Namespace) -> Option<i64> {
+        let is_there = self.namespaces_there.contains(namespace);
+        let last = self.namespace_deletions.get(namespace)?.last();
         last.filter(|_| !is_there).map(|last| last.from)
     }
 
     /// The namespaces that exist and have a deletion timestamp, with the revision that set it.
-    pub fn terminating(&self) -> impl Iterator<Item = (&[u8], i64)> {
+    pub fn terminating(&self) -> impl Iterator<Item = (&Namespace, i64)> {
         self.namespace_deletions
             .iter()
-            .filter_map(|(name, deletions)| {
+            .filter_map(|(namespace, deletions)| {
                 let last = deletions.last().filter(|last| last.until.is_none())?;
-                let is_there = self.namespaces_there.contains(name);
-                (!is_there).then_some((&**name, last.from))
+                let is_there = self.namespaces_there.contains(namespace);
+                (!is_there).then_some((namespace, last.from))
             })
     }
 
-    /// The first revision in which the object of this uid has a deletion timestamp.
-    pub fn marked(&self, uid: &str) -> Option<i64> {
-        self.object(uid)?.marked
+    /// The first revision in which the object of this uid, in a logical cluster, has a deletion timestamp.
+    pub fn marked(&self, cluster: Option<&[u8]>, uid: &str) -> Option<i64> {
+        self.object(cluster, uid)?.marked
     }
 
-    /// Whether an object of this uid is there.
-    pub fn lives(&self, uid: &str) -> bool {
-        self.object(uid).is_some_and(|object| object.is_there)
+    /// Whether an object of this uid exists in a logical cluster.
+    pub fn lives(&self, cluster: Option<&[u8]>, uid: &str) -> bool {
+        self.object(cluster, uid)
+            .is_some_and(|object| object.is_there)
     }
 
-    fn object(&self, uid: &str) -> Option<&Object> {
-        self.objects.get(*self.places.get(uid)?)
+    fn object(&self, cluster: Option<&[u8]>, uid: &str) -> Option<&Object> {
+        self.objects.get(self.places.get(cluster, uid)?)
     }
 
-    /// Why an object need not be brought back; none where it must be.
-    pub fn reason(&self, object: &Value) -> Option<Reason> {
-        let others = Others {
-            is_known: &|uid| self.places.contains_key(uid),
+    /// Why an object of a logical cluster need not be brought back; none where it must be.
+    pub fn reason(&self, object: &Value, cluster: Option<&[u8]>) -> Option<Reason> {
+        let others = OtherObjects {
+            is_known: &|uid| self.places.get(cluster, uid).is_some(),
             has_service: &|namespace, name| {
-                self.services
-                    .contains(&(namespace.to_owned(), name.to_owned()))
+                let (namespace, name) = (namespace.to_owned(), name.to_owned());
+                let service = (cluster.map(Into::into), namespace, name);
+                self.services.contains(&service)
             },
         };
         controlled::reason(object, &others)

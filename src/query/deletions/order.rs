@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::k8s::catalog::ClusterName;
+
 use super::plan::Item;
 
 /// No chain of owners is followed further: owners may own each other.
@@ -11,19 +13,22 @@ const DEEPEST: u32 = 16;
 /// kind of place. Manifests have no references to owners that come back, so nothing has to wait for its owner: a claim
 /// comes before the workload that owns it, and a Secret before the custom resource that owns it.
 pub fn sort_for_apply(items: &mut [Item<'_>]) {
-    let places: HashMap<String, usize> = items
-        .iter()
-        .enumerate()
-        .filter_map(|(place, item)| Some((item.facts.as_ref()?.uid.clone(), place)))
-        .collect();
+    let mut places: HashMap<ClusterName, HashMap<String, usize>> = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if let Some(facts) = &item.facts {
+            let of_cluster = places.entry(facts.cluster.clone()).or_default();
+            of_cluster.insert(facts.uid.clone(), place);
+        }
+    }
     for _ in 0..DEEPEST {
         let mut changed = false;
         for place in 0..items.len() {
             let Some(own) = items.get(place).and_then(|item| item.facts.as_ref()) else {
                 continue;
             };
+            let of_cluster = places.get(&own.cluster);
             let owners = own.owners.iter();
-            let owners = owners.filter_map(|uid| items.get(*places.get(uid)?)?.facts.as_ref());
+            let owners = owners.filter_map(|uid| items.get(*of_cluster?.get(uid)?)?.facts.as_ref());
             let same_rank = owners.filter(|owner| owner.rank == own.rank);
             let Some(depth) = same_rank.map(|owner| owner.depth).max() else {
                 continue;

@@ -6,7 +6,7 @@ use crate::etcd::{
     AtRevision, Event, EventType, Events, Generation, KeyEntry, Keyspace, Record, Store,
 };
 use crate::k8s::Order;
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, Location};
 use crate::k8s::decode::Note;
 use crate::k8s::meta::Meta;
 use crate::query::left_out::LeftOut;
@@ -277,9 +277,14 @@ impl Context<'_, '_> {
             life.deleted_at
                 .unwrap_or_else(|| self.store.compact_revision()),
         );
-        let namespace = self.catalog.locate(newest.key);
-        let namespace = namespace.and_then(|location| location.namespace);
-        let began = beginning(&life.puts, namespace, deleted, self.objects, self.history);
+        let location = self.catalog.locate(newest.key);
+        let began = beginning(
+            &life.puts,
+            location.as_ref(),
+            deleted,
+            self.objects,
+            self.history,
+        );
         let mut item = Item::new(newest, life.puts.last().copied());
         item.deleted_at = life.deleted_at;
         item.began = began;
@@ -294,11 +299,12 @@ impl Context<'_, '_> {
 /// When the deletion of an object began, by what is known before it ended, and why then.
 fn beginning(
     life: &[Event<'_>],
-    namespace: Option<&[u8]>,
+    location: Option<&Location<'_, '_>>,
     deleted: (i64, i64),
     objects: &Objects<'_>,
     history: &ObjectHistory,
 ) -> Option<(i64, Cause)> {
+    let cluster = location.and_then(|location| location.cluster);
     let mut told = None;
     let mut uninstalled = None;
     let mut owners: Vec<String> = Vec::new();
@@ -314,14 +320,15 @@ fn beginning(
         }
         owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
         if helm::is_release_key(event.record.key) {
-            let release = helm::Release::read(&value);
+            let release = helm::Release::read(&value, cluster);
             let goes = release.is_some_and(|release| helm::is_uninstall(&release.status));
             uninstalled = goes.then(|| uninstalled.unwrap_or(event.record.revision.main));
         }
     }
     let itself = told.map(|main| (main, Cause::Itself));
     let by_release = uninstalled.map(|main| (main, Cause::Release));
-    let by_namespace = namespace.and_then(|name| history.namespace_went(name, deleted));
+    let namespace = location.and_then(Location::namespace_of);
+    let by_namespace = namespace.and_then(|namespace| history.namespace_went(&namespace, deleted));
     let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
     // Of two that began together the first named counts.
     let first = itself
@@ -330,7 +337,9 @@ fn beginning(
         .chain(by_release)
         .min_by_key(|began| began.0);
     let end = first.map_or(deleted.1, |began| began.0);
-    let by_owner = history.owners_went(&owners).filter(|main| *main < end);
+    let by_owner = history
+        .owners_went(cluster, &owners)
+        .filter(|main| *main < end);
     by_owner.map(|main| (main, Cause::Owner)).or(first)
 }
 

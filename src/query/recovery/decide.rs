@@ -41,15 +41,17 @@ impl Decision<'_> {
         let facts = item.facts.as_ref();
         let reason = facts.and_then(|facts| facts.reason);
         let is_volume = facts.is_some_and(|facts| facts.kind == "PersistentVolume");
-        let name = facts.map_or("", |facts| facts.name.as_str());
         let reasons = [
             reason.map(LeftOut::Controlled),
             self.is_before(item).then_some(LeftOut::Before),
             facts
                 .is_some_and(|facts| facts.is_finished)
                 .then_some(LeftOut::Finished),
-            (is_volume && self.volumes.is_storage_gone(name, self.history))
-                .then_some(LeftOut::StorageGone),
+            facts
+                .filter(|_| is_volume)
+                .map(|facts| (facts.cluster.clone(), facts.name.clone()))
+                .filter(|volume| self.volumes.is_storage_gone(volume, self.history))
+                .map(|_| LeftOut::StorageGone),
         ];
         let mut reasons = reasons.into_iter().flatten();
         let left_out = reasons.find(|reason| !self.kept.keeps(*reason));
@@ -65,8 +67,8 @@ impl Decision<'_> {
         // A deletion that is in no page was at the compacted revision at the latest.
         let deleted_at = item.deleted_at.unwrap_or(self.compacted);
         let location = self.catalog.locate(item.key);
-        let namespace = location.and_then(|location| location.namespace);
-        let namespace = namespace.and_then(|name| self.history.final_deletion(name));
+        let namespace = location.and_then(|location| location.namespace_of());
+        let namespace = namespace.and_then(|namespace| self.history.final_deletion(&namespace));
         let release = item.facts.as_ref().and_then(|facts| facts.release.as_ref());
         let is_upgrade = |release| {
             let deleted_at = item.deleted_at;

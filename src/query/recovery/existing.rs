@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::tree_of;
-use crate::named::NameField;
+use crate::named::{NameField, key_text};
 
 use super::super::deletions::{Item, ObjectHistory, Request};
 use super::super::question::Question;
@@ -60,29 +61,29 @@ fn namespaces(
     live: &[KeyEntry<'_>],
 ) -> Vec<RecoveryNotice> {
     let catalog = question.catalog();
-    let mut asked: HashSet<&[u8]> = HashSet::new();
-    let mut inside: HashMap<&[u8], usize> = HashMap::new();
+    let mut asked: HashSet<Namespace> = HashSet::new();
+    let mut inside: HashMap<Namespace, usize> = HashMap::new();
     for location in live.iter().filter_map(|entry| catalog.locate(&entry.key)) {
-        match location.namespace {
-            Some(namespace) => {
-                let count = inside.entry(namespace).or_default();
-                *count = count.saturating_add(1);
-            }
-            None if location.resource.plural == "namespaces" => {
-                asked.insert(location.name);
-            }
-            None => {}
+        if let Some(namespace) = location.namespace_of() {
+            let count = inside.entry(namespace).or_default();
+            *count = count.saturating_add(1);
+        } else {
+            asked.extend(location.as_namespace());
         }
     }
-    let mut terminating: Vec<(&[u8], i64)> = history.terminating().collect();
+    let mut terminating: Vec<(&Namespace, i64)> = history.terminating().collect();
     terminating.sort_unstable();
-    let of_one = |(name, began): (&[u8], i64)| {
-        let still_there = inside.get(name).copied().unwrap_or_default();
-        if !asked.contains(name) && still_there == 0 {
+    let of_one = |(namespace, began): (&Namespace, i64)| {
+        let still_there = inside.get(namespace).copied().unwrap_or_default();
+        if !asked.contains(namespace) && still_there == 0 {
             return None;
         }
-        let text = String::from_utf8_lossy(name);
+        let text = String::from_utf8_lossy(&namespace.name);
+        let cluster = namespace.cluster.as_deref();
         Some(RecoveryNotice::NamespaceTerminating {
+            cluster: cluster
+                .filter(|_| catalog.has_several_clusters())
+                .map(|cluster| key_text(cluster).into_owned()),
             name: NameField::Namespace.shown(&text).into_owned(),
             began,
             time: question.timeline().bounds(began),
@@ -104,7 +105,8 @@ fn terminating(
     // Only these are opened: of all others the history has read the metadata.
     for entry in live.iter().filter(|entry| history.is_marked(&entry.key)) {
         let location = catalog.locate(&entry.key);
-        let is_namespace = location.is_some_and(|at| at.resource.plural == "namespaces");
+        let is_namespace = location.is_some_and(|location| location.is_namespace());
+        let cluster = location.and_then(|location| location.cluster);
         let Ok(value) = question.objects().open(&entry.record) else {
             continue;
         };
@@ -115,7 +117,7 @@ fn terminating(
             continue;
         }
         let own = entry.record.revision.main;
-        let began = history.marked(&meta.uid).unwrap_or(own);
+        let began = history.marked(cluster, &meta.uid).unwrap_or(own);
         let tree = tree_of(&value).map(|(tree, _)| tree).unwrap_or_default();
         let finalizers = tree.pointer("/metadata/finalizers");
         let finalizers = finalizers
@@ -149,7 +151,8 @@ fn made_again(
     let is_telling = |(key, item): &(&[u8], &Item<'_>)| {
         let object = question.objects().object(&item.newest());
         object.is_none_or(|object| {
-            question.catalog().locate(key).is_some() && history.reason(&object).is_none()
+            let location = question.catalog().locate(key);
+            location.is_some_and(|location| history.reason(&object, location.cluster).is_none())
         })
     };
     let keys: Vec<&[u8]> = newest

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::etcd::record::Origin;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace};
-use crate::k8s::catalog::Survey;
+use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
+use crate::k8s::catalog::{ClusterName, Survey};
+use crate::k8s::object::text;
+use crate::named::key_text;
 
 use super::super::deletions::{Facts, Item, asked_services};
 use super::super::left_out::LeftOut;
@@ -102,11 +104,14 @@ impl Recovery<'_, '_> {
 
     /// Configurations of webhooks that exist and ask a service that comes back.
     fn asked_services(&self) -> Option<RecoveryNotice> {
-        let services: BTreeSet<(&str, &str)> = self
+        let services: BTreeSet<(Option<&[u8]>, &str, &str)> = self
             .back()
             .filter_map(|item| item.facts.as_ref())
             .filter(|facts| facts.kind == "Service" && facts.group.is_empty())
-            .map(|facts| (facts.namespace.as_str(), facts.name.as_str()))
+            .map(|facts| {
+                let cluster = facts.cluster.as_deref();
+                (cluster, facts.namespace.as_str(), facts.name.as_str())
+            })
             .collect();
         if services.is_empty() {
             return None;
@@ -119,7 +124,11 @@ impl Recovery<'_, '_> {
         let live = Keyspace::at(question.store(), AtRevision::HEAD, is_configuration).live;
         let asks = |entry: &&KeyEntry<'_>| {
             let object = question.objects().object(&entry.record);
-            object.is_some_and(|object| asked_services(&object).any(|one| services.contains(&one)))
+            let location = catalog.locate(&entry.key);
+            let cluster = location.and_then(|location| location.cluster);
+            let asks_one =
+                |(namespace, name): (&str, &str)| services.contains(&(cluster, namespace, name));
+            object.is_some_and(|object| asked_services(&object).any(asks_one))
         };
         let keys: Vec<&[u8]> = live.iter().filter(asks).map(|entry| &*entry.key).collect();
         (!keys.is_empty()).then(|| RecoveryNotice::AskedServices(Keys::new(&keys)))
@@ -127,19 +136,19 @@ impl Recovery<'_, '_> {
 
     /// Custom resources that come back without their definition, which was deleted.
     fn without_definition(&self) -> Option<RecoveryNotice> {
-        let defined: BTreeSet<&str> = self
-            .back()
-            .filter_map(|item| item.facts.as_ref())
-            .filter(|facts| facts.kind == "CustomResourceDefinition")
-            .map(|facts| facts.name.as_str())
-            .collect();
         let catalog = self.question.catalog();
         let store = self.question.store();
         let live = Keyspace::at(store, AtRevision::HEAD, Survey::is_definition).live;
-        let live: BTreeSet<Vec<u8>> = live
+        let mut defined: BTreeSet<(ClusterName, Vec<u8>)> = live
             .iter()
-            .filter_map(|entry| Some(catalog.locate(&entry.key)?.name.to_vec()))
+            .filter_map(|entry| self.defined_by(&entry.record))
             .collect();
+        let is_definition = |facts: &Facts| facts.kind == "CustomResourceDefinition";
+        let back = self
+            .back()
+            .filter(|item| item.facts.as_ref().is_some_and(is_definition))
+            .filter_map(|item| item.restored);
+        defined.extend(back.filter_map(|event| self.defined_by(&event.record)));
         let definitions = RefCell::new(BTreeSet::new());
         let lacks = keys(self.back(), |item| {
             let is_custom = item.facts.as_ref().is_some_and(|facts| facts.is_custom);
@@ -147,11 +156,15 @@ impl Recovery<'_, '_> {
                 return false;
             };
             // Without a definition the resource is one of an aggregated API server.
-            if catalog.definition(location.resource).is_none() {
+            if catalog.definition_of(&location).is_none() {
                 return false;
             }
             let name = location.resource.plural_with_group();
-            let is_missing = !live.contains(name.as_bytes()) && !defined.contains(name.as_str());
+            let is_defined = |cluster: Option<&[u8]>| {
+                let definition = (cluster.map(Into::into), name.clone().into_bytes());
+                defined.contains(&definition)
+            };
+            let is_missing = !location.defining_clusters().into_iter().any(is_defined);
             if is_missing {
                 definitions.borrow_mut().insert(name);
             }
@@ -159,6 +172,19 @@ impl Recovery<'_, '_> {
         });
         let names = definitions.into_inner().into_iter().collect();
         lacks.map(|keys| RecoveryNotice::WithoutDefinition(names, keys))
+    }
+
+    /// The logical cluster of a definition, and the name of the resource that it defines, with its group. That of a type
+    /// which is bound to an export has another name.
+    fn defined_by(&self, record: &Record<'_>) -> Option<(ClusterName, Vec<u8>)> {
+        let location = self.question.catalog().locate(record.key)?;
+        let Some(cluster) = location.cluster else {
+            return Some((None, location.name.to_vec()));
+        };
+        let object = self.question.objects().object(record)?;
+        let plural = text(&object, &["spec", "names", "plural"]);
+        let name = format!("{plural}.{}", text(&object, &["spec", "group"]));
+        Some((Some(cluster.into()), name.into_bytes()))
     }
 
     /// Which objects may have been, or were, something else when their deletion began.
@@ -194,24 +220,30 @@ impl Recovery<'_, '_> {
     }
 
     fn namespaces(&self) -> Vec<RecoveryNotice> {
-        let mut deletions: HashMap<&str, Vec<i64>> = HashMap::new();
+        let mut deletions: HashMap<(Option<&[u8]>, &str), Vec<i64>> = HashMap::new();
         for item in &self.items {
             if let (Some(facts), Some(main)) = (&item.facts, item.deleted_at) {
-                deletions.entry(&facts.namespace).or_default().push(main);
+                let namespace = (facts.cluster.as_deref(), facts.namespace.as_str());
+                deletions.entry(namespace).or_default().push(main);
             }
         }
+        let has_several_clusters = self.question.catalog().has_several_clusters();
         let notices = self.items.iter().filter_map(|item| {
             let facts = item.facts.as_ref()?;
             let is_namespace = facts.kind == "Namespace" && facts.group.is_empty();
             let (began, _) = item.began.filter(|_| is_namespace)?;
             let last = item.deleted_at.unwrap_or(i64::MAX);
-            let inside = deletions.get(facts.name.as_str());
+            let cluster = facts.cluster.as_deref();
+            let inside = deletions.get(&(cluster, facts.name.as_str()));
             let inside = inside.into_iter().flatten().copied();
             let with_it: Vec<i64> = inside
                 .filter(|main| began <= *main && *main <= last)
                 .collect();
             let ends = with_it.iter().min().zip(with_it.iter().max());
             Some(RecoveryNotice::NamespaceDeleted {
+                cluster: cluster
+                    .filter(|_| has_several_clusters)
+                    .map(|cluster| key_text(cluster).into_owned()),
                 name: facts.name.clone(),
                 began,
                 time: self.question.timeline().bounds(began),

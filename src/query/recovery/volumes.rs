@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::etcd::{AtRevision, Keyspace, Record};
+use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::text;
 
 use super::super::deletions::{EarlierLives, Item, ObjectHistory, Request, plan};
@@ -77,14 +78,33 @@ pub struct ClaimVolume {
     pub new: NewVolume,
 }
 
+/// A logical cluster, of which only kcp has any, and the name or uid of an object in it.
+pub type InCluster = (ClusterName, String);
+
+/// A claim.
+#[derive(Debug, Default)]
+pub struct Claim<'c> {
+    /// Its logical cluster.
+    pub cluster: Option<&'c [u8]>,
+    /// As it was stored.
+    pub object: Value,
+}
+
+impl Claim<'_> {
+    /// A name or uid in its logical cluster.
+    fn beside(&self, name: &str) -> InCluster {
+        (self.cluster.map(Into::into), name.to_owned())
+    }
+}
+
 /// The volumes and storage classes of a store.
 #[derive(Debug, Default)]
 pub struct Volumes {
-    by_name: HashMap<String, Volume>,
+    by_name: HashMap<InCluster, Volume>,
     /// By the uid of a claim, the volume that is reserved for it.
-    by_claim: HashMap<String, String>,
+    by_claim: HashMap<InCluster, String>,
     /// By class, its provisioner.
-    classes: HashMap<String, String>,
+    classes: HashMap<InCluster, String>,
 }
 
 impl Volumes {
@@ -127,53 +147,58 @@ impl Volumes {
         let Some(object) = question.objects().object(record) else {
             return;
         };
+        let location = question.catalog().locate(record.key);
+        let cluster = location.and_then(|location| location.cluster);
+        let in_cluster = |name: String| (cluster.map(Into::into), name);
         let name = text(&object, &["metadata", "name"]).to_owned();
         match text(&object, &["kind"]) {
             "StorageClass" => {
                 let provisioner = text(&object, &["provisioner"]).to_owned();
-                self.classes.insert(name, provisioner);
+                self.classes.insert(in_cluster(name), provisioner);
             }
             "PersistentVolume" => {
                 let volume = Volume::of(&object, is_there);
                 if !volume.claim_uid.is_empty() {
-                    self.by_claim.insert(volume.claim_uid.clone(), name.clone());
+                    let claim = in_cluster(volume.claim_uid.clone());
+                    self.by_claim.insert(claim, name.clone());
                 }
-                self.by_name.insert(name, volume);
+                self.by_name.insert(in_cluster(name), volume);
             }
             _ => {}
         }
     }
 
     /// Whether the storage of a volume was deleted: a provisioner created it, and its claim was deleted.
-    pub fn is_storage_gone(&self, name: &str, history: &ObjectHistory) -> bool {
+    pub fn is_storage_gone(&self, name: &InCluster, history: &ObjectHistory) -> bool {
         self.by_name.get(name).is_some_and(|volume| {
             let has_claim = !volume.claim_uid.is_empty();
             !volume.is_there
                 && volume.is_provisioned
                 && volume.policy == "Delete"
                 && has_claim
-                && !history.lives(&volume.claim_uid)
+                && !history.lives(name.0.as_deref(), &volume.claim_uid)
         })
     }
 
-    /// The name of the volume that is reserved for a claim of this uid. A claim may have been bound after its last
+    /// The name of the volume that is reserved for a claim, by its uid. A claim may have been bound after its last
     /// version that comes back.
-    pub fn reserved_for(&self, uid: &str) -> Option<&str> {
-        self.by_claim.get(uid).map(String::as_str)
+    pub fn reserved_for(&self, claim: &Claim<'_>) -> Option<&str> {
+        let uid = text(&claim.object, &["metadata", "uid"]);
+        self.by_claim.get(&claim.beside(uid)).map(String::as_str)
     }
 
     /// What is to know of the volume of a claim. `comes_back` says whether a volume is among what comes back.
     pub fn of_claim(
         &self,
-        claim: &Value,
+        claim: &Claim<'_>,
         (name, is_named): (&str, bool),
         history: &ObjectHistory,
-        comes_back: &dyn Fn(&str) -> bool,
+        comes_back: &dyn Fn(&InCluster) -> bool,
     ) -> ClaimVolume {
         ClaimVolume {
             name: name.to_owned(),
             is_named,
-            claim_uid: text(claim, &["metadata", "uid"]).to_owned(),
+            claim_uid: text(&claim.object, &["metadata", "uid"]).to_owned(),
             fate: self.fate(claim, name, history, comes_back),
             new: self.new_volume(claim),
         }
@@ -181,14 +206,15 @@ impl Volumes {
 
     fn fate(
         &self,
-        claim: &Value,
+        claim: &Claim<'_>,
         name: &str,
         history: &ObjectHistory,
-        comes_back: &dyn Fn(&str) -> bool,
+        comes_back: &dyn Fn(&InCluster) -> bool,
     ) -> VolumeFate {
-        let metadata = |field| text(claim, &["metadata", field]).to_owned();
+        let metadata = |field| text(&claim.object, &["metadata", field]).to_owned();
         let own = (metadata("namespace"), metadata("name"));
-        match self.by_name.get(name) {
+        let name = claim.beside(name);
+        match self.by_name.get(&name) {
             None => VolumeFate::Unknown,
             Some(volume) if !volume.claim.1.is_empty() && volume.claim != own => {
                 VolumeFate::Taken(volume.claim.0.clone(), volume.claim.1.clone())
@@ -199,15 +225,15 @@ impl Volumes {
                     uid: uid.filter(|uid| !uid.is_empty()),
                 }
             }
-            Some(_) if comes_back(name) => VolumeFate::ComesBack,
-            Some(_) if self.is_storage_gone(name, history) => VolumeFate::Deleted,
+            Some(_) if comes_back(&name) => VolumeFate::ComesBack,
+            Some(_) if self.is_storage_gone(&name, history) => VolumeFate::Deleted,
             Some(_) => VolumeFate::NotAsked,
         }
     }
 
-    fn new_volume(&self, claim: &Value) -> NewVolume {
-        let class = text(claim, &["spec", "storageClassName"]).to_owned();
-        match self.classes.get(&class) {
+    fn new_volume(&self, claim: &Claim<'_>) -> NewVolume {
+        let class = text(&claim.object, &["spec", "storageClassName"]).to_owned();
+        match self.classes.get(&claim.beside(&class)) {
             _ if class.is_empty() => NewVolume::NoClass,
             None => NewVolume::UnknownClass(class),
             Some(provisioner) if provisioner == "kubernetes.io/no-provisioner" => {

@@ -10,7 +10,7 @@ use crate::etcd::generation::Transition;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{AtRevision, Generation, Record};
 use crate::k8s::diff::FieldNumbers;
-use crate::k8s::search::Found;
+use crate::k8s::search::MatchedLine;
 
 use super::look::Reader;
 use super::{BATCH_VALUES, Search, Span, next_batch};
@@ -19,7 +19,7 @@ use super::{BATCH_VALUES, Search, Span, next_batch};
 #[derive(Debug)]
 pub struct Row {
     /// The line, as it was first; none for the key itself.
-    pub found: Option<Found>,
+    pub found: Option<MatchedLine>,
     /// Its revisions.
     pub span: Span,
     /// Of the newest version of the key that held it.
@@ -130,7 +130,7 @@ impl History {
         record: &Record<'_>,
         search: &Search<'_, '_>,
         in_key: bool,
-        lines: Vec<Found>,
+        lines: Vec<MatchedLine>,
     ) {
         self.successions.see(search.question.store(), record);
         let has_lines = in_key || !lines.is_empty();
@@ -201,11 +201,11 @@ impl OfKey {
         }
     }
 
-    fn hold(&mut self, found: Option<Found>, record: &Record<'_>, compacted: i64) {
+    fn hold(&mut self, found: Option<MatchedLine>, record: &Record<'_>, compacted: i64) {
         let (at, turn) = (record.revision.main, self.turn);
         let same = found
             .as_ref()
-            .map(|found| (self.fields.of(&found.path), found.text.clone()));
+            .map(|found| (self.fields.number(&found.path), found.text.clone()));
         let next = self.rows.len();
         let index = *self.known.entry(same).or_insert(next);
         if let Some(row) = self.rows.get_mut(index) {

@@ -6,7 +6,7 @@ use crate::k8s::DecodeError;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::object::{is_object, is_secret_key};
 use crate::k8s::redact::Masker;
-use crate::k8s::search::{Document, Found, Matcher};
+use crate::k8s::search::{Document, MatchedLine, Matcher};
 use crate::k8s::selector::LabelSelector;
 use crate::query::objects::Objects;
 
@@ -42,7 +42,7 @@ pub(super) enum SeenValue {
     /// It is not what it begins like; whether its bytes match.
     Undecodable(DecodeError, bool),
     /// These lines match.
-    Lines(Vec<Found>),
+    Lines(Vec<MatchedLine>),
     /// Something matches, and there are secrets in it.
     Secret(Box<Document<'static>>),
 }
@@ -51,7 +51,7 @@ impl Looker<'_> {
     /// Whether a look is worth it: one at the stored bytes alone.
     pub(super) fn may_match(&self, record: &Record<'_>) -> bool {
         let in_key = || self.in_keys && !self.matcher.lines(record.key).is_empty();
-        let value = self.keyring.open(record.key, record.value);
+        let value = self.keyring.decrypt(record.key, record.value);
         // What stays closed is to be said.
         value.map_or(true, |value| self.matcher.may_match(&value)) || in_key()
     }
@@ -66,7 +66,7 @@ impl Looker<'_> {
             return nothing(false);
         }
         let in_key = self.in_keys && !self.matcher.lines(record.key).is_empty();
-        let Ok(value) = self.keyring.open(record.key, record.value) else {
+        let Ok(value) = self.keyring.decrypt(record.key, record.value) else {
             return Seen {
                 in_key: in_key && self.labels.is_none(),
                 value: SeenValue::Closed,
@@ -110,7 +110,10 @@ impl Looker<'_> {
         let is_masked = is_secret && !self.reveal;
         // What it masks is masked again in order; here it shows only whether there is anything to mask.
         let mut masker = Masker::new(self.reveal);
-        if !is_object(&document.tree) && !is_masked && !masker.hides(&document.tree, false) {
+        if !is_object(&document.tree)
+            && !is_masked
+            && !masker.has_masked_parts(&document.tree, false)
+        {
             return SeenValue::Lines(self.matcher.lines(value));
         }
         if is_secret && let Ok(tree) = masker.tree_of(value, true) {
@@ -144,7 +147,7 @@ impl<'r> Reader<'r> {
     }
 
     /// The lines that match in a record's value, secrets masked.
-    pub(super) fn lines(&mut self, record: &Record<'_>, seen: SeenValue) -> Vec<Found> {
+    pub(super) fn lines(&mut self, record: &Record<'_>, seen: SeenValue) -> Vec<MatchedLine> {
         let matcher = self.looker.matcher;
         match seen {
             SeenValue::Nothing => Vec::new(),
@@ -165,7 +168,7 @@ impl<'r> Reader<'r> {
                 // Nothing says what its bytes hold.
                 match self.masker.mask_bytes(&value) {
                     None => matcher.lines(&value),
-                    Some(mask) => vec![Found {
+                    Some(mask) => vec![MatchedLine {
                         path: crate::k8s::diff::Path::default(),
                         line: None,
                         text: mask.into_bytes(),

@@ -13,7 +13,7 @@ use crate::bbolt::{Direction, Leaf};
 use crate::diag::Diagnostics;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Record, Revision, Store};
-use crate::k8s::anchors::{Anchor, Before, Digest, Times};
+use crate::k8s::anchors::{Anchor, Digest, Evidence, Previous, Times};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::{Point, Points};
 
@@ -84,6 +84,13 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
     for seen in beside {
         folded.add(seen, &mut keys);
     }
+    for (main, time) in store.times() {
+        let anchor = Anchor {
+            time: *time,
+            evidence: Evidence::Received,
+        };
+        folded.points.add(Point::new(*main, anchor, (*main, 0)));
+    }
     folded
 }
 
@@ -95,7 +102,7 @@ fn read_leaf(leaf: &Leaf<'_>, keyring: &Keyring, diagnostics: &Diagnostics) -> V
 }
 
 fn read(record: &Record<'_>, keyring: &Keyring) -> Seen {
-    let content = match keyring.open(record.key, record.value) {
+    let content = match keyring.decrypt(record.key, record.value) {
         _ if record.tombstone => Content::Deletion,
         Err(_) => Content::Closed,
         Ok(value) => Content::Put {
@@ -138,22 +145,21 @@ impl Folded {
             } => (create_revision, version, times.unwrap_or_default()),
         };
         let follows =
-            |last: &&Digest| last.is_of(create_revision, version.saturating_sub(1)) && version > 1;
+            |last: &&Digest| last.is_for(create_revision, version.saturating_sub(1)) && version > 1;
         let before = match last.as_ref().filter(follows) {
-            _ if version == 1 => Before::Nothing,
-            Some(last) => Before::Version(last),
-            None => Before::Unknown,
+            _ if version == 1 => Previous::Absent,
+            Some(last) => Previous::Version(last),
+            None => Previous::Unknown,
         };
-        let told_by = (main, seen.revision.sub);
-        if let Some(anchor) = Anchor::of(&times, before) {
-            self.points.add(Point::new(main, anchor, told_by));
+        let source = (main, seen.revision.sub);
+        if let Some(anchor) = Anchor::from_times(&times, before) {
+            self.points.add(Point::new(main, anchor, source));
         }
         // The first that is retained of a key tells when its first version was written.
-        if let (Before::Unknown, Some(anchor)) = (before, times.created())
+        if let (Previous::Unknown, Some(anchor)) = (before, times.created())
             && (1..main).contains(&create_revision)
         {
-            self.points
-                .add(Point::new(create_revision, anchor, told_by));
+            self.points.add(Point::new(create_revision, anchor, source));
         }
         if let Some(digest) = times.digest(create_revision, version) {
             keys.insert(seen.key, digest);

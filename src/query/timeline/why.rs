@@ -73,7 +73,7 @@ impl Timeline {
             let ends = [(End::Lower, bounds.lower), (End::Upper, bounds.upper)];
             for (end, point) in ends {
                 if let Some(point) = point {
-                    let record = (point.told_by, point.told_by_sub);
+                    let record = (point.source, point.source_sub);
                     let main = *main;
                     let point_use = PointUse { main, end, point };
                     uses.entry(record).or_default().push(point_use);
@@ -87,7 +87,7 @@ impl Timeline {
             if uses.is_none() && !answers.contains_key(&main) {
                 continue;
             }
-            let Ok(value) = keyring.open(record.key, record.value) else {
+            let Ok(value) = keyring.decrypt(record.key, record.value) else {
                 continue;
             };
             // A record gives one or two points, and each may bound any number of revisions.

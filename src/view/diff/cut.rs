@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::super::fit::start_of;
+use super::super::pad::width_of;
+
 /// Cuts a text to what is left of a terminal's line, and says its size.
 pub(super) fn cut(text: Cow<'_, str>, width: Option<usize>, used: usize) -> Cow<'_, str> {
     const LEAST: usize = 20;
@@ -9,11 +12,10 @@ pub(super) fn cut(text: Cow<'_, str>, width: Option<usize>, used: usize) -> Cow<
         return text;
     };
     let room = width.saturating_sub(used).max(LEAST);
-    if text.chars().count() <= room {
+    if width_of(&text) <= room {
         return text;
     }
     let note = format!("... ({} bytes)", text.len());
     let keep = room.saturating_sub(note.len()).max(LEAST / 2);
-    let kept: String = text.chars().take(keep).collect();
-    Cow::Owned(kept + &note)
+    Cow::Owned(format!("{}{note}", start_of(&text, keep)))
 }

@@ -5,8 +5,10 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::super::pad::width_of;
 use super::cut::cut;
 use super::lines::Hunks;
+use super::words::{self, Piece};
 use super::{Paint, Style};
 use crate::k8s::diff::path::is_plain;
 use crate::k8s::diff::{FieldChange, Op, Scope, diff, tree};
@@ -97,12 +99,17 @@ impl View<'_> {
                 return Ok(());
             }
         }
+        if let (Value::String(_), Value::String(_), true) = (old, new, style.words)
+            && let Some(pieces) = words::pieces(&tree::to_json(old), &tree::to_json(new))
+        {
+            return self.marked(path, pieces);
+        }
         if let (Some(old), Some(new)) = (inline(old), inline(new)) {
             let arrow = " -> ";
             let used = [&margin, FIELD_INDENT, path, ": ", arrow, &old, &new];
             let used = used
                 .iter()
-                .map(|part| part.chars().count())
+                .map(|part| width_of(part))
                 .fold(0, usize::saturating_add);
             if style.width.is_none_or(|width| used <= width) {
                 let (old, new) = (self.painted('-', &old, None), self.painted('+', &new, None));
@@ -112,6 +119,24 @@ impl View<'_> {
         writeln!(self.out, "{margin}{FIELD_INDENT}{path}:")?;
         self.block('-', &format!("{margin}      - "), old)?;
         self.block('+', &format!("{margin}      + "), new)
+    }
+
+    /// A changed text with what differs in it marked. On a terminal it is broken where a line ends.
+    fn marked(&mut self, path: &str, pieces: Vec<Piece>) -> io::Result<()> {
+        let margin = &self.margin;
+        let Some(width) = self.style.width else {
+            let texts = words::marked(&pieces, None, self.style);
+            let lines = words::fold(&texts, usize::MAX);
+            let text: String = lines.into_iter().map(|(line, _)| line).collect();
+            return writeln!(self.out, "{margin}{FIELD_INDENT}{path}: {text}");
+        };
+        let texts = words::marked(&words::shortened(pieces), None, self.style);
+        writeln!(self.out, "{margin}{FIELD_INDENT}{path}:")?;
+        let indent = format!("{margin}{BLOCK_INDENT}");
+        for (line, _) in words::fold(&texts, width.saturating_sub(indent.len())) {
+            writeln!(self.out, "{indent}{line}")?;
+        }
+        Ok(())
     }
 
     /// Compares the objects in two texts; false where the texts do not hold two that differ.
@@ -152,10 +177,8 @@ impl View<'_> {
         let Paint { before, after } = self.paint(sign);
         write!(self.out, "{margin}  {before}{sign}{after} {path}:")?;
         if let Some(text) = inline(value) {
-            let used = margin
-                .chars()
-                .count()
-                .saturating_add(path.chars().count())
+            let used = width_of(&margin)
+                .saturating_add(width_of(path))
                 .saturating_add(6);
             let text = self.painted(sign, &text, Some(used));
             return writeln!(self.out, " {text}");

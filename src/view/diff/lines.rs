@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::cut::cut;
+use super::words::{self, Painted};
 use super::{Paint, Style};
 
 /// Unchanged lines around a change, as in `diff -u`.
@@ -59,9 +60,9 @@ pub fn write_unified(
 
 /// The lines of two texts and where they differ.
 pub(super) struct Hunks<'a> {
-    old: Vec<&'a str>,
-    new: Vec<&'a str>,
-    groups: Vec<Vec<DiffOp>>,
+    pub(super) old: Vec<&'a str>,
+    pub(super) new: Vec<&'a str>,
+    pub(super) groups: Vec<Vec<DiffOp>>,
 }
 
 impl<'a> Hunks<'a> {
@@ -116,6 +117,15 @@ impl<'a> Hunks<'a> {
             let new = span(group.iter().map(DiffOp::new_range));
             writeln!(out, "{indent}{before}@@ -{old} +{new} @@{after}")?;
             for op in group {
+                if let Some(lines) = self.marked(op, style) {
+                    let shown = lines.len().min(left);
+                    for line in lines.iter().take(shown) {
+                        writeln!(out, "{indent}~{line}")?;
+                    }
+                    left = left.saturating_sub(shown);
+                    hidden = hidden.saturating_add(lines.len().saturating_sub(shown));
+                    continue;
+                }
                 for (sign, line) in self.op_text(op) {
                     if left == 0 {
                         hidden = hidden.saturating_add(1);
@@ -132,6 +142,37 @@ impl<'a> Hunks<'a> {
             writeln!(out, "{indent}{before}... {hidden} more {unit}{after}")?;
         }
         Ok(())
+    }
+
+    /// The lines of a replacement as one text with what differs in it marked, if that is asked for.
+    fn marked(&self, op: &DiffOp, style: &Style) -> Option<Vec<String>> {
+        if !style.words || op.tag() != DiffTag::Replace {
+            return None;
+        }
+        let old = self.old.get(op.old_range()).unwrap_or_default().concat();
+        let new = self.new.get(op.new_range()).unwrap_or_default().concat();
+        let mut pieces = words::pieces(&old, &new)?;
+        if let Some(last) = pieces.last_mut()
+            && last.text.ends_with('\n')
+        {
+            last.text.pop();
+        }
+        let mut lines = vec![String::new()];
+        for Painted { paint, text } in words::marked(&pieces, None, style) {
+            for (index, part) in text.split('\n').enumerate() {
+                if index > 0 {
+                    lines.push(String::new());
+                }
+                if let Some(line) = lines.last_mut()
+                    && !part.is_empty()
+                {
+                    line.push_str(paint.before);
+                    line.push_str(part);
+                    line.push_str(paint.after);
+                }
+            }
+        }
+        Some(lines)
     }
 
     fn op_text(&self, op: &DiffOp) -> Vec<(char, &'a str)> {
@@ -160,7 +201,7 @@ fn op_lines(op: &DiffOp) -> usize {
 
 /// The `start,count` of a hunk header: lines count from 1; of no lines, the line before; a count of 1 is
 /// not written.
-fn span(ranges: impl Iterator<Item = std::ops::Range<usize>>) -> String {
+pub(super) fn span(ranges: impl Iterator<Item = std::ops::Range<usize>>) -> String {
     let (mut start, mut end) = (None, 0);
     for range in ranges {
         start = start.or(Some(range.start));

@@ -1,7 +1,9 @@
 //! `--stat`: how much changed in which object.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::super::fit::{cut_middle, wrap};
 use super::super::pad::{self, ColumnWidth};
 use super::{Change, Paint, Style};
 use crate::k8s::diff::{FieldChange, Op};
@@ -54,10 +56,21 @@ impl StatRow {
 /// # Errors
 /// Those of the writer.
 pub fn write_stat(out: &mut dyn Write, rows: &[StatRow], style: &Style) -> io::Result<()> {
-    let keys: Vec<_> = rows.iter().map(|row| style.cleaned(&row.key)).collect();
-    let key_width = ColumnWidth::of(keys.iter().map(|key| &**key));
     let most = rows.iter().map(StatRow::total).max().unwrap_or(0);
     let digits = ColumnWidth::of([most.to_string().as_str()]);
+    let room = style.width.map(|width| {
+        let beside = digits.get().saturating_add(SHORTEST_BAR).saturating_add(7);
+        width.saturating_sub(beside).max(SHORTEST_BAR)
+    });
+    let keys = rows.iter().map(|row| {
+        let key = style.cleaned(&row.key);
+        match room {
+            Some(room) => cut_middle(&key, room).into_owned().into(),
+            None => key,
+        }
+    });
+    let keys: Vec<Cow<'_, str>> = keys.collect();
+    let key_width = ColumnWidth::of(keys.iter().map(|key| &**key));
     let used = key_width
         .get()
         .saturating_add(digits.get())
@@ -84,7 +97,13 @@ pub fn write_stat(out: &mut dyn Write, rows: &[StatRow], style: &Style) -> io::R
         }
         writeln!(out)?;
     }
-    write_totals(out, rows)
+    let totals = totals(rows);
+    match style.width {
+        Some(width) => wrap(&totals, width)
+            .iter()
+            .try_for_each(|line| writeln!(out, "{line}")),
+        None => writeln!(out, "{totals}"),
+    }
 }
 
 /// From a count to signs: at least one where there is any.
@@ -117,23 +136,20 @@ fn write_bar(
     Ok(())
 }
 
-fn write_totals(out: &mut dyn Write, rows: &[StatRow]) -> io::Result<()> {
+fn totals(rows: &[StatRow]) -> String {
     let objects = |change| rows.iter().filter(|row| row.change == change).count();
     let sum = |count: fn(&StatRow) -> usize| rows.iter().map(count).fold(0, usize::saturating_add);
     let s = |count: usize| if count == 1 { "" } else { "s" };
-    write!(out, " {} object{}:", rows.len(), s(rows.len()))?;
-    write!(
-        out,
-        " {} created, {} deleted, {} re-created, {} changed;",
+    let (added, changed) = (sum(|row| row.added), sum(|row| row.changed));
+    let removed = sum(|row| row.removed);
+    format!(
+        " {} object{}: {} created, {} deleted, {} re-created, {} changed; fields: {added} added, {changed} changed, \
+         {removed} removed",
+        rows.len(),
+        s(rows.len()),
         objects(Change::Created),
         objects(Change::Deleted),
         objects(Change::Recreated),
         objects(Change::Changed),
-    )?;
-    let (added, changed) = (sum(|row| row.added), sum(|row| row.changed));
-    let removed = sum(|row| row.removed);
-    writeln!(
-        out,
-        " fields: {added} added, {changed} changed, {removed} removed"
     )
 }

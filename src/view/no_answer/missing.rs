@@ -21,6 +21,9 @@ fn subject(address: &Address) -> String {
     if let Some(namespace) = &objects.namespace {
         text.push_str(&format!(" in namespace \"{namespace}\""));
     }
+    if let Some(cluster) = &objects.cluster {
+        text.push_str(&format!(" in logical cluster \"{cluster}\""));
+    }
     text
 }
 
@@ -35,6 +38,11 @@ pub(super) fn text(missing: &Missing, run: &Invocation) -> Text {
     match &missing.why {
         Why::MayBeHidden => plain(format!("{message}, and damage may hide it")),
         Why::Unknown { kind, names, near } => unknown(*kind, names, near, run),
+        Why::NotInCluster {
+            namespace,
+            cluster,
+            near,
+        } => not_in_cluster(namespace, cluster, near, run),
         Why::Deleted(deleted) => was_deleted(missing.address.as_ref(), deleted, run),
         Why::MayBeEncrypted(count) => may_be_encrypted(&message, *count),
         Why::Later { at, first } => hinted(
@@ -50,6 +58,21 @@ pub(super) fn text(missing: &Missing, run: &Invocation) -> Text {
             None => plain(message),
         },
     }
+}
+
+fn not_in_cluster(namespace: &str, cluster: &str, near: &[String], run: &Invocation) -> Text {
+    let message = format!(
+        "unknown namespace \"{}\" in logical cluster \"{}\": no retained revision has it",
+        key_text(namespace.as_bytes()),
+        key_text(cluster.as_bytes())
+    );
+    if !near.is_empty() {
+        let near: Vec<_> = near.iter().map(|name| key_text(name.as_bytes())).collect();
+        return hinted(message, format!("did you mean {}?", near.join(", ")));
+    }
+    let words = ["--namespaces", "--cluster", &quoted(cluster)].map(str::to_owned);
+    let line = run.line("ls", &words);
+    hinted(message, format!("`{line}` lists them"))
 }
 
 fn may_be_encrypted(message: &str, count: usize) -> Text {
@@ -79,11 +102,24 @@ fn what_exists(why: &Why, address: Option<&Address>, subject: &str) -> Option<St
             };
             format!("the store contains no {types}")
         }
-        Why::Elsewhere { count, first } => format!(
-            "{} in other namespaces, the first is {}",
-            plural(*count, "exists", "exist"),
-            key_text(first)
-        ),
+        Why::Elsewhere { count, first } => {
+            let narrowed = match address {
+                Some(Address::Objects(objects)) => {
+                    (objects.namespace.is_some(), objects.cluster.is_some())
+                }
+                _ => (true, false),
+            };
+            let others = match narrowed {
+                (true, true) => "other namespaces or logical clusters",
+                (false, true) => "other logical clusters",
+                _ => "other namespaces",
+            };
+            format!(
+                "{} in {others}, the first is {}",
+                plural(*count, "exists", "exist"),
+                key_text(first)
+            )
+        }
         Why::SameName(keys) => {
             let keys: Vec<_> = keys.iter().map(|key| key_text(key)).collect();
             format!("{} exists", keys.join(", "))
@@ -108,6 +144,10 @@ fn unknown(kind: NameKind, names: &[String], near: &[String], run: &Invocation) 
             run.line("ls", &["--kinds".to_owned(), "--custom".to_owned()]),
         ),
         NameKind::Namespace => ("namespace", run.line("ls", &["--namespaces".to_owned()])),
+        NameKind::Cluster => (
+            "logical cluster",
+            run.line("ls", &["--namespaces".to_owned()]),
+        ),
         NameKind::Manager => ("field manager", run.line("log", &["-o jsonl".to_owned()])),
     };
     let shown: Vec<String> = names
@@ -138,8 +178,12 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
     let subject = address.map(subject).unwrap_or_default();
     let message = match address {
         _ if deleted.namespace.is_some() => format!(
-            "namespace \"{}\" was deleted at revision {revision}{when}",
-            deleted.namespace.as_deref().unwrap_or_default()
+            "namespace \"{}\"{} was deleted at revision {revision}{when}",
+            deleted.namespace.as_deref().unwrap_or_default(),
+            match &deleted.cluster {
+                Some(cluster) => format!(" in logical cluster \"{cluster}\""),
+                None => String::new(),
+            }
         ),
         Some(address) if address.names_one() => {
             format!("{subject} was deleted at revision {revision}{when}")
@@ -156,7 +200,13 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
         }
     };
     let words = match (address, &deleted.namespace) {
-        (_, Some(namespace)) => vec!["-n".to_owned(), quoted(namespace)],
+        (_, Some(namespace)) => {
+            let mut words = vec!["-n".to_owned(), quoted(namespace)];
+            if let Some(cluster) = &deleted.cluster {
+                words.extend(["--cluster".to_owned(), quoted(cluster)]);
+            }
+            words
+        }
         (Some(address), None) => words(address),
         (None, None) => Vec::new(),
     };

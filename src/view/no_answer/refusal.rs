@@ -42,6 +42,10 @@ fn unavailable(error: &RevisionUnavailable) -> Text {
                 "revisions begin with 1".to_owned()
             },
         ),
+        RevisionUnavailable::BeforeDeltas { first, .. } => (
+            "required revision has been compacted",
+            format!("the delta snapshots begin with --rev {first}"),
+        ),
         RevisionUnavailable::Future { current, .. } => (
             "required revision is a future revision",
             format!("the newest is --rev {current}"),

@@ -69,6 +69,7 @@ impl Get<'_, '_> {
                 Some(location) => {
                     resource = location.resource.plural_with_group();
                     Place::Object {
+                        cluster: location.cluster.filter(|_| catalog.has_several_clusters()),
                         namespace: location.namespace,
                         resource: &resource,
                         name: location.name,
@@ -97,10 +98,12 @@ impl Get<'_, '_> {
             FileFormat::Yaml => {
                 let mut writer = YamlWriter::with_quoting(&mut content, Quoting::Portable);
                 let told = self.tell_one(&mut writer, Order::Natural, record);
+                let comments = told.as_ref().map(|noted| noted.comments(record));
+                let comments = comments.unwrap_or_default();
                 writer.finish()?;
+                let told = self.admit(record, told);
                 if told {
-                    let (comments, tree) = self.shown_again(record);
-                    match loadable(content, &comments, &tree) {
+                    match loadable(content, &comments, &self.shown_again(record)) {
                         Ok(text) => content = text,
                         Err(error) => {
                             self.report_unreadable(record, &error);
@@ -114,7 +117,7 @@ impl Get<'_, '_> {
                 let mut writer = JsonWriter::new(&mut content, JsonStyle::Indent(JSON_INDENT));
                 let told = self.tell_one(&mut writer, Order::Sorted, record);
                 writer.finish()?;
-                told
+                self.admit(record, told)
             }
         };
         Ok(told.then_some(content))

@@ -32,6 +32,8 @@ pub struct Beside<'a> {
     pub label_columns: &'a [String],
     /// One namespace was asked for: it needs no column.
     pub one_namespace: bool,
+    /// The store has several logical clusters: each row says in which its object is.
+    pub with_clusters: bool,
     /// What ages are told against.
     pub clock: Clock,
 }
@@ -45,13 +47,19 @@ enum Layout {
 }
 
 /// The columns of the API server's printers that tell ages.
-const AGES: [&str; 5] = [
+const AGES: [&str; 8] = [
     "Age",
     "Last Seen",
     "First Seen",
     "Last Schedule",
     "Duration",
+    "Started",
+    "Updated",
+    "Created",
 ];
+
+/// What OpenShift shows of namespaces, if they are asked for by this name: group and kind.
+const PROJECT: (&str, &str) = ("project.openshift.io", "Project");
 
 /// How many columns a note names.
 const NAMED: usize = 3;
@@ -60,13 +68,16 @@ const NAMED: usize = 3;
 const KEY_COLUMNS: [&str; 5] = ["Key", "Create Revision", "Mod Revision", "Version", "Size"];
 
 impl Layout {
-    fn of(resource: Option<&Resource>, catalog: &Catalog) -> Self {
+    fn of(resource: Option<&Resource>, definition: Option<&Value>, as_projects: bool) -> Self {
         let Some(resource) = resource else {
             return Self::Keys;
         };
-        let custom = catalog.definition(resource).and_then(|definition| {
+        if as_projects {
+            return Self::Builtin(builtin(PROJECT.0, PROJECT.1));
+        }
+        let custom = definition.and_then(|definition| {
             let version = ResourceColumns::preferred_version(definition)?;
-            ResourceColumns::of(definition, version)
+            ResourceColumns::from_definition(definition, version)
         });
         match custom {
             Some(columns) => Self::Custom(columns),
@@ -88,11 +99,11 @@ impl Layout {
     }
 
     /// Whether a shown column tells an age.
-    fn tells_ages(&self, wide: bool) -> bool {
+    fn has_ages(&self, wide: bool) -> bool {
         let is_age = |column: &Column| AGES.contains(&&*column.name) && (wide || !column.wide);
         match self {
             Self::Builtin(builtin) => builtin.columns.iter().any(is_age),
-            Self::Custom(custom) => custom.tells_ages(),
+            Self::Custom(custom) => custom.has_ages(),
             Self::Keys => false,
         }
     }
@@ -138,6 +149,8 @@ impl Layout {
 /// The records of one resource, in key order.
 struct Group<'c, 'e, 'a> {
     resource: Option<&'c Resource>,
+    /// The definition of a custom resource. Logical clusters may have several.
+    definition: Option<&'c Value>,
     entries: Vec<&'e KeyEntry<'a>>,
 }
 
@@ -147,7 +160,7 @@ pub struct Printed {
     /// A row was printed.
     pub any: bool,
     /// A column tells an age.
-    pub tells_ages: bool,
+    pub has_ages: bool,
 }
 
 /// Prints the tables of records, a blank line between two resources, each object read by `read`; records for
@@ -168,7 +181,7 @@ pub fn print(
     let mut printed = Printed::default();
     let budget = Budget::for_definitions();
     for group in &groups {
-        let layout = Layout::of(group.resource, catalog);
+        let layout = Layout::of(group.resource, group.definition, selection.names_projects());
         let columns = layout.columns();
         let kind = group.resource.map(Resource::singular_with_group);
         let namespaced = group.resource.is_some_and(|resource| resource.namespaced);
@@ -177,6 +190,7 @@ pub fn print(
             Options {
                 no_headers: beside.no_headers,
                 wide: beside.wide,
+                cluster: beside.with_clusters,
                 namespace: namespaced && !beside.one_namespace,
                 show_labels: beside.show_labels,
                 label_columns: beside.label_columns,
@@ -186,6 +200,11 @@ pub fn print(
         for entry in &group.entries {
             let record = &entry.record;
             let Some(told) = read(record) else { continue };
+            if beside.with_clusters {
+                let location = catalog.locate(record.key);
+                let cluster = location.and_then(|location| location.cluster);
+                table.in_cluster(&cluster.map(key_text).unwrap_or_default());
+            }
             match (&layout, told) {
                 (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
                 (_, ReadValue::Object(object, _)) => {
@@ -208,9 +227,13 @@ pub fn print(
         if printed.any {
             out.write_all(b"\n")?;
         }
-        table.write(out)?;
+        if out.is_terminal() {
+            out.table(&table.rows())?;
+        } else {
+            table.write(out)?;
+        }
         printed.any = true;
-        printed.tells_ages |= layout.tells_ages(beside.wide);
+        printed.has_ages |= layout.has_ages(beside.wide);
         layout.note_what_is_missing(group.resource);
     }
     Ok(printed)
@@ -224,12 +247,15 @@ fn groups<'c, 'e, 'a>(
 ) -> Vec<Group<'c, 'e, 'a>> {
     let mut groups: Vec<((usize, usize), Group<'c, 'e, 'a>)> = Vec::new();
     // A store may have as many folders as keys.
-    let mut by_folder: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut by_folder: HashMap<(Option<&str>, Option<*const Value>), usize> = HashMap::new();
     for entry in entries {
-        let resource = catalog.locate(&entry.key).map(|location| location.resource);
+        let location = catalog.locate(&entry.key);
+        let resource = location.map(|location| location.resource);
+        let definition = location.and_then(|location| catalog.definition_of(&location));
         let place = selection.place_of(&entry.key);
         let folder = resource.map(|resource| &*resource.folder);
-        let index = *by_folder.entry(folder).or_insert(groups.len());
+        let key = (folder, definition.map(std::ptr::from_ref));
+        let index = *by_folder.entry(key).or_insert(groups.len());
         match groups.get_mut(index) {
             Some((first, group)) => {
                 *first = place.min(*first);
@@ -239,6 +265,7 @@ fn groups<'c, 'e, 'a>(
                 place,
                 Group {
                     resource,
+                    definition,
                     entries: vec![entry],
                 },
             )),

@@ -9,7 +9,6 @@ use crate::query::all_evidence::{AllEvidence, EvidenceRow, wal_of};
 use crate::query::writers::managers_of;
 use crate::view::all_evidence::{self as view, Written};
 use crate::view::json_rows::{Form, JsonRows, with_object};
-use crate::view::rows::Rows;
 
 use super::Log;
 
@@ -29,13 +28,22 @@ impl Log<'_, '_> {
         if !self.args.reverse {
             rows.reverse();
         }
-        if self.args.output == RowFormat::Table {
-            let mut table = Rows::new(&view::HEADS, &[0]);
+        if self.args.output.is_table() {
+            let names = self.key_names(out);
+            let names = Some(names).filter(|_| !self.log.names_one());
+            let mut table = view::table();
             for row in &rows {
                 let written = self.written(row);
-                table.add(&view::cells(row, written.as_ref(), !self.log.names_one()));
+                let time = written.as_ref().map(|written| {
+                    let time = self.times.text(&written.time);
+                    match self.age(&written.time) {
+                        Some(age) => format!("{time} ({age} ago)"),
+                        None => time,
+                    }
+                });
+                table.add(&view::cells(row, written.as_ref(), time, names.as_ref()));
             }
-            table.write(out)?;
+            out.table(&table)?;
             return Ok(answer);
         }
         let mut json = JsonRows::new(Form::array_if(self.args.output == RowFormat::Json));

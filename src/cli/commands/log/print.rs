@@ -11,13 +11,14 @@ use crate::cli::out::Out;
 use crate::cli::unified;
 use crate::query::compare::{Changed, Comparison};
 use crate::query::event_log::{Event, EventType};
-use crate::query::timeline::Timeline;
+use crate::query::timeline::{Bounds, Timeline};
 use crate::query::writers::managers_of;
 use crate::view::diff::{PREVIOUS_UNKNOWN, StatRow, write_fields};
-use crate::view::history::{Layout, Line, oneline};
+use crate::view::history::{Layout, Line, Place, Shown};
 use crate::view::json_rows::{Form, JsonRows, with_object};
+use crate::view::key_names::KeyNames;
 use crate::view::record::{event_json, insert_text, key_text};
-use crate::view::style::Paint;
+use crate::view::style::{Paint, Style};
 use crate::view::time;
 use crate::view::yaml::document;
 
@@ -26,11 +27,14 @@ use super::Log;
 /// In front of what stands below an event.
 const INDENT: &str = "    ";
 
+/// How many events say how wide the column of managers is on a terminal: each takes decoding an object.
+const SAMPLE: usize = 200;
+
 impl<'a> Log<'_, 'a> {
     /// Prints the events in the order given.
     pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         match self.args.output {
-            RowFormat::Table => self.print_lines(events, out),
+            RowFormat::Table | RowFormat::Wide => self.print_lines(events, out),
             form => {
                 let mut rows = JsonRows::new(Form::array_if(form == RowFormat::Json));
                 for event in events {
@@ -45,14 +49,14 @@ impl<'a> Log<'_, 'a> {
         self.log.question().timeline()
     }
 
-    fn time_of(&self, event: &Event<'_>) -> String {
-        time::text(&self.timeline().bounds(event.record.revision.main))
+    fn bounds_of(&self, event: &Event<'_>) -> Bounds {
+        self.timeline().bounds(event.record.revision.main)
     }
 
     fn json_of(&self, event: &Event<'_>) -> Value {
         let mut value = event_json(event, &managers_of(event, self.log.objects()));
         if let Some(fields) = value.as_object_mut() {
-            time::insert(fields, &self.timeline().bounds(event.record.revision.main));
+            time::insert(fields, &self.bounds_of(event));
             if self.args.values && event.event_type != EventType::Delete {
                 match self.log.objects().object(&event.record) {
                     Some(tree) => drop(fields.insert("object".to_owned(), tree)),
@@ -63,14 +67,70 @@ impl<'a> Log<'_, 'a> {
         with_object(value, event.record.key, self.log.question().catalog())
     }
 
+    /// An event as a line, without its managers.
+    fn line(&self, event: &Event<'a>, place: Place) -> Line<'a> {
+        let bounds = self.bounds_of(event);
+        Line {
+            event: *event,
+            managers: Vec::new(),
+            time: self.times.text(&bounds),
+            age: self.age(&bounds),
+            place,
+        }
+    }
+
+    /// The age of a revision, if ages are asked for.
+    pub(super) fn age(&self, bounds: &Bounds) -> Option<String> {
+        let newest = self.timeline().clock().newest();
+        let age = newest.map_or_else(|| "-".to_owned(), |newest| time::age(bounds, newest));
+        Some(age).filter(|_| self.args.ago)
+    }
+
+    /// The names of keys in a table here.
+    pub(super) fn key_names(&self, out: &Out) -> KeyNames<'_> {
+        if out.is_cut() {
+            KeyNames::short(self.log.question().catalog())
+        } else {
+            KeyNames::whole()
+        }
+    }
+
+    /// How wide the columns are, for these events at their places.
+    fn layout(&self, events: &[Event<'a>], places: &[Place], out: &Out) -> Layout<'_> {
+        let with_key = !self.log.names_one();
+        let shown = Shown {
+            key: with_key,
+            ago: self.args.ago,
+            brackets: out.is_cut()
+                && !self.args.by_txn
+                && places.iter().any(|place| *place != Place::Alone),
+        };
+        let names = if with_key {
+            self.key_names(out)
+        } else {
+            KeyNames::whole()
+        };
+        let sampled = if out.is_cut() { SAMPLE } else { 0 };
+        let lines = events.iter().zip(places).enumerate();
+        let lines = lines.map(|(index, (event, place))| {
+            let mut line = self.line(event, *place);
+            if index < sampled {
+                line.managers = managers_of(event, self.log.objects());
+            }
+            line
+        });
+        Layout::new(lines, shown, names, out.style())
+    }
+
     fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         let store = self.log.question().store();
-        let timed = events.iter().map(|event| (*event, self.time_of(event)));
-        let layout = Layout::of(timed, !self.log.names_one());
+        let mains: Vec<i64> = events.iter().map(|e| e.record.revision.main).collect();
+        let places = Place::of_mains(&mains);
+        let layout = self.layout(events, &places, out);
         let mut comparison = self.log.comparison();
         // One more pass over the store for all of them.
         let whys = if self.args.why_time {
-            let mains = events.iter().map(|event| event.record.revision.main);
+            let mains = mains.iter().copied();
             self.timeline().why(store, self.run.keyring, mains)
         } else {
             BTreeMap::new()
@@ -78,38 +138,52 @@ impl<'a> Log<'_, 'a> {
         let keys_of = keys_by_transaction(events);
         let mut written = None;
         if !self.args.oneline && !self.args.by_txn {
-            writeln!(out, "{}", layout.head())?;
+            writeln!(out.styled(), "{}", layout.head())?;
+            out.leave_out(layout.left_out().iter().copied());
         }
-        for event in events {
+        for (event, place) in events.iter().zip(places) {
             let main = event.record.revision.main;
             if self.args.by_txn && written != Some(main) {
                 let keys = keys_of.get(&main).copied().unwrap_or_default();
                 self.transaction_head(event, keys, written.is_some(), out)?;
             }
             written = Some(main);
-            let line = Line {
-                event: *event,
-                managers: managers_of(event, self.log.objects()),
-                time: self.time_of(event),
-            };
-            if !line.managers.is_empty() && !self.args.oneline {
-                self.log.question().notices().add_who();
-            }
-            let text = match (self.args.oneline, self.args.by_txn) {
-                (true, false) => oneline(&line),
-                (_, true) => format!("{INDENT}{}", oneline(&line)),
-                _ => layout.row(&line),
-            };
-            writeln!(out, "{text}")?;
+            self.print_line(&self.line(event, place), &layout, out)?;
             let missing = event.missing_versions();
             if missing > 0 && !store.additional().is_empty() && !self.args.oneline {
-                writeln!(out, "{INDENT}({missing} versions before it are in no page)")?;
+                out.line(&format!(
+                    "{INDENT}({missing} versions before it are in no page)"
+                ))?;
             }
             self.print_below(event, &mut comparison, out)?;
             for line in whys.get(&main).into_iter().flat_map(time::why_lines) {
-                writeln!(out, "{INDENT}{line}")?;
+                out.line(&format!("{INDENT}{line}"))?;
             }
         }
+        Ok(())
+    }
+
+    fn print_line(
+        &self,
+        line: &Line<'_>,
+        layout: &Layout<'_>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let mut line = line.clone();
+        line.managers = managers_of(&line.event, self.log.objects());
+        if !line.managers.is_empty() && !self.args.oneline {
+            self.log.question().notices().add_who();
+        }
+        if self.args.by_txn {
+            // The line of the transaction has it.
+            line.age = None;
+        }
+        let text = match (self.args.oneline, self.args.by_txn) {
+            (true, false) => layout.oneline(&line, ""),
+            (_, true) => layout.oneline(&line, INDENT),
+            _ => layout.row(&line),
+        };
+        writeln!(out.styled(), "{text}")?;
         Ok(())
     }
 
@@ -123,11 +197,21 @@ impl<'a> Log<'_, 'a> {
     ) -> Result<(), Failure> {
         let main = event.record.revision.main;
         let many = if keys == 1 { "" } else { "s" };
-        let blank = if blank_before { "\n" } else { "" };
+        let bounds = self.bounds_of(event);
+        let time = self.times.text(&bounds);
+        let age = self.age(&bounds);
+        let age = age.map_or_else(String::new, |age| format!(" ({age} ago)"));
+        if blank_before {
+            writeln!(out)?;
+        }
+        let Style { header, dim, .. } = out.style();
         writeln!(
-            out,
-            "{blank}revision {main}  {}  {keys} key{many}",
-            self.time_of(event)
+            out.clipped(),
+            "{}revision {main}{}  {}{time}{age}{}  {keys} key{many}",
+            header.before,
+            header.after,
+            dim.before,
+            dim.after
         )?;
         Ok(())
     }
@@ -147,19 +231,18 @@ impl<'a> Log<'_, 'a> {
             };
             if self.args.stat && changed.is_in_both() {
                 let row = StatRow::new(changed.change, &key_text(changed.key()), &fields);
-                writeln!(
-                    out,
+                out.line(&format!(
                     "{INDENT}{} added, {} changed, {} removed",
                     row.added, row.changed, row.removed
-                )?;
+                ))?;
             }
             if self.args.patch && event.event_type == EventType::Create {
                 self.print_created(event, comparison, out)?;
             } else if self.args.patch {
                 let style = out.style();
-                write_fields(out.styled(), &fields, &style)?;
+                write_fields(&mut out.clipped(), &fields, &style)?;
                 if event.event_type == EventType::Update && event.previous.is_none() {
-                    writeln!(out, "{INDENT}({PREVIOUS_UNKNOWN})")?;
+                    out.line(&format!("{INDENT}({PREVIOUS_UNKNOWN})"))?;
                 }
             }
         }
@@ -181,7 +264,7 @@ impl<'a> Log<'_, 'a> {
         let Paint { before, after } = style.added;
         for line in text.lines() {
             let line = style.cleaned(line);
-            writeln!(out.styled(), "{INDENT}{before}+{line}{after}")?;
+            writeln!(out.clipped(), "{INDENT}{before}+{line}{after}")?;
         }
         Ok(())
     }

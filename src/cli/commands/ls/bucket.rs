@@ -10,6 +10,7 @@ use crate::query::bucket_dump::{BucketDump, key_prefixes};
 use crate::query::{Evidence, NoAnswer};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::listing;
+use crate::view::record::key_text;
 
 use super::{Args, Output};
 
@@ -45,7 +46,7 @@ impl Args {
         let dump = BucketDump::open(Evidence::only(run.evidence)?, path, false)?;
         let prefixes = key_prefixes(&self.which.asked().addresses)?;
         let form = match self.output {
-            None | Some(Output::Name) => None,
+            None | Some(Output::Name | Output::Wide) => None,
             Some(form) => Some(Form::array_if(form == Output::Json)),
         };
         let mut rows = JsonRows::new(form.unwrap_or(Form::Lines));
@@ -56,7 +57,10 @@ impl Args {
                 return Ok::<bool, Failure>(false);
             }
             printed = printed.saturating_add(1);
-            if form.is_some() {
+            if self.output.is_none() && out.is_cut() {
+                let end = if entry.value_bytes.is_none() { "/" } else { "" };
+                out.name(&format!("{}{end}", key_text(entry.key)))?;
+            } else if form.is_some() {
                 rows.row(&listing::bucket_entry_json(entry), out)?;
             } else {
                 // Copies: the bytes of the map may not be handed to the system.

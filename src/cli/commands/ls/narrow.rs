@@ -9,16 +9,20 @@ use crate::query::revision::RevisionExpr;
 /// Only some of the keys.
 #[derive(Debug, clap::Args)]
 pub struct Narrow {
-    /// Only keys of custom resources; with =NAME of those of this plural, singular, kind or short name
+    /// Only custom resources, or only those named NAME
+    ///
+    /// NAME is a plural, a singular, a kind or a short name: `--custom=books`.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
     custom: Option<Option<String>>,
-    /// Only keys that are like this as a whole: `*` is any bytes, `/` too, `?` is one byte
+    /// Only keys that match this pattern: '*/prod/*'
+    ///
+    /// `*` matches any bytes, `/` included; `?` matches one byte. The pattern must match the whole key.
     #[arg(long = "match", value_name = "GLOB", value_parser = glob)]
     glob: Option<Regex>,
-    /// Only keys in which this regular expression is found
+    /// Only keys that contain a match of this regular expression
     #[arg(long, value_name = "REGEX", value_parser = regex)]
     regex: Option<Regex>,
-    /// Only keys written, or deleted, after this revision: 123, 123.2, @~5
+    /// Only keys written or deleted after this revision: 123, 123.2, @~5
     #[arg(long, value_name = "REV", allow_negative_numbers = true)]
     modified_since: Option<RevisionExpr>,
 }

@@ -8,9 +8,11 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::query::deletions::Item;
 use crate::query::recovery::Content;
+use crate::view::answer_part::AnswerPart;
+use crate::view::key_names::KeyNames;
 use crate::view::record::key_text;
 use crate::view::recovery_comment::short;
-use crate::view::recovery_notice::{reason_text, summary_text};
+use crate::view::recovery_notice::{self, reason_text};
 use crate::view::rows::Rows;
 
 use super::write::{file_name, width};
@@ -36,14 +38,21 @@ impl Printer<'_, '_> {
                     writeln!(out, "{}", step.file)?;
                 }
             }
-            Output::Table | Output::Yaml => {
+            Output::Table | Output::Wide | Output::Yaml => {
                 let heads = ["ORDER", "AS OF", "OBJECT", "REMARKS"];
-                let mut table = Rows::new(&heads, &[0, 1]);
+                let mut table = Rows::new(&heads, &[0, 1]).names(&[2]).wrapped();
+                let names = self.key_names(out);
                 for (number, step) in (1_usize..).zip(&steps) {
-                    table.add(&plan_row(number, step));
+                    table.add(&plan_row(number, step, &names));
                 }
-                table.write(out)?;
-                writeln!(out, "\n{}", summary_text(&summary))?;
+                out.table(&table)?;
+                out.parts(&[AnswerPart::line("")])?;
+                let (sentence, table) = recovery_notice::summary(&summary);
+                let table = table.map(AnswerPart::Table);
+                let parts: Vec<AnswerPart> = std::iter::once(AnswerPart::line(sentence))
+                    .chain(table)
+                    .collect();
+                out.parts(&parts)?;
             }
         }
         Ok(Written::any(summary.back.count() > 0))
@@ -64,9 +73,12 @@ impl Printer<'_, '_> {
             };
             number = number.saturating_add(1);
             let name = file_name(number, width, item);
+            let folder = self.recovery.cluster_of(item);
+            let folder =
+                folder.map_or_else(String::new, |cluster| format!("{}/", key_text(cluster)));
             steps.push(Step {
                 item,
-                file: format!("{}{extension}", key_text(&name)),
+                file: format!("{folder}{}{extension}", key_text(&name)),
                 remarks: remarks.iter().filter_map(short).collect(),
             });
         }
@@ -122,12 +134,12 @@ impl Printer<'_, '_> {
     }
 }
 
-fn plan_row(number: usize, step: &Step<'_, '_>) -> Vec<String> {
+fn plan_row(number: usize, step: &Step<'_, '_>, names: &KeyNames<'_>) -> Vec<String> {
     let restored = step.item.restored.map(|event| event.record.revision.main);
     let (number, revision) = match restored {
         Some(main) if !step.file.is_empty() => (number.to_string(), main.to_string()),
         _ => ("-".to_owned(), "-".to_owned()),
     };
-    let object = key_text(step.item.key).into_owned();
+    let object = names.text(step.item.key).into_owned();
     vec![number, revision, object, step.remarks.join("; ")]
 }

@@ -8,9 +8,11 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::query::deletions::{Cause, Item};
 use crate::query::writers::managers_of;
-use crate::view::json_rows::{Form, JsonRows};
-use crate::view::record::{insert_text, key_text};
+use crate::view::json_rows::{Form, JsonRows, kcp_parts};
+use crate::view::key_names::KeyNames;
+use crate::view::record::insert_text;
 use crate::view::rows::Rows;
+use crate::view::style::Style;
 use crate::view::time;
 
 use super::{Output, Printer, Written};
@@ -31,7 +33,7 @@ impl Printer<'_, '_> {
                     out.write_all(b"\n")?;
                 }
             }
-            Output::Table | Output::Yaml => {
+            Output::Table | Output::Wide | Output::Yaml => {
                 let heads = [
                     "DELETED",
                     "TIME",
@@ -42,13 +44,19 @@ impl Printer<'_, '_> {
                     "OBJECT",
                     "FIELD MANAGERS OF LAST WRITE",
                 ];
-                let mut table = Rows::new(&heads, &[0, 2, 3, 4]);
+                let mut table = Rows::new(&heads, &[0, 2, 3, 4])
+                    .whole(&[1])
+                    .names(&[6])
+                    .sentences(&[7])
+                    .drop_first(&[4, 5, 2, 7, 1])
+                    .painted(1, Style::time);
+                let names = self.key_names(out);
                 let is_listed =
                     |item: &&Item<'_>| item.left_out.is_none_or(|reason| reason.is_listed());
                 for item in items.iter().filter(is_listed) {
-                    table.add(&self.row(item));
+                    table.add(&self.row(item, &names));
                 }
-                table.write(out)?;
+                out.table(&table)?;
             }
         }
         Ok(Written::any(back().next().is_some()))
@@ -69,7 +77,16 @@ impl Printer<'_, '_> {
         Ok(())
     }
 
-    fn row(&self, item: &Item<'_>) -> Vec<String> {
+    /// The names of keys in a table here.
+    pub(super) fn key_names(&self, out: &Out) -> KeyNames<'_> {
+        if out.is_cut() {
+            KeyNames::short(self.recovery.question().catalog())
+        } else {
+            KeyNames::whole()
+        }
+    }
+
+    fn row(&self, item: &Item<'_>, names: &KeyNames<'_>) -> Vec<String> {
         let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
         let restored = item.restored.map(|event| event.record);
         let began = match item.began {
@@ -98,7 +115,7 @@ impl Printer<'_, '_> {
             restored
                 .map_or("-", |record| record.origin.as_str())
                 .to_owned(),
-            key_text(item.key).into_owned(),
+            names.text(item.key).into_owned(),
             match self.managers(item).as_slice() {
                 [] => "-".to_owned(),
                 managers => managers.join(", "),
@@ -122,6 +139,9 @@ impl Printer<'_, '_> {
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         if let Some(location) = self.recovery.question().catalog().locate(item.key) {
             put("resource", location.resource.plural_with_group().into());
+            for (part, text) in kcp_parts(&location) {
+                put(part, text);
+            }
         }
         if let Some(facts) = &item.facts {
             put("kind", facts.kind.clone().into());

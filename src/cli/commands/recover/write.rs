@@ -1,7 +1,8 @@
 //! Manifests: a file an object, or one stream.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::export::{Export, Place, summary, write_name};
 use crate::cli::failure::Failure;
@@ -12,6 +13,7 @@ use crate::query::recovery::{self, Remarked};
 use crate::query::recovery_notice::{Keys, RecoveryNotice};
 use crate::view::manifest::manifest;
 use crate::view::pad;
+use crate::view::record::key_text;
 use crate::view::recovery_comment::{comments, script};
 
 use super::{Printer, Written};
@@ -32,7 +34,8 @@ impl Printer<'_, '_> {
         let items = self.recovery.items();
         let mut export: Option<Export> = None;
         let mut number = 0_usize;
-        let (mut has_manifests, mut put_back) = (false, None);
+        let mut put_back = None;
+        let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
         let mut remarked = Remarked::default();
         let width = width(items.len());
         for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
@@ -50,9 +53,15 @@ impl Printer<'_, '_> {
                 Content::Object(yaml) => (".yaml", yaml),
                 Content::Plain(bytes) | Content::NotLoadable(bytes) => (".value", bytes),
             };
-            has_manifests |= extension == ".yaml";
-            let path = export.write(Place::Flat(&name), extension, bytes)?;
+            let place = match self.recovery.cluster_of(item) {
+                Some(cluster) => Place::Inside(cluster, &name),
+                None => Place::Flat(&name),
+            };
+            let path = export.write(place, extension, bytes)?;
             write_name(&path, out)?;
+            if extension == ".yaml" {
+                folders.extend(path.parent().map(Path::to_path_buf));
+            }
             if let Content::Plain(_) = &content {
                 put_back.get_or_insert_with(|| RecoveryNotice::put_back(item.key, path));
             }
@@ -65,9 +74,9 @@ impl Printer<'_, '_> {
                 let path = export.write(Place::Flat(b"volumes"), ".sh", script.as_bytes())?;
                 written.next.push(RecoveryNotice::VolumeScript(path));
             }
-            if has_manifests {
+            if !folders.is_empty() {
                 written.next.push(RecoveryNotice::Create {
-                    folder: folder.to_path_buf(),
+                    folders: folders.into_iter().collect(),
                     too_long: remarked.too_long,
                 });
             }
@@ -81,6 +90,7 @@ impl Printer<'_, '_> {
     pub(super) fn write_stream(&self, out: &mut Out) -> Result<Written, Failure> {
         let items = self.recovery.items();
         let mut any = false;
+        let mut clusters: BTreeSet<&[u8]> = BTreeSet::new();
         let mut plain = Vec::new();
         let mut remarked = Remarked::default();
         for item in items.iter().filter(|item| self.recovery.is_wanted(item)) {
@@ -88,6 +98,7 @@ impl Printer<'_, '_> {
                 Some(Content::Object(yaml)) => {
                     out.write_all(b"---\n")?;
                     out.write_all(&yaml)?;
+                    clusters.extend(self.recovery.cluster_of(item));
                     any = true;
                 }
                 Some(Content::Plain(_)) => plain.push(item.key),
@@ -96,6 +107,11 @@ impl Printer<'_, '_> {
         }
         let mut written = Written::any(any);
         written.notices = remarked.notices(self.args.keep_owners, self.args.release);
+        if let Some(first) = clusters.first().filter(|_| clusters.len() > 1) {
+            let first = key_text(first).into_owned();
+            let notice = RecoveryNotice::SeveralClusters(clusters.len(), first);
+            written.notices.push(notice);
+        }
         if !plain.is_empty() {
             let keys = Keys::new(&plain);
             let is_kubernetes = self.recovery.question().catalog().holds_objects();

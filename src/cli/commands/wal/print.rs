@@ -14,6 +14,7 @@ use crate::query::logs::{
 };
 use crate::query::objects::{Keyring, Order, is_secret_key};
 use crate::query::v2_store::V2Key;
+use crate::view::answer_part::AnswerPart;
 use crate::view::human::plural;
 use crate::view::json::write_value;
 use crate::view::json_rows::{Form, JsonRows};
@@ -90,28 +91,22 @@ impl<'p> Printer<'p> {
     /// The log, its files, raft's snapshots and these entries.
     pub fn print(&mut self, entries: &[(&Entry<'_>, Request<'_>)]) -> Result<(), Failure> {
         let snaps = self.logs.snaps();
-        if self.args.output != Output::Text {
+        if !self.args.output.is_text() {
             return self.print_json(entries, &snaps);
         }
         self.head()?;
         for (file, range) in files(self.wal) {
             let text = file_text(file, range);
-            writeln!(self.out, "{text}")?;
+            self.out.line(&text)?;
         }
         for name in self.logs.others() {
-            writeln!(
-                self.out,
-                "{}  not read: no file of the log",
-                key_text(name.as_bytes())
-            )?;
+            let name = key_text(name.as_bytes());
+            self.out
+                .line(&format!("{name}  not read: no file of the log"))?;
         }
         for (name, snap) in &snaps {
-            writeln!(
-                self.out,
-                "{}  {}",
-                key_text(name.as_bytes()),
-                snap_text(snap)
-            )?;
+            let name = key_text(name.as_bytes());
+            self.out.line(&format!("{name}  {}", snap_text(snap)))?;
             // In a data directory each snapshot has them once more.
             if let Ok(snap) = snap
                 && snaps.len() == 1
@@ -122,10 +117,16 @@ impl<'p> Printer<'p> {
         if !entries.is_empty() {
             writeln!(self.out)?;
             let revision = "REVISION";
-            writeln!(
-                self.out,
+            let head = format!(
                 "{:>8}  {:>4}  {:<11}  {revision:>8}  REQUEST",
                 "INDEX", "TERM", "STATE"
+            );
+            let header = self.out.style().header;
+            writeln!(
+                self.out.clipped(),
+                "{}{head}{}",
+                header.before,
+                header.after
             )?;
         }
         for (entry, request) in entries {
@@ -148,7 +149,7 @@ impl<'p> Printer<'p> {
         let masked: Vec<V2Key> = keys.iter().map(|key| self.masked(key)).collect();
         let masked: Vec<&V2Key> = masked.iter().collect();
         writeln!(self.out)?;
-        v2_store::table(&masked).write(self.out)?;
+        self.out.table(&v2_store::table(&masked))?;
         Ok(())
     }
 
@@ -171,11 +172,11 @@ impl<'p> Printer<'p> {
         }
         let metadata = self.wal.metadata.unwrap_or_default();
         let state = self.wal.hard_state;
-        writeln!(
-            self.out,
+        let head = format!(
             "member {:x} of cluster {:x}, term {}, vote {:x}, commit {}",
             metadata.node_id, metadata.cluster_id, state.term, state.vote, state.commit
-        )?;
+        );
+        self.out.parts(&[AnswerPart::line(head)])?;
         let count = |state| {
             self.wal
                 .entries
@@ -199,7 +200,8 @@ impl<'p> Printer<'p> {
         } else {
             parts.join(", ")
         };
-        writeln!(self.out, "entries: {parts}{in_database}")?;
+        let entries = format!("entries: {parts}{in_database}");
+        self.out.parts(&[AnswerPart::line(entries)])?;
         Ok(())
     }
 
@@ -222,13 +224,12 @@ impl<'p> Printer<'p> {
             "right" => String::new(),
             other => format!("  [checksum {other}]"),
         };
-        writeln!(
-            self.out,
+        self.out.line(&format!(
             "{:>8}  {:>4}  {:<11}  {revision:>8}  {text}{user}{failed}{checksum}",
             entry.index,
             entry.term,
             entry.state.as_str()
-        )?;
+        ))?;
         if self.args.values {
             for (_, change) in writes::changes(request) {
                 if let writes::Change::Put(put) = change {
@@ -260,7 +261,7 @@ impl<'p> Printer<'p> {
     fn tree(&mut self, key: &[u8], value: &[u8]) -> Result<Value, String> {
         let opened = self
             .keyring
-            .open(key, value)
+            .decrypt(key, value)
             .map_err(|error| format!("({error})"))?;
         let secret = is_secret_key(key);
         match self.masker.tree_of(&opened, secret) {

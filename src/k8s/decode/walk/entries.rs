@@ -1,4 +1,4 @@
-//! The entries of a map on the wire.
+//! The entries of a protobuf map field. Each entry is a message `{1 key, 2 value}`.
 
 use crate::k8s::order::before;
 use crate::k8s::schema::{Kind, Slot};
@@ -8,7 +8,7 @@ use crate::wire::{Content, Reader};
 
 use super::super::Span;
 
-/// The entries of one map, as they come on the wire. A malformed entry is an error.
+/// Iterates over the entries of one map in wire order. A malformed entry is an `Err` with its bytes.
 #[derive(Clone)]
 pub(super) struct Entries<'m> {
     slot: &'m Slot,
@@ -16,6 +16,7 @@ pub(super) struct Entries<'m> {
     end: usize,
 }
 
+/// The entries of the map field `slot` within a span.
 pub(super) fn entries<'m>(slot: &'m Slot, buf: &'m [u8], span: Span) -> Entries<'m> {
     Entries {
         slot,
@@ -41,8 +42,8 @@ impl<'m> Iterator for Entries<'m> {
 }
 
 impl Entries<'_> {
-    /// Are all entries sound and in order, each key once? Writers sort them by their bytes, and only that order shows that
-    /// no key comes twice.
+    /// Whether all entries are well-formed and sorted, without a repeated key. Keys that are strictly ascending by bytes
+    /// cannot repeat; natural order alone could not show that.
     pub(super) fn are_in_order(mut self, order: Order) -> bool {
         let mut last: Option<&[u8]> = None;
         for entry in &mut self {
@@ -58,18 +59,18 @@ impl Entries<'_> {
     }
 }
 
-/// One entry of a map on the wire.
+/// One entry of a map.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'b> {
     pub(super) key: &'b [u8],
     pub(super) value: Option<Content<'b>>,
 }
 
-/// Reads a map's entry `{1 key, 2 value}`; None if it is anything else.
+/// Parses a map entry `{1 key, 2 value}`; None if it is malformed.
 pub(super) fn entry<'b>(slot: &Slot, bytes: &'b [u8]) -> Option<Entry<'b>> {
     let mut reader = Reader::new(bytes);
     let (key, value) = match (reader.field().ok()?, reader.field().ok()?) {
-        // As writers have it: a key, a value, no more.
+        // The usual form: one key, one value, nothing else.
         (Some(key), Some(value))
             if key.number == 1 && value.number == 2 && reader.position() == bytes.len() =>
         {

@@ -1,12 +1,14 @@
-//! A message whose nested messages come in parts.
+//! Joins nested messages that are split into several fields.
 
 use crate::k8s::schema::{self, Block, Card, Message, Target};
 use crate::wire::{Content, Reader, WireError, put_bytes};
 
 use super::shapes::is_message;
 
-/// Writes a message anew with the parts of each nested message joined to one, which is what
-/// protobuf means by a singular message that comes more than once.
+/// Copies a message with the parts of each nested message concatenated. Protobuf defines that a singular message field
+/// which occurs several times is merged, and concatenating the encoded parts has this effect.
+///
+/// Example: field 1 with `name`, then field 1 with `uid`, becomes one field 1 with `name` and `uid`.
 pub(super) fn join(ty: &Message, buf: &[u8]) -> Result<Vec<u8>, WireError> {
     let mut out = Vec::with_capacity(buf.len());
     let mut joined: Vec<(u32, Option<Block>, Vec<u8>)> = Vec::new();

@@ -1,10 +1,10 @@
-//! Which field may have which wire type, and what Go leaves out.
+//! Which wire type a field may have, and which values Go leaves out.
 
 use crate::k8s::schema::{Card, Kind, Slot};
 use crate::k8s::special::{is_zero_time, timestamp};
 use crate::wire::{Content, Reader, WireError};
 
-/// May a field of this shape have this wire type? Lists of numbers may be packed.
+/// Whether a field of this shape may have this wire type. Lists of numbers may be packed.
 #[inline]
 pub(super) fn accepts(slot: &Slot, content: Content<'_>) -> bool {
     match (slot.kind, content) {
@@ -21,7 +21,7 @@ pub(super) fn accepts(slot: &Slot, content: Content<'_>) -> bool {
     }
 }
 
-/// Is one value of this kind a message on the wire?
+/// Whether a value of this kind is a message on the wire.
 pub(super) fn is_message(kind: Kind) -> bool {
     !matches!(
         kind,
@@ -29,7 +29,7 @@ pub(super) fn is_message(kind: Kind) -> bool {
     )
 }
 
-/// Does Go leave out this value, which is on the wire? `omitempty` does nothing to structs.
+/// Whether Go leaves out this value although it is on the wire. `omitempty` does not apply to structs.
 pub(super) fn is_left_out(slot: &Slot, content: Content<'_>) -> bool {
     let zero = match content {
         Content::Varint(v) => v == 0,
@@ -43,7 +43,7 @@ pub(super) fn is_left_out(slot: &Slot, content: Content<'_>) -> bool {
             b.is_empty()
         }
         Content::Bytes(b) => {
-            // Only meta/v1 Time is ever omitzero, and its nanoseconds do not count.
+            // Only meta/v1 Time has `omitzero`, and its nanoseconds are ignored.
             return slot.omit_zero() && timestamp(b).is_some_and(|(s, _)| is_zero_time((s, 0)));
         }
         Content::Fixed32(_) => false,
@@ -51,6 +51,7 @@ pub(super) fn is_left_out(slot: &Slot, content: Content<'_>) -> bool {
     zero && slot.omit_empty()
 }
 
+/// The first error in a payload that is not a message.
 pub(super) fn first_error(payload: &[u8]) -> WireError {
     let mut reader = Reader::new(payload);
     loop {

@@ -1,4 +1,4 @@
-//! Values of types with a JSON form of their own.
+//! Writes values of types whose JSON form differs from their protobuf fields.
 
 use crate::k8s::schema::{self, Kind, Slot};
 use crate::k8s::sink::Sink;
@@ -10,8 +10,7 @@ use crate::wire::{Content, Reader};
 use super::super::{Span, Walker};
 
 impl<S: Sink> Walker<'_, S> {
-    /// Visits a value of a type with a JSON form of its own; None, with nothing visited, if the
-    /// payload is not of that type.
+    /// Writes a value of such a type. Returns None, and writes nothing, if the payload is not of that type.
     pub(super) fn special(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
         match slot.kind {
             Kind::Time | Kind::MicroTime => {
@@ -59,7 +58,7 @@ impl<S: Sink> Walker<'_, S> {
         Some(())
     }
 
-    /// A list of messages, in field 1; other fields make the message an unusual one.
+    /// Writes a list of messages, which are in field 1. None if the message has another field.
     fn messages(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
         let ty = schema::message(slot.message_type)?;
         let mut reader = Reader::new(payload);
@@ -75,7 +74,7 @@ impl<S: Sink> Walker<'_, S> {
         Some(())
     }
 
-    /// A map of texts, in field 1; other fields make the message an unusual one.
+    /// Writes a map of texts, whose entries are in field 1. None if the message has another field.
     fn text_map(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
         let mut reader = Reader::new(payload);
         while let Some(field) = reader.field().ok()? {
@@ -89,7 +88,7 @@ impl<S: Sink> Walker<'_, S> {
         Some(())
     }
 
-    /// A list of texts, in field `number`; other fields make the message an unusual one.
+    /// Writes a list of texts, which are in field `number`. None if the message has another field.
     pub(super) fn strings(&mut self, number: u32, payload: &[u8]) -> Option<()> {
         let mut reader = Reader::new(payload);
         while let Some(field) = reader.field().ok()? {
@@ -104,8 +103,8 @@ impl<S: Sink> Walker<'_, S> {
         Some(())
     }
 
-    /// apiextensions' unions of a schema with something else: `{1 allows, 2 schema}`, or
-    /// `{1 schema, 2 a list}`.
+    /// Writes one of apiextensions' unions of a schema with something else: `{1 allows, 2 schema}`, or
+    /// `{1 schema, 2 list}`.
     pub(super) fn schema_or(&mut self, slot: &Slot, payload: &[u8], depth: u16) -> Option<()> {
         let ty = schema::message(slot.message_type)?;
         if slot.kind == Kind::SchemaOrBool {

@@ -1,4 +1,4 @@
-//! The values of one field: scalars, lists, maps, and what is absent.
+//! Writes the values of one field: scalars, lists, maps, and the values that Go prints for absent fields.
 
 use crate::k8s::generic;
 use crate::k8s::order::{keep_last, sort_by};
@@ -17,7 +17,7 @@ impl<S: Sink> Walker<'_, S> {
         self.sink.name(self.field);
     }
 
-    /// What Go prints of a field that is not on the wire.
+    /// Writes what Go prints for a field that is not on the wire.
     pub(super) fn absent(&mut self, slot: &Slot, depth: u16) {
         if slot.is_removed() {
             return;
@@ -36,6 +36,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes the zero value of a field.
     pub(super) fn zero(&mut self, slot: &Slot, depth: u16) {
         let content = match slot.kind {
             Kind::Bool | Kind::Int | Kind::Uint => Content::Varint(0),
@@ -45,6 +46,7 @@ impl<S: Sink> Walker<'_, S> {
         self.value(slot, content, depth);
     }
 
+    /// Writes a field that is on the wire.
     pub(super) fn present(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         match slot.card {
             Card::List => self.list(slot, buf, span, depth),
@@ -69,6 +71,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes a list. Its items may be single fields or packed.
     pub(super) fn list(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         self.key(slot);
         self.sink.begin_list();
@@ -90,6 +93,7 @@ impl<S: Sink> Walker<'_, S> {
         self.sink.end_list();
     }
 
+    /// Writes the numbers of a packed list.
     pub(super) fn packed(&mut self, slot: &Slot, packed: &[u8], depth: u16) {
         let mut reader = Reader::new(packed);
         while reader.position() < packed.len() {
@@ -113,7 +117,7 @@ impl<S: Sink> Walker<'_, S> {
         self.map_entries(slot, buf, span, depth);
     }
 
-    /// Keys in order, the last of equal ones counts. Malformed entries are put under
+    /// Writes the entries of a map, sorted; the last of equal keys counts. Malformed entries are written under
     /// [`MALFORMED`].
     pub(super) fn map_entries(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         let order = self.options.order;
@@ -128,6 +132,7 @@ impl<S: Sink> Walker<'_, S> {
         self.sink.end_map();
     }
 
+    /// Sorts the entries of a map and writes them.
     pub(super) fn unordered_map(&mut self, slot: &Slot, buf: &[u8], span: Span, depth: u16) {
         let mut good = Vec::new();
         let mut bad = Vec::new();
@@ -154,6 +159,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
+    /// Writes one entry of a map.
     pub(super) fn entry(&mut self, slot: &Slot, entry: Entry<'_>, depth: u16) {
         self.field = slot.key();
         self.sink.key(&go_text(entry.key));
@@ -163,7 +169,7 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Tells one value of a field.
+    /// Writes one value of a field.
     pub(super) fn value(&mut self, slot: &Slot, content: Content<'_>, depth: u16) {
         match (slot.kind, content) {
             (Kind::Bool, Content::Varint(v)) => self.sink.bool(v != 0),
@@ -188,7 +194,8 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// A message of a special type with more in it than such types have: by number.
+    /// Writes a message that should have a special type but has other fields than that type: its fields by number, or
+    /// its bytes if it is malformed.
     pub(super) fn unusual(&mut self, payload: &[u8], depth: u16) {
         self.sink.begin_map();
         if generic::is_message(payload) {

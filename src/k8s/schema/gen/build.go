@@ -36,7 +36,7 @@ func readReleases(path string) ([]release, error) {
 	return list, nil
 }
 
-// modules lists what a release takes, as module@version, for the table's header.
+// modules lists the modules of a release as module@version, for the header of the table.
 func (r release) modules() []string {
 	m := []string{"k8s.io/client-go@" + r.client}
 	if r.extensions != "-" {
@@ -48,12 +48,12 @@ func (r release) modules() []string {
 	return m
 }
 
-// run builds the reflector in a module of its own under work and returns what it says.
+// run builds the reflector in a module of its own under work, and returns its output.
 func (r release) run(work string) (*output, error) {
 	return run(filepath.Join(work, r.client), r.requirements(), r.scheme())
 }
 
-// run keeps the result in dir, so that a run which failed at one release goes on from it.
+// run stores the result in dir, so that after a failure the next run continues with the same release.
 func run(dir string, modules []string, scheme string) (*output, error) {
 	saved := filepath.Join(dir, "fields.json")
 	text, err := os.ReadFile(saved)
@@ -73,8 +73,8 @@ func build(dir string, modules []string, scheme string) ([]byte, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	// The requirements are written out, not fetched by "go get" or "go mod tidy": those would
-	// load every package of the modules, of which only the types are wanted.
+	// The requirements are written out here. "go get" and "go mod tidy" would download every package
+	// of the modules, but only the types are needed.
 	mod := "module schemareflect\n\ngo 1.24\n\n"
 	for _, m := range modules {
 		mod += "require " + strings.Replace(m, "@", " ", 1) + "\n"
@@ -92,7 +92,7 @@ func build(dir string, modules []string, scheme string) ([]byte, error) {
 	return goTool(dir, "run", "-mod=mod", ".")
 }
 
-// requirements adds to the modules what makes the oldest releases link under a Go of today.
+// requirements adds the modules that the oldest releases need to link with a current Go version.
 func (r release) requirements() []string {
 	m := append(r.modules(), "k8s.io/api@"+r.client, "k8s.io/apimachinery@"+r.client)
 	if r.aggregator == "-" {

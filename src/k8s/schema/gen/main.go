@@ -1,5 +1,5 @@
 // Command schemagen writes ../table.rs: the fields of every type that a Kubernetes API server
-// stores, merged over the releases of releases.txt. Developers run it by hand; see README.md.
+// stores, merged over the releases in releases.txt. Developers run it; see README.md.
 package main
 
 import (

@@ -25,18 +25,18 @@ type output struct {
 	Types map[string][]field
 }
 
-// lifetime tells between which releases a kind was seen.
+// lifetime is the first and the last release that has a kind.
 type lifetime struct {
 	typ         string
 	first, last string
 }
 
-// table is the union over all releases. On a contradiction the newer release wins, for it is the
-// one whose API server can still read what the older one wrote.
+// table is the union over all releases. If two releases contradict each other, the newer one counts,
+// because its API server can still read what the older one wrote.
 type table struct {
 	types map[string][]field
 	kinds map[[2]string]*lifetime
-	moved map[[2]string]bool // a field's message type was the first and is now the second
+	moved map[[2]string]bool // (old, new) message types of fields whose type was replaced
 	notes []string
 	tally map[string]int
 }
@@ -45,7 +45,7 @@ func newTable() *table {
 	return &table{types: map[string][]field{}, kinds: map[[2]string]*lifetime{}, moved: map[[2]string]bool{}, tally: map[string]int{}}
 }
 
-// add merges a release; they come oldest first.
+// add merges a release. Releases are added from the oldest to the newest.
 func (t *table) add(release string, o *output) {
 	for name, fresh := range o.Types {
 		t.types[name] = t.merge(release, name, t.types[name], fresh)
@@ -60,7 +60,7 @@ func (t *table) add(release string, o *output) {
 	}
 }
 
-// key is a kind as an object names it: its apiVersion and kind.
+// key identifies a kind by apiVersion and kind, as objects do.
 func key(r root) [2]string {
 	if r.Group == "" {
 		return [2]string{r.Version, r.Kind}
@@ -68,7 +68,7 @@ func key(r root) [2]string {
 	return [2]string{r.Group + "/" + r.Version, r.Kind}
 }
 
-// merge keeps the order of the newer declaration; what it no longer has goes behind.
+// merge keeps the order of the newer declaration. Fields that it no longer has are appended.
 func (t *table) merge(release, name string, old, fresh []field) []field {
 	byNumber := map[int]field{}
 	for _, f := range fresh {
@@ -106,8 +106,8 @@ func (t *table) merge(release, name string, old, fresh []field) []field {
 	return list
 }
 
-// complete gives a type that took another's place the fields which only the other had: older
-// values have them (PersistentVolumeClaim's resources.claims, of 1.26 to 1.28).
+// complete handles a type that replaced another type: it adds the fields that only the replaced type has,
+// because older values have them (PersistentVolumeClaim's resources.claims, in 1.26 to 1.28).
 func (t *table) complete() {
 	pairs := make([][2]string, 0, len(t.moved))
 	for pair := range t.moved {
@@ -130,7 +130,7 @@ func (t *table) complete() {
 	}
 }
 
-// wire is the part of a field's shape that decides how its bytes are read.
+// wire is the part of a field's shape that determines how its bytes are decoded.
 func wire(f field) string {
 	many := f.Card == "List" || f.Card == "Map"
 	switch f.Kind {
@@ -153,8 +153,8 @@ func (t *table) report(w io.Writer) {
 	fmt.Fprintf(w, "merged: %d kinds, %d types, %d fields; %v\n", len(t.kinds), len(t.types), fields, t.tally)
 }
 
-// identifier makes a Rust name of a Go type's: k8s.io/api/core/v1.Pod is CoreV1Pod, and
-// github.com/openshift/api/route/v1.Route is OpenshiftRouteV1Route.
+// identifier makes a Rust name from the name of a Go type: k8s.io/api/core/v1.Pod becomes CoreV1Pod, and
+// github.com/openshift/api/route/v1.Route becomes OpenshiftRouteV1Route.
 func identifier(name string) string {
 	path, typ, _ := cutLast(name, ".")
 	parts := strings.Split(path, "/")

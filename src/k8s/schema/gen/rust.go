@@ -7,19 +7,19 @@ import (
 	"unicode"
 )
 
-// slot is one JSON field of a message, its inlined structs' among them.
+// slot is one JSON field of a message, or of a struct that is inlined in it.
 type slot struct {
 	field
 	inlined bool
 }
 
-// block says where the slots of an inlined struct begin.
+// block is the first slot of an inlined struct.
 type block struct {
 	number, base int
 	typ          string
 }
 
-// flatten lists what encoding/json prints of a message, in its order.
+// flatten lists the fields that encoding/json prints for a message, in its order.
 func (t *table) flatten(name string, depth int) ([]slot, []block, error) {
 	if depth > 8 {
 		return nil, nil, fmt.Errorf("%s: inlined too deep", name)
@@ -50,7 +50,7 @@ const head = `//! What the types of Kubernetes say of their fields: number, JSON
 //! Go types of these modules (all Apache-2.0), the newer taking precedence over the older:
 `
 
-// constructors are the rows that name a type of the table.
+// constructors are the Rust functions for rows that refer to a type of the table.
 const constructors = `const fn ty(kind: Kind, message: Type) -> (Kind, u16) {
     (kind, message as u16)
 }
@@ -81,7 +81,7 @@ const fn root(
 
 `
 
-// rust prints the table, one line a field, so that a new release is a short diff.
+// rust prints the table with one line per field, so that a new release gives a short diff.
 func (t *table) rust(modules []string) (string, error) {
 	names, err := t.names()
 	if err != nil {
@@ -189,8 +189,8 @@ func (s slot) rust() string {
 	return text
 }
 
-// naturalLess is the order in which go-yaml v2 prints keys: at the first rune in which they
-// differ letters come after all else, runs of digits count as numbers.
+// naturalLess is the order in which go-yaml v2 prints keys: at the first rune that differs, letters
+// sort after all other runes, and runs of digits compare as numbers.
 func naturalLess(a, b string) bool {
 	x, y := []rune(a), []rune(b)
 	for i := 0; i < len(x) && i < len(y); i++ {
@@ -207,7 +207,7 @@ func naturalLess(a, b string) bool {
 		xn, xe := digits(x, i)
 		yn, ye := digits(y, i)
 		if (x[i] == '0' || y[i] == '0') && significantBefore(x, i) {
-			// The differing digits stand inside of a number: a leading zero counts.
+			// The differing digits are inside a number, so a leading zero counts.
 			if xe-i != ye-i {
 				return xe-i < ye-i
 			}
@@ -223,7 +223,7 @@ func naturalLess(a, b string) bool {
 	return len(x) < len(y)
 }
 
-// digits reads the run of digits at i: its number and its end.
+// digits parses the run of digits at i; it returns the number and the end of the run.
 func digits(r []rune, i int) (int64, int) {
 	n := int64(0)
 	for ; i < len(r) && unicode.IsDigit(r[i]); i++ {

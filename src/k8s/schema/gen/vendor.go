@@ -10,9 +10,9 @@ import (
 // vendor is one line of vendors.txt: a version of a module with types that are not Kubernetes' own.
 type vendor struct {
 	module, version string
-	// release is the one of Kubernetes to build it with.
+	// release is the Kubernetes release to build it with.
 	release release
-	// minor is the minor release of Kubernetes that it belongs to.
+	// minor is the minor release of Kubernetes to which it belongs.
 	minor string
 	// adders are the functions of each package that add its types to a scheme.
 	adders   []string
@@ -49,7 +49,7 @@ func readVendors(path string, releases []release) ([]vendor, error) {
 
 func (v vendor) name() string { return v.module + "@" + v.version }
 
-// run is that of a release, for a vendor's module.
+// run builds and runs the reflector for a vendor's module.
 func (v vendor) run(work string) (*output, error) {
 	dir := filepath.Join(work, strings.ReplaceAll(v.name(), "/", "_"))
 	modules := []string{v.name(), "k8s.io/api@" + v.release.client, "k8s.io/apimachinery@" + v.release.client,
@@ -70,8 +70,8 @@ func (v vendor) scheme() string {
 	return scheme(imports, adders)
 }
 
-// addVendor merges a vendor's module: its own types, and of others those that Kubernetes' own kinds do not reach, which
-// are not among known.
+// addVendor merges a vendor's module: its own types, and those types of other modules that no kind of
+// Kubernetes refers to and that are not in known.
 func (t *table) addVendor(v vendor, known map[string]bool, o *output) error {
 	own := func(name string) bool { return strings.HasPrefix(name, v.module+"/") }
 	kept := output{Types: map[string][]field{}}

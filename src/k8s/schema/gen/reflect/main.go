@@ -1,5 +1,5 @@
-// Command reflect prints, as JSON, what the Go types of one Kubernetes release say of their fields:
-// protobuf number, JSON name, Go kind and the options that decide how encoding/json prints them.
+// Command reflect prints, as JSON, the fields of the Go types of one Kubernetes release:
+// protobuf number, JSON name, Go kind and the options that determine how encoding/json prints them.
 // It is compiled by ../main.go once per release, in a module of its own, next to a generated
 // file that defines addToScheme.
 package main
@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Field is one field as it stands on the wire and in JSON.
+// Field is one field, with its forms on the wire and in JSON.
 type Field struct {
 	Number    int
 	Name      string
@@ -30,7 +30,7 @@ type Field struct {
 // Root is a registered kind.
 type Root struct{ Group, Version, Kind, Type string }
 
-// Output is what one release says.
+// Output is the result for one release.
 type Output struct {
 	Roots []Root
 	Types map[string][]Field
@@ -41,7 +41,7 @@ const (
 	extensions = "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/"
 )
 
-// special holds the types whose JSON is not what their fields say.
+// special has the types whose JSON form differs from their fields.
 var special = map[string]string{
 	machinery + "apis/meta/v1.Time":                     "Time",
 	machinery + "apis/meta/v1.MicroTime":                "MicroTime",
@@ -98,7 +98,7 @@ func hasNumbers(t reflect.Type) bool {
 	return t.NumField() == 0
 }
 
-// number takes the field number and nothing else from the protobuf tag: its wire type and its
+// number reads only the field number from the protobuf tag; its wire type and its
 // "opt"/"rep" are wrong in hundreds of places.
 func number(f reflect.StructField) (int, bool) {
 	parts := strings.Split(f.Tag.Get("protobuf"), ",")
@@ -109,7 +109,7 @@ func number(f reflect.StructField) (int, bool) {
 	return n, err == nil && n > 0
 }
 
-// message records a struct type and all it reaches, and gives its name back.
+// message records a struct type and all types it refers to, and returns its name.
 func message(t reflect.Type) string {
 	name := t.PkgPath() + "." + t.Name()
 	if _, done := out.Types[name]; done {
@@ -175,7 +175,7 @@ func field(owner string, n int, f reflect.StructField) Field {
 	return r
 }
 
-// kind is the shape of one value, by its Go type.
+// kind is the shape of one value, from its Go type.
 func kind(where string, t reflect.Type) (string, string) {
 	name := t.PkgPath() + "." + t.Name()
 	if s, ok := special[name]; ok {

@@ -1,0 +1,413 @@
+//! The members of an archive, and the one that is taken.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+
+use zip::ZipArchive;
+
+use super::error::UnpackError;
+use super::member::{Member, MemberKind};
+use super::packing::{Content, Packing, peek};
+use super::temporary::{Limited, Temporary, limit_of};
+use super::{Unpacking, from_start};
+
+/// The longest name of a member that a header of its own has, in bytes.
+const NAME_UP_TO_BYTES: u64 = 1 << 16;
+
+/// The format of an archive.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Archive {
+    /// Compressed or not.
+    Tar(Option<Packing>),
+    Zip,
+}
+
+impl Archive {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tar(_) => "tar",
+            Self::Zip => "zip",
+        }
+    }
+}
+
+/// A head that was read already, and what follows it. If reading the head failed there is only the failure.
+pub(super) fn rest_of<'r>(
+    head: Vec<u8>,
+    failed: Option<io::Error>,
+    rest: impl Read + 'r,
+) -> Box<dyn Read + 'r> {
+    let head = Cursor::new(head);
+    match failed {
+        None => Box::new(head.chain(rest)),
+        Some(error) => Box::new(head.chain(Failed(Some(error)))),
+    }
+}
+
+/// A reader that fails.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// A reader that ends with an error if there is less than its declared length.
+struct Whole<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        self.left = self.left.saturating_sub(len as u64);
+        if len == 0 && self.left > 0 && !buffer.is_empty() {
+            self.left = 0;
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(len)
+    }
+}
+
+/// The member that was taken.
+pub(super) struct Chosen {
+    pub(super) path: String,
+    pub(super) file: File,
+    pub(super) damage: Option<String>,
+    pub(super) log_files: usize,
+    pub(super) deltas: usize,
+}
+
+/// What a visitor sees of a member.
+struct Entry<'e> {
+    path: String,
+    len_bytes: u64,
+    content: Result<&'e mut dyn Read, Closed>,
+}
+
+/// Why a member cannot be read.
+enum Closed {
+    Encrypted,
+    Stored(String),
+}
+
+/// A member that was copied: its path, the file, and the damage.
+type Copied = (String, File, Option<String>);
+
+/// The choice of a member.
+pub(super) struct Choice<'c> {
+    pub(super) file: &'c File,
+    pub(super) archive: Archive,
+    /// The member that is asked for.
+    pub(super) wanted: Option<String>,
+    pub(super) unpacking: &'c Unpacking,
+}
+
+/// A pass over the members of an archive.
+struct Pass<'p> {
+    wanted: Option<&'p str>,
+    unpacking: &'p Unpacking,
+    members: Vec<Member>,
+    copied: Option<Copied>,
+}
+
+impl Choice<'_> {
+    /// Copies the member that is asked for, or the only database.
+    pub(super) fn take(&self) -> Result<Chosen, UnpackError> {
+        let (mut pass, damage) = self.pass(self.wanted.as_deref())?;
+        if let Some(path) = &self.wanted {
+            let Some(copied) = pass.copied else {
+                let (path, members) = (path.clone(), pass.members);
+                let inside = Vec::new();
+                return Err(UnpackError::NoMember {
+                    path,
+                    members,
+                    inside,
+                });
+            };
+            return Ok(chosen(copied, damage, &pass.members));
+        }
+        let (path, kind) = self.only(&pass.members, damage.as_deref())?;
+        let copied = match pass.copied.take() {
+            Some(copied) if kind == MemberKind::Database => copied,
+            // It was passed over until it was clear that there is no other.
+            _ => {
+                let (again, _) = self.pass(Some(&path))?;
+                let members = Vec::new();
+                again.copied.ok_or(UnpackError::NoMember {
+                    path,
+                    members,
+                    inside: Vec::new(),
+                })?
+            }
+        };
+        Ok(chosen(copied, damage, &pass.members))
+    }
+
+    /// The path of the only member that can be meant.
+    fn only(
+        &self,
+        members: &[Member],
+        damage: Option<&str>,
+    ) -> Result<(String, MemberKind), UnpackError> {
+        let of = |is_it: &dyn Fn(MemberKind) -> bool| -> Vec<Member> {
+            let found = members.iter().filter(|member| is_it(member.kind));
+            found.cloned().collect()
+        };
+        let candidates = [
+            of(&MemberKind::is_database),
+            of(&|kind| kind == MemberKind::Delta),
+            of(&|kind| matches!(kind, MemberKind::Packed(_))),
+            of(&|_| members.len() == 1),
+        ];
+        let first = candidates.into_iter().find(|found| !found.is_empty());
+        match first.as_deref() {
+            Some([one]) if one.kind == MemberKind::Encrypted => Err(UnpackError::Password {
+                path: one.path.clone(),
+            }),
+            Some([one]) => Ok((one.path.clone(), one.kind)),
+            Some(several) => Err(UnpackError::Several {
+                members: several.to_vec(),
+                inside: Vec::new(),
+            }),
+            None => match (
+                members.iter().find(|m| m.kind == MemberKind::Encrypted),
+                damage,
+            ) {
+                (Some(member), _) => Err(UnpackError::Password {
+                    path: member.path.clone(),
+                }),
+                (None, Some(why)) if members.is_empty() => Err(UnpackError::Damaged {
+                    packing: self.archive.name(),
+                    why: why.to_owned(),
+                }),
+                _ => Err(UnpackError::NoDatabase {
+                    members: members.to_vec(),
+                }),
+            },
+        }
+    }
+
+    /// Goes through the members. The second part is why it ended early.
+    fn pass<'p>(
+        &'p self,
+        wanted: Option<&'p str>,
+    ) -> Result<(Pass<'p>, Option<String>), UnpackError> {
+        let mut pass = Pass {
+            wanted,
+            unpacking: self.unpacking,
+            members: Vec::new(),
+            copied: None,
+        };
+        let input = from_start(self.file).map_err(UnpackError::Archive)?;
+        let mut visit = |entry: Entry<'_>| pass.visit(entry);
+        let damage = match self.archive {
+            Archive::Zip => visit_zip(input, &mut visit)?,
+            Archive::Tar(None) => visit_tar(BufReader::new(input), &mut visit)?,
+            Archive::Tar(Some(packing)) => {
+                let reader = packing.reader(BufReader::new(input));
+                visit_tar(Limited::new(reader, self.unpacking.up_to_bytes), &mut visit)?
+            }
+        };
+        Ok((pass, damage))
+    }
+}
+
+fn chosen((path, file, of_member): Copied, damage: Option<String>, members: &[Member]) -> Chosen {
+    let count = |kind| members.iter().filter(|member| member.kind == kind).count();
+    Chosen {
+        log_files: count(MemberKind::Log),
+        deltas: count(MemberKind::Delta),
+        damage: of_member.or(damage),
+        path,
+        file,
+    }
+}
+
+impl Pass<'_> {
+    /// Looks at a member. Returns whether the others are of interest.
+    fn visit(&mut self, entry: Entry<'_>) -> Result<bool, UnpackError> {
+        let Entry {
+            path,
+            len_bytes,
+            content,
+        } = entry;
+        let is_wanted = self.wanted == Some(path.as_str());
+        let kind = match content {
+            Err(Closed::Encrypted) if is_wanted => return Err(UnpackError::Password { path }),
+            Err(Closed::Stored(how)) if is_wanted => {
+                return Err(UnpackError::Method { path, how });
+            }
+            Err(Closed::Encrypted) => MemberKind::Encrypted,
+            Err(Closed::Stored(_)) => MemberKind::Other,
+            Ok(reader) if is_wanted => {
+                self.copy(path, len_bytes, reader)?;
+                return Ok(false);
+            }
+            Ok(_) if self.wanted.is_some() => MemberKind::Unknown,
+            Ok(reader) => {
+                let (head, failed) = peek(reader);
+                let kind = MemberKind::of(Content::of(&head));
+                if kind == MemberKind::Database && self.copied.is_none() {
+                    let whole = rest_of(head, failed, reader);
+                    self.copy(path.clone(), len_bytes, whole)?;
+                }
+                kind
+            }
+        };
+        self.members.push(Member {
+            path,
+            len_bytes,
+            kind,
+        });
+        Ok(true)
+    }
+
+    fn copy(&mut self, path: String, len: u64, reader: impl Read) -> Result<(), UnpackError> {
+        if len > self.unpacking.up_to_bytes {
+            return Err(UnpackError::TooLong {
+                up_to_bytes: self.unpacking.up_to_bytes,
+            });
+        }
+        let mut copy = Temporary::create(self.unpacking, len)?;
+        let damage = copy.fill(reader)?;
+        let damage = damage.map(|why| format!("{path}: {why}"));
+        self.copied = Some((path, copy.into_file(), damage));
+        Ok(())
+    }
+}
+
+type Visit<'v> = dyn FnMut(Entry<'_>) -> Result<bool, UnpackError> + 'v;
+
+/// Visits the regular files of a tar archive. Returns why it ended before the archive's end, if it did.
+///
+/// The members are read raw: the tar crate would collect names of any length in memory, and fill the holes of sparse files.
+fn visit_tar(input: impl Read, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
+    let mut archive = tar::Archive::new(input);
+    let entries = archive.entries().map_err(UnpackError::Archive)?;
+    let mut long_name: Option<Vec<u8>> = None;
+    for entry in entries.raw(true) {
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return limit_or_damage(error).map(Some),
+        };
+        let kind = entry.header().entry_type();
+        let len_bytes = entry.header().entry_size().unwrap_or_default();
+        if kind.is_gnu_longname() || kind.is_pax_local_extensions() {
+            let mut text = Vec::new();
+            let read = entry.by_ref().take(NAME_UP_TO_BYTES).read_to_end(&mut text);
+            if let Err(error) = read {
+                return limit_or_damage(error).map(Some);
+            }
+            if kind.is_gnu_longname() {
+                let end = text.iter().position(|byte| *byte == 0);
+                text.truncate(end.unwrap_or(text.len()));
+                long_name = Some(text);
+            } else if let Some(path) = pax_path(&text) {
+                long_name = Some(path);
+            }
+            continue;
+        }
+        let name = long_name.take();
+        let name = name.unwrap_or_else(|| entry.path_bytes().into_owned());
+        let name = name.strip_prefix(b"./").unwrap_or(&name);
+        let path = String::from_utf8_lossy(name).into_owned();
+        let mut whole = Whole {
+            inner: &mut entry,
+            left: len_bytes,
+        };
+        let content: Result<&mut dyn Read, Closed> = if kind.is_gnu_sparse() {
+            Err(Closed::Stored("sparsely (tar -S)".to_owned()))
+        } else if kind.is_file() || kind.is_contiguous() {
+            Ok(&mut whole)
+        } else {
+            continue;
+        };
+        let entry = Entry {
+            path,
+            len_bytes,
+            content,
+        };
+        if !visit(entry)? {
+            return Ok(None);
+        }
+    }
+    // A checksum of the compressed data is after the end of the archive.
+    match io::copy(&mut archive.into_inner(), &mut io::sink()) {
+        Ok(_) => Ok(None),
+        Err(error) => limit_or_damage(error).map(Some),
+    }
+}
+
+/// The path in the records `LENGTH NAME=VALUE` of a pax header (POSIX, pax Extended Header).
+fn pax_path(text: &[u8]) -> Option<Vec<u8>> {
+    let records = tar::PaxExtensions::new(text).flatten();
+    let mut paths = records.filter(|record| record.key_bytes() == b"path");
+    paths.next().map(|record| record.value_bytes().to_vec())
+}
+
+/// An error of a reader as the reason why an archive ends early; as an error of its own if it was the limit.
+fn limit_or_damage(error: io::Error) -> Result<String, UnpackError> {
+    match limit_of(&error) {
+        Some(up_to_bytes) => Err(UnpackError::TooLong { up_to_bytes }),
+        None => Ok(error.to_string()),
+    }
+}
+
+/// Visits the files of a zip archive.
+fn visit_zip(input: File, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
+    let mut archive =
+        ZipArchive::new(BufReader::new(input)).map_err(|error| UnpackError::Damaged {
+            packing: "zip",
+            why: error.to_string(),
+        })?;
+    let mut damage = None;
+    for index in 0..archive.len() {
+        let (path, len_bytes, is_encrypted, method) = match archive.by_index_raw(index) {
+            Ok(member) if member.is_file() => (
+                String::from_utf8_lossy(member.name_raw()).into_owned(),
+                member.size(),
+                member.encrypted(),
+                member.compression(),
+            ),
+            Ok(_) => continue,
+            Err(error) => {
+                damage = damage.or(Some(error.to_string()));
+                continue;
+            }
+        };
+        let goes_on = if is_encrypted {
+            let content = Err(Closed::Encrypted);
+            visit(Entry {
+                path,
+                len_bytes,
+                content,
+            })?
+        } else {
+            match archive.by_index(index) {
+                Ok(mut member) => {
+                    let content: Result<&mut dyn Read, Closed> = Ok(&mut member);
+                    visit(Entry {
+                        path,
+                        len_bytes,
+                        content,
+                    })?
+                }
+                Err(_) => {
+                    let content = Err(Closed::Stored(format!("by the method {method}")));
+                    visit(Entry {
+                        path,
+                        len_bytes,
+                        content,
+                    })?
+                }
+            }
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(damage)
+}

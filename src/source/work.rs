@@ -1,0 +1,88 @@
+//! How far a long pass over a file is. Nothing below `cli` prints: whoever opens a file may hand in a counter, and look
+//! at it from another thread.
+//!
+//! It is counted once for each leaf of the tree or each megabyte that is hashed, by the thread that goes through the file, so
+//! it costs nothing that can be measured.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter of the bytes that a pass over the file has gone through. Clones are the same counter.
+#[derive(Debug, Clone, Default)]
+pub struct Work(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    passes: AtomicU64,
+    total: AtomicU64,
+    done: AtomicU64,
+}
+
+/// How far the pass is that is going on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Which pass it is; 0: none has begun.
+    pub pass: u64,
+    /// How many bytes it goes through; 0 if that is not known.
+    pub total: u64,
+    /// How many of them it has gone through; never more than `total`, if that is known.
+    pub done: u64,
+}
+
+impl Work {
+    /// A pass over so many bytes begins; 0 if that is not known.
+    pub fn begin(&self, total: u64) {
+        let Counters {
+            passes,
+            total: of,
+            done,
+        } = &*self.0;
+        of.store(total, Ordering::Relaxed);
+        done.store(0, Ordering::Relaxed);
+        passes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The pass has gone through so many bytes more.
+    pub fn add(&self, bytes: u64) {
+        self.0.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (pass, total, done) = (
+            load(&self.0.passes),
+            load(&self.0.total),
+            load(&self.0.done),
+        );
+        Progress {
+            pass,
+            total,
+            done: if total > 0 { done.min(total) } else { done },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_is_counted_from_its_beginning_and_never_beyond_its_end() {
+        let work = Work::default();
+        assert_eq!(work.progress(), Progress::default());
+        let seen = |work: &Work| {
+            let Progress { pass, total, done } = work.progress();
+            (pass, total, done)
+        };
+        work.begin(100);
+        work.add(40);
+        assert_eq!(seen(&work), (1, 100, 40));
+        work.add(70);
+        assert_eq!(seen(&work.clone()), (1, 100, 100));
+        work.begin(0);
+        work.add(7);
+        assert_eq!(seen(&work), (2, 0, 7));
+    }
+}

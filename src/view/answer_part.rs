@@ -1,0 +1,194 @@
+//! A short answer in parts: tables, facts, and sentences between them.
+//!
+//! In a pipe each sentence is one line. On a terminal it is broken between words, and its lines after the first are
+//! indented, so that each sentence is still seen as one.
+
+use std::io::{self, Write};
+
+use super::fit::wrap;
+use super::pad::blanks;
+use super::rows::Rows;
+use super::style::{Paint, Style};
+
+/// In front of the second and later lines of a sentence.
+const HANGING: usize = 4;
+
+/// A terminal narrower than this has no room for an indentation.
+const LEAST_INDENTED: usize = 24;
+
+/// One part of an answer.
+#[derive(Debug)]
+pub enum AnswerPart {
+    /// A table, or facts in two columns.
+    Table(Rows),
+    /// A sentence of one line.
+    Line {
+        /// The sentence; empty for a blank line.
+        text: String,
+        /// How many bytes of it are painted.
+        painted: usize,
+        /// How.
+        paint: fn(&Style) -> Paint,
+        /// It stays on one line, however wide the terminal is: it may be pasted.
+        is_unbroken: bool,
+    },
+}
+
+impl AnswerPart {
+    /// A sentence, or a blank line.
+    pub fn line(text: impl Into<String>) -> Self {
+        Self::painted(text, 0, |_| Paint::default())
+    }
+
+    /// A sentence whose first bytes are painted.
+    pub fn painted(text: impl Into<String>, painted: usize, paint: fn(&Style) -> Paint) -> Self {
+        Self::Line {
+            text: text.into(),
+            painted,
+            paint,
+            is_unbroken: false,
+        }
+    }
+
+    /// The same, never broken.
+    pub fn unbroken(text: impl Into<String>, painted: usize, paint: fn(&Style) -> Paint) -> Self {
+        Self::Line {
+            text: text.into(),
+            painted,
+            paint,
+            is_unbroken: true,
+        }
+    }
+
+    /// A heading.
+    pub fn heading(text: &str) -> Self {
+        Self::painted(text, text.len(), |style| style.header)
+    }
+
+    /// A line for each line of a text.
+    pub fn lines(text: &str) -> impl Iterator<Item = Self> {
+        text.lines().map(Self::line)
+    }
+}
+
+/// Writes the parts one after the other. Gives the names of table columns that a narrow terminal leaves out.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write<'b>(
+    parts: &'b [AnswerPart],
+    out: &mut dyn Write,
+    style: &Style,
+) -> io::Result<Vec<&'b str>> {
+    let mut left_out = Vec::new();
+    for block in parts {
+        match block {
+            AnswerPart::Table(rows) => left_out.extend(rows.write(out, style)?),
+            AnswerPart::Line {
+                text,
+                painted,
+                paint,
+                is_unbroken,
+            } => {
+                let style = if *is_unbroken { style.uncut() } else { *style };
+                write_line(text, *painted, paint(&style), out, &style)?;
+            }
+        }
+    }
+    Ok(left_out)
+}
+
+/// The parts as a text of a pipe.
+#[must_use]
+pub fn text(parts: &[AnswerPart]) -> String {
+    let mut text = Vec::new();
+    // Writing into memory does not fail.
+    let _ = write(parts, &mut text, &Style::default());
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn write_line(
+    text: &str,
+    painted: usize,
+    paint: Paint,
+    out: &mut dyn Write,
+    style: &Style,
+) -> io::Result<()> {
+    let (first, rest) = text.split_at_checked(painted).unwrap_or(("", text));
+    let (first, rest) = (style.cleaned(first), style.cleaned(rest));
+    let Paint { before, after } = paint;
+    let Some(width) = style.width else {
+        return match &*first {
+            "" => writeln!(out, "{rest}"),
+            first => writeln!(out, "{before}{first}{after}{rest}"),
+        };
+    };
+    let margin = rest
+        .len()
+        .saturating_sub(rest.trim_start_matches(' ').len());
+    let margin = if first.is_empty() { margin } else { 0 };
+    let indent = if width < LEAST_INDENTED {
+        0
+    } else {
+        margin.saturating_add(HANGING).min(width / 2)
+    };
+    let whole = format!("{first}{rest}");
+    // The first line has the full width; the others begin after the indentation.
+    let mut lines = wrap(&whole, width).into_iter();
+    let head = lines.next().unwrap_or_default();
+    let left = whole.get(head.len()..).unwrap_or_default().trim_start();
+    match head.split_at_checked(first.len()) {
+        Some((painted, rest)) if !first.is_empty() => {
+            writeln!(out, "{before}{painted}{after}{rest}")?;
+        }
+        _ => writeln!(out, "{head}")?,
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    for line in wrap(left, width.saturating_sub(indent)) {
+        writeln!(out, "{}{line}", blanks(indent))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(width: usize, parts: &[AnswerPart]) -> String {
+        let mut text = Vec::new();
+        let style = Style {
+            width: Some(width),
+            ..Style::default()
+        };
+        let _ = write(parts, &mut text, &style);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_sentence_is_one_line_in_a_pipe_and_broken_on_a_terminal() {
+        let parts = [AnswerPart::painted(
+            "error: the page is not what it says",
+            5,
+            |style| style.error,
+        )];
+        assert_eq!(text(&parts), "error: the page is not what it says\n");
+        assert_eq!(at(30, &parts), "error: the page is not what it\n    says\n");
+        assert_eq!(at(8, &parts), "error:\nthe page\nis not\nwhat it\nsays\n");
+        let mut coloured = Vec::new();
+        let _ = write(&parts, &mut coloured, &Style::coloured());
+        assert_eq!(
+            coloured,
+            b"\x1b[1;31merror\x1b[0m: the page is not what it says\n"
+        );
+    }
+
+    #[test]
+    fn a_blank_line_stays_one() {
+        assert_eq!(
+            at(30, &[AnswerPart::line(""), AnswerPart::line("a")]),
+            "\na\n"
+        );
+    }
+}
