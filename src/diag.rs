@@ -190,6 +190,12 @@ codes! {
     WalRequest = "wal-request", Warning, "etcd";
     /// A raft snapshot file cannot be trusted or read.
     SnapInvalid = "snap-invalid", Warning, "etcd";
+    /// The log or a raft snapshot of a data directory is of another member or cluster than its database.
+    DirectoryMember = "directory-member", Warning, "etcd";
+    /// The database of a data directory is older than its raft snapshot, or its log does not cover it.
+    DirectoryIndex = "directory-index", Warning, "etcd";
+    /// The log of a data directory has another entry where its database is.
+    DirectoryTerm = "directory-term", Warning, "etcd";
     /// The SHA-256 after the events of a delta snapshot is wrong, or is missing.
     DeltaChecksum = "delta-checksum", Error, "etcd";
     /// An event of a delta snapshot cannot be read.
@@ -268,6 +274,16 @@ impl Code {
     /// Whether `etcdutl snapshot status` refuses such a file.
     pub fn fails_snapshot_status(self) -> bool {
         self.fails_bbolt_check() || matches!(self, Self::RevisionKey | Self::RecordParse)
+    }
+}
+
+impl Code {
+    /// Whether parts of a data directory do not belong together: the database itself may be intact.
+    pub fn is_about_directory(self) -> bool {
+        matches!(
+            self,
+            Self::DirectoryMember | Self::DirectoryIndex | Self::DirectoryTerm
+        )
     }
 }
 

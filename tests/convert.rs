@@ -1,17 +1,28 @@
-//! Built-in objects in versions that a release serves: `recover --for`.
+//! Built-in objects in versions that a release serves: `recover --for` and `get --for`.
+
+mod get;
 
 use std::collections::BTreeMap;
 
-use etcdive::k8s::convert::{Converted, convert};
+use etcdive::k8s::convert::convert;
 use etcdive::k8s::release::Release;
+use etcdive::k8s::served::VersionChange;
 use serde_json::{Value, json};
 
 use crate::support::synth::etcd::{Store, Version};
 use crate::support::{Scratch, etcdive, read_unpacked, testdata};
 
-fn to(object: &Value, release: &str) -> (Value, Converted) {
+fn to(object: &Value, release: &str) -> (Value, Option<VersionChange>) {
     let release: Release = release.parse().unwrap();
-    convert(object.clone(), release)
+    let mut object = object.clone();
+    let change = convert(&mut object, release);
+    (object, change)
+}
+
+/// An object that was converted, some of its fields too.
+fn with_other_fields(object: Value) -> (Value, Option<VersionChange>) {
+    let version = object["apiVersion"].as_str().unwrap().to_owned();
+    (object, Some(VersionChange::Fields(version)))
 }
 
 fn object(api_version: &str, kind: &str, more: Value) -> Value {
@@ -38,6 +49,12 @@ fn an_object_of_the_same_shape_gets_the_version_that_is_served() {
             "networking.k8s.io/v1",
         ),
         ("extensions/v1beta1", "Deployment", "1.35", "apps/v1"),
+        (
+            "apiregistration.k8s.io/v1beta1",
+            "APIService",
+            "1.22",
+            "apiregistration.k8s.io/v1",
+        ),
         ("apps/v1beta2", "StatefulSet", "1.35", "apps/v1"),
         (
             "admissionregistration.k8s.io/v1beta1",
@@ -61,7 +78,8 @@ fn an_object_of_the_same_shape_gets_the_version_that_is_served() {
         ("batch/v1", "CronJob", "1.20", "batch/v1beta1"),
     ] {
         let (converted, what) = to(&object(stored, kind, json!({})), release);
-        assert_eq!(what, Converted::Version, "{stored} {kind}");
+        let change = VersionChange::To(expected.to_owned());
+        assert_eq!(what, Some(change), "{stored} {kind}");
         assert_eq!(
             converted,
             object(expected, kind, json!({})),
@@ -79,7 +97,7 @@ fn what_is_served_or_is_no_built_in_kind_stays() {
         ("example.com/v1alpha1", "Book", "1.35"),
     ] {
         let stored = object(stored, kind, json!({"unknown": 1}));
-        assert_eq!(to(&stored, release), (stored.clone(), Converted::AsStored));
+        assert_eq!(to(&stored, release), (stored.clone(), None));
     }
 }
 
@@ -97,14 +115,36 @@ fn fields_that_were_renamed_are_moved_as_kubernetes_moves_them() {
     ]}}]});
     for stored in ["extensions/v1beta1", "networking.k8s.io/v1beta1"] {
         let (converted, what) = to(&ingress(stored, old.clone()), "1.22");
-        assert_eq!(what, Converted::Fields);
+        let change = VersionChange::Fields("networking.k8s.io/v1".to_owned());
+        assert_eq!(what, Some(change));
         assert_eq!(converted, ingress("networking.k8s.io/v1", new.clone()));
     }
+    let crd = |api_version: &str, versions: Value| {
+        let spec = json!({"group": "example.com", "scope": "Cluster", "names": {"plural": "books", "kind": "Book"}, "versions": versions});
+        object(
+            api_version,
+            "CustomResourceDefinition",
+            json!({ "spec": spec }),
+        )
+    };
+    let name = json!({"name": "v1", "served": true, "storage": true});
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let old = crd("apiextensions.k8s.io/v1beta1", json!([name]));
+    let mut version = name.clone();
+    version["schema"] = schema;
+    let new = crd("apiextensions.k8s.io/v1", json!([version]));
+    let change = VersionChange::Fields("apiextensions.k8s.io/v1".to_owned());
+    assert_eq!(to(&old, "1.21").1, None);
+    assert_eq!(to(&old, "1.22").1, Some(change));
+    assert_eq!(to(&old, "1.22").0, new);
     let claims = |claim: Value| object("v1", "Pod", json!({"spec": {"resourceClaims": [claim]}}));
     let old = claims(json!({"name": "g", "source": {"resourceClaimTemplateName": "t"}}));
-    assert_eq!(to(&old, "1.30").1, Converted::AsStored);
+    assert_eq!(to(&old, "1.30").1, None);
     let new = claims(json!({"name": "g", "resourceClaimTemplateName": "t"}));
-    assert_eq!(to(&old, "1.35"), (new, Converted::Fields));
+    assert_eq!(
+        to(&old, "1.35"),
+        (new, Some(VersionChange::Fields("v1".to_owned())))
+    );
 }
 
 #[test]
@@ -126,12 +166,19 @@ fn what_has_other_fields_or_another_meaning_is_named_and_stays() {
         ),
     ];
     for (stored, served) in by_hand {
-        let expected = (stored.clone(), Converted::ByHand(served.to_owned()));
+        let expected = (
+            stored.clone(),
+            Some(VersionChange::ByHand(served.to_owned())),
+        );
         assert_eq!(to(&stored, "1.35"), expected);
     }
-    assert_eq!(to(&webhooks("None"), "1.35").1, Converted::Version);
+    let change = to(&webhooks("None"), "1.35").1;
+    assert!(matches!(change, Some(VersionChange::To(_))));
     let policy = object("policy/v1beta1", "PodSecurityPolicy", json!({}));
-    assert_eq!(to(&policy, "1.35"), (policy.clone(), Converted::Removed));
+    assert_eq!(
+        to(&policy, "1.35"),
+        (policy.clone(), Some(VersionChange::Removed))
+    );
 }
 
 #[test]
@@ -145,17 +192,25 @@ fn an_empty_selector_of_a_budget_keeps_its_meaning_in_both_directions() {
         json!({"matchExpressions": [{"key": key, "operator": operator}]})
     };
     let labels = json!({"matchLabels": {"a": "b"}});
-    for (beta, finished) in [
-        (json!({}), requires("Exists")),
-        (requires("DoesNotExist"), json!({})),
-        (labels.clone(), labels),
+    for (beta, finished, has_other_fields) in [
+        (json!({}), requires("Exists"), true),
+        (requires("DoesNotExist"), json!({}), true),
+        (labels.clone(), labels, false),
     ] {
         let (beta, finished) = (
             budget("policy/v1beta1", &beta),
             budget("policy/v1", &finished),
         );
-        assert_eq!(to(&beta, "1.35"), (finished.clone(), Converted::Fields));
-        assert_eq!(to(&finished, "1.20"), (beta, Converted::Fields));
+        let change = |version: &str| {
+            Some(if has_other_fields {
+                VersionChange::Fields(version.to_owned())
+            } else {
+                VersionChange::To(version.to_owned())
+            })
+        };
+        let expected = (finished.clone(), change("policy/v1"));
+        assert_eq!(to(&beta, "1.35"), expected);
+        assert_eq!(to(&finished, "1.20"), (beta, change("policy/v1beta1")));
     }
     let none = object(
         "policy/v1beta1",
@@ -190,7 +245,7 @@ fn an_autoscaler_gets_metrics_and_a_behaviour_that_the_finished_version_takes() 
             {"type": "External", "external": {"metric": {"name": "e", "selector": {}}, "target": {"type": "AverageValue", "averageValue": "1"}}},
         ], "behavior": {"scaleDown": {"stabilizationWindowSeconds": 30, "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}]}}}}),
     );
-    assert_eq!(to(&old, "1.35"), (new, Converted::Fields));
+    assert_eq!(to(&old, "1.35"), with_other_fields(new));
     // A behaviour that cannot be read is dropped, as Kubernetes drops it.
     old["metadata"]["annotations"] = json!({format!("{prefix}/behavior"): "{", "mine": "stays"});
     let (new, _) = to(&old, "1.35");
@@ -219,10 +274,10 @@ fn an_autoscaler_that_servers_refuse_in_its_version_gets_the_one_that_can_say_it
             {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
         ]}}),
     );
-    assert_eq!(to(&average, "1.35"), (new, Converted::Fields));
-    assert_eq!(to(&average, "1.22"), (average.clone(), Converted::AsStored));
+    assert_eq!(to(&average, "1.35"), with_other_fields(new));
+    assert_eq!(to(&average, "1.22"), (average.clone(), None));
     let value = old(r#""7""#);
-    assert_eq!(to(&value, "1.35"), (value.clone(), Converted::AsStored));
+    assert_eq!(to(&value, "1.35"), (value.clone(), None));
 }
 
 #[test]
@@ -250,7 +305,7 @@ fn a_subject_names_its_group_instead_of_its_version() {
             {"kind": "Robot", "apiGroup": "example.com", "name": "r"},
         ]),
     );
-    assert_eq!(to(&old, "1.35"), (new, Converted::Fields));
+    assert_eq!(to(&old, "1.35"), with_other_fields(new));
 }
 
 #[test]
@@ -291,7 +346,7 @@ fn what_the_finished_version_refuses_is_taken_away_or_becomes_an_annotation() {
             annotated("apps/v1", "DaemonSet", generation, json!({})),
         ),
     ] {
-        assert_eq!(to(&old, "1.35"), (new, Converted::Fields));
+        assert_eq!(to(&old, "1.35"), with_other_fields(new));
     }
 }
 
@@ -309,15 +364,32 @@ fn a_version_of_a_newer_release_than_the_newest_is_never_written() {
         ),
     ] {
         let stored = object(stored, kind, json!({}));
-        assert_eq!(to(&stored, "1.35"), (stored.clone(), Converted::Removed));
+        assert_eq!(
+            to(&stored, "1.35"),
+            (stored.clone(), Some(VersionChange::Removed))
+        );
     }
 }
 
-/// No manifest of a built-in object has a status.
-fn without_status(object: &Value) -> Value {
+/// An object whose status lacks what is empty: the types of some versions write that, others do not.
+fn with_short_status(object: &Value) -> Value {
     let mut object = object.clone();
-    object.as_object_mut().unwrap().remove("status");
+    object.get_mut("status").map(remove_empty);
     object
+}
+
+fn remove_empty(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(remove_empty);
+            let is_empty = |value: &Value| {
+                [json!(null), json!(0), json!(""), json!([]), json!({})].contains(value)
+            };
+            fields.retain(|_, value| !is_empty(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_empty),
+        _ => {}
+    }
 }
 
 #[test]
@@ -338,11 +410,15 @@ fn objects_filled_at_random_become_what_kubernetes_makes_of_them_or_are_named() 
         };
         let count = counts.entry((name(old), name(new))).or_default();
         match what {
-            Converted::Version | Converted::Fields => {
+            Some(VersionChange::To(_) | VersionChange::Fields(_)) => {
                 count.0 += 1;
-                assert_eq!(without_status(&converted), without_status(new), "{old}");
+                assert_eq!(
+                    with_short_status(&converted),
+                    with_short_status(new),
+                    "{old}"
+                );
             }
-            Converted::ByHand(_) => count.1 += 1,
+            Some(VersionChange::ByHand(_)) => count.1 += 1,
             other => panic!("{other:?}: {old}"),
         }
     }
@@ -391,12 +467,12 @@ fn recover_writes_versions_of_the_release_and_counts_what_it_cannot_convert() {
     ] {
         assert!(run.text().contains(part), "{part}: {}", run.text());
     }
-    assert!(
-        run.stderr
-            .contains("2 manifests stay in a version that Kubernetes 1.35 does not serve"),
-        "{}",
-        run.stderr
-    );
+    for part in [
+        "1 object stays as stored for Kubernetes 1.35 (/registry/validatingwebhookconfigurations/a): admissionregistration.k8s.io/v1beta1 is not served by that release: convert it to admissionregistration.k8s.io/v1 by hand.",
+        "1 object stays as stored for Kubernetes 1.35 (/registry/podsecuritypolicy/a): policy/v1beta1 is not served by that release, which does not have the kind\n",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
     let plain = ask(&[]);
     assert!(
         plain
@@ -408,7 +484,7 @@ fn recover_writes_versions_of_the_release_and_counts_what_it_cannot_convert() {
     let old = ask(&["--for", "1.20"]);
     assert!(
         old.text().contains("apiVersion: batch/v1beta1\n")
-            && !old.stderr.contains("does not serve"),
+            && !old.stderr.contains("stays as stored"),
         "{}",
         old.stderr
     );

@@ -1,5 +1,6 @@
 //! One verdict: `status`, `fsck` and the exit code agree on every file, and what bbolt's check refuses is not sound.
 
+mod directory;
 mod former;
 mod freelist;
 
@@ -123,8 +124,18 @@ fn run(verb: &str, path: &Path) -> Run {
 fn agree(path: &Path, name: &str) -> (i32, String) {
     let [status, fsck] = ["status -o json", "fsck -o json"].map(|verb| run(verb, path));
     assert_eq!(status.code, fsck.code, "{name}: {}", status.stderr);
-    if status.code == 2 {
-        return (2, String::new());
+    let etcdutls = run("status -w simple", path);
+    if status.code == 2 || status.stdout.is_empty() {
+        // There is no state at all: etcdutl refuses the file too.
+        assert_eq!(etcdutls.code, status.code, "{name}");
+        return (status.code, String::new());
+    }
+    if status.code == 3 {
+        assert!(
+            matches!(etcdutls.code, 0 | 3),
+            "{name}: {}",
+            etcdutls.stderr
+        );
     }
     let json = |run: &Run| serde_json::from_slice::<Value>(&run.stdout).unwrap();
     let (of_status, of_fsck) = (json(&status), json(&fsck));
@@ -167,4 +178,43 @@ fn the_program_prints_one_verdict_and_ends_by_it() {
         codes[code as usize] += 1;
     }
     assert!(codes[0] > 0 && codes[1] > 0 && codes[3] > 0, "{codes:?}");
+}
+
+#[test]
+fn a_database_of_which_no_state_is_left_is_damaged_for_each_verb_that_judges_it() {
+    let image = std::fs::read(testdata("healthy/k8s-encrypted/mixed.db")).unwrap();
+    let scratch = Scratch::new("verdict-no-state");
+    let metas = &image[..8192];
+    for (name, bytes) in [
+        ("only-metas", metas.to_vec()),
+        ("zeros-after-metas", [metas, &vec![0; 65_536]].concat()),
+        ("cut-in-meta", metas[..2048].to_vec()),
+    ] {
+        let path = scratch.file(name, &bytes);
+        for verb in ["status", "status -o json", "status -w json", "fsck"] {
+            let run = run(verb, &path);
+            assert_eq!((run.code, run.text()), (3, ""), "{name}: {verb}");
+            assert!(
+                run.stderr.contains("no state can be read"),
+                "{}",
+                run.stderr
+            );
+        }
+        // Another question cannot be answered.
+        assert_eq!(run("ls", &path).code, 2, "{name}");
+    }
+    // What is no database at all is none for each of them.
+    for name in ["not", "zeros"] {
+        let path = scratch.file(
+            name,
+            if name == "not" {
+                b"no database at all"
+            } else {
+                &[0; 8192]
+            },
+        );
+        for verb in ["status", "status -w json", "fsck"] {
+            assert_eq!(run(verb, &path).code, 2, "{name}: {verb}");
+        }
+    }
 }

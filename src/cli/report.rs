@@ -262,12 +262,13 @@ pub fn conclude(
     if let Some(text) = evidence.iter().find_map(fsck_hint).filter(|_| !is_hinted) {
         hint(&text);
     }
+    let is_refusal = matches!(&answer, Err(Failure::Query(no)) if no.is_refusal_of_damage());
     let could_answer = match &answer {
         Err(Failure::CannotAnswer { .. }) => false,
-        Err(Failure::Query(no)) => no.is_no() || no.is_refusal_of_damage(),
+        Err(Failure::Query(no)) => no.is_no(),
         _ => true,
     };
-    if damaged && could_answer {
+    if is_refusal || (damaged && could_answer) {
         ExitCode::from(PARTIAL)
     } else if found_harmless {
         ExitCode::from(ANSWERED_NO)

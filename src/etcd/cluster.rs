@@ -61,6 +61,23 @@ pub fn member_ids(store: &Store<'_>) -> BTreeSet<String> {
         .collect()
 }
 
+/// The members that a store names, those that were removed included; none if it names no present one. What is wrong with
+/// a member is a finding elsewhere.
+pub fn known_members(store: &Store<'_>) -> BTreeSet<u64> {
+    let mut ids = member_ids(store);
+    if !ids.is_empty() {
+        let removed = store.bucket(schema::MEMBERS_REMOVED);
+        let diagnostics = Diagnostics::new();
+        ids.extend(
+            removed
+                .into_iter()
+                .flat_map(|bucket| removed_members(bucket, &diagnostics)),
+        );
+    }
+    let number = |id: String| u64::from_str_radix(&id, 16).ok();
+    ids.into_iter().filter_map(number).collect()
+}
+
 /// The members of bucket `members`. An invalid element is reported.
 pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Member> {
     let mut members = Vec::new();

@@ -13,62 +13,66 @@ use serde_json::Value;
 use super::object::{group, text};
 use super::release::{Release, api_version_of};
 use super::schema;
-use super::served::fits;
+use super::served::{VersionChange, fits};
 
-/// What became of the version of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Converted {
-    /// It stays: the release serves it, or it is no built-in kind.
-    AsStored,
-    /// Only `apiVersion` differs.
-    Version,
-    /// Fields were renamed or moved as Kubernetes does.
-    Fields,
-    /// It stays, and the release serves this version, which has other fields or another meaning.
-    ByHand(String),
-    /// It stays, and the release does not have the kind.
-    Removed,
+/// Puts a built-in object into a version that the release serves. None if it is in one, or is no built-in object.
+pub fn convert(object: &mut Value, release: Release) -> Option<VersionChange> {
+    let kind = text(object, &["kind"]).to_owned();
+    let stored = text(object, &["apiVersion"]).to_owned();
+    if !schema::is_known(&stored, &kind) {
+        return None;
+    }
+    let claims = renames::claims_with_source(object, release);
+    let is_served = release.serves(&stored, &kind) && !is_refused(object, &stored, release);
+    if is_served && claims.is_none() {
+        return None;
+    }
+    let versions = if is_served {
+        vec![stored.clone()]
+    } else {
+        served_versions(object, &stored, release)
+    };
+    for api_version in &versions {
+        let rename = renames::between(&kind, &stored, api_version);
+        // Only what may get other fields is copied: the attempt may fail.
+        let has_rules = claims.is_some() || rename.is_some();
+        let renamed = has_rules.then(|| renames::renamed(object, claims, rename));
+        let renamed = renamed.filter(|renamed| renamed != object);
+        let candidate = renamed.as_ref().unwrap_or(object);
+        if !fits_version(candidate, api_version) || !means_the_same(candidate, &stored) {
+            continue;
+        }
+        let version = api_version.clone();
+        let change = match renamed {
+            Some(renamed) => {
+                *object = renamed;
+                VersionChange::Fields(version)
+            }
+            None => VersionChange::To(version),
+        };
+        set_version(object, api_version);
+        return Some(change);
+    }
+    if is_served {
+        return None;
+    }
+    let first = versions.into_iter().next();
+    Some(first.map_or(VersionChange::Removed, VersionChange::ByHand))
 }
 
-/// The object in a version that the release serves.
-pub fn convert(object: Value, release: Release) -> (Value, Converted) {
-    let kind = text(&object, &["kind"]).to_owned();
-    let stored = text(&object, &["apiVersion"]).to_owned();
-    if !schema::is_known(&stored, &kind) {
-        return (object, Converted::AsStored);
+/// Whether servers of a release refuse an object in its version although they serve it, and serve one that they accept.
+fn is_refused(object: &Value, stored: &str, release: Release) -> bool {
+    let kind = text(object, &["kind"]);
+    (stored, kind) == ("autoscaling/v1", "HorizontalPodAutoscaler")
+        && release.serves("autoscaling/v2", kind)
+        && autoscaler::is_refused_in_v1(object)
+}
+
+/// Sets the version of an object.
+pub fn set_version(object: &mut Value, api_version: &str) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("apiVersion".to_owned(), api_version.into());
     }
-    let mut renamed = object.clone();
-    let has_new_fields = renames::of_release(&mut renamed, release);
-    let is_refused = (stored.as_str(), kind.as_str())
-        == ("autoscaling/v1", "HorizontalPodAutoscaler")
-        && release.serves("autoscaling/v2", &kind)
-        && autoscaler::is_refused_in_v1(&object);
-    if release.serves(&stored, &kind) && !is_refused {
-        let fits = has_new_fields && fits_version(&renamed, &stored);
-        return if fits {
-            (renamed, Converted::Fields)
-        } else {
-            (object, Converted::AsStored)
-        };
-    }
-    let served = served_versions(&object, release);
-    for api_version in &served {
-        let mut converted = renamed.clone();
-        let is_renamed = renames::between(&mut converted, &stored, api_version);
-        if let Some(fields) = converted.as_object_mut() {
-            fields.insert("apiVersion".to_owned(), api_version.clone().into());
-        }
-        if fits_version(&converted, api_version) && means_the_same(&converted, &stored) {
-            let what = if is_renamed || has_new_fields {
-                Converted::Fields
-            } else {
-                Converted::Version
-            };
-            return (converted, what);
-        }
-    }
-    let what = served.into_iter().next();
-    (object, what.map_or(Converted::Removed, Converted::ByHand))
 }
 
 fn fits_version(object: &Value, api_version: &str) -> bool {
@@ -87,8 +91,9 @@ fn groups_of(group: &str) -> &[&str] {
     }
 }
 
-/// The versions of an object's kind that a release serves: stable ones first, then newer ones first.
-fn served_versions(object: &Value, release: Release) -> Vec<String> {
+/// The versions of an object's kind that a release serves, other than the stored one: stable ones first, then newer ones
+/// first.
+fn served_versions(object: &Value, stored: &str, release: Release) -> Vec<String> {
     let (kind, group) = (text(object, &["kind"]), group(object));
     let is_family = |other: &str| other == group || groups_of(group).contains(&other);
     let mut served: Vec<(bool, &str, String)> = schema::kinds()
@@ -97,7 +102,7 @@ fn served_versions(object: &Value, release: Release) -> Vec<String> {
             let api_version = api_version_of(known.group, known.version);
             (known.version.contains("beta"), known.version, api_version)
         })
-        .filter(|(_, _, api_version)| release.serves(api_version, kind))
+        .filter(|(_, _, api_version)| api_version != stored && release.serves(api_version, kind))
         .collect();
     served.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
     served

@@ -5,7 +5,7 @@
 //! the manifest.
 
 mod authored;
-mod crd;
+pub(super) mod crd;
 mod pod;
 mod service;
 

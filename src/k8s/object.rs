@@ -55,6 +55,12 @@ pub fn group(object: &Value) -> &str {
     version.rsplit_once('/').map_or("", |(group, _)| group)
 }
 
+/// The version of an object, without its group.
+pub fn version(object: &Value) -> &str {
+    let version = text(object, &["apiVersion"]);
+    version.rsplit('/').next().unwrap_or_default()
+}
+
 /// The entries of `metadata.ownerReferences`.
 pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
     let owners = object.pointer("/metadata/ownerReferences");

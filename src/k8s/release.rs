@@ -3,7 +3,8 @@
 //! A stable version is served from the release that introduced it. A beta version is served from its introduction to its
 //! removal; since release 1.24 new beta versions are disabled by default. Alpha versions are always disabled by default.
 //! The data is from `APILifecycleIntroduced` and `APILifecycleRemoved` in k8s.io/api v0.35.4
-//! (`zz_generated.prerelease-lifecycle.go` of each version).
+//! (`zz_generated.prerelease-lifecycle.go` of each version), and for the definitions of custom resources and of aggregated
+//! APIs from the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide).
 
 use std::fmt;
 use std::str::FromStr;
@@ -101,7 +102,7 @@ const fn row(api_version: &'static str, kind: &'static str, introduced: u8, remo
 
 /// The beta versions, and the stable versions that are newer than the oldest release.
 #[rustfmt::skip]
-const ROWS: [Row; 86] = [
+const ROWS: [Row; 88] = [
     row("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", 30, NEVER),
     row("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", 30, NEVER),
     row("admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicy", 34, 40),
@@ -110,6 +111,8 @@ const ROWS: [Row; 86] = [
     row("admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicy", 28, 34),
     row("admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicyBinding", 28, 34),
     row("admissionregistration.k8s.io/v1beta1", "ValidatingWebhookConfiguration", 9, 22),
+    row("apiextensions.k8s.io/v1beta1", "CustomResourceDefinition", 7, 22),
+    row("apiregistration.k8s.io/v1beta1", "APIService", 7, 22),
     row("apps/v1beta1", "ControllerRevision", 7, 16),
     row("apps/v1beta1", "Deployment", 6, 16),
     row("apps/v1beta1", "StatefulSet", 5, 16),
@@ -229,6 +232,10 @@ mod tests {
             serves(24, "policy/v1beta1", "PodSecurityPolicy")
                 && !serves(25, "policy/v1beta1", "PodSecurityPolicy")
         );
+        let crd = "CustomResourceDefinition";
+        assert!(serves(21, "apiextensions.k8s.io/v1beta1", crd));
+        assert!(!serves(22, "apiextensions.k8s.io/v1beta1", crd));
+        assert!(serves(16, "apiextensions.k8s.io/v1", crd));
         assert!(!serves(35, "example.com/v1", "Book"));
         // Newer than the newest release.
         assert!(!serves(35, "certificates.k8s.io/v1", "ClusterTrustBundle"));

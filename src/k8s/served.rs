@@ -6,47 +6,46 @@
 
 use serde_json::Value;
 
-use super::object::{group, text};
+use super::object::{group, text, version};
+use super::release::api_version_of;
 use super::schema::{self, Card, Kind, Message};
 
-/// What a definition says of a version of its custom resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Served {
-    /// It is served.
-    Yes,
-    /// It is not served. This one is, and differs in nothing but the name of the version.
-    As(String),
-    /// It is not served, and a program converts it to the versions that are.
-    Converted(Vec<String>),
-    /// No version is served.
-    None,
+/// How the version in which an object comes back differs from the stored one, or why it does not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VersionChange {
+    /// It is this version now. Nothing else differs.
+    To(String),
+    /// It is this version now. Fields were renamed or moved as Kubernetes does.
+    Fields(String),
+    /// It is as stored. The release serves this version, which has other fields or another meaning.
+    ByHand(String),
+    /// It is as stored. The release does not have the kind.
+    Removed,
+    /// It is as stored. A program converts it to one of these.
+    ByProgram(Vec<String>),
+    /// It is as stored. Its definition serves no version.
+    NotServed,
 }
 
-/// What a definition says of a version.
-pub fn by_definition(definition: &Value, version: &str) -> Served {
-    let spec = definition.get("spec");
-    let versions = spec
-        .and_then(|spec| spec.get("versions"))
-        .and_then(Value::as_array);
-    let Some(versions) = versions else {
-        // Before v1 a definition could have one version, which is served.
-        return Served::Yes;
-    };
+/// The version that the definition of a custom resource serves; none if the stored one is served.
+pub fn by_definition(definition: &Value, object: &Value) -> Option<VersionChange> {
+    // Before v1 a definition could have one version, which is served.
+    let versions = definition.pointer("/spec/versions")?.as_array()?;
     let is = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
     let served = || versions.iter().filter(|version| is(version, "served"));
-    let names = || served().map(|version| text(version, &["name"]).to_owned());
-    if names().any(|name| name == version) {
-        return Served::Yes;
+    let names = || served().map(|version| text(version, &["name"]));
+    if names().any(|name| name == version(object)) {
+        return None;
     }
     let is_converted = text(definition, &["spec", "conversion", "strategy"]) == "Webhook";
     let best = served()
         .find(|version| is(version, "storage"))
         .or_else(|| served().next());
-    match best {
-        None => Served::None,
-        Some(_) if is_converted => Served::Converted(names().collect()),
-        Some(best) => Served::As(text(best, &["name"]).to_owned()),
-    }
+    Some(match best {
+        None => VersionChange::NotServed,
+        Some(_) if is_converted => VersionChange::ByProgram(names().map(str::to_owned).collect()),
+        Some(best) => VersionChange::To(api_version_of(group(object), text(best, &["name"]))),
+    })
 }
 
 /// The `apiVersion` in which the server that wrote a built-in object served it, if it differs from the stored one: a
@@ -145,23 +144,20 @@ mod tests {
             version("v1", true, true),
         ]);
         let plain = definition("None", versions.clone());
-        assert_eq!(by_definition(&plain, "v1beta1"), Served::Yes);
-        assert_eq!(
-            by_definition(&plain, "v1alpha1"),
-            Served::As("v1".to_owned())
-        );
+        let ask = |definition: &Value, version: &str| {
+            let api_version = format!("example.com/{version}");
+            by_definition(definition, &json!({ "apiVersion": api_version }))
+        };
+        assert_eq!(ask(&plain, "v1beta1"), None);
+        let to = VersionChange::To("example.com/v1".to_owned());
+        assert_eq!(ask(&plain, "v1alpha1"), Some(to));
         let converted = definition("Webhook", versions);
         let served = vec!["v1beta1".to_owned(), "v1".to_owned()];
-        assert_eq!(
-            by_definition(&converted, "v1alpha1"),
-            Served::Converted(served)
-        );
+        let by_program = VersionChange::ByProgram(served);
+        assert_eq!(ask(&converted, "v1alpha1"), Some(by_program));
         let none = definition("None", json!([version("v1", false, true)]));
-        assert_eq!(by_definition(&none, "v1"), Served::None);
-        assert_eq!(
-            by_definition(&json!({"spec": {"version": "v1"}}), "v1"),
-            Served::Yes
-        );
+        assert_eq!(ask(&none, "v1"), Some(VersionChange::NotServed));
+        assert_eq!(ask(&json!({"spec": {"version": "v1"}}), "v1"), None);
     }
 
     #[test]

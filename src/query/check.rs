@@ -6,6 +6,7 @@ use crate::etcd::check::{Checked, check as check_records, check_former, report_u
 use crate::etcd::{Store, schema};
 use crate::k8s::encrypt::Keyring;
 
+use super::directory;
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::object_check::{Definitions, ObjectCheck};
@@ -81,7 +82,8 @@ impl<'c> Check<'c> {
     /// If no state can be read from it.
     pub fn run(&self) -> Result<CheckResult, NoAnswer> {
         let Some(deltas) = self.evidence.deltas_alone() else {
-            return Ok(self.run_on(&self.evidence.store()?));
+            let store = self.evidence.store().map_err(NoAnswer::into_verdict)?;
+            return Ok(self.run_on(&store));
         };
         // Their events were checked when they were read. What a deletion deletes need not be in them.
         deltas.check(None, self.evidence.diagnostics());
@@ -156,6 +158,7 @@ impl<'c> Check<'c> {
             report_unknown(store);
         } else if self.has(Layer::Etcd) {
             store.state().compare_tree_with_scan();
+            directory::check(self.evidence, store);
         }
         if self.has(Layer::Bbolt) {
             scope.former_is_whole = check_former(store);

@@ -10,7 +10,7 @@ mod history;
 mod order;
 mod plan;
 
-pub use facts::{Facts, VersionChange, asked_services};
+pub use facts::{Facts, asked_services};
 pub use history::ObjectHistory;
 pub use order::sort_for_apply;
-pub use plan::{Cause, Item, Request, Unreadable, plan};
+pub use plan::{Cause, EarlierLives, Item, Request, Unreadable, plan};

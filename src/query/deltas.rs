@@ -309,6 +309,7 @@ impl Deltas {
         let store = empty::store(diagnostics).map_err(|error| NoAnswer::NoState {
             path: given.to_path_buf(),
             error: Box::new(error),
+            is_verdict: false,
         })?;
         let revisions = self.revisions();
         let Some((first, ..)) = revisions.first() else {

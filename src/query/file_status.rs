@@ -37,7 +37,7 @@ impl FileStatus {
     /// # Errors
     /// If no state can be read from the file.
     pub fn read(evidence: &Evidence) -> Result<Self, NoAnswer> {
-        let store = evidence.store()?;
+        let store = evidence.store().map_err(NoAnswer::into_verdict)?;
         let keyring = Keyring::default();
         let check = Check {
             evidence,
@@ -93,7 +93,7 @@ pub fn deltas_status(evidence: &Evidence) -> Result<CheckResult, NoAnswer> {
 /// # Errors
 /// If etcdutl refuses the file: bbolt's check finds something, or what should be a record is none.
 pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> {
-    let store = evidence.store()?;
+    let store = evidence.store().map_err(NoAnswer::into_verdict)?;
     if store.is_foreign() {
         return Err(evidence.foreign(&store));
     }

@@ -18,12 +18,15 @@ use super::address::Address;
 use super::catalog::{self, Catalog};
 use super::filters::Filter;
 use super::no_answer::NoAnswer;
+use super::not_converted::NotConverted;
 use super::notice::Notice;
 use super::objects::{ReadValue, newest_time};
 use super::question::{Answer, Question};
 use super::select::{Selection, Which};
+use super::served_version::{StoredVersion, put_into_release};
 use super::sort_key::SortKey;
 
+pub use super::served_version::Release;
 pub use crate::etcd::{KeyEntry, Record};
 
 /// What objects are selected, sorted and shown by.
@@ -45,6 +48,8 @@ pub struct ObjectFilters {
     pub sort_by: Option<JsonPath>,
     /// Fill in the defaults that a current API server would add.
     pub as_served: bool,
+    /// Objects are written in versions that this release serves.
+    pub release: Option<Release>,
 }
 
 /// The live objects of addresses as of a revision.
@@ -63,6 +68,7 @@ pub struct LiveObjects<'q, 'a> {
     decoder: RefCell<Decoder>,
     /// The paths of the field selector that an object has.
     seen_fields: RefCell<HashSet<String>>,
+    not_converted: RefCell<NotConverted>,
     /// The resources of the store, if the selection did not need them. Read once: it is a pass over the store.
     full_catalog: OnceCell<Catalog>,
 }
@@ -99,6 +105,7 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
             failure: RefCell::default(),
             decoder: RefCell::default(),
             seen_fields: RefCell::default(),
+            not_converted: RefCell::default(),
             full_catalog: OnceCell::new(),
         })
     }
@@ -162,6 +169,21 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
         as_shown(record, self.stored(record), managed_fields)
     }
 
+    /// Puts the object of a record into a version that the release serves, if one was asked for.
+    pub fn put_into_release(
+        &self,
+        record: &Record<'_>,
+        object: &mut Value,
+    ) -> Option<StoredVersion> {
+        let release = self.filters.release?;
+        put_into_release(object, record.key, self.catalog(), release)
+    }
+
+    /// Counts the object of a record that is written in such a version.
+    pub fn count_version(&self, record: &Record<'_>, version: &StoredVersion) {
+        self.not_converted.borrow_mut().add(record.key, version);
+    }
+
     fn stored(&self, record: &Record<'_>) -> ReadValue {
         let options = self.options(Order::Declared);
         self.question.objects().read(record, options)
@@ -202,7 +224,7 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
 
     /// Whether [`Self::stream`] may be tried.
     pub fn may_stream(&self, record: &Record<'_>) -> bool {
-        !self.has_selectors() && record.value.starts_with(b"k8s")
+        !self.has_selectors() && self.filters.release.is_none() && record.value.starts_with(b"k8s")
     }
 
     /// Whether the selectors select an object. If it cannot be read, only its key shows what it is: a selector that
@@ -249,10 +271,12 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
         Ok(filters.test(Filter("--field-selector"), matches))
     }
 
-    /// What the objects do not show by themselves: fields that none of them has, several objects of one name, and
-    /// several prefixes.
+    /// What the objects do not show by themselves: fields that none of them has, several objects of one name, several
+    /// prefixes, and versions that are not served.
     pub fn notices(&self) -> Vec<Notice> {
-        let mut notices = Vec::new();
+        let release = self.filters.release;
+        let versions = release.and_then(|release| self.not_converted.borrow().notice(release));
+        let mut notices: Vec<Notice> = versions.into_iter().map(Notice::Recovery).collect();
         if let (Some(fields), false) = (&self.filters.fields, self.entries.is_empty()) {
             let seen = self.seen_fields.borrow();
             let unseen = fields.paths().filter(|path| !seen.contains(*path));

@@ -122,6 +122,7 @@ pub(super) fn not_a_database(source: &Source, error: Error) -> NoAnswer {
         error => NoAnswer::NoState {
             path,
             error: Box::new(error),
+            is_verdict: false,
         },
     }
 }
@@ -178,6 +179,7 @@ pub(super) fn store<'a>(
     let store = empty::store(diagnostics).map_err(|error| NoAnswer::NoState {
         path: given.to_path_buf(),
         error: Box::new(error),
+        is_verdict: false,
     })?;
     Ok(store.with(whole.records))
 }
@@ -190,7 +192,7 @@ fn why_incomplete(logs: &Logs, whole: &Replay<'_>) -> Option<String> {
             "revisions are certain up to entry {until}: after it {why}"
         ));
     }
-    let newest = logs.newest_snap().map_or(0, |snap| snap.index);
+    let newest = logs.newest_snap().map_or(0, |(_, snap)| snap.index);
     (newest > until).then(|| {
         format!(
             "the log ends with entry {until}, and the newest raft snapshot follows entry {newest}"

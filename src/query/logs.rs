@@ -185,15 +185,15 @@ impl Logs {
         snaps.collect()
     }
 
-    /// The newest raft snapshot that etcd would take.
-    pub fn newest_snap(&self) -> Option<Snap> {
+    /// The newest raft snapshot that etcd would take, with the name of its file.
+    pub fn newest_snap(&self) -> Option<(String, Snap)> {
         let valid = self
             .snaps
             .iter()
             .rev()
             .filter(|opened| opened.name.ends_with(".snap"));
         let mut valid = valid.filter_map(|opened| match Snap::read(opened.bytes()) {
-            Ok((snap, None)) => Some(snap),
+            Ok((snap, None)) => Some((opened.name.clone(), snap)),
             _ => None,
         });
         valid.next()

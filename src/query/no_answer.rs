@@ -59,6 +59,8 @@ pub enum NoAnswer {
         path: PathBuf,
         /// Why not.
         error: Box<Error>,
+        /// Whether the question was if the file is intact: then this is the answer, and not the lack of one.
+        is_verdict: bool,
     },
     /// A bbolt database without a bucket of etcd.
     ForeignBuckets {
@@ -341,7 +343,25 @@ pub enum NoAnswer {
 impl NoAnswer {
     /// Whether the file is refused because of damage, as another program does.
     pub fn is_refusal_of_damage(&self) -> bool {
-        matches!(self, Self::FailsCheck(_) | Self::Unreachable(_))
+        match self {
+            Self::FailsCheck(_) | Self::Unreachable(_) => true,
+            Self::NoState { is_verdict, .. } => *is_verdict,
+            Self::Unusable(unusable) => unusable.why.is_refusal_of_damage(),
+            _ => false,
+        }
+    }
+
+    /// The same as the answer to the question whether the file is intact. That a meta page which was asked for names no
+    /// state is none.
+    #[must_use]
+    pub(super) fn into_verdict(mut self) -> Self {
+        if let Self::NoState {
+            error, is_verdict, ..
+        } = &mut self
+        {
+            *is_verdict = matches!(**error, Error::NoMeta { .. } | Error::NoRoot { .. });
+        }
+        self
     }
 
     /// Whether the question was understood, and the answer is no.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::bbolt::Direction;
 use crate::etcd::carve::proof::unproved;
 use crate::etcd::carve::{Carved, Class, Search, leaves_out_of_use};
-use crate::etcd::cluster::member_ids;
+use crate::etcd::cluster::known_members;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::Wal;
 use crate::etcd::wal::replay::{self, Replay};
@@ -147,9 +147,8 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
 /// The member whose log it is, where the database names its members and not this one.
 pub(super) fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
     let id = wal.metadata?.node_id;
-    let known = member_ids(store);
-    let is_it = |member: &String| u64::from_str_radix(member, 16) == Ok(id);
-    (!known.is_empty() && !known.iter().any(is_it)).then_some(id)
+    let known = known_members(store);
+    (!known.is_empty() && !known.contains(&id)).then_some(id)
 }
 
 /// Whether a replay of a whole log says what the database says, of every revision that both have.

@@ -13,11 +13,10 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
-use crate::k8s::convert::{Converted, convert};
 use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
-use super::deletions::{Facts, Item, ObjectHistory, Request, VersionChange, plan, sort_for_apply};
+use super::deletions::{EarlierLives, Facts, Item, ObjectHistory, Request, plan, sort_for_apply};
 use super::filters::Filter;
 use super::left_out::{Kept, LeftOut};
 use super::no_answer::NoAnswer;
@@ -28,12 +27,13 @@ use super::resolve::{only_one, resolve, resolve_events};
 use super::revision::RevisionExpr;
 use super::scope::Scope;
 use super::select::{Selection, Which};
+use super::served_version::{StoredVersion, put_into_served};
 use decide::Decision;
 use volumes::{Claim, InCluster, Volumes};
 
+pub use super::served_version::Release;
 pub use crate::etcd::AtRevision;
 pub use crate::k8s::decode::Note;
-pub use crate::k8s::release::Release;
 pub use remarked::Remarked;
 pub use volumes::{ClaimVolume, NewVolume, VolumeFate};
 
@@ -115,14 +115,8 @@ pub enum Remark {
     Suspended,
     /// The controller of service accounts makes an account of this name, too.
     DefaultAccount,
-    /// The version in which it was stored is not served. It was replaced by another, or a program converts it to one
-    /// of these, or none is served.
-    Version {
-        /// As it was stored.
-        stored: String,
-        /// What is known of other versions.
-        change: VersionChange,
-    },
+    /// The version in which it was stored is not served.
+    Version(StoredVersion),
 }
 
 /// What an item comes back as.
@@ -182,7 +176,11 @@ impl<'q, 'a> Recovery<'q, 'a> {
             wanted: &covers,
             last: filters.last,
             at,
-            every_deletion: at.is_none(),
+            earlier: if has_range {
+                EarlierLives::Read
+            } else {
+                EarlierLives::Unread
+            },
         };
         let items = plan(store, &request, catalog, question.objects(), &history);
         // Without a range: the last deletion of what does not exist.
@@ -271,7 +269,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let (question, filters) = (self.question, self.question.filters());
         if let Some(labels) = self.selection.labels() {
             self.items.retain(|item| {
-                let record = item.restored.map_or(item.last, |event| event.record);
+                let record = item.newest();
                 let has_labels = question.objects().has_labels(&record, labels);
                 filters.test(Filter("-l"), has_labels)
             });
@@ -390,16 +388,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
             .collect();
         remarks.extend(claim.as_ref().and_then(|claim| self.bound_later(claim)));
         let is_custom = facts.is_some_and(|facts| facts.is_custom);
-        let change = match options.release.filter(|_| !is_custom) {
-            Some(release) => convert_for(&mut tree, release),
-            None => facts.and_then(|facts| facts.version.clone()),
-        };
-        if let Some(change) = change {
-            if let (VersionChange::To(version), Some(fields)) = (&change, tree.as_object_mut()) {
-                fields.insert("apiVersion".to_owned(), version.clone().into());
-            }
-            remarks.push(Remark::Version { stored, change });
-        }
+        let known = facts.and_then(|facts| facts.version.as_ref());
+        let change = put_into_served(&mut tree, is_custom, known, options.release);
+        remarks.extend(change.map(|change| Remark::Version(StoredVersion { stored, change })));
         if facts.is_some_and(is_default_account) {
             remarks.push(Remark::DefaultAccount);
         }
@@ -468,20 +459,6 @@ fn is_namespace_of(key: &[u8], scope: &Scope, catalog: &Catalog) -> bool {
     let location = location.filter(|location| location.is_namespace());
     scope.namespaces.is_some()
         && location.is_some_and(|location| scope.covers(location.cluster, Some(location.name)))
-}
-
-/// Puts an object into a version that a release serves; what changed, or what has to.
-fn convert_for(tree: &mut Value, release: Release) -> Option<VersionChange> {
-    let (converted, what) = convert(std::mem::take(tree), release);
-    *tree = converted;
-    let version = || manifest::text(tree, &["apiVersion"]).to_owned();
-    match what {
-        Converted::AsStored => None,
-        Converted::Version => Some(VersionChange::To(version())),
-        Converted::Fields => Some(VersionChange::Fields(version())),
-        Converted::ByHand(served) => Some(VersionChange::ByHand(served)),
-        Converted::Removed => Some(VersionChange::Removed),
-    }
 }
 
 /// Whether it is the account that the controller makes in each namespace.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::k8s::wall_clock::Bounds;
 
 use super::left_out::LeftOut;
+use super::served_version::StoredVersion;
 
 /// One thing that a recovery has to admit.
 #[derive(Debug, Clone)]
@@ -120,8 +121,13 @@ pub enum RecoveryNotice {
     Addresses(Keys),
     /// No version of the object's kind is served in which it is stored.
     NotServed(Keys),
-    /// Objects stay in a version that the release does not serve, and its name.
-    NotConverted(Keys, String),
+    /// Objects stay in a version that the release or their definition does not serve.
+    NotConverted {
+        /// The release.
+        release: String,
+        /// The objects of each version, and what to do with them.
+        versions: Vec<(StoredVersion, Keys)>,
+    },
     /// Objects are in a version that the newest release does not serve, and its name.
     Outdated(Keys, String),
     /// The script that frees the volumes of claims.

@@ -12,6 +12,8 @@ pub enum Soundness {
     Sound,
     /// Bytes follow a right SHA-256, and nothing else is wrong: etcdutl does not restore the file as it is.
     Followed,
+    /// The parts of the data directory do not belong together, and nothing else is wrong.
+    PartsDisagree,
     /// Something is wrong, yet every record could be read.
     Harmless,
     /// Records may be missing.
@@ -60,10 +62,13 @@ impl Verdict {
             _ if has_changed || torn.is_some() => Soundness::Damaged,
             None | Some(Severity::Info) => Soundness::Sound,
             Some(Severity::Warning) => {
-                let mut wrong = codes().filter(|code| code.severity() > Severity::Info);
-                match wrong.all(|code| code == Code::TrailerFollowed) {
-                    true => Soundness::Followed,
-                    false => Soundness::Harmless,
+                let wrong = || codes().filter(|code| code.severity() > Severity::Info);
+                if wrong().all(|code| code == Code::TrailerFollowed) {
+                    Soundness::Followed
+                } else if wrong().all(Code::is_about_directory) {
+                    Soundness::PartsDisagree
+                } else {
+                    Soundness::Harmless
                 }
             }
             Some(Severity::Error) => Soundness::Damaged,

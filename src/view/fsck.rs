@@ -189,6 +189,7 @@ fn finding_json(finding: &Diagnostic) -> Value {
     put("code", text(finding.code.as_str()));
     put("severity", text(finding.code.severity().as_str()));
     put("layer", text(finding.code.layer()));
+    put("file", locus.file.as_deref().and_then(text));
     put("page", locus.pgid.map(Value::from));
     put("offset", locus.offset.map(Value::from));
     put("element", locus.element.map(Value::from));

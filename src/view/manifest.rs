@@ -375,7 +375,6 @@ mod tests {
 
     #[test]
     fn in_a_stream_a_text_that_does_not_load_back_is_quoted_or_left_out() {
-        use crate::k8s::Sink as _;
         let object = json!({"a": "\u{85}", "b": "c"});
         // A writer with a fault: it writes another value.
         let wrong = |writer: &mut YamlWriter<Vec<u8>>| {
@@ -396,7 +395,6 @@ mod tests {
 
     #[test]
     fn an_item_of_a_list_is_read_back_by_itself() {
-        use crate::k8s::Sink as _;
         // As deep as the reader follows: with the list around it would be one level more.
         let object = (1..128).fold(json!({}), |inner, _| json!({ "a": inner }));
         let mut writer = YamlWriter::new(Vec::new());

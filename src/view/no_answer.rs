@@ -248,7 +248,7 @@ fn file(no: &NoAnswer) -> Text {
             },
             "expected a copied member/snap/db, an `etcdctl snapshot save` file, or a data directory",
         ),
-        NoAnswer::NoState { path, error } => match &**error {
+        NoAnswer::NoState { path, error, .. } => match &**error {
             Error::NoMeta { .. } => hinted(
                 format!("{}: {error}, and no page holds records", path.display()),
                 "`etcdive pages DB` lists what each page contains",

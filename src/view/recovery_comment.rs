@@ -1,7 +1,7 @@
 //! What somebody has to know of a recovered manifest: the comments in its first lines, and the short form of a plan.
 
-use crate::query::deletions::VersionChange;
 use crate::query::recovery::{ClaimVolume, NewVolume, Note, Remark, VolumeFate};
+use crate::query::served_version::{StoredVersion, VersionChange};
 
 use super::yaml::value_in_comment;
 
@@ -35,7 +35,7 @@ pub fn comments(remark: &Remark) -> Vec<String> {
             "The controller makes this account as soon as the namespace exists.".to_owned(),
             "If kubectl create says AlreadyExists: kubectl replace -f THIS_FILE".to_owned(),
         ],
-        Remark::Version { stored, change } => vec![of_version(stored, change)],
+        Remark::Version(version) => vec![of_version(version)],
     }
 }
 
@@ -73,13 +73,13 @@ pub fn short(remark: &Remark) -> Option<String> {
         Remark::LoadBalancer(_) => "may get another load balancer address".to_owned(),
         Remark::Suspended => "suspended".to_owned(),
         Remark::DefaultAccount => "may exist already".to_owned(),
-        Remark::Version { stored, change } => match change {
+        Remark::Version(StoredVersion { stored, change }) => match change {
             VersionChange::To(_) | VersionChange::Fields(_) => {
                 format!("stored as {}", value_in_comment(stored))
             }
             VersionChange::ByHand(_)
             | VersionChange::Removed
-            | VersionChange::Converted(_)
+            | VersionChange::ByProgram(_)
             | VersionChange::NotServed => "version is not served".to_owned(),
         },
     })
@@ -222,13 +222,15 @@ fn sentence(text: String) -> String {
     first.unwrap_or_default() + letters.as_str()
 }
 
-fn of_version(stored: &str, change: &VersionChange) -> String {
+/// The comment about the version of an object.
+#[must_use]
+pub fn of_version(StoredVersion { stored, change }: &StoredVersion) -> String {
     let stored = value_in_comment(stored);
     match change {
         VersionChange::To(_) => format!(
             "It was stored as {stored}, which is not served. The version here has the same fields."
         ),
-        VersionChange::Converted(versions) => format!(
+        VersionChange::ByProgram(versions) => format!(
             "{stored} is not served any more: convert it to {} before you create it.",
             value_in_comment(&versions.join(" or "))
         ),

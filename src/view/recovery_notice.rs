@@ -7,16 +7,21 @@ use crate::query::left_out::LeftOut;
 use crate::query::recovery_notice::{
     EarlierLife, Keys, Kinds, RecoveryNotice, Summary, Terminating,
 };
+use crate::query::served_version::StoredVersion;
 
 use super::command::{Invocation, quoted};
 use super::human::plural;
 use super::line::Line;
+use super::recovery_comment::of_version;
 use super::rows::Rows;
 use super::table::cell;
 use super::time;
 
 /// How many kinds are named in a sentence.
 const NAMED: usize = 6;
+
+/// How many versions that are not served have a line.
+const VERSIONS: usize = 20;
 
 /// The lines of a notice.
 #[must_use]
@@ -64,6 +69,7 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
                 "`etcdctl put {key} < {file}` puts a value back"
             ))]
         }
+        RecoveryNotice::NotConverted { release, versions } => not_converted(release, versions),
         RecoveryNotice::Summary(summary) => {
             let (sentence, table) = self::summary(summary);
             let table = table.map(Line::Table);
@@ -209,11 +215,6 @@ fn text_of_versions(notice: &RecoveryNotice) -> String {
             plural(keys.count, "object is stored", "objects are stored"),
             first_of(keys)
         ),
-        RecoveryNotice::NotConverted(keys, release) => format!(
-            "{} in a version that Kubernetes {release} does not serve ({}): the first lines of each manifest say what to do",
-            plural(keys.count, "manifest stays", "manifests stay"),
-            first_of(keys)
-        ),
         RecoveryNotice::Outdated(keys, release) => format!(
             "{} in a version that Kubernetes {release} does not serve ({}): --for RELEASE writes versions that your cluster serves",
             plural(keys.count, "manifest is", "manifests are"),
@@ -221,6 +222,24 @@ fn text_of_versions(notice: &RecoveryNotice) -> String {
         ),
         _ => String::new(),
     }
+}
+
+/// A line for each version that objects stay in.
+fn not_converted(release: &str, versions: &[(StoredVersion, Keys)]) -> Vec<Line> {
+    let of_one = |(version, keys): &(StoredVersion, Keys)| {
+        Line::Note(format!(
+            "{} as stored for Kubernetes {release} ({}): {}",
+            plural(keys.count, "object stays", "objects stay"),
+            first_of(keys),
+            of_version(version).trim_end_matches('.')
+        ))
+    };
+    let mut lines: Vec<Line> = versions.iter().take(VERSIONS).map(of_one).collect();
+    let more = versions.len().saturating_sub(VERSIONS);
+    if more > 0 {
+        lines.push(Line::Note(format!("objects stay in {more} more versions")));
+    }
+    lines
 }
 
 fn carve_may_help(is_carved: bool) -> &'static str {

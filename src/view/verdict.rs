@@ -19,6 +19,9 @@ pub fn sentence(verdict: &Verdict) -> &'static str {
         (Soundness::Followed, None) => {
             "every record could be read, but etcdutl does not restore the file as it is: bytes follow its SHA-256"
         }
+        (Soundness::PartsDisagree, None) => {
+            "every record could be read, but the database, the log and the raft snapshots of this data directory do not belong together"
+        }
         (Soundness::Harmless, None) => {
             "something in this file is not as it should be, yet every record could be read"
         }

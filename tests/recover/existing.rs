@@ -263,3 +263,20 @@ fn a_webhook_that_exists_and_asks_a_service_that_comes_back_is_told() {
         "1 webhook configuration exists (/registry/validatingwebhookconfigurations/guard), and its service comes back without a running pod",
     );
 }
+
+#[test]
+fn an_earlier_life_that_nobody_asked_for_is_not_read() {
+    let mut store = Store::new(Version::V3_6);
+    store.put(key("one"), b"k8s\0 damaged after its mark");
+    store.delete(key("one"));
+    store.put(key("one"), config_map("one", "second", json!({})));
+    store.delete(key("one"));
+    store.put(key("one"), config_map("one", "third", json!({})));
+    // The last one is counted, and nothing is wrong with it.
+    let all = ask(&store, "unread", "recover DB -n a");
+    assert_eq!(all.code, 1, "{}", all.stderr);
+    has(&all, "1 object was deleted and created again");
+    // A range asks for both.
+    let range = ask(&store, "unread-range", "recover DB 1..@");
+    assert_eq!(range.code, 3, "{}", range.stderr);
+}

@@ -33,6 +33,7 @@ pub const LINES: &[&str] = &[
     "get DIR /registry/ -o yaml",
     "get DIR /registry/ -o json --show-managed-fields",
     "get DIR /registry/ -o jsonl --as-served",
+    "get DIR /registry/ -o yaml --for 1.35",
     "get DIR KEY -o yaml --encryption-config CONFIG --kms-key KMS",
     "get DIR RES -A -o name --field-selector metadata.name=c",
     "get DIR RES -A -l app=a --ignore-not-found",

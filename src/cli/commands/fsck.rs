@@ -21,9 +21,11 @@ use crate::view::fsck::Report;
 /// Pages: ids, types, bounds, trees, order of keys, freelist, metas, length, SHA-256. Records: gaps between revisions
 /// above the compaction, versions, tombstones, leases, the small buckets. Objects: each value decodes completely, and
 /// its key matches its name. A copy that was taken while etcd was writing is reported first. `etcdive explain CODE`
-/// says what a finding means and what to do.
+/// says what a finding means and what to do. In a data directory it also checks that the database, the log and the
+/// raft snapshots belong together: `etcdive fsck /var/lib/etcd`.
 ///
-/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records.
+/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records, or no state can
+/// be read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

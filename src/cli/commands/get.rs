@@ -24,11 +24,12 @@ use crate::query::glob::Globs;
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
-    ObjectFilters, Record, Sink, object_from_key,
+    ObjectFilters, Record, Release, Sink, object_from_key,
 };
 use crate::query::objects::{DecryptError, Order, ReadValue};
 use crate::query::resolve::AtRevision;
 use crate::query::revision::RevisionExpr;
+use crate::query::served_version::StoredVersion;
 use crate::query::v2_store::V2Store;
 use crate::query::{Evidence, Notice, Origins};
 use crate::view::command::quoted;
@@ -38,7 +39,7 @@ use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::VerbatimTable;
 use crate::view::manifest::{Told, write_checked};
 use crate::view::record::{key_text, record_json};
-use crate::view::recovery_comment::incomplete;
+use crate::view::recovery_comment::{incomplete, of_version};
 use crate::view::yaml::YamlWriter;
 
 use format::Format;
@@ -73,6 +74,11 @@ pub struct Args {
     /// Fill in the fields that a current API server adds: `status: {}`
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     as_served: bool,
+    /// Write built-in objects in versions that this release of Kubernetes serves, such as 1.35: with -o yaml, json or
+    /// jsonl, or --out. What cannot be converted stays as stored; a comment in YAML and a note say what to do.
+    /// `etcdive get DB deploy -A -o yaml --for 1.35`
+    #[arg(long = "for", value_name = "RELEASE")]
+    release: Option<Release>,
     /// Add a column with all labels
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = ArgAction::Set, hide_possible_values = true, hide_default_value = true, value_name = "BOOL")]
     show_labels: bool,
@@ -142,6 +148,12 @@ impl Verb for Args {
             ));
         }
         let file_format = self.file_format()?;
+        if self.release.is_some() && (etcdctl.is_given() || !self.writes_objects()) {
+            return Err(Failure::cannot(
+                "--for writes objects: it needs -o yaml, json or jsonl, or --out",
+            )
+            .hint("-o yaml"));
+        }
         if let Some(store) = V2Store::read(Evidence::only(run.evidence)?)? {
             return self.print_v2(&store, etcdctl.is_given(), out);
         }
@@ -207,7 +219,14 @@ impl Args {
                 _ => None,
             },
             as_served: self.as_served,
+            release: self.release,
         }
+    }
+
+    /// Whether whole objects are written, whatever the addresses are.
+    fn writes_objects(&self) -> bool {
+        let is_whole = |format| matches!(format, &Format::Yaml | &Format::Json | &Format::Jsonl);
+        self.out.is_some() || self.output.as_ref().is_some_and(is_whole)
     }
 
     /// Prints keys and values of a v2 store.
@@ -240,6 +259,7 @@ impl Args {
             ("--field-selector", self.field_selector.is_some()),
             ("--sort-by", self.sort_by.is_some()),
             ("--out", self.out.is_some()),
+            ("--for", self.release.is_some()),
             ("an option of etcdctl", is_etcdctl),
         ])?;
         let keys = store.select(&asked.addresses, &KeyFilters::default())?;
@@ -335,22 +355,31 @@ impl Get<'_, '_> {
 
     /// The same as a tree, whatever it is.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
-        let (tree, notes) = self.noted_tree(record, managed_fields)?;
-        say(record, &notes);
+        let (tree, noted) = self.noted_tree(record, managed_fields)?;
+        say(record, &noted.notes);
         Some(tree)
     }
 
     /// The same with what its reader should know.
-    fn noted_tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<(Value, Vec<Note>)> {
-        let tree = match self.live.selected(record, managed_fields)? {
-            ReadValue::Object(object, notes) => return Some((object, notes)),
-            ReadValue::Encrypted(error) => {
-                self.live.question().objects().report_closed(record, &error);
-                self.encrypted(record, &error)
+    fn noted_tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<(Value, Noted)> {
+        let told = self.live.selected(record, managed_fields)?;
+        if let ReadValue::Encrypted(error) = &told {
+            self.live.question().objects().report_closed(record, error);
+        }
+        Some(self.tree_of(record, told))
+    }
+
+    /// What was read of a record as a tree, whatever it is, in a version of the release that was asked for.
+    fn tree_of(&self, record: &Record<'_>, told: ReadValue) -> (Value, Noted) {
+        let tree = match told {
+            ReadValue::Object(mut object, notes) => {
+                let version = self.live.put_into_release(record, &mut object);
+                return (object, Noted { notes, version });
             }
+            ReadValue::Encrypted(error) => self.encrypted(record, &error),
             ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
         };
-        Some((tree, Vec::new()))
+        (tree, Noted::default())
     }
 
     fn encrypted(&self, record: &Record<'_>, error: &DecryptError) -> Value {
@@ -360,40 +389,42 @@ impl Get<'_, '_> {
 
     /// Tells one record's object to a sink, without a tree where that is possible. What its reader should know; none if
     /// it was not selected.
-    fn tell_one<S: Sink>(
-        &self,
-        sink: &mut S,
-        order: Order,
-        record: &Record<'_>,
-    ) -> Option<Vec<Note>> {
+    fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> Option<Noted> {
         let managed_fields = self.args.show_managed_fields;
         if self.live.may_stream(record) {
             match self.live.stream(record, order, managed_fields, sink) {
-                Some(Ok(notes)) => return Some(notes),
+                Some(Ok(notes)) => {
+                    let version = None;
+                    return Some(Noted { notes, version });
+                }
                 Some(Err(_)) => {
                     write_value(&record_json(record), order, sink);
-                    return Some(Vec::new());
+                    return Some(Noted::default());
                 }
                 None => {}
             }
         }
-        let (tree, notes) = self.noted_tree(record, managed_fields)?;
+        let (tree, noted) = self.noted_tree(record, managed_fields)?;
         // The decoder has this remark, a tree has not.
-        let unknown = notes
+        let unknown = noted
+            .notes
             .iter()
             .find(|note| matches!(note, Note::UnknownKind { .. }));
         if let Some(note) = unknown {
             sink.comment(&note.text_of(record.key));
         }
         write_value(&tree, order, sink);
-        Some(notes)
+        Some(noted)
     }
 
     /// Reports what the reader of an object should know; whether there was any.
-    fn admit(&self, record: &Record<'_>, told: Option<Vec<Note>>) -> bool {
-        let Some(notes) = told else {
+    fn admit(&self, record: &Record<'_>, told: Option<Noted>) -> bool {
+        let Some(Noted { notes, version }) = told else {
             return false;
         };
+        if let Some(version) = version {
+            self.live.count_version(record, &version);
+        }
         if !notes.is_empty() {
             say(record, &notes);
             let objects = self.live.question().objects();
@@ -407,10 +438,10 @@ impl Get<'_, '_> {
         let mut noted = None;
         let tell = |writer: &mut YamlWriter<W>| {
             noted = self.tell_one(writer, Order::Natural, record);
-            let notes = noted.as_deref().unwrap_or_default();
+            let comments = noted.as_ref().map(|noted| noted.remarks(record));
             Told {
                 any: noted.is_some(),
-                comments: remarks(record, notes),
+                comments: comments.unwrap_or_default(),
             }
         };
         let written = write_checked(writer, tell, || Some(self.shown_again(record)));
@@ -431,11 +462,8 @@ impl Get<'_, '_> {
 
     /// The tree of what [`Self::tell_one`] told.
     pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
-        match self.live.shown(record, self.args.show_managed_fields) {
-            ReadValue::Object(object, _) => object,
-            ReadValue::Encrypted(error) => self.encrypted(record, &error),
-            ReadValue::Plain | ReadValue::Undecodable(_) => record_json(record),
-        }
+        let told = self.live.shown(record, self.args.show_managed_fields);
+        self.tree_of(record, told).0
     }
 
     /// Tells one object as it is, or all in a List, one after the other. `one` tells an object: whether there was
@@ -603,17 +631,35 @@ impl Get<'_, '_> {
     }
 }
 
-/// The comments before an object, without the one that is always before an object of an unknown kind.
-fn remarks(record: &Record<'_>, notes: &[Note]) -> Vec<String> {
-    let mut lines = incomplete(notes, record.key);
-    let is_remark = |note: &Note| matches!(note, Note::UnknownKind { .. });
-    if notes.first().is_some_and(is_remark) && lines.len() > 1 {
-        lines.remove(1);
-    }
-    lines
+/// What the reader of an object should know.
+#[derive(Debug, Default)]
+struct Noted {
+    /// What its value has no names for.
+    notes: Vec<Note>,
+    /// What became of its version.
+    version: Option<StoredVersion>,
 }
 
-/// What the reader of an object should know.
+impl Noted {
+    /// The comments before the object.
+    fn comments(&self, record: &Record<'_>) -> Vec<String> {
+        let mut lines = incomplete(&self.notes, record.key);
+        lines.extend(self.version.iter().map(of_version));
+        lines
+    }
+
+    /// The same without the one that is always before an object of an unknown kind.
+    fn remarks(&self, record: &Record<'_>) -> Vec<String> {
+        let mut lines = self.comments(record);
+        let is_remark = |note: &Note| matches!(note, Note::UnknownKind { .. });
+        if self.notes.first().is_some_and(is_remark) && lines.len() > 1 {
+            lines.remove(1);
+        }
+        lines
+    }
+}
+
+/// Reports what the value of an object has no names for.
 fn say(record: &Record<'_>, notes: &[Note]) {
     for note in notes {
         let (key, note) = (key_text(record.key), note.text_of(record.key));

@@ -21,12 +21,14 @@ use crate::view::answer_part::AnswerPart;
 ///
 /// Prints the metas, the newest and the compacted revision, the number of keys and their sizes, free space, hashes,
 /// members, alarms, encryption, and a verdict. The verdict is that of `fsck`, from the same checks; `fsck` lists every
-/// finding.
+/// finding. In a data directory the database, the log and the raft snapshots are compared too:
+/// `etcdive status /var/lib/etcd`.
 ///
 /// With -w the output is what `etcdutl snapshot status -w` of etcd 3.6 prints. If etcdutl would refuse the file,
 /// nothing is printed and the exit code is 3.
 ///
-/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records.
+/// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records, or no state can
+/// be read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

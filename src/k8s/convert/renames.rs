@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::manifest::crd;
 use super::super::object::text;
 use super::super::release::Release;
 use super::autoscaler;
@@ -19,102 +20,101 @@ const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 const EMPTY_SELECTOR: &str = "pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match";
 
-/// Renames what has another name in a release, whatever the version of the object. Whether there was anything.
-pub fn of_release(object: &mut Value, release: Release) -> bool {
-    let first: Result<Release, _> = CLAIMS_WITHOUT_SOURCE.parse();
-    if first.is_ok_and(|first| release < first) {
-        return false;
-    }
+/// Renames the fields of an object.
+pub type Rename = fn(&mut Fields);
+
+/// Where the resource claims of an object's pods are, if one has a `source` and a release knows none.
+pub fn claims_with_source(object: &Value, release: Release) -> Option<&'static str> {
+    let first: Release = CLAIMS_WITHOUT_SOURCE.parse().ok()?;
     let place = match text(object, &["kind"]) {
+        _ if release < first => return None,
         "Pod" => "/spec/resourceClaims",
         "PodTemplate" => "/template/spec/resourceClaims",
         "CronJob" => "/spec/jobTemplate/spec/template/spec/resourceClaims",
         _ => "/spec/template/spec/resourceClaims",
     };
-    let claims = object.pointer_mut(place).and_then(Value::as_array_mut);
-    let mut any = false;
-    for claim in claims
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
-    {
-        if let Some(Value::Object(source)) = claim.shift_remove("source") {
-            claim.extend(source);
-            any = true;
-        }
-    }
-    any
+    let mut claims = object.pointer(place)?.as_array()?.iter();
+    let has_source = claims.any(|claim| claim.get("source").is_some_and(Value::is_object));
+    has_source.then_some(place)
 }
 
-/// Renames the fields that differ between two versions of a kind. Whether there was a rule.
-pub fn between(object: &mut Value, from: &str, to: &str) -> bool {
-    let kind = text(object, &["kind"]).to_owned();
-    let Some(fields) = object.as_object_mut() else {
-        return false;
-    };
-    match (kind.as_str(), from, to) {
+/// A copy of an object with other names: those of the resource claims at a place, and those of a rule.
+pub fn renamed(object: &Value, claims: Option<&str>, rename: Option<Rename>) -> Value {
+    let mut object = object.clone();
+    each(
+        claims.and_then(|place| object.pointer_mut(place)),
+        |claim| {
+            if let Some(Value::Object(source)) = claim.shift_remove("source") {
+                claim.extend(source);
+            }
+        },
+    );
+    if let (Some(rename), Some(fields)) = (rename, object.as_object_mut()) {
+        rename(fields);
+    }
+    object
+}
+
+/// The rule by which fields are renamed between two versions of a kind.
+pub fn between(kind: &str, from: &str, to: &str) -> Option<Rename> {
+    Some(match (kind, from, to) {
         ("Ingress", "extensions/v1beta1" | "networking.k8s.io/v1beta1", "networking.k8s.io/v1") => {
-            ingress(fields)
+            ingress
         }
         ("EndpointSlice", "discovery.k8s.io/v1beta1", "discovery.k8s.io/v1") => {
-            each(fields.get_mut("endpoints"), endpoint);
+            |slice| each(slice.get_mut("endpoints"), endpoint)
         }
         (
             "PriorityLevelConfiguration",
             "flowcontrol.apiserver.k8s.io/v1beta1" | "flowcontrol.apiserver.k8s.io/v1beta2",
             "flowcontrol.apiserver.k8s.io/v1beta3" | "flowcontrol.apiserver.k8s.io/v1",
-        ) => {
-            let limited = at(fields, &["spec", "limited"]);
-            let _ = limited.map(|limited| {
-                rename(
-                    limited,
-                    "assuredConcurrencyShares",
-                    "nominalConcurrencyShares",
-                );
-            });
-        }
+        ) => priority_level,
         (
             "PriorityLevelConfiguration",
             "flowcontrol.apiserver.k8s.io/v1beta3",
             "flowcontrol.apiserver.k8s.io/v1",
-        ) => {
-            unannotate(fields, PRESERVED_ZERO);
-        }
+        ) => |level| unannotate(level, PRESERVED_ZERO),
         (
             "HorizontalPodAutoscaler",
             "autoscaling/v2beta1",
             "autoscaling/v2" | "autoscaling/v2beta2",
-        ) => {
-            autoscaler::from_v2beta1(fields);
-        }
-        ("HorizontalPodAutoscaler", "autoscaling/v1", "autoscaling/v2") => {
-            autoscaler::from_v1(fields);
-        }
-        ("DaemonSet", "extensions/v1beta1", "apps/v1") => template_generation(fields),
+        ) => autoscaler::from_v2beta1,
+        ("HorizontalPodAutoscaler", "autoscaling/v1", "autoscaling/v2") => autoscaler::from_v1,
+        ("DaemonSet", "extensions/v1beta1", "apps/v1") => template_generation,
         ("PodDisruptionBudget", "policy/v1beta1", "policy/v1") => {
-            budget(fields, "Exists", "DoesNotExist");
+            |old| budget(old, "Exists", "DoesNotExist")
         }
         ("PodDisruptionBudget", "policy/v1", "policy/v1beta1") => {
-            budget(fields, "DoesNotExist", "Exists");
+            |new| budget(new, "DoesNotExist", "Exists")
         }
         ("RoleBinding" | "ClusterRoleBinding", "rbac.authorization.k8s.io/v1alpha1", _) => {
-            each(fields.get_mut("subjects"), subject);
+            |binding| each(binding.get_mut("subjects"), subject)
         }
-        ("RuntimeClass", "node.k8s.io/v1alpha1", _) => {
-            if let Some(Value::Object(mut spec)) = fields.shift_remove("spec") {
-                rename(&mut spec, "runtimeHandler", "handler");
-                fields.extend(spec);
-            }
-        }
+        ("RuntimeClass", "node.k8s.io/v1alpha1", _) => runtime_class,
         ("ResourceClaim", "resource.k8s.io/v1beta1", _) => {
-            device_requests(at(fields, &["spec", "devices"]));
+            |claim| device_requests(at(claim, &["spec", "devices"]))
         }
         ("ResourceClaimTemplate", "resource.k8s.io/v1beta1", _) => {
-            device_requests(at(fields, &["spec", "spec", "devices"]));
+            |template| device_requests(at(template, &["spec", "spec", "devices"]))
         }
-        _ => return false,
+        ("CustomResourceDefinition", _, _) => crd::convert,
+        _ => return None,
+    })
+}
+
+fn priority_level(fields: &mut Fields) {
+    if let Some(limited) = at(fields, &["spec", "limited"]) {
+        let (old, new) = ("assuredConcurrencyShares", "nominalConcurrencyShares");
+        rename(limited, old, new);
     }
-    true
+}
+
+/// What v1alpha1 has below `spec` is beside it.
+fn runtime_class(fields: &mut Fields) {
+    if let Some(Value::Object(mut spec)) = fields.shift_remove("spec") {
+        rename(&mut spec, "runtimeHandler", "handler");
+        fields.extend(spec);
+    }
 }
 
 /// Renames `spec.backend` to `defaultBackend`, and changes each backend to a service with a port.

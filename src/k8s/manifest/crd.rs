@@ -14,7 +14,7 @@ const SHARED_FIELDS: [(&str, &str); 3] = [
 ];
 
 /// Converts the definition to v1.
-pub(super) fn convert(fields: &mut Map<String, Value>) {
+pub(in crate::k8s) fn convert(fields: &mut Map<String, Value>) {
     if fields.get("apiVersion").and_then(Value::as_str) != Some(OLD) {
         return;
     }
@@ -23,7 +23,8 @@ pub(super) fn convert(fields: &mut Map<String, Value>) {
         return;
     };
     let version = spec.shift_remove("version");
-    let preserves = spec.shift_remove("preserveUnknownFields") == Some(Value::Bool(true));
+    // The default of v1beta1 is true.
+    let preserves = spec.shift_remove("preserveUnknownFields") != Some(Value::Bool(false));
     let shared: Vec<_> = SHARED_FIELDS
         .iter()
         .filter_map(|(old, new)| Some((*new, spec.shift_remove(*old)?)))
@@ -48,10 +49,9 @@ pub(super) fn convert(fields: &mut Map<String, Value>) {
 
 /// Adds the fields that v1 requires in a version, and renames `JSONPath`.
 fn complete(version: &mut Map<String, Value>, preserves: bool) {
-    let schema = version
-        .entry("schema")
-        .or_insert_with(|| json!({"openAPIV3Schema": {"type": "object"}}));
-    let had_none = schema.get("openAPIV3Schema").is_none();
+    let own = version.get("schema");
+    let had_none = own.is_none_or(|schema| schema.get("openAPIV3Schema").is_none());
+    let schema = version.entry("schema").or_insert_with(|| json!({}));
     if let Some(schema) = schema.as_object_mut() {
         let root = schema
             .entry("openAPIV3Schema")

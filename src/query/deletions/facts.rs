@@ -5,11 +5,10 @@ use serde_json::Value;
 use crate::k8s::apply_order::rank;
 use crate::k8s::catalog::{Catalog, ClusterName, Location};
 use crate::k8s::controlled::{self, Reason};
-use crate::k8s::object::{is_secret_key, text};
-use crate::k8s::schema::is_known;
-use crate::k8s::served::{self, Served};
+use crate::k8s::object::{is_secret_key, text, version};
 use crate::named::NameField;
 
+use super::super::served_version::{VersionChange, is_custom, known_change};
 use super::helm::{self, ReleaseName};
 use super::history::ObjectHistory;
 
@@ -120,11 +119,7 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
         name,
         is_named,
     } = Names::new(key, tree, location.as_ref());
-    let is_extension = matches!(
-        group.as_str(),
-        "apiextensions.k8s.io" | "apiregistration.k8s.io"
-    );
-    let is_custom = !is_extension && !is_known(text(tree, &["apiVersion"]), &kind);
+    let is_custom = is_custom(&group, tree);
     let namespaced = !namespace.is_empty();
     Facts {
         rank: rank(&group, &kind, namespaced, is_custom),
@@ -132,7 +127,7 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
             && !definition.is_some_and(|definition| has_status_subresource(definition, tree)),
         is_finished: is_finished(&group, &kind, tree),
         release: helm::release_of(tree, cluster),
-        version: version_change(definition.filter(|_| is_custom), tree),
+        version: known_change(definition.filter(|_| is_custom), tree),
         is_strict_webhook: asked_services(tree).next().is_some(),
         is_custom,
         group,
@@ -158,11 +153,11 @@ fn has_status_subresource(definition: &Value, object: &Value) -> bool {
         let status = of.pointer("/subresources/status");
         status.is_some_and(|status| !status.is_null())
     };
-    let version = version_of(object);
+    let own = version(object);
     let versions = definition.pointer("/spec/versions");
     let mut versions = versions.and_then(Value::as_array).into_iter().flatten();
     definition.get("spec").is_some_and(has)
-        || versions.any(|of| text(of, &["name"]) == version && has(of))
+        || versions.any(|of| text(of, &["name"]) == own && has(of))
 }
 
 /// Whether a Job or a pod ended: it would run again.
@@ -191,41 +186,4 @@ pub fn asked_services(configuration: &Value) -> impl Iterator<Item = (&str, &str
         let service = webhook.pointer("/clientConfig/service")?;
         Some((text(service, &["namespace"]), text(service, &["name"])))
     })
-}
-
-/// In which other version than the stored one a server takes an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VersionChange {
-    /// In this one: nothing else differs.
-    To(String),
-    /// A program converts it to one of these.
-    Converted(Vec<String>),
-    /// In none.
-    NotServed,
-    /// In this one: fields were renamed or moved as Kubernetes does.
-    Fields(String),
-    /// The release that was asked for serves this one, which has other fields or another meaning.
-    ByHand(String),
-    /// The release that was asked for does not have the kind.
-    Removed,
-}
-
-fn version_change(definition: Option<&Value>, tree: &Value) -> Option<VersionChange> {
-    let Some(definition) = definition else {
-        return served::by_clients(tree).map(VersionChange::To);
-    };
-    match served::by_definition(definition, version_of(tree)) {
-        Served::Yes => None,
-        Served::As(version) => Some(VersionChange::To(format!(
-            "{}/{version}",
-            controlled::group(tree)
-        ))),
-        Served::Converted(versions) => Some(VersionChange::Converted(versions)),
-        Served::None => Some(VersionChange::NotServed),
-    }
-}
-
-fn version_of(object: &Value) -> &str {
-    let api_version = text(object, &["apiVersion"]);
-    api_version.rsplit('/').next().unwrap_or_default()
 }

@@ -27,6 +27,8 @@ pub struct ObjectHistory {
     namespace_deletions: HashMap<Namespace, Vec<NamespaceDeletion>>,
     /// The namespaces that exist at the end and have no deletion timestamp.
     namespaces_there: HashSet<Namespace>,
+    /// Keys whose last object has a deletion timestamp.
+    keys_marked: HashSet<Box<[u8]>>,
     /// The Helm releases.
     pub releases: Releases,
 }
@@ -116,6 +118,10 @@ impl ObjectHistory {
             if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
                 history.see_namespace(&record, namespace, meta.as_ref(), &mut open);
             }
+            let tells = store.is_evidence_for(&record, AtRevision::HEAD);
+            if tells {
+                history.mark_key(record.key, meta.as_ref());
+            }
             if record.tombstone {
                 if let Some(was) = last_seen.remove(record.key) {
                     history.leave(was.place, Some(record.revision.main));
@@ -136,7 +142,6 @@ impl ObjectHistory {
                 history.services.insert(service);
             }
             if !meta.uid.is_empty() {
-                let tells = store.is_evidence_for(&record, AtRevision::HEAD);
                 history.see_object(&record, (cluster, &meta), tells, &mut last_seen);
             }
         }
@@ -153,6 +158,19 @@ impl ObjectHistory {
         }
         history.follow_owners();
         history
+    }
+
+    fn mark_key(&mut self, key: &[u8], meta: Option<&Meta<'_>>) {
+        if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
+            self.keys_marked.insert(key.into());
+        } else {
+            self.keys_marked.remove(key);
+        }
+    }
+
+    /// Whether the object that exists under a key has a deletion timestamp.
+    pub fn is_marked(&self, key: &[u8]) -> bool {
+        self.keys_marked.contains(key)
     }
 
     /// An object of a logical cluster stands under the key of a record.

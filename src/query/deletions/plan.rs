@@ -87,6 +87,11 @@ impl<'a> Item<'a> {
             left_out: None,
         }
     }
+
+    /// The version that comes back, or else the last of all.
+    pub fn newest(&self) -> Record<'a> {
+        self.restored.map_or(self.last, |event| event.record)
+    }
 }
 
 /// Why a value cannot be read.
@@ -116,8 +121,19 @@ pub struct Request<'q> {
     pub last: bool,
     /// All that was there at this revision, instead of what is gone.
     pub at: Option<AtRevision>,
-    /// Every deletion, also of keys that were written again. Else the last deletion of each key that does not exist.
-    pub every_deletion: bool,
+    /// Earlier lives of keys that were written again. Else the last deletion of each key that does not exist.
+    pub earlier: EarlierLives,
+}
+
+/// What is asked for of earlier lives of keys that were written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlierLives {
+    /// Nothing.
+    None,
+    /// Which there were; their objects are not read.
+    Unread,
+    /// All that is known of a deleted object.
+    Read,
 }
 
 /// Lists what is to be brought back, in key order.
@@ -132,8 +148,10 @@ pub fn plan<'a>(
         Some(at) => as_of(store, at, request),
         None => gone(store, request, catalog, objects, history),
     };
-    for item in &mut items {
-        let record = item.restored.map_or(item.last, |event| event.record);
+    let is_read =
+        |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
+    for item in items.iter_mut().filter(is_read) {
+        let record = item.newest();
         match objects.read(&record, Order::Declared.into()) {
             ReadValue::Object(tree, notes) => {
                 item.facts = Some(facts(item.key, &tree, catalog, history));
@@ -196,7 +214,7 @@ fn gone<'a>(
             if is_last && is_there {
                 continue;
             }
-            if is_last || request.every_deletion {
+            if is_last || request.earlier != EarlierLives::None {
                 let item = context.item(&life);
                 items.extend(item.map(|item| Item {
                     is_made_again: !is_last || is_there,

@@ -1,7 +1,7 @@
 //! What was asked for and exists: objects and namespaces that are being deleted, and earlier lives of what was written
 //! again.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::etcd::{AtRevision, KeyEntry, Keyspace};
 use crate::k8s::catalog::Namespace;
@@ -40,7 +40,11 @@ pub fn notices(
         .filter(|item| exists.contains(item.key))
         .collect();
     let names_objects = selection.addresses().iter().any(|one| one.names_one());
-    notices.extend(earlier_lives(names_objects, &earlier));
+    notices.extend(if names_objects {
+        earlier_lives(&earlier)
+    } else {
+        made_again(question, history, &earlier)
+    });
     notices
 }
 
@@ -98,7 +102,8 @@ fn terminating(
 ) -> Option<RecoveryNotice> {
     let catalog = question.catalog();
     let mut found = Vec::new();
-    for entry in live {
+    // Only these are opened: of all others the history has read the metadata.
+    for entry in live.iter().filter(|entry| history.is_marked(&entry.key)) {
         let location = catalog.locate(&entry.key);
         let is_namespace = location.is_some_and(|location| location.is_namespace());
         let cluster = location.and_then(|location| location.cluster);
@@ -135,29 +140,35 @@ fn terminating(
     Some(RecoveryNotice::ObjectsTerminating(found, more))
 }
 
-/// Earlier lives of keys that exist: each of what was asked for by name, or else how many keys have one.
-fn earlier_lives(names_objects: bool, earlier: &[&Item<'_>]) -> Option<RecoveryNotice> {
-    if !names_objects {
-        // What controllers make is deleted and made again all the time.
-        let is_telling = |item: &&&Item<'_>| {
-            let facts = item.facts.as_ref();
-            facts.is_none_or(|facts| facts.reason.is_none())
-        };
-        let keys: BTreeSet<&[u8]> = earlier
-            .iter()
-            .filter(is_telling)
-            .map(|item| item.key)
-            .collect();
-        let keys: Vec<&[u8]> = keys.into_iter().collect();
-        return (!keys.is_empty()).then(|| RecoveryNotice::MadeAgain(Keys::new(&keys)));
-    }
-    let lives = earlier.iter().map(|item| {
-        let restored = item.restored.map_or(item.last, |event| event.record);
-        EarlierLife {
-            key: item.key.to_vec(),
-            deleted_at: item.deleted_at,
-            last: restored.revision.main,
-        }
+/// How many keys exist that were deleted and written again. One object of each key is read: the last that was deleted.
+fn made_again(
+    question: &Question<'_>,
+    history: &ObjectHistory,
+    earlier: &[&Item<'_>],
+) -> Option<RecoveryNotice> {
+    let newest: BTreeMap<&[u8], &Item<'_>> = earlier.iter().map(|item| (item.key, *item)).collect();
+    // What controllers make is deleted and made again all the time.
+    let is_telling = |(key, item): &(&[u8], &Item<'_>)| {
+        let object = question.objects().object(&item.newest());
+        object.is_none_or(|object| {
+            let location = question.catalog().locate(key);
+            location.is_some_and(|location| history.reason(&object, location.cluster).is_none())
+        })
+    };
+    let keys: Vec<&[u8]> = newest
+        .into_iter()
+        .filter(is_telling)
+        .map(|(key, _)| key)
+        .collect();
+    (!keys.is_empty()).then(|| RecoveryNotice::MadeAgain(Keys::new(&keys)))
+}
+
+/// Earlier lives of keys that exist.
+fn earlier_lives(earlier: &[&Item<'_>]) -> Option<RecoveryNotice> {
+    let lives = earlier.iter().map(|item| EarlierLife {
+        key: item.key.to_vec(),
+        deleted_at: item.deleted_at,
+        last: item.newest().revision.main,
     });
     // The newest ones are wanted first.
     let more = lives.len().saturating_sub(NAMED);

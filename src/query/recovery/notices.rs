@@ -9,9 +9,10 @@ use crate::k8s::catalog::{ClusterName, Survey};
 use crate::k8s::object::text;
 use crate::named::key_text;
 
-use super::super::deletions::{Facts, Item, VersionChange, asked_services};
+use super::super::deletions::{Facts, Item, asked_services};
 use super::super::left_out::LeftOut;
 use super::super::recovery_notice::{Keys, Kinds, RecoveryNotice, Summary};
+use super::super::served_version::VersionChange;
 use super::{Recovery, is_default_account};
 
 impl Recovery<'_, '_> {
@@ -88,7 +89,7 @@ impl Recovery<'_, '_> {
             let version = facts.version.as_ref();
             matches!(
                 version,
-                Some(VersionChange::Converted(_) | VersionChange::NotServed)
+                Some(VersionChange::ByProgram(_) | VersionChange::NotServed)
             )
         });
         notices.extend(not_served.map(RecoveryNotice::NotServed));

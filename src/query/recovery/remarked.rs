@@ -6,8 +6,9 @@ use crate::k8s::object::text;
 use crate::k8s::release::{NEWEST, Release};
 use crate::k8s::schema::is_known;
 
-use super::super::deletions::VersionChange;
+use super::super::not_converted::NotConverted;
 use super::super::recovery_notice::{Keys, RecoveryNotice};
+use super::super::served_version::VersionChange;
 use super::{Remark, VolumeFate};
 
 /// The most bytes that `kubectl apply` can put into the annotation with the manifest
@@ -21,7 +22,7 @@ pub struct Remarked<'a> {
     volumes: Vec<&'a [u8]>,
     addresses: Vec<&'a [u8]>,
     /// What stays in a version that the release which was asked for does not serve.
-    by_hand: Vec<&'a [u8]>,
+    by_hand: NotConverted,
     /// What is in a version that the newest release does not serve.
     outdated: Vec<&'a [u8]>,
     /// Names of volumes that are reserved for a claim, or may be, and the uid of that claim.
@@ -60,10 +61,13 @@ impl<'a> Remarked<'a> {
             Remark::ClusterAddresses(_) | Remark::HealthCheckPort(_) | Remark::LoadBalancer(_) => {
                 &mut self.addresses
             }
-            Remark::Version {
-                change: VersionChange::ByHand(_) | VersionChange::Removed,
-                ..
-            } => &mut self.by_hand,
+            Remark::Version(version) => {
+                // What definitions say is in a notice about all items.
+                if let VersionChange::ByHand(_) | VersionChange::Removed = version.change {
+                    self.by_hand.add(key, version);
+                }
+                return;
+            }
             _ => return,
         };
         if to.last() != Some(&key) {
@@ -79,8 +83,7 @@ impl<'a> Remarked<'a> {
         let volumes = keys(&self.volumes).map(RecoveryNotice::Volumes);
         let addresses = keys(&self.addresses).map(RecoveryNotice::Addresses);
         let versions = match release {
-            Some(release) => keys(&self.by_hand)
-                .map(|keys| RecoveryNotice::NotConverted(keys, release.to_string())),
+            Some(release) => self.by_hand.notice(release),
             None => {
                 keys(&self.outdated).map(|keys| RecoveryNotice::Outdated(keys, NEWEST.to_string()))
             }

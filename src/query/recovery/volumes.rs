@@ -12,7 +12,7 @@ use crate::etcd::{AtRevision, Keyspace, Record};
 use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::text;
 
-use super::super::deletions::{Item, ObjectHistory, Request, plan};
+use super::super::deletions::{EarlierLives, Item, ObjectHistory, Request, plan};
 use super::super::question::Question;
 
 /// What is known of a volume.
@@ -131,10 +131,10 @@ impl Volumes {
             wanted: &is_of,
             last: false,
             at: None,
-            every_deletion: false,
+            earlier: EarlierLives::None,
         };
         for item in plan(store, &request, catalog, question.objects(), history) {
-            let record = item.restored.map_or(item.last, |event| event.record);
+            let record = item.newest();
             volumes.add(question, &record, false);
         }
         for entry in Keyspace::at(store, AtRevision::HEAD, is_of).live {

@@ -10,7 +10,6 @@ use crate::query::live_objects::{KeyEntry, Record};
 use crate::query::objects::Order;
 use crate::view::json::{JsonStyle, JsonWriter};
 use crate::view::manifest::loadable;
-use crate::view::recovery_comment::incomplete;
 use crate::view::yaml::{Quoting, YamlWriter};
 
 use super::{Args, Format, Get, JSON_INDENT};
@@ -99,7 +98,8 @@ impl Get<'_, '_> {
             FileFormat::Yaml => {
                 let mut writer = YamlWriter::with_quoting(&mut content, Quoting::Portable);
                 let told = self.tell_one(&mut writer, Order::Natural, record);
-                let comments = incomplete(told.as_deref().unwrap_or_default(), record.key);
+                let comments = told.as_ref().map(|noted| noted.comments(record));
+                let comments = comments.unwrap_or_default();
                 writer.finish()?;
                 let told = self.admit(record, told);
                 if told {

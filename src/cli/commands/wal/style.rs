@@ -224,7 +224,7 @@ fn begin(logs: &Logs, style: &Style<'_>, out: &mut Out) -> Result<(u64, u64), Fa
         writeln!(out, "Start dumping log entries from index {index}.")?;
         return Ok((index, 0));
     }
-    let snap = logs.newest_snap();
+    let snap = logs.newest_snap().map(|(_, snap)| snap);
     match &snap {
         Some(snap) => {
             let voters: Vec<String> = snap.voters.iter().map(|id| format!("{id:x}")).collect();
