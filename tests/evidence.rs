@@ -425,12 +425,12 @@ fn status_tells_what_lies_behind_the_high_water_mark() {
         (
             vec![0; 3 * PAGE as usize],
             Some(true),
-            "12288 bytes behind the high-water mark, all zero",
+            "12288 bytes after the high-water mark, all zero",
         ),
         (
             dirty,
             Some(false),
-            "12288 bytes behind the high-water mark, NOT zero: bytes of something else",
+            "12288 bytes after the high-water mark, NOT zero: bytes of something else",
         ),
     ];
     for (tail, is_zero, said) in cases {

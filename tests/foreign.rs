@@ -62,7 +62,7 @@ fn status_and_fsck_say_that_a_file_is_not_etcds() {
         assert!(
             status
                 .text()
-                .contains("sound      yes: nothing wrong was found"),
+                .contains("verdict    OK: nothing wrong was found"),
             "{name}"
         );
         assert!(
@@ -72,7 +72,7 @@ fn status_and_fsck_say_that_a_file_is_not_etcds() {
         );
         assert_eq!((status.code, status.stderr.as_str()), (0, ""), "{name}");
         let fsck = etcdive(["fsck", &path(name)]);
-        let begin = "sound: a bbolt file, not etcd's: nothing wrong in ";
+        let begin = "OK: a bbolt file, not etcd's: nothing wrong in ";
         assert!(fsck.text().starts_with(begin), "{name}: {}", fsck.text());
         assert_eq!(fsck.code, 0, "{name}");
         for (verb, field) in [("status", "\"kind\":\"bbolt\""), ("fsck", "\"sound\":true")] {
@@ -126,7 +126,7 @@ fn a_file_without_buckets_is_no_damaged_store_of_etcd() {
     let fsck = etcdive(["fsck", &empty]);
     assert!(
         fsck.text()
-            .starts_with("sound: a bbolt file, not etcd's: nothing wrong in 4 pages"),
+            .starts_with("OK: a bbolt file, not etcd's: nothing wrong in 4 pages"),
         "{}",
         fsck.text()
     );
@@ -280,13 +280,17 @@ fn damage_in_a_nested_bucket_is_found() {
     assert_eq!(fsck.code, 3, "{}", fsck.text());
     assert!(
         fsck.text()
-            .starts_with("NOT SOUND: this bbolt file, which is not etcd's, is damaged"),
+            .starts_with("DAMAGED: this bbolt file, which is not etcd's, is damaged"),
         "{}",
         fsck.text()
     );
     assert!(fsck.text().contains("page-id-mismatch"), "{}", fsck.text());
     let status = etcdive(["status", file]);
-    assert!(status.text().contains("sound      NO"), "{}", status.text());
+    assert!(
+        status.text().contains("verdict    DAMAGED"),
+        "{}",
+        status.text()
+    );
     assert!(
         !status.text().contains("while etcd was writing")
             && !status.stderr.contains("while etcd was writing")

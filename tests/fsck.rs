@@ -144,7 +144,7 @@ fn a_healthy_file_has_nothing_above_info_and_says_what_was_looked_at() {
             let mut lines = run.text().lines();
             let first = lines.next().unwrap();
             assert!(
-                first.starts_with("sound: nothing wrong in "),
+                first.starts_with("OK: nothing wrong in "),
                 "{path}: {first}"
             );
             assert!(
@@ -203,7 +203,7 @@ fn the_text_has_the_verdict_first_then_a_line_a_finding_the_worst_first() {
     assert_eq!(run.code, 3);
     assert_eq!(
         lines[0],
-        "NOT SOUND: this file is damaged: records may be missing, or not be what was written"
+        "DAMAGED: this file is damaged: records may be missing, or not be what was written"
     );
     assert!(
         lines[1].starts_with("error: trailer-mismatch: offset 20480: "),
@@ -217,14 +217,14 @@ fn the_text_has_the_verdict_first_then_a_line_a_finding_the_worst_first() {
     );
     assert_eq!(
         lines[3..],
-        ["1 error, 1 warning, 0 infos; `etcdive explain CODE` tells what to do"]
+        ["1 error, 1 warning, 0 infos; `etcdive explain CODE` shows what to do"]
     );
     assert_eq!(run.stderr, "");
     // What fsck prints it does not say a second time.
     let torn = etcdive(["fsck", "testdata/damaged/torn-page.db"]);
     assert!(
         torn.text()
-            .starts_with("NOT SOUND: this copy was taken while etcd was writing")
+            .starts_with("DAMAGED: this copy was taken while etcd was writing")
     );
     assert!(!torn.stderr.contains("error: "), "{}", torn.stderr);
 }
@@ -324,12 +324,12 @@ fn a_layer_is_checked_alone_and_the_others_still_make_the_exit_code() {
     let pages = etcdive(["fsck", AFTER, "--layer", "bbolt"]);
     assert_eq!(
         pages.text(),
-        "sound: nothing wrong in 1080 pages (1074 in use)\n"
+        "OK: nothing wrong in 1080 pages (1074 in use)\n"
     );
     let objects = etcdive(["fsck", AFTER, "--layer", "k8s"]);
     assert_eq!(
         objects.text(),
-        "sound: nothing wrong in 3128 records of 732 keys, 3008 values of Kubernetes\n"
+        "OK: nothing wrong in 3128 records of 732 keys, 3008 values of Kubernetes\n"
     );
 }
 

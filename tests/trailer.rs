@@ -50,9 +50,9 @@ fn is_found(scratch: &Scratch, snapshot: &[u8], added: &[u8], what: &str) {
         status.text()
     );
     assert!(
-        status
-            .text()
-            .contains("sound      NO: every record could be read, but etcdutl does not restore"),
+        status.text().contains(
+            "verdict    DAMAGED: every record could be read, but etcdutl does not restore"
+        ),
         "{}",
         status.text()
     );

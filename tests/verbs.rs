@@ -402,7 +402,7 @@ fn status_tells_the_state_as_a_table_or_as_json() {
     for said in [
         "31, compacted to 24",
         "SHA-256 is right",
-        "sound      yes",
+        "verdict    OK",
         "13 live of 14",
     ] {
         assert!(table.text().contains(said), "{said}: {}", table.text());

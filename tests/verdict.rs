@@ -145,9 +145,12 @@ fn agree(path: &Path, name: &str) -> (i32, String) {
     assert_eq!(of_status["sound"] == true, status.code == 0, "{name}");
     let text = run("status", path);
     assert_eq!(text.code, status.code, "{name}");
-    let row = text.text().lines().find(|line| line.starts_with("sound "));
-    let row = row.unwrap_or_default().trim_start_matches("sound").trim();
-    let yes_or_no = ["NO", "yes"][usize::from(status.code == 0)];
+    let row = text
+        .text()
+        .lines()
+        .find(|line| line.starts_with("verdict "));
+    let row = row.unwrap_or_default().trim_start_matches("verdict").trim();
+    let yes_or_no = ["DAMAGED", "OK"][usize::from(status.code == 0)];
     let sentence = of_fsck["verdict"].as_str().unwrap();
     assert_eq!(row, format!("{yes_or_no}: {sentence}"), "{name}");
     (status.code, sentence.to_owned())

@@ -197,7 +197,7 @@ fn every_request_has_its_line_its_revision_and_its_state() {
         ),
         (17, "      13  delete d/*"),
         (18, "    none  delete nothing"),
-        (19, "      14  delete leased/b and all behind"),
+        (19, "      14  delete leased/b and all after it"),
         (
             23,
             "    none  ConfChangeAddLearnerNode 571204938c503f78 {\"id\":6274082262641295224,\"peerURLs\":[\"http://127.0.0.1:29999\"],\"isLearner\":true}",

@@ -93,7 +93,7 @@ impl Opened {
         };
         let (out, given) = (out.display(), place.given.display());
         Err(Failure::cannot(format!(
-            "{out} is, or lies in, the evidence {given}, which is never written to"
+            "{out} is, or is in, the evidence {given}, which is never written to"
         )))
     }
 }

@@ -194,16 +194,16 @@ pub struct File<'f> {
 pub fn status_parts(file: &File<'_>) -> Vec<AnswerPart> {
     let mut facts = Rows::facts();
     let sentence = verdict::sentence(&file.verdict);
-    let sound = match file.verdict.is_sound() {
-        true => format!("yes: {sentence}"),
-        false => format!("NO: {sentence}"),
+    let verdict = match file.verdict.is_sound() {
+        true => format!("OK: {sentence}"),
+        false => format!("DAMAGED: {sentence}"),
     };
     let size = file.deltas.files().iter().map(|file| file.len_bytes);
     for (name, fact) in [
         ("file", file.path.to_owned()),
         ("size", human::bytes(size.fold(0, u64::saturating_add))),
         ("kind", kind(file.deltas)),
-        ("sound", sound),
+        ("verdict", verdict),
     ] {
         facts.add(&[name, &fact]);
     }

@@ -66,10 +66,10 @@ impl Report {
 pub fn parts(report: &Report) -> Vec<AnswerPart> {
     let (mark, text) = match report.verdict.is_sound() {
         true if report.scope.is_foreign => {
-            ("sound", format!("{FOREIGN}: {}", looked_at(&report.scope)))
+            ("OK", format!("{FOREIGN}: {}", looked_at(&report.scope)))
         }
-        true => ("sound", looked_at(&report.scope)),
-        false => ("NOT SOUND", verdict::sentence(&report.verdict).to_owned()),
+        true => ("OK", looked_at(&report.scope)),
+        false => ("DAMAGED", verdict::sentence(&report.verdict).to_owned()),
     };
     let verdict_paint: fn(&Style) -> Paint = match report.verdict.is_sound() {
         true => |style| style.added,
@@ -91,7 +91,7 @@ pub fn parts(report: &Report) -> Vec<AnswerPart> {
     }
     if !report.verdict.is_sound() {
         parts.push(AnswerPart::line(format!(
-            "{}, {}, {}; `etcdive explain CODE` tells what to do",
+            "{}, {}, {}; `etcdive explain CODE` shows what to do",
             many(report.count(Severity::Error), "error"),
             many(report.count(Severity::Warning), "warning"),
             many(report.count(Severity::Info), "info"),

@@ -98,7 +98,7 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             "{findings} findings in the layers that were not asked for"
         )),
         Notice::PageSizeGuessed(bytes) => note(format!(
-            "the page size, {bytes} bytes, was told by the positions that pages state"
+            "the page size, {bytes} bytes, was inferred from the page ids"
         )),
         Notice::Recovery(notice) => recovery_notice::lines(notice, invocation),
         Notice::RequestsLeftOut(requests) => note(format!(
@@ -209,7 +209,7 @@ fn of_objects(notice: &Notice) -> String {
             "ages are as of {}, the newest time in the store",
             time_text(*now)
         ),
-        _ => "nothing in the store tells a time: ages are unknown".to_owned(),
+        _ => "the store has no times: ages are unknown".to_owned(),
     }
 }
 

@@ -331,7 +331,7 @@ fn namespace_terminating(notice: &RecoveryNotice, invocation: &Invocation) -> Ve
     };
     let when = time::text(time);
     let mut lines = vec![Line::Note(format!(
-        "namespace {name}{} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is gone",
+        "namespace {name}{} is Terminating since revision {began} ({when}): {} still in it and will be deleted; nothing can be created in it until it is removed",
         of_cluster(cluster.as_deref()),
         plural(*still_there, "object is", "objects are")
     ))];
@@ -478,7 +478,7 @@ pub fn reason_text(reason: LeftOut) -> &'static str {
         LeftOut::Finished => "ended, and would run again",
         LeftOut::Before => "deleted before the namespace or the Helm release, or by an upgrade",
         LeftOut::StorageGone => "volumes whose data was deleted with the claim",
-        LeftOut::CreatedLate => "created while the deletion went on",
+        LeftOut::CreatedLate => "created during the deletion",
         LeftOut::MadeAgain => "deleted, and created again later",
         LeftOut::Unreadable => "encrypted or damaged",
     }

@@ -50,7 +50,7 @@ fn kind_text(file: &File<'_>, status: &StoreStatus) -> String {
 fn trailer_text(trailer: Option<&TrailerCheck>) -> String {
     let text = match trailer {
         None => "not verified",
-        Some(TrailerCheck::Absent) => "a db file, no SHA-256 behind it",
+        Some(TrailerCheck::Absent) => "a db file without SHA-256",
         Some(TrailerCheck::Good) => "a snapshot file, its SHA-256 is right",
         Some(TrailerCheck::Followed { bytes, by, .. }) => {
             let following = following(*bytes, *by);
@@ -78,7 +78,7 @@ pub fn parts(file: &File<'_>, status: &StoreStatus) -> Vec<AnswerPart> {
         parts.push(AnswerPart::line(""));
     }
     let mut facts = Rows::facts().painted(1, |style, fact| {
-        if fact.starts_with("NO: ") {
+        if fact.starts_with("DAMAGED: ") {
             style.error
         } else {
             Paint::default()
@@ -113,11 +113,11 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
         facts.extend(store_facts(status));
     }
     let sentence = verdict::sentence(&file.verdict);
-    let sound = match file.verdict.is_sound() {
-        true => format!("yes: {sentence}"),
-        false => format!("NO: {sentence}"),
+    let verdict = match file.verdict.is_sound() {
+        true => format!("OK: {sentence}"),
+        false => format!("DAMAGED: {sentence}"),
     };
-    facts.push(("sound", sound));
+    facts.push(("verdict", verdict));
     facts
 }
 
@@ -141,8 +141,8 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
             "NOT zero: bytes of something else"
         };
         facts.push((
-            "behind it",
-            format!("{bytes} bytes behind the high-water mark, {what}"),
+            "tail",
+            format!("{bytes} bytes after the high-water mark, {what}"),
         ));
     }
     facts

@@ -126,7 +126,7 @@ fn put_text(put: &PutRequest<'_>) -> String {
 fn range_text(key: &[u8], end: &[u8]) -> String {
     match end {
         [] => key_text(key).into_owned(),
-        [0] => format!("{} and all behind", key_text(key)),
+        [0] => format!("{} and all after it", key_text(key)),
         end if is_prefix(key, end) => format!("{}*", key_text(key)),
         end => format!("{} up to {}", key_text(key), key_text(end)),
     }

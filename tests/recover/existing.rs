@@ -144,7 +144,7 @@ fn a_namespace_that_is_terminating_says_what_is_left_and_which_revision_has_all(
     );
     has(
         &asked,
-        "2 objects are still in it and will be deleted; nothing can be created in it until it is gone",
+        "2 objects are still in it and will be deleted; nothing can be created in it until it is removed",
     );
     has(&asked, " -n a --at 5` has all of it");
     assert!(

@@ -339,7 +339,7 @@ fn what_was_emptied_while_it_went_comes_back_full() {
     assert!(!yaml.text().contains("empty"));
     assert!(
         yaml.stderr
-            .contains("1  late    created while the deletion went on"),
+            .contains("1  late    created during the deletion"),
         "{}",
         yaml.stderr
     );

@@ -3,12 +3,13 @@
 
 mod deny;
 mod dist;
+mod language;
 mod metadata;
 
 use std::process::{Command, ExitCode};
 
 /// A name, what it does, and the cargo commands it runs; none if it is code of this program.
-const TASKS: [(&str, &str, &[&str]); 11] = [
+const TASKS: [(&str, &str, &[&str]); 12] = [
     ("fmt", "is the code formatted", &["fmt --all --check"]),
     (
         "clippy",
@@ -19,6 +20,11 @@ const TASKS: [(&str, &str, &[&str]); 11] = [
         "doc",
         "the documentation has no broken link",
         &["doc --no-deps --lib --document-private-items --locked"],
+    ),
+    (
+        "language",
+        "no text that a user sees has a phrase of xtask/src/language.rs",
+        &[],
     ),
     (
         "deny",
@@ -63,7 +69,9 @@ const TASKS: [(&str, &str, &[&str]); 11] = [
 ];
 
 /// What `ci` runs, in this order; the tests last, so that their closing lines are the last.
-const CI: [&str; 7] = ["fmt", "clippy", "doc", "deny", "package", "sweep", "test"];
+const CI: [&str; 8] = [
+    "fmt", "clippy", "doc", "language", "deny", "package", "sweep", "test",
+];
 
 /// The largest store of a sweep, and for how many families of stores each command line is run.
 const SWEEP: [&str; 2] = ["200000", "2"];
@@ -85,6 +93,7 @@ fn main() -> ExitCode {
         eprintln!("xtask: {name}: {what}");
         let done = match name {
             "deny" => deny::check(),
+            "language" => language::check(),
             "man" => dist::man_pages(),
             "dist" => dist::dist(),
             _ => Ok(()),

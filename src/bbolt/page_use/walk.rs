@@ -127,7 +127,7 @@ impl<'a, 'd> Walk<'a, 'd> {
                 } else {
                     page.pgid
                 };
-                format!("this page lies in the middle of page {head}'s bytes")
+                format!("this page is in the middle of page {head}'s bytes")
             }
             Conflict::Overrun { pgid, .. } => format!("page {pgid} of its bytes is another's too"),
         };

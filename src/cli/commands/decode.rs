@@ -158,7 +158,7 @@ impl Args {
                 "-o proto prints one message, and the input has {} values",
                 values.len()
             ))
-            .hint("--key KEY chooses one, -o json prints one a line"));
+            .hint("--key KEY chooses one, -o json prints one per line"));
         }
         let is_yaml = self.output == Output::Yaml && !self.meta_only;
         let (mut printed, mut failed) = (0_usize, 0_usize);

@@ -89,7 +89,7 @@ pub struct Args {
     width: Option<u16>,
     /// Mark what changed within long texts: [-old-]{+new+}
     ///
-    /// A command line, a certificate bundle or a script of which one word changed is shown once, with that word marked, as
+    /// A command line, a certificate bundle or a script in which one word changed is shown once, with that word marked, as
     /// `git diff --word-diff` does. Values that are masked are not marked.
     /// Example: etcdive diff DB 120..@ configmaps -A --word
     #[arg(long, conflicts_with_all = ["stat", "name_only"])]

@@ -160,7 +160,7 @@ impl<'e> Printer<'_, 'e> {
             } => format!("by {}", name(bucket)),
             Use::Broken { bucket } => format!("by {}, but it is no page of a tree", name(bucket)),
             Use::Free if page.pgid.0 >= db.meta().high_water_mark => {
-                "by nothing: behind the high-water mark".to_owned()
+                "by nothing: after the high-water mark".to_owned()
             }
             Use::Free => "by nothing: free".to_owned(),
             Use::Unreached => "by nothing, but the freelist does not have it".to_owned(),

@@ -78,17 +78,17 @@ impl Format {
             ),
             ("jsonpath" | "jsonpath-as-json", None) => {
                 return Err(format!(
-                    "{name} wants a template: -o '{name}={{.metadata.name}}'"
+                    "{name} needs a template: -o '{name}={{.metadata.name}}'"
                 ));
             }
             ("custom-columns", None) => {
                 return Err(
-                    "custom-columns wants columns: -o custom-columns=NAME:.metadata.name"
+                    "custom-columns needs columns: -o custom-columns=NAME:.metadata.name"
                         .to_owned(),
                 );
             }
             ("jsonpath-file" | "custom-columns-file", None) => {
-                return Err(format!("{name} wants a file: -o {name}=FILE"));
+                return Err(format!("{name} needs a file: -o {name}=FILE"));
             }
             ("go-template" | "go-template-file" | "template" | "templatefile", _) => {
                 return Err(

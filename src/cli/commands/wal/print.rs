@@ -134,7 +134,7 @@ impl<'p> Printer<'p> {
         }
         if let Some((until, why)) = self.revisions.known.stopped {
             report::note(&format!(
-                "revisions are certain up to entry {until}: behind it {why}"
+                "revisions are certain up to entry {until}: after it {why}"
             ));
         }
         Ok(())
