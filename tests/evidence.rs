@@ -442,7 +442,7 @@ fn status_tells_what_lies_behind_the_high_water_mark() {
         let bytes_behind = json.get("tail_bytes").and_then(Value::as_u64);
         assert_eq!(bytes_behind, is_zero.map(|_| length as u64));
         let table = run_on("tail-table", &bytes, "status DB");
-        let has_row = table.text().contains("\nbehind it ");
+        let has_row = table.text().contains("\ntail ");
         assert_eq!(has_row, is_zero.is_some(), "{}", table.text());
         assert!(table.text().contains(said), "{}", table.text());
     }

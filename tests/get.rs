@@ -340,10 +340,10 @@ fn templates_and_columns_may_stand_in_files() {
 fn a_format_that_is_none_is_refused_with_what_there_is() {
     for (format, message) in [
         ("xml", "there are table, wide, name, yaml"),
-        ("jsonpath", "wants a template"),
+        ("jsonpath", "needs a template"),
         ("jsonpath={.a", "no closing brace"),
         ("jsonpath-file=no/such/file", "cannot be read"),
-        ("custom-columns", "wants columns"),
+        ("custom-columns", "needs columns"),
         ("custom-columns=NAME", "HEADER:PATH"),
         ("go-template={{.kind}}", "-o jsonpath"),
     ] {

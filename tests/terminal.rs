@@ -321,7 +321,7 @@ fn findings_are_painted_by_severity_and_named_by_a_word() {
     assert!(text.contains("\u{1b}[1;31merror\u{1b}[0m: "), "{text}");
     let sound = shown(120, &format!("fsck {TALK}"));
     assert!(
-        sound.text().starts_with("\u{1b}[32msound\u{1b}[0m: "),
+        sound.text().starts_with("\u{1b}[32mOK\u{1b}[0m: "),
         "{}",
         sound.text()
     );

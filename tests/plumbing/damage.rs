@@ -160,7 +160,7 @@ fn without_a_meta_page_every_page_is_what_its_header_says() {
     assert!(
         listed
             .stderr
-            .contains("the page size, 4096 bytes, was told by")
+            .contains("the page size, 4096 bytes, was inferred from")
     );
     let listed = rows(&listed);
     assert_eq!(listed.len(), before.len());
