@@ -167,7 +167,7 @@ impl Export {
             io::ErrorKind::AlreadyExists => Failure::cannot(format!(
                 "{path} exists, and nothing is overwritten; {written}"
             ))
-            .hint("--out takes a new or an empty folder"),
+            .hint("--out never overwrites a file: name another folder"),
             _ => Failure::cannot(format!("{path}: cannot be written: {error}; {written}")),
         }
     }
