@@ -2,8 +2,8 @@
 //!
 //! The length is fixed at open. A page of the map that cannot be read (another program cut the
 //! file, the disk has a bad sector) would end the process by SIGBUS; a handler puts a page of zeros
-//! there instead and notes it, and [`Source::read_errors`] tells the caller which bytes are not
-//! the file's. So reading the map never fails, and what failed is known afterwards.
+//! there instead and notes it, and [`Source::read_errors`] lists which bytes are not the file's. So
+//! reading the map never fails, and what failed is known afterwards.
 //!
 //! **Never hand a part of [`Source::bytes`] directly to a system call** (`write` of a file or a
 //! pipe): the kernel does not raise SIGBUS for its own access, the call fails with EFAULT. Copy to a
@@ -88,12 +88,12 @@ impl Source {
     /// Opens and maps a database file, a snapshot file, or the database of a data directory (or of
     /// its `member` or `snap` folder).
     ///
-    /// Installs the SIGBUS handler of the process at the first call. The access time stays as it is
-    /// where the system allows that ([`Source::atime_untouched`]); that of a symbolic link on the
-    /// way does not.
+    /// Installs the SIGBUS handler of the process at the first call. The access time of the file stays as it
+    /// is where the system allows that ([`Source::atime_untouched`]). The access time of a symbolic link in
+    /// the path may change.
     ///
     /// # Errors
-    /// [`SourceError`]: all that is not a regular file of at least one byte which we may read.
+    /// [`SourceError`], if it is not a regular file of at least one byte that we may read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
         let given_path = path.as_ref().to_path_buf();
         if given_path.as_os_str() == "-" {
@@ -124,8 +124,8 @@ impl Source {
         })
     }
 
-    /// As [`Self::open`], and what is packed: a compressed file, an archive, standard input (`-`), a member of an archive
-    /// (`ARCHIVE::path/in/archive`).
+    /// As [`Self::open`], and also opens a packed database: a compressed file, an archive, standard input (`-`), a
+    /// member of an archive (`ARCHIVE::path/in/archive`). A file that is not packed is opened as it is.
     ///
     /// # Errors
     /// As [`Self::open`], and if it cannot be unpacked.
@@ -145,6 +145,7 @@ impl Source {
             if members.is_empty() && !unpack::is_packed(source.bytes()) {
                 return Ok(source);
             }
+            // `open` always sets the file.
             let Some(OpenFile { file, .. }) = source.opened else {
                 return Err(SourceError::NotFound(archive));
             };
@@ -174,7 +175,7 @@ impl Source {
         })
     }
 
-    /// The same file, under another path as the one that the user gave.
+    /// The same file, with `given` as the path that the user gave.
     #[must_use]
     pub(crate) fn given_as(mut self, given: &Path) -> Self {
         self.given_path = given.to_path_buf();
@@ -187,7 +188,8 @@ impl Source {
         self.unpacked.as_deref()
     }
 
-    /// A database that cannot be opened, as a file without a byte: what is known of it comes from its write-ahead log.
+    /// An empty file in place of a database that cannot be opened. The records of such a store come from its
+    /// write-ahead log.
     pub(crate) fn missing(given: &Path) -> Self {
         Self {
             given_path: given.to_path_buf(),
@@ -202,7 +204,7 @@ impl Source {
         }
     }
 
-    /// The same file; passes over it are counted here.
+    /// The same file, whose passes are counted in `work`.
     #[must_use]
     pub fn counted(mut self, work: &Work) -> Self {
         self.work = work.clone();
@@ -215,7 +217,7 @@ impl Source {
         &self.work
     }
 
-    /// All bytes of the file as it was long at open; zeros where reading failed. Not for direct use
+    /// All bytes of the file, up to its length at open; zeros where reading failed. Not for direct use
     /// in system calls, see the [module](self).
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -255,8 +257,7 @@ impl Source {
         self.atime_untouched
     }
 
-    /// Device and inode number, by which two paths are known to be one file. None on systems
-    /// without.
+    /// Device and inode number, which show whether two paths are one file. None on systems without them.
     #[must_use]
     pub fn file_id(&self) -> Option<(u64, u64)> {
         let found = self.given_file()?.metadata().ok()?;
@@ -271,8 +272,8 @@ impl Source {
         }
     }
 
-    /// How the file differs now from what it was at open; none if it does not, as far as length,
-    /// modification time and the path tell.
+    /// How the file differs now from what it was at open. None if its length, its modification time and the
+    /// file at its path are the same. An unpacked database is compared by its archive. Standard input has no change.
     ///
     /// # Errors
     /// The system's, if the open file can no longer be examined.
@@ -328,8 +329,8 @@ impl Source {
             .map_or(0, |opened| opened.map.zeroed_count())
     }
 
-    /// Whether one of `len` bytes from `offset` on was read as zero because it could not be read.
-    /// To be asked after reading them.
+    /// Whether one of the `len` bytes from `offset` on could not be read, and was replaced by zero. Call this after
+    /// the bytes were read.
     #[must_use]
     pub fn has_read_error(&self, offset: u64, len: u64) -> bool {
         let opened = self.opened.as_ref();
@@ -354,7 +355,7 @@ impl Source {
     }
 }
 
-/// The length of a file as one that can be mapped.
+/// The length of a file as the length of its map. An empty or too long file cannot be mapped.
 fn map_len(path: &Path, len_bytes: u64) -> Result<usize, SourceError> {
     let len = usize::try_from(len_bytes).ok();
     match len.filter(|&len| isize::try_from(len).is_ok()) {
@@ -367,8 +368,8 @@ fn map_len(path: &Path, len_bytes: u64) -> Result<usize, SourceError> {
     }
 }
 
-/// Device and inode number of the file or folder that a path names now, by which two paths are known to be one.
-/// None of a path that names nothing, and on systems without.
+/// Device and inode number of the file or folder that a path names now. They show whether two paths are the same.
+/// None if the path names nothing, and on systems without these numbers.
 #[must_use]
 pub fn path_id(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().and_then(|found| file_id(&found))
@@ -380,12 +381,14 @@ pub fn os_page_len() -> usize {
     guard::page_len()
 }
 
+/// Device and inode number.
 #[cfg(unix)]
 fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     Some((metadata.dev(), metadata.ino()))
 }
 
+/// This system has no such numbers.
 #[cfg(not(unix))]
 fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {
     None

@@ -100,9 +100,10 @@ pub fn header_fields(page: &Page<'_>) -> [Field; 4] {
         value,
         expected: None,
     };
-    let stated = if page.inline { 0 } else { page.pgid.0 };
+    // The page inside an inline bucket has id 0.
+    let right_id = if page.inline { 0 } else { page.pgid.0 };
     let id = Field {
-        expected: (page.stated_id != stated).then_some(stated),
+        expected: (page.stated_id != right_id).then_some(right_id),
         ..field("id", 0, 8, page.stated_id)
     };
     [
@@ -129,6 +130,7 @@ pub fn meta_fields(page: &Page<'_>) -> Vec<Field> {
         ("checksum", 56, 8),
     ];
     let run = page.run();
+    // The checksum is the last field, and covers all fields before it.
     let computed = run
         .get(META_AT, META_BYTES.saturating_sub(8), "meta")
         .ok()
@@ -219,10 +221,12 @@ pub fn elements<'a>(page: Page<'a>) -> impl Iterator<Item = ElementParts<'a>> + 
     })
 }
 
+/// Element `index` of a leaf or branch page. None if its 16 bytes go beyond the page. A key or value that is not inside
+/// the page is left out.
 fn element<'a>(page: &Page<'a>, index: usize) -> Option<ElementParts<'a>> {
     let run = page.run();
     let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
-    let u32_at = |behind: usize| run.u32(at.saturating_add(behind), "element").ok();
+    let u32_at = |field_at: usize| run.u32(at.saturating_add(field_at), "element").ok();
     let (raw, pos, ksize, vsize) = if page.kind == Some(Kind::Leaf) {
         let (flags, pos, ksize, vsize) = (u32_at(0)?, u32_at(4)?, u32_at(8)?, u32_at(12)?);
         let raw = RawElement::Leaf {
@@ -263,6 +267,7 @@ fn element<'a>(page: &Page<'a>, index: usize) -> Option<ElementParts<'a>> {
         index,
         offset: run.offset().saturating_add(at as u64),
         raw,
+        // bbolt writes no longer key.
         key: piece(key_at, ksize.min(MAX_KEY_BYTES)).filter(|_| ksize <= MAX_KEY_BYTES),
         value: vsize.and_then(|vsize| piece(value_at, vsize)),
         misfit: misfit
@@ -284,6 +289,7 @@ pub fn bucket<'a>(page: &Page<'a>, element: &ElementParts<'a>) -> Option<BucketP
         span.u64(0, "bucket root").ok()?,
         span.u64(8, "bucket sequence").ok()?,
     );
+    // Only an inline bucket has a page image after its header; its root is 0.
     let image = value.bytes.get(HEADER_BYTES..).filter(|_| root == 0);
     let inline = image.and_then(|image| {
         let offset = value.offset.saturating_add(HEADER_BYTES as u64);

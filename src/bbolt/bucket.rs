@@ -26,6 +26,7 @@ pub struct Bucket<'a> {
     pub locus: Locus,
     start: Root<'a>,
     context: FileContext<'a>,
+    /// Identifies the bucket as the owner of its pages; see [`Leaves::new`].
     number: u16,
 }
 
@@ -91,7 +92,8 @@ impl<'a> Bucket<'a> {
         })
     }
 
-    /// A bucket that is not in the tree: it has no leaves.
+    /// A bucket that is not in the tree: it has no leaves. If the root page is lost, etcd's records can still be found
+    /// in other pages, and this bucket is where they are shown.
     pub(super) fn absent(
         name: &'a [u8],
         locus: Locus,

@@ -63,7 +63,8 @@ fn is_zero_from(source: &Source, start: usize) -> bool {
     true
 }
 
-/// Combines all bytes with OR, which is fast. It works page by page, so that the search still ends early.
+/// Whether all bytes are zero. Each piece of 4096 bytes is combined with OR, which is faster than a comparison per
+/// byte. The first piece that is not zero ends the search.
 fn is_zero(bytes: &[u8]) -> bool {
     let mut pages = bytes.chunks(4096);
     pages.all(|page| page.iter().fold(0, |or, byte| or | byte) == 0)
@@ -118,7 +119,8 @@ pub fn walk<'a>(db: &Db<'a>, buckets: impl IntoIterator<Item = Bucket<'a>>) {
         let nesting = nesting.saturating_add(1);
         for leaf in bucket.leaves(db.diagnostics(), Direction::Forward) {
             for element in leaf.elements(Direction::Forward).filter(is_bucket) {
-                // The numbers after those of the root's buckets.
+                // The buckets of the root are numbered upwards from 2, nested buckets downwards from the largest
+                // number.
                 let number = u16::MAX.saturating_sub(u16::try_from(walked).unwrap_or(u16::MAX));
                 match Bucket::parse(&element, &leaf.page, db.context().clone(), number) {
                     Ok(nested) => {
@@ -148,6 +150,7 @@ fn root_of_another(bucket: &Bucket<'_>) -> Damage {
         .effect("it is not entered again: the content of one of the two buckets is missing")
 }
 
+/// Reports fields of the valid meta pages that bbolt does not write like this, and bytes after the fields.
 fn check_metas(db: &Db<'_>) {
     for (index, meta) in (0_u64..).zip(db.metas()) {
         let Ok(meta) = meta else { continue };
@@ -178,6 +181,7 @@ fn check_metas(db: &Db<'_>) {
                 meta.sequence.to_string(),
             );
         }
+        // Pages 0 and 1 are the meta pages.
         let can_be = 2..meta.high_water_mark;
         if meta.freelist != NO_FREELIST && !can_be.contains(&meta.freelist) {
             report(
@@ -201,6 +205,7 @@ fn check_metas(db: &Db<'_>) {
     }
 }
 
+/// Reports bytes after the high-water mark that are not all zero.
 fn check_tail(db: &Db<'_>, source: &Source) {
     if let Some(Tail {
         bytes,

@@ -97,6 +97,8 @@ impl<'a> Db<'a> {
         Self::open_image(image, source, None, diagnostics)
     }
 
+    /// Finds the meta pages, chooses one, and reports what is wrong with them and with the file's length. `requested`
+    /// is the meta page that the caller wants instead of the chosen one.
     fn open_image(
         image: &'a [u8],
         source: Option<&'a Source>,
@@ -165,6 +167,7 @@ impl<'a> Db<'a> {
         self.context.source
     }
 
+    /// Reports meta pages that are damaged, unusable, or left by a defragmentation, and a wrong file length.
     fn report_metas(&self) {
         for (index, meta) in self.metas.iter().enumerate() {
             let pgid = Pgid(index as u64);
@@ -222,6 +225,7 @@ impl<'a> Db<'a> {
     fn report_length(&self) {
         let (length, page_size) = (self.pages.image().len(), self.pages.page_size());
         let present = (length / page_size) as u64;
+        // Bytes after the last whole page.
         let behind = length % page_size;
         if self.meta.high_water_mark > present {
             self.diagnostics.report(
@@ -317,6 +321,7 @@ impl<'a> Db<'a> {
 
     /// The meta pages (0 or 1) of the former and of the newest state, whichever was chosen; none if there is no former state.
     pub fn last_two_states(&self) -> Option<[usize; 2]> {
+        // `self.pages` has the high-water mark of the chosen state, and the newest state may have a larger one.
         let pages = Pages::new(
             self.pages.image(),
             self.pages.page_size(),
@@ -344,6 +349,7 @@ impl<'a> Db<'a> {
     /// The buckets of the root tree, in key order. An element that is not a bucket is reported.
     pub fn buckets(&self) -> Vec<Bucket<'a>> {
         let mut buckets = Vec::new();
+        // This is `Meta::unknown`, which has no root.
         if self.meta.root == Pgid(0) && self.choice == MetaChoice::Neither {
             return buckets;
         }
@@ -387,7 +393,8 @@ fn bucket_number(before: usize) -> u16 {
     before.saturating_add(ROOT_NUMBER).saturating_add(1)
 }
 
-/// Chooses the meta page: the newer one whose root is a tree page.
+/// Chooses the meta page, as an index (0 or 1), and the reason. Of two valid ones it is the newer one. The older one is
+/// chosen only if the root of the newer one is not a tree page, and the older one is a usable former state.
 fn choose(metas: &[Result<Meta, MetaError>; 2], pages: &Pages<'_>) -> (Option<usize>, MetaChoice) {
     let usable = |meta: &Meta| root_can_be(meta, pages);
     match metas {
@@ -433,6 +440,7 @@ fn last_two_states(
 ) -> Result<[usize; 2], String> {
     let none = |why: &str| Err(why.to_owned());
     let (chosen, choice) = choose(metas, pages);
+    // The former state is the one of the other meta page.
     let Some((newest, former)) =
         chosen.and_then(|newest| Some((newest, 1_usize.checked_sub(newest)?)))
     else {
@@ -453,7 +461,8 @@ fn last_two_states(
     }
 }
 
-/// The requested meta page; one with a wrong checksum is tried.
+/// The meta page that the user requested. A wrong checksum is accepted, because the user asked for exactly this
+/// page. A meta page that is damaged otherwise is refused.
 fn meta_by_hand(
     image: &[u8],
     metas: &[Result<Meta, MetaError>; 2],
@@ -470,6 +479,7 @@ fn meta_by_hand(
         Some(Err(error)) => return Err(refuse(error.to_string())),
         None => return Err(refuse("a file has meta pages 0 and 1".to_owned())),
     };
+    // In a new file both meta pages are initial, and there is no other state to request.
     let another = metas.iter().flatten().any(|other| !other.is_initial());
     if meta.is_initial() && another {
         return Err(refuse(

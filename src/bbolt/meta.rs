@@ -96,7 +96,8 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// An image in memory whose root has these buckets, all empty. All names must fit into one page.
+/// A valid database image whose root has these buckets, all empty. All names must fit into one page. The records of
+/// a write-ahead log are added to such an image if there is no usable database.
 pub fn empty_image(buckets: &[&[u8]]) -> Vec<u8> {
     const PAGE: u32 = 4096;
     const ROOT: u64 = 2;
@@ -115,6 +116,7 @@ pub fn empty_image(buckets: &[&[u8]]) -> Vec<u8> {
             &(ROOT + pgid).to_le_bytes(),
         ]
         .concat();
+        // Flag 4: a meta page.
         image.extend(header(pgid, 4, 0));
         image.extend(&body);
         image.extend(fnv1a(&body).to_le_bytes());
@@ -125,8 +127,11 @@ pub fn empty_image(buckets: &[&[u8]]) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let (mut elements, mut bodies) = (Vec::new(), Vec::new());
     for (place, name) in buckets.iter().enumerate() {
-        let following = 16 * buckets.len().saturating_sub(place);
-        let position = u32::try_from(following.saturating_add(bodies.len())).unwrap_or(u32::MAX);
+        // A leaf element states the position of its key from its own first byte: the rest of the element table (16
+        // bytes per element), then the keys and values of the elements before it.
+        let table_rest = 16 * buckets.len().saturating_sub(place);
+        let position = u32::try_from(table_rest.saturating_add(bodies.len())).unwrap_or(u32::MAX);
+        // Flags (1: a bucket), pos, ksize, vsize.
         for field in [1, position, length(name), length(&inline)] {
             elements.extend(field.to_le_bytes());
         }
@@ -155,6 +160,7 @@ fn header(pgid: u64, flags: u16, count: u16) -> Vec<u8> {
     .concat()
 }
 
+/// Appends zeros up to the next multiple of `page` bytes.
 fn pad_to_page(image: &mut Vec<u8>, page: u32) {
     let page = usize::try_from(page).unwrap_or(usize::MAX);
     image.resize(image.len().next_multiple_of(page), 0);
@@ -191,6 +197,8 @@ impl Meta {
         }
     }
 
+    /// Reads a meta page in the byte order in which its magic number is right. `verify`: whether the checksum must be
+    /// right.
     fn read(image: &[u8], page_start: usize, verify: bool) -> Result<Self, MetaError> {
         let body = page_start
             .checked_add(META_AT)
@@ -206,6 +214,7 @@ impl Meta {
         }
     }
 
+    /// Reads the fields from `span`, the 64 bytes of the meta. `body` is the same bytes, for the checksum.
     fn parse_body(span: Span<'_>, body: &[u8], verify: bool) -> Result<Self, MetaError> {
         let u32_at = |at| span.u32(at, "meta").map_err(|_| MetaError::Cut);
         let u64_at = |at| span.u64(at, "meta").map_err(|_| MetaError::Cut);
@@ -275,8 +284,8 @@ pub fn find_metas(
         let second = second_meta(image, page_size, meta.order);
         // A meta page with a right checksum may state a page size that no page of the file agrees with.
         let sampled = || headers_at(image, source, page_size, meta.order);
-        let disowned = second.is_err() && sampled() == 0;
-        return match disowned.then(|| guess_geometry(image, source)).flatten() {
+        let is_refuted = second.is_err() && sampled() == 0;
+        return match is_refuted.then(|| guess_geometry(image, source)).flatten() {
             Some(geometry) => (
                 Some(geometry),
                 [
@@ -340,11 +349,13 @@ fn headers_at(image: &[u8], source: Option<&Source>, page_size: usize, order: By
             break;
         };
         if data >= offset.saturating_add(page_size) {
-            let behind = (data / page_size).saturating_sub(pgid);
-            pgid = pgid.saturating_add(behind.div_ceil(step).max(1).saturating_mul(step));
+            // The next sampled position that is not before the data.
+            let hole_pages = (data / page_size).saturating_sub(pgid);
+            pgid = pgid.saturating_add(hole_pages.div_ceil(step).max(1).saturating_mul(step));
             continue;
         }
         let span = Span::new(image.get(offset..).unwrap_or_default(), 0, order);
+        // Flags 1, 2 and 0x10: a branch, a leaf, a freelist.
         let is_header = span.u64(0, "page id") == Ok(pgid as u64)
             && span
                 .u16(8, "page flags")

@@ -176,9 +176,12 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// The end of its last element by its stated position and sizes, in bytes from the start of the page.
+    /// The end of its last element's key and value by their stated position and sizes, in bytes from the start of the
+    /// page.
     pub(super) fn end_bytes(&self) -> Option<usize> {
+        // The last element: after the header and `count - 1` elements, all 16 bytes long.
         let at = HEADER_BYTES.checked_mul(self.count)?;
+        // Offsets in the element of `pos`, and of `ksize` or of `ksize` and `vsize`.
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
             Some(Kind::Branch) => (0, &[4]),
             _ => (4, &[8, 12]),
@@ -204,6 +207,9 @@ impl<'a> Page<'a> {
             .min(self.run.len_bytes().saturating_sub(HEADER_BYTES) / ELEMENT_BYTES)
     }
 
+    /// The key or the value of element `index` (`what` says which), and its position in bytes from the start of the
+    /// page. `pos` counts from the element's first byte. Bytes inside the element table are refused, because they are
+    /// no key or value.
     fn body(
         &self,
         index: usize,
@@ -314,6 +320,7 @@ impl<'a> Page<'a> {
     /// and each other without a gap, and zeros follow the last value. So a wrong count, position or size is found even if
     /// every element can be read.
     pub fn layout_fault(&self) -> Option<LayoutFault> {
+        // Offsets in an element of `pos`, and of `ksize` or of `ksize` and `vsize`.
         let (pos_at, sizes): (usize, &[usize]) = match self.kind {
             Some(Kind::Branch) => (0, &[4]),
             _ => (4, &[8, 12]),
@@ -322,6 +329,7 @@ impl<'a> Page<'a> {
             let raw = self.run.u32(at, "element").unwrap_or(u32::MAX);
             usize::try_from(raw).unwrap_or(usize::MAX)
         };
+        // The end of the element table, then of each key and value: where the next key has to start.
         let mut end = HEADER_BYTES.saturating_add(self.count.saturating_mul(ELEMENT_BYTES));
         let fault = (0..self.usable_count()).find(|index| {
             let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
@@ -376,6 +384,7 @@ impl<'a> Page<'a> {
             .map(Pgid)
     }
 
+    /// The finding about element `index`, whose 16 bytes go beyond the page.
     #[cold]
     fn no_element(&self, index: usize) -> Damage {
         Diagnostic::new(Code::ElementBounds, self.locus().element(index))
@@ -389,6 +398,7 @@ impl<'a> Page<'a> {
             .effect("this element cannot be read")
     }
 
+    /// The finding about element `index`, whose key has an impossible length.
     #[cold]
     fn key_size(&self, index: usize, ksize: u32) -> Damage {
         Diagnostic::new(Code::ElementBounds, self.locus().element(index))

@@ -60,6 +60,7 @@ impl<'a> Pages<'a> {
         pgid.0.saturating_mul(self.page_size as u64)
     }
 
+    /// Where a page starts in the image; none if that is after the end of the file.
     fn start_of(&self, pgid: Pgid) -> Option<usize> {
         let start = usize::try_from(pgid.0).ok()?.checked_mul(self.page_size)?;
         (start < self.image.len()).then_some(start)
@@ -69,6 +70,7 @@ impl<'a> Pages<'a> {
     pub fn unchecked(&self, pgid: Pgid) -> Option<Page<'a>> {
         let start = self.start_of(pgid)?;
         let tail = self.image.get(start..)?;
+        // The length of the run is only known from the header, so the page is parsed twice.
         let header = Page::parse(
             pgid,
             Span::new(tail, self.offset_of(pgid), self.order),

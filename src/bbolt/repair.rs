@@ -11,22 +11,26 @@ use super::pages::Pages;
 impl<'a> Pages<'a> {
     /// The page with a count and overflow that fit its elements, if the stated ones do not. None if nothing fits.
     pub(super) fn repaired(&self, page: &Page<'a>) -> Option<Page<'a>> {
+        // `pos` of the first element: the second field of a leaf element, the first of a branch element.
         let pos_at = HEADER_BYTES.saturating_add(if page.kind == Some(Kind::Branch) {
             0
         } else {
             4
         });
         let first = page.run().u32(pos_at, "element pos").ok()?;
+        // An element is as long as a page header, 16 bytes.
         let count = usize::try_from(first).ok()? / HEADER_BYTES;
         let recounted = page.with_count(count).filter(|_| count > 0)?;
         if recounted.layout_fault().is_none() {
             return Some(recounted);
         }
+        // An inline page is as long as the value that contains it. It has no overflow that could be wrong.
         if page.inline {
             return None;
         }
         let pages = recounted.end_bytes()?.div_ceil(self.page_size());
         let longer = self.run_of(page.pgid, pages)?.with_count(count)?;
+        // `run_of` read the stated flags again, and the caller may have set another kind.
         let longer = longer.with_kind(page.kind?);
         longer.layout_fault().is_none().then_some(longer)
     }
@@ -52,12 +56,14 @@ impl<'a> Pages<'a> {
                     Kind::Leaf => page.leaf_element(index).ok()?.key,
                     _ => page.branch_element(index).ok()?.0,
                 };
+                // The first key is the separator, and each further key is larger than the one before it.
                 let ascends = last.map_or(key == separator, |last| last < key);
                 if !ascends || upper.is_some_and(|upper| upper <= key) {
                     return None;
                 }
                 last = Some(key);
             }
+            // A page without elements has no key that could match.
             last.map(|_| page)
         })
     }

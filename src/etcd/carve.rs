@@ -80,6 +80,7 @@ impl<'a> Carved<'a> {
         let scan = state.page_scan();
         let state = StateIndex::new(state);
         let mut found = Found::default();
+        // Grade A: freed leaf pages with their own header, in batches, so that memory stays flat.
         let mut stale = scan
             .leaf_runs()
             .filter(|(pgid, _)| !state.uses(pgid.0))
@@ -87,19 +88,22 @@ impl<'a> Carved<'a> {
         while stale.peek().is_some() {
             let mut batch: Vec<Pgid> = Vec::new();
             let mut pages = 0_u64;
-            while let Some((pgid, of_run)) = stale.next_if(|_| pages < BATCH_PAGES) {
-                pages = pages.saturating_add(of_run);
+            while let Some((pgid, run_pages)) = stale.next_if(|_| pages < BATCH_PAGES) {
+                pages = pages.saturating_add(run_pages);
                 batch.push(pgid);
             }
-            let of_leaves: Vec<Found<'a>> = batch
+            let task_results: Vec<Found<'a>> = batch
                 .par_chunks(TASK_PAGES)
                 .map(|pgids| search_pages(pgids, scan, &state, diagnostics))
                 .collect();
-            of_leaves.into_iter().for_each(|of| found.add(of));
+            task_results
+                .into_iter()
+                .for_each(|result| found.add(result));
             if let Some(source) = db.source() {
                 source.forget_resident();
             }
         }
+        // Grades B and C: the rest of longer pages whose first page was overwritten.
         let headless = scan.runs_without_header();
         for run in &headless {
             for record in Fragments::new(&db.pages(), db.source(), *run) {
@@ -130,9 +134,9 @@ impl<'a> Carved<'a> {
 
 /// Number of leaf pages that neither a tree nor the freelist uses.
 pub fn leaves_out_of_use(state: &State<'_>) -> u64 {
-    let reach = PageUse::read(state.db());
+    let page_use = PageUse::read(state.db());
     let scan = state.page_scan();
-    let is_unused = |pgid: Pgid| matches!(reach.use_of(pgid), Use::Free | Use::Unreached);
+    let is_unused = |pgid: Pgid| matches!(page_use.use_of(pgid), Use::Free | Use::Unreached);
     let unused = scan.leaf_runs().filter(|(pgid, _)| is_unused(*pgid));
     unused.count() as u64
 }
@@ -145,6 +149,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// Adds what a task found. The other counts of a search are set once, at its end.
     fn add(&mut self, other: Self) {
         self.records.extend(other.records);
         self.search.copies = self.search.copies.saturating_add(other.search.copies);
@@ -167,7 +172,8 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The whole records of leaf pages.
+/// The records in these leaf pages that etcd wrote to the last byte, unless the state has them. A damaged page is read
+/// by its intact elements.
 fn search_pages<'a>(
     pgids: &[Pgid],
     scan: &PageScan<'a>,
@@ -176,8 +182,8 @@ fn search_pages<'a>(
 ) -> Found<'a> {
     let mut found = Found::default();
     for pgid in pgids {
-        let sound = scan.whole_page(*pgid).and_then(|page| sound_records(&page));
-        if let Some(records) = sound {
+        let intact = scan.whole_page(*pgid).and_then(|page| sound_records(&page));
+        if let Some(records) = intact {
             records
                 .into_iter()
                 .for_each(|record| found.take(record, state, diagnostics));
@@ -208,7 +214,7 @@ fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
     (0..count).map(record).collect()
 }
 
-/// The whole records of a leaf.
+/// Adds the records of a leaf that etcd wrote to the last byte.
 fn search<'a>(
     leaf: &Leaf<'a>,
     state: &StateIndex<'a>,
@@ -227,19 +233,19 @@ fn search<'a>(
 /// contradict each other.
 fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -> Vec<Record<'a>> {
     records.par_sort_unstable_by_key(|record| (record.revision, record.grade(), record.offset));
-    let mut told: HashSet<Revision> = HashSet::new();
+    let mut contradicted: HashSet<Revision> = HashSet::new();
     records.dedup_by(|record, first| {
         if record.revision != first.revision {
             return false;
         }
         if first.grade() == record.grade() && !first.has_same_content(record) {
             report_contradiction(diagnostics, first, record, "neither is included");
-            told.insert(record.revision);
+            contradicted.insert(record.revision);
         }
         true
     });
-    if !told.is_empty() {
-        records.retain(|record| !told.contains(&record.revision));
+    if !contradicted.is_empty() {
+        records.retain(|record| !contradicted.contains(&record.revision));
     }
     records.shrink_to_fit();
     records

@@ -61,6 +61,7 @@ pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked
     for leaf in store.record_leaves(Direction::Forward) {
         for record in leaf_records(&leaf, Direction::Forward, diagnostics) {
             checked.records = checked.records.saturating_add(1);
+            // A restored snapshot may have this empty record. It has no key.
             if record.is_bump_mark() {
                 continue;
             }
@@ -77,7 +78,8 @@ pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked
     checked
 }
 
-/// Keeps the newest record of each key whose lease does not exist.
+/// Keeps in `without` the newest record of each key, if its lease does not exist. A later record of the key replaces or
+/// removes it.
 fn note_lease<'a>(
     without: &mut HashMap<&'a [u8], Record<'a>>,
     leases: &HashSet<i64>,
@@ -90,6 +92,7 @@ fn note_lease<'a>(
     }
 }
 
+/// The finding about a record whose lease does not exist.
 fn lease_missing(record: &Record<'_>) -> Damage {
     Diagnostic::new(Code::LeaseMissing, record.locus().bucket(schema::KEY))
         .expected(
@@ -107,7 +110,7 @@ fn follow(checked: &mut Checked, record: &Record<'_>, compacted: i64) -> Option<
         checked.keys.insert(record.key.into(), now);
         return contradiction.map(|found| found.about(record));
     };
-    // In a damaged file the walk may not follow the order of revisions. That has its own finding.
+    // In a damaged file the walk may not be in the order of revisions. That has its own finding.
     if record.revision <= known.revision {
         return None;
     }
@@ -163,7 +166,8 @@ impl Successions {
     }
 }
 
-/// The same, for a fold that keeps only these fields of the record before.
+/// As [`compare`], for a fold that keeps only some fields of the record before. The caller has to leave out records
+/// that are not of the state.
 pub(super) fn compare_with_newest(
     store: &Store<'_>,
     before: Option<&NewestRecord>,
@@ -204,6 +208,7 @@ struct Contradiction {
 }
 
 impl Contradiction {
+    /// Always `Some`: the result of a check that failed.
     fn new(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Option<Self> {
         Some(Self {
             code,
@@ -212,6 +217,7 @@ impl Contradiction {
         })
     }
 
+    /// The finding that a record has this contradiction.
     fn about(self, record: &Record<'_>) -> Damage {
         let effect = match self.code {
             Code::VersionGap | Code::TombstoneUnmatched => {
@@ -225,7 +231,8 @@ impl Contradiction {
     }
 }
 
-/// The contradiction between a record and the record of its key before it, if any.
+/// The contradiction between a record and the record of its key before it, if any. Up to the compaction only what no
+/// compaction explains is one; after it every record needs its predecessor.
 fn contradiction(
     before: Option<&NewestRecord>,
     now: &NewestRecord,
@@ -234,6 +241,7 @@ fn contradiction(
     if let Some(before) = before
         && before.revision.main == now.revision.main
     {
+        // etcd refuses a transaction that changes a key twice.
         return Contradiction::new(
             Code::KeyTwice,
             format!("a key once in revision {}", now.revision.main),
@@ -289,7 +297,7 @@ fn not_the_next_version(before: &NewestRecord, now: &NewestRecord) -> Option<Con
 
 /// A record above the compaction that needs an earlier record of its key, and there is none.
 fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Option<Contradiction> {
-    let of_before = || {
+    let found_before = || {
         before.map_or_else(
             || "no record of this key".to_owned(),
             |before| format!("its tombstone {}", before.revision),
@@ -299,9 +307,10 @@ fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Opt
         return Contradiction::new(
             Code::TombstoneUnmatched,
             "a put of the key before its tombstone",
-            of_before(),
+            found_before(),
         );
     }
+    // The first put of a generation.
     if now.version <= 1 {
         return None;
     }
@@ -312,11 +321,12 @@ fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Opt
             now.version.saturating_sub(1),
             now.version
         ),
-        of_before(),
+        found_before(),
     )
 }
 
-/// Two puts of a key between which a compaction may have removed records.
+/// The contradiction between two puts of a key between which a compaction may have removed records. In one generation
+/// the version grows. A later generation is created after the earlier put.
 fn below(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     let can_be = if now.generation == before.generation {
         now.version > before.version

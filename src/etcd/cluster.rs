@@ -61,8 +61,8 @@ pub fn member_ids(store: &Store<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The members that a store names, those that were removed included; none if it names no present one. What is wrong with
-/// a member is a finding elsewhere.
+/// The ids of all members that a store names, present and removed, as numbers. Empty if it names no present member,
+/// because then the cluster is not known. A damaged member is skipped without a finding.
 pub fn known_members(store: &Store<'_>) -> BTreeSet<u64> {
     let mut ids = member_ids(store);
     if !ids.is_empty() {

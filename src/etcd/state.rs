@@ -76,7 +76,9 @@ impl<'a> State<'a> {
         Self::from_scan(db, buckets, scan)
     }
 
-    /// The backend in a file whose root page lacks a bucket that every etcd has.
+    /// The backend in a file whose root page lacks a bucket that every etcd has. The newest root page among all pages
+    /// is searched. If the tree has bucket `key`, only bucket `meta` is taken from that page. Otherwise that page
+    /// becomes the root. If its tree of records is not whole, bucket `key` is read without the tree, from all pages.
     fn from_scan(db: Db<'a>, mut buckets: Vec<Bucket<'a>>, scan: Arc<LazyScan<'a>>) -> Self {
         let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
         let Some(root) = salvage::root::newest(&db, scan.get()) else {
@@ -101,7 +103,8 @@ impl<'a> State<'a> {
         Self::from_buckets(rooted, found, false, scan)
     }
 
-    /// The backend in a file without a usable root page. It may still have records.
+    /// The backend in a file in which no page is a root with the buckets `key` and `meta`. It may still have pages of
+    /// records. If there are any, they become a bucket `key` without a tree.
     fn without_root(db: Db<'a>, buckets: Vec<Bucket<'a>>, scan: Arc<LazyScan<'a>>) -> Self {
         let has_records = buckets.iter().any(|bucket| bucket.name == schema::KEY);
         let absent = db.absent_bucket(schema::KEY, buckets.len());
@@ -130,6 +133,8 @@ impl<'a> State<'a> {
         state
     }
 
+    /// The backend with these buckets. `current`: whether they are from the tree of the requested state, not of a
+    /// former one.
     fn from_buckets(
         db: Db<'a>,
         buckets: Vec<Bucket<'a>>,
@@ -165,6 +170,7 @@ impl<'a> State<'a> {
         }
     }
 
+    /// The salvage of a bucket of records, as [`Self::from_buckets`] makes it for bucket `key`.
     fn salvage_of(&self, bucket: &Bucket<'a>, current: bool) -> Salvage<'a> {
         let meta = self.bucket(schema::META).map(|_| &self.meta);
         Salvage::new(&self.db, bucket, meta, current, Arc::clone(&self.scan))
@@ -173,6 +179,7 @@ impl<'a> State<'a> {
     /// Scans the pages, even if the tree is intact, and reports records that contradict the tree.
     pub fn compare_tree_with_scan(&self) {
         if let Some(salvage) = &self.salvage {
+            // Only the findings are needed.
             salvage.salvaged_records();
         }
     }
@@ -264,11 +271,13 @@ impl<'a> State<'a> {
 /// The buckets that every etcd has.
 const NEEDED: [&[u8]; 2] = [schema::KEY, schema::META];
 
+/// Whether these buckets include all of [`NEEDED`].
 fn is_complete(buckets: &[Bucket<'_>]) -> bool {
     let has = |name: &&[u8]| buckets.iter().any(|bucket| bucket.name == *name);
     NEEDED.iter().all(has)
 }
 
+/// Reports each bucket of [`NEEDED`] that the root lacks.
 fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
     let has = |name: &[u8]| buckets.iter().any(|bucket| bucket.name == name);
     // Without a meta page the content of the root is not known.
@@ -287,6 +296,7 @@ fn report_missing(db: &Db<'_>, buckets: &[Bucket<'_>]) {
     }
 }
 
+/// Reports a compaction that was scheduled and not finished.
 fn report_compaction(meta: &MetaBucket, diagnostics: &Diagnostics) {
     let scheduled = meta.scheduled_compact_revision.unwrap_or_default();
     let finished = meta.finished_compact_revision.unwrap_or_default();

@@ -30,7 +30,8 @@ pub struct Store<'a> {
     state_revision: i64,
     /// The oldest revision of records that have no state before them; none if there is a state.
     first_revision: Option<i64>,
-    /// When main revisions were received by who recorded them, in seconds since 1970, ascending.
+    /// Pairs of a main revision and the time at which the recorder of a delta snapshot received it, in seconds since
+    /// 1970. They are in the order of revisions.
     times: Arc<Vec<(i64, i64)>>,
 }
 
@@ -104,6 +105,7 @@ impl<'a> Store<'a> {
     #[must_use]
     pub fn with(self, records: Vec<Record<'a>>) -> Self {
         let state_revision = self.state.revision();
+        // The sort is stable, so of records of one revision the one that was added first stays first.
         let mut all: Vec<Record<'a>> = self.additional.to_vec();
         all.extend(records);
         all.sort_by_key(|record| record.revision);
@@ -115,6 +117,7 @@ impl<'a> Store<'a> {
             }
             same
         });
+        // Both are in the order of revisions, so one pass over the state finds the revisions that it has.
         let mut state = self.state.records(Direction::Forward).peekable();
         all.retain(|record| {
             while state
@@ -133,7 +136,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The same with times that were recorded with records, by main revision, ascending.
+    /// The same with the times of main revisions; see [`Self::times`].
     #[must_use]
     pub fn with_times(self, times: Vec<(i64, i64)>) -> Self {
         Self {
@@ -142,7 +145,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The same, whose records have no state before them: of what was written before `first` nothing is known.
+    /// The same for records without a state before them, such as delta snapshots without a full snapshot. Nothing is
+    /// known of revisions before `first`.
     #[must_use]
     pub fn beginning_at(self, first: i64) -> Self {
         Self {
@@ -151,7 +155,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// When main revisions were received by who recorded them, in seconds since 1970, ascending.
+    /// Pairs of a main revision and the time at which the recorder of a delta snapshot received it, in seconds since
+    /// 1970. They are in the order of revisions.
     pub fn times(&self) -> &[(i64, i64)] {
         &self.times
     }
@@ -242,7 +247,7 @@ impl<'a> Store<'a> {
         Interleaved::new(state, Arc::clone(&self.additional), source, direction)
     }
 
-    /// Whether there is a record whose key is covered.
+    /// Whether there is a record for whose key `covers` is true.
     pub fn has_record(&self, covers: impl Fn(&[u8]) -> bool) -> bool {
         let mut records = self.records(Direction::Forward);
         records.any(|record| covers(record.key))

@@ -16,6 +16,7 @@ pub(crate) struct FloatText {
 }
 
 impl FloatText {
+    /// An empty text.
     fn new() -> Self {
         Self {
             bytes: [0; LONGEST_BYTES],
@@ -38,6 +39,7 @@ impl FloatText {
         text
     }
 
+    /// Appends a text. There is always room; see [`LONGEST_BYTES`].
     fn push(&mut self, text: &[u8]) {
         let end = self.len.saturating_add(text.len());
         if let Some(room) = self.bytes.get_mut(self.len..end) {
@@ -53,7 +55,8 @@ impl FloatText {
     }
 }
 
-/// The shortest digits of a finite float: 0.DIGITS times ten to the power of `point`.
+/// The shortest digits of a finite float: 0.DIGITS times ten to the power of `point`, without zeros at either end.
+/// Example: 12.5 has the digits 125 and the point 2; 0.00125 has the digits 125 and the point -2. Zero has no digits.
 struct Decimal {
     is_negative: bool,
     digits: FloatText,
@@ -61,6 +64,8 @@ struct Decimal {
 }
 
 impl Decimal {
+    /// The digits of a finite float, from zmij's text. That is like `12.5`, `0.00125` or `1.25e-7`: WHOLE.FRACTION,
+    /// then perhaps an exponent.
     fn new(value: f64) -> Self {
         let mut buffer = zmij::Buffer::new();
         let text = buffer.format_finite(value.abs());
@@ -70,6 +75,8 @@ impl Decimal {
         let significant = whole.trim_start_matches('0');
         let mut digits = FloatText::new();
         digits.push(significant.as_bytes());
+        // The point follows the digits of the whole part. Without a whole part it precedes the zeros that the fraction
+        // begins with: 0.00125 is 0.125 times ten to the power of -2.
         let mut places = significant.len();
         let mut leading_zeros = 0;
         if significant.is_empty() {
@@ -95,6 +102,7 @@ impl Decimal {
         }
     }
 
+    /// A text that has only the sign: `-`, or nothing.
     fn start(&self) -> FloatText {
         let mut text = FloatText::new();
         if self.is_negative {
@@ -107,11 +115,13 @@ impl Decimal {
     fn fixed(&self) -> FloatText {
         let mut text = self.start();
         let digits = self.digits.as_bytes();
+        // Digits before the point; none if `point` is 0 or negative, as for 0.00125.
         let whole_places = usize::try_from(self.point).unwrap_or(0);
         let (whole, fraction) = digits
             .split_at_checked(whole_places)
             .unwrap_or((digits, &[]));
         text.push(whole);
+        // 1200 has the digits 12 and the point 4: two zeros follow.
         text.push_zeros(if digits.is_empty() {
             0
         } else {
@@ -128,7 +138,7 @@ impl Decimal {
         text
     }
 
-    /// Go's format 'e', the exponent of at least so many digits.
+    /// Go's format 'e', whose exponent has at least `exponent_digits` digits. Not for zero.
     fn scientific(&self, exponent_digits: usize) -> FloatText {
         let mut text = self.start();
         if let Some((first, rest)) = self.digits.as_bytes().split_first() {
@@ -138,6 +148,7 @@ impl Decimal {
                 text.push(rest);
             }
         }
+        // One digit is before the point here, and none in 0.DIGITS.
         let exponent = self.point.saturating_sub(1);
         text.push(if exponent < 0 { b"e-" } else { b"e+" });
         let exponent = exponent.unsigned_abs().to_string();
@@ -155,7 +166,7 @@ pub(crate) fn json(value: f64) -> Option<FloatText> {
     }
     let decimal = Decimal::new(value);
     let is_fixed = value == 0.0 || (1e-6..1e21).contains(&value.abs());
-    // Of a negative exponent Go removes one leading zero, and a positive one has none.
+    // Go's JSON removes the leading zero of an exponent such as e-07. A positive exponent is at least 21 here.
     Some(if is_fixed {
         decimal.fixed()
     } else {

@@ -4,10 +4,10 @@
 //! What Go calls printable is in `table.rs`, taken from Go itself: Rust's own tables follow another
 //! version of Unicode, and one rune printed otherwise would make another line.
 //!
-//! The store of a cluster is quoted whole by one `dump-db`, so the way through here is short: the
-//! bytes that are not plain (one in eight of an object in protobuf) are found for 64 bytes at once,
-//! as the bits of one word. The runs between them (of eleven bytes, on average) are copied in pieces
-//! of fixed length, which may go too far: what comes next is written over that.
+//! One `dump-db` quotes the whole store of a cluster, so this code is written for speed. The bytes that
+//! are not plain (one in eight of an object in protobuf) are found for 64 bytes at once, as the bits of
+//! one word. The runs between them (of eleven bytes, on average) are copied in pieces of fixed length. A
+//! piece may be longer than its run: the next text is written over the excess.
 
 mod table;
 
@@ -20,20 +20,21 @@ const PIECE: usize = 16;
 /// Bytes of a run copied after its first piece: no run is longer than both.
 const LONG_PIECE: usize = BLOCK - PIECE;
 
-/// A block, and what may be read behind it: pieces, or the rest of a rune.
+/// A block and the bytes after it that may be read with it: the excess of a piece, or the rest of a rune.
 const WINDOW: usize = BLOCK + BLOCK;
 
 /// Bytes of text that one byte of input can become: `\xNN`. No rune takes more for a byte of its
 /// own: six for two (`\u0080`), ten for four (`\U0010ffff`).
 const WIDEST: usize = 4;
 
-/// Room for the text of a block, of the rune that goes beyond its end, and for pieces behind it.
+/// Room for the text of a block, for the rune that goes beyond its end, and for the excess of pieces.
 const BLOCK_ROOM: usize = (BLOCK + 3) * WIDEST + BLOCK;
 
-/// Bytes of text after which room for more is made: few enough to stay in the nearest cache.
+/// Bytes of text after which a turn ends and the next one makes room: few enough to stay in the nearest cache.
 const TURN: usize = 4096;
 
-/// The text of each byte that stands alone: low four bytes the text, highest byte its length.
+/// The text of each byte that is not part of a longer rune: the text in the low four bytes, its length in the highest
+/// byte.
 static TEXT_OF: [u64; 256] = texts();
 
 /// Appends `bytes` to `out` as Go's `strconv.Quote` prints them, with the double quotes.
@@ -49,6 +50,7 @@ pub fn quote_into(bytes: &[u8], out: &mut Vec<u8>) {
     );
     out.push(b'"');
     let mut rest = bytes;
+    // Each turn makes room at the end of `out`, writes at most about `TURN` bytes there, and cuts off the unused room.
     while !rest.is_empty() {
         let start = out.len();
         let most = rest.len().saturating_mul(WIDEST).min(TURN);
@@ -68,6 +70,7 @@ pub fn quote_into(bytes: &[u8], out: &mut Vec<u8>) {
     }
     out.push(b'"');
 }
+
 /// Whether Go's `strconv.IsPrint` holds for the code point `c` (Unicode 15.0, Go 1.21 to 1.26).
 /// False for surrogates and for all above 0x10FFFF.
 #[must_use]
@@ -110,7 +113,8 @@ struct BlockText<'a> {
 }
 
 impl BlockText<'_> {
-    /// Copies the bytes of the block from `from` to before `until`.
+    /// Copies the bytes of the block from `from` to before `until`. One or two pieces of fixed length are copied,
+    /// because that is faster; only the length that is asked for counts.
     #[inline(always)]
     fn put_run(&mut self, window: &[u8; WINDOW], from: usize, until: usize) {
         let (second, to) = (from + PIECE, self.len + PIECE);
@@ -130,7 +134,7 @@ impl BlockText<'_> {
         self.len += until - from;
     }
 
-    /// Writes a byte that stands alone: plain, escaped, or not UTF-8.
+    /// Writes a byte that is not part of a longer rune: plain, escaped, or not UTF-8.
     #[inline(always)]
     fn put_byte(&mut self, byte: u8) {
         let [a, b, c, d, .., len] = text_of(byte).to_le_bytes();
@@ -151,8 +155,8 @@ impl BlockText<'_> {
     }
 }
 
-/// Quotes blocks until `wanted` bytes or more are used, no whole window is left, or the room is.
-/// Gives the bytes used.
+/// Quotes blocks until `wanted` bytes or more are used, less than a window is left, or this turn's room is
+/// used up. Returns how many bytes were used.
 fn quote_blocks(bytes: &[u8], wanted: usize, text: &mut Text<'_>) -> usize {
     let mut used = 0;
     while used < wanted && text.len < TURN {
@@ -165,8 +169,9 @@ fn quote_blocks(bytes: &[u8], wanted: usize, text: &mut Text<'_>) -> usize {
     used
 }
 
-/// Quotes what is left when no whole window is, made longer by spaces: these cannot go on with a
-/// rune, and their text is as long as they are. Gives the bytes used.
+/// Quotes the last bytes, which are fewer than a window. Spaces are added to fill whole windows: a space
+/// cannot continue a rune, and its text is one byte, so the text of the spaces can be cut off by their
+/// number. Returns how many bytes were used, without the spaces.
 fn quote_last(bytes: &[u8], text: &mut Text<'_>) -> usize {
     let mut padded = [b' '; 2 * WINDOW];
     if let Some(room) = padded.get_mut(..bytes.len()) {
@@ -177,10 +182,11 @@ fn quote_last(bytes: &[u8], text: &mut Text<'_>) -> usize {
     bytes.len()
 }
 
-/// Quotes [`BLOCK`] bytes, and the rest of the last rune. Gives the bytes used.
+/// Quotes [`BLOCK`] bytes, and the rest of the last rune. Returns how many bytes were used.
 #[inline(always)]
 fn quote_block(window: &[u8; WINDOW], text: &mut Text<'_>) -> usize {
     let (block, _) = window.split_at(BLOCK);
+    // The bytes that are not plain and not yet quoted.
     let mut special = special_bytes(block);
     let Some(room) = text
         .window
@@ -205,6 +211,7 @@ fn quote_block(window: &[u8; WINDOW], text: &mut Text<'_>) -> usize {
         } else {
             quoted.put_byte(byte);
             done = at + 1;
+            // Clears the lowest bit that is set.
             special &= special - 1;
         }
     }
@@ -216,13 +223,13 @@ fn quote_block(window: &[u8; WINDOW], text: &mut Text<'_>) -> usize {
     done
 }
 
-/// Whether a byte can begin a rune of several bytes, and the one after it can go on with it.
+/// Whether a byte can begin a rune of several bytes, and the byte after it can be its second one.
 #[inline(always)]
 fn may_be_rune(byte: u8, after: u8) -> bool {
     (byte >= 0xc2) & (after & 0xc0 == 0x80)
 }
 
-/// The bits for the bytes of a block from `at` on.
+/// A word with the bits for the bytes of a block from `at` on; 0 if `at` is after the block.
 fn bits_from(at: usize) -> u64 {
     u32::try_from(at)
         .ok()
@@ -230,11 +237,12 @@ fn bits_from(at: usize) -> u64 {
         .unwrap_or(0)
 }
 
-/// The bytes of a block that are not ASCII printed as it is: one bit for each, lowest bit first.
+/// The bytes of a block that are not printed as they are (all but plain ASCII): one bit for each, lowest
+/// bit first.
 ///
 /// The comparisons are without a branch, so that they are compiled to a few instructions for 16
-/// bytes. The multiplication moves the highest bits of eight bytes together into the highest byte:
-/// no two of its partial products meet.
+/// bytes. The multiplication moves the highest bits of eight bytes together into the highest byte. No two
+/// of its partial products have a bit in common, so nothing is carried.
 #[inline(always)]
 fn special_bytes(block: &[u8]) -> u64 {
     let mut flags = [0_u8; BLOCK];
@@ -269,6 +277,7 @@ fn decode(bytes: &[u8]) -> Option<Rune> {
         (byte & 0xc0 == 0x80).then_some(u32::from(byte & 0x3f))
     };
     let lead = u32::from(first);
+    // `least` is the smallest code point that needs this width: a smaller one is not in its shortest form.
     let (code, least, width) = match first {
         0xc2..=0xdf => ((lead & 0x1f) << 6 | follow(0)?, 0x80, 2),
         0xe0..=0xef => {
@@ -285,10 +294,11 @@ fn decode(bytes: &[u8]) -> Option<Rune> {
     valid.then_some(Rune { code, width })
 }
 
-/// Writes a rune as it is, or its `\u` escape.
+/// Writes the rune that `bytes` begin with: as it is if Go prints it, else its `\u` or `\U` escape.
 fn quote_rune(bytes: &[u8], rune: Rune, text: &mut Text<'_>) {
     if is_print(rune.code) {
         match bytes.first_chunk::<4>() {
+            // Four bytes are copied at once; only the rune's own count.
             Some(four) => text.put(four, rune.width),
             None => {
                 for &byte in bytes.iter().take(rune.width) {
@@ -338,7 +348,8 @@ const fn texts() -> [u64; 256] {
     table
 }
 
-/// The text of a byte that stands alone.
+/// The text of a byte that is not part of a longer rune, as an entry of [`TEXT_OF`]. `short` is the letter of Go's
+/// short escapes, such as `\n`.
 const fn text_alone(byte: u8) -> u64 {
     let short = match byte {
         0x07 => b'a',

@@ -1,4 +1,5 @@
-//! From the path which the user gave to an open file, without waiting and without traces.
+//! Finds the database file that the user's path means. No file is opened here: opening could wait (a named pipe) or
+//! leave traces.
 
 use super::backups::backup_files;
 use super::error::SourceError;
@@ -29,7 +30,8 @@ pub(super) fn locate(given: &Path) -> Result<PathBuf, SourceError> {
     Err(SourceError::NoDatabaseInside(given.to_path_buf()))
 }
 
-/// Where the database of a path is, or would be if it was not missing.
+/// Where the database of a path is, or where it would be if it is missing. The path may also be a `wal` folder, which
+/// is next to `snap`.
 pub(super) fn database_path(given: &Path) -> PathBuf {
     if !given.is_dir() {
         return given.to_path_buf();
@@ -66,11 +68,13 @@ fn is_member_path(given: &Path) -> bool {
     })
 }
 
-/// Follows links. Before opening, because opening some devices already does something.
+/// The metadata of the file that a path names; symbolic links are followed. The file is examined before it is opened,
+/// because opening a device may already have an effect.
 fn examine(path: &Path) -> Result<Metadata, SourceError> {
     fs::metadata(path).map_err(|error| SourceError::from_io(path, "examine", error))
 }
 
+/// Refuses a path that is not a regular file.
 pub(super) fn require_regular(path: &Path, metadata: &Metadata) -> Result<(), SourceError> {
     if metadata.is_file() {
         return Ok(());
@@ -81,6 +85,7 @@ pub(super) fn require_regular(path: &Path, metadata: &Metadata) -> Result<(), So
     })
 }
 
+/// The kind of a file that is not regular, for the error.
 #[cfg(unix)]
 fn kind_of(metadata: &Metadata) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;
@@ -100,6 +105,7 @@ fn kind_of(metadata: &Metadata) -> &'static str {
     }
 }
 
+/// The kind of a file that is not regular, for the error.
 #[cfg(not(unix))]
 fn kind_of(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() {

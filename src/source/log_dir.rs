@@ -27,10 +27,11 @@ pub struct LogDir {
 const MEMBER: [&str; 2] = ["member", ""];
 
 impl LogDir {
-    /// Looks into a data directory, its `member` folder, a folder of log files, or takes one file alone.
+    /// Lists the files in a data directory, its `member` folder, or a folder of log files. The path of a file is listed
+    /// alone.
     ///
     /// # Errors
-    /// When there is nothing at the path, or a folder cannot be read. That there is no log in it is none.
+    /// If the path does not exist, or a folder cannot be read. A folder without a log is not an error.
     pub fn find(given: &Path) -> Result<Self, SourceError> {
         let metadata =
             fs::metadata(given).map_err(|error| SourceError::from_io(given, "examine", error))?;
@@ -47,6 +48,7 @@ impl LogDir {
                 found.list(&snap, false)?;
                 let db = snap.join("db");
                 found.db = db.is_file().then_some(db);
+                // The name of a received database begins with its raft index in hex, so the newest was listed last.
                 found.databases.reverse();
                 return Ok(found);
             }
@@ -55,6 +57,8 @@ impl LogDir {
         Ok(found)
     }
 
+    /// Adds the files in a folder; a folder that does not exist has none. `is_log`: whether it is the folder of the
+    /// log.
     fn list(&mut self, folder: &Path, is_log: bool) -> Result<(), SourceError> {
         if !folder.is_dir() {
             return Ok(());
@@ -70,6 +74,7 @@ impl LogDir {
         Ok(())
     }
 
+    /// Adds a file by its name. Other names are only kept if it is in the folder of the log (`is_log`).
     fn take(&mut self, path: PathBuf, is_log: bool) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.ends_with(".snap") || name.ends_with(".snap.broken") {
@@ -84,8 +89,9 @@ impl LogDir {
     }
 }
 
-/// Where the log of a database is: of a data directory, its `member`, `snap` or `wal` folder, the database in it, or a
-/// file of the log itself.
+/// The path for [`LogDir::find`] at which the log of a database is. `given` is the user's path: a data directory, its
+/// `member`, `snap` or `wal` folder, the database in it, or a file of the log itself. `db` is the path of the database.
+/// None if the database is a file outside of a data directory.
 #[must_use]
 pub fn log_place(db: &Path, given: &Path) -> Option<PathBuf> {
     if given.is_dir() {
@@ -103,6 +109,7 @@ pub fn log_place(db: &Path, given: &Path) -> Option<PathBuf> {
     {
         return Some(given.to_path_buf());
     }
+    // `db` is MEMBER/snap/db.
     let member = db.ancestors().nth(2).filter(|_| db.ends_with("snap/db"))?;
     Some(match member {
         member if member.as_os_str().is_empty() => PathBuf::from("."),

@@ -1,12 +1,12 @@
-//! Evidence that lies packed: compressed files, archives, standard input. Each is recognised by its content.
+//! Packed evidence: compressed files, archives, standard input. Each is recognised by its content.
 //!
 //! The database is unpacked once, into a temporary file that has no name, and mapped from there like any other. Layers are
 //! taken off one after another, up to [`NESTED_UP_TO`]: `backup.zip` with `snapshot.db.gz` in it is three layers deep with
-//! the database. Of an archive with one database that is taken; of one with several the caller names one, as
+//! the database. If an archive has one database, it is taken. If it has several, the caller has to name one, as
 //! `ARCHIVE::path/in/archive`.
 //!
-//! **Invariant:** what is unpacked is never longer than the caller's limit, whatever the archive claims, and memory does not
-//! follow it: data goes through a buffer of fixed size, runs of zeros become holes of the file.
+//! **Invariant:** what is unpacked is never longer than the caller's limit, whatever the archive claims. Memory does
+//! not grow with it: data goes through a buffer of fixed size. Runs of zeros become holes of the file.
 
 mod error;
 mod lzw;
@@ -187,7 +187,8 @@ pub(super) fn read_standard_input(unpacking: &Unpacking) -> Result<File, UnpackE
 /// What unpacking gave: the file of the database, and where it comes from.
 pub(super) type Taken = (File, Unpacked);
 
-/// Takes the layers off a file until something is found that is none. `wanted` are the members to take, from outside.
+/// Takes the layers off a file until the content is neither compressed nor an archive. `wanted` are the paths of the
+/// members to take, one per archive, outermost first. `layers` are those that were taken off before: standard input.
 pub(super) fn unpack(
     archive: File,
     mut wanted: Vec<String>,
@@ -197,6 +198,7 @@ pub(super) fn unpack(
     let metadata = archive.metadata().map_err(UnpackError::Archive)?;
     let mut unpacked = Unpacked {
         archive_len_bytes: metadata.len(),
+        // The copy of standard input has no modification time of its own.
         archive_modified: metadata.modified().ok().filter(|_| layers.is_empty()),
         archive: archive.try_clone().map_err(UnpackError::Archive)?,
         layers: Vec::new(),
@@ -204,6 +206,7 @@ pub(super) fn unpack(
         log_files: 0,
         deltas: 0,
     };
+    // The outermost member is popped first.
     wanted.reverse();
     let mut file = archive;
     for _ in 0..NESTED_UP_TO {
@@ -216,6 +219,7 @@ pub(super) fn unpack(
                         file = copy;
                         continue;
                     }
+                    // The members of a compressed tar archive are read directly; the archive itself is not copied.
                     None => Archive::Tar(Some(packing)),
                 }
             }
@@ -250,7 +254,7 @@ pub(super) fn unpack(
     finish(file, unpacked, wanted.pop())
 }
 
-/// What was unpacked, if no further member is asked for.
+/// The result. If the caller asked for a further member, that is an error, because the file is not an archive.
 fn finish(file: File, unpacked: Unpacked, wanted: Option<String>) -> Result<Taken, UnpackError> {
     match wanted {
         None => Ok((file, unpacked)),
@@ -262,7 +266,8 @@ fn finish(file: File, unpacked: Unpacked, wanted: Option<String>) -> Result<Take
     }
 }
 
-/// Unpacks a compressed file; none if a tar archive is in it.
+/// Unpacks a compressed file into a temporary file; none if a tar archive is in it. Damage after the start is noted in
+/// `unpacked`, and the bytes before it are kept.
 fn decompress(
     file: &File,
     packing: Packing,

@@ -1,8 +1,8 @@
-//! How far a long pass over a file is. Nothing below `cli` prints: whoever opens a file may hand in a counter, and look
-//! at it from another thread.
+//! How far a long pass over a file is. Only `cli` prints: the caller that opens a file may pass in a counter, and read
+//! it from another thread.
 //!
-//! It is counted once for each leaf of the tree or each megabyte that is hashed, by the thread that goes through the file, so
-//! it costs nothing that can be measured.
+//! The thread that reads the file adds to the counter once for each leaf of the tree, or for each megabyte that is
+//! hashed. The cost is too small to be measured.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Default)]
 pub struct Work(Arc<Counters>);
 
+/// The numbers of [`Progress`], shared between threads.
 #[derive(Debug, Default)]
 struct Counters {
     passes: AtomicU64,
@@ -18,7 +19,7 @@ struct Counters {
     done: AtomicU64,
 }
 
-/// How far the pass is that is going on.
+/// How far the current pass is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Which pass it is; 0: none has begun.
@@ -30,24 +31,24 @@ pub struct Progress {
 }
 
 impl Work {
-    /// A pass over so many bytes begins; 0 if that is not known.
+    /// Begins a pass over `total` bytes; 0 if the number is not known.
     pub fn begin(&self, total: u64) {
         let Counters {
             passes,
-            total: of,
+            total: total_counter,
             done,
         } = &*self.0;
-        of.store(total, Ordering::Relaxed);
+        total_counter.store(total, Ordering::Relaxed);
         done.store(0, Ordering::Relaxed);
         passes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The pass has gone through so many bytes more.
+    /// Adds bytes that the pass has gone through.
     pub fn add(&self, bytes: u64) {
         self.0.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// How far it is.
+    /// How far the current pass is. A pass may add more bytes than it announced; `done` does not show them.
     #[must_use]
     pub fn progress(&self) -> Progress {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

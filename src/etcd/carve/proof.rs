@@ -22,7 +22,9 @@ pub fn unproved(store: &Store<'_>, at: AtRevision, entries: &[KeyEntry<'_>]) -> 
         return BTreeSet::new();
     }
     let runs = missing_revisions(store, at);
+    // Whether a revision after `main`, up to `at`, has no known record. The last run is the newest one.
     let is_gap_after = |main: i64| runs.last().is_some_and(|(_, to)| *to > main);
+    // By key: the shown records whose next version may be in a gap, until the next known record of the key is found.
     let mut open: HashMap<&[u8], (usize, Record<'_>)> = entries
         .iter()
         .enumerate()
@@ -42,12 +44,14 @@ pub fn unproved(store: &Store<'_>, at: AtRevision, entries: &[KeyEntry<'_>]) -> 
         let Some((index, shown)) = open.remove(next.key) else {
             continue;
         };
+        // A tombstone stores no version, so it proves nothing about the version before it.
         let is_next = Generation::after(&shown).is_some_and(|shown| shown.contains(&next))
             && Some(next.version) == shown.version.checked_add(1);
         if !is_next {
             unproved.insert(index);
         }
     }
+    // No later record of these keys is known.
     unproved.extend(open.into_values().map(|(index, _)| index));
     unproved
 }

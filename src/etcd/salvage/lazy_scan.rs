@@ -23,6 +23,7 @@ impl<'a> LazyScan<'a> {
         }
     }
 
+    /// The scan. The first call reads the pages; later calls return the same scan.
     pub(in crate::etcd) fn get(&self) -> &PageScan<'a> {
         self.scan
             .get_or_init(|| PageScan::read(self.pages, self.source))

@@ -9,10 +9,12 @@ use super::{AtRevision, Store};
 /// The main revisions up to `at` that have no known record: first and last of each run, ascending.
 pub(in crate::etcd) fn missing_revisions(store: &Store<'_>, at: AtRevision) -> Vec<(i64, i64)> {
     let mut runs = Vec::new();
+    // An empty etcd is at revision 1, so the first record has revision 2.
     let mut last = 1_i64;
     let known = store
         .records(Direction::Forward)
         .map(|record| record.revision.main);
+    // An end mark after `at`, so that a run up to `at` is found as well.
     let end = at.0.saturating_add(1);
     for main in known.take_while(|main| *main <= at.0).chain([end]) {
         if main > last.saturating_add(1) {

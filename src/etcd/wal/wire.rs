@@ -100,18 +100,22 @@ impl From<wire::WireError> for WireError {
 pub(super) struct Reader<'a>(wire::Reader<'a>);
 
 impl<'a> Reader<'a> {
+    /// A reader at the start of these bytes.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(wire::Reader::new(bytes))
     }
 
+    /// Whether all bytes were read.
     pub(super) fn is_at_end(&self) -> bool {
         self.0.is_at_end()
     }
 
+    /// The next varint, without the bits above 64.
     pub(super) fn varint(&mut self) -> Result<u64, WireError> {
         Ok(self.0.truncated_varint()?)
     }
 
+    /// The next length-delimited value: a varint with the length, then so many bytes.
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let len = self.varint()?;
         Ok(self.0.take(len)?)
@@ -127,6 +131,7 @@ impl<'a> Reader<'a> {
         Ok((number, tag & 7))
     }
 
+    /// Skips the value of field `number`. Groups (wire types 3 and 4) are an error.
     pub(super) fn skip(&mut self, number: u64, wire_type: u64) -> Result<(), WireError> {
         match wire_type {
             0 => drop(self.varint()?),
@@ -148,6 +153,7 @@ pub(crate) struct Input<'a, 'l> {
 }
 
 impl<'a> Input<'a, '_> {
+    /// Counts one more value, against the limit of the whole request.
     fn count_value(&mut self) -> Result<(), WireError> {
         *self.left = self.left.checked_sub(1).ok_or(WireError::Values)?;
         Ok(())
@@ -163,10 +169,12 @@ impl<'a> Input<'a, '_> {
         merge(message, bytes, self.depth.saturating_add(1), self.left)
     }
 
+    /// Skips the value of a field.
     pub(super) fn skip(&mut self, tag: Tag) -> Result<(), WireError> {
         self.reader.skip(tag.number, tag.wire_type)
     }
 
+    /// The value of a field whose wire type must be length-delimited (2).
     pub(super) fn bytes(&mut self, tag: Tag) -> Result<&'a [u8], WireError> {
         match tag.wire_type {
             2 => self.reader.bytes(),
@@ -174,6 +182,7 @@ impl<'a> Input<'a, '_> {
         }
     }
 
+    /// The value of a field whose wire type must be varint (0).
     pub(super) fn number(&mut self, tag: Tag) -> Result<u64, WireError> {
         match tag.wire_type {
             0 => self.reader.varint(),
@@ -209,6 +218,8 @@ pub(crate) fn read<'a, M: ReadMessage<'a>>(bytes: &'a [u8]) -> Result<M, WireErr
     Ok(message)
 }
 
+/// Reads the fields in `bytes` into `message`, which may have values already. `left` is how many values the whole
+/// request may still have.
 fn merge<'a, M: ReadMessage<'a>>(
     message: &mut M,
     bytes: &'a [u8],
@@ -235,11 +246,14 @@ fn merge<'a, M: ReadMessage<'a>>(
     Ok(())
 }
 
-/// Which fields of a message are present, one bit per field in the order of declaration.
+/// Which fields of a message are present, one bit per field in the order of declaration. The lifetime is not used here:
+/// the macro gives each message one, even if no field of it borrows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Present<'a>(u64, PhantomData<&'a ()>);
 
 impl Present<'_> {
+    /// The bit of field `number`, by its index in `numbers`. A message has fewer than 64 fields; 0 for any further
+    /// field.
     fn bit(numbers: &[u64], number: u64) -> u64 {
         let place = numbers.iter().position(|known| *known == number);
         let place = place.and_then(|place| u32::try_from(place).ok());
@@ -248,10 +262,12 @@ impl Present<'_> {
             .unwrap_or_default()
     }
 
+    /// Marks field `number` as present. `numbers` are the fields of the message, in the order of declaration.
     pub(super) fn insert(&mut self, numbers: &[u64], number: u64) {
         self.0 |= Self::bit(numbers, number);
     }
 
+    /// Whether field `number` is present.
     pub(super) fn contains(self, numbers: &[u64], number: u64) -> bool {
         self.0 & Self::bit(numbers, number) != 0
     }
@@ -262,7 +278,8 @@ pub(super) trait FieldType<'a> {
     const LABEL: Label = Label::Single;
     const IS_SECRET: bool = false;
 
-    /// Reads a value.
+    /// Reads one value of the field from the input: it replaces a single value, is merged into a message, and is
+    /// appended to a repeated field.
     fn read(&mut self, tag: Tag, input: &mut Input<'a, '_>) -> Result<(), WireError>;
 
     /// Its values.

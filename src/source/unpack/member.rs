@@ -35,6 +35,7 @@ pub enum MemberKind {
 }
 
 impl MemberKind {
+    /// The kind of a member whose content is known.
     pub(super) fn of(content: Content) -> Self {
         match content {
             Content::Database => Self::Database,
@@ -48,6 +49,7 @@ impl MemberKind {
         }
     }
 
+    /// Whether it is a database, compressed or not.
     pub(super) fn is_database(self) -> bool {
         matches!(self, Self::Database | Self::CompressedDatabase(_))
     }

@@ -11,7 +11,7 @@ use super::packing::{Content, Packing, peek};
 use super::temporary::{Limited, Temporary, limit_of};
 use super::{Unpacking, from_start};
 
-/// The longest name of a member that a header of its own has, in bytes.
+/// How many bytes of a tar header that only has the name of the next member (GNU long name, pax) are read.
 const NAME_UP_TO_BYTES: u64 = 1 << 16;
 
 /// The format of an archive.
@@ -23,6 +23,7 @@ pub(super) enum Archive {
 }
 
 impl Archive {
+    /// The name of the format.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tar(_) => "tar",
@@ -31,7 +32,8 @@ impl Archive {
     }
 }
 
-/// A head that was read already, and what follows it. If reading the head failed there is only the failure.
+/// A reader of a head that was read already, and then of the rest. If reading the head failed, the same error follows
+/// the head.
 pub(super) fn rest_of<'r>(
     head: Vec<u8>,
     failed: Option<io::Error>,
@@ -44,7 +46,7 @@ pub(super) fn rest_of<'r>(
     }
 }
 
-/// A reader that fails.
+/// A reader that fails once with this error, and then is at its end.
 struct Failed(Option<io::Error>);
 
 impl Read for Failed {
@@ -53,7 +55,8 @@ impl Read for Failed {
     }
 }
 
-/// A reader that ends with an error if there is less than its declared length.
+/// A reader that ends with an error if `inner` is shorter than the archive states. `left` is how many of the stated
+/// bytes are still to come.
 struct Whole<R> {
     inner: R,
     left: u64,
@@ -89,7 +92,9 @@ struct Entry<'e> {
 
 /// Why a member cannot be read.
 enum Closed {
+    /// It is protected by a password.
     Encrypted,
+    /// It is stored in a way that cannot be read; how, as part of a sentence.
     Stored(String),
 }
 
@@ -132,7 +137,8 @@ impl Choice<'_> {
         let (path, kind) = self.only(&pass.members, damage.as_deref())?;
         let copied = match pass.copied.take() {
             Some(copied) if kind == MemberKind::Database => copied,
-            // It was passed over until it was clear that there is no other.
+            // A member that is not a plain database was not copied in the first pass: only now it is clear that there
+            // is no other candidate.
             _ => {
                 let (again, _) = self.pass(Some(&path))?;
                 let members = Vec::new();
@@ -146,21 +152,23 @@ impl Choice<'_> {
         Ok(chosen(copied, damage, &pass.members))
     }
 
-    /// The path of the only member that can be meant.
+    /// The path and kind of the only member that can be meant, if none is asked for: the only database; if there is no
+    /// database, the only delta snapshot; if there is none either, the only packed file; else the only member. `damage`
+    /// is why the pass ended early.
     fn only(
         &self,
         members: &[Member],
         damage: Option<&str>,
     ) -> Result<(String, MemberKind), UnpackError> {
-        let of = |is_it: &dyn Fn(MemberKind) -> bool| -> Vec<Member> {
-            let found = members.iter().filter(|member| is_it(member.kind));
+        let with_kind = |is_kind: &dyn Fn(MemberKind) -> bool| -> Vec<Member> {
+            let found = members.iter().filter(|member| is_kind(member.kind));
             found.cloned().collect()
         };
         let candidates = [
-            of(&MemberKind::is_database),
-            of(&|kind| kind == MemberKind::Delta),
-            of(&|kind| matches!(kind, MemberKind::Packed(_))),
-            of(&|_| members.len() == 1),
+            with_kind(&MemberKind::is_database),
+            with_kind(&|kind| kind == MemberKind::Delta),
+            with_kind(&|kind| matches!(kind, MemberKind::Packed(_))),
+            with_kind(&|_| members.len() == 1),
         ];
         let first = candidates.into_iter().find(|found| !found.is_empty());
         match first.as_deref() {
@@ -190,7 +198,9 @@ impl Choice<'_> {
         }
     }
 
-    /// Goes through the members. The second part is why it ended early.
+    /// Goes through the members. With a member in `wanted`, only that one is copied and the pass ends after it.
+    /// Otherwise each member is examined, and the first plain database is copied. The second part of the result is why
+    /// the pass ended early.
     fn pass<'p>(
         &'p self,
         wanted: Option<&'p str>,
@@ -215,19 +225,25 @@ impl Choice<'_> {
     }
 }
 
-fn chosen((path, file, of_member): Copied, damage: Option<String>, members: &[Member]) -> Chosen {
+/// The result for a copied member. Its own damage comes before `damage`, which is that of the archive.
+fn chosen(
+    (path, file, member_damage): Copied,
+    damage: Option<String>,
+    members: &[Member],
+) -> Chosen {
     let count = |kind| members.iter().filter(|member| member.kind == kind).count();
     Chosen {
         log_files: count(MemberKind::Log),
         deltas: count(MemberKind::Delta),
-        damage: of_member.or(damage),
+        damage: member_damage.or(damage),
         path,
         file,
     }
 }
 
 impl Pass<'_> {
-    /// Looks at a member. Returns whether the others are of interest.
+    /// Adds a member, and copies it if it is the wanted one or the first database. Returns whether the pass has to go
+    /// on.
     fn visit(&mut self, entry: Entry<'_>) -> Result<bool, UnpackError> {
         let Entry {
             path,
@@ -265,6 +281,7 @@ impl Pass<'_> {
         Ok(true)
     }
 
+    /// Copies a member to a temporary file. `len` is its stated length; a damaged member is copied up to the damage.
     fn copy(&mut self, path: String, len: u64, reader: impl Read) -> Result<(), UnpackError> {
         if len > self.unpacking.up_to_bytes {
             return Err(UnpackError::TooLong {
@@ -279,6 +296,7 @@ impl Pass<'_> {
     }
 }
 
+/// A function that is called with each member. It returns whether to go on.
 type Visit<'v> = dyn FnMut(Entry<'_>) -> Result<bool, UnpackError> + 'v;
 
 /// Visits the regular files of a tar archive. Returns why it ended before the archive's end, if it did.
@@ -310,6 +328,7 @@ fn visit_tar(input: impl Read, visit: &mut Visit<'_>) -> Result<Option<String>, 
             }
             continue;
         }
+        // A name in a header of its own belongs to the next member only.
         let name = long_name.take();
         let name = name.unwrap_or_else(|| entry.path_bytes().into_owned());
         let name = name.strip_prefix(b"./").unwrap_or(&name);
@@ -348,7 +367,8 @@ fn pax_path(text: &[u8]) -> Option<Vec<u8>> {
     paths.next().map(|record| record.value_bytes().to_vec())
 }
 
-/// An error of a reader as the reason why an archive ends early; as an error of its own if it was the limit.
+/// The text of an error of a reader: the reason why an archive ends early. The limit for unpacked bytes is an error
+/// instead.
 fn limit_or_damage(error: io::Error) -> Result<String, UnpackError> {
     match limit_of(&error) {
         Some(up_to_bytes) => Err(UnpackError::TooLong { up_to_bytes }),
@@ -356,7 +376,8 @@ fn limit_or_damage(error: io::Error) -> Result<String, UnpackError> {
     }
 }
 
-/// Visits the files of a zip archive.
+/// Visits the files of a zip archive. Returns the first damage of a member, if there is one; the other members are
+/// still visited.
 fn visit_zip(input: File, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
     let mut archive =
         ZipArchive::new(BufReader::new(input)).map_err(|error| UnpackError::Damaged {
@@ -365,6 +386,7 @@ fn visit_zip(input: File, visit: &mut Visit<'_>) -> Result<Option<String>, Unpac
         })?;
     let mut damage = None;
     for index in 0..archive.len() {
+        // Raw: a header can be read even if the member is encrypted or compressed by an unknown method.
         let (path, len_bytes, is_encrypted, method) = match archive.by_index_raw(index) {
             Ok(member) if member.is_file() => (
                 String::from_utf8_lossy(member.name_raw()).into_owned(),

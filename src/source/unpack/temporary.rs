@@ -1,4 +1,4 @@
-//! A temporary file without a name: it is gone with the process, however that ends.
+//! A temporary file without a name: the system deletes it when the process ends, even if it crashes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
@@ -15,13 +15,13 @@ const CHUNK: usize = 1 << 16;
 #[error("more than {0} bytes")]
 struct LimitReached(u64);
 
-/// The limit that an error of a [`Limited`] reader is about.
+/// The limit in bytes, if the error is that of a [`Limited`] reader that reached it.
 pub(super) fn limit_of(error: &io::Error) -> Option<u64> {
     let inner = error.get_ref()?;
     inner.downcast_ref().map(|LimitReached(up_to)| *up_to)
 }
 
-/// A reader that fails at a limit.
+/// A reader that fails if there are more bytes than a limit.
 pub(super) struct Limited<R> {
     inner: R,
     left: u64,
@@ -102,6 +102,7 @@ impl Temporary {
                 break failed;
             }
         };
+        // A hole at the end has no bytes that were written, so the file may still be too short.
         self.file.set_len(len).map_err(|error| self.failed(error))?;
         Ok(damage.map(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => format!("it ends too early, after {len} bytes"),
@@ -109,6 +110,7 @@ impl Temporary {
         }))
     }
 
+    /// Writes a chunk. Zeros are skipped with a seek, so that they become a hole.
     fn write(&mut self, chunk: &[u8]) -> Result<(), UnpackError> {
         let is_zero = chunk.iter().all(|byte| *byte == 0);
         let done = if is_zero {
@@ -120,6 +122,7 @@ impl Temporary {
         done.map_err(|error| self.failed(error))
     }
 
+    /// The error for a temporary file that cannot be written.
     fn failed(&self, error: io::Error) -> UnpackError {
         let folder = self.folder.clone();
         match error.kind() {
@@ -132,12 +135,14 @@ impl Temporary {
         }
     }
 
+    /// The filled file.
     pub(super) fn into_file(self) -> File {
         self.file
     }
 }
 
-/// Reads until the buffer is full. Returns how much there is, and why not more if that is an error.
+/// Reads until the buffer is full or the reader is at its end. Returns how many bytes were read, and the error that
+/// ended the reading, if there was one.
 fn fill_buffer(reader: &mut impl Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -158,6 +163,7 @@ fn free_bytes(file: &File) -> Option<u64> {
     found.f_bavail.checked_mul(found.f_frsize)
 }
 
+/// Not known on this system.
 #[cfg(not(unix))]
 fn free_bytes(_file: &File) -> Option<u64> {
     None
