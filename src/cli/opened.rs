@@ -1,7 +1,8 @@
-//! What a run has opened for reading. Nothing is written there, whichever path leads to it.
+//! The files and folders that a run reads. An output path that leads into one of them is refused, also if it does so
+//! through a link or a mount.
 //!
-//! A database of etcd is at `member/snap/db` of a data directory, the log of the same member at `member/wal`: all
-//! of the member's folder is evidence, even if only one file in it was named.
+//! etcd keeps a database at `member/snap/db` of a data directory, and the write-ahead log of the same member at
+//! `member/wal`. All of the member's folder is evidence, even if only one file in it was named.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,9 @@ pub struct Opened {
 /// A file or a folder, under the path that the user gave for it.
 #[derive(Debug)]
 struct Place {
+    /// As the user typed it, for messages.
     given: PathBuf,
+    /// Absolute, without links.
     path: PathBuf,
     /// Device and inode number: a bind mount is another path to the same folder.
     id: Option<(u64, u64)>,
@@ -51,12 +54,15 @@ impl Opened {
         opened
     }
 
+    /// Adds all files and folders of a write-ahead log.
     fn add_logs(&mut self, logs: &Logs) {
         for path in logs.places() {
             self.add(logs.given(), path);
         }
     }
 
+    /// Adds `path`, and the folder of the member that it belongs to. A path that does not exist is ignored: standard
+    /// input has none.
     fn add(&mut self, given: &Path, path: &Path) {
         let Ok(path) = fs::canonicalize(path) else {
             return;
@@ -76,7 +82,7 @@ impl Opened {
     /// Refuses a path at which something is to be written, if it is evidence or inside of it.
     ///
     /// # Errors
-    /// When it is.
+    /// When it is, or when its folder cannot be determined.
     pub fn refuse(&self, out: &Path) -> Result<(), Failure> {
         let Some(resolved) = resolved(out) else {
             return Err(Failure::cannot(format!(
@@ -85,10 +91,10 @@ impl Opened {
             )));
         };
         let ids: Vec<_> = resolved.ancestors().filter_map(path_id).collect();
-        let is_hit = |place: &&Place| {
+        let is_inside = |place: &&Place| {
             resolved.starts_with(&place.path) || place.id.is_some_and(|id| ids.contains(&id))
         };
-        let Some(place) = self.places.iter().find(is_hit) else {
+        let Some(place) = self.places.iter().find(is_inside) else {
             return Ok(());
         };
         let (out, given) = (out.display(), place.given.display());
@@ -98,7 +104,8 @@ impl Opened {
     }
 }
 
-/// The folder of a member's data, of a file that lies in it as etcd keeps it: `snap/db`, or in `wal` or `snap`.
+/// The `member` folder of a file that is where etcd keeps it: `snap/db`, a `.wal` or `.snap` file in `snap`, or one in
+/// `wal`. None for any other file, such as a backup.
 fn member_folder(file: &Path) -> Option<&Path> {
     let folder = file.parent()?;
     let is_snap = folder.ends_with("snap");
@@ -110,10 +117,11 @@ fn member_folder(file: &Path) -> Option<&Path> {
     folder.parent().filter(|_| is_members)
 }
 
-/// A path without links and `..`, whose last parts need not exist yet. None if one of those is `..`: where it
-/// leads is known only when the folder before it has been made.
+/// An absolute path without links and `..`. Its last parts need not exist yet. None if one of the missing parts is
+/// `..`: where that leads is known only after the folder before it is created.
 fn resolved(path: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(path).ok()?;
+    // The parts that do not exist, the last one first. They are put back after the longest part that exists.
     let mut missing = Vec::new();
     let mut existing = absolute.as_path();
     loop {

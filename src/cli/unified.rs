@@ -1,4 +1,4 @@
-//! Objects and their changes as YAML, secrets masked.
+//! Prints objects and their changes as YAML, with secrets masked: the unified diff, and two versions beside each other.
 
 use serde_json::Value;
 
@@ -12,13 +12,13 @@ use crate::view::yaml::YamlWriter;
 use super::failure::Failure;
 use super::out::Out;
 
-/// The revision of a version, and its text.
+/// The mod revision of a version of an object, and its text.
 type Written = (i64, String);
 
-/// The whole object as YAML, a text as it is, secrets masked.
+/// The whole object as YAML, with secrets masked. A value that is a text is returned as it is.
 pub fn yaml(comparison: &mut Comparison<'_>, record: &Record<'_>, objects: &Objects<'_>) -> String {
     let tree = comparison.shown(record, objects);
-    // A text has lines of its own.
+    // In YAML a text would be one quoted string. Without the quotes its own lines can be compared.
     if let Value::String(text) = tree {
         return text;
     }
@@ -65,7 +65,7 @@ pub fn write_sides(
     Ok(())
 }
 
-/// The texts of both versions.
+/// The texts of both versions, for a diff. None for a side on which the object does not exist.
 fn versions(
     comparison: &mut Comparison<'_>,
     changed: &Changed<'_>,
@@ -83,7 +83,8 @@ fn versions(
     }
 }
 
-/// Two sides whose YAML is the same; the stored texts if these differ and are no objects.
+/// The texts to compare if both versions have the same YAML. Values that are no objects may still differ as stored:
+/// JSON with other blanks. Then these are the stored texts, otherwise the YAML of both.
 fn as_texts(
     comparison: &mut Comparison<'_>,
     changed: &Changed<'_>,
@@ -92,13 +93,14 @@ fn as_texts(
     let fields = comparison.fields(changed);
     let whole = fields.first().filter(|field| field.path.is_root());
     let texts = whole.and_then(|field| {
-        let text = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
-        text(&field.old).zip(text(&field.new))
+        let as_string = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
+        as_string(&field.old).zip(as_string(&field.new))
     });
-    let (a, b) = texts.unwrap_or((old.1, new.1));
-    (Some((old.0, a)), Some((new.0, b)))
+    let (old_text, new_text) = texts.unwrap_or((old.1, new.1));
+    (Some((old.0, old_text)), Some((new.0, new_text)))
 }
 
+/// A version in the form that the diff views take.
 fn text_side(side: Option<&Written>) -> Option<TextSide<'_>> {
     side.map(|(mod_revision, text)| TextSide {
         mod_revision: *mod_revision,

@@ -9,12 +9,12 @@ use crate::named::key_text;
 use super::glob::{Glob, Globs};
 use super::scope::Scope;
 
-/// Which keys somebody asks about.
+/// The keys that a command is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// This key.
     Key(Vec<u8>),
-    /// Every key that starts so.
+    /// Every key that starts with these bytes.
     Prefix(Vec<u8>),
     /// Objects of Kubernetes.
     Objects(ObjectSet),
@@ -29,30 +29,31 @@ pub struct BadEscape(pub Vec<u8>);
 pub struct ObjectSet {
     /// As it can be typed: `pods`, `pods,services`, `deploy.apps`.
     pub types: String,
-    /// Where they lie, in the order of the folders' bytes: there may be as many as keys.
+    /// The folders that have these objects, sorted by their bytes so that a binary search finds one. There may be as
+    /// many folders as keys, because each CRD in the file defines one.
     places: Vec<Place>,
     /// Length of the longest folder, in bytes.
     longest_folder: usize,
-    /// The name of one, or a pattern of names.
+    /// The name of one object, or a pattern of names, as typed.
     pub name: Option<String>,
     /// The namespaces as typed, if any were named.
     pub namespace: Option<String>,
     /// The logical clusters as typed, if any were named.
     pub cluster: Option<String>,
-    /// What a name has to match.
+    /// `name` as a pattern. None: every name.
     names: Option<Glob>,
-    /// Where they have to be.
+    /// The namespaces and logical clusters that they have to be in.
     scope: Box<Scope>,
 }
 
-/// A folder of objects.
+/// A folder of objects: the part of a key up to the namespace or the name, such as `/registry/pods/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
-    /// With the slash after it.
+    /// The bytes, with the slash at the end.
     folder: Vec<u8>,
-    /// How keys go on after it.
+    /// Which parts follow it in a key: cluster, namespace, name.
     layout: Layout,
-    /// The place in the order in which the types were named.
+    /// The index in the order in which the types were named, from 0. Answers are sorted by it.
     order: usize,
 }
 
@@ -69,7 +70,7 @@ impl ObjectSet {
                 order,
             })
             .collect();
-        // Stable: of one that was named twice the first counts.
+        // The sort is stable: if a type is named twice (`pods,po`), the first index is kept.
         places.sort_by(|a, b| a.folder.cmp(&b.folder));
         places.dedup_by(|next, kept| next.folder == kept.folder);
         let lengths = places.iter().map(|place| place.folder.len());
@@ -85,7 +86,7 @@ impl ObjectSet {
         }
     }
 
-    /// The one of them with a name, or those whose names match a pattern.
+    /// The same objects, narrowed to one name or to a pattern of names.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         Self {
@@ -95,12 +96,12 @@ impl ObjectSet {
         }
     }
 
-    /// Whether all of them are in namespaces.
+    /// Whether all of these resources are namespaced.
     pub fn is_namespaced(&self) -> bool {
         self.places.iter().all(|place| place.layout.namespaced)
     }
 
-    /// Those of them in one namespace, or in those that match a pattern.
+    /// The same objects, narrowed to one namespace or to a pattern of namespaces.
     #[must_use]
     pub fn in_namespace(&self, namespace: &str) -> Self {
         let namespaces = Globs::parse(&[namespace.to_owned()]);
@@ -114,7 +115,10 @@ impl ObjectSet {
         }
     }
 
-    /// Which of the types, in the order in which they were named, covers a key.
+    /// The index of the named type that covers a key. None if the key is not one of these objects.
+    ///
+    /// A folder ends at a slash of the key, so the start of the key up to each slash is looked up. If folders are
+    /// nested, the type that was named first counts.
     pub fn place_of(&self, key: &[u8]) -> Option<usize> {
         let key_start = key.get(..self.longest_folder).unwrap_or(key);
         let slashes = key_start.iter().enumerate().filter(|(_, b)| **b == b'/');
@@ -129,7 +133,7 @@ impl ObjectSet {
             .min()
     }
 
-    /// Whether what follows a folder is an object that is asked for.
+    /// Whether `inside`, the part of a key after the folder, has a name, namespace and cluster that are asked for.
     fn is_inside(&self, place: &Place, inside: &[u8]) -> bool {
         let Some(parts) = place.layout.parts(inside) else {
             return false;
@@ -138,7 +142,7 @@ impl ObjectSet {
             Some(names) => names.matches(parts.name),
             None => !parts.name.is_empty(),
         };
-        // The cluster's objects are in no namespace, whatever is asked for.
+        // A cluster-scoped object has no namespace, so a filter for namespaces does not exclude it.
         is_name
             && self.scope.has_cluster(parts.cluster)
             && parts
@@ -146,7 +150,8 @@ impl ObjectSet {
                 .is_none_or(|namespace| self.scope.has_namespace(namespace))
     }
 
-    /// The same without what narrows it: for what is near.
+    /// All objects of the same types, without the name, the namespaces and the clusters: a message about an object that
+    /// does not exist looks among them for a similar name.
     #[must_use]
     pub fn widened(&self) -> Self {
         Self {
@@ -159,11 +164,12 @@ impl ObjectSet {
         }
     }
 
-    /// Where they have to be.
+    /// The namespaces and logical clusters that they have to be in.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
+    /// As it can be typed: `pods/web-1 -n shop`.
     fn text(&self) -> String {
         let mut text = self.types.clone();
         if let Some(name) = &self.name {
@@ -185,7 +191,7 @@ impl ObjectSet {
 /// How much of a key a message shows.
 const SHOWN_CHARACTERS: usize = 300;
 
-/// What stands before a key that would be something else, or holds bytes that nobody can type.
+/// The mark before a raw key: one that would otherwise be read as a resource, or that has bytes written as escapes.
 pub(super) const KEY_MARK: &str = "key:";
 
 impl Address {
@@ -198,11 +204,11 @@ impl Address {
         }
     }
 
-    /// An address that says by itself that it is a raw key: it starts with `/`, or with `key:` and
-    /// may hold escapes then.
+    /// The raw key or prefix of a word that starts with `/`, or with `key:`. After `key:` it may contain escapes. None
+    /// if the word starts with neither: it may be a resource.
     ///
     /// # Errors
-    /// When an escape is none.
+    /// When an escape does not exist.
     pub fn surely_raw(word: &OsStr) -> Result<Option<Self>, BadEscape> {
         let bytes = word.as_encoded_bytes();
         if bytes.starts_with(b"/") {
@@ -215,7 +221,7 @@ impl Address {
         Ok(Some(Self::raw(key)))
     }
 
-    /// Whether it names this key.
+    /// Whether a key is the named one, starts with the prefix, or is one of the objects.
     pub fn covers(&self, key: &[u8]) -> bool {
         match self {
             Self::Key(name) => name == key,
@@ -224,7 +230,8 @@ impl Address {
         }
     }
 
-    /// Which of its types covers a key; 0 where there are none to choose from.
+    /// The index of the named type that covers a key. For a raw key or prefix it is 0. None if the address does not
+    /// cover the key.
     pub fn place_of(&self, key: &[u8]) -> Option<usize> {
         match self {
             Self::Objects(objects) => objects.place_of(key),
@@ -232,7 +239,7 @@ impl Address {
         }
     }
 
-    /// Whether it names one key or object and no others beside.
+    /// Whether it names exactly one key, or one object name that is no pattern.
     pub fn names_one(&self) -> bool {
         match self {
             Self::Key(_) => true,
@@ -241,7 +248,7 @@ impl Address {
         }
     }
 
-    /// As it can be typed, for a message: quoted where it would not be seen, cut where it is long.
+    /// As it can be typed, for a message. It is quoted if it is empty or has blanks at an end, and cut if it is long.
     pub fn text(&self) -> String {
         let text = match self {
             Self::Key(bytes) | Self::Prefix(bytes) => key_text(bytes).into_owned(),
@@ -262,7 +269,7 @@ impl Address {
     }
 }
 
-/// The bytes behind escapes.
+/// The bytes of a text with escapes (`\n`, `\x1f`). None if an escape does not exist or is cut off.
 pub(super) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();

@@ -36,12 +36,12 @@ impl Layer {
     }
 }
 
-/// What was checked; what was not is absent.
+/// What was checked. A part that was not checked is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The pages.
     pub pages: Option<PageCounts>,
-    /// Whether the state of the other meta page is whole; absent where it names none.
+    /// Whether the state of the other meta page is intact. Absent if that page names no older state.
     pub former_is_whole: Option<bool>,
     /// The records of bucket `key`, and their distinct keys.
     pub records: Option<(u64, u64)>,
@@ -56,7 +56,7 @@ pub struct Scope {
 pub struct CheckResult {
     /// What was checked.
     pub scope: Scope,
-    /// What they add up to.
+    /// The verdict by these findings.
     pub verdict: Verdict,
     /// Every code of the layers that were asked for, with its count and the findings that were kept.
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
@@ -85,7 +85,8 @@ impl<'c> Check<'c> {
             let store = self.evidence.store().map_err(NoAnswer::into_verdict)?;
             return Ok(self.run_on(&store));
         };
-        // Their events were checked when they were read. What a deletion deletes need not be in them.
+        // The file is delta snapshots without a database. Their events were checked when they were read. A deleted key
+        // may have been created before the first delta, so a deletion without its put is no finding.
         deltas.check(None, self.evidence.diagnostics());
         let records = self.has(Layer::Etcd).then(|| deltas.counts());
         Ok(self.result(Scope {
@@ -94,7 +95,7 @@ impl<'c> Check<'c> {
         }))
     }
 
-    /// Checks the store of the file, which is open already.
+    /// Checks the file by its store, which is already open, and the delta snapshots next to the database.
     pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
         let scope = self.check(store);
         if let Some(deltas) = self.evidence.deltas() {
@@ -103,8 +104,9 @@ impl<'c> Check<'c> {
         self.result(scope)
     }
 
+    /// Sorts the findings of the run into those of the requested layers and a count of the others.
     fn result(&self, scope: Scope) -> CheckResult {
-        // After the last byte was read, and before the findings are counted.
+        // This has to come after all reading, which may fail, and before the findings are counted.
         self.evidence.collect_read_errors();
         let findings = self.evidence.diagnostics().by_code().into_iter();
         let (findings, others): (Vec<_>, Vec<_>) =
@@ -120,28 +122,32 @@ impl<'c> Check<'c> {
         }
     }
 
+    /// Whether the layer of this name is to be checked.
     fn is_asked(&self, layer: &str) -> bool {
         self.layers.is_empty() || self.layers.iter().any(|asked| asked.as_str() == layer)
     }
 
+    /// Whether this layer is to be checked.
     fn has(&self, layer: Layer) -> bool {
         self.is_asked(layer.as_str())
     }
 
+    /// Runs the checks of the requested layers. Each of them adds its findings to the diagnostics of the file.
     fn check(&self, store: &Store<'c>) -> Scope {
         let mut scope = Scope {
             is_foreign: store.is_foreign(),
             ..Scope::default()
         };
-        let by_record = !scope.is_foreign && (self.has(Layer::Etcd) || self.has(Layer::K8s));
+        let reads_records = !scope.is_foreign && (self.has(Layer::Etcd) || self.has(Layer::K8s));
         if self.has(Layer::Bbolt) {
-            // The records are walked only once.
-            let walked_later = |name: &[u8]| name == schema::KEY && by_record;
-            let now = store.buckets().iter();
-            let now = now.filter(|bucket| !walked_later(bucket.name)).cloned();
-            check::walk(store.db(), now);
+            // If the records of bucket `key` are read below, that pass checks the pages of the bucket too.
+            let is_walked_later = |name: &[u8]| name == schema::KEY && reads_records;
+            let buckets = store.buckets().iter();
+            let walked_now = buckets.filter(|bucket| !is_walked_later(bucket.name));
+            check::walk(store.db(), walked_now.cloned());
         }
-        if by_record {
+        if reads_records {
+            // The objects are decoded by the CRDs in the file, so these are collected first.
             let mut definitions = Definitions::default();
             let checked = check_records(store, |record| {
                 if self.has(Layer::K8s) {
@@ -167,6 +173,7 @@ impl<'c> Check<'c> {
         scope
     }
 
+    /// Checks the objects in the values. Returns how many were checked.
     fn check_objects(
         &self,
         store: &Store<'c>,

@@ -9,18 +9,18 @@ use crate::k8s::controlled::Reason;
 pub enum LeftOut {
     /// The server or a controller makes it.
     Controlled(Reason),
-    /// A Job or a pod that ended, and would run again.
+    /// A Job or a pod that had finished. It would run again.
     Finished,
     /// It was deleted before the deletion of its namespace began, or before its Helm release was uninstalled, or by an
     /// upgrade of the release.
     Before,
-    /// A volume whose storage its provisioner deleted with its claim.
+    /// A PersistentVolume whose storage the provisioner deleted when its claim was deleted.
     StorageGone,
-    /// It was made while the deletion of its namespace or its owner went on.
+    /// It was created while the deletion of its namespace or its owner went on.
     CreatedLate,
     /// The key was written again later.
     MadeAgain,
-    /// It is encrypted, or damaged.
+    /// Its value is still encrypted, or damaged.
     Unreadable,
 }
 
@@ -49,35 +49,37 @@ impl LeftOut {
         }
     }
 
-    /// Whether a list of what was deleted has a row for it: somebody deleted it, no controller.
+    /// Whether a list of deleted objects has a row for it. An object that a controller creates, or that was created
+    /// during the deletion, has none.
     pub fn is_listed(self) -> bool {
         !matches!(self, Self::Controlled(_) | Self::CreatedLate)
     }
 }
 
-/// What comes back although there is a reason to leave it out.
+/// What comes back although there is a reason to leave it out: the flags of `recover`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Reasons by their words; all of those that have this flag if it is `all`.
+    /// The words given to `--controlled`: reasons, or `all` for each reason that has this flag.
     pub controlled: BTreeSet<String>,
-    /// What ended.
+    /// Finished Jobs and pods.
     pub finished: bool,
-    /// What was deleted before its namespace or its release.
+    /// Objects that were deleted before their namespace or Helm release.
     pub before: bool,
 }
 
-/// The word for all reasons that `--controlled` takes.
+/// The word that `--controlled` accepts for all reasons.
 pub const ALL: &str = "all";
 
 impl Kept {
-    /// The words that name a reason on the command line.
+    /// The words that `--controlled` accepts.
     pub fn words() -> impl Iterator<Item = &'static str> {
         let controlled = Reason::ALL.map(LeftOut::Controlled);
         let controlled = controlled.into_iter().chain([LeftOut::StorageGone]);
         controlled.map(LeftOut::word).chain([ALL])
     }
 
-    /// Whether what has this reason comes back all the same.
+    /// Whether an object with this reason comes back, because the user asked for it. No flag brings back what was
+    /// created late, written again or cannot be read.
     pub fn keeps(&self, reason: LeftOut) -> bool {
         match reason {
             LeftOut::Controlled(_) | LeftOut::StorageGone => {

@@ -44,7 +44,7 @@ pub struct RecoveryFilters {
     pub which: Which,
     /// All objects that existed at this revision, instead of the deleted ones.
     pub at: Option<RevisionExpr>,
-    /// The same at this time, as typed.
+    /// All objects that existed at this time, as typed.
     pub at_time: Option<String>,
     /// Only what was deleted at this time, as typed, or later.
     pub since: Option<String>,
@@ -59,7 +59,7 @@ pub struct RecoveryFilters {
 }
 
 impl RecoveryFilters {
-    /// Refuses flags about deletions together with the revision of an address.
+    /// Refuses `ADDRESS@REV` together with a flag that selects deletions or another time. `own` is that revision.
     fn check(&self, own: Option<RevisionExpr>) -> Result<(), NoAnswer> {
         let flags = [
             ("--at-time", self.at_time.is_some()),
@@ -91,14 +91,14 @@ pub struct ManifestOptions {
     pub release: Option<Release>,
 }
 
-/// What somebody has to know of a manifest before it is used.
+/// What a user has to know before applying a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
-    /// Fields have no name, or bytes are no message: a server does not take it as it is.
+    /// Fields have no name, or bytes are no message: an API server rejects the object as it is.
     Incomplete {
-        /// What there is of it.
+        /// What could not be decoded.
         notes: Vec<Note>,
-        /// The key: of a Secret a note quotes nothing.
+        /// The key. A note about a Secret must not quote its bytes.
         key: Vec<u8>,
     },
     /// References to owners were left out.
@@ -113,7 +113,7 @@ pub enum Remark {
     LoadBalancer(Vec<String>),
     /// It is a Job, which comes back suspended.
     Suspended,
-    /// The controller of service accounts makes an account of this name, too.
+    /// It is the ServiceAccount `default`, which a controller creates in each namespace.
     DefaultAccount,
     /// The version in which it was stored is not served.
     Version(StoredVersion),
@@ -122,7 +122,7 @@ pub enum Remark {
 /// What an item comes back as.
 #[derive(Debug)]
 pub enum Content {
-    /// An object, and what there is to know of it.
+    /// An object, and the remarks on its manifest.
     Object(Value, Vec<Remark>),
     /// Anything else, as it was stored.
     Plain(Vec<u8>),
@@ -168,9 +168,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let has_times = filters.since.is_some() || filters.until.is_some();
         let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
         let scope = which.scope();
-        let is_of_all = which.words().is_empty();
+        let has_no_address = which.words().is_empty();
         let covers = |key: &[u8]| {
-            selection.covers(key) || (is_of_all && is_namespace_of(key, &scope, catalog))
+            selection.covers(key) || (has_no_address && is_namespace_of(key, &scope, catalog))
         };
         let request = Request {
             wanted: &covers,
@@ -183,11 +183,14 @@ impl<'q, 'a> Recovery<'q, 'a> {
             },
         };
         let items = plan(store, &request, catalog, question.objects(), &history);
-        // Without a range: the last deletion of what does not exist.
+        // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
+        // deletions of a key that was written again become notices.
         let (earlier, items): (Vec<_>, Vec<_>) = items
             .into_iter()
             .partition(|item| item.is_made_again && !has_range);
-        let is_unknown = items.is_empty() || (is_of_all && !scope.is_all());
+        // If no object comes back in the end, the reason may be that the namespace does not exist. `why_none`
+        // checks that.
+        let is_unknown = items.is_empty() || (has_no_address && !scope.is_all());
         if after.0 < store.compact_revision() {
             question.note_compacted(&covers, None);
         }
@@ -218,7 +221,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         Ok(recovery)
     }
 
-    /// Makes findings of the objects that come back incomplete.
+    /// Reports each object that comes back and has fields without a name as a finding.
     fn report_incomplete(&self) {
         let back = self.items.iter().filter(|item| self.comes_back(item));
         for item in back.filter(|item| !item.nameless.is_empty()) {
@@ -229,7 +232,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
         }
     }
 
-    /// Decides what comes back.
+    /// Decides for each item whether it comes back or why it is left out. Then collects the PersistentVolumes among
+    /// what comes back, because a claim may keep its volume only if that exists.
     fn decide(&mut self, has_range: bool) {
         let names_objects = self.selection.addresses().iter().any(|one| one.names_one());
         let decision = Decision {
@@ -245,26 +249,29 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let volumes = back
             .filter_map(|item| item.facts.as_ref())
             .filter(|facts| facts.kind == "PersistentVolume");
-        let volume = |facts: &Facts| (facts.cluster.clone(), facts.name.clone());
-        self.volumes_back = volumes.map(volume).collect();
+        let cluster_and_name = |facts: &Facts| (facts.cluster.clone(), facts.name.clone());
+        self.volumes_back = volumes.map(cluster_and_name).collect();
     }
 
-    /// Leaves what was deleted in the range and the time.
+    /// Keeps the items that were deleted after one revision up to another, and between `--since` and `--until`. Each
+    /// filter counts what it removed, so that an empty answer can name the filter.
     fn narrow_to(&mut self, (after, to): (i64, i64)) -> Result<(), NoAnswer> {
         let (question, asked) = (self.question, self.filters);
         let filters = question.filters();
         let times = (asked.since.as_ref(), asked.until.as_ref());
         let (since, until) = question.timeline().range(times.0, times.1)?;
         self.items.retain(|item| {
-            let is = |test: &dyn Fn(i64) -> bool| item.deleted_at.is_some_and(test);
-            filters.test(Filter("A..B"), is(&|main| main > after && main <= to))
-                && filters.test(Filter("--since"), is(&|main| main >= since))
-                && filters.test(Filter("--until"), is(&|main| main <= until))
+            let is_deleted_at = |test: &dyn Fn(i64) -> bool| item.deleted_at.is_some_and(test);
+            filters.test(
+                Filter("A..B"),
+                is_deleted_at(&|main| main > after && main <= to),
+            ) && filters.test(Filter("--since"), is_deleted_at(&|main| main >= since))
+                && filters.test(Filter("--until"), is_deleted_at(&|main| main <= until))
         });
         Ok(())
     }
 
-    /// Leaves what has the labels.
+    /// Keeps the items whose newest version has the labels of `-l`.
     fn narrow_to_labels(&mut self) {
         let (question, filters) = (self.question, self.question.filters());
         if let Some(labels) = self.selection.labels() {
@@ -276,8 +283,10 @@ impl<'q, 'a> Recovery<'q, 'a> {
         }
     }
 
+    /// Why no object comes back: an unknown name, a filter that removed everything, or no deletion at all.
+    /// `is_unknown`: the namespaces that were asked for may not exist.
     fn why_none(&self, head: AtRevision, is_unknown: bool) -> NoAnswer {
-        // A name that exists, and was not deleted, is no reason.
+        // An address with records is not the reason: its objects were just not deleted.
         let is_known = |address: &Address| {
             let mut records = self.question.store().records(Direction::Forward);
             records.any(|record| address.covers(record.key))
@@ -315,7 +324,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         cluster.filter(|_| catalog.has_several_clusters())
     }
 
-    /// Whether an item is brought back: what cannot be read is not.
+    /// Whether an item is brought back. An item that cannot be read is not.
     pub fn comes_back(&self, item: &Item<'_>) -> bool {
         item.left_out.is_none()
     }
@@ -340,7 +349,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
                     notes,
                     key: item.key.to_vec(),
                 });
-                // It comes first: nothing else matters as much.
+                // It comes first, because an API server rejects the object.
                 let remarks = incomplete.into_iter().chain(remarks).collect();
                 Some(Content::Object(tree, remarks))
             }
@@ -353,7 +362,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
         }
     }
 
-    /// The manifest of an object, and what there is to know of it.
+    /// Turns a stored object into a manifest for `kubectl create`. Fields that belong to the server are removed, and
+    /// the version is changed to one that is served. Returns the remarks on what was changed.
     fn manifest(
         &self,
         item: &Item<'_>,
@@ -397,6 +407,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         (tree, remarks)
     }
 
+    /// The remark for a note of `manifest::manifest`. A note on a volume gets what the file has about that volume.
     fn remark(&self, note: manifest::Note, claim: Option<&Claim<'_>>) -> Remark {
         match note {
             manifest::Note::Owners => Remark::Owners,
@@ -405,6 +416,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             manifest::Note::LoadBalancer(addresses) => Remark::LoadBalancer(addresses),
             manifest::Note::Suspended => Remark::Suspended,
             manifest::Note::Volume { name, is_kept } => {
+                // Only claims have this note. Any other object is read as a claim without names.
                 let none = Claim::default();
                 let claim = claim.unwrap_or(&none);
                 Remark::Volume(self.claim_volume(claim, &name, is_kept))
@@ -412,7 +424,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         }
     }
 
-    /// What is known of the volume of a claim.
+    /// What is known about the volume of a claim. `is_named`: the manifest still names the volume.
     fn claim_volume(&self, claim: &Claim<'_>, name: &str, is_named: bool) -> ClaimVolume {
         let comes_back = |volume: &InCluster| self.volumes_back.contains(volume);
         let named = (name, is_named);
@@ -420,15 +432,16 @@ impl<'q, 'a> Recovery<'q, 'a> {
             .of_claim(claim, named, &self.history, &comes_back)
     }
 
-    /// What is known of the volume of a claim that was bound after the version that comes back.
+    /// The remark on a claim that was bound only after the version that comes back: that version names no volume, but a
+    /// PersistentVolume refers to the claim's uid.
     fn bound_later(&self, claim: &Claim<'_>) -> Option<Remark> {
         let is_bound = !manifest::text(&claim.object, &["spec", "volumeName"]).is_empty();
         let name = self.volumes.reserved_for(claim).filter(|_| !is_bound)?;
         Some(Remark::Volume(self.claim_volume(claim, name, false)))
     }
 
-    /// Whether the volume of a claim exists or comes back, as far as the file knows: a claim that names a volume which
-    /// does not exist is lost.
+    /// Whether the volume of a claim exists or comes back, or the file does not show it. Kubernetes sets a claim to the
+    /// phase `Lost` if it names a volume that does not exist, so such a name is removed.
     fn volume_may_exist(&self, claim: &Claim<'_>) -> bool {
         let name = manifest::text(&claim.object, &["spec", "volumeName"]);
         let volume = self.claim_volume(claim, name, true);
@@ -438,14 +451,14 @@ impl<'q, 'a> Recovery<'q, 'a> {
         )
     }
 
-    /// Reports an item whose manifest would not load back; its value as it was stored, decrypted.
+    /// Reports an item whose YAML cannot be read back as the same object. Returns its decrypted value to write instead.
     pub fn not_loadable(&self, item: &Item<'_>, error: &impl ToString) -> Option<Vec<u8>> {
         let record = item.restored?.record;
         self.question.objects().report_unreadable(&record, error);
         self.stored(item)
     }
 
-    /// The value of an item as it was stored, decrypted.
+    /// The stored value of an item, decrypted. None if it is still encrypted, or no version is retained.
     fn stored(&self, item: &Item<'_>) -> Option<Vec<u8>> {
         let record = item.restored?.record;
         let value = self.question.objects().open(&record).ok()?;
@@ -453,7 +466,8 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 }
 
-/// Whether a key is one of the namespaces that were named: a namespace that is asked for is part of the question.
+/// Whether a key is the Namespace object of a namespace in the scope. With `-n shop` and no address, the Namespace
+/// `shop` is recovered too, although it is cluster-scoped.
 fn is_namespace_of(key: &[u8], scope: &Scope, catalog: &Catalog) -> bool {
     let location = catalog.locate(key);
     let location = location.filter(|location| location.is_namespace());
@@ -461,7 +475,7 @@ fn is_namespace_of(key: &[u8], scope: &Scope, catalog: &Catalog) -> bool {
         && location.is_some_and(|location| scope.covers(location.cluster, Some(location.name)))
 }
 
-/// Whether it is the account that the controller makes in each namespace.
+/// Whether it is the ServiceAccount `default`, which a controller creates in each namespace.
 fn is_default_account(facts: &Facts) -> bool {
     (facts.kind.as_str(), facts.name.as_str()) == ("ServiceAccount", "default")
 }

@@ -9,7 +9,7 @@ use crate::k8s::jsonpath::{Budget, JsonPath, JsonPathError};
 /// The longest text that objects are sorted by: no object is larger.
 const LONGEST_KEY_BYTES: u64 = 1 << 24;
 
-/// What an object is sorted by: kinds of values in this order, numbers as numbers, texts by their bytes.
+/// What an object is sorted by. The kinds of values sort in this order. Numbers sort by value, texts by their bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SortKey {
     /// The path finds nothing.
@@ -23,7 +23,8 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// The first value that a path finds.
+    /// What a path finds in an object, read from its printed text: `true`, `5` and `5` in quotes lose their JSON type.
+    /// A path that fails on this object (a field that it does not have) finds nothing.
     ///
     /// # Errors
     /// The path needs too many steps, or finds too long a text.
@@ -53,6 +54,7 @@ impl SortKey {
         })
     }
 
+    /// The order of the kinds of values.
     fn rank(&self) -> u8 {
         match self {
             Self::Absent => 0,

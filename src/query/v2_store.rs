@@ -20,7 +20,8 @@ pub struct V2Store {
 }
 
 impl V2Store {
-    /// The store in a file; none if the file is no raft snapshot. A wrong checksum is a finding.
+    /// Reads the v2 store of a file. None if the file is no raft snapshot. A wrong checksum is reported as a finding,
+    /// and the keys are still read.
     ///
     /// # Errors
     /// If the store cannot be read, or has no keys.
@@ -43,7 +44,7 @@ impl V2Store {
         }
     }
 
-    /// The keys that are named, or below those that are named; all of them if none is.
+    /// The keys at or below the paths in `words`, or all keys if there are none, that pass the filters.
     ///
     /// # Errors
     /// If a word names no key.
@@ -59,24 +60,29 @@ impl V2Store {
             }
         }
         let is_named = |key: &&V2Key| words.is_empty() || words.iter().any(|word| is_at(key, word));
-        let passes = |key: &&V2Key| {
+        let passes_filters = |key: &&V2Key| {
             let path = key.path.as_bytes();
-            let matches = |regex: &Option<regex::bytes::Regex>| {
+            let matches_or_unset = |regex: &Option<regex::bytes::Regex>| {
                 regex.as_ref().is_none_or(|regex| regex.is_match(path))
             };
-            matches(&filters.glob) && matches(&filters.regex)
+            matches_or_unset(&filters.glob) && matches_or_unset(&filters.regex)
         };
-        Ok(self.keys.iter().filter(is_named).filter(passes).collect())
+        Ok(self
+            .keys
+            .iter()
+            .filter(is_named)
+            .filter(passes_filters)
+            .collect())
     }
 }
 
-/// A path as the v2 store has it: with a slash before it, and none after it.
+/// A typed path in the form of the v2 store: a slash at the start, none at the end.
 fn path_of(word: &OsString) -> String {
     let word = word.to_string_lossy();
     format!("/{}", word.trim_matches('/'))
 }
 
-/// Whether a key is the one of a path, or below it.
+/// Whether a key is at a path, or below it.
 fn is_at(key: &V2Key, path: &str) -> bool {
     path == "/"
         || key
@@ -85,7 +91,8 @@ fn is_at(key: &V2Key, path: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Of the data directory of a database: the newest raft snapshot, and how many keys its v2 store has.
+/// The newest raft snapshot in the data directory of a database, and how many keys its v2 store has. None if there is
+/// no such snapshot, or its v2 store has no keys.
 pub fn beside(evidence: &Evidence) -> Option<(PathBuf, usize)> {
     newest(&log_place(evidence.source().path(), evidence.given_path())?)
 }

@@ -1,16 +1,16 @@
-//! The verdict on a file: one for `status`, for `fsck` and for the exit code.
+//! The verdict on a file: `status`, `fsck` and the exit code all use the same one.
 
 use crate::diag::{Code, Damage, Severity};
 use crate::source::Change;
 
 use super::evidence::Evidence;
 
-/// How sound a file is; the larger, the worse.
+/// How intact a file is. A larger value is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Soundness {
     /// Nothing above info was found.
     Sound,
-    /// Bytes follow a right SHA-256, and nothing else is wrong: etcdutl does not restore the file as it is.
+    /// Other bytes follow a correct SHA-256, and nothing else is wrong. etcdutl does not restore the file as it is.
     Followed,
     /// The parts of the data directory do not belong together, and nothing else is wrong.
     PartsDisagree,
@@ -20,18 +20,19 @@ pub enum Soundness {
     Damaged,
 }
 
-/// How a copy that was taken while etcd was writing is recognised.
+/// What the findings of a torn copy allow to say. A copy is torn if it was taken while etcd was writing: its pages
+/// belong to several states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Torn {
     /// The file is another program's.
     Foreign,
-    /// Other damage was found too.
+    /// Other damage was found too, so the file may be damaged instead of torn.
     OrDamaged,
-    /// One finding, which one altered page would explain as well.
+    /// At most one certain sign of a torn copy. A single damaged page would explain it too.
     OrAltered,
-    /// Several findings, and nothing else.
+    /// Several signs of a torn copy, and no other damage.
     TwoStates,
-    /// The states of the two meta pages contradict each other, and nothing else.
+    /// The only sign is that the states of the two meta pages contradict each other.
     OutOfOrder,
 }
 
@@ -52,7 +53,9 @@ pub struct Verdict {
 pub type Findings = [(Code, u64, Vec<Damage>)];
 
 impl Verdict {
-    /// The verdict by these findings. A change of the file while it was read counts too.
+    /// The verdict by these findings. A file that changed while it was read, or whose copy is torn, counts as damaged
+    /// whatever its findings are. A file that only became longer has not changed: the bytes that were read are the
+    /// same.
     pub fn new(evidence: &Evidence, findings: &Findings) -> Self {
         let change = evidence.change();
         let has_changed = change.is_some_and(|change| change != Change::Longer);
@@ -62,10 +65,10 @@ impl Verdict {
             _ if has_changed || torn.is_some() => Soundness::Damaged,
             None | Some(Severity::Info) => Soundness::Sound,
             Some(Severity::Warning) => {
-                let wrong = || codes().filter(|code| code.severity() > Severity::Info);
-                if wrong().all(|code| code == Code::TrailerFollowed) {
+                let above_info = || codes().filter(|code| code.severity() > Severity::Info);
+                if above_info().all(|code| code == Code::TrailerFollowed) {
                     Soundness::Followed
-                } else if wrong().all(Code::is_about_directory) {
+                } else if above_info().all(Code::is_about_directory) {
                     Soundness::PartsDisagree
                 } else {
                     Soundness::Harmless
@@ -87,36 +90,38 @@ impl Verdict {
     }
 }
 
-/// Whether one of the checks failed that show a torn copy.
+/// Whether the copy was taken while etcd was writing, and how certain that is. None if no finding suggests it.
 pub fn torn(evidence: &Evidence) -> Option<Torn> {
     let diagnostics = evidence.diagnostics();
-    // A file that is cut, or cannot be read, has gaps for that reason.
-    let cut = diagnostics.count(Code::FileTruncated) + diagnostics.count(Code::ReadError) > 0;
+    // The missing part of a truncated or unreadable file causes the same findings.
+    let is_incomplete =
+        diagnostics.count(Code::FileTruncated) + diagnostics.count(Code::ReadError) > 0;
     let found = diagnostics.by_code();
     let may_be_torn = found.iter().any(|(code, ..)| code.may_be_torn_copy());
-    if cut || !(diagnostics.shows_torn_copy() || may_be_torn) {
+    if is_incomplete || !(diagnostics.shows_torn_copy() || may_be_torn) {
         return None;
     }
     if evidence.is_foreign() {
         return Some(Torn::Foreign);
     }
-    let only_torn = found.iter().all(|(code, ..)| {
+    let has_only_signs = found.iter().all(|(code, ..)| {
         code.shows_torn_copy() || code.follows_from_missing() || code.severity() == Severity::Info
     });
-    // Both buckets that every etcd has may be missing from one root page.
-    let counted = |code: Code, count: u64| match code {
+    // How often a finding counts as a sign of its own: one damaged page may cause several findings of a code.
+    let signs = |code: Code, count: u64| match code {
+        // Both buckets that every etcd file has are named in the same root page.
         Code::BucketMissing => count.min(1),
-        // After the first gap the records come by a scan, and what is still missing is lost.
+        // After the first gap the pages are scanned for records. Each later gap is then reported as lost records.
         Code::RevisionGap => count.max(diagnostics.count(Code::RecordsLost)),
         _ => count,
     };
-    let tells = found.iter().filter(|(code, ..)| code.shows_torn_copy());
-    let count = tells.fold(0_u64, |sum, (code, count, _)| {
-        sum.saturating_add(counted(*code, *count))
+    let certain = found.iter().filter(|(code, ..)| code.shows_torn_copy());
+    let count = certain.fold(0_u64, |sum, (code, count, _)| {
+        sum.saturating_add(signs(*code, *count))
     });
     let is_out_of_order = diagnostics.count(Code::FormerNewer) == count;
     Some(match count {
-        _ if !only_torn => Torn::OrDamaged,
+        _ if !has_only_signs => Torn::OrDamaged,
         1.. if is_out_of_order => Torn::OutOfOrder,
         0 | 1 => Torn::OrAltered,
         _ => Torn::TwoStates,

@@ -1,4 +1,4 @@
-//! Who wrote an event: what the object says of itself.
+//! Which field managers wrote an event, by the managedFields of the object.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -15,10 +15,10 @@ use crate::named::{NameField, not_a_name};
 
 use super::objects::{Objects, ReadValue};
 
-/// A manager with its subresource, for a text about a key. What cannot be the name of one is shown by its size: in a
-/// damaged object it may be anything else of it, in a damaged Secret a part of the secret.
+/// A manager with its subresource, for a message about a key: `kubelet (status)`. In a damaged Secret the field may
+/// contain a part of the secret. So if the text cannot be the name of a manager, only its length is shown.
 pub fn manager_text(key: &[u8], manager: &str, subresource: &str) -> String {
-    let shown = |text| {
+    let shown_name = |text| {
         if is_secret_key(key) && !is_manager_name(text) {
             Cow::Owned(not_a_name(text.len()))
         } else {
@@ -26,16 +26,17 @@ pub fn manager_text(key: &[u8], manager: &str, subresource: &str) -> String {
         }
     };
     match subresource {
-        "" => shown(manager).into_owned(),
-        subresource => format!("{} ({})", shown(manager), shown(subresource)),
+        "" => shown_name(manager).into_owned(),
+        subresource => format!("{} ({})", shown_name(manager), shown_name(subresource)),
     }
 }
 
 /// A version of an object, and the reader of its values.
 pub type WithReader<'v, 'a> = (&'v Record<'a>, &'v Objects<'v>);
 
-/// Those who wrote a version over the one before it: of the first version all in its managedFields, of a later one
-/// those whose entry is new, has another time or owns more fields than before. None if a version cannot be read.
+/// The managers that wrote the version `new` after the version `old`. If there is no `old`, these are all managers in
+/// its managedFields. Otherwise they are those whose entry is new, has another time, or owns more fields than before.
+/// None if a version cannot be read.
 fn writers_between(
     old: Option<WithReader<'_, '_>>,
     new: WithReader<'_, '_>,
@@ -54,21 +55,23 @@ fn writers_between(
     Some(writers(previous.as_ref(), &meta))
 }
 
-/// Those who wrote an event. None if nobody can know: of a deletion, and if the version before is not retained.
+/// The managers that wrote an event. None if the file does not show them: a deletion has no managedFields, and for an
+/// update the version before it has to be retained.
 fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
-    let known = match event.event_type {
+    let is_known = match event.event_type {
         EventType::Delete => false,
         EventType::Create => true,
         EventType::Update => event.previous.is_some(),
     };
     let previous = event.previous.as_ref().map(|record| (record, objects));
-    let written = known.then(|| writers_between(previous, (&event.record, objects)));
+    let written = is_known.then(|| writers_between(previous, (&event.record, objects)));
     written.flatten()
 }
 
-/// The managers of an event, each with its subresource in brackets: of an update those whose managedFields
-/// entry is new, has another time or owns more fields than in the version before, of a creation all. Empty
-/// if nobody can know: of a deletion, and if the version before is not retained.
+/// The managers that wrote an event, for output, each with its subresource in parentheses and none twice. For a
+/// creation these are all in its managedFields. For an update they are those whose entry is new, has another time, or
+/// owns more fields than in the version before. Empty if the file does not show them: for a deletion, or if the version
+/// before is not retained.
 pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
     let mut managers: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -101,15 +104,15 @@ pub fn all_managers(store: &Store<'_>, keyring: &Keyring) -> BTreeSet<String> {
     names
 }
 
-/// Only what one field manager wrote.
+/// The filter `--manager`: only what one field manager wrote.
 #[derive(Debug, Clone, Default)]
 pub struct ByManager {
-    /// `kubectl-edit`, `kubelet (status)`
+    /// The name as typed: `kubectl-edit`, `kubelet (status)`. None: everything passes.
     manager: Option<String>,
 }
 
 impl ByManager {
-    /// Only what this field manager wrote, or everything.
+    /// The filter for this field manager. Without one, everything passes.
     pub fn new(manager: Option<String>) -> Self {
         Self { manager }
     }
@@ -119,25 +122,28 @@ impl ByManager {
         self.manager.as_deref()
     }
 
+    /// Whether the named manager is one of the writers. `kubelet` matches the manager with each of its subresources,
+    /// `kubelet (status)` only with this one. Writers that are not known do not match.
     fn is_among(&self, writers: Option<Vec<Writer>>) -> bool {
         let Some(name) = &self.manager else {
             return true;
         };
-        let is_it = |writer: &Writer| {
+        let is_named = |writer: &Writer| {
             let subresource = name
                 .strip_prefix(writer.manager.as_str())
                 .and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
             writer.manager == *name || subresource == Some(writer.subresource.as_str())
         };
-        writers.unwrap_or_default().iter().any(is_it)
+        writers.unwrap_or_default().iter().any(is_named)
     }
 
-    /// Whether an event is one of theirs; every event is if no manager is named.
+    /// Whether the named manager wrote an event. True for every event if no manager is named.
     pub fn wrote(&self, event: &Event<'_>, objects: &Objects<'_>) -> bool {
         self.manager.is_none() || self.is_among(writers_of(event, objects))
     }
 
-    /// Whether they wrote between two states of an object.
+    /// Whether the named manager wrote the object between two of its states. True if no manager is named. False if the
+    /// object does not exist in the newer state.
     pub fn wrote_between(
         &self,
         old: Option<WithReader<'_, '_>>,

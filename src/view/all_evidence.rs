@@ -1,4 +1,4 @@
-//! `log --timeline`: a row of all evidence as cells and as JSON.
+//! `log --timeline`: a row, which is an event, a request of the write-ahead log or both, as cells and as JSON.
 
 use serde_json::{Map, Value};
 
@@ -38,7 +38,7 @@ pub fn table() -> Rows {
         })
 }
 
-/// What the row does not have by itself: who wrote its event, and when.
+/// Who wrote the event of a row, and when. The row itself does not have them.
 #[derive(Debug)]
 pub struct Written {
     /// The field managers.
@@ -47,12 +47,14 @@ pub struct Written {
     pub time: Bounds,
 }
 
-/// Where a row is found.
+/// Where the evidence of a row was found: `live`, `carved-a page 17`, `wal entry 120`.
 fn source(row: &EvidenceRow<'_, '_>) -> String {
     let mut parts = Vec::new();
     if let Some(event) = &row.event {
         let record = &event.record;
         let origin = record.origin.as_str();
+        // A record of the write-ahead log or a delta snapshot is in no page of the database. If the row has a request,
+        // the entry below is its source.
         match record.pgid.filter(|_| !record.origin.continues_state()) {
             Some(pgid) => parts.push(format!("{origin} page {pgid}")),
             None if row.request.is_none() => parts.push(origin.to_owned()),
@@ -65,6 +67,7 @@ fn source(row: &EvidenceRow<'_, '_>) -> String {
     parts.join(", ")
 }
 
+/// The text of the column CERTAINTY.
 fn certainty(certainty: Certainty) -> &'static str {
     match certainty {
         Certainty::Record(Origin::Live) => "certain",
@@ -83,8 +86,8 @@ fn certainty(certainty: Certainty) -> &'static str {
     }
 }
 
-/// The cells of a row. `written` and `time` are of its event; `names` has the texts of keys, if the rows are of
-/// several keys.
+/// The cells of a row. `written` and `time` are those of its event. `names` has the texts of keys; it is None if all
+/// rows are about one key, which is then left out.
 pub fn cells(
     row: &EvidenceRow<'_, '_>,
     written: Option<&Written>,
@@ -115,6 +118,7 @@ pub fn cells(
     ]
 }
 
+/// An event in words: `update version 3, 120 bytes`. The key follows the first word if there are `names`.
 fn event_text(event: &Event<'_>, names: Option<&KeyNames<'_>>) -> String {
     let key = names.map_or_else(String::new, |names| {
         format!(" {}", names.text(event.record.key))
@@ -131,7 +135,7 @@ fn event_text(event: &Event<'_>, names: Option<&KeyNames<'_>>) -> String {
     )
 }
 
-/// A row as a JSON object. `written` is of its event.
+/// A row as a JSON object: the fields of its event, then those of its request. `written` is that of the event.
 pub fn json(row: &EvidenceRow<'_, '_>, written: Option<&Written>) -> Value {
     let mut fields = Map::new();
     if let (Some(event), Some(written)) = (&row.event, written) {

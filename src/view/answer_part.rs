@@ -10,7 +10,7 @@ use super::pad::blanks;
 use super::rows::Rows;
 use super::style::{Paint, Style};
 
-/// In front of the second and later lines of a sentence.
+/// How many blanks are before the second and later lines of a sentence.
 const HANGING: usize = 4;
 
 /// A terminal narrower than this has no room for an indentation.
@@ -25,9 +25,9 @@ pub enum AnswerPart {
     Line {
         /// The sentence; empty for a blank line.
         text: String,
-        /// How many bytes of it are painted.
+        /// How many of its first bytes are painted.
         painted: usize,
-        /// How.
+        /// How they are painted.
         paint: fn(&Style) -> Paint,
         /// It stays on one line, however wide the terminal is: it may be pasted.
         is_unbroken: bool,
@@ -50,7 +50,7 @@ impl AnswerPart {
         }
     }
 
-    /// The same, never broken.
+    /// The same, but it stays on one line: a command to paste.
     pub fn unbroken(text: impl Into<String>, painted: usize, paint: fn(&Style) -> Paint) -> Self {
         Self::Line {
             text: text.into(),
@@ -71,7 +71,8 @@ impl AnswerPart {
     }
 }
 
-/// Writes the parts one after the other. Gives the names of table columns that a narrow terminal leaves out.
+/// Writes the parts one after the other. Returns the names of the table columns that are left out because the terminal
+/// is too narrow.
 ///
 /// # Errors
 /// Those of the writer.
@@ -98,7 +99,7 @@ pub fn write<'b>(
     Ok(left_out)
 }
 
-/// The parts as a text of a pipe.
+/// The parts as they are written to a pipe.
 #[must_use]
 pub fn text(parts: &[AnswerPart]) -> String {
     let mut text = Vec::new();
@@ -107,6 +108,8 @@ pub fn text(parts: &[AnswerPart]) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
+/// Writes a sentence whose first `painted` bytes are painted. If it is wider than the terminal, it is broken between
+/// words, and its later lines are indented: by its own leading blanks and [`HANGING`].
 fn write_line(
     text: &str,
     painted: usize,
@@ -117,6 +120,7 @@ fn write_line(
     let (first, rest) = text.split_at_checked(painted).unwrap_or(("", text));
     let (first, rest) = (style.cleaned(first), style.cleaned(rest));
     let Paint { before, after } = paint;
+    // In a pipe, or for a line to paste, there is no width.
     let Some(width) = style.width else {
         return match &*first {
             "" => writeln!(out, "{rest}"),

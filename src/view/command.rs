@@ -1,10 +1,10 @@
-//! Command lines in hints: with the verb and the file that the user typed, fit to be pasted.
+//! Command lines in hints, with the verb and the file that the user typed. They can be pasted as they are.
 
 use std::path::Path;
 
 use crate::query::address::Address;
 
-/// The run that a hint belongs to.
+/// The verb and the database of the current run, for its hints.
 #[derive(Debug, Clone, Default)]
 pub struct Invocation {
     /// The verb.
@@ -34,7 +34,8 @@ impl Invocation {
         line
     }
 
-    /// The line that shows an address as of a revision: of the same verb if it has a flag for it, else of `get`.
+    /// The line that shows an address at a revision. It uses the verb of this run if that has a flag for the revision,
+    /// otherwise `get`.
     #[must_use]
     pub fn line_at(&self, address: Option<&Address>, revision: i64) -> String {
         if let ("extract", Some(Address::Key(_))) = (self.verb, address) {
@@ -54,7 +55,7 @@ impl Invocation {
     }
 }
 
-/// A word as a shell reads it back.
+/// A word, quoted if a POSIX shell would not read it as it is.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,~-".contains(c);

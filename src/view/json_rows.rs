@@ -17,7 +17,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// An array, or else lines.
+    /// An array if `is_array`, otherwise lines.
     #[must_use]
     pub fn array_if(is_array: bool) -> Self {
         if is_array { Self::Array } else { Self::Lines }
@@ -58,6 +58,7 @@ impl JsonRows {
         self.end_row(out)
     }
 
+    /// Writes what separates a row from the one before it.
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let before: &[u8] = match (self.form, self.rows) {
             (Form::Array, 0) => b"[",
@@ -68,6 +69,7 @@ impl JsonRows {
         out.write_all(before)
     }
 
+    /// Ends a line after its row. A row of an array is ended by what comes next, a comma or the bracket.
     fn end_row(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.form {
             Form::Array => Ok(()),
@@ -75,7 +77,7 @@ impl JsonRows {
         }
     }
 
-    /// Ends the rows.
+    /// Writes what follows the last row: the bracket of an array, also of an empty one.
     ///
     /// # Errors
     /// Those of the writer.
@@ -88,8 +90,8 @@ impl JsonRows {
     }
 }
 
-/// Adds what a Kubernetes key names to a row about it, after the key: `resource`, `namespace`, `name`,
-/// and in kcp `identity` and `cluster`.
+/// Adds the object of a Kubernetes key to a row about this key: `resource`, `namespace`, `name`, and in kcp `identity`
+/// and `cluster`. They follow the field of the key. A row about any other key stays as it is.
 #[must_use]
 pub fn with_object(row: Value, key: &[u8], catalog: &Catalog) -> Value {
     let Some(location) = catalog.locate(key) else {
@@ -99,29 +101,30 @@ pub fn with_object(row: Value, key: &[u8], catalog: &Catalog) -> Value {
         return row;
     };
     let shown = |field: NameField, text: &[u8]| field.shown(&key_text(text)).into_owned();
-    let mut with = Map::new();
+    // A new map, because the fields have to keep their order.
+    let mut extended = Map::new();
     for (name, value) in fields {
         let is_key = name == "key" || name == "key_base64";
-        with.insert(name, value);
+        extended.insert(name, value);
         if !is_key {
             continue;
         }
         let resource = location.resource.plural_with_group();
-        with.insert("resource".to_owned(), resource.into());
+        extended.insert("resource".to_owned(), resource.into());
         for (part, text) in kcp_parts(&location) {
-            with.insert(part.to_owned(), text);
+            extended.insert(part.to_owned(), text);
         }
         if let Some(namespace) = location.namespace {
             let namespace = shown(NameField::Namespace, namespace);
-            with.insert("namespace".to_owned(), namespace.into());
+            extended.insert("namespace".to_owned(), namespace.into());
         }
         let name = shown(NameField::Name, location.name);
-        with.insert("name".to_owned(), name.into());
+        extended.insert("name".to_owned(), name.into());
     }
-    Value::Object(with)
+    Value::Object(extended)
 }
 
-/// What a key of kcp has besides: `identity` and `cluster`.
+/// The additional parts of a key in kcp: `identity` and `cluster`, as far as the key has them.
 pub fn kcp_parts(
     location: &Location<'_, '_>,
 ) -> impl Iterator<Item = (&'static str, Value)> + use<> {

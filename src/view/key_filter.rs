@@ -1,8 +1,8 @@
-//! The sentences for a text that is not a filter of keys.
+//! The error messages for a key filter (`FIELD=VALUE`) that cannot be parsed.
 
 use crate::query::key_filter::BadKeyFilter;
 
-/// What is wrong.
+/// The message for what is wrong in a filter.
 #[must_use]
 pub fn text(bad: &BadKeyFilter) -> String {
     match bad {

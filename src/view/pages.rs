@@ -1,4 +1,4 @@
-//! The list of pages: bbolt's table to the byte, the same with more columns, and JSON.
+//! The list of pages in three forms: byte for byte as `bbolt pages` prints it, a table with more columns, and JSON.
 
 use std::borrow::Cow;
 
@@ -20,12 +20,13 @@ pub const BBOLT_HEAD: &str =
 pub const HEAD: &str =
     "ID       TYPE       ITEMS  OVRFLW OFFSET       BUCKET           FIRST KEY\n";
 
-/// A row as `bbolt pages` prints it.
+/// A row, byte for byte as `bbolt pages` prints it.
 pub fn bbolt_row(row: &PageRow<'_>) -> String {
     bbolt_columns(row) + "\n"
 }
 
-/// The columns of bbolt's table.
+/// The cells of bbolt's four columns. A page that is not in use has no items and no overflow: its header is from an
+/// earlier use.
 fn bbolt_cells(row: &PageRow<'_>) -> [String; 4] {
     let header = row.page.filter(|_| row.is_in_use());
     let items = header.map_or_else(String::new, |page| page.count.to_string());
@@ -36,6 +37,7 @@ fn bbolt_cells(row: &PageRow<'_>) -> [String; 4] {
     [row.pgid.0.to_string(), name, items, overflow]
 }
 
+/// The first four columns as text, with the widths that bbolt uses.
 fn bbolt_columns(row: &PageRow<'_>) -> String {
     let [id, name, items, overflow] = bbolt_cells(row);
     format!("{id:<8} {name:<10} {items:<6} {overflow:<6}")
@@ -65,7 +67,7 @@ pub fn table() -> Rows {
         })
 }
 
-/// The cells of a row of [`table`]. `bucket` is the path of the bucket which the page is of.
+/// The cells of a row of [`table`]. `bucket` is the path of the bucket that the page belongs to.
 pub fn cells(row: &PageRow<'_>, bucket: Option<&[u8]>) -> Vec<String> {
     let mut cells = Vec::from(bbolt_cells(row));
     cells.push(row.offset.to_string());
@@ -74,7 +76,7 @@ pub fn cells(row: &PageRow<'_>, bucket: Option<&[u8]>) -> Vec<String> {
     cells
 }
 
-/// A row of our table in a pipe. `bucket` is the path of the bucket which the page is of.
+/// A row of our table in a pipe. `bucket` is the path of the bucket that the page belongs to.
 pub fn row(row: &PageRow<'_>, bucket: Option<&[u8]>) -> String {
     let (bucket, last) = (bucket_text(bucket), last_text(row));
     let columns = bbolt_columns(row);
@@ -82,6 +84,7 @@ pub fn row(row: &PageRow<'_>, bucket: Option<&[u8]>) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
+/// The text of the column BUCKET: `-` for a page that belongs to none.
 fn bucket_text(bucket: Option<&[u8]>) -> Cow<'_, str> {
     match bucket {
         None => "-".into(),
@@ -90,7 +93,7 @@ fn bucket_text(bucket: Option<&[u8]>) -> Cow<'_, str> {
     }
 }
 
-/// The first key of a page; of a page that nothing reaches, what it held.
+/// The text of the last column: the first key of a page in use. For a page that is not in use, what it still contains.
 fn last_text(row: &PageRow<'_>) -> String {
     let first = row.first_key.map(element_key_text);
     match (row.is_in_use(), row.page, first) {
@@ -101,13 +104,13 @@ fn last_text(row: &PageRow<'_>) -> String {
     }
 }
 
-/// What a page that nothing reaches still holds.
+/// What a page that is not in use still contains from its earlier use: `(held a leaf of 12)`.
 fn held(page: &Page<'_>) -> String {
     let kind = page.kind.map_or("?", |kind| kind.as_str());
     format!("(held a {kind} of {})", page.count)
 }
 
-/// A row as JSON.
+/// A row as a JSON object. The content of a page that is not in use is in its field `held`.
 pub fn json(row: &PageRow<'_>, bucket: Option<&[u8]>) -> Value {
     let mut fields = Map::new();
     fields.insert("page".to_owned(), row.pgid.0.into());
@@ -134,19 +137,21 @@ pub fn json(row: &PageRow<'_>, bucket: Option<&[u8]>) -> Value {
     Value::Object(fields)
 }
 
-/// The revision that a key of bucket `key` is. A page alone does not tell its bucket: a key that is all
-/// text is none, for the first byte of a revision is zero until 2^56 of them were made.
+/// The revision that a key of bucket `key` encodes. None if the key is no revision. The bucket of a page is not always
+/// known, so a key of another bucket may have the same length. It is no revision if all its bytes are text: the first
+/// byte of a revision is zero until there are 2^56 revisions.
 fn revision_of(key: &[u8]) -> Option<BucketKey> {
     let is_text = key.iter().all(|byte| matches!(byte, b' '..=b'~'));
     BucketKey::parse(key).ok().filter(|_| !is_text)
 }
 
+/// `main.sub`, with a `t` at the end for a tombstone.
 fn revision_text(key: &BucketKey) -> String {
     let mark = if key.tombstone { "t" } else { "" };
     format!("{}{mark}", key.revision)
 }
 
-/// The key of an element for people: a revision as `main.sub`, of a tombstone with a `t` behind it.
+/// The key of a page element for people. A revision is shown as `main.sub`, and as `main.subt` if it is a tombstone.
 pub fn element_key_text(key: &[u8]) -> String {
     match revision_of(key) {
         Some(revision) => revision_text(&revision),
@@ -154,7 +159,8 @@ pub fn element_key_text(key: &[u8]) -> String {
     }
 }
 
-/// The key of an element for JSON, and the revision that it is.
+/// Inserts the key of a page element as the field `name`. If the key is a revision, also inserts that as the field
+/// `revision`.
 pub fn insert_element_key(into: &mut Map<String, Value>, name: &str, revision: &str, key: &[u8]) {
     insert_text(into, name, key);
     if let Some(parsed) = revision_of(key) {

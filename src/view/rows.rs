@@ -1,8 +1,8 @@
-//! Tables whose rows come from the file: as many as it likes, with cells as long as it likes.
+//! Tables whose rows come from the file. Neither the number of rows nor the length of a cell is bounded.
 //!
-//! They look like [`super::table`]. The cells are kept as one text, so that memory follows their bytes;
-//! the widths are those of [`super::pad`]; and one line at a time is written. In a pipe nothing is cut; on a terminal
-//! a table fits its width by [`super::fit`].
+//! They look like [`super::table`]. All cells are in one text, so that the memory is about the bytes of the cells. The
+//! widths are those of [`super::pad`]. The table is written line by line. In a pipe nothing is cut. On a terminal
+//! [`super::fit`] makes the table fit the width.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,10 +13,10 @@ use super::pad::{ColumnWidth, blanks, width_of};
 use super::style::{CellPaint, Paint, Style};
 use super::table::{GAP, cell};
 
-/// The width down to which a text is cut before a column is left out.
+/// A text is cut down to this width. If that is not enough, a column is left out.
 const LEAST_TEXT: usize = 14;
 
-/// The same of a name, by which a row is found again.
+/// The same for a name. It is larger, because the name identifies the row.
 const LEAST_NAME: usize = 24;
 
 /// A table that is being filled.
@@ -36,22 +36,25 @@ pub struct Rows {
 
 #[derive(Debug, Clone, Copy)]
 struct Column {
+    /// Wide enough for its widest cell, up to a bound.
     width: ColumnWidth,
     is_number: bool,
     cut: Cut,
     paint: CellPaint,
 }
 
-/// Where a cell is cut that does not fit.
+/// Where a cell that does not fit is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
+    /// In the middle: the start and the end of a text stay.
     Middle,
-    /// The same of what names the row.
+    /// In the middle, for the name of the row: it keeps more of its width.
     Name,
+    /// At the end: sentences and lists.
     End,
-    /// Numbers and times: a part of one is another one.
+    /// Nowhere. A cut number or time would be read as another one.
     Never,
-    /// Never, but the cell goes on in the next line. Only of the last column.
+    /// Nowhere, but the cell continues on the next line. Only for the last column.
     Wrap,
 }
 
@@ -87,7 +90,7 @@ impl Rows {
         }
     }
 
-    /// The columns that a narrow terminal may do without, the least important one first.
+    /// The columns that may be left out on a narrow terminal, the least important one first.
     #[must_use]
     pub fn drop_first(mut self, columns: &[usize]) -> Self {
         self.drop_first = columns.to_vec();
@@ -119,14 +122,14 @@ impl Rows {
         self
     }
 
-    /// The last column has sentences that go on in lines below, instead of being cut.
+    /// The sentences of the last column continue on the lines below, instead of being cut.
     #[must_use]
     pub fn wrapped(self) -> Self {
         let last = self.columns.len().saturating_sub(1);
         self.cut(&[last], Cut::Wrap)
     }
 
-    /// A table of facts, each with its name.
+    /// A table of facts without a head: a name and its value in each row.
     #[must_use]
     pub fn facts() -> Self {
         Self::without_head(2, &[])
@@ -134,6 +137,7 @@ impl Rows {
             .painted(0, |style, _| style.header)
     }
 
+    /// Sets where the cells of these columns are cut.
     fn cut(mut self, columns: &[usize], cut: Cut) -> Self {
         for index in columns {
             if let Some(column) = self.columns.get_mut(*index) {
@@ -152,8 +156,8 @@ impl Rows {
         self
     }
 
-    /// Adds a row. A control character is escaped: a line break would look like a row of its own. Cells
-    /// beyond the columns are dropped, missing ones are empty.
+    /// Adds a row. Control characters are escaped, because a line break would look like a new row. Surplus cells are
+    /// dropped, missing ones are empty.
     pub fn add(&mut self, cells: &[impl AsRef<str>]) {
         let mut cells = cells.iter().map(AsRef::as_ref);
         for column in &mut self.columns {
@@ -172,7 +176,7 @@ impl Rows {
         self.ends.len() <= head
     }
 
-    /// The cells, row by row.
+    /// The cells, row by row. The names of the columns are the first row if the table has a head.
     fn lines(&self) -> impl Iterator<Item = Vec<&str>> {
         let mut start = 0;
         self.ends
@@ -187,7 +191,8 @@ impl Rows {
             })
     }
 
-    /// How wide each column is here; none for one that is left out.
+    /// The width of each column in this output. None for a column that is left out. On a terminal the widths are
+    /// computed from the cells as they are shown there, where control characters are escaped.
     fn widths(&self, style: &Style) -> Vec<Option<ColumnWidth>> {
         let Some(width) = style.width else {
             return self.columns.iter().map(|c| Some(c.width)).collect();
@@ -220,12 +225,13 @@ impl Rows {
             .collect()
     }
 
+    /// The names of the columns. Empty if the table has no head.
     fn heads(&self) -> Vec<&str> {
         let first = self.lines().next().filter(|_| self.has_head);
         first.unwrap_or_default()
     }
 
-    /// Writes the table, line by line. Gives the names of the columns that are left out because the terminal is too
+    /// Writes the table, line by line. Returns the names of the columns that are left out because the terminal is too
     /// narrow.
     ///
     /// # Errors
@@ -272,16 +278,16 @@ impl Rows {
 #[derive(Debug, Default)]
 struct Line {
     text: String,
-    /// The blanks after the last text of a line are never written: they wait here for the next text.
+    /// The blanks since the last text. They are written only when another text follows, so no line ends with blanks.
     blanks: String,
-    /// Columns taken by the cells so far.
+    /// The width of the cells so far, in columns of the terminal.
     used: usize,
-    /// Where the last cell begins, and its lines after the first.
+    /// For a cell that wraps: the column where it begins, and its lines after the first.
     below: (usize, Vec<String>),
 }
 
 impl Line {
-    /// The first line of a cell; the others are written below it.
+    /// Breaks a cell into lines. Returns the first and keeps the others, which [`Self::write`] puts below it.
     fn wrap(&mut self, text: &str, width: usize) -> Cow<'static, str> {
         let mut lines = wrap(text, width).into_iter();
         let first = lines.next().unwrap_or_default();
@@ -289,6 +295,8 @@ impl Line {
         Cow::Owned(first)
     }
 
+    /// Adds a cell: a number is aligned to the right, any other text to the left. Only the text itself is painted, not
+    /// the blanks around it.
     fn push(
         &mut self,
         text: &str,
@@ -320,6 +328,7 @@ impl Line {
         self.used = self.used.saturating_add(width).saturating_add(gap.len());
     }
 
+    /// Writes the line, and the further lines of its last cell below that cell.
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", self.text)?;
         let (start, below) = &self.below;

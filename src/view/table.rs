@@ -1,14 +1,15 @@
-//! Tables for people: no lines, two spaces between columns, nothing wrapped. These are facts to copy.
+//! Small tables for people, made by comfy-table: no borders, two blanks between columns. Nothing wraps unless [`fit`]
+//! is called, so that cells can be copied.
 //!
-//! They hold each cell with all its blanks: they are for a few rows of our own. Rows that come from the file
-//! are [`super::rows`].
+//! comfy-table keeps each line with all its blanks in memory, so these are for a few rows of our own. Rows that come
+//! from the file use [`super::rows`].
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// Between two columns.
 pub(super) const GAP: &str = "  ";
 
-/// An empty table; `heads` may be empty.
+/// A table without rows. If `heads` is empty, it has no head.
 pub fn plain(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -19,13 +20,13 @@ pub fn plain(heads: &[&str]) -> Table {
     table
 }
 
-/// Makes a table at most so wide: cells go on in lines below.
+/// Limits the width of a table: a cell that is too wide continues on the lines below.
 pub fn fit(table: &mut Table, width: usize) {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
 }
 
-/// A text from the file as a cell: a line break in it would look like a row of its own.
+/// A text from the file as a cell, with control characters escaped: a line break would look like a new row.
 pub fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -38,7 +39,7 @@ pub fn cell(text: &str) -> String {
     escaped
 }
 
-/// The table as text, with the columns of numbers set to the right.
+/// The table as text. The columns at `numbers` are aligned to the right.
 pub fn text(mut table: Table, numbers: &[usize]) -> String {
     let gap = u16::try_from(GAP.len()).unwrap_or(u16::MAX);
     for (index, column) in table.column_iter_mut().enumerate() {

@@ -7,7 +7,7 @@ use crate::query::v2_store::V2Key;
 
 use super::rows::Rows;
 
-/// A key on one line, with a slash after a directory.
+/// The path of a key on one line. A directory has a slash at the end.
 #[must_use]
 pub fn name(key: &V2Key) -> String {
     let slash = if key.value.is_none() { "/" } else { "" };
@@ -33,7 +33,8 @@ pub fn table(keys: &[&V2Key]) -> Rows {
     rows
 }
 
-/// A key as a JSON object; `value` is what is printed of its value, if that is printed.
+/// A key as a JSON object. `value` is the text to print for its value; if it is None, only the size is printed. A
+/// directory has no value.
 #[must_use]
 pub fn json(key: &V2Key, value: Option<&str>) -> Value {
     let mut json = json!({

@@ -1,7 +1,8 @@
-//! A command line before clap parses it: its words sorted into flags, values and words, by what clap knows of the verb.
+//! A command line before clap parses it. Its words are sorted into flags, values and other words, by the clap
+//! definition of the verb.
 //!
-//! clap has no flags that may stand before a verb and belong to it, and no positional argument that a flag or a variable
-//! replaces. So the words are put into the order that clap expects: `-n shop --db F get pods` becomes
+//! clap does not support a flag of a verb before that verb, or a positional argument that a flag or an environment
+//! variable replaces. So the words are put into the order that clap expects: `-n shop --db F get pods` becomes
 //! `get F -n shop pods`.
 
 use std::ffi::{OsStr, OsString};
@@ -37,9 +38,10 @@ pub struct Token {
 pub struct CommandLine {
     /// The program's name.
     pub program: OsString,
-    /// The flags before the verb, of the program and of the verb.
+    /// The flags before the verb, with their values: those of the program, and those that belong to the verb
+    /// (`-n shop`).
     pub before: Vec<Token>,
-    /// The verb, with a verb below it if it has such.
+    /// The verb, and its subcommand if it has one. Empty if there is no verb.
     pub verb: Vec<OsString>,
     /// What follows the verb, without `--db`.
     pub after: Vec<Token>,
@@ -48,7 +50,8 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Sorts the words of a command line. A verb that does not exist is still the verb.
+    /// Sorts the words of a command line. The first word that is no flag and no value is the verb, even if there is no
+    /// such verb: clap then reports it.
     ///
     /// # Errors
     /// When `--db` has no value, or is given twice.
@@ -58,9 +61,11 @@ impl CommandLine {
             program: words.next().unwrap_or_default(),
             ..Self::default()
         };
+        // The program, then the verb and its subcommand as soon as they are read.
         let mut known = vec![root];
-        // The value of the flag before comes next.
+        // What the next word is, if a flag before it needs a value.
         let mut expects: Option<Expects> = None;
+        // Set after `--`: no later word is a flag.
         let mut only_words = false;
         for word in words.map(member_of_input) {
             let has_verb = !line.verb.is_empty();
@@ -73,11 +78,11 @@ impl CommandLine {
             }
             let bytes = word.as_encoded_bytes();
             if only_words || !bytes.starts_with(b"-") || bytes == b"-" {
-                // Below a verb that does not exist there are no others.
-                let above = known.last().filter(|_| !has_verb || known.len() > 1);
-                match above.and_then(|above| above.find_subcommand(&word)) {
-                    Some(below) if !only_words => {
-                        known.push(below);
+                // Without a known verb only the first word can be one: after an unknown verb, `get` is a plain word.
+                let parent = known.last().filter(|_| !has_verb || known.len() > 1);
+                match parent.and_then(|parent| parent.find_subcommand(&word)) {
+                    Some(subcommand) if !only_words => {
+                        known.push(subcommand);
                         line.verb.push(word);
                     }
                     _ if !has_verb => line.verb.push(word),
@@ -103,6 +108,7 @@ impl CommandLine {
         }
     }
 
+    /// Adds a word before or after the verb, depending on whether the verb has been read.
     fn push(&mut self, word: OsString, role: Role) {
         let token = Token { word, role };
         if self.verb.is_empty() {
@@ -112,6 +118,7 @@ impl CommandLine {
         }
     }
 
+    /// Sets the value of `--db`, which may be given once.
     fn set_database(&mut self, db: OsString) -> Result<(), Failure> {
         match self.db.replace(db) {
             None => Ok(()),
@@ -119,14 +126,14 @@ impl CommandLine {
         }
     }
 
-    /// What clap knows of the verb; none if there is no such verb.
+    /// The clap definition of the verb, or of its subcommand. None if there is no such verb.
     pub fn command<'c>(&self, root: &'c Command) -> Option<&'c Command> {
         let mut names = self.verb.iter();
         let first = root.find_subcommand(names.next()?)?;
         names.try_fold(first, |above, name| above.find_subcommand(name))
     }
 
-    /// The verb as text.
+    /// The verb as text, with its subcommand.
     pub fn verb_text(&self) -> String {
         let names = self.verb.iter().map(|name| name.to_string_lossy());
         names.collect::<Vec<_>>().join(" ")
@@ -143,7 +150,7 @@ impl CommandLine {
         self.words().next().is_some_and(is_database)
     }
 
-    /// Whether a flag is given, under one of its names.
+    /// Whether a flag is given after the verb, under one of these names.
     pub fn has_flag(&self, names: &[&str]) -> bool {
         let flags = self.after.iter().filter(|token| token.role == Role::Flag);
         flags
@@ -151,18 +158,20 @@ impl CommandLine {
             .any(|flag| names.contains(&flag.split('=').next().unwrap_or(flag)))
     }
 
-    /// The values of a flag that has these names, in its own word or in the next.
+    /// The values of the flag that has these names: after `=`, or in the next word. A list with commas is several
+    /// values.
     pub fn values_of(&self, names: &[&str]) -> Vec<String> {
         let mut values = Vec::new();
-        let mut is_mine = false;
+        // Whether the last flag was the one with these names: then the value after it is one of them.
+        let mut is_of_flag = false;
         for token in self.before.iter().chain(&self.after) {
             let text = token.word.to_string_lossy();
             match token.role {
-                Role::Value if is_mine => values.extend(text.split(',').map(str::to_owned)),
+                Role::Value if is_of_flag => values.extend(text.split(',').map(str::to_owned)),
                 Role::Flag => {
                     let (name, value) = text.split_once('=').unwrap_or((&text, ""));
-                    is_mine = names.contains(&name);
-                    if is_mine && !value.is_empty() {
+                    is_of_flag = names.contains(&name);
+                    if is_of_flag && !value.is_empty() {
                         values.extend(value.split(',').map(str::to_owned));
                     }
                 }
@@ -172,23 +181,23 @@ impl CommandLine {
         values
     }
 
-    /// The program, the verb and the verb below it, as far as they are known.
+    /// The clap definitions of the program, the verb and its subcommand, as far as they exist.
     fn known<'c>(&self, root: &'c Command) -> Vec<&'c Command> {
         let mut known = vec![root];
         for name in &self.verb {
-            let below = known.last().and_then(|above| above.find_subcommand(name));
-            known.extend(below);
+            let subcommand = known.last().and_then(|parent| parent.find_subcommand(name));
+            known.extend(subcommand);
         }
         known
     }
 
-    /// Whether the word after `flag` at the end of this line is its value.
+    /// Whether `flag`, which comes after this line, takes the next word as its value. The completion of shells uses it.
     pub fn takes_value(&self, flag: &OsStr, root: &Command) -> bool {
         let is_flag = flag.as_encoded_bytes().starts_with(b"-") && flag != "-" && flag != "--";
         is_flag && (flag == "--db" || takes_next(flag, &self.known(root)))
     }
 
-    /// The argument of a flag that takes a value, here or after `=`.
+    /// The clap definition of a flag, if that takes a value: in the next word, or for `--long` also after `=`.
     pub fn argument<'c>(&self, flag: &OsStr, root: &'c Command) -> Option<&'c Arg> {
         let (text, known) = (flag.to_string_lossy(), self.known(root));
         let long = text.strip_prefix("--");
@@ -196,17 +205,19 @@ impl CommandLine {
         value_argument(&text, &known).or(with_equals)
     }
 
-    /// Takes the flags out of what is before the verb that belong to the verb: `-n`, `-A`.
+    /// Removes the flags `-n` and `-A`, which belong to the verb, from the words before the verb. Returns them with
+    /// their values.
     ///
     /// # Errors
     /// When the verb has no such flag.
     fn take_flags_of(&mut self, verb: &Command) -> Result<Vec<OsString>, Failure> {
         let (mut of_program, mut of_verb) = (Vec::new(), Vec::new());
-        let mut is_mine = false;
+        // Whether the last flag belongs to the verb: then its value does too.
+        let mut is_of_verb = false;
         for token in std::mem::take(&mut self.before) {
             if token.role == Role::Flag {
                 let flag = namespace_flag(&token.word);
-                is_mine = flag.is_some();
+                is_of_verb = flag.is_some();
                 if let Some((name, id)) = flag
                     && !verb.get_arguments().any(|arg| arg.get_id() == id)
                 {
@@ -216,7 +227,7 @@ impl CommandLine {
                     )));
                 }
             }
-            if is_mine {
+            if is_of_verb {
                 of_verb.push(token.word);
             } else {
                 of_program.push(token);
@@ -226,7 +237,9 @@ impl CommandLine {
         Ok(of_verb)
     }
 
-    /// The words in the order that clap expects. `variable` is the database that the environment names.
+    /// The words in the order that clap expects: flags of the program, verb, database, flags of the verb, the other
+    /// words. `variable` is the database that the environment variable names. It is used only if the command line names
+    /// none.
     ///
     /// # Errors
     /// When the verb does not have a flag that is before it, or `--db` is given to a verb that reads no database.
@@ -240,8 +253,8 @@ impl CommandLine {
         let mut db = None;
         if let Some(verb) = self.command(root) {
             of_verb = self.take_flags_of(verb)?;
-            let takes_one = takes_database(verb);
-            if self.db.is_some() && !takes_one {
+            let has_database = takes_database(verb);
+            if self.db.is_some() && !has_database {
                 return Err(Failure::cannot(format!(
                     "{} has no flag --db: it does not read a database",
                     self.verb_text()
@@ -249,7 +262,7 @@ impl CommandLine {
             }
             db = self.db.take().or_else(|| {
                 let is_named = self.names_database() || self.has_flag(&INSTEAD);
-                variable.filter(|_| takes_one && !is_named)
+                variable.filter(|_| has_database && !is_named)
             });
         }
         words.extend(self.before.into_iter().map(|token| token.word));
@@ -269,7 +282,8 @@ enum Expects {
     Value,
 }
 
-/// Flags that name a database themselves, or with which none is read.
+/// Flags that name a database themselves, or with which the verb reads no database. The environment variable is then
+/// ignored.
 const INSTEAD: [&str; 4] = ["-f", "--file", "--leaf-item", "--template"];
 
 /// Whether a word is a database: a file, or a folder with one in it.
@@ -277,14 +291,15 @@ pub fn is_database(word: &OsStr) -> bool {
     is_database_path(Path::new(word))
 }
 
-/// Whether a verb reads a database that a word names.
+/// Whether a verb has a database as its first positional argument.
 pub fn takes_database(verb: &Command) -> bool {
     let first = verb.get_positionals().next();
     let names = first.and_then(Arg::get_value_names).unwrap_or_default();
     names.iter().any(|name| name == "DB" || name == "OLD")
 }
 
-/// A member of standard input, `-::path`, as a word: clap takes what begins with `-` for a flag.
+/// Puts `./` before a member of standard input (`-::path`, a file in an archive), because clap reads a word that begins
+/// with `-` as a flag. Any other word stays as it is.
 fn member_of_input(word: OsString) -> OsString {
     match word.as_encoded_bytes().starts_with(b"-::") {
         true => Path::new(".").join(word).into_os_string(),
@@ -292,7 +307,8 @@ fn member_of_input(word: OsString) -> OsString {
     }
 }
 
-/// A database as a word of its own: a path that begins with `-` is no flag.
+/// A database as a positional word: a path that begins with `-` gets `./` before it, so that clap does not read it as a
+/// flag. `-` alone is standard input.
 fn as_word(db: OsString) -> OsString {
     let bytes = db.as_encoded_bytes();
     if bytes.starts_with(b"-") && bytes != b"-" {
@@ -301,7 +317,8 @@ fn as_word(db: OsString) -> OsString {
     db
 }
 
-/// The name and clap's id of a flag about namespaces.
+/// The short name and clap's id of a flag about namespaces. None for any other flag. Only these may be before the verb,
+/// as with kubectl.
 fn namespace_flag(word: &OsStr) -> Option<(&'static str, &'static str)> {
     let text = word.to_string_lossy();
     if text == "-A" || text == "--all-namespaces" {
@@ -312,10 +329,12 @@ fn namespace_flag(word: &OsStr) -> Option<(&'static str, &'static str)> {
     (is_short || name == "--namespace").then_some(("-n", "namespace"))
 }
 
-/// Whether the word after a flag is its value. `known` are the program, its verb, and the verb below that.
+/// Whether the word after a flag is its value. `known` are the clap definitions of the program, its verb, and the
+/// verb's subcommand.
 fn takes_next(flag: &OsStr, known: &[&Command]) -> bool {
     let text = flag.to_string_lossy();
-    // `-n` may come before the verb, which is not known then. What follows it in the same word is its value.
+    // `-n` may be before the verb, which is not yet read then. In `-nshop` the value is in the same word; `-n` and
+    // `-An` need the next word.
     let is_short = text
         .split_once('n')
         .is_some_and(|(_, rest)| rest.is_empty());
@@ -323,7 +342,8 @@ fn takes_next(flag: &OsStr, known: &[&Command]) -> bool {
     (known.len() == 1 && is_namespace) || value_argument(&text, known).is_some()
 }
 
-/// The argument whose value is the word after a flag.
+/// The clap definition of the argument whose value is the word after a flag. None if the flag takes no value, or has it
+/// in its own word.
 fn value_argument<'c>(text: &str, known: &[&'c Command]) -> Option<&'c Arg> {
     let takes_value = |arg: &&Arg| {
         // An optional value is written with `=`.
@@ -349,9 +369,9 @@ fn has_long(arg: &Arg, long: &str) -> bool {
     arg.get_long() == Some(long) || aliases.contains(&long)
 }
 
-/// An argument of the verb, or one of the program that all verbs have.
-fn find<'c>(known: &[&'c Command], is_it: impl Fn(&&Arg) -> bool) -> Option<&'c Arg> {
+/// The first argument for which a test is true: among those of the subcommand, the verb, and then the program.
+fn find<'c>(known: &[&'c Command], is_wanted: impl Fn(&&Arg) -> bool) -> Option<&'c Arg> {
     let (program, verbs) = known.split_first()?;
     let of_verbs = verbs.iter().rev().flat_map(|verb| verb.get_arguments());
-    of_verbs.chain(program.get_arguments()).find(is_it)
+    of_verbs.chain(program.get_arguments()).find(is_wanted)
 }

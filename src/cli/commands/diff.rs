@@ -127,7 +127,7 @@ enum Compared {
     Metas,
     /// Two states of one database.
     OneFile(TwoStates),
-    /// Two databases, this the newer.
+    /// Two databases. This is the path of the newer one.
     Files(PathBuf),
 }
 
@@ -173,10 +173,10 @@ impl Verb for Args {
     }
 }
 
-/// Prints the keys alone.
+/// Prints only the keys, each with a mark for its change (`--name-only`).
 fn print_names(changes: &[Changed<'_>], style: &Style, out: &mut Out) -> Result<(), Failure> {
     for changed in changes {
-        // In a pipe a key is exact, whatever its bytes.
+        // In a pipe a key is printed byte for byte, even if it is not UTF-8.
         if !out.is_terminal() && std::str::from_utf8(changed.key()).is_err() {
             out.write_all(&[name_marker(changed.change), b" ", changed.key(), b"\n"].concat())?;
             continue;
@@ -186,7 +186,7 @@ fn print_names(changes: &[Changed<'_>], style: &Style, out: &mut Out) -> Result<
     Ok(())
 }
 
-/// How wide two versions beside each other are where there is no terminal.
+/// The width of `--side-by-side` without a terminal: the environment variable COLUMNS, or 80.
 fn columns_of_pipe() -> usize {
     let columns = std::env::var("COLUMNS").ok();
     let columns = columns.and_then(|text| text.trim().parse().ok());
@@ -195,10 +195,10 @@ fn columns_of_pipe() -> usize {
         .unwrap_or(80)
 }
 
-/// The fewest columns for two versions.
+/// The least width at which two versions fit beside each other.
 const NARROWEST: usize = 20;
 
-/// The first column of `--name-only` in a pipe.
+/// The mark of a change in `--name-only`, in a pipe.
 fn name_marker(change: Change) -> &'static [u8] {
     match change {
         Change::Created => b"+",
@@ -208,8 +208,9 @@ fn name_marker(change: Change) -> &'static [u8] {
 }
 
 impl Args {
-    /// What is compared, and the addresses. What comes after the first database is a second one if there is such a
-    /// file; else it is an address, or the range of revisions.
+    /// What is compared, and the addresses. The word after the first database is the second database if there is such a
+    /// file. Otherwise it is an address or a range of revisions. If no word is a range, no address has a revision and
+    /// no time is given, that word has to be a path that does not exist, or the user forgot the range.
     fn compared(&self) -> Result<(Compared, Which), Failure> {
         let new = self.new.clone();
         let which = match &new {
@@ -259,6 +260,7 @@ impl Args {
             (None, false) => {
                 let new = PathBuf::from(self.new.clone().unwrap_or_default());
                 let text = key_text(new.as_os_str().as_encoded_bytes());
+                // It looks like a path: opening it reports what is wrong.
                 if text.contains(['/', '.']) || new.is_symlink() {
                     return Ok((Compared::Files(new), self.which.asked().clone()));
                 }
@@ -270,6 +272,8 @@ impl Args {
         }
     }
 
+    /// Compares two states and prints the difference. If the reader of a pipe ends early, the exit
+    /// code still shows whether they differ.
     fn answer(
         &self,
         states: [State<'_, '_>; 2],
@@ -289,7 +293,7 @@ impl Args {
         Ok(diff.finish())
     }
 
-    /// Prints the changes as YAML beside each other.
+    /// Prints both versions of each changed object as YAML, beside each other.
     fn print_sides(
         &self,
         diff: &Diff<'_, '_>,
@@ -345,6 +349,7 @@ impl Args {
             match self.output {
                 Output::Unified => unified::write_change(comparison, changed, &style, out)?,
                 Output::Fields => {
+                    // An object that was created or deleted has only a line of its own, without its fields.
                     let fields = if changed.is_in_both() {
                         comparison.fields(changed)
                     } else {

@@ -54,10 +54,11 @@ enum Output {
     Jsonl,
 }
 
-/// Bytes in an object of JSON, and between two writes of text.
+/// How many bytes one JSON object has, and one write of text.
 const PART_BYTES: usize = 4096;
 
-/// How many parts are printed between two times that the bytes read for them are given back.
+/// After so many parts the memory of the mapped file is given back to the system, so that it stays small for a large
+/// file.
 const PARTS_A_RELEASE: usize = 8192;
 
 impl Verb for Args {
@@ -78,6 +79,7 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// Prints the bytes in parts, as text or as JSON rows. `offset` is the offset of the first byte in the file.
     fn print(
         &self,
         evidence: &Evidence,
@@ -87,7 +89,7 @@ impl Args {
     ) -> Result<(), Failure> {
         let mut dump = Hexdump::at(offset, "");
         let mut json = JsonRows::new(Form::array_if(self.output == Output::Json));
-        let mut at = offset;
+        let mut part_offset = offset;
         for (index, part) in bytes.chunks(PART_BYTES).enumerate() {
             if index % PARTS_A_RELEASE == 0 {
                 evidence.source().forget_resident();
@@ -96,9 +98,12 @@ impl Args {
                 out.write_all(dump.lines(part).as_bytes())?;
             } else {
                 let bytes_base64 = base64::engine::general_purpose::STANDARD.encode(part);
-                json.row(&json!({ "offset": at, "bytes_base64": bytes_base64 }), out)?;
+                json.row(
+                    &json!({ "offset": part_offset, "bytes_base64": bytes_base64 }),
+                    out,
+                )?;
             }
-            at = at.saturating_add(part.len() as u64);
+            part_offset = part_offset.saturating_add(part.len() as u64);
         }
         if self.output == Output::Text {
             return Ok(out.write_all(dump.end().as_bytes())?);

@@ -1,4 +1,4 @@
-//! `recover`: what is gone, and its way back.
+//! `recover`: lists deleted objects and writes them as manifests.
 
 mod plan;
 mod print;
@@ -180,6 +180,7 @@ impl Verb for Args {
             run,
             recovery: Recovery::read(&question, &filters)?,
         };
+        // Some notices are about manifests: they matter only if manifests are written or planned.
         let has_manifests = self.out.is_some() || self.output == Output::Yaml || self.plan;
         let written = match (&self.out, self.output) {
             _ if self.plan => printer.print_plan(out)?,
@@ -192,7 +193,7 @@ impl Verb for Args {
         if !self.plan {
             notices.push(RecoveryNotice::Summary(printer.recovery.summary()));
         }
-        // What to do comes last.
+        // The notices with the next steps come last, where the user sees them.
         notices.extend(written.next);
         let notices: Vec<Notice> = notices.into_iter().map(Notice::Recovery).collect();
         report::notices(&notices, run.invocation);
@@ -202,6 +203,7 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// The flags that select objects.
     fn filters(&self) -> RecoveryFilters {
         RecoveryFilters {
             which: self.which.asked(),
@@ -219,6 +221,7 @@ impl Args {
         }
     }
 
+    /// The flags that say what a manifest contains.
     fn manifest_options(&self) -> ManifestOptions {
         ManifestOptions {
             exact: self.exact,
@@ -243,13 +246,14 @@ struct Printer<'r, 'a> {
 struct Written {
     /// Whether anything comes back.
     any: bool,
-    /// What there is to know of it.
+    /// What the user has to know about it.
     notices: Vec<RecoveryNotice>,
-    /// What to do with it.
+    /// The next steps, such as the command that applies the files.
     next: Vec<RecoveryNotice>,
 }
 
 impl Written {
+    /// The result of output without notices.
     fn any(any: bool) -> Self {
         Self {
             any,

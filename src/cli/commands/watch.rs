@@ -1,4 +1,4 @@
-//! `watch`: the events from a revision on, as they were sent to who watched.
+//! `watch`: replays the events from a revision on, as an etcd server or an API server sends them to a watcher.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -136,6 +136,7 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// The arguments as a request to the query.
     fn request(&self) -> WatchRequest {
         WatchRequest {
             which: self.which.asked(),
@@ -153,7 +154,8 @@ impl Args {
         }
     }
 
-    /// Prints what etcdctl prints of a watch that a server cancels.
+    /// Prints what etcdctl prints when a server cancels the watch, unless -o is given. Returns the failure of the run;
+    /// the error of this function is one of the output.
     fn refuse(&self, refusal: Refusal, out: &mut Out) -> Result<Failure, Failure> {
         if self.output.is_none() {
             let format = self.write_out.unwrap_or_default().into();
@@ -163,6 +165,7 @@ impl Args {
         Ok(NoAnswer::from(refusal).into())
     }
 
+    /// Prints the events byte for byte as etcdctl does. `current_revision` is that of the response headers.
     fn print_as_etcdctl(
         &self,
         watch: &Watch<'_, '_>,
@@ -182,6 +185,7 @@ impl Args {
     }
 }
 
+/// Prints the events as rows of JSON, as `log` does.
 fn print_json(
     watch: &Watch<'_, '_>,
     question: &Question<'_>,
@@ -197,6 +201,7 @@ fn print_json(
     Ok(seen)
 }
 
+/// Prints the events as `kubectl get --watch` does, with the object of each.
 fn print_objects(watch: &Watch<'_, '_>, out: &mut Out) -> Result<Seen, Failure> {
     let mut writer = ObjectEventWriter::new(out);
     let seen = watch.objects(|event_type, object| writer.event(event_type.as_str(), object))?;

@@ -1,5 +1,5 @@
-//! What was asked for and exists: objects and namespaces that are being deleted, and earlier lives of what was written
-//! again.
+//! Notices of `recover` about objects that still exist: objects and namespaces that are being deleted, and earlier
+//! lives of keys that were deleted and written again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -14,10 +14,11 @@ use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
 
-/// How many objects of a kind of notice are named.
+/// How many objects a notice names. The others are only counted.
 const NAMED: usize = 5;
 
-/// What there is to know of them, with earlier lives of keys; nothing if the objects of a revision were asked for.
+/// The notices about what was asked for and exists. `earlier` are the deleted lives of keys that were written again.
+/// Nothing if all objects at a revision were asked for: then it does not matter which of them were deleted.
 pub fn notices(
     question: &Question<'_>,
     history: &ObjectHistory,
@@ -39,6 +40,7 @@ pub fn notices(
         .iter()
         .filter(|item| exists.contains(item.key))
         .collect();
+    // If one object is asked for, its earlier lives are listed. In a longer list such keys are only named.
     let names_objects = selection.addresses().iter().any(|one| one.names_one());
     notices.extend(if names_objects {
         earlier_lives(&earlier)
@@ -48,13 +50,14 @@ pub fn notices(
     notices
 }
 
-/// The newest revision before a deletion began, if it is retained.
+/// The newest revision before a deletion began, for a command with `--at`. None if it is compacted.
 fn before(question: &Question<'_>, began: i64) -> Option<i64> {
     let before = began.saturating_sub(1);
     (before >= question.store().compact_revision().max(1)).then_some(before)
 }
 
-/// The namespaces among what was asked for that have a deletion timestamp.
+/// One notice for each namespace that is being deleted, if its Namespace object or an object in it is among `live`,
+/// what was asked for and exists.
 fn namespaces(
     question: &Question<'_>,
     history: &ObjectHistory,
@@ -73,7 +76,7 @@ fn namespaces(
     }
     let mut terminating: Vec<(&Namespace, i64)> = history.terminating().collect();
     terminating.sort_unstable();
-    let of_one = |(namespace, began): (&Namespace, i64)| {
+    let notice = |(namespace, began): (&Namespace, i64)| {
         let still_there = inside.get(namespace).copied().unwrap_or_default();
         if !asked.contains(namespace) && still_there == 0 {
             return None;
@@ -91,10 +94,11 @@ fn namespaces(
             before: before(question, began),
         })
     };
-    terminating.into_iter().filter_map(of_one).collect()
+    terminating.into_iter().filter_map(notice).collect()
 }
 
-/// The objects among what was asked for that have a deletion timestamp of their own.
+/// The notice about objects that exist and have a deletion timestamp of their own: finalizers or a grace period keep
+/// them. Namespaces are left out, because [`namespaces`] has them. None if there are no such objects.
 fn terminating(
     question: &Question<'_>,
     history: &ObjectHistory,
@@ -102,7 +106,7 @@ fn terminating(
 ) -> Option<RecoveryNotice> {
     let catalog = question.catalog();
     let mut found = Vec::new();
-    // Only these are opened: of all others the history has read the metadata.
+    // The history has already read the metadata of all objects, so only objects with a timestamp are decrypted.
     for entry in live.iter().filter(|entry| history.is_marked(&entry.key)) {
         let location = catalog.locate(&entry.key);
         let is_namespace = location.is_some_and(|location| location.is_namespace());
@@ -116,6 +120,7 @@ fn terminating(
         if meta.deletion_time.is_none() {
             continue;
         }
+        // If the history has no revision that set the timestamp, the deletion began at this version or earlier.
         let own = entry.record.revision.main;
         let began = history.marked(cluster, &meta.uid).unwrap_or(own);
         let tree = tree_of(&value).map(|(tree, _)| tree).unwrap_or_default();
@@ -140,15 +145,17 @@ fn terminating(
     Some(RecoveryNotice::ObjectsTerminating(found, more))
 }
 
-/// How many keys exist that were deleted and written again. One object of each key is read: the last that was deleted.
+/// The notice about keys that exist and were deleted and written again. For each key only the object that was deleted
+/// last is read. None if there are no such keys.
 fn made_again(
     question: &Question<'_>,
     history: &ObjectHistory,
     earlier: &[&Item<'_>],
 ) -> Option<RecoveryNotice> {
+    // The items are oldest first, so the newest one of each key is kept.
     let newest: BTreeMap<&[u8], &Item<'_>> = earlier.iter().map(|item| (item.key, *item)).collect();
-    // What controllers make is deleted and made again all the time.
-    let is_telling = |(key, item): &(&[u8], &Item<'_>)| {
+    // Controllers delete and create their own objects all the time (Leases, Events): these are not worth a notice.
+    let is_user_made = |(key, item): &(&[u8], &Item<'_>)| {
         let object = question.objects().object(&item.newest());
         object.is_none_or(|object| {
             let location = question.catalog().locate(key);
@@ -157,20 +164,20 @@ fn made_again(
     };
     let keys: Vec<&[u8]> = newest
         .into_iter()
-        .filter(is_telling)
+        .filter(is_user_made)
         .map(|(key, _)| key)
         .collect();
     (!keys.is_empty()).then(|| RecoveryNotice::MadeAgain(Keys::new(&keys)))
 }
 
-/// Earlier lives of keys that exist.
+/// The notice that lists the earlier lives of keys that exist. None if there are none.
 fn earlier_lives(earlier: &[&Item<'_>]) -> Option<RecoveryNotice> {
     let lives = earlier.iter().map(|item| EarlierLife {
         key: item.key.to_vec(),
         deleted_at: item.deleted_at,
         last: item.newest().revision.main,
     });
-    // The newest ones are wanted first.
+    // The lives are oldest first: the newest ones are named, the older ones only counted.
     let more = lives.len().saturating_sub(NAMED);
     let newest: Vec<EarlierLife> = lives.skip(more).collect();
     (!newest.is_empty()).then_some(RecoveryNotice::EarlierLives(newest, more))

@@ -1,4 +1,4 @@
-//! Why a revision has the time that it has: the objects whose times bound it.
+//! `--why-time`: which objects in the file prove when a revision was written.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::k8s::wall_clock::{Bounds, Point};
 use super::Timeline;
 use crate::query::writers::manager_text;
 
-/// Where one end of the bounds of a revision comes from.
+/// The object that proves one end of the bounds of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// The main revision of the object.
@@ -23,7 +23,7 @@ pub struct Reason {
     pub key: Box<[u8]>,
     /// Which field of the object has the time.
     pub evidence: Evidence,
-    /// The field manager, if the field is of one.
+    /// The field manager, if the time is that of a managedFields entry.
     pub by: Option<String>,
 }
 
@@ -34,15 +34,17 @@ pub struct Why {
     pub main: i64,
     /// When it was written.
     pub bounds: Bounds,
-    /// Why it was not written before.
+    /// Why it was not written before the lower bound.
     pub lower: Option<Reason>,
-    /// Why it was not written after.
+    /// Why it was not written after the upper bound.
     pub upper: Option<Reason>,
-    /// The time at which the holder of the Lease that it wrote renewed it, by the holder's own clock.
+    /// If the revision wrote a Lease: the time at which the holder renewed it, by the holder's own clock. The clock may
+    /// be wrong, so this is no bound.
     pub hint: Option<i64>,
 }
 
 impl Why {
+    /// The bounds of a revision, without reasons yet.
     fn new(main: i64, bounds: Bounds) -> Self {
         Self {
             main,
@@ -55,7 +57,9 @@ impl Why {
 }
 
 impl Timeline {
-    /// On what the times of revisions rest, by main revision; by one more pass over the store.
+    /// The reasons for the times of these main revisions, by main revision. The timeline keeps only which record each
+    /// bound comes from, so this reads the records once more: first it collects which records are needed, then it
+    /// decodes them in one pass over the store.
     #[must_use]
     pub fn why(
         &self,
@@ -65,9 +69,10 @@ impl Timeline {
     ) -> BTreeMap<i64, Why> {
         let mut answers: BTreeMap<i64, Why> = BTreeMap::new();
         for main in mains {
-            let explained = || Why::new(main, self.bounds(main));
-            answers.entry(main).or_insert_with(explained);
+            let unexplained = || Why::new(main, self.bounds(main));
+            answers.entry(main).or_insert_with(unexplained);
         }
+        // By the revision of the record that contains the time: the bounds that come from it.
         let mut uses: BTreeMap<(i64, u32), Vec<PointUse>> = BTreeMap::new();
         for (main, Why { bounds, .. }) in &answers {
             let ends = [(End::Lower, bounds.lower), (End::Upper, bounds.upper)];
@@ -90,15 +95,15 @@ impl Timeline {
             let Ok(value) = keyring.decrypt(record.key, record.value) else {
                 continue;
             };
-            // A record gives one or two points, and each may bound any number of revisions.
-            let mut of_point: Vec<(Point, Reason)> = Vec::new();
+            // A record has only one or two points, but each may bound many revisions: its reason is made once.
+            let mut reasons: Vec<(Point, Reason)> = Vec::new();
             for point_use in uses.into_iter().flatten() {
-                let known = of_point.iter().find(|(point, _)| *point == point_use.point);
+                let known = reasons.iter().find(|(point, _)| *point == point_use.point);
                 let reason = match known {
                     Some((_, reason)) => reason.clone(),
                     None => {
                         let reason = reason(&record, &value, &point_use.point);
-                        of_point.push((point_use.point, reason.clone()));
+                        reasons.push((point_use.point, reason.clone()));
                         reason
                     }
                 };
@@ -119,14 +124,14 @@ impl Timeline {
     }
 }
 
-/// What a point bounds.
+/// Which end of the bounds a point is.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Lower,
     Upper,
 }
 
-/// A revision that a point bounds, and on which side.
+/// A revision, and the end of its bounds that a point proves.
 #[derive(Debug, Clone, Copy)]
 struct PointUse {
     main: i64,
@@ -134,6 +139,7 @@ struct PointUse {
     point: Point,
 }
 
+/// The reason that a point of a record gives. `value` is the decrypted value of the record.
 fn reason(record: &Record<'_>, value: &[u8], point: &Point) -> Reason {
     let Point { main, anchor, .. } = *point;
     let meta = Meta::read(value);

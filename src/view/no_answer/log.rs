@@ -1,4 +1,5 @@
-//! Why a database cannot be used, and what its write-ahead log gives.
+//! Messages for a database that cannot be used, with a hint at what its write-ahead log or raft snapshot contains
+//! instead.
 
 use std::path::Path;
 
@@ -11,10 +12,10 @@ use super::super::command::{Invocation, quoted};
 use super::super::human::plural;
 use super::{Text, hinted, plain, text};
 
-/// The verbs with `--wal` that need no address.
+/// The verbs that work with `--wal` and without an address: a hint can name them as they are.
 const WITHOUT_ADDRESS: [&str; 3] = ["ls", "log", "recover"];
 
-/// The sentence, and what the log gives.
+/// The message for an unusable database, and the hint at what can be read instead.
 pub(super) fn unusable(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
         NoAnswer::Unusable(unusable) => hinted(text(&unusable.why, run).0, beside(unusable, run)),
@@ -31,7 +32,7 @@ pub(super) fn unusable(no: &NoAnswer, run: &Invocation) -> Text {
     }
 }
 
-/// What the folder has beside the database.
+/// The hint: what the write-ahead log and the newest raft snapshot next to the database contain.
 fn beside(unusable: &Unusable, run: &Invocation) -> String {
     let Unusable {
         given,
@@ -45,12 +46,14 @@ fn beside(unusable: &Unusable, run: &Invocation) -> String {
     };
     let v2_keys = v2_keys(path, *count);
     match reach {
-        // A log of v2 requests alone has no revisions.
+        // At revision 1 the log wrote no key of the v3 store: its requests are those of the v2 store. A log that is
+        // only a part of the history helps less than the snapshot.
         LogReach::NoEntries | LogReach::All { revision: 1, .. } | LogReach::BeginsAt(_) => v2_keys,
         reach => format!("{}; {v2_keys}", with_log(given, log, reach, run)),
     }
 }
 
+/// How many keys the v2 store of a raft snapshot has, and the command that lists them.
 fn v2_keys(path: &Path, count: usize) -> String {
     format!(
         "its newest raft snapshot has {} of a v2 store: `etcdive ls {}`",
@@ -59,6 +62,8 @@ fn v2_keys(path: &Path, count: usize) -> String {
     )
 }
 
+/// How much of the history the write-ahead log has, and the command that reads it: the user's own verb if that needs no
+/// address, otherwise `ls`.
 fn with_log(given: &Path, log: &Path, reach: &LogReach, run: &Invocation) -> String {
     let word = |path: &Path| quoted(&path.to_string_lossy());
     let verb = WITHOUT_ADDRESS.iter().find(|verb| **verb == run.verb);
@@ -93,6 +98,8 @@ fn with_log(given: &Path, log: &Path, reach: &LogReach, run: &Invocation) -> Str
     }
 }
 
+/// The message for a raft snapshot that was given as a database. `keys` is how many keys its v2 store has, or why that
+/// store cannot be read.
 fn raft_snapshot(path: &Path, keys: &Result<usize, String>) -> Text {
     let word = quoted(&path.to_string_lossy());
     let is = format!(

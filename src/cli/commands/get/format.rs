@@ -1,4 +1,4 @@
-//! What stands behind `-o`.
+//! The formats of `get -o`: parses the value of the flag.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -9,45 +9,46 @@ use crate::source::open_untouched;
 /// How objects are printed.
 #[derive(Debug, Clone)]
 pub enum Format {
-    /// As `kubectl get`; wide: as `kubectl get -o wide`.
+    /// As `kubectl get` prints it, or `kubectl get -o wide`.
     Table {
-        /// With the columns of lower priority.
+        /// With the columns that kubectl prints only with `-o wide`.
         wide: bool,
     },
-    /// `pod/web-1`, one a line.
+    /// `pod/web-1`, one per line.
     Name,
-    /// As `kubectl get -o yaml`.
+    /// As `kubectl get -o yaml` prints it.
     Yaml,
-    /// As `kubectl get -o json`.
+    /// As `kubectl get -o json` prints it.
     Json,
-    /// One object a line.
+    /// One object per line.
     Jsonl,
-    /// A template over the object, or over the List.
+    /// A JSONPath template. It is applied to the object, or to the List if there are several.
     JsonPath(JsonPath),
-    /// The same, its results as one JSON array.
+    /// The same template, with its results as one JSON array.
     JsonPathAsJson(JsonPath),
-    /// Columns by paths.
+    /// A table whose columns are paths (`-o custom-columns`).
     Columns(CustomColumns),
 }
 
-/// A template is some lines; what is longer is another file.
+/// The most bytes read of a template file. A template is a few lines; a longer file was probably named by mistake.
 const LONGEST_TEMPLATE_BYTES: u64 = 1 << 20;
 
-/// What `-o` takes, for the help and the message.
+/// The values of `-o`, for the help and the message.
 pub const FORMATS: &str = "table, wide, name, yaml, json, jsonl, jsonpath=TEMPLATE, jsonpath-file=FILE, jsonpath-as-json=TEMPLATE, custom-columns=SPEC, custom-columns-file=FILE";
 
 impl Format {
-    /// Reads what was typed behind `-o`.
+    /// Parses the value of `-o`. Files that it names are read here.
     ///
     /// # Errors
-    /// As a sentence.
+    /// When there is no such format, its template is wrong, or its file cannot be read. The error is the message for
+    /// the user.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, argument) = match text.split_once('=') {
             Some((name, argument)) => (name, Some(argument)),
             None => (text, None),
         };
         let name = name.to_ascii_lowercase();
-        let file = |path: &str| {
+        let read_file = |path: &str| {
             let cannot = |error: std::io::Error| format!("{path}: cannot be read: {error}");
             let file = open_untouched(Path::new(path)).map_err(cannot)?;
             let mut text = String::new();
@@ -56,6 +57,7 @@ impl Format {
                 .map_err(cannot)?;
             Ok::<_, String>(text)
         };
+        // As with kubectl, a path that an object does not have prints nothing.
         let template = |text: &str| {
             let path = JsonPath::parse(text).map_err(|error| error.to_string())?;
             Ok::<_, String>(path.allow_missing_keys(true))
@@ -69,12 +71,12 @@ impl Format {
             ("jsonl", None) => Self::Jsonl,
             ("jsonpath", Some(text)) => Self::JsonPath(template(text)?),
             ("jsonpath-as-json", Some(text)) => Self::JsonPathAsJson(template(text)?),
-            ("jsonpath-file", Some(path)) => Self::JsonPath(template(&file(path)?)?),
+            ("jsonpath-file", Some(path)) => Self::JsonPath(template(&read_file(path)?)?),
             ("custom-columns", Some(spec)) => {
                 Self::Columns(CustomColumns::parse(spec).map_err(|error| error.to_string())?)
             }
             ("custom-columns-file", Some(path)) => Self::Columns(
-                CustomColumns::parse_file(&file(path)?).map_err(|error| error.to_string())?,
+                CustomColumns::parse_file(&read_file(path)?).map_err(|error| error.to_string())?,
             ),
             ("jsonpath" | "jsonpath-as-json", None) => {
                 return Err(format!(

@@ -1,4 +1,5 @@
-//! The events as lines, with what is asked for below each.
+//! Prints the events of `log`, as lines or as JSON. Below each line is what the flags ask for: changes, values,
+//! reasons.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -24,14 +25,15 @@ use crate::view::yaml::document;
 
 use super::Log;
 
-/// In front of what stands below an event.
+/// The indentation of the lines below an event.
 const INDENT: &str = "    ";
 
-/// How many events say how wide the column of managers is on a terminal: each takes decoding an object.
+/// How many events determine the width of the column of managers on a terminal. Each of them needs an object to be
+/// decoded, so not all are looked at.
 const SAMPLE: usize = 200;
 
 impl<'a> Log<'_, 'a> {
-    /// Prints the events in the order given.
+    /// Prints the events in the given order, as lines or as JSON rows.
     pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         match self.args.output {
             RowFormat::Table | RowFormat::Wide => self.print_lines(events, out),
@@ -45,14 +47,17 @@ impl<'a> Log<'_, 'a> {
         }
     }
 
+    /// The times of the revisions.
     pub(super) fn timeline(&self) -> &Timeline {
         self.log.question().timeline()
     }
 
+    /// When the event was written.
     fn bounds_of(&self, event: &Event<'_>) -> Bounds {
         self.timeline().bounds(event.record.revision.main)
     }
 
+    /// An event as a JSON object with its time, and with its object or value if `--values` is given.
     fn json_of(&self, event: &Event<'_>) -> Value {
         let mut value = event_json(event, &managers_of(event, self.log.objects()));
         if let Some(fields) = value.as_object_mut() {
@@ -67,7 +72,8 @@ impl<'a> Log<'_, 'a> {
         with_object(value, event.record.key, self.log.question().catalog())
     }
 
-    /// An event as a line, without its managers.
+    /// An event as a line, without its managers: these need the object to be decoded. `place` is where the event is in
+    /// its transaction.
     fn line(&self, event: &Event<'a>, place: Place) -> Line<'a> {
         let bounds = self.bounds_of(event);
         Line {
@@ -79,14 +85,15 @@ impl<'a> Log<'_, 'a> {
         }
     }
 
-    /// The age of a revision, if ages are asked for.
+    /// How old a revision is compared with the newest time in the file, if `--ago` is given. `-` if the file has no
+    /// times.
     pub(super) fn age(&self, bounds: &Bounds) -> Option<String> {
         let newest = self.timeline().clock().newest();
         let age = newest.map_or_else(|| "-".to_owned(), |newest| time::age(bounds, newest));
         Some(age).filter(|_| self.args.ago)
     }
 
-    /// The names of keys in a table here.
+    /// How this table writes keys: shortened on a terminal, whole in a pipe.
     pub(super) fn key_names(&self, out: &Out) -> KeyNames<'_> {
         if out.is_cut() {
             KeyNames::short(self.log.question().catalog())
@@ -95,7 +102,7 @@ impl<'a> Log<'_, 'a> {
         }
     }
 
-    /// How wide the columns are, for these events at their places.
+    /// The columns of the table and their widths, for these events at their places in their transactions.
     fn layout(&self, events: &[Event<'a>], places: &[Place], out: &Out) -> Layout<'_> {
         let with_key = !self.log.names_one();
         let shown = Shown {
@@ -122,33 +129,38 @@ impl<'a> Log<'_, 'a> {
         Layout::new(lines, shown, names, out.style())
     }
 
+    /// Prints each event as a line, with what the flags ask for below it. With `--by-txn` each transaction has a line
+    /// of its own before its events.
     fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         let store = self.log.question().store();
         let mains: Vec<i64> = events.iter().map(|e| e.record.revision.main).collect();
         let places = Place::of_mains(&mains);
         let layout = self.layout(events, &places, out);
         let mut comparison = self.log.comparison();
-        // One more pass over the store for all of them.
+        // The reasons of all revisions take one more pass over the store.
         let whys = if self.args.why_time {
             let mains = mains.iter().copied();
             self.timeline().why(store, self.run.keyring, mains)
         } else {
             BTreeMap::new()
         };
-        let keys_of = keys_by_transaction(events);
-        let mut written = None;
+        let key_counts = keys_by_transaction(events);
+        // The main revision of the event before.
+        let mut last_main = None;
         if !self.args.oneline && !self.args.by_txn {
             writeln!(out.styled(), "{}", layout.head())?;
             out.leave_out(layout.left_out().iter().copied());
         }
         for (event, place) in events.iter().zip(places) {
             let main = event.record.revision.main;
-            if self.args.by_txn && written != Some(main) {
-                let keys = keys_of.get(&main).copied().unwrap_or_default();
-                self.transaction_head(event, keys, written.is_some(), out)?;
+            if self.args.by_txn && last_main != Some(main) {
+                let keys = key_counts.get(&main).copied().unwrap_or_default();
+                self.transaction_head(event, keys, last_main.is_some(), out)?;
             }
-            written = Some(main);
+            last_main = Some(main);
             self.print_line(&self.line(event, place), &layout, out)?;
+            // If `--carve` or `--wal` gave records, the reader expects the older versions. The line
+            // shows how many are still missing.
             let missing = event.missing_versions();
             if missing > 0 && !store.additional().is_empty() && !self.args.oneline {
                 out.line(&format!(
@@ -163,6 +175,7 @@ impl<'a> Log<'_, 'a> {
         Ok(())
     }
 
+    /// Prints the line of an event with its managers.
     fn print_line(
         &self,
         line: &Line<'_>,
@@ -175,7 +188,7 @@ impl<'a> Log<'_, 'a> {
             self.log.question().notices().add_who();
         }
         if self.args.by_txn {
-            // The line of the transaction has it.
+            // The line of the transaction has the age.
             line.age = None;
         }
         let text = match (self.args.oneline, self.args.by_txn) {
@@ -187,7 +200,8 @@ impl<'a> Log<'_, 'a> {
         Ok(())
     }
 
-    /// The line of a transaction: its revision, its time, how many of its keys are shown.
+    /// Prints the line of a transaction: its revision, its time, how many of its keys are shown. `event` is its first
+    /// event. `blank_before`: an empty line separates it from the transaction before.
     fn transaction_head(
         &self,
         event: &Event<'_>,
@@ -216,6 +230,7 @@ impl<'a> Log<'_, 'a> {
         Ok(())
     }
 
+    /// Prints below the line of an event what `--stat`, `--patch` and `--values` ask for.
     fn print_below(
         &self,
         event: &Event<'a>,
@@ -252,7 +267,7 @@ impl<'a> Log<'_, 'a> {
         Ok(())
     }
 
-    /// The object that a creation wrote, as YAML with each line added.
+    /// Prints the object that a creation wrote, as YAML with each line marked as added.
     fn print_created(
         &self,
         event: &Event<'a>,
@@ -269,7 +284,7 @@ impl<'a> Log<'_, 'a> {
         Ok(())
     }
 
-    /// The value that an event wrote: an object as YAML, anything else as it is.
+    /// Prints the value that an event wrote: an object as YAML, anything else as it is stored.
     fn print_value(&self, event: &Event<'_>, out: &mut Out) -> Result<(), Failure> {
         let text = match self.log.objects().object(&event.record) {
             Some(tree) => document(&tree),
@@ -286,7 +301,7 @@ impl<'a> Log<'_, 'a> {
     }
 }
 
-/// How many of the events each transaction has.
+/// How many of the events belong to each transaction, by main revision.
 fn keys_by_transaction(events: &[Event<'_>]) -> HashMap<i64, usize> {
     let mut keys: HashMap<i64, usize> = HashMap::new();
     for event in events {
