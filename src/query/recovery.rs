@@ -59,6 +59,21 @@ pub struct RecoveryFilters {
 }
 
 impl RecoveryFilters {
+    /// The revision whose objects come back, by revision or by time. None if deleted objects come back. `own` is the
+    /// revision that was typed after an address.
+    fn resolve_at(
+        &self,
+        own: Option<RevisionExpr>,
+        question: &Question<'_>,
+        which: &Which,
+    ) -> Result<Option<AtRevision>, NoAnswer> {
+        match (only_one(own, self.at, "--at")?, &self.at_time) {
+            (Some(at), _) => resolve(at, question, which).map(Some),
+            (None, Some(time)) => question.revision_at(time).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// Refuses `ADDRESS@REV` together with a flag that selects deletions or another time. `own` is that revision.
     fn check(&self, own: Option<RevisionExpr>) -> Result<(), NoAnswer> {
         let flags = [
@@ -155,11 +170,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let (which, range) = filters.which.split_range()?;
         let (which, own) = which.split_revision(store)?;
         filters.check(own)?;
-        let at = match (only_one(own, filters.at, "--at")?, &filters.at_time) {
-            (Some(at), _) => Some(resolve(at, question, &which)?),
-            (None, Some(time)) => Some(question.revision_at(time)?),
-            (None, None) => None,
-        };
+        let at = filters.resolve_at(own, question, &which)?;
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], question.keyring())?;
         let catalog = question.catalog();
