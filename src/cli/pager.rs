@@ -43,7 +43,7 @@ pub struct Paged<W: Write> {
     screen: Screen,
     command: OsString,
     state: State,
-    /// What is said of a pager that does not work.
+    /// The message about a pager that does not work.
     failed: Option<String>,
 }
 

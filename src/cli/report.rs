@@ -30,7 +30,7 @@ const PARTIAL: u8 = 3;
 /// Takes the place of standard error.
 static REDIRECTED: OnceLock<fn(&str)> = OnceLock::new();
 
-/// What is to be said when the pager has ended; none while no pager runs.
+/// Messages that wait for the end of the pager; none if no pager runs.
 static HELD: Mutex<Option<String>> = Mutex::new(None);
 
 /// How standard error looks on a terminal.
@@ -39,7 +39,7 @@ static STYLE: OnceLock<Style> = OnceLock::new();
 /// How wide a terminal is that does not know.
 const USUAL_COLUMNS: usize = 80;
 
-/// If standard error is a terminal, what is said fits its width, in colour if that is wanted.
+/// On a terminal, messages fit its width, with colours if they are enabled.
 pub fn look(is_coloured: bool) {
     let stderr = std::io::stderr();
     if !stderr.is_terminal() {
@@ -59,7 +59,7 @@ pub fn look(is_coloured: bool) {
     });
 }
 
-/// Keeps what is said until [`release`]: a pager has the screen.
+/// Holds messages back until [`release`], because a pager has the screen.
 pub fn hold() {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     held.get_or_insert_default();

@@ -295,7 +295,7 @@ fn not_the_next_version(before: &NewestRecord, now: &NewestRecord) -> Option<Con
     )
 }
 
-/// A record above the compaction that needs an earlier record of its key, and there is none.
+/// A record above the compaction whose key has no earlier record, although this one needs it.
 fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Option<Contradiction> {
     let found_before = || {
         before.map_or_else(

@@ -33,7 +33,7 @@ pub enum DeltaChecksum {
     Right,
     /// It is not.
     Wrong,
-    /// There is none.
+    /// The file has no SHA-256.
     Absent,
 }
 
@@ -309,7 +309,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Appends what a base64 text stands for. An absent one is empty.
+    /// Appends the bytes of a base64 text. An absent text has no bytes.
     fn decode(&mut self, text: Option<&Value>) -> Result<Range<usize>, &'static str> {
         let bytes = &mut self.delta.bytes;
         let start = bytes.len();
@@ -323,7 +323,7 @@ impl Reader<'_> {
         Ok(start..bytes.len())
     }
 
-    /// Puts the events in order, without what is there twice, and gives them their subs.
+    /// Sorts the events, removes duplicates, and numbers the events of each transaction.
     fn finish(mut self) -> Delta {
         const EFFECT: &str = "they were put in the order of their revisions";
         let mut events = std::mem::take(&mut self.delta.events);

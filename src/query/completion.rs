@@ -58,7 +58,7 @@ impl Default for Known {
 }
 
 impl Known {
-    /// Reads the newest records of a database. None if it is none.
+    /// Reads the newest records of a database. None if the file is not a database.
     #[must_use]
     pub fn read(path: &Path) -> Option<Self> {
         let source = Source::open(path).ok()?;

@@ -38,7 +38,7 @@ pub struct BucketUse<'a> {
 }
 
 impl<'a> BucketUse<'a> {
-    /// A bucket of which only the name is known.
+    /// A bucket with a known name and unknown sizes.
     pub(super) fn named(name: &'a [u8]) -> Self {
         Self {
             name,

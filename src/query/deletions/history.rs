@@ -173,7 +173,7 @@ impl ObjectHistory {
         self.keys_marked.contains(key)
     }
 
-    /// An object of a logical cluster stands under the key of a record.
+    /// Notes an object that a record has, with its logical cluster.
     fn see_object(
         &mut self,
         record: &Record<'_>,
