@@ -83,7 +83,7 @@ struct Planted {
     no_changes: Value,
 }
 
-fn planted() -> Planted {
+fn planted(name: &str) -> Planted {
     let mut cluster = Cluster::new();
     let cluster_ref = &mut cluster;
     // Two managers, one field: three times one restores what the other replaced.
@@ -148,7 +148,7 @@ fn planted() -> Planted {
             "bytes": idle_bytes, "newest_revision": last_idle},
         {"key": "/registry/plain", "managers": [], "writes": 1, "bytes": 4, "newest_revision": last_plain},
     ]);
-    let scratch = Scratch::new("churn");
+    let scratch = Scratch::new(&format!("churn-{name}"));
     let path = scratch.file("db", &cluster.store.builder().build().bytes);
     Planted {
         db: path.display().to_string(),
@@ -173,7 +173,11 @@ fn answer(line: &str) -> Value {
 fn writes(answer: &Value, list: &str, field: &str) -> BTreeMap<String, u64> {
     let rows = answer[list].as_array().unwrap().iter();
     rows.map(|row| {
-        let name = row.get(field).or(row.get("other")).unwrap();
+        let name = row
+            .get(field)
+            .or(row.get("prefix"))
+            .or(row.get("other"))
+            .unwrap();
         (
             name.as_str().unwrap().to_owned(),
             row["writes"].as_u64().unwrap(),
@@ -184,7 +188,7 @@ fn writes(answer: &Value, list: &str, field: &str) -> BTreeMap<String, u64> {
 
 #[test]
 fn planted_fights_and_writes_without_a_change_are_found_and_nothing_else() {
-    let planted = planted();
+    let planted = planted("found");
     let answer = answer(&planted.db);
     assert_eq!(answer["fights"], planted.fights);
     assert_eq!(answer["no_changes"], planted.no_changes);
@@ -195,7 +199,7 @@ fn planted_fights_and_writes_without_a_change_are_found_and_nothing_else() {
 
 #[test]
 fn every_write_is_counted_once_by_resource_namespace_and_key() {
-    let planted = planted();
+    let planted = planted("counted");
     let answer = answer(&planted.db);
     let records = planted.cluster.store.records();
     assert!(records.len() > 30);
@@ -237,7 +241,7 @@ fn every_write_is_counted_once_by_resource_namespace_and_key() {
 
 #[test]
 fn a_range_a_time_a_namespace_and_excluded_resources_leave_the_other_writes() {
-    let planted = planted();
+    let planted = planted("range");
     let db = &planted.db;
     let count = |more: &str| {
         answer(&format!("{db} {more}"))["total"]["writes"]
@@ -263,7 +267,7 @@ fn a_range_a_time_a_namespace_and_excluded_resources_leave_the_other_writes() {
 
 #[test]
 fn by_chooses_lists_and_limit_shortens_them() {
-    let planted = planted();
+    let planted = planted("lists");
     let db = &planted.db;
     let names = |answer: &Value| {
         answer
@@ -319,7 +323,7 @@ fn by_chooses_lists_and_limit_shortens_them() {
 
 #[test]
 fn tables_and_lines_have_the_numbers_of_the_object() {
-    let planted = planted();
+    let planted = planted("tables");
     let whole = answer(&planted.db);
     let lines = run(&format!("churn {} -o jsonl", planted.db));
     let mut compared = 0;

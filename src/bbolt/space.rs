@@ -60,7 +60,7 @@ const DAMAGED: u32 = 1 << 31;
 const HAS_TABLE: u32 = 1 << 30;
 
 /// How many neighbouring pages share one entry.
-const PAGES_TOGETHER: u64 = 64;
+const PAGES_TOGETHER: usize = 64;
 
 /// How many bytes of each page were claimed. Memory follows the pages with claims.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub struct Claims {
     page_size: u64,
     image_bytes: u64,
     /// For each page the number of claimed bytes, which is below 2^30, and two flags.
-    chunks: HashMap<u64, [u32; PAGES_TOGETHER as usize]>,
+    chunks: HashMap<u64, [u32; PAGES_TOGETHER]>,
 }
 
 impl Claims {
@@ -150,7 +150,7 @@ impl Claims {
     fn claimed_from(&self, first: u64) -> u64 {
         let mut bytes = 0_u64;
         for (chunk, marks) in &self.chunks {
-            let pgids = chunk.saturating_mul(PAGES_TOGETHER)..;
+            let pgids = chunk.saturating_mul(PAGES_TOGETHER as u64)..;
             for (pgid, mark) in pgids.zip(marks) {
                 if pgid >= first {
                     bytes = bytes.saturating_add(u64::from(claimed(*mark)));
@@ -167,14 +167,14 @@ impl Claims {
     }
 
     fn get(&self, pgid: u64) -> u32 {
-        let marks = self.chunks.get(&(pgid / PAGES_TOGETHER));
+        let marks = self.chunks.get(&(pgid / PAGES_TOGETHER as u64));
         let mark = marks.and_then(|marks| marks.get(place_of(pgid)));
         mark.copied().unwrap_or_default()
     }
 
     fn set(&mut self, pgid: u64, mark: u32) {
-        let marks = self.chunks.entry(pgid / PAGES_TOGETHER);
-        let marks = marks.or_insert([0; PAGES_TOGETHER as usize]);
+        let marks = self.chunks.entry(pgid / PAGES_TOGETHER as u64);
+        let marks = marks.or_insert([0; PAGES_TOGETHER]);
         if let Some(stored) = marks.get_mut(place_of(pgid)) {
             *stored = mark;
         }
@@ -182,7 +182,7 @@ impl Claims {
 }
 
 fn place_of(pgid: u64) -> usize {
-    usize::try_from(pgid % PAGES_TOGETHER).unwrap_or(0)
+    usize::try_from(pgid % PAGES_TOGETHER as u64).unwrap_or(0)
 }
 
 /// The number of claimed bytes in a mark.

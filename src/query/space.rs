@@ -192,7 +192,8 @@ impl<'a> Space<'a> {
         limit(&mut rows, request.limit);
         // What a damaged file has is not what its etcd has.
         let is_damaged = store.db().diagnostics().may_hide_records();
-        let advice = (!store.is_foreign() && !is_damaged).then(|| advice(question, &file, file_bytes));
+        let advice =
+            (!store.is_foreign() && !is_damaged).then(|| advice(question, &file, file_bytes));
         let (buckets, more_buckets) = largest_buckets(file.buckets, request);
         let space = Self {
             file_bytes,
@@ -216,10 +217,7 @@ impl<'a> Space<'a> {
 }
 
 /// What rows are grouped by. A file of another program has no records.
-fn what_rows_are_by(
-    question: &Question<'_>,
-    request: &SpaceRequest,
-) -> Result<SpaceBy, NoAnswer> {
+fn what_rows_are_by(question: &Question<'_>, request: &SpaceRequest) -> Result<SpaceBy, NoAnswer> {
     let store = question.store();
     match (request.by, store.is_foreign()) {
         (None | Some(SpaceBy::Bucket), true) => Ok(SpaceBy::Bucket),

@@ -165,7 +165,7 @@ const COLUMNS: [&str; 6] = [
     "DELETIONS",
     "BYTES",
     "PER MINUTE",
-    "NEWEST",
+    "LAST REVISION",
     "OVER TIME",
 ];
 
@@ -200,9 +200,12 @@ fn add_rest(table: &mut Rows, count: usize, most: usize) {
 }
 
 fn fight_table(fights: &[Fight], most: usize) -> Rows {
-    let mut table = Rows::new(&["FIGHT", "FIELD", "MANAGERS", "FLIPS", "NEWEST"], &[3, 4])
-        .names(&[0])
-        .drop_first(&[4]);
+    let mut table = Rows::new(
+        &["FIGHT", "FIELD", "MANAGERS", "FLIPS", "LAST REVISION"],
+        &[3, 4],
+    )
+    .names(&[0])
+    .drop_first(&[4]);
     for fight in fights.iter().take(most) {
         table.add(&[
             key_text(&fight.key).into_owned(),
@@ -222,7 +225,7 @@ fn no_change_table(rows: &[NoChange], most: usize) -> Rows {
         "MANAGERS",
         "WRITES",
         "BYTES",
-        "NEWEST",
+        "LAST REVISION",
     ];
     let mut table = Rows::new(&heads, &[2, 3, 4])
         .names(&[0])

@@ -38,12 +38,17 @@ struct LastChange {
     managers: Vec<String>,
 }
 
+/// The key, the path of the field, and the two managers in the order of their names.
+type Opponents = (Box<[u8]>, String, [String; 2]);
+
+/// How many flips there were, and the main revision of the newest.
+type Flips = (u64, i64);
+
 /// The changes of fields up to an event.
 #[derive(Debug, Default)]
 pub(super) struct Fights {
     last: HashMap<(Box<[u8]>, String), LastChange>,
-    /// The flips of two managers and the newest one, by key, path and managers.
-    flips: BTreeMap<(Box<[u8]>, String, [String; 2]), (u64, i64)>,
+    flips: BTreeMap<Opponents, Flips>,
 }
 
 impl Fights {
