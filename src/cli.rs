@@ -43,9 +43,9 @@ use crate::view::command::Invocation;
 pub use crate::query::Answer;
 
 use commands::{
-    analyze, blame, buckets, checksum, complete as complete_verb, completions, decode, diff,
-    dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls, man,
-    page, pages, recover, show, status, wal, watch,
+    analyze, blame, buckets, checksum, churn, complete as complete_verb, completions, decode, diff,
+    du, dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls,
+    man, page, pages, recover, show, status, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
@@ -135,6 +135,8 @@ enum Command {
     Diff(diff::Args),
     Blame(blame::Args),
     Grep(grep::Args),
+    Du(du::Args),
+    Churn(churn::Args),
     Fsck(fsck::Args),
     Recover(recover::Args),
     Explain(explain::Args),
@@ -170,6 +172,8 @@ impl Command {
             Self::Diff(_) => "diff",
             Self::Blame(_) => "blame",
             Self::Grep(_) => "grep",
+            Self::Du(_) => "du",
+            Self::Churn(_) => "churn",
             Self::Fsck(_) => "fsck",
             Self::Recover(_) => "recover",
             Self::Explain(_) => "explain",
@@ -202,6 +206,8 @@ impl Command {
             Self::Diff(args) => args,
             Self::Blame(args) => args,
             Self::Grep(args) => args,
+            Self::Du(args) => args,
+            Self::Churn(args) => args,
             Self::Fsck(args) => args,
             Self::Recover(args) => args,
             Self::Explain(args) => args,

@@ -30,6 +30,7 @@ pub mod revision;
 mod salvage;
 pub mod scan;
 pub mod schema;
+pub mod space;
 pub mod state;
 pub mod status;
 pub mod store;

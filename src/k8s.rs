@@ -39,6 +39,7 @@ pub mod jsonpath;
 pub mod managed_fields;
 pub mod manifest;
 pub mod meta;
+pub mod metadata_bytes;
 pub mod object;
 pub mod order;
 pub mod redact;

@@ -134,6 +134,11 @@ impl<'a> PageUse<'a> {
         }
     }
 
+    /// Whether a page is in the run of a branch page.
+    pub(super) fn is_branch(&self, pgid: Pgid) -> bool {
+        self.marks.get(pgid).is_branch()
+    }
+
     /// The first page of the run that a page belongs to; the page itself if it is not a further page.
     pub fn head_of(&self, pgid: Pgid) -> Pgid {
         let mut head = pgid.0;

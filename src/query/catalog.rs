@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, Store};
+use crate::etcd::{AtRevision, Record, Store};
 use crate::k8s::catalog::Survey;
 use crate::k8s::encrypt::Keyring;
 
@@ -29,14 +29,57 @@ pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring
     }
 }
 
+/// The resources of a store, by one put of each of its keys. The puts are gone through several times. A definition that
+/// has no put among them is not known.
+pub fn from_puts(puts: &[&Record<'_>], keyring: &Keyring) -> Catalog {
+    let mut survey = Survey::default();
+    for put in puts {
+        survey.look(put.key, put.value);
+    }
+    let mut catalog = survey.into_catalog();
+    let definitions = puts.iter().filter(|put| Survey::is_definition(put.key));
+    for put in definitions {
+        define(&mut catalog, put.key, put.value, keyring);
+    }
+    catalog.complete();
+    for put in puts {
+        if catalog.may_learn(put.key)
+            && let Ok(value) = keyring.decrypt(put.key, put.value)
+        {
+            catalog.learn(put.key, &value);
+        }
+    }
+    if catalog.has_clusters() {
+        let clusters = puts
+            .iter()
+            .filter_map(|put| catalog.locate(put.key)?.cluster);
+        if are_several(clusters) {
+            catalog.set_several_clusters();
+        }
+    }
+    catalog
+}
+
+/// Adds the resource that a stored definition defines.
+fn define(catalog: &mut Catalog, key: &[u8], value: &[u8], keyring: &Keyring) {
+    if let Ok(value) = keyring.decrypt(key, value)
+        && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
+    {
+        catalog.define_by(key, definition);
+    }
+}
+
+fn are_several<'k>(mut clusters: impl Iterator<Item = &'k [u8]>) -> bool {
+    let first = clusters.next();
+    clusters.any(|cluster| Some(cluster) != first)
+}
+
 /// Whether stores have keys of more than one logical cluster.
 fn has_several_clusters(catalog: &Catalog, stores: &[(&Store<'_>, AtRevision)]) -> bool {
     let records = stores
         .iter()
         .flat_map(|(store, _)| store.records(Direction::Forward));
-    let mut clusters = records.filter_map(|record| catalog.locate(record.key)?.cluster);
-    let first = clusters.next();
-    clusters.any(|cluster| Some(cluster) != first)
+    are_several(records.filter_map(|record| catalog.locate(record.key)?.cluster))
 }
 
 /// The resources of the stores, with those that are known only from their objects.
@@ -77,11 +120,7 @@ fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
     }
     let mut catalog = survey.into_catalog();
     for (key, record) in definitions {
-        if let Ok(value) = keyring.decrypt(record.key, record.value)
-            && let Ok((definition, _)) = crate::k8s::object::tree_of(&value)
-        {
-            catalog.define_by(key, definition);
-        }
+        define(&mut catalog, key, record.value, keyring);
     }
     catalog
 }

@@ -11,6 +11,7 @@ mod order;
 mod plan;
 
 pub use facts::{Facts, asked_services};
+pub use helm::is_release_key;
 pub use history::ObjectHistory;
 pub use order::sort_for_apply;
 pub use plan::{Cause, EarlierLives, Item, Request, Unreadable, plan};

@@ -104,6 +104,23 @@ pub enum Notice {
     PageSizeGuessed(usize),
     /// What the recovery of deleted objects has to admit.
     Recovery(RecoveryNotice),
+    /// What compaction and defragmentation would free.
+    Space(SpaceAdvice),
+}
+
+/// What compaction and defragmentation would free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpaceAdvice {
+    /// The newest revision.
+    pub revision: i64,
+    /// Whether more than half of the file is live records.
+    pub is_mostly_live: bool,
+    /// Bytes of records that a compaction to this revision removes.
+    pub history_bytes: u64,
+    /// Bytes that a defragmentation gives back without a compaction: free pages and bytes after the last page.
+    pub free_bytes: u64,
+    /// Whether a member has raised the alarm NOSPACE.
+    pub has_alarm: bool,
 }
 
 /// What a search of freed pages found.

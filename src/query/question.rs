@@ -63,6 +63,20 @@ impl<'q> Question<'q> {
         Ok(Self::new(evidence, keyring, notices, store))
     }
 
+    /// Opens a database for a question about the file itself: with the records of the database alone, and if it belongs
+    /// to another program, too.
+    ///
+    /// # Errors
+    /// If the file is not a bbolt database.
+    pub fn open_file(
+        evidence: &'q Evidence,
+        keyring: &'q Keyring,
+        notices: &'q Notices,
+    ) -> Result<Self, NoAnswer> {
+        let store = evidence.store()?;
+        Ok(Self::new(evidence, keyring, notices, store))
+    }
+
     /// The same, in the state one commit before the newest.
     ///
     /// # Errors

@@ -71,20 +71,24 @@ pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
             count(&mut rows, Named::Folder(prefix.to_vec()), entry);
             continue;
         }
-        let named = match catalog.locate(&entry.key) {
-            Some(location) => Named::Resource {
-                name: location.resource.plural_with_group(),
-                kind: location.resource.kind.clone().into_owned(),
-                custom: is_custom(location.resource),
-            },
-            None => Named::Folder(folder_of(&entry.key, catalog).to_vec()),
-        };
-        count(&mut rows, named, entry);
+        count(&mut rows, resource_of(&entry.key, catalog), entry);
     }
     let mut rows: Vec<Row> = rows.into_values().collect();
     // Stable: those with as many keys stay in the order of their names.
     rows.sort_by_key(|row| std::cmp::Reverse(row.keys));
     rows
+}
+
+/// The resource of a key, or the folder of a key of no known resource.
+pub fn resource_of(key: &[u8], catalog: &Catalog) -> Named {
+    match catalog.locate(key) {
+        Some(location) => Named::Resource {
+            name: location.resource.plural_with_group(),
+            kind: location.resource.kind.clone().into_owned(),
+            custom: is_custom(location.resource),
+        },
+        None => Named::Folder(folder_of(key, catalog).to_vec()),
+    }
 }
 
 /// The namespaces that keys lie in, and those whose own object is among the keys; by name.

@@ -19,6 +19,7 @@ use super::human::plural;
 use super::line::Line;
 use super::no_answer;
 use super::recovery_notice;
+use super::space_advice;
 
 /// The lines of all notices, each line once.
 #[must_use]
@@ -101,6 +102,7 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             "the page size, {bytes} bytes, was inferred from the page ids"
         )),
         Notice::Recovery(notice) => recovery_notice::lines(notice, invocation),
+        Notice::Space(advice) => space_advice::lines(advice),
         Notice::RequestsLeftOut(requests) => note(format!(
             "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
         )),

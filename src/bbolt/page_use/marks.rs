@@ -16,7 +16,7 @@ pub(super) enum User {
     Bucket(usize),
 }
 
-/// The mark of one page: three flags and its owner.
+/// The mark of one page: four flags and its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Mark(u32);
 
@@ -26,6 +26,8 @@ const INSIDE: u32 = 1 << 31;
 const BROKEN: u32 = 1 << 30;
 /// It is in the run of a tree page, but the length of that run is not certain.
 const OVERRUN: u32 = 1 << 29;
+/// It is in the run of a branch page.
+const BRANCH: u32 = 1 << 28;
 
 const NOTHING: u32 = 0;
 const LISTED_FREE: u32 = 1;
@@ -56,8 +58,12 @@ impl Mark {
         Self(self.0 | OVERRUN)
     }
 
+    pub(super) fn branch(self) -> Self {
+        Self(self.0 | BRANCH)
+    }
+
     pub(super) fn user(self) -> User {
-        match self.0 & !(INSIDE | BROKEN | OVERRUN) {
+        match self.0 & !(INSIDE | BROKEN | OVERRUN | BRANCH) {
             NOTHING => User::None,
             LISTED_FREE => User::ListedFree,
             FREELIST => User::Freelist,
@@ -69,6 +75,10 @@ impl Mark {
 
     pub(super) fn is_inside(self) -> bool {
         self.0 & INSIDE != 0
+    }
+
+    pub(super) fn is_branch(self) -> bool {
+        self.0 & BRANCH != 0
     }
 
     pub(super) fn is_broken(self) -> bool {
@@ -135,6 +145,7 @@ mod tests {
             let mark = Mark::tree(bucket);
             assert_eq!(mark.inside().overrun().user(), User::Bucket(bucket));
             assert!(mark.is_in_tree() && mark.inside().is_in_tree());
+            assert!(mark.branch().is_branch() && mark.branch().user() == mark.user());
             assert!(mark.broken().is_taken() && !mark.broken().is_in_tree());
         }
         assert!(!Mark::FREELIST.is_in_tree() && Mark::FREELIST.overrun().is_in_tree());

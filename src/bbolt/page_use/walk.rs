@@ -255,7 +255,10 @@ impl<'a, 'd> Walk<'a, 'd> {
     /// Marks a run. It ends before the first page that another tree page uses. After a broken page or a page of the freelist
     /// the stated length is not certain: the rest of the run only counts as in use when the freelist is checked.
     fn mark_run(&mut self, bucket: usize, page: &Page<'_>) {
-        let own = Mark::tree(bucket);
+        let own = match page.kind {
+            Some(Kind::Branch) => Mark::tree(bucket).branch(),
+            _ => Mark::tree(bucket),
+        };
         self.mark(page.pgid, own);
         let mut is_in_doubt = false;
         for pgid in self.further_pages(page) {

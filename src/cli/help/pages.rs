@@ -17,7 +17,7 @@ pub struct Group {
 }
 
 /// All verbs, in groups.
-pub const GROUPS: [Group; 7] = [
+pub const GROUPS: [Group; 8] = [
     Group {
         name: "Look",
         long_name: "Look at what is stored",
@@ -29,6 +29,12 @@ pub const GROUPS: [Group; 7] = [
         long_name: "See what changed, when, and who changed it",
         is_named_only: false,
         verbs: &["log", "diff", "blame", "grep", "watch"],
+    },
+    Group {
+        name: "Space",
+        long_name: "See what fills the file, and who writes how much",
+        is_named_only: false,
+        verbs: &["du", "churn"],
     },
     Group {
         name: "Health",
@@ -526,6 +532,55 @@ pub const PAGES: &[Page] = &[
                 "etcdive decode value.base64",
             ),
             example("As JSON", "etcdive decode value.base64 -o json"),
+        ],
+    },
+    Page {
+        verb: "du",
+        common: &["by", "depth", "sort", "limit", "metadata", "output"],
+        examples: &[
+            example(
+                "What fills the file, and what frees it",
+                "etcdive du snap.db",
+            ),
+            example(
+                "The ten largest keys, history included",
+                "etcdive du snap.db --by key --limit 10",
+            ),
+            example(
+                "The keys with the most retained revisions",
+                "etcdive du snap.db --by key --sort revisions",
+            ),
+            example(
+                "How much of the objects is managedFields",
+                "etcdive du snap.db --metadata -o json",
+            ),
+        ],
+    },
+    Page {
+        verb: "churn",
+        common: &[
+            "namespace",
+            "since",
+            "until",
+            "by",
+            "exclude",
+            "limit",
+            "output",
+        ],
+        examples: &[
+            example("Who writes how much", "etcdive churn snap.db"),
+            example(
+                "The last ten minutes, without events",
+                "etcdive churn snap.db --since 10m --exclude events",
+            ),
+            example(
+                "Fields that two programs flip, and writes without a change",
+                "etcdive churn snap.db --by fights,no-change",
+            ),
+            example(
+                "Who writes in a namespace, between two revisions",
+                "etcdive churn snap.db 1500..@ -n prod --by manager",
+            ),
         ],
     },
     Page {

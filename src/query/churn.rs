@@ -1,0 +1,293 @@
+//! Who writes how much: events by field manager, resource, namespace and key, over time; fights, writes without a
+//! change, and leases.
+//!
+//! The managers of an event are those that `log` shows. An event with several managers counts for each of them.
+
+mod fights;
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::compare::{Changed, Comparison};
+use super::event_log::{Event, EventFilters, EventLog, EventType};
+use super::no_answer::NoAnswer;
+use super::question::Question;
+use super::space::{Grouping, SpaceBy};
+use super::writers::managers_of;
+
+pub use super::space::Group;
+pub use fights::Fight;
+
+use fights::Fights;
+
+/// How many parts the period is cut into, for the counts over time.
+pub const STEPS: usize = 16;
+
+/// The events of one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChurnRow {
+    /// What they have in common.
+    pub group: Group,
+    /// How many events.
+    pub writes: u64,
+    /// How many of them are deletions.
+    pub deletions: u64,
+    /// Length of the values that were written, in bytes.
+    pub bytes: u64,
+    /// How many events were in each part of the period.
+    pub over_time: [u64; STEPS],
+    /// The estimated times of the first and the last event, in seconds since 1970; none in a store without times.
+    pub times: Option<(i64, i64)>,
+    /// Main revision of the newest event.
+    pub example: i64,
+}
+
+impl ChurnRow {
+    fn new(group: Group) -> Self {
+        Self {
+            group,
+            writes: 0,
+            deletions: 0,
+            bytes: 0,
+            over_time: [0; STEPS],
+            times: None,
+            example: 0,
+        }
+    }
+
+    /// Adds an event. Events are added in the order of revisions.
+    fn add(&mut self, event: &Event<'_>, step: usize, time: Option<i64>) {
+        self.writes = self.writes.saturating_add(1);
+        let is_deletion = event.event_type == EventType::Delete;
+        self.deletions = self.deletions.saturating_add(is_deletion.into());
+        let bytes = event.record.value.len() as u64;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if let Some(count) = self.over_time.get_mut(step) {
+            *count = count.saturating_add(1);
+        }
+        if let Some(time) = time {
+            let first = self.times.map_or(time, |(first, _)| first);
+            self.times = Some((first, time.max(first)));
+        }
+        self.example = self.example.max(event.record.revision.main);
+    }
+}
+
+/// Updates of one key that changed nothing but managedFields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoChange {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// The managers that wrote them.
+    pub managers: Vec<String>,
+    /// How many.
+    pub writes: u64,
+    /// Length of the values that were written, in bytes.
+    pub bytes: u64,
+    /// Main revision of the newest.
+    pub example: i64,
+}
+
+/// The period of the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// Main revisions of the first and the last event.
+    pub revisions: (i64, i64),
+    /// Their estimated times, in seconds since 1970; none in a store without times.
+    pub times: Option<(i64, i64)>,
+}
+
+/// Who writes how much.
+#[derive(Debug)]
+pub struct Churn {
+    /// The period.
+    pub period: Period,
+    /// All events.
+    pub total: ChurnRow,
+    /// By field manager, most writes first.
+    pub managers: Vec<ChurnRow>,
+    /// By resource.
+    pub resources: Vec<ChurnRow>,
+    /// By namespace.
+    pub namespaces: Vec<ChurnRow>,
+    /// By key.
+    pub keys: Vec<ChurnRow>,
+    /// Fields that two managers flip.
+    pub fights: Vec<Fight>,
+    /// Keys with updates that changed nothing.
+    pub no_changes: Vec<NoChange>,
+    /// Lease objects that were written more than once, most writes first.
+    pub leases: Vec<ChurnRow>,
+}
+
+impl Churn {
+    /// Counts the events of a question.
+    ///
+    /// # Errors
+    /// If no event is selected: why.
+    pub fn read(question: &Question<'_>, filters: &EventFilters) -> Result<Self, NoAnswer> {
+        let log = EventLog::read(question, filters)?;
+        let mut events = log.newest()?;
+        events.reverse();
+        let mut count = Count::new(question, log.comparison(), &events);
+        for event in &events {
+            count.event(event);
+        }
+        Ok(count.finish())
+    }
+}
+
+/// Rows that are being counted.
+type Rows = HashMap<Group, ChurnRow>;
+
+/// The counts up to an event.
+struct Count<'q, 'a> {
+    question: &'q Question<'a>,
+    comparison: Comparison<'q>,
+    period: Period,
+    total: ChurnRow,
+    managers: Rows,
+    /// By resource, namespace and key.
+    groupings: [(Grouping<'q>, Rows); 3],
+    fights: Fights,
+    no_changes: BTreeMap<Box<[u8]>, NoChange>,
+}
+
+impl<'q, 'a> Count<'q, 'a> {
+    fn new(question: &'q Question<'a>, comparison: Comparison<'q>, events: &[Event<'_>]) -> Self {
+        let revision =
+            |event: Option<&Event<'_>>| event.map_or(0, |event| event.record.revision.main);
+        let revisions = (revision(events.first()), revision(events.last()));
+        let clock = question.timeline().clock();
+        let times = clock.estimate(revisions.0).zip(clock.estimate(revisions.1));
+        let puts: Vec<_> = events.iter().map(|event| &event.record).collect();
+        let grouping = |by| {
+            let grouping = Grouping::new(by, 1, question.catalog(), &puts);
+            (grouping, Rows::new())
+        };
+        Self {
+            question,
+            comparison,
+            period: Period { revisions, times },
+            total: ChurnRow::new(Group::Total),
+            managers: Rows::new(),
+            groupings: [SpaceBy::Resource, SpaceBy::Namespace, SpaceBy::Key].map(grouping),
+            fights: Fights::default(),
+            no_changes: BTreeMap::new(),
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        let main = event.record.revision.main;
+        let time = self.question.timeline().clock().estimate(main);
+        let step = self.period.step_of(main, time);
+        self.total.add(event, step, time);
+        let add = |rows: &mut Rows, group: Group| {
+            let row = rows.entry(group.clone());
+            row.or_insert_with(|| ChurnRow::new(group))
+                .add(event, step, time);
+        };
+        for (grouping, rows) in &mut self.groupings {
+            add(rows, grouping.group_of(event.record.key));
+        }
+        let managers = managers_of(event, self.question.objects());
+        if managers.is_empty() {
+            let is_deletion = event.event_type == EventType::Delete;
+            add(
+                &mut self.managers,
+                match is_deletion {
+                    true => Group::Deletions,
+                    false => Group::UnknownManager,
+                },
+            );
+        }
+        for manager in &managers {
+            add(&mut self.managers, Group::Manager(manager.clone()));
+        }
+        self.compare(event, managers);
+    }
+
+    /// Looks for a write without a change, and for fights.
+    fn compare(&mut self, event: &Event<'_>, managers: Vec<String>) {
+        let changed = Changed::from_event(event);
+        if event.event_type != EventType::Update || !changed.is_in_both() {
+            return;
+        }
+        let fields = self.comparison.fields(&changed);
+        if fields.is_empty() {
+            return self.no_change(event, managers);
+        }
+        let main = event.record.revision.main;
+        for field in &fields {
+            self.fights.add(event.record.key, field, &managers, main);
+        }
+    }
+
+    fn no_change(&mut self, event: &Event<'_>, managers: Vec<String>) {
+        let key = event.record.key;
+        let row = self.no_changes.entry(key.into());
+        let row = row.or_insert_with(|| NoChange {
+            key: key.into(),
+            managers: Vec::new(),
+            writes: 0,
+            bytes: 0,
+            example: 0,
+        });
+        row.writes = row.writes.saturating_add(1);
+        row.bytes = row.bytes.saturating_add(event.record.value.len() as u64);
+        row.example = event.record.revision.main;
+        for manager in managers {
+            if !row.managers.contains(&manager) {
+                row.managers.push(manager);
+            }
+        }
+    }
+
+    fn finish(self) -> Churn {
+        let [resources, namespaces, keys] = self.groupings.map(|(_, rows)| sorted(rows));
+        let catalog = self.question.catalog();
+        let is_lease = |row: &&ChurnRow| {
+            let Group::Key(key) = &row.group else {
+                return false;
+            };
+            let location = catalog.locate(key);
+            let name = location.map(|location| location.resource.plural_with_group());
+            row.writes > 1 && name.as_deref() == Some("leases.coordination.k8s.io")
+        };
+        let leases = keys.iter().filter(is_lease).cloned().collect();
+        let mut no_changes: Vec<NoChange> = self.no_changes.into_values().collect();
+        no_changes.sort_by_key(|row| std::cmp::Reverse(row.writes));
+        Churn {
+            period: self.period,
+            total: self.total,
+            managers: sorted(self.managers),
+            resources,
+            namespaces,
+            keys,
+            fights: self.fights.finish(),
+            no_changes,
+            leases,
+        }
+    }
+}
+
+/// The rows with the most writes first, then by name.
+fn sorted(rows: Rows) -> Vec<ChurnRow> {
+    let mut rows: Vec<ChurnRow> = rows.into_values().collect();
+    rows.sort_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
+    rows
+}
+
+impl Period {
+    /// The part of the period that an event is in: by its time, or by its revision in a store without times.
+    fn step_of(&self, main: i64, time: Option<i64>) -> usize {
+        let (at, (first, last)) = match (time, self.times) {
+            (Some(time), Some(times)) => (time, times),
+            _ => (main, self.revisions),
+        };
+        let whole = i128::from(last) - i128::from(first) + 1;
+        let before = i128::from(at) - i128::from(first);
+        let step = (before * STEPS as i128).checked_div(whole);
+        let step = step.and_then(|step| usize::try_from(step).ok());
+        step.unwrap_or(0).min(STEPS.saturating_sub(1))
+    }
+}

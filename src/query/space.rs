@@ -1,0 +1,377 @@
+//! Where the space of a file goes: by its parts, and by resource, namespace, API group, prefix, key, field manager or
+//! bucket.
+//!
+//! The rows of records are together the parts of records, whatever they are grouped by. No object is decoded unless it
+//! is asked for by manager, or for the share of metadata.
+
+mod groups;
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::etcd::Record;
+use crate::etcd::cluster::alarms;
+use crate::etcd::schema;
+use crate::etcd::space::{FileSpace, KeySpace, RecordBytes};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::metadata_bytes::MetadataBytes;
+
+use super::catalog::from_puts;
+use super::deletions::is_release_key;
+use super::no_answer::NoAnswer;
+use super::notice::Notice;
+pub use super::notice::SpaceAdvice;
+use super::question::Question;
+
+pub use crate::etcd::space::{BucketSpace, Part, Parts};
+pub use groups::{Group, Grouping, SpaceBy};
+
+use groups::manager_of;
+
+/// How rows are ordered: the largest first, and by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpaceOrder {
+    /// By live and history bytes together.
+    Total,
+    /// By the bytes of live records.
+    Live,
+    /// By the bytes of history.
+    History,
+    /// By the number of records.
+    Revisions,
+    /// By the number of tombstones.
+    Tombstones,
+    /// By the number of live keys.
+    Keys,
+    /// By name.
+    Name,
+}
+
+/// What is asked about the space of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct SpaceRequest {
+    /// What rows are grouped by; none for the resource, or the bucket of a file that is not etcd's.
+    pub by: Option<SpaceBy>,
+    /// How many parts of a key a prefix has.
+    pub depth: usize,
+    /// The order of the rows.
+    pub order: SpaceOrder,
+    /// At most so many rows. The others are in one row at the end.
+    pub limit: Option<usize>,
+    /// Whether the metadata of live objects is measured.
+    pub with_metadata: bool,
+}
+
+/// The records of one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceRow {
+    /// What they have in common.
+    pub group: Group,
+    /// How many live keys.
+    pub keys: u64,
+    /// Bytes of the current records of live keys.
+    pub live_bytes: u64,
+    /// Bytes of all other records.
+    pub history_bytes: u64,
+    /// How many records, tombstones included.
+    pub revisions: u64,
+    /// How many tombstones.
+    pub tombstones: u64,
+}
+
+impl SpaceRow {
+    /// A row without records so far.
+    pub(super) fn new(group: Group) -> Self {
+        Self {
+            group,
+            keys: 0,
+            live_bytes: 0,
+            history_bytes: 0,
+            revisions: 0,
+            tombstones: 0,
+        }
+    }
+
+    /// Live and history bytes together.
+    pub fn total_bytes(&self) -> u64 {
+        self.live_bytes.saturating_add(self.history_bytes)
+    }
+
+    fn add_key(&mut self, key: &KeySpace<'_>) {
+        self.add(&Self {
+            group: Group::Rest(0),
+            keys: key.is_live().into(),
+            live_bytes: key.live.total(),
+            history_bytes: key.old.total(),
+            revisions: key.revisions,
+            tombstones: key.tombstones,
+        });
+    }
+
+    fn add(&mut self, other: &Self) {
+        let sum = |a: &mut u64, b: u64| *a = a.saturating_add(b);
+        sum(&mut self.keys, other.keys);
+        sum(&mut self.live_bytes, other.live_bytes);
+        sum(&mut self.history_bytes, other.history_bytes);
+        sum(&mut self.revisions, other.revisions);
+        sum(&mut self.tombstones, other.tombstones);
+    }
+}
+
+/// The metadata of live objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MetadataShare {
+    /// How many objects were measured.
+    pub objects: u64,
+    /// The bytes of their values.
+    pub value_bytes: u64,
+    /// The bytes of their metadata.
+    pub metadata: MetadataBytes,
+    /// How many live values are not measured: they are encrypted, in CBOR, or not objects.
+    pub not_measured: u64,
+}
+
+/// Where the space of a file goes.
+#[derive(Debug)]
+pub struct Space<'a> {
+    /// Length of the file in bytes.
+    pub file_bytes: u64,
+    /// The bytes of each part. Together they are the length of the file.
+    pub parts: Parts,
+    /// What the rows are grouped by.
+    pub by: SpaceBy,
+    /// The rows of records.
+    pub rows: Vec<SpaceRow>,
+    /// The sum of all rows.
+    pub total: SpaceRow,
+    /// Records that often fill a store: Events, Leases, Helm releases.
+    pub usual: Vec<SpaceRow>,
+    /// The buckets: the one with the most pages first, as many as were asked for.
+    pub buckets: Vec<BucketSpace<'a>>,
+    /// How many more buckets there are.
+    pub more_buckets: usize,
+    /// The metadata of live objects, if it was asked for.
+    pub metadata: Option<MetadataShare>,
+    /// What would free space; none for a file of another program, or with damage.
+    pub advice: Option<SpaceAdvice>,
+}
+
+impl<'a> Space<'a> {
+    /// Measures the file of a question.
+    ///
+    /// # Errors
+    /// If records are grouped in a file that is not etcd's.
+    pub fn read(question: &Question<'a>, request: &SpaceRequest) -> Result<Self, NoAnswer> {
+        let store = question.store();
+        let by = what_rows_are_by(question, request)?;
+        let mut by_manager = ByManager::new(question.keyring());
+        let file_bytes = question.evidence().source().bytes().len() as u64;
+        let file = FileSpace::read(store.state(), file_bytes, &mut |record, bytes| {
+            if by == SpaceBy::Manager {
+                by_manager.add(record, bytes);
+            }
+        });
+        let puts = file.keys.iter();
+        let puts: Vec<&Record<'_>> = puts
+            .filter_map(|(_, key)| key.newest_put.as_ref())
+            .collect();
+        let catalog = from_puts(&puts, question.keyring());
+        let mut rows = match by {
+            SpaceBy::Bucket => Vec::new(),
+            SpaceBy::Manager => by_manager.rows(&file.keys),
+            _ => rows(
+                &file.keys,
+                &Grouping::new(by, request.depth, &catalog, &puts),
+            ),
+        };
+        let mut total = SpaceRow::new(Group::Total);
+        for (_, key) in &file.keys {
+            total.add_key(key);
+        }
+        sort(&mut rows, request.order);
+        limit(&mut rows, request.limit);
+        // What a damaged file has is not what its etcd has.
+        let is_damaged = store.db().diagnostics().may_hide_records();
+        let advice =
+            (!store.is_foreign() && !is_damaged).then(|| advice(question, &file, file_bytes));
+        let (buckets, more_buckets) = largest_buckets(file.buckets, request);
+        let space = Self {
+            file_bytes,
+            by,
+            rows,
+            total,
+            usual: usual(&file.keys, &catalog),
+            metadata: request
+                .with_metadata
+                .then(|| metadata(&file.keys, question.keyring())),
+            advice,
+            parts: file.parts,
+            buckets,
+            more_buckets,
+        };
+        if let Some(advice) = space.advice {
+            question.notices().add(Notice::Space(advice));
+        }
+        Ok(space)
+    }
+}
+
+/// What rows are grouped by. A file of another program has no records.
+fn what_rows_are_by(question: &Question<'_>, request: &SpaceRequest) -> Result<SpaceBy, NoAnswer> {
+    let store = question.store();
+    match (request.by, store.is_foreign()) {
+        (None | Some(SpaceBy::Bucket), true) => Ok(SpaceBy::Bucket),
+        (Some(_), true) => Err(question.evidence().foreign(store)),
+        (by, false) => Ok(by.unwrap_or(SpaceBy::Resource)),
+    }
+}
+
+/// The keys with the space of their records.
+type Keys<'k, 'a> = &'k [(Box<[u8]>, KeySpace<'a>)];
+
+/// The rows of keys by everything that is known from the key.
+fn rows(keys: Keys<'_, '_>, grouping: &Grouping<'_>) -> Vec<SpaceRow> {
+    let mut rows = BTreeMap::new();
+    for (key, space) in keys {
+        let group = grouping.group_of(key);
+        rows.entry(group.clone())
+            .or_insert_with(|| SpaceRow::new(group))
+            .add_key(space);
+    }
+    rows.into_values().collect()
+}
+
+/// The sizes of records by the manager that wrote them last.
+struct ByManager<'q> {
+    keyring: &'q Keyring,
+    rows: HashMap<Group, SpaceRow>,
+}
+
+impl<'q> ByManager<'q> {
+    fn new(keyring: &'q Keyring) -> Self {
+        Self {
+            keyring,
+            rows: HashMap::new(),
+        }
+    }
+
+    fn row(&mut self, record: &Record<'_>) -> &mut SpaceRow {
+        let group = manager_of(record, self.keyring);
+        let row = self.rows.entry(group.clone());
+        row.or_insert_with(|| SpaceRow::new(group))
+    }
+
+    /// Adds a record as history: which records are current is known at the end.
+    fn add(&mut self, record: &Record<'_>, bytes: RecordBytes) {
+        let row = self.row(record);
+        row.revisions = row.revisions.saturating_add(1);
+        row.tombstones = row.tombstones.saturating_add(record.tombstone.into());
+        row.history_bytes = row.history_bytes.saturating_add(bytes.total());
+    }
+
+    fn rows(mut self, keys: Keys<'_, '_>) -> Vec<SpaceRow> {
+        for (_, key) in keys.iter().filter(|(_, key)| key.is_live()) {
+            let live = key.live.total();
+            let row = self.row(&key.newest);
+            row.keys = row.keys.saturating_add(1);
+            row.live_bytes = row.live_bytes.saturating_add(live);
+            row.history_bytes = row.history_bytes.saturating_sub(live);
+        }
+        self.rows.into_values().collect()
+    }
+}
+
+fn sort(rows: &mut [SpaceRow], order: SpaceOrder) {
+    rows.sort_by(|a, b| a.group.cmp(&b.group));
+    let size = |row: &SpaceRow| match order {
+        SpaceOrder::Total => row.total_bytes(),
+        SpaceOrder::Live => row.live_bytes,
+        SpaceOrder::History => row.history_bytes,
+        SpaceOrder::Revisions => row.revisions,
+        SpaceOrder::Tombstones => row.tombstones,
+        SpaceOrder::Keys => row.keys,
+        SpaceOrder::Name => 0,
+    };
+    // Stable: rows of one size stay in the order of their names.
+    rows.sort_by_key(|row| std::cmp::Reverse(size(row)));
+}
+
+/// Puts the rows after the first into one.
+fn limit(rows: &mut Vec<SpaceRow>, most: Option<usize>) {
+    let Some(most) = most.filter(|most| *most < rows.len()) else {
+        return;
+    };
+    let others = rows.split_off(most);
+    let mut rest = SpaceRow::new(Group::Rest(others.len()));
+    others.iter().for_each(|row| rest.add(row));
+    rows.push(rest);
+}
+
+/// The buckets with the most pages, in key order if they have as many; and how many more there are.
+fn largest_buckets<'a>(
+    mut buckets: Vec<BucketSpace<'a>>,
+    request: &SpaceRequest,
+) -> (Vec<BucketSpace<'a>>, usize) {
+    buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.page_bytes));
+    let most = request.limit.unwrap_or(usize::MAX);
+    let more = buckets.len().saturating_sub(most);
+    buckets.truncate(most);
+    (buckets, more)
+}
+
+/// Records that often fill a store.
+fn usual(keys: Keys<'_, '_>, catalog: &Catalog) -> Vec<SpaceRow> {
+    let [mut events, mut leases, mut releases] =
+        ["Events", "Leases", "Helm releases"].map(|name| SpaceRow::new(Group::Usual(name)));
+    for (key, space) in keys {
+        let Some(location) = catalog.locate(key) else {
+            continue;
+        };
+        let resource = location.resource;
+        match (&*resource.plural, resource.group()) {
+            ("events", _) => events.add_key(space),
+            ("leases", "coordination.k8s.io") => leases.add_key(space),
+            ("secrets" | "configmaps", "") if is_release_key(key) => releases.add_key(space),
+            _ => {}
+        }
+    }
+    let mut rows = vec![events, leases, releases];
+    rows.retain(|row| row.revisions > 0);
+    rows
+}
+
+/// Measures the metadata of live objects.
+fn metadata(keys: Keys<'_, '_>, keyring: &Keyring) -> MetadataShare {
+    let mut share = MetadataShare::default();
+    for (key, space) in keys.iter().filter(|(_, space)| space.is_live()) {
+        let value = keyring.decrypt(key, space.newest.value).ok();
+        match value.and_then(|value| Some((MetadataBytes::read(&value)?, value.len() as u64))) {
+            Some((metadata, bytes)) => {
+                share.objects = share.objects.saturating_add(1);
+                share.value_bytes = share.value_bytes.saturating_add(bytes);
+                share.metadata.add(metadata);
+            }
+            None => share.not_measured = share.not_measured.saturating_add(1),
+        }
+    }
+    share
+}
+
+fn advice(question: &Question<'_>, file: &FileSpace<'_>, file_bytes: u64) -> SpaceAdvice {
+    let store = question.store();
+    let of = |part| file.parts.get(part);
+    let live_bytes = of(Part::LiveValues).saturating_add(of(Part::LiveHeads));
+    let raised = store
+        .bucket(schema::ALARM)
+        .map(|bucket| alarms(bucket, store.db().diagnostics()));
+    SpaceAdvice {
+        revision: store.current_revision(),
+        is_mostly_live: live_bytes > file_bytes / 2,
+        history_bytes: of(Part::OldValues).saturating_add(of(Part::OldHeads)),
+        free_bytes: of(Part::Free).saturating_add(of(Part::BeyondMark)),
+        has_alarm: raised
+            .into_iter()
+            .flatten()
+            .any(|alarm| alarm.alarm_name() == "NOSPACE"),
+    }
+}
