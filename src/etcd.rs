@@ -25,6 +25,7 @@ pub mod history;
 pub mod key_value;
 pub mod lease;
 pub mod leaves;
+pub mod membership;
 pub mod record;
 pub mod revision;
 mod salvage;

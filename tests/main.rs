@@ -57,6 +57,7 @@ mod layering;
 mod layouts;
 mod little_languages;
 mod ls;
+mod member;
 mod memory;
 mod mutate;
 mod packed;

@@ -1,0 +1,3 @@
+//! The member directories that `restore --data-dir` writes, and the log that it reads.
+
+mod bytes;
