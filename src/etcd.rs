@@ -33,6 +33,7 @@ pub mod schema;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod survey;
 pub mod totals;
 pub mod wal;
 pub mod write;

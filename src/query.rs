@@ -47,6 +47,7 @@ pub mod recovery;
 pub mod recovery_notice;
 pub mod refusal;
 pub mod resolve;
+pub mod restore;
 pub mod revision;
 pub mod scope;
 pub mod search;

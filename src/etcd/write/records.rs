@@ -1,6 +1,8 @@
 //! The records of a store as pairs of bucket `key`: those of its state byte for byte, and those of other origins encoded
 //! as etcd does.
 
+use std::cell::Cell;
+
 use crate::bbolt::Direction;
 use crate::bbolt::write::{Pairs, WriteError};
 use crate::etcd::key_value::KeyValue;
@@ -112,16 +114,16 @@ pub fn each_record<'a, E>(
 /// The records of a store that a claim selects, and further pairs.
 pub struct KeptRecords<'s, 'a> {
     store: &'s Store<'a>,
-    keeps: &'s dyn Fn(&Record<'a>) -> bool,
+    keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
     added: &'s [StoredPair],
 }
 
 impl<'s, 'a> KeptRecords<'s, 'a> {
-    /// The records for which `keeps` is true, with `added` between them, which is in ascending order. `keeps` gives the
-    /// same result in each walk.
+    /// The records for which `keeps` is true, with `added` between them, which is in ascending order. `keeps` gets the
+    /// record and its stored value, and gives the same result in each walk.
     pub fn new(
         store: &'s Store<'a>,
-        keeps: &'s dyn Fn(&Record<'a>) -> bool,
+        keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
         added: &'s [StoredPair],
     ) -> Self {
         Self {
@@ -139,7 +141,7 @@ impl Pairs for KeptRecords<'_, '_> {
     ) -> Result<(), WriteError> {
         let mut added = self.added.iter().peekable();
         each_record(self.store, |record, key, value| {
-            if !(self.keeps)(record) {
+            if !(self.keeps)(record, value) {
                 return Ok(());
             }
             while let Some(next) = added.next_if(|next| next.revision < record.revision) {
@@ -148,5 +150,62 @@ impl Pairs for KeptRecords<'_, '_> {
             each(key, value)
         })?;
         added.try_for_each(|next| each(&next.key, &next.value))
+    }
+}
+
+/// A sum over pairs, to compare what was written with what is read back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Number of pairs.
+    pub pairs: u64,
+    /// Length of all keys and values, in bytes.
+    pub bytes: u64,
+    crc: u32,
+}
+
+impl Tally {
+    /// Adds a pair.
+    pub fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.pairs = self.pairs.saturating_add(1);
+        for part in [key, value] {
+            self.bytes = self.bytes.saturating_add(part.len() as u64);
+            self.crc = crc32c::crc32c_append(self.crc, part);
+        }
+    }
+}
+
+/// Pairs, with the tally of the last walk over them.
+pub struct Tallied<'p> {
+    pairs: &'p dyn Pairs,
+    tally: Cell<Tally>,
+}
+
+impl<'p> Tallied<'p> {
+    /// Pairs that were not walked yet.
+    pub fn new(pairs: &'p dyn Pairs) -> Self {
+        Self {
+            pairs,
+            tally: Cell::default(),
+        }
+    }
+
+    /// The tally of the last walk.
+    pub fn tally(&self) -> Tally {
+        self.tally.get()
+    }
+}
+
+impl Pairs for Tallied<'_> {
+    fn walk(
+        &self,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let mut tally = Tally::default();
+        self.pairs.walk(&mut |key, value| {
+            tally.add(key, value);
+            each(key, value)
+        })?;
+        self.tally.set(tally);
+        Ok(())
     }
 }
