@@ -45,7 +45,7 @@ pub use crate::query::Answer;
 use commands::{
     analyze, blame, buckets, checksum, complete as complete_verb, completions, decode, diff,
     dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls, man,
-    page, pages, recover, show, status, wal, watch,
+    page, pages, recover, restore, show, status, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
@@ -137,6 +137,7 @@ enum Command {
     Grep(grep::Args),
     Fsck(fsck::Args),
     Recover(recover::Args),
+    Restore(restore::Args),
     Explain(explain::Args),
     Extract(extract::Args),
     Decode(decode::Args),
@@ -172,6 +173,7 @@ impl Command {
             Self::Grep(_) => "grep",
             Self::Fsck(_) => "fsck",
             Self::Recover(_) => "recover",
+            Self::Restore(_) => "restore",
             Self::Explain(_) => "explain",
             Self::Extract(_) => "extract",
             Self::Decode(_) => "decode",
@@ -204,6 +206,7 @@ impl Command {
             Self::Grep(args) => args,
             Self::Fsck(args) => args,
             Self::Recover(args) => args,
+            Self::Restore(args) => args,
             Self::Explain(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,

@@ -4,7 +4,7 @@
 //! [`key_value`] as its value. [`state`] reads the records of the database, and [`store`] adds records of other origins.
 //! [`history`] folds records into the history of a key and into the keyspace as of a revision. [`carve`] finds records in
 //! freed pages, [`wal`] reads the log beside the database. [`hash`] computes etcd's hashes, and [`check`](mod@check)
-//! compares the records with each other.
+//! compares the records with each other. [`write`](mod@write) makes a new database file that etcd accepts.
 //!
 //! **Invariant:** values stay borrowed from the map. An index of a whole store copies only its keys, so memory grows with
 //! the number of distinct keys that the question needs.
@@ -34,8 +34,10 @@ pub mod schema;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod survey;
 pub mod totals;
 pub mod wal;
+pub mod write;
 
 pub use events::Events;
 pub use generation::Generation;

@@ -49,6 +49,7 @@ pub mod recovery_notice;
 pub mod refusal;
 pub mod replayed;
 pub mod resolve;
+pub mod restore;
 pub mod revision;
 pub mod scope;
 pub mod search;

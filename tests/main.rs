@@ -21,6 +21,7 @@ mod arguments;
 mod auger;
 mod backups;
 mod blame;
+mod bolt_writer;
 mod carve;
 mod columns;
 mod commands;

@@ -343,6 +343,11 @@ impl Evidence {
         self
     }
 
+    /// Whether the user chose the meta page.
+    pub fn meta_is_chosen(&self) -> bool {
+        self.meta.is_some()
+    }
+
     /// The same file, whose records are taken from these sources as well.
     ///
     /// # Errors

@@ -424,6 +424,33 @@ pub const PAGES: &[Page] = &[
         ],
     },
     Page {
+        verb: "restore",
+        common: &[
+            "out",
+            "at",
+            "at-time",
+            "history",
+            "prefix",
+            "allow-loss",
+            "carve",
+            "output",
+        ],
+        examples: &[
+            example(
+                "A database as of revision 1500, for `etcdutl snapshot restore`",
+                "etcdive restore snap.db --out as-of-1500.db --at 1500",
+            ),
+            example(
+                "The newest state that can be read of a damaged file",
+                "etcdive restore broken.db --out rest.db --allow-loss",
+            ),
+            example(
+                "Only one namespace's ConfigMaps, without history",
+                "etcdive restore snap.db --out part.db --prefix /registry/configmaps/prod/",
+            ),
+        ],
+    },
+    Page {
         verb: "pages",
         common: &["output"],
         examples: &[
