@@ -32,6 +32,7 @@ pub mod log_alone;
 pub mod log_beside;
 pub mod log_reach;
 pub mod logs;
+pub mod membership;
 pub mod no_answer;
 mod not_converted;
 pub mod not_found;

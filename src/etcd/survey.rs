@@ -389,7 +389,8 @@ impl Pass<'_, '_> {
             return;
         }
         survey.records = survey.records.saturating_add(1);
-        if record.origin != Origin::Live {
+        // A restore takes records of a write-ahead log only if they follow exactly.
+        if !matches!(record.origin, Origin::Live | Origin::Wal) {
             survey.added = survey.added.saturating_add(1);
         }
         if record.tombstone && record.revision.main == self.request.at {

@@ -56,6 +56,13 @@ pub enum LogFault {
     Contradiction,
 }
 
+impl LogFault {
+    /// Whether the log cannot be applied at all, so that no revision is reached by it.
+    pub fn is_about_database(self) -> bool {
+        !matches!(self, Self::Stopped(_) | Self::EndsBefore(_))
+    }
+}
+
 /// A request that may not have been acknowledged: the log does not show that a majority has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unacknowledged {
@@ -264,6 +271,11 @@ impl Replayed {
             has_corrupt_alarm: replay.has_corrupt_alarm,
             fault: None,
         }
+    }
+
+    /// Whether requests of the log were applied, as far as it reaches.
+    pub fn is_applied(&self) -> bool {
+        self.fault.is_none_or(|fault| !fault.is_about_database())
     }
 
     /// The requests up to a revision that may not have been acknowledged.

@@ -25,6 +25,7 @@ use crate::etcd::{Revision, Store};
 
 use super::evidence::Evidence;
 use super::question::Question;
+use super::replayed::Replayed;
 
 pub use crate::bbolt::write::{Layout, WriteError, WrittenFile};
 pub use crate::etcd::survey::{Likely, LossEffect, LossReason, LostRange, MissingRecord};
@@ -90,6 +91,8 @@ pub struct Restore<'q, 'a> {
     pub live_keys: u64,
     /// What is left out.
     pub dropped: Dropped,
+    /// What the write-ahead log gave, if its requests were applied.
+    pub log: Option<&'a Replayed>,
     /// Main revisions that are left out, because a part of their transaction is missing.
     cut: BTreeSet<i64>,
     /// The only records that are written; none if all are.

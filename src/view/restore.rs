@@ -1,14 +1,19 @@
 //! A restore as text: why nothing is written, what was written, what is missing, and what to type next.
 
+pub mod directory;
+mod log;
 pub mod refusal;
 pub mod report;
 
 use std::path::Path;
 
 use crate::named::key_text;
+use crate::query::log_beside::LogBeside;
 use crate::query::restore::{
     History, Likely, LossEffect, LossReason, LostRange, MissingRecord, Restore, TtlSource, Verified,
 };
+
+use directory::Directory;
 
 use super::answer_part::AnswerPart;
 use super::command::quoted;
@@ -38,6 +43,10 @@ pub struct Written<'w, 'a> {
     pub report: &'w Path,
     /// Whether the store has objects of Kubernetes.
     pub is_kubernetes: bool,
+    /// The members, if data directories were written.
+    pub directory: Option<&'w Directory>,
+    /// A log next to the database that was not read.
+    pub beside: Option<LogBeside>,
 }
 
 /// Where a range of revisions is.
@@ -95,13 +104,17 @@ fn facts(written: &Written<'_, '_>) -> Rows {
     let verified = &written.verified;
     let mut rows = Rows::new(&["RESTORED", ""], &[]).wrapped();
     let mut add = |name: &str, fact: String| rows.add(&[name, &fact]);
-    add("file", written.file.display().to_string());
+    let what = match written.directory {
+        Some(_) => "directory",
+        None => "file",
+    };
+    add(what, written.file.display().to_string());
     add("report", written.report.display().to_string());
     add(
         "revision",
-        match verified.revision == restore.newest {
-            true => format!("{} (the newest)", verified.revision),
-            false => format!("{} (the newest is {})", verified.revision, restore.newest),
+        match restore.at == restore.newest {
+            true => format!("{} (the newest)", restore.at),
+            false => format!("{} (the newest is {})", restore.at, restore.newest),
         },
     );
     if let Some(asked) = &restore.time {
@@ -145,10 +158,20 @@ fn facts(written: &Written<'_, '_>) -> Rows {
     );
     add("size", bytes(verified.len_bytes));
     add("sha256", hex(&verified.sha256));
-    for (name, fact) in changes(restore) {
+    let log = restore.log.map(|log| log::facts(log, restore.at));
+    let beside = written.beside.as_ref();
+    let beside = beside.map(|beside| ("log", log::beside_text(beside)));
+    let members = written.directory.map(directory::facts);
+    let more = log.into_iter().flatten().chain(beside);
+    let more = more.chain(members.into_iter().flatten());
+    for (name, fact) in more.chain(changes(restore)) {
         rows.add(&[name, fact.as_str()]);
     }
     rows
+}
+
+fn plural_members(count: usize) -> String {
+    plural(count, "member", "members")
 }
 
 fn count(number: u64) -> usize {
@@ -306,6 +329,10 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     let plain = |text: String| AnswerPart::unbroken(text, 0, |_| Paint::default());
     let file = quoted(&written.file.to_string_lossy());
     let mut parts = vec![AnswerPart::line(""), heading("NEXT")];
+    if let Some(directory) = written.directory {
+        parts.extend(next_of_directory(written, directory));
+        return parts;
+    }
     if !written.is_kubernetes {
         parts.push(plain(format!(
             "etcdutl snapshot restore {file} --data-dir restored.etcd"
@@ -329,5 +356,36 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     parts.push(plain(
         "4. Restart the scheduler, the controller manager, operators and all kubelets: they keep newer objects in memory.".to_owned(),
     ));
+    parts
+}
+
+/// The same for data directories.
+fn next_of_directory(written: &Written<'_, '_>, directory: &Directory) -> Vec<AnswerPart> {
+    let plain = |text: &str| AnswerPart::unbroken(text.to_owned(), 0, |_| Paint::default());
+    let start = directory::start_lines(directory, written.file);
+    if !written.is_kubernetes {
+        let mut parts = start;
+        parts.push(AnswerPart::line(
+            "Add the flags for clients and certificates that the old member had. Old members cannot join the new cluster.",
+        ));
+        return parts;
+    }
+    let mut parts = vec![plain(
+        "1. Stop all API servers, then all old etcd members: they must never run again.",
+    )];
+    parts.push(plain(
+        "2. Put the directory in the place of the old one, and start etcd with the flags that the old member had:",
+    ));
+    parts.extend(start);
+    parts.push(plain("3. Start the API servers."));
+    parts.push(plain(
+        "4. Restart the scheduler, the controller manager, operators and all kubelets: they keep newer objects in memory.",
+    ));
+    if directory.bump.is_none() {
+        parts.push(AnswerPart::line(&format!(
+            "The revision was not raised, so clients may see it go back. --bump-revision {} --mark-compacted prevents that.",
+            proposed_bump(written.restore)
+        )));
+    }
     parts
 }

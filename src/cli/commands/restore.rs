@@ -1,7 +1,10 @@
 //! `restore`: writes a database that etcd accepts, as of any revision, from what can be read.
 
+mod destination;
+mod member;
+
 use std::ffi::OsString;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -13,12 +16,15 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::query::Origins;
 use crate::query::evidence::{Evidence, Verify};
-use crate::query::restore::{
-    History, Mismatch, Restore, RestoreError, RestoreRequest, Target, WriteError,
-};
+use crate::query::log_beside::log_beside;
+use crate::query::origins::ReplayRequest;
+use crate::query::restore::{History, Restore, RestoreError, RestoreRequest};
 use crate::query::revision::RevisionExpr;
 use crate::view;
 use crate::view::restore::Written;
+
+use destination::Destination;
+use member::{LogArgs, MemberArgs};
 
 /// Write a database that etcd accepts, as of any revision
 ///
@@ -40,8 +46,13 @@ pub struct Args {
     /// Write the new database to this file
     ///
     /// The file must not exist, and must not be in the data directory of the source. It appears when it is complete.
-    #[arg(long, value_name = "NEW.db", required = true)]
-    out: PathBuf,
+    #[arg(
+        long,
+        value_name = "NEW.db",
+        required_unless_present = "data_dir",
+        conflicts_with = "data_dir"
+    )]
+    out: Option<PathBuf>,
     /// Restore this revision: 123, @~5 (default: the newest)
     ///
     /// It must not be below the compacted revision: `etcdive status` prints it.
@@ -104,6 +115,10 @@ pub struct Args {
     /// the compacted revision, and only with --allow-loss, it also uses what freed pages still contain.
     #[arg(long, help_heading = "More sources")]
     carve: bool,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    member: MemberArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -138,42 +153,38 @@ impl Verb for Args {
     }
 
     fn origins(&self) -> Origins {
-        Origins::new(self.carve, None)
+        let replay = ReplayRequest {
+            committed_only: self.log.committed_only,
+            at: match self.at {
+                Some(RevisionExpr::Main(main)) => Some(main),
+                _ => None,
+            },
+            skips_authentication: self.auth.is_some(),
+        };
+        Origins::new(self.carve, self.log.wal.clone()).for_restore(replay)
     }
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let evidence = Evidence::only(run.evidence)?;
-        let report_path = report_path(&self.out);
-        let place = NewPlace::check(&self.out, run)?;
+        let destination = Destination::check(self, run)?;
+        let report_path = report_path(destination.path());
         let report_place = NewPlace::check(&report_path, run)?;
         let question = run.question()?;
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
-        let prepared = restore
-            .prepare(Target::default())
-            .map_err(|error| self.write_failure(error))?;
-        place.check_room(prepared.len_bytes())?;
-
-        let mut new = place.create()?;
-        let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, new.file());
-        let tally = restore
-            .write(&prepared, &mut buffer)
-            .map_err(|error| self.write_failure(error))?;
-        drop(buffer);
-        new.sync()?;
-        let verified = restore
-            .verify(&prepared, new.temporary(), &tally)
-            .map_err(|error| self.mismatch(&error))?;
+        let new = destination.write(self, &restore)?;
         // Everything was read: now it shows whether the source is still what it was.
         let custody = custody::of(evidence);
         self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
         let written = Written {
             restore: &restore,
-            verified,
-            file: &self.out,
+            verified: *new.verified(),
+            file: destination.path(),
             report: &report_path,
             is_kubernetes: is_kubernetes(&restore),
+            directory: destination.directory(),
+            beside: log_beside(evidence, restore.store()),
         };
         let json = view::restore::report::json(&written, &custody);
         let mut report = report_place.create()?;
@@ -194,9 +205,6 @@ impl Verb for Args {
         Ok(question.finish(answer))
     }
 }
-
-/// The size of the buffer before the file, in bytes.
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// The report beside a file.
 fn report_path(out: &Path) -> PathBuf {
@@ -235,6 +243,7 @@ impl Args {
             allow_loss: self.allow_loss,
             auth_off: self.auth.is_some(),
             drop_corrupt_alarm: self.drop_corrupt_alarm,
+            skip_hash_check: self.member.skip_hash_check,
             carve: self.carve,
             meta_is_chosen: evidence.meta_is_chosen(),
         }
@@ -245,34 +254,16 @@ impl Args {
         match error {
             RestoreError::NoAnswer(no) => Failure::Query(no),
             RestoreError::Refused(refused) => {
-                let target = ["--out".to_owned(), self.out.display().to_string()];
+                let (flag, path) = match (&self.out, &self.member.data_dir) {
+                    (Some(out), _) => ("--out", out.as_path()),
+                    (None, dir) => ("--data-dir", dir.as_deref().unwrap_or(Path::new(""))),
+                };
+                let target = [flag.to_owned(), path.display().to_string()];
                 let text = view::restore::refusal::text(&refused, run.invocation, &target);
                 text.notes.iter().for_each(|note| report::note(note));
                 Failure::cannot(text.message).hint(text.hint)
             }
         }
-    }
-
-    fn write_failure(&self, error: WriteError) -> Failure {
-        Failure::cannot(format!(
-            "{}: cannot be written: {error}; nothing was written",
-            self.out.display()
-        ))
-    }
-
-    /// The new file is not what was meant.
-    fn mismatch(&self, error: &Mismatch) -> Failure {
-        let why = match error {
-            Mismatch::Unreadable(_) => "it cannot be read back".to_owned(),
-            Mismatch::Bytes => "the disk has other bytes than were written".to_owned(),
-            Mismatch::Records => "its records are not those of the source".to_owned(),
-            Mismatch::Bucket(bucket) => format!("its bucket {bucket} is not that of the source"),
-            Mismatch::Finding(code) => format!("its check finds {code}"),
-        };
-        Failure::cannot(format!(
-            "{}: the new file is wrong, and was removed: {why}",
-            self.out.display()
-        ))
     }
 
     /// Refuses a source that changed while it was read.

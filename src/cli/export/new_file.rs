@@ -63,19 +63,7 @@ impl NewPlace {
     /// # Errors
     /// If it has not.
     pub fn check_room(&self, bytes: u64) -> Result<(), Failure> {
-        let Some(free) = free_bytes(&folder_of(&self.path)) else {
-            return Ok(());
-        };
-        if free >= bytes {
-            return Ok(());
-        }
-        Err(Failure::cannot(format!(
-            "{}: the file needs {}, and its file system has {} free; nothing was written",
-            self.path.display(),
-            human::bytes(bytes),
-            human::bytes(free)
-        ))
-        .hint("--out names another place, for example on another disk"))
+        check_room(&self.path, bytes, "the file needs", "--out")
     }
 
     /// Makes the file under its temporary name.
@@ -173,8 +161,24 @@ fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Checks that the file system of a new path has room for so many bytes. `flag` names the path.
+pub(super) fn check_room(path: &Path, bytes: u64, what: &str, flag: &str) -> Result<(), Failure> {
+    let Some(free) = free_bytes(&folder_of(path)).filter(|free| *free < bytes) else {
+        return Ok(());
+    };
+    Err(Failure::cannot(format!(
+        "{}: {what} {}, and its file system has {} free; nothing was written",
+        path.display(),
+        human::bytes(bytes),
+        human::bytes(free)
+    ))
+    .hint(format!(
+        "{flag} names another place, for example on another disk"
+    )))
+}
+
 /// The folder that contains a path.
-fn folder_of(path: &Path) -> PathBuf {
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),

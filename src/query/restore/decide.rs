@@ -10,6 +10,7 @@ use crate::etcd::write::StoredPair;
 use crate::etcd::{Revision, Store, schema};
 use crate::query::NoAnswer;
 use crate::query::question::Question;
+use crate::query::replayed::{LogFault, Replayed};
 use crate::query::resolve::resolve;
 use crate::query::revision::RevisionExpr;
 use crate::query::select::Which;
@@ -141,8 +142,11 @@ impl<'q, 'a> Decision<'q, 'a> {
         if self.request.selects_keys() && survey.keys.is_empty() {
             self.reasons.push(Refusal::NoKeys);
         }
+        self.judge_log();
         self.judge_buckets(knows_compaction);
-        self.judge_file();
+        if !self.is_log_alone() {
+            self.judge_file();
+        }
         let ranges: Vec<_> = survey.lost_up_to(at).copied().collect();
         if let Some(first) = ranges.iter().map(|range| range.from.main).min() {
             self.reasons.push(match first <= self.compacted {
@@ -202,6 +206,39 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
     }
 
+    /// What the write-ahead log gave, if it is read.
+    fn log(&self) -> Option<&'a Replayed> {
+        self.question.evidence().replayed()
+    }
+
+    /// The same, if its requests were applied.
+    fn applied_log(&self) -> Option<&'a Replayed> {
+        self.log().filter(|log| log.is_applied())
+    }
+
+    /// Whether nothing of the database is used.
+    fn is_log_alone(&self) -> bool {
+        self.log().is_some_and(|log| log.alone.is_some())
+    }
+
+    /// A log that ends early is no reason against a revision that it reaches.
+    fn judge_log(&mut self) {
+        let Some(log) = self.log() else {
+            return;
+        };
+        let reaches = self.asked.is_some_and(|at| at <= log.revision);
+        if let Some(fault) = log
+            .fault
+            .filter(|fault| !reaches || fault.is_about_database())
+        {
+            self.reasons.push(Refusal::Log {
+                fault,
+                until: log.until,
+                revision: log.revision,
+            });
+        }
+    }
+
     fn judge_buckets(&mut self, knows_compaction: bool) {
         if !knows_compaction {
             self.reasons.push(Refusal::Meta);
@@ -215,7 +252,10 @@ impl<'q, 'a> Decision<'q, 'a> {
         if let Some(is_on) = is_on.filter(|_| !may_switch_off) {
             self.reasons.push(Refusal::Auth { is_on });
         }
-        let is_corrupt = self.small.alarms.iter().any(|alarm| alarm.alarm == 2);
+        let is_corrupt = match self.applied_log() {
+            Some(log) => log.has_corrupt_alarm,
+            None => self.small.alarms.iter().any(|alarm| alarm.alarm == 2),
+        };
         if is_corrupt && !self.request.drop_corrupt_alarm {
             self.reasons.push(Refusal::CorruptAlarm);
         }
@@ -226,9 +266,9 @@ impl<'q, 'a> Decision<'q, 'a> {
         let evidence = self.question.evidence();
         let db = self.store().db();
         let diagnostics = db.diagnostics();
-        if matches!(evidence.trailer(), Some(TrailerCheck::Bad { .. }))
-            || diagnostics.count(Code::TrailerMismatch) > 0
-        {
+        let is_wrong = matches!(evidence.trailer(), Some(TrailerCheck::Bad { .. }))
+            || diagnostics.count(Code::TrailerMismatch) > 0;
+        if is_wrong && !self.request.skip_hash_check {
             self.reasons.push(Refusal::Trailer);
         }
         report_out_of_order(db);
@@ -299,6 +339,10 @@ impl<'q, 'a> Decision<'q, 'a> {
                 Refusal::Lost { .. }
                     | Refusal::Future { .. }
                     | Refusal::OlderMeta { index: Some(_) }
+                    | Refusal::Log {
+                        fault: LogFault::Stopped(_) | LogFault::EndsBefore(_),
+                        ..
+                    }
             )
         });
         let complete = survey
@@ -325,12 +369,16 @@ impl<'q, 'a> Decision<'q, 'a> {
         let is_below = at < self.compacted;
         let writes_state = self.request.history == History::None || is_below;
         let kept = writes_state.then(|| state_records(&survey));
-        let mut leases = HashSet::new();
-        leases.extend(&self.small.leases);
+        let log = self.applied_log();
+        let present: HashSet<i64> = match log {
+            Some(log) => log.leases.keys().copied().collect(),
+            None => self.small.leases.iter().copied().collect(),
+        };
+        let granted = self.log().map(|log| log.granted.clone());
         let leases = leases::missing(
             &survey.keys,
-            &leases,
-            &HashMap::new(),
+            &present,
+            &granted.unwrap_or_default().into_iter().collect(),
             self.request.lease_ttl,
         );
         let of_kind = |kind: i32| {
@@ -380,6 +428,7 @@ impl<'q, 'a> Decision<'q, 'a> {
             cut,
             kept,
             added,
+            log,
             request: self.request,
         }
     }

@@ -45,13 +45,18 @@ pub struct LeaseWritten {
 impl LeaseWritten {
     /// The message of bucket `lease`.
     pub fn message(&self) -> Vec<u8> {
-        let lease = Lease {
-            id: self.id,
-            ttl: self.ttl,
-            remaining_ttl: 0,
-        };
-        prost::Message::encode_to_vec(&lease)
+        lease_message(self.id, self.ttl)
     }
+}
+
+/// The message of bucket `lease` for a new lease.
+pub(super) fn lease_message(id: i64, ttl: i64) -> Vec<u8> {
+    let lease = Lease {
+        id,
+        ttl,
+        remaining_ttl: 0,
+    };
+    prost::Message::encode_to_vec(&lease)
 }
 
 /// The leases that are missing, by id. `known` has the times to live of leases that a write-ahead log granted.

@@ -1,19 +1,22 @@
 //! Writes the new store, and reads it back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
 use crate::bbolt::Direction;
 use crate::bbolt::write::{Layout, Pairs, Plan, WriteError, WrittenFile};
 use crate::diag::Code;
+use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
 use crate::etcd::status::RecordCounts;
 use crate::etcd::write::{KeptRecords, NewStore, StoredPair, Tallied, Tally, each_record};
 use crate::etcd::{Store, hash, schema};
 use crate::query::NoAnswer;
 use crate::query::evidence::{Evidence, Verify};
+use crate::query::replayed::Replayed;
 
+use super::leases::lease_message;
 use super::small::DOWNGRADE;
 use super::{MemberState, Restore};
 
@@ -208,10 +211,38 @@ impl Restore<'_, '_> {
             }
             new.set(schema::AUTH, schema::AUTH_ENABLED, vec![0]);
         }
+        if let Some(log) = self.log {
+            follow_log(log, new);
+        }
         for lease in &self.leases {
             let id = lease.id.to_be_bytes();
             new.set(schema::LEASE, &id, lease.message());
         }
+    }
+}
+
+/// Brings leases and position to what they are after the entries of a log.
+fn follow_log(log: &Replayed, new: &mut NewStore<'_, '_>) {
+    let keys = new.pairs(schema::LEASE).map(|(key, _)| key.to_vec());
+    let stored: BTreeSet<Vec<u8>> = keys.collect();
+    for key in &stored {
+        if lease_id(key).is_none_or(|id| !log.leases.contains_key(&id)) {
+            new.remove(schema::LEASE, key);
+        }
+    }
+    for (id, ttl) in &log.leases {
+        let key = id.to_be_bytes();
+        if !stored.contains(key.as_slice()) {
+            new.set(schema::LEASE, &key, lease_message(*id, *ttl));
+        }
+    }
+    let (index, term) = log.position;
+    let index = index.to_be_bytes();
+    let mut meta = new.pairs(schema::META);
+    if meta.all(|(key, value)| key != schema::CONSISTENT_INDEX || value != index) {
+        drop(meta);
+        new.set(schema::META, schema::CONSISTENT_INDEX, index.into());
+        new.set(schema::META, schema::TERM, term.to_be_bytes().into());
     }
 }
 

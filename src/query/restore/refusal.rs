@@ -3,6 +3,7 @@
 use crate::diag::Code;
 use crate::etcd::survey::LostRange;
 use crate::query::NoAnswer;
+use crate::query::replayed::LogFault;
 
 /// A reason not to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,15 @@ pub enum Refusal {
     Torn,
     /// Other damage, which may have altered records.
     Damage(Code),
+    /// The write-ahead log does not give all that it should.
+    Log {
+        /// Why.
+        fault: LogFault,
+        /// The last entry that was applied.
+        until: u64,
+        /// The revision after it.
+        revision: i64,
+    },
     /// The cluster found that its members differ.
     CorruptAlarm,
     /// Several revisions fit a time, and they have different keys.
@@ -91,6 +101,7 @@ impl Refusal {
                 | Self::Trailer
                 | Self::Torn
                 | Self::Damage(_)
+                | Self::Log { .. }
         )
     }
 }

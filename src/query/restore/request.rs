@@ -35,6 +35,8 @@ pub struct RestoreRequest {
     pub drop_corrupt_alarm: bool,
     /// Whether records that the tree does not reach are used.
     pub carve: bool,
+    /// Whether a wrong SHA-256 of a snapshot is accepted.
+    pub skip_hash_check: bool,
     /// Whether the meta page was chosen by the user.
     pub meta_is_chosen: bool,
 }

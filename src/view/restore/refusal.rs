@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::named::key_text;
+use crate::query::replayed::LogFault;
 use crate::query::restore::{Refusal, Refused};
 use crate::view::command::{Invocation, quoted};
 
@@ -89,6 +90,11 @@ pub fn sentence(reason: &Refusal) -> String {
             "this copy was taken while etcd was writing: its pages belong to several states".to_owned()
         }
         Refusal::Damage(code) => format!("the file is damaged ({code})"),
+        Refusal::Log {
+            fault,
+            until,
+            revision,
+        } => log_fault(*fault, *until, *revision),
         Refusal::CorruptAlarm => {
             "the cluster raised a CORRUPT alarm: its members had different data, and this may be the wrong one".to_owned()
         }
@@ -111,6 +117,30 @@ pub fn sentence(reason: &Refusal) -> String {
         Refusal::NoKeys => "no key matches --prefix and --exclude".to_owned(),
         Refusal::NoDatabase => {
             "delta snapshots without a full snapshot have no database to restore".to_owned()
+        }
+    }
+}
+
+/// Why a log does not give all that it should.
+fn log_fault(fault: LogFault, until: u64, revision: i64) -> String {
+    match fault {
+        LogFault::Stopped(why) => format!(
+            "the write-ahead log gives certain records up to entry {until} (revision {revision}): after it {why}"
+        ),
+        LogFault::EndsBefore(index) => format!(
+            "the write-ahead log ends with entry {until} (revision {revision}), and entry {index} was committed"
+        ),
+        LogFault::OtherCluster(member) => format!(
+            "the write-ahead log is that of member {member:x}, which is not a member of this database's cluster"
+        ),
+        LogFault::DamagedDatabase => {
+            "the database is damaged, and the write-ahead log does not go back to its first entry: the revisions of the entries are not certain".to_owned()
+        }
+        LogFault::NoPosition => {
+            "the database has no consistent_index, so it is not known which entries of the write-ahead log it has".to_owned()
+        }
+        LogFault::Contradiction => {
+            "the write-ahead log and the database have different records of the same revisions".to_owned()
         }
     }
 }
@@ -140,6 +170,10 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
         Some(Refusal::Auth { .. }) => format!(
             "`{}` writes a store that is open to everybody",
             line(&["--allow-loss", "--auth off"])
+        ),
+        Some(Refusal::Log { fault, .. }) if fault.is_about_database() => format!(
+            "without --wal the database is restored as it is; `{}` lists the entries of the log",
+            invocation.line("wal", &[])
         ),
         Some(Refusal::CorruptAlarm) => format!(
             "`etcdive hashkv` and `etcdive diff` compare members; `{}` restores this one",

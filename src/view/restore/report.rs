@@ -8,7 +8,9 @@ use crate::query::restore::{LostRange, MissingRecord, Restore, TtlSource};
 use crate::view::evidence::{self, Custody, hex};
 use crate::view::record::insert_text;
 
-use super::{Written, effect_text, likely_text, proposed_bump, reason_text, refusal};
+use super::{
+    Written, directory, effect_text, likely_text, log, proposed_bump, reason_text, refusal,
+};
 
 /// The report as JSON.
 #[must_use]
@@ -46,7 +48,18 @@ pub fn json(written: &Written<'_, '_>, custody: &Custody) -> Value {
     add("missing", missing.collect());
     let cut: Vec<i64> = restore.cut().iter().copied().collect();
     add("cut_transactions", cut.into());
+    add(
+        "log",
+        restore.log.map(|read| log::json(read, restore.at)).into(),
+    );
+    let not_read = written.beside.as_ref().map(|beside| beside.entries);
+    add("log_entries_not_read", not_read.into());
     add("file", file(written));
+    let members = written.directory;
+    add(
+        "members",
+        members.map(|new| directory::json(new, written.file)).into(),
+    );
     if written.is_kubernetes {
         add("proposed_bump", proposed_bump(restore).into());
     }
