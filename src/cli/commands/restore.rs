@@ -249,16 +249,29 @@ impl Args {
         }
     }
 
+    /// What a hint repeats of the command line: the target and the sources.
+    fn typed_target(&self) -> Vec<String> {
+        let mut words = match &self.out {
+            Some(out) => vec!["--out".to_owned(), out.display().to_string()],
+            None => self.member.typed(),
+        };
+        match &self.log.wal {
+            Some(Some(dir)) => words.push(format!("--wal={}", dir.display())),
+            Some(None) => words.push("--wal".to_owned()),
+            None => {}
+        }
+        if self.log.committed_only {
+            words.push("--committed-only".to_owned());
+        }
+        words
+    }
+
     /// Why nothing is restored.
     fn failure(&self, error: RestoreError, run: &Run<'_>) -> Failure {
         match error {
             RestoreError::NoAnswer(no) => Failure::Query(no),
             RestoreError::Refused(refused) => {
-                let (flag, path) = match (&self.out, &self.member.data_dir) {
-                    (Some(out), _) => ("--out", out.as_path()),
-                    (None, dir) => ("--data-dir", dir.as_deref().unwrap_or(Path::new(""))),
-                };
-                let target = [flag.to_owned(), path.display().to_string()];
+                let target = self.typed_target();
                 let text = view::restore::refusal::text(&refused, run.invocation, &target);
                 text.notes.iter().for_each(|note| report::note(note));
                 Failure::cannot(text.message).hint(text.hint)

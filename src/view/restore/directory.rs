@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::view::answer_part::AnswerPart;
 use crate::view::command::quoted;
@@ -103,10 +103,13 @@ pub(super) fn json(directory: &Directory, path: &Path) -> Value {
         Value::Object(row)
     });
     let members: Vec<Value> = members.collect();
-    json!({
-        "cluster_id": format!("{:x}", directory.cluster_id),
-        "size": directory.size,
-        "members": members,
-        "bump_revision": directory.bump,
-    })
+    let mut fields = Map::new();
+    let id = format!("{:x}", directory.cluster_id);
+    fields.insert("id".to_owned(), id.into());
+    fields.insert("size".to_owned(), directory.size.into());
+    fields.insert("written".to_owned(), members.into());
+    if let Some(bump) = directory.bump {
+        fields.insert("bump_revision".to_owned(), bump.into());
+    }
+    Value::Object(fields)
 }

@@ -114,14 +114,14 @@ pub(super) fn json(log: &Replayed, at: i64) -> Value {
     });
     let unsure: Vec<Value> = unsure.collect();
     json!({
-        "alone": log.alone.as_ref().map(alone_text),
+        "database_used": log.alone.is_none(),
+        "database_index": log.from,
         "entries_applied": log.until.saturating_sub(log.from),
-        "first_index": log.from.saturating_add(1),
         "last_index": log.until,
         "last_revision": log.revision,
         "commit": log.commit,
         "voters": log.voters,
-        "left_out": log.left_out,
+        "entries_left_out": log.left_out,
         "may_not_be_acknowledged": unsure,
     })
 }

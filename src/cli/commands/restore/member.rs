@@ -46,7 +46,7 @@ pub(super) struct MemberArgs {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "default",
+        default_value = NAME,
         requires = "data_dir"
     )]
     name: String,
@@ -57,7 +57,7 @@ pub(super) struct MemberArgs {
     #[arg(
         long,
         value_name = "TOKEN",
-        default_value = "etcd-cluster",
+        default_value = TOKEN,
         requires = "data_dir"
     )]
     initial_cluster_token: String,
@@ -65,7 +65,7 @@ pub(super) struct MemberArgs {
     #[arg(
         long,
         value_name = "URLS",
-        default_value = "http://localhost:2380",
+        default_value = PEER_URLS,
         requires = "data_dir"
     )]
     initial_advertise_peer_urls: String,
@@ -117,7 +117,47 @@ pub(super) struct Members {
     has_folders: bool,
 }
 
+/// The defaults of etcdutl.
+const NAME: &str = "default";
+const TOKEN: &str = "etcd-cluster";
+const PEER_URLS: &str = "http://localhost:2380";
+
 impl MemberArgs {
+    /// The flags that were typed.
+    pub(super) fn typed(&self) -> Vec<String> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let unless = |text: &String, default: &str| (text != default).then(|| text.clone());
+        let flags = [
+            ("--data-dir", self.data_dir.as_ref().map(path)),
+            ("--name", unless(&self.name, NAME)),
+            ("--initial-cluster", self.initial_cluster.clone()),
+            (
+                "--initial-cluster-token",
+                unless(&self.initial_cluster_token, TOKEN),
+            ),
+            (
+                "--initial-advertise-peer-urls",
+                unless(&self.initial_advertise_peer_urls, PEER_URLS),
+            ),
+            ("--wal-dir", self.wal_dir.as_ref().map(path)),
+            (
+                "--bump-revision",
+                self.bump_revision.map(|by| by.to_string()),
+            ),
+        ];
+        let flags = flags.into_iter();
+        let with_value = flags.filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
+        let mut words: Vec<String> = with_value.flatten().collect();
+        let switches = [
+            ("--mark-compacted", self.mark_compacted),
+            ("--all-members", self.all_members),
+            ("--skip-hash-check", self.skip_hash_check),
+        ];
+        let switches = switches.into_iter().filter(|(_, is_on)| *is_on);
+        words.extend(switches.map(|(flag, _)| flag.to_owned()));
+        words
+    }
+
     /// The members to write.
     ///
     /// # Errors
