@@ -35,6 +35,8 @@ pub enum WhyLogAlone {
     Unusable(Arc<NoAnswer>),
     /// The database is damaged.
     Damaged,
+    /// The database does not say which entry it was written after: etcd was stopped before its first commit.
+    NoPosition,
     /// The revision is below the compaction of the database.
     BelowCompaction(i64),
 }
@@ -169,11 +171,12 @@ impl<'a> Parts<'a> {
         let is_damaged = self.is_suspect || quiet.found_damage();
         let compacted = store.compact_revision();
         let is_below = self.request.at.is_some_and(|at| at < compacted);
+        let is_new = store.meta().consistent_index.unwrap_or_default() == 0;
         let whole = whole.filter(|whole| whole.revision >= revision || whole.stopped.is_none());
         match whole {
             Some(whole) if is_damaged => self.alone(whole, WhyLogAlone::Damaged),
             None if is_damaged => Ok(Chosen::Database(Some(LogFault::DamagedDatabase))),
-            Some(whole) if is_below && !agrees(&store, &whole) => {
+            Some(whole) if (is_below || is_new) && !agrees(&store, &whole) => {
                 Ok(Chosen::Database(Some(LogFault::Contradiction)))
             }
             Some(whole) if is_below => self.alone(whole, WhyLogAlone::BelowCompaction(compacted)),
