@@ -19,6 +19,7 @@ pub mod help;
 pub mod keys;
 pub mod opened;
 pub mod out;
+pub mod outlook;
 pub mod pager;
 pub mod plumbing;
 pub mod progress;

@@ -67,6 +67,7 @@ mod properties;
 
 mod recover;
 mod reference;
+mod restore;
 mod salvage;
 mod schema_openapi;
 mod secrets_damaged;

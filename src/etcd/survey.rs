@@ -126,7 +126,7 @@ pub struct Survey {
     pub records: u64,
     /// Number of records after it, or of other keys.
     pub dropped: u64,
-    /// Number of records that the tree does not reach, or that are of other origins, and are used.
+    /// Number of records that are used although the tree does not reach them.
     pub added: u64,
     /// Number of records that the tree does not reach and that are not used.
     pub unused: u64,
@@ -169,7 +169,8 @@ impl Use {
         let is_used = match record.origin {
             Origin::Live => true,
             Origin::Salvaged => uses_salvaged,
-            Origin::Wal | Origin::Delta => !store.is_newer_than_state(record),
+            // They continue the state. What a compaction removed from it is not brought back.
+            Origin::Wal | Origin::Delta => record.revision.main > compacted,
             // Above the compaction nothing was removed, so a record in a freed page is one that the tree lost.
             Origin::Carved(_) => {
                 uses_salvaged
@@ -222,6 +223,17 @@ impl Survey {
         if let Some(bucket) = bucket {
             let in_tree = cover::lost_in_tree(bucket);
             survey.add_lost_in_tree(store, &in_tree, request);
+        }
+        // etcd 3.6, the first version with a version of the schema, keeps every record at the compacted revision.
+        if store.meta().storage_version.is_some() && survey.newest < request.compacted {
+            survey.lost.push(LostRange {
+                from: Revision {
+                    main: survey.newest.saturating_add(1),
+                    sub: 0,
+                },
+                until: None,
+                reason: LossReason::Numbers,
+            });
         }
         survey.lost.sort_by_key(|lost| (lost.from, lost.until));
         survey.place_tombstones(store, request);
@@ -389,8 +401,7 @@ impl Pass<'_, '_> {
             return;
         }
         survey.records = survey.records.saturating_add(1);
-        // A restore takes records of a write-ahead log only if they follow exactly.
-        if !matches!(record.origin, Origin::Live | Origin::Wal) {
+        if matches!(record.origin, Origin::Salvaged | Origin::Carved(_)) {
             survey.added = survey.added.saturating_add(1);
         }
         if record.tombstone && record.revision.main == self.request.at {

@@ -9,6 +9,7 @@
 
 mod decide;
 mod leases;
+mod outlook;
 mod output;
 mod refusal;
 mod request;
@@ -32,6 +33,7 @@ pub use crate::etcd::survey::{Likely, LossEffect, LossReason, LostRange, Missing
 pub use crate::etcd::write::MemberState;
 pub use crate::k8s::wall_clock::AtTime;
 pub use leases::{LeaseWritten, TtlSource};
+pub use outlook::Outlook;
 pub use output::{Mismatch, Prepared, Target, Verified};
 pub use refusal::{Refusal, RefusalDetails, Refused, RestoreError};
 pub use request::{History, RestoreRequest};

@@ -154,20 +154,18 @@ fn authentication(store: &Store<'_>, damaged: &[&str]) -> Authentication {
     let is_hurt = |name: &[u8]| damaged.iter().any(|bucket| bucket.as_bytes() == name);
     let auth = pairs_of(store, schema::AUTH);
     let enabled = auth.iter().find(|(key, _)| key == schema::AUTH_ENABLED);
-    let has_users = !pairs_of(store, schema::AUTH_USERS).is_empty();
     let is_on = match enabled.map(|(_, value)| value.as_slice()) {
         Some([1]) => Some(true),
         Some([0]) => Some(false),
         Some(_) => None,
-        // etcd writes the key together with the first user's login. Without it authentication was never on.
-        None => (!has_users && !is_hurt(schema::AUTH)).then_some(false),
+        // etcd writes the key when authentication is switched on for the first time.
+        None => Some(false),
     };
     let others = is_hurt(schema::AUTH_USERS) || is_hurt(schema::AUTH_ROLES);
     match is_on {
         Some(false) if !is_hurt(schema::AUTH) => Authentication::Off,
         Some(true) if !is_hurt(schema::AUTH) && !others => Authentication::On,
         Some(true) => Authentication::OnDamaged,
-        _ if !others && !has_users && !is_hurt(schema::AUTH) => Authentication::Off,
         _ => Authentication::Unknown,
     }
 }

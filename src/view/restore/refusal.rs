@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use crate::named::key_text;
 use crate::query::replayed::LogFault;
-use crate::query::restore::{Refusal, Refused};
+use crate::query::restore::{Outlook, Refusal, Refused};
 use crate::view::command::{Invocation, quoted};
+use crate::view::human::plural;
 
 use super::{range_text, reason_text};
 
@@ -209,5 +210,33 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
             line(&["--allow-loss"])
         ),
         _ => format!("`{}` lists every finding", invocation.line("fsck", &[])),
+    }
+}
+
+/// What `restore` could give of a damaged file, as a hint; none if nothing.
+#[must_use]
+pub fn outlook(outlook: Outlook, invocation: &Invocation) -> Option<String> {
+    let line = |words: &[String]| {
+        let target = ["--out".to_owned(), "NEW.db".to_owned()];
+        invocation.line("restore", &[&target, words].concat())
+    };
+    match outlook {
+        Outlook::Complete { newest } => Some(format!(
+            "`{}` writes an intact database of it: revision {newest} is complete",
+            line(&[])
+        )),
+        Outlook::Earlier { complete, newest } => {
+            let later = usize::try_from(newest.saturating_sub(complete)).unwrap_or(usize::MAX);
+            let line = line(&["--at".to_owned(), complete.to_string()]);
+            Some(format!(
+                "`{line}` writes the newest revision that is complete; {} after it would be left out",
+                plural(later, "revision", "revisions")
+            ))
+        }
+        Outlook::Part => Some(format!(
+            "`{}` writes what is left, and lists what is missing",
+            line(&["--allow-loss".to_owned()])
+        )),
+        Outlook::Nothing => None,
     }
 }
