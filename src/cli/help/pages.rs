@@ -427,6 +427,8 @@ pub const PAGES: &[Page] = &[
         verb: "restore",
         common: &[
             "out",
+            "data-dir",
+            "wal",
             "at",
             "at-time",
             "history",
@@ -443,6 +445,10 @@ pub const PAGES: &[Page] = &[
             example(
                 "The newest state that can be read of a damaged file",
                 "etcdive restore broken.db --out rest.db --allow-loss",
+            ),
+            example(
+                "A data directory on which etcd starts, up to the last write in the log",
+                "etcdive restore /var/lib/etcd --wal --data-dir new.etcd",
             ),
             example(
                 "Only one namespace's ConfigMaps, without history",

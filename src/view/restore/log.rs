@@ -57,7 +57,7 @@ pub(super) fn facts(log: &Replayed, at: i64) -> Vec<(&'static str, String)> {
         facts.push((
             "unsure",
             format!(
-                "the cluster had {} members: of all of them, restore the one whose log ends last; --committed-only leaves these out",
+                "the cluster had {} members: if others can be read too, restore the one whose log ends last. --committed-only leaves these requests out",
                 log.voters
             ),
         ));
