@@ -5,6 +5,7 @@
 //! uses each page. [`check`] checks everything outside the trees: the fields of the metas, the [`freelist`],
 //! bytes after the last page. [`scan`] finds pages without a tree, by the page id in each header. `repair` reads pages
 //! whose header is damaged. [`anatomy`] shows a page field by field. [`space`] assigns each byte of the file to one use.
+//! [`write`](mod@write) makes a new file.
 //! Layouts: `internal/common/{page,meta,bucket,inode}.go` of go.etcd.io/bbolt.
 //!
 //! **Invariant:** one walk enters each page at most once, no walk recurses, and the siblings of a damaged subtree are
@@ -28,6 +29,7 @@ mod repair;
 pub mod scan;
 pub mod space;
 pub mod tree;
+pub mod write;
 
 pub use bucket::Bucket;
 pub use bucket_path::BucketPath;

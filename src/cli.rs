@@ -19,6 +19,7 @@ pub mod help;
 pub mod keys;
 pub mod opened;
 pub mod out;
+pub mod outlook;
 pub mod pager;
 pub mod plumbing;
 pub mod progress;
@@ -45,7 +46,7 @@ pub use crate::query::Answer;
 use commands::{
     analyze, blame, buckets, checksum, churn, complete as complete_verb, completions, decode, diff,
     du, dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls,
-    man, page, pages, recover, show, status, wal, watch,
+    man, page, pages, recover, restore, show, status, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
@@ -139,6 +140,7 @@ enum Command {
     Churn(churn::Args),
     Fsck(fsck::Args),
     Recover(recover::Args),
+    Restore(restore::Args),
     Explain(explain::Args),
     Extract(extract::Args),
     Decode(decode::Args),
@@ -176,6 +178,7 @@ impl Command {
             Self::Churn(_) => "churn",
             Self::Fsck(_) => "fsck",
             Self::Recover(_) => "recover",
+            Self::Restore(_) => "restore",
             Self::Explain(_) => "explain",
             Self::Extract(_) => "extract",
             Self::Decode(_) => "decode",
@@ -210,6 +213,7 @@ impl Command {
             Self::Churn(args) => args,
             Self::Fsck(args) => args,
             Self::Recover(args) => args,
+            Self::Restore(args) => args,
             Self::Explain(args) => args,
             Self::Extract(args) => args,
             Self::Decode(args) => args,

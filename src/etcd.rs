@@ -4,7 +4,7 @@
 //! [`key_value`] as its value. [`state`] reads the records of the database, and [`store`] adds records of other origins.
 //! [`history`] folds records into the history of a key and into the keyspace as of a revision. [`carve`] finds records in
 //! freed pages, [`wal`] reads the log beside the database. [`hash`] computes etcd's hashes, and [`check`](mod@check)
-//! compares the records with each other.
+//! compares the records with each other. [`write`](mod@write) makes a new database file that etcd accepts.
 //!
 //! **Invariant:** values stay borrowed from the map. An index of a whole store copies only its keys, so memory grows with
 //! the number of distinct keys that the question needs.
@@ -25,6 +25,7 @@ pub mod history;
 pub mod key_value;
 pub mod lease;
 pub mod leaves;
+pub mod membership;
 pub mod record;
 pub mod revision;
 mod salvage;
@@ -34,8 +35,10 @@ pub mod space;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod survey;
 pub mod totals;
 pub mod wal;
+pub mod write;
 
 pub use events::Events;
 pub use generation::Generation;

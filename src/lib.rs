@@ -48,10 +48,10 @@
 //! | [`sniff`] | what a file is that is not a database | nothing |
 //! | [`go`] | text exactly as Go prints it: `%q` and back, floats, `fmt.Sprint` | nothing |
 //! | [`source`] | opening evidence: read-only map, SIGBUS guard (the only `unsafe`), snapshot trailer, unpacking, the files of a backup tool by name | [`sniff`] |
-//! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page | the above |
-//! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, delta snapshots, hashes, checks, the small buckets | [`bbolt`] |
+//! | [`bbolt`] | pages, metas, buckets, the walk, the scan, checks, what uses each page, writing new files | the above |
+//! | [`etcd`] | revisions, records, generations, history, compaction, salvage, carving, the write-ahead log, delta snapshots, hashes, checks, the small buckets, writing a store | [`bbolt`] |
 //! | [`k8s`] | encodings, the schema table, the decoder, encryption at rest, resources, objects, columns, selectors, templates, differences, masking, manifests and the versions that a release serves | nothing of etcd's file |
-//! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions and what comes back, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
+//! | [`query`] | questions and answers as data: evidence and origins, revisions and times, addresses, searches, deletions and what comes back, restores, comparisons, notices, reasons for no answer | [`etcd`] and [`k8s`] |
 //! | [`view`] | plain data to text: sentences, tables, YAML, JSON rows, diffs, harmless terminals | the data it prints |
 //! | [`cli`] | arguments, one file per verb, exit codes | [`query`] and [`view`]; nothing of [`bbolt`], [`etcd`], [`k8s`] directly |
 //!

@@ -44,6 +44,7 @@ pub mod pasted;
 pub mod record;
 pub mod recovery_comment;
 pub mod recovery_notice;
+pub mod restore;
 pub mod rows;
 pub mod sanitize;
 pub mod space;

@@ -7,6 +7,8 @@ mod terminal;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -21,7 +23,7 @@ use crate::support::synth::{Bucket, Image, Older};
 use crate::support::{Run, Scratch, etcdive, part, program};
 
 /// A line for every verb, and for every way in which one prints; DB is the database, VALUE a file with one value,
-/// LOG a file of a write-ahead log.
+/// LOG a file of a write-ahead log, NEW a file that does not exist.
 pub const LINES: &[&str] = &[
     "status DB",
     "status DB -o json",
@@ -89,6 +91,8 @@ pub const LINES: &[&str] = &[
     "recover DB",
     "recover DB -o jsonl",
     "recover DB --at 3 -o yaml",
+    "restore DB --out NEW",
+    "restore DB --out NEW --history none -o json",
     "wal LOG",
     "wal LOG --values",
     "wal LOG -o jsonl --values",
@@ -253,6 +257,15 @@ impl Case {
     }
 }
 
+/// A path in a folder that exists, at which there is no file.
+fn new_path() -> String {
+    static FOLDER: LazyLock<Scratch> = LazyLock::new(|| Scratch::new("every-verb-new"));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = FOLDER.path().join(format!("new-{count}.db"));
+    path.to_str().unwrap().to_owned()
+}
+
 fn words(line: &str, db: &str, value: &str) -> Vec<String> {
     let words = line.split(' ').map(|word| match word {
         "DB" => db,
@@ -263,6 +276,7 @@ fn words(line: &str, db: &str, value: &str) -> Vec<String> {
         // It lies beside the value, where there is one.
         "LOG" if value == db => value.to_owned(),
         "LOG" => format!("{value}.wal"),
+        "NEW" => new_path(),
         word => word.to_owned(),
     });
     words.collect()

@@ -25,6 +25,7 @@ pub mod man;
 pub mod page;
 pub mod pages;
 pub mod recover;
+pub mod restore;
 pub mod show;
 pub mod status;
 pub mod wal;

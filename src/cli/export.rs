@@ -8,6 +8,9 @@
 //! beginning, a dot at the end, the names of devices. An underscore at the beginning is ours. Two names
 //! that differ by the case of letters alone would be one file on some systems: the later one gets `~2`.
 
+pub mod member_dir;
+pub mod new_file;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

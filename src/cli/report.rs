@@ -228,7 +228,10 @@ pub fn conclude(
         return failure(closed, invocation);
     }
     let code = match &answer {
-        Ok(Answer::Yes | Answer::Findings | Answer::Verdict) => ExitCode::SUCCESS,
+        Ok(Answer::Partial) => ExitCode::from(PARTIAL),
+        Ok(Answer::Yes | Answer::Findings | Answer::Verdict | Answer::Complete) => {
+            ExitCode::SUCCESS
+        }
         Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
         Err(error) => failure(error, invocation),
     };
@@ -268,7 +271,10 @@ pub fn conclude(
         Err(Failure::Query(no)) => no.is_no(),
         _ => true,
     };
-    if is_refusal || (damaged && could_answer) {
+    let is_decided = matches!(answer, Ok(Answer::Complete | Answer::Partial));
+    if is_decided {
+        code
+    } else if is_refusal || (damaged && could_answer) {
         ExitCode::from(PARTIAL)
     } else if found_harmless {
         ExitCode::from(ANSWERED_NO)

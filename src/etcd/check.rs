@@ -30,7 +30,8 @@ pub struct NewestRecord {
     pub revision: Revision,
     /// The generation of the key after it; `None` if it deletes the key.
     pub generation: Option<Generation>,
-    version: i64,
+    /// Its version; 0 of a tombstone.
+    pub version: i64,
 }
 
 /// The number of records, and the newest record of each key.
@@ -180,6 +181,20 @@ pub(super) fn compare_with_newest(
     if let Some(found) = contradiction(before, &now, store.compact_revision()) {
         store.db().diagnostics().report(found.about(record));
     }
+}
+
+/// How a record contradicts the record of its key before it, as [`check()`] reports it. None if it does not, or if the
+/// records are not in the order of revisions.
+pub fn contradicts(
+    before: Option<&NewestRecord>,
+    record: &Record<'_>,
+    compacted: i64,
+) -> Option<Code> {
+    let now = NewestRecord::from(record);
+    if before.is_some_and(|before| before.revision >= now.revision) {
+        return None;
+    }
+    contradiction(before, &now, compacted).map(|found| found.code)
 }
 
 impl From<&Record<'_>> for NewestRecord {

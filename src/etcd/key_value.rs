@@ -98,6 +98,31 @@ impl<'a> KeyValue<'a> {
         numbers.chain([bytes(self.key), bytes(self.value)]).sum()
     }
 
+    /// This record as etcd writes it: the fields in order, without those that are 0 or empty.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut message = Vec::with_capacity(self.encoded_len());
+        let bytes = |message: &mut Vec<u8>, tag: u8, bytes: &[u8]| {
+            if !bytes.is_empty() {
+                message.push(tag);
+                prost::encoding::encode_varint(bytes.len() as u64, message);
+                message.extend_from_slice(bytes);
+            }
+        };
+        let number = |message: &mut Vec<u8>, tag: u8, number: i64| {
+            if number != 0 {
+                message.push(tag);
+                prost::encoding::encode_varint(number.cast_unsigned(), message);
+            }
+        };
+        bytes(&mut message, 0x0a, self.key);
+        number(&mut message, 0x10, self.create_revision);
+        number(&mut message, 0x18, self.mod_revision);
+        number(&mut message, 0x20, self.version);
+        bytes(&mut message, 0x2a, self.value);
+        number(&mut message, 0x30, self.lease);
+        message
+    }
+
     /// Reads a record at the start of `payload` whose length is not known. It must have the form that etcd writes: the known
     /// fields in order, each at most once and none empty. Also returns its length in bytes.
     pub fn parse_front(payload: &'a [u8]) -> Option<(Self, usize)> {

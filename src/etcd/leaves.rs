@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
-use crate::bbolt::{Direction, Leaf, Leaves};
+use crate::bbolt::{Direction, Element, Leaf, Leaves};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
@@ -18,6 +18,15 @@ pub fn leaf_records<'a>(
     direction: Direction,
     diagnostics: &'a Diagnostics,
 ) -> impl Iterator<Item = Record<'a>> + use<'a> {
+    leaf_records_with_bytes(leaf, direction, diagnostics).map(|(record, _)| record)
+}
+
+/// The records of one leaf, each with the element that stores it. An invalid element is reported.
+pub(super) fn leaf_records_with_bytes<'a>(
+    leaf: &Leaf<'a>,
+    direction: Direction,
+    diagnostics: &'a Diagnostics,
+) -> impl Iterator<Item = (Record<'a>, Element<'a>)> + use<'a> {
     let page = leaf.page;
     let origin = Origin::from_leaf(leaf);
     leaf.elements(direction)
@@ -26,7 +35,7 @@ pub fn leaf_records<'a>(
                 contradiction
                     .into_iter()
                     .for_each(|finding| diagnostics.report(finding));
-                Some(Record { origin, ..record })
+                Some((Record { origin, ..record }, element))
             }
             Err(finding) => {
                 diagnostics.report(finding);

@@ -213,7 +213,7 @@ impl<'a> Record<'a> {
     }
 
     /// The record in an element, if its bytes are exactly what etcd writes.
-    pub(super) fn certain(page: &Page<'a>, element: &Element<'a>) -> Option<Self> {
+    pub(in crate::etcd) fn certain(page: &Page<'a>, element: &Element<'a>) -> Option<Self> {
         let Ok((record, None)) = Self::parse(page, element) else {
             return None;
         };

@@ -68,6 +68,16 @@ impl BucketKey {
         Self::parse(bytes).ok().map(|key| key.revision)
     }
 
+    /// The key as etcd writes it.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(TOMBSTONE_BYTES);
+        bytes.extend(self.revision.main.to_be_bytes());
+        bytes.push(b'_');
+        bytes.extend(self.revision.sub.to_be_bytes());
+        bytes.extend(self.tombstone.then_some(b't'));
+        bytes
+    }
+
     /// Reads a key of bucket `key`.
     ///
     /// # Errors
@@ -123,6 +133,14 @@ mod tests {
                 tombstone: true
             })
         );
+    }
+
+    #[test]
+    fn a_key_is_written_as_it_is_read() {
+        for bytes in [key(7, 3), [&key(7, 3)[..], b"t"].concat()] {
+            let parsed = BucketKey::parse(&bytes).unwrap();
+            assert_eq!(parsed.encode(), bytes);
+        }
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub mod replay;
 pub mod revision_inference;
 pub mod segment;
 pub mod snap;
+pub mod voters;
 pub mod wire;
+pub mod write;
 pub mod writes;
 
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};

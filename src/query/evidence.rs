@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::Error;
 use crate::bbolt::meta::find_metas;
@@ -24,7 +24,8 @@ use super::log_alone;
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
 use super::notice::{Further, Notice, Notices};
-use super::origins::Origins;
+use super::origins::{Origins, ReplayRequest};
+use super::replayed::{Chosen, Parts, Replayed};
 
 /// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
 const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
@@ -161,6 +162,10 @@ pub struct Evidence {
     is_substitute: bool,
     /// The incremental backups that it is of.
     deltas: Option<Deltas>,
+    /// What a log gave to a restore.
+    replayed: OnceLock<Replayed>,
+    /// The findings of a store whose records are those of a log alone.
+    log_diagnostics: Diagnostics,
 }
 
 impl Evidence {
@@ -234,6 +239,8 @@ impl Evidence {
             unusable: None,
             is_substitute: false,
             deltas: None,
+            replayed: OnceLock::new(),
+            log_diagnostics: Diagnostics::new(),
         }
     }
 
@@ -336,6 +343,11 @@ impl Evidence {
         self
     }
 
+    /// Whether the user chose the meta page.
+    pub fn meta_is_chosen(&self) -> bool {
+        self.meta.is_some()
+    }
+
     /// The same file, whose records are taken from these sources as well.
     ///
     /// # Errors
@@ -372,6 +384,34 @@ impl Evidence {
             self.is_substitute = true;
             self.source = source;
         }
+    }
+
+    /// What the log gave, if a restore reads it.
+    pub fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.get()
+    }
+
+    /// The store of a restore that reads a log.
+    fn replay<'a>(&'a self, logs: &'a Logs, request: ReplayRequest) -> Result<Store<'a>, NoAnswer> {
+        let meta = self.meta_index(self.meta);
+        let parts = Parts {
+            source: &self.source,
+            meta: meta.map_err(|error| self.not_a_database(error))?,
+            given: self.given_path(),
+            unusable: self.unusable.as_ref().filter(|_| !self.is_substitute),
+            is_suspect: self.diagnostics.found_damage(),
+            diagnostics: &self.log_diagnostics,
+            logs,
+            wal: logs.wal(),
+            request,
+        };
+        let (store, replayed) = match parts.choose()? {
+            Chosen::Log(log) => *log,
+            Chosen::Database(fault) => parts.continued(self.store()?, fault),
+        };
+        // A second call gives the same.
+        let _ = self.replayed.set(replayed);
+        Ok(store)
     }
 
     /// Where its records come from in addition to the state of the database.
@@ -510,6 +550,9 @@ impl Evidence {
     /// # Errors
     /// As [`Self::store`]; and when there is no way to the records.
     pub fn records(&self, notices: &Notices) -> Result<Store<'_>, NoAnswer> {
+        if let (Some(request), Some(logs)) = (self.origins.replay(), &self.logs) {
+            return self.replay(logs, request);
+        }
         match (&self.unusable, &self.logs) {
             (Some(why), Some(logs)) if !self.is_substitute => {
                 let why = (self.given_path(), why);

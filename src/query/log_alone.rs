@@ -156,13 +156,7 @@ pub(super) fn store<'a>(
 ) -> Result<Store<'a>, NoAnswer> {
     let wal = logs.wal();
     let Some(whole) = replay::whole_log(&wal) else {
-        return Err(NoAnswer::Unusable(Box::new(Unusable {
-            given: given.to_path_buf(),
-            log: logs.given().to_path_buf(),
-            reach: reach(logs),
-            v2: raft_snapshot::newest(logs.given()),
-            why: Arc::clone(why),
-        })));
+        return Err(not_whole(logs, given, why));
     };
     if let Some(why) = why_incomplete(logs, &whole) {
         diagnostics.report(
@@ -182,6 +176,17 @@ pub(super) fn store<'a>(
         is_verdict: false,
     })?;
     Ok(store.with(whole.records))
+}
+
+/// The answer if a database cannot be used, and its log does not have all records.
+pub(super) fn not_whole(logs: &Logs, given: &Path, why: &Arc<NoAnswer>) -> NoAnswer {
+    NoAnswer::Unusable(Box::new(Unusable {
+        given: given.to_path_buf(),
+        log: logs.given().to_path_buf(),
+        reach: reach(logs),
+        v2: raft_snapshot::newest(logs.given()),
+        why: Arc::clone(why),
+    }))
 }
 
 /// Why a log may not have all writes; none if it has.

@@ -17,6 +17,17 @@ use super::logs::Logs;
 use super::no_answer::NoAnswer;
 use super::notice::{Carving, LogFound, Notice, Notices, Unproved};
 
+/// What a restore asks of a log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplayRequest {
+    /// Whether entries after the last commit are left out.
+    pub committed_only: bool,
+    /// The revision asked for, if it is a number.
+    pub at: Option<i64>,
+    /// Whether entries that change users and roles are skipped, because authentication is switched off.
+    pub skips_authentication: bool,
+}
+
 /// Where records are looked for in addition to the state of the database.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
@@ -24,6 +35,8 @@ pub struct Origins {
     wal: Option<Option<PathBuf>>,
     /// Whether a missing log is acceptable.
     log_is_optional: bool,
+    /// What a restore asks of the log; none for other verbs.
+    replay: Option<ReplayRequest>,
 }
 
 impl Origins {
@@ -34,7 +47,33 @@ impl Origins {
             carve,
             wal,
             log_is_optional: false,
+            replay: None,
         }
+    }
+
+    /// The same for a restore, which applies every entry of the log or refuses.
+    #[must_use]
+    pub fn for_restore(self, replay: ReplayRequest) -> Self {
+        Self {
+            replay: Some(replay),
+            ..self
+        }
+    }
+
+    /// What a restore asks of the log.
+    pub(super) fn replay(&self) -> Option<ReplayRequest> {
+        self.replay
+    }
+
+    /// Adds what freed pages have.
+    fn add_carved<'a>(&self, store: Store<'a>, notices: &Notices) -> Store<'a> {
+        if !self.carve {
+            return store;
+        }
+        let carved = Carved::from_state(store.state());
+        let store = store.with_carved(carved.records);
+        notices.add(Notice::Carved(carving(&store, carved.search)));
+        store
     }
 
     /// All of them, if they exist.
@@ -44,6 +83,7 @@ impl Origins {
             carve: true,
             log_is_optional: self.wal.is_none(),
             wal: self.wal.or(Some(None)),
+            replay: self.replay,
         }
     }
 
@@ -60,15 +100,11 @@ impl Origins {
     /// Adds the records of these origins to a store.
     pub fn add_to<'a>(
         &self,
-        mut store: Store<'a>,
+        store: Store<'a>,
         logs: Option<&'a Logs>,
         notices: &Notices,
     ) -> Store<'a> {
-        if self.carve {
-            let carved = Carved::from_state(store.state());
-            store = store.with_carved(carved.records);
-            notices.add(Notice::Carved(carving(&store, carved.search)));
-        }
+        let store = self.add_carved(store, notices);
         match logs {
             Some(logs) => with_log(store, logs, notices),
             None => store,
@@ -152,7 +188,7 @@ pub(super) fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
 }
 
 /// Whether a replay of a whole log says what the database says, of every revision that both have.
-fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
+pub(super) fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
     let mut replayed = whole.records.iter().peekable();
     store.state().records(Direction::Forward).all(|known| {
         while replayed

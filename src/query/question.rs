@@ -31,6 +31,10 @@ pub enum Answer {
     Findings,
     /// The same, but the findings are still to be printed.
     Verdict,
+    /// The answer is complete, whatever was found elsewhere in the file.
+    Complete,
+    /// The answer was given, and a part of it is missing.
+    Partial,
 }
 
 /// A question to one database.

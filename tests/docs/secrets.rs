@@ -55,8 +55,10 @@ fn the_page_on_trust_lists_every_command_that_prints_secrets_as_they_are_stored(
     lines.push("page DB 7 8 9 10 11 12 --values".to_owned());
     lines.push("extract DB -k /registry/secrets/shop/db".to_owned());
     lines.push("decode VALUE".to_owned());
+    let new = scratch.path().join("new.db");
     for line in &lines {
         let words = line.split(' ').map(|word| match word {
+            "NEW" => new.to_str().unwrap().to_owned(),
             "DB" => db.clone(),
             "VALUE" => file.clone(),
             "LOG" => log.clone(),
@@ -64,7 +66,11 @@ fn the_page_on_trust_lists_every_command_that_prints_secrets_as_they_are_stored(
         });
         let run = crate::support::etcdive(words);
         let mut printed = String::from_utf8_lossy(&run.stdout).into_owned();
-        if line.contains("--out") {
+        if line.starts_with("restore") {
+            printed += &String::from_utf8_lossy(&std::fs::read(&new).unwrap());
+            std::fs::remove_file(&new).unwrap();
+            std::fs::remove_file(scratch.path().join("new.db.restore.json")).unwrap();
+        } else if line.contains("--out") {
             for file in crate::support::files_below(&out) {
                 printed += &std::fs::read_to_string(file).unwrap();
             }

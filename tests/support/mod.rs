@@ -1,5 +1,6 @@
 //! What the tests share: running the program, and finding the cases.
 
+pub mod bolt_reader;
 pub mod counted;
 pub mod examples;
 pub mod library;

@@ -9,7 +9,7 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb, report};
+use crate::cli::{Answer, Run, Verb, outlook, report};
 use crate::query::Notice;
 use crate::query::check::{self, Check};
 use crate::query::evidence::{Evidence, Verify};
@@ -104,6 +104,7 @@ impl Verb for Args {
                 run.invocation,
             );
         }
+        outlook::say(evidence, run.invocation);
         Ok(Answer::Findings)
     }
 }

@@ -34,6 +34,8 @@ use crate::query::{Notice, Origins};
 /// owns (uid, resourceVersion, status, ...), addresses that it assigned, nodes, bound volumes, owner references and the
 /// last applied configuration are removed. Objects that controllers create, that had finished, or that were deleted
 /// before their namespace are left out and counted by reason. Values of Secrets are exact.
+///
+/// To go back to an earlier state of the whole cluster, see `etcdive restore`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb, custody};
+use crate::cli::{Answer, Run, Verb, custody, outlook};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::file_status::{FileStatus, deltas_status, snapshot_status};
@@ -129,6 +129,7 @@ impl Verb for Args {
                 out.write_all(b"\n")?;
             }
         }
+        outlook::say(evidence, run.invocation);
         told.map(|_| Answer::Verdict)
     }
 }

@@ -430,6 +430,39 @@ pub const PAGES: &[Page] = &[
         ],
     },
     Page {
+        verb: "restore",
+        common: &[
+            "out",
+            "data-dir",
+            "wal",
+            "at",
+            "at-time",
+            "history",
+            "prefix",
+            "allow-loss",
+            "carve",
+            "output",
+        ],
+        examples: &[
+            example(
+                "A database as of revision 1500, for `etcdutl snapshot restore`",
+                "etcdive restore snap.db --out as-of-1500.db --at 1500",
+            ),
+            example(
+                "The newest state that can be read of a damaged file",
+                "etcdive restore broken.db --out rest.db --allow-loss",
+            ),
+            example(
+                "A data directory on which etcd starts, up to the last write in the log",
+                "etcdive restore /var/lib/etcd --wal --data-dir new.etcd",
+            ),
+            example(
+                "Only one namespace's ConfigMaps, without history",
+                "etcdive restore snap.db --out part.db --prefix /registry/configmaps/prod/",
+            ),
+        ],
+    },
+    Page {
         verb: "pages",
         common: &["output"],
         examples: &[

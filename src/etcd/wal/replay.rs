@@ -10,10 +10,13 @@
 mod keys;
 mod ranges;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use prost::Message as _;
 
 use crate::bbolt::Direction;
-use crate::etcd::lease::lease_id;
+use crate::etcd::cluster::AlarmMember;
+use crate::etcd::lease::{Lease, lease_id};
 use crate::etcd::record::{Origin, Record};
 use crate::etcd::revision::Revision;
 use crate::etcd::store::{AtRevision, Store};
@@ -22,8 +25,8 @@ use crate::etcd::{Keyspace, schema};
 use super::Wal;
 use super::entry::{Entry, Request, State};
 use super::messages::{
-    AlarmAction, DeleteRangeRequest, EntryType, InternalRaftRequest, Operation, PutRequest,
-    TxnRequest,
+    AlarmAction, AlarmType, DeleteRangeRequest, EntryType, InternalRaftRequest, Operation,
+    PutRequest, TxnRequest,
 };
 use super::segment::Checksum;
 use super::writes::{Change, changes};
@@ -41,6 +44,17 @@ pub struct Applied {
     pub succeeded: Option<bool>,
 }
 
+/// How far a replay goes, and what ends it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplayLimits {
+    /// Whether entries are applied that are not known to be committed. A cluster of one member applies all of them.
+    pub includes_uncommitted: bool,
+    /// The revision as of which the leases are wanted; none for the newest.
+    pub leases_at: Option<i64>,
+    /// Whether an entry ends the replay that changes users, roles or authentication, which a replay does not write.
+    pub ends_at_authentication: bool,
+}
+
 /// The result of a replay.
 #[derive(Debug, Clone, Default)]
 pub struct Replay<'a> {
@@ -52,8 +66,14 @@ pub struct Replay<'a> {
     pub revision: i64,
     /// The last index that was applied.
     pub until: u64,
-    /// Why it ended before the last committed entry; none if it reached it.
+    /// Why it ended before the last entry that it should reach; none if it reached it.
     pub stopped: Option<&'static str>,
+    /// The leases as of the revision in the limits, or at its end, with their time to live in seconds.
+    pub leases: BTreeMap<i64, i64>,
+    /// The last entry before the first one after that revision.
+    pub leases_until: u64,
+    /// Whether a CORRUPT alarm is active at its end.
+    pub has_corrupt_alarm: bool,
 }
 
 /// The results of the entries of a log, as far as they are certain.
@@ -117,6 +137,15 @@ impl From<Replay<'_>> for AppliedEntries {
 /// Applies the entries after a database's consistent_index: writes that were acknowledged and are not in the file yet.
 /// None if the database has no consistent_index.
 pub fn after_database<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Replay<'w>> {
+    after_database_within(store, wal, &ReplayLimits::default())
+}
+
+/// The same within limits.
+pub fn after_database_within<'w, 'a: 'w>(
+    store: &Store<'a>,
+    wal: &Wal<'w>,
+    limits: &ReplayLimits,
+) -> Option<Replay<'w>> {
     let from = store.meta().consistent_index?;
     // The revision of the state only: records of the log may already be part of the store.
     let state = store.state().revision();
@@ -128,12 +157,18 @@ pub fn after_database<'w, 'a: 'w>(store: &Store<'a>, wal: &Wal<'w>) -> Option<Re
     for entry in Keyspace::at(store, AtRevision(state), |_| true).live {
         machine.load(entry.record);
     }
-    let leases = keys_of(store, schema::LEASE).filter_map(|(key, _)| lease_id(key));
+    let leases = keys_of(store, schema::LEASE).filter_map(|(key, value)| {
+        let ttl = Lease::decode(value).map_or(0, |lease| lease.ttl);
+        lease_id(key).map(|id| (id, ttl))
+    });
     machine.leases.extend(leases);
     machine.auth_on = keys_of(store, schema::AUTH)
         .any(|(key, value)| key == schema::AUTH_ENABLED && value == [1]);
     machine.is_full = keys_of(store, schema::ALARM).next().is_some();
-    Some(machine.run(wal, from))
+    machine.is_corrupt = keys_of(store, schema::ALARM)
+        .filter_map(|(key, _)| AlarmMember::decode(key).ok())
+        .any(|alarm| u64::try_from(alarm.alarm) == Ok(AlarmType::CORRUPT.0));
+    Some(machine.run(wal, from, limits))
 }
 
 /// The keys of a small bucket, with their values.
@@ -154,6 +189,11 @@ fn keys_of<'a>(
 
 /// Applies all entries of a log that begins with the first entry of its cluster. None for any other log.
 pub fn whole_log<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
+    whole_log_within(wal, &ReplayLimits::default())
+}
+
+/// The same within limits.
+pub fn whole_log_within<'a>(wal: &Wal<'a>, limits: &ReplayLimits) -> Option<Replay<'a>> {
     let first = wal.effective().next()?;
     let is_first = first.index == 1 && wal.snapshots.first().is_none_or(|mark| mark.index == 0);
     let is_first = is_first && restored_at(wal).is_none();
@@ -161,7 +201,16 @@ pub fn whole_log<'a>(wal: &Wal<'a>) -> Option<Replay<'a>> {
         revision: 1,
         ..Machine::default()
     };
-    is_first.then(|| machine.run(wal, 0))
+    is_first.then(|| machine.run(wal, 0, limits))
+}
+
+/// The times to live in seconds of all leases that a log grants, by their ids.
+pub fn granted_leases(wal: &Wal<'_>) -> BTreeMap<i64, i64> {
+    let grants = wal.effective().filter_map(|entry| match entry.request() {
+        Request::Internal(request) => request.lease_grant.map(|grant| (grant.id, grant.ttl)),
+        _ => None,
+    });
+    grants.collect()
 }
 
 /// The last entry written by `etcdutl snapshot restore`, if it made this log. Such a log also begins with entry 1: it has
@@ -180,13 +229,15 @@ pub fn restored_at(wal: &Wal<'_>) -> Option<u64> {
 #[derive(Default)]
 struct Machine<'a> {
     keys: Keys<'a>,
-    leases: BTreeSet<i64>,
+    /// Their times to live.
+    leases: BTreeMap<i64, i64>,
     /// The keys that were ever attached to each lease.
     attached: HashMap<i64, BTreeSet<&'a [u8]>>,
     revision: i64,
     compacted: i64,
     auth_on: bool,
     is_full: bool,
+    is_corrupt: bool,
     records: Vec<Record<'a>>,
 }
 
@@ -209,25 +260,25 @@ impl<'a> Machine<'a> {
         self.keys.load(record);
     }
 
-    fn run(mut self, wal: &Wal<'a>, from: u64) -> Replay<'a> {
+    fn run(mut self, wal: &Wal<'a>, from: u64, limits: &ReplayLimits) -> Replay<'a> {
         let mut replay = Replay {
             until: from,
             ..Replay::default()
         };
+        let mut leases = None;
         for entry in wal.effective().filter(|entry| entry.index > from) {
-            if entry.state != State::Committed {
+            if !limits.includes_uncommitted && entry.state != State::Committed {
                 break;
             }
-            if Some(entry.index) != replay.until.checked_add(1) {
-                replay.stopped = Some("entries are missing");
-                break;
+            if leases.is_none() && limits.leases_at.is_some_and(|at| self.revision >= at) {
+                leases = Some((self.leases.clone(), replay.until));
             }
-            if entry.checksum == Checksum::Wrong {
-                replay.stopped = Some("an entry is damaged");
+            let request = entry.request();
+            replay.stopped = fault_of(entry, &request, replay.until, limits);
+            if replay.stopped.is_some() {
                 break;
             }
             let before = self.records.len();
-            let request = entry.request();
             if !self.keys.has_ranges() && compares_range(&request) {
                 self.keys.prepare_ranges(puts_from(wal, entry.index));
             }
@@ -254,6 +305,8 @@ impl<'a> Machine<'a> {
         }
         replay.records = self.records;
         replay.revision = self.revision;
+        (replay.leases, replay.leases_until) = leases.unwrap_or((self.leases, replay.until));
+        replay.has_corrupt_alarm = self.is_corrupt;
         replay
     }
 
@@ -297,7 +350,8 @@ impl<'a> Machine<'a> {
             self.compacted = self.compacted.max(compaction.revision);
         }
         if let Some(grant) = &request.lease_grant {
-            self.leases.insert(grant.id);
+            // A grant of an id that exists fails.
+            self.leases.entry(grant.id).or_insert(grant.ttl);
         }
         if let Some(revoke) = &request.lease_revoke {
             return Writing::new(self, entry).revoke(revoke.id);
@@ -309,10 +363,14 @@ impl<'a> Machine<'a> {
     /// Alarms and authentication.
     fn apply_settings(&mut self, request: &InternalRaftRequest<'a>) {
         if let Some(alarm) = &request.alarm {
-            match alarm.action {
-                AlarmAction::ACTIVATE => self.is_full = true,
-                AlarmAction::DEACTIVATE => self.is_full = false,
-                _ => {}
+            let is_active = match alarm.action {
+                AlarmAction::ACTIVATE => Some(true),
+                AlarmAction::DEACTIVATE => Some(false),
+                _ => None,
+            };
+            self.is_full = is_active.unwrap_or(self.is_full);
+            if alarm.alarm == AlarmType::CORRUPT {
+                self.is_corrupt = is_active.unwrap_or(self.is_corrupt);
             }
         }
         if request.auth_enable.is_some() {
@@ -322,6 +380,41 @@ impl<'a> Machine<'a> {
             self.auth_on = false;
         }
     }
+}
+
+/// Why an entry cannot be applied after entry `until`, before its request is looked at.
+fn fault_of(
+    entry: &Entry<'_>,
+    request: &Request<'_>,
+    until: u64,
+    limits: &ReplayLimits,
+) -> Option<&'static str> {
+    if Some(entry.index) != until.checked_add(1) {
+        return Some("entries are missing");
+    }
+    if entry.checksum == Checksum::Wrong {
+        return Some("an entry is damaged");
+    }
+    (limits.ends_at_authentication && changes_authentication(request))
+        .then_some("an entry changes users, roles or authentication, which a replay does not write")
+}
+
+/// Whether a request changes users, roles or whether authentication is on.
+fn changes_authentication(request: &Request<'_>) -> bool {
+    let Request::Internal(request) = request else {
+        return false;
+    };
+    request.auth_enable.is_some()
+        || request.auth_disable.is_some()
+        || request.auth_user_add.is_some()
+        || request.auth_user_delete.is_some()
+        || request.auth_user_change_password.is_some()
+        || request.auth_user_grant_role.is_some()
+        || request.auth_user_revoke_role.is_some()
+        || request.auth_role_add.is_some()
+        || request.auth_role_delete.is_some()
+        || request.auth_role_grant_permission.is_some()
+        || request.auth_role_revoke_permission.is_some()
 }
 
 /// Whether a request compares all keys of a range with something.
@@ -370,7 +463,7 @@ impl<'m, 'a> Writing<'m, 'a> {
 
     /// Whether a put is possible.
     fn can_put(&self, put: &PutRequest<'a>) -> bool {
-        let lease = put.lease == 0 || self.machine.leases.contains(&put.lease);
+        let lease = put.lease == 0 || self.machine.leases.contains_key(&put.lease);
         let keeps = put.ignore_value || put.ignore_lease;
         lease && (!keeps || self.machine.keys.get(put.key).is_some())
     }
@@ -415,7 +508,7 @@ impl<'m, 'a> Writing<'m, 'a> {
     }
 
     fn revoke(&mut self, lease: i64) -> Outcome {
-        if !self.machine.leases.remove(&lease) {
+        if self.machine.leases.remove(&lease).is_none() {
             return Outcome::Failed;
         }
         let attached = self.machine.attached.remove(&lease).unwrap_or_default();

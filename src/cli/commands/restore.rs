@@ -1,0 +1,293 @@
+//! `restore`: writes a database that etcd accepts, as of any revision, from what can be read.
+
+mod destination;
+mod member;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::cli::args::Database;
+use crate::cli::export::new_file::NewPlace;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::{Answer, Run, Verb, custody, report};
+use crate::query::Origins;
+use crate::query::evidence::{Evidence, Verify};
+use crate::query::log_beside::log_beside;
+use crate::query::origins::ReplayRequest;
+use crate::query::restore::{History, Restore, RestoreError, RestoreRequest};
+use crate::query::revision::RevisionExpr;
+use crate::view;
+use crate::view::restore::Written;
+
+use destination::Destination;
+use member::{LogArgs, MemberArgs};
+
+/// Write a database that etcd accepts, as of any revision
+///
+/// Reads a database, a snapshot or a data directory, also a damaged one, and writes a new snapshot file for `etcdutl
+/// snapshot restore`. With --at it has the state of an earlier revision: keys, values, versions, leases and history are as
+/// they were then. Afterwards the new file is read back and compared. Beside it is a report, NEW.db.restore.json: where the
+/// data comes from, what was left out, and what is missing.
+///
+/// If records may be missing, nothing is written, and the message names the newest revision that is complete. With
+/// --allow-loss what is left is written, and every known loss is listed.
+///
+/// To bring back single objects instead, see `etcdive recover`.
+///
+/// Exit codes: 0 written and complete; 2 nothing was written; 3 written, but something is missing or had to be guessed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// Write the new database to this file
+    ///
+    /// The file must not exist, and must not be in the data directory of the source. It appears when it is complete.
+    #[arg(
+        long,
+        value_name = "NEW.db",
+        required_unless_present = "data_dir",
+        conflicts_with = "data_dir"
+    )]
+    out: Option<PathBuf>,
+    /// Restore this revision: 123, @~5 (default: the newest)
+    ///
+    /// It must not be below the compacted revision: `etcdive status` prints it.
+    #[arg(long, value_name = "REV", allow_negative_numbers = true)]
+    at: Option<RevisionExpr>,
+    /// Restore the state at this time: 21:05, 10m ago
+    ///
+    /// Times are inferred from the objects. If several revisions fit and have different keys, nothing is written. See
+    /// `etcdive help times`.
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
+    at_time: Option<String>,
+    /// Which history to write: all or none (default: all)
+    ///
+    /// none writes the state only, as after a compaction at that revision. The file is smaller, and older revisions cannot
+    /// be read.
+    #[arg(long, value_name = "HISTORY")]
+    history: Option<HistoryArg>,
+    /// Write only keys that begin with this text
+    ///
+    /// May be repeated. Keys keep their revisions. To clients all other keys look deleted. No history is written.
+    #[arg(long, value_name = "P")]
+    prefix: Vec<OsString>,
+    /// Leave out keys that begin with this text
+    ///
+    /// May be repeated. No history is written.
+    #[arg(long, value_name = "P")]
+    exclude: Vec<OsString>,
+    /// Seconds to live of leases that are written anew
+    ///
+    /// A lease that keys of the restored revision name may have ended since. etcd stops when such a key is written, so the
+    /// lease is written anew. Those of API servers get 15 seconds.
+    #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(i64).range(1..=9_000_000_000))]
+    lease_ttl: i64,
+    /// Write although records are missing
+    ///
+    /// Every known loss is listed and is in the report; the exit code is 3.
+    #[arg(long)]
+    allow_loss: bool,
+    /// off: switch damaged authentication off
+    ///
+    /// Only with --allow-loss, and only if users or roles are damaged. Every client can then read and write.
+    #[arg(long, value_name = "off", requires = "allow_loss")]
+    auth: Option<AuthArg>,
+    /// Restore although the cluster raised a CORRUPT alarm
+    ///
+    /// The alarm says that members had different data. Compare them first.
+    #[arg(long)]
+    drop_corrupt_alarm: bool,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+    /// Also use records that the tree does not reach
+    ///
+    /// They are in pages that a scan of the file finds. Those that fill a gap in the revisions are used, and counted. Below
+    /// the compacted revision, and only with --allow-loss, it also uses what freed pages still contain.
+    #[arg(long, help_heading = "More sources")]
+    carve: bool,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    member: MemberArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HistoryArg {
+    /// Every record up to the revision
+    All,
+    /// Only the state at the revision
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AuthArg {
+    /// Users and roles are left out
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Text for people
+    Table,
+    /// The report, as one JSON object
+    Json,
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(vec![self.database.db.clone()])
+    }
+
+    fn verify(&self) -> Verify {
+        Verify::AndHash
+    }
+
+    fn origins(&self) -> Origins {
+        let replay = ReplayRequest {
+            committed_only: self.log.committed_only,
+            at: match self.at {
+                Some(RevisionExpr::Main(main)) => Some(main),
+                _ => None,
+            },
+            skips_authentication: self.auth.is_some(),
+        };
+        Origins::new(self.carve, self.log.wal.clone()).for_restore(replay)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        let evidence = Evidence::only(run.evidence)?;
+        let destination = Destination::check(self, run)?;
+        let report_path = report_path(destination.path());
+        let report_place = NewPlace::check(&report_path, run)?;
+        let question = run.question()?;
+        let request = self.request(evidence);
+        let restore =
+            Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
+        let new = destination.write(self, &restore)?;
+        // Everything was read: now it shows whether the source is still what it was.
+        let custody = custody::of(evidence);
+        self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
+        let written = Written {
+            restore: &restore,
+            verified: *new.verified(),
+            file: destination.path(),
+            report: &report_path,
+            is_kubernetes: is_kubernetes(&restore),
+            directory: destination.directory(),
+            beside: log_beside(evidence, restore.store()),
+        };
+        let json = view::restore::report::json(&written, &custody);
+        let mut report = report_place.create()?;
+        let text = format!("{json:#}\n");
+        let result = report.file().write_all(text.as_bytes());
+        result.map_err(|error| report.failure(&error))?;
+        new.commit()?;
+        report.commit()?;
+
+        match self.output {
+            Output::Table => out.parts(&view::restore::parts(&written))?,
+            Output::Json => out.write_all(text.as_bytes())?,
+        }
+        let answer = match restore.is_complete() {
+            true => Answer::Complete,
+            false => Answer::Partial,
+        };
+        Ok(question.finish(answer))
+    }
+}
+
+/// The report beside a file.
+fn report_path(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".restore.json");
+    name.into()
+}
+
+/// Whether the store has objects of Kubernetes.
+fn is_kubernetes(restore: &Restore<'_, '_>) -> bool {
+    restore
+        .store()
+        .has_record(|key| key.starts_with(b"/registry/"))
+}
+
+impl Args {
+    fn request(&self, evidence: &Evidence) -> RestoreRequest {
+        let bytes = |words: &[OsString]| -> Vec<Vec<u8>> {
+            let words = words.iter();
+            words.map(|word| word.as_encoded_bytes().to_vec()).collect()
+        };
+        let selects = !self.prefix.is_empty() || !self.exclude.is_empty();
+        let history = match self.history {
+            Some(HistoryArg::All) => History::All,
+            Some(HistoryArg::None) => History::None,
+            None if selects => History::None,
+            None => History::All,
+        };
+        RestoreRequest {
+            at: self.at,
+            at_time: self.at_time.clone(),
+            history,
+            prefixes: bytes(&self.prefix),
+            excludes: bytes(&self.exclude),
+            lease_ttl: self.lease_ttl,
+            allow_loss: self.allow_loss,
+            auth_off: self.auth.is_some(),
+            drop_corrupt_alarm: self.drop_corrupt_alarm,
+            skip_hash_check: self.member.skip_hash_check,
+            carve: self.carve,
+            meta_is_chosen: evidence.meta_is_chosen(),
+        }
+    }
+
+    /// What a hint repeats of the command line: the target and the sources.
+    fn typed_target(&self) -> Vec<String> {
+        let mut words = match &self.out {
+            Some(out) => vec!["--out".to_owned(), out.display().to_string()],
+            None => self.member.typed(),
+        };
+        match &self.log.wal {
+            Some(Some(dir)) => words.push(format!("--wal={}", dir.display())),
+            Some(None) => words.push("--wal".to_owned()),
+            None => {}
+        }
+        if self.log.committed_only {
+            words.push("--committed-only".to_owned());
+        }
+        words
+    }
+
+    /// Why nothing is restored.
+    fn failure(&self, error: RestoreError, run: &Run<'_>) -> Failure {
+        match error {
+            RestoreError::NoAnswer(no) => Failure::Query(no),
+            RestoreError::Refused(refused) => {
+                let target = self.typed_target();
+                let text = view::restore::refusal::text(&refused, run.invocation, &target);
+                text.notes.iter().for_each(|note| report::note(note));
+                Failure::cannot(text.message).hint(text.hint)
+            }
+        }
+    }
+
+    /// Refuses a source that changed while it was read.
+    fn refuse_change(&self, evidence: &Evidence, differs: bool) -> Result<(), Failure> {
+        if !differs && evidence.change().is_none() {
+            return Ok(());
+        }
+        Err(Failure::cannot(format!(
+            "{} changed while it was read; nothing was written",
+            evidence.given_path().display()
+        ))
+        .hint("copy it while etcd is stopped, or take a snapshot with `etcdctl snapshot save`"))
+    }
+}

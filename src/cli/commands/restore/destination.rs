@@ -1,0 +1,186 @@
+//! Where a restore is written to: a snapshot file, or the data directories of members.
+
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use crate::cli::Run;
+use crate::cli::export::member_dir::{DirectoryPlace, NewDirectory};
+use crate::cli::export::new_file::{NewFile, NewPlace};
+use crate::cli::failure::Failure;
+use crate::query::membership::{SEGMENT_LEN_BYTES, member_state};
+use crate::query::restore::{Mismatch, Prepared, Restore, Target, Verified, WriteError};
+use crate::view::restore::directory::Directory;
+
+use super::Args;
+use super::member::Members;
+
+/// The size of the buffer before the file, in bytes.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A place that was checked.
+pub(super) struct Destination<'c> {
+    path: &'c Path,
+    kind: Kind,
+}
+
+enum Kind {
+    File(NewPlace),
+    Directory(DirectoryPlace, Box<Members>, Directory),
+}
+
+/// What was written, under its temporary name.
+pub(super) struct NewStore {
+    verified: Verified,
+    kind: NewKind,
+}
+
+enum NewKind {
+    File(NewFile),
+    Directory(NewDirectory),
+}
+
+impl NewStore {
+    /// What was read back.
+    pub(super) fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// If the name is taken meanwhile, or the system fails.
+    pub(super) fn commit(self) -> Result<(), Failure> {
+        match self.kind {
+            NewKind::File(new) => new.commit(),
+            NewKind::Directory(new) => new.commit(),
+        }
+    }
+}
+
+impl<'c> Destination<'c> {
+    /// Checks the place and the members.
+    ///
+    /// # Errors
+    /// Why nothing can be written there.
+    pub(super) fn check(args: &'c Args, run: &Run<'_>) -> Result<Self, Failure> {
+        if let Some(path) = &args.out {
+            let kind = Kind::File(NewPlace::check(path, run)?);
+            return Ok(Self { path, kind });
+        }
+        let path = args.member.data_dir.as_deref().unwrap_or(Path::new(""));
+        let members = args.member.members()?;
+        let wal_dir = args.member.wal_dir.as_deref();
+        let place = DirectoryPlace::check(path, wal_dir, run)?;
+        let shown = members.shown(wal_dir, args.member.bump_revision);
+        let kind = Kind::Directory(place, Box::new(members), shown);
+        Ok(Self { path, kind })
+    }
+
+    /// The path as typed.
+    pub(super) fn path(&self) -> &'c Path {
+        self.path
+    }
+
+    /// The members, if directories are written.
+    pub(super) fn directory(&self) -> Option<&Directory> {
+        match &self.kind {
+            Kind::File(_) => None,
+            Kind::Directory(_, _, shown) => Some(shown),
+        }
+    }
+
+    /// Writes under a temporary name, and reads it back.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is not what was meant.
+    pub(super) fn write(
+        &self,
+        args: &Args,
+        restore: &Restore<'_, '_>,
+    ) -> Result<NewStore, Failure> {
+        let failed = |error: WriteError| {
+            Failure::cannot(format!(
+                "{}: cannot be written: {error}; nothing was written",
+                self.path.display()
+            ))
+        };
+        match &self.kind {
+            Kind::File(place) => {
+                let prepared = restore.prepare(Target::default()).map_err(failed)?;
+                place.check_room(prepared.len_bytes())?;
+                let mut new = place.create()?;
+                let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, new.file());
+                let tally = restore.write(&prepared, &mut buffer).map_err(failed)?;
+                drop(buffer);
+                new.sync()?;
+                let verified = restore
+                    .verify(&prepared, new.temporary(), &tally)
+                    .map_err(|error| self.mismatch(&error))?;
+                Ok(NewStore {
+                    verified,
+                    kind: NewKind::File(new),
+                })
+            }
+            Kind::Directory(place, members, _) => {
+                let target = Target {
+                    members: Some(member_state(&members.cluster)),
+                    bump: bumped(args, restore)?,
+                };
+                let prepared = restore.prepare(target).map_err(failed)?;
+                let files = members.files();
+                place.check_room(room(&prepared, files.len()))?;
+                let mut new = place.create(files)?;
+                let tally = restore.write(&prepared, &mut new).map_err(failed)?;
+                new.flush().map_err(|error| new.failure(&error))?;
+                new.finish()?;
+                let mut verified = None;
+                for database in new.databases() {
+                    let read = restore.verify(&prepared, &database, &tally);
+                    verified = Some(read.map_err(|error| self.mismatch(&error))?);
+                }
+                let verified = verified.ok_or_else(|| self.mismatch(&Mismatch::Bytes))?;
+                Ok(NewStore {
+                    verified,
+                    kind: NewKind::Directory(new),
+                })
+            }
+        }
+    }
+
+    /// The new file is not what was meant.
+    fn mismatch(&self, error: &Mismatch) -> Failure {
+        let why = match error {
+            Mismatch::Unreadable(_) => "it cannot be read back".to_owned(),
+            Mismatch::Bytes => "the disk has other bytes than were written".to_owned(),
+            Mismatch::Records => "its records are not those of the source".to_owned(),
+            Mismatch::Bucket(bucket) => format!("its bucket {bucket} is not that of the source"),
+            Mismatch::Finding(code) => format!("its check finds {code}"),
+        };
+        Failure::cannot(format!(
+            "{}: the new file is wrong, and was removed: {why}",
+            self.path.display()
+        ))
+    }
+}
+
+/// The revision of the mark of `--bump-revision`.
+fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure> {
+    let Some(by) = args.member.bump_revision else {
+        return Ok(None);
+    };
+    let bumped = restore.at.checked_add(by);
+    bumped.map(Some).ok_or_else(|| {
+        Failure::cannot(format!(
+            "revision {} raised by {by} is too large for etcd",
+            restore.at
+        ))
+        .hint("`--bump-revision 1000000` is enough for most stores")
+    })
+}
+
+/// How much space the directories need. The logs are mostly holes.
+fn room(prepared: &Prepared, members: usize) -> u64 {
+    let members = u64::try_from(members).unwrap_or(u64::MAX);
+    let one = prepared.len_bytes().saturating_add(SEGMENT_LEN_BYTES);
+    one.saturating_mul(members)
+}

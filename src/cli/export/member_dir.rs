@@ -1,0 +1,298 @@
+//! A new data directory, or one for each member of a cluster, that appears under its name only when it is complete.
+//!
+//! Everything is written into a temporary folder beside it, which gets the final name at the end. If the run is stopped in
+//! between, no folder has the final name. What is left has a name that ends in `.partial`. Modes are those of etcd: folders
+//! 0700, the database and the log 0600, the raft snapshot 0644.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cli::Run;
+use crate::cli::failure::Failure;
+use crate::cli::opened::Opened;
+use crate::query::membership::{FIRST_SEGMENT, SEGMENT_LEN_BYTES};
+use crate::view::command::quoted;
+
+use super::new_file::{check_room, folder_of};
+
+/// The size of the buffer before a database file, in bytes.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A place for a new data directory, which was checked.
+#[derive(Debug)]
+pub struct DirectoryPlace {
+    path: PathBuf,
+    wal_dir: Option<PathBuf>,
+}
+
+/// What a member has besides its database.
+#[derive(Debug)]
+pub struct MemberFiles {
+    /// The folder of the member in the new directory; none if it is the directory itself.
+    pub folder: Option<String>,
+    /// The name of the raft snapshot.
+    pub snap_name: String,
+    /// The raft snapshot.
+    pub snap: Vec<u8>,
+    /// The records of the log.
+    pub log: Vec<u8>,
+}
+
+impl DirectoryPlace {
+    /// Checks that a new directory can be written here: it does not exist or is empty, the folder around it exists, and it
+    /// is no evidence. A separate folder for the log must not exist.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(path: &Path, wal_dir: Option<&Path>, run: &Run<'_>) -> Result<Self, Failure> {
+        let opened = Opened::by(run);
+        for path in [Some(path), wal_dir].into_iter().flatten() {
+            opened.refuse(path)?;
+            let folder = folder_of(path);
+            if path.file_name().is_none() || !folder.is_dir() {
+                return Err(Failure::cannot(format!(
+                    "{}: no folder {} to write into",
+                    path.display(),
+                    folder.display()
+                ))
+                .hint(format!(
+                    "`mkdir -p {}` makes it",
+                    quoted(&folder.to_string_lossy())
+                )));
+            }
+        }
+        let is_free = match fs::read_dir(path) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(_) => fs::symlink_metadata(path).is_err(),
+        };
+        if !is_free {
+            return Err(Failure::cannot(format!(
+                "{} is not empty, and nothing is overwritten",
+                path.display()
+            ))
+            .hint("--data-dir names a new folder: name another one"));
+        }
+        if let Some(wal_dir) = wal_dir.filter(|wal_dir| fs::symlink_metadata(wal_dir).is_ok()) {
+            return Err(Failure::cannot(format!(
+                "{} exists, and nothing is overwritten",
+                wal_dir.display()
+            ))
+            .hint("--wal-dir names a new folder: name another one"));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            wal_dir: wal_dir.map(Path::to_path_buf),
+        })
+    }
+
+    /// Checks that the file system has room for so many bytes.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_room(&self, bytes: u64) -> Result<(), Failure> {
+        check_room(&self.path, bytes, "the data directory needs", "--data-dir")
+    }
+
+    /// Makes the folders of the members under a temporary name.
+    ///
+    /// # Errors
+    /// If they cannot be made.
+    pub fn create(&self, members: Vec<MemberFiles>) -> Result<NewDirectory, Failure> {
+        let mut new = NewDirectory {
+            temporary: temporary_name(&self.path),
+            path: self.path.clone(),
+            wal_dir: self
+                .wal_dir
+                .clone()
+                .map(|path| (temporary_name(&path), path)),
+            members,
+            databases: Vec::new(),
+            has_folders: false,
+            is_committed: false,
+        };
+        let made = new.make();
+        made.map_err(|error| new.failure(&error))?;
+        Ok(new)
+    }
+}
+
+/// A data directory that is being written.
+#[derive(Debug)]
+pub struct NewDirectory {
+    path: PathBuf,
+    temporary: PathBuf,
+    /// A separate folder for the log: its temporary and its final name.
+    wal_dir: Option<(PathBuf, PathBuf)>,
+    members: Vec<MemberFiles>,
+    databases: Vec<BufWriter<File>>,
+    /// Whether the temporary folders are of this run.
+    has_folders: bool,
+    is_committed: bool,
+}
+
+impl NewDirectory {
+    fn make(&mut self) -> io::Result<()> {
+        folder(&self.temporary)?;
+        self.has_folders = true;
+        if let Some((temporary, _)) = &self.wal_dir {
+            folder(temporary)?;
+        }
+        for member in &self.members {
+            let root = self.root(member);
+            if member.folder.is_some() {
+                folder(&root)?;
+            }
+            let inner = root.join("member");
+            folder(&inner)?;
+            folder(&inner.join("snap"))?;
+            if self.wal_dir.is_none() {
+                folder(&inner.join("wal"))?;
+            }
+            let file = new_file(&inner.join("snap").join("db"), 0o600)?;
+            self.databases
+                .push(BufWriter::with_capacity(BUFFER_BYTES, file));
+        }
+        Ok(())
+    }
+
+    /// The folder of a member, for now.
+    fn root(&self, member: &MemberFiles) -> PathBuf {
+        match &member.folder {
+            Some(name) => self.temporary.join(name),
+            None => self.temporary.clone(),
+        }
+    }
+
+    /// The databases of the members, for now.
+    pub fn databases(&self) -> Vec<PathBuf> {
+        let roots = self.members.iter().map(|member| self.root(member));
+        roots.map(|root| root.join("member/snap/db")).collect()
+    }
+
+    /// Writes the logs and the raft snapshots, and everything to the disk.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        let finished = self.write_members();
+        finished.map_err(|error| self.failure(&error))
+    }
+
+    fn write_members(&mut self) -> io::Result<()> {
+        for database in &mut self.databases {
+            database.flush()?;
+            database.get_ref().sync_all()?;
+        }
+        for member in &self.members {
+            let inner = self.root(member).join("member");
+            let mut snap = new_file(&inner.join("snap").join(&member.snap_name), 0o644)?;
+            snap.write_all(&member.snap)?;
+            snap.sync_all()?;
+            let wal = match &self.wal_dir {
+                Some((temporary, _)) => temporary.clone(),
+                None => inner.join("wal"),
+            };
+            let mut log = new_file(&wal.join(FIRST_SEGMENT), 0o600)?;
+            log.write_all(&member.log)?;
+            log.set_len(SEGMENT_LEN_BYTES)?;
+            log.sync_all()?;
+            for path in [&wal, &inner.join("snap"), &inner] {
+                sync_folder(path)?;
+            }
+        }
+        sync_folder(&self.temporary)
+    }
+
+    /// Gives the directory its name.
+    ///
+    /// # Errors
+    /// If the name is taken meanwhile, or the system fails.
+    pub fn commit(mut self) -> Result<(), Failure> {
+        if let Some((temporary, path)) = &self.wal_dir {
+            let named = match fs::symlink_metadata(path).is_ok() {
+                true => Err(io::ErrorKind::AlreadyExists.into()),
+                false => fs::rename(temporary, path),
+            };
+            named.map_err(|error| self.failure(&error))?;
+        }
+        // An empty folder is replaced. Any other one is an error.
+        if let Err(error) = fs::rename(&self.temporary, &self.path) {
+            if let Some((temporary, path)) = &self.wal_dir {
+                drop(fs::rename(path, temporary));
+            }
+            return Err(self.failure(&error));
+        }
+        self.is_committed = true;
+        let synced = sync_folder(&folder_of(&self.path));
+        synced.map_err(|error| self.failure(&error))
+    }
+
+    /// Why the directory could not be written.
+    pub fn failure(&self, error: &io::Error) -> Failure {
+        Failure::cannot(format!(
+            "{}: cannot be written: {error}; nothing was written",
+            self.path.display()
+        ))
+    }
+}
+
+/// Writes the same bytes to the databases of all members.
+impl Write for NewDirectory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for database in &mut self.databases {
+            database.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.databases.iter_mut().try_for_each(Write::flush)
+    }
+}
+
+impl Drop for NewDirectory {
+    fn drop(&mut self) {
+        if self.is_committed || !self.has_folders {
+            return;
+        }
+        // If they cannot be removed, their names show that they are not complete.
+        drop(fs::remove_dir_all(&self.temporary));
+        if let Some((temporary, _)) = &self.wal_dir {
+            drop(fs::remove_dir_all(temporary));
+        }
+    }
+}
+
+/// The name until it is complete.
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.partial", std::process::id()));
+    folder_of(path).join(name)
+}
+
+fn folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg_attr(not(unix), allow(unused_variables))]
+fn new_file(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    options.open(path)
+}
+
+/// Writes the names in a folder to the disk.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path).and_then(|folder| folder.sync_all()) {
+        Err(error) if cfg!(unix) => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,207 @@
+//! One new file that appears under its name only when it is complete.
+//!
+//! It is written under a temporary name in the same folder, and gets its own name by a hard link, which fails if the name
+//! exists. If the run is stopped in between, no file has the final name. What is left has a name that ends in `.partial`.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Run;
+use crate::cli::failure::Failure;
+use crate::cli::opened::Opened;
+use crate::view::human;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    is_committed: bool,
+}
+
+/// A place for a new file, which was checked.
+#[derive(Debug)]
+pub struct NewPlace {
+    path: PathBuf,
+}
+
+impl NewPlace {
+    /// Checks that a new file can be written here: the name is free, its folder exists, and it is no evidence.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(path: &Path, run: &Run<'_>) -> Result<Self, Failure> {
+        let shown = path.display();
+        Opened::by(run).refuse(path)?;
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(
+                Failure::cannot(format!("{shown} exists, and nothing is overwritten"))
+                    .hint("--out never overwrites a file: name a new one"),
+            );
+        }
+        let folder = folder_of(path);
+        if path.file_name().is_none() || !folder.is_dir() {
+            return Err(Failure::cannot(format!(
+                "{shown}: no folder {} to write into",
+                folder.display()
+            ))
+            .hint(format!(
+                "`mkdir -p {}` makes it",
+                crate::view::command::quoted(&folder.to_string_lossy())
+            )));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Checks that the file system has room for so many bytes.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_room(&self, bytes: u64) -> Result<(), Failure> {
+        check_room(&self.path, bytes, "the file needs", "--out")
+    }
+
+    /// Makes the file under its temporary name.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn create(&self) -> Result<NewFile, Failure> {
+        let mut name = OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(format!(".{}.partial", std::process::id()));
+        let temporary = folder_of(&self.path).join(name);
+        let file = options().open(&temporary).map_err(|error| {
+            Failure::cannot(format!(
+                "{}: cannot be written: {error}; nothing was written",
+                self.path.display()
+            ))
+        })?;
+        Ok(NewFile {
+            path: self.path.clone(),
+            temporary,
+            file,
+            is_committed: false,
+        })
+    }
+}
+
+impl NewFile {
+    /// The open file.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Where the file is until it is committed.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Writes everything to the disk.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn sync(&self) -> Result<(), Failure> {
+        self.file.sync_all().map_err(|error| self.failure(&error))
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// If the name exists meanwhile, or the system fails.
+    pub fn commit(mut self) -> Result<(), Failure> {
+        self.sync()?;
+        name_it(&self.temporary, &self.path).map_err(|error| self.failure(&error))?;
+        self.is_committed = true;
+        // The name itself is on the disk only when the folder is.
+        let folder = File::open(folder_of(&self.path));
+        folder
+            .and_then(|folder| folder.sync_all())
+            .or_else(|error| match cfg!(unix) {
+                true => Err(self.failure(&error)),
+                false => Ok(()),
+            })
+    }
+
+    /// Why the file could not be written.
+    pub fn failure(&self, error: &io::Error) -> Failure {
+        let path = self.path.display();
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::cannot(format!(
+                "{path} exists, and nothing is overwritten; nothing was written"
+            )),
+            _ => Failure::cannot(format!(
+                "{path}: cannot be written: {error}; nothing was written"
+            )),
+        }
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_committed {
+            // If it cannot be removed, its name shows that it is not complete.
+            drop(fs::remove_file(&self.temporary));
+        }
+    }
+}
+
+/// Gives a file another name that no file has.
+fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // Some file systems have no hard links.
+        Err(_) if fs::symlink_metadata(path).is_err() => fs::rename(temporary, path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks that the file system of a new path has room for so many bytes. `flag` names the path.
+pub(super) fn check_room(path: &Path, bytes: u64, what: &str, flag: &str) -> Result<(), Failure> {
+    let Some(free) = free_bytes(&folder_of(path)).filter(|free| *free < bytes) else {
+        return Ok(());
+    };
+    Err(Failure::cannot(format!(
+        "{}: {what} {}, and its file system has {} free; nothing was written",
+        path.display(),
+        human::bytes(bytes),
+        human::bytes(free)
+    ))
+    .hint(format!(
+        "{flag} names another place, for example on another disk"
+    )))
+}
+
+/// The folder that contains a path.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A new file that only its owner may read: what is secret in the store is secret here too.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// How many bytes the file system of a folder has free for this user; none if that is not known.
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    found.f_bavail.checked_mul(found.f_frsize)
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}

@@ -1,0 +1,552 @@
+//! A survey of the records of a store as of a revision: which keys exist, and which records may be missing.
+//!
+//! Three facts show that a record is missing:
+//!
+//! - The tree: a branch page states the first revision of each leaf, see [`cover`]. This shows where a damaged page was.
+//! - The numbers: above the compaction every main revision exists, and the changes of a transaction are numbered from 0.
+//! - The keys: above the compaction the versions of a key have no gap, and each deletion follows a put.
+//!
+//! The state at a revision before the first missing record is complete. From there on any key may have an old value, may
+//! be missing, or may exist although it was deleted.
+
+mod cover;
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::diag::Code;
+
+use super::check::{NewestRecord, contradicts};
+use super::generation::Transition;
+use super::record::{Origin, Record};
+use super::revision::Revision;
+use super::schema;
+use super::store::Store;
+use super::write::each_record;
+
+/// How many lost ranges, and how many missing items of keys, are kept. Further ones are counted.
+pub const MOST_ITEMS: usize = 100_000;
+
+/// What shows that records are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossReason {
+    /// A page of the tree cannot be read, or was altered.
+    Page,
+    /// Numbers of revisions are missing.
+    Numbers,
+    /// The records of a key contradict each other.
+    Key,
+}
+
+/// A range of revisions in which records may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostRange {
+    /// The first revision that may be missing.
+    pub from: Revision,
+    /// The first revision after the range; none if the end is not known.
+    pub until: Option<Revision>,
+    /// What shows it.
+    pub reason: LossReason,
+}
+
+/// What a missing record most likely was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likely {
+    /// A put.
+    Put,
+    /// A deletion.
+    Delete,
+}
+
+/// What a missing record changes in the restored store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossEffect {
+    /// Only the history of the key.
+    History,
+    /// The key has an older value.
+    Stale,
+    /// The key exists although it was deleted.
+    Resurrected,
+    /// The key does not exist.
+    Absent,
+}
+
+/// A missing record of a known key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingRecord {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The record is after this revision; it may be at it if `is_exact`.
+    pub from: Revision,
+    /// The record is before this revision.
+    pub until: Revision,
+    /// Whether its revision is known: `from`.
+    pub is_exact: bool,
+    /// What it was.
+    pub likely: Likely,
+    /// What its absence changes.
+    pub effect: LossEffect,
+    /// The revision of the tombstone that takes its place; none if none does.
+    pub tombstone: Option<Revision>,
+}
+
+/// The state of a key at the revision of the survey.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyState {
+    /// Its newest record.
+    pub newest: NewestRecord,
+    /// The lease of that record; 0 for none.
+    pub lease: i64,
+}
+
+impl KeyState {
+    /// Whether the key exists.
+    pub fn is_live(&self) -> bool {
+        self.newest.generation.is_some()
+    }
+}
+
+/// Which records are surveyed.
+pub struct SurveyRequest<'r> {
+    /// The revision of the state.
+    pub at: i64,
+    /// The compacted revision: up to it records may be missing.
+    pub compacted: i64,
+    /// Whether records that the tree does not reach are used.
+    pub uses_salvaged: bool,
+    /// Whether a key belongs to the restored store.
+    pub covers: &'r dyn Fn(&[u8]) -> bool,
+    /// Main revisions that are left out, because a part of their transaction is missing.
+    pub cut: &'r BTreeSet<i64>,
+}
+
+/// The result of a survey.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Number of records up to the revision, of the keys that are covered.
+    pub records: u64,
+    /// Number of records after it, or of other keys.
+    pub dropped: u64,
+    /// Number of records that are used although the tree does not reach them.
+    pub added: u64,
+    /// Number of records that the tree does not reach and that are not used.
+    pub unused: u64,
+    /// Number of records that are not exactly as etcd writes them. They are not used.
+    pub altered: u64,
+    /// The newest main revision of all records that are used, also above the revision of the survey.
+    pub newest: i64,
+    /// Where records may be missing, in ascending order.
+    pub lost: Vec<LostRange>,
+    /// The ranges of main revisions that a bumped restore left out, both ends included.
+    pub jumps: Vec<(i64, i64)>,
+    /// The missing records of keys that can be named.
+    pub missing: Vec<MissingRecord>,
+    /// The keys at the revision.
+    pub keys: HashMap<Box<[u8]>, KeyState>,
+    /// Revisions of deletions at exactly the main revision of the survey.
+    pub deletions_at: Vec<Revision>,
+}
+
+/// Whether a record is used by a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It is used.
+    Used,
+    /// It is not exactly as etcd writes it.
+    Altered,
+    /// It is of an origin that is not used.
+    Unused,
+}
+
+impl Use {
+    /// Whether a record with this stored value is used.
+    pub fn decide(
+        store: &Store<'_>,
+        record: &Record<'_>,
+        stored: &[u8],
+        uses_salvaged: bool,
+        compacted: i64,
+    ) -> Self {
+        let is_used = match record.origin {
+            Origin::Live => true,
+            Origin::Salvaged => uses_salvaged,
+            // They continue the state. What a compaction removed from it is not brought back.
+            Origin::Wal | Origin::Delta => record.revision.main > compacted,
+            // Above the compaction nothing was removed, so a record in a freed page is one that the tree lost.
+            Origin::Carved(_) => {
+                uses_salvaged
+                    && record.revision.main > compacted
+                    && !store.is_newer_than_state(record)
+            }
+        };
+        if !is_used {
+            return Self::Unused;
+        }
+        let length = record.key_value().encoded_len();
+        if record.contradiction().is_some() || length != stored.len() {
+            return Self::Altered;
+        }
+        let source = store.db().source().filter(|_| record.pgid.is_some());
+        match source.is_some_and(|source| source.has_read_error(record.offset, length as u64)) {
+            true => Self::Altered,
+            false => Self::Used,
+        }
+    }
+}
+
+impl Survey {
+    /// Surveys a store by one pass over its records, and by one more over the tree if something is wrong with it.
+    pub fn read(store: &Store<'_>, request: &SurveyRequest<'_>) -> Self {
+        let mut pass = Pass {
+            survey: Self::default(),
+            request,
+            previous: Revision {
+                main: request.compacted.max(1),
+                sub: i64::MAX,
+            },
+        };
+        let passed: Result<(), std::convert::Infallible> =
+            each_record(store, |record, _, stored| {
+                let used = Use::decide(
+                    store,
+                    record,
+                    stored,
+                    request.uses_salvaged,
+                    request.compacted,
+                );
+                pass.see(record, used);
+                Ok(())
+            });
+        let Ok(()) = passed;
+        let mut survey = pass.survey;
+        let is_suspect = survey.altered > 0 || store.db().diagnostics().found_damage();
+        let bucket = store.bucket(schema::KEY).filter(|_| is_suspect);
+        if let Some(bucket) = bucket {
+            let in_tree = cover::lost_in_tree(bucket);
+            survey.add_lost_in_tree(store, &in_tree, request);
+        }
+        // etcd 3.6, the first version with a version of the schema, keeps every record at the compacted revision.
+        if store.meta().storage_version.is_some() && survey.newest < request.compacted {
+            survey.lost.push(LostRange {
+                from: Revision {
+                    main: survey.newest.saturating_add(1),
+                    sub: 0,
+                },
+                until: None,
+                reason: LossReason::Numbers,
+            });
+        }
+        survey.lost.sort_by_key(|lost| (lost.from, lost.until));
+        survey.place_tombstones(store, request);
+        survey.judge_effects();
+        survey
+    }
+
+    /// Gives each tombstone that takes the place of a lost one a sub-revision that no record has.
+    fn place_tombstones(&mut self, store: &Store<'_>, request: &SurveyRequest<'_>) {
+        let wanted = self.missing.iter().filter_map(|missing| missing.tombstone);
+        let mut free: HashMap<i64, i64> = wanted.map(|revision| (revision.main, 0)).collect();
+        if free.is_empty() {
+            return;
+        }
+        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _, _| {
+            let Revision { main, sub } = record.revision;
+            let is_cut = request.cut.contains(&main);
+            if let Some(next) = free.get_mut(&main).filter(|_| !is_cut) {
+                *next = (*next).max(sub.saturating_add(1));
+            }
+            Ok(())
+        });
+        let Ok(()) = passed;
+        for missing in &mut self.missing {
+            let Some(revision) = &mut missing.tombstone else {
+                continue;
+            };
+            if let Some(next) = free.get_mut(&revision.main) {
+                revision.sub = *next;
+                *next = next.saturating_add(1);
+            }
+        }
+    }
+
+    /// A record that is not used changes only the history of a key that was written later.
+    fn judge_effects(&mut self) {
+        for missing in &mut self.missing {
+            let newest = self.keys.get(missing.key.as_slice());
+            if newest.is_some_and(|key| key.newest.revision > missing.from) {
+                missing.effect = LossEffect::History;
+            }
+        }
+    }
+
+    /// Adds what the tree shows to what the numbers show.
+    fn add_lost_in_tree(
+        &mut self,
+        store: &Store<'_>,
+        in_tree: &[LostRange],
+        request: &SurveyRequest<'_>,
+    ) {
+        // A gap in the numbers that a lost page explains begins where the page begins, not before.
+        let is_explained = |gap: &LostRange| {
+            gap.reason == LossReason::Numbers
+                && in_tree.iter().any(|page| {
+                    gap.from <= page.from && gap.until.is_none_or(|end| page.from <= end)
+                })
+        };
+        let gaps = self.lost.clone();
+        self.lost.retain(|gap| !is_explained(gap));
+        for page in in_tree {
+            let is_filled = request.uses_salvaged && is_filled(store, page, &gaps, request);
+            if !is_filled {
+                self.lost.push(*page);
+                self.newest = self.newest.max(page.from.main);
+            }
+        }
+    }
+
+    /// The newest revision whose state is complete; none if none above the compaction is.
+    pub fn newest_complete(&self, compacted: i64) -> Option<i64> {
+        let complete = match self.lost.iter().map(|lost| lost.from).min() {
+            None => self.newest.max(compacted),
+            Some(first) => self.newest.min(first.main.saturating_sub(1)),
+        };
+        (complete >= compacted.max(1)).then_some(complete)
+    }
+
+    /// The lost ranges that matter for the state at a revision.
+    pub fn lost_up_to(&self, at: i64) -> impl Iterator<Item = &LostRange> {
+        self.lost.iter().filter(move |lost| lost.from.main <= at)
+    }
+
+    /// The transactions of which only a part is known.
+    pub fn partial_transactions(&self) -> BTreeSet<i64> {
+        let mut cut = BTreeSet::new();
+        for lost in &self.lost {
+            if lost.reason == LossReason::Key {
+                continue;
+            }
+            let is_known = lost.reason == LossReason::Page
+                || lost.until.is_some_and(|until| until.main == lost.from.main);
+            if lost.from.sub > 0 && is_known {
+                cut.insert(lost.from.main);
+            }
+            if let Some(until) = lost.until.filter(|until| until.sub > 0) {
+                cut.insert(until.main);
+            }
+        }
+        cut
+    }
+}
+
+/// Whether records that the tree does not reach fill a lost range without a gap.
+fn is_filled(
+    store: &Store<'_>,
+    page: &LostRange,
+    gaps: &[LostRange],
+    request: &SurveyRequest<'_>,
+) -> bool {
+    let (Some(until), true) = (page.until, page.from.main > request.compacted) else {
+        return false;
+    };
+    let overlaps =
+        |gap: &LostRange| gap.from < until && gap.until.is_none_or(|end| end >= page.from);
+    if gaps.iter().any(overlaps) {
+        return false;
+    }
+    let mut is_first = false;
+    let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _, stored| {
+        let used = Use::decide(store, record, stored, true, request.compacted);
+        is_first |= record.revision == page.from && used == Use::Used;
+        Ok(())
+    });
+    let Ok(()) = passed;
+    is_first
+}
+
+/// The pass over the records.
+struct Pass<'p, 'r> {
+    survey: Survey,
+    request: &'p SurveyRequest<'r>,
+    /// The revision of the record before.
+    previous: Revision,
+}
+
+impl Pass<'_, '_> {
+    fn see(&mut self, record: &Record<'_>, used: Use) {
+        let survey = &mut self.survey;
+        match used {
+            Use::Altered => survey.altered = survey.altered.saturating_add(1),
+            Use::Unused => survey.unused = survey.unused.saturating_add(1),
+            Use::Used => {}
+        }
+        if used != Use::Used {
+            if used == Use::Unused {
+                self.note_unused(record);
+            }
+            return;
+        }
+        self.count(record);
+        let survey = &mut self.survey;
+        survey.newest = survey.newest.max(record.revision.main);
+        let is_cut = self.request.cut.contains(&record.revision.main);
+        if is_cut || record.revision.main > self.request.at {
+            survey.dropped = survey.dropped.saturating_add(1);
+            return;
+        }
+        if record.is_bump_mark() {
+            survey.records = survey.records.saturating_add(1);
+            return;
+        }
+        if !(self.request.covers)(record.key) {
+            survey.dropped = survey.dropped.saturating_add(1);
+            return;
+        }
+        survey.records = survey.records.saturating_add(1);
+        if matches!(record.origin, Origin::Salvaged | Origin::Carved(_)) {
+            survey.added = survey.added.saturating_add(1);
+        }
+        if record.tombstone && record.revision.main == self.request.at {
+            survey.deletions_at.push(record.revision);
+        }
+        self.follow(record);
+    }
+
+    /// Compares the number of a record with the one before it.
+    fn count(&mut self, record: &Record<'_>) {
+        let now = record.revision;
+        let before = std::mem::replace(&mut self.previous, now);
+        if now.main <= self.request.compacted {
+            return;
+        }
+        let next_main = before
+            .main
+            .max(self.request.compacted)
+            .max(1)
+            .saturating_add(1);
+        if now.main > next_main && record.is_bump_mark() {
+            self.survey
+                .jumps
+                .push((next_main, now.main.saturating_sub(1)));
+            return;
+        }
+        let follows = match now.main == before.main && before.main > self.request.compacted {
+            true => now.sub == before.sub.saturating_add(1),
+            false => now.main == next_main && now.sub == 0,
+        };
+        if follows || self.survey.lost.len() >= MOST_ITEMS {
+            return;
+        }
+        let from = match before.sub {
+            // Before the first record above the compaction.
+            _ if before.main <= self.request.compacted || before.sub == i64::MAX => Revision {
+                main: next_main,
+                sub: 0,
+            },
+            sub => Revision {
+                main: before.main,
+                sub: sub.saturating_add(1),
+            },
+        };
+        self.survey.lost.push(LostRange {
+            from: from.min(now),
+            until: Some(now),
+            reason: LossReason::Numbers,
+        });
+    }
+
+    /// Compares a record with the one of its key before it, and keeps it as the newest.
+    fn follow(&mut self, record: &Record<'_>) {
+        let now = KeyState {
+            newest: NewestRecord::from(record),
+            lease: record.lease,
+        };
+        let known = self.survey.keys.get_mut(record.key);
+        let before = match known {
+            Some(known) => Some(std::mem::replace(known, now)),
+            None => {
+                self.survey.keys.insert(record.key.into(), now);
+                None
+            }
+        };
+        let before = before.map(|before| before.newest);
+        if let Some(code) = contradicts(before.as_ref(), record, self.request.compacted) {
+            self.contradiction(code, before.as_ref(), record);
+        }
+    }
+
+    /// Adds what is missing between two records of a key.
+    fn contradiction(&mut self, code: Code, before: Option<&NewestRecord>, record: &Record<'_>) {
+        if self.survey.missing.len() >= MOST_ITEMS || self.survey.lost.len() >= MOST_ITEMS {
+            return;
+        }
+        let compacted = self.request.compacted;
+        let first = Revision {
+            main: compacted.max(1).saturating_add(1),
+            sub: 0,
+        };
+        let created = Revision {
+            main: record.create_revision,
+            sub: 0,
+        };
+        let from = match before {
+            Some(before) => before.revision,
+            None if record.tombstone => first,
+            None => first.max(created).min(record.revision),
+        };
+        self.survey.lost.push(LostRange {
+            from,
+            until: Some(record.revision),
+            reason: LossReason::Key,
+        });
+        let open = before.and_then(|before| before.generation);
+        let after = NewestRecord::from(record).generation;
+        let is_replaced = Transition::between(open, after) == Transition::Replaces;
+        // Which of its sub-revisions is free is determined after the pass.
+        let before_created = Revision {
+            main: record.create_revision.saturating_sub(1),
+            sub: 0,
+        };
+        let tombstone = (is_replaced && before_created.main >= from.main).then_some(before_created);
+        let (likely, until) = match is_replaced {
+            true => (Likely::Delete, created),
+            false => (Likely::Put, record.revision),
+        };
+        // A key that was changed twice in one revision lacks nothing.
+        if code != Code::KeyTwice {
+            self.survey.missing.push(MissingRecord {
+                key: record.key.to_vec(),
+                from,
+                until,
+                is_exact: false,
+                likely,
+                effect: LossEffect::History,
+                tombstone,
+            });
+        }
+    }
+
+    /// Names the key of a record that exists outside the tree and is not used.
+    fn note_unused(&mut self, record: &Record<'_>) {
+        let is_missing = record.origin == Origin::Salvaged
+            && record.revision.main <= self.request.at
+            && (self.request.covers)(record.key);
+        if !is_missing || self.survey.missing.len() >= MOST_ITEMS {
+            return;
+        }
+        let known = self.survey.keys.get(record.key);
+        let (likely, effect) = match (record.tombstone, known.is_some_and(KeyState::is_live)) {
+            (true, true) => (Likely::Delete, LossEffect::Resurrected),
+            (true, false) => (Likely::Delete, LossEffect::History),
+            (false, true) => (Likely::Put, LossEffect::Stale),
+            (false, false) => (Likely::Put, LossEffect::Absent),
+        };
+        self.survey.missing.push(MissingRecord {
+            key: record.key.to_vec(),
+            from: record.revision,
+            until: record.revision,
+            is_exact: true,
+            likely,
+            effect,
+            tombstone: None,
+        });
+    }
+}

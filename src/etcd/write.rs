@@ -1,0 +1,201 @@
+//! Writes a store that etcd accepts: the buckets of a source, with changes, as a new database file.
+//!
+//! A snapshot file keeps everything that the source has in its small buckets. The database of a data directory gets new
+//! members, see [`MemberState`]: the same that `etcdutl snapshot restore` changes (`etcdutl/snapshot/v3_snapshot.go`).
+//!
+//! Example: `NewStore::from_store(&store, &records)`, then `set`, `remove` and `clear` as needed, then `plan` and `write`.
+
+mod records;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::bbolt::bucket::is_bucket;
+use crate::bbolt::write::{self, Layout, NewBucket, Pairs, Plan, WriteError, WrittenFile};
+use crate::bbolt::{Bucket, Direction};
+use crate::diag::Diagnostics;
+
+use super::revision::{BucketKey, Revision};
+use super::schema;
+use super::store::Store;
+
+pub use records::{KeptRecords, StoredPair, Tallied, Tally, each_record};
+
+/// A bucket in memory.
+type SmallBucket = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A store that is to be written.
+pub struct NewStore<'s, 'a> {
+    /// Every bucket of etcd but `key`.
+    small: BTreeMap<Vec<u8>, SmallBucket>,
+    /// Buckets that no etcd uses; they are copied.
+    unknown: Vec<CopiedBucket<'s, 'a>>,
+    records: &'s dyn Pairs,
+}
+
+/// The pairs of a bucket of the source.
+struct CopiedBucket<'s, 'a> {
+    bucket: &'s Bucket<'a>,
+    diagnostics: &'a Diagnostics,
+}
+
+impl Pairs for CopiedBucket<'_, '_> {
+    fn walk(
+        &self,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let mut elements = self.bucket.elements(self.diagnostics, Direction::Forward);
+        elements.try_for_each(|(_, element)| match is_bucket(&element) {
+            true => Ok(()),
+            false => each(element.key, element.value),
+        })
+    }
+}
+
+/// The parts of a data directory's database that belong to its members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberState {
+    /// The pairs of bucket `members`: the id in hex without leading zeros, and the member as JSON.
+    pub members: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Index of the last entry of the new log: the number of members.
+    pub consistent_index: u64,
+    /// Term of that entry.
+    pub term: u64,
+    /// The voters as JSON, for the key `confState`; if none, the key is left out.
+    pub conf_state: Option<Vec<u8>>,
+}
+
+impl<'s, 'a> NewStore<'s, 'a> {
+    /// The buckets of a store with these records. Every bucket that etcd creates exists, also if the source lacks it.
+    pub fn from_store(store: &'s Store<'a>, records: &'s dyn Pairs) -> Self {
+        let mut small: BTreeMap<Vec<u8>, SmallBucket> = BTreeMap::new();
+        for name in schema::BUCKETS.iter().filter(|name| **name != schema::KEY) {
+            small.insert(name.to_vec(), SmallBucket::new());
+        }
+        let diagnostics = store.db().diagnostics();
+        let mut unknown = Vec::new();
+        for bucket in store.buckets() {
+            match small.get_mut(bucket.name) {
+                Some(pairs) => {
+                    let elements = bucket.elements(diagnostics, Direction::Forward);
+                    let elements = elements.filter(|(_, element)| !is_bucket(element));
+                    pairs.extend(
+                        elements.map(|(_, element)| (element.key.to_vec(), element.value.to_vec())),
+                    );
+                }
+                None if bucket.name == schema::KEY => {}
+                None => unknown.push(CopiedBucket {
+                    bucket,
+                    diagnostics,
+                }),
+            }
+        }
+        Self {
+            small,
+            unknown,
+            records,
+        }
+    }
+
+    /// Sets a value of a small bucket.
+    pub fn set(&mut self, bucket: &[u8], key: &[u8], value: Vec<u8>) {
+        let pairs = self.small.entry(bucket.to_vec()).or_default();
+        pairs.insert(key.to_vec(), value);
+    }
+
+    /// Removes a key of a small bucket.
+    pub fn remove(&mut self, bucket: &[u8], key: &[u8]) {
+        if let Some(pairs) = self.small.get_mut(bucket) {
+            pairs.remove(key);
+        }
+    }
+
+    /// Removes all pairs of a small bucket. The empty bucket remains.
+    pub fn clear(&mut self, bucket: &[u8]) {
+        self.small.entry(bucket.to_vec()).or_default().clear();
+    }
+
+    /// The pairs of a small bucket, in ascending order.
+    pub fn pairs(&self, bucket: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let pairs = self.small.get(bucket).into_iter().flatten();
+        pairs.map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    /// Sets both marks of a compaction at this revision; a revision of 0 removes them.
+    pub fn set_compaction(&mut self, main: i64) {
+        for key in [schema::SCHEDULED_COMPACT, schema::FINISHED_COMPACT] {
+            match main {
+                0 => self.remove(schema::META, key),
+                main => self.set(schema::META, key, compact_mark(main)),
+            }
+        }
+    }
+
+    /// Makes it the database of a new data directory: it gets new members, and each version of etcd writes its own version
+    /// numbers. With those of etcd 3.7, etcd 3.6 would refuse to start.
+    pub fn set_members(&mut self, state: &MemberState) {
+        self.clear(schema::MEMBERS);
+        for (id, member) in &state.members {
+            self.set(schema::MEMBERS, id, member.clone());
+        }
+        self.clear(schema::MEMBERS_REMOVED);
+        self.clear(schema::CLUSTER);
+        self.remove(schema::META, schema::STORAGE_VERSION);
+        let index = state.consistent_index.to_be_bytes();
+        self.set(schema::META, schema::CONSISTENT_INDEX, index.to_vec());
+        self.set(schema::META, schema::TERM, state.term.to_be_bytes().into());
+        match &state.conf_state {
+            Some(voters) => self.set(schema::META, schema::CONF_STATE, voters.clone()),
+            None => self.remove(schema::META, schema::CONF_STATE),
+        }
+    }
+
+    /// The buckets in ascending order of names.
+    fn buckets(&self) -> Vec<NewBucket<'_>> {
+        let small = self.small.iter().map(|(name, pairs)| NewBucket {
+            name,
+            pairs: pairs as &dyn Pairs,
+        });
+        let unknown = self.unknown.iter().map(|copied| NewBucket {
+            name: copied.bucket.name,
+            pairs: copied as &dyn Pairs,
+        });
+        let records = NewBucket {
+            name: schema::KEY,
+            pairs: self.records,
+        };
+        let mut buckets: Vec<NewBucket<'_>> = small.chain(unknown).chain([records]).collect();
+        buckets.sort_by_key(|bucket| bucket.name);
+        buckets
+    }
+
+    /// Walks over everything once, and determines the layout of the file.
+    ///
+    /// # Errors
+    /// As [`write::plan`].
+    pub fn plan(&self, layout: &Layout) -> Result<Plan, WriteError> {
+        write::plan(layout, &self.buckets())
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// As [`write::write`].
+    pub fn write(
+        &self,
+        to: &mut dyn Write,
+        layout: &Layout,
+        plan: &Plan,
+    ) -> Result<WrittenFile, WriteError> {
+        write::write(to, layout, plan, &self.buckets())
+    }
+}
+
+/// The value of a compaction mark: the revision with sub 0, as 17 bytes.
+pub fn compact_mark(main: i64) -> Vec<u8> {
+    BucketKey {
+        revision: Revision { main, sub: 0 },
+        tombstone: false,
+    }
+    .encode()
+}

@@ -1,0 +1,211 @@
+//! The records of a store as pairs of bucket `key`: those of its state byte for byte, and those of other origins encoded
+//! as etcd does.
+
+use std::cell::Cell;
+
+use crate::bbolt::Direction;
+use crate::bbolt::write::{Pairs, WriteError};
+use crate::etcd::key_value::KeyValue;
+use crate::etcd::leaves::leaf_records_with_bytes;
+use crate::etcd::record::Record;
+use crate::etcd::revision::{BucketKey, Revision};
+use crate::etcd::store::Store;
+
+/// After this many records of other origins, the pages read are released from memory.
+const RELEASE_RECORDS: usize = 8192;
+
+/// The key and the value of a record in bucket `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPair {
+    /// The revision.
+    pub revision: Revision,
+    /// The key: 17 bytes, or 18 of a tombstone.
+    pub key: Vec<u8>,
+    /// The message.
+    pub value: Vec<u8>,
+}
+
+impl StoredPair {
+    /// As etcd encodes this record.
+    pub fn from_record(record: &Record<'_>) -> Self {
+        let content = match record.tombstone {
+            true => KeyValue {
+                key: record.key,
+                ..KeyValue::default()
+            },
+            false => record.key_value(),
+        };
+        let key = BucketKey {
+            revision: record.revision,
+            tombstone: record.tombstone,
+        };
+        Self {
+            revision: record.revision,
+            key: key.encode(),
+            value: content.encode(),
+        }
+    }
+
+    /// A tombstone of a key.
+    pub fn tombstone(revision: Revision, key: &[u8]) -> Self {
+        let content = KeyValue {
+            key,
+            ..KeyValue::default()
+        };
+        let stored = BucketKey {
+            revision,
+            tombstone: true,
+        };
+        Self {
+            revision,
+            key: stored.encode(),
+            value: content.encode(),
+        }
+    }
+
+    /// The mark of a restore with a bumped revision: an empty value at a revision far above the newest.
+    pub fn bump_mark(main: i64) -> Self {
+        let revision = Revision { main, sub: 0 };
+        let key = BucketKey {
+            revision,
+            tombstone: false,
+        };
+        Self {
+            revision,
+            key: key.encode(),
+            value: Vec::new(),
+        }
+    }
+}
+
+/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored.
+///
+/// # Errors
+/// Those of `each`.
+pub fn each_record<'a, E>(
+    store: &Store<'a>,
+    mut each: impl FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut passed = 0_usize;
+    let mut give_additional =
+        |record: &Record<'a>, each: &mut dyn FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>| {
+            let pair = StoredPair::from_record(record);
+            passed = passed.saturating_add(1);
+            if passed.is_multiple_of(RELEASE_RECORDS)
+                && let Some(source) = store.db().source()
+            {
+                source.forget_resident();
+            }
+            each(record, &pair.key, &pair.value)
+        };
+    let mut additional = store.additional().iter().peekable();
+    let diagnostics = store.db().diagnostics();
+    for leaf in store.record_leaves(Direction::Forward) {
+        for (record, element) in leaf_records_with_bytes(&leaf, Direction::Forward, diagnostics) {
+            while let Some(next) = additional.next_if(|next| next.revision < record.revision) {
+                give_additional(next, &mut each)?;
+            }
+            each(&record, element.key, element.value)?;
+        }
+    }
+    additional.try_for_each(|next| give_additional(next, &mut each))
+}
+
+/// The records of a store that a claim selects, and further pairs.
+pub struct KeptRecords<'s, 'a> {
+    store: &'s Store<'a>,
+    keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
+    added: &'s [StoredPair],
+}
+
+impl<'s, 'a> KeptRecords<'s, 'a> {
+    /// The records for which `keeps` is true, with `added` between them, which is in ascending order. `keeps` gets the
+    /// record and its stored value, and gives the same result in each walk.
+    pub fn new(
+        store: &'s Store<'a>,
+        keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
+        added: &'s [StoredPair],
+    ) -> Self {
+        Self {
+            store,
+            keeps,
+            added,
+        }
+    }
+}
+
+impl Pairs for KeptRecords<'_, '_> {
+    fn walk(
+        &self,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let mut added = self.added.iter().peekable();
+        each_record(self.store, |record, key, value| {
+            if !(self.keeps)(record, value) {
+                return Ok(());
+            }
+            while let Some(next) = added.next_if(|next| next.revision < record.revision) {
+                each(&next.key, &next.value)?;
+            }
+            each(key, value)
+        })?;
+        added.try_for_each(|next| each(&next.key, &next.value))
+    }
+}
+
+/// A sum over pairs, to compare what was written with what is read back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Number of pairs.
+    pub pairs: u64,
+    /// Length of all keys and values, in bytes.
+    pub bytes: u64,
+    crc: u32,
+}
+
+impl Tally {
+    /// Adds a pair.
+    pub fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.pairs = self.pairs.saturating_add(1);
+        for part in [key, value] {
+            self.bytes = self.bytes.saturating_add(part.len() as u64);
+            self.crc = crc32c::crc32c_append(self.crc, part);
+        }
+    }
+}
+
+/// Pairs, with the tally of the last walk over them.
+pub struct Tallied<'p> {
+    pairs: &'p dyn Pairs,
+    tally: Cell<Tally>,
+}
+
+impl<'p> Tallied<'p> {
+    /// Pairs that were not walked yet.
+    pub fn new(pairs: &'p dyn Pairs) -> Self {
+        Self {
+            pairs,
+            tally: Cell::default(),
+        }
+    }
+
+    /// The tally of the last walk.
+    pub fn tally(&self) -> Tally {
+        self.tally.get()
+    }
+}
+
+impl Pairs for Tallied<'_> {
+    fn walk(
+        &self,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let mut tally = Tally::default();
+        self.pairs.walk(&mut |key, value| {
+            tally.add(key, value);
+            each(key, value)
+        })?;
+        self.tally.set(tally);
+        Ok(())
+    }
+}

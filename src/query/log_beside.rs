@@ -1,0 +1,47 @@
+//! A write-ahead log next to a database, for a verb that does not read it.
+
+use std::path::PathBuf;
+
+use crate::etcd::Store;
+use crate::etcd::wal::messages::EntryType;
+use crate::source::log_place;
+
+use super::evidence::Evidence;
+use super::logs::Logs;
+use super::origins::stranger;
+
+/// A log next to a database whose log was not asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogBeside {
+    /// The folder with the log.
+    pub place: PathBuf,
+    /// How many of its entries are not in the database.
+    pub entries: usize,
+    /// The last of them.
+    pub until: u64,
+}
+
+/// The log next to a database, if it has entries that the database does not have.
+pub fn log_beside(evidence: &Evidence, store: &Store<'_>) -> Option<LogBeside> {
+    if evidence.logs().is_some() {
+        return None;
+    }
+    let place = log_place(evidence.source().path(), evidence.given_path())?;
+    let logs = Logs::open(&place).ok()?;
+    let wal = logs.wal_again();
+    let from = store.meta().consistent_index?;
+    if stranger(store, &wal).is_some() {
+        return None;
+    }
+    let after = wal.effective().filter(|entry| entry.index > from);
+    let requests =
+        after.filter(|entry| entry.entry_type == EntryType::NORMAL && !entry.data.is_empty());
+    let (entries, until) = requests.fold((0_usize, 0), |(count, _), entry| {
+        (count.saturating_add(1), entry.index)
+    });
+    (entries > 0).then_some(LogBeside {
+        place,
+        entries,
+        until,
+    })
+}

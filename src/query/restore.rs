@@ -1,0 +1,176 @@
+//! A restore: a store that etcd accepts, made of what can be read of a source.
+//!
+//! [`Restore::read`] surveys the source and decides: what is written, or why nothing is. It refuses whenever the new store
+//! would silently lack records, because such a store is worse than none: a lost deletion brings a deleted key back, and a
+//! lost put leaves an old value. [`Restore::write`] writes, and [`Restore::verify`] reads the result back.
+//!
+//! The records of a write-ahead log come with the store of the question ([`crate::query::Origins`]); what else a data
+//! directory needs is set by [`crate::etcd::write::MemberState`].
+
+mod decide;
+mod leases;
+mod outlook;
+mod output;
+mod refusal;
+mod request;
+mod small;
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::bytes::ByteOrder;
+use crate::diag::Diagnostics;
+use crate::etcd::record::Record;
+use crate::etcd::survey::{Survey, Use};
+use crate::etcd::write::StoredPair;
+use crate::etcd::{Revision, Store};
+
+use super::evidence::Evidence;
+use super::question::Question;
+use super::replayed::Replayed;
+
+pub use crate::bbolt::write::{Layout, WriteError, WrittenFile};
+pub use crate::etcd::survey::{Likely, LossEffect, LossReason, LostRange, MissingRecord};
+pub use crate::etcd::write::MemberState;
+pub use crate::k8s::wall_clock::AtTime;
+pub use leases::{LeaseWritten, TtlSource};
+pub use outlook::Outlook;
+pub use output::{Mismatch, Prepared, Target, Verified};
+pub use refusal::{Refusal, RefusalDetails, Refused, RestoreError};
+pub use request::{History, RestoreRequest};
+pub use small::Authentication;
+
+/// A time that was asked for, and the revisions that it may mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeAsked {
+    /// The time, in seconds since 1970.
+    pub time: i64,
+    /// The revision that is used, and the interval.
+    pub at: AtTime,
+    /// The bounds of the time of that revision, in seconds since 1970.
+    pub bounds: (Option<i64>, Option<i64>),
+}
+
+/// What is left out of the new store, besides records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// The ids of members with a NOSPACE alarm.
+    pub no_space: Vec<u64>,
+    /// The ids of members with a CORRUPT alarm.
+    pub corrupt: Vec<u64>,
+    /// A requested downgrade of the cluster.
+    pub downgrade: bool,
+    /// The version of the schema, because no record is at the compacted revision.
+    pub storage_version: bool,
+    /// Users and roles, because authentication was switched off.
+    pub authentication: bool,
+}
+
+/// A restore that was decided.
+pub struct Restore<'q, 'a> {
+    question: &'q Question<'a>,
+    request: RestoreRequest,
+    /// The revision of the new store.
+    pub at: i64,
+    /// The newest revision of the source.
+    pub newest: i64,
+    /// The compacted revision of the source.
+    pub compacted: i64,
+    /// The compacted revision of the new store; 0 if nothing was compacted.
+    pub new_compacted: i64,
+    /// The time asked for.
+    pub time: Option<TimeAsked>,
+    /// What the survey found.
+    pub survey: Survey,
+    /// The reasons against it that were overruled.
+    pub accepted: Vec<Refusal>,
+    /// Leases that are written anew.
+    pub leases: Vec<LeaseWritten>,
+    /// The buckets that are damaged, and are written as far as they can be read.
+    pub damaged_buckets: Vec<&'static str>,
+    /// Whether clients need a user.
+    pub authentication: Authentication,
+    /// Number of keys that exist at the revision.
+    pub live_keys: u64,
+    /// What is left out.
+    pub dropped: Dropped,
+    /// What the write-ahead log gave, if its requests were applied.
+    pub log: Option<&'a Replayed>,
+    /// Main revisions that are left out, because a part of their transaction is missing.
+    cut: BTreeSet<i64>,
+    /// The only records that are written; none if all are.
+    kept: Option<HashSet<Revision>>,
+    /// Tombstones that take the place of lost ones.
+    added: Vec<StoredPair>,
+}
+
+impl<'q, 'a> Restore<'q, 'a> {
+    /// The store of the source.
+    pub fn store(&self) -> &'q Store<'a> {
+        self.question.store()
+    }
+
+    /// The source.
+    pub fn evidence(&self) -> &'a Evidence {
+        self.question.evidence()
+    }
+
+    /// What was asked for.
+    pub fn request(&self) -> &RestoreRequest {
+        &self.request
+    }
+
+    /// Whether nothing is missing, and nothing had to be guessed.
+    pub fn is_complete(&self) -> bool {
+        self.accepted.is_empty() && self.damaged_buckets.is_empty() && self.survey.added == 0
+    }
+
+    /// The main revisions that are left out, because a part of their transaction is missing.
+    pub fn cut(&self) -> &BTreeSet<i64> {
+        &self.cut
+    }
+
+    /// The compacted revision above which the source has every record.
+    fn floor(&self) -> i64 {
+        self.compacted.min(self.at)
+    }
+
+    /// Whether a record, with its stored value, is written.
+    fn keeps(&self, record: &Record<'_>, stored: &[u8]) -> bool {
+        let main = record.revision.main;
+        if main > self.at || self.cut.contains(&main) {
+            return false;
+        }
+        let is_mark = record.is_bump_mark();
+        if !is_mark && !self.request.covers(record.key) {
+            return false;
+        }
+        let is_kept = self
+            .kept
+            .as_ref()
+            .is_none_or(|kept| kept.contains(&record.revision) || (is_mark && main == self.at));
+        let carve = self.request.carve;
+        is_kept && Use::decide(self.store(), record, stored, carve, self.floor()) == Use::Used
+    }
+
+    /// The layout of the new file: that of the source, as far as bbolt accepts it.
+    pub fn layout(&self, has_trailer: bool) -> Layout {
+        let db = self.store().db();
+        let is_real = db.source().is_some();
+        Layout {
+            page_size: match is_real {
+                true => Layout::page_size_for(db.meta().page_size),
+                false => 4096,
+            },
+            order: match is_real {
+                true => db.pages().order(),
+                false => ByteOrder::Little,
+            },
+            has_trailer,
+        }
+    }
+
+    /// Where findings of the source are.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        self.evidence().diagnostics()
+    }
+}

@@ -1,0 +1,503 @@
+//! Decides what is written: the revision, what is missing, and whether that is a reason to refuse.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::bbolt::{Direction, MetaChoice};
+use crate::diag::Code;
+use crate::etcd::check::report_out_of_order;
+use crate::etcd::survey::{Survey, SurveyRequest};
+use crate::etcd::write::StoredPair;
+use crate::etcd::{Revision, Store, schema};
+use crate::query::NoAnswer;
+use crate::query::question::Question;
+use crate::query::replayed::{LogFault, Replayed};
+use crate::query::resolve::resolve;
+use crate::query::revision::RevisionExpr;
+use crate::query::select::Which;
+use crate::query::verdict::{Torn, torn};
+use crate::source::TrailerCheck;
+
+use super::leases;
+use super::refusal::{Refusal, RefusalDetails, Refused, RestoreError};
+use super::request::{History, RestoreRequest};
+use super::small::{Authentication, SmallBuckets};
+use super::{Dropped, Restore, TimeAsked};
+
+/// How many keys a refusal names.
+const NAMED: usize = 5;
+
+impl<'q, 'a> Restore<'q, 'a> {
+    /// Surveys the source and decides.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: why nothing is written.
+    pub fn read(question: &'q Question<'a>, request: RestoreRequest) -> Result<Self, RestoreError> {
+        let store = question.store();
+        if question.evidence().deltas_alone().is_some() {
+            return Err(Refusal::NoDatabase.into());
+        }
+        if request.selects_keys() && request.history == History::All {
+            return Err(Refusal::HistoryOfSomeKeys.into());
+        }
+        let small = SmallBuckets::read(store);
+        let knows_compaction =
+            store.bucket(schema::META).is_some() && !small.is_damaged(schema::META);
+        let compacted = match knows_compaction {
+            true => store.compact_revision(),
+            false => compaction_by_numbers(store, &request),
+        };
+        let time = request
+            .at_time
+            .as_deref()
+            .map(|time| asked_time(question, time))
+            .transpose()?;
+        let asked = match (&time, request.at) {
+            (Some(time), _) => Some(time.at.revision),
+            (None, Some(at)) => Some(asked_revision(question, at, compacted)?),
+            (None, None) => None,
+        };
+        let mut decision = Decision {
+            question,
+            request,
+            small,
+            compacted,
+            asked,
+            reasons: Vec::new(),
+        };
+        let (at, survey, cut) = decision.survey();
+        decision.judge(at, &survey, knows_compaction, time.as_ref());
+        decision.refuse(&survey)?;
+        Ok(decision.finish(at, survey, cut, time))
+    }
+}
+
+/// A restore that is not decided yet.
+struct Decision<'q, 'a> {
+    question: &'q Question<'a>,
+    request: RestoreRequest,
+    small: SmallBuckets,
+    compacted: i64,
+    /// The revision asked for; none for the newest.
+    asked: Option<i64>,
+    /// What speaks against it.
+    reasons: Vec<Refusal>,
+}
+
+impl<'q, 'a> Decision<'q, 'a> {
+    fn store(&self) -> &'q Store<'a> {
+        self.question.store()
+    }
+
+    /// Surveys the records. Returns the revision, the survey, and the transactions that are cut off.
+    fn survey(&self) -> (i64, Survey, BTreeSet<i64>) {
+        let none = BTreeSet::new();
+        let guess = self
+            .asked
+            .unwrap_or_else(|| self.store().current_revision());
+        let survey = self.survey_at(guess, &none);
+        let at = self
+            .asked
+            .unwrap_or_else(|| survey.newest.max(self.compacted).max(1));
+        let cut: BTreeSet<i64> = match self.request.allow_loss {
+            true => survey.partial_transactions(),
+            false => BTreeSet::new(),
+        };
+        let cut: BTreeSet<i64> = cut.into_iter().filter(|main| *main <= at).collect();
+        if at == guess && cut.is_empty() {
+            return (at, survey, cut);
+        }
+        let lost = survey.lost;
+        let mut survey = self.survey_at(at, &cut);
+        // What was cut off would be a further gap.
+        survey.lost = lost;
+        (at, survey, cut)
+    }
+
+    fn survey_at(&self, at: i64, cut: &BTreeSet<i64>) -> Survey {
+        let covers = |key: &[u8]| self.request.covers(key);
+        let request = SurveyRequest {
+            at,
+            compacted: self.compacted.min(at),
+            uses_salvaged: self.request.carve,
+            covers: &covers,
+            cut,
+        };
+        Survey::read(self.store(), &request)
+    }
+
+    /// Collects the reasons against a restore.
+    fn judge(
+        &mut self,
+        at: i64,
+        survey: &Survey,
+        knows_compaction: bool,
+        time: Option<&TimeAsked>,
+    ) {
+        if let Some(refusal) = self.revision_fault(at, survey) {
+            self.reasons.push(refusal);
+        }
+        if let Some(time) = time {
+            self.judge_time(time);
+        }
+        if self.request.selects_keys() && survey.keys.is_empty() {
+            self.reasons.push(Refusal::NoKeys);
+        }
+        self.judge_log();
+        self.judge_buckets(knows_compaction);
+        if !self.is_log_alone() {
+            self.judge_file();
+        }
+        let ranges: Vec<_> = survey.lost_up_to(at).copied().collect();
+        if let Some(first) = ranges.iter().map(|range| range.from.main).min() {
+            self.reasons.push(match first <= self.compacted {
+                true => Refusal::LostBelowCompaction {
+                    compacted: self.compacted,
+                },
+                false => Refusal::Lost {
+                    at,
+                    ranges,
+                    elsewhere: survey.unused,
+                },
+            });
+        }
+        self.judge_damage();
+    }
+
+    /// Why the revision cannot be restored, whatever the records are.
+    fn revision_fault(&self, at: i64, survey: &Survey) -> Option<Refusal> {
+        let current = survey.newest.max(self.compacted).max(1);
+        let in_jump = survey
+            .jumps
+            .iter()
+            .find(|jump| (jump.0..=jump.1).contains(&at));
+        if let Some(jump) = in_jump {
+            return Some(Refusal::InJump {
+                asked: at,
+                jump: *jump,
+            });
+        }
+        if at > current {
+            return Some(Refusal::Future { asked: at, current });
+        }
+        (at < self.compacted).then_some(Refusal::Compacted {
+            asked: at,
+            compacted: self.compacted,
+        })
+    }
+
+    /// Refuses a time that several revisions fit, if they have different keys.
+    fn judge_time(&mut self, time: &TimeAsked) {
+        let oldest = time.at.certain.unwrap_or_default();
+        let newest = time.at.possible;
+        let mut keys: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for record in self.store().records(Direction::Forward) {
+            let is_between = record.revision.main > oldest && record.revision.main <= newest;
+            let changes_keys = record.tombstone || record.version == 1;
+            if is_between && changes_keys && self.request.covers(record.key) {
+                keys.insert(record.key.to_vec());
+            }
+        }
+        if !keys.is_empty() {
+            self.reasons.push(Refusal::SeveralRevisions {
+                revisions: (oldest.max(1), newest),
+                count: keys.len(),
+                keys: keys.into_iter().take(NAMED).collect(),
+            });
+        }
+    }
+
+    /// What the write-ahead log gave, if it is read.
+    fn log(&self) -> Option<&'a Replayed> {
+        self.question.evidence().replayed()
+    }
+
+    /// The same, if its requests were applied.
+    fn applied_log(&self) -> Option<&'a Replayed> {
+        self.log().filter(|log| log.is_applied())
+    }
+
+    /// Whether nothing of the database is used.
+    fn is_log_alone(&self) -> bool {
+        self.log().is_some_and(|log| log.alone.is_some())
+    }
+
+    /// A log that ends early is no reason against a revision that it reaches.
+    fn judge_log(&mut self) {
+        let Some(log) = self.log() else {
+            return;
+        };
+        let reaches = self.asked.is_some_and(|at| at <= log.revision);
+        if let Some(fault) = log
+            .fault
+            .filter(|fault| !reaches || fault.is_about_database())
+        {
+            self.reasons.push(Refusal::Log {
+                fault,
+                until: log.until,
+                revision: log.revision,
+            });
+        }
+    }
+
+    fn judge_buckets(&mut self, knows_compaction: bool) {
+        if !knows_compaction {
+            self.reasons.push(Refusal::Meta);
+        }
+        let is_on = match self.small.authentication {
+            Authentication::Off | Authentication::On => None,
+            Authentication::OnDamaged => Some(true),
+            Authentication::Unknown => Some(false),
+        };
+        let may_switch_off = self.request.auth_off && self.request.allow_loss;
+        if let Some(is_on) = is_on.filter(|_| !may_switch_off) {
+            self.reasons.push(Refusal::Auth { is_on });
+        }
+        let is_corrupt = match self.applied_log() {
+            Some(log) => log.has_corrupt_alarm,
+            None => self.small.alarms.iter().any(|alarm| alarm.alarm == 2),
+        };
+        if is_corrupt && !self.request.drop_corrupt_alarm {
+            self.reasons.push(Refusal::CorruptAlarm);
+        }
+    }
+
+    /// The file as a whole: its trailer, its meta pages, whether it is a torn copy.
+    fn judge_file(&mut self) {
+        let evidence = self.question.evidence();
+        let db = self.store().db();
+        let diagnostics = db.diagnostics();
+        let is_wrong = matches!(evidence.trailer(), Some(TrailerCheck::Bad { .. }))
+            || diagnostics.count(Code::TrailerMismatch) > 0;
+        if is_wrong && !self.request.skip_hash_check {
+            self.reasons.push(Refusal::Trailer);
+        }
+        report_out_of_order(db);
+        if matches!(torn(evidence), Some(Torn::TwoStates | Torn::OutOfOrder)) {
+            self.reasons.push(Refusal::Torn);
+        }
+        let is_searched = [
+            Code::RootSearched,
+            Code::BucketMissing,
+            Code::RootNotBuckets,
+        ]
+        .iter()
+        .any(|code| diagnostics.count(*code) > 0);
+        let (index, choice) = db.choice();
+        let is_older = matches!(
+            choice,
+            MetaChoice::OnlyValid | MetaChoice::OnlyUsable | MetaChoice::Neither
+        );
+        // A revision that was asked for is the same in both states.
+        let is_accepted = self.request.meta_is_chosen || self.asked.is_some();
+        if is_searched || choice == MetaChoice::Neither || (is_older && !is_accepted) {
+            let index = index.filter(|_| !is_searched);
+            self.reasons.push(Refusal::OlderMeta { index });
+        }
+    }
+
+    /// Other findings that may mean altered records, and that the survey does not explain.
+    fn judge_damage(&mut self) {
+        if !self.reasons.is_empty() {
+            return;
+        }
+        let unexplained = [
+            Code::ReadError,
+            Code::ArchiveDamaged,
+            Code::FileChanged,
+            Code::RecordContradiction,
+            Code::FormerNewer,
+            Code::RecordsUnreached,
+            Code::DeltaChecksum,
+            Code::DeltaEvent,
+            Code::DeltaGap,
+            Code::MetaInitial,
+        ];
+        self.question.evidence().collect_read_errors();
+        let diagnostics = self.store().db().diagnostics();
+        let found = unexplained
+            .into_iter()
+            .find(|code| diagnostics.count(*code) > 0);
+        self.reasons.extend(found.map(Refusal::Damage));
+    }
+
+    /// Refuses, if there is a reason that is not overruled.
+    fn refuse(&self, survey: &Survey) -> Result<(), RestoreError> {
+        let is_overruled = |reason: &Refusal| {
+            let can_carve = self.request.allow_loss && self.request.carve;
+            (self.request.allow_loss && reason.is_loss())
+                || (can_carve && matches!(reason, Refusal::Compacted { .. }))
+        };
+        if self.reasons.iter().all(is_overruled) {
+            return Ok(());
+        }
+        let mut reasons: Vec<Refusal> = self.reasons.clone();
+        // What no flag overrules is the first that the user has to know.
+        reasons.sort_by_key(is_overruled);
+        let is_offered = self.reasons.iter().all(|reason| {
+            matches!(
+                reason,
+                Refusal::Lost { .. }
+                    | Refusal::Future { .. }
+                    | Refusal::OlderMeta { index: Some(_) }
+                    | Refusal::Log {
+                        fault: LogFault::Stopped(_) | LogFault::EndsBefore(_),
+                        ..
+                    }
+            )
+        });
+        let complete = survey
+            .newest_complete(self.compacted)
+            .filter(|_| is_offered);
+        Err(RestoreError::Refused(Box::new(Refused {
+            details: RefusalDetails {
+                complete,
+                newest: survey.newest,
+                compacted: self.compacted,
+            },
+            reasons,
+        })))
+    }
+
+    /// Everything else that follows from the revision.
+    fn finish(
+        self,
+        at: i64,
+        mut survey: Survey,
+        cut: BTreeSet<i64>,
+        time: Option<TimeAsked>,
+    ) -> Restore<'q, 'a> {
+        let is_below = at < self.compacted;
+        let writes_state = self.request.history == History::None || is_below;
+        let kept = writes_state.then(|| state_records(&survey));
+        let log = self.applied_log();
+        let present: HashSet<i64> = match log {
+            Some(log) => log.leases.keys().copied().collect(),
+            None => self.small.leases.iter().copied().collect(),
+        };
+        let granted = self.log().map(|log| log.granted.clone());
+        let leases = leases::missing(
+            &survey.keys,
+            &present,
+            &granted.unwrap_or_default().into_iter().collect(),
+            self.request.lease_ttl,
+        );
+        let of_kind = |kind: i32| {
+            let alarms = self.small.alarms.iter();
+            let alarms = alarms.filter(move |alarm| alarm.alarm == kind);
+            alarms.map(|alarm| alarm.member_id).collect()
+        };
+        let has_head = survey
+            .keys
+            .values()
+            .any(|key| key.newest.revision.main == at);
+        let is_off = matches!(
+            self.small.authentication,
+            Authentication::OnDamaged | Authentication::Unknown
+        );
+        let added = match kept {
+            Some(_) => Vec::new(),
+            None => tombstones(&survey),
+        };
+        let live = survey.keys.values().filter(|key| key.is_live());
+        let live_keys = live.count() as u64;
+        // The keys take most of the memory, and are not needed any more.
+        survey.keys = HashMap::new();
+        Restore {
+            question: self.question,
+            at,
+            newest: survey.newest.max(self.compacted).max(1),
+            compacted: self.compacted,
+            new_compacted: match writes_state {
+                true => at,
+                false => self.compacted,
+            },
+            time,
+            live_keys,
+            dropped: Dropped {
+                no_space: of_kind(1),
+                corrupt: of_kind(2),
+                downgrade: self.small.has_downgrade,
+                storage_version: writes_state && !has_head,
+                authentication: is_off,
+            },
+            survey,
+            accepted: self.reasons,
+            leases,
+            damaged_buckets: self.small.damaged,
+            authentication: self.small.authentication,
+            cut,
+            kept,
+            added,
+            log,
+            request: self.request,
+        }
+    }
+}
+
+/// The records of the state alone: the newest put of each key, and the deletions at exactly the revision, which etcd 3.6
+/// keeps in a compaction too.
+fn state_records(survey: &Survey) -> HashSet<Revision> {
+    let live = survey.keys.values().filter(|key| key.is_live());
+    let live = live.map(|key| key.newest.revision);
+    live.chain(survey.deletions_at.iter().copied()).collect()
+}
+
+/// The tombstones that take the place of lost ones, in the order of revisions.
+fn tombstones(survey: &Survey) -> Vec<StoredPair> {
+    let pairs = survey.missing.iter().filter_map(|missing| {
+        let revision = missing.tombstone?;
+        Some(StoredPair::tombstone(revision, &missing.key))
+    });
+    let mut pairs: Vec<StoredPair> = pairs.collect();
+    pairs.sort_by_key(|pair| pair.revision);
+    pairs.dedup_by_key(|pair| pair.revision);
+    pairs
+}
+
+/// The smallest revision from which the numbers have no gap, for a source whose compacted revision is not known.
+fn compaction_by_numbers(store: &Store<'_>, request: &RestoreRequest) -> i64 {
+    let covers = |_: &[u8]| false;
+    let cut = BTreeSet::new();
+    let survey = Survey::read(
+        store,
+        &SurveyRequest {
+            at: 0,
+            compacted: 0,
+            uses_salvaged: request.carve,
+            covers: &covers,
+            cut: &cut,
+        },
+    );
+    let ends = survey.lost.iter().filter_map(|lost| lost.until);
+    ends.map(|until| until.main).max().unwrap_or_default()
+}
+
+/// The main revision that was asked for. Whether it can be restored is decided later.
+fn asked_revision(
+    question: &Question<'_>,
+    at: RevisionExpr,
+    compacted: i64,
+) -> Result<i64, NoAnswer> {
+    let store = question.store();
+    match at {
+        RevisionExpr::Main(main) => Ok(main),
+        RevisionExpr::Head(back) => {
+            let newest = store.current_revision().max(compacted);
+            Ok(newest.saturating_sub(back).max(1))
+        }
+        other => resolve(other, question, &Which::default()).map(|at| at.0),
+    }
+}
+
+/// The revision at a time.
+fn asked_time(question: &Question<'_>, text: &str) -> Result<TimeAsked, NoAnswer> {
+    let timeline = question.timeline();
+    let time = timeline.time(text)?;
+    let at = timeline.at_time(time)?;
+    let bounds = timeline.bounds(at.revision);
+    Ok(TimeAsked {
+        time,
+        at,
+        bounds: (bounds.not_before, bounds.not_after),
+    })
+}

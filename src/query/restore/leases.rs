@@ -1,0 +1,100 @@
+//! Leases that keys of the new store name and the source does not have.
+//!
+//! etcd serves a key whose lease is missing, but one `put --ignore-lease` on it stops the server, and stops it again at
+//! each start. So such leases are written anew.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::etcd::lease::Lease;
+use crate::etcd::survey::KeyState;
+
+/// The time to live of leases of API servers, in seconds: their records in the endpoints of the service `kubernetes`
+/// disappear soon after the restore unless the server still runs. It is Kubernetes' own
+/// (`pkg/controlplane/reconcilers/lease.go`).
+pub const MASTER_LEASE_TTL: i64 = 15;
+
+/// A part of the key of such a record.
+const MASTER_LEASES: &[u8] = b"/masterleases/";
+
+/// Where the time to live of a lease comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TtlSource {
+    /// The write-ahead log.
+    Log,
+    /// All its keys are records of API servers.
+    MasterLease,
+    /// `--lease-ttl`.
+    Flag,
+}
+
+/// A lease that is written anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseWritten {
+    /// Its id.
+    pub id: i64,
+    /// Its time to live, in seconds.
+    pub ttl: i64,
+    /// Where that comes from.
+    pub source: TtlSource,
+    /// How many keys are attached to it.
+    pub keys: u64,
+    /// The first of them.
+    pub first_key: Vec<u8>,
+}
+
+impl LeaseWritten {
+    /// The message of bucket `lease`.
+    pub fn message(&self) -> Vec<u8> {
+        lease_message(self.id, self.ttl)
+    }
+}
+
+/// The message of bucket `lease` for a new lease.
+pub(super) fn lease_message(id: i64, ttl: i64) -> Vec<u8> {
+    let lease = Lease {
+        id,
+        ttl,
+        remaining_ttl: 0,
+    };
+    prost::Message::encode_to_vec(&lease)
+}
+
+/// The leases that are missing, by id. `known` has the times to live of leases that a write-ahead log granted.
+pub(super) fn missing(
+    keys: &HashMap<Box<[u8]>, KeyState>,
+    present: &HashSet<i64>,
+    known: &HashMap<i64, i64>,
+    default_ttl: i64,
+) -> Vec<LeaseWritten> {
+    let mut missing: BTreeMap<i64, (LeaseWritten, bool)> = BTreeMap::new();
+    for (key, state) in keys {
+        if !state.is_live() || state.lease == 0 || present.contains(&state.lease) {
+            continue;
+        }
+        let is_master = memchr::memmem::find(key, MASTER_LEASES).is_some();
+        let (lease, all_master) = missing.entry(state.lease).or_insert_with(|| {
+            let lease = LeaseWritten {
+                id: state.lease,
+                ttl: default_ttl,
+                source: TtlSource::Flag,
+                keys: 0,
+                first_key: key.to_vec(),
+            };
+            (lease, true)
+        });
+        lease.keys = lease.keys.saturating_add(1);
+        if **key < *lease.first_key {
+            lease.first_key = key.to_vec();
+        }
+        *all_master &= is_master;
+    }
+    let leases = missing.into_values().map(|(mut lease, all_master)| {
+        if let Some(ttl) = known.get(&lease.id) {
+            (lease.ttl, lease.source) = (*ttl, TtlSource::Log);
+        } else if all_master {
+            (lease.ttl, lease.source) = (MASTER_LEASE_TTL, TtlSource::MasterLease);
+        }
+        lease
+    });
+    leases.collect()
+}

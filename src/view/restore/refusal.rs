@@ -1,0 +1,242 @@
+//! Why nothing is restored, as a message, a hint and notes.
+
+use std::fmt::Write as _;
+
+use crate::named::key_text;
+use crate::query::replayed::LogFault;
+use crate::query::restore::{Outlook, Refusal, Refused};
+use crate::view::command::{Invocation, quoted};
+use crate::view::human::plural;
+
+use super::{range_text, reason_text};
+
+/// How many ranges a message names.
+const NAMED: usize = 3;
+
+/// A refusal for standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalText {
+    /// The message.
+    pub message: String,
+    /// A line that can be pasted.
+    pub hint: String,
+    /// The other reasons.
+    pub notes: Vec<String>,
+}
+
+/// The text of a refusal. `target` is the flag that names the output, with its value.
+#[must_use]
+pub fn text(refused: &Refused, invocation: &Invocation, target: &[String]) -> RefusalText {
+    let mut sentences = refused.reasons.iter().map(sentence);
+    let first = sentences.next().unwrap_or_default();
+    RefusalText {
+        message: format!("{first}; nothing was written"),
+        hint: hint(refused, invocation, target),
+        notes: sentences.collect(),
+    }
+}
+
+/// A reason as a sentence.
+#[must_use]
+pub fn sentence(reason: &Refusal) -> String {
+    match reason {
+        Refusal::Lost { at, ranges, .. } => {
+            let mut text = format!("records up to revision {at} are missing");
+            for (place, range) in ranges.iter().take(NAMED).enumerate() {
+                let separator = if place == 0 { ":" } else { ";" };
+                let _ = write!(
+                    text,
+                    "{separator} {} ({})",
+                    range_text(range),
+                    reason_text(range.reason)
+                );
+            }
+            if ranges.len() > NAMED {
+                let _ = write!(text, "; and {} more", ranges.len().saturating_sub(NAMED));
+            }
+            text
+        }
+        Refusal::LostBelowCompaction { compacted } => format!(
+            "records at or below the compacted revision {compacted} may be missing: any key may be affected"
+        ),
+        Refusal::Compacted { asked, compacted } => {
+            format!("revision {asked} is below the compacted revision {compacted}")
+        }
+        Refusal::Future { asked, current } => {
+            format!("revision {asked} is above the newest revision {current}")
+        }
+        Refusal::InJump { asked, jump } => format!(
+            "revision {asked} does not exist: an earlier restore left out revisions {} to {}",
+            jump.0, jump.1
+        ),
+        Refusal::Auth { is_on: true } => {
+            "authentication is on, and its users or roles are damaged: the restored store would be open to everybody, or nobody could log in".to_owned()
+        }
+        Refusal::Auth { is_on: false } => {
+            "a bucket of authentication is damaged, and it is not known whether authentication is on: the restored store may be open to everybody".to_owned()
+        }
+        Refusal::Meta => {
+            "bucket meta is damaged, so the compacted revision is not known".to_owned()
+        }
+        Refusal::OlderMeta { index: Some(index) } => format!(
+            "one meta page is lost; meta page {index} may be that of the commit before the newest"
+        ),
+        Refusal::OlderMeta { index: None } => {
+            "no meta page leads to the newest root page: the root was searched, and may be an older one".to_owned()
+        }
+        Refusal::Trailer => {
+            "the SHA-256 of the snapshot is wrong: any byte of it may have changed".to_owned()
+        }
+        Refusal::Torn => {
+            "this copy was taken while etcd was writing: its pages belong to several states".to_owned()
+        }
+        Refusal::Damage(code) => format!("the file is damaged ({code})"),
+        Refusal::Log {
+            fault,
+            until,
+            revision,
+        } => log_fault(*fault, *until, *revision),
+        Refusal::CorruptAlarm => {
+            "the cluster raised a CORRUPT alarm: its members had different data, and this may be the wrong one".to_owned()
+        }
+        Refusal::SeveralRevisions {
+            revisions,
+            keys,
+            count,
+        } => {
+            let names: Vec<String> = keys.iter().map(|key| key_text(key).into_owned()).collect();
+            format!(
+                "revisions {} to {} fit that time, and {count} keys were created or deleted between them ({})",
+                revisions.0,
+                revisions.1,
+                names.join(", ")
+            )
+        }
+        Refusal::HistoryOfSomeKeys => {
+            "--prefix and --exclude write the state only: a history of some keys would have gaps".to_owned()
+        }
+        Refusal::NoKeys => "no key matches --prefix and --exclude".to_owned(),
+        Refusal::NoDatabase => {
+            "delta snapshots without a full snapshot have no database to restore".to_owned()
+        }
+    }
+}
+
+/// Why a log does not give all that it should.
+fn log_fault(fault: LogFault, until: u64, revision: i64) -> String {
+    match fault {
+        LogFault::Stopped(why) => format!(
+            "the write-ahead log gives certain records up to entry {until} (revision {revision}): after it {why}"
+        ),
+        LogFault::EndsBefore(index) => format!(
+            "the write-ahead log ends with entry {until} (revision {revision}), and entry {index} was committed"
+        ),
+        LogFault::OtherCluster(member) => format!(
+            "the write-ahead log is that of member {member:x}, which is not a member of this database's cluster"
+        ),
+        LogFault::DamagedDatabase => {
+            "the database is damaged, and the write-ahead log does not go back to its first entry: the revisions of the entries are not certain".to_owned()
+        }
+        LogFault::NoPosition => {
+            "the database has no consistent_index, so it is not known which entries of the write-ahead log it has".to_owned()
+        }
+        LogFault::Contradiction => {
+            "the write-ahead log and the database have different records of the same revisions".to_owned()
+        }
+    }
+}
+
+/// What to type instead.
+fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String {
+    let target: Vec<String> = target.iter().map(|word| quoted(word)).collect();
+    let line = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        invocation.line("restore", &[target.clone(), words].concat())
+    };
+    let details = &refused.details;
+    if let Some(complete) = details.complete {
+        let at = complete.to_string();
+        let also = match refused.reasons.first() {
+            Some(Refusal::Lost { elsewhere, .. }) if *elsewhere > 0 => {
+                "; --carve also uses records in pages that the tree does not reach"
+            }
+            _ => "",
+        };
+        return format!(
+            "`{}` writes revision {at}, the newest whose state is complete; --allow-loss writes what is left{also}",
+            line(&["--at", &at])
+        );
+    }
+    match refused.reasons.first() {
+        Some(Refusal::Auth { .. }) => format!(
+            "`{}` writes a store that is open to everybody",
+            line(&["--allow-loss", "--auth off"])
+        ),
+        Some(Refusal::Log { fault, .. }) if fault.is_about_database() => format!(
+            "without --wal the database is restored as it is; `{}` lists the entries of the log",
+            invocation.line("wal", &[])
+        ),
+        Some(Refusal::CorruptAlarm) => format!(
+            "`etcdive hashkv` and `etcdive diff` compare members; `{}` restores this one",
+            line(&["--drop-corrupt-alarm"])
+        ),
+        Some(Refusal::Compacted { compacted, .. }) => format!(
+            "`{}` restores the oldest possible revision; --carve --allow-loss uses what freed pages still have of older ones",
+            line(&["--at", &compacted.to_string()])
+        ),
+        Some(Refusal::Future { current, .. }) => {
+            format!(
+                "`{}` restores the newest one",
+                line(&["--at", &current.to_string()])
+            )
+        }
+        Some(Refusal::SeveralRevisions { revisions, .. }) => format!(
+            "`{}` shows them; --at REV chooses one",
+            invocation.line("log", &[format!("{}..{}", revisions.0, revisions.1)])
+        ),
+        Some(Refusal::HistoryOfSomeKeys) => {
+            format!("`{}` has the history of all keys", line(&[]))
+        }
+        Some(Refusal::NoKeys) => format!("`{}` lists the keys", invocation.line("ls", &[])),
+        Some(Refusal::InJump { jump, .. }) => {
+            let before = jump.0.saturating_sub(1).to_string();
+            format!(
+                "`{}` restores the revision before them",
+                line(&["--at", &before])
+            )
+        }
+        Some(reason) if reason.is_loss() => format!(
+            "`{}` writes what is left, and lists what is missing",
+            line(&["--allow-loss"])
+        ),
+        _ => format!("`{}` lists every finding", invocation.line("fsck", &[])),
+    }
+}
+
+/// What `restore` could give of a damaged file, as a hint; none if nothing.
+#[must_use]
+pub fn outlook(outlook: Outlook, invocation: &Invocation) -> Option<String> {
+    let line = |words: &[String]| {
+        let target = ["--out".to_owned(), "NEW.db".to_owned()];
+        invocation.line("restore", &[&target, words].concat())
+    };
+    match outlook {
+        Outlook::Complete { newest } => Some(format!(
+            "`{}` writes an intact database of it: revision {newest} is complete",
+            line(&[])
+        )),
+        Outlook::Earlier { complete, newest } => {
+            let later = usize::try_from(newest.saturating_sub(complete)).unwrap_or(usize::MAX);
+            let line = line(&["--at".to_owned(), complete.to_string()]);
+            Some(format!(
+                "`{line}` writes the newest revision that is complete; {} after it would be left out",
+                plural(later, "revision", "revisions")
+            ))
+        }
+        Outlook::Part => Some(format!(
+            "`{}` writes what is left, and lists what is missing",
+            line(&["--allow-loss".to_owned()])
+        )),
+        Outlook::Nothing => None,
+    }
+}

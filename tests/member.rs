@@ -1,0 +1,5 @@
+//! The member directories that `restore --data-dir` writes, and the log that it reads.
+
+mod bytes;
+mod directory;
+mod log;

@@ -1,0 +1,332 @@
+//! The verb: its flags, its exit codes, its files.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::corrupt::busy_store;
+use crate::support::synth::Bucket;
+use crate::support::synth::etcd::alarm_key;
+use crate::support::{Run, Scratch, bolt_reader, etcdive, testdata};
+
+fn source() -> String {
+    testdata("restore/src36.snap.db")
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// Runs `restore` with these flags; the new file is `new.db` of the folder.
+fn run(scratch: &Scratch, db: &str, flags: &str) -> (Run, PathBuf) {
+    let out = scratch.path().join("new.db");
+    let mut words = vec!["restore", db, "--out", out.to_str().unwrap()];
+    words.extend(flags.split_whitespace());
+    (etcdive(words), out)
+}
+
+fn report(out: &Path) -> Value {
+    let path = format!("{}.restore.json", out.display());
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn it_writes_a_file_and_a_report() {
+    let scratch = Scratch::new("restore-writes");
+    let (run, out) = run(&scratch, &source(), "--at 60");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let bytes = std::fs::read(&out).unwrap();
+    let read = bolt_reader::read(&bytes, true);
+    assert_eq!(bytes.len() % 512, 32, "a snapshot file");
+    assert_eq!(
+        std::fs::metadata(&out).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(names(scratch.path()), ["new.db", "new.db.restore.json"]);
+    let report = report(&out);
+    for (field, value) in [
+        ("revision", 60),
+        ("source_revision", 75),
+        ("compact_revision", 29),
+    ] {
+        assert_eq!(report[field], value, "{field}");
+    }
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["records"], read.buckets["key"].len());
+    assert_eq!(report["source"]["sha256"], report["source"]["sha256_after"]);
+    let sum = etcdive(["status", out.to_str().unwrap(), "--evidence", "-o", "json"]);
+    assert_eq!(sum.code, 0, "{}{}", sum.text(), sum.stderr);
+    let status: Value = serde_json::from_slice(&sum.stdout).unwrap();
+    assert_eq!(report["file"]["sha256"], status["evidence"]["sha256"]);
+    let text = run.text();
+    for part in [
+        "hashkv",
+        "revision",
+        "etcdutl snapshot restore",
+        "--bump-revision 1000015",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn json_is_the_report() {
+    let scratch = Scratch::new("restore-json");
+    let (run, out) = run(&scratch, &source(), "-o json");
+    let printed: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(printed, report(&out));
+    assert_eq!(printed["revision"], 75);
+}
+
+#[test]
+fn each_flag_changes_what_is_written() {
+    let buckets = |flags: &str| {
+        let scratch = Scratch::new("restore-flags");
+        let (run, out) = run(&scratch, &source(), flags);
+        assert_eq!(run.code, 0, "{flags}: {}", run.stderr);
+        bolt_reader::read(&std::fs::read(out).unwrap(), true).buckets
+    };
+    let all = buckets("");
+    assert!(buckets("--history none")["key"].len() < all["key"].len());
+    assert_eq!(buckets("--history all"), all);
+    assert!(buckets("--at @~10")["key"].len() < all["key"].len());
+    let some = buckets("--prefix t/");
+    let rest = buckets("--exclude t/");
+    let state = buckets("--history none");
+    assert!(!some["key"].is_empty() && !rest["key"].is_empty());
+    assert_eq!(some["key"].len() + rest["key"].len(), state["key"].len());
+    let ttl = |flags: &str| {
+        let leases = buckets(flags)["lease"].clone();
+        leases
+            .into_iter()
+            .map(|(_, lease)| lease)
+            .collect::<Vec<_>>()
+    };
+    assert_ne!(ttl("--at 40"), ttl("--at 40 --lease-ttl 77"));
+}
+
+#[test]
+fn a_prefix_does_not_take_the_whole_history() {
+    let scratch = Scratch::new("restore-prefix-all");
+    let (run, out) = run(&scratch, &source(), "--prefix t/ --history all");
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr
+            .contains("--prefix and --exclude write the state only")
+    );
+    assert!(!out.exists());
+    let (run, _) = self::run(&scratch, &source(), "--prefix nothing/");
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("no key matches"), "{}", run.stderr);
+}
+
+#[test]
+fn a_time_names_its_interval_and_is_refused_if_keys_differ() {
+    let db = testdata("healthy/k8s/after.db");
+    let db = db.to_str().unwrap();
+    let scratch = Scratch::new("restore-time");
+    let (first, out) = run(&scratch, db, "--at-time 21:11:19");
+    let (time, at) = match first.code {
+        0 => {
+            let report = report(&out);
+            assert!(first.text().contains(" fit"), "{}", first.text());
+            (report["time"].clone(), report["revision"].clone())
+        }
+        code => {
+            assert_eq!(code, 2);
+            assert!(first.stderr.contains("fit that time"), "{}", first.stderr);
+            (Value::Null, Value::Null)
+        }
+    };
+    if !time.is_null() {
+        assert!(time["oldest_revision"].as_i64() <= at.as_i64());
+        assert!(time["newest_revision"].as_i64() >= at.as_i64());
+    }
+    // Within one second a namespace was deleted: several revisions fit, and their keys differ.
+    let scratch = Scratch::new("restore-time-several");
+    let mut refused = 0;
+    for second in 8..25 {
+        let (run, out) = run(&scratch, db, &format!("--at-time 21:12:{second:02}"));
+        if run.stderr.contains("fit that time") {
+            assert_eq!(run.code, 2);
+            assert!(!out.exists());
+            refused += 1;
+        } else {
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            std::fs::remove_file(&out).unwrap();
+            std::fs::remove_file(format!("{}.restore.json", out.display())).unwrap();
+        }
+    }
+    assert!(refused > 0, "no second with several revisions");
+}
+
+#[test]
+fn a_place_that_is_taken_or_is_evidence_is_refused() {
+    let scratch = Scratch::new("restore-places");
+    let data = scratch.file("data/member/snap/db", &std::fs::read(source()).unwrap());
+    let taken = scratch.file("taken.db", b"something");
+    let data = data.to_str().unwrap();
+    let inside = scratch.path().join("data/member/new.db");
+    let report = scratch.file("other.db.restore.json", b"{}");
+    let other = report.with_file_name("other.db");
+    for (out, why) in [
+        (taken.as_path(), "exists, and nothing is overwritten"),
+        (Path::new(data), "never written to"),
+        (inside.as_path(), "never written to"),
+        (other.as_path(), "exists, and nothing is overwritten"),
+        (Path::new("/nonexistent-folder/new.db"), "no folder"),
+    ] {
+        let run = etcdive(["restore", data, "--out", out.to_str().unwrap()]);
+        assert_eq!(run.code, 2, "{}", out.display());
+        assert!(
+            run.stderr.contains(why),
+            "{}: {}",
+            out.display(),
+            run.stderr
+        );
+        assert!(run.stderr.contains("etcdive: "), "{}", run.stderr);
+    }
+    assert_eq!(std::fs::read(&taken).unwrap(), b"something");
+    let link = scratch.path().join("link.db");
+    std::os::unix::fs::symlink(scratch.path().join("target.db"), &link).unwrap();
+    let run = etcdive(["restore", data, "--out", link.to_str().unwrap()]);
+    assert_eq!(run.code, 2, "through a link");
+    assert!(!scratch.path().join("target.db").exists());
+}
+
+#[test]
+fn a_refusal_leaves_no_file_and_offers_a_line_that_works() {
+    let store = busy_store(5);
+    let image = store.builder().page_size(1024).build();
+    let mut bytes = image.bytes.clone();
+    let runs = image.bucket_runs(b"key");
+    let leaf = runs
+        .iter()
+        .rev()
+        .find(|run| bytes[run.pgid as usize * 1024 + 8] == 2)
+        .unwrap();
+    let at = leaf.pgid as usize * 1024;
+    bytes[at..at + 1024].fill(0);
+    let scratch = Scratch::new("restore-refusal");
+    let db = scratch.file("broken.db", &bytes);
+    let db = db.to_str().unwrap();
+    let (refused, out) = run(&scratch, db, "");
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert_eq!(names(scratch.path()), ["broken.db"]);
+    let hint = refused
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("hint: "))
+        .unwrap();
+    let line = hint.split('`').nth(1).unwrap();
+    let words = line.split_whitespace().skip(1);
+    let run_again = etcdive(words);
+    assert_eq!(run_again.code, 0, "{line}: {}", run_again.stderr);
+    assert!(out.exists());
+
+    std::fs::remove_file(&out).unwrap();
+    std::fs::remove_file(format!("{}.restore.json", out.display())).unwrap();
+    let (lossy, out) = run(&scratch, db, "--allow-loss");
+    assert_eq!(lossy.code, 3, "{}", lossy.stderr);
+    assert!(lossy.text().contains("MISSING"), "{}", lossy.text());
+    let report = report(&out);
+    assert_eq!(report["complete"], false);
+    assert!(!report["lost"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn carve_uses_records_that_the_tree_does_not_reach() {
+    // The last leaf is lost, and an older copy of it is in a freed page.
+    let store = busy_store(6);
+    let keys: Vec<_> = store
+        .records()
+        .iter()
+        .map(|r| (r.bucket_key(), r.bucket_value()))
+        .collect();
+    let stale = Bucket::of(keys[keys.len() / 2..].to_vec());
+    let image = store.builder().page_size(1024).stale(stale).build();
+    let mut bytes = image.bytes.clone();
+    let middle = &keys[keys.len() * 3 / 4].0;
+    let runs = image.bucket_runs(b"key");
+    let leaf = runs
+        .iter()
+        .find(|run| {
+            let at = run.pgid as usize * 1024;
+            let page = &bytes[at..at + 1024];
+            page[8] == 2
+                && page
+                    .windows(middle.len())
+                    .any(|window| window == middle.as_slice())
+        })
+        .unwrap();
+    let at = leaf.pgid as usize * 1024;
+    bytes[at..at + 1024].fill(0);
+    let scratch = Scratch::new("restore-carve");
+    let db = scratch.file("broken.db", &bytes);
+    let (refused, _) = run(&scratch, db.to_str().unwrap(), "");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--carve"), "{}", refused.stderr);
+    let (carved, out) = run(&scratch, db.to_str().unwrap(), "--carve");
+    assert_eq!(carved.code, 3, "{}", carved.stderr);
+    let read = bolt_reader::read(&std::fs::read(&out).unwrap(), true);
+    assert_eq!(read.buckets["key"], keys, "every record is back");
+    assert!(report(&out)["records_added"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn alarms_and_authentication_need_their_flags() {
+    let mut store = busy_store(2);
+    store.set_bucket("alarm", Bucket::of([(alarm_key(7, 2), Vec::new())]));
+    let scratch = Scratch::new("restore-flags-of-buckets");
+    let db = scratch.file("corrupt.db", &store.builder().build().bytes);
+    let (refused, _) = run(&scratch, db.to_str().unwrap(), "");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("CORRUPT"));
+    let (restored, out) = run(&scratch, db.to_str().unwrap(), "--drop-corrupt-alarm");
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    assert_eq!(report(&out)["dropped"]["corrupt_alarms"][0], "7");
+
+    let scratch = Scratch::new("restore-auth-off");
+    store.set_bucket("alarm", Bucket::new());
+    store.set_bucket("auth", Bucket::of([("authEnabled", vec![9])]));
+    let db = scratch.file("auth.db", &store.builder().build().bytes);
+    let db = db.to_str().unwrap();
+    assert_eq!(run(&scratch, db, "--allow-loss").0.code, 2);
+    assert_eq!(
+        run(&scratch, db, "--auth off").0.code,
+        2,
+        "not without --allow-loss"
+    );
+    let (off, _) = run(&scratch, db, "--allow-loss --auth off");
+    assert_eq!(off.code, 3, "{}", off.stderr);
+    assert!(
+        off.text().contains("AUTHENTICATION IS OFF"),
+        "{}",
+        off.text()
+    );
+}
+
+#[test]
+fn a_wrong_trailer_is_refused() {
+    let scratch = Scratch::new("restore-trailer");
+    let mut bytes = std::fs::read(source()).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let db = scratch.file("wrong.db", &bytes);
+    let (refused, out) = run(&scratch, db.to_str().unwrap(), "");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("SHA-256"), "{}", refused.stderr);
+    let (written, _) = run(&scratch, db.to_str().unwrap(), "--allow-loss");
+    assert_eq!(written.code, 3);
+    assert!(out.exists());
+    assert_eq!(std::fs::metadata(&out).unwrap().mode() & 0o777, 0o600);
+}
