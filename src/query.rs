@@ -61,6 +61,7 @@ pub mod transaction;
 pub mod unreadable;
 pub mod v2_store;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 pub mod writers;
 

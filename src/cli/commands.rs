@@ -25,5 +25,6 @@ pub mod pages;
 pub mod recover;
 pub mod show;
 pub mod status;
+pub mod verify;
 pub mod wal;
 pub mod watch;

@@ -18,6 +18,7 @@ use super::notice::{Compacted, Notice, Notices};
 use super::objects::Objects;
 use super::scope::Scope;
 use super::timeline::Timeline;
+use super::verify::Outcome;
 use super::{catalog, origins};
 
 /// The answer to a question that was understood.
@@ -31,6 +32,8 @@ pub enum Answer {
     Findings,
     /// The same, but the findings are still to be printed.
     Verdict,
+    /// Files were checked one by one, and everything about them was printed: the worst result makes the exit code.
+    Worst(Outcome),
 }
 
 /// A question to one database.
