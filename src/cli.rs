@@ -30,7 +30,7 @@ pub mod unified;
 pub mod unpacking;
 pub mod v2_store;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -38,7 +38,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::query::evidence::{MetaBy, Verify, Work};
 use crate::query::logs::Logs;
 use crate::query::objects::Keyring;
-use crate::query::{Evidence, Notices, Origins, Question};
+use crate::query::{Evidence, NoAnswer, Notices, Origins, Question};
+use crate::source::Unpacking;
 use crate::view::command::Invocation;
 
 pub use crate::query::Answer;
@@ -46,7 +47,7 @@ pub use crate::query::Answer;
 use commands::{
     analyze, blame, buckets, checksum, churn, complete as complete_verb, completions, decode, diff,
     du, dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls,
-    man, page, pages, recover, restore, show, status, wal, watch,
+    man, page, pages, recover, restore, show, status, verify, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
@@ -139,6 +140,7 @@ enum Command {
     Du(du::Args),
     Churn(churn::Args),
     Fsck(fsck::Args),
+    Verify(verify::Args),
     Recover(recover::Args),
     Restore(restore::Args),
     Explain(explain::Args),
@@ -177,6 +179,7 @@ impl Command {
             Self::Du(_) => "du",
             Self::Churn(_) => "churn",
             Self::Fsck(_) => "fsck",
+            Self::Verify(_) => "verify",
             Self::Recover(_) => "recover",
             Self::Restore(_) => "restore",
             Self::Explain(_) => "explain",
@@ -212,6 +215,7 @@ impl Command {
             Self::Du(args) => args,
             Self::Churn(args) => args,
             Self::Fsck(args) => args,
+            Self::Verify(args) => args,
             Self::Recover(args) => args,
             Self::Restore(args) => args,
             Self::Explain(args) => args,
@@ -278,6 +282,32 @@ pub trait Verb {
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure>;
 }
 
+/// How a database is opened: what the global flags say about all databases of a run.
+#[derive(Debug)]
+pub struct Opening {
+    /// How packed input is unpacked.
+    unpacking: Unpacking,
+    /// The meta page whose state is read; the default is the newest.
+    meta: Option<MetaBy>,
+}
+
+impl Opening {
+    /// Opens a database.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is something else.
+    pub fn open(
+        &self,
+        path: &Path,
+        verify: Verify,
+        origins: Origins,
+        work: &Work,
+    ) -> Result<Evidence, NoAnswer> {
+        let evidence = Evidence::open_for(path, verify, &origins, &self.unpacking, work)?;
+        evidence.by_meta(self.meta).with_origins(origins)
+    }
+}
+
 /// What every verb is given.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'r> {
@@ -293,6 +323,10 @@ pub struct Run<'r> {
     pub notices: &'r Notices,
     /// The verb and its database, for hints.
     pub invocation: &'r Invocation,
+    /// How further databases are opened, for a verb that opens them itself.
+    pub opening: &'r Opening,
+    /// Counts passes over files.
+    pub work: &'r Work,
 }
 
 impl<'r> Run<'r> {
@@ -339,7 +373,11 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let typed = databases.as_ref().map_or_else(|_| Vec::new(), Vec::clone);
     let work = Work::default();
     progress::start(&work);
-    let opened = databases.and_then(|paths| open(cli, verb, &paths, &work));
+    let opening = Opening {
+        unpacking: unpacking::unpacking(cli.unpack_limit),
+        meta: cli.meta,
+    };
+    let opened = databases.and_then(|paths| open(cli, verb, &paths, &opening, &work));
     let (keyring, evidence, logs) = match opened {
         Ok(opened) => opened,
         Err(failure) => return report::failure(&failure.with_log(&typed), &invocation),
@@ -355,6 +393,8 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
         key_files: &key_files,
         notices: &notices,
         invocation: &invocation,
+        opening: &opening,
+        work: &work,
     };
     if verb.is_wide() {
         out.uncut();
@@ -392,11 +432,23 @@ fn has_wide(verb: &str) -> bool {
         .any(|value| value.get_name() == "wide")
 }
 
+/// Refuses to read standard input twice.
+///
+/// # Errors
+/// If two of the paths are `-`.
+pub fn standard_input_once(paths: &[PathBuf]) -> Result<(), Failure> {
+    match paths.iter().filter(|path| path.as_os_str() == "-").count() {
+        0 | 1 => Ok(()),
+        _ => Err(Failure::cannot("standard input can be read once only")),
+    }
+}
+
 /// Opens everything that a verb reads.
 fn open(
     cli: &Cli,
     verb: &dyn Verb,
     paths: &[PathBuf],
+    opening: &Opening,
     work: &Work,
 ) -> Result<(Keyring, Vec<Evidence>, Option<Logs>), Failure> {
     let verify = match (cli.verify, verb.verify()) {
@@ -406,16 +458,8 @@ fn open(
     let keyring = verb
         .keys()
         .map_or_else(|| Ok(Keyring::default()), Keys::keyring)?;
-    let unpacking = unpacking::unpacking(cli.unpack_limit);
-    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
-        return Err(Failure::cannot("standard input can be read once only"));
-    }
-    let open = |path: &PathBuf| -> Result<Evidence, Failure> {
-        let origins = verb.origins();
-        let evidence =
-            Evidence::open_for(path, verify, &origins, &unpacking, work)?.by_meta(cli.meta);
-        Ok(evidence.with_origins(origins)?)
-    };
+    standard_input_once(paths)?;
+    let open = |path: &PathBuf| opening.open(path, verify, verb.origins(), work);
     let evidence = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let logs = verb.logs().map(|path| Logs::open(&path)).transpose()?;
     Ok((keyring, evidence, logs))

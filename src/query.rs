@@ -67,6 +67,7 @@ pub mod transaction;
 pub mod unreadable;
 pub mod v2_store;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 pub mod writers;
 

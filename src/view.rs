@@ -56,5 +56,6 @@ pub mod table;
 pub mod time;
 pub mod v2_store;
 pub mod verdict;
+pub mod verify;
 pub mod wal;
 pub mod yaml;

@@ -33,6 +33,10 @@ pub const LINES: &[&str] = &[
     "status DB -w json",
     "status DB -w table",
     "status DB -w fields",
+    "status DB -w table --style 3.5",
+    "verify DB",
+    "verify DB DB -o json",
+    "verify DB --max-age 1h -o jsonl",
     "ls DB",
     "ls DB -o jsonl",
     "ls DB --kinds",
@@ -316,6 +320,15 @@ fn in_time(command: &mut Command, most: Duration, what: &str) -> Run {
     output.into()
 }
 
+/// A run of a verb on a file that is refused. `verify` says why on the line of the file, which is on standard output.
+fn reason_on_stderr(line: &str, mut run: Run) -> Run {
+    if line.starts_with("verify ") {
+        run.stderr = format!("etcdive: {}{}", run.text(), run.stderr);
+        run.stdout.clear();
+    }
+    run
+}
+
 #[test]
 fn no_verb_is_forgotten() {
     let listed = crate::support::verbs();
@@ -473,7 +486,7 @@ fn what_is_no_file_is_refused_by_every_verb_without_waiting() {
             let mut command = program();
             command.args(words(line, db.to_str().unwrap(), ""));
             let what = format!("{line} of {name}");
-            let run = in_time(&mut command, Duration::from_secs(20), &what);
+            let run = reason_on_stderr(line, in_time(&mut command, Duration::from_secs(20), &what));
             assert_eq!(
                 (run.code, run.stdout.len()),
                 (2, 0),
@@ -516,6 +529,7 @@ fn a_file_that_may_not_be_read_is_refused_as_such() {
             }
             Err(error) => panic!("{error}"),
         };
+        let run = reason_on_stderr(line, run);
         assert_eq!(
             (run.code, run.stdout.len()),
             (2, 0),

@@ -87,6 +87,7 @@ mod values;
 mod verb_diff;
 mod verbs;
 mod verdict;
+mod verify;
 mod wal;
 mod words;
 mod yaml_golden;

@@ -1,4 +1,5 @@
-//! One verdict: `status`, `fsck` and the exit code agree on every file, and what bbolt's check refuses is not sound.
+//! One verdict: `status`, `fsck`, `verify` and the exit code agree on every file, and what bbolt's check refuses is not
+//! intact.
 
 mod directory;
 mod former;
@@ -19,7 +20,7 @@ use crate::support::{Run, Scratch, case_roots, etcdive, files_below, part, testd
 /// What a verb says of a file: whether it is sound, the sentence, and each code with its count; or why it says nothing.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
-    is_sound: bool,
+    is_intact: bool,
     sentence: String,
     codes: Vec<(String, u64)>,
 }
@@ -28,7 +29,8 @@ type Answer = Result<Said, String>;
 
 fn by_status(path: &Path) -> Answer {
     let evidence = Evidence::open(path, Verify::Always).map_err(|no| format!("{no:?}"))?;
-    let status = FileStatus::read(&evidence).map_err(|no| format!("{no:?}"))?;
+    let status =
+        FileStatus::read(&evidence, &Keyring::default()).map_err(|no| format!("{no:?}"))?;
     let said = said(&status.verdict, &status.findings);
     // Reading the numbers finds no other codes than the check: the exit code is made of all findings.
     let codes = |said: &[(String, u64)]| -> Vec<String> {
@@ -62,7 +64,7 @@ fn said_codes(findings: &Findings) -> Vec<(String, u64)> {
 
 fn said(verdict: &etcdive::query::verdict::Verdict, findings: &Findings) -> Said {
     Said {
-        is_sound: verdict.is_sound(),
+        is_intact: verdict.is_intact(),
         sentence: view::verdict::sentence(verdict).to_owned(),
         codes: said_codes(findings),
     }
@@ -90,7 +92,7 @@ fn status_and_fsck_give_the_same_verdict_on_every_file() {
     let mut sound = 0;
     for path in &files {
         let (status, fsck) = (by_status(path), by_fsck(path));
-        sound += usize::from(status.as_ref().is_ok_and(|said| said.is_sound));
+        sound += usize::from(status.as_ref().is_ok_and(|said| said.is_intact));
         assert_eq!(status, fsck, "{}", path.display());
     }
     println!("{} files, {sound} of them sound", files.len());
@@ -107,7 +109,7 @@ fn status_and_fsck_give_the_same_verdict_on_300_corruptions() {
         let (bytes, mutation) = mutate(&image, *seed);
         let path = scratch.file("db", &bytes);
         let (status, fsck) = (by_status(&path), by_fsck(&path));
-        sound += usize::from(status.as_ref().is_ok_and(|said| said.is_sound));
+        sound += usize::from(status.as_ref().is_ok_and(|said| said.is_intact));
         assert_eq!(status, fsck, "seed {seed}: {mutation}");
     }
     println!("{} corruptions, {sound} of them sound", seeds.len());
@@ -153,7 +155,29 @@ fn agree(path: &Path, name: &str) -> (i32, String) {
     let yes_or_no = ["DAMAGED", "OK"][usize::from(status.code == 0)];
     let sentence = of_fsck["verdict"].as_str().unwrap();
     assert_eq!(row, format!("{yes_or_no}: {sentence}"), "{name}");
+    verify_agrees(path, &of_fsck, fsck.code, name);
     (status.code, sentence.to_owned())
+}
+
+/// `verify` has the verdict of `fsck`. It fails in addition for a file without keys, and for another program's file.
+#[track_caller]
+fn verify_agrees(path: &Path, fsck: &Value, code: i32, name: &str) {
+    let verify = run("verify -o jsonl", path);
+    let object = serde_json::from_slice::<Value>(&verify.stdout).unwrap();
+    if object["outcome"] == "unreadable" {
+        assert_eq!((&fsck["kind"], verify.code), (&"bbolt".into(), 2), "{name}");
+        return;
+    }
+    if object.get("error").is_some() {
+        assert_eq!((code, verify.code), (3, 3), "{name}: {object}");
+        return;
+    }
+    for field in ["sound", "verdict", "torn"] {
+        assert_eq!(object[field], fsck[field], "{name}: {field}");
+    }
+    let unmet = object["unmet"].as_array().unwrap();
+    let expected = code.max(i32::from(!unmet.is_empty()));
+    assert_eq!(verify.code, expected, "{name}: {object}");
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub struct PageCounts {
     pub pages: u64,
     /// Pages that the trees of the chosen state use.
     pub in_use: u64,
+    /// Pages that bbolt may reuse: no tree uses them, and they are neither meta pages nor pages of the freelist.
+    pub free: u64,
 }
 
 /// Checks everything outside the trees. [`walk`] checks the trees themselves.
@@ -90,6 +92,7 @@ pub fn check(db: &Db<'_>, source: &Source) -> PageCounts {
     PageCounts {
         pages: page_use.page_count(),
         in_use: page_use.tree_page_count(),
+        free: page_use.free_page_count(),
     }
 }
 

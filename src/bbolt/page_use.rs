@@ -100,6 +100,12 @@ impl<'a> PageUse<'a> {
         self.tree_pages
     }
 
+    /// How many pages are neither meta pages nor used by a tree or the freelist.
+    pub(super) fn free_page_count(&self) -> u64 {
+        let is_free = |pgid: &u64| matches!(self.use_of(Pgid(*pgid)), Use::Free | Use::Unreached);
+        (0..self.end).filter(is_free).count() as u64
+    }
+
     /// Whether a tree uses the page. It may also be a page of the freelist.
     pub(super) fn is_in_tree(&self, pgid: u64) -> bool {
         self.marks.get(Pgid(pgid)).is_in_tree()

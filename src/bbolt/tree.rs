@@ -385,7 +385,13 @@ impl<'a> Leaves<'a> {
         };
         let started = match self.root.take() {
             Some(Root::Page(pgid)) => self.enter(&top(pgid)),
-            Some(Root::Inline(page)) => self.place(page, &top(page.pgid)),
+            Some(Root::Inline(page)) => {
+                // bbolt reads an element after the end of an inline page from the bytes of the next bucket.
+                if let Some(diagnostic) = self.context.pages.bounds(&page) {
+                    self.report(diagnostic);
+                }
+                self.place(page, &top(page.pgid))
+            }
             Some(Root::Absent) | None => None,
         };
         if started.is_some() {

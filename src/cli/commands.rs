@@ -28,5 +28,6 @@ pub mod recover;
 pub mod restore;
 pub mod show;
 pub mod status;
+pub mod verify;
 pub mod wal;
 pub mod watch;

@@ -9,6 +9,7 @@ use terminal_size::Width;
 
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::query::logs::Logs;
+use crate::query::verify::Outcome;
 use crate::query::{Evidence, Notice, verdict};
 use crate::source::{Change, TrailerCheck};
 use crate::view;
@@ -211,8 +212,20 @@ pub fn failure(failure: &Failure, invocation: &Invocation) -> ExitCode {
             say_failure(message, hint.as_deref());
             ExitCode::from(ANSWERED_NO)
         }
-        Failure::BrokenPipe(Some(Answer::No)) => ExitCode::from(ANSWERED_NO),
-        Failure::BrokenPipe(_) => ExitCode::SUCCESS,
+        Failure::BrokenPipe(answer) => answer.map_or(ExitCode::SUCCESS, code_of),
+    }
+}
+
+/// The exit code of an answer, if no finding changes it.
+fn code_of(answer: Answer) -> ExitCode {
+    match answer {
+        Answer::Yes | Answer::Findings | Answer::Verdict | Answer::Complete => ExitCode::SUCCESS,
+        Answer::Partial => ExitCode::from(PARTIAL),
+        Answer::No => ExitCode::from(ANSWERED_NO),
+        Answer::Worst(Outcome::Ok) => ExitCode::SUCCESS,
+        Answer::Worst(Outcome::Failed) => ExitCode::from(ANSWERED_NO),
+        Answer::Worst(Outcome::Unreadable) => ExitCode::from(CANNOT_ANSWER),
+        Answer::Worst(Outcome::Damaged) => ExitCode::from(PARTIAL),
     }
 }
 
@@ -228,11 +241,7 @@ pub fn conclude(
         return failure(closed, invocation);
     }
     let code = match &answer {
-        Ok(Answer::Partial) => ExitCode::from(PARTIAL),
-        Ok(Answer::Yes | Answer::Findings | Answer::Verdict | Answer::Complete) => {
-            ExitCode::SUCCESS
-        }
-        Ok(Answer::No) => ExitCode::from(ANSWERED_NO),
+        Ok(answer) => code_of(*answer),
         Err(error) => failure(error, invocation),
     };
     let printed = matches!(answer, Ok(Answer::Findings));

@@ -7,8 +7,11 @@ use crate::bytes::ByteOrder;
 
 use super::check::{NewestRecord, compare_with_newest};
 use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
-use super::hash::{Omit, backend_hash, hash_kv};
+use super::completeness::Completeness;
+use super::defragmentation::Defragmentation;
+use super::hash::hash_kv;
 use super::record::Record;
+use super::release::Release;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
 
@@ -21,6 +24,8 @@ pub struct SnapshotStatus {
     pub revision: i64,
     /// Number of live keys.
     pub total_key: u64,
+    /// Number of elements of all buckets: what etcdutl 3.5 and earlier call the total of keys.
+    pub elements: u64,
     /// High-water mark times page size, in bytes.
     pub total_size: u64,
     /// Version of the schema; empty before 3.6.
@@ -42,6 +47,10 @@ pub struct RecordCounts {
     pub oldest: Option<i64>,
     /// Newest main revision of a record.
     pub newest: Option<i64>,
+    /// The newest main revision up to which no record above the compaction is missing; the compaction if all are missing.
+    pub complete: i64,
+    /// How many main revisions above the compaction are missing or incomplete, up to the newest record.
+    pub missing_revisions: u64,
     /// Whether one of the records is the mark of a bumped restore, which has no key.
     pub bump_mark: bool,
 }
@@ -103,6 +112,8 @@ pub struct StoreStatus {
     pub reason: &'static str,
     /// High-water mark times page size, in bytes.
     pub total_size: u64,
+    /// About how long the file would be after a defragmentation, in bytes.
+    pub defragmented_size: u64,
     /// The records.
     pub records: Result<RecordStatus, Unreachable>,
     /// The content of bucket `meta`; none without it.
@@ -117,8 +128,16 @@ pub struct StoreStatus {
     pub alarms: Vec<AlarmMember>,
     /// The cluster's version, as `3.6.0`.
     pub cluster_version: Option<String>,
+    /// The release of etcd, as far as the database shows it.
+    pub release: Option<Release>,
     /// Whether authentication is on; none without bucket `auth`.
     pub auth_enabled: Option<bool>,
+    /// The names of the users; none without bucket `authUsers`.
+    pub users: Option<Vec<Vec<u8>>>,
+    /// The names of the roles; none without bucket `authRoles`.
+    pub roles: Option<Vec<Vec<u8>>>,
+    /// Number of leases; none without bucket `lease`.
+    pub leases: Option<u64>,
 }
 
 impl StoreStatus {
@@ -180,6 +199,7 @@ impl RecordCounts {
     ) -> (Self, Seen<T>) {
         let mut counts = Self::default();
         let mut alive: Seen<T> = HashMap::new();
+        let mut completeness = Completeness::new(store.compact_revision());
         for record in store.records(Direction::Forward) {
             counts.records = counts.records.saturating_add(1);
             counts.tombstones = counts
@@ -187,6 +207,7 @@ impl RecordCounts {
                 .saturating_add(u64::from(record.tombstone));
             counts.oldest = counts.oldest.or(Some(record.revision.main));
             counts.newest = Some(record.revision.main);
+            completeness.add(record.revision);
             if record.is_bump_mark() {
                 counts.bump_mark = true;
                 continue;
@@ -206,6 +227,8 @@ impl RecordCounts {
                 }
             }
         }
+        counts.complete = completeness.complete();
+        counts.missing_revisions = completeness.missing;
         counts.keys = alive.len() as u64;
         counts.live_keys = alive.values().filter(|seen| seen.value.is_some()).count() as u64;
         (counts, alive)
@@ -216,11 +239,13 @@ impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
         let counts = RecordCounts::read(store);
+        let (hash, buckets, _) = hash_and_counts(store);
         Self {
-            hash: backend_hash(store, Omit::Nothing),
+            hash,
             revision: counts.newest.unwrap_or_default(),
             // etcdutl counts the mark of a bumped restore as an empty key.
             total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
+            elements: sum_of_elements(&buckets),
             total_size: store.db().meta().used_bytes(),
             version: store.meta().storage_version.clone().unwrap_or_default(),
         }
@@ -245,7 +270,7 @@ impl StoreStatus {
             }
             Err(why) => (Err(why), Seen::new()),
         };
-        let (hash, buckets) = hash_and_counts(store);
+        let (hash, buckets, defragmented_size) = hash_and_counts(store);
         let records = counts.map(|counts| {
             let current_revision = store.current_revision();
             RecordStatus {
@@ -265,9 +290,9 @@ impl StoreStatus {
             chosen,
             reason: choice.reason(),
             total_size: db.meta().used_bytes(),
+            defragmented_size,
             records,
             meta: store.bucket(schema::META).map(|_| store.meta().clone()),
-            buckets,
             members: store
                 .bucket(schema::MEMBERS)
                 .map(|bucket| members(bucket, db.diagnostics()))
@@ -281,9 +306,19 @@ impl StoreStatus {
                 .map(|bucket| alarms(bucket, db.diagnostics()))
                 .unwrap_or_default(),
             cluster_version: cluster_version.and_then(|text| String::from_utf8(text).ok()),
-            auth_enabled: store
-                .bucket(schema::AUTH)
-                .map(|bucket| value_of(store, bucket, b"authEnabled").is_some_and(|v| v == [1])),
+            release: Release::infer(store.meta()),
+            auth_enabled: store.bucket(schema::AUTH).map(|bucket| {
+                value_of(store, bucket, schema::AUTH_ENABLED).is_some_and(|v| v == [1])
+            }),
+            users: names_in(store, schema::AUTH_USERS),
+            roles: names_in(store, schema::AUTH_ROLES),
+            leases: store.bucket(schema::LEASE).map(|lease| {
+                let mut buckets = buckets.iter();
+                buckets
+                    .find(|bucket| bucket.name == lease.name)
+                    .map_or(0, |bucket| bucket.elements)
+            }),
+            buckets,
         };
         (status, seen)
     }
@@ -295,10 +330,26 @@ fn value_of(store: &Store<'_>, bucket: &Bucket<'_>, key: &[u8]) -> Option<Vec<u8
         .find_map(|(_, element)| (element.key == key).then(|| element.value.to_vec()))
 }
 
-/// [`backend_hash`] with nothing left out, and the sizes of the buckets, in one walk over the file.
-fn hash_and_counts(store: &Store<'_>) -> (u32, Vec<BucketCounts>) {
+/// The keys of a bucket, which are names; none without the bucket.
+fn names_in(store: &Store<'_>, name: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let elements = store
+        .bucket(name)?
+        .elements(store.db().diagnostics(), Direction::Forward);
+    Some(elements.map(|(_, element)| element.key.to_vec()).collect())
+}
+
+/// The number of elements of all buckets.
+pub fn sum_of_elements(buckets: &[BucketCounts]) -> u64 {
+    let elements = buckets.iter().map(|bucket| bucket.elements);
+    elements.fold(0, u64::saturating_add)
+}
+
+/// The backend's hash with nothing left out, the sizes of the buckets, and about how long the file would be after a
+/// defragmentation in bytes, in one walk over the file.
+fn hash_and_counts(store: &Store<'_>) -> (u32, Vec<BucketCounts>, u64) {
     let mut hash = 0;
     let mut buckets = Vec::new();
+    let mut defragmentation = Defragmentation::new(store.db().pages().page_size());
     for bucket in store.buckets() {
         let mut counts = BucketCounts {
             name: bucket.name.to_vec(),
@@ -315,8 +366,10 @@ fn hash_and_counts(store: &Store<'_>) -> (u32, Vec<BucketCounts>) {
             counts.value_bytes = counts.value_bytes.saturating_add(value_bytes);
             hash = crc32c::crc32c_append(hash, element.key);
             hash = crc32c::crc32c_append(hash, element.value);
+            defragmentation.add(key_bytes, value_bytes);
         }
+        defragmentation.end_bucket();
         buckets.push(counts);
     }
-    (hash, buckets)
+    (hash, buckets, defragmentation.total_bytes())
 }

@@ -9,12 +9,15 @@ use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
 
-use super::check::{Check, CheckResult, Layer};
+use super::check::{Check, CheckResult, Layer, PageCounts};
 use super::evidence::Evidence;
 use super::no_answer::NoAnswer;
 use super::verdict::Verdict;
 
 pub use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
+
+/// A code with the number of its findings, and the findings that were kept.
+pub type Finding = (Code, u64, Vec<Damage>);
 
 /// The state of a file and its store.
 #[derive(Debug)]
@@ -25,30 +28,36 @@ pub struct FileStatus {
     pub encryption: Encryption,
     /// What follows the high-water mark.
     pub tail: Option<Tail>,
+    /// The pages of the file in numbers.
+    pub pages: Option<PageCounts>,
     /// What all checks of all layers add up to: the same that `fsck` says.
     pub verdict: Verdict,
     /// What they found.
-    pub findings: Vec<(Code, u64, Vec<Damage>)>,
+    pub findings: Vec<Finding>,
 }
 
 impl FileStatus {
-    /// Checks the file, then reads it.
+    /// Checks the file, then reads it. The keys are those of encrypted values.
     ///
     /// # Errors
     /// If no state can be read from the file.
-    pub fn read(evidence: &Evidence) -> Result<Self, NoAnswer> {
+    pub fn read(evidence: &Evidence, keyring: &Keyring) -> Result<Self, NoAnswer> {
         let store = evidence.store().map_err(NoAnswer::into_verdict)?;
-        let keyring = Keyring::default();
+        Ok(Self::read_from(evidence, &store, keyring))
+    }
+
+    /// The same of a store that is already open.
+    pub fn read_from<'e>(evidence: &'e Evidence, store: &Store<'e>, keyring: &'e Keyring) -> Self {
         let check = Check {
             evidence,
-            keyring: &keyring,
+            keyring,
             layers: &[],
         };
-        let checked = check.run_on(&store);
+        let checked = check.run_on(store);
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         let mut secret_records = 0_u64;
-        let (status, seen) = StoreStatus::read_with(&store, |record| {
+        let (status, seen) = StoreStatus::read_with(store, |record| {
             survey.look(record.key, record.value);
             let way = audit.protection(record.value);
             let clear = way.is_secret_in_the_clear(record.key);
@@ -64,13 +73,14 @@ impl FileStatus {
         let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
-        Ok(Self {
+        Self {
             store: status,
             encryption,
             tail,
+            pages: checked.scope.pages,
             verdict: checked.verdict,
             findings: checked.findings,
-        })
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::notice::{Compacted, Notice, Notices};
 use super::objects::Objects;
 use super::scope::Scope;
 use super::timeline::Timeline;
+use super::verify::Outcome;
 use super::{catalog, origins};
 
 /// The answer to a question that was understood.
@@ -35,6 +36,8 @@ pub enum Answer {
     Complete,
     /// The answer was given, and a part of it is missing.
     Partial,
+    /// Files were checked one by one, and everything about them was printed: the worst result makes the exit code.
+    Worst(Outcome),
 }
 
 /// A question to one database.

@@ -7,9 +7,9 @@ use super::evidence::Evidence;
 
 /// How intact a file is. A larger value is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Soundness {
+pub enum Health {
     /// Nothing above info was found.
-    Sound,
+    Intact,
     /// Other bytes follow a correct SHA-256, and nothing else is wrong. etcdutl does not restore the file as it is.
     Followed,
     /// The parts of the data directory do not belong together, and nothing else is wrong.
@@ -39,8 +39,8 @@ pub enum Torn {
 /// What the checks of a file add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// How sound it is.
-    pub soundness: Soundness,
+    /// How intact it is.
+    pub health: Health,
     /// Whether the copy is torn.
     pub torn: Option<Torn>,
     /// Whether the file is another program's.
@@ -61,23 +61,23 @@ impl Verdict {
         let has_changed = change.is_some_and(|change| change != Change::Longer);
         let torn = torn(evidence);
         let codes = || findings.iter().map(|(code, ..)| *code);
-        let soundness = match codes().map(Code::severity).max() {
-            _ if has_changed || torn.is_some() => Soundness::Damaged,
-            None | Some(Severity::Info) => Soundness::Sound,
+        let health = match codes().map(Code::severity).max() {
+            _ if has_changed || torn.is_some() => Health::Damaged,
+            None | Some(Severity::Info) => Health::Intact,
             Some(Severity::Warning) => {
                 let above_info = || codes().filter(|code| code.severity() > Severity::Info);
                 if above_info().all(|code| code == Code::TrailerFollowed) {
-                    Soundness::Followed
+                    Health::Followed
                 } else if above_info().all(Code::is_about_directory) {
-                    Soundness::PartsDisagree
+                    Health::PartsDisagree
                 } else {
-                    Soundness::Harmless
+                    Health::Harmless
                 }
             }
-            Some(Severity::Error) => Soundness::Damaged,
+            Some(Severity::Error) => Health::Damaged,
         };
         Self {
-            soundness,
+            health,
             torn,
             is_foreign: evidence.is_foreign(),
             has_changed,
@@ -85,8 +85,8 @@ impl Verdict {
     }
 
     /// Whether nothing above info was found, and the copy is not torn.
-    pub fn is_sound(&self) -> bool {
-        self.soundness == Soundness::Sound
+    pub fn is_intact(&self) -> bool {
+        self.health == Health::Intact
     }
 }
 

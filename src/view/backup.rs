@@ -194,7 +194,7 @@ pub struct File<'f> {
 pub fn status_parts(file: &File<'_>) -> Vec<AnswerPart> {
     let mut facts = Rows::facts();
     let sentence = verdict::sentence(&file.verdict);
-    let verdict = match file.verdict.is_sound() {
+    let verdict = match file.verdict.is_intact() {
         true => format!("OK: {sentence}"),
         false => format!("DAMAGED: {sentence}"),
     };
@@ -215,22 +215,13 @@ pub fn status_parts(file: &File<'_>) -> Vec<AnswerPart> {
 /// Their state as JSON.
 #[must_use]
 pub fn status_json(file: &File<'_>) -> Value {
-    let findings = file.findings.iter().map(|(code, count, kept)| {
-        json!({
-            "code": code.as_str(),
-            "severity": code.severity().as_str(),
-            "layer": code.layer(),
-            "count": count,
-            "first": kept.first().map(ToString::to_string),
-        })
-    });
     json!({
         "path": file.path,
         "kind": "delta",
         "backup": json(file.deltas),
-        "sound": file.verdict.is_sound(),
+        "sound": file.verdict.is_intact(),
         "verdict": verdict::sentence(&file.verdict),
-        "findings": findings.collect::<Vec<_>>(),
+        "findings": verdict::findings_json(file.findings),
     })
 }
 

@@ -85,6 +85,34 @@ fn way_text(way: &Protection) -> String {
     format!("{provider} {version}, {what} {key_name}{id}")
 }
 
+fn insert_protection(fields: &mut Map<String, Value>, protection: &Protection) {
+    match protection {
+        Protection::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
+        Protection::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
+        Protection::Encrypted {
+            provider,
+            version,
+            key_name,
+            key_id,
+        } => {
+            fields.insert("stored_as".to_owned(), "encrypted".into());
+            fields.insert("provider".to_owned(), provider.as_str().into());
+            fields.insert("version".to_owned(), version.as_str().into());
+            fields.insert("key_name".to_owned(), key_name.as_str().into());
+            if let Some(id) = key_id {
+                insert_text(fields, "key_id", id);
+            }
+        }
+    }
+}
+
+/// A protection as JSON.
+pub fn protection_json(protection: &Protection) -> Value {
+    let mut fields = Map::new();
+    insert_protection(&mut fields, protection);
+    Value::Object(fields)
+}
+
 /// The audit as JSON; null where there is nothing to tell.
 pub fn json(encryption: &Encryption) -> Value {
     if encryption.rows.is_empty() {
@@ -93,24 +121,7 @@ pub fn json(encryption: &Encryption) -> Value {
     let resources = encryption.rows.iter().map(|row| {
         let mut fields = Map::new();
         fields.insert("resource".to_owned(), row.resource.as_str().into());
-        match &row.protection {
-            Protection::Clear => drop(fields.insert("stored_as".to_owned(), "clear".into())),
-            Protection::Damaged => drop(fields.insert("stored_as".to_owned(), "damaged".into())),
-            Protection::Encrypted {
-                provider,
-                version,
-                key_name,
-                key_id,
-            } => {
-                fields.insert("stored_as".to_owned(), "encrypted".into());
-                fields.insert("provider".to_owned(), provider.as_str().into());
-                fields.insert("version".to_owned(), version.as_str().into());
-                fields.insert("key_name".to_owned(), key_name.as_str().into());
-                if let Some(id) = key_id {
-                    insert_text(&mut fields, "key_id", id);
-                }
-            }
-        }
+        insert_protection(&mut fields, &row.protection);
         fields.insert("values".to_owned(), row.values.into());
         Value::Object(fields)
     });

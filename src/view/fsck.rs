@@ -18,7 +18,7 @@ use super::verdict;
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// How sound the file is.
+    /// How intact the file is.
     pub verdict: Verdict,
     /// What was looked at.
     pub scope: Scope,
@@ -64,14 +64,14 @@ impl Report {
 
 /// For people: the verdict, one line a finding, a line of numbers.
 pub fn parts(report: &Report) -> Vec<AnswerPart> {
-    let (mark, text) = match report.verdict.is_sound() {
+    let (mark, text) = match report.verdict.is_intact() {
         true if report.scope.is_foreign => {
             ("OK", format!("{FOREIGN}: {}", looked_at(&report.scope)))
         }
         true => ("OK", looked_at(&report.scope)),
         false => ("DAMAGED", verdict::sentence(&report.verdict).to_owned()),
     };
-    let verdict_paint: fn(&Style) -> Paint = match report.verdict.is_sound() {
+    let verdict_paint: fn(&Style) -> Paint = match report.verdict.is_intact() {
         true => |style| style.added,
         false => |style| style.error,
     };
@@ -89,7 +89,7 @@ pub fn parts(report: &Report) -> Vec<AnswerPart> {
             &format!("{code}: {more} more"),
         ));
     }
-    if !report.verdict.is_sound() {
+    if !report.verdict.is_intact() {
         parts.push(AnswerPart::line(format!(
             "{}, {}, {}; `etcdive explain CODE` shows what to do",
             many(report.count(Severity::Error), "error"),
@@ -121,7 +121,7 @@ fn many(count: u64, what: &str) -> String {
 
 fn looked_at(scope: &Scope) -> String {
     let mut parts = Vec::new();
-    if let Some(PageCounts { pages, in_use }) = scope.pages {
+    if let Some(PageCounts { pages, in_use, .. }) = scope.pages {
         parts.push(format!("{pages} pages ({in_use} in use)"));
     }
     if let Some((records, keys)) = scope.records {
@@ -147,7 +147,7 @@ fn looked_at(scope: &Scope) -> String {
 pub fn json(report: &Report) -> Value {
     let scope = &report.scope;
     let fields = json!({
-        "sound": report.verdict.is_sound(),
+        "sound": report.verdict.is_intact(),
         "verdict": verdict::sentence(&report.verdict),
         "torn": report.verdict.torn.is_some(),
         "kind": scope.is_foreign.then_some("bbolt"),

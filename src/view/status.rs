@@ -6,17 +6,19 @@ use crate::bbolt::check::Tail;
 use crate::bbolt::meta::{Meta, MetaError, NO_FREELIST};
 use crate::bytes::ByteOrder;
 use crate::diag::{Code, Damage};
+use crate::etcd::release::Release;
 use crate::etcd::schema::MetaBucket;
-use crate::etcd::status::{BucketCounts, RecordStatus, StoreStatus};
+use crate::etcd::status::{BucketCounts, RecordStatus, StoreStatus, sum_of_elements};
 use crate::k8s::audit::Encryption;
+use crate::query::check::PageCounts;
 use crate::query::verdict::Verdict;
 use crate::source::TrailerCheck;
 
 use super::answer_part::AnswerPart;
 use super::encryption;
 use super::evidence::following;
-use super::human;
-use super::record::insert_text;
+use super::human::{self, first_of, plural};
+use super::record::{insert_text, key_text};
 use super::rows::Rows;
 use super::style::Paint;
 use super::verdict;
@@ -33,7 +35,9 @@ pub struct File<'a> {
     pub trailer: Option<&'a TrailerCheck>,
     /// What lies behind its high-water mark.
     pub tail: Option<Tail>,
-    /// How sound it is.
+    /// Its pages in numbers.
+    pub pages: Option<PageCounts>,
+    /// How intact it is.
     pub verdict: Verdict,
     /// What was found wrong.
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
@@ -104,6 +108,9 @@ pub fn parts(file: &File<'_>, status: &StoreStatus) -> Vec<AnswerPart> {
     parts
 }
 
+/// How many names of users and roles the text has.
+const NAMED: usize = 5;
+
 type Fact = (&'static str, String);
 
 fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
@@ -113,7 +120,7 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
         facts.extend(store_facts(status));
     }
     let sentence = verdict::sentence(&file.verdict);
-    let verdict = match file.verdict.is_sound() {
+    let verdict = match file.verdict.is_intact() {
         true => format!("OK: {sentence}"),
         false => format!("DAMAGED: {sentence}"),
     };
@@ -123,7 +130,6 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
 
 fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let size = human::bytes(file.size_bytes);
-    let used = human::bytes(status.total_size);
     let mut facts = vec![
         ("file", file.path.to_owned()),
         ("size", format!("{size} ({} bytes)", file.size_bytes)),
@@ -132,8 +138,8 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
             "page size",
             format!("{} bytes, {}", status.page_size, order_text(status.order)),
         ),
-        ("in use", format!("{used} up to the high-water mark")),
     ];
+    facts.extend(space_facts(file, status));
     if let Some(Tail { bytes, is_zero }) = file.tail {
         let what = if is_zero {
             "all zero"
@@ -148,6 +154,40 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     facts
 }
 
+/// The bytes that pages of the file use, and those that a defragmentation gives back.
+fn space_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
+    let end = human::bytes(status.total_size);
+    let Some(free) = free_bytes(file, status) else {
+        return vec![("in use", format!("{end} up to the high-water mark"))];
+    };
+    let used = human::bytes(status.total_size.saturating_sub(free));
+    let pages = file.pages.map_or(0, |pages| pages.free);
+    let pages = usize::try_from(pages).unwrap_or(usize::MAX);
+    let pages = plural(pages, "page", "pages");
+    let given_back = status.total_size.saturating_sub(status.defragmented_size);
+    let defragmentation = match given_back {
+        0 => "a defragmentation gives nothing back".to_owned(),
+        bytes => format!("a defragmentation gives back about {}", human::bytes(bytes)),
+    };
+    vec![
+        (
+            "in use",
+            format!("{used} of {end} up to the high-water mark"),
+        ),
+        (
+            "free",
+            format!("{} in {pages}; {defragmentation}", human::bytes(free)),
+        ),
+    ]
+}
+
+/// The bytes of the pages that bbolt may reuse.
+fn free_bytes(file: &File<'_>, status: &StoreStatus) -> Option<u64> {
+    let page_bytes = status.page_size as u64;
+    file.pages
+        .map(|pages| pages.free.saturating_mul(page_bytes))
+}
+
 fn record_facts(status: &StoreStatus) -> Vec<Fact> {
     let compaction = compaction_text(status.meta.as_ref());
     let RecordStatus {
@@ -159,7 +199,7 @@ fn record_facts(status: &StoreStatus) -> Vec<Fact> {
         Ok(records) => records,
         Err(why) => {
             let mut facts = vec![("revision", format!("unknown: {why}; {compaction}"))];
-            let others = ["keys", "records", "hash", "hashkv"];
+            let others = ["keys", "records", "etcdutl", "hash", "hashkv"];
             facts.extend(others.map(|name| (name, "-".to_owned())));
             return facts;
         }
@@ -174,6 +214,14 @@ fn record_facts(status: &StoreStatus) -> Vec<Fact> {
         (
             "records",
             format!("{records}, {tombstones} of them tombstones"),
+        ),
+        (
+            "etcdutl",
+            format!(
+                "{} keys as release 3.6 counts them, {} as 3.5",
+                counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
+                sum_of_elements(&status.buckets)
+            ),
         ),
         ("hash", format!("{hash:x} ({hash})")),
         (
@@ -219,20 +267,26 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
         (
             "raft",
             format!(
-                "term {}, consistent index {}",
+                "term {}, consistent index {}{}",
                 or_dash(term.map(|n| n.to_string())),
-                or_dash(index.map(|n| n.to_string()))
+                or_dash(index.map(|n| n.to_string())),
+                conf_state_text(meta).map_or_else(String::new, |text| format!(", {text}"))
             ),
         ),
         (
             "versions",
             format!(
-                "storage {}, cluster {}",
+                "storage {}, cluster {}{}",
                 or_dash(storage),
-                or_dash(status.cluster_version.clone())
+                or_dash(status.cluster_version.clone()),
+                release_text(status).map_or_else(String::new, |text| format!("; {text}"))
             ),
         ),
-        ("auth", auth.to_owned()),
+        ("auth", format!("{auth}{}", users_text(status))),
+        (
+            "leases",
+            or_dash(status.leases.map(|count| count.to_string())),
+        ),
     ];
     if !status.removed_members.is_empty() {
         facts.push(("removed members", status.removed_members.join(", ")));
@@ -242,6 +296,65 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
         ("ALARM", format!("{name} raised by member {member:x}"))
     }));
     facts
+}
+
+/// The raft voters by their ids in hex, as the members have them.
+fn conf_state_text(meta: Option<&MetaBucket>) -> Option<String> {
+    let state = conf_state(meta)?;
+    let list = |name: &str| -> Option<String> {
+        let ids: Vec<String> = state.get(name)?.as_array()?.iter().map(id_text).collect();
+        (!ids.is_empty()).then(|| format!("{} {}", name.replace('_', " "), ids.join(", ")))
+    };
+    let lists = ["voters", "learners", "voters_outgoing", "learners_next"];
+    let known: Vec<String> = lists.into_iter().filter_map(list).collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+/// A raft id, which is a number in the file.
+fn id_text(id: &Value) -> String {
+    id.as_u64()
+        .map_or_else(|| id.to_string(), |id| format!("{id:x}"))
+}
+
+/// The raft voters as etcd stores them; none if that is not JSON.
+fn conf_state(meta: Option<&MetaBucket>) -> Option<Value> {
+    let text = meta?.conf_state.as_deref()?;
+    serde_json::from_str(text).ok()
+}
+
+/// The release of etcd that wrote the database.
+fn release_text(status: &StoreStatus) -> Option<String> {
+    let text = match status.release.as_ref()? {
+        Release::Storage(minor) => format!("written by etcd {minor} or later"),
+        Release::Term => {
+            "written by etcd 3.5, or by 3.6 in a cluster that is not fully upgraded".to_owned()
+        }
+        Release::Index => "written by etcd 3.4 or earlier".to_owned(),
+    };
+    Some(text)
+}
+
+/// The users and roles; empty if there are none.
+fn users_text(status: &StoreStatus) -> String {
+    let named = |names: Option<&Vec<Vec<u8>>>, one: &str, many: &str| {
+        let names: Vec<_> = names?.iter().map(|name| key_text(name)).collect();
+        let count = plural(names.len(), one, many);
+        Some(match names.is_empty() {
+            true => count,
+            false => format!("{count} ({})", first_of(&names, NAMED)),
+        })
+    };
+    let users = named(status.users.as_ref(), "user", "users");
+    let roles = named(status.roles.as_ref(), "role", "roles");
+    let is_empty = |names: Option<&Vec<Vec<u8>>>| names.is_none_or(Vec::is_empty);
+    if is_empty(status.users.as_ref()) && is_empty(status.roles.as_ref()) {
+        return String::new();
+    }
+    [users, roles]
+        .into_iter()
+        .flatten()
+        .map(|text| format!(", {text}"))
+        .collect()
 }
 
 fn metas_table(status: &StoreStatus) -> Rows {
@@ -342,7 +455,7 @@ pub fn json(file: &File<'_>, status: &StoreStatus) -> Value {
     let parts = [
         file_json(file, status),
         record_json(status),
-        store_json(status),
+        store_json(file, status),
         lists_json(status),
         json!({ "encryption": encryption::json(&file.encryption) }),
         findings_json(file),
@@ -361,18 +474,11 @@ fn file_json(file: &File<'_>, status: &StoreStatus) -> Value {
         Some(TrailerCheck::Absent) => "db",
         _ => "snapshot",
     };
-    let trailer = match file.trailer {
-        Some(TrailerCheck::Good) => "good",
-        Some(TrailerCheck::Followed { .. }) => "followed",
-        Some(TrailerCheck::Bad { .. }) => "bad",
-        Some(TrailerCheck::Absent) => "absent",
-        None => "not verified",
-    };
     json!({
         "path": file.path,
         "file_size": file.size_bytes,
         "kind": kind,
-        "trailer": trailer,
+        "trailer": verdict::trailer_word(file.trailer),
         "page_size": status.page_size,
         "byte_order": order_text(status.order),
         "tail_bytes": file.tail.map(|tail| tail.bytes),
@@ -399,19 +505,47 @@ fn record_json(status: &StoreStatus) -> Value {
         "live_keys": counts.map(|counts| counts.live_keys),
         "hash": records.map(|records| records.hash),
         "hash_kv": records.map(|records| records.hash_kv),
+        "total_keys": records.map(|records| json!({
+            "3.5": sum_of_elements(&status.buckets),
+            "3.6": records.counts.live_keys.saturating_add(u64::from(records.counts.bump_mark)),
+        })),
         "hash_kv_revision": records.map(|records| records.current_revision),
     })
 }
 
-fn store_json(status: &StoreStatus) -> Value {
+/// The release as one word.
+fn release_word(release: &Release) -> &str {
+    match release {
+        Release::Storage(minor) => minor,
+        Release::Term => "3.5",
+        Release::Index => "3.4",
+    }
+}
+
+/// Names as JSON. Bytes that are not UTF-8 are escaped.
+fn names_json(names: &[Vec<u8>]) -> Value {
+    names.iter().map(|name| key_text(name)).collect()
+}
+
+fn store_json(file: &File<'_>, status: &StoreStatus) -> Value {
+    let free = free_bytes(file, status);
     let meta = status.meta.as_ref();
     json!({
         "total_size": status.total_size,
+        "in_use_size": free.map(|free| status.total_size.saturating_sub(free)),
+        "free_pages": file.pages.map(|pages| pages.free),
+        "free_size": free,
+        "defragmented_size": status.defragmented_size,
         "consistent_index": meta.and_then(|meta| meta.consistent_index),
         "term": meta.and_then(|meta| meta.term),
         "storage_version": meta.and_then(|meta| meta.storage_version.as_deref()),
         "cluster_version": status.cluster_version,
+        "release": status.release.as_ref().map(release_word),
+        "conf_state": conf_state(meta),
         "auth_enabled": status.auth_enabled,
+        "users": status.users.as_deref().map(names_json),
+        "roles": status.roles.as_deref().map(names_json),
+        "leases": status.leases,
     })
 }
 
@@ -446,16 +580,10 @@ fn bucket_json(bucket: &BucketCounts) -> Value {
 
 fn findings_json(file: &File<'_>) -> Value {
     json!({
-        "sound": file.verdict.is_sound(),
+        "sound": file.verdict.is_intact(),
         "verdict": verdict::sentence(&file.verdict),
         "torn": file.verdict.torn.is_some(),
-        "findings": file.findings.iter().map(|(code, count, kept)| json!({
-            "code": code.as_str(),
-            "severity": code.severity().as_str(),
-            "layer": code.layer(),
-            "count": count,
-            "first": kept.first().map(ToString::to_string),
-        })).collect::<Vec<_>>(),
+        "findings": verdict::findings_json(&file.findings),
     })
 }
 

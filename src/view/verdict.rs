@@ -1,31 +1,35 @@
 //! The verdict on a file as a sentence.
 
-use crate::query::verdict::{Soundness, Torn, Verdict};
+use serde_json::{Value, json};
+
+use crate::source::TrailerCheck;
+
+use crate::query::verdict::{Findings, Health, Torn, Verdict};
 
 /// The verdict in one sentence.
 #[must_use]
 pub fn sentence(verdict: &Verdict) -> &'static str {
-    match (verdict.soundness, verdict.torn) {
-        (Soundness::Damaged, _) if verdict.is_foreign && !verdict.has_changed => {
+    match (verdict.health, verdict.torn) {
+        (Health::Damaged, _) if verdict.is_foreign && !verdict.has_changed => {
             "this bbolt file, which is not etcd's, is damaged or was copied while it was written: keys may be missing"
         }
         (_, Some(torn)) => torn_sentence(torn),
-        (Soundness::Damaged, None) if verdict.has_changed => {
+        (Health::Damaged, None) if verdict.has_changed => {
             "this file changed while it was read: the answer may mix two states"
         }
-        (Soundness::Damaged, None) => {
+        (Health::Damaged, None) => {
             "this file is damaged: records may be missing, or not be what was written"
         }
-        (Soundness::Followed, None) => {
+        (Health::Followed, None) => {
             "every record could be read, but etcdutl does not restore the file as it is: bytes follow its SHA-256"
         }
-        (Soundness::PartsDisagree, None) => {
+        (Health::PartsDisagree, None) => {
             "every record could be read, but the database, the log and the raft snapshots of this data directory do not belong together"
         }
-        (Soundness::Harmless, None) => {
+        (Health::Harmless, None) => {
             "something in this file is not as it should be, yet every record could be read"
         }
-        (Soundness::Sound, None) => "nothing wrong was found",
+        (Health::Intact, None) => "nothing wrong was found",
     }
 }
 
@@ -50,4 +54,31 @@ pub fn torn_sentence(torn: Torn) -> &'static str {
             "this copy was taken while etcd was writing: its pages and its meta pages are of different commits, and records may be missing"
         }
     }
+}
+
+/// What the SHA-256 of a file is, as one word of JSON.
+#[must_use]
+pub fn trailer_word(trailer: Option<&TrailerCheck>) -> &'static str {
+    match trailer {
+        Some(TrailerCheck::Good) => "good",
+        Some(TrailerCheck::Followed { .. }) => "followed",
+        Some(TrailerCheck::Bad { .. }) => "bad",
+        Some(TrailerCheck::Absent) => "absent",
+        None => "not verified",
+    }
+}
+
+/// The findings by their codes, as JSON.
+#[must_use]
+pub fn findings_json(findings: &Findings) -> Value {
+    let findings = findings.iter().map(|(code, count, kept)| {
+        json!({
+            "code": code.as_str(),
+            "severity": code.severity().as_str(),
+            "layer": code.layer(),
+            "count": count,
+            "first": kept.first().map(ToString::to_string),
+        })
+    });
+    Value::Array(findings.collect())
 }

@@ -7,7 +7,7 @@
 pub const LINES: &[&str] = &[
     "status DIR",
     "status DIR -o json --verify --meta older",
-    "status DIR -w table",
+    "status DIR -w table --style 3.5",
     "status DIR --evidence",
     "ls DIR",
     "ls DIR -o jsonl --at @~1",
@@ -144,6 +144,9 @@ pub const LINES: &[&str] = &[
     "grep DIR v --manager m",
     "grep DIR v --history --carve",
     "grep DIR v --history --wal",
+    "verify DIR",
+    "verify DIR -o jsonl --require-sha --max-age 1h --min-revision 2 --now 2026-11-20T22:00:00Z",
+    "verify DIR DIR --quiet --encryption-config CONFIG --kms-key KMS",
     "fsck DIR",
     "fsck DIR -o json",
     "fsck DIR -o jsonl --layer k8s",

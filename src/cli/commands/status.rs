@@ -13,9 +13,11 @@ use crate::cli::{Answer, Run, Verb, custody, outlook};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::file_status::{FileStatus, deltas_status, snapshot_status};
+use crate::query::objects::Keyring;
 use crate::query::v2_store;
 use crate::view;
 use crate::view::answer_part::AnswerPart;
+use crate::view::etcdutl::Style;
 
 /// Show what the file is: revisions, sizes, members, health
 ///
@@ -24,7 +26,7 @@ use crate::view::answer_part::AnswerPart;
 /// finding. In a data directory the database, the log and the raft snapshots are compared too:
 /// `etcdive status /var/lib/etcd`.
 ///
-/// With -w the output is what `etcdutl snapshot status -w` of etcd 3.6 prints. If etcdutl would refuse the file,
+/// With -w the output is what `etcdutl snapshot status -w` prints. If etcdutl would refuse the file,
 /// nothing is printed and the exit code is 3.
 ///
 /// Exit codes: 0 intact; 1 findings, but every record could be read; 3 findings that may hide records, or no state can
@@ -36,6 +38,18 @@ pub struct Args {
     /// Print what `etcdutl snapshot status` prints
     #[arg(short, long, value_name = "FORMAT", conflicts_with = "output")]
     write_out: Option<WriteOut>,
+    /// The release whose -w text is printed: 3.5 or 3.6
+    ///
+    /// etcdutl 3.6 counts live keys as the total of keys, and prints the storage version. 3.5 and earlier count the
+    /// elements of all buckets, so each revision of a key, and print no version. Example: etcdive status DB -w json
+    /// --style 3.5
+    #[arg(
+        long,
+        value_name = "VERSION",
+        default_value = "3.6",
+        requires = "write_out"
+    )]
+    style: StyleArg,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
@@ -57,6 +71,25 @@ enum WriteOut {
     Table,
     /// One field per line
     Fields,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StyleArg {
+    /// etcdutl 3.5 and earlier
+    #[value(name = "3.5")]
+    V35,
+    /// etcdutl 3.6 and later
+    #[value(name = "3.6")]
+    V36,
+}
+
+impl From<StyleArg> for Style {
+    fn from(style: StyleArg) -> Self {
+        match style {
+            StyleArg::V35 => Self::V3_5,
+            StyleArg::V36 => Self::V3_6,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,29 +121,30 @@ impl Verb for Args {
         }
         if let Some(format) = self.write_out {
             let status = snapshot_status(evidence)?;
-            let text = match format {
-                WriteOut::Simple => view::etcdutl::simple(&status),
-                WriteOut::Json => view::etcdutl::json(&status),
-                WriteOut::Table => view::etcdutl::table(&status),
-                WriteOut::Fields => view::etcdutl::fields(&status),
+            let text_of = match format {
+                WriteOut::Simple => view::etcdutl::simple,
+                WriteOut::Json => view::etcdutl::json,
+                WriteOut::Table => view::etcdutl::table,
+                WriteOut::Fields => view::etcdutl::fields,
             };
+            let text = text_of(&status, self.style.into());
             out.write_all(text.as_bytes())?;
             return Ok(Answer::Yes);
         }
-        let told = self.tell(evidence);
-        // After everything else was read: it says whether the file is still what it was.
+        let report = self.report(evidence);
+        // After everything else was read, because it compares the file with what it was at the start.
         let custody = self.evidence.then(|| custody::of(evidence));
-        // Of a file whose state cannot be told at least the file itself is.
-        let told = match (told, &custody) {
+        // If no state can be read, --evidence still describes the file itself.
+        let report = match (report, &custody) {
             (Err(failure), None) => return Err(failure),
-            (told, _) => told,
+            (report, _) => report,
         };
         match self.output {
             Output::Table => {
-                if let Ok((parts, _)) = &told {
+                if let Ok((parts, _)) = &report {
                     out.parts(parts)?;
                 }
-                if told.is_ok() && custody.is_some() {
+                if report.is_ok() && custody.is_some() {
                     out.write_all(b"\n")?;
                 }
                 if let Some(custody) = &custody {
@@ -118,7 +152,7 @@ impl Verb for Args {
                 }
             }
             Output::Json => {
-                let mut fields = match &told {
+                let mut fields = match &report {
                     Ok((_, Value::Object(fields))) => fields.clone(),
                     _ => Map::new(),
                 };
@@ -130,13 +164,13 @@ impl Verb for Args {
             }
         }
         outlook::say(evidence, run.invocation);
-        told.map(|_| Answer::Verdict)
+        report.map(|_| Answer::Verdict)
     }
 }
 
 impl Args {
     /// The state of file and store, for people or as JSON; the other one is empty.
-    fn tell(&self, evidence: &Evidence) -> Result<(Vec<AnswerPart>, Value), Failure> {
+    fn report(&self, evidence: &Evidence) -> Result<(Vec<AnswerPart>, Value), Failure> {
         if let Some(deltas) = evidence.deltas_alone() {
             let checked = deltas_status(evidence)?;
             let file = view::backup::File {
@@ -150,13 +184,14 @@ impl Args {
                 Output::Json => (Vec::new(), view::backup::status_json(&file)),
             });
         }
-        let status = FileStatus::read(evidence)?;
+        let status = FileStatus::read(evidence, &Keyring::default())?;
         let file = view::status::File {
             encryption: status.encryption,
             path: &evidence.source().path().display().to_string(),
             size_bytes: evidence.source().len_bytes(),
             trailer: evidence.trailer(),
             tail: status.tail,
+            pages: status.pages,
             verdict: status.verdict,
             findings: status.findings,
         };

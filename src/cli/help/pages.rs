@@ -40,7 +40,7 @@ pub const GROUPS: [Group; 8] = [
         name: "Health",
         long_name: "Check the file",
         is_named_only: false,
-        verbs: &["fsck", "explain"],
+        verbs: &["verify", "fsck"],
     },
     Group {
         name: "Bring back",
@@ -64,7 +64,7 @@ pub const GROUPS: [Group; 8] = [
         name: "Other",
         long_name: "Help and shells",
         is_named_only: true,
-        verbs: &["help", "completions", "man"],
+        verbs: &["explain", "help", "completions", "man"],
     },
 ];
 
@@ -118,7 +118,7 @@ pub const PAGES: &[Page] = &[
     },
     Page {
         verb: "status",
-        common: &["output", "write-out", "evidence"],
+        common: &["output", "write-out", "style", "evidence"],
         examples: &[
             example("The state of a snapshot", "etcdive status snap.db"),
             example(
@@ -366,6 +366,25 @@ pub const PAGES: &[Page] = &[
             example(
                 "The deletions below a key, as JSON",
                 "etcdive watch snap.db /registry/configmaps/ --rev 2180 --op delete -o jsonl",
+            ),
+        ],
+    },
+    Page {
+        verb: "verify",
+        common: &["require-sha", "max-age", "min-revision", "quiet", "output"],
+        examples: &[
+            example("Is this backup good?", "etcdive verify snap.db"),
+            example(
+                "All backups, only those that are not good",
+                "etcdive verify --quiet old.db snap.db broken.db",
+            ),
+            example(
+                "The last line of a backup job",
+                "etcdive verify snap.db --require-sha --max-age 25h --now 2026-11-20T22:00:00Z",
+            ),
+            example(
+                "For a monitoring system",
+                "etcdive verify old.db snap.db -o jsonl",
             ),
         ],
     },

@@ -1,0 +1,171 @@
+//! `verify`: whether files are usable backups, one line per file.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::ValueEnum;
+use rayon::prelude::*;
+
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::out::Out;
+use crate::cli::{Answer, Run, Verb, report, standard_input_once};
+use crate::query::Origins;
+use crate::query::evidence::{Verify, Work};
+use crate::query::timeline::When;
+use crate::query::verify::{Outcome, Requirements, VerifiedFile};
+use crate::view::json_rows::{Form, JsonRows};
+use crate::view::verify::{Verified, hint, json, line, outcome};
+
+/// Check whether backups can be restored, one line per file
+///
+/// OK means: `etcdutl snapshot restore` restores the file, and it holds everything. The pages, the SHA-256, the revisions,
+/// the records and every Kubernetes value are checked, as by `fsck`. The line also shows the revision, the time of the
+/// newest write, the number of keys and the size, because an intact file may still be the wrong one. A file without keys
+/// is not OK. A file without SHA-256, such as a copied member/snap/db, is OK, but etcdutl restores it with
+/// --skip-hash-check only; --require-sha makes it a failure.
+///
+/// Several files are checked at the same time. The lines are in the order of the files.
+///
+/// Exit codes, the largest of all files: 0 OK; 1 every record could be read, but something is wrong or a requirement is
+/// not met; 2 not a database of etcd, or not readable; 3 damaged: records may be missing.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Snapshots, db files, data directories or archives; - is stdin
+    ///
+    /// Files of `etcdctl snapshot save`, copied member/snap/db files, data directories, or folders of backups of
+    /// etcd-backup-restore. Each may be compressed or in an archive; ARCHIVE::path names one of several in it.
+    #[arg(value_name = "DB", required = true)]
+    files: Vec<PathBuf>,
+    /// Fail if a file has no SHA-256 at its end
+    ///
+    /// `etcdctl snapshot save` appends it. A copy of member/snap/db has none, so a changed byte in a value is not noticed.
+    #[arg(long)]
+    require_sha: bool,
+    /// Fail if the newest write is older than this: 25h
+    ///
+    /// etcd stores no times: the newest time in the Kubernetes objects counts. A running cluster writes every few seconds.
+    /// Forms: 90m, 25h, 2d. A file in which no value has a time fails.
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    max_age: Option<i64>,
+    /// Fail if a file is not readable up to this revision
+    ///
+    /// For example the revision of the backup before, or of the cluster when the backup began.
+    #[arg(long, value_name = "REV", value_parser = clap::value_parser!(i64).range(1..))]
+    min_revision: Option<i64>,
+    /// Count ages from this time, not from the clock
+    ///
+    /// For a backup that was taken earlier. Example: --max-age 1h --now 2026-11-20T22:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    now: Option<i64>,
+    /// Print nothing about files that are OK
+    #[arg(short, long)]
+    quiet: bool,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// One line per file
+    Table,
+    /// One JSON array, with an object for each file
+    Json,
+    /// One JSON object per line
+    Jsonl,
+}
+
+/// Reads a length of time, in seconds.
+fn length(text: &str) -> Result<i64, String> {
+    let has_sign = text.starts_with(['-', '+']) || text.contains("ago");
+    match text.parse::<When>() {
+        Ok(When::BeforeNewest(seconds)) if !has_sign => Ok(seconds),
+        _ => Err("a length of time is 90m, 25h or 2d".to_owned()),
+    }
+}
+
+/// Reads a time with its date, in seconds since 1970.
+fn moment(text: &str) -> Result<i64, String> {
+    match text.parse::<When>() {
+        Ok(When::At(seconds)) => Ok(seconds),
+        _ => Err("a time is 2026-11-20T22:00:00Z".to_owned()),
+    }
+}
+
+/// The clock of this machine, in seconds since 1970.
+fn clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
+
+impl Verb for Args {
+    fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        // They are opened one by one: a file that is no database does not end the run.
+        Ok(Vec::new())
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        Some(&self.keys)
+    }
+
+    fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
+        standard_input_once(&self.files)?;
+        let required = Requirements {
+            sha: self.require_sha,
+            max_age: self.max_age,
+            min_revision: self.min_revision,
+            now: self.now.unwrap_or_else(clock),
+        };
+        let verify = |path: &PathBuf, work: &Work| -> Verified {
+            let evidence = run
+                .opening
+                .open(path, Verify::Always, Origins::default(), work)?;
+            VerifiedFile::read(&evidence, run.keyring, &required)
+        };
+        let mut rows = match self.output {
+            Output::Table => None,
+            output => Some(JsonRows::new(Form::array_if(output == Output::Json))),
+        };
+        let mut worst = Outcome::Ok;
+        let mut hints = Vec::new();
+        // As many at once as there are cores. What is known is printed before the next ones are read.
+        for files in self.files.chunks(rayon::current_num_threads().max(1)) {
+            let results: Vec<Verified> = match files {
+                [one] => vec![verify(one, run.work)],
+                files => files
+                    .par_iter()
+                    .map(|path| verify(path, &Work::default()))
+                    .collect(),
+            };
+            for (path, result) in files.iter().zip(&results) {
+                let outcome = outcome(result);
+                worst = worst.max(outcome);
+                hints.extend(hint(path, result));
+                if self.quiet && outcome == Outcome::Ok {
+                    continue;
+                }
+                match &mut rows {
+                    Some(rows) => rows.row(&json(path, result, required.now), out)?,
+                    None => out.parts(&[line(path, result, required.now)])?,
+                }
+            }
+        }
+        if let Some(rows) = rows {
+            rows.finish(out)?;
+        }
+        let answer = Answer::Worst(worst);
+        // The lines come before the hint, also if both go to one terminal or file.
+        let flushed = out.flush().map_err(Failure::from);
+        flushed.map_err(|failure| failure.with_answer(answer))?;
+        if let Some(first) = hints.first() {
+            report::hint(first);
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,308 @@
+//! Whether a file is a usable backup: the verdict of `fsck`, how far the records reach, and what was required of it.
+
+use crate::diag::Code;
+use crate::etcd::Store;
+use crate::etcd::status::{StoreStatus, Unreachable};
+use crate::k8s::audit::{Encryption, Protection};
+use crate::k8s::encrypt::Keyring;
+use crate::source::TrailerCheck;
+
+use super::deltas::Deltas;
+use super::evidence::Evidence;
+use super::file_status::{FileStatus, Finding, deltas_status};
+use super::no_answer::NoAnswer;
+use super::timeline::Timeline;
+use super::verdict::{Health, Verdict};
+
+/// How far two clocks may differ, in seconds. A newest write further in the future has no age.
+pub const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
+
+/// What is required of a file besides being intact.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Requirements {
+    /// Whether it must end with a SHA-256.
+    pub sha: bool,
+    /// The newest write may be this old, in seconds.
+    pub max_age: Option<i64>,
+    /// It must reach this revision.
+    pub min_revision: Option<i64>,
+    /// The time from which ages are counted, in seconds since 1970.
+    pub now: i64,
+}
+
+/// A requirement that a file does not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmet {
+    /// It has no key.
+    Empty,
+    /// It is delta snapshots without the full snapshot that they continue.
+    NoFullSnapshot,
+    /// It has no SHA-256 that was verified.
+    NoSha,
+    /// Its newest write is too old.
+    TooOld {
+        /// Its age, in seconds.
+        age: i64,
+        /// The age that is allowed, in seconds.
+        most: i64,
+    },
+    /// No value in it has a time.
+    NoTimes {
+        /// Whether that is because values are encrypted.
+        is_encrypted: bool,
+    },
+    /// Its newest write is after the time from which ages are counted, by so many seconds.
+    InFuture(i64),
+    /// It ends before a revision.
+    RevisionBelow {
+        /// Its newest revision; none if it is not known.
+        revision: Option<i64>,
+        /// The revision that it should reach.
+        least: i64,
+    },
+}
+
+/// What `etcdutl snapshot restore` does with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restore {
+    /// It restores the file.
+    Accepts,
+    /// It restores the file with `--skip-hash-check` only, because the file has no SHA-256.
+    NeedsSkipHashCheck,
+    /// It refuses the file, because its SHA-256 is wrong or is not at its end.
+    Refuses,
+    /// It may refuse the file, although every record could be read.
+    Unknown,
+    /// Its own checks may not find the damage. What it restores is not what was saved.
+    Unsafe,
+}
+
+/// How far the records of a store reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The newest revision; that of the delta snapshots if they go further.
+    pub revision: i64,
+    /// The newest revision up to which every record could be read.
+    pub complete: i64,
+    /// When that revision was written, in seconds since 1970.
+    pub complete_time: Option<i64>,
+    /// The newest time in the store, in seconds since 1970.
+    pub newest_time: Option<i64>,
+}
+
+/// A file that could be read.
+#[derive(Debug)]
+pub struct VerifiedFile {
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// Its SHA-256, as far as it has one.
+    pub trailer: Option<TrailerCheck>,
+    /// Whether it was unpacked.
+    pub is_packed: bool,
+    /// The verdict of `fsck`.
+    pub verdict: Verdict,
+    /// The findings of `fsck`.
+    pub findings: Vec<Finding>,
+    /// The store; none of delta snapshots alone.
+    pub store: Option<StoreStatus>,
+    /// How far its records reach; none if they cannot be reached.
+    pub reach: Option<Reach>,
+    /// The keys with which values are encrypted at rest.
+    pub encrypted_by: Vec<Protection>,
+    /// Whether every encrypted value was decrypted.
+    pub is_decrypted: bool,
+    /// What `etcdutl snapshot restore` does with it.
+    pub restore: Restore,
+    /// Which requirements it does not meet.
+    pub unmet: Vec<Unmet>,
+}
+
+/// The result for one file. A larger value is worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It is intact, and meets every requirement.
+    Ok,
+    /// Every record could be read, but something is wrong or a requirement is not met.
+    Failed,
+    /// It could not be read as a database of etcd.
+    Unreadable,
+    /// It is damaged: records may be missing.
+    Damaged,
+}
+
+impl Outcome {
+    /// The outcome for a file that could not be read.
+    #[must_use]
+    pub fn without_answer(no: &NoAnswer) -> Self {
+        match no.is_refusal_of_damage() {
+            true => Self::Damaged,
+            false => Self::Unreadable,
+        }
+    }
+}
+
+impl VerifiedFile {
+    /// Checks a file.
+    ///
+    /// # Errors
+    /// If no state of etcd can be read from it.
+    pub fn read(
+        evidence: &Evidence,
+        keyring: &Keyring,
+        required: &Requirements,
+    ) -> Result<Self, NoAnswer> {
+        let mut file = match evidence.deltas_alone() {
+            Some(deltas) => Self::from_deltas(evidence, deltas)?,
+            None => Self::from_store(evidence, keyring)?,
+        };
+        file.unmet = file.unmet_of(required);
+        Ok(file)
+    }
+
+    fn from_store(evidence: &Evidence, keyring: &Keyring) -> Result<Self, NoAnswer> {
+        let store = evidence.store().map_err(NoAnswer::into_verdict)?;
+        if store.is_foreign() {
+            return Err(evidence.foreign(&store));
+        }
+        let status = FileStatus::read_from(evidence, &store, keyring);
+        if let Err(why @ (Unreachable::NoBucket | Unreachable::NoRootPage)) = status.store.records {
+            return Err(NoAnswer::Unreachable(why));
+        }
+        let encrypted_by = protections(&status.encryption);
+        let is_decrypted =
+            !keyring.is_empty() && evidence.diagnostics().count(Code::ValueNotDecrypted) == 0;
+        let whole = match evidence.deltas() {
+            Some(deltas) => deltas.add_to(store),
+            None => store,
+        };
+        let trailer = evidence.trailer().copied();
+        Ok(Self {
+            size_bytes: evidence.source().len_bytes(),
+            trailer,
+            is_packed: evidence.source().unpacked().is_some(),
+            verdict: status.verdict,
+            restore: restore_of(evidence, &status.verdict),
+            findings: status.findings,
+            reach: Some(reach_of(&whole, &status.store, keyring)),
+            store: Some(status.store),
+            encrypted_by,
+            is_decrypted,
+            unmet: Vec::new(),
+        })
+    }
+
+    fn from_deltas(evidence: &Evidence, deltas: &Deltas) -> Result<Self, NoAnswer> {
+        let checked = deltas_status(evidence)?;
+        let sizes = deltas.files().iter().map(|file| file.len_bytes);
+        Ok(Self {
+            size_bytes: sizes.fold(0, u64::saturating_add),
+            trailer: None,
+            is_packed: false,
+            verdict: checked.verdict,
+            findings: checked.findings,
+            store: None,
+            reach: None,
+            encrypted_by: Vec::new(),
+            is_decrypted: false,
+            restore: Restore::Refuses,
+            unmet: Vec::new(),
+        })
+    }
+
+    /// The result for the file.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.verdict.health {
+            Health::Damaged => Outcome::Damaged,
+            Health::Intact if self.unmet.is_empty() => Outcome::Ok,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// How many keys are live; none if the records cannot be reached.
+    #[must_use]
+    pub fn live_keys(&self) -> Option<u64> {
+        let records = self.store.as_ref()?.records.as_ref().ok()?;
+        Some(records.counts.live_keys)
+    }
+
+    fn unmet_of(&self, required: &Requirements) -> Vec<Unmet> {
+        let mut unmet = Vec::new();
+        if self.store.is_none() {
+            unmet.push(Unmet::NoFullSnapshot);
+        } else if self.live_keys() == Some(0) {
+            unmet.push(Unmet::Empty);
+        }
+        let has_sha = matches!(self.trailer, Some(TrailerCheck::Good));
+        if required.sha && !has_sha {
+            unmet.push(Unmet::NoSha);
+        }
+        unmet.extend(
+            required
+                .max_age
+                .and_then(|most| self.age(most, required.now)),
+        );
+        let revision = self.reach.map(|reach| reach.complete);
+        if let Some(least) = required.min_revision
+            && revision.is_none_or(|revision| revision < least)
+        {
+            unmet.push(Unmet::RevisionBelow { revision, least });
+        }
+        unmet
+    }
+
+    /// What is wrong with the age of the newest write.
+    fn age(&self, most: i64, now: i64) -> Option<Unmet> {
+        let Some(newest) = self.reach.and_then(|reach| reach.newest_time) else {
+            return Some(Unmet::NoTimes {
+                is_encrypted: !self.encrypted_by.is_empty(),
+            });
+        };
+        let age = now.saturating_sub(newest);
+        if age < -CLOCK_SKEW_SECONDS {
+            return Some(Unmet::InFuture(age.saturating_neg()));
+        }
+        (age > most).then_some(Unmet::TooOld { age, most })
+    }
+}
+
+/// How far the records of a store reach, with delta snapshots if it has some.
+fn reach_of(whole: &Store<'_>, status: &StoreStatus, keyring: &Keyring) -> Reach {
+    let timeline = Timeline::read(whole, keyring);
+    let revision = whole.current_revision();
+    let counts = status.records.as_ref().ok().map(|records| &records.counts);
+    let complete = match counts {
+        Some(counts) if counts.missing_revisions > 0 => counts.complete,
+        _ => revision,
+    };
+    Reach {
+        revision,
+        complete,
+        complete_time: timeline.clock().estimate(complete),
+        newest_time: timeline.clock().newest(),
+    }
+}
+
+fn restore_of(evidence: &Evidence, verdict: &Verdict) -> Restore {
+    let is_sha_wrong = evidence.diagnostics().count(Code::TrailerMismatch) > 0;
+    match evidence.trailer() {
+        _ if is_sha_wrong => Restore::Refuses,
+        Some(TrailerCheck::Followed { .. }) => Restore::Refuses,
+        _ if verdict.health == Health::Damaged => Restore::Unsafe,
+        _ if verdict.health == Health::Harmless => Restore::Unknown,
+        Some(TrailerCheck::Good) => Restore::Accepts,
+        _ => Restore::NeedsSkipHashCheck,
+    }
+}
+
+/// The different ways in which live values are encrypted.
+fn protections(encryption: &Encryption) -> Vec<Protection> {
+    let rows = encryption.rows.iter().map(|row| &row.protection);
+    let mut protections: Vec<Protection> = rows
+        .filter(|way| **way != Protection::Clear)
+        .cloned()
+        .collect();
+    protections.sort();
+    protections.dedup();
+    protections
+}

@@ -1,0 +1,356 @@
+//! Whether a file is a usable backup: one line for people, one JSON object.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::diag::{Severity, shown};
+use crate::k8s::audit::Protection;
+use crate::k8s::columns::human_duration;
+use crate::k8s::meta::time_text;
+use crate::query::NoAnswer;
+use crate::query::verify::{CLOCK_SKEW_SECONDS, Outcome, Reach, Restore, Unmet, VerifiedFile};
+use crate::source::TrailerCheck;
+
+use super::answer_part::AnswerPart;
+use super::command::Invocation;
+use super::encryption::protection_json;
+use super::human::{self, first_of};
+use super::no_answer;
+use super::record::insert_text;
+use super::style::{Paint, Style};
+use super::verdict;
+
+/// How many codes of findings the line names.
+const NAMED_CODES: usize = 4;
+
+/// The result for one file.
+pub type Verified = Result<VerifiedFile, NoAnswer>;
+
+/// The outcome of a result.
+#[must_use]
+pub fn outcome(result: &Verified) -> Outcome {
+    match result {
+        Ok(file) => file.outcome(),
+        Err(no) => Outcome::without_answer(no),
+    }
+}
+
+/// The first word of a line. A file with a warning is `DAMAGED` as in `fsck`, although every record could be read.
+fn mark(result: &Verified) -> &'static str {
+    match (outcome(result), result) {
+        (Outcome::Ok, _) => "OK",
+        (Outcome::Damaged, _) => "DAMAGED",
+        (_, Ok(file)) if !file.verdict.is_intact() => "DAMAGED",
+        _ => "FAILED",
+    }
+}
+
+/// The line about a file. `now` is the time from which ages are counted, in seconds since 1970.
+#[must_use]
+pub fn line(path: &Path, result: &Verified, now: i64) -> AnswerPart {
+    let (path, mark) = (path.display().to_string(), mark(result));
+    let text = match result {
+        Ok(file) if file.verdict.is_intact() => {
+            let mut parts: Vec<String> = file.unmet.iter().map(unmet_text).collect();
+            parts.push(facts(file, now));
+            parts.extend(remarks(file));
+            parts.join("; ")
+        }
+        Ok(file) => damage(file),
+        Err(no) => reason(&path, no),
+    };
+    let paint: fn(&Style) -> Paint = match outcome(result) {
+        Outcome::Ok => |style| style.added,
+        _ => |style| style.error,
+    };
+    let start = format!("{path}: {mark}");
+    AnswerPart::painted(format!("{start}: {text}"), start.len(), paint)
+}
+
+/// What an intact file has.
+fn facts(file: &VerifiedFile, now: i64) -> String {
+    let mut facts = Vec::new();
+    if let Some(reach) = file.reach {
+        facts.push(format!("revision {}", reach.revision));
+        facts.push(match reach.newest_time {
+            Some(newest) => format!(
+                "newest write {}{}",
+                time_text(newest),
+                age_text(newest, now)
+            ),
+            None => "time of the newest write not known".to_owned(),
+        });
+    }
+    if let Some(keys) = file.live_keys() {
+        facts.push(keys_text(keys));
+    }
+    facts.push(human::bytes(file.size_bytes));
+    if matches!(file.trailer, Some(TrailerCheck::Good)) {
+        facts.push("SHA-256 is right".to_owned());
+    }
+    facts.join(", ")
+}
+
+fn keys_text(keys: u64) -> String {
+    match keys {
+        1 => "1 key".to_owned(),
+        keys => format!("{keys} keys"),
+    }
+}
+
+fn age_text(newest: i64, now: i64) -> String {
+    let age = now.saturating_sub(newest);
+    match age {
+        0.. => format!(" ({} ago)", human_duration(age)),
+        // Two clocks always differ a little.
+        age if age >= -CLOCK_SKEW_SECONDS => " (0s ago)".to_owned(),
+        _ => " (in the future)".to_owned(),
+    }
+}
+
+/// What a restore of an intact file needs.
+fn remarks(file: &VerifiedFile) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if file.restore == Restore::NeedsSkipHashCheck {
+        remarks.push("no SHA-256: `etcdutl snapshot restore` needs --skip-hash-check".to_owned());
+    }
+    if file.is_packed {
+        remarks.push("unpack it before the restore".to_owned());
+    }
+    if !file.encrypted_by.is_empty() {
+        let keys: Vec<String> = file.encrypted_by.iter().map(encryption_key).collect();
+        let keys = keys.join(", ");
+        remarks.push(match file.is_decrypted {
+            true => format!("every encrypted value was decrypted: {keys}"),
+            false => format!("values are encrypted, keep their keys: {keys}"),
+        });
+    }
+    remarks
+}
+
+/// The key of a protection, with the provider.
+fn encryption_key(protection: &Protection) -> String {
+    match protection {
+        Protection::Encrypted {
+            provider,
+            version,
+            key_name,
+            key_id,
+        } => {
+            let [provider, version, key_name] =
+                [provider, version, key_name].map(|name| shown(name.as_bytes()));
+            let id = key_id.as_ref();
+            let id = id.map_or_else(String::new, |id| format!(", key id {}", shown(id)));
+            format!("{key_name} ({provider} {version}{id})")
+        }
+        Protection::Damaged => "a key whose name is damaged".to_owned(),
+        Protection::Clear => "no key".to_owned(),
+    }
+}
+
+/// What is wrong with a file that is not intact, and what it costs.
+fn damage(file: &VerifiedFile) -> String {
+    let mut parts = vec![verdict::sentence(&file.verdict).to_owned()];
+    if let (Some(reach), Some(keys)) = (file.reach, file.live_keys()) {
+        parts.push(reach_text(file, reach, keys));
+    }
+    parts.extend(file.unmet.iter().map(unmet_text));
+    parts.push(
+        match file.restore {
+            Restore::Accepts => "`etcdutl snapshot restore` accepts it",
+            Restore::NeedsSkipHashCheck => {
+                "no SHA-256: `etcdutl snapshot restore` needs --skip-hash-check"
+            }
+            Restore::Refuses => "`etcdutl snapshot restore` refuses it",
+            Restore::Unknown => "try `etcdutl snapshot restore` into an empty folder",
+            Restore::Unsafe => "do not restore it: etcdutl may not find the damage",
+        }
+        .to_owned(),
+    );
+    parts.push(codes(file));
+    parts.join("; ")
+}
+
+/// How far the records of a file reach.
+fn reach_text(file: &VerifiedFile, reach: Reach, keys: u64) -> String {
+    let records = file
+        .store
+        .as_ref()
+        .and_then(|store| store.records.as_ref().ok());
+    let missing = records.map_or(0, |records| records.counts.missing_revisions);
+    let about = reach
+        .complete_time
+        .map_or_else(String::new, |time| format!(", about {}", time_text(time)));
+    let lost = match missing {
+        0 => String::new(),
+        missing => format!(" (at least {missing} later ones are missing)"),
+    };
+    format!(
+        "readable to revision {}{lost}{about}; {}",
+        reach.complete,
+        keys_text(keys)
+    )
+}
+
+/// The codes of the findings above info, the worst first.
+fn codes(file: &VerifiedFile) -> String {
+    let mut found: Vec<_> = file
+        .findings
+        .iter()
+        .map(|(code, count, _)| (*code, *count))
+        .collect();
+    found.retain(|(code, _)| code.severity() > Severity::Info);
+    found.sort_by_key(|(code, _)| (std::cmp::Reverse(code.severity()), *code));
+    let names: Vec<String> = found
+        .iter()
+        .map(|(code, count)| match count {
+            1 => code.to_string(),
+            count => format!("{code} ({count})"),
+        })
+        .collect();
+    match names.is_empty() {
+        true => "no finding".to_owned(),
+        false => first_of(&names, NAMED_CODES),
+    }
+}
+
+fn unmet_text(unmet: &Unmet) -> String {
+    match *unmet {
+        Unmet::Empty => "the store has no keys".to_owned(),
+        Unmet::NoFullSnapshot => {
+            "delta snapshots without a full snapshot cannot be restored".to_owned()
+        }
+        Unmet::NoSha => "no right SHA-256 at its end (--require-sha)".to_owned(),
+        Unmet::TooOld { age, most } => format!(
+            "the newest write is {} old (--max-age {})",
+            human_duration(age),
+            human_duration(most)
+        ),
+        Unmet::NoTimes { is_encrypted: true } => {
+            "its age is not known, because its values are encrypted (--max-age)".to_owned()
+        }
+        Unmet::NoTimes { .. } => {
+            "its age is not known, because no value has a time (--max-age)".to_owned()
+        }
+        Unmet::InFuture(seconds) => format!(
+            "the newest write is {} in the future: a clock is wrong (--max-age)",
+            human_duration(seconds)
+        ),
+        Unmet::RevisionBelow {
+            revision: Some(revision),
+            least,
+        } => format!("readable to revision {revision} only (--min-revision {least})"),
+        Unmet::RevisionBelow { least, .. } => {
+            format!("its revision is not known (--min-revision {least})")
+        }
+    }
+}
+
+/// The short word of an unmet requirement.
+fn unmet_word(unmet: &Unmet) -> &'static str {
+    match unmet {
+        Unmet::Empty => "empty",
+        Unmet::NoFullSnapshot => "no-full-snapshot",
+        Unmet::NoSha => "no-sha",
+        Unmet::TooOld { .. } => "too-old",
+        Unmet::NoTimes { .. } => "no-times",
+        Unmet::InFuture(_) => "in-future",
+        Unmet::RevisionBelow { .. } => "revision-below",
+    }
+}
+
+/// Why a file could not be read. The path is not repeated.
+fn reason(path: &str, no: &NoAnswer) -> String {
+    let run = Invocation::new("verify", Some(Path::new(path)));
+    let (message, _) = no_answer::text(no, &run);
+    let rest = message.strip_prefix(path);
+    let rest = rest.and_then(|rest| rest.strip_prefix(": ").or(rest.strip_prefix(" is ")));
+    rest.map_or(message.clone(), str::to_owned)
+}
+
+/// What can be done about a file that could not be read, or is damaged.
+#[must_use]
+pub fn hint(path: &Path, result: &Verified) -> Option<String> {
+    let run = Invocation::new("verify", Some(path));
+    match result {
+        Ok(file) if file.verdict.is_intact() => None,
+        Ok(_) => Some(format!("`{}` lists every finding", run.line("fsck", &[]))),
+        Err(no) => no_answer::text(no, &run).1,
+    }
+}
+
+/// The result as one JSON object; what is not known is absent.
+#[must_use]
+pub fn json(path: &Path, result: &Verified, now: i64) -> Value {
+    let mut fields = Map::new();
+    insert_text(&mut fields, "path", path.as_os_str().as_encoded_bytes());
+    let outcome = outcome(result);
+    fields.insert("ok".to_owned(), (outcome == Outcome::Ok).into());
+    fields.insert("outcome".to_owned(), outcome_word(outcome).into());
+    let more = match result {
+        Ok(file) => [verdict_json(file), store_json(file, now)].to_vec(),
+        Err(no) => vec![json!({ "error": reason(&path.display().to_string(), no) })],
+    };
+    for part in more {
+        if let Value::Object(part) = part {
+            fields.extend(part.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+    }
+    Value::Object(fields)
+}
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Failed => "failed",
+        Outcome::Unreadable => "unreadable",
+        Outcome::Damaged => "damaged",
+    }
+}
+
+fn verdict_json(file: &VerifiedFile) -> Value {
+    let restore = match file.restore {
+        Restore::Accepts => "accepts",
+        Restore::NeedsSkipHashCheck => "needs-skip-hash-check",
+        Restore::Refuses => "refuses",
+        Restore::Unknown => "unknown",
+        Restore::Unsafe => "unsafe",
+    };
+    json!({
+        "sound": file.verdict.is_intact(),
+        "verdict": verdict::sentence(&file.verdict),
+        "torn": file.verdict.torn.is_some(),
+        "unmet": file.unmet.iter().map(|unmet| json!({
+            "requirement": unmet_word(unmet),
+            "text": unmet_text(unmet),
+        })).collect::<Vec<_>>(),
+        "restore": restore,
+        "trailer": verdict::trailer_word(file.trailer.as_ref()),
+        "packed": file.is_packed,
+    })
+}
+
+fn store_json(file: &VerifiedFile, now: i64) -> Value {
+    let store = file.store.as_ref();
+    let records = store.and_then(|store| store.records.as_ref().ok());
+    let counts = records.map(|records| &records.counts);
+    let newest = file.reach.and_then(|reach| reach.newest_time);
+    json!({
+        "file_size": file.size_bytes,
+        "total_size": store.map(|store| store.total_size),
+        "revision": file.reach.map(|reach| reach.revision),
+        "complete_revision": file.reach.map(|reach| reach.complete),
+        "complete_time": file.reach.and_then(|reach| reach.complete_time).map(time_text),
+        "missing_revisions": counts.map(|counts| counts.missing_revisions),
+        "newest_time": newest.map(time_text),
+        "age_seconds": newest.map(|newest| now.saturating_sub(newest)),
+        "live_keys": counts.map(|counts| counts.live_keys),
+        "records": counts.map(|counts| counts.records),
+        "hash": records.map(|records| records.hash),
+        "hash_kv": records.map(|records| records.hash_kv),
+        "encrypted_by": file.encrypted_by.iter().map(protection_json).collect::<Vec<_>>(),
+        "decrypted": (!file.encrypted_by.is_empty()).then_some(file.is_decrypted),
+        "findings": verdict::findings_json(&file.findings),
+    })
+}

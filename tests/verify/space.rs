@@ -1,0 +1,123 @@
+//! The new numbers of `status` beside recorded numbers: free pages, the size after a defragmentation, the release.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::reference::{database_of, folders};
+use crate::support::synth::Bucket;
+use crate::support::synth::etcd::{Store, Version, role_value, user_value};
+use crate::support::{Scratch, case_roots, corpus, etcdive, testdata};
+
+fn status(path: &Path) -> Value {
+    let run = etcdive(["status", "-o", "json", path.to_str().unwrap()]);
+    serde_json::from_slice(&run.stdout)
+        .unwrap_or_else(|_| panic!("{}: {}", path.display(), run.stderr))
+}
+
+#[test]
+fn free_pages_are_those_that_bbolt_lists() {
+    let mut compared = 0;
+    for root in case_roots() {
+        for cluster in folders(&root.join("reference")) {
+            for db in folders(&root.join("reference").join(&cluster)) {
+                let folder = root.join("reference").join(&cluster).join(&db);
+                let Ok(pages) = std::fs::read_to_string(folder.join("bbolt.pages.txt")) else {
+                    continue;
+                };
+                let free = pages
+                    .lines()
+                    .filter(|line| line.split_whitespace().nth(1) == Some("free"))
+                    .count();
+                let got = status(&database_of(&root, &cluster, &db));
+                assert_eq!(got["free_pages"], free, "{cluster}/{db}");
+                let page_size = got["page_size"].as_u64().unwrap();
+                assert_eq!(got["free_size"], free as u64 * page_size, "{cluster}/{db}");
+                let used = got["total_size"].as_u64().unwrap() - free as u64 * page_size;
+                assert_eq!(got["in_use_size"], used, "{cluster}/{db}");
+                compared += 1;
+            }
+        }
+    }
+    println!("{compared} databases compared");
+    assert!(compared > 0);
+}
+
+/// The database before and after `etcdctl defrag`, with nothing but one put and an alarm between.
+fn is_estimated(before: &Path, after: &Path) {
+    let (before, after) = (status(before), status(after));
+    let estimate = before["defragmented_size"].as_i64().unwrap();
+    let real = after["total_size"].as_i64().unwrap();
+    let page = before["page_size"].as_i64().unwrap();
+    assert!(
+        (estimate - real).abs() <= 4 * page + real / 20,
+        "estimated {estimate}, real {real}"
+    );
+    assert!(estimate < before["total_size"].as_i64().unwrap());
+}
+
+#[test]
+fn the_size_after_a_defragmentation_is_estimated() {
+    is_estimated(
+        &testdata("guides/no-space/compacted.db"),
+        &testdata("guides/no-space/defragmented.db"),
+    );
+    let Some(corpus) = corpus() else { return };
+    for version in ["3.4", "3.6"] {
+        let folder = corpus.join("corpus/talk").join(version);
+        is_estimated(
+            &folder.join("04-compact.snapshot.db"),
+            &folder.join("05-defrag.snapshot.db"),
+        );
+    }
+}
+
+#[test]
+fn the_release_is_inferred_from_the_bucket_meta() {
+    for (name, release) in [
+        ("healthy/talk/3.4/01-talk.live.db", "3.4"),
+        ("healthy/talk/3.6/01-talk.live.db", "3.6"),
+        ("healthy/k8s/after.db", "3.6"),
+    ] {
+        assert_eq!(status(&testdata(name))["release"], release, "{name}");
+    }
+    let scratch = Scratch::new("status-release");
+    let mut store = Store::new(Version::V3_5);
+    store.put("a", "1");
+    let file = scratch.file("db", &store.builder().build().bytes);
+    assert_eq!(status(&file)["release"], "3.5");
+}
+
+#[test]
+fn users_roles_leases_and_voters_are_shown() {
+    let mut store = Store::new(Version::V3_6);
+    store.put("a", "1");
+    let users = ["root", "alice"].map(|name| (name.as_bytes().to_vec(), user_value(name, "", &[])));
+    store.set_bucket("authUsers", Bucket::of(users));
+    store.set_bucket(
+        "authRoles",
+        Bucket::of([(b"root".to_vec(), role_value("root", &[]))]),
+    );
+    store.set_bucket(
+        "lease",
+        Bucket::of([(7_u64.to_be_bytes().to_vec(), vec![8, 7, 16, 60])]),
+    );
+    let scratch = Scratch::new("status-users");
+    let file = scratch.file("db", &store.builder().build().bytes);
+    let got = status(&file);
+    assert_eq!(got["users"], serde_json::json!(["alice", "root"]));
+    assert_eq!(
+        (&got["roles"], &got["leases"]),
+        (&serde_json::json!(["root"]), &1.into())
+    );
+    let text = etcdive(["status", file.to_str().unwrap()]);
+    assert!(
+        text.text().contains("2 users (alice, root), 1 role (root)"),
+        "{}",
+        text.text()
+    );
+    let after = etcdive(["status", testdata("healthy/k8s/after.db").to_str().unwrap()]);
+    assert!(after.text().contains(", voters "), "{}", after.text());
+    let voters = &status(&testdata("healthy/k8s/after.db"))["conf_state"]["voters"];
+    assert_eq!(voters.as_array().map(Vec::len), Some(1));
+}
