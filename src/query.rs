@@ -29,6 +29,7 @@ pub mod kube_events;
 pub mod left_out;
 pub mod live_objects;
 pub mod log_alone;
+pub mod log_contradictions;
 pub mod log_reach;
 pub mod logs;
 pub mod no_answer;

@@ -1,4 +1,4 @@
-//! One verdict: `status`, `fsck` and the exit code agree on every file, and what bbolt's check refuses is not sound.
+//! One verdict: `status`, `fsck` and the exit code agree on every file, and what bbolt's check refuses is not intact.
 
 mod directory;
 mod former;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::support::synth::mutate::mutate;
 use crate::support::{Run, Scratch, case_roots, etcdive, files_below, part, testdata};
 
-/// What a verb says of a file: whether it is sound, the sentence, and each code with its count; or why it says nothing.
+/// What a verb says of a file: whether it is intact, the sentence, and each code with its count; or why it says nothing.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     is_sound: bool,
