@@ -1,5 +1,5 @@
-//! The command line: one file per verb in [`commands`], each a `struct Args` whose doc comment is its help, and a [`Verb`].
-//! What the help has besides is in [`help`].
+//! The command line: one file per verb in [`commands`], each a `struct Args` whose doc comment is its help, and a
+//! [`Verb`]. What the help has besides is in [`help`].
 //!
 //! A run goes one way: the verb names its databases, they are opened, the verb answers on standard
 //! output, and what is wrong with the databases is said on standard error. What a verb returns and
@@ -57,12 +57,12 @@ use out::{ColorWhen, Out};
 ///
 /// DB is a copied member/snap/db, an `etcdctl snapshot save` file, a data directory, or a folder of snapshots of
 /// etcd-backup-restore. Any of them may be compressed or in an archive (ARCHIVE::path/in/it names one of several); - is
-/// standard input. No etcd, no cluster and no network are needed. The file is never written or locked, and its times are
-/// not changed. --db FILE or the variable ETCDIVE_DB can name the database instead. As in kubectl, -n NS, -A and --db may
-/// come before the verb.
+/// standard input. No etcd, no cluster and no network are needed. The file is never written or locked, and its times
+/// are not changed. --db FILE or the variable ETCDIVE_DB can name the database instead. As in kubectl, -n NS, -A and
+/// --db may come before the verb.
 ///
-/// Exit codes: 0 answered; 1 answered "no": nothing found, or differences (diff), or harmless findings (fsck); 2 could not
-/// answer; 3 answered, but damage may hide a part of the answer. `etcdive help exit-codes` has the details.
+/// Exit codes: 0 answered; 1 answered "no": nothing found, or differences (diff), or harmless findings (fsck); 2 could
+/// not answer; 3 answered, but damage may hide a part of the answer. `etcdive help exit-codes` has the details.
 #[derive(Debug, Parser)]
 #[command(
     name = "etcdive",
@@ -116,8 +116,8 @@ pub struct Cli {
 
     /// Unpack a database of at most this size (default: 8GiB)
     ///
-    /// A larger one in a compressed file or an archive is an error, so that a hostile archive cannot fill the disk. Sizes:
-    /// 20GiB, 20G, 500M, or a number of bytes.
+    /// A larger one in a compressed file or an archive is an error, so that a hostile archive cannot fill the disk.
+    /// Sizes: 20GiB, 20G, 500M, or a number of bytes.
     #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size, help_heading = "Global options")]
     unpack_limit: Option<u64>,
 
@@ -374,7 +374,7 @@ pub fn answer(cli: &Cli, mut out: Out) -> ExitCode {
     let work = Work::default();
     progress::start(&work);
     let opening = Opening {
-        unpacking: unpacking::unpacking(cli.unpack_limit),
+        unpacking: unpacking::unpacking(cli.unpack_limit, &work),
         meta: cli.meta,
     };
     let opened = databases.and_then(|paths| open(cli, verb, &paths, &opening, &work));

@@ -14,31 +14,32 @@
 //! [`source::Source`] (the mapped file) -> [`bbolt::Leaves`] (the checked leaf pages of a tree, in key
 //! order) -> [`etcd::Record`] (one put or deletion, borrowed from the map) -> [`etcd::Keyspace`] and
 //! [`etcd::Events`] (folds over records) -> [`k8s`] (a stored value, decrypted and decoded) -> [`query`] (the answer to
-//! a question, with everything it has to admit, as data) -> [`view`] (text) -> [`cli`] (standard output and the exit
+//! a question with its limits, as data) -> [`view`] (text) -> [`cli`] (standard output and the exit
 //! code).
 //!
 //! **One question, one owner.** A verb opens a [`query::Question`]: the state of the database with the records of all
 //! origins that were asked for. It resolves revisions, times and addresses there, and ends with
-//! [`query::Question::finish`]. On the way [`query::Notice`]s collect what the answer has to admit: history that is
+//! [`query::Question::finish`]. On the way [`query::Notice`]s collect the limits of the answer: history that is
 //! compacted, values that are still encrypted, objects whose state is not proved. If nothing is found,
 //! [`query::NoAnswer`] says why: an unknown name, a deletion, a filter that left nothing, damage. Both are data;
-//! [`view::notice`] and [`view::no_answer`] have the sentences.
+//! [`view::notice`] and [`view::no_answer`] put them into words.
 //!
-//! If the tree is damaged the leaves come another way: [`bbolt::PageScan`] finds them by their positions alone, and a
-//! salvage in [`etcd`] decides which of their records are part of the state. Everything above reads them alike.
+//! If the tree is damaged, [`bbolt::PageScan`] finds the leaves by their positions alone, and a salvage in [`etcd`]
+//! decides which of their records are part of the state. All later layers read them in the same way.
 //!
-//! Packed input is unpacked first: [`source::Source::open_unpacking`] takes the layers off and maps a temporary file.
+//! Packed input is unpacked first: [`source::Source::open_unpacking`] unpacks it into a temporary file and maps that.
 //!
-//! Records of other origins are added on request: [`etcd::carve`] finds what freed pages still contain, [`etcd::wal`]
-//! what the write-ahead log has; the events of [`etcd::delta`] snapshots always are, in a folder of incremental backups. Each record knows its [`etcd::record::Origin`], and [`etcd::Store::records`] has all of
-//! them in the order of revisions.
+//! Records of other origins are added on request: [`etcd::carve`] reads those in freed pages, [`etcd::wal`] those in
+//! the write-ahead log. In a folder of incremental backups, the events of the [`etcd::delta`] snapshots are always
+//! added. Each record has an [`etcd::record::Origin`], and [`etcd::Store::records`] returns all of them in the order of
+//! revisions.
 //!
-//! Whatever is wrong with the content becomes a [`diag::Diagnostic`] with page and offset, the walk goes on with the
-//! sibling, and the run ends with exit code 3.
+//! Damage in the content becomes a [`diag::Diagnostic`] with page and offset. The walk continues with the sibling, and
+//! the run ends with exit code 3.
 //!
 //! # Code map
 //!
-//! | module | is about | knows |
+//! | module | is about | uses |
 //! |---|---|---|
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
@@ -57,11 +58,12 @@
 //!
 //! # Invariants
 //!
-//! **Invariant:** a layer knows only the ones before it in the code map, and no circle is between the files of a folder.
+//! **Invariant:** a layer uses only the layers before it in the code map, and the files of a folder do not use each other
+//! in a circle.
 //! Nothing below [`cli`] prints, reads the environment or the clock, or exits. A test reads every `use`.
 //!
-//! **Invariant:** an answer says how far it reaches. "Nothing found" is said only if the question was understood, the
-//! history it needs is retained, and no damage could hide it; else the answer names what is missing.
+//! **Invariant:** an answer states its limits. "Nothing found" is printed only if the question was understood, the history
+//! that it needs is retained, and no damage could hide a record. Otherwise the answer names what is missing.
 //!
 //! **Invariant:** reading never fails as a whole. [`Error`] is for what cannot be opened; everything
 //! about content is a diagnostic beside what could be read.
@@ -70,15 +72,16 @@
 //! checked, every page of a tree is entered once, depth has a limit with a name, and memory follows
 //! the bytes that are there, never a declared count.
 //!
-//! **Invariant:** a record that is no part of the state never tells of the state: what was carved answers only questions
-//! about the time before the compaction, and what is not proved of that time is said.
+//! **Invariant:** a record from outside the state never changes what an answer says about the state. Carved records are
+//! used only for revisions before the compaction, and a notice names the objects whose state at that time is not
+//! proved.
 //!
 //! **Invariant:** the file is never written, never locked, its times are left alone. All `unsafe`
 //! code is in `source/guard.rs`.
 //!
 //! **Invariant:** besides its two streams the program writes files by [`cli::export`] alone: new ones, below a
-//! folder that was asked for, through no link, never into the evidence. Packed evidence is unpacked into a temporary file
-//! without a name, up to a limit.
+//! folder that was asked for, through no link, never into the evidence. Packed evidence is unpacked into a temporary
+//! file without a name, up to a limit.
 //!
 //! **Invariant:** output is deterministic: key order, then revision, whatever ran in parallel.
 //!

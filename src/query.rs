@@ -31,6 +31,7 @@ pub mod left_out;
 pub mod live_objects;
 pub mod log_alone;
 pub mod log_beside;
+pub mod log_contradictions;
 pub mod log_reach;
 pub mod logs;
 pub mod membership;

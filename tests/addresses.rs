@@ -292,7 +292,7 @@ fn a_miss_names_what_is_near() {
             &["ns/shop"],
             &[],
             "ns \"shop\" was deleted at revision",
-            "hint: etcdive ls ",
+            "hint: `etcdive ls ",
         ),
         (&[r"key:\q"], &[], r"key:\q: not an escape", "any byte"),
     ] {
@@ -354,7 +354,7 @@ fn objects_that_nobody_defines_are_found_by_type_and_by_namespace() {
         r#"{"kind":"CustomResourceDefinition","spec":{"group":"a.com","scope":"Namespaced","names":{"plural":"things","kind":"Thing"},"versions":[{"name":"v1"}]}}"#,
     );
     store.put("/registry/a.com/things/shop/a", object("a.com/v1", "Thing"));
-    // The definition of these is gone.
+    // The definition of these is missing.
     store.put("/registry/b.com/things/shop/a", object("b.com/v1", "Thing"));
     store.put("/registry/routes/shop/a", object("route.x/v1", "Route"));
     let scratch = Scratch::new("undefined");

@@ -273,7 +273,7 @@ fn equal_live_states_with_different_histories_are_reported() {
 }
 
 #[test]
-fn who_made_a_change_is_said_to_be_unknown_once_where_managers_are_shown() {
+fn who_made_a_change_is_reported_as_unknown_once_where_managers_are_shown() {
     let case = Case::new("answers-who", &store());
     for line in [
         "log DB pods",
@@ -288,6 +288,11 @@ fn who_made_a_change_is_said_to_be_unknown_once_where_managers_are_shown() {
         );
         let said = run.stderr.matches("etcd does not record who").count();
         assert_eq!(said, 1, "{line}: {}", run.stderr);
+        let mut lines = run.stderr.lines();
+        let note = lines.find(|line| line.contains("etcd does not record who"));
+        let sentences = note.unwrap_or_default().split(". ");
+        let longest = sentences.clone().map(str::len).max();
+        assert!(sentences.count() <= 2 && longest < Some(80), "{note:?}");
         assert!(
             !run.text().contains("LAST WRITERS"),
             "{line}: {}",
@@ -330,7 +335,7 @@ fn a_deleted_object_is_exit_1_with_its_deletion_and_a_command_that_shows_it() {
             let hint = run
                 .stderr
                 .lines()
-                .find_map(|line| line.strip_prefix("hint: etcdive "));
+                .find_map(|line| line.strip_prefix("hint: `etcdive ")?.strip_suffix('`'));
             let hint = hint.unwrap_or_else(|| panic!("{what}: {}", run.stderr));
             let shown = etcdive(hint.split_whitespace());
             let is_one = verb != "blame" || address != "configmaps";

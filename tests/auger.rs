@@ -375,7 +375,7 @@ fn a_filter_works_with_the_prefix_the_fields_and_the_revision() {
 }
 
 #[test]
-fn a_filter_that_holds_of_nothing_or_is_none_is_said() {
+fn a_filter_that_matches_nothing_or_is_invalid_is_reported() {
     let none = ["extract", TALK, "--filter", ".Value.kind=Pod"];
     refused(&none, 1, "the filter holds of no live key");
     refused(
@@ -437,7 +437,7 @@ fn a_leaf_item_is_the_record_that_its_key_names() {
     let item = leaf_item(AFTER, |record| record.key == ROLE.as_bytes());
     let yaml = ok(&format!("extract {AFTER} -k {ROLE}")).stdout;
     assert_eq!(fed(&item, &["extract", "--leaf-item"]).stdout, yaml);
-    // The bbolt command prints a newline behind it, or digits.
+    // The bbolt command prints a newline after it, or digits.
     assert_eq!(
         fed(&[&item[..], b"\n"].concat(), &["extract", "--leaf-item"]).stdout,
         yaml
@@ -590,7 +590,7 @@ fn what_is_no_leaf_item_is_refused() {
 fn proto_is_the_message_within_the_stored_envelope() {
     let stored = ok(&format!("extract {AFTER} -k {ROLE} --raw")).stdout;
     let message = ok(&format!("extract {AFTER} -k {ROLE} -o proto")).stdout;
-    // Behind it stand the two empty texts of the envelope, before it typeMeta and its length.
+    // After it are the two empty texts of the envelope, before it typeMeta and its length.
     let behind = stored.strip_suffix(b"\x1a\0\x22\0").unwrap();
     let before = behind.strip_suffix(&message[..]).unwrap();
     assert!(before.starts_with(b"k8s\0") && before.len() < 60);
@@ -625,7 +625,7 @@ fn proto_of_what_is_not_stored_as_protobuf_is_refused() {
 }
 
 #[test]
-fn decode_tells_only_the_type_where_only_that_is_asked_for() {
+fn decode_prints_only_the_type_where_only_that_is_asked_for() {
     let stored = ok(&format!("extract {AFTER} -k {ROLE} --raw")).stdout;
     let told = "TypeMeta.APIVersion: rbac.authorization.k8s.io/v1\nTypeMeta.Kind: ClusterRole\n";
     let type_of = |value: &[u8]| fed(value, &["decode", "--meta-only"]);

@@ -21,6 +21,7 @@ fn unpacking() -> Unpacking {
     Unpacking {
         temporary_folder: std::env::temp_dir(),
         up_to_bytes: UNPACKED_UP_TO_BYTES,
+        work: Work::default(),
     }
 }
 
@@ -101,7 +102,7 @@ fn a_folder_has_exactly_the_records_that_etcds_watch_delivered() {
     for folder in ["backups/lzw", "backups/zlib"] {
         assert_eq!(records(&testdata(folder)), expected, "{folder}");
     }
-    // The newest full snapshot is compacted to 13: what the deltas do not have before it is gone.
+    // The newest full snapshot is compacted to 13: what the deltas do not have before it is missing.
     let first = 6;
     let of_gzip = records(&testdata("backups/gzip"));
     let since: Vec<Row> = of_gzip.into_iter().filter(|row| row.0 >= first).collect();

@@ -292,7 +292,7 @@ fn every_line_of_every_object_names_the_first_revision_that_held_it() {
 }
 
 #[test]
-fn a_revision_behind_which_nothing_is_left_is_a_boundary() {
+fn a_revision_after_which_nothing_is_left_is_a_boundary() {
     let histories = of_db(&testdata("healthy/k8s/after.db"));
     let (mut count, mut right, mut told) = (Count::default(), 0, 0);
     for history in histories.values() {

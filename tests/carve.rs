@@ -255,7 +255,7 @@ fn what_a_compaction_removed_is_carved_from_the_pages_of_the_tree_before_it() {
                 .all(|(_, origin)| origin.as_str() == "carved-a")
         );
         assert!(!held.damaged, "seed {seed}");
-        // The same with a page of the freed tree written over by something else: what stood in its run is gone, and
+        // The same with a page of the freed tree written over by something else: what was in its run is missing, and
         // nothing else.
         for page in image.runs.iter().filter(|run| run.pages > 1).take(3) {
             let mut image = image.clone();
@@ -319,7 +319,7 @@ fn a_stale_copy_that_says_something_else_is_reported_and_not_delivered() {
 
 #[test]
 fn what_looks_like_a_freed_page_inside_a_value_of_the_state_is_a_value() {
-    // A value that holds pages, each stating the position at which it comes to lie.
+    // A value that holds pages, each stating the position at which it is.
     let mut former = etcd::Store::new(Version::V3_6);
     for round in 0..30_u8 {
         former.put("ghost", vec![round; 300]);

@@ -328,7 +328,7 @@ fn texts(list: &Value) -> Vec<String> {
 
 /// Tabs, line breaks, escapes and characters of several bytes, with all combinations of flags.
 #[test]
-fn odd_cells_are_laid_out_as_by_kubectls_own_table_printer() {
+fn unusual_cells_are_laid_out_as_by_kubectls_own_table_printer() {
     let recorded = std::fs::read_to_string(testdata("k8s/kubectl_tables.jsonl")).unwrap();
     let mut tables = 0;
     for line in recorded.lines() {

@@ -95,7 +95,7 @@ fn a_data_directory_is_a_database() {
 }
 
 #[test]
-fn a_wrong_trailer_is_said_and_the_content_delivered() {
+fn a_wrong_trailer_is_reported_and_the_content_delivered() {
     let image = stored(300).builder().trailer(Trailer::Bad).build();
     let run = iterate("bad-trailer", &image.bytes);
     assert_eq!(run.code, 3);
@@ -339,7 +339,7 @@ fn a_cut_file_says_what_is_lost_and_delivers_the_rest() {
 }
 
 #[test]
-fn a_file_longer_than_the_high_water_mark_is_sound() {
+fn a_file_longer_than_the_high_water_mark_is_intact() {
     let image = stored(100).builder().tail(vec![0; 1 << 20]).build();
     assert_eq!(iterate("tail", &image.bytes).code, 0);
 }
@@ -437,7 +437,7 @@ fn without_a_record_in_the_file_there_is_no_answer() {
 }
 
 #[test]
-fn half_a_trailer_is_said() {
+fn half_a_trailer_is_reported() {
     let image = stored(50).builder().trailer(Trailer::Half).build();
     let run = iterate("half-trailer", &image.bytes);
     assert!(

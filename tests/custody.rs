@@ -52,7 +52,7 @@ fn a_report_names_the_file_and_the_run() {
     ]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let told = json(&run);
-    // The state is told as without it.
+    // The state is reported as without it.
     assert!(told["records"] == 20 && told["findings"] == Value::Array(Vec::new()));
     let evidence = &told["evidence"];
     let metadata = std::fs::metadata(&path).unwrap();
@@ -131,7 +131,7 @@ fn the_hash_is_that_of_the_whole_file_with_a_snapshots_trailer() {
 }
 
 #[test]
-fn a_file_whose_state_cannot_be_told_is_named_all_the_same() {
+fn a_file_whose_state_cannot_be_read_is_named_all_the_same() {
     let scratch = Scratch::new("custody-no-state");
     let bytes = vec![7; 10_000];
     let path = scratch.file("db", &bytes);
@@ -150,7 +150,7 @@ fn a_file_whose_state_cannot_be_told_is_named_all_the_same() {
 /// large, and is stopped meanwhile.
 fn changed_meanwhile(name: &str, change: impl FnOnce(&Path)) -> Run {
     let scratch = Scratch::new(name);
-    // A quarter of a gigabyte of zeros behind the store, which takes a while to hash.
+    // A quarter of a gigabyte of zeros after the store, which takes a while to hash.
     let bytes = store(20).builder().build().bytes;
     let path = scratch.file("db", &bytes);
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -179,7 +179,7 @@ fn changed_meanwhile(name: &str, change: impl FnOnce(&Path)) -> Run {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_file_that_changes_meanwhile_is_said_with_exit_3() {
+fn a_file_that_changes_meanwhile_is_reported_with_exit_3() {
     let run = changed_meanwhile("custody-written", |path| {
         let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
@@ -199,7 +199,7 @@ fn a_file_that_changes_meanwhile_is_said_with_exit_3() {
 
 #[test]
 #[cfg(unix)]
-fn a_change_that_no_time_tells_is_seen_by_the_second_hash() {
+fn a_change_that_no_time_shows_is_seen_by_the_second_hash() {
     use std::os::unix::fs::FileExt as _;
     let scratch = Scratch::new("custody-quiet");
     let bytes = store(20).builder().build().bytes;

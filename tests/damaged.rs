@@ -1,4 +1,4 @@
-//! Each file of `testdata/damaged` has one pathology: what is delivered all the same, what is told, and
+//! Each file of `testdata/damaged` has one pathology: what is delivered all the same, what is reported, and
 //! how the program ends, to the exact count.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ const WARNINGS: [&str; 2] = ["root-searched", "records-salvaged"];
 const LIVE: &str = "healthy/talk/3.6/01-talk.live.db";
 const SNAPSHOT: &str = "healthy/talk/3.6/01-talk.snapshot.db";
 
-/// Offset of the first byte of the inline page of bucket `key`: behind its name and its bucket header.
+/// Offset of the first byte of the inline page of bucket `key`: after its name and its bucket header.
 fn inline_key_page(image: &[u8]) -> usize {
     let root = &image[ROOT..ROOT + PAGE];
     let elements = (0..10).map(|index| 16 + 16 * index);
@@ -133,7 +133,7 @@ fn made(file: &Damaged) -> Vec<u8> {
 }
 
 #[test]
-fn every_damaged_file_is_made_as_its_readme_tells() {
+fn every_damaged_file_is_made_as_its_readme_describes() {
     let folder = testdata("damaged");
     let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
     for file in &FILES {
@@ -156,7 +156,7 @@ fn every_damaged_file_is_made_as_its_readme_tells() {
 }
 
 #[test]
-fn what_is_delivered_of_a_damaged_file_and_what_is_told_is_exact() {
+fn what_is_delivered_of_a_damaged_file_and_what_is_reported_is_exact() {
     for file in &FILES {
         let path = testdata("damaged").join(file.name);
         let evidence = Evidence::open(&path, Verify::Always).unwrap();

@@ -159,7 +159,7 @@ fn a_value_cut_at_any_length_opens_only_where_the_api_server_opens_it() {
             } else if vector.cut_opens.contains(&length) {
                 assert_eq!(opened.as_deref(), Ok(&vector.plain[..]), "{}", vector.name);
             } else if let Ok(opened) = opened {
-                // Of KMS v2 the API server wants more than it needs: the key id, and the wrapped key.
+                // Of KMS v2 the API server stores more than it needs: the key id, and the wrapped key.
                 assert!(
                     vector.name.starts_with("kms v2"),
                     "{} {length}",
@@ -292,7 +292,7 @@ fn keys_of_one_name_are_all_tried() {
 }
 
 #[test]
-fn each_reason_why_a_value_stays_closed_is_told_apart() {
+fn each_reason_why_a_value_is_still_encrypted_is_distinguished() {
     let config = |text: &str| {
         let mut keyring = Keyring::default();
         keyring.add_config(Config::parse(text.as_bytes()).unwrap());
@@ -368,7 +368,7 @@ fn each_reason_why_a_value_stays_closed_is_told_apart() {
     assert!(
         hint_of(b"k8s:enc:aescbc:v1:key1:xx")
             .unwrap()
-            .starts_with("--encryption-config FILE")
+            .starts_with("`--encryption-config FILE")
     );
     assert!(hint_of(kms).unwrap().contains("--kms-key FILE"));
     assert!(!format!("{with_key:?}").contains('7'), "{with_key:?}");
@@ -432,7 +432,7 @@ fn fails(config: Option<PathBuf>, kms_key: Option<PathBuf>) -> (String, String) 
 }
 
 #[test]
-fn a_file_that_is_no_configuration_or_key_is_told_for_what_it_is() {
+fn a_file_that_is_no_configuration_or_key_is_named() {
     let scratch = Scratch::new("encryption-keys");
     let config = |name: &str, text: &str| Some(scratch.file(name, text.as_bytes()));
     let cases = [
@@ -517,7 +517,7 @@ fn a_configuration_of_kms_alone_is_enough_with_a_data_key() {
 }
 
 #[test]
-fn status_tells_what_is_encrypted_and_which_secrets_are_not() {
+fn status_shows_what_is_encrypted_and_which_secrets_are_not() {
     let db = testdata("healthy/k8s-encrypted/mixed.db");
     let run = etcdive(["status", db.to_str().unwrap()]);
     assert_eq!(run.code, 0);
@@ -554,7 +554,7 @@ fn status_tells_what_is_encrypted_and_which_secrets_are_not() {
 }
 
 #[test]
-fn status_of_other_stores_tells_secrets_in_the_clear_or_nothing() {
+fn status_of_other_stores_shows_secrets_in_the_clear_or_nothing() {
     let of = |path: &Path| {
         etcdive(["status", path.to_str().unwrap()])
             .text()

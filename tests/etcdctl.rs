@@ -1,6 +1,6 @@
 //! etcdctl's questions: `get` with its flags, and `watch`.
 //!
-//! The recorded answers lie in the folders `reference/CLUSTER-VERSION/etcdctl-3.6.DB/`: in a file of text
+//! The recorded answers are in the folders `reference/CLUSTER-VERSION/etcdctl-3.6.DB/`: in a file of text
 //! the command line and what it printed, or in `answers.jsonl.gz` one command a line: `args` (a character
 //! is a byte), `stdout` or `stdout_base64`, and `error`, what etcdctl said where it failed.
 
@@ -177,7 +177,7 @@ fn cases_of(folder: &Path) -> Vec<Case> {
         } else if name.starts_with("get-") || name.starts_with("watch-") {
             cases.push(Case::of_text(&bytes));
         } else {
-            // What `status` tells.
+            // What `status` shows.
             let others = [
                 "lease-list",
                 "member-list",

@@ -1,4 +1,4 @@
-//! What holds for every verb: terminals stay safe, JSON stays JSON, standard error tells no secret, a full disk and
+//! What holds for every verb: terminals stay safe, JSON stays JSON, standard error shows no secret, a full disk and
 //! a closed pipe end in a sentence, and what is no file is refused without waiting.
 
 mod streams;
@@ -277,7 +277,7 @@ fn words(line: &str, db: &str, value: &str) -> Vec<String> {
         word => word,
     });
     let words = words.map(|word| match word {
-        // It lies beside the value, where there is one.
+        // It is beside the value, where there is one.
         "LOG" if value == db => value.to_owned(),
         "LOG" => format!("{value}.wal"),
         "NEW" => new_path(),
@@ -408,7 +408,7 @@ fn secret_store() -> Image {
 }
 
 #[test]
-fn standard_error_tells_no_secret_whatever_is_damaged() {
+fn standard_error_shows_no_secret_whatever_is_damaged() {
     let image = secret_store();
     let page = image.page_size;
     let mut rng = Rng::new(11);
@@ -522,7 +522,7 @@ fn a_file_that_may_not_be_read_is_refused_as_such() {
         }
         let run: Run = match command.output() {
             Ok(output) => output.into(),
-            // Where the program itself lies is nobody's to enter.
+            // The folder of the program itself is not checked.
             Err(error) if root && error.kind() == std::io::ErrorKind::PermissionDenied => {
                 println!("skipped: {error}");
                 return;

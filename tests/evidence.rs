@@ -1,5 +1,5 @@
-//! What is told of the file itself: that it changed while it was read, that its records cannot be
-//! reached, and what lies behind its high-water mark.
+//! What is reported of the file itself: that it changed while it was read, that its records cannot be
+//! reached, and what is after its high-water mark.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -104,7 +104,7 @@ fn a_file_that_is_cut_while_it_is_read_gives_the_rest_and_names_the_lost_pages()
     );
 }
 
-/// An image in which some leaves lie behind the last branch page, and the offset from which on only leaves lie.
+/// An image in which some leaves are after the last branch page, and the offset after which all pages are leaves.
 fn with_leaves_at_the_end() -> (Image, u64) {
     for seed in 0..200 {
         let image = stored(400, 300).builder().scatter(seed).build();
@@ -144,7 +144,7 @@ fn the_records_outside_the_pages_that_cannot_be_read_are_delivered_exactly() {
     let scratch = Scratch::new("read-around");
     let path = scratch.file("db", &image.bytes);
     let evidence = Evidence::open(&path, Verify::IfSmall).unwrap();
-    // From here on reading behind the cut raises SIGBUS, as it does on a bad sector.
+    // From here on reading after the cut raises SIGBUS, as it does on a bad sector.
     writable(&path).set_len(cut).unwrap();
     let store = evidence.records(&Notices::default()).unwrap();
     let records = store.records(etcdive::bbolt::Direction::Forward);
@@ -164,7 +164,7 @@ fn the_records_outside_the_pages_that_cannot_be_read_are_delivered_exactly() {
 }
 
 #[test]
-fn a_file_that_is_written_or_replaced_while_it_is_read_is_said_with_exit_3() {
+fn a_file_that_is_written_or_replaced_while_it_is_read_is_reported_with_exit_3() {
     let written = changed_while_read("written", |path| {
         // Not left to the clock: a write within its resolution would leave the time as it is.
         let later = SystemTime::now() + Duration::from_secs(10);
@@ -246,7 +246,7 @@ fn zero_records(image: &mut Image) {
     }
 }
 
-/// What only the records tell.
+/// What only the records show.
 const OF_THE_RECORDS: [&str; 9] = [
     "revision",
     "oldest_record_revision",
@@ -260,7 +260,7 @@ const OF_THE_RECORDS: [&str; 9] = [
 ];
 
 #[test]
-fn status_tells_nothing_of_records_that_it_cannot_reach() {
+fn status_shows_nothing_of_records_that_it_cannot_reach() {
     let cases = [
         (without_its_meta(), "no bucket key in the root", false),
         (
@@ -318,7 +318,7 @@ fn status_tells_nothing_of_records_that_it_cannot_reach() {
 }
 
 #[test]
-fn status_tells_the_hash_that_etcdutl_tells() {
+fn status_shows_the_hash_that_etcdutl_prints() {
     let bytes = stored(300, 100).builder().build().bytes;
     let (_, ours) = status_json("hash-ours", &bytes);
     let theirs = run_on("hash-theirs", &bytes, "status -w json DB");
@@ -416,7 +416,7 @@ fn one_lone_finding_is_no_proof_of_a_torn_copy() {
 }
 
 #[test]
-fn status_tells_what_lies_behind_the_high_water_mark() {
+fn status_shows_what_is_after_the_high_water_mark() {
     let with_tail = |tail: Vec<u8>| -> Builder { stored(10, 100).builder().tail(tail) };
     let mut dirty = vec![0; 3 * PAGE as usize];
     *dirty.last_mut().unwrap() = 1;

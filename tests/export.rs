@@ -310,7 +310,7 @@ fn the_evidence_is_never_written_to() {
     assert_eq!(export(db.to_str().unwrap(), &["key:foo2"], &beside).code, 0);
 }
 
-/// The limit on the length of files stands for a disk that is full: `write` fails in the middle of a file.
+/// The limit on the length of files is like a full disk: `write` fails in the middle of a file.
 #[test]
 fn a_file_that_cannot_be_written_whole_is_removed() {
     let scratch = Scratch::new("export-full");

@@ -1,4 +1,4 @@
-//! The proof that damage hides nothing that is left, and is told: hundreds of corruptions of real files,
+//! The proof that damage hides nothing that is left, and is reported: hundreds of corruptions of real files,
 //! and the matrix of faults, a test each. Every answer is compared with the exact set of the records
 //! whose bytes the fault did not touch.
 //!

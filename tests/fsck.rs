@@ -160,7 +160,7 @@ fn a_healthy_file_has_nothing_above_info_and_says_what_was_looked_at() {
 }
 
 #[test]
-fn stores_of_every_version_and_state_are_sound() {
+fn stores_of_every_version_and_state_are_intact() {
     for version in [Version::V3_4, Version::V3_5, Version::V3_6] {
         let mut store = Store::new(version);
         store.grant(7, 60);
@@ -257,7 +257,7 @@ fn json_is_one_object_with_verdict_numbers_and_findings() {
 }
 
 #[test]
-fn a_flood_of_one_code_is_counted_and_said() {
+fn a_flood_of_one_code_is_counted_and_reported() {
     let mut store = Store::new(Version::V3_6);
     for key in 0..150 {
         store.put_leased(&format!("key-{key:03}"), b"v", 9);
@@ -334,7 +334,7 @@ fn a_layer_is_checked_alone_and_the_others_still_make_the_exit_code() {
 }
 
 #[test]
-fn another_programs_database_is_sound_and_said_to_be_no_etcds() {
+fn another_programs_database_is_intact_and_reported_as_no_etcd_database() {
     use crate::support::synth::{Bucket, Builder, Freelist};
     let inner = Bucket::of((0..50).map(|n| (format!("k{n}"), "v".repeat(60))));
     let outer = Bucket::new().nest("inner", inner).put("a", "b");

@@ -31,7 +31,7 @@ fn ok(arguments: &[&str]) -> String {
     text
 }
 
-/// What kubectl was asked for, by the name of the recorded file; where the name does not tell it, the
+/// What kubectl was asked for, by the name of the recorded file; where the name does not show it, the
 /// arguments are those that give this answer.
 fn arguments_of(file: &str) -> Vec<String> {
     let name = file
@@ -65,7 +65,7 @@ fn arguments_of(file: &str) -> Vec<String> {
         .collect()
 }
 
-/// Columns that tell an age, which is against another moment here.
+/// Columns that show an age, which is against another moment here.
 const AGES: [&str; 5] = [
     "AGE",
     "LAST SEEN",
@@ -74,7 +74,7 @@ const AGES: [&str; 5] = [
     "DURATION",
 ];
 
-/// The cells of a table's lines without those that tell an age: a column begins where its name does.
+/// The cells of a table's lines without those that show an age: a column begins where its name does.
 fn cells(table: &str) -> Vec<Vec<String>> {
     let mut lines = table.lines();
     let head: Vec<char> = lines.next().unwrap_or_default().chars().collect();
@@ -337,6 +337,37 @@ fn templates_and_columns_may_stand_in_files() {
 }
 
 #[test]
+fn a_record_that_is_no_object_has_its_fields_in_the_documented_order() {
+    let db = testdata("guides/revisions/history.db");
+    let name = regex::Regex::new(r#"(?m)["{ ,\n]([a-z_]+)"?: ?"#).unwrap();
+    for format in ["jsonl", "json", "yaml"] {
+        let run = etcdive([
+            "get",
+            db.to_str().unwrap(),
+            "foo2",
+            "--at",
+            "7",
+            "-o",
+            format,
+        ]);
+        let text = format!("\n{}", run.text());
+        let names: Vec<&str> = name
+            .captures_iter(&text)
+            .map(|found| found.get(1).unwrap().as_str())
+            .collect();
+        let documented = [
+            "key",
+            "create_revision",
+            "mod_revision",
+            "version",
+            "value_size",
+            "value",
+        ];
+        assert_eq!(names, documented, "{format}: {text}");
+    }
+}
+
+#[test]
 fn a_format_that_is_none_is_refused_with_what_there_is() {
     for (format, message) in [
         ("xml", "there are table, wide, name, yaml"),
@@ -356,7 +387,10 @@ fn a_format_that_is_none_is_refused_with_what_there_is() {
     }
     let (code, _, error) = get(&[]);
     assert_eq!(code, 2);
-    assert!(error.contains("what is to be printed?"), "{error}");
+    assert!(
+        error.contains("nothing to get: name a resource or a key"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -405,7 +439,8 @@ fn encrypted_objects_are_named_with_provider_and_key_until_the_keys_are_given() 
     }
     assert!(closed.text().contains("plain-written   Opaque"));
     assert!(
-        closed.stderr.contains("4 values, ") && closed.stderr.contains("hint: --encryption-config"),
+        closed.stderr.contains("4 values, ")
+            && closed.stderr.contains("hint: `--encryption-config"),
         "{}",
         closed.stderr
     );
@@ -483,7 +518,7 @@ fn every_verb_that_looks_into_values_takes_the_keys() {
         closed
             .stderr
             .contains("no EncryptionConfiguration was given")
-            && closed.stderr.contains("hint: --encryption-config"),
+            && closed.stderr.contains("hint: `--encryption-config"),
         "{}",
         closed.stderr
     );
@@ -493,7 +528,7 @@ fn every_verb_that_looks_into_values_takes_the_keys() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_is_said_for_each_object_and_the_run_goes_on() {
+fn a_key_that_does_not_fit_is_reported_for_each_object_and_the_run_goes_on() {
     let (db, scratch) = (mixed("db"), Scratch::new("get-wrong-key"));
     let config = std::fs::read_to_string(mixed("encryption-config.yaml")).unwrap();
     // Another key under the same name, and one key less.

@@ -1,4 +1,4 @@
-//! `grep` and the search behind `log -S` and `-G`: what a match is, how it is printed, what the flags change.
+//! `grep` and the search of `log -S` and `-G`: what a match is, how it is printed, what the flags change.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -159,7 +159,7 @@ fn a_match_is_a_line_of_key_revision_path_and_value() {
 }
 
 #[test]
-fn history_tells_from_when_to_when_a_line_was_there_in_each_life_of_its_key() {
+fn history_shows_in_which_revisions_a_line_existed_in_each_life_of_its_key() {
     let scratch = Scratch::new("grep-history");
     let db = shop(&scratch);
     let run = etcdive(["grep", &db, "needle", "configmaps", "-A", "--history"]);
@@ -320,7 +320,7 @@ fn a_pattern_that_is_none_is_refused_with_the_place_and_a_huge_one_with_its_limi
     let place = refused(&["web(1"]);
     assert!(
         place.contains("    web(1\n       ^\nerror: unclosed group\n")
-            && place.contains("hint: -F "),
+            && place.contains("hint: `-F` "),
         "{place}"
     );
     assert!(refused(&["-e", "fine", "-e", "a)"]).contains("unopened group"));
@@ -344,7 +344,7 @@ fn a_pattern_that_is_none_is_refused_with_the_place_and_a_huge_one_with_its_limi
 }
 
 #[test]
-fn deep_objects_and_odd_values_are_searched_to_their_ends() {
+fn deep_objects_and_unusual_values_are_searched_to_their_ends() {
     let scratch = Scratch::new("grep-odd");
     let mut store = Store::new(Version::V3_6);
     let deep = format!(

@@ -40,7 +40,7 @@ fn the_events_of_one_large_transaction_are_listed() {
 }
 
 #[test]
-fn a_secret_of_many_odd_entries_is_masked() {
+fn a_secret_of_many_unusual_entries_is_masked() {
     let run = run("secret-entries", "show DB @");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(

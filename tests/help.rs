@@ -245,11 +245,11 @@ fn a_typo_in_a_verb_or_a_flag_is_answered_with_the_right_word() {
         assert!(has, "{line}: {}", run.stderr);
     }
     for (line, meant) in [
-        ("describe DB pods/a", "hint: etcdive show DB pods/a"),
-        ("lgo DB -n a", "hint: etcdive log DB -n a"),
-        ("recove DB", "hint: etcdive recover DB"),
+        ("describe DB pods/a", "hint: `etcdive show DB pods/a`"),
+        ("lgo DB -n a", "hint: `etcdive log DB -n a`"),
+        ("recove DB", "hint: `etcdive recover DB`"),
         ("pag DB", "hint: did you mean page, pages?"),
-        ("list-bucket DB", "hint: etcdive dump-db list-bucket DB"),
+        ("list-bucket DB", "hint: `etcdive dump-db list-bucket DB`"),
     ] {
         let db = "testdata/healthy/talk/3.6/01-talk.live.db";
         let run = etcdive_line(&line.replace("DB", db));

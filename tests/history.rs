@@ -377,7 +377,7 @@ fn show_of_an_object_finds_its_versions_its_events_its_creation_and_its_deletion
                 let address: OsString =
                     OsStr::from_bytes(&[key, b"@", revision.as_bytes()].concat()).into();
                 let what = format!("{} {address:?}", case.path());
-                // What is not UTF-8 has no revision behind an @.
+                // What is not UTF-8 has no revision after an @.
                 if std::str::from_utf8(key).is_err() {
                     continue;
                 }

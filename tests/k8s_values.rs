@@ -197,7 +197,7 @@ fn every_kind_that_openshift_stores_has_a_sample_with_all_names() {
     assert!(kinds > 25, "{kinds}");
 }
 
-/// Compares, and tells the first few differences.
+/// Compares, and shows the first few differences.
 fn assert_all_equal(what: &str, pairs: impl Iterator<Item = (String, String, String)>) {
     let (mut total, mut wrong) = (0, Vec::new());
     for (key, got, want) in pairs {
@@ -227,7 +227,7 @@ fn assert_all_equal(what: &str, pairs: impl Iterator<Item = (String, String, Str
     );
 }
 
-/// The samples' JSON in this form (`json`, or `sorted`), as told with these options and as Go's.
+/// The samples' JSON in this form (`json`, or `sorted`), as written with these options and as Go's.
 fn compare_with_go(what: &str, form: &str, options: Options) {
     let pair = |r: Row| {
         let want = r.truth.get(form)?.as_str()?.to_owned();
@@ -445,7 +445,7 @@ fn an_unknown_kind_has_its_metadata_by_name_and_the_rest_by_number() {
 }
 
 #[test]
-fn damage_inside_is_told_in_place_and_the_rest_is_read() {
+fn damage_inside_is_reported_in_place_and_the_rest_is_read() {
     let pod = [
         field(1, &field(1, b"web")),
         field(2, b"\x0a\x7f"),
@@ -487,7 +487,7 @@ fn a_message_that_comes_in_parts_is_joined_and_of_scalars_the_last_counts() {
 }
 
 #[test]
-fn values_that_are_no_object_are_told_as_what_they_are() {
+fn values_that_are_no_object_are_shown_as_what_they_are() {
     assert_eq!(json(b"", Order::Declared).unwrap(), "\"\"");
     assert_eq!(json(b"1234", Order::Declared).unwrap(), "\"1234\"");
     assert_eq!(json(b"\xff\x00", Order::Declared).unwrap(), "\"/wA=\"");
@@ -502,7 +502,7 @@ fn values_that_are_no_object_are_told_as_what_they_are() {
 }
 
 #[test]
-fn bad_values_are_refused_with_a_reason_before_anything_is_told() {
+fn bad_values_are_refused_with_a_reason_before_anything_is_reported() {
     let cases: [(&[u8], &str); 7] = [
         (b"k8s\0", "the envelope holds no object"),
         (
@@ -562,7 +562,7 @@ fn revision(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn embedded_documents_are_told_as_what_they_are() {
+fn embedded_documents_are_shown_as_what_they_are() {
     let head = r#"{"kind":"ControllerRevision","apiVersion":"apps/v1","data":"#;
     let config_map = envelope("v1", "ConfigMap", &field(1, &field(1, b"a")));
     let cases: [(&[u8], &str); 6] = [

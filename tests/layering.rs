@@ -9,7 +9,7 @@ mod uses;
 use source::{Source, crate_sources};
 use uses::Modules;
 
-/// The layers from the bytes up; what stands in one line may use all before it and itself.
+/// The layers from the bytes up; what is in one line may use all before it and itself.
 const LAYERS: [&str; 13] = [
     "bytes", "named", "near", "wire", "diag", "sniff", "go", "source", "bbolt", "etcd", "k8s",
     "query", "view",

@@ -345,7 +345,7 @@ fn templates_that_multiply_are_stopped() {
     // Each value, and again all below it: fifty million.
     let twice = JsonPath::parse("{..[*]..}").unwrap();
     assert_eq!(twice.find(deep).err(), Some(JsonPathError::TooMuch));
-    // A range without an end does what follows once more behind it.
+    // A range without an end executes what follows it once more.
     let ranges = "{range @}".repeat(60);
     let ranges = JsonPath::parse(&ranges).unwrap();
     assert_eq!(ranges.find(&json!(1)).err(), Some(JsonPathError::TooMuch));

@@ -267,7 +267,7 @@ fn the_keys_in_every_namespace_are_counted() {
         let is_in = |row: &&Listed| {
             let parts: Vec<_> = row.key.split('/').collect();
             let end = parts.len() - 2;
-            // A Namespace and an IP address lie in none.
+            // A Namespace and an IP address are in none.
             end > 2 && parts[2..].len() > 2 && parts[end] == name
         };
         let rows: Vec<_> = truth.iter().filter(is_in).collect();
@@ -307,7 +307,7 @@ fn the_counts_of_namespaces_are_printed_as_json_and_as_a_table() {
 }
 
 #[test]
-fn custom_resources_are_told_from_built_in_ones() {
+fn custom_resources_are_distinguished_from_built_in_ones() {
     let of = |folder: &str| {
         let prefix = format!("/registry/library.example.com/{folder}");
         keys_where(|row| row.key.starts_with(&prefix))

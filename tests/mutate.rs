@@ -1,5 +1,5 @@
 //! Seeded, structure-aware damage to every healthy database and to random images: nothing panics,
-//! every run ends, what the damage does not touch is delivered, and what it hides is told.
+//! every run ends, what the damage does not touch is delivered, and what it hides is reported.
 
 pub mod oracle;
 pub mod program;
@@ -148,7 +148,7 @@ fn seeds(len_bytes: usize) -> u64 {
 }
 
 #[test]
-fn damage_to_a_healthy_database_hides_nothing_else_and_is_told() {
+fn damage_to_a_healthy_database_hides_nothing_else_and_is_reported() {
     let (scratch, mut tally) = (Scratch::new("mutate-healthy"), Tally::default());
     for case in healthy() {
         tally.try_seeds(&case, 0..seeds(case.image.len()), scratch.path());
@@ -158,7 +158,7 @@ fn damage_to_a_healthy_database_hides_nothing_else_and_is_told() {
 }
 
 #[test]
-fn damage_to_a_random_store_hides_nothing_else_and_is_told() {
+fn damage_to_a_random_store_hides_nothing_else_and_is_reported() {
     let (scratch, mut tally) = (Scratch::new("mutate-stores"), Tally::default());
     for seed in 0..24_u64 {
         let page_size = [512, 1024, 4096, 16384][seed as usize % 4];
@@ -180,7 +180,7 @@ fn damage_to_a_random_store_hides_nothing_else_and_is_told() {
 }
 
 #[test]
-fn damage_to_a_random_bbolt_file_hides_nothing_else_and_is_told() {
+fn damage_to_a_random_bbolt_file_hides_nothing_else_and_is_reported() {
     let (scratch, mut tally) = (Scratch::new("mutate-shapes"), Tally::default());
     for seed in 0..24_u64 {
         let page_size = [512, 1024, 4096][seed as usize % 3];
@@ -198,7 +198,7 @@ fn damage_to_a_random_bbolt_file_hides_nothing_else_and_is_told() {
 }
 
 #[test]
-fn every_wrong_field_of_a_page_of_records_is_told() {
+fn every_wrong_field_of_a_page_of_records_is_reported() {
     let kinds = [
         Kind::PageId,
         Kind::PageFlags,
@@ -328,7 +328,7 @@ fn a_hostile_field_in_one_meta_leaves_the_records_to_the_other() {
 }
 
 #[test]
-fn the_single_hostile_files_are_told() {
+fn the_single_hostile_files_are_reported() {
     let mut cases = 0;
     for case in healthy().iter().filter(|case| case.image.len() > 100_000) {
         for (name, bytes) in singles(&case.image) {

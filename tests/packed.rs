@@ -1,4 +1,4 @@
-//! Databases that lie packed: compressed files and archives by their content, members by name, standard input.
+//! Packed databases: compressed files and archives by their content, members by name, standard input.
 
 mod limits;
 

@@ -259,9 +259,9 @@ fn bytes_of(row: &Value, name: &str) -> Vec<u8> {
     }
 }
 
-/// Each fact that `page` prints with an offset is what stands there in the file.
+/// Each fact that `page` prints with an offset is what is there in the file.
 #[track_caller]
-fn assert_stands_there(file: &[u8], row: &Value) {
+fn assert_is_there(file: &[u8], row: &Value) {
     let number = |name: &str| row[name].as_u64().unwrap() as usize;
     if let Some(fields) = row["fields"].as_array() {
         for field in fields {
@@ -301,7 +301,7 @@ fn assert_stands_there(file: &[u8], row: &Value) {
 }
 
 #[test]
-fn every_field_element_and_byte_of_every_page_stands_where_page_says() {
+fn every_field_element_and_byte_of_every_page_is_where_page_shows_it() {
     for db in [
         "healthy/talk/3.4/01-talk.live.db",
         "healthy/talk/3.6/06-after.snapshot.db",
@@ -314,7 +314,7 @@ fn every_field_element_and_byte_of_every_page_stands_where_page_says() {
             let id = page["page"].to_string();
             let told = rows(&ok("page", &db, &[&id, "--values", "-o", "jsonl"]));
             for row in &told {
-                assert_stands_there(&file, row);
+                assert_is_there(&file, row);
                 elements += u64::from(row.get("element").is_some());
                 inline +=
                     u64::from(row.get("element").is_none() && row.get("inline_bucket").is_some());
@@ -435,7 +435,7 @@ fn an_independent_writer_agrees_on_what_uses_each_page() {
 }
 
 #[test]
-fn what_a_free_page_still_holds_is_told_apart_from_what_is_in_use() {
+fn what_a_free_page_still_holds_is_distinguished_from_what_is_in_use() {
     let run = ok("pages", Path::new(SNAPSHOT), &[]);
     let line = run
         .text()
@@ -567,7 +567,7 @@ fn hexdump_shows_every_byte_of_the_file_of_a_page_and_of_a_range() {
 }
 
 #[test]
-fn what_is_not_in_the_file_is_said_with_what_is() {
+fn what_is_not_in_the_file_is_reported_with_what_is() {
     let db = Path::new(SNAPSHOT);
     let page = run("page", db, &["3", "99", "-o", "jsonl"]);
     assert_eq!(page.code, 1);

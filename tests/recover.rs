@@ -1,4 +1,4 @@
-//! What is gone comes back: the objects as they were before their deletion began, as manifests.
+//! What was deleted comes back: the objects as they were before their deletion began, as manifests.
 
 mod cases;
 mod controlled;
@@ -119,7 +119,7 @@ fn expected(mut object: Value) -> Value {
 }
 
 #[test]
-fn a_deleted_namespace_comes_back_as_it_was_before_it_was_told_to_go() {
+fn a_deleted_namespace_comes_back_as_it_was_before_its_deletion_began() {
     let scratch = Scratch::new("recover-shop");
     let folder = scratch.path().join("restored");
     let out = folder.to_str().unwrap();
@@ -153,7 +153,7 @@ fn a_deleted_namespace_comes_back_as_it_was_before_it_was_told_to_go() {
             .map(|object| (name(&object), expected(object)))
             .collect();
         if revision == 2272 {
-            // It is told to go by then, and so it has a deletionTimestamp, which no manifest has.
+            // It is being deleted then, so it has a deletionTimestamp, which no manifest has.
             assert!(truth.contains_key("Namespace/shop"));
         }
         let got: BTreeMap<String, Value> = files
@@ -197,9 +197,8 @@ fn a_deleted_namespace_comes_back_as_it_was_before_it_was_told_to_go() {
         "the namespace itself at 2682",
         "26 come back (",
         "; 40 are left out:\n",
-        "10  owned         made by the controllers of their owners  7 Pod, 3 ReplicaSet",
-        "2  of-namespace  made in every namespace                  1 ConfigMap, 1 ServiceAccount",
-        "--controlled=owned\n",
+        "10  --controlled=owned         made by the controllers of their owners: 7 Pod, 3 ReplicaSet\n",
+        "2  --controlled=of-namespace  made in every namespace: 1 ConfigMap, 1 ServiceAccount\n",
     ] {
         assert!(
             recovered.stderr.contains(told),
@@ -212,7 +211,7 @@ fn a_deleted_namespace_comes_back_as_it_was_before_it_was_told_to_go() {
 }
 
 #[test]
-fn the_list_has_every_key_that_is_gone_and_no_other() {
+fn the_list_has_every_key_that_was_deleted_and_no_other() {
     let listed = rows(&run("recover DB -o jsonl"));
     let deleted = run("ls DB --deleted");
     let mut keys: Vec<&str> = listed
@@ -243,7 +242,7 @@ fn every_flag_chooses_what_it_says() {
         let run = run(line);
         run.text().lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    // An object that was told to go before it went comes back as of before, and with --last as it was last.
+    // An object that had a deletion timestamp comes back as it was before it, and with --last as it was last.
     let one = "pods,deployments -n shop --controlled -o jsonl";
     let before = rows(&run(&format!("recover DB {one}")));
     let last = rows(&run(&format!("recover DB {one} --last")));
@@ -319,7 +318,7 @@ fn every_flag_chooses_what_it_says() {
         "{}",
         none.stderr
     );
-    // What lies behind the end may have said that it was.
+    // What is after the end may have said that it was.
     let scratch = Scratch::new("recover-cut");
     let whole = std::fs::read(after()).unwrap();
     let cut = scratch.file("cut.db", &whole[..whole.len() / 3]);

@@ -179,7 +179,7 @@ fn every_record_whose_page_is_left_is_delivered_and_nothing_else() {
     );
 }
 
-/// An image of which every page says that it is a long leaf of records, each lying in all those before it, and
+/// An image in which every page states that it is a long leaf of records, each inside all those before it, and
 /// of which no meta page is left.
 fn nested_runs(pages: usize) -> Vec<u8> {
     const SIZE: usize = 4096;
@@ -205,7 +205,7 @@ fn nested_runs(pages: usize) -> Vec<u8> {
 fn runs_that_lie_in_each_other_are_not_read_over_and_over() {
     let image = nested_runs(full_or(8192, 4096));
     let left = records(&image, Direction::Forward);
-    // Reading each page once for every run that it lies in would not end: a page of 4096 bytes lies in thousands.
+    // Reading each page once for every run that it is in would not end: a page of 4096 bytes is in thousands.
     let delivered = left.map_or(0, |records| records.len());
     assert!(delivered * 64 <= image.len(), "{delivered} records");
 }

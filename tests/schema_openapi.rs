@@ -1,7 +1,7 @@
 //! The schema table against k8s-openapi, whose types come from OpenAPI and not from Go.
 //!
 //! What a type of k8s-openapi looks like is learnt by deserializing it: a type asks the
-//! deserializer for what it wants, a struct with the JSON names of its fields, and the recorder
+//! deserializer for what it needs, a struct with the JSON names of its fields, and the recorder
 //! gives and writes down whatever is asked for. Nobody has to list fields here.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,7 +213,7 @@ impl<'de> Deserializer<'de> for Recorder<'_> {
         visitor.visit_str(self.text)
     }
 
-    /// Only `ByteString` wants a borrowed text; none is good base64.
+    /// Only `ByteString` needs a borrowed text; none is good base64.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Answer<V::Value> {
         *self.shape = Shape::Special(expected(&visitor));
         visitor.visit_str("")
@@ -376,7 +376,7 @@ impl Comparison {
         };
         assert_eq!(fields[0].0, "apiVersion");
         assert_eq!(fields[1].0, "kind");
-        // They stand in the envelope around an object, so its message has no slots for them.
+        // They are in the envelope around an object, so its message has no slots for them.
         self.structure(name, &fields[2..], message);
     }
 

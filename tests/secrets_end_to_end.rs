@@ -134,7 +134,7 @@ impl Needles {
             for text in texts {
                 add(text.as_bytes());
                 for skipped in 0..3 {
-                    // What is left of the text's base64 wherever in other bytes it stands.
+                    // What is left of the text's base64 wherever it is in other bytes.
                     let whole = &text.as_bytes()[skipped..];
                     let whole = &whole[..whole.len() / 3 * 3];
                     add(STANDARD.encode(whole).as_bytes());

@@ -185,7 +185,7 @@ fn secret_with(data: &Value) -> Value {
 
 #[test]
 fn equal_values_share_a_number_and_different_ones_never_do() {
-    // Each base64 text, bad ones too, and each other value stands for itself only.
+    // Each base64 text, bad ones too, and each other value is equal to itself only.
     let values = [
         json!("YWJj"),
         json!("YWJk"),
@@ -271,7 +271,7 @@ fn what_is_no_secret_is_not_masked() {
 }
 
 #[test]
-fn a_mask_stands_without_quotes_in_the_text() {
+fn a_mask_is_written_without_quotes_in_the_text() {
     let old = secret_with(&json!({"k":"YWJj"}));
     let new = secret_with(&json!({"k":"YWJjZA=="}));
     let text = everything_printed(&old, &new, &mut Masker::new(false), false);

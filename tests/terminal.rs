@@ -135,7 +135,7 @@ fn notes_are_said_after_the_pager_has_ended() {
 }
 
 #[test]
-fn less_is_told_to_keep_colours_and_screen_unless_the_user_has_settings() {
+fn less_is_asked_to_keep_colours_and_screen_unless_the_user_has_settings() {
     let pager = "sh -c 'cat > /dev/null; echo LESS=$LESS'";
     let run = paged(&format!("ls {AFTER}"), "ETCDIVE_PAGER", pager);
     assert_eq!(run.text(), "LESS=FRX\n");
@@ -344,6 +344,42 @@ fn notes_are_broken_between_words_and_hints_stay_whole() {
         assert!(line.width() <= 50, "{line}");
     }
     assert!(said.iter().any(|line| line.starts_with("note: ")));
+}
+
+#[test]
+fn a_table_on_standard_error_fits_80_columns_and_is_broken_in_its_last_column_only() {
+    let terminal = Terminal {
+        with_stderr: true,
+        ..Terminal::wide(80)
+    };
+    let run = terminal.run(command(&format!(
+        "recover {AFTER} -n shop -o name --color never"
+    )));
+    let mut lines = run
+        .text()
+        .lines()
+        .skip_while(|line| !line.starts_with("COUNT  BROUGHT"));
+    let head = lines.next().unwrap();
+    let rows: Vec<&str> = lines.take_while(|line| line.starts_with(' ')).collect();
+    let what = head.find("WHAT").unwrap();
+    assert!(rows.len() > 4, "{}", run.text());
+    assert!(
+        rows[0].starts_with("   10  --controlled=owned "),
+        "{}",
+        rows[0]
+    );
+    for row in &rows {
+        assert!(row.width() <= 80, "{row}");
+        let (before, text) = row.split_at(what);
+        let is_continued = before.trim().is_empty();
+        assert!(is_continued || before.contains("  --"), "{row}");
+        assert!(!text.starts_with(' '), "{row}");
+    }
+    let all = rows.join(" ");
+    assert!(
+        all.contains("made by the controllers of their owners") && !all.contains('…'),
+        "{all}"
+    );
 }
 
 #[test]

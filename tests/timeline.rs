@@ -220,7 +220,7 @@ fn bounds_without_the_own_anchor_hold_it_in_99_percent_of_the_anchored_revisions
     }
 }
 
-/// Bounds never run backwards, and an exact time lies within them.
+/// Bounds never run backwards, and an exact time is within them.
 #[track_caller]
 fn assert_monotone(clock: &WallClock, mains: impl Iterator<Item = i64>) -> usize {
     let (mut oldest, mut newest, mut seen) = (None, None, 0);
@@ -572,16 +572,16 @@ fn a_transaction_and_a_deletion_lie_between_their_neighbours() {
 }
 
 #[test]
-fn compaction_leaves_the_creations_and_floors_for_what_is_gone() {
+fn compaction_leaves_the_creations_and_floors_for_what_was_deleted() {
     let (mut cluster, right) = cluster(&BTreeMap::new());
     cluster.model.compact(180);
     cluster.ask("compacted", |_, timeline| {
         assert_eq!(timeline.clock().contradictions(), 0);
-        // The first versions are gone, and their times are not.
+        // The first versions are compacted, and their times are not.
         for (main, time) in &right[..20] {
             assert_eq!(timeline.bounds(*main).exact, Some(*time));
         }
-        // Of what was last written before the compaction the version before is gone.
+        // The version before the last write before the compaction is compacted.
         for (main, time) in right.iter().filter(|(main, _)| (162..=180).contains(main)) {
             let bounds = timeline.bounds(*main);
             assert_eq!((bounds.exact, bounds.not_before), (None, Some(*time)));
@@ -649,7 +649,7 @@ fn a_time_leads_to_the_revisions_that_the_history_has_by_then() {
 }
 
 #[test]
-fn what_bounds_a_revision_stands_in_the_history() {
+fn what_bounds_a_revision_is_in_the_history() {
     for (db, history) in databases() {
         let truth = told_times(&history);
         with_timeline(&db, |store, timeline| {

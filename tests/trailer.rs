@@ -109,7 +109,7 @@ fn it_is_found_with_every_page_size() {
 }
 
 #[test]
-fn the_commands_of_the_hint_make_sound_copies() {
+fn the_commands_of_the_hint_make_intact_copies() {
     let scratch = Scratch::new("trailer-mended");
     let joined = [snapshot(TALK), snapshot(AFTER)].concat();
     let file = scratch.file("two files.db", &joined);

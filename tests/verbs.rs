@@ -397,7 +397,7 @@ fn log_says_how_many_versions_were_compacted() {
 }
 
 #[test]
-fn status_tells_the_state_as_a_table_or_as_json() {
+fn status_shows_the_state_as_a_table_or_as_json() {
     let table = ok(&format!("status {COMPACTED}"));
     for said in [
         "31, compacted to 24",
@@ -459,7 +459,7 @@ fn color_can_be_forced_and_forbidden() {
 }
 
 #[test]
-fn what_is_of_another_revision_is_said_with_that_revision() {
+fn what_is_of_another_revision_is_reported_with_that_revision() {
     let prefix = etcdive_line(&format!("ls {AFTER} /registry/configmaps/shop/"));
     assert_eq!(prefix.code, 1);
     assert!(
@@ -524,7 +524,7 @@ fn log_names_who_gained_fields_and_not_who_lost_them() {
     )));
     let scaled = rows.iter().find(|row| row["main"] == 2069).unwrap();
     assert_eq!(scaled["managers"], serde_json::json!(["kubectl (scale)"]));
-    // Its entry has no time: others tell it.
+    // Its own entry has no time. Other entries show it.
     assert_ne!(scaled["time_not_before"], scaled["time_not_after"]);
     let mut times: Vec<&str> = rows
         .iter()

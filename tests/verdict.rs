@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::support::synth::mutate::mutate;
 use crate::support::{Run, Scratch, case_roots, etcdive, files_below, part, testdata};
 
-/// What a verb says of a file: whether it is sound, the sentence, and each code with its count; or why it says nothing.
+/// What a verb says of a file: whether it is intact, the sentence, and each code with its count; or why it says nothing.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     is_intact: bool,

@@ -2,6 +2,7 @@
 
 mod alone;
 mod compares;
+mod contradictions;
 mod damage;
 mod revision_inference;
 mod source;

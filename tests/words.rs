@@ -176,7 +176,7 @@ fn every_verb_that_has_a_revision_or_a_range_takes_times_too() {
     same_answers(&[
         (
             "diff DB --since 21:11:00 --until 21:12:00 pods --name-only",
-            "diff DB 2032..2372 pods --name-only",
+            "diff DB 2015..2372 pods --name-only",
         ),
         (
             "diff DB --until 21:11 --name-only",
@@ -184,7 +184,7 @@ fn every_verb_that_has_a_revision_or_a_range_takes_times_too() {
         ),
         (
             "diff DB --since 21:11 --name-only",
-            "diff DB 2032.. --name-only",
+            "diff DB 2015.. --name-only",
         ),
         (
             "recover DB --at-time 21:11 -o name",
@@ -206,6 +206,7 @@ fn every_verb_that_has_a_revision_or_a_range_takes_times_too() {
             "grep DB -F cart-1 --history --at 2032",
         ),
     ]);
+    since_and_until_include_their_seconds();
     refused(&[
         ("diff DB 5..9 --since 21:11", &["--since"]),
         ("diff BEFORE DB --since 21:11", &["--since"]),
@@ -217,8 +218,51 @@ fn every_verb_that_has_a_revision_or_a_range_takes_times_too() {
     ]);
 }
 
+/// The same period on several verbs: each answers about the same revisions.
+fn since_and_until_include_their_seconds() {
+    use std::collections::BTreeMap;
+    let period = "--since 21:11:12 --until 21:11:12";
+    let rows = |line: String| {
+        let text = String::from_utf8(answer(&line)).unwrap();
+        let rows = text.lines().map(|row| serde_json::from_str(row).unwrap());
+        rows.collect::<Vec<serde_json::Value>>()
+    };
+    // What the first and the last event of each key in the period did.
+    let mut events: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let log = rows(format!("log DB {period} --reverse -o jsonl"));
+    for row in &log {
+        let kind = row["type"].as_str().unwrap().to_owned();
+        let key = row["key"].as_str().unwrap().to_owned();
+        let entry = events.entry(key).or_insert((kind.clone(), kind.clone()));
+        entry.1 = kind;
+    }
+    let frozen = "/registry/configmaps/prod/frozen";
+    assert!(events.contains_key(frozen), "{events:?}");
+    let changed = events.iter().filter(|(_, (first, last))| {
+        // A key that was created and deleted in the period is in neither state.
+        !(first == "create" && last == "delete")
+    });
+    let changed: Vec<String> = changed.map(|(key, _)| key.clone()).collect();
+    let diff = rows(format!("diff DB {period} -o jsonl"));
+    let mut differing: Vec<String> = diff
+        .iter()
+        .map(|row| row["key"].as_str().unwrap().to_owned())
+        .collect();
+    differing.sort();
+    assert_eq!(differing, changed);
+    let watched = rows(format!("watch DB {period} -o jsonl"));
+    let main = |row: &serde_json::Value| row["main"].as_i64().unwrap();
+    assert_eq!(watched.len(), log.len());
+    assert_eq!(main(&watched[0]), main(&log[0]));
+    let deleted = rows(format!("recover DB {period} -o jsonl"));
+    assert!(
+        deleted.iter().any(|row| row["key"] == frozen),
+        "{deleted:?}"
+    );
+}
+
 #[test]
-fn a_line_that_was_gone_before_the_time_is_not_in_a_history_since_then() {
+fn a_line_that_was_removed_before_the_time_is_not_in_a_history_since_then() {
     let all = run("grep DB -F cart-1-5c95798d87-9w2ws --history -k")
         .text()
         .to_owned();
@@ -498,7 +542,7 @@ fn the_hint_for_words_in_the_wrong_order_is_the_right_line() {
         } else {
             meant.to_owned()
         };
-        let hint = format!("hint: etcdive {meant}\n");
+        let hint = format!("hint: `etcdive {meant}`\n");
         if got.code != 2 || !got.stdout.is_empty() || !got.stderr.ends_with(&hint) {
             let (code, said) = (got.code, got.stderr);
             wrong.push(format!("{line}: exit {code}: {said}expected {hint}"));
@@ -517,7 +561,8 @@ fn the_line_of_a_hint_runs_as_it_is() {
         "check DB",
     ] {
         let said = run(line).stderr;
-        let hint = said.split("hint: etcdive ").nth(1).unwrap().trim_end();
+        let hint = said.split("hint: `etcdive ").nth(1).unwrap().trim_end();
+        let hint = hint.strip_suffix('`').unwrap();
         assert_eq!(run(hint).code, 0, "{hint}");
     }
 }

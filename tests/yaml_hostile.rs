@@ -625,7 +625,7 @@ fn an_object_deeper_than_readers_follow_is_reported_and_kept_as_it_is_stored() {
     let extract = etcdive(["extract", live, "-k", key]);
     assert_eq!((extract.code, extract.text()), (2, ""));
     assert!(
-        extract.stderr.contains("hint: -o json prints the object"),
+        extract.stderr.contains("hint: `-o json` prints the object"),
         "{}",
         extract.stderr
     );

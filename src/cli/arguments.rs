@@ -25,7 +25,7 @@ const USAGE: u8 = 2;
 /// The variable that names the database if no word and no flag does.
 pub const VARIABLE: &str = "ETCDIVE_DB";
 
-/// Parses the command line of this process. What clap has to say instead (help, the version, an error) is
+/// Parses the command line of this process. clap's own output (help, the version, an error) is
 /// printed.
 ///
 /// # Errors

@@ -34,7 +34,7 @@ const BUCKETS: [&str; 10] = [
     "meta",
 ];
 
-/// The formats of `get -o`, which clap does not know as a list.
+/// The formats of `get -o`, of which clap has no list.
 const GET_FORMATS: [&str; 9] = [
     "custom-columns=",
     "json",

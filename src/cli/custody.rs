@@ -9,7 +9,7 @@ use crate::view::evidence::{ArchiveCustody, Custody, hex};
 
 use crate::query::Evidence;
 
-/// Hashes a file once more and gathers everything. To be called when nothing else is to be read; a change since
+/// Hashes a file once more and gathers everything. Call it after everything else was read: a change since
 /// the file was opened becomes a finding.
 pub fn of(evidence: &Evidence) -> Custody {
     let source = evidence.source();

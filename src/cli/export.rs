@@ -24,16 +24,16 @@ use super::failure::Failure;
 use super::opened::Opened;
 
 /// The longest name of a folder, or of a file without its extension, in bytes: file systems take 255, and
-/// an extension and a `~2` come behind it.
+/// an extension and a `~2` follow it.
 const LONGEST_NAME_BYTES: usize = 200;
 
-/// How much of a longer name is kept before the hash that tells it from others, in bytes.
+/// How much of a longer name is kept before the hash that makes it unique, in bytes.
 const KEPT_NAME_BYTES: usize = 160;
 
 /// How many files may differ by the case of letters alone.
 const MOST_ALIKE: usize = 10_000;
 
-/// The folder of what lies in no namespace, and that of keys which are no object's.
+/// The folder of objects without a namespace, and that of keys that belong to no object.
 const CLUSTER: &str = "_cluster";
 const KEYS: &str = "_keys";
 
@@ -170,7 +170,7 @@ impl Export {
             io::ErrorKind::AlreadyExists => Failure::cannot(format!(
                 "{path} exists, and nothing is overwritten; {written}"
             ))
-            .hint("--out never overwrites a file: name another folder"),
+            .hint("`--out` never overwrites a file: name another folder"),
             _ => Failure::cannot(format!("{path}: cannot be written: {error}; {written}")),
         }
     }
@@ -380,7 +380,7 @@ mod tests {
         let long = |last: u8| [vec![b'/'; 3000], vec![last]].concat();
         let (one, other) = (file_name(&long(b'a')), file_name(&long(b'b')));
         assert!(one != other && one.len() <= LONGEST_NAME_BYTES);
-        // The hash tells them apart, and a mark that no other name has.
+        // The hash makes them different, and the mark is in no other name.
         assert!(one.contains('~') && !file_name(b"~").contains('~'));
     }
 }

@@ -81,7 +81,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
             ConfigError::OtherKind { .. }
             | ConfigError::Syntax { .. }
             | ConfigError::TooNested => failure.hint(
-                "expected the file that kube-apiserver has as --encryption-provider-config, of kind EncryptionConfiguration",
+                "expected the file that kube-apiserver has as `--encryption-provider-config`, of kind EncryptionConfiguration",
             ),
             ConfigError::Field { .. } => failure,
         }
@@ -105,7 +105,7 @@ fn read_data_key(path: &Path) -> Result<DataKey, Failure> {
     let content = read(path, LONGEST_KEY_FILE_BYTES)?;
     DataKey::parse(&content).map_err(|error| {
         Failure::cannot(format!("{}: no data key of KMS: {error}", path.display())).hint(
-            "--kms-key takes the key as the KMS unwraps it: 32 bytes, or hex or base64 of them",
+            "`--kms-key` takes the key as the KMS unwraps it: 32 bytes, or hex or base64 of them",
         )
     })
 }
@@ -117,7 +117,7 @@ fn read(path: &Path, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
     };
     let file = open_untouched(path).map_err(cannot)?;
     let length = file.metadata().map_err(cannot)?.len().min(longest);
-    // Room for all of it: a vector that grows leaves copies behind.
+    // Enough capacity for all of it: a vector that grows leaves copies of the key in memory.
     let room = usize::try_from(length)
         .unwrap_or_default()
         .saturating_add(64);

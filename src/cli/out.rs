@@ -64,7 +64,7 @@ const BUFFER_BYTES: usize = 128 << 10;
 /// Somebody is waiting for the first screen.
 const TERMINAL_BUFFER_BYTES: usize = 8 << 10;
 
-/// Where a terminal does not know its size.
+/// The size of a terminal that does not report one.
 const USUAL_SCREEN: Screen = Screen {
     columns: 80,
     lines: 24,
@@ -145,7 +145,7 @@ impl Out {
         self.width = None;
     }
 
-    /// The way out for a view that cleans what comes from the file by itself, as [`Style::clean`] says:
+    /// The way out for a view that cleans what comes from the file by itself, see [`Style::clean`]:
     /// its colours would not survive the other way.
     pub fn styled(&mut self) -> &mut dyn Write {
         super::progress::over();
@@ -268,7 +268,7 @@ fn screen() -> Screen {
         columns: columns.into(),
         lines: lines.into(),
     });
-    // A serial line says zero.
+    // A serial line reports zero.
     let known = known.filter(|screen| screen.columns > 0 && screen.lines > 0);
     known.unwrap_or(USUAL_SCREEN)
 }

@@ -23,7 +23,7 @@ pub fn layout(evidence: &Evidence) -> Result<PageLayout<'_>, Failure> {
     Ok(layout)
 }
 
-/// A number as it is typed: decimal, or hexadecimal behind `0x`.
+/// A number as it is typed: decimal, or hexadecimal after `0x`.
 ///
 /// # Errors
 /// A sentence for who typed it.

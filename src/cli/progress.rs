@@ -1,7 +1,8 @@
-//! A sign of life on standard error: after a second without output, on a terminal only, gone without a trace before
-//! anything else is written there.
+//! Progress on standard error: on a terminal only, after a second without output. It is erased before anything else is
+//! written there.
 //!
-//! A bar with amount and rate while a pass over the file goes on whose bytes are known ([`Work`]), else a spinner.
+//! A bar with amount and rate, if the number of bytes of the pass is known ([`Work`]); otherwise a spinner. For packed
+//! input the first bar counts the bytes of the packed file.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -14,19 +15,19 @@ use crate::query::evidence::{Progress, Work};
 
 /// How long a run may be silent.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often the sign moves.
+/// How often it is drawn.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Where the bytes are known.
+/// The template if the number of bytes is known.
 const KNOWN: &str = "reading {bytes} of {total_bytes} [{bar:20}] {bytes_per_sec}";
-/// Where they are not.
+/// The template if it is not.
 const UNKNOWN: &str = "{spinner} reading the database, {elapsed}";
 
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
-/// Something was said or printed, or the run has ended.
+/// Something was printed, or the run has ended.
 static OVER: AtomicBool = AtomicBool::new(false);
 
-/// Shows the sign, should nothing be printed for a second. `work` is how far the run is.
+/// Shows progress if nothing is printed for a second. `work` is how far the run is.
 pub fn start(work: &Work) {
     if !std::io::stderr().is_terminal() {
         return;
@@ -48,7 +49,7 @@ pub fn start(work: &Work) {
     });
 }
 
-/// Takes the sign away before anything else is written.
+/// Erases the progress before anything else is written.
 pub fn over() {
     if !OVER.swap(true, Ordering::AcqRel)
         && let Some(bar) = BAR.get()
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_signs_can_be_drawn() {
+    fn both_templates_can_be_drawn() {
         for template in [KNOWN, UNKNOWN] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

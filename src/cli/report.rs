@@ -1,4 +1,4 @@
-//! What is said on standard error at the end of a run, and the exit code.
+//! The messages on standard error, and the exit code.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -31,13 +31,22 @@ const PARTIAL: u8 = 3;
 /// Takes the place of standard error.
 static REDIRECTED: OnceLock<fn(&str)> = OnceLock::new();
 
+/// A message for standard error.
+#[derive(Debug)]
+enum Message {
+    /// Sentences, one per line. A terminal breaks them between words.
+    Sentences(String),
+    /// A table, which fits the terminal already.
+    Table(String),
+}
+
 /// Messages that wait for the end of the pager; none if no pager runs.
-static HELD: Mutex<Option<String>> = Mutex::new(None);
+static HELD: Mutex<Option<Vec<Message>>> = Mutex::new(None);
 
 /// How standard error looks on a terminal.
 static STYLE: OnceLock<Style> = OnceLock::new();
 
-/// How wide a terminal is that does not know.
+/// The width of a terminal that does not report one.
 const USUAL_COLUMNS: usize = 80;
 
 /// On a terminal, messages fit its width, with colours if they are enabled.
@@ -66,13 +75,15 @@ pub fn hold() {
     held.get_or_insert_default();
 }
 
-/// Says what was kept.
+/// Writes the messages that were held back.
 pub fn release() {
     let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
-    say(&held.unwrap_or_default());
+    for message in held.unwrap_or_default() {
+        write(message);
+    }
 }
 
-/// Drops what was kept: the user quit the pager, and wants no more.
+/// Drops the messages that were held back: the user quit the pager and does not expect more.
 pub fn forget() {
     HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
@@ -82,30 +93,37 @@ pub fn redirect(to: fn(&str)) {
     let _ = REDIRECTED.set(to);
 }
 
-/// Standard error may be closed; the error of writing to it is of no use.
+/// Writes sentences, one per line.
 fn say(text: &str) {
+    write(Message::Sentences(text.to_owned()));
+}
+
+/// Writes a message, or holds it back while a pager runs. Standard error may be closed; an error of writing to it is
+/// ignored, because there is no other place to report it.
+fn write(message: Message) {
+    let (Message::Sentences(text) | Message::Table(text)) = &message;
     if text.is_empty() {
         return;
     }
     super::progress::over();
     if let Some(held) = &mut *HELD.lock().unwrap_or_else(PoisonError::into_inner) {
-        held.push_str(text);
+        held.push(message);
         return;
     }
     if let Some(to) = REDIRECTED.get() {
         return to(&sanitize::visible(text));
     }
     let mut stderr = std::io::stderr().lock();
-    match STYLE.get() {
-        Some(style) => {
+    match (STYLE.get(), &message) {
+        (Some(style), Message::Sentences(text)) => {
             let parts: Vec<AnswerPart> = text.lines().map(painted).collect();
             drop(answer_part::write(&parts, &mut stderr, style));
         }
-        None => drop(stderr.write_all(sanitize::visible(text).as_bytes())),
+        _ => drop(stderr.write_all(sanitize::visible(text).as_bytes())),
     }
 }
 
-/// A line whose first word says what it is. What may be pasted stays on one line.
+/// A line, painted by its first word: error, warning, note or hint. A line that can be pasted stays on one line.
 fn painted(line: &str) -> AnswerPart {
     let paints: [(&str, WordPaint); 5] = [
         ("etcdive:", |style| style.error),
@@ -139,7 +157,7 @@ fn table(rows: &Rows) {
             ..Style::default()
         },
     );
-    say(&String::from_utf8_lossy(&text));
+    write(Message::Table(String::from_utf8_lossy(&text).into_owned()));
 }
 
 fn say_failure(message: &str, hint: Option<&str>) {
@@ -150,7 +168,7 @@ fn say_failure(message: &str, hint: Option<&str>) {
     say(&text);
 }
 
-/// What is wrong with the command line, as clap says it, on standard error.
+/// clap's message about a wrong command line, on standard error.
 pub fn usage(message: &str) {
     say(message);
 }
@@ -181,7 +199,7 @@ pub fn left_out(columns: &[String], has_wide: bool) {
     ));
 }
 
-/// What the answer has to admit, on standard error.
+/// The notices about the answer, on standard error.
 pub fn notices(notices: &[Notice], invocation: &Invocation) {
     for line in notice::lines(notices, invocation) {
         match line {
@@ -229,7 +247,7 @@ fn code_of(answer: Answer) -> ExitCode {
     }
 }
 
-/// Ends a run: says what is wrong with the databases, one line a code, and makes the exit code.
+/// Ends a run: reports what is wrong with the databases, one line per code, and determines the exit code.
 /// Damage dominates both yes and no: either may be wrong because of it.
 pub fn conclude(
     evidence: &[Evidence],
@@ -317,7 +335,7 @@ fn is_hinted_already(answer: &Result<Answer, Failure>, invocation: &Invocation) 
     }
 }
 
-/// What to say of a file that is no longer what it was at open.
+/// The warning about a file that changed after it was opened.
 fn change_text(evidence: &Evidence, change: Option<Change>) -> String {
     let path = evidence.source().path().display();
     let what = match change {
@@ -334,7 +352,7 @@ fn change_text(evidence: &Evidence, change: Option<Change>) -> String {
     format!("warning: {path} changed while it was read ({what}): the answer may mix two states\n")
 }
 
-/// The findings about one database: the verdict first, then one line a code.
+/// The findings about one database: the verdict first, then one line per code.
 fn findings(evidence: &Evidence, name_it: bool) -> String {
     let mut text = String::new();
     let prefix = if name_it {
@@ -350,11 +368,11 @@ fn findings(evidence: &Evidence, name_it: bool) -> String {
     text
 }
 
-/// A line a code, of those that are worth one.
+/// One line per code. Findings of severity info have no line.
 fn finding_lines(diagnostics: &Diagnostics, prefix: &str) -> String {
     let mut text = String::new();
     for (code, count, kept) in diagnostics.by_code() {
-        // What keys do not open was said with the reasons: it is no place in the file that is damaged.
+        // A notice already reports values that no key decrypts. They are not damage of the file.
         if code.severity() == Severity::Info || code == Code::ValueNotDecrypted {
             continue;
         }

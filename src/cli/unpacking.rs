@@ -1,5 +1,6 @@
 //! How packed input is unpacked: the folder for temporary files, and the limit.
 
+use crate::source::work::Work;
 use crate::source::{UNPACKED_UP_TO_BYTES, Unpacking};
 
 /// Units of a size, each with its bytes: powers of 1024, as `dd` and `systemd` read them.
@@ -10,19 +11,20 @@ const UNITS: [(&str, u64); 4] = [
     ("t", 1 << 40),
 ];
 
-/// The way to unpack, with the limit that was asked for.
+/// How to unpack: with the limit that was asked for. `work` counts how far it is.
 #[must_use]
-pub fn unpacking(limit_bytes: Option<u64>) -> Unpacking {
+pub fn unpacking(limit_bytes: Option<u64>, work: &Work) -> Unpacking {
     Unpacking {
         temporary_folder: std::env::temp_dir(),
         up_to_bytes: limit_bytes.unwrap_or(UNPACKED_UP_TO_BYTES),
+        work: work.clone(),
     }
 }
 
 /// Reads a size: `20GiB`, `20G`, `500M`, or a number of bytes.
 ///
 /// # Errors
-/// The sentence that says what is wrong.
+/// A sentence with the forms that a size can have.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || "a size is 20GiB, 20G, 500M or a number of bytes".to_owned();
     let end = text

@@ -1,20 +1,20 @@
 //! Records in freed pages that are not part of the state.
 //!
 //! bbolt does not clear a freed page. Its old content stays until the page is reused. So three kinds of records can be
-//! found there: records that a compaction removed, records of a commit whose meta page was never written, and older copies
-//! of records from pages that were rewritten since.
+//! found there: records that a compaction removed, records of a commit whose meta page was never written, and older
+//! copies of records from pages that were rewritten since.
 //!
-//! A freed leaf page whose header still has its own page id is read by its element table (grade A). If a page was longer
-//! than one page and its first page was overwritten, the table is lost. The records in the rest are then found by their
-//! bytes (`fragments`, grades B and C).
+//! A freed leaf page whose header still has its own page id is read by its element table (grade A). If a page was
+//! longer than one page and its first page was overwritten, the table is lost. The records in the rest are then found
+//! by their bytes (`fragments`, grades B and C).
 //!
 //! **Invariant:** no false record. A record counts only if it is, to the last byte, what etcd writes. If two places have
-//! different records of one revision, both are reported and neither is included. A record that the state also has is only
-//! a stale copy, and is not returned.
+//! different records of one revision, both are reported and neither is included. A record that the state also has is
+//! only a stale copy, and is not returned.
 //!
-//! Example: a Pod was created at revision 100 and updated at 200, then history was compacted at 300. Record 100 is no longer
-//! in the tree, but the leaf page that had it was freed, not cleared. If its header still has its own id, record 100 is
-//! carved with grade A. Record 200 may be in the same freed page; the state has it too, so it is a stale copy.
+//! Example: a Pod was created at revision 100 and updated at 200, then history was compacted at 300. Record 100 is no
+//! longer in the tree, but the leaf page that had it was freed, not cleared. If its header still has its own id, record
+//! 100 is carved with grade A. Record 200 may be in the same freed page; the state has it too, so it is a stale copy.
 
 mod fragments;
 pub mod proof;
@@ -115,7 +115,7 @@ impl<'a> Carved<'a> {
         let pages = |(first, last): &(Pgid, Pgid)| last.0.saturating_sub(first.0).saturating_add(1);
         search.headless_pages = headless.iter().map(pages).sum();
         Self {
-            records: one_a_revision(found.records, diagnostics),
+            records: one_per_revision(found.records, diagnostics),
             search,
         }
     }
@@ -182,7 +182,9 @@ fn search_pages<'a>(
 ) -> Found<'a> {
     let mut found = Found::default();
     for pgid in pgids {
-        let intact = scan.whole_page(*pgid).and_then(|page| sound_records(&page));
+        let intact = scan
+            .whole_page(*pgid)
+            .and_then(|page| intact_records(&page));
         if let Some(records) = intact {
             records
                 .into_iter()
@@ -199,9 +201,9 @@ fn search_pages<'a>(
     found
 }
 
-/// The fast path: the records of a page in which every element is a record and the first key directly follows the table,
-/// so that the count is right. Nearly all pages are like this and need no other check.
-fn sound_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
+/// The fast path: the records of a page in which every element is a record and the first key directly follows the
+/// table, so that the count is right. Nearly all pages are like this and need no other check.
+fn intact_records<'a>(page: &Page<'a>) -> Option<Vec<Record<'a>>> {
     let count = page.usable_count();
     if count == 0 || count != page.count || !page.starts_after_its_table() {
         return None;
@@ -231,7 +233,10 @@ fn search<'a>(
 
 /// One record per revision, ascending. The best grade wins. A revision is left out if two records of its best grade
 /// contradict each other.
-fn one_a_revision<'a>(mut records: Vec<Record<'a>>, diagnostics: &Diagnostics) -> Vec<Record<'a>> {
+fn one_per_revision<'a>(
+    mut records: Vec<Record<'a>>,
+    diagnostics: &Diagnostics,
+) -> Vec<Record<'a>> {
     records.par_sort_unstable_by_key(|record| (record.revision, record.grade(), record.offset));
     let mut contradicted: HashSet<Revision> = HashSet::new();
     records.dedup_by(|record, first| {

@@ -9,6 +9,7 @@ use crate::etcd::wal::writes::Change;
 use crate::etcd::wal::{Checksum, State};
 
 use super::event_log::{Event, EventLog, EventType};
+use super::log_contradictions::LogContradictions;
 use super::logs::Logs;
 
 pub use crate::etcd::record::{Grade, Origin};
@@ -23,6 +24,7 @@ pub struct EvidenceRow<'r, 'a> {
     /// The request with its entry. The events of one transaction share it.
     pub request: Option<(&'r Entry<'r>, Rc<Request<'r>>)>,
     applied: Option<Applied>,
+    is_contradicted: bool,
 }
 
 /// How certain it is that a row is a part of the history.
@@ -42,6 +44,8 @@ pub enum Certainty {
     ChangedOthers,
     /// It was applied, at an unknown revision.
     UnknownRevision,
+    /// The database claims to have applied the entry, and does not have its write.
+    Contradicted,
 }
 
 impl EvidenceRow<'_, '_> {
@@ -54,6 +58,7 @@ impl EvidenceRow<'_, '_> {
             (Some((entry, _)), _) if entry.checksum == Checksum::Wrong => Certainty::Damaged,
             (Some((entry, _)), _) if entry.state == State::Replaced => Certainty::Replaced,
             (Some((entry, _)), _) if entry.state == State::Uncommitted => Certainty::Uncommitted,
+            _ if self.is_contradicted => Certainty::Contradicted,
             (_, Some(Applied { main: None, .. })) => Certainty::ChangedNothing,
             (_, Some(_)) => Certainty::ChangedOthers,
             _ => Certainty::UnknownRevision,
@@ -84,11 +89,19 @@ impl<'r, 'a> AllEvidence<'r, 'a> {
         events.reverse();
         log.note_history(&events);
         let known = AppliedEntries::from_wal(wal, Some(log.question.store()));
+        let contradictions = LogContradictions::read(wal, &known, log.question.store());
+        if let Some(notice) = contradictions.notice() {
+            log.question.notices().add(notice);
+        }
+        let known = Known {
+            applied: &known,
+            contradictions: &contradictions,
+        };
         let mains = log.all.iter().map(|event| event.record.revision.main);
         let mains: HashSet<i64> = mains.collect();
         let asks_of_objects = asks_of_objects(log);
         let mut left_out = 0_usize;
-        let mut rows = rows(&events, &mains, wal, &known, &mut |request, after| {
+        let mut rows = rows(&events, &mains, wal, known, &mut |request, after| {
             let period = &log.period;
             let is_in_time = period.first() <= after.saturating_add(1) && after <= period.last();
             if !is_in_time || !may_change(request, &|key| log.selection.covers(key)) {
@@ -128,13 +141,22 @@ fn is_of_type(request: &Request<'_>, types: &[EventType]) -> bool {
     types.is_empty() || changes.iter().any(|(_, change)| is_asked_for(change))
 }
 
+/// What is known of the entries of the log.
+#[derive(Debug, Clone, Copy)]
+struct Known<'k> {
+    /// Their results.
+    applied: &'k AppliedEntries,
+    /// Which of them the database contradicts.
+    contradictions: &'k LogContradictions,
+}
+
 /// The events, each with its request, and the wanted requests that became no event, oldest first. `wanted` gets a
 /// request and the revision that it follows. `all_mains` are the revisions of all events, left out or not.
 fn rows<'r, 'a>(
     events: &[Event<'a>],
     all_mains: &HashSet<i64>,
     wal: &'r Wal<'r>,
-    known: &AppliedEntries,
+    known: Known<'_>,
     wanted: &mut dyn FnMut(&Request<'_>, i64) -> bool,
 ) -> Vec<EvidenceRow<'r, 'a>> {
     let mains = events.iter().map(|event| event.record.revision.main);
@@ -144,18 +166,22 @@ fn rows<'r, 'a>(
     let mut without_event: Vec<(i64, EvidenceRow<'_, '_>)> = Vec::new();
     let mut newest = 0_i64;
     for entry in &wal.entries {
-        let applied = known.applied(entry);
+        let applied = known.applied.applied(entry);
+        let is_contradicted = known.contradictions.contains(entry);
         let main = applied.and_then(|applied| applied.main);
         newest = main.unwrap_or(newest).max(newest);
+        // The database has another event at the revision of a contradicted entry.
+        let main = main.filter(|_| !is_contradicted);
         let request = entry.request();
         if let Some(main) = main.filter(|main| mains.contains(main)) {
-            // Also a request that names none of their keys: the deletion of a range.
+            // A request need not name the key of its event: it may delete a range.
             by_main.insert(main, (entry, Rc::new(request)));
         } else if main.is_none_or(|main| !all_mains.contains(&main)) && wanted(&request, newest) {
             let row = EvidenceRow {
                 event: None,
                 request: Some((entry, Rc::new(request))),
                 applied,
+                is_contradicted,
             };
             without_event.push((newest, row));
         }
@@ -166,6 +192,7 @@ fn rows<'r, 'a>(
             event: Some(*event),
             request: by_main.get(&main).cloned(),
             applied: None,
+            is_contradicted: false,
         };
         ((main, 0), row)
     };

@@ -59,11 +59,12 @@ pub fn bucket_names(evidence: &Evidence) -> Result<Vec<Box<[u8]>>, NoAnswer> {
 pub struct BucketEntry<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// Length of its value; none of a bucket.
+    /// Length of its value. None for a bucket.
     pub value_bytes: Option<usize>,
 }
 
-/// The path in a word: names joined by slashes, as they are listed; after `key:` with escapes, a slash in a name as `\/`.
+/// The path in a word: names joined by slashes, as they are listed; after `key:` with escapes, a slash in a name as
+/// `\/`.
 fn bucket_path(word: &OsStr) -> Result<BucketPath, BadEscape> {
     let bytes = word.as_encoded_bytes();
     let Some(escaped) = bytes.strip_prefix(KEY_MARK.as_bytes()) else {
@@ -159,7 +160,8 @@ impl<'e> BucketDump<'e> {
         }
     }
 
-    /// Hands out the keys that begin with one of the prefixes, or all without any, in key order, until `see` returns false.
+    /// Hands out the keys that begin with one of the prefixes, or all without any, in key order, until `see` returns
+    /// false.
     ///
     /// # Errors
     /// Those of `see`.

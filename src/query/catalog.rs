@@ -106,8 +106,8 @@ fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
         if record.is_bump_mark() {
             continue;
         }
-        // A definition that was deleted, or is newer, still says what a word means: the newest up to the revision
-        // counts, and else the first after it.
+        // A definition that was deleted, or is newer than the revision, still defines a word. The newest one up to the
+        // revision counts; without one, the first after it.
         if Survey::is_definition(record.key) && !record.tombstone {
             let is_later = record.revision.main > at.0;
             if !(is_later && definitions.contains_key(record.key)) {

@@ -1,7 +1,7 @@
 //! What a shell can complete from a database: resources, namespaces and names in its newest records.
 //!
 //! Completion must never take long, so it reads no more than [`MOST_RECORDS`] records, the newest first. A key's newest
-//! record says whether the key is live, so what was read is right, and in a larger file only incomplete.
+//! record shows whether the key is live. So what was read is right, and in a larger file only incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The incremental backups of etcd-backup-restore: a folder of full and delta snapshots, or delta snapshots alone.
 //!
-//! The newest full snapshot is the database, or the one that is named as `FOLDER::Full-...`. The events of all delta snapshots
-//! are added to it: they continue its state, and they have what was compacted before it. Without a full snapshot the events
-//! are all there is.
+//! The newest full snapshot is the database, or the one that is named as `FOLDER::Full-...`. The events of all delta
+//! snapshots are added to it: they continue its state, and contain events that were compacted in it. Without a full
+//! snapshot the answer has the events alone.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub struct DeltaFile {
 /// Incremental backups.
 #[derive(Debug, Default)]
 pub struct Deltas {
-    /// The folder; none of a single file.
+    /// The folder. None for a single file.
     folder: Option<PathBuf>,
     /// By last revision.
     files: Vec<DeltaFile>,
@@ -70,7 +70,8 @@ pub(super) struct BackupFolder {
 }
 
 impl BackupFolder {
-    /// The backups at a path as typed: a folder, or `FOLDER::Full-...`. None if there is no such folder, or none in it.
+    /// The backups at a path as typed: a folder, or `FOLDER::Full-...`. None if there is no such folder, or it has no
+    /// backup.
     pub(super) fn find(given: &Path) -> Result<Option<Self>, SourceError> {
         let text = given.to_string_lossy();
         let (folder, asked) = match text.split_once("::") {
@@ -111,7 +112,7 @@ impl BackupFolder {
         Ok(candidates)
     }
 
-    /// Reads the delta snapshots. What is wrong with one is a finding, and the others are read.
+    /// Reads the delta snapshots. A damaged one becomes a finding, and the others are still read.
     pub(super) fn read(
         self,
         base: Option<BackupFile>,
@@ -229,7 +230,7 @@ impl Deltas {
         self.base.is_none()
     }
 
-    /// The folder; none of a single file.
+    /// The folder. None for a single file.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
@@ -266,14 +267,14 @@ impl Deltas {
             let of_file = file.delta.times();
             revisions.extend(of_file.map(|(main, time)| (main, time, file.name.as_str())));
         }
-        // Of two files with one revision the first is taken, as for records.
+        // If two files have the same revision, the first one counts, as for records.
         revisions.sort_by_key(|(main, ..)| *main);
         revisions.dedup_by_key(|(main, ..)| *main);
         revisions
     }
 
-    /// Reports revisions after the full snapshot that are in no file although later ones are. Returns the last revision
-    /// that everything is known up to.
+    /// Reports gaps: revisions after the full snapshot that no file has although a file has later ones. Returns the
+    /// last revision before the first gap.
     fn report_gaps(&self, state: Option<i64>, diagnostics: &Diagnostics) -> Option<i64> {
         let mut complete = None;
         let mut last = state;
@@ -333,7 +334,7 @@ impl Deltas {
         store.with(records).with_times(times.collect())
     }
 
-    /// What the answer has to admit; `state` is the last revision of the full snapshot.
+    /// The notice about them. `state` is the last revision of the full snapshot.
     pub(super) fn notices(&self, store: &Store<'_>, notices: &Notices) {
         for (name, why) in &self.skipped {
             notices.add(Notice::FullSnapshotSkipped(name.clone(), Arc::clone(why)));

@@ -1,4 +1,5 @@
-//! A comparison of two states: of two databases, or of one at two revisions, at two times or around its last commit.
+//! A comparison of two states: of two databases, or of one database at two revisions, around a period or around
+//! its last commit.
 
 use crate::etcd::Keyspace;
 use crate::etcd::cluster::member_ids;
@@ -26,11 +27,12 @@ pub enum TwoStates {
     /// The state at the revision after an address and the newest one, or those at the revisions after the same address
     /// given twice.
     Addresses,
-    /// Those at two times, as typed; without the first the oldest complete one, without the second the newest.
+    /// Those before and after a period, whose ends are included. Without a beginning the oldest complete state, without
+    /// an end the newest.
     Times {
-        /// The time of the first state.
+        /// The beginning of the period, as typed.
         since: Option<String>,
-        /// The time of the second state.
+        /// The end of the period, as typed.
         until: Option<String>,
     },
 }
@@ -99,23 +101,45 @@ fn own_range(which: &Which, question: &Question<'_>) -> Result<(Which, RangeExpr
     Ok((which, RangeExpr { from, to: None }))
 }
 
+/// The states around the period of `--since` and `--until`. The changes between them are those of the events that
+/// `log --since --until` lists: the first state is the one before the oldest of these events, so that an event in the
+/// second of `--since` is a change, as everywhere.
 fn times(
     since: Option<&String>,
     until: Option<&String>,
     question: &Question<'_>,
 ) -> Result<(AtRevision, AtRevision), NoAnswer> {
-    let store = question.store();
+    let (store, timeline) = (question.store(), question.timeline());
+    let (first, last) = timeline.range(since, until)?;
+    // If a state is not retained because the time is older than the whole store, the time is what has to be named.
+    let at = |time: &str, revision: i64| match store.at(Some(revision)) {
+        Ok(at) => Ok(at),
+        Err(why) => Err(match timeline.at_time(timeline.time(time)?) {
+            Err(older_than_all) => older_than_all,
+            Ok(_) => why.into(),
+        }),
+    };
     let from = match since {
-        Some(time) => question.revision_at(time)?,
+        Some(time) => at(time, first.saturating_sub(1))?,
         None => AtRevision(store.compact_revision()),
     };
     let to = match until {
-        Some(time) => question.revision_at(time)?,
+        Some(time) => {
+            if last == 0 {
+                // No revision was written by then.
+                timeline.at_time(timeline.time(time)?)?;
+            }
+            at(time, last)?
+        }
         None => store.at(None)?,
     };
     if from.0 > to.0 {
         return Err(NoAnswer::TimesUpsideDown);
     }
+    for state in [from, to] {
+        question.note_older_full(state);
+    }
+    question.notices().add(Notice::PeriodInferred { from, to });
     Ok((from, to))
 }
 

@@ -1,12 +1,12 @@
 //! Whether the parts of a data directory belong together: the database, its write-ahead log and raft's snapshots.
 //!
-//! The database does not say whose it is, so each part is compared by what both have. The database names the members of
-//! its cluster, the log its own member and a raft snapshot the members that vote. All three are at an index of raft's
-//! log: a server needs every entry after the index of the database, and starts from no raft snapshot that is newer than
-//! the database. An entry has one term in all parts. The database of another member of the same cluster has none of
-//! these marks where it is at an index that the log covers; a server goes on with it as with its own.
+//! The database does not name the member that it belongs to, so facts are compared that two parts have. The database
+//! names the members of its cluster, the log names its own member, and a raft snapshot names the voting members. All
+//! three have an index of raft's log: a server needs every entry after the index of the database, and refuses a raft
+//! snapshot that is newer than the database. An entry has the same term in all parts. The database of another member of
+//! the same cluster cannot be detected if the log covers its index; a server accepts it as its own.
 //!
-//! Nothing is replayed: of the log the first bytes of each file are read, the last file, and the one with the entry that
+//! Nothing is replayed. Only the first bytes of each log file are read, the last file, and the file with the entry that
 //! the database applied last.
 
 use std::collections::BTreeSet;
@@ -26,11 +26,11 @@ const HEAD_BYTES: usize = 4096;
 /// Makes a finding of each disagreement between a database and the log and snapshots of its data directory.
 pub(super) fn check(evidence: &Evidence, store: &Store<'_>) {
     let place = log_place(evidence.source().path(), evidence.given_path());
-    // That files of the log cannot be opened is a finding of `wal`.
+    // `wal` reports files of the log that cannot be opened.
     let Some(logs) = place.and_then(|place| Logs::open(&place).ok()) else {
         return;
     };
-    // A file of a log that stands alone belongs to no database.
+    // A single file of a log belongs to no database.
     if logs.db() != Some(evidence.source().path()) {
         return;
     }
@@ -54,7 +54,7 @@ pub(super) fn check(evidence: &Evidence, store: &Store<'_>) {
 struct Parts<'p, 'a> {
     store: &'p Store<'a>,
     diagnostics: &'p Diagnostics,
-    /// The members of the database, those that were removed included; empty if it names none.
+    /// The members that the database names, also those that were removed.
     members: BTreeSet<u64>,
     logs: &'p Logs,
 }
@@ -112,7 +112,7 @@ impl Parts<'_, '_> {
     /// The newest raft snapshot is not newer than the database, and its members are known.
     fn compare_snap(&self, applied: u64, name: &str, snap: &Snap) {
         if snap.index > applied {
-            // The database of that snapshot, which etcd takes at its next start.
+            // The database of that snapshot, which etcd uses at its next start.
             let received = format!("{:016x}.snap.db", snap.index);
             let mut databases = self.logs.databases();
             if !databases.any(|path| path.ends_with(&received)) {

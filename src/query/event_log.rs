@@ -39,7 +39,7 @@ pub struct EventFilters {
     pub since: Option<String>,
     /// Only events of this time, as typed, or earlier.
     pub until: Option<String>,
-    /// At most so many events, the newest.
+    /// The most events in the answer; the newest are kept.
     pub limit: Option<usize>,
     /// Whether values of Secrets are compared without masks.
     pub show_secrets: bool,
@@ -66,7 +66,7 @@ impl Period {
     }
 }
 
-/// The events of the objects that were asked for, and what is asked of them.
+/// The events of the objects that were asked for, and the filters on them.
 #[derive(Debug)]
 pub struct EventLog<'q, 'a> {
     pub(super) question: &'q Question<'a>,
@@ -77,7 +77,7 @@ pub struct EventLog<'q, 'a> {
     pub(super) period: Period,
     text: Option<Matcher>,
     regex: Option<Matcher>,
-    /// At most so many events.
+    /// The most events in the answer.
     pub(super) limit: usize,
 }
 
@@ -216,7 +216,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
             ReadValue::Plain => Some(String::from_utf8_lossy(record.value).into()),
             ReadValue::Encrypted(error) => {
                 // What is searched may be in it.
-                self.objects().report_closed(record, &error);
+                self.objects().report_encrypted(record, &error);
                 None
             }
             ReadValue::Undecodable(_) => None,

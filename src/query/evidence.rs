@@ -30,7 +30,7 @@ use super::replayed::{Chosen, Parts, Replayed};
 /// A snapshot file up to this size has its SHA-256 verified by every verb: it costs less than 0.1 s.
 const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
 
-/// When the SHA-256 behind a snapshot file is verified.
+/// When the SHA-256 at the end of a snapshot file is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verify {
     /// At any size.
@@ -79,8 +79,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The file with a trailer that is right but not the last of it, if the check of the last bytes found none, or the length
-/// of the file is that of none.
+/// The file with a trailer that is right but not the last of it, if the check of the last bytes found none, or the
+/// length of the file is that of none.
 fn look_for_trailer(
     check: Option<TrailerCheck>,
     mut source: Source,
@@ -91,10 +91,10 @@ fn look_for_trailer(
     let (Some(geometry), Some(used)) = (geometry, used) else {
         return (check, source);
     };
-    // A file that is too long to be hashed by every verb is hashed if its length already says that something is added.
-    let is_odd = !source.image().len().is_multiple_of(geometry.page_size);
+    // A file that is too long to be hashed by every verb is hashed if its length shows that bytes were added.
+    let has_added_bytes = !source.image().len().is_multiple_of(geometry.page_size);
     let is_searched = match check {
-        None => is_odd,
+        None => has_added_bytes,
         Some(TrailerCheck::Absent | TrailerCheck::Bad { .. }) => true,
         Some(TrailerCheck::Good | TrailerCheck::Followed { .. }) => false,
     };
@@ -172,7 +172,7 @@ impl Evidence {
     /// Opens a database file, a snapshot file or a data directory.
     ///
     /// # Errors
-    /// When it cannot be opened, or is no such thing; the message says what it is instead.
+    /// When it cannot be opened, or is no database. The message names what it is instead.
     pub fn open(path: &Path, verify: Verify) -> Result<Self, NoAnswer> {
         Ok(Self::of_source(opened(path, Source::open(path))?, verify))
     }
@@ -244,8 +244,8 @@ impl Evidence {
         }
     }
 
-    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for. Also opens
-    /// packed files and incremental backups. Passes over the file are counted in `work`.
+    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for. Also
+    /// opens packed files and incremental backups. Passes over the file are counted in `work`.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -370,7 +370,8 @@ impl Evidence {
         Ok(self)
     }
 
-    /// Takes another database of the folder, if the one that was asked for cannot be used and the log does not have all.
+    /// Takes another database of the folder, if the one that was asked for cannot be used and the log does not have
+    /// all.
     fn substitute(&mut self) {
         let Some(logs) = self.logs.as_ref().filter(|_| self.unusable.is_some()) else {
             return;
@@ -450,7 +451,7 @@ impl Evidence {
         self.source.given_path()
     }
 
-    /// What the trailer of a snapshot file says; absent where it was not verified.
+    /// The result of checking the trailer of a snapshot file. None if it was not checked.
     pub fn trailer(&self) -> Option<&TrailerCheck> {
         self.trailer.as_ref()
     }
@@ -458,7 +459,7 @@ impl Evidence {
     /// The pages of the file, and its state where a meta page names one.
     ///
     /// # Errors
-    /// When there is no page in the file; the message says what it is instead.
+    /// When the file has no page. The message names what it is instead.
     pub fn db(&self) -> Result<Db<'_>, NoAnswer> {
         if self.deltas_alone().is_some() {
             return Err(self.no_database());
@@ -490,7 +491,7 @@ impl Evidence {
     /// The etcd backend in the file.
     ///
     /// # Errors
-    /// When the file holds no bbolt database; the message says what it is instead.
+    /// When the file is no bbolt database. The message names what it is instead.
     pub fn store(&self) -> Result<Store<'_>, NoAnswer> {
         self.store_by(self.meta)
     }
@@ -671,7 +672,7 @@ impl Evidence {
         }
     }
 
-    /// The page of the database in which an offset lies; the trailer of a snapshot lies in none.
+    /// The page of the database that contains an offset. The trailer of a snapshot is in no page.
     fn locus_of(&self, offset: u64) -> Locus {
         let in_image = offset < self.source.image().len() as u64;
         let pgid = self

@@ -20,7 +20,7 @@ use super::select::Which;
 pub use crate::etcd::history::VersionCounts;
 pub use crate::etcd::{KeyValue, Record};
 
-/// The revision to answer for, as typed.
+/// The revision of the answer, as typed.
 #[derive(Debug, Clone, Default)]
 pub struct When {
     /// A main revision; 0 is the newest.
@@ -33,7 +33,7 @@ impl When {
     /// The main revision; `own` is the revision after a key.
     ///
     /// # Errors
-    /// If two revisions are named, or the one that is named cannot be answered for.
+    /// If two revisions are named, or the named one is not retained.
     pub fn resolve(
         &self,
         question: &Question<'_>,
@@ -62,7 +62,7 @@ impl When {
 pub struct KeyRequest {
     /// The key, maybe with a revision.
     pub key: OsString,
-    /// The revision to answer for.
+    /// The revision of the answer.
     pub when: When,
     /// The number of the put since the creation of the key, instead of the newest.
     pub version: Option<i64>,
@@ -70,7 +70,7 @@ pub struct KeyRequest {
     pub versions_only: bool,
 }
 
-/// What is known of one key.
+/// The answer about one key.
 #[derive(Debug)]
 pub enum Extracted<'a> {
     /// The retained versions, oldest first; 0 is a deletion.
@@ -135,11 +135,11 @@ fn version_of<'a>(history: &KeyHistory<'a>, version: i64) -> Option<Record<'a>> 
 /// The live keys that are listed, as typed.
 #[derive(Debug, Clone)]
 pub struct ListRequest<'f> {
-    /// The revision to answer for.
+    /// The revision of the answer.
     pub when: When,
-    /// The keys start so.
+    /// The first bytes of the keys.
     pub prefix: &'f [u8],
-    /// Constraints that they meet.
+    /// Conditions that their objects have to match.
     pub filter: Option<&'f KeyFilter>,
     /// Whether the versions of each key are counted.
     pub with_counts: bool,
@@ -157,10 +157,10 @@ pub struct ListedKey<'k, 'a> {
 }
 
 impl ListRequest<'_> {
-    /// Hands out the keys, in key order.
+    /// Passes each key to `see`, in key order.
     ///
     /// # Errors
-    /// Those of `see`; and if no key starts so or meets the constraints.
+    /// Those of `see`; and if no key has this prefix or matches the conditions.
     pub fn keys<E: From<NoAnswer>>(
         &self,
         question: &Question<'_>,
@@ -215,7 +215,7 @@ fn object_of(record: &Record<'_>, objects: &Objects<'_>) -> Value {
     match objects.read(record, Order::Declared.into()) {
         ReadValue::Object(object, _) => object,
         ReadValue::Encrypted(error) => {
-            objects.report_closed(record, &error);
+            objects.report_encrypted(record, &error);
             Value::Null
         }
         _ => Value::Null,

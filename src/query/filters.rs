@@ -1,4 +1,4 @@
-//! Filters that count: if nothing is left, the answer says which of them left nothing.
+//! Filters that count what they remove: if nothing is left, the answer names the filter that removed the rest.
 
 use std::cell::RefCell;
 

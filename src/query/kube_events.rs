@@ -64,7 +64,7 @@ pub struct EventsRequest {
     pub about: Option<About>,
     /// Only those of these types, such as `Warning`; all if empty.
     pub types: Vec<String>,
-    /// At most so many, the newest.
+    /// The most Events in the answer; the newest are kept.
     pub limit: Option<usize>,
 }
 

@@ -16,7 +16,7 @@ pub enum LeftOut {
     Before,
     /// A PersistentVolume whose storage the provisioner deleted when its claim was deleted.
     StorageGone,
-    /// It was created while the deletion of its namespace or its owner went on.
+    /// It was created while its namespace or its owner was being deleted.
     CreatedLate,
     /// The key was written again later.
     MadeAgain,

@@ -153,9 +153,9 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
 
     /// A record's object as kubectl shows it, if it is selected.
     pub fn selected(&self, record: &Record<'_>, managed_fields: bool) -> Option<ReadValue> {
-        let told = self.stored(record);
-        match self.is_selected(record, &told) {
-            Ok(true) => Some(as_shown(record, told, managed_fields)),
+        let value = self.stored(record);
+        match self.is_selected(record, &value) {
+            Ok(true) => Some(as_shown(record, value, managed_fields)),
             Ok(false) => None,
             Err(why) => {
                 self.failure.borrow_mut().get_or_insert(why);
@@ -229,11 +229,11 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
 
     /// Whether the selectors select an object. If it cannot be read, only its key shows what it is: a selector that
     /// asks for more cannot be answered.
-    fn is_selected(&self, record: &Record<'_>, told: &ReadValue) -> Result<bool, NoAnswer> {
+    fn is_selected(&self, record: &Record<'_>, value: &ReadValue) -> Result<bool, NoAnswer> {
         if !self.has_selectors() {
             return Ok(true);
         }
-        let (object, is_by_key) = match told {
+        let (object, is_by_key) = match value {
             ReadValue::Object(object, _) => (Cow::Borrowed(object), false),
             ReadValue::Plain => return Ok(false),
             ReadValue::Encrypted(_) | ReadValue::Undecodable(_) => {
@@ -336,11 +336,11 @@ impl<'q, 'a> LiveObjects<'q, 'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Undecodable;
 
-fn as_shown(record: &Record<'_>, mut told: ReadValue, managed_fields: bool) -> ReadValue {
-    if let ReadValue::Object(object, _) = &mut told {
+fn as_shown(record: &Record<'_>, mut value: ReadValue, managed_fields: bool) -> ReadValue {
+    if let ReadValue::Object(object, _) = &mut value {
         as_kubectl_shows(object, record.mod_revision, managed_fields);
     }
-    told
+    value
 }
 
 /// Sorts by what a path finds, as kubectl does: numbers as numbers, texts by their bytes, and first the objects in

@@ -1,4 +1,4 @@
-//! A database that cannot be used, and what its write-ahead log gives all the same.
+//! A database that cannot be used, and the records that its write-ahead log still has.
 //!
 //! A log that begins with the first entry of its cluster has every write. Any other log follows records that only a
 //! database has: then another database of the folder is the state that it continues.
@@ -70,7 +70,7 @@ pub fn with_reach(no: NoAnswer, typed: &[PathBuf]) -> NoAnswer {
     }))
 }
 
-/// The database that cannot be used for a reason; none if the reason is another one.
+/// The database that cannot be used, if that is the reason.
 fn database_of(no: &NoAnswer) -> Option<PathBuf> {
     match no {
         NoAnswer::Source {
@@ -93,7 +93,7 @@ fn database_of(no: &NoAnswer) -> Option<PathBuf> {
     }
 }
 
-/// Why the state of a file cannot be used; none if it can, or if it is another program's.
+/// Why the state of a file cannot be used. None if it can be used, or if the file is that of another program.
 pub(super) fn why_unusable(source: &Source) -> Option<NoAnswer> {
     let path = source.path().to_path_buf();
     let diagnostics = Diagnostics::new();
@@ -189,7 +189,7 @@ pub(super) fn not_whole(logs: &Logs, given: &Path, why: &Arc<NoAnswer>) -> NoAns
     }))
 }
 
-/// Why a log may not have all writes; none if it has.
+/// Why a log may not have all writes. None if it has all.
 fn why_incomplete(logs: &Logs, whole: &Replay<'_>) -> Option<String> {
     let until = whole.until;
     if let Some(why) = whole.stopped {

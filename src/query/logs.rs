@@ -124,7 +124,7 @@ impl Logs {
         !self.wal.is_empty()
     }
 
-    /// Names of the files in the folder of the log that are none of it.
+    /// Names of the files in the folder of the log that do not belong to it.
     pub fn others(&self) -> impl Iterator<Item = String> {
         self.dir.others.iter().map(|path| {
             let name = path.file_name().unwrap_or_default();

@@ -95,7 +95,7 @@ pub enum NoAnswer {
     NeverWritten(PathBuf),
     /// An etcd database whose bucket `key` cannot be reached.
     NoKeyBucket(PathBuf),
-    /// The verb reads so many databases, and another number was given.
+    /// The verb reads this many databases, and another number was given.
     DatabasesNeeded(usize),
     /// No file of a write-ahead log is there.
     NoLogFiles(PathBuf),
@@ -184,7 +184,7 @@ pub enum NoAnswer {
     NothingToCountFrom,
     /// What was asked for is not in the answer.
     Missing(Box<Missing>),
-    /// The same, of a comparison, where the exit code 1 says that something differs.
+    /// The same for a comparison, whose exit code 1 means that something differs.
     InNeither(Box<Missing>),
     /// A filter left nothing.
     Emptied(LeftNothing),
@@ -217,7 +217,7 @@ pub enum NoAnswer {
     },
     /// The former state seems to be newer than the newest: transaction and revision of both.
     FormerIsNewer([(u64, i64); 2]),
-    /// etcdutl refuses the file for so many findings of its check.
+    /// etcdutl refuses the file because of this many findings of its check.
     FailsCheck(u64),
     /// Nothing was found, and nothing more is known.
     NothingFound,
@@ -284,7 +284,7 @@ pub enum NoAnswer {
     Unreachable(Unreachable),
     /// No events are retained.
     NoEvents,
-    /// Deleted keys cannot be sorted by what a deletion does not have.
+    /// Deleted keys cannot be sorted by a field that a deletion does not have.
     OrderOfDeletions,
     /// No deletion of an address is retained: it exists.
     NotDeleted(Box<Address>),
@@ -316,7 +316,7 @@ pub enum NoAnswer {
         /// The first names of the buckets in it, or in the file, fit to be shown.
         buckets: Vec<String>,
     },
-    /// The path is that of several buckets, for their names have slashes.
+    /// The path names several buckets, because their names have slashes.
     SeveralBuckets {
         /// The path, as typed.
         path: String,
@@ -351,8 +351,8 @@ impl NoAnswer {
         }
     }
 
-    /// The same as the answer to the question whether the file is intact. That a meta page which was asked for names no
-    /// state is none.
+    /// The same reason for a verb that checks the file: that no state can be read is then a result of the check. It is
+    /// no result if `--meta` names a meta page without a state.
     #[must_use]
     pub(super) fn into_verdict(mut self) -> Self {
         if let Self::NoState {

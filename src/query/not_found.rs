@@ -30,13 +30,13 @@ pub struct Missing {
 pub enum Why {
     /// Damage may hide it.
     MayBeHidden,
-    /// Names that no retained revision has, and those near to them.
+    /// Names that no retained revision has, and similar known names.
     Unknown {
         /// What they should name.
         kind: NameKind,
         /// The names as typed.
         names: Vec<String>,
-        /// Known names that are near.
+        /// Similar known names.
         near: Vec<String>,
     },
     /// A namespace that no retained revision has in the logical clusters that were asked for.
@@ -45,7 +45,7 @@ pub enum Why {
         namespace: String,
         /// The logical clusters as typed.
         cluster: String,
-        /// Namespaces of these that are near.
+        /// Similar namespaces in these clusters.
         near: Vec<String>,
     },
     /// It was deleted.
@@ -64,7 +64,7 @@ pub enum Why {
         /// The first of them.
         first: Box<[u8]>,
     },
-    /// No readable definition has the resource, and so many definitions are encrypted.
+    /// No readable definition has the resource, and this many definitions are encrypted.
     MayBeEncrypted(usize),
     /// The resource is known, and the store has no object of it.
     NoObjects,
@@ -86,9 +86,9 @@ pub enum Why {
     },
     /// The store has no objects of Kubernetes, and the word is a resource.
     NotKubernetes,
-    /// Nothing like it is retained; names or keys that are near.
+    /// No other reason is known; similar names or keys, if there are any.
     Nothing {
-        /// Keys or names that are near.
+        /// Similar keys or names.
         near: Vec<String>,
     },
 }
@@ -141,7 +141,7 @@ impl Missing {
 struct Retained {
     /// The newest deletion at or below the revision.
     deleted_at: Option<i64>,
-    /// Of each deleted key: the first and the last main revision of its last life.
+    /// For each deleted key: the first and the last main revision of its last life.
     lives: BTreeMap<Box<[u8]>, (i64, i64)>,
     /// The first put above the revision.
     first_later: Option<i64>,
@@ -183,7 +183,7 @@ impl Retained {
         let mut changes = steps.into_iter().peekable();
         while let Some((_, change)) = changes.next() {
             count = count.saturating_add(change);
-            // This count holds up to the revision before the next change.
+            // This count is right up to the revision before the next change.
             if let Some((next, _)) = changes.peek()
                 && best.is_none_or(|(most, _)| count >= most)
             {
@@ -488,14 +488,14 @@ impl Search<'_, '_> {
     }
 }
 
-/// The keys of the folder that a key would be.
+/// The keys that would be in a key, if it were a folder.
 pub fn below(key: &[u8]) -> Address {
     Address::Prefix([key, b"/"].concat())
 }
 
-/// The keys most like a text, the most alike first.
+/// The keys most similar to a text, the most similar one first.
 fn nearest_keys<'k>(text: &str, keys: impl Iterator<Item = &'k [u8]>) -> Vec<String> {
-    /// A key less alike than this is another key.
+    /// A key that is less similar than this is not suggested.
     const ALIKE: f64 = 0.6;
     let last_of = |text: &str| {
         text.trim_end_matches('/')
@@ -508,7 +508,7 @@ fn nearest_keys<'k>(text: &str, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Str
     let rated = keys
         .filter_map(|key| std::str::from_utf8(key).ok())
         .map(|key| {
-            // The right name in another place is nearer than another name in the right place.
+            // The right name in another place is a better suggestion than another name in the right place.
             let name = last_of(key);
             let bonus = if name == wanted_name {
                 1.0
@@ -522,7 +522,7 @@ fn nearest_keys<'k>(text: &str, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Str
     near::nearest(rated, ALIKE)
 }
 
-/// The part of a wanted name with which a name begins too: pods of one Deployment begin alike.
+/// The common beginning of two names, as pods of one Deployment have it.
 fn shared_start(name: &str, wanted: &str) -> f64 {
     let shared = name
         .bytes()
@@ -549,9 +549,9 @@ mod tests {
     #[test]
     fn the_command_in_a_hint_shows_as_many_of_the_deleted_objects_as_existed_together() {
         assert_eq!(lives(&[(5, 9)]).fullest(), Some(9));
-        // Deleted one after the other: before the first of them.
+        // The keys were deleted one after the other: the answer is the revision before the first deletion.
         assert_eq!(lives(&[(2, 20), (3, 21), (4, 22)]).fullest(), Some(20));
-        // One that was deleted long before the others were made does not count.
+        // A key that was deleted long before the others were created does not count.
         assert_eq!(lives(&[(2, 3), (10, 20), (11, 21)]).fullest(), Some(20));
         assert_eq!(lives(&[(2, 3), (10, 20)]).fullest(), Some(20));
         assert_eq!(lives(&[]).fullest(), None);

@@ -1,9 +1,10 @@
-//! What an answer has to admit, as data. `view::notice` has the sentences.
+//! The limits of an answer, and other facts that its reader needs, as data. `view::notice` puts them into words.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::etcd::AtRevision;
 use crate::etcd::carve::Search;
 use crate::k8s::encrypt::DecryptError;
 use crate::k8s::wall_clock::AtTime;
@@ -12,7 +13,7 @@ use super::filters::LeftNothing;
 use super::no_answer::NoAnswer;
 use super::recovery_notice::RecoveryNotice;
 
-/// One thing that an answer has to admit.
+/// One limit of an answer, or one fact that its reader needs.
 #[derive(Debug, Clone)]
 pub enum Notice {
     /// The revision of a time was inferred.
@@ -22,12 +23,28 @@ pub enum Notice {
         /// The revision.
         at: AtTime,
     },
+    /// The two states that `diff` compares were inferred from the times of a period.
+    PeriodInferred {
+        /// The state before the period.
+        from: AtRevision,
+        /// The state after it.
+        to: AtRevision,
+    },
     /// What carving found.
     Carved(Carving),
     /// The write-ahead log belongs to another cluster; the id of its member.
     LogOfAnotherCluster(u64),
     /// What the write-ahead log added.
     Log(LogFound),
+    /// Writes of the log that the database beside it does not have, although it claims to have applied their entries.
+    LogContradicts {
+        /// How many entries.
+        count: usize,
+        /// The index of the first of them.
+        index: u64,
+        /// The main revision that the log gives the first of them.
+        main: i64,
+    },
     /// The database cannot be used, and the answer is that of the log alone.
     LogAlone(LogAlone),
     /// Delta snapshots of etcd-backup-restore give records.
@@ -64,7 +81,7 @@ pub enum Notice {
     WithoutPut(usize),
     /// The live states are equal, and the histories differ.
     HistoriesDiffer(HistoriesDiffer),
-    /// Two states differ, and this filter left nothing of it.
+    /// Two states differ, and this filter removed every difference.
     Emptied(LeftNothing),
     /// The answer shows field managers beside changes.
     WhoIsNotRecorded,
@@ -102,7 +119,7 @@ pub enum Notice {
     OtherLayers(u64),
     /// The page size in bytes is guessed from the positions of pages.
     PageSizeGuessed(usize),
-    /// What the recovery of deleted objects has to admit.
+    /// A notice about the recovery of deleted objects.
     Recovery(RecoveryNotice),
     /// What compaction and defragmentation would free.
     Space(SpaceAdvice),
@@ -151,7 +168,7 @@ pub struct Carving {
 pub struct DeltasFound {
     /// The file name of the full snapshot that is the database; none without one.
     pub base: Option<String>,
-    /// Whether it is a folder, not one file.
+    /// Whether they are in a folder; false for a single file.
     pub is_folder: bool,
     /// How many delta snapshots were read.
     pub files: usize,
@@ -253,7 +270,7 @@ pub struct EventsLeftOut {
     pub without_object: usize,
 }
 
-/// Collects the notices of one run. A notice that was made twice is kept once where it says the same.
+/// Collects the notices of one run. Equal notices are kept once.
 #[derive(Debug, Default)]
 pub struct Notices {
     all: RefCell<Vec<Notice>>,

@@ -16,7 +16,7 @@ use crate::k8s::object::tree_of;
 use crate::named::key_text;
 use crate::source::Source;
 
-/// Bytes of leaves that are looked at before what was found is told.
+/// Bytes of leaves that are checked before their findings are reported.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// What locates objects: prefixes of keys, and the definitions of custom resources.
@@ -172,14 +172,14 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
         }
     }
 
-    /// Tells what is told once for many values. Gives how many values were looked at.
+    /// Reports each finding that is counted over all values. Returns how many values were checked.
     pub fn finish(self) -> u64 {
-        let told = [
+        let counted = [
             (Code::ValueEncrypted, self.encrypted, "encrypted by"),
             (Code::TypeUnknown, self.types, "of"),
             (Code::FieldUnknown, self.fields, "of"),
         ];
-        for (code, counts, how) in told {
+        for (code, counts, how) in counted {
             for (what, (count, first)) in counts {
                 let values = if count == 1 { "value" } else { "values" };
                 self.diagnostics.report(
@@ -201,7 +201,7 @@ fn look(
         Ok(value) => checker
             .check(catalog, record.key, &value)
             .map(Look::Checked),
-        // Without any key it is only counted; a key that was given should have opened it.
+        // Without any key the value is only counted. With a key this is a finding, because a key should decrypt it.
         Err(_) if keyring.is_empty() => checker
             .check(catalog, record.key, record.value)
             .map(Look::Checked),

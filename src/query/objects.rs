@@ -1,4 +1,5 @@
-//! From a record to its object: decrypted, decoded; what cannot be is said, and the run goes on.
+//! Reads the object of a record: decrypts and decodes its value. A value that cannot be read is reported, and the run
+//! goes on.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -31,12 +32,12 @@ pub fn is_database(bytes: &[u8]) -> bool {
     crate::bbolt::Meta::parse(bytes, 0).is_ok()
 }
 
-/// After so many bytes became resident the pages of the file are given back.
+/// When this many bytes of the file are resident, its pages are given back to the system.
 const RESIDENT_BYTES: usize = 32 << 20;
-/// What Linux makes resident around a page that is touched.
+/// How many bytes Linux makes resident when one page is read.
 const FAULT_AROUND_BYTES: usize = 64 << 10;
 
-/// Reads the objects of one store, and remembers what stayed closed.
+/// Reads the objects of one store, and counts the values that are still encrypted.
 #[derive(Debug)]
 pub struct Objects<'r> {
     keyring: &'r Keyring,
@@ -44,10 +45,10 @@ pub struct Objects<'r> {
     source: &'r Source,
     /// By the reason.
     closed: RefCell<BTreeMap<String, Encrypted>>,
-    /// What became resident since the file's pages were last given back, in bytes.
+    /// How much became resident since the pages of the file were last given back, in bytes.
     read_bytes: Cell<usize>,
-    /// The records of which something was said: a verb may read one twice.
-    said: RefCell<HashSet<Revision>>,
+    /// The records that were reported already: a verb may read a record twice.
+    reported: RefCell<HashSet<Revision>>,
     /// How many objects could not be read for a selector.
     untested: Cell<usize>,
 }
@@ -61,7 +62,7 @@ pub enum ReadValue {
     Plain,
     /// Encrypted, and no key opens it.
     Encrypted(DecryptError),
-    /// It is not what it begins like.
+    /// It begins like an object, and cannot be decoded.
     Undecodable(DecodeError),
 }
 
@@ -74,7 +75,7 @@ impl<'r> Objects<'r> {
             source: evidence.source(),
             read_bytes: Cell::new(0),
             closed: RefCell::default(),
-            said: RefCell::default(),
+            reported: RefCell::default(),
             untested: Cell::default(),
         }
     }
@@ -82,7 +83,7 @@ impl<'r> Objects<'r> {
     /// The value of a record, decrypted where that is necessary and possible.
     ///
     /// # Errors
-    /// Why it stays closed; it is noted.
+    /// Why the value is still encrypted. The reason is also counted for a notice.
     pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, DecryptError> {
         let read = self
             .read_bytes
@@ -142,7 +143,7 @@ impl<'r> Objects<'r> {
 
     /// Turns a value that cannot be decoded into a finding.
     pub fn report_undecodable(&self, record: &Record<'_>, error: &DecodeError) {
-        if !self.said.borrow_mut().insert(record.revision) {
+        if !self.reported.borrow_mut().insert(record.revision) {
             return;
         }
         self.diagnostics.report(
@@ -184,7 +185,7 @@ impl<'r> Objects<'r> {
     }
 
     fn note_closed(&self, record: &Record<'_>, error: &DecryptError) {
-        if !self.said.borrow_mut().insert(record.revision) {
+        if !self.reported.borrow_mut().insert(record.revision) {
             return;
         }
         let mut closed = self.closed.borrow_mut();
@@ -196,15 +197,15 @@ impl<'r> Objects<'r> {
                 error: error.clone(),
             });
         of_reason.count = of_reason.count.saturating_add(1);
-        // Without any key it is only said; a key that was given should have opened it.
+        // Without any key this is only a note. With a key it is a finding, because a key should decrypt the value.
         if !self.keyring.is_empty() {
-            self.report_closed(record, error);
+            self.report_encrypted(record, error);
         }
     }
 
-    /// Makes a finding of a value that stays closed where its fields were asked for: an answer without them is
-    /// no whole answer, keys given or not.
-    pub fn report_closed(&self, record: &Record<'_>, error: &DecryptError) {
+    /// Makes a finding of a value that is still encrypted. For verbs that need its fields: without them the answer is
+    /// incomplete, whether keys were given or not.
+    pub fn report_encrypted(&self, record: &Record<'_>, error: &DecryptError) {
         self.diagnostics.report(
             Diagnostic::new(Code::ValueNotDecrypted, record.locus())
                 .found(error.to_string())

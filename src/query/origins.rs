@@ -180,14 +180,14 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
     store
 }
 
-/// The member whose log it is, where the database names its members and not this one.
+/// The member that wrote the log, if the database names its members and this is none of them.
 pub(super) fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
     let id = wal.metadata?.node_id;
     let known = known_members(store);
     (!known.is_empty() && !known.contains(&id)).then_some(id)
 }
 
-/// Whether a replay of a whole log says what the database says, of every revision that both have.
+/// Whether the replay of a whole log and the database have the same record at each revision that both have.
 pub(super) fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
     let mut replayed = whole.records.iter().peekable();
     store.state().records(Direction::Forward).all(|known| {
@@ -197,7 +197,7 @@ pub(super) fn agrees(store: &Store<'_>, whole: &Replay<'_>) -> bool {
         {}
         match replayed.peek() {
             Some(record) if record.revision == known.revision => record.has_same_content(&known),
-            // A revision in the middle that the replay has not.
+            // The replay lacks a revision between two that it has.
             Some(_) => known.is_bump_mark(),
             None => true,
         }

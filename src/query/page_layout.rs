@@ -12,7 +12,7 @@ pub use crate::bbolt::page_use::PageRow;
 pub use crate::bbolt::page_use::Use;
 pub use crate::bbolt::{Freelist, Kind, Page, PageUse, Pgid, anatomy};
 
-/// After so many rows the pages that were read for them are given back: the system may make 64 KiB resident around
+/// After this many rows the pages that were read for them are given back: the system may make 64 KiB resident around
 /// each.
 const ROWS_PER_RELEASE: usize = 512;
 
@@ -136,7 +136,7 @@ impl<'e> PageLayout<'e> {
         Ok((page.run().offset(), page.run().bytes()))
     }
 
-    /// Bytes of the file from an offset on, to its end or so many; and the offset.
+    /// Bytes of the file from an offset on, to its end or up to a length; and the offset.
     ///
     /// # Errors
     /// If the file ends before it.

@@ -1,9 +1,10 @@
 //! What is pasted where a stored value is wanted: the value in whatever form a program printed it.
 //!
-//! Forms are taken off one by one, the outermost first, until the bytes begin as an object does. Each form is recognised
-//! by what only it has (the offsets of a dump, the names of etcdctl's fields), so none is tried twice. Digits and base64,
-//! which a plain text may be as well, count only if what they mean is recognised in turn. Each recogniser reads its input
-//! once, and what it returns is shorter, apart from the repeated lines that a dump leaves out, whose number has a limit.
+//! Forms are taken off one by one, the outermost first, until the bytes begin as an object does. Each form is
+//! recognised by what only it has (the offsets of a dump, the names of etcdctl's fields), so none is tried twice.
+//! Digits and base64, which a plain text may be as well, count only if what they mean is recognised in turn. Each
+//! recogniser reads its input once, and what it returns is shorter, apart from the repeated lines that a dump leaves
+//! out, whose number has a limit.
 
 mod dump;
 mod encoded;
@@ -139,9 +140,11 @@ fn utf16(bytes: &[u8]) -> Option<Vec<u8>> {
         b"\xfe\xff" => u16::from_be_bytes,
         _ => return None,
     };
-    let (units, odd) = rest.as_chunks::<2>();
+    let (units, half) = rest.as_chunks::<2>();
     let text: Result<String, _> = char::decode_utf16(units.iter().copied().map(unit)).collect();
-    text.ok().filter(|_| odd.is_empty()).map(String::into_bytes)
+    text.ok()
+        .filter(|_| half.is_empty())
+        .map(String::into_bytes)
 }
 
 /// The bytes as a text that a program prints: without control characters. A byte order mark is left out.
@@ -152,8 +155,8 @@ fn printable_text(bytes: &[u8]) -> Option<&str> {
     text.chars().all(is_printed).then_some(text)
 }
 
-/// The value with the mark, if bytes are the envelope of a protobuf value without it: apiVersion and kind, an object, and
-/// nothing else but a newline at the end.
+/// The value with the mark, if bytes are the envelope of a protobuf value without it: apiVersion and kind, an object,
+/// and nothing else but a newline at the end.
 fn with_mark(bytes: &[u8]) -> Option<Vec<u8>> {
     let len = envelope_len(bytes)?;
     let (body, rest) = bytes.split_at_checked(len)?;
@@ -169,8 +172,8 @@ fn with_mark(bytes: &[u8]) -> Option<Vec<u8>> {
     is_envelope.then(|| [PROTOBUF_MAGIC, body].concat())
 }
 
-/// The length of a `runtime.Unknown` that begins the bytes. Its fields are texts and messages in ascending order, as every
-/// API server writes them, so a newline after it, which reads as its first field, is no part of it.
+/// The length of a `runtime.Unknown` that begins the bytes. Its fields are texts and messages in ascending order, as
+/// every API server writes them, so a newline after it, which reads as its first field, is no part of it.
 fn envelope_len(bytes: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(bytes);
     let (mut last, mut len) = (0, 0);

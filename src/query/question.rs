@@ -1,4 +1,4 @@
-//! One question to one database: it opens the store with all its origins, and owns what the answer has to admit.
+//! One question to one database: it opens the store with all its origins, and collects the limits of the answer.
 //!
 //! A verb asks here for revisions, objects and reasons. What it forgets to report, [`Question::finish`] reports, which
 //! also runs if the verb ends early.
@@ -142,7 +142,7 @@ impl<'q> Question<'q> {
         &self.filters
     }
 
-    /// What the answer has to admit.
+    /// The limits of the answer.
     pub fn notices(&self) -> &'q Notices {
         self.notices
     }
@@ -162,7 +162,7 @@ impl<'q> Question<'q> {
     /// The revision at a time as typed; that it is inferred is reported.
     ///
     /// # Errors
-    /// If it is no time, the store has no times, or all of it is younger.
+    /// If it is no time, the store has no times, or all of its revisions are newer.
     pub fn revision_at(&self, time: &str) -> Result<AtRevision, NoAnswer> {
         let timeline = self.timeline();
         let time = timeline.time(time)?;
@@ -192,7 +192,7 @@ impl<'q> Question<'q> {
     /// what other origins have of them. `missing_versions` is how many versions of the one key are known to be missing.
     pub fn note_compacted(&self, covers: &dyn Fn(&[u8]) -> bool, missing_versions: Option<i64>) {
         let compacted = self.store.compact_revision();
-        // That there is nothing before delta snapshots is said already.
+        // If there are only delta snapshots, another notice already reports that nothing before them is known.
         if compacted == 0
             || self.evidence.deltas_alone().is_some()
             || self.noted_compacted.replace(true)
@@ -285,7 +285,7 @@ impl<'q> Question<'q> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        // A verb that ended early has the same to admit.
+        // A verb that ended early reports the same limits.
         self.finish(Answer::No);
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn snap_of(source: &Source) -> Option<(Snap, Option<String>)> {
     Some((snap, wrong.map(|wrong| wrong.to_string())))
 }
 
-/// Why a raft snapshot is no database, with what it has instead; none of another file.
+/// Why a raft snapshot is no database, with what it contains instead. None if the file is no raft snapshot.
 pub(super) fn not_a_database(source: &Source) -> Option<NoAnswer> {
     let (snap, _) = snap_of(source)?;
     let keys = snap.store.map(|store| store.keys.len());

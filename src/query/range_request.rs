@@ -35,9 +35,9 @@ pub enum SortOrder {
 /// Bounds of revisions, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bounds {
-    /// The lowest; none if there is no such bound.
+    /// The lowest. None: no lower bound.
     pub min: Option<i64>,
-    /// The highest; none if there is no such bound.
+    /// The highest. None: no upper bound.
     pub max: Option<i64>,
 }
 
@@ -65,9 +65,9 @@ impl Bounds {
 pub struct RangeRequest {
     /// The keys.
     pub range: KeyRange,
-    /// Whether an empty first key means every key: a flag of etcdctl says so.
+    /// Whether an empty first key means every key, because of a flag of etcdctl.
     pub is_flagged: bool,
-    /// At most so many keys; none and 0 are all.
+    /// The most keys in the answer; None and 0 mean all.
     pub limit: Option<i64>,
     /// What the answer is sorted by.
     pub sort_by: Option<SortBy>,
@@ -75,9 +75,9 @@ pub struct RangeRequest {
     pub order: Option<SortOrder>,
     /// Whether only the number of keys is asked for.
     pub count_only: bool,
-    /// Of the revision of creation.
+    /// Bounds of the revision of creation.
     pub created: Bounds,
-    /// Of the revision of the last put.
+    /// Bounds of the revision of the last put.
     pub modified: Bounds,
 }
 
@@ -93,7 +93,7 @@ pub struct RangeAnswer<'a> {
 }
 
 impl RangeRequest {
-    /// The main revision to answer for; 0 and less are the newest.
+    /// The main revision of the answer; 0 and less are the newest.
     ///
     /// # Errors
     /// If the key is missing, or the revision is compacted or in the future.
@@ -117,7 +117,7 @@ impl RangeRequest {
         }
     }
 
-    /// Why an answer has nothing; none if it has something.
+    /// Why an answer has no key. None if it has one.
     pub fn why_nothing(
         &self,
         answer: &RangeAnswer<'_>,
@@ -160,7 +160,7 @@ impl RangeRequest {
             .order
             .is_none_or(|order| is_by_key && order == SortOrder::Ascend);
         if is_unordered && !self.created.is_given() && !self.modified.is_given() {
-            // The server reads no more keys then than it needs, and sorts those.
+            // Then the server reads only as many keys as it needs, and sorts these.
             entries.truncate(limit.saturating_add(1));
         }
         self.sort(&mut entries);

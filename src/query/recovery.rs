@@ -253,7 +253,10 @@ impl<'q, 'a> Recovery<'q, 'a> {
             catalog: self.question.catalog(),
             compacted: self.question.store().compact_revision(),
             kept: &self.filters.kept,
-            tells_before: self.at.is_none() && !has_range && !names_objects && !self.filters.last,
+            leaves_out_before: self.at.is_none()
+                && !has_range
+                && !names_objects
+                && !self.filters.last,
         };
         decision.decide(&mut self.items);
         let back = self.items.iter().filter(|item| item.left_out.is_none());
@@ -366,7 +369,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             }
             ReadValue::Plain => Some(Content::Plain(self.stored(item)?)),
             ReadValue::Encrypted(error) => {
-                objects.report_closed(&record, &error);
+                objects.report_encrypted(&record, &error);
                 None
             }
             ReadValue::Undecodable(_) => None,

@@ -1,4 +1,4 @@
-//! What the recovery of deleted objects has to admit, as data. `view::recovery_notice` has the sentences.
+//! The notices about the recovery of deleted objects, as data. `view::recovery_notice` puts them into words.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::k8s::wall_clock::Bounds;
 use super::left_out::LeftOut;
 use super::served_version::StoredVersion;
 
-/// One thing that a recovery has to admit.
+/// One limit of a recovery, or one fact that its user needs.
 #[derive(Debug, Clone)]
 pub enum RecoveryNotice {
     /// A namespace was deleted.
@@ -20,7 +20,7 @@ pub enum RecoveryNotice {
         began: i64,
         /// When that was.
         time: Bounds,
-        /// How many objects went with it, at which first and last main revision.
+        /// How many objects were deleted with it, and the first and the last main revision of these deletions.
         objects: Option<(usize, i64, i64)>,
         /// The main revision of its own deletion.
         deleted_at: Option<i64>,
@@ -115,9 +115,9 @@ pub enum RecoveryNotice {
         /// Whether references to owners that exist are kept.
         keeps_owners: bool,
     },
-    /// The first lines of claims say what is known of their volumes.
+    /// The first lines of the manifests of claims have comments about their volumes.
     Volumes(Keys),
-    /// The first lines of services say which addresses they had.
+    /// The first lines of the manifests of services have comments with their former addresses.
     Addresses(Keys),
     /// No version of the object's kind is served in which it is stored.
     NotServed(Keys),
@@ -148,14 +148,14 @@ impl RecoveryNotice {
     }
 }
 
-/// An object that has a deletion timestamp, and is not gone.
+/// An object that has a deletion timestamp, and still exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terminating {
     /// Its key.
     pub key: Vec<u8>,
     /// The main revision from which it has it.
     pub began: i64,
-    /// What has to be removed before it goes.
+    /// The finalizers that have to be removed before it is deleted.
     pub finalizers: Vec<String>,
     /// The newest revision before, if it is retained.
     pub before: Option<i64>,

@@ -86,7 +86,7 @@ pub fn resolve_events(
 /// end the newest.
 ///
 /// # Errors
-/// As [`resolve`], and when the range is upside down.
+/// As [`resolve`], and when the range is reversed.
 pub fn resolve_range(
     range: RangeExpr,
     question: &Question<'_>,

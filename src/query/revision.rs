@@ -92,7 +92,7 @@ pub fn split_revision(word: &OsString) -> Option<(OsString, RevisionExpr)> {
 }
 
 impl RevisionExpr {
-    /// Whether only the history of one object tells which revision it is.
+    /// Whether it is a revision of one object, which depends on the history of that object.
     pub fn is_of_object(self) -> bool {
         matches!(
             self,

@@ -17,6 +17,16 @@ impl Scope {
         self.namespaces.is_none() && self.clusters.is_none()
     }
 
+    /// Whether exactly one namespace was named: a table then needs no column for it.
+    pub fn is_one_namespace(&self) -> bool {
+        self.namespaces.as_ref().is_some_and(Globs::is_one)
+    }
+
+    /// Whether exactly one logical cluster was named.
+    pub fn is_one_cluster(&self) -> bool {
+        self.clusters.as_ref().is_some_and(Globs::is_one)
+    }
+
     /// Whether a logical cluster was asked for; none is that of what has none.
     pub fn has_cluster(&self, cluster: Option<&[u8]>) -> bool {
         self.clusters
@@ -70,5 +80,6 @@ mod tests {
         assert!(both.covers(Some(b"root"), Some(b"a")));
         assert!(!both.covers(Some(b"root"), Some(b"b")) && !both.covers(Some(b"root"), None));
         assert_eq!(both.flag(), Some(("-n", "a".to_owned())));
+        assert!(both.is_one_namespace() && !both.is_one_cluster() && !all.is_one_namespace());
     }
 }

@@ -1,4 +1,4 @@
-//! A search of all values: the lines that match now, or from when to when they did.
+//! A search of all values: the lines that match now, or the revisions in which they matched.
 //!
 //! Values are read in parallel, a batch at a time; what needs an order (masks are numbered as they are shown, a value
 //! that is still encrypted is reported once) is done after that, record by record.
@@ -26,32 +26,32 @@ pub use written::Written;
 /// What is searched for, and what is found.
 pub use crate::k8s::search::{MatchedLine, Matcher, Pattern};
 
-/// From when to when a line was there, in one life of its key.
+/// The revisions in which a line existed, in one life of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The life: main revision of its first put.
     pub create_revision: i64,
-    /// The first main revision that held it.
+    /// The first main revision that has it.
     pub first: i64,
-    /// Whether compaction took versions before that, which may have held it.
+    /// Whether earlier versions, which may have had it, are compacted.
     pub first_may_be_earlier: bool,
-    /// The last main revision that held it.
+    /// The last main revision that has it.
     pub last: i64,
-    /// The main revision at which it went; none while it is there.
+    /// The main revision that removed it. None if it still exists.
     pub gone_at: Option<i64>,
-    /// Whether it may have gone before that: no page has the change that ended it.
+    /// Whether it may have been removed before that, because no page has the change that removed it.
     pub gone_may_be_earlier: bool,
-    /// How often it came.
+    /// How often it was added.
     pub times: u64,
 }
 
-/// Values are looked at in batches of this size: enough for all cores, little enough to be held.
+/// Values are read in batches of this size: enough work for all cores, and little memory.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// And of this many, for small ones: with each some pages around it become resident.
+/// The most values in a batch, if they are small. Reading each of them makes some pages around it resident.
 const BATCH_VALUES: usize = 1024;
 
-/// And of this many that lie all over the file.
+/// The most values in a batch if they are in no order of the file.
 const SCATTERED_VALUES: usize = 256;
 
 /// A search of the values of one store.

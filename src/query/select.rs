@@ -436,7 +436,7 @@ impl Selection {
         &self.addresses
     }
 
-    /// The resources of the store, where a word made it necessary to know them.
+    /// The resources of the store. None if no address needed them.
     pub fn catalog(&self) -> Option<&Catalog> {
         self.catalog.as_ref()
     }

@@ -26,8 +26,8 @@ pub(super) fn is_custom(group: &str, object: &Value) -> bool {
     !is_extension && !is_known(text(object, &["apiVersion"]), text(object, &["kind"]))
 }
 
-/// What the definition of a custom resource says of its version, and the clients that wrote a built-in object of its
-/// version.
+/// The change of version that an object needs: for a custom resource by its definition, for a built-in object by the
+/// clients that wrote it.
 pub(super) fn known_change(definition: Option<&Value>, object: &Value) -> Option<VersionChange> {
     match definition {
         Some(definition) => served::by_definition(definition, object),

@@ -68,7 +68,7 @@ fn word(resource: &Resource, catalog: &Catalog) -> Option<String> {
     names.into_iter().find(is_alone).filter(|_| has_one_folder)
 }
 
-/// A name that means itself wherever it is typed.
+/// A name as text, if it can be typed as it is: without escapes and quotes.
 fn plain(name: &[u8]) -> Option<&str> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:".contains(byte);
     let text = std::str::from_utf8(name).ok()?;

@@ -53,8 +53,8 @@ impl Row {
 
 /// Whether a resource is a custom one: defined in the store, or left there when its definition was deleted.
 pub fn is_custom(resource: &Resource) -> bool {
-    // Those that only their objects tell have no group in their folder where they are an aggregated
-    // API server's, or of a newer Kubernetes.
+    // A resource that is known only from its objects may belong to an aggregated API server or to a newer Kubernetes.
+    // Its folder then does not contain its group.
     let of_group = resource.folder.strip_suffix(&*resource.plural);
     !resource.versions.is_empty()
         && of_group.and_then(|folder| folder.strip_suffix('/')) == Some(resource.group())
@@ -74,7 +74,7 @@ pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
         count(&mut rows, resource_of(&entry.key, catalog), entry);
     }
     let mut rows: Vec<Row> = rows.into_values().collect();
-    // Stable: those with as many keys stay in the order of their names.
+    // The sort is stable: rows with equal counts stay in the order of their names.
     rows.sort_by_key(|row| std::cmp::Reverse(row.keys));
     rows
 }
@@ -91,7 +91,7 @@ pub fn resource_of(key: &[u8], catalog: &Catalog) -> Named {
     }
 }
 
-/// The namespaces that keys lie in, and those whose own object is among the keys; by name.
+/// The namespaces of keys, and the namespaces whose own object is among the keys, by name.
 pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
     for entry in entries {
@@ -108,7 +108,7 @@ pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
         if let Some(namespace) = location.namespace {
             count(&mut rows, named(namespace), entry);
         } else if location.is_namespace() {
-            // It may be empty; the Namespace itself does not lie in it.
+            // It may be empty: its own object is not in it.
             let named = named(location.name);
             rows.entry(named.clone()).or_insert_with(|| Row::new(named));
         }
@@ -161,8 +161,9 @@ impl Prefixes {
     }
 }
 
-/// Where a key of no known resource lies: the segment behind an API server's prefix (and the next, where it is a
-/// group), else the first segment; with the slash behind. Empty where the key has no slash.
+/// The folder of a key of no known resource, with the slash at its end. After the prefix of an API server it is the
+/// next segment, or the next two if the first of them is a group. Otherwise it is the first segment. Empty if the key
+/// has no slash.
 fn folder_of<'k>(key: &'k [u8], catalog: &Catalog) -> &'k [u8] {
     let begins = |prefix: &&[u8]| {
         let rest = key.strip_prefix(*prefix);

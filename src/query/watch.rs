@@ -81,7 +81,7 @@ pub struct ResolvedWatch<'q, 'a> {
 }
 
 impl WatchRequest {
-    /// Understands the words and the times.
+    /// Resolves the words and the times.
     ///
     /// # Errors
     /// If a word, a revision or a time has no meaning in this store.
@@ -163,7 +163,7 @@ impl Wanted {
         }
     }
 
-    /// The address that names it, if one does.
+    /// The address that names it, if there is one.
     fn address(&self) -> Option<Cow<'_, Address>> {
         match &self.range {
             Some(range) => range.address().map(Cow::Owned),
@@ -191,7 +191,7 @@ impl<'q, 'a> ResolvedWatch<'q, 'a> {
     }
 }
 
-/// The revision to begin with. Of the compacted revision itself all events are retained.
+/// The revision to begin with. All events of the compacted revision itself are retained.
 fn first_revision(asked: Option<i64>, store: &Store<'_>) -> Result<i64, Refusal> {
     let compacted = store.compact_revision();
     // In a request 0 is no revision.
@@ -214,7 +214,7 @@ struct Presence {
     after: bool,
 }
 
-/// What kubectl is sent for an event.
+/// What the API server sends to kubectl for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectEventType {
     /// The object is new in the answer.
@@ -239,7 +239,7 @@ impl ObjectEventType {
 /// What a pass over the records found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// Whether an event was handed out.
+    /// Whether an event was passed on.
     pub has_events: bool,
     /// Whether a watched key has a record, at whichever revision.
     pub is_watched: bool,
@@ -267,8 +267,8 @@ impl<'a> Watch<'_, 'a> {
         }
     }
 
-    /// Hands out the selected events in the order of writing. The put before an event is kept only if `with_previous`
-    /// asks for it, or the labels of objects need it: it takes memory for each key.
+    /// Passes the selected events to `see`, in the order of writing. The put before an event is kept only if
+    /// `with_previous` asks for it, or the labels of objects need it: it takes memory for each key.
     ///
     /// # Errors
     /// Those of `see`.
@@ -318,9 +318,9 @@ impl<'a> Watch<'_, 'a> {
         Ok(seen)
     }
 
-    /// Hands out the selected events as kubectl is sent them: with the object, managedFields included. The object of a
-    /// deletion is the last one, with the revision of the deletion. Events without an object are left out, and counted
-    /// in a notice.
+    /// Passes the selected events to `see` as the API server sends them to kubectl: with the object and its
+    /// managedFields. The object of a deletion is the last one, with the revision of the deletion. Events without an
+    /// object are left out, and counted in a notice.
     ///
     /// # Errors
     /// Those of `see`.
@@ -356,7 +356,7 @@ impl<'a> Watch<'_, 'a> {
         Ok(Seen { has_events, ..seen })
     }
 
-    /// The put before an event as a server sends it: one at the compacted revision is compacted for it.
+    /// The put before an event as a server sends it: a server does not send one at the compacted revision.
     pub fn served_previous<'e>(&self, event: &'e Event<'a>) -> Option<&'e Record<'a>> {
         let compacted = self.resolved.question.store().compact_revision();
         let is_known = event.record.revision.main > compacted;
@@ -390,7 +390,7 @@ impl<'a> Watch<'_, 'a> {
         }
     }
 
-    /// Why no event was handed out.
+    /// Why no event was passed on.
     pub fn why_nothing(&self, seen: Seen) -> NoAnswer {
         let (question, wanted) = (self.resolved.question, &self.resolved.wanted);
         let current = question.store().current_revision();

@@ -1,8 +1,9 @@
 //! The files of etcd-backup-restore: full and delta snapshots, by their names.
 //!
-//! A name is `Full-START-LAST-UNIX[SUFFIX]` or `Incr-...` (`pkg/types/snapstore.go`, `GenerateSnapshotName`): both revisions
-//! in 8 digits or more, the time of the snapshot in seconds since 1970, the suffix of the compressor (`.gz`, `.zlib`, `.Z`),
-//! and `.final` of the last full snapshot. They lie in the folder `v2` of a store, formerly in `v1/Backup-UNIX`.
+//! A name is `Full-START-LAST-UNIX[SUFFIX]` or `Incr-...` (`pkg/types/snapstore.go`, `GenerateSnapshotName`): both
+//! revisions in 8 digits or more, the time of the snapshot in seconds since 1970, the suffix of the compressor (`.gz`,
+//! `.zlib`, `.Z`), and `.final` of the last full snapshot. They are in the folder `v2` of a store, formerly in
+//! `v1/Backup-UNIX`.
 
 use std::path::{Path, PathBuf};
 
@@ -82,8 +83,8 @@ impl BackupFile {
     }
 }
 
-/// The backup files in a folder, in its `v2`, and in the folders `Backup-UNIX` of it and of its `v1`, by last revision. No
-/// file if the path is no folder.
+/// The backup files in a folder, in its `v2`, and in the folders `Backup-UNIX` of it and of its `v1`, by last revision.
+/// No file if the path is no folder.
 ///
 /// # Errors
 /// If a folder cannot be listed.

@@ -20,7 +20,7 @@ pub enum SourceError {
     /// Symbolic links that lead to each other.
     #[error("{}: symbolic links lead round in a circle", .0.display())]
     LinkLoop(PathBuf),
-    /// A directory, but none of the places of a database inside exists.
+    /// A directory without a database at any of the known paths.
     #[error(
         "{}: a directory without an etcd database (looked for member/snap/db, snap/db and db in it)",
         .0.display()

@@ -91,7 +91,7 @@ pub(super) fn page_len() -> usize {
 }
 
 /// The first byte of a file from `offset` on that is in no hole, by lseek(2) with `SEEK_DATA`. None if
-/// only a hole follows; `offset` itself if the system or the file system does not know of holes.
+/// only a hole follows; `offset` itself if the system or the file system does not support holes.
 pub(super) fn next_data(_file: &File, offset: u64) -> Option<u64> {
     #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
     {
@@ -109,7 +109,7 @@ pub(super) fn next_data(_file: &File, offset: u64) -> Option<u64> {
     Some(offset)
 }
 
-/// The SIGBUS handler and what it must know.
+/// The SIGBUS handler and the data that it needs.
 ///
 /// The handler may run between any two instructions of any thread, so it takes no lock, allocates
 /// nothing and reads only atomics and data that never change: the list of maps is of nodes which
@@ -250,7 +250,7 @@ mod sigbus {
         fn replace(&self, address: usize) -> bool {
             let first = (address - self.start) / self.page_len;
             // A replaced page between good ones makes two more maps of the process, which may have
-            // only so many. Better to lose the rest of the file than the run.
+            // only a limited number of them. Losing the rest of the file is better than losing the run.
             let lone = first == 0 || !self.is_replaced(first - 1);
             let many = lone && self.separate.fetch_add(1, Ordering::AcqRel) >= MOST_SEPARATE;
             if !many && self.map_zeros(first, 1) {

@@ -47,7 +47,7 @@ impl Following {
     }
 }
 
-/// What hashing says of the trailer.
+/// The result of checking the trailer by hashing the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrailerCheck {
     /// The file has none: not a snapshot, but a copied database.
@@ -67,7 +67,7 @@ pub enum TrailerCheck {
     Bad {
         /// SHA-256 of the bytes before the trailer.
         computed: [u8; TRAILER_LEN],
-        /// What the trailer says.
+        /// The hash in the trailer.
         stored: [u8; TRAILER_LEN],
     },
 }
@@ -80,7 +80,7 @@ impl Source {
         bytes.get(..self.image_len()).unwrap_or(bytes)
     }
 
-    /// The trailer, if the length says that there is one, or [`Source::find_trailer`] found it.
+    /// The trailer, if the length shows that the file has one, or [`Source::find_trailer`] found it.
     #[must_use]
     pub fn trailer(&self) -> Option<Trailer> {
         let rest = self.bytes().get(self.image_len()..)?;
@@ -101,11 +101,11 @@ impl Source {
         self.found_image_len.unwrap_or_else(by_length)
     }
 
-    /// Searches a trailer that is right and is not the last of the file: at `from`, or a multiple of `step` bytes after it.
-    /// From then on it is the trailer, and the image is what is before it. Returns whether there is one.
+    /// Searches a trailer that is right and is not the last of the file: at `from`, or a multiple of `step` bytes after
+    /// it. From then on it is the trailer, and the image is what is before it. Returns whether there is one.
     ///
-    /// The file is hashed once, up to the last place whose 32 bytes are not all zero; not at all if there is none. Holes
-    /// are passed over.
+    /// The file is hashed once, up to the last place whose 32 bytes are not all zero; not at all if there is none.
+    /// Holes are passed over.
     pub fn find_trailer(&mut self, from: usize, step: usize) -> bool {
         let mut hash = Sha256::new();
         let mut hashed = 0;

@@ -1,9 +1,9 @@
 //! Packed evidence: compressed files, archives, standard input. Each is recognised by its content.
 //!
-//! The database is unpacked once, into a temporary file that has no name, and mapped from there like any other. Layers are
-//! taken off one after another, up to [`NESTED_UP_TO`]: `backup.zip` with `snapshot.db.gz` in it is three layers deep with
-//! the database. If an archive has one database, it is taken. If it has several, the caller has to name one, as
-//! `ARCHIVE::path/in/archive`.
+//! The database is unpacked once, into a temporary file that has no name, and mapped from there like any other. Layers
+//! are unpacked one after another, up to [`NESTED_UP_TO`]: `backup.zip` with `snapshot.db.gz` in it is three layers
+//! deep with the database. If an archive has one database, it is taken. If it has several, the caller has to name one,
+//! as `ARCHIVE::path/in/archive`.
 //!
 //! **Invariant:** what is unpacked is never longer than the caller's limit, whatever the archive claims. Memory does
 //! not grow with it: data goes through a buffer of fixed size. Runs of zeros become holes of the file.
@@ -26,27 +26,61 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
+use super::work::Work;
 use members::{Archive, Choice};
 use packing::{Content, HEAD_BYTES, Packing, peek};
 use temporary::Temporary;
 
-/// How many layers are taken off: a database in a compressed file in an archive is two.
+/// How many layers are unpacked at most. A database in a compressed file in an archive has two.
 pub const NESTED_UP_TO: usize = 4;
 
-/// The longest database that is unpacked unless the caller allows more: the quota that etcd advises at most. A file of a few
-/// megabytes can unpack to terabytes.
+/// The longest database that is unpacked unless the caller allows more: the quota that etcd advises at most. A file of
+/// a few megabytes can unpack to terabytes.
 pub const UNPACKED_UP_TO_BYTES: u64 = 8 << 30;
 
 /// How packed evidence is unpacked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Unpacking {
     /// The folder for temporary files.
     pub temporary_folder: PathBuf,
     /// The length that is unpacked at most, in bytes.
     pub up_to_bytes: u64,
+    /// Counts the bytes of the packed files that were read. A pass over a packed file is one of its passes.
+    pub work: Work,
 }
 
-/// One layer that was taken off.
+impl Unpacking {
+    /// A packed file from its start, whose bytes are counted.
+    fn counted(&self, file: &File) -> io::Result<Counted> {
+        self.work.begin(file.metadata()?.len());
+        Ok(Counted {
+            file: from_start(file)?,
+            work: self.work.clone(),
+        })
+    }
+}
+
+/// A packed file that adds the bytes that are read from it to a counter.
+struct Counted {
+    file: File,
+    work: Work,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read(buffer)?;
+        self.work.add(len as u64);
+        Ok(len)
+    }
+}
+
+impl Seek for Counted {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// One layer that was unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackedAs {
     /// It was read from standard input.
@@ -68,9 +102,9 @@ pub struct Unpacked {
     archive: File,
     /// Length of the archive in bytes.
     pub archive_len_bytes: u64,
-    /// Modification time of the archive; none of standard input.
+    /// Modification time of the archive. None for standard input.
     pub archive_modified: Option<SystemTime>,
-    /// What was taken off, from outside.
+    /// The layers that were unpacked, the outermost first.
     pub layers: Vec<PackedAs>,
     /// Why not all of it could be unpacked, if so.
     pub damage: Option<String>,
@@ -127,7 +161,7 @@ fn head_of(file: &File) -> io::Result<Vec<u8>> {
 pub(super) fn is_packed(head: &[u8]) -> bool {
     let head = head.get(..packing::HEAD_LEN).unwrap_or(head);
     matches!(
-        Content::of(head),
+        Content::read(head),
         Content::Compressed(..) | Content::Tar | Content::Zip
     )
 }
@@ -187,8 +221,8 @@ pub(super) fn read_standard_input(unpacking: &Unpacking) -> Result<File, UnpackE
 /// What unpacking gave: the file of the database, and where it comes from.
 pub(super) type Taken = (File, Unpacked);
 
-/// Takes the layers off a file until the content is neither compressed nor an archive. `wanted` are the paths of the
-/// members to take, one per archive, outermost first. `layers` are those that were taken off before: standard input.
+/// Unpacks a file until the content is neither compressed nor an archive. `wanted` are the paths of the members to
+/// unpack, one per archive, the outermost first. `layers` are those that were unpacked before: standard input.
 pub(super) fn unpack(
     archive: File,
     mut wanted: Vec<String>,
@@ -211,7 +245,7 @@ pub(super) fn unpack(
     let mut file = archive;
     for _ in 0..NESTED_UP_TO {
         let head = head_of(&file).map_err(UnpackError::Archive)?;
-        let archive = match Content::of(&head) {
+        let archive = match Content::read(&head) {
             Content::Compressed(packing, _) => {
                 layers.push(PackedAs::Compressed(packing.name()));
                 match decompress(&file, packing, &mut unpacked, unpacking)? {
@@ -274,7 +308,7 @@ fn decompress(
     unpacked: &mut Unpacked,
     unpacking: &Unpacking,
 ) -> Result<Option<File>, UnpackError> {
-    let input = from_start(file).map_err(UnpackError::Archive)?;
+    let input = unpacking.counted(file).map_err(UnpackError::Archive)?;
     let mut reader = packing.reader(BufReader::new(input));
     let (head, failed) = peek(&mut reader);
     if packing::is_tar(&head) {

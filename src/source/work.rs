@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A counter of the bytes that a pass over the file has gone through. Clones are the same counter.
+/// Counts the bytes that a pass over a file has read. Clones share one counter.
 #[derive(Debug, Clone, Default)]
 pub struct Work(Arc<Counters>);
 
@@ -24,9 +24,9 @@ struct Counters {
 pub struct Progress {
     /// Which pass it is; 0: none has begun.
     pub pass: u64,
-    /// How many bytes it goes through; 0 if that is not known.
+    /// How many bytes it will read; 0 if that is not known.
     pub total: u64,
-    /// How many of them it has gone through; never more than `total`, if that is known.
+    /// How many of them were read; never more than `total`, if that is known.
     pub done: u64,
 }
 
@@ -43,7 +43,7 @@ impl Work {
         passes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds bytes that the pass has gone through.
+    /// Adds bytes that the pass has read.
     pub fn add(&self, bytes: u64) {
         self.0.done.fetch_add(bytes, Ordering::Relaxed);
     }

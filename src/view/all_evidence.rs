@@ -82,6 +82,7 @@ fn certainty(certainty: Certainty) -> &'static str {
         Certainty::Uncommitted => "not known to be committed",
         Certainty::ChangedNothing => "applied, changed nothing",
         Certainty::ChangedOthers => "applied, not to this key",
+        Certainty::Contradicted => "the database contradicts it",
         Certainty::UnknownRevision => "applied, revision not known",
     }
 }

@@ -62,7 +62,7 @@ fn lines(contents: &Contents) -> Vec<ReportLine> {
     }
 }
 
-/// What stands before the numbers: totals of what is called `things`.
+/// The labels before the numbers, for totals of `things`.
 fn totals(analysis: &Analysis, total: &str, used_by: &str) -> Vec<ReportLine> {
     [
         format!("Total {total}: {}", analysis.objects),

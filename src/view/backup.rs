@@ -1,4 +1,4 @@
-//! Incremental backups: what a run has to admit of them, and their files.
+//! Incremental backups: the notices about them, and a table of their files.
 
 use serde_json::{Map, Value, json};
 

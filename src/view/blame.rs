@@ -61,7 +61,7 @@ pub struct Line<'l> {
 /// The lines of an object. `tree` is what is shown: the tree of `blamed` itself, or with its secrets
 /// masked.
 pub fn lines<'b>(tree: &Value, blamed: &'b Blamed) -> Lines<'b> {
-    // A text of which nothing is masked.
+    // A text without masked values.
     if let (true, Value::Array(lines)) = (blamed.is_text(), tree) {
         return lines_of_text(lines, blamed);
     }
@@ -119,7 +119,7 @@ fn owners(text: &str, parts: &[Part<'_>]) -> Vec<(usize, bool)> {
     let mut counted = 0_usize;
     for (index, part) in parts.iter().enumerate() {
         let bytes = text.as_bytes();
-        // The end of the line before is written together with what comes behind it.
+        // The end of the line before is written together with what follows it.
         let at = match bytes.get(part.at) {
             Some(b'\n') => part.at.saturating_add(1),
             _ => part.at,

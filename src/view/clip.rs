@@ -1,7 +1,7 @@
 //! Lines that end where the terminal ends.
 //!
-//! For views whose lines are no rows of a table: a line that is too long ends with an ellipsis in the last column. What the
-//! views paint stays painted, and escape sequences take no room.
+//! For views whose lines are no rows of a table: a line that is too long ends with an ellipsis in the last column. What
+//! the views paint stays painted, and escape sequences take no room.
 
 use std::io::{self, Write};
 
@@ -67,7 +67,7 @@ impl Write for Clip<'_> {
     }
 }
 
-/// A line with its colours in at most so many columns.
+/// A line with its colours, cut to at most `width` columns.
 #[must_use]
 pub fn clipped(line: &str, width: usize) -> String {
     let mut kept = String::with_capacity(line.len());

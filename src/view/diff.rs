@@ -11,7 +11,7 @@
 //! * /registry/pods/shop/db-0  re-created at 2050  (mod 12 -> 2101, version 3 -> 2)
 //! ```
 //!
-//! The first column says what happened to an object, the third what happened to a field; colour repeats it.
+//! The first column shows what happened to an object, the third what happened to a field; colour repeats it.
 //! Values are JSON. The machine format is the JSON line; this text is for people and may change.
 
 mod cut;
@@ -75,7 +75,7 @@ pub fn write_object(
     write_fields(out, object.fields, style)
 }
 
-/// Writes the line which says what happened to an object.
+/// Writes the line that shows what happened to an object.
 ///
 /// # Errors
 /// Those of the writer.

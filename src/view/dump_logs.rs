@@ -18,15 +18,15 @@ pub enum Release {
     V3_6,
 }
 
-/// What stands for the bytes of a field in a kind of message.
+/// What is printed in place of the bytes of a field in a kind of message.
 type Shown<'s> = dyn Fn(&dyn Message<'_>, &Field<'_, '_>, &[u8]) -> Vec<u8> + 's;
 
-/// Appends a message as compact text: fields in the order of declaration, each with a blank behind it.
+/// Appends a message as compact text: fields in the order of declaration, each with a blank after it.
 pub fn message(text: &mut Vec<u8>, message: &dyn Message<'_>) {
     message_with(text, message, &|_, _, bytes| bytes.to_vec());
 }
 
-/// The same, where `bytes` is what stands for the bytes of a field in a kind of message.
+/// The same, with `bytes` for the text in place of the bytes of a field.
 fn message_with(text: &mut Vec<u8>, message: &dyn Message<'_>, bytes: &Shown<'_>) {
     for field in message.fields() {
         for value in &field.values {

@@ -17,7 +17,7 @@ use super::rows::Rows;
 /// How many keys of Secrets the text names.
 const NAMED: usize = 3;
 
-/// The audit; None where there is nothing to tell.
+/// The audit. None if the store has no encrypted value and no Secret.
 pub fn parts(encryption: &Encryption) -> Option<Vec<AnswerPart>> {
     if encryption.rows.is_empty() {
         return None;
@@ -113,7 +113,7 @@ pub fn protection_json(protection: &Protection) -> Value {
     Value::Object(fields)
 }
 
-/// The audit as JSON; null where there is nothing to tell.
+/// The audit as JSON. Null if the store has no encrypted value and no Secret.
 pub fn json(encryption: &Encryption) -> Value {
     if encryption.rows.is_empty() {
         return Value::Null;
@@ -138,8 +138,8 @@ pub fn json(encryption: &Encryption) -> Value {
     })
 }
 
-/// The record of a value that is still encrypted: what its key shows of the object, how it is encrypted, and why it
-/// still is.
+/// The record of a value that is still encrypted: the object as its key shows it, how it is encrypted, and why it was not
+/// decrypted.
 pub fn encrypted_json(record: &Record<'_>, error: &DecryptError, object_from_key: Value) -> Value {
     let mut value = object_from_key;
     if let (Some(fields), Value::Object(record_fields)) =
@@ -154,7 +154,7 @@ pub fn encrypted_json(record: &Record<'_>, error: &DecryptError, object_from_key
     value
 }
 
-/// What an encrypted value tells without a key.
+/// What an encrypted value shows without a key.
 pub fn sealed_json(sealed: &EncryptedValue<'_>) -> Value {
     let head = sealed.head;
     let mut fields = Map::new();
@@ -199,13 +199,13 @@ pub fn sealed_json(sealed: &EncryptedValue<'_>) -> Value {
 pub fn encryption_hint(error: &DecryptError) -> Option<&'static str> {
     match error {
         DecryptError::NoConfig(_) => Some(
-            "--encryption-config FILE takes the file that kube-apiserver has as --encryption-provider-config",
+            "`--encryption-config FILE` takes the file that kube-apiserver has as `--encryption-provider-config`",
         ),
         DecryptError::NoKey { .. } | DecryptError::WrongKey { .. } => Some(
-            "--encryption-config can be given more than once: another configuration may have the key",
+            "`--encryption-config` can be given more than once: another configuration may have the key",
         ),
         DecryptError::NoDataKey(_) => Some(
-            "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by --kms-key FILE",
+            "have the KMS unwrap the data key, which `get -o json` prints as encrypted_dek_source_base64, and give the 32 bytes by `--kms-key FILE`",
         ),
         DecryptError::Head
         | DecryptError::UnknownProvider(_)

@@ -46,7 +46,7 @@ impl GetResponse<'_, '_> {
     /// format knows.
     ///
     /// # Errors
-    /// As the destination has them.
+    /// Those of the destination.
     pub fn write(&self, format: Format, value_only: bool, out: &mut impl Write) -> io::Result<()> {
         // The key is the index's copy: the one in the map would bring in its page.
         let kvs = self.kvs.iter().map(|entry| {
@@ -131,7 +131,7 @@ impl<W: Write> WatchWriter<W> {
     /// Writes one event; they come in the order of writing.
     ///
     /// # Errors
-    /// As the destination has them.
+    /// Those of the destination.
     pub fn event(&mut self, event: WatchEvent<'_, '_>) -> io::Result<()> {
         let is_first = self.enter_response(event.record.revision.main)?;
         let kv = kv_of(event.record);
@@ -171,7 +171,7 @@ impl<W: Write> WatchWriter<W> {
     /// Ends the last response.
     ///
     /// # Errors
-    /// As the destination has them.
+    /// Those of the destination.
     pub fn finish(mut self) -> io::Result<()> {
         self.end_response()
     }
@@ -201,10 +201,10 @@ impl<W: Write> WatchWriter<W> {
 }
 
 /// Writes what etcdctl prints of a watch that a server cancels, because of a compaction to a revision or
-/// because the request has no meaning; the sentence about it stands on standard error.
+/// because the request has no meaning; the sentence about it is on standard error.
 ///
 /// # Errors
-/// As the destination has them.
+/// Those of the destination.
 pub fn write_watch_canceled(
     format: Format,
     compact_revision: Option<i64>,
@@ -241,7 +241,7 @@ fn end_watch_response(format: Format, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"],\"CompactRevision\":0,\"Canceled\":false,\"Created\":false}\n")
 }
 
-/// mvccpb.KeyValue as etcd sends it: of a deletion it tells the key and, as mod_revision, when.
+/// mvccpb.KeyValue as etcd sends it: a deletion has its key, and as mod_revision the revision of the deletion.
 fn kv_of<'a>(record: &Record<'a>) -> KeyValue<'a> {
     if record.tombstone {
         return KeyValue {

@@ -28,9 +28,9 @@ pub struct Custody {
     pub sha256: [u8; 32],
     /// The same after everything was read.
     pub sha256_after: [u8; 32],
-    /// What else tells that it changed meanwhile, as part of a sentence.
+    /// Another sign that it changed meanwhile, as part of a sentence.
     pub change: Option<&'static str>,
-    /// What the trailer of a snapshot says.
+    /// The result of checking the trailer of a snapshot.
     pub trailer: Option<TrailerCheck>,
     /// The archive that it was unpacked from; none if it was not.
     pub archive: Option<ArchiveCustody>,
@@ -51,7 +51,7 @@ pub struct ArchiveCustody {
     pub len_bytes: u64,
     /// SHA-256 of all its bytes; none if it can no longer be read.
     pub sha256: Option<[u8; 32]>,
-    /// What was taken off, from outside.
+    /// The layers that were unpacked, the outermost first.
     pub layers: Vec<PackedAs>,
 }
 
@@ -202,7 +202,7 @@ pub fn table(custody: &Custody) -> Rows {
 /// The facts of a database that was unpacked.
 const ARCHIVE_FACTS: [&str; 3] = ["packed as", "archive size", "archive sha256"];
 
-/// A word as a shell would take it.
+/// A word as a shell would read it.
 fn quoted(word: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,@+%".contains(byte);
     let text = key_text(word);

@@ -26,7 +26,7 @@ pub fn explained(code: Code) -> Option<&'static str> {
     found.map(|(_, text)| text.trim_end())
 }
 
-/// The code with all that is to be said of it.
+/// A code with its whole description.
 pub fn parts(code: Code) -> Vec<AnswerPart> {
     let (consequence, paint): (_, fn(&Style) -> Paint) = match code.severity() {
         Severity::Error => ("may hide records", |style| style.error),

@@ -92,7 +92,7 @@ fn share(
         sum.saturating_add((*least).min(need.natural))
     });
     let mut room = width.saturating_sub(used);
-    // What each wants beyond its least, the one that wants the least first.
+    // The width that each column needs beyond its least, the smallest need first.
     let mut wants: Vec<usize> = shown()
         .map(|(need, least)| need.natural.saturating_sub(*least))
         .filter(|want| *want > 0)
@@ -118,7 +118,7 @@ fn share(
         .collect()
 }
 
-/// A text of at most so many columns: its middle is cut, because names differ at their ends.
+/// A text of at most `width` columns: its middle is cut, because names differ at their ends.
 #[must_use]
 pub fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
     if width_of(text) <= width {
@@ -130,7 +130,7 @@ pub fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
     mark(start, end, width)
 }
 
-/// A text of at most so many columns: its end is cut, as of a sentence or a list.
+/// A text of at most `width` columns: its end is cut, as of a sentence or a list.
 #[must_use]
 pub fn cut_end(text: &str, width: usize) -> Cow<'_, str> {
     if width_of(text) <= width {
@@ -180,7 +180,7 @@ fn end_of(text: &str, width: usize) -> &str {
     text.get(from..).unwrap_or_default()
 }
 
-/// A sentence in lines of at most so many columns, broken between words; a word that is longer than a line is
+/// A sentence in lines of at most `width` columns, broken between words; a word that is longer than a line is
 /// broken where the line ends.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {

@@ -18,7 +18,7 @@ use super::verdict;
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// How intact the file is.
+    /// Whether the file is intact.
     pub verdict: Verdict,
     /// What was looked at.
     pub scope: Scope,
@@ -26,11 +26,11 @@ pub struct Report {
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
 
-/// What is said of another program's file.
+/// The text about the file of another program.
 const FOREIGN: &str = "a bbolt file, not etcd's";
 
 impl Report {
-    /// The findings that were kept, the worst first, then as they stand in the file.
+    /// The findings that were kept, the worst first, then by their position in the file.
     fn ordered(&self) -> Vec<&Diagnostic> {
         let kept = self.findings.iter().flat_map(|(_, _, kept)| kept);
         let mut kept: Vec<&Diagnostic> = kept.map(|finding| &**finding).collect();

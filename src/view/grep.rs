@@ -14,7 +14,7 @@ use super::record::{insert_text, key_text};
 use super::sanitize::visible;
 use super::style::{Paint, Style};
 
-/// A cut value keeps at least so many characters.
+/// A cut value keeps at least this many characters.
 const LEAST_CHARACTERS: usize = 24;
 
 /// Stands where a value was cut.
@@ -49,7 +49,7 @@ pub struct Match<'a> {
 }
 
 impl Match<'_> {
-    /// Whether it says more than that the value matches.
+    /// Whether it shows more than that the value matches.
     fn has_place(&self) -> bool {
         let is_root = matches!(self.place, Place::Field(path) if path.is_root());
         !is_root || self.decoded || self.line.is_some()
@@ -118,7 +118,7 @@ fn span_text(span: &Span) -> String {
     )
 }
 
-/// Writes the key alone, or with a number behind it. In a pipe a key is exact, whatever its bytes.
+/// Writes the key alone, or with a number after it. In a pipe a key is exact, whatever its bytes.
 ///
 /// # Errors
 /// Those of the writer.
@@ -153,7 +153,7 @@ fn shown_key(key: &[u8], style: &Style) -> Option<String> {
     Some(cut_middle(&key, (width / 2).max(LEAST_CHARACTERS)).into_owned())
 }
 
-/// Writes path and line number; tells the columns used then.
+/// Writes path and line number. Returns how many columns they use.
 fn write_place(
     out: &mut dyn Write,
     found: &Match<'_>,
@@ -236,7 +236,7 @@ fn window(characters: &[(char, bool)], room: usize) -> (&[(char, bool)], bool, b
         return (characters, false, false);
     }
     let matching = characters.iter().position(|(_, matches)| *matches);
-    // A third of the room is in front of the match, unless there is nothing more behind it.
+    // A third of the room is in front of the match, unless nothing follows it.
     let from = matching.unwrap_or(0).saturating_sub(room / 3);
     let from = from.min(characters.len().saturating_sub(room));
     let to = from.saturating_add(room).min(characters.len());

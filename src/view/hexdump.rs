@@ -46,7 +46,7 @@ impl Hexdump {
         text
     }
 
-    /// The last line: the offset behind the last byte.
+    /// The last line: the offset after the last byte.
     pub fn end(&self) -> String {
         format!("{}{:08x}\n", self.indent, self.offset)
     }

@@ -20,9 +20,9 @@ pub struct Line<'a> {
     pub event: Event<'a>,
     /// Who wrote it.
     pub managers: Vec<String>,
-    /// When it was written, as a cell; `-` where nothing tells it.
+    /// When it was written, as a cell; `-` if that is not known.
     pub time: String,
-    /// How long before the newest time of the store that was; none if it is not asked for.
+    /// How long before the newest time of the store it was written. None if no age was asked for.
     pub age: Option<String>,
     /// Its place in its transaction.
     pub place: Place,
@@ -43,7 +43,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The places of events, by the main revisions that wrote them.
+    /// The places of events, by their main revisions.
     #[must_use]
     pub fn of_mains(mains: &[i64]) -> Vec<Self> {
         let main = |index: Option<usize>| index.and_then(|index| mains.get(index));
@@ -94,7 +94,7 @@ const KEY: usize = 9;
 const MANAGERS: usize = 10;
 /// The columns of numbers, which are set to the right.
 const NUMBERS: [usize; 5] = [1, 3, 4, 5, 7];
-/// What a narrow terminal does without: sizes, versions, then who and when.
+/// The columns that are left out on a narrow terminal, in this order: sizes, versions, then who and when.
 const DROP_FIRST: [usize; 7] = [4, 5, 3, ORIGIN, MANAGERS, TIME, AGO];
 /// The least width of keys and of managers before a column is left out.
 const LEAST_KEY: usize = 20;
@@ -102,7 +102,7 @@ const LEAST_MANAGERS: usize = 14;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// How wide the columns are; none is left out or has nothing to say.
+/// The width of each column. None for a column that is left out or is empty in all rows.
 #[derive(Debug)]
 pub struct Layout<'n> {
     widths: [Option<ColumnWidth>; HEADS.len()],
@@ -111,7 +111,7 @@ pub struct Layout<'n> {
     names: KeyNames<'n>,
 }
 
-/// Which columns say something.
+/// Which columns are not empty.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown {
     /// The events are of several keys.
@@ -123,7 +123,7 @@ pub struct Shown {
 }
 
 impl<'n> Layout<'n> {
-    /// The layout for these lines. Those of `lines` that have managers say how wide that column is on a terminal.
+    /// The layout for these lines. The lines with managers determine the width of that column on a terminal.
     pub fn new<'a>(
         lines: impl Iterator<Item = Line<'a>>,
         shown: Shown,
@@ -141,14 +141,14 @@ impl<'n> Layout<'n> {
                 width.fit(width_of(cell));
             }
         }
-        let mut says_something = [true; HEADS.len()];
+        let mut is_shown = [true; HEADS.len()];
         for (index, says) in [
             (BRACKET, shown.brackets),
             (AGO, shown.ago),
             (ORIGIN, with_origin),
             (KEY, shown.key),
         ] {
-            if let Some(place) = says_something.get_mut(index) {
+            if let Some(place) = is_shown.get_mut(index) {
                 *place = says;
             }
         }
@@ -158,7 +158,7 @@ impl<'n> Layout<'n> {
             style,
             names,
         };
-        layout.fit(widths, says_something, least_time);
+        layout.fit(widths, is_shown, least_time);
         layout
     }
 
@@ -223,7 +223,7 @@ impl<'n> Layout<'n> {
         self.join(&HEADS.map(str::to_owned), |style, _| style.header)
     }
 
-    /// The line of an event. In a pipe nothing is cut: who wrote it is last and is the answer.
+    /// The line of an event. In a pipe nothing is cut.
     pub fn row(&self, line: &Line<'_>) -> String {
         self.join(
             &cells(line, &self.names, &self.style),
@@ -322,7 +322,7 @@ impl<'n> Layout<'n> {
     }
 }
 
-/// The beginning of an interval, where it does not fit: `2026-11-20T21:16:36Z..` and an ellipsis. No part of a time is cut.
+/// The beginning of an interval that does not fit: `2026-11-20T21:16:36Z..` and an ellipsis. No time is cut in its middle.
 fn first_time(cell: &str) -> Cow<'_, str> {
     match cell.split_once("..") {
         Some((from, _)) => format!("{from}..{ELLIPSIS}").into(),

@@ -21,8 +21,7 @@ pub enum JsonStyle {
     Indent(usize),
 }
 
-/// Writes each value told to it as one JSON text with a line feed at its end (JSON lines, with
-/// [`JsonStyle::Compact`]).
+/// Writes each value as one JSON text with a line feed at its end (JSON lines, with [`JsonStyle::Compact`]).
 pub struct JsonWriter<W: Write> {
     output: Output<W>,
     style: JsonStyle,
@@ -292,7 +291,7 @@ fn quote(buffer: &mut Vec<u8>, text: &str, escape_html: bool) {
     buffer.push(b'"');
 }
 
-/// What stands before the first byte to be escaped, that byte, and what follows it.
+/// The text before the first byte to be escaped, that byte, and the text after it.
 fn split_at_escape(text: &[u8], escape_html: bool) -> Option<(&[u8], u8, &[u8])> {
     let mut from = 0;
     loop {

@@ -39,7 +39,7 @@ pub struct Options<'a> {
     pub no_headers: bool,
     /// `-o wide`.
     pub wide: bool,
-    /// The logical cluster is the first column; [`KubectlTable::in_cluster`] says which.
+    /// The logical cluster is the first column; [`KubectlTable::in_cluster`] sets it.
     pub cluster: bool,
     /// `-A`: the namespace is the first column after it.
     pub namespace: bool,
@@ -280,8 +280,8 @@ const KEPT: [&str; 7] = [
     "MESSAGE",
 ];
 
-/// The columns that a narrow terminal does without: from the right, but what says how an object is last. Labels were
-/// asked for, and stay.
+/// The columns that are left out on a narrow terminal, from the right. Columns with the state of an object are left out
+/// last. Columns of labels stay, because the user asked for them.
 fn drop_first(heads: &[String]) -> Vec<usize> {
     let place = |head: &str| heads.iter().position(|known| known == head);
     let is_kept = |head: &String| {
@@ -327,7 +327,7 @@ struct Cell {
 
 impl Tabs {
     fn write(&mut self, character: char) {
-        // Go's tabwriter takes a vertical tab for a tab too.
+        // Go's tabwriter reads a vertical tab as a tab, too.
         if character == '\t' || character == '\u{b}' {
             self.end_cell();
         } else {

@@ -25,7 +25,7 @@ impl<W: Write> ObjectEventWriter<W> {
     /// Writes one event.
     ///
     /// # Errors
-    /// As the destination has them.
+    /// Those of the destination.
     pub fn event(&mut self, event_type: &str, object: &Value) -> io::Result<()> {
         let writer = &mut self.writer;
         writer.begin_map();
@@ -43,7 +43,7 @@ impl<W: Write> ObjectEventWriter<W> {
     /// Writes out what is left.
     ///
     /// # Errors
-    /// As the destination has them.
+    /// Those of the destination.
     pub fn finish(self) -> io::Result<()> {
         self.writer.finish().map(drop)
     }

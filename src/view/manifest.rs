@@ -56,39 +56,36 @@ pub fn loadable(
     }
 }
 
-/// Whether there was an object to write, and the comments that are to be before it, one line each.
+/// Whether an object was written, and the comments that have to be before it, one line each.
 #[derive(Debug, Default)]
-pub struct Told {
-    /// Whether there was any.
+pub struct WrittenObject {
+    /// Whether an object was written.
     pub any: bool,
     /// The comments.
     pub comments: Vec<String>,
 }
 
-/// Writes an object into a stream of YAML as kubectl would. What holds anything unusual is read back first.
+/// Writes an object into a stream of YAML as kubectl would. An object that has anything unusual is read back first.
 ///
-/// `tell` writes the object, and again if it has comments, which are known only then; `object` returns the same as a
-/// tree.
+/// `write` writes the object. It is called a second time if the object has comments, because they are known only after
+/// the first time and have to be before the object. `object` returns the same object as a tree.
 ///
 /// # Errors
 /// No text loads back to the object; nothing was written.
 pub fn write_checked<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
-    mut tell: impl FnMut(&mut YamlWriter<W>) -> Told,
+    mut write: impl FnMut(&mut YamlWriter<W>) -> WrittenObject,
     object: impl FnOnce() -> Option<Value>,
 ) -> Result<bool, NotLoadable> {
     let held = writer.hold();
-    let Told {
-        any: told,
-        comments,
-    } = tell(writer);
-    if told && !comments.is_empty() {
+    let WrittenObject { any, comments } = write(writer);
+    if any && !comments.is_empty() {
         writer.take_back(&held, Quoting::Kubectl);
         write_comments(writer, &comments);
-        tell(writer);
+        write(writer);
     }
-    let mut written = Ok(told);
-    if told && writer.is_unusual() {
+    let mut written = Ok(any);
+    if any && writer.is_unusual() {
         let make = |object: Value| make_loadable(writer, &held, &comments, &object);
         let is_written = object().is_some_and(make);
         if !is_written {
@@ -106,8 +103,8 @@ fn write_comments<W: std::io::Write>(writer: &mut YamlWriter<W>, comments: &[Str
     }
 }
 
-/// Reads the held text back. If it is not the object, the object is written anew, all in quotes; whether one of the two
-/// loads back.
+/// Reads the held text back. If it does not load back to the object, the object is written again with all texts in
+/// quotes. Returns whether one of the two texts loads back.
 fn make_loadable<W: std::io::Write>(
     writer: &mut YamlWriter<W>,
     held: &Held,
@@ -130,7 +127,7 @@ fn make_loadable<W: std::io::Write>(
     loads(writer.held())
 }
 
-/// The text of a list's item as a document of its own: a space for the first dash, so that the columns stay.
+/// The text of a list's item as a separate document: the first dash becomes a space, so that the columns stay.
 fn without_dash(text: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
     let mut line_start = 0_usize;
@@ -355,20 +352,22 @@ mod tests {
 
     /// Writes an object without comments.
     fn without_comments<W: std::io::Write>(
-        tell: impl Fn(&mut YamlWriter<W>),
-    ) -> impl FnMut(&mut YamlWriter<W>) -> Told {
+        write: impl Fn(&mut YamlWriter<W>),
+    ) -> impl FnMut(&mut YamlWriter<W>) -> WrittenObject {
         move |writer| {
-            tell(writer);
-            Told {
+            write(writer);
+            WrittenObject {
                 any: true,
                 comments: Vec::new(),
             }
         }
     }
 
-    fn checked(object: &Value, tell: impl Fn(&mut YamlWriter<Vec<u8>>)) -> (bool, String) {
+    fn checked(object: &Value, write: impl Fn(&mut YamlWriter<Vec<u8>>)) -> (bool, String) {
         let mut writer = YamlWriter::new(Vec::new());
-        let written = write_checked(&mut writer, without_comments(tell), || Some(object.clone()));
+        let written = write_checked(&mut writer, without_comments(write), || {
+            Some(object.clone())
+        });
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         (written.is_ok(), text)
     }
@@ -387,10 +386,10 @@ mod tests {
         assert!(written);
         assert_eq!(text, "\"a\": \"\\N\"\n\"b\": \"c\"\n");
         let deep = (0..130).fold(json!({}), |inner, _| json!({ "a": inner }));
-        let tell = |writer: &mut YamlWriter<Vec<u8>>| {
+        let write = |writer: &mut YamlWriter<Vec<u8>>| {
             write_value(&deep, Order::Natural, writer);
         };
-        assert_eq!(checked(&deep, tell), (false, String::new()));
+        assert_eq!(checked(&deep, write), (false, String::new()));
     }
 
     #[test]
@@ -401,11 +400,12 @@ mod tests {
         writer.begin_list();
         for _ in 0..2 {
             writer.comment("- next");
-            let tell = |writer: &mut YamlWriter<_>| {
+            let write = |writer: &mut YamlWriter<_>| {
                 write_value(&object, Order::Natural, writer);
             };
-            let written =
-                write_checked(&mut writer, without_comments(tell), || Some(object.clone()));
+            let written = write_checked(&mut writer, without_comments(write), || {
+                Some(object.clone())
+            });
             assert_eq!(written, Ok(true));
         }
         writer.end_list();
@@ -416,10 +416,10 @@ mod tests {
     #[test]
     fn in_a_stream_usual_text_is_kubectls() {
         let object = json!({"a": "1e999", "b": "\u{1f600}\t", "c": "\u{7f}", "d": "a\nb"});
-        let tell = |writer: &mut YamlWriter<Vec<u8>>| {
+        let write = |writer: &mut YamlWriter<Vec<u8>>| {
             write_value(&object, Order::Natural, writer);
         };
         let usual = "a: 1e999\nb: \"\\U0001F600\\t\"\nc: \"\\x7F\"\nd: |-\n  a\n  b\n";
-        assert_eq!(checked(&object, tell), (true, usual.to_owned()));
+        assert_eq!(checked(&object, write), (true, usual.to_owned()));
     }
 }

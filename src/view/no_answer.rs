@@ -110,7 +110,7 @@ fn of_one_verb(no: &NoAnswer) -> Text {
             plain(format!("two revisions are named: {own}, and {flag} {time}"))
         }
         NoAnswer::ToBeforeFirst { to, first } => plain(format!(
-            "the range is upside down: --to {to} is before revision {first}"
+            "the range is reversed: --to {to} is before revision {first}"
         )),
         NoAnswer::NoEvent { from, current } => plain(match current {
             Some(current) => {
@@ -154,7 +154,7 @@ fn emptied(LeftNothing { filter, of }: LeftNothing) -> Text {
     match flag {
         "--custom" => hinted(
             message,
-            "--custom=NAME names a custom resource, also one called like a built-in",
+            "`--custom=NAME` names a custom resource, also one called like a built-in",
         ),
         _ => plain(message),
     }
@@ -207,7 +207,7 @@ fn no_keys(no: &NoAnswer) -> Text {
     match no {
         NoAnswer::OrderOfDeletions => hinted(
             "a deletion has no create_revision, no version and no value to sort by",
-            "--sort key or --sort mod",
+            "`--sort key` or `--sort mod`",
         ),
         NoAnswer::NotDeleted(address) => {
             plain(format!("no retained deletion: {} exists", address.text()))
@@ -272,7 +272,7 @@ fn file(no: &NoAnswer) -> Text {
                 "{}: no write-ahead log next to a single database file",
                 path.display()
             ),
-            "--wal=DIR names its folder; or give the data directory as DB",
+            "`--wal=DIR` names its folder; or give the data directory as DB",
         ),
         _ => plain("two databases are needed"),
     }
@@ -284,14 +284,14 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
             RevisionUnavailable::Compacted { compacted, .. } => hinted(
                 error.to_string(),
                 format!(
-                    "the oldest complete state is --at {compacted}; --carve adds older versions that freed pages still contain"
+                    "the oldest complete state is `--at {compacted}`; `--carve` adds older versions that freed pages still contain"
                 ),
             ),
             RevisionUnavailable::BeforeDeltas { first, .. } => {
-                hinted(error.to_string(), format!("the oldest is --at {first}"))
+                hinted(error.to_string(), format!("the oldest is `--at {first}`"))
             }
             RevisionUnavailable::Future { current, .. } => {
-                hinted(error.to_string(), format!("the newest is --at {current}"))
+                hinted(error.to_string(), format!("the newest is `--at {current}`"))
             }
         },
         NoAnswer::EventNotRetained {
@@ -390,7 +390,7 @@ fn no_time(no: &NoAnswer) -> Text {
                 encrypted => hinted(
                     message,
                     format!(
-                        "{encrypted} values are encrypted: --encryption-config FILE decrypts them"
+                        "{encrypted} values are encrypted: `--encryption-config FILE` decrypts them"
                     ),
                 ),
             }

@@ -1,8 +1,9 @@
-//! What an answer has to admit, as sentences for standard error.
+//! The notices about an answer, as sentences for standard error.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::etcd::AtRevision;
 use crate::k8s::meta::time_text;
 use crate::k8s::wall_clock::{AtTime, TimeCertainty};
 use crate::named::key_text;
@@ -43,11 +44,13 @@ fn note(text: impl Into<String>) -> Vec<Line> {
 fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
     match notice {
         Notice::TimeInferred { time, at } => note(inferred(at, *time)),
+        Notice::PeriodInferred { from, to } => note(period(*from, *to)),
         Notice::Carved(carving) => note(carved(carving)),
         Notice::LogOfAnotherCluster(member) => note(format!(
             "the write-ahead log belongs to another cluster (member {member:x}): it is not used"
         )),
         Notice::Log(found) => log(found),
+        Notice::LogContradicts { count, index, main } => note(contradicts(*count, *index, *main)),
         Notice::LogAlone(_) | Notice::V2Keys(..) | Notice::OtherDatabase { .. } => {
             without_database(notice, invocation)
         }
@@ -74,7 +77,7 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
             plural(*of, "change is", "changes are")
         )),
         Notice::WhoIsNotRecorded => note(
-            "etcd does not record who deleted an object or which user wrote it: field managers are client programs; the API server's audit log has the users",
+            "etcd does not record who made a change. Field managers are programs; the audit log of the API server has the users",
         ),
         Notice::OlderIsNewer(_)
         | Notice::AnotherCluster
@@ -109,7 +112,7 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
     }
 }
 
-/// What a folder of backups or an archive has to admit.
+/// The notices about a folder of backups or an archive.
 fn of_backups(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
     match notice {
         Notice::Deltas(found) => backup::notice(found),
@@ -133,7 +136,7 @@ fn beside(log_files: usize, deltas: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     if log_files > 0 {
         lines.push(Line::Hint(format!(
-            "the archive also has {} of the write-ahead log: unpack it and give the data directory with --wal to read them",
+            "the archive also has {} of the write-ahead log: unpack it and give the data directory with `--wal` to read them",
             plural(log_files, "file", "files")
         )));
     }
@@ -146,7 +149,7 @@ fn beside(log_files: usize, deltas: usize) -> Vec<Line> {
     lines
 }
 
-/// What a comparison of two states has to admit.
+/// The notices about a comparison of two states.
 fn of_comparison(notice: &Notice) -> String {
     match notice {
         Notice::HistoriesDiffer(differ) => format!(
@@ -240,6 +243,29 @@ fn inferred(at: &AtTime, time: i64) -> String {
         }
         (TimeCertainty::Probable, None) => format!("{head}: surely not after {possible}"),
     }
+}
+
+/// That the database does not have writes of its log.
+fn contradicts(count: usize, index: u64, main: i64) -> String {
+    let (writes, first) = match count {
+        1 => ("a write", String::new()),
+        _ => ("writes", format!("the first of {count} is ")),
+    };
+    format!(
+        "the database contradicts {writes} of its log ({first}entry {index}, revision {main}): this member skipped entries, or the log is of another member"
+    )
+}
+
+/// Which two states are compared.
+fn period(from: AtRevision, to: AtRevision) -> String {
+    let to = match to {
+        AtRevision::HEAD => "the newest revision".to_owned(),
+        AtRevision(to) => format!("revision {to}"),
+    };
+    format!(
+        "compares revision {} with {to}, inferred from the times in objects",
+        from.0
+    )
 }
 
 fn carved(carving: &Carving) -> String {

@@ -36,7 +36,7 @@ impl ColumnWidth {
         }
     }
 
-    /// The column that is so wide.
+    /// A column of this width.
     #[must_use]
     pub fn exactly(width: usize) -> Self {
         Self(width)
@@ -69,11 +69,11 @@ impl ColumnWidth {
     }
 }
 
-/// So many blanks.
+/// This many blanks.
 #[derive(Debug, Clone, Copy)]
 pub struct Blanks(usize);
 
-/// So many blanks, `MOST_BLANKS` at most.
+/// This many blanks, `MOST_BLANKS` at most.
 #[must_use]
 pub fn blanks(count: usize) -> Blanks {
     Blanks(count.min(MOST_BLANKS))
@@ -130,7 +130,7 @@ pub fn right(text: &str, column: ColumnWidth) -> Padded<'_> {
     }
 }
 
-/// The text in the middle of its column; of an odd number of blanks one more follows it.
+/// The text in the middle of its column. If the number of blanks is odd, one more is after it.
 #[must_use]
 pub fn center(text: &str, column: ColumnWidth) -> Padded<'_> {
     let Blanks(all) = column.fill(width_of(text));

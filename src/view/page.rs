@@ -16,12 +16,12 @@ use super::record::{insert_text, key_text};
 const IDS_A_LINE: usize = 8;
 const IDS_AN_OBJECT: usize = 1024;
 
-/// What is told of a page before its elements.
+/// What is shown of a page before its elements.
 #[derive(Debug)]
 pub struct Head<'a> {
     /// The page.
     pub page: Page<'a>,
-    /// The name of the bucket in which this inline page lies.
+    /// The name of the bucket that contains this inline page.
     pub in_bucket: Option<&'a [u8]>,
     /// What the chosen state uses it for, as a sentence.
     pub used: Option<String>,
@@ -127,7 +127,7 @@ pub fn element_columns(page: &Page<'_>, in_bucket: Option<&[u8]>) -> String {
     }
 }
 
-/// An element as text, on one line; the bucket's header behind its name.
+/// An element as text, on one line; the bucket's header after its name.
 pub fn element(
     element: &ElementParts<'_>,
     bucket: Option<&BucketParts<'_>>,

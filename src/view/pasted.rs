@@ -42,7 +42,7 @@ pub fn count(values: &[PastedValue]) -> String {
     }
 }
 
-/// What was recognised; none of a value as it is stored.
+/// What was recognised. None for a value as it is stored.
 #[must_use]
 pub fn recognised(pasted: &Pasted) -> Option<String> {
     if pasted.forms.is_empty() {

@@ -24,7 +24,7 @@ pub fn key_json(key: &[u8], record: &Record<'_>) -> Value {
     fields.insert("version".to_owned(), record.version.into());
     insert_lease(&mut fields, record.lease);
     fields.insert("value_size".to_owned(), record.value.len().into());
-    // Of a sound store every key would say the same.
+    // In an intact store every key would have the same origin.
     if record.origin != Origin::Live {
         fields.insert("origin".to_owned(), record.origin.as_str().into());
     }
@@ -40,7 +40,7 @@ pub fn record_json(record: &Record<'_>) -> Value {
     value
 }
 
-/// One event, as `log -o jsonl` has it, without its time. `managers` are what the object tells of its writing.
+/// One event, as `log -o jsonl` has it, without its time. `managers` are those that wrote it.
 pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
     let record = &event.record;
     let mut fields = Map::new();
@@ -61,7 +61,7 @@ pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
         fields.insert("prev_value_size".to_owned(), previous.value.len().into());
     }
     let missing = event.missing_versions();
-    // The first that is retained of a key says by its version what a compaction took.
+    // The version of a key's oldest retained event already shows how many versions were compacted.
     if missing > 0 && (event.previous.is_some() || !record.origin.is_of_state()) {
         fields.insert("versions_missing_before".to_owned(), missing.into());
     }
@@ -72,7 +72,7 @@ pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
     Value::Object(fields)
 }
 
-/// Where a record was found that is no part of the tree.
+/// Where a record was found that the tree does not contain.
 pub fn origin_text(record: &Record<'_>) -> Option<String> {
     let origin = record.origin.as_str();
     match (record.origin, record.pgid) {

@@ -1,4 +1,4 @@
-//! What somebody has to know of a recovered manifest: the comments in its first lines, and the short form of a plan.
+//! What a user has to know about a recovered manifest: the comments in its first lines, and the short form in a plan.
 
 use crate::query::recovery::{ClaimVolume, NewVolume, Note, Remark, VolumeFate};
 use crate::query::served_version::{StoredVersion, VersionChange};
@@ -106,7 +106,7 @@ pub fn free_volume(name: &str, uid: &str) -> Option<String> {
     ))
 }
 
-/// The script that frees volumes, each for the claim of this uid; none if there is none to free.
+/// The script that frees volumes, each for the claim of this uid. None if there is no volume to free.
 #[must_use]
 pub fn script(reserved: &[(String, String)]) -> Option<String> {
     let commands: Vec<String> = reserved

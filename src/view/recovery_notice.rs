@@ -1,4 +1,4 @@
-//! What the recovery of deleted objects has to admit, as lines for standard error.
+//! The notices about the recovery of deleted objects, as lines for standard error.
 
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub fn lines(notice: &RecoveryNotice, invocation: &Invocation) -> Vec<Line> {
                 "the stream has manifests of {count} logical clusters, the first is {first}: each needs a `kubectl create` of its own"
             )),
             Line::Hint(
-                "--cluster NAME narrows to one; --out writes a folder for each".to_owned(),
+                "`--cluster NAME` narrows to one; `--out` writes a folder for each".to_owned(),
             ),
         ],
         RecoveryNotice::WithoutDefinition(names, keys) => {
@@ -440,11 +440,9 @@ pub fn summary(summary: &Summary) -> (String, Option<Rows>) {
         .iter()
         .map(|(_, kinds)| kinds.count())
         .sum();
-    let heads = ["COUNT", "REASON", "WHAT", "KINDS", "BROUGHT BACK BY"];
-    let mut table = Rows::new(&heads, &[0])
-        .whole(&[1, 4])
-        .sentences(&[2, 3])
-        .drop_first(&[1, 3]);
+    // The column of sentences is the last one, which continues on the next line of a narrow terminal.
+    let heads = ["COUNT", "BROUGHT BACK BY", "WHAT"];
+    let mut table = Rows::new(&heads, &[0]).whole(&[1]).wrapped();
     for (reason, kinds) in &summary.left_out {
         let flag = match (reason, reason.flag()) {
             (_, None) => "-".to_owned(),
@@ -455,10 +453,8 @@ pub fn summary(summary: &Summary) -> (String, Option<Rows>) {
         };
         table.add(&[
             kinds.count().to_string(),
-            reason.word().to_owned(),
-            reason_text(*reason).to_owned(),
-            kinds_text(kinds),
             flag,
+            format!("{}: {}", reason_text(*reason), kinds_text(kinds)),
         ]);
     }
     let are = if left == 1 { "1 is" } else { "are" };

@@ -68,7 +68,7 @@ impl Rows {
         rows
     }
 
-    /// A table of so many columns without names.
+    /// A table of this many columns, without their names.
     #[must_use]
     pub fn without_head(columns: usize, numbers: &[usize]) -> Self {
         let column = |index| {

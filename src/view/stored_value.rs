@@ -8,7 +8,7 @@ use crate::query::unreadable::{StoredAs, Unreadable};
 
 use super::encryption::encryption_hint;
 use super::json::{JsonStyle, JsonWriter};
-use super::manifest::{NotLoadable, Told, write_checked};
+use super::manifest::{NotLoadable, WrittenObject, write_checked};
 use super::recovery_comment::INCOMPLETE;
 use super::yaml::{YamlWriter, comment};
 
@@ -72,16 +72,16 @@ impl NotPrinted {
             Self::Unreadable(Unreadable::Encrypted(error)) => {
                 encryption_hint(error).unwrap_or(instead)
             }
-            Self::NotLoadable(_) => "-o json prints the object",
+            Self::NotLoadable(_) => "`-o json` prints the object",
             Self::Unreadable(Unreadable::NotProtobuf(_)) => {
-                "-o json prints the object, without -o it is YAML"
+                "`-o json` prints the object, without `-o` it is YAML"
             }
             Self::Unreadable(_) => instead,
         }
     }
 }
 
-/// A stored value as text. What the schema table does not know is in comments before YAML, and is marked in the object
+/// A stored value as text. What the schema table lacks is in comments before YAML, and is marked in the object
 /// itself.
 ///
 /// # Errors
@@ -127,9 +127,9 @@ pub fn text_or_plain(value: &[u8], format: Format) -> Result<Vec<u8>, NotPrinted
 fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
     let mut writer = YamlWriter::new(Vec::new());
     let mut outcome = None;
-    let tell = |writer: &mut YamlWriter<_>| {
+    let write = |writer: &mut YamlWriter<_>| {
         let decoded = decode(value, Order::Natural, writer);
-        Told {
+        WrittenObject {
             any: outcome.insert(decoded).is_ok(),
             comments: Vec::new(),
         }
@@ -138,7 +138,7 @@ fn yaml(value: &[u8]) -> Result<Vec<u8>, NotPrinted> {
         let tree = tree_with(value, Order::Declared);
         tree.ok().map(|(tree, _)| tree)
     };
-    let written = write_checked(&mut writer, tell, tree);
+    let written = write_checked(&mut writer, write, tree);
     let notes = match outcome {
         Some(decoded) => decoded.map_err(Unreadable::Undecodable)?.notes,
         None => Vec::new(),

@@ -108,8 +108,8 @@ impl Times {
         }
     }
 
-    /// A cell: the second where an object tells it, else the interval, `>=` or `<=` where one end is known, and `-`
-    /// where none is. An interval within one day has the day once.
+    /// A cell: the second if an object has it, otherwise the interval. `>=` or `<=` if only one end is known, `-` if
+    /// neither is. An interval within one day has the day once.
     #[must_use]
     pub fn text(&self, bounds: &Bounds) -> String {
         cell(bounds, |time| self.moment(time))
@@ -159,7 +159,7 @@ fn cell(bounds: &Bounds, text_of: impl Fn(i64) -> String) -> String {
     }
 }
 
-/// Puts the bounds into an event, by the output contract; what is not known is not there.
+/// Adds the bounds to an event, by the output contract. A bound that is not known is left out.
 pub fn insert(into: &mut Map<String, Value>, bounds: &Bounds) {
     let ends = [
         ("time_not_before", bounds.not_before),

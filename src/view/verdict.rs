@@ -33,7 +33,7 @@ pub fn sentence(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// What is said of a torn copy.
+/// The sentence about a torn copy.
 #[must_use]
 pub fn torn_sentence(torn: Torn) -> &'static str {
     match torn {

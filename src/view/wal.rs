@@ -11,7 +11,7 @@ use crate::etcd::wal::wire::{Field, Label, Message, Value};
 
 use super::record::{insert_text, key_text};
 
-/// Stands for a secret; none where secrets are shown.
+/// Returns the text in place of a secret. None if secrets are shown.
 pub type Mask<'m> = dyn FnMut(&[u8]) -> Option<String> + 'm;
 
 /// The name of what an entry asks for: the field of the request, `noop` for nothing.
@@ -53,7 +53,7 @@ fn body<'n, 'a>(request: &'n Request<'a>) -> Option<&'n dyn Message<'a>> {
     }
 }
 
-/// Who asked; none where nobody logged in.
+/// The user that sent the request. None without authentication.
 pub fn user(request: &Request<'_>) -> Option<String> {
     let Request::Internal(internal) = request else {
         return None;
@@ -81,7 +81,7 @@ pub fn sentence(request: &Request<'_>, mask: &mut Mask<'_>) -> String {
     }
 }
 
-/// The operation of this kind in a request, where there is more to say than its fields.
+/// The operation in a request, if its text is more than its fields.
 fn operation_text(request: &Request<'_>, kind: &str) -> Option<String> {
     let Request::Internal(internal) = request else {
         return None;
@@ -122,7 +122,7 @@ fn put_text(put: &PutRequest<'_>) -> String {
     format!("put {} ({value}{lease})", key_text(put.key))
 }
 
-/// A key, or a range of keys: as a prefix where it is one.
+/// A key, or a range of keys; as a prefix if it is one.
 fn range_text(key: &[u8], end: &[u8]) -> String {
     match end {
         [] => key_text(key).into_owned(),
@@ -261,7 +261,7 @@ fn id_of(message: &str, field: &str, value: &Value<'_, '_>) -> Option<u64> {
 }
 
 /// A request as JSON: the message as it is declared, with its field names. Values of keys are their lengths, and
-/// what `values` adds; it is told whether it is the value of a put.
+/// what `values` adds. `values` gets whether the value is that of a put.
 pub fn request_json(
     request: &Request<'_>,
     mask: &mut Mask<'_>,

@@ -1,5 +1,5 @@
 //! YAML as go-yaml v2 prints it after sigs.k8s.io/yaml's `JSONToYAML` (kubectl, auger), byte for
-//! byte, and without a tree: what is told is printed at once.
+//! byte, and without a tree: each value is printed as soon as it is known.
 //!
 //! The layout follows `emitterc.go`: two spaces a level, lists not indented under their key,
 //! `{}` and `[]` when empty, text folded at spaces after column 80, `|` for text with line feeds.
@@ -12,7 +12,7 @@
 //! a value that holds them. And it differs where go-yaml's text does not load back ([`Quoting`]):
 //! the key `<<` is quoted, for example, because readers take it for a merge otherwise.
 //!
-//! Indentation makes the output grow with the square of the nesting: who tells the values limits
+//! Indentation makes the output grow with the square of the nesting: the caller limits
 //! their depth.
 
 mod comment;
@@ -35,7 +35,7 @@ use crate::k8s::special::go_text;
 pub use self::comment::{comment, value_in_comment};
 pub use self::scalar::Quoting;
 
-/// The longest key, in bytes, which stands before its colon on one line; longer ones and those
+/// The longest key, in bytes, that is on one line with its colon; longer ones and those
 /// with line breaks take the form `? key`.
 const SIMPLE_KEY_BYTES: usize = 128;
 
@@ -61,10 +61,10 @@ pub fn document(tree: &Value) -> Vec<u8> {
     writer.finish().unwrap_or_default()
 }
 
-/// Writes each value told to it as one YAML document, ending in a line feed.
+/// Writes each value as one YAML document, ending in a line feed.
 ///
 /// Between documents goes [`YamlWriter::separator`], as in kubectl's and auger's output. To
-/// stream a `kind: List`, tell it as any other map: `begin_map`, `key("items")`, `begin_list`...
+/// stream a `kind: List`, write it as any other map: `begin_map`, `key("items")`, `begin_list`...
 pub struct YamlWriter<W: Write> {
     pub(super) output: Output<W>,
     emitter: Emitter,
@@ -563,8 +563,8 @@ mod tests {
             assert_eq!(as_name, of(|writer, name| writer.key(name.as_str())));
         }
         for time in ["0000-02-29T23:59:59Z", "9999-12-31T00:00:00.000001Z"] {
-            let told = print(|writer| writer.time(time));
-            assert_eq!(told, print(|writer| writer.string(time)));
+            let printed = print(|writer| writer.time(time));
+            assert_eq!(printed, print(|writer| writer.string(time)));
         }
     }
 

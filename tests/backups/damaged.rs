@@ -168,7 +168,7 @@ fn a_wrong_checksum_is_a_finding_and_the_events_are_read() {
 }
 
 #[test]
-fn a_missing_checksum_is_told_from_a_wrong_one() {
+fn a_missing_checksum_is_distinguished_from_a_wrong_one() {
     let file = plain();
     for (cut, expected) in [
         (0, DeltaChecksum::Right),

@@ -185,7 +185,7 @@ fn only_the_own_revision_is_exact_where_nothing_is_left() {
 }
 
 #[test]
-fn texts_of_many_lines_and_odd_keys_keep_their_lines_together() {
+fn texts_of_many_lines_and_unusual_keys_keep_their_lines_together() {
     let long = "word ".repeat(60);
     let old = json!({"block": "a\n\n  b\n", "folded": long.trim(), "e": []});
     let mut new = old.clone();

@@ -1,4 +1,4 @@
-//! The second way to the attributions: for each part of the shown object the list of what stood there in
+//! The second way to the attributions: for each part of the shown object the list of what was there in
 //! each older version, as far back as it was there.
 
 use std::collections::{BTreeSet, HashMap};
@@ -17,7 +17,7 @@ pub struct Truth {
     pub time: Option<String>,
 }
 
-/// A step on the way to a part, with what stood there in each version, newest first.
+/// A step on the way to a part, with what was there in each version, newest first.
 #[derive(Clone)]
 enum Way<'v> {
     Member(String),
@@ -77,7 +77,7 @@ pub fn kind(value: &Value) -> u8 {
 }
 
 impl<'v> Naive<'v> {
-    /// `chain`: what stood at this path, newest version first.
+    /// `chain`: what was at this path, newest version first.
     fn part(&mut self, chain: &[&'v Value], field: &str, way: &mut Vec<Way<'v>>) {
         let shown = chain[0];
         let holds = |value: &&&Value| match kind(shown) {
@@ -209,7 +209,7 @@ impl<'v> Naive<'v> {
     }
 }
 
-/// The members by which the items of a list are known, where these tell all of them apart.
+/// The members by which the items of a list are known, where these distinguish all of them.
 fn keys_of(field: &str, older: &[Value], newer: &[Value]) -> Option<&'static [&'static str]> {
     let candidates: &[&'static [&'static str]] = match field {
         "conditions" => &[&["type"]],
@@ -324,7 +324,7 @@ fn wrote(entry: &Value, before: &[Value]) -> bool {
     known["time"] != entry["time"] || !members(entry).is_subset(&members(known))
 }
 
-/// Whether a field set owns what stands at the end of a way, in the version of this index.
+/// Whether a field set owns what is at the end of a way, in the version of this index.
 fn owns(set: &Value, way: &[Way<'_>], index: usize) -> bool {
     let mut set = set;
     for step in way {

@@ -41,7 +41,7 @@ fn yaml_of(rows: &[Value]) -> String {
 }
 
 #[test]
-fn the_lines_are_those_of_get_and_the_formats_tell_the_same() {
+fn the_lines_are_those_of_get_and_the_formats_show_the_same() {
     let db = after();
     let get = |arguments: &[&str]| {
         let run = etcdive(
@@ -329,7 +329,7 @@ fn secret_store(values: &[Vec<u8>]) -> Vec<u8> {
     store.builder().build().bytes
 }
 
-/// Whether any eight characters of a secret, plain or base64, stand in a text.
+/// Whether any eight characters of a secret, plain or base64, are in a text.
 fn leaks(text: &str) -> bool {
     let plain = PASSWORDS.iter().copied().chain(["ZZ9JQK/XJ0QKZ8JQX"]);
     let both = plain.flat_map(|text| [text.to_owned(), STANDARD.encode(text)]);
@@ -342,7 +342,7 @@ fn leaks(text: &str) -> bool {
 }
 
 #[test]
-fn secrets_are_told_apart_and_masked_unless_asked_for() {
+fn secrets_are_distinguished_and_masked_unless_asked_for() {
     let scratch = Scratch::new("blame-secret");
     let values = [
         PASSWORDS[0],

@@ -22,7 +22,7 @@ fn run_of(store: &etcd::Store) -> Vec<u8> {
 }
 
 #[test]
-fn without_its_first_page_a_run_gives_the_records_that_lie_wholly_behind_it() {
+fn without_its_first_page_a_run_gives_the_records_that_are_completely_after_it() {
     let mut boundaries = 0;
     for seed in 100..112 {
         let mut store = compacted_store(seed);
@@ -126,7 +126,7 @@ fn what_is_not_written_as_etcd_writes_it_is_no_record() {
     let mut tombstone = key(3);
     tombstone.extend(b"t\x0a\x01k");
     assert_eq!(carved([vec![0; 16], tombstone].concat()), 1);
-    // What stands in a value is no record.
+    // What is in a value is no record.
     let outer = Message::new()
         .put(1, "k")
         .put_int(2, 2)

@@ -81,7 +81,7 @@ fn log_has_the_carved_events_in_their_order_with_their_origin() {
 }
 
 #[test]
-fn get_answers_of_before_the_compaction_and_says_what_is_not_proved() {
+fn get_answers_from_before_the_compaction_and_says_what_is_not_proved() {
     let (_scratch, db) = compacted("carve-get");
     let refused = run(&db, "get DB deploy -n shop --at 2200 -o name");
     assert_eq!(refused.code, 2);
@@ -239,7 +239,7 @@ fn a_key_whose_deletion_is_lost_is_not_shown_as_there() {
     // As of then it was there.
     let then = run(db, "ls DB --carve --at 3");
     assert_eq!((then.code, then.text()), (0, "gone\nstays\n"));
-    // As of revision 4 nothing tells.
+    // As of revision 4 nothing shows it.
     let unknown = run(db, "ls DB --carve --at 4");
     assert_eq!(unknown.code, 3);
     assert!(
@@ -261,7 +261,7 @@ fn a_key_whose_deletion_is_lost_is_not_shown_as_there() {
 }
 
 #[test]
-fn where_nothing_is_carved_the_reason_is_said() {
+fn where_nothing_is_carved_the_reason_is_reported() {
     let store = |compact: bool| {
         let mut store = etcd::Store::new(Version::V3_6);
         store.put("a", "1");

@@ -54,7 +54,7 @@ fn a_get_without_an_answer_says_why() {
         (
             "b a -w simple",
             1,
-            "the range is upside down: RANGE_END is not after KEY",
+            "the range is reversed: RANGE_END is not after KEY",
         ),
         ("g h -w simple", 1, "no key is in this range"),
         (

@@ -149,7 +149,7 @@ fn watch_can_end_early_begin_at_a_key_and_pass_over_puts_or_deletions() {
 }
 
 #[test]
-fn a_watch_begins_with_the_compacted_revision_and_knows_nothing_before_it() {
+fn a_watch_begins_with_the_compacted_revision_and_has_nothing_before_it() {
     let mut store = Store::new(Version::V3_6);
     store.put("a", "1");
     store.put("a", "2");
@@ -184,7 +184,7 @@ fn a_watch_begins_with_the_compacted_revision_and_knows_nothing_before_it() {
         assert_eq!((run.code, run.text()), (2, stdout), "{words}");
         assert_eq!(
             run.stderr,
-            "etcdive: etcdserver: mvcc: required revision has been compacted\nhint: the store is compacted to 4: --rev 4 is the oldest that can be asked for\n"
+            "etcdive: etcdserver: mvcc: required revision has been compacted\nhint: the store is compacted to 4: `--rev 4` is the oldest that can be asked for\n"
         );
     }
 }
@@ -208,7 +208,7 @@ fn a_line_of_watch_is_the_line_of_log() {
         let log = run("log", &db, &format!("{key} -o jsonl"));
         let mut lines = json_lines(log.text());
         for line in &mut lines {
-            // What the objects tell of their writing.
+            // What the objects show of their writing.
             line.as_object_mut()
                 .unwrap()
                 .retain(|name, _| name != "managers" && !name.starts_with("time_"));
@@ -451,7 +451,7 @@ fn a_watch_that_sees_nothing_says_why() {
         (
             "foo2 --rev 4 --to 3",
             2,
-            "the range is upside down: --to 3 is before revision 4",
+            "the range is reversed: --to 3 is before revision 4",
         ),
         ("foo2 foo1", 2, "mvcc: watcher range is empty"),
         (

@@ -25,7 +25,7 @@ fn a_full_disk_is_a_sentence_and_exit_2() {
 }
 
 #[test]
-fn a_reader_that_has_gone_ends_every_verb_quietly() {
+fn a_reader_that_closed_the_pipe_ends_every_verb_quietly() {
     let case = Case::new("every-gone", &hostile_store().bytes);
     for line in LINES {
         let mut child = program()

@@ -11,7 +11,7 @@ use crate::support::{full_or, part, program};
 /// Runs the program with its output on a terminal; gives what reached it, then what was said on standard error.
 ///
 /// That goes to a pipe: it is made harmless wherever it goes, and on a terminal the sign of life of a long run
-/// would stand in it.
+/// would be in it.
 fn on_terminal(words: &[String]) -> (i32, Vec<u8>) {
     let mut command = program();
     command.args(words);

@@ -103,7 +103,7 @@ fn row_8_a_cut_file_delivers_what_is_left_and_says_what_is_lost() {
 }
 
 #[test]
-fn row_9_what_stands_behind_the_high_water_mark_is_no_part_of_the_store() {
+fn row_9_what_is_after_the_high_water_mark_is_no_part_of_the_store() {
     let mut row = Row::new("9");
     for whole in [real(), small()] {
         let mut other = Store::new(Version::V3_6);
@@ -142,7 +142,7 @@ fn row_9_what_stands_behind_the_high_water_mark_is_no_part_of_the_store() {
 }
 
 #[test]
-fn row_10_a_snapshot_with_a_wrong_trailer_is_delivered_and_said() {
+fn row_10_a_snapshot_with_a_wrong_trailer_is_delivered_and_reported() {
     let mut row = Row::new("10");
     for (trailer, says) in [
         (Trailer::Good, false),
@@ -173,7 +173,7 @@ fn row_10_a_snapshot_with_a_wrong_trailer_is_delivered_and_said() {
 }
 
 #[test]
-fn a_bucket_that_nobody_knows_is_listed_and_no_damage() {
+fn a_bucket_that_is_unknown_is_listed_and_no_damage() {
     let mut row = Row::new("unknown-bucket");
     let mut store = Store::new(Version::V3_6);
     store.put("/a", "1");

@@ -74,7 +74,7 @@ fn number(value: u64, width: usize) -> Vec<u8> {
 }
 
 #[test]
-fn row_11_a_wrong_page_header_is_told_and_the_rest_delivered() {
+fn row_11_a_wrong_page_header_is_reported_and_the_rest_delivered() {
     let mut row = Row::new("11");
     for whole in [real(), deep()] {
         let size = whole.outline.page_size;
@@ -99,7 +99,7 @@ fn row_11_a_wrong_page_header_is_told_and_the_rest_delivered() {
 }
 
 #[test]
-fn row_12_a_wrong_leaf_element_is_told_and_its_neighbours_delivered() {
+fn row_12_a_wrong_leaf_element_is_reported_and_its_neighbours_delivered() {
     let mut row = Row::of_many("12", 2);
     for whole in [real(), deep()] {
         let size = whole.outline.page_size;
@@ -183,7 +183,7 @@ fn children(whole: &Whole) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn row_13_a_wrong_child_is_told_once_and_the_walk_ends() {
+fn row_13_a_wrong_child_is_reported_once_and_the_walk_ends() {
     let mut row = Row::new("13");
     let whole = deep();
     let faults = children(&whole);
@@ -200,7 +200,7 @@ fn row_13_a_wrong_child_is_told_once_and_the_walk_ends() {
 }
 
 #[test]
-fn row_14_keys_out_of_order_twice_or_empty_are_told_and_delivered() {
+fn row_14_keys_out_of_order_twice_or_empty_are_reported_and_delivered() {
     let mut row = Row::new("14");
     let mut store = Store::new(Version::V3_6);
     for n in 0..9 {
@@ -257,7 +257,7 @@ fn row_14_keys_out_of_order_twice_or_empty_are_told_and_delivered() {
     row.conclude(5);
 }
 
-/// A store whose bucket `lease` is given as it stands in the root.
+/// A store whose bucket `lease` is given as it is in the root.
 fn with_lease(flags: u32, value: Vec<u8>) -> Vec<u8> {
     let mut store = Store::new(Version::V3_6);
     for n in 0..40 {
@@ -284,7 +284,7 @@ fn deeply_nested() -> Vec<u8> {
 }
 
 #[test]
-fn row_15_a_wrong_bucket_is_told_and_a_strange_one_listed() {
+fn row_15_a_wrong_bucket_is_reported_and_a_strange_one_listed() {
     let mut row = Row::new("15");
     let inline = page::leaf_image(
         Endian::Little,
@@ -357,7 +357,7 @@ fn row_16_every_byte_of_a_root_a_branch_a_leaf_and_an_inline_bucket_may_be_any_o
         .collect();
     starts.sort_unstable();
     starts.dedup();
-    // The inline buckets stand in the root of the file: a small store has its records there.
+    // The inline buckets are in the root of the file: a small store has its records there.
     let talk = Whole::read(&testdata("healthy/talk/3.6/01-talk.live.db"));
     let root = talk.outline.root as usize * talk.outline.page_size;
     let pages = starts.iter().map(|start| (&whole, *start..*start + size));

@@ -1,4 +1,4 @@
-//! Rows 20 to 23: what stands in sound elements and is none of etcd's, or none of Kubernetes'.
+//! Rows 20 to 23: intact elements whose content is not etcd's, or not Kubernetes'.
 
 use super::row::Row;
 use super::whole::answer;
@@ -9,7 +9,7 @@ use crate::support::synth::wire::Message;
 
 const SOUND: usize = 20;
 
-/// A store of twenty sound records, and pairs of bucket `key` beside them.
+/// A store of twenty intact records, and pairs of bucket `key` beside them.
 fn with_pairs(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     let mut store = sound();
     // Revisions above them all, so that there is no gap.
@@ -36,7 +36,7 @@ fn iterate(row: &mut Row, bytes: &[u8]) -> Run {
 }
 
 #[test]
-fn row_20_a_key_that_is_no_revision_is_told_and_its_bytes_are_shown() {
+fn row_20_a_key_that_is_no_revision_is_reported_and_its_bytes_are_shown() {
     let mut row = Row::new("20");
     let next = SOUND as i64 + 2;
     let good = revision_key(next, 0);
@@ -74,7 +74,7 @@ fn row_20_a_key_that_is_no_revision_is_told_and_its_bytes_are_shown() {
 }
 
 #[test]
-fn row_21_a_value_that_is_no_record_is_told_and_its_neighbours_delivered() {
+fn row_21_a_value_that_is_no_record_is_reported_and_its_neighbours_delivered() {
     let mut row = Row::new("21");
     let main = SOUND as i64 + 2;
     let record = |create: i64, modified: i64, version: i64, key: &str| {
@@ -158,7 +158,7 @@ fn row_21_a_value_that_is_no_record_is_told_and_its_neighbours_delivered() {
         row.expect(answer.codes.contains(&code) && answer.told, || {
             format!("{name}: {:?}", answer.codes)
         });
-        // Its bytes are shown, decoded or not; what only contradicts itself is told by who compares.
+        // Its bytes are shown, decoded or not. A record that only contradicts itself is reported by a comparison.
         let decode: &[&str] = &["dump-db", "iterate-bucket", "DB", "key", "--decode"];
         let log: &[&str] = &["log", "-o", "jsonl", "DB"];
         let told: &[&str] = if delivered { log } else { decode };

@@ -94,7 +94,7 @@ impl Row {
         }
     }
 
-    /// As [`Self::fault`], of one that must be told: by exit 3.
+    /// As [`Self::fault`], for a fault that must be reported, by exit 3.
     pub fn told(&mut self, whole: &Whole, name: &str, bytes: &[u8]) -> Given {
         let given = self.fault(whole, name, bytes);
         let said = given.answer.told || given.answer.refused.is_some();

@@ -11,7 +11,7 @@ use crate::mutate::oracle::Changed;
 use crate::mutate::program;
 use crate::support::{Run, repository};
 
-/// The whole address space of a run, in KiB: four times what a sound file of this size takes. An allocation
+/// The whole address space of a run, in KiB: four times what an intact file of this size takes. An allocation
 /// by a declared count of 2^32 fails in it.
 const ADDRESS_SPACE_KIB: u64 = 384 << 10;
 /// Seconds of computing.
@@ -45,7 +45,7 @@ impl Ended {
     }
 }
 
-/// Runs the program; the word `DB` stands for the file.
+/// Runs the program; the word `DB` means the file.
 pub fn bounded(words: &[&str], path: &Path) -> Ended {
     let path = path.to_str().unwrap();
     let words = words
@@ -71,7 +71,7 @@ pub fn bounded(words: &[&str], path: &Path) -> Ended {
 pub fn unplaced(stderr: &str) -> Option<&str> {
     let is_unplaced = |line: &&str| {
         let placed = line.contains("page ") && line.contains("offset ");
-        // Of several files, the path stands before the code.
+        // Of several files, the path is before the code.
         !placed && !line.split(": ").any(is_of_the_file)
     };
     program::findings(stderr).find(is_unplaced)
@@ -180,7 +180,7 @@ impl<'w> Questions<'w> {
         ended
     }
 
-    /// Asks some of them of a damaged file, and tells what is wrong with the answers. `turn` tells which;
+    /// Asks some of them of a damaged file, and shows what is wrong with the answers. `turn` chooses them;
     /// the records are asked for each time. `excused`: it holds the state before, without a sign.
     pub fn judge(&self, damaged: &[u8], path: &Path, turn: usize, excused: bool) -> Vec<String> {
         let changed = Changed::between(&self.whole.image, damaged);
@@ -230,7 +230,7 @@ impl<'w> Questions<'w> {
         match run.code {
             0 if excused || harmless || at == GET => None,
             0 if program::answer(run) == program::answer(whole) => None,
-            // What it prints is about pages: damage to one that no tree reaches is shown, not told.
+            // What it prints is about pages: damage to one that no tree reaches is shown, not reported.
             0 if verb == "pages" => None,
             0 => Some("exit 0 with another answer".to_owned()),
             1 if verb == "fsck" || (verb == "diff" && (excused || harmless)) => None,

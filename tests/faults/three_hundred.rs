@@ -42,7 +42,7 @@ impl Sum {
             self.kinds.len(),
             self.excused
         );
-        // A meta page that is right in itself may name the state before: nothing tells.
+        // A meta page that is right in itself may name the state before: nothing shows it.
         assert!(self.excused * 25 <= self.cases, "{} excused", self.excused);
         let shown: Vec<&str> = self.failures.iter().take(25).map(String::as_str).collect();
         assert!(

@@ -12,7 +12,7 @@ use crate::support::synth::mutate::{Kind, mutate_kind};
 use crate::support::synth::{Bucket, Older, Rng};
 
 /// Two states of one server's file: every state after the first has a page more or less, and its
-/// pages lie where the older one has others.
+/// pages are where the older one has others.
 struct Pair {
     older: Whole,
     newer: Whole,
@@ -71,7 +71,7 @@ fn wrong(pair: &Pair, answer: &Answer) -> Option<String> {
     let (old, new) = (of(older), of(newer));
     let got = set(answer.records.iter().map(|one| &one.content));
     if answer.refused.is_some() || answer.told {
-        // Of a value longer than a page each page may be of another state: nothing in it tells.
+        // Of a value longer than a page each page may be of another state: nothing in it shows it.
         let is_known = |one: &Content| {
             let like = |known: &&Content| {
                 (known.main, known.sub, &known.key, known.value.len())
@@ -85,7 +85,7 @@ fn wrong(pair: &Pair, answer: &Answer) -> Option<String> {
         let strange = got.iter().find(|one| !is_known(one));
         return strange.map(|one| format!("never written: {}", one.name()));
     }
-    // Each of the four metas tells of a true state of the store: the first records of the newest.
+    // Each of the four metas names a true state of the store: the first records of the newest.
     let mut all: Vec<&Content> = new.iter().collect();
     all.truncate(got.len());
     let is_a_state = got.iter().copied().eq(all.iter().copied()) && got.len() + 8 >= new.len();
@@ -106,7 +106,7 @@ fn mixtures(row: &mut Row, pair: &Pair, name: &str, take_newer: impl Fn(u64) -> 
 }
 
 #[test]
-fn row_18_swapped_and_doubled_pages_are_told_and_cost_nothing_else() {
+fn row_18_swapped_and_doubled_pages_are_reported_and_cost_nothing_else() {
     let mut row = Row::of_many("18", 5);
     let whole = real();
     for kind in [Kind::SwapPages, Kind::DuplicatePage] {

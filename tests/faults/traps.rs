@@ -1,4 +1,4 @@
-//! Rows 24 and 25: freelists that lie, and bytes that look like records to a scan.
+//! Rows 24 and 25: wrong freelists, and bytes that look like records to a scan.
 
 use super::row::Row;
 use super::whole::{Whole, answer};
@@ -17,7 +17,7 @@ fn store() -> Store {
 }
 
 #[test]
-fn row_24_a_freelist_that_lies_hides_nothing() {
+fn row_24_a_freelist_that_is_wrong_hides_nothing() {
     let mut row = Row::new("24");
     let builder = store().builder().page_size(1024).zero_pages(4);
     let lists: Vec<(&str, Vec<u64>)> = vec![
@@ -119,7 +119,7 @@ fn another_file() -> Vec<u8> {
 fn row_25_a_database_stored_as_a_value_is_no_part_of_the_store() {
     let mut row = Row::new("25-value");
     let inner = another_file();
-    // Whatever stands before it: its pages lie on pages of the outer file once in 1024.
+    // Whatever is before it: its pages are on pages of the outer file once in 1024.
     for pad in (0..1024).step_by(32) {
         let mut store = store();
         store.put("/registry/files/a", [vec![0; pad], inner.clone()].concat());
@@ -195,7 +195,7 @@ fn row_25_the_stale_head_of_an_overwritten_run_gives_no_record_of_two() {
 }
 
 #[test]
-fn row_25_a_record_beyond_the_current_revision_is_not_taken_into_a_sound_store() {
+fn row_25_a_record_beyond_the_current_revision_is_not_taken_into_an_intact_store() {
     let mut row = Row::new("25-beyond");
     let mut later = store();
     for n in 0..10 {

@@ -77,7 +77,7 @@ impl Content {
 pub struct Known {
     pub content: Content,
     /// The header of its leaf page. Of an inline bucket all that leads to it from the root page on:
-    /// such a bucket stands in the root's element.
+    /// such a bucket is in the root's element.
     pub page: Vec<Range<usize>>,
     /// Its 16 bytes in the element table.
     pub header: Range<usize>,
@@ -142,7 +142,7 @@ impl Whole {
         }
     }
 
-    /// Reads a file and leaves the SHA-256 of a snapshot off: with it, every damage is told.
+    /// Reads a file without the SHA-256 of a snapshot, with which every damage is reported.
     pub fn read(path: &Path) -> Self {
         let mut image = std::fs::read(path).unwrap();
         image.truncate(image.len() / 512 * 512);
@@ -160,7 +160,7 @@ impl Whole {
     }
 
     /// Whether these are the records of the state before: a meta page that leads there, and is right
-    /// in itself, tells of no damage.
+    /// in itself, shows no damage.
     fn is_older(&self, delivered: &[Delivered]) -> bool {
         delivered
             .iter()
@@ -194,7 +194,7 @@ pub struct Answer {
     pub directions_differ: bool,
 }
 
-/// Whether a finding need not lie on a page: it is about the file's length, or sums up what a scan found.
+/// Whether a finding need not be on a page: it is about the file's length, or sums up what a scan found.
 pub fn is_of_the_file(code: &str) -> bool {
     ["file-truncated", "trailer-mismatch", "read-error"].contains(&code)
         || code.starts_with("records-")
@@ -251,7 +251,7 @@ pub fn answer(path: &Path) -> Answer {
 /// What is wrong with an answer about a damaged copy of a file; nothing, if all is right.
 pub struct Judgement {
     pub problems: Vec<String>,
-    /// Whether a meta page that is right in itself leads to the state before: nothing tells.
+    /// Whether a meta page that is right in itself leads to the state before: nothing shows it.
     pub excused: bool,
 }
 
@@ -273,7 +273,7 @@ impl Whole {
         let has_former = !self.older.is_empty() && changed.touches(&metas);
         let former = has_former && self.is_older(&answer.records);
         // A bucket header that names a later page of the tree, in a compacted store: what is left has no gap above
-        // the compaction, so that nothing but a snapshot's hash can tell.
+        // the compaction, so that nothing but a snapshot's hash can show it.
         let by_its_hash = answer.codes.iter().all(|code| *code == "trailer-mismatch");
         let delivered: std::collections::HashSet<&Content> =
             answer.records.iter().map(|one| &one.content).collect();

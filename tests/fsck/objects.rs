@@ -19,7 +19,7 @@ fn config_map(namespace: &str, name: &str, uid: u8) -> Vec<u8> {
     k8s::config_map(&meta, &[("k".to_owned(), "v".to_owned())])
 }
 
-/// A store whose first object is right; what follows lies at revision 3 and later.
+/// A store whose first object is right; what follows is at revision 3 and later.
 fn store() -> Store {
     let mut store = Store::new(Version::V3_6);
     store.put(
@@ -29,7 +29,7 @@ fn store() -> Store {
     store
 }
 
-/// A store in which `value` lies at revision 3.
+/// A store in which `value` is at revision 3.
 fn fault(name: &'static str, key: &str, value: Vec<u8>, code: &'static str) -> Fault {
     let mut store = store();
     store.put(key, value);
@@ -144,7 +144,7 @@ fn a_uid_that_two_live_objects_have_is_found_and_that_of_a_deleted_one_is_not() 
 }
 
 #[test]
-fn a_type_or_a_field_that_the_table_does_not_know_is_said_once() {
+fn a_type_or_a_field_that_the_table_does_not_have_is_reported_once() {
     let thing = |field: u32| {
         let meta = Meta {
             name: "a".to_owned(),

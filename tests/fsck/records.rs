@@ -44,7 +44,7 @@ fn with_records(records: &[Record], compacted: i64) -> Image {
     store.builder().build()
 }
 
-/// Where the value under a key of a bucket stands: its page and its offset.
+/// Where the value under a key of a bucket is: its page and its offset.
 fn place(image: &Image, key: &[u8]) -> (u64, u64) {
     let bytes = &image.bytes;
     let found = bytes.windows(key.len()).position(|window| window == key);

@@ -105,7 +105,7 @@ fn every_query_is_answered_as_by_a_naive_scan_of_all_recorded_events() {
 /// A version of a key; none where it is deleted.
 type Stored = Option<Vec<u8>>;
 
-/// How often a text stands in a line, behind the start of the field's own name.
+/// How often a line contains a text, after the start of the field's own name.
 fn occurrences(text: &str, line: &Line) -> usize {
     let colon = if line.text.is_empty() { ":" } else { ": " };
     let mut searched = String::from_utf8_lossy(&line.text).into_owned();
@@ -124,7 +124,7 @@ fn occurrences(text: &str, line: &Line) -> usize {
 }
 
 #[test]
-fn s_and_g_tell_of_two_versions_what_a_naive_scan_of_both_tells() {
+fn s_and_g_find_in_two_versions_what_a_naive_scan_of_both_finds() {
     let db = testdata("healthy/k8s/after.db");
     let mut versions: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
     for event in records_of(&db) {

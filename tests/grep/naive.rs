@@ -66,7 +66,7 @@ pub struct Line {
     pub number: Option<usize>,
     pub text: Vec<u8>,
     pub decoded: bool,
-    /// Whether it is behind the path, in the line that is searched.
+    /// Whether it is after the path, in the line that is searched.
     pub joined: bool,
     /// The whole text of which this is a line.
     pub whole: String,

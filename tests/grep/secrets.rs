@@ -145,7 +145,7 @@ fn the_values_of_secrets_are_searched_and_never_printed() {
 }
 
 #[test]
-fn encrypted_values_are_searched_with_their_keys_and_said_without() {
+fn encrypted_values_are_searched_with_their_keys_and_reported_without() {
     let db = "testdata/healthy/k8s-encrypted/mixed.db";
     let config = "testdata/healthy/k8s-encrypted/mixed.encryption-config.yaml";
     let without = etcdive(["grep", db, "vault-aescbc", "configmaps", "-A"]);

@@ -217,7 +217,7 @@ fn s_finds_where_a_text_came_or_went_and_g_where_a_matching_line_changed() {
     assert_eq!(lines(0), ["3.0 update /registry/configmaps/a/c"]);
     assert_eq!(lines(1), ["5.0 update plain", "4.1 create plain"]);
     assert_eq!(lines(2), ["5.0 update plain"]);
-    // Secrets are searched as what their base64 stands for, and not shown.
+    // Secrets are searched as what their base64 means, and not shown.
     assert_eq!(
         lines(3),
         [
@@ -388,7 +388,7 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
 }
 
 #[test]
-fn show_tells_a_transaction_change_by_change() {
+fn show_prints_a_transaction_change_by_change() {
     let made = on_made(
         "show-text",
         &[

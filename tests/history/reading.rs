@@ -28,7 +28,7 @@ pub struct Case {
     pub db: PathBuf,
     /// The revision it was compacted to, or 0.
     pub compacted: i64,
-    /// All that was ever written, as far as anything tells it.
+    /// Everything that was ever written, as far as the file shows it.
     pub whole: Vec<Record>,
     /// What is left of it in the database.
     pub retained: Vec<Record>,

@@ -338,7 +338,7 @@ fn tables_and_rows_name_the_logical_cluster_where_there_are_several() {
             "shop\n"
         );
     }
-    // With one cluster there is nothing to tell apart.
+    // With one cluster no name of a cluster is needed.
     let mut store = Store::new(Version::V3_6);
     put_namespace(&mut store, "root", "shop");
     let own = key(FOLDERS[0], "root", "shop/own");
@@ -405,7 +405,7 @@ fn cluster_narrows_every_verb_that_takes_addresses() {
 }
 
 #[test]
-fn what_a_logical_cluster_lacks_is_said_with_its_name() {
+fn what_a_logical_cluster_lacks_is_reported_with_its_name() {
     let store = two_shops(FOLDERS[0], "root", "org");
     let case = Case::new("kcp-missing", &store, 4096);
     for (line, code, said) in [

@@ -1,4 +1,4 @@
-//! An independent reading of a healthy image: where each element's bytes stand, and by which bytes a
+//! An independent reading of a healthy image: where each element's bytes are, and by which bytes a
 //! reader finds it. It shares no code with `src`.
 
 use std::ops::Range;
@@ -39,9 +39,9 @@ pub struct Oracle {
     pub structure: Vec<bool>,
     /// The metas, then the names and headers of buckets: bbolt has nothing to check them by.
     pub references: Vec<Range<usize>>,
-    /// The last element of each leaf: behind it stand zeros, whatever its sizes say.
+    /// The last element of each leaf: after it are zeros, whatever its sizes say.
     pub last: Vec<Range<usize>>,
-    /// The pages at which these references point: their first key stands nowhere else.
+    /// The pages at which these references point: their first key is nowhere else.
     pub roots: Vec<Range<usize>>,
 }
 

@@ -25,7 +25,7 @@ fn ask(question: &[&str], path: &Path) -> Run {
     )
 }
 
-/// What is answered about the store: `status` tells of the file itself as well, whatever it holds.
+/// The part of an answer about the store: `status` also describes the file itself, whatever it contains.
 pub fn answer(run: &Run) -> Vec<u8> {
     let Ok(mut status) = serde_json::from_slice::<serde_json::Value>(&run.stdout) else {
         return run.stdout.clone();
@@ -60,7 +60,7 @@ pub fn unplaced(stderr: &str) -> Option<&str> {
         .find(|line| !line.contains("offset ") || (!line.contains("page ") && !of_file(line)))
 }
 
-/// Whether this is a `status` that is not sound, by warnings alone: it ends as `fsck` does.
+/// Whether this is a `status` that is not intact, by warnings alone: it ends as `fsck` does.
 pub fn is_harmless(run: &Run) -> bool {
     let status = serde_json::from_slice::<serde_json::Value>(&run.stdout).unwrap_or_default();
     let mut findings = findings(&run.stderr).peekable();

@@ -16,7 +16,7 @@ use super::Case;
 use super::oracle::{Changed, Entry};
 use crate::support::synth::mutate::{Kind, Mutation};
 
-/// What a record says, wherever it stands.
+/// What a record says, wherever it is.
 type Content<'a> = (i64, i64, bool, &'a [u8], i64, i64, i64, &'a [u8], i64);
 
 fn content<'a>(record: &Record<'a>) -> Content<'a> {
@@ -101,7 +101,7 @@ pub struct Trial<'c> {
     pub changed: Changed,
     pub source: &'c Source,
     pub problems: Vec<String>,
-    /// Whether a reference leads to another whole state of the store, which no check can tell.
+    /// Whether a reference leads to another whole state of the store, which no check can detect.
     pub excused: bool,
 }
 
@@ -158,7 +158,7 @@ impl Trial<'_> {
     /// Whether the damage is to something that bbolt can check by nothing: a name, a value that
     /// is called a bucket, the sizes of the last
     /// element of a page, the root in a meta whose checksum is right or in a bucket's header, another
-    /// sound page in the place of such a root. Of etcd's records nothing of this is an excuse.
+    /// intact page in the place of such a root. Of etcd's records nothing of this is an excuse.
     fn has_no_check(&self, seen: &[Seen<'_>]) -> bool {
         let oracle = &self.case.oracle;
         let at = self.mutation.offset as usize;
@@ -179,7 +179,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Whether each meta page states its own id and kind: then a sound one with another content is
+    /// Whether each meta page states its own id and kind: then an intact one with another content is
     /// that of another state.
     fn metas_are_in_place(&self) -> bool {
         let metas = &self.case.oracle.references[..2];
@@ -190,7 +190,7 @@ impl Trial<'_> {
                 .any(|header| self.changed.touches(&header))
     }
 
-    /// What must be there is there; what is missing, or is made of sound bytes, is told.
+    /// What must be there is there; what is missing, or is made of intact bytes, is reported.
     fn compare(&mut self, seen: &[Seen<'_>], told: bool) {
         let mut left = count(seen.iter().map(Seen::what));
         let mut problems = Vec::new();
@@ -243,7 +243,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Whether something was told.
+    /// Whether something was reported.
     fn etcd(&mut self) -> bool {
         let diagnostics = Diagnostics::new();
         let Ok(db) = Db::from_image(self.source.image(), None, &diagnostics) else {
@@ -373,7 +373,7 @@ impl Trial<'_> {
     }
 }
 
-/// A record by the bytes of a sound element. Only its content matters: where it stands is compared
+/// A record by the bytes of an intact element. Only its content matters: its position is compared
 /// apart.
 fn wire_content<'a>(key: &[u8], value: &'a [u8]) -> Content<'a> {
     let number = |at: usize| i64::from_be_bytes(key[at..at + 8].try_into().unwrap());

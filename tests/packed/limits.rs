@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
+use etcdive::source::work::{Progress, Work};
 use etcdive::source::{Source, SourceError, UNPACKED_UP_TO_BYTES, UnpackError, Unpacking};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -17,7 +18,32 @@ fn unpacking(up_to_bytes: u64) -> Unpacking {
     Unpacking {
         temporary_folder: std::env::temp_dir(),
         up_to_bytes,
+        work: Work::default(),
     }
+}
+
+#[test]
+fn progress_counts_the_bytes_of_the_packed_file() {
+    let mut compared = 0;
+    // In the others an inner file is packed again, and the last pass is over that one.
+    let is_flat = |name: &str| !name.starts_with("nested") && !name.starts_with("inner");
+    for (name, layers) in SAME.iter().filter(|(name, _)| is_flat(name)) {
+        let path = packed(name);
+        let unpacking = unpacking(u64::MAX);
+        Source::open_unpacking(path.as_ref(), &unpacking).unwrap();
+        let Progress { pass, total, done } = unpacking.work.progress();
+        assert!(pass > 0, "{name}");
+        assert_eq!(total, std::fs::metadata(&path).unwrap().len(), "{name}");
+        assert!(done > 0 && done <= total, "{name}: {done} of {total}");
+        if !layers.contains(' ') {
+            assert_eq!(
+                done, total,
+                "{name} has one layer, which is read to its end"
+            );
+        }
+        compared += 1;
+    }
+    assert!(compared > 8, "{compared}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn an_element_that_does_not_fit_is_shown_raw_between_its_neighbours() {
 }
 
 #[test]
-fn a_meta_page_tells_which_fields_are_wrong_and_what_they_should_be() {
+fn a_meta_page_shows_which_fields_are_wrong_and_what_they_should_be() {
     let scratch = Scratch::new("plumbing-meta");
     let mut image = image();
     let right = u64::from_le_bytes(image.bytes[72..80].try_into().unwrap());
@@ -298,7 +298,7 @@ fn claims_do_not_make_the_work_grow() {
     let mut image = image();
     let (leaf, root) = (a_leaf(&image), root_of_key(&image));
     let mut cases: Vec<(&str, Image)> = Vec::new();
-    // Every page claims all behind it.
+    // Every page claims all after it.
     let mut all = image.clone();
     for run in image.runs.clone() {
         all.page_mut(run.pgid)[12..16].copy_from_slice(&[0xff; 4]);

@@ -194,7 +194,7 @@ fn what_ended_and_what_was_deleted_before_the_namespace_is_left_out() {
     assert!(row.unwrap().contains("(before)"), "{}", table.text());
     has(
         &table,
-        "3  before    deleted before the namespace or the Helm release",
+        "3  --before         deleted before the namespace or the Helm release",
     );
     // A range asks for each deletion in it.
     assert_eq!(
@@ -351,7 +351,7 @@ fn each_claim_says_what_became_of_its_volume() {
     );
     has(
         &run,
-        "3  volume  volumes whose data was deleted with the claim",
+        "3  --controlled=volume  volumes whose data was deleted with the claim",
     );
     assert_eq!(case.names("--controlled=volume").len(), 14);
     // The class without a provisioner, and the claim without a class.

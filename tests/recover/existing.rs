@@ -102,11 +102,14 @@ fn a_range_lists_every_deletion_in_it() {
         "{}",
         table.text()
     );
-    has(&table, "2  made-again  deleted, and created again later");
+    has(
+        &table,
+        "2  -                deleted, and created again later: 2 ConfigMap",
+    );
 }
 
 #[test]
-fn an_object_that_hangs_on_a_finalizer_is_told_with_the_version_before() {
+fn an_object_that_hangs_on_a_finalizer_is_reported_with_the_version_before() {
     let mut store = Store::new(Version::V3_6);
     let finalizers = json!({"finalizers": ["acme.io/cleanup"]});
     store.put(key("one"), config_map("one", "full", finalizers));
@@ -241,7 +244,7 @@ fn objects_that_were_made_again_are_counted_if_nobody_named_one() {
 }
 
 #[test]
-fn a_webhook_that_exists_and_asks_a_service_that_comes_back_is_told() {
+fn a_webhook_that_exists_and_asks_a_service_that_comes_back_is_reported() {
     let mut store = Store::new(Version::V3_6);
     let service = json!({"namespace": "a", "name": "hook"});
     let webhooks =

@@ -1,4 +1,4 @@
-//! Which deletion of an owner, of whatever else was asked for, tells which version of what it owns comes back.
+//! The deletion of an owner decides which version of an owned object comes back, whatever else was asked for.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn told(store: &Store, name: &str) -> (Value, Value, Value) {
 }
 
 #[test]
-fn an_owner_that_was_not_asked_for_tells_as_well() {
+fn an_owner_that_was_not_asked_for_counts_as_well() {
     let mut store = store(&[("owner", &[]), ("owned", &["owner"])]);
     store.delete(key("owner"));
     empty_and_delete(&mut store, &["owner"]);

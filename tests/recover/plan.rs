@@ -119,9 +119,9 @@ fn the_summary_counts_by_reason() {
     let store = shop();
     let table = ask(&store, "summary", "recover DB");
     for part in [
-        "3 come back (1 Deployment, 1 Secret, 1 Service); 2 are left out:\nCOUNT  REASON    WHAT",
-        "    1  event     events                       1 Event  --controlled=event\n",
-        "    1  finished  ended, and would run again  1 Job    --finished\n",
+        "3 come back (1 Deployment, 1 Secret, 1 Service); 2 are left out:\nCOUNT  BROUGHT BACK BY     WHAT",
+        "    1  --controlled=event  events: 1 Event\n",
+        "    1  --finished          ended, and would run again: 1 Job\n",
     ] {
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
@@ -143,7 +143,7 @@ fn the_summary_counts_by_reason() {
 }
 
 #[test]
-fn a_webhook_that_refuses_and_a_definition_that_is_gone_are_told_before_use() {
+fn a_webhook_that_refuses_and_a_definition_that_was_deleted_are_reported_before_use() {
     let webhook = |policy: &str| {
         let service = json!({"namespace": "a", "name": "hook"});
         let webhooks =
@@ -205,7 +205,7 @@ fn a_webhook_that_refuses_and_a_definition_that_is_gone_are_told_before_use() {
 }
 
 #[test]
-fn versions_that_no_definition_serves_are_told() {
+fn versions_that_no_definition_serves_are_reported() {
     let definition = |plural: &str, strategy: &str, served: bool| {
         json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",

@@ -87,7 +87,7 @@ fn what_was_before_a_deletion_began_may_be_compacted() {
 }
 
 #[test]
-fn a_namespace_that_went_after_the_compaction_says_nothing_of_what_went_before_it() {
+fn a_namespace_that_was_deleted_after_the_compaction_shows_nothing_of_earlier_deletions() {
     let mut store = Store::new(Version::V3_6);
     let key = "/registry/configmaps/a/one";
     store.put(
@@ -339,7 +339,7 @@ fn what_was_emptied_while_it_went_comes_back_full() {
     assert!(!yaml.text().contains("empty"));
     assert!(
         yaml.stderr
-            .contains("1  late    created during the deletion"),
+            .contains("1  --last           created during the deletion"),
         "{}",
         yaml.stderr
     );
@@ -348,7 +348,7 @@ fn what_was_emptied_while_it_went_comes_back_full() {
 }
 
 #[test]
-fn what_went_with_its_owner_comes_back_as_of_before_the_owner_went_and_behind_it() {
+fn what_was_deleted_with_its_owner_comes_back_as_of_before_the_owner_was_deleted_and_after_it() {
     let mut store = Store::new(Version::V3_6);
     let owner = json!({"metadata": {"ownerReferences": [{"uid": "uid-of-z-owner", "kind": "ConfigMap", "name": "z-owner"}]}});
     store.put(

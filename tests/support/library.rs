@@ -84,6 +84,7 @@ impl Database {
             let run = Invocation::new(verb, Some(&self.path));
             let (message, hint) = no_answer::text(&no, &run);
             let hint = hint.map_or_else(String::new, |hint| format!("hint: {hint}\n"));
+            super::assert_commands_are_marked(&hint);
             Refused {
                 code: if no.is_no() { 1 } else { 2 },
                 text: format!("etcdive: {message}\n{hint}"),

@@ -110,8 +110,26 @@ impl From<Output> for Run {
                 .code()
                 .expect("the program ends by itself, not by a signal"),
             stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+            stderr: {
+                let stderr = String::from_utf8(output.stderr).expect("standard error is UTF-8");
+                assert_commands_are_marked(&stderr);
+                stderr
+            },
         }
+    }
+}
+
+/// Every command in a hint is in backticks, so that the reader sees what to paste. Each run of the program in a test
+/// checks this for the hints that it prints.
+#[track_caller]
+pub fn assert_commands_are_marked(messages: &str) {
+    for hint in messages.lines().filter(|line| line.starts_with("hint: ")) {
+        let unmarked: String = hint.split('`').step_by(2).collect();
+        let programs = ["etcdive ", "etcdctl ", "etcdutl ", "kubectl "];
+        assert!(
+            !programs.iter().any(|program| unmarked.contains(program)),
+            "a command is not in backticks: {hint}"
+        );
     }
 }
 

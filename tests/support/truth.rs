@@ -81,7 +81,7 @@ fn truth_of(path: &Path) -> BTreeMap<Identity, Value> {
     objects
 }
 
-/// Fails unless each object of a database is what the API server answered of it; tells how many.
+/// Fails unless each object of a database is what the API server answered of it; returns how many.
 pub fn assert_served(db: &str, truth: &Path, objects: impl Iterator<Item = Value>) -> usize {
     let mut truth = truth_of(truth);
     let (mut same, mut other_version, mut no_object) = (0, BTreeSet::new(), BTreeSet::new());

@@ -8,7 +8,7 @@ use crate::support::synth::faults::with_meta;
 use crate::support::synth::{Bucket, Endian, Image, Older, Role};
 use crate::support::{Scratch, etcdive, testdata};
 
-/// A torn copy: no verb calls it sound, and none tells its last commit backwards.
+/// A torn copy: no verb calls it intact, and no verb shows its last commit in reverse.
 #[track_caller]
 fn is_torn(path: &Path, older: usize, why: &str, name: &str) {
     let (exit, sentence) = agree(path, name);

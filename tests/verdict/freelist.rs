@@ -30,7 +30,7 @@ fn is_refused(path: &std::path::Path, code: &str, name: &str) {
 
 /// etcd 3.6.6, compacted by `bbolt compact`; then the second id of the freelist was set equal to the first.
 #[test]
-fn a_page_that_the_freelist_has_twice_is_not_sound() {
+fn a_page_that_the_freelist_has_twice_is_not_intact() {
     let path = testdata("verdict/freelist-id-twice.db");
     is_refused(&path, "freelist-id", "twice");
     is_refused(&path, "page-leaked", "twice");
@@ -46,7 +46,7 @@ fn image(page_size: usize, endian: Endian, freelist: Freelist) -> Image {
 }
 
 #[test]
-fn other_wrong_freelists_are_not_sound_with_any_page_size() {
+fn other_wrong_freelists_are_not_intact_with_any_page_size() {
     let scratch = Scratch::new("verdict-freelist");
     let mut compared = 0;
     for (page_size, endian) in [

@@ -1,4 +1,4 @@
-//! Logs with one thing wrong: all records before it, and those behind it, are read, and what is wrong is said
+//! Logs with one thing wrong: all records before it, and those after it, are read, and what is wrong is said
 //! (rows 26 and 27 of the fault matrix).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,7 +63,7 @@ fn without(gone: &[u64]) -> Vec<u64> {
 }
 
 #[test]
-fn a_sound_log_is_read_to_its_end_whatever_was_made_in_advance() {
+fn an_intact_log_is_read_to_its_end_whatever_was_made_in_advance() {
     let (indices, run) = changed(|file| file.bytes.extend(vec![0; 4096]));
     assert_eq!(
         (indices, run.code, run.stderr.as_str()),
@@ -72,7 +72,7 @@ fn a_sound_log_is_read_to_its_end_whatever_was_made_in_advance() {
 }
 
 #[test]
-fn a_cut_in_the_length_or_in_the_record_is_told_as_the_end() {
+fn a_cut_in_the_length_or_in_the_record_is_reported_as_the_end() {
     for cut in [3, 8, 20, 90] {
         let (indices, run) = changed(|file| {
             let at = frame(file, 8);
@@ -85,7 +85,7 @@ fn a_cut_in_the_length_or_in_the_record_is_told_as_the_end() {
 }
 
 #[test]
-fn a_changed_byte_in_the_data_is_told_and_the_chain_goes_on_behind_it() {
+fn a_changed_byte_in_the_data_is_reported_and_the_chain_continues_after_it() {
     let scratch = Scratch::new("wal-flip");
     let mut file = log(10);
     let at = frame(&file, 4);
@@ -110,7 +110,7 @@ fn a_changed_byte_in_the_data_is_told_and_the_chain_goes_on_behind_it() {
     // A record that states a wrong checksum itself is right, and so is the next one.
     let mut file = log(10);
     let at = frame(&file, 4);
-    // Behind the length: type, then the checksum as a number of five bytes at most.
+    // After the length: type, then the checksum as a number of five bytes at most.
     file.bytes[at + 11] ^= 0x01;
     scratch.file(NAME, &file.bytes);
     let run = wal(scratch.path(), "-o jsonl");
@@ -145,7 +145,7 @@ fn an_impossible_length_costs_one_record() {
 }
 
 #[test]
-fn records_behind_a_gap_of_zeros_are_found() {
+fn records_after_a_gap_of_zeros_are_found() {
     let (indices, run) = changed(|file| {
         let (from, to) = (frame(file, 4), frame(file, 7));
         file.bytes[from..to].fill(0);
@@ -159,7 +159,7 @@ fn records_behind_a_gap_of_zeros_are_found() {
 }
 
 #[test]
-fn files_are_read_by_their_numbers_and_a_missing_one_is_told() {
+fn files_are_read_by_their_numbers_and_a_missing_one_is_reported() {
     let first = log(4);
     let mut second = WalFile::after(Some(&first));
     second.metadata(7, 9);
@@ -202,7 +202,7 @@ fn files_are_read_by_their_numbers_and_a_missing_one_is_told() {
 }
 
 #[test]
-fn an_entry_that_another_leader_replaced_is_told_as_such_and_one_without_a_majority_too() {
+fn an_entry_that_another_leader_replaced_is_reported_as_such_and_one_without_a_majority_too() {
     let scratch = Scratch::new("wal-replaced");
     let mut file = log(3);
     file.entry(1, 4, &put("old", b"4"));
@@ -262,7 +262,7 @@ fn a_record_of_a_type_that_there_is_none_of_is_passed_over() {
 }
 
 #[test]
-fn raft_snapshots_that_cannot_be_trusted_are_told() {
+fn raft_snapshots_that_cannot_be_trusted_are_reported() {
     let good = std::fs::read(requests().join("member/snap/0000000000000002-000000000000002a.snap"))
         .unwrap();
     let name = "0000000000000002-000000000000002a.snap";
@@ -313,7 +313,7 @@ fn raft_snapshots_that_cannot_be_trusted_are_told() {
 }
 
 #[test]
-fn whatever_is_changed_the_records_before_it_and_behind_it_are_read() {
+fn whatever_is_changed_the_records_before_and_after_it_are_read() {
     let sound = log(40);
     let mut rng = Rng::new(3);
     for trial in 0..400 {
@@ -341,7 +341,7 @@ fn whatever_is_changed_the_records_before_it_and_behind_it_are_read() {
                 .find(|at| **at > start)
                 .copied()
                 .unwrap_or(sound.bytes.len());
-            // The record right behind a damaged one may be needed to find the way again.
+            // The record right after a damaged one may be needed to find the way again.
             let untouched = end <= from || start >= to + 8;
             assert!(
                 !untouched || read.contains(&index),

@@ -134,7 +134,7 @@ fn what_comes_back_is_what_was_written_and_of_an_api_servers_log_a_good_part_doe
             .iter()
             .map(|record| ((record.main, record.sub), record.clone()))
             .collect();
-        // The log begins somewhere behind its first entry, and the store is compacted somewhere behind that.
+        // The log begins somewhere after its first entry, and the store is compacted somewhere after that.
         let first = rng.index(40);
         let compacted = requests[60 + rng.index(50)].1;
         store.compact(compacted);

@@ -84,7 +84,7 @@ fn versions_that_a_compaction_removed_come_from_a_log_that_has_all_from_the_firs
         .iter()
         .map(|event| (event["main"].as_i64().unwrap(), event["version"].as_i64()))
         .collect();
-    // Entry 19 deletes all keys behind leased/b.
+    // Entry 19 deletes all keys after leased/b.
     assert_eq!(told, [(14, None), (4, Some(2)), (2, Some(1))]);
     let value = etcdive(["get", dir, "other", "--at", "8", "--wal", "-o", "json"]);
     assert!(value.text().contains("else"), "{}", value.stderr);
@@ -180,7 +180,7 @@ fn a_timeline_has_all_evidence_of_an_object_with_its_source_and_certainty() {
 }
 
 #[test]
-fn every_verb_that_takes_a_log_answers_as_of_behind_the_database() {
+fn every_verb_that_takes_a_log_answers_as_of_after_the_database() {
     let killed = testdata("wal/killed");
     let (killed, restarted) = (
         killed.to_str().unwrap(),
@@ -273,7 +273,7 @@ fn a_timeline_of_a_log_without_its_beginning_gives_requests_the_revisions_that_t
     for value in ["1", "2", "3"] {
         store.put("a", value);
     }
-    // The database ends at entry 3; the log begins behind entry 2 and goes on to entry 6.
+    // The database ends at entry 3; the log begins after entry 2 and goes on to entry 6.
     for (index, value) in (3_i64..).zip(["3", "4", "5", "6"]) {
         file.entry(1, index, &put("a", value.as_bytes()));
     }
@@ -306,7 +306,7 @@ fn a_timeline_of_a_log_without_its_beginning_gives_requests_the_revisions_that_t
         (Some(4), None),
         (Some(3), None),
         (Some(2), None),
-        // No entry before it tells behind which revision it stands.
+        // No entry before it shows which revision it follows.
         (None, Some(3)),
     ];
     assert_eq!(told, expected, "{}", run.stderr);

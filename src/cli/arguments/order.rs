@@ -188,12 +188,12 @@ fn word(text: impl Into<OsString>) -> Token {
     }
 }
 
-/// A line as it can be pasted.
+/// A line that can be pasted, in backticks.
 fn text_of(line: &CommandLine) -> String {
     let before = line.before.iter().map(|token| &token.word);
     let after = line.after.iter().map(|token| &token.word);
     let words = before.chain(&line.verb).chain(after);
-    let mut text = "etcdive".to_owned();
+    let mut text = "`etcdive".to_owned();
     if let Some(db) = &line.db {
         text.push_str(" --db ");
         text.push_str(&quoted(db));
@@ -202,6 +202,7 @@ fn text_of(line: &CommandLine) -> String {
         text.push(' ');
         text.push_str(&quoted(word));
     }
+    text.push('`');
     text
 }
 

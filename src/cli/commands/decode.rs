@@ -14,6 +14,7 @@ use crate::cli::{Answer, Run, Verb, report};
 use crate::query::event_log::{EventFilters, EventLog};
 use crate::query::pasted::{Pasted, PastedValue};
 use crate::query::stored_value::{decrypted, hex_bytes, is_database, object_within};
+use crate::source::work::Work;
 use crate::source::{Source, is_delta_snapshot, open_untouched};
 use crate::view;
 use crate::view::record::key_text;
@@ -77,7 +78,7 @@ impl From<Output> for Format {
     }
 }
 
-/// etcd takes 1.5 MiB unless told otherwise; what is larger than this is not one value.
+/// etcd accepts 1.5 MiB by default. Larger input is not one value.
 const LONGEST_VALUE_BYTES: u64 = 64 << 20;
 
 impl Verb for Args {
@@ -158,7 +159,7 @@ impl Args {
                 "-o proto prints one message, and the input has {} values",
                 values.len()
             ))
-            .hint("--key KEY chooses one, -o json prints one per line"));
+            .hint("`--key KEY` chooses one, `-o json` prints one per line"));
         }
         let is_yaml = self.output == Output::Yaml && !self.meta_only;
         let (mut printed, mut failed) = (0_usize, 0_usize);
@@ -190,7 +191,8 @@ impl Args {
         Ok(())
     }
 
-    /// Prints the events of a delta snapshot, oldest first: YAML with a comment above each value, or a JSON object per event.
+    /// Prints the events of a delta snapshot, oldest first: YAML with a comment above each value, or a JSON object per
+    /// event.
     fn print_events(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         if self.output == Output::Proto || self.meta_only {
             return Err(Failure::cannot(
@@ -235,7 +237,7 @@ impl Args {
             {
                 let error = NotPrinted::from(why);
                 Failure::cannot(format!("the value {error}"))
-                    .hint("--key /registry/secrets/NS/NAME: it opens only with the key under which it was stored")
+                    .hint("`--key /registry/secrets/NS/NAME`: it opens only with the key under which it was stored")
             }
             error => refusal("the value", &error, view::pasted::TAKEN),
         }
@@ -316,7 +318,7 @@ impl Args {
 
 /// Whether a file is a delta snapshot, compressed or not.
 fn is_delta(path: &Path) -> bool {
-    let source = Source::open_unpacking(path, &unpacking(None));
+    let source = Source::open_unpacking(path, &unpacking(None, &Work::default()));
     source.is_ok_and(|source| is_delta_snapshot(source.bytes()))
 }
 

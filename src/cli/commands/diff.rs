@@ -38,10 +38,10 @@ pub struct Args {
     /// The newer database, or two revisions A..B of OLD
     #[arg(value_name = "NEW|A..B", required_unless_present_any = ["metas", "since", "until"])]
     new: Option<OsString>,
-    /// Compare with the state at this time: 21:05, 10m ago
+    /// Compare with the state before this time: 21:05, 10m ago
     ///
-    /// Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the newest time in the file; 10m before that time. See `etcdive
-    /// help times`.
+    /// Changes at this time are included, as with `log --since`. Forms: 2026-11-20T21:05:00Z; 21:05 on the day of the
+    /// newest time in the file; 10m before that time. See `etcdive help times`.
     #[arg(
         long,
         value_name = "TIME",
@@ -49,7 +49,7 @@ pub struct Args {
         conflicts_with = "metas"
     )]
     since: Option<String>,
-    /// Compare the state at this time, not the newest
+    /// Compare the state after this time, not the newest; changes at this time are included
     #[arg(
         long,
         value_name = "TIME",
@@ -77,8 +77,8 @@ pub struct Args {
     name_only: bool,
     /// Show the old and the new YAML of each object beside each other
     ///
-    /// For changes that are read best in their surroundings. `|` marks a line that changed, `<` one that was removed, `>` one that was
-    /// added; long lines go on below. The width is the terminal's; in a pipe that of COLUMNS, or 80.
+    /// For changes that are read best in their surroundings. `|` marks a line that changed, `<` one that was removed,
+    /// `>` one that was added; long lines go on below. The width is the terminal's; in a pipe that of COLUMNS, or 80.
     /// Example: etcdive diff DB 120..@ deploy/web -n shop -y
     #[arg(short = 'y', long, conflicts_with_all = ["output", "stat", "name_only"])]
     side_by_side: bool,
@@ -89,9 +89,9 @@ pub struct Args {
     width: Option<u16>,
     /// Mark what changed within long texts: [-old-]{+new+}
     ///
-    /// A command line, a certificate bundle or a script in which one word changed is shown once, with that word marked, as
-    /// `git diff --word-diff` does. Values that are masked are not marked.
-    /// Example: etcdive diff DB 120..@ configmaps -A --word
+    /// A command line, a certificate bundle or a script in which one word changed is shown once, with that word marked,
+    /// as `git diff --word-diff` does. Values that are masked are not marked. Example: etcdive diff DB 120..@
+    /// configmaps -A --word
     #[arg(long, conflicts_with_all = ["stat", "name_only"])]
     word: bool,
     /// Leave out the status of objects
@@ -267,7 +267,7 @@ impl Args {
                 Err(Failure::cannot(format!(
                     "{text}: no such file or directory, and no range of revisions A..B is given"
                 ))
-                .hint(format!("etcdive diff {} A..B {text}", self.old.display())))
+                .hint(format!("`etcdive diff {} A..B {text}`", self.old.display())))
             }
         }
     }

@@ -11,7 +11,6 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::query::glob::Globs;
 use crate::query::kube_events::{About, EventsRequest, KubeEvents};
 use crate::query::live_objects::ObjectFilters;
 use crate::query::objects::ReadValue;
@@ -120,7 +119,8 @@ fn type_and_name(text: &str) -> Result<(&str, &str), Failure> {
     let parts = text.split_once('/');
     let is_whole = |(types, name): &(&str, &str)| !types.is_empty() && !name.is_empty();
     parts.filter(is_whole).ok_or_else(|| {
-        Failure::cannot(format!("--for {text}: expected a type and a name")).hint("--for pod/web-1")
+        Failure::cannot(format!("--for {text}: expected a type and a name"))
+            .hint("`--for pod/web-1`")
     })
 }
 
@@ -135,14 +135,13 @@ impl Args {
         let live = &events.live;
         let clock = live.clock();
         let scope = which.scope();
-        let is_one = |names: Option<Globs>| names.is_some_and(|names| names.is_one());
         let beside = table::Beside {
             wide: self.output == Output::Wide,
             no_headers: self.no_headers,
             show_labels: false,
             label_columns: &[],
-            one_namespace: is_one(scope.namespaces),
-            with_clusters: live.catalog().has_several_clusters() && !is_one(scope.clusters),
+            one_namespace: scope.is_one_namespace(),
+            with_clusters: live.catalog().has_several_clusters() && !scope.is_one_cluster(),
             clock,
         };
         let printed = table::print(

@@ -129,7 +129,7 @@ impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         if self.template.is_some() {
             return Err(Failure::cannot("--template: Go templates are not supported")
-                .hint("`get -o jsonpath=...` prints fields of objects, --filter and --fields choose what is listed"));
+                .hint("`get -o jsonpath=...` prints fields of objects, `--filter` and `--fields` choose what is listed"));
         }
         Ok(self.paths().filter(|_| !self.leaf_item).cloned().collect())
     }

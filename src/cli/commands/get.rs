@@ -20,7 +20,6 @@ use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::{Answer, Run, Verb, report};
-use crate::query::glob::Globs;
 use crate::query::key_list::KeyFilters;
 use crate::query::live_objects::{
     Budget, CustomColumns, FieldSelector, JsonPath, KeyEntry, LiveObjects, MAX_PRINTED_BYTES, Note,
@@ -37,7 +36,7 @@ use crate::view::encryption::encrypted_json;
 use crate::view::human;
 use crate::view::json::{JsonStyle, JsonWriter, write_value};
 use crate::view::kubectl_table::VerbatimTable;
-use crate::view::manifest::{Told, write_checked};
+use crate::view::manifest::{WrittenObject, write_checked};
 use crate::view::record::{key_text, record_json};
 use crate::view::recovery_comment::{incomplete, of_version};
 use crate::view::yaml::YamlWriter;
@@ -113,6 +112,9 @@ pub struct Args {
 /// kubectl indents its JSON by four.
 const JSON_INDENT: usize = 4;
 
+/// The order of the fields of a record that is no Kubernetes object: as `docs/reference/formats.md` has them.
+const RECORD_ORDER: Order = Order::Declared;
+
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
@@ -139,7 +141,7 @@ impl Verb for Args {
             return Err(Failure::cannot(
                 "--sort-by of a field sorts as etcdctl, -o prints as kubectl",
             )
-            .hint("a path sorts objects: --sort-by .metadata.name"));
+            .hint("a path sorts objects: `--sort-by .metadata.name`"));
         }
         let etcdctl = self.etcdctl.sorted_by(field);
         if self.out.is_some() && etcdctl.is_given() {
@@ -152,7 +154,7 @@ impl Verb for Args {
             return Err(Failure::cannot(
                 "--for writes objects: it needs -o yaml, json or jsonl, or --out",
             )
-            .hint("-o yaml"));
+            .hint("`-o yaml`"));
         }
         if let Some(store) = V2Store::read(Evidence::only(run.evidence)?)? {
             return self.print_v2(&store, etcdctl.is_given(), out);
@@ -161,7 +163,7 @@ impl Verb for Args {
             return self.as_etcdctl(&etcdctl, run, out);
         }
         if !self.which.asked().is_given() {
-            return Err(Failure::cannot("what is to be printed?")
+            return Err(Failure::cannot("nothing to get: name a resource or a key")
                 .hint("`get DB pods`, `get DB deploy/web -n shop`, `get DB all -A`; `ls DB` lists the keys"));
         }
         let question = run.question()?;
@@ -309,30 +311,30 @@ impl Get<'_, '_> {
             Format::Yaml => {
                 let mut writer = YamlWriter::new(out);
                 let one = |writer: &mut YamlWriter<_>, record: &Record<'_>| {
-                    let told = self.tell_loadable(writer, record);
-                    (told, writer.error().is_some())
+                    let is_written = self.write_loadable(writer, record);
+                    (is_written, writer.error().is_some())
                 };
-                let told = self.tell(&mut writer, entries, one);
+                let any = self.write_list(&mut writer, entries, one);
                 writer.finish()?;
-                Ok(told)
+                Ok(any)
             }
             Format::Json => {
                 let mut writer = JsonWriter::new(out, JsonStyle::Indent(JSON_INDENT));
-                let told = self.tell(&mut writer, entries, |writer, record| {
-                    let told = self.tell_one(writer, Order::Sorted, record);
-                    (self.admit(record, told), writer.error().is_some())
+                let any = self.write_list(&mut writer, entries, |writer, record| {
+                    let noted = self.write_one(writer, Order::Sorted, record);
+                    (self.report_noted(record, noted), writer.error().is_some())
                 });
                 writer.finish()?;
-                Ok(told)
+                Ok(any)
             }
             Format::Jsonl => {
                 let mut writer = JsonWriter::new(out, JsonStyle::Compact);
-                let told = self.tell_each(&mut writer, entries, &|writer, record| {
-                    let told = self.tell_one(writer, Order::Sorted, record);
-                    (self.admit(record, told), writer.error().is_some())
+                let any = self.write_each(&mut writer, entries, &|writer, record| {
+                    let noted = self.write_one(writer, Order::Sorted, record);
+                    (self.report_noted(record, noted), writer.error().is_some())
                 });
                 writer.finish()?;
-                Ok(told)
+                Ok(any)
             }
             Format::JsonPath(path) => self.print_path(entries, path, false, out),
             Format::JsonPathAsJson(path) => self.print_path(entries, path, true, out),
@@ -346,32 +348,36 @@ impl Get<'_, '_> {
     }
 
     fn read_with(&self, record: &Record<'_>, managed_fields: bool) -> Option<ReadValue> {
-        let told = self.live.selected(record, managed_fields)?;
-        if let ReadValue::Object(_, notes) = &told {
-            say(record, notes);
+        let read = self.live.selected(record, managed_fields)?;
+        if let ReadValue::Object(_, notes) = &read {
+            report_notes(record, notes);
         }
-        Some(told)
+        Some(read)
     }
 
-    /// The same as a tree, whatever it is.
+    /// The same as a tree: the object, or the record of a value that is none.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
-        let (tree, noted) = self.noted_tree(record, managed_fields)?;
-        say(record, &noted.notes);
+        let read = self.selected(record, managed_fields)?;
+        let (tree, noted) = self.tree_of(record, read);
+        report_notes(record, &noted.notes);
         Some(tree)
     }
 
-    /// The same with what its reader should know.
-    fn noted_tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<(Value, Noted)> {
-        let told = self.live.selected(record, managed_fields)?;
-        if let ReadValue::Encrypted(error) = &told {
-            self.live.question().objects().report_closed(record, error);
+    /// What a record holds, if it is selected. That a value is still encrypted is reported.
+    fn selected(&self, record: &Record<'_>, managed_fields: bool) -> Option<ReadValue> {
+        let read = self.live.selected(record, managed_fields)?;
+        if let ReadValue::Encrypted(error) = &read {
+            self.live
+                .question()
+                .objects()
+                .report_encrypted(record, error);
         }
-        Some(self.tree_of(record, told))
+        Some(read)
     }
 
-    /// What was read of a record as a tree, whatever it is, in a version of the release that was asked for.
-    fn tree_of(&self, record: &Record<'_>, told: ReadValue) -> (Value, Noted) {
-        let tree = match told {
+    /// What was read of a record as a tree, in a version of the release that was asked for.
+    fn tree_of(&self, record: &Record<'_>, read: ReadValue) -> (Value, Noted) {
+        let tree = match read {
             ReadValue::Object(mut object, notes) => {
                 let version = self.live.put_into_release(record, &mut object);
                 return (object, Noted { notes, version });
@@ -387,9 +393,10 @@ impl Get<'_, '_> {
         encrypted_json(record, error, object)
     }
 
-    /// Tells one record's object to a sink, without a tree where that is possible. What its reader should know; none if
-    /// it was not selected.
-    fn tell_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> Option<Noted> {
+    /// Writes one record's object to a sink, without a tree where that is possible. Returns what the reader of the
+    /// object should know, or None if the record is not selected. The fields of an object are in `order`, those of a
+    /// record that is no object in the order that is documented, in every format.
+    fn write_one<S: Sink>(&self, sink: &mut S, order: Order, record: &Record<'_>) -> Option<Noted> {
         let managed_fields = self.args.show_managed_fields;
         if self.live.may_stream(record) {
             match self.live.stream(record, order, managed_fields, sink) {
@@ -398,14 +405,19 @@ impl Get<'_, '_> {
                     return Some(Noted { notes, version });
                 }
                 Some(Err(_)) => {
-                    write_value(&record_json(record), order, sink);
+                    write_value(&record_json(record), RECORD_ORDER, sink);
                     return Some(Noted::default());
                 }
                 None => {}
             }
         }
-        let (tree, noted) = self.noted_tree(record, managed_fields)?;
-        // The decoder has this remark, a tree has not.
+        let read = self.selected(record, managed_fields)?;
+        let order = match read {
+            ReadValue::Object(..) => order,
+            _ => RECORD_ORDER,
+        };
+        let (tree, noted) = self.tree_of(record, read);
+        // The decoder writes this remark into the stream. A tree does not contain it.
         let unknown = noted
             .notes
             .iter()
@@ -417,37 +429,38 @@ impl Get<'_, '_> {
         Some(noted)
     }
 
-    /// Reports what the reader of an object should know; whether there was any.
-    fn admit(&self, record: &Record<'_>, told: Option<Noted>) -> bool {
-        let Some(Noted { notes, version }) = told else {
+    /// Reports what the reader of an object should know. Returns whether the object was written.
+    fn report_noted(&self, record: &Record<'_>, noted: Option<Noted>) -> bool {
+        let Some(Noted { notes, version }) = noted else {
             return false;
         };
         if let Some(version) = version {
             self.live.count_version(record, &version);
         }
         if !notes.is_empty() {
-            say(record, &notes);
+            report_notes(record, &notes);
             let objects = self.live.question().objects();
             objects.report_incomplete(record, &notes);
         }
         true
     }
 
-    /// The same to YAML, which is read back if it holds anything unusual.
-    fn tell_loadable<W: Write>(&self, writer: &mut YamlWriter<W>, record: &Record<'_>) -> bool {
+    /// Writes one record's object as YAML. If it has anything unusual, the YAML is read back before it is printed.
+    /// Returns whether the record is selected.
+    fn write_loadable<W: Write>(&self, writer: &mut YamlWriter<W>, record: &Record<'_>) -> bool {
         let mut noted = None;
-        let tell = |writer: &mut YamlWriter<W>| {
-            noted = self.tell_one(writer, Order::Natural, record);
+        let write = |writer: &mut YamlWriter<W>| {
+            noted = self.write_one(writer, Order::Natural, record);
             let comments = noted.as_ref().map(|noted| noted.remarks(record));
-            Told {
+            WrittenObject {
                 any: noted.is_some(),
                 comments: comments.unwrap_or_default(),
             }
         };
-        let written = write_checked(writer, tell, || Some(self.shown_again(record)));
-        self.admit(record, noted);
+        let written = write_checked(writer, write, || Some(self.shown_again(record)));
+        self.report_noted(record, noted);
         match written {
-            Ok(told) => told,
+            Ok(is_written) => is_written,
             Err(error) => {
                 self.report_unreadable(record, &error);
                 true
@@ -460,15 +473,15 @@ impl Get<'_, '_> {
         objects.report_unreadable(record, error);
     }
 
-    /// The tree of what [`Self::tell_one`] told.
+    /// What [`Self::write_one`] wrote, as a tree.
     pub(super) fn shown_again(&self, record: &Record<'_>) -> Value {
-        let told = self.live.shown(record, self.args.show_managed_fields);
-        self.tree_of(record, told).0
+        let read = self.live.shown(record, self.args.show_managed_fields);
+        self.tree_of(record, read).0
     }
 
-    /// Tells one object as it is, or all in a List, one after the other. `one` tells an object: whether there was
-    /// any, and whether nobody reads on.
-    fn tell<S: Sink>(
+    /// Writes one object as it is, and several as a List. `one` writes an object, and returns whether it was selected
+    /// and whether writing failed.
+    fn write_list<S: Sink>(
         &self,
         sink: &mut S,
         entries: &[KeyEntry<'_>],
@@ -478,14 +491,14 @@ impl Get<'_, '_> {
             return false;
         }
         if self.live.is_single() {
-            return self.tell_each(sink, entries, &one);
+            return self.write_each(sink, entries, &one);
         }
         sink.begin_map();
         sink.key("apiVersion");
         sink.string("v1");
         sink.key("items");
         sink.begin_list();
-        let told = self.tell_each(sink, entries, &one);
+        let any = self.write_each(sink, entries, &one);
         sink.end_list();
         sink.key("kind");
         sink.string("List");
@@ -495,11 +508,11 @@ impl Get<'_, '_> {
         sink.string("");
         sink.end_map();
         sink.end_map();
-        told
+        any
     }
 
-    /// Tells the objects, until nobody reads them any more.
-    fn tell_each<S: Sink>(
+    /// Writes the objects one after the other, until writing fails. Returns whether any was selected.
+    fn write_each<S: Sink>(
         &self,
         sink: &mut S,
         entries: &[KeyEntry<'_>],
@@ -507,9 +520,9 @@ impl Get<'_, '_> {
     ) -> bool {
         let mut any = false;
         for KeyEntry { record, .. } in entries {
-            let (told, failed) = one(sink, record);
-            any |= told;
-            if failed {
+            let (is_written, has_failed) = one(sink, record);
+            any |= is_written;
+            if has_failed {
                 break;
             }
         }
@@ -612,14 +625,13 @@ impl Get<'_, '_> {
         let clock = self.live.clock();
         let catalog = self.live.catalog();
         let scope = self.args.which.asked().scope();
-        let is_one = |names: Option<Globs>| names.is_some_and(|names| names.is_one());
         let beside = table::Beside {
             wide,
             no_headers: self.args.no_headers,
             show_labels: self.args.show_labels,
             label_columns: &self.args.label_columns,
-            one_namespace: is_one(scope.namespaces),
-            with_clusters: catalog.has_several_clusters() && !is_one(scope.clusters),
+            one_namespace: scope.is_one_namespace(),
+            with_clusters: catalog.has_several_clusters() && !scope.is_one_cluster(),
             clock,
         };
         let read = |record: &Record<'_>| self.read(record);
@@ -660,7 +672,7 @@ impl Noted {
 }
 
 /// Reports what the value of an object has no names for.
-fn say(record: &Record<'_>, notes: &[Note]) {
+fn report_notes(record: &Record<'_>, notes: &[Note]) {
     for note in notes {
         let (key, note) = (key_text(record.key), note.text_of(record.key));
         report::note(&format!("{key}: {note}"));

@@ -37,8 +37,8 @@ use crate::view::json_rows::{Form, JsonRows, with_object};
 /// searched too, and are masked in the output.
 ///
 /// With --history every retained revision is searched, and each line is printed with the first and the last revision
-/// that contained it. --manager limits the search to objects whose newest version this manager wrote or, with --history,
-/// to lines that it wrote. The exit code is 1 if nothing is found.
+/// that contained it. --manager limits the search to objects whose newest version this manager wrote or, with
+/// --history, to lines that it wrote. The exit code is 1 if nothing is found.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -195,7 +195,7 @@ impl Args {
         let alternatives = match &self.pattern {
             Some(pattern) if self.regexp.is_empty() => {
                 let text = pattern.to_str().ok_or_else(|| {
-                    Failure::cannot("the pattern is not UTF-8").hint(r"(?-u:\xff) matches a byte")
+                    Failure::cannot("the pattern is not UTF-8").hint(r"`(?-u:\xff)` matches a byte")
                 })?;
                 vec![text.to_owned()]
             }
@@ -208,7 +208,7 @@ impl Args {
             word: self.word_regexp,
         };
         let matcher = Matcher::new(&pattern).map_err(|error| {
-            Failure::cannot(error.to_string()).hint("-F looks for the text as it is written")
+            Failure::cannot(error.to_string()).hint("`-F` looks for the text as it is written")
         })?;
         Ok(matcher.with_managed_fields(self.show_managed_fields))
     }

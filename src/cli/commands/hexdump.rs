@@ -57,7 +57,7 @@ enum Output {
 /// How many bytes one JSON object has, and one write of text.
 const PART_BYTES: usize = 4096;
 
-/// After so many parts the memory of the mapped file is given back to the system, so that it stays small for a large
+/// After this many parts the memory of the mapped file is given back to the system, so that it stays small for a large
 /// file.
 const PARTS_A_RELEASE: usize = 8192;
 

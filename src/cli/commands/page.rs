@@ -204,7 +204,7 @@ impl<'e> Printer<'_, 'e> {
             return Ok(self.rows.row(&json, out)?);
         }
         out.lines(&text::element(element, bucket, in_bucket))?;
-        // An inline bucket's value is taken apart behind the page.
+        // An inline bucket's value is decoded after the page.
         if values && bucket.is_none() {
             out.lines(&text::value(element))?;
         }

@@ -223,7 +223,7 @@ impl Args {
         }
     }
 
-    /// The flags that say what a manifest contains.
+    /// The flags for the content of a manifest.
     fn manifest_options(&self) -> ManifestOptions {
         ManifestOptions {
             exact: self.exact,

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb};
+use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::query::logs::{Entry, Request, Wal, writes};
 use crate::view::dump_logs::{EntryType, Release};
@@ -144,10 +144,13 @@ impl Verb for Args {
             return Ok(Answer::Yes);
         }
         let wal = logs.wal();
-        let revisions = print::Beside::of(logs)?.revisions(&wal);
+        let revisions = print::Beside::open(logs)?.revisions(&wal);
         let picked = self.pick(&wal, &types);
         report_unknown(&wal, &picked, logs.diagnostics());
         print::Printer::new(self, run.keyring, logs, &wal, &revisions, out).print(&picked)?;
+        if let Some(notice) = revisions.contradiction() {
+            report::notices(&[notice], run.invocation);
+        }
         Ok(if picked.is_empty() && !wal.entries.is_empty() {
             Answer::No
         } else {
@@ -194,7 +197,7 @@ impl Args {
     }
 }
 
-/// Requests that etcd does not know are findings.
+/// Reports requests that no version of etcd has.
 fn report_unknown(wal: &Wal<'_>, picked: &[(&Entry<'_>, Request<'_>)], diagnostics: &Diagnostics) {
     for (entry, _) in picked
         .iter()

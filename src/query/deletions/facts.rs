@@ -1,4 +1,4 @@
-//! What an object is, as far as its recovery asks.
+//! What an object is: the facts that its recovery depends on.
 
 use serde_json::Value;
 
@@ -17,37 +17,37 @@ use super::history::ObjectHistory;
 pub struct Facts {
     /// Its API group; empty for the core group.
     pub group: String,
-    /// Its kind; this, the group, the namespace and the name are fit to be shown.
+    /// Its kind. Kind, group, namespace and name can be shown as they are here, even if the object is damaged.
     pub kind: String,
-    /// Its logical cluster, as its key has it; only kcp has them.
+    /// Its logical cluster, from its key. Only kcp has logical clusters.
     pub cluster: ClusterName,
-    /// Its namespace; empty where it lies in none.
+    /// Its namespace; empty for an object without one.
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Whether all four could be what they are: a file may have their names.
+    /// Whether each of these four is a valid value of its field. Only then are they part of a file name.
     pub is_named: bool,
     /// Its uid.
     pub uid: String,
-    /// The uids of what owns it.
+    /// The uids of its owners.
     pub owners: Vec<String>,
     /// Why it need not be brought back.
     pub reason: Option<Reason>,
-    /// Whether its kind is none of Kubernetes' own.
+    /// Whether it is a custom resource.
     pub is_custom: bool,
     /// Whether a manifest sets its status like any other field.
     pub keeps_status: bool,
-    /// A Job that is complete or failed, a pod that ran to its end.
+    /// Whether it is a Job that is complete or failed, or a pod that ended.
     pub is_finished: bool,
     /// The Helm release that made it.
     pub release: Option<ReleaseName>,
-    /// In which version a server takes it; none where nothing tells of another one than it is stored in.
+    /// The version in which a server accepts it, if that is known to be another one than the stored version.
     pub version: Option<VersionChange>,
-    /// The webhooks of a configuration that refuse what they cannot be asked about.
+    /// Whether it configures webhooks that refuse every request while their service does not run.
     pub is_strict_webhook: bool,
     /// Its place in the order of creation.
     pub(super) rank: u32,
-    /// How many owners it has above each other that come back as well.
+    /// The length of the chain of its owners that come back as well.
     pub(super) depth: u32,
 }
 
@@ -61,8 +61,8 @@ struct Names {
 }
 
 impl Names {
-    /// As the object says, each checked against what its field may hold. Of a Secret as its key says: what a damaged
-    /// one says of itself may be a part of the secret.
+    /// Reads the names from the object, and checks that each is a valid value of its field. For a Secret they come from
+    /// its key, because in a damaged Secret a name may be a part of the secret.
     fn new(key: &[u8], tree: &Value, location: Option<&Location<'_, '_>>) -> Self {
         let bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let [group, kind, namespace, name] = if !is_secret_key(key) {
@@ -90,7 +90,7 @@ impl Names {
             (NameField::Namespace, &namespace),
             (NameField::Name, &name),
         ];
-        // An object need not have a namespace, and one that is not Kubernetes' may lack the others.
+        // An object may have no namespace, and one that is not from Kubernetes may lack the others.
         let is_fit = |(field, text): &(NameField, &String)| text.is_empty() || field.allows(text);
         let is_named = fields.iter().all(is_fit);
         let shown = |field: NameField, text: &str| match text {
@@ -147,7 +147,7 @@ pub(super) fn facts(key: &[u8], tree: &Value, catalog: &Catalog, history: &Objec
     }
 }
 
-/// Whether a definition keeps a manifest of an object from setting the status: in the object's own version.
+/// Whether a definition has the status subresource in the version of an object. Then a manifest cannot set the status.
 fn has_status_subresource(definition: &Value, object: &Value) -> bool {
     let has = |of: &Value| {
         let status = of.pointer("/subresources/status");
@@ -160,7 +160,7 @@ fn has_status_subresource(definition: &Value, object: &Value) -> bool {
         || versions.any(|of| text(of, &["name"]) == own && has(of))
 }
 
-/// Whether a Job or a pod ended: it would run again.
+/// Whether a Job or a pod has ended. If it came back, it would run again.
 fn is_finished(group: &str, kind: &str, tree: &Value) -> bool {
     match (group, kind) {
         ("batch", "Job") => {
@@ -176,7 +176,7 @@ fn is_finished(group: &str, kind: &str, tree: &Value) -> bool {
     }
 }
 
-/// The services, as namespace and name, that a configuration of webhooks asks before it lets anything pass.
+/// The services, by namespace and name, of the webhooks that refuse every request while they do not answer.
 pub fn asked_services(configuration: &Value) -> impl Iterator<Item = (&str, &str)> {
     let is_one = text(configuration, &["kind"]).ends_with("WebhookConfiguration");
     let webhooks = configuration.get("webhooks").filter(|_| is_one);

@@ -1,8 +1,8 @@
-//! What Helm keeps of its releases: a Secret (or ConfigMap) for each version, with the state in a label.
+//! Helm's records of its releases: a Secret (or ConfigMap) for each version, with the state in a label.
 //!
 //! `helm uninstall` writes the state `uninstalling` before it deletes anything. So the deletion of a release begins
-//! there, and what comes back is the version before: `deployed`. `helm upgrade` writes `pending-upgrade` before it
-//! changes anything and `deployed` at its end. What was deleted in between, the upgrade removed.
+//! there, and the version before comes back: `deployed`. `helm upgrade` writes `pending-upgrade` before it changes
+//! anything and `deployed` at its end. An object that was deleted in between was removed by the upgrade.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::k8s::object::{text, tree_of};
 /// The namespace of a release and its name, which is not that of its Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReleaseName {
-    /// The logical cluster; only kcp has them.
+    /// The logical cluster. Only kcp has logical clusters.
     cluster: ClusterName,
     namespace: String,
     name: String,
@@ -25,7 +25,7 @@ pub struct ReleaseName {
 struct ReleaseHistory {
     /// The revision at which it began to be uninstalled, if it was not installed again.
     uninstalled: Option<i64>,
-    /// The upgrade that has not ended.
+    /// The main revision at which the upgrade began that has not ended.
     upgrade: Option<i64>,
     /// The first and the last revision of each upgrade that ended.
     upgrades: Vec<(i64, i64)>,
@@ -70,7 +70,7 @@ impl Releases {
     }
 }
 
-/// What a version of a release says of itself.
+/// One version of a release, as its Secret describes it.
 #[derive(Debug)]
 pub struct Release {
     name: ReleaseName,

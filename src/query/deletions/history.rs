@@ -1,4 +1,5 @@
-//! All objects of a store, asked for or not: which exist, when the others were deleted, and which object owns which.
+//! All objects of a store, also those that the user did not ask for: which exist, when the others were deleted, and
+//! which object owns which.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
@@ -19,27 +20,27 @@ use super::helm::{self, Releases};
 #[derive(Debug, Default)]
 pub struct ObjectHistory {
     objects: Vec<Object>,
-    /// The places in `objects`.
+    /// The index in `objects` of each object.
     places: Places,
     /// Logical cluster, namespace and name of services with a selector.
     services: HashSet<(ClusterName, String, String)>,
-    /// By the namespace, in the order of their beginnings.
+    /// The deletions of each namespace, ordered by the revision at which they began.
     namespace_deletions: HashMap<Namespace, Vec<NamespaceDeletion>>,
-    /// The namespaces that exist at the end and have no deletion timestamp.
-    namespaces_there: HashSet<Namespace>,
-    /// Keys whose last object has a deletion timestamp.
-    keys_marked: HashSet<Box<[u8]>>,
+    /// The namespaces that exist now and have no deletion timestamp.
+    active_namespaces: HashSet<Namespace>,
+    /// The keys whose newest object has a deletion timestamp.
+    terminating_keys: HashSet<Box<[u8]>>,
     /// The Helm releases.
     pub releases: Releases,
 }
 
-/// The places of objects, by logical cluster and uid: an object owns others of its own cluster only.
+/// The index of each object, by logical cluster and uid. An object owns only objects of its own cluster.
 #[derive(Debug, Default)]
 struct Places(HashMap<ClusterName, HashMap<Box<str>, usize>>);
 
 impl Places {
     fn get(&self, cluster: Option<&[u8]>, uid: &str) -> Option<usize> {
-        // Without a copy where there are no clusters.
+        // In a store without clusters, the lookup does not copy a name.
         let uids = match cluster {
             None => self.0.get(&None),
             Some(cluster) => self.0.get(&Some(cluster.into())),
@@ -53,52 +54,52 @@ impl Places {
     }
 }
 
-/// What was seen of one uid.
+/// What the records show of one uid.
 #[derive(Debug, Default)]
 struct Object {
     /// Its logical cluster.
     cluster: ClusterName,
     /// How many keys it is stored under.
     keys: usize,
-    /// Whether it exists at the end.
-    is_there: bool,
+    /// Whether it exists now.
+    exists: bool,
     /// The first revision in which it has a deletion timestamp.
     marked: Option<i64>,
     /// The revision that deleted it.
-    gone: Option<i64>,
-    /// The uids of its owners, as of the last that was seen of it.
+    deleted_at: Option<i64>,
+    /// The uids of its owners, in its newest version.
     owners: Vec<Box<str>>,
     /// The revision at which its deletion began, if that is known: it or its owner got a deletion timestamp, or was
     /// deleted.
-    went: Option<i64>,
+    deletion_began: Option<i64>,
 }
 
 impl Object {
-    /// From when it was going by what is known of itself.
-    fn went_by_itself(&self) -> Option<i64> {
-        let gone = self.gone.filter(|_| !self.is_there);
-        self.marked.into_iter().chain(gone).min()
+    /// The revision at which its deletion began, by its own records alone, without those of its owners.
+    fn own_deletion_began(&self) -> Option<i64> {
+        let deleted_at = self.deleted_at.filter(|_| !self.exists);
+        self.marked.into_iter().chain(deleted_at).min()
     }
 }
 
-/// One deletion of a namespace: from when it was going, and when it was gone.
+/// One deletion of a namespace: the revision at which it began, and the one at which it ended.
 #[derive(Debug, Clone, Copy)]
 struct NamespaceDeletion {
     from: i64,
     until: Option<i64>,
 }
 
-/// The life of a namespace that was not seen to end yet.
+/// A namespace that exists at the record that is read.
 struct OpenLife {
     generation: Generation,
     marked: Option<i64>,
 }
 
-/// The last that was seen under a key.
+/// The newest object under a key at the record that is read.
 struct LastSeen {
     place: usize,
-    /// Whether it tells of what is there.
-    tells: bool,
+    /// Whether a record proves that it exists at the newest revision. A record from a freed page does not.
+    is_proved: bool,
 }
 
 impl ObjectHistory {
@@ -118,8 +119,8 @@ impl ObjectHistory {
             if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
                 history.see_namespace(&record, namespace, meta.as_ref(), &mut open);
             }
-            let tells = store.is_evidence_for(&record, AtRevision::HEAD);
-            if tells {
+            let is_proved = store.is_evidence_for(&record, AtRevision::HEAD);
+            if is_proved {
                 history.mark_key(record.key, meta.as_ref());
             }
             if record.tombstone {
@@ -142,18 +143,18 @@ impl ObjectHistory {
                 history.services.insert(service);
             }
             if !meta.uid.is_empty() {
-                history.see_object(&record, (cluster, &meta), tells, &mut last_seen);
+                history.see_object(&record, (cluster, &meta), is_proved, &mut last_seen);
             }
         }
-        for was in last_seen.into_values().filter(|was| was.tells) {
+        for was in last_seen.into_values().filter(|was| was.is_proved) {
             if let Some(object) = history.objects.get_mut(was.place) {
-                object.is_there = true;
+                object.exists = true;
             }
         }
         for (namespace, life) in open {
             history.end_namespace(&namespace, life.marked, None);
             if life.marked.is_none() {
-                history.namespaces_there.insert(namespace);
+                history.active_namespaces.insert(namespace);
             }
         }
         history.follow_owners();
@@ -162,23 +163,23 @@ impl ObjectHistory {
 
     fn mark_key(&mut self, key: &[u8], meta: Option<&Meta<'_>>) {
         if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
-            self.keys_marked.insert(key.into());
+            self.terminating_keys.insert(key.into());
         } else {
-            self.keys_marked.remove(key);
+            self.terminating_keys.remove(key);
         }
     }
 
     /// Whether the object that exists under a key has a deletion timestamp.
     pub fn is_marked(&self, key: &[u8]) -> bool {
-        self.keys_marked.contains(key)
+        self.terminating_keys.contains(key)
     }
 
-    /// Notes an object that a record has, with its logical cluster.
+    /// Adds the object of a record, with its logical cluster.
     fn see_object(
         &mut self,
         record: &Record<'_>,
         (cluster, meta): (Option<&[u8]>, &Meta<'_>),
-        tells: bool,
+        is_proved: bool,
         last_seen: &mut HashMap<Box<[u8]>, LastSeen>,
     ) {
         let place = match self.places.get(cluster, &meta.uid) {
@@ -195,10 +196,10 @@ impl ObjectHistory {
         };
         let before = last_seen.get(record.key);
         let is_same = before.is_some_and(|before| before.place == place);
-        // What freed pages hold says nothing of a key that the state has.
-        if !is_same && (tells || before.is_none_or(|before| !before.tells)) {
-            let was = last_seen.insert(record.key.into(), LastSeen { place, tells });
-            // Its deletion is in no page: when it went is not known.
+        // A record from a freed page does not replace the object that the state has under the key.
+        if !is_same && (is_proved || before.is_none_or(|before| !before.is_proved)) {
+            let was = last_seen.insert(record.key.into(), LastSeen { place, is_proved });
+            // No page has the deletion of the object before, so its revision is not known.
             if let Some(was) = was {
                 self.leave(was.place, None);
             }
@@ -206,7 +207,7 @@ impl ObjectHistory {
                 object.keys = object.keys.saturating_add(1);
             }
         } else if let Some(last_seen) = last_seen.get_mut(record.key).filter(|_| is_same) {
-            last_seen.tells |= tells;
+            last_seen.is_proved |= is_proved;
         }
         if let Some(object) = self.objects.get_mut(place) {
             if meta.deletion_time.is_some() {
@@ -216,11 +217,11 @@ impl ObjectHistory {
         }
     }
 
-    /// An object stands under one key less; at which revision, where that is known.
+    /// Removes an object from a key, at a main revision if that is known. An object may be stored under several keys.
     fn leave(&mut self, place: usize, main: Option<i64>) {
         if let Some(object) = self.objects.get_mut(place) {
             object.keys = object.keys.saturating_sub(1);
-            object.gone = main.filter(|_| object.keys == 0);
+            object.deleted_at = main.filter(|_| object.keys == 0);
         }
     }
 
@@ -239,7 +240,7 @@ impl ObjectHistory {
             return;
         };
         if Transition::between(before, Some(generation)) == Transition::Replaces {
-            // Its deletion is in no page.
+            // No page has its deletion.
             let marked = open.remove(&namespace).and_then(|life| life.marked);
             self.end_namespace(&namespace, marked, Some(main));
         }
@@ -261,17 +262,18 @@ impl ObjectHistory {
         deletions.push(NamespaceDeletion { from, until });
     }
 
-    /// Of each object that went: whether it went with the last of its owners, and so from when. In the order of
-    /// revisions, so that each chain of owners is followed from its beginning, however long.
+    /// Finds out at which revision the deletion of each object began. A garbage collector deletes an object when the
+    /// last of its owners is deleted, so the deletion of an owner may be where it began. Objects are visited in the
+    /// order of revisions: a chain of owners of any length is followed from its first owner.
     fn follow_owners(&mut self) {
         let mut nexts: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
         let mut waits_for: Vec<usize> = vec![0; self.objects.len()];
         let mut owned: HashMap<usize, Vec<usize>> = HashMap::new();
         for (place, object) in self.objects.iter().enumerate() {
-            let Some(went) = object.went_by_itself() else {
+            let Some(began) = object.own_deletion_began() else {
                 continue;
             };
-            nexts.push(Reverse((went, place)));
+            nexts.push(Reverse((began, place)));
             let cluster = object.cluster.as_deref();
             let Some(owners) = self.places_of(cluster, &object.owners) else {
                 continue;
@@ -283,46 +285,47 @@ impl ObjectHistory {
                 owned.entry(owner).or_default().push(place);
             }
         }
-        while let Some(Reverse((went, place))) = nexts.pop() {
+        while let Some(Reverse((began, place))) = nexts.pop() {
             let Some(object) = self.objects.get_mut(place) else {
                 continue;
             };
-            if object.went.is_some() {
+            if object.deletion_began.is_some() {
                 continue;
             }
-            object.went = Some(went);
+            object.deletion_began = Some(began);
             for owned in owned.remove(&place).unwrap_or_default() {
                 let Some(waits) = waits_for.get_mut(owned) else {
                     continue;
                 };
                 *waits = waits.saturating_sub(1);
                 if *waits == 0 {
-                    nexts.push(Reverse((went, owned)));
+                    nexts.push(Reverse((began, owned)));
                 }
             }
         }
     }
 
-    /// The places of owners, each once; none where one of them was never seen.
+    /// The indices of owners, each once. None if no record has one of the owners.
     fn places_of(&self, cluster: Option<&[u8]>, uids: &[Box<str>]) -> Option<BTreeSet<usize>> {
         uids.iter()
             .map(|uid| self.places.get(cluster, uid))
             .collect()
     }
 
-    /// The revision from which an object of these owners, in their logical cluster, is garbage: from when the last of
-    /// them was going. None where it has no owner, or one of them stayed, or it is not known of all when they went.
-    pub fn owners_went(&self, cluster: Option<&[u8]>, uids: &[impl AsRef<str>]) -> Option<i64> {
-        let went = uids
+    /// The revision from which an object of these owners, in their logical cluster, is garbage: that at which the
+    /// deletion of the last owner began. None if the object has no owner, if one of them exists, or if it is not known
+    /// when the deletion of one of them began.
+    pub fn owners_deleted(&self, cluster: Option<&[u8]>, uids: &[impl AsRef<str>]) -> Option<i64> {
+        let began = uids
             .iter()
-            .map(|uid| self.object(cluster, uid.as_ref())?.went);
-        let went: Vec<i64> = went.collect::<Option<_>>()?;
-        went.into_iter().max()
+            .map(|uid| self.object(cluster, uid.as_ref())?.deletion_began);
+        let began: Vec<i64> = began.collect::<Option<_>>()?;
+        began.into_iter().max()
     }
 
-    /// From when the namespace of an object was going that was deleted between two revisions; none where the
-    /// deletion was none of its namespace's.
-    pub fn namespace_went(&self, namespace: &Namespace, deleted: (i64, i64)) -> Option<i64> {
+    /// The revision at which the deletion of a namespace began that also deleted an object between two revisions. None
+    /// if the namespace was not being deleted then.
+    pub fn namespace_deleted(&self, namespace: &Namespace, deleted: (i64, i64)) -> Option<i64> {
         let namespace_deletions = self.namespace_deletions.get(namespace)?;
         let is_within = |deletion: &&NamespaceDeletion| {
             deletion.from <= deleted.1 && deletion.until.is_none_or(|until| deleted.0 <= until)
@@ -335,9 +338,9 @@ impl ObjectHistory {
 
     /// The main revision at which the last deletion of a namespace began, if it was not created again.
     pub fn final_deletion(&self, namespace: &Namespace) -> Option<i64> {
-        let is_there = self.namespaces_there.contains(namespace);
+        let is_active = self.active_namespaces.contains(namespace);
         let last = self.namespace_deletions.get(namespace)?.last();
-        last.filter(|_| !is_there).map(|last| last.from)
+        last.filter(|_| !is_active).map(|last| last.from)
     }
 
     /// The namespaces that exist and have a deletion timestamp, with the revision that set it.
@@ -346,8 +349,8 @@ impl ObjectHistory {
             .iter()
             .filter_map(|(namespace, deletions)| {
                 let last = deletions.last().filter(|last| last.until.is_none())?;
-                let is_there = self.namespaces_there.contains(namespace);
-                (!is_there).then_some((namespace, last.from))
+                let is_active = self.active_namespaces.contains(namespace);
+                (!is_active).then_some((namespace, last.from))
             })
     }
 
@@ -359,14 +362,14 @@ impl ObjectHistory {
     /// Whether an object of this uid exists in a logical cluster.
     pub fn lives(&self, cluster: Option<&[u8]>, uid: &str) -> bool {
         self.object(cluster, uid)
-            .is_some_and(|object| object.is_there)
+            .is_some_and(|object| object.exists)
     }
 
     fn object(&self, cluster: Option<&[u8]>, uid: &str) -> Option<&Object> {
         self.objects.get(self.places.get(cluster, uid)?)
     }
 
-    /// Why an object of a logical cluster need not be brought back; none where it must be.
+    /// Why an object of a logical cluster need not be brought back. None if it has to be.
     pub fn reason(&self, object: &Value, cluster: Option<&[u8]>) -> Option<Reason> {
         let others = OtherObjects {
             is_known: &|uid| self.places.get(cluster, uid).is_some(),

@@ -9,9 +9,10 @@ use super::plan::Item;
 /// No chain of owners is followed further: owners may own each other.
 const DEEPEST: u32 = 16;
 
-/// Puts items into the order in which they are to be created: by kind, and owners before what they own of the same
-/// kind of place. Manifests have no references to owners that come back, so nothing has to wait for its owner: a claim
-/// comes before the workload that owns it, and a Secret before the custom resource that owns it.
+/// Sorts items into the order in which they have to be created: by the rank of their kind, and within a rank owners
+/// before the objects that they own. An object with a lower rank may come before its owner, because manifests have no
+/// references to owners that come back: a claim comes before the workload that owns it, and a Secret before the custom
+/// resource that owns it.
 pub fn sort_for_apply(items: &mut [Item<'_>]) {
     let mut places: HashMap<ClusterName, HashMap<String, usize>> = HashMap::new();
     for (place, item) in items.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What is gone, when its deletion began, and which version is to be brought back.
+//! Which objects were deleted, when the deletion of each began, and which version is to be brought back.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use super::history::ObjectHistory;
 /// Why a deletion began when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The object was told to go.
+    /// A client asked for the deletion of the object itself.
     Itself,
-    /// Its namespace was.
+    /// Its namespace was deleted.
     Namespace,
-    /// What owns it was.
+    /// Its owner was deleted.
     Owner,
     /// Its Helm release was uninstalled.
     Release,
@@ -41,26 +41,27 @@ impl Cause {
     }
 }
 
-/// A key that is gone, or, as of a revision, was there.
+/// A key that was deleted; or one that existed at a revision, if a revision was asked for.
 #[derive(Debug)]
 pub struct Item<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// The main revision of its deletion; none where it is known only that it is gone, or where it is not.
+    /// The main revision of its deletion. None if no record of the deletion is retained, or if the key exists.
     pub deleted_at: Option<i64>,
-    /// The main revision at which its deletion began, where something before the deletion tells it.
+    /// The main revision at which its deletion began, and why then. None if only the deletion itself is known.
     pub began: Option<(i64, Cause)>,
-    /// The last put before that, with the put before it: what is brought back.
+    /// The last put before the deletion began, with the put before it: the version that is brought back.
     pub restored: Option<Event<'a>>,
     /// How many versions between the one that is brought back and the next known one are in no page.
-    pub missing_behind: i64,
+    pub missing_after: i64,
     /// The last put of all.
     pub last: Record<'a>,
-    /// Whether all that is known of it is from after the deletion began: what was before is in no page.
+    /// Whether every version that is known was written after the deletion began. The versions before it are in no page.
     pub is_late: bool,
-    /// What the object is; none of what is no object, or cannot be read.
+    /// What the object is. None if the value is no object or cannot be read.
     pub facts: Option<Facts>,
-    /// What of the object has no name: fields that are not in the schema table, and bytes that are no message.
+    /// The parts of the object that have no name: fields that are not in the schema table, and bytes that are no
+    /// message.
     pub nameless: Vec<Note>,
     /// Why what is to be brought back cannot be read.
     pub unreadable: Option<Unreadable>,
@@ -77,7 +78,7 @@ impl<'a> Item<'a> {
             deleted_at: None,
             began: None,
             restored,
-            missing_behind: 0,
+            missing_after: 0,
             last,
             is_late: false,
             facts: None,
@@ -99,7 +100,7 @@ impl<'a> Item<'a> {
 pub enum Unreadable {
     /// It is encrypted, and no key opens it.
     Encrypted,
-    /// It is not what it begins like.
+    /// It begins like an object, and cannot be decoded.
     Damaged,
 }
 
@@ -117,20 +118,21 @@ impl Unreadable {
 pub struct Request<'q> {
     /// Which keys.
     pub wanted: &'q dyn Fn(&[u8]) -> bool,
-    /// The last version of all, not the last before the deletion began.
+    /// Bring back the very last version, not the last one before the deletion began.
     pub last: bool,
-    /// All that was there at this revision, instead of what is gone.
+    /// Everything that existed at this revision, instead of what was deleted.
     pub at: Option<AtRevision>,
-    /// Earlier lives of keys that were written again. Else the last deletion of each key that does not exist.
+    /// What to do with deletions of keys that were written again. The last deletion of each key that does not exist is
+    /// always listed.
     pub earlier: EarlierLives,
 }
 
-/// What is asked for of earlier lives of keys that were written again.
+/// What is listed of the earlier lives of keys that were written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EarlierLives {
     /// Nothing.
     None,
-    /// Which there were; their objects are not read.
+    /// That they existed; their objects are not read.
     Unread,
     /// All that is known of a deleted object.
     Read,
@@ -146,7 +148,7 @@ pub fn plan<'a>(
 ) -> Vec<Item<'a>> {
     let mut items = match request.at {
         Some(at) => as_of(store, at, request),
-        None => gone(store, request, catalog, objects, history),
+        None => deleted(store, request, catalog, objects, history),
     };
     let is_read =
         |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
@@ -178,7 +180,7 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Vec<It
     live.into_iter().map(item).collect()
 }
 
-fn gone<'a>(
+fn deleted<'a>(
     store: &Store<'a>,
     request: &Request<'_>,
     catalog: &Catalog,
@@ -202,22 +204,22 @@ fn gone<'a>(
     };
     let mut items = Vec::new();
     for events in by_key.into_values() {
-        let telling = events
+        let newest = events
             .iter()
             .rev()
             .find(|event| store.is_evidence_for(&event.record, AtRevision::HEAD));
-        let is_there = telling.is_some_and(|event| !event.record.tombstone);
+        let exists = newest.is_some_and(|event| !event.record.tombstone);
         let lives = lives(&events);
         let last = lives.len().saturating_sub(1);
         for (place, life) in lives.into_iter().enumerate() {
             let is_last = place == last;
-            if is_last && is_there {
+            if is_last && exists {
                 continue;
             }
             if is_last || request.earlier != EarlierLives::None {
                 let item = context.item(&life);
                 items.extend(item.map(|item| Item {
-                    is_made_again: !is_last || is_there,
+                    is_made_again: !is_last || exists,
                     ..item
                 }));
             }
@@ -226,13 +228,13 @@ fn gone<'a>(
     items
 }
 
-/// One life of a key: its puts, and the main revision that ended it, where that is known.
+/// One life of a key: its puts, and the main revision of its deletion, if that is known.
 struct Life<'a> {
     puts: Vec<Event<'a>>,
     deleted_at: Option<i64>,
 }
 
-/// The lives of a key, oldest first. One whose puts are in no page is none.
+/// The lives of a key, oldest first. A life without a put in any page is left out.
 fn lives<'a>(events: &[Event<'a>]) -> Vec<Life<'a>> {
     let mut lives: Vec<Life<'a>> = Vec::new();
     for event in events {
@@ -258,7 +260,7 @@ fn lives<'a>(events: &[Event<'a>]) -> Vec<Life<'a>> {
     lives
 }
 
-/// What the deletion of a key is worked out from.
+/// The data from which the deletion of a key is determined.
 struct Context<'q, 'a> {
     store: &'q Store<'a>,
     request: &'q Request<'q>,
@@ -271,7 +273,7 @@ impl Context<'_, '_> {
     /// What is known of a life that ended.
     fn item<'a>(&self, life: &Life<'a>) -> Option<Item<'a>> {
         let newest = life.puts.last().map(|event| event.record)?;
-        // A deletion that is in no page happened between the last put and the compaction.
+        // If no page has the deletion, it happened between the last put and the compaction.
         let deleted = (
             life.deleted_at.unwrap_or(newest.revision.main),
             life.deleted_at
@@ -291,12 +293,13 @@ impl Context<'_, '_> {
         if let Some((main, _)) = began.filter(|_| !self.request.last) {
             (item.restored, item.is_late) = before(&life.puts, main);
         }
-        item.missing_behind = missing_behind(&life.puts, item.restored.as_ref());
+        item.missing_after = missing_after(&life.puts, item.restored.as_ref());
         Some(item)
     }
 }
 
-/// When the deletion of an object began, by what is known before it ended, and why then.
+/// The main revision at which the deletion of an object began, and why then. It is inferred from the versions of the
+/// object, its namespace, its owners and its Helm release.
 fn beginning(
     life: &[Event<'_>],
     location: Option<&Location<'_, '_>>,
@@ -305,7 +308,7 @@ fn beginning(
     history: &ObjectHistory,
 ) -> Option<(i64, Cause)> {
     let cluster = location.and_then(|location| location.cluster);
-    let mut told = None;
+    let mut marked = None;
     let mut uninstalled = None;
     let mut owners: Vec<String> = Vec::new();
     for event in life {
@@ -316,21 +319,22 @@ fn beginning(
             continue;
         };
         if meta.deletion_time.is_some() {
-            told = told.or(Some(event.record.revision.main));
+            marked = marked.or(Some(event.record.revision.main));
         }
         owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
         if helm::is_release_key(event.record.key) {
             let release = helm::Release::read(&value, cluster);
-            let goes = release.is_some_and(|release| helm::is_uninstall(&release.status));
-            uninstalled = goes.then(|| uninstalled.unwrap_or(event.record.revision.main));
+            let is_uninstall = release.is_some_and(|release| helm::is_uninstall(&release.status));
+            uninstalled = is_uninstall.then(|| uninstalled.unwrap_or(event.record.revision.main));
         }
     }
-    let itself = told.map(|main| (main, Cause::Itself));
+    let itself = marked.map(|main| (main, Cause::Itself));
     let by_release = uninstalled.map(|main| (main, Cause::Release));
     let namespace = location.and_then(Location::namespace_of);
-    let by_namespace = namespace.and_then(|namespace| history.namespace_went(&namespace, deleted));
+    let by_namespace =
+        namespace.and_then(|namespace| history.namespace_deleted(&namespace, deleted));
     let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
-    // Of two that began together the first named counts.
+    // If two causes have the same revision, the first one in this list counts.
     let first = itself
         .into_iter()
         .chain(by_namespace)
@@ -338,13 +342,13 @@ fn beginning(
         .min_by_key(|began| began.0);
     let end = first.map_or(deleted.1, |began| began.0);
     let by_owner = history
-        .owners_went(cluster, &owners)
+        .owners_deleted(cluster, &owners)
         .filter(|main| *main < end);
     by_owner.map(|main| (main, Cause::Owner)).or(first)
 }
 
-/// The last version before a deletion began, or else the first that is known of an object that was there before;
-/// and whether it is that one. None of an object that was made while the deletion went on.
+/// The last version before a deletion began. If that is not retained, the first one that is known, and true. None if
+/// the object was created after the deletion began.
 fn before<'a>(life: &[Event<'a>], began: i64) -> (Option<Event<'a>>, bool) {
     let known = life
         .iter()
@@ -361,7 +365,7 @@ fn before<'a>(life: &[Event<'a>], began: i64) -> (Option<Event<'a>>, bool) {
 }
 
 /// How many versions are missing between a put and the next known one of its life.
-fn missing_behind(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
+fn missing_after(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
     let Some(restored) = restored.map(|event| event.record) else {
         return 0;
     };

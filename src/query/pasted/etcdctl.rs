@@ -154,7 +154,7 @@ pub(super) fn keys_and_values(input: &[u8]) -> Option<Vec<PastedValue>> {
     Some(found)
 }
 
-/// Several values with a newline after each; none of a single one.
+/// Several values with a newline after each. None if there is only one.
 pub(super) fn values_alone(input: &[u8]) -> Option<(Form, Vec<PastedValue>)> {
     let mut found = Vec::new();
     let mut rest = input;
@@ -182,7 +182,8 @@ fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line, rest.get(1..)?))
 }
 
-/// Whether a line is a key and what follows it an object. JSON after any text may be of a log: its key begins with a slash.
+/// Whether a line is a key and what follows it an object. JSON after any text may be of a log: its key begins with a
+/// slash.
 fn is_key_before(line: &[u8], after: &[u8]) -> bool {
     let is_printed = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
     let is_named =

@@ -6,7 +6,7 @@ use super::super::deletions::{Item, ObjectHistory};
 use super::super::left_out::{Kept, LeftOut};
 use super::volumes::Volumes;
 
-/// What a decision depends on.
+/// The data that the decision depends on.
 pub struct Decision<'d> {
     /// All objects of the store.
     pub history: &'d ObjectHistory,
@@ -16,11 +16,11 @@ pub struct Decision<'d> {
     pub catalog: &'d Catalog,
     /// The compacted revision.
     pub compacted: i64,
-    /// Reasons that do not count, because a flag says so.
+    /// The reasons that flags of the command line switch off.
     pub kept: &'d Kept,
-    /// Whether what was deleted before its namespace or its release is told apart. Not if a revision, a range or the
-    /// object itself was asked for.
-    pub tells_before: bool,
+    /// Whether an object is left out that was deleted before its namespace or its release. Not if the user asked for a
+    /// revision, a range or the object itself.
+    pub leaves_out_before: bool,
 }
 
 impl Decision<'_> {
@@ -61,10 +61,10 @@ impl Decision<'_> {
     /// Whether an object was deleted by itself, before the deletion of its namespace or its release began, or by an
     /// upgrade of its release.
     fn is_before(&self, item: &Item<'_>) -> bool {
-        if !self.tells_before {
+        if !self.leaves_out_before {
             return false;
         }
-        // A deletion that is in no page was at the compacted revision at the latest.
+        // If no page has the deletion, it happened at the compacted revision at the latest.
         let deleted_at = item.deleted_at.unwrap_or(self.compacted);
         let location = self.catalog.locate(item.key);
         let namespace = location.and_then(|location| location.namespace_of());

@@ -1,4 +1,4 @@
-//! What a recovery has to admit: what happened, what is left out and why, and what is not certain.
+//! The notices of a recovery: what happened, what is left out and why, and what is not certain.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -66,7 +66,7 @@ impl Recovery<'_, '_> {
         })
     }
 
-    /// What somebody has to know before the manifests are used.
+    /// What a user has to know before using the manifests.
     fn before_use(&self) -> Vec<RecoveryNotice> {
         let mut notices = Vec::new();
         if self.needs_two_runs() {
@@ -174,8 +174,8 @@ impl Recovery<'_, '_> {
         lacks.map(|keys| RecoveryNotice::WithoutDefinition(names, keys))
     }
 
-    /// The logical cluster of a definition, and the name of the resource that it defines, with its group. That of a type
-    /// which is bound to an export has another name.
+    /// The logical cluster of a definition, and the name of the resource that it defines, with its group. That of a
+    /// type which is bound to an export has another name.
     fn defined_by(&self, record: &Record<'_>) -> Option<(ClusterName, Vec<u8>)> {
         let location = self.question.catalog().locate(record.key)?;
         let Some(cluster) = location.cluster else {
@@ -203,7 +203,7 @@ impl Recovery<'_, '_> {
         let is_carved = self.filters.is_carved;
         let late = keys(self.back(), |item| item.is_late);
         notices.extend(late.map(|keys| RecoveryNotice::AfterDeletionBegan { keys, is_carved }));
-        let older = keys(self.back(), |item| item.missing_behind > 0);
+        let older = keys(self.back(), |item| item.missing_after > 0);
         notices.extend(older.map(|keys| RecoveryNotice::Older { keys, is_carved }));
         if let Some(at) = self.at {
             let mut entries = Vec::new();

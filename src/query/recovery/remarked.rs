@@ -1,4 +1,4 @@
-//! What somebody has to know of the manifests that were made, over all of them.
+//! What a user has to know about all manifests that were made.
 
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ impl<'a> Remarked<'a> {
                 &mut self.addresses
             }
             Remark::Version(version) => {
-                // What definitions say is in a notice about all items.
+                // A change by a definition is in a notice about all items.
                 if let VersionChange::ByHand(_) | VersionChange::Removed = version.change {
                     self.by_hand.add(key, version);
                 }
@@ -75,7 +75,7 @@ impl<'a> Remarked<'a> {
         }
     }
 
-    /// What there is to know of all of them.
+    /// The notices about all of them.
     pub fn notices(&self, keeps_owners: bool, release: Option<Release>) -> Vec<RecoveryNotice> {
         let keys = |keys: &[&[u8]]| (!keys.is_empty()).then(|| Keys::new(keys));
         let owners = keys(&self.owners);

@@ -1,4 +1,4 @@
-//! What the file knows of the volumes that claims were bound to, and of who makes new ones.
+//! What the file contains about the volumes that claims were bound to, and about the provisioners of new ones.
 //!
 //! A volume with the policy Retain outlives its claim: it is Released, and keeps the uid of the claim in
 //! `spec.claimRef`. Without that uid it binds to the claim of this namespace and name again, in whatever order claims
@@ -18,13 +18,13 @@ use super::super::question::Question;
 /// What is known of a volume.
 #[derive(Debug, Clone, Default)]
 struct Volume {
-    /// Whether it exists at the end.
-    is_there: bool,
+    /// Whether it exists now.
+    exists: bool,
     /// `spec.persistentVolumeReclaimPolicy`.
     policy: String,
     /// Whether a provisioner made it.
     is_provisioned: bool,
-    /// Namespace and name of its claim; empty where it has none.
+    /// Namespace and name of its claim; empty if it has no claim.
     claim: (String, String),
     /// The uid of its claim.
     claim_uid: String,
@@ -46,7 +46,7 @@ pub enum VolumeFate {
     Deleted,
     /// It was deleted, and comes back only if it is asked for.
     NotAsked,
-    /// The file knows nothing of it.
+    /// The file contains nothing about it.
     Unknown,
 }
 
@@ -63,7 +63,7 @@ pub enum NewVolume {
     NoClass,
 }
 
-/// What is to know of the volume of a claim.
+/// What a user has to know about the volume of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimVolume {
     /// Its name.
@@ -78,7 +78,7 @@ pub struct ClaimVolume {
     pub new: NewVolume,
 }
 
-/// A logical cluster, of which only kcp has any, and the name or uid of an object in it.
+/// A logical cluster (only kcp has them), and the name or uid of an object in it.
 pub type InCluster = (ClusterName, String);
 
 /// A claim.
@@ -143,7 +143,7 @@ impl Volumes {
         volumes
     }
 
-    fn add(&mut self, question: &Question<'_>, record: &Record<'_>, is_there: bool) {
+    fn add(&mut self, question: &Question<'_>, record: &Record<'_>, exists: bool) {
         let Some(object) = question.objects().object(record) else {
             return;
         };
@@ -157,7 +157,7 @@ impl Volumes {
                 self.classes.insert(in_cluster(name), provisioner);
             }
             "PersistentVolume" => {
-                let volume = Volume::of(&object, is_there);
+                let volume = Volume::new(&object, exists);
                 if !volume.claim_uid.is_empty() {
                     let claim = in_cluster(volume.claim_uid.clone());
                     self.by_claim.insert(claim, name.clone());
@@ -172,7 +172,7 @@ impl Volumes {
     pub fn is_storage_gone(&self, name: &InCluster, history: &ObjectHistory) -> bool {
         self.by_name.get(name).is_some_and(|volume| {
             let has_claim = !volume.claim_uid.is_empty();
-            !volume.is_there
+            !volume.exists
                 && volume.is_provisioned
                 && volume.policy == "Delete"
                 && has_claim
@@ -187,7 +187,7 @@ impl Volumes {
         self.by_claim.get(&claim.beside(uid)).map(String::as_str)
     }
 
-    /// What is to know of the volume of a claim. `comes_back` says whether a volume is among what comes back.
+    /// What a user has to know about the volume of a claim. `comes_back` returns whether a volume comes back.
     pub fn of_claim(
         &self,
         claim: &Claim<'_>,
@@ -219,7 +219,7 @@ impl Volumes {
             Some(volume) if !volume.claim.1.is_empty() && volume.claim != own => {
                 VolumeFate::Taken(volume.claim.0.clone(), volume.claim.1.clone())
             }
-            Some(volume) if volume.is_there => {
+            Some(volume) if volume.exists => {
                 let uid = Some(volume.claim_uid.clone());
                 VolumeFate::There {
                     uid: uid.filter(|uid| !uid.is_empty()),
@@ -245,12 +245,12 @@ impl Volumes {
 }
 
 impl Volume {
-    fn of(object: &Value, is_there: bool) -> Self {
+    fn new(object: &Value, exists: bool) -> Self {
         let spec = |path: &[&str]| text(object, &[&["spec"], path].concat()).to_owned();
         let by = "pv.kubernetes.io/provisioned-by";
         let provisioner = text(object, &["metadata", "annotations", by]);
         Self {
-            is_there,
+            exists,
             policy: spec(&["persistentVolumeReclaimPolicy"]),
             is_provisioned: !provisioner.is_empty(),
             claim: (

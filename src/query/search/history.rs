@@ -1,4 +1,4 @@
-//! From when to when lines were there: a fold over all records, oldest first.
+//! In which revisions lines existed: a fold over all records, oldest first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,14 +15,14 @@ use crate::k8s::search::MatchedLine;
 use super::look::Reader;
 use super::{BATCH_VALUES, Search, Span, next_batch};
 
-/// A line with the revisions that held it.
+/// A line with the revisions that have it.
 #[derive(Debug)]
 pub struct Row {
     /// The line, as it was first; none for the key itself.
     pub found: Option<MatchedLine>,
     /// Its revisions.
     pub span: Span,
-    /// Of the newest version of the key that held it.
+    /// The record of the newest version that has it.
     turn: u64,
 }
 
@@ -36,12 +36,12 @@ struct OfKey {
     /// Rows of the present life.
     known: HashMap<Same, usize>,
     fields: FieldNumbers,
-    /// Of these, what the newest version holds.
+    /// Of these, the lines of the newest version.
     present: Vec<usize>,
     /// Number of that version, among those looked at.
     turn: u64,
     generation: Option<Generation>,
-    /// Whether its newest version is no part of the state: then the key went at some time up to the compaction.
+    /// Whether its newest version is a carved record. Then the key was deleted at the compaction or before it.
     is_carved: bool,
 }
 
@@ -62,7 +62,7 @@ impl History {
         }
     }
 
-    /// Takes all records up to the revision asked for.
+    /// Reads all records up to the revision that was asked for.
     pub(super) fn fold(&mut self, search: &Search<'_, '_>, reader: &mut Reader<'_>) {
         let diagnostics = search.question.evidence().diagnostics();
         // Only what threads may share.
@@ -143,7 +143,7 @@ impl History {
         let before = std::mem::replace(&mut of_key.generation, Generation::after(record));
         match Transition::between(before, of_key.generation) {
             Transition::Continues => {}
-            // What was carved may lack the deletion before.
+            // The deletion before a carved record may be missing.
             Transition::Replaces => of_key.end(at, of_key.is_carved),
             Transition::Begins | Transition::Ends | Transition::EndsNothing => {
                 of_key.end(at, false);
@@ -175,7 +175,7 @@ impl History {
         }
     }
 
-    /// The lines in key order, then by the revision they came at.
+    /// The lines in key order, then by the revision that added them.
     pub(super) fn into_rows(self) -> impl Iterator<Item = (Box<[u8]>, Vec<Row>)> {
         self.keys
             .into_iter()
@@ -209,7 +209,7 @@ impl OfKey {
         let next = self.rows.len();
         let index = *self.known.entry(same).or_insert(next);
         if let Some(row) = self.rows.get_mut(index) {
-            // Twice in one version is once.
+            // A line that one version has twice is counted once.
             if row.turn == turn {
                 return;
             }

@@ -1,5 +1,5 @@
-//! A look into one value, in two steps: in parallel what needs no order, then in order what does: masks
-//! are numbered as they are printed, and what stays closed is said once.
+//! Searches one value, in two steps. The first runs in parallel. The second runs in the order of output: masks are
+//! numbered as they are printed, and a value that is still encrypted is reported once.
 
 use crate::etcd::Record;
 use crate::k8s::DecodeError;
@@ -39,7 +39,7 @@ pub(super) enum SeenValue {
     Nothing,
     /// It is encrypted, and no key opens it.
     Closed,
-    /// It is not what it begins like; whether its bytes match.
+    /// It begins like an object, and cannot be decoded; whether its bytes match.
     Undecodable(DecodeError, bool),
     /// These lines match.
     Lines(Vec<MatchedLine>),
@@ -48,11 +48,11 @@ pub(super) enum SeenValue {
 }
 
 impl Looker<'_> {
-    /// Whether a look is worth it: one at the stored bytes alone.
+    /// Whether the stored bytes show that a value may match. Then it is decoded.
     pub(super) fn may_match(&self, record: &Record<'_>) -> bool {
         let in_key = || self.in_keys && !self.matcher.lines(record.key).is_empty();
         let value = self.keyring.decrypt(record.key, record.value);
-        // What stays closed is to be said.
+        // A value that is still encrypted has to be reported.
         value.map_or(true, |value| self.matcher.may_match(&value)) || in_key()
     }
 
@@ -108,7 +108,7 @@ impl Looker<'_> {
     ) -> SeenValue {
         let is_secret = is_secret_key(record.key);
         let is_masked = is_secret && !self.reveal;
-        // What it masks is masked again in order; here it shows only whether there is anything to mask.
+        // The second step masks again, in order. Here the result only shows whether there is a value to mask.
         let mut masker = Masker::new(self.reveal);
         if !is_object(&document.tree)
             && !is_masked
@@ -153,9 +153,9 @@ impl<'r> Reader<'r> {
             SeenValue::Nothing => Vec::new(),
             SeenValue::Lines(lines) => lines,
             SeenValue::Closed => {
-                // The reason is noted. What is looked for may be in it.
+                // The reason is counted for a notice: the value may contain a match.
                 if let Err(error) = self.objects.open(record) {
-                    self.objects.report_closed(record, &error);
+                    self.objects.report_encrypted(record, &error);
                 }
                 Vec::new()
             }
@@ -165,7 +165,7 @@ impl<'r> Reader<'r> {
                     return Vec::new();
                 }
                 let value = self.objects.open(record).unwrap_or_default();
-                // Nothing says what its bytes hold.
+                // It cannot be decoded, so any of its bytes may be secret.
                 match self.masker.mask_bytes(&value) {
                     None => matcher.lines(&value),
                     Some(mask) => vec![MatchedLine {

@@ -29,7 +29,7 @@ pub(super) struct Folded {
     pub(super) newest: Option<i64>,
 }
 
-/// A record, reduced to what tells times.
+/// The parts of a record from which times are read.
 struct Seen {
     revision: Revision,
     /// Of the key.
@@ -39,7 +39,7 @@ struct Seen {
 
 enum Content {
     Deletion,
-    /// A value that stays closed.
+    /// A value that is still encrypted.
     Closed,
     Put {
         create_revision: i64,
@@ -118,7 +118,8 @@ fn read(record: &Record<'_>, keyring: &Keyring) -> Seen {
     }
 }
 
-/// Hashes of keys that collide cost an anchor: the versions of one do not follow those of the other.
+/// If the hashes of two keys are equal, some times are lost and none is wrong: the versions of one key do not continue
+/// those of the other.
 fn hash_of(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
@@ -128,7 +129,7 @@ fn hash_of(key: &[u8]) -> u64 {
 impl Folded {
     fn add(&mut self, seen: Seen, keys: &mut HashMap<u64, Digest>) {
         let main = seen.revision.main;
-        // In a damaged file the walk need not go by revision.
+        // In a damaged file records may come in another order than that of revisions.
         self.oldest = Some(self.oldest.map_or(main, |oldest| oldest.min(main)));
         self.newest = self.newest.max(Some(main));
         let last = keys.remove(&seen.key);
@@ -155,7 +156,7 @@ impl Folded {
         if let Some(anchor) = Anchor::from_times(&times, before) {
             self.points.add(Point::new(main, anchor, source));
         }
-        // The first that is retained of a key tells when its first version was written.
+        // The oldest retained version of a key has the creation time, which is the time of its first version.
         if let (Previous::Unknown, Some(anchor)) = (before, times.created())
             && (1..main).contains(&create_revision)
         {

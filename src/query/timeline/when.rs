@@ -20,9 +20,9 @@ pub enum When {
     BeforeNewest(i64),
 }
 
-/// Reads a time: `2026-11-20T21:05:00Z`, the same with an offset, `2026-11-20 21:05` and `2026-11-20` in UTC, `21:05` and
-/// `21:05:30` (UTC) on the day of `newest`, the newest time of the store, or `10m`, `2h ago`, `-1h` before it. Fractions
-/// of a second are cut. In seconds since 1970.
+/// Reads a time: `2026-11-20T21:05:00Z`, the same with an offset, `2026-11-20 21:05` and `2026-11-20` in UTC, `21:05`
+/// and `21:05:30` (UTC) on the day of `newest`, the newest time of the store, or `10m`, `2h ago`, `-1h` before it.
+/// Fractions of a second are cut. In seconds since 1970.
 ///
 /// # Errors
 /// When the text has no such form, or depends on the newest time of a store without times.
@@ -114,7 +114,7 @@ fn clock_time(text: &str) -> Option<i64> {
     Some(minutes.saturating_mul(60).saturating_add(seconds))
 }
 
-/// The second in which a moment lies; jiff cuts towards 1970.
+/// The second that contains a moment. jiff rounds towards 1970, so a moment before 1970 needs a correction.
 fn second_of(moment: Timestamp) -> i64 {
     let before_1970 = moment.subsec_nanosecond() < 0;
     moment.as_second().saturating_sub(i64::from(before_1970))

@@ -36,7 +36,7 @@ pub enum MemberKind {
 
 impl MemberKind {
     /// The kind of a member whose content is known.
-    pub(super) fn of(content: Content) -> Self {
+    pub(super) fn from_content(content: Content) -> Self {
         match content {
             Content::Database => Self::Database,
             Content::Delta => Self::Delta,

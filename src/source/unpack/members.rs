@@ -9,7 +9,7 @@ use super::error::UnpackError;
 use super::member::{Member, MemberKind};
 use super::packing::{Content, Packing, peek};
 use super::temporary::{Limited, Temporary, limit_of};
-use super::{Unpacking, from_start};
+use super::{Counted, Unpacking};
 
 /// How many bytes of a tar header that only has the name of the next member (GNU long name, pax) are read.
 const NAME_UP_TO_BYTES: u64 = 1 << 16;
@@ -211,7 +211,8 @@ impl Choice<'_> {
             members: Vec::new(),
             copied: None,
         };
-        let input = from_start(self.file).map_err(UnpackError::Archive)?;
+        let counted = self.unpacking.counted(self.file);
+        let input = counted.map_err(UnpackError::Archive)?;
         let mut visit = |entry: Entry<'_>| pass.visit(entry);
         let damage = match self.archive {
             Archive::Zip => visit_zip(input, &mut visit)?,
@@ -265,7 +266,7 @@ impl Pass<'_> {
             Ok(_) if self.wanted.is_some() => MemberKind::Unknown,
             Ok(reader) => {
                 let (head, failed) = peek(reader);
-                let kind = MemberKind::of(Content::of(&head));
+                let kind = MemberKind::from_content(Content::read(&head));
                 if kind == MemberKind::Database && self.copied.is_none() {
                     let whole = rest_of(head, failed, reader);
                     self.copy(path.clone(), len_bytes, whole)?;
@@ -301,7 +302,8 @@ type Visit<'v> = dyn FnMut(Entry<'_>) -> Result<bool, UnpackError> + 'v;
 
 /// Visits the regular files of a tar archive. Returns why it ended before the archive's end, if it did.
 ///
-/// The members are read raw: the tar crate would collect names of any length in memory, and fill the holes of sparse files.
+/// The members are read raw: the tar crate would collect names of any length in memory, and fill the holes of sparse
+/// files.
 fn visit_tar(input: impl Read, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
     let mut archive = tar::Archive::new(input);
     let entries = archive.entries().map_err(UnpackError::Archive)?;
@@ -378,7 +380,7 @@ fn limit_or_damage(error: io::Error) -> Result<String, UnpackError> {
 
 /// Visits the files of a zip archive. Returns the first damage of a member, if there is one; the other members are
 /// still visited.
-fn visit_zip(input: File, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
+fn visit_zip(input: Counted, visit: &mut Visit<'_>) -> Result<Option<String>, UnpackError> {
     let mut archive =
         ZipArchive::new(BufReader::new(input)).map_err(|error| UnpackError::Damaged {
             packing: "zip",

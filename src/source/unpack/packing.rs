@@ -53,8 +53,8 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// What begins with these bytes.
-    pub(super) fn of(head: &[u8]) -> Self {
+    /// The content that begins with these bytes.
+    pub(super) fn read(head: &[u8]) -> Self {
         // The database that is the first member of an archive begins where a second meta page of 512 bytes would.
         if is_tar(head) {
             return Self::Tar;
@@ -133,7 +133,7 @@ impl Packing {
         }
     }
 
-    /// What is in a compressed file that begins with these bytes, as far as they tell.
+    /// What is in a compressed file that begins with these bytes, as far as they show it.
     fn inside(self, head: &[u8]) -> Content {
         let (inside, _) = peek(&mut self.reader(head));
         if is_tar(&inside) {

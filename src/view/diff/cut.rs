@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::fit::start_of;
 use super::super::pad::width_of;
 
-/// Cuts a text to what is left of a terminal's line, and says its size.
+/// Cuts a text to what is left of a terminal's line, and adds its size.
 pub(super) fn cut(text: Cow<'_, str>, width: Option<usize>, used: usize) -> Cow<'_, str> {
     const LEAST: usize = 20;
     let Some(width) = width else {

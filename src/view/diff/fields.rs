@@ -35,7 +35,7 @@ const EMBEDDED_LEVELS: usize = 2;
 /// Writes an object's changes: `    path: old -> new`, `  + path: value`, `  - path: value`,
 /// `  > path: moved to [n]`. Changed texts of several lines are written as the hunks of a line diff, big maps
 /// and lists as indented lines. In a pipe every value is whole (of a line diff: every changed line); on a
-/// terminal (`style.width`) values are cut and say their size, and of a string that is a JSON object the
+/// terminal (`style.width`) values are cut and show their size, and of a string that is a JSON object the
 /// fields inside are compared.
 ///
 /// # Errors
@@ -222,7 +222,7 @@ impl View<'_> {
         }
     }
 
-    /// Cleans, cuts (behind `used` columns, on a terminal) and paints a piece of a value.
+    /// Cleans, cuts (after `used` columns, on a terminal) and paints a piece of a value.
     fn painted(&self, sign: char, text: &str, used: Option<usize>) -> String {
         let mut text = self.style.cleaned(text);
         if let Some(used) = used {
@@ -251,7 +251,7 @@ fn inline(value: &Value) -> Option<String> {
     }
 }
 
-/// YAML's mark of a block text, which says how it ends.
+/// YAML's mark of a block text, which depends on how the text ends.
 fn block_mark(text: &str) -> &'static str {
     match (text.ends_with("\n\n"), text.ends_with('\n')) {
         (true, _) => "|+",

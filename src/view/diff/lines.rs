@@ -94,7 +94,7 @@ impl<'a> Hunks<'a> {
         (self.old.len(), self.new.len(), added, removed)
     }
 
-    /// Writes the hunks, each line behind `indent`; at most `limit` lines, then how many more there are.
+    /// Writes the hunks, each line after `indent`; at most `limit` lines, then how many more there are.
     pub(super) fn write(
         &self,
         out: &mut dyn Write,

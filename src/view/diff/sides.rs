@@ -7,7 +7,7 @@
 //!                           >   paused: true
 //! ```
 //!
-//! The sign in the middle says what happened: `|` changed, `<` only in the old version, `>` only in the new one. A line
+//! The sign in the middle shows what happened: `|` changed, `<` only in the old version, `>` only in the new one. A line
 //! that is too long goes on below itself: nothing is cut.
 
 use std::io::{self, Write};

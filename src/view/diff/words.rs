@@ -132,7 +132,7 @@ pub(super) fn shortened(mut pieces: Vec<Piece>) -> Vec<Piece> {
     pieces
 }
 
-/// Painted texts in lines of at most so many columns, each with its own colours, and how wide each line is.
+/// Painted texts in lines of at most `width` columns, each with its own colours, and how wide each line is.
 pub(super) fn fold(texts: &[Painted], width: usize) -> Vec<(String, usize)> {
     let width = width.max(1);
     let mut lines = Vec::new();

@@ -47,7 +47,7 @@ pub(super) fn text(missing: &Missing, run: &Invocation) -> Text {
         Why::MayBeEncrypted(count) => may_be_encrypted(&message, *count),
         Why::Later { at, first } => hinted(
             format!("{message} at revision {at}: first written at revision {first}"),
-            run.line_at(missing.address.as_ref(), *first),
+            format!("`{}`", run.line_at(missing.address.as_ref(), *first)),
         ),
         Why::NotKubernetes => {
             let line = run.line("ls", &["--kinds".to_owned()]);
@@ -83,7 +83,7 @@ fn may_be_encrypted(message: &str, count: usize) -> Text {
     );
     hinted(
         format!("{message}, and {definitions} that may define it"),
-        "--encryption-config FILE decrypts custom resource definitions",
+        "`--encryption-config FILE` decrypts custom resource definitions",
     )
 }
 
@@ -225,5 +225,5 @@ fn was_deleted(address: Option<&Address>, deleted: &Deleted, run: &Invocation) -
         Some(_) => run.line("ls", &[words, vec![format!("--at {before}")]].concat()),
         None => run.line_at(address, before),
     };
-    hinted(message, line)
+    hinted(message, format!("`{line}`"))
 }

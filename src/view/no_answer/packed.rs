@@ -28,7 +28,7 @@ pub(super) fn text(given: &Path, error: &UnpackError, run: &Invocation) -> Text 
         UnpackError::TooLong { up_to_bytes } => hinted(
             sentence,
             format!(
-                "if that is what it should be, --unpack-limit allows more than {}",
+                "if the file is really that large, `--unpack-limit` allows more than {}",
                 human::bytes(*up_to_bytes)
             ),
         ),

@@ -36,7 +36,7 @@ fn unavailable(error: &RevisionUnavailable) -> Text {
             "required revision has been compacted",
             if *compacted > 0 {
                 format!(
-                    "the store is compacted to {compacted}: --rev {compacted} is the oldest that can be asked for"
+                    "the store is compacted to {compacted}: `--rev {compacted}` is the oldest that can be asked for"
                 )
             } else {
                 "revisions begin with 1".to_owned()
@@ -44,11 +44,11 @@ fn unavailable(error: &RevisionUnavailable) -> Text {
         ),
         RevisionUnavailable::BeforeDeltas { first, .. } => (
             "required revision has been compacted",
-            format!("the delta snapshots begin with --rev {first}"),
+            format!("the delta snapshots begin with `--rev {first}`"),
         ),
         RevisionUnavailable::Future { current, .. } => (
             "required revision is a future revision",
-            format!("the newest is --rev {current}"),
+            format!("the newest is `--rev {current}`"),
         ),
     };
     hinted(format!("etcdserver: mvcc: {sentence}"), hint)
@@ -58,7 +58,7 @@ fn unavailable(error: &RevisionUnavailable) -> Text {
 pub(super) fn nothing_in_range(why: NothingInRange) -> Text {
     match why {
         NothingInRange::UpsideDown => hinted(
-            "the range is upside down: RANGE_END is not after KEY",
+            "the range is reversed: RANGE_END is not after KEY",
             "RANGE_END itself is not in the range",
         ),
         NothingInRange::NoneSelected(count) => plain(format!("none of {count} keys is selected")),

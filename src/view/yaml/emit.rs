@@ -19,14 +19,14 @@ const NEW_LINE: &[u8; 65] = b"\n                                                
 /// How a mark is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Indicator {
-    /// `-`, `?`, and the `:` of a long key: wants a space before it, and the line can still be
+    /// `-`, `?`, and the `:` of a long key: needs a space before it, and the line can still be
     /// seen as indentation.
     OpensLine,
     /// The `:` after a short key.
     EndsKey,
 }
 
-/// Where the text stands.
+/// The position of the text.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Emitter {
     /// Columns of the current level; `None` before the root.
@@ -98,13 +98,13 @@ impl Emitter {
         self.end_scalar();
     }
 
-    /// Writes more ASCII right behind the last.
+    /// Appends more ASCII to the text before.
     pub(super) fn append(&mut self, buffer: &mut Vec<u8>, text: &[u8]) {
         buffer.extend_from_slice(text);
         self.column = self.column.saturating_add(text.len());
     }
 
-    /// Writes a short key which needs no quotes, and the colon behind it.
+    /// Writes a short key which needs no quotes, and the colon after it.
     pub(super) fn name(&mut self, buffer: &mut Vec<u8>, name: &str) {
         self.token(buffer, name.as_bytes());
         self.append(buffer, b":");

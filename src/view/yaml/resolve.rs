@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-/// Is the text, unquoted, a null, a boolean, a number, or a timestamp? `may_be_number` tells
+/// Is the text, unquoted, a null, a boolean, a number, or a timestamp? `may_be_number` says
 /// whether it holds only bytes which numbers and timestamps have.
 pub(super) fn is_other_type(text: &str, may_be_number: impl Fn(&[u8]) -> bool) -> bool {
     let may_be_number = || may_be_number(text.as_bytes());
@@ -174,7 +174,7 @@ fn is_go_integer(text: &str) -> bool {
     is_within(digits, base, limit)
 }
 
-/// go-yaml reads what follows `0b` once more, so that a sign may stand there: `0b-1`.
+/// go-yaml reads what follows `0b` once more, so that a sign may follow: `0b-1`.
 fn is_signed_binary(text: &str) -> bool {
     match text.as_bytes() {
         [b'0', b'b', b'-', digits @ ..] => {

@@ -122,7 +122,7 @@ fn may_be_number(bytes: &[u8]) -> bool {
 
 /// Is the style of this text certainly [`Style::Token`]? The bytes need not be UTF-8.
 pub(super) fn is_token(bytes: &[u8]) -> bool {
-    let odd = words::position(bytes, |word| {
+    let special = words::position(bytes, |word| {
         words::up_to_space(word) | words::high(word) | words::equal(word, 0x7f)
     });
     let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
@@ -134,7 +134,7 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
         b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'_' | b'(' | b'$' => true,
         _ => false,
     };
-    first_is_plain && last != b':' && odd.is_none()
+    first_is_plain && last != b':' && special.is_none()
 }
 
 /// How a text is written.
@@ -225,7 +225,7 @@ fn looks_like_json(text: &str) -> bool {
     text.starts_with(|c: char| c.is_whitespace()) && text.trim_start().starts_with('{')
 }
 
-/// Can a printable text on one line stand without quotes, as far as its characters go?
+/// Can a printable text on one line be written without quotes, by its characters alone?
 fn can_be_plain(bytes: &[u8], seen: Seen) -> bool {
     let Some((&first, rest)) = bytes.split_first() else {
         return false;

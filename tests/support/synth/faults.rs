@@ -72,7 +72,7 @@ pub fn hostile_metas(image: &[u8], both: bool) -> Vec<Fault> {
     for (name, field, width, value) in cases {
         let mut bytes = with_meta(image, outline.meta, field, width, value);
         if both {
-            // The outline is gone if pageSize or magic went first.
+            // The outline is missing if pageSize or magic went first.
             let order = outline.endian;
             let start = (1 - outline.meta) as usize * outline.page_size;
             match width {

@@ -73,7 +73,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// The ObjectMeta message; `api_version` stands in the managed fields.
+    /// The ObjectMeta message; `api_version` is in the managed fields.
     pub fn message(&self, api_version: &str) -> Message {
         let mut meta = Message::new()
             .set(1, &self.name)

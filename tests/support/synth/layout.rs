@@ -1,4 +1,4 @@
-//! From a builder to an image: which runs there are, where they lie, and what
+//! From a builder to an image: which runs there are, where they are, and what
 //! the metas and freelists say of them.
 
 use super::page::{self, NO_FREELIST};

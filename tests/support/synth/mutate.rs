@@ -492,7 +492,7 @@ impl Edit<'_> {
     }
 
     /// Sets a page id on the page `own` to one that forms a cycle, a second
-    /// reference, a wrong kind, or lies outside.
+    /// reference, a wrong kind, or is outside.
     fn set_pgid(&mut self, at: usize, own: u64, name: &str) -> Done {
         let order = self.outline.endian;
         let old = order.get_u64(&self.bytes, at)?;

@@ -214,7 +214,7 @@ pub fn freelist_len(n: usize) -> usize {
 }
 
 /// Writes a freelist page image without padding; from 65535 ids on the count
-/// stands in the first eight bytes of the body.
+/// is in the first eight bytes of the body.
 pub fn freelist_image(order: Endian, id: u64, overflow: u32, ids: &[u64]) -> Vec<u8> {
     let mut out = vec![0; freelist_len(ids.len())];
     let mut at = HEADER_LEN;

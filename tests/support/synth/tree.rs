@@ -12,7 +12,7 @@ const MIN_KEYS_PER_PAGE: usize = 2;
 /// Most elements of a page; 0xFFFF has a meaning in freelists.
 const MAX_COUNT: usize = 0xFFFE;
 
-/// What a key in a bucket stands for.
+/// What a key in a bucket means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A plain value.
@@ -165,7 +165,7 @@ pub struct Shape {
 #[derive(Debug)]
 pub struct Plan {
     shape: Shape,
-    /// All nodes; a child stands before its parent.
+    /// All nodes; a child is before its parent.
     pub nodes: Vec<Node>,
 }
 

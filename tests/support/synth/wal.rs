@@ -41,7 +41,7 @@ impl WalFile {
         file
     }
 
-    /// A record of a type, its checksum behind those before it.
+    /// A record of a type, its checksum after those before it.
     pub fn record(&mut self, record_type: i64, data: &[u8]) {
         self.crc = crc32c(self.crc, data);
         let crc = self.crc;

@@ -45,7 +45,7 @@ impl Args {
             Some(_) => Err(Failure::cannot(
                 "--out writes files of one object each, as YAML or as JSON",
             )
-            .hint("-o yaml or -o json")),
+            .hint("`-o yaml` or `-o json`")),
         }
     }
 }
@@ -91,18 +91,18 @@ impl Get<'_, '_> {
         Ok(export.is_some())
     }
 
-    /// What the file of an object holds; none of one that is not selected.
+    /// The content of the file of an object. None if the object is not selected.
     fn content(&self, record: &Record<'_>, format: FileFormat) -> Result<Option<Vec<u8>>, Failure> {
         let mut content = Vec::new();
-        let told = match format {
+        let is_written = match format {
             FileFormat::Yaml => {
                 let mut writer = YamlWriter::with_quoting(&mut content, Quoting::Portable);
-                let told = self.tell_one(&mut writer, Order::Natural, record);
-                let comments = told.as_ref().map(|noted| noted.comments(record));
+                let noted = self.write_one(&mut writer, Order::Natural, record);
+                let comments = noted.as_ref().map(|noted| noted.comments(record));
                 let comments = comments.unwrap_or_default();
                 writer.finish()?;
-                let told = self.admit(record, told);
-                if told {
+                let is_written = self.report_noted(record, noted);
+                if is_written {
                     match loadable(content, &comments, &self.shown_again(record)) {
                         Ok(text) => content = text,
                         Err(error) => {
@@ -111,15 +111,15 @@ impl Get<'_, '_> {
                         }
                     }
                 }
-                told
+                is_written
             }
             FileFormat::Json => {
                 let mut writer = JsonWriter::new(&mut content, JsonStyle::Indent(JSON_INDENT));
-                let told = self.tell_one(&mut writer, Order::Sorted, record);
+                let noted = self.write_one(&mut writer, Order::Sorted, record);
                 writer.finish()?;
-                self.admit(record, told)
+                self.report_noted(record, noted)
             }
         };
-        Ok(told.then_some(content))
+        Ok(is_written.then_some(content))
     }
 }

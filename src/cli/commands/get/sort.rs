@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use crate::cli::etcdctl;
 use crate::query::live_objects::{JsonPath, JsonPathError};
 
-/// What stands behind `--sort-by`.
+/// The value of `--sort-by`.
 #[derive(Debug, Clone)]
 pub enum SortBy {
     /// kubectl's: a path into the object.

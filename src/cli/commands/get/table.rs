@@ -32,9 +32,9 @@ pub struct Beside<'a> {
     pub label_columns: &'a [String],
     /// One namespace was asked for: it needs no column.
     pub one_namespace: bool,
-    /// The store has several logical clusters: each row says in which its object is.
+    /// The store has several logical clusters: each row has a column for it.
     pub with_clusters: bool,
-    /// What ages are told against.
+    /// What ages are measured against.
     pub clock: Clock,
 }
 
@@ -46,7 +46,7 @@ enum Layout {
     Keys,
 }
 
-/// The columns of the API server's printers that tell ages.
+/// The columns of the API server's printers that show ages.
 const AGES: [&str; 8] = [
     "Age",
     "Last Seen",
@@ -68,7 +68,7 @@ const NAMED: usize = 3;
 const KEY_COLUMNS: [&str; 5] = ["Key", "Create Revision", "Mod Revision", "Version", "Size"];
 
 impl Layout {
-    fn of(resource: Option<&Resource>, definition: Option<&Value>, as_projects: bool) -> Self {
+    fn new(resource: Option<&Resource>, definition: Option<&Value>, as_projects: bool) -> Self {
         let Some(resource) = resource else {
             return Self::Keys;
         };
@@ -98,7 +98,7 @@ impl Layout {
         }
     }
 
-    /// Whether a shown column tells an age.
+    /// Whether a shown column has ages.
     fn has_ages(&self, wide: bool) -> bool {
         let is_age = |column: &Column| AGES.contains(&&*column.name) && (wide || !column.wide);
         match self {
@@ -116,7 +116,7 @@ impl Layout {
         }
     }
 
-    /// Says which cells and columns of a definition are not shown.
+    /// Reports which cells and columns of a definition are not shown.
     fn note_what_is_missing(&self, resource: Option<&Resource>) {
         let (Self::Custom(custom), Some(resource)) = (self, resource) else {
             return;
@@ -159,7 +159,7 @@ struct Group<'c, 'e, 'a> {
 pub struct Printed {
     /// A row was printed.
     pub any: bool,
-    /// A column tells an age.
+    /// A column has ages.
     pub has_ages: bool,
 }
 
@@ -181,7 +181,7 @@ pub fn print(
     let mut printed = Printed::default();
     let budget = Budget::for_definitions();
     for group in &groups {
-        let layout = Layout::of(group.resource, group.definition, selection.names_projects());
+        let layout = Layout::new(group.resource, group.definition, selection.names_projects());
         let columns = layout.columns();
         let kind = group.resource.map(Resource::singular_with_group);
         let namespaced = group.resource.is_some_and(|resource| resource.namespaced);
@@ -199,13 +199,13 @@ pub fn print(
         );
         for entry in &group.entries {
             let record = &entry.record;
-            let Some(told) = read(record) else { continue };
+            let Some(value) = read(record) else { continue };
             if beside.with_clusters {
                 let location = catalog.locate(record.key);
                 let cluster = location.and_then(|location| location.cluster);
                 table.in_cluster(&cluster.map(key_text).unwrap_or_default());
             }
-            match (&layout, told) {
+            match (&layout, value) {
                 (Layout::Keys, _) => table.push(&Value::Null, &key_cells(record)),
                 (_, ReadValue::Object(object, _)) => {
                     let object = if is_secret_key(record.key) {
@@ -215,8 +215,8 @@ pub fn print(
                     };
                     table.push(&object, &layout.cells(&object, beside.clock, &budget));
                 }
-                (_, told) => {
-                    let (object, cells) = unread(record, catalog, &told);
+                (_, value) => {
+                    let (object, cells) = unread(record, catalog, &value);
                     table.push(&object, &cells);
                 }
             }
@@ -275,7 +275,7 @@ fn groups<'c, 'e, 'a>(
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// A Secret for a table, which has its name, type, labels and number of entries: called as its key says, and without
+/// A Secret for a table, which has its name, type, labels and number of entries: named by its key, and without
 /// anything that may be a part of the secret.
 fn secret_row(record: &Record<'_>, catalog: &Catalog, object: &Value) -> Value {
     let mut row = Masker::new(false).mask(object, true).into_owned();
@@ -299,8 +299,8 @@ fn key_cells(record: &Record<'_>) -> Vec<String> {
     ]
 }
 
-/// The row of an object that cannot be read: what its key tells, and why there is no more.
-fn unread(record: &Record<'_>, catalog: &Catalog, told: &ReadValue) -> (Value, Vec<String>) {
+/// The row of an object that cannot be read: what its key shows, and why the rest is missing.
+fn unread(record: &Record<'_>, catalog: &Catalog, value: &ReadValue) -> (Value, Vec<String>) {
     let (namespace, name) = match catalog.locate(record.key) {
         Some(location) => (
             location.namespace.map(key_text),
@@ -308,7 +308,7 @@ fn unread(record: &Record<'_>, catalog: &Catalog, told: &ReadValue) -> (Value, V
         ),
         None => (None, key_text(record.key).into_owned()),
     };
-    let why = match (told, EncryptedValue::parse(record.value)) {
+    let why = match (value, EncryptedValue::parse(record.value)) {
         (ReadValue::Encrypted(_), Some(by)) => format!(
             "<encrypted: {} {}>",
             by.provider,

@@ -183,8 +183,8 @@ impl Printer<'_, '_> {
             if item.is_late {
                 put("after_deletion_began", true.into());
             }
-            if item.missing_behind > 0 {
-                put("versions_missing_behind", item.missing_behind.into());
+            if item.missing_after > 0 {
+                put("versions_missing_behind", item.missing_after.into());
             }
         }
         let managers = self.managers(item);

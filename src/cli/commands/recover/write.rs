@@ -1,4 +1,4 @@
-//! Manifests: a file an object, or one stream.
+//! Manifests: one file per object, or one stream.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -18,9 +18,9 @@ use crate::view::recovery_comment::{comments, script};
 
 use super::{Printer, Written};
 
-/// What an item comes back as.
+/// The form in which an item comes back.
 enum Content {
-    /// An object, as YAML, with what there is to know of it before.
+    /// An object, as YAML, with comments in its first lines.
     Object(Vec<u8>),
     /// Anything else, as it was stored.
     Plain(Vec<u8>),
@@ -29,7 +29,7 @@ enum Content {
 }
 
 impl Printer<'_, '_> {
-    /// Writes a file for each item that comes back; whether there was any.
+    /// Writes a file for each item that comes back. Returns whether there was any.
     pub(super) fn write_files(&self, folder: &Path, out: &mut Out) -> Result<Written, Failure> {
         let items = self.recovery.items();
         let mut export: Option<Export> = None;
@@ -45,7 +45,7 @@ impl Printer<'_, '_> {
             number = number.saturating_add(1);
             let export = match &mut export {
                 Some(export) => export,
-                // Not before there is something to write.
+                // The folder is created only if there is something to write.
                 none => none.insert(Export::into(folder, self.run)?),
             };
             let name = file_name(number, width, item);
@@ -86,7 +86,7 @@ impl Printer<'_, '_> {
         Ok(written)
     }
 
-    /// Writes the objects that come back one behind the other; whether there was any.
+    /// Writes the objects that come back, one after the other. Returns whether there was any.
     pub(super) fn write_stream(&self, out: &mut Out) -> Result<Written, Failure> {
         let items = self.recovery.items();
         let mut any = false;
@@ -123,7 +123,7 @@ impl Printer<'_, '_> {
         Ok(written)
     }
 
-    /// What an item comes back as; none if its value is still encrypted or cannot be decoded.
+    /// An item as it comes back. None if its value is still encrypted or cannot be decoded.
     fn content<'i>(&self, item: &Item<'i>, remarked: &mut Remarked<'i>) -> Option<Content> {
         let options = self.args.manifest_options();
         let (tree, remarks) = match self.recovery.content(item, options)? {

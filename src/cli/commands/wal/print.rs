@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
+use crate::query::Notice;
 use crate::query::compare::Masker;
 use crate::query::evidence::{Evidence, Verify};
+use crate::query::log_contradictions::LogContradictions;
 use crate::query::logs::{
     AppliedEntries, Entry, Logs, Request, SegmentFile, Snap, SnapError, State, Wal, writes,
 };
@@ -25,12 +27,12 @@ use crate::view::yaml::YamlWriter;
 
 use super::{Args, Output};
 
-/// The database beside a log, where there is one that can be read.
+/// The database beside a log, if it can be read.
 pub struct Beside(Option<Evidence>);
 
 impl Beside {
-    /// Opens it.
-    pub fn of(logs: &Logs) -> Result<Self, Failure> {
+    /// Opens the database beside a log, if it has one.
+    pub fn open(logs: &Logs) -> Result<Self, Failure> {
         let evidence = logs
             .db()
             .and_then(|db| Evidence::open(db, Verify::IfSmall).ok());
@@ -41,8 +43,12 @@ impl Beside {
     pub fn revisions(&self, wal: &Wal<'_>) -> Revisions {
         let store = self.0.as_ref().and_then(|evidence| evidence.store().ok());
         let store = store.as_ref();
+        let known = AppliedEntries::from_wal(wal, store);
         Revisions {
-            known: AppliedEntries::from_wal(wal, store),
+            contradictions: store
+                .map(|store| LogContradictions::read(wal, &known, store))
+                .unwrap_or_default(),
+            known,
             in_database: store.and_then(|store| store.meta().consistent_index),
         }
     }
@@ -52,8 +58,17 @@ impl Beside {
 #[derive(Debug, Default)]
 pub struct Revisions {
     known: AppliedEntries,
+    /// The entries whose writes the database beside it does not have.
+    contradictions: LogContradictions,
     /// The last index that the database beside it has.
     in_database: Option<u64>,
+}
+
+impl Revisions {
+    /// That the database contradicts the log, if it does.
+    pub fn contradiction(&self) -> Option<Notice> {
+        self.contradictions.notice()
+    }
 }
 
 /// Prints a log.
@@ -68,7 +83,7 @@ pub struct Printer<'p> {
 }
 
 impl<'p> Printer<'p> {
-    /// For one run.
+    /// A printer for one run.
     pub fn new(
         args: &'p Args,
         keyring: &'p Keyring,
@@ -107,7 +122,7 @@ impl<'p> Printer<'p> {
         for (name, snap) in &snaps {
             let name = key_text(name.as_bytes());
             self.out.line(&format!("{name}  {}", snap_text(snap)))?;
-            // In a data directory each snapshot has them once more.
+            // In a data directory each snapshot contains the same keys, so they are shown for a single file only.
             if let Ok(snap) = snap
                 && snaps.len() == 1
             {
@@ -240,7 +255,7 @@ impl<'p> Printer<'p> {
         Ok(())
     }
 
-    /// A value as YAML, or as it is where it is no object.
+    /// Prints a value as YAML, or as it is stored if it is no object.
     fn value(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         let text = match self.tree(key, value) {
             Ok(tree) => {
@@ -248,7 +263,7 @@ impl<'p> Printer<'p> {
                 write_value(&tree, Order::Natural, &mut writer);
                 writer.finish().unwrap_or_default()
             }
-            Err(told) => told.into_bytes(),
+            Err(text) => text.into_bytes(),
         };
         let text = text.strip_suffix(b"\n").unwrap_or(&text);
         for line in text.split(|byte| *byte == b'\n') {
@@ -257,7 +272,7 @@ impl<'p> Printer<'p> {
         Ok(())
     }
 
-    /// The tree of a value, its secrets masked; or what stands for it.
+    /// The tree of a value, its secrets masked. Otherwise the text that is shown in its place.
     fn tree(&mut self, key: &[u8], value: &[u8]) -> Result<Value, String> {
         let opened = self
             .keyring
@@ -266,7 +281,7 @@ impl<'p> Printer<'p> {
         let secret = is_secret_key(key);
         match self.masker.tree_of(&opened, secret) {
             Ok(tree) => Ok(self.masker.mask(&tree, secret).into_owned()),
-            // Nothing says what it holds.
+            // It cannot be decoded, so any of its bytes may be secret.
             Err(error) => Err(match self.masker.mask_bytes(&opened) {
                 Some(mask) => format!("{mask} ({})", error.text_of(key)),
                 None => String::from_utf8_lossy(&opened).into_owned(),
@@ -321,6 +336,9 @@ impl<'p> Printer<'p> {
         put("offset", entry.offset.into());
         if let Some(applied) = self.revisions.known.applied(entry) {
             put("revision", applied.main.into());
+            if self.revisions.contradictions.contains(entry) {
+                put("contradicts_database", true.into());
+            }
             if let Some(succeeded) = applied.succeeded {
                 put("succeeded", succeeded.into());
             }
@@ -349,8 +367,8 @@ impl<'p> Printer<'p> {
             request,
             &mut |secret| masker.mask_bytes(secret),
             &mut |is_put, fields| {
-                if is_put && let Some(told) = puts.next() {
-                    fields.extend(told);
+                if is_put && let Some(of_put) = puts.next() {
+                    fields.extend(of_put);
                 }
             },
         );

@@ -135,7 +135,7 @@ fn taken<'s, 'a>(
     (segment.records.get(..count).unwrap_or_default(), end)
 }
 
-/// How etcd tells a record that was not written to its end: a sector of it is all zeros.
+/// How etcd recognises a record that was not written to its end: a sector of it is all zeros.
 fn is_torn(segment: &Segment<'_>, file: &File<'_>, offset: u64) -> bool {
     const SECTOR: u64 = 512;
     let Some(record) = segment
@@ -218,7 +218,7 @@ pub fn list(logs: &Logs, style: &Style<'_>, out: &mut Out) -> Result<(), Failure
     Ok(())
 }
 
-/// The index and term to begin behind.
+/// The index and term after which the output begins.
 fn begin(logs: &Logs, style: &Style<'_>, out: &mut Out) -> Result<(u64, u64), Failure> {
     if let Some(index) = style.start_index {
         writeln!(out, "Start dumping log entries from index {index}.")?;
@@ -271,8 +271,9 @@ struct ReadAll<'a> {
 }
 
 fn failed(why: &str) -> Failure {
-    Failure::cannot(format!("Failed reading WAL: {why}"))
-        .hint("without --style what can be read is read, on both sides of the damage")
+    Failure::cannot(format!("Failed reading WAL: {why}")).hint(
+        "without `--style`, everything that can be read is shown, before and after the damage",
+    )
 }
 
 impl<'a> ReadAll<'a> {

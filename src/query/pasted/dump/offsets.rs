@@ -2,8 +2,8 @@
 
 use super::row::Layout;
 
-/// A repeated line is written once, and an offset says how often: so many bytes are added at most. It is more than etcd
-/// takes as one value.
+/// A dump writes a repeated line once, and the next offset shows how often it repeats. At most this many bytes are
+/// added for it, which is more than etcd accepts as one value.
 const MOST_REPEATED_BYTES: u64 = 8 << 20;
 
 /// Bytes that are not written in the dump.
@@ -23,7 +23,7 @@ struct Reading {
     radix: u32,
     /// The offset of the next byte.
     at: u64,
-    /// Bytes of the last word that are none of the dump.
+    /// How many bytes of the last word are padding.
     padding: usize,
     gaps: Vec<Gap>,
 }
@@ -59,8 +59,8 @@ impl Offsets {
         }
     }
 
-    /// Takes the offset of a line with so many bytes, before which repeated lines are left out. False if it is not the one
-    /// that follows.
+    /// Takes the offset of a line with so many bytes, before which repeated lines are left out. False if it is not the
+    /// one that follows.
     pub(super) fn add(&mut self, offset: &str, is_repeated: bool, bytes: usize) -> bool {
         if self.is_at_end {
             return false;
