@@ -37,13 +37,13 @@ impl<'a> Leaf<'a> {
     ) -> (Self, Option<&'a [u8]>, Option<&'a [u8]>) {
         let mut first = None;
         let mut last: Option<&[u8]> = None;
-        let mut odd = Vec::new();
+        let mut of_elements = Vec::new();
         let (unusable, findings) = page.check_leaf_elements(|element| {
             if last.is_some_and(|last| last >= element.key) {
-                odd.push(out_of_order(&page, element.index, "ascending keys"));
+                of_elements.push(out_of_order(&page, element.index, "ascending keys"));
             }
             if element.flags & !ELEMENT_IS_BUCKET != 0 {
-                odd.push(
+                of_elements.push(
                     Diagnostic::new(Code::ElementFlags, page.locus().element(element.index))
                         .expected("0 or 1", format!("0x{:x}", element.flags))
                         .effect("it is included as it is"),
@@ -54,7 +54,10 @@ impl<'a> Leaf<'a> {
                 first = last;
             }
         });
-        findings.into_iter().chain(odd).for_each(&mut report);
+        findings
+            .into_iter()
+            .chain(of_elements)
+            .for_each(&mut report);
         let leaf = Self {
             page,
             reached: true,

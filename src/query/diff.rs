@@ -111,7 +111,7 @@ fn times(
 ) -> Result<(AtRevision, AtRevision), NoAnswer> {
     let (store, timeline) = (question.store(), question.timeline());
     let (first, last) = timeline.range(since, until)?;
-    // If a state is not retained because the time is older than the whole store, the time is what has to be named.
+    // If a state is not retained because the time is before every revision, the error names the time.
     let at = |time: &str, revision: i64| match store.at(Some(revision)) {
         Ok(at) => Ok(at),
         Err(why) => Err(match timeline.at_time(timeline.time(time)?) {
