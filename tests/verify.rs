@@ -273,7 +273,7 @@ fn damage_is_named_with_what_it_costs() {
     for part in [
         ": DAMAGED: ",
         &format!(
-            "readable to revision {complete} (at least {missing} later ones are missing), about 2026-11-20T2"
+            "readable to revision {complete} (at least {missing} later revisions are missing), about 2026-11-20T2"
         ),
         &format!("; {keys} keys; "),
         "(--min-revision ",

@@ -184,7 +184,8 @@ fn reach_text(file: &VerifiedFile, reach: Reach, keys: u64) -> String {
         .map_or_else(String::new, |time| format!(", about {}", time_text(time)));
     let lost = match missing {
         0 => String::new(),
-        missing => format!(" (at least {missing} later ones are missing)"),
+        1 => " (at least 1 later revision is missing)".to_owned(),
+        missing => format!(" (at least {missing} later revisions are missing)"),
     };
     format!(
         "readable to revision {}{lost}{about}; {}",
