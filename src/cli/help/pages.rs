@@ -33,14 +33,14 @@ pub const GROUPS: [Group; 8] = [
     Group {
         name: "Space",
         long_name: "See what fills the file, and who writes how much",
-        is_named_only: false,
+        is_named_only: true,
         verbs: &["du", "churn"],
     },
     Group {
         name: "Health",
         long_name: "Check the file",
         is_named_only: false,
-        verbs: &["fsck", "explain"],
+        verbs: &["fsck"],
     },
     Group {
         name: "Bring back",
@@ -64,7 +64,7 @@ pub const GROUPS: [Group; 8] = [
         name: "Other",
         long_name: "Help and shells",
         is_named_only: true,
-        verbs: &["help", "completions", "man"],
+        verbs: &["help", "explain", "completions", "man"],
     },
 ];
 
