@@ -62,13 +62,18 @@ const HAS_TABLE: u32 = 1 << 30;
 /// How many neighbouring pages share one entry.
 const PAGES_TOGETHER: usize = 64;
 
+/// The marks of neighbouring pages: for each page the number of claimed bytes, which is below 2^30, and two flags.
+type Chunk = [u32; PAGES_TOGETHER];
+
 /// How many bytes of each page were claimed. Memory follows the pages with claims.
 #[derive(Debug)]
 pub struct Claims {
     page_size: u64,
     image_bytes: u64,
-    /// For each page the number of claimed bytes, which is below 2^30, and two flags.
-    chunks: HashMap<u64, [u32; PAGES_TOGETHER]>,
+    /// All chunks but the last one in use.
+    chunks: HashMap<u64, Chunk>,
+    /// The last chunk in use: claims often go on in it.
+    last: (u64, Chunk),
 }
 
 impl Claims {
@@ -78,6 +83,7 @@ impl Claims {
             page_size: db.pages().page_size() as u64,
             image_bytes: db.pages().image().len() as u64,
             chunks: HashMap::new(),
+            last: (0, [0; PAGES_TOGETHER]),
         }
     }
 
@@ -149,7 +155,8 @@ impl Claims {
     /// How many bytes of the pages from this one on were claimed.
     fn claimed_from(&self, first: u64) -> u64 {
         let mut bytes = 0_u64;
-        for (chunk, marks) in &self.chunks {
+        let (last, marks) = &self.last;
+        for (chunk, marks) in self.chunks.iter().chain([(last, marks)]) {
             let pgids = chunk.saturating_mul(PAGES_TOGETHER as u64)..;
             for (pgid, mark) in pgids.zip(marks) {
                 if pgid >= first {
@@ -167,15 +174,24 @@ impl Claims {
     }
 
     fn get(&self, pgid: u64) -> u32 {
-        let marks = self.chunks.get(&(pgid / PAGES_TOGETHER as u64));
+        let chunk = pgid / PAGES_TOGETHER as u64;
+        let marks = match &self.last {
+            (last, marks) if *last == chunk => Some(marks),
+            _ => self.chunks.get(&chunk),
+        };
         let mark = marks.and_then(|marks| marks.get(place_of(pgid)));
         mark.copied().unwrap_or_default()
     }
 
     fn set(&mut self, pgid: u64, mark: u32) {
-        let marks = self.chunks.entry(pgid / PAGES_TOGETHER as u64);
-        let marks = marks.or_insert([0; PAGES_TOGETHER]);
-        if let Some(stored) = marks.get_mut(place_of(pgid)) {
+        let chunk = pgid / PAGES_TOGETHER as u64;
+        if self.last.0 != chunk {
+            let marks = self.chunks.remove(&chunk);
+            let next = (chunk, marks.unwrap_or([0; PAGES_TOGETHER]));
+            let (before, marks) = std::mem::replace(&mut self.last, next);
+            self.chunks.insert(before, marks);
+        }
+        if let Some(stored) = self.last.1.get_mut(place_of(pgid)) {
             *stored = mark;
         }
     }

@@ -131,11 +131,14 @@ pub struct KeySpace<'a> {
     pub revisions: u64,
     /// How many of them are tombstones.
     pub tombstones: u64,
+    /// How many keys were seen before it.
+    place: usize,
 }
 
 impl<'a> KeySpace<'a> {
-    fn new(record: Record<'a>, bytes: RecordBytes) -> Self {
+    fn new(record: Record<'a>, bytes: RecordBytes, place: usize) -> Self {
         Self {
+            place,
             newest: record,
             newest_put: (!record.tombstone).then_some(record),
             live: bytes,
@@ -182,7 +185,7 @@ impl<'a> KeySpace<'a> {
 pub struct FileSpace<'a> {
     /// The bytes of each part.
     pub parts: Parts,
-    /// The keys with a retained record, in key order. Their sizes are together the first four parts.
+    /// The keys with a retained record, in the order of their first records. Their sizes are together the first four parts.
     pub keys: Vec<(Box<[u8]>, KeySpace<'a>)>,
     /// The buckets, the root first.
     pub buckets: Vec<BucketSpace<'a>>,
@@ -227,7 +230,7 @@ impl<'a> FileSpace<'a> {
         let image_bytes = db.pages().image().len() as u64;
         parts.add(Part::Trailer, file_bytes.saturating_sub(image_bytes));
         let mut keys: Vec<_> = keys.into_iter().collect();
-        keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        keys.sort_unstable_by_key(|(_, key)| key.place);
         for (_, key) in &mut keys {
             key.finish();
             parts.add(Part::LiveValues, key.live.values);
@@ -293,7 +296,7 @@ impl<'a> Fold<'a, '_> {
         match self.keys.get_mut(record.key) {
             Some(key) => key.add(record, bytes),
             None => {
-                let key = KeySpace::new(record, bytes);
+                let key = KeySpace::new(record, bytes, self.keys.len());
                 self.keys.insert(record.key.into(), key);
             }
         }

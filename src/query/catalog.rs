@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Record, Store};
-use crate::k8s::catalog::Survey;
 use crate::k8s::encrypt::Keyring;
 
-pub use crate::k8s::catalog::Catalog;
+pub use crate::k8s::catalog::{Catalog, Survey};
 
 /// Adds the resources that no definition names: those of the folders in which objects are stored. It takes another
 /// pass.
@@ -29,30 +28,27 @@ pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring
     }
 }
 
-/// The resources of a store, by one put of each of its keys. The puts are gone through several times. A definition that
-/// has no put among them is not known.
-pub fn from_puts(puts: &[&Record<'_>], keyring: &Keyring) -> Catalog {
-    let mut survey = Survey::default();
-    for put in puts {
-        survey.look(put.key, put.value);
-    }
+/// The resources of a store whose values a survey has seen, with one put of each of its keys. The keys are given
+/// separately: those of the puts are in pages all over the file. A definition that has no put among them is not known.
+pub fn from_puts(survey: Survey, puts: &[(&[u8], &Record<'_>)], keyring: &Keyring) -> Catalog {
     let mut catalog = survey.into_catalog();
-    let definitions = puts.iter().filter(|put| Survey::is_definition(put.key));
-    for put in definitions {
-        define(&mut catalog, put.key, put.value, keyring);
+    for (key, put) in puts {
+        if Survey::is_definition(key) {
+            define(&mut catalog, key, put.value, keyring);
+        }
     }
     catalog.complete();
-    for put in puts {
-        if catalog.may_learn(put.key)
-            && let Ok(value) = keyring.decrypt(put.key, put.value)
+    for (key, put) in puts {
+        if catalog.may_learn(key)
+            && let Ok(value) = keyring.decrypt(key, put.value)
         {
-            catalog.learn(put.key, &value);
+            catalog.learn(key, &value);
         }
     }
     if catalog.has_clusters() {
         let clusters = puts
             .iter()
-            .filter_map(|put| catalog.locate(put.key)?.cluster);
+            .filter_map(|(key, _)| catalog.locate(key)?.cluster);
         if are_several(clusters) {
             catalog.set_several_clusters();
         }

@@ -159,9 +159,9 @@ impl<'q, 'a> Count<'q, 'a> {
         let revisions = (revision(events.first()), revision(events.last()));
         let clock = question.timeline().clock();
         let times = clock.estimate(revisions.0).zip(clock.estimate(revisions.1));
-        let puts: Vec<_> = events.iter().map(|event| &event.record).collect();
+        let keys = || events.iter().map(|event| event.record.key);
         let grouping = |by| {
-            let grouping = Grouping::new(by, 1, question.catalog(), &puts);
+            let grouping = Grouping::new(by, 1, question.catalog(), keys());
             (grouping, Rows::new())
         };
         Self {

@@ -6,7 +6,7 @@
 
 mod groups;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::etcd::Record;
 use crate::etcd::cluster::alarms;
@@ -16,7 +16,7 @@ use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::metadata_bytes::MetadataBytes;
 
-use super::catalog::from_puts;
+use super::catalog::{Survey, from_puts};
 use super::deletions::is_release_key;
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
@@ -166,22 +166,25 @@ impl<'a> Space<'a> {
         let by = what_rows_are_by(question, request)?;
         let mut by_manager = ByManager::new(question.keyring());
         let file_bytes = question.evidence().source().bytes().len() as u64;
+        let mut survey = Survey::default();
         let file = FileSpace::read(store.state(), file_bytes, &mut |record, bytes| {
+            if !record.tombstone {
+                survey.look(record.key, record.value);
+            }
             if by == SpaceBy::Manager {
                 by_manager.add(record, bytes);
             }
         });
         let puts = file.keys.iter();
-        let puts: Vec<&Record<'_>> = puts
-            .filter_map(|(_, key)| key.newest_put.as_ref())
-            .collect();
-        let catalog = from_puts(&puts, question.keyring());
+        let puts = puts.filter_map(|(key, space)| Some((&**key, space.newest_put.as_ref()?)));
+        let puts: Vec<(&[u8], &Record<'_>)> = puts.collect();
+        let catalog = from_puts(survey, &puts, question.keyring());
         let mut rows = match by {
             SpaceBy::Bucket => Vec::new(),
             SpaceBy::Manager => by_manager.rows(&file.keys),
             _ => rows(
                 &file.keys,
-                &Grouping::new(by, request.depth, &catalog, &puts),
+                &Grouping::new(by, request.depth, &catalog, puts.iter().map(|put| put.0)),
             ),
         };
         let mut total = SpaceRow::new(Group::Total);
@@ -231,12 +234,17 @@ type Keys<'k, 'a> = &'k [(Box<[u8]>, KeySpace<'a>)];
 
 /// The rows of keys by everything that is known from the key.
 fn rows(keys: Keys<'_, '_>, grouping: &Grouping<'_>) -> Vec<SpaceRow> {
-    let mut rows = BTreeMap::new();
+    let mut rows: HashMap<Group, SpaceRow> = HashMap::new();
     for (key, space) in keys {
         let group = grouping.group_of(key);
-        rows.entry(group.clone())
-            .or_insert_with(|| SpaceRow::new(group))
-            .add_key(space);
+        match rows.get_mut(&group) {
+            Some(row) => row.add_key(space),
+            None => {
+                let mut row = SpaceRow::new(group.clone());
+                row.add_key(space);
+                rows.insert(group, row);
+            }
+        }
     }
     rows.into_values().collect()
 }

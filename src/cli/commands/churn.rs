@@ -18,7 +18,7 @@ use crate::view;
 use crate::view::churn::ChurnList;
 use crate::view::json_rows::{Form, JsonRows};
 
-/// Show who writes how much: managers, resources, namespaces, keys
+/// Show who writes how much, by manager, resource and key
 ///
 /// Counts the retained writes of the addresses, or of the whole store; A..B limits them to those after revision A up to
 /// B. An event with several field managers counts for each. A fight is a field in which two managers restore each

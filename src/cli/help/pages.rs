@@ -33,7 +33,7 @@ pub const GROUPS: [Group; 8] = [
     Group {
         name: "Space",
         long_name: "See what fills the file, and who writes how much",
-        is_named_only: false,
+        is_named_only: true,
         verbs: &["du", "churn"],
     },
     Group {

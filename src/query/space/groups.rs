@@ -78,9 +78,14 @@ pub struct Grouping<'c> {
 }
 
 impl<'c> Grouping<'c> {
-    /// The grouping of the keys of a store, with one put of each.
-    pub fn new(by: SpaceBy, depth: usize, catalog: &'c Catalog, puts: &[&Record<'_>]) -> Self {
-        let prefixes = || Prefixes::new(puts.iter().map(|put| put.key));
+    /// The grouping of these keys of a store.
+    pub fn new<'k>(
+        by: SpaceBy,
+        depth: usize,
+        catalog: &'c Catalog,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> Self {
+        let prefixes = || Prefixes::new(keys);
         Self {
             by,
             depth,
