@@ -69,9 +69,7 @@ fn alone_text(why: &WhyLogAlone) -> String {
     match why {
         WhyLogAlone::Unusable(_) => "it cannot be read".to_owned(),
         WhyLogAlone::Damaged => "it is damaged".to_owned(),
-        WhyLogAlone::NoPosition => {
-            "etcd was stopped before it wrote anything to it".to_owned()
-        }
+        WhyLogAlone::NoPosition => "etcd was stopped before it wrote anything to it".to_owned(),
         WhyLogAlone::BelowCompaction(compacted) => format!("it is compacted up to {compacted}"),
     }
 }
