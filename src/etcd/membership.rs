@@ -264,8 +264,11 @@ mod tests {
 
     #[test]
     fn a_name_is_written_as_go_writes_it() {
-        let cluster = InitialCluster::parse("a<\"é&=http://a:1", "t").unwrap();
+        let cluster = InitialCluster::parse("a<\"\u{e9}&=http://a:1", "t").unwrap();
         let json = cluster.members[0].json();
-        assert!(json.ends_with(r#""name":"a\u003c\"é\u0026"}"#), "{json}");
+        assert!(
+            json.ends_with("\"name\":\"a\\u003c\\\"\u{e9}\\u0026\"}"),
+            "{json}"
+        );
     }
 }

@@ -152,9 +152,9 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// If the database cannot be used, and the log does not have all records.
     pub(super) fn choose(&self) -> Result<Chosen<'a>, NoAnswer> {
-        let whole = replay::whole_log_within(&self.wal, &self.limits());
+        let whole = || replay::whole_log_within(&self.wal, &self.limits());
         if let Some(why) = self.unusable {
-            return match whole {
+            return match whole() {
                 Some(whole) => self.alone(whole, WhyLogAlone::Unusable(Arc::clone(why))),
                 None => Err(log_alone::not_whole(self.logs, self.given, why)),
             };
@@ -172,15 +172,19 @@ impl<'a> Parts<'a> {
         let compacted = store.compact_revision();
         let is_below = self.request.at.is_some_and(|at| at < compacted);
         let is_new = store.meta().consistent_index.unwrap_or_default() == 0;
-        let whole = whole.filter(|whole| whole.revision >= revision || whole.stopped.is_none());
+        if !is_damaged && !is_below && !is_new {
+            return Ok(Chosen::Database(None));
+        }
+        let whole = whole().filter(|whole| whole.revision >= revision || whole.stopped.is_none());
         match whole {
             Some(whole) if is_damaged => self.alone(whole, WhyLogAlone::Damaged),
             None if is_damaged => Ok(Chosen::Database(Some(LogFault::DamagedDatabase))),
-            Some(whole) if (is_below || is_new) && !agrees(&store, &whole) => {
+            Some(whole) if !agrees(&store, &whole) => {
                 Ok(Chosen::Database(Some(LogFault::Contradiction)))
             }
-            Some(whole) if is_below => self.alone(whole, WhyLogAlone::BelowCompaction(compacted)),
-            _ => Ok(Chosen::Database(None)),
+            Some(whole) if is_new => self.alone(whole, WhyLogAlone::NoPosition),
+            Some(whole) => self.alone(whole, WhyLogAlone::BelowCompaction(compacted)),
+            None => Ok(Chosen::Database(None)),
         }
     }
 

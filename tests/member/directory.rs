@@ -84,7 +84,7 @@ fn without_flags_it_is_the_member_that_etcdutl_writes_without_flags() {
     let snap = target.join("member/snap/0000000000000001-0000000000000001.snap");
     assert_eq!(std::fs::read(snap).unwrap(), write::snap(&cluster));
     // All records, without the 32 bytes of a snapshot file at the end.
-    assert_eq!(buckets["key"].len(), 59);
+    assert_eq!(buckets["key"].len(), 75);
 }
 
 #[cfg(unix)]
@@ -220,7 +220,7 @@ fn a_wrong_sha256_is_refused_unless_the_hash_check_is_skipped() {
     );
     let run = restore(&wrong, &target, "--skip-hash-check");
     assert_ne!(run.code, 2, "{}", run.stderr);
-    assert_eq!(buckets(&target)["key"].len(), 59);
+    assert_eq!(buckets(&target)["key"].len(), 75);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::query::select::Which;
 use crate::query::verdict::{Torn, torn};
 use crate::source::TrailerCheck;
 
-use super::leases;
+use super::leases::{self, LeaseWritten};
 use super::refusal::{Refusal, RefusalDetails, Refused, RestoreError};
 use super::request::{History, RestoreRequest};
 use super::small::{Authentication, SmallBuckets};
@@ -358,6 +358,21 @@ impl<'q, 'a> Decision<'q, 'a> {
         })))
     }
 
+    /// The leases that keys name, and that do not exist at the revision.
+    fn missing_leases(&self, survey: &Survey) -> Vec<LeaseWritten> {
+        let present: HashSet<i64> = match self.applied_log() {
+            Some(log) => log.leases.keys().copied().collect(),
+            None => self.small.leases.iter().copied().collect(),
+        };
+        let granted = self.log().map(|log| log.granted.clone());
+        leases::missing(
+            &survey.keys,
+            &present,
+            &granted.unwrap_or_default().into_iter().collect(),
+            self.request.lease_ttl,
+        )
+    }
+
     /// Everything else that follows from the revision.
     fn finish(
         self,
@@ -370,17 +385,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         let writes_state = self.request.history == History::None || is_below;
         let kept = writes_state.then(|| state_records(&survey));
         let log = self.applied_log();
-        let present: HashSet<i64> = match log {
-            Some(log) => log.leases.keys().copied().collect(),
-            None => self.small.leases.iter().copied().collect(),
-        };
-        let granted = self.log().map(|log| log.granted.clone());
-        let leases = leases::missing(
-            &survey.keys,
-            &present,
-            &granted.unwrap_or_default().into_iter().collect(),
-            self.request.lease_ttl,
-        );
+        let leases = self.missing_leases(&survey);
         let of_kind = |kind: i32| {
             let alarms = self.small.alarms.iter();
             let alarms = alarms.filter(move |alarm| alarm.alarm == kind);

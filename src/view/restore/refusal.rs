@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::named::key_text;
 use crate::query::replayed::LogFault;
-use crate::query::restore::{Outlook, Refusal, Refused};
+use crate::query::restore::{LostRange, Outlook, Refusal, Refused};
 use crate::view::command::{Invocation, quoted};
 use crate::view::human::plural;
 
@@ -40,22 +40,7 @@ pub fn text(refused: &Refused, invocation: &Invocation, target: &[String]) -> Re
 #[must_use]
 pub fn sentence(reason: &Refusal) -> String {
     match reason {
-        Refusal::Lost { at, ranges, .. } => {
-            let mut text = format!("records up to revision {at} are missing");
-            for (place, range) in ranges.iter().take(NAMED).enumerate() {
-                let separator = if place == 0 { ":" } else { ";" };
-                let _ = write!(
-                    text,
-                    "{separator} {} ({})",
-                    range_text(range),
-                    reason_text(range.reason)
-                );
-            }
-            if ranges.len() > NAMED {
-                let _ = write!(text, "; and {} more", ranges.len().saturating_sub(NAMED));
-            }
-            text
-        }
+        Refusal::Lost { at, ranges, .. } => lost(*at, ranges),
         Refusal::LostBelowCompaction { compacted } => format!(
             "records at or below the compacted revision {compacted} may be missing: any key may be affected"
         ),
@@ -120,6 +105,24 @@ pub fn sentence(reason: &Refusal) -> String {
             "delta snapshots without a full snapshot have no database to restore".to_owned()
         }
     }
+}
+
+/// Records are missing up to a revision.
+fn lost(at: i64, ranges: &[LostRange]) -> String {
+    let mut text = format!("records up to revision {at} are missing");
+    for (place, range) in ranges.iter().take(NAMED).enumerate() {
+        let separator = if place == 0 { ":" } else { ";" };
+        let _ = write!(
+            text,
+            "{separator} {} ({})",
+            range_text(range),
+            reason_text(range.reason)
+        );
+    }
+    if ranges.len() > NAMED {
+        let _ = write!(text, "; and {} more", ranges.len().saturating_sub(NAMED));
+    }
+    text
 }
 
 /// Why a log does not give all that it should.

@@ -57,7 +57,7 @@ pub fn json(written: &Written<'_, '_>, custody: &Custody) -> Value {
     add("file", file(written));
     let members = written.directory;
     add(
-        "members",
+        "cluster",
         members.map(|new| directory::json(new, written.file)).into(),
     );
     if written.is_kubernetes {
