@@ -43,9 +43,9 @@ use crate::view::command::Invocation;
 pub use crate::query::Answer;
 
 use commands::{
-    analyze, blame, buckets, checksum, complete as complete_verb, completions, decode, diff,
-    dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls, man,
-    page, pages, recover, show, status, wal, watch,
+    analyze, blame, buckets, checksum, compare, complete as complete_verb, completions, decode,
+    diff, dump_db, events, explain, extract, fsck, get, grep, hash, hashkv, help as help_verb,
+    hexdump, log, ls, man, page, pages, recover, show, status, wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
@@ -136,6 +136,9 @@ enum Command {
     Blame(blame::Args),
     Grep(grep::Args),
     Fsck(fsck::Args),
+    Hash(hash::Args),
+    Hashkv(hashkv::Args),
+    Compare(compare::Args),
     Recover(recover::Args),
     Explain(explain::Args),
     Extract(extract::Args),
@@ -171,6 +174,9 @@ impl Command {
             Self::Blame(_) => "blame",
             Self::Grep(_) => "grep",
             Self::Fsck(_) => "fsck",
+            Self::Hash(_) => "hash",
+            Self::Hashkv(_) => "hashkv",
+            Self::Compare(_) => "compare",
             Self::Recover(_) => "recover",
             Self::Explain(_) => "explain",
             Self::Extract(_) => "extract",
@@ -203,6 +209,9 @@ impl Command {
             Self::Blame(args) => args,
             Self::Grep(args) => args,
             Self::Fsck(args) => args,
+            Self::Hash(args) => args,
+            Self::Hashkv(args) => args,
+            Self::Compare(args) => args,
             Self::Recover(args) => args,
             Self::Explain(args) => args,
             Self::Extract(args) => args,

@@ -30,6 +30,7 @@ pub mod revision;
 mod salvage;
 pub mod scan;
 pub mod schema;
+pub mod side_by_side;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -33,6 +33,9 @@ fn arguments_for(file: &str) -> Option<Vec<String>> {
     if let Some(format) = file.strip_prefix("etcdutl-3.6.status.") {
         return words(format!("status -w {format} db"));
     }
+    if let Some(format) = file.strip_prefix("etcdutl-3.7.hashkv.") {
+        return words(format!("hashkv -w {format} db"));
+    }
     if file == "dumpdb.hash" {
         return words("dump-db hash db".to_owned());
     }
