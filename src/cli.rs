@@ -45,9 +45,10 @@ use crate::view::command::Invocation;
 pub use crate::query::Answer;
 
 use commands::{
-    analyze, blame, buckets, checksum, churn, complete as complete_verb, completions, decode, diff,
-    du, dump_db, events, explain, extract, fsck, get, grep, help as help_verb, hexdump, log, ls,
-    man, page, pages, recover, restore, show, status, verify, wal, watch,
+    analyze, blame, buckets, checksum, churn, compare, complete as complete_verb, completions,
+    decode, diff, du, dump_db, events, explain, extract, fsck, get, grep, hash, hashkv,
+    help as help_verb, hexdump, log, ls, man, page, pages, recover, restore, show, status, verify,
+    wal, watch,
 };
 use failure::Failure;
 use keys::Keys;
@@ -141,6 +142,9 @@ enum Command {
     Churn(churn::Args),
     Fsck(fsck::Args),
     Verify(verify::Args),
+    Hash(hash::Args),
+    Hashkv(hashkv::Args),
+    Compare(compare::Args),
     Recover(recover::Args),
     Restore(restore::Args),
     Explain(explain::Args),
@@ -180,6 +184,9 @@ impl Command {
             Self::Churn(_) => "churn",
             Self::Fsck(_) => "fsck",
             Self::Verify(_) => "verify",
+            Self::Hash(_) => "hash",
+            Self::Hashkv(_) => "hashkv",
+            Self::Compare(_) => "compare",
             Self::Recover(_) => "recover",
             Self::Restore(_) => "restore",
             Self::Explain(_) => "explain",
@@ -216,6 +223,9 @@ impl Command {
             Self::Churn(args) => args,
             Self::Fsck(args) => args,
             Self::Verify(args) => args,
+            Self::Hash(args) => args,
+            Self::Hashkv(args) => args,
+            Self::Compare(args) => args,
             Self::Recover(args) => args,
             Self::Restore(args) => args,
             Self::Explain(args) => args,

@@ -34,6 +34,7 @@ pub mod revision;
 mod salvage;
 pub mod scan;
 pub mod schema;
+pub mod side_by_side;
 pub mod space;
 pub mod state;
 pub mod status;

@@ -36,6 +36,9 @@ fn arguments_for(file: &str) -> Option<Vec<String>> {
     if let Some(format) = file.strip_prefix("etcdutl-3.5.status.") {
         return words(format!("status -w {format} --style 3.5 db"));
     }
+    if let Some(format) = file.strip_prefix("etcdutl-3.7.hashkv.") {
+        return words(format!("hashkv -w {format} db"));
+    }
     if file == "dumpdb.hash" {
         return words("dump-db hash db".to_owned());
     }

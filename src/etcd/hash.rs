@@ -1,14 +1,18 @@
-//! The hashes of etcd's programs over a backend: a running CRC-32C (Castagnoli).
+//! The hashes of etcd's programs over a backend: a running CRC-32C (Castagnoli). [`backend_hash`] covers all buckets,
+//! [`hash_kv`] the records up to a revision.
 
-use std::collections::{HashMap, HashSet};
+mod crc;
+mod kv;
 
 use crate::bbolt::Direction;
 use crate::bbolt::bucket::leaf_elements;
 
-use super::record::Record;
-use super::revision::Revision;
 use super::schema;
 use super::store::Store;
+
+use crc::append;
+
+pub use kv::{HashKv, hash_kv, hash_kv_as_compacted, hash_kv_by_revision};
 
 /// Which keys of bucket `meta` a hash leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,49 @@ pub enum Omit {
     PerMember,
 }
 
+/// Both hashes over all buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackendHashes {
+    /// With [`Omit::Nothing`].
+    pub everything: u32,
+    /// With [`Omit::PerMember`].
+    pub without_per_member: u32,
+}
+
+/// Both hashes over all buckets, in one walk over the records: bucket `meta` follows bucket `key`.
+pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
+    let mut hashes = BackendHashes {
+        everything: 0,
+        without_per_member: 0,
+    };
+    for bucket in store.buckets() {
+        hashes.everything = crc32c::crc32c_append(hashes.everything, bucket.name);
+        hashes.without_per_member = crc32c::crc32c_append(hashes.without_per_member, bucket.name);
+        let leaves = store.leaves_of(bucket, Direction::Forward);
+        for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
+            let is_same_so_far = hashes.everything == hashes.without_per_member;
+            hashes.everything = append(hashes.everything, element.key, element.value);
+            if !is_per_member(bucket.name, element.key) {
+                hashes.without_per_member = if is_same_so_far {
+                    hashes.everything
+                } else {
+                    append(hashes.without_per_member, element.key, element.value)
+                };
+            }
+        }
+    }
+    hashes
+}
+
+/// Whether members at the same revision differ in this key.
+fn is_per_member(bucket: &[u8], key: &[u8]) -> bool {
+    bucket == schema::META
+        && matches!(
+            key,
+            schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
+        )
+}
+
 /// The hash over all buckets: name, then each key and value, in key order.
 pub fn backend_hash(store: &Store<'_>, omit: Omit) -> u32 {
     let mut hash = 0;
@@ -27,78 +74,11 @@ pub fn backend_hash(store: &Store<'_>, omit: Omit) -> u32 {
         hash = crc32c::crc32c_append(hash, bucket.name);
         let leaves = store.leaves_of(bucket, Direction::Forward);
         for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
-            let ignored = omit == Omit::PerMember
-                && bucket.name == schema::META
-                && matches!(
-                    element.key,
-                    schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
-                );
+            let ignored = omit == Omit::PerMember && is_per_member(bucket.name, element.key);
             if !ignored {
-                hash = crc32c::crc32c_append(hash, element.key);
-                hash = crc32c::crc32c_append(hash, element.value);
+                hash = append(hash, element.key, element.value);
             }
         }
     }
     hash
-}
-
-/// `HashKV` at a revision (`server/storage/mvcc/hash.go`). Members at the same revision and compaction have the same one.
-pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
-    let compacted = store.compact_revision();
-    let kept = if compacted > 0 {
-        kept_by_compaction(store, at)
-    } else {
-        HashSet::new()
-    };
-    let mut hash = crc32c::crc32c(schema::KEY);
-    for leaf in store.record_leaves(Direction::Forward) {
-        for element in leaf.elements(Direction::Forward) {
-            let Ok((record, _)) = Record::parse(&leaf.page, &element) else {
-                continue;
-            };
-            let old = record.revision.main <= compacted;
-            let skipped = record.revision.main > at
-                || (old && !kept.is_empty() && !kept.contains(&record.revision))
-                || (record.revision.main == compacted && record.tombstone);
-            if !skipped {
-                hash = crc32c::crc32c_append(hash, element.key);
-                hash = crc32c::crc32c_append(hash, element.value);
-            }
-        }
-    }
-    hash
-}
-
-/// The revisions at or below `at` that a compaction at `at` would keep: the last put of each key, unless a tombstone at
-/// or below `at` follows it (`keyIndex.keep`).
-fn kept_by_compaction(store: &Store<'_>, at: i64) -> HashSet<Revision> {
-    #[derive(Default)]
-    struct OfKey {
-        candidate: Option<Revision>,
-        /// Whether a generation that ends at or above `at` was seen. Later generations do not count.
-        closed: bool,
-    }
-    let mut keys: HashMap<Box<[u8]>, OfKey> = HashMap::new();
-    for record in store.records(Direction::Forward) {
-        if !keys.contains_key(record.key) {
-            keys.insert(record.key.into(), OfKey::default());
-        }
-        let Some(of_key) = keys.get_mut(record.key) else {
-            continue;
-        };
-        if of_key.closed {
-            continue;
-        }
-        if record.tombstone {
-            of_key.closed = record.revision.main >= at;
-            if record.revision.main <= at {
-                of_key.candidate = None;
-            }
-        } else if record.revision.main <= at {
-            of_key.candidate = Some(record.revision);
-        }
-    }
-    keys.into_values()
-        .filter_map(|of_key| of_key.candidate)
-        .collect()
 }

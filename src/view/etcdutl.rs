@@ -1,8 +1,10 @@
-//! The four texts of `etcdutl snapshot status` of etcd 3.5 and 3.6 (`etcdutl/etcdutl/printer_*.go`).
+//! The four texts of `etcdutl snapshot status` of etcd 3.5 and 3.6, and of `etcdutl hashkv` of etcd 3.7
+//! (`etcdutl/etcdutl/printer_*.go`).
 //!
 //! The releases count keys differently: 3.5 counts the elements of all buckets, 3.6 the live keys. 3.5 prints no version.
 
 use crate::etcd::status::SnapshotStatus;
+use crate::query::hash::HashKv;
 
 use super::human;
 use super::pad::{self, ColumnWidth};
@@ -82,23 +84,120 @@ pub fn table(status: &SnapshotStatus, style: Style) -> String {
         ("TOTAL SIZE", human::bytes(status.total_size)),
     ];
     cells.extend(version(status, style).map(|text| ("VERSION", text.to_owned())));
-    let cells: Vec<_> = cells
-        .into_iter()
-        .map(|(name, cell)| {
-            let width = ColumnWidth::of([name, &cell]);
-            (name, cell, width)
-        })
-        .collect();
-    let mut rule = String::new();
-    let mut heads = String::new();
-    let mut row = String::new();
-    for (name, cell, width) in cells {
-        rule.push_str(&format!("+{}", "-".repeat(width.get().saturating_add(2))));
-        heads.push_str(&format!("| {} ", pad::center(name, width)));
-        // The hash and the version have letters, but etcdutl aligns them like numbers.
-        row.push_str(&format!("| {} ", pad::right(&cell, width)));
+    let (names, row): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+    ASCII.table(&names, &[row])
+}
+
+/// What a table is drawn with: the ends, the fill and the joint of each of its three rules, and the bar between cells.
+struct Frame {
+    top: [&'static str; 3],
+    middle: [&'static str; 3],
+    bottom: [&'static str; 3],
+    fill: &'static str,
+    bar: &'static str,
+}
+
+/// The frame of etcdutl 3.6.
+const ASCII: Frame = Frame {
+    top: ["+", "+", "+"],
+    middle: ["+", "+", "+"],
+    bottom: ["+", "+", "+"],
+    fill: "-",
+    bar: "|",
+};
+
+/// The frame of etcdutl 3.7.
+const BOX: Frame = Frame {
+    top: ["\u{250c}", "\u{252c}", "\u{2510}"],
+    middle: ["\u{251c}", "\u{253c}", "\u{2524}"],
+    bottom: ["\u{2514}", "\u{2534}", "\u{2518}"],
+    fill: "\u{2500}",
+    bar: "\u{2502}",
+};
+
+impl Frame {
+    /// A table: the names are centred, the cells are on the right.
+    fn table(&self, names: &[&str], rows: &[Vec<String>]) -> String {
+        let mut widths: Vec<_> = names.iter().map(|name| ColumnWidth::of([*name])).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                width.fit(pad::width_of(cell));
+            }
+        }
+        let rule = |[first, joint, last]: [&str; 3]| {
+            let parts = widths.iter();
+            let parts = parts.map(|width| self.fill.repeat(width.get().saturating_add(2)));
+            let parts: Vec<_> = parts.collect();
+            format!("{first}{}{last}\n", parts.join(joint))
+        };
+        let line = |cells: Vec<String>| {
+            let bar = self.bar;
+            format!("{bar} {} {bar}\n", cells.join(&format!(" {bar} ")))
+        };
+        let cells = |row: &[String]| {
+            let cells = row.iter().zip(&widths);
+            cells
+                .map(|(cell, width)| pad::right(cell, *width).to_string())
+                .collect()
+        };
+        let heads = names.iter().zip(&widths);
+        let heads = heads.map(|(name, width)| pad::center(name, *width).to_string());
+        let mut table = rule(self.top);
+        table.push_str(&line(heads.collect()));
+        table.push_str(&rule(self.middle));
+        for row in rows {
+            // A hash and a version contain letters, but are aligned like numbers.
+            table.push_str(&line(cells(row)));
+        }
+        table.push_str(&rule(self.bottom));
+        table
     }
-    format!("{rule}+\n{heads}|\n{rule}+\n{row}|\n{rule}+\n")
+}
+
+/// The compacted revision as etcdutl prints it.
+fn compact_revision(hash: &HashKv) -> i64 {
+    hash.compact_revision.unwrap_or(-1)
+}
+
+/// `hashkv -w simple`.
+#[must_use]
+pub fn hash_kv_simple(hash: &HashKv) -> String {
+    let compacted = compact_revision(hash);
+    format!("{}, {}, {compacted}\n", hash.hash, hash.revision)
+}
+
+/// `hashkv -w json`.
+#[must_use]
+pub fn hash_kv_json(hash: &HashKv) -> String {
+    let compacted = compact_revision(hash);
+    format!(
+        "{{\"hash\":{},\"hashRevision\":{},\"compactRevision\":{compacted}}}\n",
+        hash.hash, hash.revision
+    )
+}
+
+/// `hashkv -w fields`.
+#[must_use]
+pub fn hash_kv_fields(hash: &HashKv) -> String {
+    let compacted = compact_revision(hash);
+    format!(
+        "\"Hash\" : {}\n\"Hash revision\" : {}\n\"Compact revision\" : {compacted}\n",
+        hash.hash, hash.revision
+    )
+}
+
+/// `hashkv -w table`, with a row for each hash.
+#[must_use]
+pub fn hash_kv_table(hashes: &[HashKv]) -> String {
+    let row = |hash: &HashKv| {
+        vec![
+            hash.hash.to_string(),
+            hash.revision.to_string(),
+            compact_revision(hash).to_string(),
+        ]
+    };
+    let rows: Vec<_> = hashes.iter().map(row).collect();
+    BOX.table(&["HASH", "HASH REVISION", "COMPACT REVISION"], &rows)
 }
 
 #[cfg(test)]

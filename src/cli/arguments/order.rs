@@ -13,7 +13,7 @@ use crate::view::sanitize::visible_bytes;
 use super::line::{CommandLine, Role, Token, is_database, takes_database};
 
 /// Verbs of other programs and of people, each with ours and the words that follow at the end.
-const VERBS: [(&[&str], &[&str], &[&str]); 17] = [
+const VERBS: [(&[&str], &[&str], &[&str]); 16] = [
     (&["check", "verify", "validate"], &["fsck"], &[]),
     (
         &[
@@ -32,9 +32,8 @@ const VERBS: [(&[&str], &[&str], &[&str]); 17] = [
     (&["describe", "desc"], &["show"], &[]),
     (&["list", "keys", "tree"], &["ls"], &[]),
     (&["info", "stat"], &["status"], &[]),
-    (&["hash"], &["dump-db", "hash"], &[]),
-    (&["hashkv"], &["checksum"], &[]),
-    (&["compare", "cmp", "changes"], &["diff"], &[]),
+    (&["cmp"], &["compare"], &[]),
+    (&["changes"], &["diff"], &[]),
     (&["annotate", "who"], &["blame"], &[]),
     (&["size", "du"], &["analyze"], &[]),
     (&["xxd"], &["hexdump"], &[]),

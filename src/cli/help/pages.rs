@@ -40,7 +40,7 @@ pub const GROUPS: [Group; 8] = [
         name: "Health",
         long_name: "Check the file",
         is_named_only: false,
-        verbs: &["verify", "fsck"],
+        verbs: &["verify", "fsck", "compare", "hashkv", "hash"],
     },
     Group {
         name: "Bring back",
@@ -412,6 +412,47 @@ pub const PAGES: &[Page] = &[
                 "etcdive explain page-id-mismatch",
             ),
             example("All codes", "etcdive explain"),
+        ],
+    },
+    Page {
+        verb: "compare",
+        common: &["rev", "limit", "output"],
+        examples: &[
+            example("Two members", "etcdive compare old.db snap.db"),
+            example(
+                "At a revision, for a script",
+                "etcdive compare old.db snap.db --rev 1900 -o json",
+            ),
+            example(
+                "A data directory and a backup of it",
+                "etcdive compare etcd-data snap.db",
+            ),
+        ],
+    },
+    Page {
+        verb: "hash",
+        common: &["output"],
+        examples: &[
+            example("Both hashes of a snapshot", "etcdive hash snap.db"),
+            example("For a script", "etcdive hash snap.db -o json"),
+        ],
+    },
+    Page {
+        verb: "hashkv",
+        common: &["rev", "all", "write-out"],
+        examples: &[
+            example(
+                "The hash that members are compared by",
+                "etcdive hashkv snap.db",
+            ),
+            example(
+                "At the newest revision of another member",
+                "etcdive hashkv snap.db --rev 1990",
+            ),
+            example(
+                "At every revision, for a script",
+                "etcdive hashkv snap.db --all -w json",
+            ),
         ],
     },
     Page {

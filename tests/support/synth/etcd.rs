@@ -274,6 +274,11 @@ impl Store {
         &self.history
     }
 
+    /// Alters a record of the history, as a fault would.
+    pub fn alter(&mut self, index: usize, change: impl FnOnce(&mut Record)) {
+        change(&mut self.history[index]);
+    }
+
     /// The records which are still there, in the order of the file.
     pub fn records(&self) -> Vec<&Record> {
         let there = |r: &&Record| !self.removed.contains(&(r.main, r.sub));

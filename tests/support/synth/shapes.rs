@@ -88,6 +88,20 @@ pub fn builder(seed: u64, page_size: usize, endian: Endian) -> Builder {
 /// compaction.
 pub fn store(seed: u64, changes: usize) -> Store {
     let mut rng = Rng::new(seed);
+    let mut store = uncompacted(&mut rng, changes);
+    match rng.below(3) {
+        0 => {}
+        1 => store.compact(rng.between(1, store.revision() as u64) as i64),
+        _ => {
+            store.compact(rng.between(1, store.revision() as u64) as i64);
+            store.compact(store.revision());
+        }
+    }
+    store
+}
+
+/// A random store with its whole history.
+pub fn uncompacted(rng: &mut Rng, changes: usize) -> Store {
     let versions = [Version::V3_4, Version::V3_5, Version::V3_6];
     let mut store = Store::new(*rng.pick(&versions).unwrap_or(&Version::V3_6));
     let keys = rng.between(1, 1 + changes as u64 / 3);
@@ -122,14 +136,6 @@ pub fn store(seed: u64, changes: usize) -> Store {
             }
         }
         store.txn(&ops);
-    }
-    match rng.below(3) {
-        0 => {}
-        1 => store.compact(rng.between(1, store.revision() as u64) as i64),
-        _ => {
-            store.compact(rng.between(1, store.revision() as u64) as i64);
-            store.compact(store.revision());
-        }
     }
     store
 }

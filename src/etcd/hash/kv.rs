@@ -1,0 +1,270 @@
+//! `HashKV` (`server/storage/mvcc/hash.go`): the hash that etcd compares between members.
+//!
+//! HashKV at revision R is the CRC-32C of the word `key` and of some records up to R, in the order of revisions:
+//!
+//! - of records above the compaction: all;
+//! - of the others: those that a compaction at R would keep. That is the last put of each key, unless the key was written
+//!   or deleted again by R. If no key is live at R, etcd skips none of them.
+//! - never a tombstone at the compacted revision, because etcd before 3.4.34 and 3.5.16 removes it.
+//!
+//! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one record
+//! from the others. That is why one pass gives the hash at every revision: the others are in a [`CrcTree`].
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::convert::Infallible;
+
+use crate::bbolt::Direction;
+use crate::etcd::record::Record;
+use crate::etcd::schema;
+use crate::etcd::store::Store;
+
+use super::crc::{CrcPart, CrcTree, append};
+
+/// `HashKV` at a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashKv {
+    /// The hash.
+    pub hash: u32,
+    /// The revision.
+    pub revision: i64,
+    /// The compacted revision; none if nothing was compacted.
+    pub compact_revision: Option<i64>,
+}
+
+/// What was read of a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct KeyState {
+    /// Index of its record among the old ones, if it is still kept.
+    kept: Option<usize>,
+    is_live: bool,
+}
+
+/// A record up to the compaction.
+#[derive(Debug, Clone, Copy)]
+struct OldRecord {
+    part: CrcPart,
+    is_kept: bool,
+}
+
+/// The hash of the records that were added up to now, in the order of revisions.
+#[derive(Debug)]
+pub struct RunningHashKv {
+    compacted: i64,
+    /// Whether records are added that a compaction at this revision would have removed.
+    is_not_compacted_yet: bool,
+    /// The records up to the compaction.
+    old: Vec<OldRecord>,
+    /// Those that are kept; built after the last of them was added, if the hash is needed at every revision.
+    kept: Option<CrcTree>,
+    /// Those that a compaction leaves, if no key is live.
+    all: CrcPart,
+    /// Every key. Only filled if something was compacted.
+    keys: HashMap<Box<[u8]>, KeyState>,
+    live_keys: usize,
+    /// The records above the compaction.
+    new: u32,
+    new_bytes: u64,
+}
+
+impl RunningHashKv {
+    /// The hash of a store, up to now without records.
+    pub fn new(store: &Store<'_>) -> Self {
+        Self::as_compacted(store, store.compact_revision())
+    }
+
+    /// The hash that the store would have after a compaction at this revision. So members can be compared if one is
+    /// compacted further than the other.
+    pub fn as_compacted(store: &Store<'_>, compacted: i64) -> Self {
+        Self {
+            compacted,
+            is_not_compacted_yet: compacted > store.compact_revision(),
+            old: Vec::new(),
+            kept: None,
+            all: CrcPart::EMPTY,
+            keys: HashMap::new(),
+            live_keys: 0,
+            new: 0,
+            new_bytes: 0,
+        }
+    }
+
+    /// Adds a record, with its key and value as they are stored in bucket `key`.
+    pub fn add(&mut self, record: &Record<'_>, key: &[u8], value: &[u8]) {
+        let bytes = (key.len() as u64).saturating_add(value.len() as u64);
+        let is_old = record.revision.main <= self.compacted;
+        let mut kept = None;
+        if is_old {
+            let part = CrcPart::new(append(0, key, value), bytes);
+            if !(record.tombstone && record.revision.main == self.compacted) {
+                self.all = self.all.then(part);
+            }
+            kept = (!record.tombstone).then_some(self.old.len());
+            self.old.push(OldRecord {
+                part,
+                is_kept: !record.tombstone,
+            });
+        } else {
+            self.new = append(self.new, key, value);
+            self.new_bytes = self.new_bytes.saturating_add(bytes);
+        }
+        if self.compacted > 0 {
+            self.follow_key(record, kept);
+        }
+    }
+
+    /// Notes that a key was written or deleted. Its record before is no longer kept.
+    fn follow_key(&mut self, record: &Record<'_>, kept: Option<usize>) {
+        let state = match self.keys.get_mut(record.key) {
+            Some(state) => state,
+            None => match self.keys.entry(record.key.into()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(KeyState::default()),
+            },
+        };
+        self.live_keys = match (state.is_live, record.tombstone) {
+            (true, true) => self.live_keys.saturating_sub(1),
+            (false, false) => self.live_keys.saturating_add(1),
+            _ => self.live_keys,
+        };
+        let before = std::mem::replace(
+            state,
+            KeyState {
+                kept,
+                is_live: !record.tombstone,
+            },
+        );
+        if let Some(before) = before.kept {
+            if let Some(old) = self.old.get_mut(before) {
+                old.is_kept = false;
+            }
+            if let Some(tree) = &mut self.kept {
+                tree.remove(before);
+            }
+        }
+    }
+
+    /// The records up to the compaction that are kept.
+    fn kept_parts(&self) -> impl ExactSizeIterator<Item = CrcPart> {
+        self.old.iter().map(|old| match old.is_kept {
+            true => old.part,
+            false => CrcPart::EMPTY,
+        })
+    }
+
+    /// Prepares for the hash at every further revision: all records up to the compaction were added.
+    fn index_kept(&mut self) {
+        if self.kept.is_none() {
+            self.kept = Some(CrcTree::new(self.kept_parts()));
+        }
+    }
+
+    /// Notes that all records up to the compaction were added: a compaction would leave those that are kept now.
+    fn compact(&mut self) {
+        if std::mem::take(&mut self.is_not_compacted_yet) {
+            self.all = self.kept_parts().fold(CrcPart::EMPTY, CrcPart::then);
+        }
+    }
+
+    /// The hash.
+    pub fn hash(&self) -> u32 {
+        let word = CrcPart::new(crc32c::crc32c(schema::KEY), schema::KEY.len() as u64);
+        let old = match &self.kept {
+            _ if self.live_keys == 0 => self.all,
+            Some(tree) => tree.whole(),
+            None => self.kept_parts().fold(CrcPart::EMPTY, CrcPart::then),
+        };
+        let new = CrcPart::new(self.new, self.new_bytes);
+        word.then(old).then(new).crc()
+    }
+}
+
+/// Visits each record up to a revision, with its key and value as they are stored, until `visit` fails. Invalid elements
+/// are reported.
+fn stored_records<E>(
+    store: &Store<'_>,
+    at: i64,
+    mut visit: impl FnMut(&Record<'_>, &[u8], &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let diagnostics = store.db().diagnostics();
+    for leaf in store.record_leaves(Direction::Forward) {
+        for element in leaf.elements(Direction::Forward) {
+            match Record::parse(&leaf.page, &element) {
+                Ok((record, contradiction)) => {
+                    contradiction
+                        .into_iter()
+                        .for_each(|finding| diagnostics.report(finding));
+                    if record.revision.main <= at {
+                        visit(&record, element.key, element.value)?;
+                    }
+                }
+                Err(finding) => diagnostics.report(finding),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `HashKV` at a revision. Members at the same revision and compaction have the same one.
+pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
+    hash_kv_as_compacted(store, at, store.compact_revision())
+}
+
+/// `HashKV` at a revision, as it is after a compaction at `compacted`, or at the store's own if that is higher.
+pub fn hash_kv_as_compacted(store: &Store<'_>, at: i64, compacted: i64) -> u32 {
+    let compacted = compacted.max(store.compact_revision());
+    let mut hash = RunningHashKv::as_compacted(store, compacted);
+    let read = stored_records(store, at, |record, key, value| {
+        if record.revision.main > compacted {
+            hash.compact();
+        }
+        hash.add(record, key, value);
+        Ok::<(), Infallible>(())
+    });
+    match read {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+    hash.compact();
+    hash.hash()
+}
+
+/// `HashKV` at every revision that can be asked for, in one pass: at the compacted revision, at each one with a record
+/// above it, and at the newest.
+///
+/// # Errors
+/// Those of `visit`, which end the pass.
+pub fn hash_kv_by_revision<E>(
+    store: &Store<'_>,
+    mut visit: impl FnMut(HashKv) -> Result<(), E>,
+) -> Result<(), E> {
+    let compacted = store.compact_revision();
+    let at_revision = |hash: &RunningHashKv, revision| HashKv {
+        hash: hash.hash(),
+        revision,
+        compact_revision: (compacted > 0).then_some(compacted),
+    };
+    let mut hash = RunningHashKv::new(store);
+    // The revision whose records are being added; 0 before the first one.
+    let mut revision = compacted;
+    stored_records(store, i64::MAX, |record, key, value| {
+        let main = record.revision.main;
+        if main > revision {
+            if revision > 0 {
+                hash.index_kept();
+                visit(at_revision(&hash, revision))?;
+            }
+            revision = main;
+        }
+        hash.add(record, key, value);
+        Ok(())
+    })?;
+    if revision > 0 {
+        visit(at_revision(&hash, revision))?;
+    }
+    let newest = store.state().revision();
+    if newest > revision {
+        visit(at_revision(&hash, newest))?;
+    }
+    Ok(())
+}

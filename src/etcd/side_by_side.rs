@@ -1,0 +1,172 @@
+//! The stored records of several stores, side by side in the order of revisions. Values are not decoded.
+
+use std::fmt;
+
+use crate::bbolt::{Direction, Leaf};
+
+use super::key_value::KeyValue;
+use super::revision::{BucketKey, Revision};
+use super::store::Store;
+
+/// A record with its value as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredRecord<'a> {
+    /// Its revision, and whether it is a tombstone.
+    pub place: BucketKey,
+    /// The message that etcd stores, as bytes.
+    pub stored: &'a [u8],
+}
+
+impl<'a> StoredRecord<'a> {
+    /// Its content; none if the message is damaged.
+    pub fn content(&self) -> Option<KeyValue<'a>> {
+        KeyValue::parse(self.stored).ok()
+    }
+}
+
+/// The records of one store, from the oldest on.
+struct Cursor<'a> {
+    leaves: Box<dyn Iterator<Item = Leaf<'a>> + 'a>,
+    leaf: Option<Leaf<'a>>,
+    /// Index of the element after the current one.
+    next: usize,
+    current: Option<StoredRecord<'a>>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(store: &Store<'a>) -> Self {
+        let mut cursor = Self {
+            leaves: Box::new(store.record_leaves(Direction::Forward)),
+            leaf: None,
+            next: 0,
+            current: None,
+        };
+        cursor.advance();
+        cursor
+    }
+
+    /// Goes to the next record. An element whose key is not a revision was reported by the walk.
+    fn advance(&mut self) {
+        loop {
+            let Some(leaf) = &self.leaf else {
+                if !self.next_leaf() {
+                    self.current = None;
+                    return;
+                }
+                continue;
+            };
+            let count = leaf.page.usable_count();
+            while self.next < count {
+                let element = leaf.element(self.next);
+                self.next = self.next.saturating_add(1);
+                let place = element.and_then(|element| {
+                    let place = BucketKey::parse(element.key).ok()?;
+                    Some((place, element.value))
+                });
+                if let Some((place, stored)) = place {
+                    self.current = Some(StoredRecord { place, stored });
+                    return;
+                }
+            }
+            self.leaf = None;
+        }
+    }
+
+    fn next_leaf(&mut self) -> bool {
+        self.leaf = self.leaves.next();
+        self.next = 0;
+        self.leaf.is_some()
+    }
+
+    fn skip_leaf(&mut self) {
+        self.leaf = None;
+        self.advance();
+    }
+
+    /// The leaf, if the current record is its first element, and every element can be read.
+    fn leaf_at_start(&self) -> Option<&Leaf<'a>> {
+        self.leaf
+            .as_ref()
+            .filter(|leaf| self.next == 1 && leaf.is_whole())
+    }
+}
+
+/// Iterates over the records of several stores. Each step is one revision.
+pub struct SideBySide<'a> {
+    cursors: Vec<Cursor<'a>>,
+    row: Vec<Option<StoredRecord<'a>>>,
+}
+
+impl fmt::Debug for SideBySide<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SideBySide")
+            .field("row", &self.row)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Length in bytes of the id of a page, which differs between equal pages.
+const PAGE_ID_BYTES: usize = 8;
+
+impl<'a> SideBySide<'a> {
+    /// The records of these stores.
+    pub fn new<'s>(stores: impl Iterator<Item = &'s Store<'a>>) -> Self
+    where
+        'a: 's,
+    {
+        Self {
+            cursors: stores.map(Cursor::new).collect(),
+            row: Vec::new(),
+        }
+    }
+
+    /// The revision of the next row; none at the end.
+    pub fn next_revision(&self) -> Option<Revision> {
+        let current = self.cursors.iter().filter_map(|cursor| cursor.current);
+        current.map(|record| record.place.revision).min()
+    }
+
+    /// The records of the next revision, one for each store.
+    pub fn next_row(&mut self) -> Option<(Revision, &[Option<StoredRecord<'a>>])> {
+        let revision = self.next_revision()?;
+        self.row.clear();
+        for cursor in &mut self.cursors {
+            let record = cursor
+                .current
+                .filter(|record| record.place.revision == revision);
+            if record.is_some() {
+                cursor.advance();
+            }
+            self.row.push(record);
+        }
+        Some((revision, &self.row))
+    }
+
+    /// Skips leaves that are equal in all stores, up to a main revision. Members often have the same leaves, although at
+    /// other places in their files. Returns how many records were skipped.
+    pub fn skip_equal_leaves(&mut self, up_to: i64) -> u64 {
+        let mut skipped = 0_u64;
+        while let Some(records) = self.records_of_equal_leaves(up_to) {
+            skipped = skipped.saturating_add(records);
+            self.cursors.iter_mut().for_each(Cursor::skip_leaf);
+        }
+        skipped
+    }
+
+    /// How many records each of the current leaves has. None unless they are equal, and end by a main revision.
+    fn records_of_equal_leaves(&self, up_to: i64) -> Option<u64> {
+        let (first, others) = self.cursors.split_first()?;
+        let leaf = first.leaf_at_start()?;
+        let bytes = leaf.page.run().bytes().get(PAGE_ID_BYTES..)?;
+        for other in others {
+            let page = other.leaf_at_start()?.page;
+            if page.run().bytes().get(PAGE_ID_BYTES..)? != bytes {
+                return None;
+            }
+        }
+        let count = leaf.page.usable_count();
+        let last = leaf.element(count.checked_sub(1)?)?;
+        let is_before = BucketKey::parse(last.key).ok()?.revision.main <= up_to;
+        is_before.then_some(count as u64)
+    }
+}

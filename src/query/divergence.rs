@@ -1,0 +1,286 @@
+//! Whether databases of one cluster are equal; if not, which keys differ, since which revision, and which database is
+//! the odd one out.
+//!
+//! [`merge`] compares the records, [`differences`] collects what differs, and [`shape`] finds known causes.
+
+mod differences;
+mod merge;
+mod shape;
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use crate::etcd::cluster::member_ids;
+use crate::etcd::hash::hash_kv_as_compacted;
+use crate::etcd::{AtRevision, Store};
+use crate::k8s::catalog::Catalog;
+use crate::k8s::encrypt::Keyring;
+use crate::source::Change;
+
+use super::catalog;
+use super::evidence::Evidence;
+use super::hash::records;
+use super::no_answer::{NoAnswer, RevisionUnavailable};
+
+use merge::{Retained, merge};
+
+pub use crate::etcd::Revision;
+pub use crate::etcd::side_by_side::StoredRecord;
+pub use differences::{Differences, KeyDifference, Pair, Version};
+pub use shape::{EndsEarlier, Shape};
+
+/// Why databases cannot be compared.
+#[derive(Debug)]
+pub enum CannotCompare {
+    /// A database cannot be read; its index.
+    Database(usize, Box<NoAnswer>),
+    /// A database cannot answer for the revision that was asked for; its index.
+    Revision(usize, RevisionUnavailable),
+}
+
+/// One of the databases.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its newest revision.
+    pub revision: i64,
+    /// Its compacted revision; 0 if nothing was compacted.
+    pub compacted: i64,
+    /// Index of the last applied raft entry.
+    pub consistent_index: Option<u64>,
+    /// `HashKV` at the revision of the comparison, after the highest compaction of all. None if that revision is compacted.
+    pub hash: Option<u32>,
+    /// Whether damage may hide records, or may have changed them.
+    pub is_damaged: bool,
+    /// The first main revision at which it differs from the databases of another group: for a database of the largest
+    /// group any, for the others that one.
+    pub differs_since: Option<i64>,
+    /// The ids of the members of its cluster.
+    pub members: BTreeSet<String>,
+    /// Device and inode number of the file.
+    file: Option<(u64, u64)>,
+}
+
+/// What a comparison gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every record that two of them retain is the same, byte for byte.
+    Equal,
+    /// Some differ, or one database lost its last writes.
+    Different,
+    /// No difference was found, but damage may hide one.
+    Unknown,
+    /// Some of them retain no common revision, and no difference was found.
+    NotComparable,
+}
+
+/// The result of a comparison.
+#[derive(Debug)]
+pub struct Divergence<'a> {
+    /// The databases, in the order in which they were named.
+    pub members: Vec<Member>,
+    /// The revision of the comparison: the one that was asked for, or the highest that all databases have.
+    pub common: i64,
+    /// The highest compacted revision; 0 if none is compacted.
+    pub compacted: i64,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Databases that do not differ, by index; the largest group first.
+    pub groups: Vec<Vec<usize>>,
+    /// The keys that differ, by revision and key.
+    pub keys: Vec<KeyDifference<'a>>,
+    /// Known causes.
+    pub shapes: Vec<Shape<'a>>,
+}
+
+impl Divergence<'_> {
+    /// The first main revision that differs.
+    pub fn first_difference(&self) -> Option<i64> {
+        self.keys.first().map(|key| key.revision.main)
+    }
+
+    /// The group that is larger than every other one, if there are several.
+    pub fn majority(&self) -> Option<&[usize]> {
+        match self.groups.as_slice() {
+            [first, second, ..] if first.len() > second.len() => Some(first),
+            _ => None,
+        }
+    }
+}
+
+/// Open databases.
+#[derive(Debug)]
+pub struct Comparison<'e> {
+    evidence: &'e [Evidence],
+    stores: Vec<Store<'e>>,
+}
+
+impl<'e> Comparison<'e> {
+    /// Opens the databases.
+    ///
+    /// # Errors
+    /// If one of them is not an etcd database.
+    pub fn open(evidence: &'e [Evidence]) -> Result<Self, CannotCompare> {
+        let open = |(index, one)| {
+            records(one).map_err(|error| CannotCompare::Database(index, Box::new(error)))
+        };
+        let stores = evidence.iter().enumerate().map(open);
+        Ok(Self {
+            evidence,
+            stores: stores.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Compares all that two of the databases retain, or that up to a main revision.
+    ///
+    /// # Errors
+    /// If one of them cannot answer for that revision.
+    pub fn compare(&self, asked: Option<i64>) -> Result<Divergence<'e>, CannotCompare> {
+        compare(self.evidence, &self.stores, asked)
+    }
+
+    /// The resources of Kubernetes in all databases. It takes a pass over each.
+    pub fn catalog(&self) -> Catalog {
+        let stores: Vec<_> = self
+            .stores
+            .iter()
+            .map(|store| (store, AtRevision::HEAD))
+            .collect();
+        catalog::read_full(&stores, &Keyring::default())
+    }
+}
+
+fn compare<'a>(
+    evidence: &[Evidence],
+    stores: &[Store<'a>],
+    asked: Option<i64>,
+) -> Result<Divergence<'a>, CannotCompare> {
+    let retained: Vec<Retained> = stores.iter().map(Retained::read).collect();
+    if asked.is_some() {
+        for (index, store) in stores.iter().enumerate() {
+            let AtRevision(_) = store
+                .at(asked)
+                .map_err(|error| CannotCompare::Revision(index, error))?;
+        }
+    }
+    let newest = retained.iter().map(|one| one.newest).min();
+    let common = asked.or(newest).unwrap_or_default();
+    let compacted = retained.iter().map(|one| one.compacted).max();
+    let compacted = compacted.unwrap_or_default();
+    let limit = asked.unwrap_or(i64::MAX);
+    // Equal databases have the same hash, so that of the first one is computed at the same time.
+    let hash = |store: &Store<'_>| {
+        (compacted <= common).then(|| hash_kv_as_compacted(store, common, compacted))
+    };
+    let (merged, first_hash) = rayon::join(
+        || merge(stores, &retained, common, limit),
+        || stores.first().and_then(hash),
+    );
+    let is_damaged: Vec<bool> = evidence.iter().map(is_damaged).collect();
+    let is_equal = !merged.found.found_any() && !is_damaged.contains(&true);
+    let hashes: Vec<Option<u32>> = if is_equal {
+        vec![first_hash; stores.len()]
+    } else {
+        let others: Vec<_> = stores.par_iter().skip(1).map(hash).collect();
+        std::iter::once(first_hash).chain(others).collect()
+    };
+    let files = evidence.iter().map(|one| one.source().file_id());
+    let state = files.zip(hashes).zip(is_damaged);
+    let members = stores.iter().zip(&retained).zip(state);
+    let mut members: Vec<Member> = members
+        .map(|((store, retained), ((file, hash), is_damaged))| Member {
+            revision: retained.newest,
+            compacted: retained.compacted,
+            consistent_index: store.meta().consistent_index,
+            hash,
+            is_damaged,
+            differs_since: None,
+            members: member_ids(store),
+            file,
+        })
+        .collect();
+    let groups = groups(members.len(), &merged.found);
+    note_since(&mut members, &groups, &merged.found);
+    let shapes = shape::find(&members, &groups, &merged.found, merged.same);
+    let verdict = match verdict(&members, &merged.found, limit) {
+        Verdict::Equal if shapes.iter().any(Shape::is_lost_tail) => Verdict::Different,
+        verdict => verdict,
+    };
+    Ok(Divergence {
+        members,
+        common,
+        compacted,
+        verdict,
+        groups,
+        keys: merged.found.finish(),
+        shapes,
+    })
+}
+
+/// Databases without a difference between any two of them, the largest group first.
+fn groups(databases: usize, found: &Differences<'_>) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for database in 0..databases {
+        let equal = groups.iter_mut().find(|group| {
+            group
+                .iter()
+                .all(|other| !found.pair(*other, database).differs())
+        });
+        match equal {
+            Some(group) => group.push(database),
+            None => groups.push(vec![database]),
+        }
+    }
+    // The sort is stable, so groups of one size stay in the order of their first database.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    groups
+}
+
+/// Whether damage may hide records of a file, or it changed while it was read.
+fn is_damaged(evidence: &Evidence) -> bool {
+    evidence.collect_read_errors();
+    let change = evidence.change().filter(|change| *change != Change::Longer);
+    evidence.diagnostics().found_damage() || change.is_some()
+}
+
+/// Notes since when each database differs from those of another group: the largest, or for that the next one.
+fn note_since(members: &mut [Member], groups: &[Vec<usize>], found: &Differences<'_>) {
+    for (index, member) in members.iter_mut().enumerate() {
+        let others = groups.iter().find(|group| !group.contains(&index));
+        let others = others.into_iter().flatten();
+        let since = others.filter_map(|other| found.pair(index, *other).first);
+        member.differs_since = since.min();
+    }
+}
+
+/// All pairs of databases.
+fn pairs(databases: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..databases)
+        .flat_map(move |one| (one.saturating_add(1)..databases).map(move |other| (one, other)))
+}
+
+fn verdict(members: &[Member], found: &Differences<'_>, limit: i64) -> Verdict {
+    let mut verdict = Verdict::Equal;
+    for (one, other) in pairs(members.len()) {
+        let pair = found.pair(one, other);
+        let (Some(first), Some(second)) = (members.get(one), members.get(other)) else {
+            continue;
+        };
+        // A record that a damaged file lacks may be there, unreadable.
+        let is_certain = pair.conflicts > 0
+            || (pair.only_first > 0 && !second.is_damaged)
+            || (pair.only_second > 0 && !first.is_damaged);
+        let upper = first.revision.min(second.revision).min(limit);
+        let is_empty = first.revision <= 1 && second.revision <= 1;
+        let has_common = upper >= first.compacted.max(second.compacted) && upper > 1;
+        if is_certain {
+            return Verdict::Different;
+        }
+        if pair.differs() || first.is_damaged || second.is_damaged {
+            verdict = Verdict::Unknown;
+        } else if verdict == Verdict::Equal && !(has_common || is_empty) {
+            verdict = Verdict::NotComparable;
+        }
+    }
+    verdict
+}

@@ -1,0 +1,197 @@
+//! Compares the records of databases in one pass.
+//!
+//! Two databases have to agree in two ways:
+//!
+//! - Above the compactions of both, each revision has the same record, byte for byte.
+//! - At the higher of their compactions, each key has the same newest record, or none if it was deleted. The other
+//!   records up to there are not compared: one of the two has lost them.
+//!
+//! A database with the lower compaction has every record between the two compactions, so its newest record of each key
+//! at the higher one is known. With more than two databases the first rule applies to those that retain a revision, and
+//! the second at each compacted revision to those that are not compacted further.
+
+use std::collections::HashMap;
+
+use crate::etcd::side_by_side::{SideBySide, StoredRecord};
+use crate::etcd::{Revision, Store};
+
+use super::differences::{Differences, Same};
+
+/// Which revisions a database retains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// The compacted revision; 0 if nothing was compacted.
+    pub compacted: i64,
+    /// The newest revision.
+    pub newest: i64,
+}
+
+impl Retained {
+    /// The revisions of a store.
+    pub fn read(store: &Store<'_>) -> Self {
+        Self {
+            compacted: store.compact_revision(),
+            newest: store.state().revision(),
+        }
+    }
+
+    /// Whether it has every record of a main revision.
+    fn has(&self, main: i64) -> bool {
+        self.compacted < main && main <= self.newest
+    }
+}
+
+/// The newest record of a key up to a revision, in each database.
+#[derive(Debug)]
+enum Candidates<'a> {
+    /// All databases have the same one.
+    Same(StoredRecord<'a>),
+    /// They differ, or some have none.
+    Each(Vec<Option<StoredRecord<'a>>>),
+}
+
+/// A comparison on its way through the records.
+struct Merge<'a> {
+    retained: Vec<Retained>,
+    /// The compacted revisions that are still ahead, descending.
+    levels: Vec<i64>,
+    highest_level: i64,
+    candidates: HashMap<&'a [u8], Candidates<'a>>,
+    found: Differences<'a>,
+    can_compare: Vec<bool>,
+    same: Same,
+}
+
+/// What a comparison of all records gives.
+#[derive(Debug)]
+pub struct Merged<'a> {
+    /// The differences.
+    pub found: Differences<'a>,
+    /// The records that are the same in all databases.
+    pub same: Same,
+}
+
+/// Compares the records of databases up to a main revision. `common` is the revision at which keys may be equal again.
+pub fn merge<'a>(
+    stores: &[Store<'a>],
+    retained: &[Retained],
+    common: i64,
+    limit: i64,
+) -> Merged<'a> {
+    let mut levels: Vec<i64> = retained.iter().map(|one| one.compacted).collect();
+    levels.retain(|level| 0 < *level && *level <= limit);
+    levels.sort_unstable_by(|a, b| b.cmp(a));
+    levels.dedup();
+    let mut merge = Merge {
+        retained: retained.to_vec(),
+        highest_level: levels.first().copied().unwrap_or_default(),
+        levels,
+        candidates: HashMap::new(),
+        found: Differences::new(stores.len(), common),
+        can_compare: Vec::new(),
+        same: Same::default(),
+    };
+    let mut rows = SideBySide::new(stores.iter());
+    loop {
+        // Where nothing is followed, equal leaves need not be looked into.
+        let next = rows.next_revision().map(|next| next.main);
+        let is_plain = next.is_some_and(|next| next > merge.highest_level);
+        if is_plain && !merge.found.found_any() {
+            merge.pass_levels(merge.highest_level.saturating_add(1));
+            let skipped = rows.skip_equal_leaves(limit);
+            merge.same.add(next.unwrap_or_default(), skipped);
+        }
+        match rows.next_row() {
+            Some((revision, records)) if revision.main <= limit => merge.step(revision, records),
+            _ => break,
+        }
+    }
+    merge.pass_levels(i64::MAX);
+    Merged {
+        found: merge.found,
+        same: merge.same,
+    }
+}
+
+/// Whether records are the same, byte for byte.
+fn all_same(records: &[Option<StoredRecord<'_>>]) -> bool {
+    match records.split_first() {
+        Some((Some(first), others)) => others.iter().all(|other| other.as_ref() == Some(first)),
+        _ => false,
+    }
+}
+
+impl<'a> Merge<'a> {
+    /// Compares the records of one revision.
+    fn step(&mut self, revision: Revision, records: &[Option<StoredRecord<'a>>]) {
+        self.pass_levels(revision.main);
+        if all_same(records) {
+            self.same.add(revision.main, 1);
+        } else {
+            self.can_compare.clear();
+            self.can_compare
+                .extend(self.retained.iter().map(|one| one.has(revision.main)));
+            self.found
+                .compare_revision(revision, records, &self.can_compare);
+        }
+        if revision.main <= self.highest_level {
+            self.add_candidates(records);
+        }
+        if self.found.found_any() {
+            self.found.follow(revision, records);
+        }
+    }
+
+    /// Notes the newest record of each key, as long as a compaction is ahead.
+    fn add_candidates(&mut self, records: &[Option<StoredRecord<'a>>]) {
+        if all_same(records) {
+            let first = records.first().copied().flatten();
+            if let Some(content) = first.and_then(|first| first.content())
+                && let Some(first) = first
+            {
+                self.candidates.insert(content.key, Candidates::Same(first));
+            }
+            return;
+        }
+        for (database, record) in records.iter().enumerate() {
+            let Some(record) = record else { continue };
+            let Some(content) = record.content() else {
+                continue;
+            };
+            let each = self
+                .candidates
+                .entry(content.key)
+                .or_insert_with(|| Candidates::Each(vec![None; records.len()]));
+            if let Candidates::Same(same) = each {
+                *each = Candidates::Each(vec![Some(*same); records.len()]);
+            }
+            if let Candidates::Each(each) = each
+                && let Some(place) = each.get_mut(database)
+            {
+                *place = Some(*record);
+            }
+        }
+    }
+
+    /// Compares the newest record of each key at each compacted revision before a main revision.
+    fn pass_levels(&mut self, main: i64) {
+        while let Some(level) = self.levels.pop_if(|level| *level < main) {
+            let can_compare: Vec<bool> = self
+                .retained
+                .iter()
+                .map(|one| one.compacted <= level && level <= one.newest)
+                .collect();
+            if can_compare.iter().filter(|can| **can).count() < 2 {
+                continue;
+            }
+            for (key, candidates) in &self.candidates {
+                if let Candidates::Each(each) = candidates {
+                    self.found.compare_candidates(key, each, &can_compare);
+                }
+            }
+        }
+        if self.levels.is_empty() && main > self.highest_level {
+            self.candidates = HashMap::new();
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! The comparison of databases as text and as JSON.
+
+mod cause;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::etcd::KeyValue;
+use crate::k8s::catalog::Catalog;
+use crate::query::divergence::{
+    Divergence, KeyDifference, Member, Shape, StoredRecord, Verdict, Version,
+};
+
+use super::answer_part::AnswerPart;
+use super::json_rows::with_object;
+use super::key_names::KeyNames;
+use super::record::insert_text;
+use super::rows::Rows;
+
+/// A comparison with what is shown of it.
+#[derive(Debug)]
+pub struct Shown<'s, 'a> {
+    /// The comparison.
+    pub divergence: &'s Divergence<'a>,
+    /// The databases, as they were typed.
+    pub names: &'s [String],
+    /// How keys are written.
+    pub keys: KeyNames<'s>,
+    /// How many keys are listed.
+    pub limit: usize,
+}
+
+/// How many databases are named in one place.
+const NAMED: usize = 3;
+
+impl Shown<'_, '_> {
+    fn name(&self, database: usize) -> &str {
+        self.names.get(database).map_or("", String::as_str)
+    }
+
+    /// The names of some databases.
+    fn list(&self, databases: &[usize]) -> String {
+        let named: Vec<&str> = databases
+            .iter()
+            .take(NAMED)
+            .map(|database| self.name(*database))
+            .collect();
+        match databases.len().saturating_sub(NAMED) {
+            0 => match named.split_last() {
+                Some((last, [])) => (*last).to_owned(),
+                Some((last, others)) => format!("{} and {last}", others.join(", ")),
+                None => String::new(),
+            },
+            more => format!("{} and {more} more", named.join(", ")),
+        }
+    }
+
+    fn listed(&self) -> impl Iterator<Item = &KeyDifference<'_>> {
+        self.divergence.keys.iter().take(self.limit)
+    }
+
+    fn left_out(&self) -> usize {
+        self.divergence.keys.len().saturating_sub(self.limit)
+    }
+}
+
+/// The comparison for people.
+#[must_use]
+pub fn parts(shown: &Shown<'_, '_>) -> Vec<AnswerPart> {
+    let mut parts = vec![AnswerPart::Table(members(shown)), AnswerPart::line("")];
+    let sentences = sentences(shown);
+    parts.extend(sentences.into_iter().map(AnswerPart::line));
+    let causes = &shown.divergence.shapes;
+    parts.extend(
+        causes
+            .iter()
+            .map(|cause| AnswerPart::line(cause::sentence(cause, shown))),
+    );
+    if !shown.divergence.keys.is_empty() {
+        parts.push(AnswerPart::line(""));
+        parts.push(AnswerPart::Table(keys(shown)));
+    }
+    match shown.left_out() {
+        0 => {}
+        more => parts.push(AnswerPart::line(format!("and {more} more; -n 0 lists all"))),
+    }
+    parts
+}
+
+/// A row for each database.
+fn members(shown: &Shown<'_, '_>) -> Rows {
+    let heads = ["FILE", "REVISION", "COMPACTED", "HASHKV", "RESULT"];
+    let mut rows = Rows::new(&heads, &[1, 2, 3]).sentences(&[4]);
+    for (index, member) in shown.divergence.members.iter().enumerate() {
+        let number = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
+        let compacted = Some(member.compacted).filter(|compacted| *compacted > 0);
+        rows.add(&[
+            shown.name(index),
+            &member.revision.to_string(),
+            &number(compacted.map(|compacted| compacted.to_string())),
+            &number(member.hash.map(|hash| hash.to_string())),
+            &result(shown, index, member),
+        ]);
+    }
+    rows
+}
+
+/// The result for one database.
+fn result(shown: &Shown<'_, '_>, index: usize, member: &Member) -> String {
+    let divergence = shown.divergence;
+    let is_of_majority = divergence
+        .majority()
+        .is_some_and(|group| group.contains(&index));
+    let has_lost = |cause: &Shape<'_>| {
+        let is_this = matches!(cause, Shape::Ends { database, .. } if *database == index);
+        is_this && cause.is_lost_tail()
+    };
+    let differs = match member.differs_since {
+        None if divergence.shapes.iter().any(has_lost) => {
+            format!("lost writes after {}", member.revision)
+        }
+        Some(_) if is_of_majority => "equal to the majority".to_owned(),
+        Some(since) => format!("differs since {since}"),
+        None if divergence.verdict == Verdict::NotComparable => "not comparable".to_owned(),
+        None if divergence.verdict == Verdict::Unknown => "no difference found".to_owned(),
+        None => "equal".to_owned(),
+    };
+    if member.is_damaged {
+        return format!("damaged, {differs}");
+    }
+    differs
+}
+
+/// What the comparison found, in sentences.
+fn sentences(shown: &Shown<'_, '_>) -> Vec<String> {
+    let divergence = shown.divergence;
+    let common = divergence.common;
+    let mut sentences = Vec::new();
+    match divergence.verdict {
+        Verdict::Equal => sentences.push(format!(
+            "equal at revision {common}: all records are the same"
+        )),
+        Verdict::NotComparable => {
+            sentences.push("not comparable: some databases retain no revision in common".to_owned())
+        }
+        Verdict::Unknown if divergence.keys.is_empty() => sentences.push(format!(
+            "unknown: no difference was found up to revision {common}, but damage may hide one"
+        )),
+        Verdict::Unknown => sentences.push(
+            "unknown: records are missing in a damaged file only, so they may be equal".to_owned(),
+        ),
+        // A database lost its last writes.
+        Verdict::Different if divergence.keys.is_empty() => {
+            sentences.push(format!("different: equal up to revision {common} only"));
+        }
+        Verdict::Different => {}
+    }
+    let count = match divergence.keys.len() {
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    };
+    match divergence.groups.as_slice() {
+        [first, others @ ..] if divergence.majority().is_some() => {
+            for group in others {
+                let verb = if group.len() == 1 {
+                    "differs"
+                } else {
+                    "differ"
+                };
+                let rest = match first.len() {
+                    2 => "the other two".to_owned(),
+                    rest => format!("{rest} others"),
+                };
+                let since = since(divergence, group);
+                sentences.push(format!("{} {verb} from {rest}{since}", shown.list(group)));
+            }
+            sentences.push(format!("{count} with a different history"));
+        }
+        [_] | [] => {}
+        groups => {
+            let firsts: Vec<usize> = groups
+                .iter()
+                .filter_map(|group| group.first().copied())
+                .collect();
+            let first = divergence.first_difference();
+            let since = first.map_or(String::new(), |first| format!(" since revision {first}"));
+            sentences.push(format!(
+                "{} differ{since}: {count} with a different history",
+                shown.list(&firsts)
+            ));
+        }
+    }
+    if divergence.compacted > 0
+        && divergence
+            .members
+            .iter()
+            .any(|member| member.compacted < divergence.compacted)
+    {
+        sentences.push(compaction(shown));
+    }
+    sentences
+}
+
+/// Since when a group differs.
+fn since(divergence: &Divergence<'_>, group: &[usize]) -> String {
+    let members = group
+        .iter()
+        .filter_map(|index| divergence.members.get(*index));
+    let since = members.filter_map(|member| member.differs_since).min();
+    since.map_or(String::new(), |since| format!(" since revision {since}"))
+}
+
+/// What different compactions mean for the comparison.
+fn compaction(shown: &Shown<'_, '_>) -> String {
+    let compacted = shown.divergence.compacted;
+    let members = shown.divergence.members.iter().enumerate();
+    let compacted_here: Vec<usize> = members
+        .filter(|(_, member)| member.compacted == compacted)
+        .map(|(index, _)| index)
+        .collect();
+    format!(
+        "{} {} compacted at {compacted}: every version is compared from revision {} on, and before it the keys that were live at {compacted}",
+        shown.list(&compacted_here),
+        if compacted_here.len() == 1 {
+            "is"
+        } else {
+            "are"
+        },
+        compacted.saturating_add(1),
+    )
+}
+
+/// A row for each key that differs.
+fn keys(shown: &Shown<'_, '_>) -> Rows {
+    let groups = &shown.divergence.groups;
+    let heads: Vec<String> = groups.iter().map(|group| shown.list(group)).collect();
+    let fixed = ["REVISION", "KEY", "NOW"].map(str::to_owned);
+    let heads: Vec<&str> = fixed.iter().chain(&heads).map(String::as_str).collect();
+    let versions: Vec<usize> = (fixed.len()..heads.len()).collect();
+    let mut rows = Rows::new(&heads, &[0]).sentences(&versions).whole(&[2]);
+    for difference in shown.listed() {
+        let mut row = vec![
+            difference.revision.main.to_string(),
+            key_text(difference, &shown.keys).into_owned(),
+            now(difference).to_owned(),
+        ];
+        let of_groups = groups.iter().map(|group| version_of(difference, group));
+        let of_groups: Vec<Version<'_>> = of_groups.collect();
+        let mut texts: Vec<String> = of_groups
+            .iter()
+            .map(|one| version_text(one, false))
+            .collect();
+        // Records that look the same differ in what is not shown yet.
+        let is_ambiguous = texts.windows(2).all(|pair| pair.first() == pair.last());
+        if is_ambiguous {
+            texts = of_groups
+                .iter()
+                .map(|one| version_text(one, true))
+                .collect();
+        }
+        row.extend(texts);
+        rows.add(&row);
+    }
+    rows
+}
+
+/// What a group has: that of its first database that can show it.
+fn version_of<'a>(difference: &KeyDifference<'a>, group: &[usize]) -> Version<'a> {
+    let versions = group
+        .iter()
+        .filter_map(|index| difference.versions.get(*index));
+    let mut known = versions.filter(|version| **version != Version::Unknown);
+    known.next().copied().unwrap_or(Version::Unknown)
+}
+
+fn key_text<'k>(difference: &KeyDifference<'k>, keys: &KeyNames<'_>) -> Cow<'k, str> {
+    match difference.key {
+        Some(key) => keys.text(key),
+        None => Cow::Borrowed("(no key can be decoded)"),
+    }
+}
+
+/// Whether a key differs at the revision of the comparison, too.
+fn now(difference: &KeyDifference<'_>) -> &'static str {
+    if difference.differs_now {
+        "differs"
+    } else {
+        "same"
+    }
+}
+
+/// What a database has of a key. `is_full` adds what seldom differs alone.
+fn version_text(version: &Version<'_>, is_full: bool) -> String {
+    let record = match version {
+        Version::Record(record) => record,
+        Version::NoRecord => return "no record".to_owned(),
+        Version::Unknown => return "not retained".to_owned(),
+    };
+    if record.place.tombstone {
+        return "deleted".to_owned();
+    }
+    let Some(content) = record.content() else {
+        return format!("unreadable, {} bytes", record.stored.len());
+    };
+    let KeyValue {
+        version,
+        value,
+        create_revision,
+        lease,
+        ..
+    } = content;
+    let more = if is_full {
+        format!(", created at {create_revision}, lease {lease:x}")
+    } else {
+        String::new()
+    };
+    let bytes = value.len();
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    format!(
+        "version {version}, {bytes} {unit}, {}{more}",
+        short_hash(value)
+    )
+}
+
+/// The first digits of the SHA-256 of a value.
+fn short_hash(value: &[u8]) -> String {
+    let mut hash = sha256(value);
+    hash.truncate(8);
+    hash
+}
+
+fn sha256(value: &[u8]) -> String {
+    let hash = Sha256::digest(value);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The comparison as one JSON object.
+#[must_use]
+pub fn json(shown: &Shown<'_, '_>, catalog: &Catalog) -> Value {
+    let divergence = shown.divergence;
+    let verdict = match divergence.verdict {
+        Verdict::Equal => "equal",
+        Verdict::Different => "different",
+        Verdict::Unknown => "unknown",
+        Verdict::NotComparable => "not-comparable",
+    };
+    let group_of = |index: usize| {
+        let mut groups = divergence.groups.iter();
+        groups.position(|group| group.contains(&index))
+    };
+    let files = divergence
+        .members
+        .iter()
+        .enumerate()
+        .map(|(index, member)| {
+            json!({
+                "path": shown.name(index),
+                "revision": member.revision,
+                "compact_revision": member.compacted,
+                "consistent_index": member.consistent_index,
+                "hash_kv": member.hash,
+                "damaged": member.is_damaged,
+                "group": group_of(index),
+                "differs_since": member.differs_since,
+            })
+        });
+    let causes = divergence.shapes.iter();
+    let causes = causes
+        .map(|cause| json!({"cause": cause::word(cause), "text": cause::sentence(cause, shown)}));
+    json!({
+        "verdict": verdict,
+        "revision": divergence.common,
+        "compact_revision": divergence.compacted,
+        "first_difference": divergence.first_difference(),
+        "files": files.collect::<Vec<_>>(),
+        "causes": causes.collect::<Vec<_>>(),
+        "keys": key_rows(shown, catalog).collect::<Vec<_>>(),
+        "keys_total": divergence.keys.len(),
+    })
+}
+
+/// A JSON row for each key that differs.
+pub fn key_rows<'r>(
+    shown: &'r Shown<'_, '_>,
+    catalog: &'r Catalog,
+) -> impl Iterator<Item = Value> + 'r {
+    shown.listed().map(move |difference| {
+        let mut row = Map::new();
+        row.insert("revision".to_owned(), difference.revision.main.into());
+        row.insert("sub".to_owned(), difference.revision.sub.into());
+        if let Some(key) = difference.key {
+            insert_text(&mut row, "key", key);
+        }
+        row.insert("differs_now".to_owned(), difference.differs_now.into());
+        let versions = difference.versions.iter().enumerate();
+        let versions = versions.map(|(index, version)| version_json(shown.name(index), version));
+        row.insert("files".to_owned(), versions.collect());
+        with_object(
+            Value::Object(row),
+            difference.key.unwrap_or_default(),
+            catalog,
+        )
+    })
+}
+
+fn version_json(path: &str, version: &Version<'_>) -> Value {
+    match version {
+        Version::Record(record) => record_json(path, record),
+        Version::NoRecord => json!({"path": path, "type": "none"}),
+        Version::Unknown => json!({"path": path, "type": "not-retained"}),
+    }
+}
+
+fn record_json(path: &str, record: &StoredRecord<'_>) -> Value {
+    if record.place.tombstone {
+        return json!({"path": path, "type": "delete"});
+    }
+    match record.content() {
+        Some(content) => json!({
+            "path": path,
+            "type": "put",
+            "create_revision": content.create_revision,
+            "mod_revision": content.mod_revision,
+            "version": content.version,
+            "lease": (content.lease != 0).then(|| format!("{:016x}", content.lease)),
+            "value_size": content.value.len(),
+            "value_sha256": sha256(content.value),
+        }),
+        None => json!({"path": path, "type": "unreadable", "size": record.stored.len()}),
+    }
+}

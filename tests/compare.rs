@@ -1,0 +1,401 @@
+//! `compare`: equal members are equal, and one different record anywhere is found, with its key and revision.
+
+use std::path::{Path, PathBuf};
+
+use etcdive::query::Evidence;
+use etcdive::query::divergence::{Comparison, Verdict, Version};
+use etcdive::query::evidence::Verify;
+use serde_json::Value;
+
+use crate::support::synth::Rng;
+use crate::support::synth::etcd::Store as Model;
+use crate::support::synth::shapes;
+use crate::support::{Run, Scratch, etcdive, testdata};
+
+fn path(name: &str) -> String {
+    testdata("compare").join(name).to_str().unwrap().to_owned()
+}
+
+/// Runs `compare` on files of `testdata/compare`.
+fn compare(names: &[&str], more: &[&str]) -> Run {
+    let paths: Vec<String> = names.iter().map(|name| path(name)).collect();
+    let mut words = vec!["compare"];
+    words.extend(paths.iter().map(String::as_str));
+    words.extend(more);
+    etcdive(words)
+}
+
+fn json(names: &[&str], more: &[&str]) -> (i32, Value) {
+    let run = compare(names, &[&["-o", "json"], more].concat());
+    let value = serde_json::from_slice(&run.stdout);
+    let value = value.unwrap_or_else(|error| panic!("{names:?}: {error}: {}", run.stderr));
+    (run.code, value)
+}
+
+fn causes(value: &Value) -> Vec<&str> {
+    let causes = value["causes"].as_array().unwrap();
+    causes
+        .iter()
+        .map(|cause| cause["cause"].as_str().unwrap())
+        .collect()
+}
+
+/// The keys that differ, each with its first revision.
+fn keys(value: &Value) -> Vec<(&str, i64)> {
+    let keys = value["keys"].as_array().unwrap();
+    keys.iter()
+        .map(|key| {
+            let text = key["key"].as_str().unwrap_or("?");
+            (text, key["revision"].as_i64().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn members_of_one_cluster_are_equal() {
+    let run = compare(&["m1.db", "m2.db", "m3.db"], &[]);
+    assert_eq!(run.code, 0, "{}{}", run.text(), run.stderr);
+    assert!(
+        run.text().contains("equal at revision 16"),
+        "{}",
+        run.text()
+    );
+    let (_, value) = json(&["m1.db", "m2.db", "m3.db"], &[]);
+    assert_eq!(value["verdict"], "equal");
+    let hashkv = etcdive(["hashkv", &path("m1.db"), "-w", "json"]);
+    let hashkv: Value = serde_json::from_slice(&hashkv.stdout).unwrap();
+    for file in value["files"].as_array().unwrap() {
+        assert_eq!(file["hash_kv"], hashkv["hash"]);
+    }
+}
+
+/// Each case: the files, and what has to be found.
+struct Case {
+    files: &'static [&'static str],
+    verdict: &'static str,
+    causes: &'static [&'static str],
+    keys: &'static [(&'static str, i64)],
+    code: i32,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        files: &["m1.db", "m2.db", "altered-live.db"],
+        verdict: "different",
+        causes: &["altered-value"],
+        keys: &[("/app/leader", 16)],
+        code: 1,
+    },
+    Case {
+        files: &["m1.db", "altered-old.db"],
+        verdict: "different",
+        causes: &["altered-value"],
+        keys: &[("/app/leader", 10)],
+        code: 1,
+    },
+    Case {
+        files: &["m1.db", "m2.db", "tail-lost.db"],
+        verdict: "different",
+        causes: &["lost-tail"],
+        keys: &[],
+        code: 1,
+    },
+    Case {
+        files: &["m1.db", "base-m1.db"],
+        verdict: "equal",
+        causes: &["ends-earlier"],
+        keys: &[],
+        code: 0,
+    },
+    Case {
+        files: &["m1.db", "m2.db", "extra.db"],
+        verdict: "different",
+        causes: &["lacks-records"],
+        keys: &[("/app/config/item-9", 15)],
+        code: 1,
+    },
+    Case {
+        files: &["compacted-later.db", "kept-missing.db"],
+        verdict: "different",
+        causes: &["lacks-records"],
+        keys: &[("/app/config/item-1", 2)],
+        code: 1,
+    },
+    Case {
+        files: &["m1.db", "compacted.db"],
+        verdict: "equal",
+        causes: &[],
+        keys: &[],
+        code: 0,
+    },
+    Case {
+        files: &["m1.db", "compacted-later.db", "base-m1.db"],
+        verdict: "equal",
+        causes: &["ends-earlier", "ends-earlier"],
+        keys: &[],
+        code: 0,
+    },
+    Case {
+        files: &["restored-m1.db", "restored-m2.db", "restored-m3.db"],
+        verdict: "different",
+        causes: &["restored-from-different-snapshots"],
+        keys: &[
+            ("/app/config/item-4", 15),
+            ("/app/new-0", 15),
+            ("/app/leader", 16),
+            ("/app/new-1", 16),
+            ("/app/new-2", 17),
+            ("/app/new-3", 18),
+        ],
+        code: 1,
+    },
+    Case {
+        files: &["m1.db", "restored-m1.db"],
+        verdict: "equal",
+        causes: &["ends-earlier", "other-members"],
+        keys: &[],
+        code: 0,
+    },
+    Case {
+        files: &["m1.db", "m1.db"],
+        verdict: "equal",
+        causes: &["same-file"],
+        keys: &[],
+        code: 0,
+    },
+    Case {
+        files: &["empty.db", "empty.db"],
+        verdict: "equal",
+        causes: &["empty", "empty", "same-file"],
+        keys: &[],
+        code: 0,
+    },
+];
+
+#[test]
+fn each_known_difference_is_named_with_its_keys_and_revision() {
+    for case in CASES {
+        let (code, value) = json(case.files, &[]);
+        let what = format!("{:?}: {value:#}", case.files);
+        assert_eq!(value["verdict"], case.verdict, "{what}");
+        assert_eq!(causes(&value), case.causes, "{what}");
+        assert_eq!(keys(&value), case.keys, "{what}");
+        assert_eq!(code, case.code, "{what}");
+    }
+}
+
+#[test]
+fn two_clusters_are_not_equal() {
+    let (code, value) = json(&["m1.db", "other.db"], &["-n", "0"]);
+    assert_eq!((code, &value["verdict"]), (1, &"different".into()));
+    assert_eq!(causes(&value), ["another-cluster"]);
+    assert_eq!(value["first_difference"], 2);
+    assert_eq!(keys(&value).len(), 8, "{value:#}");
+}
+
+#[test]
+fn an_empty_store_has_no_revision_in_common_with_others() {
+    let run = compare(&["m1.db", "empty.db"], &[]);
+    assert_eq!(run.code, 2, "{}", run.text());
+    assert!(run.text().contains("not comparable"), "{}", run.text());
+    assert!(run.stderr.contains("no common revision"), "{}", run.stderr);
+}
+
+#[test]
+fn the_one_that_differs_from_the_others_is_named() {
+    let run = compare(&["m1.db", "altered-old.db", "m2.db"], &[]);
+    let text = run.text();
+    assert!(
+        text.contains("altered-old.db differs from the other two since revision 10"),
+        "{text}"
+    );
+    assert!(text.contains("1 key with a different history"), "{text}");
+    assert!(text.contains("in one bit of 6 bytes"), "{text}");
+}
+
+/// The live value is the same again; only the history differs.
+#[test]
+fn a_key_says_whether_it_still_differs() {
+    let (_, value) = json(&["m1.db", "altered-old.db"], &[]);
+    assert_eq!(value["keys"][0]["differs_now"], false, "{value:#}");
+    let (_, value) = json(&["m1.db", "altered-live.db"], &[]);
+    assert_eq!(value["keys"][0]["differs_now"], true, "{value:#}");
+}
+
+/// The example of the guide: etcd 3.5.0 to 3.5.2 skipped writes after a crash.
+#[test]
+fn skipped_writes_are_recognised() {
+    let file = |name: &str| {
+        let path = testdata("guides/disagree").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let files = [file("m1.db"), file("m2.db"), file("m3.db")];
+    let run = etcdive(["compare", &files[0], &files[1], &files[2]]);
+    assert_eq!(run.code, 1);
+    let text = run.text();
+    assert!(
+        text.contains("m3.db differs from the other two since revision 9"),
+        "{text}"
+    );
+    assert!(
+        text.contains("lacks the writes of revisions 9 to 10"),
+        "{text}"
+    );
+    assert!(text.contains("13766"), "{text}");
+}
+
+#[test]
+fn a_revision_limits_the_comparison() {
+    let (code, value) = json(&["m1.db", "altered-old.db"], &["--rev", "9"]);
+    assert_eq!((code, &value["verdict"]), (0, &"equal".into()));
+    assert_eq!(value["revision"], 9);
+    let run = compare(&["m1.db", "compacted.db"], &["--rev", "12"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("compacted.db: "), "{}", run.stderr);
+    let run = compare(&["m1.db", "base-m1.db"], &["--rev", "16"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("base-m1.db: "), "{}", run.stderr);
+}
+
+#[test]
+fn the_list_of_keys_is_limited() {
+    let all = compare(&["m1.db", "other.db"], &["-n", "0"]);
+    assert!(!all.text().contains("more; -n 0"), "{}", all.text());
+    let two = compare(&["m1.db", "other.db"], &["--limit", "2"]);
+    assert!(
+        two.text().contains("and 6 more; -n 0 lists all"),
+        "{}",
+        two.text()
+    );
+    let (_, value) = json(&["m1.db", "other.db"], &["-n", "2"]);
+    assert_eq!(keys(&value).len(), 2);
+    assert_eq!(value["keys_total"], 8);
+    let lines = compare(&["m1.db", "other.db"], &["-n", "3", "-o", "jsonl"]);
+    assert_eq!(lines.text().lines().count(), 3);
+}
+
+#[test]
+fn a_damaged_file_is_never_called_equal() {
+    let scratch = Scratch::new("compare-damaged");
+    let whole = std::fs::read(path("m3.db")).unwrap();
+    // The SHA-256 at the end is right for the undamaged file only; a byte in a free page changes no record.
+    let mut trailer = whole.clone();
+    *trailer.last_mut().unwrap() ^= 1;
+    let trailer = scratch.file("trailer.db", &trailer);
+    let cut = scratch.file("cut.db", &whole[..12288]);
+    for damaged in [trailer, cut] {
+        let run = etcdive(["compare", &path("m1.db"), damaged.to_str().unwrap()]);
+        let text = run.text();
+        assert_eq!(run.code, 3, "{text}{}", run.stderr);
+        assert!(text.contains("damaged"), "{text}");
+        assert!(!text.contains("equal at revision"), "{text}");
+        assert!(
+            run.stderr.contains(damaged.to_str().unwrap()),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn values_are_never_printed() {
+    for output in ["table", "wide", "json", "jsonl"] {
+        let run = compare(&["m1.db", "other.db"], &["-n", "0", "-o", output]);
+        assert!(run.text().contains("/app/config/item-1"), "{}", run.text());
+        for value in ["password-one", "node-a", "other-1", "value-1"] {
+            assert!(!run.text().contains(value), "{output}: {}", run.text());
+        }
+    }
+}
+
+#[test]
+fn one_database_is_not_enough() {
+    assert_ne!(etcdive(["compare", &path("m1.db")]).code, 0);
+}
+
+fn verdict_of(first: &Path, second: &Path) -> (Verdict, Vec<(Vec<u8>, i64)>) {
+    let evidence = [first, second].map(|path| Evidence::open(path, Verify::IfSmall).unwrap());
+    let comparison = Comparison::open(&evidence).unwrap();
+    let divergence = comparison.compare(None).unwrap();
+    let keys = divergence.keys.iter();
+    let keys = keys.map(|key| {
+        assert!(key.versions.iter().any(|one| *one != Version::Unknown));
+        (key.key.unwrap().to_vec(), key.revision.main)
+    });
+    (divergence.verdict, keys.collect())
+}
+
+/// A random store twice: compacted at other revisions, with pages of another size.
+fn twins(seed: u64) -> Option<(Model, Model)> {
+    let model = shapes::uncompacted(&mut Rng::new(seed), 8 << (seed % 5));
+    let (mut one, mut other) = (model.clone(), model.clone());
+    let at = |part: i64| 1 + (model.revision() - 1) * part / 4;
+    let parts = [(0, 0), (0, 2), (1, 3), (2, 2), (0, 4)][seed as usize % 5];
+    for (model, part) in [(&mut one, parts.0), (&mut other, parts.1)] {
+        if at(part) > 1 {
+            model.compact(at(part));
+        }
+    }
+    (model.revision() > 4).then_some((one, other))
+}
+
+fn write(scratch: &Scratch, name: &str, model: &Model, page_size: usize) -> PathBuf {
+    let image = model.builder().page_size(page_size).build().bytes;
+    scratch.file(name, &image)
+}
+
+#[test]
+fn the_same_history_is_equal_whatever_the_compaction_and_the_pages() {
+    let scratch = Scratch::new("compare-twins");
+    let mut compared = 0;
+    for seed in 0..60_u64 {
+        let Some((one, other)) = twins(seed) else {
+            continue;
+        };
+        let first = write(&scratch, "a.db", &one, 4096);
+        let second = write(&scratch, "b.db", &other, 1024);
+        let (verdict, keys) = verdict_of(&first, &second);
+        assert_eq!((verdict, keys), (Verdict::Equal, Vec::new()), "seed {seed}");
+        compared += 1;
+    }
+    assert!(compared > 20, "{compared}");
+}
+
+/// Each record in turn has another value. If both stores retain it, it is found with its key and revision.
+#[test]
+fn one_altered_record_is_found_wherever_it_is() {
+    let scratch = Scratch::new("compare-altered");
+    let (mut found, mut removed) = (0, 0);
+    for seed in 0..25_u64 {
+        let Some((one, other)) = twins(seed) else {
+            continue;
+        };
+        let first = write(&scratch, "a.db", &one, 4096);
+        let puts: Vec<usize> = (0..one.history().len())
+            .filter(|index| !other.history()[*index].tombstone)
+            .collect();
+        for index in puts.iter().step_by(1 + puts.len() / 12) {
+            let mut altered = other.clone();
+            let record = other.history()[*index].clone();
+            altered.alter(*index, |record| record.value.push(b'!'));
+            let second = write(&scratch, "b.db", &altered, 4096);
+            let place = (record.main, record.sub);
+            let is_in = |model: &Model| {
+                let mut records = model.records().into_iter();
+                records.any(|one| (one.main, one.sub) == place)
+            };
+            let (verdict, keys) = verdict_of(&first, &second);
+            let what = format!("seed {seed}, record {index} at {place:?}");
+            if is_in(&one) && is_in(&other) {
+                assert_eq!(verdict, Verdict::Different, "{what}");
+                assert_eq!(keys, [(record.key, record.main)], "{what}");
+                found += 1;
+            } else {
+                assert_eq!(verdict, Verdict::Equal, "{what}");
+                removed += 1;
+            }
+        }
+    }
+    println!("{found} altered records found, {removed} removed by a compaction");
+    assert!(found > 100 && removed > 10);
+}

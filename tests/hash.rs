@@ -1,0 +1,284 @@
+//! `hash` and `hashkv` print the numbers and the texts of etcd's programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use etcdive::bbolt::Db;
+use etcdive::diag::Diagnostics;
+use etcdive::etcd::Store;
+use etcdive::etcd::hash::{hash_kv, hash_kv_as_compacted, hash_kv_by_revision};
+
+use crate::reference::{database_of, folders};
+use crate::support::synth::Rng;
+use crate::support::synth::etcd::{Record, Store as Model};
+use crate::support::synth::shapes;
+use crate::support::{Scratch, case_roots, corpus, etcdive, testdata};
+
+/// The lines of `hashkv -w json`.
+fn printed_hashes(db: &str, more: &[&str]) -> Vec<String> {
+    let run = etcdive([&["hashkv", db, "-w", "json"], more].concat());
+    assert_eq!(run.code, 0, "{db} {more:?}: {}", run.stderr);
+    let text = String::from_utf8(run.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The recorded files of etcdutl's hashes at every revision, each with its database.
+fn recorded_by_revision() -> Vec<(PathBuf, PathBuf)> {
+    let mut cases = vec![(
+        testdata("compare/hashkv.db"),
+        testdata("compare/hashkv.by-rev.jsonl"),
+    )];
+    for root in case_roots() {
+        for cluster in folders(&root.join("reference")) {
+            for db in folders(&root.join("reference").join(&cluster)) {
+                let folder = root.join("reference").join(&cluster).join(&db);
+                let recorded = folder.join("etcdutl-3.7.hashkv.by-rev.jsonl");
+                if recorded.is_file() {
+                    cases.push((database_of(&root, &cluster, &db), recorded));
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// The store of `compare/hashkv.db` is compacted, and at one of its revisions no key is live.
+#[test]
+fn hashkv_is_etcdutls_at_every_revision() {
+    let mut compared = 0;
+    for (db, recorded) in recorded_by_revision() {
+        let text = std::fs::read_to_string(&recorded).unwrap();
+        let expected: Vec<&str> = text.lines().collect();
+        let db = db.to_str().unwrap();
+        assert_eq!(printed_hashes(db, &["--all"]), expected, "{db} --all");
+        for line in &expected {
+            let fields: serde_json::Value = serde_json::from_str(line).unwrap();
+            let revision = fields["hashRevision"].to_string();
+            assert_eq!(printed_hashes(db, &["--rev", &revision]), [*line], "{db}");
+            compared += 1;
+        }
+        assert_eq!(
+            printed_hashes(db, &[]).first().unwrap(),
+            expected.last().unwrap()
+        );
+    }
+    println!("{compared} revisions compared");
+    assert!(compared >= 52);
+}
+
+/// The hashes that running servers of etcd 3.4 and 3.6 gave for each revision, with leases.
+#[test]
+fn hashkv_is_that_of_the_server_at_every_revision() {
+    let Some(corpus) = corpus() else { return };
+    let mut compared = 0;
+    for version in ["34", "36"] {
+        let folder = corpus.join("corpus/restore");
+        let text = std::fs::read_to_string(folder.join(format!("src{version}.truth.json")));
+        let truth: serde_json::Value = serde_json::from_str(&text.unwrap()).unwrap();
+        let db = folder.join(format!("src{version}.snap.db"));
+        let lines = printed_hashes(db.to_str().unwrap(), &["--all"]);
+        for line in lines {
+            let fields: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let at = &truth["at"][fields["hashRevision"].to_string()];
+            // A running server answers for its compacted revision with the hash from before the compaction.
+            if at["compact_revision"] != fields["compactRevision"] {
+                continue;
+            }
+            assert_eq!(at["hashkv"], fields["hash"], "{version}: {line}");
+            compared += 1;
+        }
+    }
+    println!("{compared} hashes compared");
+    assert!(compared > 80);
+}
+
+#[test]
+fn hashkv_refuses_revisions_as_etcd_does() {
+    let db = testdata("compare/hashkv.db");
+    let db = db.to_str().unwrap();
+    let before = etcdive(["hashkv", db, "--rev", "55"]);
+    assert_eq!(before.code, 2);
+    assert!(
+        before.stderr.contains("has been compacted"),
+        "{}",
+        before.stderr
+    );
+    let after = etcdive(["hashkv", db, "--rev", "108"]);
+    assert_eq!(after.code, 2);
+    assert!(after.stderr.contains("future revision"), "{}", after.stderr);
+    assert_ne!(etcdive(["hashkv", db, "--rev", "-1"]).code, 0);
+    assert_ne!(etcdive(["hashkv", db, "--rev", "60", "--all"]).code, 0);
+}
+
+#[test]
+fn hashkv_all_prints_each_format() {
+    let db = testdata("compare/hashkv.db");
+    let db = db.to_str().unwrap();
+    let lines = |format: &str| {
+        let run = etcdive(["hashkv", db, "--all", "-w", format]);
+        assert_eq!(run.code, 0, "{format}: {}", run.stderr);
+        String::from_utf8(run.stdout).unwrap().lines().count()
+    };
+    let revisions = 107 - 56 + 1;
+    assert_eq!(lines("simple"), revisions);
+    assert_eq!(lines("json"), revisions);
+    assert_eq!(lines("fields"), revisions * 3);
+    assert_eq!(lines("table"), revisions + 4);
+}
+
+#[test]
+fn hash_has_the_number_of_etcdutl_and_that_of_etcd_dump_db() {
+    let mut compared = 0;
+    for root in case_roots() {
+        for cluster in folders(&root.join("reference")) {
+            for db in folders(&root.join("reference").join(&cluster)) {
+                let folder = root.join("reference").join(&cluster).join(&db);
+                let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+                let (Some(status), Some(dumped)) =
+                    (read("etcdutl-3.6.status.json.txt"), read("dumpdb.hash.txt"))
+                else {
+                    continue;
+                };
+                let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+                let server = dumped.trim().rsplit(' ').next().unwrap().to_owned();
+                let path = database_of(&root, &cluster, &db);
+                let run = etcdive(["hash", path.to_str().unwrap(), "-o", "json"]);
+                assert_eq!(run.code, 0, "{cluster}/{db}: {}", run.stderr);
+                let got: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+                assert_eq!(got["snapshot_status"], status["hash"], "{cluster}/{db}");
+                assert_eq!(got["server"].to_string(), server, "{cluster}/{db}");
+                compared += 1;
+            }
+        }
+    }
+    println!("{compared} databases compared");
+    assert!(compared > 0);
+}
+
+#[test]
+fn hash_prints_a_table_for_people() {
+    let db = testdata("compare/hashkv.db");
+    let run = etcdive(["hash", db.to_str().unwrap()]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert!(
+        text.contains("snapshot-status") && text.contains("server"),
+        "{text}"
+    );
+}
+
+/// The numbers cover what could be read, and the exit code says that something is missing.
+#[test]
+fn a_damaged_file_has_a_hash_and_exit_code_3() {
+    let scratch = Scratch::new("hash-damaged");
+    let mut bytes = std::fs::read(testdata("compare/hashkv.db")).unwrap();
+    // The SHA-256 at the end is of the undamaged file.
+    let value = b"last";
+    let at = bytes.windows(value.len()).position(|part| part == value);
+    bytes[at.unwrap()] ^= 1;
+    let db = scratch.path().join("flipped.db");
+    std::fs::write(&db, bytes).unwrap();
+    for verb in ["hash", "hashkv"] {
+        let run = etcdive([verb, db.to_str().unwrap()]);
+        assert_eq!(run.code, 3, "{verb}: {}", run.stderr);
+        assert!(!run.stdout.is_empty(), "{verb}");
+        assert!(run.stderr.contains("SHA-256"), "{verb}: {}", run.stderr);
+    }
+}
+
+/// HashKV by its definition: the records that a compaction at `at` keeps are computed anew for each revision.
+fn naive_hash_kv(records: &[&Record], compacted: i64, at: i64) -> u32 {
+    let mut kept: BTreeMap<&[u8], (i64, i64)> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.main <= at) {
+        if record.tombstone {
+            kept.remove(record.key.as_slice());
+        } else {
+            kept.insert(&record.key, (record.main, record.sub));
+        }
+    }
+    let kept: BTreeSet<(i64, i64)> = kept.into_values().collect();
+    let mut text = b"key".to_vec();
+    for record in records.iter().filter(|record| record.main <= at) {
+        let is_removed = !kept.is_empty() && !kept.contains(&(record.main, record.sub));
+        let is_old = record.main <= compacted;
+        if !(is_old && is_removed || record.main == compacted && record.tombstone) {
+            text.extend(record.bucket_key());
+            text.extend(record.bucket_value());
+        }
+    }
+    crc32c::crc32c(&text)
+}
+
+/// A random store, compacted somewhere; some compactions were interrupted.
+fn compacted_model(seed: u64) -> (Model, i64) {
+    let mut model = shapes::uncompacted(&mut Rng::new(seed), 8 << (seed % 5));
+    let compacted = 1 + (model.revision() - 1) * (seed as i64 % 4) / 4;
+    match seed % 8 {
+        _ if compacted <= 1 => return (model, 0),
+        7 => model.compact_partly(compacted, 3),
+        _ => model.compact(compacted),
+    }
+    (model, compacted)
+}
+
+#[test]
+fn one_pass_gives_the_hash_of_every_revision() {
+    let mut compared = 0;
+    for seed in 0..40_u64 {
+        let (model, compacted) = compacted_model(seed);
+        let image = model.builder().build().bytes;
+        let diagnostics = Diagnostics::new();
+        let store = Store::from_db(Db::from_image(&image, None, &diagnostics).unwrap());
+        assert_eq!(store.compact_revision(), compacted, "seed {seed}");
+        let records = model.records();
+        let mut by_revision = Vec::new();
+        let Ok(()) = hash_kv_by_revision(&store, |hash| {
+            by_revision.push((hash.revision, hash.hash));
+            Ok::<(), Infallible>(())
+        });
+        let revisions = compacted.max(2)..=model.revision();
+        let naive: Vec<(i64, u32)> = revisions
+            .map(|at| (at, naive_hash_kv(&records, compacted, at)))
+            .collect();
+        if model.revision() > 1 {
+            assert_eq!(by_revision, naive, "seed {seed}, compacted at {compacted}");
+        }
+        for (at, hash) in naive {
+            assert_eq!(hash_kv(&store, at), hash, "seed {seed} at {at}");
+            compared += 1;
+        }
+    }
+    println!("{compared} hashes compared");
+    assert!(compared > 500);
+}
+
+#[test]
+fn the_hash_after_a_later_compaction_is_known_before_it() {
+    let mut compared = 0;
+    for seed in 0..40_u64 {
+        let (before, first) = compacted_model(seed);
+        if seed % 8 == 7 {
+            continue;
+        }
+        let mut after = before.clone();
+        let second = first.max(2) + (before.revision() - first.max(2)) / 2;
+        if second > before.revision() {
+            continue;
+        }
+        after.compact(second);
+        let images = [before, after].map(|model| model.builder().build().bytes);
+        let diagnostics = Diagnostics::new();
+        let [before, after] = images
+            .each_ref()
+            .map(|image| Store::from_db(Db::from_image(image, None, &diagnostics).unwrap()));
+        for at in second..=after.current_revision() {
+            assert_eq!(
+                hash_kv_as_compacted(&before, at, second),
+                hash_kv(&after, at),
+                "seed {seed}, compacted at {first}, then at {second}, hash at {at}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 200, "{compared}");
+}
