@@ -34,7 +34,7 @@ pub const GROUPS: [Group; 7] = [
         name: "Health",
         long_name: "Check the file",
         is_named_only: false,
-        verbs: &["fsck", "explain", "compare", "hashkv", "hash"],
+        verbs: &["fsck", "compare"],
     },
     Group {
         name: "Bring back",
@@ -50,15 +50,17 @@ pub const GROUPS: [Group; 7] = [
     },
     Group {
         name: "Compatible",
-        long_name: "Compatible: the arguments and the text of auger and etcd-dump-db",
+        long_name: "Compatible: the arguments and the text of auger, etcd-dump-db and etcdutl",
         is_named_only: true,
-        verbs: &["extract", "decode", "analyze", "checksum", "dump-db"],
+        verbs: &[
+            "extract", "decode", "analyze", "checksum", "dump-db", "hash", "hashkv",
+        ],
     },
     Group {
         name: "Other",
         long_name: "Help and shells",
         is_named_only: true,
-        verbs: &["help", "completions", "man"],
+        verbs: &["help", "explain", "completions", "man"],
     },
 ];
 
