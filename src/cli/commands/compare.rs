@@ -14,7 +14,7 @@ use crate::view::divergence::{self as view, Shown};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::key_names::KeyNames;
 
-/// Compare members of a cluster: which keys differ, and since when
+/// Compare members: which keys differ, and since when
 ///
 /// Compares the history of two or more databases record by record: members of one cluster, or a backup and a live copy. It
 /// prints a row per database, the known cause if there is one, and the keys that differ with the revision at which they

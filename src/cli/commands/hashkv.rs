@@ -13,9 +13,9 @@ use crate::query::Evidence;
 use crate::query::hash::{self, HashKv};
 use crate::view::etcdutl;
 
-/// Print the hash of keys and values that etcd compares between members
+/// Print the hash that etcd compares between members
 ///
-/// It covers the history of all keys up to a revision. Members at the same revision and with the same compaction have the
+/// It covers keys and values, with the history of all keys up to a revision. Members at the same revision and with the same compaction have the
 /// same hash, or they have diverged: `compare` then shows which keys differ. The output is that of `etcdutl hashkv` of etcd
 /// 3.7: the hash, its revision, and the compacted revision, -1 for none.
 ///

@@ -40,7 +40,7 @@ pub const GROUPS: [Group; 8] = [
         name: "Health",
         long_name: "Check the file",
         is_named_only: false,
-        verbs: &["verify", "fsck", "compare", "hashkv", "hash"],
+        verbs: &["verify", "fsck", "compare"],
     },
     Group {
         name: "Bring back",
@@ -56,9 +56,11 @@ pub const GROUPS: [Group; 8] = [
     },
     Group {
         name: "Compatible",
-        long_name: "Compatible: the arguments and the text of auger and etcd-dump-db",
+        long_name: "Compatible: the arguments and the text of auger, etcd-dump-db and etcdutl",
         is_named_only: true,
-        verbs: &["extract", "decode", "analyze", "checksum", "dump-db"],
+        verbs: &[
+            "extract", "decode", "analyze", "checksum", "dump-db", "hash", "hashkv",
+        ],
     },
     Group {
         name: "Other",

@@ -317,10 +317,11 @@ fn ends_earlier<'a>(
         one.revision > member.revision && !found.pair(index, *other).differs()
     });
     let (other, longest) = longer.next().filter(|_| member.revision > 1)?;
-    let is_one_cluster = !member.members.is_disjoint(&longest.members);
+    let is_one_cluster = !member.is_damaged && !member.members.is_disjoint(&longest.members);
     let why = match (member.consistent_index, longest.consistent_index) {
         (Some(own), Some(theirs)) if is_one_cluster && own < theirs => EndsEarlier::OlderCopy,
         (Some(_), Some(_)) if is_one_cluster && !is_restored(longest) => EndsEarlier::LostTail,
+        // The end of a damaged file may be there, unreadable.
         _ => EndsEarlier::Unclear,
     };
     Some(Shape::Ends {
