@@ -18,6 +18,7 @@ use crate::query::restore::{
 };
 use crate::query::revision::RevisionExpr;
 use crate::view;
+use crate::view::evidence::Custody;
 use crate::view::restore::Written;
 
 /// Write a database that etcd accepts, as of any revision
@@ -134,7 +135,7 @@ impl Verb for Args {
     }
 
     fn verify(&self) -> Verify {
-        Verify::AndHash
+        Verify::Always
     }
 
     fn origins(&self) -> Origins {
@@ -154,6 +155,8 @@ impl Verb for Args {
             .prepare(Target::default())
             .map_err(|error| self.write_failure(error))?;
         place.check_room(prepared.len_bytes())?;
+        // A source that is refused is not hashed.
+        let sha256 = evidence.source().sha256();
 
         let mut new = place.create()?;
         let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, new.file());
@@ -166,7 +169,10 @@ impl Verb for Args {
             .verify(&prepared, new.temporary(), &tally)
             .map_err(|error| self.mismatch(&error))?;
         // Everything was read: now it shows whether the source is still what it was.
-        let custody = custody::of(evidence);
+        let custody = Custody {
+            sha256,
+            ..custody::of(evidence)
+        };
         self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
         let written = Written {
             restore: &restore,
