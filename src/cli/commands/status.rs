@@ -129,6 +129,7 @@ impl Verb for Args {
                 out.write_all(b"\n")?;
             }
         }
+        out.flush()?;
         outlook::say(evidence, run.invocation);
         told.map(|_| Answer::Verdict)
     }
