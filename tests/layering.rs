@@ -103,11 +103,11 @@ fn nothing_is_printed_or_written_but_in_the_places_for_it() {
             ".write(true)",
             &["src/cli/export/member_dir.rs", "src/cli/export/new_file.rs"],
         ),
+        ("remove_dir_all", &["src/cli/export/member_dir.rs"]),
         (
             "remove_file",
             &["src/cli/export.rs", "src/cli/export/new_file.rs"],
         ),
-        ("remove_dir_all", &["src/cli/export/member_dir.rs"]),
     ];
     let mut found = 0;
     for Source { path, untested, .. } in crate_sources() {

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use etcdive::query::evidence::{Evidence, Verify};
 use etcdive::query::objects::Keyring;
-use etcdive::query::restore::{Refused, Restore, RestoreError, RestoreRequest, Target, Verified};
+use etcdive::query::restore::{
+    RefusalDetails, Refused, Restore, RestoreError, RestoreRequest, Target, Verified,
+};
 use etcdive::query::revision::RevisionExpr;
 use etcdive::query::{Notices, Origins, Question};
 
@@ -56,18 +58,14 @@ pub fn newest() -> RestoreRequest {
 pub fn restore(path: &Path, request: RestoreRequest) -> Result<Outcome, Refused> {
     let evidence = Evidence::open(path, Verify::AndHash)
         .and_then(|evidence| evidence.with_origins(Origins::new(request.carve, None)));
-    let evidence = evidence.unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
-    let (keyring, notices) = (Keyring::default(), Notices::default());
-    let question = match Question::open(&evidence, &keyring, &notices) {
-        Ok(question) => question,
-        // No state at all is a refusal too.
-        Err(_) => {
-            return Err(Refused {
-                reasons: Vec::new(),
-                details: etcdive::query::restore::RefusalDetails::default(),
-            });
-        }
+    // A file that is no database, or has no state at all, is a refusal too.
+    let nothing = || Refused {
+        reasons: Vec::new(),
+        details: RefusalDetails::default(),
     };
+    let evidence = evidence.map_err(|_| nothing())?;
+    let (keyring, notices) = (Keyring::default(), Notices::default());
+    let question = Question::open(&evidence, &keyring, &notices).map_err(|_| nothing())?;
     let restore = match Restore::read(&question, request) {
         Ok(restore) => restore,
         Err(RestoreError::Refused(refused)) => return Err(*refused),

@@ -48,6 +48,25 @@ pub struct LostRange {
     pub reason: LossReason,
 }
 
+impl LostRange {
+    /// Whether a lost page is the whole reason for a contradiction or for missing numbers. If numbers are missing before
+    /// the page begins, it is not.
+    fn explains(&self, gap: &Self) -> bool {
+        let (page, gap_from) = (self.from, gap.from);
+        // A gap begins at the sub-revision after the last record before it, or at a new main revision.
+        let is_next =
+            gap_from.sub > 0 && page.sub == 0 && page.main == gap_from.main.saturating_add(1);
+        let begins_before = page <= gap_from || page.main == gap_from.main || is_next;
+        self.touches(gap) && (gap.reason == LossReason::Key || begins_before)
+    }
+
+    /// Whether two ranges overlap, or one begins where the other ends.
+    fn touches(&self, other: &Self) -> bool {
+        let ends_before = |one: &Self, other: &Self| one.until.is_some_and(|end| end < other.from);
+        !ends_before(self, other) && !ends_before(other, self)
+    }
+}
+
 /// What a missing record most likely was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Likely {
@@ -130,10 +149,14 @@ pub struct Survey {
     pub added: u64,
     /// Number of records that the tree does not reach and that are not used.
     pub unused: u64,
-    /// Number of records that are not exactly as etcd writes them. They are not used.
+    /// Number of records that are not exactly as etcd writes them, or out of order. They are not used.
     pub altered: u64,
-    /// The newest main revision of all records that are used, also above the revision of the survey.
+    /// How many of them are up to the revision.
+    pub altered_up_to: u64,
+    /// The newest main revision that is known to exist, also above the revision of the survey.
     pub newest: i64,
+    /// The newest main revision of the records that are used.
+    pub newest_record: i64,
     /// Where records may be missing, in ascending order.
     pub lost: Vec<LostRange>,
     /// The ranges of main revisions that a bumped restore left out, both ends included.
@@ -203,6 +226,7 @@ impl Survey {
                 main: request.compacted.max(1),
                 sub: i64::MAX,
             },
+            last: None,
         };
         let passed: Result<(), std::convert::Infallible> =
             each_record(store, |record, _, stored| {
@@ -219,16 +243,17 @@ impl Survey {
         let Ok(()) = passed;
         let mut survey = pass.survey;
         let is_suspect = survey.altered > 0 || store.db().diagnostics().found_damage();
+        survey.explain_contradictions();
         let bucket = store.bucket(schema::KEY).filter(|_| is_suspect);
         if let Some(bucket) = bucket {
             let in_tree = cover::lost_in_tree(bucket);
             survey.add_lost_in_tree(store, &in_tree, request);
         }
         // etcd 3.6, the first version with a version of the schema, keeps every record at the compacted revision.
-        if store.meta().storage_version.is_some() && survey.newest < request.compacted {
+        if store.meta().storage_version.is_some() && survey.newest_record < request.compacted {
             survey.lost.push(LostRange {
                 from: Revision {
-                    main: survey.newest.saturating_add(1),
+                    main: survey.newest_record.saturating_add(1),
                     sub: 0,
                 },
                 until: None,
@@ -278,6 +303,15 @@ impl Survey {
         }
     }
 
+    /// Drops the contradictions of keys that missing numbers explain.
+    fn explain_contradictions(&mut self) {
+        let is_number = |range: &&LostRange| range.reason == LossReason::Numbers;
+        let gaps: Vec<LostRange> = self.lost.iter().filter(is_number).copied().collect();
+        self.lost.retain(|range| {
+            range.reason != LossReason::Key || !gaps.iter().any(|gap| gap.touches(range))
+        });
+    }
+
     /// Adds what the tree shows to what the numbers show.
     fn add_lost_in_tree(
         &mut self,
@@ -285,13 +319,8 @@ impl Survey {
         in_tree: &[LostRange],
         request: &SurveyRequest<'_>,
     ) {
-        // A gap in the numbers that a lost page explains begins where the page begins, not before.
-        let is_explained = |gap: &LostRange| {
-            gap.reason == LossReason::Numbers
-                && in_tree.iter().any(|page| {
-                    gap.from <= page.from && gap.until.is_none_or(|end| page.from <= end)
-                })
-        };
+        // What a lost page explains begins where the page begins, not before.
+        let is_explained = |gap: &LostRange| in_tree.iter().any(|page| page.explains(gap));
         let gaps = self.lost.clone();
         self.lost.retain(|gap| !is_explained(gap));
         for page in in_tree {
@@ -368,13 +397,24 @@ struct Pass<'p, 'r> {
     request: &'p SurveyRequest<'r>,
     /// The revision of the record before.
     previous: Revision,
+    /// The same; none before the first record.
+    last: Option<Revision>,
 }
 
 impl Pass<'_, '_> {
     fn see(&mut self, record: &Record<'_>, used: Use) {
+        let is_ordered = self.last.is_none_or(|last| last < record.revision);
+        let used = match used {
+            Use::Used if !is_ordered => Use::Altered,
+            used => used,
+        };
         let survey = &mut self.survey;
         match used {
-            Use::Altered => survey.altered = survey.altered.saturating_add(1),
+            Use::Altered => {
+                let is_up_to = record.revision.main <= self.request.at;
+                survey.altered = survey.altered.saturating_add(1);
+                survey.altered_up_to = survey.altered_up_to.saturating_add(u64::from(is_up_to));
+            }
             Use::Unused => survey.unused = survey.unused.saturating_add(1),
             Use::Used => {}
         }
@@ -384,9 +424,11 @@ impl Pass<'_, '_> {
             }
             return;
         }
+        self.last = Some(record.revision);
         self.count(record);
         let survey = &mut self.survey;
         survey.newest = survey.newest.max(record.revision.main);
+        survey.newest_record = survey.newest;
         let is_cut = self.request.cut.contains(&record.revision.main);
         if is_cut || record.revision.main > self.request.at {
             survey.dropped = survey.dropped.saturating_add(1);

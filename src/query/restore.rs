@@ -71,6 +71,8 @@ pub struct Restore<'q, 'a> {
     request: RestoreRequest,
     /// The revision of the new store.
     pub at: i64,
+    /// The revision that was asked for; the new store ends before it if the records up to there are lost.
+    pub judged: i64,
     /// The newest revision of the source.
     pub newest: i64,
     /// The compacted revision of the source.

@@ -20,7 +20,6 @@ use super::command::quoted;
 use super::evidence::hex;
 use super::human::{bytes, plural};
 use super::rows::Rows;
-use super::style::Paint;
 use super::time;
 use crate::k8s::wall_clock::Bounds;
 
@@ -253,7 +252,7 @@ fn losses(restore: &Restore<'_, '_>) -> Vec<AnswerPart> {
     for reason in &restore.accepted {
         parts.push(AnswerPart::line(refusal::sentence(reason)));
     }
-    let ranges: Vec<_> = restore.survey.lost_up_to(restore.at).collect();
+    let ranges: Vec<_> = restore.survey.lost_up_to(restore.judged).collect();
     if !ranges.is_empty() {
         let mut rows = Rows::new(&["REVISIONS", "BECAUSE", "EFFECT"], &[]).sentences(&[2]);
         for range in ranges.iter().take(LISTED) {
@@ -326,7 +325,7 @@ pub fn proposed_bump(restore: &Restore<'_, '_>) -> i64 {
 
 /// The commands to type next.
 fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
-    let plain = |text: String| AnswerPart::unbroken(text, 0, |_| Paint::default());
+    let plain = |text: String| AnswerPart::line(text);
     let file = quoted(&written.file.to_string_lossy());
     let mut parts = vec![AnswerPart::line(""), heading("NEXT")];
     if let Some(directory) = written.directory {
@@ -361,7 +360,7 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
 
 /// The same for data directories.
 fn next_of_directory(written: &Written<'_, '_>, directory: &Directory) -> Vec<AnswerPart> {
-    let plain = |text: &str| AnswerPart::unbroken(text.to_owned(), 0, |_| Paint::default());
+    let plain = |text: &str| AnswerPart::line(text);
     let start = directory::start_lines(directory, written.file);
     if !written.is_kubernetes {
         let mut parts = start;

@@ -3,11 +3,13 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::corrupt::busy_store;
 use crate::support::synth::Bucket;
-use crate::support::synth::etcd::alarm_key;
+use crate::support::synth::etcd::{Store, Version, alarm_key};
 use crate::support::{Run, Scratch, bolt_reader, etcdive, testdata};
 
 fn source() -> String {
@@ -130,43 +132,41 @@ fn a_prefix_does_not_take_the_whole_history() {
 }
 
 #[test]
-fn a_time_names_its_interval_and_is_refused_if_keys_differ() {
+fn a_time_means_an_interval_and_is_refused_if_keys_differ_in_it() {
     let db = testdata("healthy/k8s/after.db");
-    let db = db.to_str().unwrap();
     let scratch = Scratch::new("restore-time");
-    let (first, out) = run(&scratch, db, "--at-time 21:11:19");
-    let (time, at) = match first.code {
-        0 => {
-            let report = report(&out);
-            assert!(first.text().contains(" fit"), "{}", first.text());
-            (report["time"].clone(), report["revision"].clone())
-        }
-        code => {
-            assert_eq!(code, 2);
-            assert!(first.stderr.contains("fit that time"), "{}", first.stderr);
-            (Value::Null, Value::Null)
-        }
+    let (run, out) = run(&scratch, db.to_str().unwrap(), "--at-time 21:11:19");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.text().contains("revisions 2221 to 2222 fit"),
+        "{}",
+        run.text()
+    );
+    let report = report(&out);
+    assert_eq!(report["revision"], 2222);
+    assert_eq!(report["time"]["oldest_revision"], 2221);
+    assert_eq!(report["time"]["newest_revision"], 2222);
+
+    // Keys without a time were created between two objects with one.
+    let mut store = Store::new(Version::V3_6);
+    let object = |second: u32| {
+        format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"c{second}","namespace":"a","creationTimestamp":"2026-11-20T21:00:{second:02}Z"}}}}"#
+        )
     };
-    if !time.is_null() {
-        assert!(time["oldest_revision"].as_i64() <= at.as_i64());
-        assert!(time["newest_revision"].as_i64() >= at.as_i64());
-    }
-    // Within one second a namespace was deleted: several revisions fit, and their keys differ.
+    store.put("/registry/configmaps/a/c10", object(10));
+    store.put("/x/one", "1");
+    store.put("/x/two", "2");
+    store.put("/registry/configmaps/a/c30", object(30));
     let scratch = Scratch::new("restore-time-several");
-    let mut refused = 0;
-    for second in 8..25 {
-        let (run, out) = run(&scratch, db, &format!("--at-time 21:12:{second:02}"));
-        if run.stderr.contains("fit that time") {
-            assert_eq!(run.code, 2);
-            assert!(!out.exists());
-            refused += 1;
-        } else {
-            assert_eq!(run.code, 0, "{}", run.stderr);
-            std::fs::remove_file(&out).unwrap();
-            std::fs::remove_file(format!("{}.restore.json", out.display())).unwrap();
-        }
-    }
-    assert!(refused > 0, "no second with several revisions");
+    let db = scratch.file("store.db", &store.builder().build().bytes);
+    let (refused, out) = self::run(&scratch, db.to_str().unwrap(), "--at-time 21:00:20");
+    assert_eq!(refused.code, 2);
+    let why = "revisions 2 to 4 fit that time, and 2 keys were created or deleted between them (/x/one, /x/two)";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    assert!(!out.exists());
+    let (chosen, _) = self::run(&scratch, db.to_str().unwrap(), "--at 3");
+    assert_eq!(chosen.code, 0, "{}", chosen.stderr);
 }
 
 #[test]
@@ -329,4 +329,41 @@ fn a_wrong_trailer_is_refused() {
     assert_eq!(written.code, 3);
     assert!(out.exists());
     assert_eq!(std::fs::metadata(&out).unwrap().mode() & 0o777, 0o600);
+}
+
+/// A folder of a full snapshot and deltas becomes one snapshot, which etcdutl can restore.
+#[test]
+fn incremental_backups_become_one_snapshot() {
+    let truth: Value =
+        serde_json::from_slice(&std::fs::read(testdata("backups/state.json")).unwrap()).unwrap();
+    for folder in ["gzip", "lzw", "zlib"] {
+        let scratch = Scratch::new("restore-backups");
+        let db = testdata("backups").join(folder);
+        let (run, out) = run(&scratch, db.to_str().unwrap(), "");
+        assert_eq!(run.code, 0, "{folder}: {}", run.stderr);
+        let revision = truth["revision"].as_i64().unwrap();
+        assert_eq!(report(&out)["revision"], revision, "{folder}");
+        let buckets = bolt_reader::read(&std::fs::read(&out).unwrap(), true).buckets;
+        let state = super::hashing::state(&buckets["key"], revision);
+        let kvs = truth["kvs"].as_array().unwrap();
+        assert_eq!(state.len(), kvs.len(), "{folder}");
+        assert!(!kvs.is_empty());
+        for row in kvs {
+            let bytes = |field: &str| STANDARD.decode(row[field].as_str().unwrap()).unwrap();
+            let (_, value) = &state[&bytes("key")];
+            assert_eq!(row["mod_revision"], value.modified, "{folder}");
+            assert_eq!(row["create_revision"], value.create, "{folder}");
+            assert_eq!(row["version"], value.version, "{folder}");
+            assert_eq!(bytes("value"), value.value, "{folder}");
+        }
+    }
+    let scratch = Scratch::new("restore-deltas-alone");
+    let db = testdata("backups/alone");
+    let (run, _) = run(&scratch, db.to_str().unwrap(), "");
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("without a full snapshot"),
+        "{}",
+        run.stderr
+    );
 }

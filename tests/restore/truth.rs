@@ -30,9 +30,15 @@ fn clusters() -> Vec<(String, PathBuf, Value)> {
     clusters
 }
 
+/// The revisions whose keys are recorded.
+fn with_states(truth: &Value) -> Vec<(&String, &Value)> {
+    let all = truth["at"].as_object().unwrap().iter();
+    all.filter(|(_, at)| at.get("kvs").is_some()).collect()
+}
+
 #[test]
 fn every_revision_is_as_the_running_cluster_had_it() {
-    let mut compared = 0;
+    let (mut compared, mut states) = (0, 0);
     for (name, path, truth) in clusters() {
         let compacted = truth["compact_revision"].as_i64().unwrap();
         for (revision, expected) in truth["at"].as_object().unwrap() {
@@ -41,6 +47,7 @@ fn every_revision_is_as_the_running_cluster_had_it() {
             let outcome =
                 restore(&path, request_at(at)).unwrap_or_else(|no| panic!("{what}: {no:?}"));
             assert!(outcome.is_complete, "{what}: {}", outcome.losses);
+            assert_eq!(outcome.verified.revision, at, "{what}");
             let pairs = &outcome.buckets()["key"];
             assert!(pairs.iter().all(|(key, _)| main_of(key) <= at), "{what}");
             let state = hashing::state(pairs, at);
@@ -61,9 +68,12 @@ fn every_revision_is_as_the_running_cluster_had_it() {
                     ])
                 })
                 .collect();
-            assert_eq!(Value::Array(rows), expected["kvs"], "{what}");
+            // Of some revisions only the count and the hash are recorded.
+            if expected.get("kvs").is_some() {
+                assert_eq!(Value::Array(rows), expected["kvs"], "{what}");
+                states += 1;
+            }
             assert_eq!(outcome.verified.keys, expected["count"].as_u64().unwrap());
-            assert_eq!(outcome.verified.revision, at, "{what}");
             // A running server gives an older hash for exactly the compacted revision, from before the compaction.
             if at > compacted {
                 let hash = expected["hashkv"].as_u64().unwrap();
@@ -77,7 +87,10 @@ fn every_revision_is_as_the_running_cluster_had_it() {
             compared += 1;
         }
     }
-    assert!(compared >= 90, "compared {compared}");
+    assert!(
+        compared >= 90 && states >= 50,
+        "compared {compared}, {states}"
+    );
 }
 
 #[test]
@@ -147,7 +160,7 @@ fn the_small_buckets_are_kept() {
 fn leases_that_the_source_lacks_are_written_anew() {
     let mut written = 0;
     for (name, path, truth) in clusters() {
-        for (revision, expected) in truth["at"].as_object().unwrap() {
+        for (revision, expected) in with_states(&truth) {
             let outcome = restore(&path, request_at(revision.parse().unwrap())).unwrap();
             let buckets = outcome.buckets();
             let leases: Vec<String> = buckets["lease"]
@@ -186,7 +199,7 @@ fn two_runs_write_the_same_bytes() {
 fn a_prefix_keeps_revisions_and_no_history() {
     let mut compared = 0;
     for (name, path, truth) in clusters() {
-        for (revision, expected) in truth["at"].as_object().unwrap() {
+        for (revision, expected) in with_states(&truth) {
             let at: i64 = revision.parse().unwrap();
             let request = RestoreRequest {
                 history: History::None,
@@ -224,5 +237,5 @@ fn a_prefix_keeps_revisions_and_no_history() {
             compared += 1;
         }
     }
-    assert!(compared >= 90);
+    assert!(compared >= 50);
 }

@@ -71,7 +71,7 @@ pub fn read(bytes: &[u8], has_trailer: bool) -> File {
     for (flags, name, value) in root_elements {
         assert_eq!(flags, 1, "the root has buckets only");
         assert_eq!(u64_at(&value, 8), 0, "the sequence");
-        let name = String::from_utf8(name).unwrap();
+        let name = String::from_utf8_lossy(&name).into_owned();
         let mut elements = Vec::new();
         match u64_at(&value, 0) {
             0 => {

@@ -104,6 +104,7 @@ impl Verb for Args {
                 run.invocation,
             );
         }
+        out.flush()?;
         outlook::say(evidence, run.invocation);
         Ok(Answer::Findings)
     }

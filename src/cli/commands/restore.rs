@@ -21,6 +21,7 @@ use crate::query::origins::ReplayRequest;
 use crate::query::restore::{History, Restore, RestoreError, RestoreRequest};
 use crate::query::revision::RevisionExpr;
 use crate::view;
+use crate::view::evidence::Custody;
 use crate::view::restore::Written;
 
 use destination::Destination;
@@ -149,7 +150,7 @@ impl Verb for Args {
     }
 
     fn verify(&self) -> Verify {
-        Verify::AndHash
+        Verify::Always
     }
 
     fn origins(&self) -> Origins {
@@ -173,9 +174,14 @@ impl Verb for Args {
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
+        // A source that is refused is not hashed.
+        let sha256 = evidence.source().sha256();
         let new = destination.write(self, &restore)?;
         // Everything was read: now it shows whether the source is still what it was.
-        let custody = custody::of(evidence);
+        let custody = Custody {
+            sha256,
+            ..custody::of(evidence)
+        };
         self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
         let written = Written {
             restore: &restore,

@@ -163,6 +163,7 @@ impl Verb for Args {
                 out.write_all(b"\n")?;
             }
         }
+        out.flush()?;
         outlook::say(evidence, run.invocation);
         report.map(|_| Answer::Verdict)
     }

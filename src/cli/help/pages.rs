@@ -46,7 +46,7 @@ pub const GROUPS: [Group; 8] = [
         name: "Bring back",
         long_name: "Bring back what was deleted",
         is_named_only: false,
-        verbs: &["recover"],
+        verbs: &["recover", "restore"],
     },
     Group {
         name: "Plumbing",
@@ -98,7 +98,7 @@ const fn example(does: &'static str, line: &'static str) -> Example {
 pub const PAGES: &[Page] = &[
     Page {
         verb: "",
-        common: &["version"],
+        common: &[],
         examples: &[
             example(
                 "What is in this file, and is it intact",

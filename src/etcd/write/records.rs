@@ -111,7 +111,8 @@ pub fn each_record<'a, E>(
     additional.try_for_each(|next| give_additional(next, &mut each))
 }
 
-/// The records of a store that a claim selects, and further pairs.
+/// The records of a store that a claim selects, and further pairs. In a damaged file the records may not be in the order of
+/// revisions: one that is not after the record before it is left out.
 pub struct KeptRecords<'s, 'a> {
     store: &'s Store<'a>,
     keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
@@ -140,10 +141,13 @@ impl Pairs for KeptRecords<'_, '_> {
         each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), WriteError>,
     ) -> Result<(), WriteError> {
         let mut added = self.added.iter().peekable();
+        let mut last: Option<Revision> = None;
         each_record(self.store, |record, key, value| {
-            if !(self.keeps)(record, value) {
+            let is_ordered = last.is_none_or(|last| last < record.revision);
+            if !is_ordered || !(self.keeps)(record, value) {
                 return Ok(());
             }
+            last = Some(record.revision);
             while let Some(next) = added.next_if(|next| next.revision < record.revision) {
                 each(&next.key, &next.value)?;
             }

@@ -139,7 +139,9 @@ impl<'q, 'a> Decision<'q, 'a> {
         if let Some(time) = time {
             self.judge_time(time);
         }
-        if self.request.selects_keys() && survey.keys.is_empty() {
+        if survey.records == 0 && survey.unused > 0 {
+            self.reasons.push(Refusal::Unreached(survey.unused));
+        } else if self.request.selects_keys() && survey.keys.is_empty() {
             self.reasons.push(Refusal::NoKeys);
         }
         self.judge_log();
@@ -152,6 +154,7 @@ impl<'q, 'a> Decision<'q, 'a> {
             self.reasons.push(match first <= self.compacted {
                 true => Refusal::LostBelowCompaction {
                     compacted: self.compacted,
+                    elsewhere: survey.unused,
                 },
                 false => Refusal::Lost {
                     at,
@@ -160,7 +163,7 @@ impl<'q, 'a> Decision<'q, 'a> {
                 },
             });
         }
-        self.judge_damage();
+        self.judge_damage(survey);
     }
 
     /// Why the revision cannot be restored, whatever the records are.
@@ -296,7 +299,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// Other findings that may mean altered records, and that the survey does not explain.
-    fn judge_damage(&mut self) {
+    fn judge_damage(&mut self, survey: &Survey) {
         if !self.reasons.is_empty() {
             return;
         }
@@ -317,7 +320,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         let found = unexplained
             .into_iter()
             .find(|code| diagnostics.count(*code) > 0);
-        self.reasons.extend(found.map(Refusal::Damage));
+        let altered = (survey.altered_up_to > 0).then_some(Code::RecordMismatch);
+        self.reasons.extend(found.or(altered).map(Refusal::Damage));
     }
 
     /// Refuses, if there is a reason that is not overruled.
@@ -381,24 +385,15 @@ impl<'q, 'a> Decision<'q, 'a> {
         cut: BTreeSet<i64>,
         time: Option<TimeAsked>,
     ) -> Restore<'q, 'a> {
+        let judged = at;
+        // What follows the newest record is lost.
+        let at = at.min(survey.newest_record.max(self.compacted).max(1));
         let is_below = at < self.compacted;
         let writes_state = self.request.history == History::None || is_below;
         let kept = writes_state.then(|| state_records(&survey));
         let log = self.applied_log();
         let leases = self.missing_leases(&survey);
-        let of_kind = |kind: i32| {
-            let alarms = self.small.alarms.iter();
-            let alarms = alarms.filter(move |alarm| alarm.alarm == kind);
-            alarms.map(|alarm| alarm.member_id).collect()
-        };
-        let has_head = survey
-            .keys
-            .values()
-            .any(|key| key.newest.revision.main == at);
-        let is_off = matches!(
-            self.small.authentication,
-            Authentication::OnDamaged | Authentication::Unknown
-        );
+        let dropped = self.dropped(&survey, at, writes_state);
         let added = match kept {
             Some(_) => Vec::new(),
             None => tombstones(&survey),
@@ -410,6 +405,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         Restore {
             question: self.question,
             at,
+            judged,
             newest: survey.newest.max(self.compacted).max(1),
             compacted: self.compacted,
             new_compacted: match writes_state {
@@ -418,13 +414,7 @@ impl<'q, 'a> Decision<'q, 'a> {
             },
             time,
             live_keys,
-            dropped: Dropped {
-                no_space: of_kind(1),
-                corrupt: of_kind(2),
-                downgrade: self.small.has_downgrade,
-                storage_version: writes_state && !has_head,
-                authentication: is_off,
-            },
+            dropped,
             survey,
             accepted: self.reasons,
             leases,
@@ -435,6 +425,29 @@ impl<'q, 'a> Decision<'q, 'a> {
             added,
             log,
             request: self.request,
+        }
+    }
+}
+
+impl Decision<'_, '_> {
+    /// What is left out besides records.
+    fn dropped(&self, survey: &Survey, at: i64, writes_state: bool) -> Dropped {
+        let of_kind = |kind: i32| {
+            let alarms = self.small.alarms.iter();
+            let alarms = alarms.filter(move |alarm| alarm.alarm == kind);
+            alarms.map(|alarm| alarm.member_id).collect()
+        };
+        let mut keys = survey.keys.values();
+        let has_head = keys.any(|key| key.newest.revision.main == at);
+        Dropped {
+            no_space: of_kind(1),
+            corrupt: of_kind(2),
+            downgrade: self.small.has_downgrade,
+            storage_version: writes_state && !has_head,
+            authentication: matches!(
+                self.small.authentication,
+                Authentication::OnDamaged | Authentication::Unknown
+            ),
         }
     }
 }

@@ -21,7 +21,11 @@ pub enum Refusal {
     LostBelowCompaction {
         /// The compacted revision.
         compacted: i64,
+        /// How many records are in pages that the tree does not reach.
+        elsewhere: u64,
     },
+    /// The tree leads to no record at all, and other pages have so many.
+    Unreached(u64),
     /// The revision is below the compaction.
     Compacted {
         /// The revision asked for.

@@ -41,9 +41,13 @@ pub fn text(refused: &Refused, invocation: &Invocation, target: &[String]) -> Re
 pub fn sentence(reason: &Refusal) -> String {
     match reason {
         Refusal::Lost { at, ranges, .. } => lost(*at, ranges),
-        Refusal::LostBelowCompaction { compacted } => format!(
+        Refusal::LostBelowCompaction { compacted, .. } => format!(
             "records at or below the compacted revision {compacted} may be missing: any key may be affected"
         ),
+        Refusal::Unreached(count) => {
+            let records = plural(usize::try_from(*count).unwrap_or(usize::MAX), "record is", "records are");
+            format!("the tree leads to no record; {records} in pages that it does not reach")
+        }
         Refusal::Compacted { asked, compacted } => {
             format!("revision {asked} is below the compacted revision {compacted}")
         }
@@ -54,6 +58,68 @@ pub fn sentence(reason: &Refusal) -> String {
             "revision {asked} does not exist: an earlier restore left out revisions {} to {}",
             jump.0, jump.1
         ),
+        Refusal::Auth { .. }
+        | Refusal::Meta
+        | Refusal::OlderMeta { .. }
+        | Refusal::Trailer
+        | Refusal::Torn => of_file(reason),
+        Refusal::Log {
+            fault,
+            until,
+            revision,
+        } => log_fault(*fault, *until, *revision),
+        Refusal::Damage(code) => format!("the file is damaged ({code})"),
+        Refusal::CorruptAlarm => {
+            "the cluster raised a CORRUPT alarm: its members had different data, and this may be the wrong one".to_owned()
+        }
+        Refusal::SeveralRevisions {
+            revisions,
+            keys,
+            count,
+        } => several(*revisions, keys, *count),
+        Refusal::HistoryOfSomeKeys => {
+            "--prefix and --exclude write the state only: a history of some keys would have gaps".to_owned()
+        }
+        Refusal::NoKeys => "no key matches --prefix and --exclude".to_owned(),
+        Refusal::NoDatabase => {
+            "delta snapshots without a full snapshot have no database to restore".to_owned()
+        }
+    }
+}
+
+/// The ranges in which records are missing.
+fn lost(at: i64, ranges: &[LostRange]) -> String {
+    let mut text = format!("records up to revision {at} are missing");
+    for (place, range) in ranges.iter().take(NAMED).enumerate() {
+        let separator = if place == 0 { ":" } else { ";" };
+        let _ = write!(
+            text,
+            "{separator} {} ({})",
+            range_text(range),
+            reason_text(range.reason)
+        );
+    }
+    if ranges.len() > NAMED {
+        let _ = write!(text, "; and {} more", ranges.len().saturating_sub(NAMED));
+    }
+    text
+}
+
+/// The revisions that fit a time.
+fn several(revisions: (i64, i64), keys: &[Vec<u8>], count: usize) -> String {
+    let names: Vec<String> = keys.iter().map(|key| key_text(key).into_owned()).collect();
+    format!(
+        "revisions {} to {} fit that time, and {} created or deleted between them ({})",
+        revisions.0,
+        revisions.1,
+        plural(count, "key was", "keys were"),
+        names.join(", ")
+    )
+}
+
+/// What is wrong with the file as a whole, or with its small buckets.
+fn of_file(reason: &Refusal) -> String {
+    match reason {
         Refusal::Auth { is_on: true } => {
             "authentication is on, and its users or roles are damaged: the restored store would be open to everybody, or nobody could log in".to_owned()
         }
@@ -75,54 +141,8 @@ pub fn sentence(reason: &Refusal) -> String {
         Refusal::Torn => {
             "this copy was taken while etcd was writing: its pages belong to several states".to_owned()
         }
-        Refusal::Damage(code) => format!("the file is damaged ({code})"),
-        Refusal::Log {
-            fault,
-            until,
-            revision,
-        } => log_fault(*fault, *until, *revision),
-        Refusal::CorruptAlarm => {
-            "the cluster raised a CORRUPT alarm: its members had different data, and this may be the wrong one".to_owned()
-        }
-        Refusal::SeveralRevisions {
-            revisions,
-            keys,
-            count,
-        } => {
-            let names: Vec<String> = keys.iter().map(|key| key_text(key).into_owned()).collect();
-            format!(
-                "revisions {} to {} fit that time, and {count} keys were created or deleted between them ({})",
-                revisions.0,
-                revisions.1,
-                names.join(", ")
-            )
-        }
-        Refusal::HistoryOfSomeKeys => {
-            "--prefix and --exclude write the state only: a history of some keys would have gaps".to_owned()
-        }
-        Refusal::NoKeys => "no key matches --prefix and --exclude".to_owned(),
-        Refusal::NoDatabase => {
-            "delta snapshots without a full snapshot have no database to restore".to_owned()
-        }
+        _ => String::new(),
     }
-}
-
-/// Records are missing up to a revision.
-fn lost(at: i64, ranges: &[LostRange]) -> String {
-    let mut text = format!("records up to revision {at} are missing");
-    for (place, range) in ranges.iter().take(NAMED).enumerate() {
-        let separator = if place == 0 { ":" } else { ";" };
-        let _ = write!(
-            text,
-            "{separator} {} ({})",
-            range_text(range),
-            reason_text(range.reason)
-        );
-    }
-    if ranges.len() > NAMED {
-        let _ = write!(text, "; and {} more", ranges.len().saturating_sub(NAMED));
-    }
-    text
 }
 
 /// Why a log does not give all that it should.
@@ -171,6 +191,13 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
         );
     }
     match refused.reasons.first() {
+        Some(Refusal::Unreached(_)) => {
+            format!("`{}` uses them", line(&["--carve", "--allow-loss"]))
+        }
+        Some(Refusal::LostBelowCompaction { elsewhere, .. }) if *elsewhere > 0 => format!(
+            "`{}` writes what is left, and what pages have that the tree does not reach; without --carve only what is left",
+            line(&["--carve", "--allow-loss"])
+        ),
         Some(Refusal::Auth { .. }) => format!(
             "`{}` writes a store that is open to everybody",
             line(&["--allow-loss", "--auth off"])
@@ -227,6 +254,10 @@ pub fn outlook(outlook: Outlook, invocation: &Invocation) -> Option<String> {
         Outlook::Complete { newest } => Some(format!(
             "`{}` writes an intact database of it: revision {newest} is complete",
             line(&[])
+        )),
+        Outlook::Earlier { complete, newest } if complete == newest => Some(format!(
+            "`{}` writes the newest revision that is known",
+            line(&["--at".to_owned(), complete.to_string()])
         )),
         Outlook::Earlier { complete, newest } => {
             let later = usize::try_from(newest.saturating_sub(complete)).unwrap_or(usize::MAX);

@@ -42,7 +42,7 @@ pub fn json(written: &Written<'_, '_>, custody: &Custody) -> Value {
     add("damaged_buckets", restore.damaged_buckets.clone().into());
     let reasons = restore.accepted.iter().map(refusal::sentence);
     add("overruled", reasons.collect::<Vec<_>>().into());
-    let ranges = restore.survey.lost_up_to(restore.at).map(range);
+    let ranges = restore.survey.lost_up_to(restore.judged).map(range);
     add("lost", ranges.collect());
     let missing = restore.survey.missing.iter().map(missing_record);
     add("missing", missing.collect());

@@ -12,9 +12,9 @@ use crate::view::restore::directory::{Directory, StartedMember};
 /// The write-ahead log as a source.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LogArgs {
-    /// Apply the write-ahead log as well: up to the last acknowledged write
+    /// Also apply the write-ahead log
     ///
-    /// Applies the entries that are not in the database yet, as etcd would at its next start. If the database cannot be used,
+    /// Gives every acknowledged write. It applies the entries that are not in the database yet, as etcd would at its next start. If the database cannot be used,
     /// or for a revision below its compaction, the log alone is used, if it goes back to the first entry of the cluster. The
     /// log is the one in the data directory, or the one in DIR.
     #[arg(
@@ -37,10 +37,10 @@ pub(super) struct LogArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Data directory")]
 pub(super) struct MemberArgs {
-    /// Write a data directory on which etcd starts, instead of a file
+    /// Write a data directory on which etcd starts
     ///
     /// It must not exist, or be empty. It is the directory of one member of a new cluster.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     pub(super) data_dir: Option<PathBuf>,
     /// Name of the member
     #[arg(
