@@ -98,7 +98,7 @@ const fn example(does: &'static str, line: &'static str) -> Example {
 pub const PAGES: &[Page] = &[
     Page {
         verb: "",
-        common: &[],
+        common: &["version"],
         examples: &[
             example(
                 "What is in this file, and is it intact",

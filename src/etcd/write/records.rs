@@ -7,7 +7,7 @@ use crate::bbolt::Direction;
 use crate::bbolt::write::{Pairs, WriteError};
 use crate::etcd::key_value::KeyValue;
 use crate::etcd::leaves::leaf_records_with_bytes;
-use crate::etcd::record::Record;
+use crate::etcd::record::{Origin, Record};
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::store::Store;
 
@@ -78,7 +78,8 @@ impl StoredPair {
     }
 }
 
-/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored.
+/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored. The
+/// records of a page that states the id of another page are passed as salvaged.
 ///
 /// # Errors
 /// Those of `each`.
@@ -101,7 +102,16 @@ pub fn each_record<'a, E>(
     let mut additional = store.additional().iter().peekable();
     let diagnostics = store.db().diagnostics();
     for leaf in store.record_leaves(Direction::Forward) {
+        let is_other_page = !leaf.page.inline && leaf.page.stated_id != leaf.page.pgid.0;
         for (record, element) in leaf_records_with_bytes(&leaf, Direction::Forward, diagnostics) {
+            // The keys of such a page match the tree, but it may be an older copy of the page that belongs here.
+            let record = match (is_other_page, record.origin) {
+                (true, Origin::Live) => Record {
+                    origin: Origin::Salvaged,
+                    ..record
+                },
+                _ => record,
+            };
             while let Some(next) = additional.next_if(|next| next.revision < record.revision) {
                 give_additional(next, &mut each)?;
             }
