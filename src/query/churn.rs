@@ -17,7 +17,7 @@ use super::writers::managers_of;
 pub use super::space::Group;
 pub use fights::Fight;
 
-use fights::Fights;
+use fights::{Fights, MOST_MANAGERS};
 
 /// How many parts the period is cut into, for the counts over time.
 pub const STEPS: usize = 16;
@@ -77,7 +77,7 @@ impl ChurnRow {
 pub struct NoChange {
     /// The key.
     pub key: Box<[u8]>,
-    /// The managers that wrote them.
+    /// The managers that wrote them; the first few.
     pub managers: Vec<String>,
     /// How many.
     pub writes: u64,
@@ -236,7 +236,7 @@ impl<'q, 'a> Count<'q, 'a> {
         row.bytes = row.bytes.saturating_add(event.record.value.len() as u64);
         row.example = event.record.revision.main;
         for manager in managers {
-            if !row.managers.contains(&manager) {
+            if row.managers.len() < MOST_MANAGERS && !row.managers.contains(&manager) {
                 row.managers.push(manager);
             }
         }

@@ -13,7 +13,9 @@ use super::rows::Rows;
 use super::space::{group_name, insert_group};
 
 /// Characters of a bar, from the lowest to the highest. A part without writes is a dot.
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const BARS: [char; 8] = [
+    '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}',
+];
 
 /// Which lists are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,9 +325,12 @@ mod tests {
 
     #[test]
     fn a_chart_has_a_bar_for_each_count() {
-        assert_eq!(chart(&[0, 1, 7, 14, 100]), ".▁▁▁█");
-        assert_eq!(chart(&[0, 2, 4, 7]), ".▃▅█");
+        assert_eq!(
+            chart(&[0, 1, 7, 14, 100]),
+            ".\u{2581}\u{2581}\u{2581}\u{2588}"
+        );
+        assert_eq!(chart(&[0, 2, 4, 7]), ".\u{2583}\u{2585}\u{2588}");
         assert_eq!(chart(&[0, 0]), "..");
-        assert_eq!(chart(&[u64::MAX]), "█");
+        assert_eq!(chart(&[u64::MAX]), "\u{2588}");
     }
 }

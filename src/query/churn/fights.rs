@@ -14,6 +14,10 @@ use crate::k8s::diff::{FieldChange, Op};
 /// Fewer flips are no fight.
 pub const LEAST_FLIPS: u64 = 2;
 
+/// Who wrote a field is not known of an event with more managers than this. Without the limit the work would grow with
+/// the number of managers times the number of changed fields.
+pub const MOST_MANAGERS: usize = 8;
+
 /// Two managers that flip a field of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fight {
@@ -54,7 +58,8 @@ pub(super) struct Fights {
 impl Fights {
     /// Adds a change of a field. Changes are added in the order of revisions.
     pub(super) fn add(&mut self, key: &[u8], change: &FieldChange, managers: &[String], main: i64) {
-        if change.op == Op::Move || managers.is_empty() {
+        let is_known = (1..=MOST_MANAGERS).contains(&managers.len());
+        if change.op == Op::Move || !is_known {
             return;
         }
         let path = change.path.to_string();
