@@ -88,17 +88,16 @@ pub fn each_record<'a, E>(
     mut each: impl FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut passed = 0_usize;
-    let mut give_additional =
-        |record: &Record<'a>, each: &mut dyn FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>| {
-            let pair = StoredPair::from_record(record);
-            passed = passed.saturating_add(1);
-            if passed.is_multiple_of(RELEASE_RECORDS)
-                && let Some(source) = store.db().source()
-            {
-                source.forget_resident();
-            }
-            each(record, &pair.key, &pair.value)
-        };
+    // Each record of another origin may have loaded another page of the file into memory.
+    let mut encoded = |record: &Record<'_>| {
+        passed = passed.saturating_add(1);
+        if passed.is_multiple_of(RELEASE_RECORDS)
+            && let Some(source) = store.db().source()
+        {
+            source.forget_resident();
+        }
+        StoredPair::from_record(record)
+    };
     let mut additional = store.additional().iter().peekable();
     let diagnostics = store.db().diagnostics();
     for leaf in store.record_leaves(Direction::Forward) {
@@ -113,12 +112,16 @@ pub fn each_record<'a, E>(
                 _ => record,
             };
             while let Some(next) = additional.next_if(|next| next.revision < record.revision) {
-                give_additional(next, &mut each)?;
+                let pair = encoded(next);
+                each(next, &pair.key, &pair.value)?;
             }
             each(&record, element.key, element.value)?;
         }
     }
-    additional.try_for_each(|next| give_additional(next, &mut each))
+    additional.try_for_each(|next| {
+        let pair = encoded(next);
+        each(next, &pair.key, &pair.value)
+    })
 }
 
 /// The records of a store that a claim selects, and further pairs. In a damaged file the records may not be in the order of
