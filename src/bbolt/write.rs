@@ -38,6 +38,8 @@ pub trait Pairs {
     ///
     /// # Errors
     /// Those of `each`, and [`WriteError::Changed`] if the source can no longer be read.
+    // A type with a name would need a second lifetime in each implementation.
+    #[allow(clippy::type_complexity)]
     fn walk(
         &self,
         each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), WriteError>,

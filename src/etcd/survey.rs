@@ -346,7 +346,7 @@ impl Survey {
         self.lost.iter().filter(move |lost| lost.from.main <= at)
     }
 
-    /// The transactions of which only a part is known.
+    /// The transactions that are known in part only.
     pub fn partial_transactions(&self) -> BTreeSet<i64> {
         let mut cut = BTreeSet::new();
         for lost in &self.lost {

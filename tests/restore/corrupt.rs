@@ -157,7 +157,8 @@ fn try_all(seeds: u64) -> ([usize; 4], Vec<(Kind, String)>) {
                         let is_new = |pair: &&(Vec<u8>, Vec<u8>)| !original.contains(pair);
                         let new = buckets["key"].iter().filter(is_new);
                         let altered = new.filter(|(key, _)| key.len() == 17).count();
-                        if altered > 0 {
+                        // A former state has records that a later compaction removed.
+                        if altered > 0 && !outcome.losses.contains("OlderMeta") {
                             trial.problem(format!("--allow-loss: {altered} altered records"));
                         }
                     }

@@ -34,7 +34,7 @@ pub const GROUPS: [Group; 7] = [
         name: "Health",
         long_name: "Check the file",
         is_named_only: false,
-        verbs: &["fsck", "explain"],
+        verbs: &["fsck"],
     },
     Group {
         name: "Bring back",
@@ -58,7 +58,7 @@ pub const GROUPS: [Group; 7] = [
         name: "Other",
         long_name: "Help and shells",
         is_named_only: true,
-        verbs: &["help", "completions", "man"],
+        verbs: &["help", "explain", "completions", "man"],
     },
 ];
 
@@ -90,7 +90,7 @@ const fn example(does: &'static str, line: &'static str) -> Example {
 pub const PAGES: &[Page] = &[
     Page {
         verb: "",
-        common: &[],
+        common: &["version"],
         examples: &[
             example(
                 "What is in this file, and is it intact",

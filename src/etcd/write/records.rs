@@ -7,7 +7,7 @@ use crate::bbolt::Direction;
 use crate::bbolt::write::{Pairs, WriteError};
 use crate::etcd::key_value::KeyValue;
 use crate::etcd::leaves::leaf_records_with_bytes;
-use crate::etcd::record::Record;
+use crate::etcd::record::{Origin, Record};
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::store::Store;
 
@@ -78,7 +78,8 @@ impl StoredPair {
     }
 }
 
-/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored.
+/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored. The
+/// records of a page that states the id of another page are passed as salvaged.
 ///
 /// # Errors
 /// Those of `each`.
@@ -87,28 +88,40 @@ pub fn each_record<'a, E>(
     mut each: impl FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut passed = 0_usize;
-    let mut give_additional =
-        |record: &Record<'a>, each: &mut dyn FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>| {
-            let pair = StoredPair::from_record(record);
-            passed = passed.saturating_add(1);
-            if passed.is_multiple_of(RELEASE_RECORDS)
-                && let Some(source) = store.db().source()
-            {
-                source.forget_resident();
-            }
-            each(record, &pair.key, &pair.value)
-        };
+    // Each record of another origin may have loaded another page of the file into memory.
+    let mut encoded = |record: &Record<'_>| {
+        passed = passed.saturating_add(1);
+        if passed.is_multiple_of(RELEASE_RECORDS)
+            && let Some(source) = store.db().source()
+        {
+            source.forget_resident();
+        }
+        StoredPair::from_record(record)
+    };
     let mut additional = store.additional().iter().peekable();
     let diagnostics = store.db().diagnostics();
     for leaf in store.record_leaves(Direction::Forward) {
+        let is_other_page = !leaf.page.inline && leaf.page.stated_id != leaf.page.pgid.0;
         for (record, element) in leaf_records_with_bytes(&leaf, Direction::Forward, diagnostics) {
+            // The keys of such a page match the tree, but it may be an older copy of the page that belongs here.
+            let record = match (is_other_page, record.origin) {
+                (true, Origin::Live) => Record {
+                    origin: Origin::Salvaged,
+                    ..record
+                },
+                _ => record,
+            };
             while let Some(next) = additional.next_if(|next| next.revision < record.revision) {
-                give_additional(next, &mut each)?;
+                let pair = encoded(next);
+                each(next, &pair.key, &pair.value)?;
             }
             each(&record, element.key, element.value)?;
         }
     }
-    additional.try_for_each(|next| give_additional(next, &mut each))
+    additional.try_for_each(|next| {
+        let pair = encoded(next);
+        each(next, &pair.key, &pair.value)
+    })
 }
 
 /// The records of a store that a claim selects, and further pairs. In a damaged file the records may not be in the order of

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::bbolt::{Direction, MetaChoice};
-use crate::diag::Code;
+use crate::diag::{Code, Damage};
 use crate::etcd::check::report_out_of_order;
 use crate::etcd::survey::{Survey, SurveyRequest};
 use crate::etcd::write::StoredPair;
@@ -163,7 +163,7 @@ impl<'q, 'a> Decision<'q, 'a> {
                 },
             });
         }
-        self.judge_damage(survey);
+        self.judge_damage(at, survey);
     }
 
     /// Why the revision cannot be restored, whatever the records are.
@@ -299,7 +299,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// Other findings that may mean altered records, and that the survey does not explain.
-    fn judge_damage(&mut self, survey: &Survey) {
+    fn judge_damage(&mut self, at: i64, survey: &Survey) {
         if !self.reasons.is_empty() {
             return;
         }
@@ -317,9 +317,16 @@ impl<'q, 'a> Decision<'q, 'a> {
         ];
         self.question.evidence().collect_read_errors();
         let diagnostics = self.store().db().diagnostics();
-        let found = unexplained
-            .into_iter()
-            .find(|code| diagnostics.count(*code) > 0);
+        let found = diagnostics.by_code().into_iter();
+        let found = found.filter(|(code, ..)| unexplained.contains(code));
+        // A finding about a later revision does not matter.
+        let is_later = |finding: &Damage| {
+            let revision = finding.locus.revision;
+            revision.is_some_and(|(main, _)| main > at)
+        };
+        let mut relevant = found
+            .filter(|(_, count, kept)| *count > kept.len() as u64 || !kept.iter().all(is_later));
+        let found = relevant.next().map(|(code, ..)| code);
         let altered = (survey.altered_up_to > 0).then_some(Code::RecordMismatch);
         self.reasons.extend(found.or(altered).map(Refusal::Damage));
     }
