@@ -398,7 +398,7 @@ fn a_log_of_another_cluster_is_refused() {
     // A log that is given by its folder.
     let scratch = Scratch::new("member-log-given");
     let wal = scratch.file(
-        "wal/0000000000000000-0000000000000000.wal",
+        "old/wal/0000000000000000-0000000000000000.wal",
         &recorded_log("src36"),
     );
     let db = scratch.file("data/member/snap/db", &snapshot[..snapshot.len() - 32]);

@@ -516,7 +516,7 @@ pub const PAGES: &[Page] = &[
             ),
             example(
                 "A data directory on which etcd starts, up to the last write in the log",
-                "etcdive restore /var/lib/etcd --wal --data-dir new.etcd",
+                "etcdive restore etcd-data --wal --data-dir new.etcd",
             ),
             example(
                 "Only one namespace's ConfigMaps, without history",

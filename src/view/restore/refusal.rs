@@ -169,6 +169,14 @@ fn log_fault(fault: LogFault, until: u64, revision: i64) -> String {
     }
 }
 
+/// What to type instead of `--wal`.
+fn without_log(invocation: &Invocation) -> String {
+    format!(
+        "without --wal the database is restored as it is; `{}` lists the entries of the log",
+        invocation.line("wal", &[])
+    )
+}
+
 /// What to type instead.
 fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String {
     let target: Vec<String> = target.iter().map(|word| quoted(word)).collect();
@@ -202,10 +210,7 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
             "`{}` writes a store that is open to everybody",
             line(&["--allow-loss", "--auth off"])
         ),
-        Some(Refusal::Log { fault, .. }) if fault.is_about_database() => format!(
-            "without --wal the database is restored as it is; `{}` lists the entries of the log",
-            invocation.line("wal", &[])
-        ),
+        Some(Refusal::Log { fault, .. }) if fault.is_about_database() => without_log(invocation),
         Some(Refusal::CorruptAlarm) => format!(
             "`etcdive hashkv` and `etcdive diff` compare members; `{}` restores this one",
             line(&["--drop-corrupt-alarm"])
