@@ -370,11 +370,16 @@ fn where_the_tree_is_damaged_fsck_is_named_once() {
             "{}",
             run.stderr
         );
-        assert_eq!(run.stderr.matches("hint: ").count(), 1, "{}", run.stderr);
+        let fsck_hints = run.stderr.matches("hint: `etcdive fsck").count();
+        assert_eq!(fsck_hints, 1, "{}", run.stderr);
     }
     for quiet in ["fsck DB", "dump-db scan-keys DB 2"] {
         let run = run_on("no-hint", &image.bytes, quiet);
-        assert!(!run.stderr.contains("hint: "), "{}", run.stderr);
+        assert!(
+            !run.stderr.contains("hint: `etcdive fsck"),
+            "{}",
+            run.stderr
+        );
     }
 }
 

@@ -219,7 +219,10 @@ fn the_text_has_the_verdict_first_then_a_line_a_finding_the_worst_first() {
         lines[3..],
         ["1 error, 1 warning, 0 infos; `etcdive explain CODE` shows what to do"]
     );
-    assert_eq!(run.stderr, "");
+    assert_eq!(
+        run.stderr,
+        "hint: `etcdive restore testdata/damaged/wrong-trailer.db --out NEW.db --allow-loss` writes what is left, and lists what is missing\n"
+    );
     // What fsck prints it does not say a second time.
     let torn = etcdive(["fsck", "testdata/damaged/torn-page.db"]);
     assert!(
