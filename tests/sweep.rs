@@ -119,6 +119,7 @@ impl Stores {
             "CONFIG" => path("config"),
             "KMS" => path("kms"),
             "OUT" => path(&format!("out-{turn}-{}", line.len())),
+            "NEWLOG" => path(&format!("log-{turn}-{}", line.len())),
             "RES" => self.resource.to_owned(),
             "RAW" => self.key.clone(),
             word => word.replace("KEY", &format!("key:{}", self.key)),

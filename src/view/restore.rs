@@ -381,7 +381,7 @@ fn next_of_directory(written: &Written<'_, '_>, directory: &Directory) -> Vec<An
         "4. Restart the scheduler, the controller manager, operators and all kubelets: they keep newer objects in memory.",
     ));
     if directory.bump.is_none() {
-        parts.push(AnswerPart::line(&format!(
+        parts.push(AnswerPart::line(format!(
             "The revision was not raised, so clients may see it go back. --bump-revision {} --mark-compacted prevents that.",
             proposed_bump(written.restore)
         )));

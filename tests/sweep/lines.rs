@@ -1,7 +1,7 @@
 //! The command lines of the sweep: every verb and every flag that `--help` shows.
 //!
 //! Words in capitals are replaced: `DIR` the data directory, `KEY` the address of the family's largest object, `RES`
-//! its resource, `VALUE` a file with its stored value, `ITEM` one with its record, `OUT` a new folder, `CONFIG` and `KMS` files with encryption
+//! its resource, `VALUE` a file with its stored value, `ITEM` one with its record, `OUT` a new folder, `NEWLOG` another one, `CONFIG` and `KMS` files with encryption
 //! keys. `<BATCH` gives the value on standard input, in base64.
 
 pub const LINES: &[&str] = &[
@@ -182,6 +182,10 @@ pub const LINES: &[&str] = &[
     "restore DIR --out OUT --at-time 2026-11-20T21:00:30Z --lease-ttl 60",
     "restore DIR --out OUT --history none --allow-loss --auth off --drop-corrupt-alarm",
     "restore DIR --out OUT --prefix /registry/ --exclude /registry/a",
+    "restore DIR --out OUT --wal --committed-only --skip-hash-check",
+    "restore DIR --data-dir OUT --wal --name m1 --initial-cluster m1=http://a:1,m2=http://b:1 --initial-cluster-token t --initial-advertise-peer-urls http://a:1 --bump-revision 1000 --mark-compacted",
+    "restore DIR --data-dir OUT --all-members --initial-cluster m1=http://a:1,m2=http://b:1",
+    "restore DIR --data-dir OUT --wal-dir NEWLOG",
     "recover DIR --encryption-config CONFIG --kms-key KMS",
     "explain page-twice",
     "extract DIR",

@@ -76,16 +76,16 @@ pub(super) fn start_lines(directory: &Directory, path: &Path) -> Vec<AnswerPart>
         let mut words = vec![
             "etcd".to_owned(),
             "--name".to_owned(),
-            quoted(&member.name).into(),
+            quoted(&member.name),
             "--data-dir".to_owned(),
-            quoted(&data.to_string_lossy()).into(),
+            quoted(&data.to_string_lossy()),
         ];
         if let Some(wal_dir) = &directory.wal_dir {
             words.push("--wal-dir".to_owned());
-            words.push(quoted(&wal_dir.to_string_lossy()).into());
+            words.push(quoted(&wal_dir.to_string_lossy()));
         }
         words.push("--listen-peer-urls".to_owned());
-        words.push(quoted(&member.peer_urls.join(",")).into());
+        words.push(quoted(&member.peer_urls.join(",")));
         AnswerPart::unbroken(words.join(" "), 0, |_| Paint::default())
     });
     lines.collect()
