@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::support::examples::Examples;
 use crate::support::{assert_golden, assert_same, etcdive, etcdive_line, program, repository};
-use etcdive::cli::help::pages::{GROUPS, PAGES};
+use etcdive::cli::help::groups::GROUPS;
+use etcdive::cli::help::pages::PAGES;
 
 /// The screen that `-h` fits on.
 const LINES: usize = 24;

@@ -4,17 +4,19 @@
 //! one screen of `-h`, the examples at the end of `--help`, the groups of verbs, the topics. A new flag is in `--help`
 //! only, until [`pages`] names it.
 
+pub mod groups;
 pub mod pages;
 pub mod topics;
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
 
 use super::Cli;
 use super::failure::Failure;
 use crate::near;
-use pages::{GROUPS, PAGES, Page};
+use groups::GROUPS;
+use pages::{PAGES, Page};
 
 /// The command line as clap knows it, with all of its help.
 #[must_use]
@@ -23,13 +25,15 @@ pub fn command() -> Command {
 }
 
 /// The program's help: its verbs in groups. clap has one list of subcommands, without groups.
+///
+/// `-h` has no list of options: with all verbs it would be longer than a screen of 24 lines.
 fn with_lists(root: Command) -> Command {
     let (short, long) = (short_list(&root), long_list(&root));
     root.before_help(short)
-        .before_long_help(long)
+        .before_long_help(format!("{long}\n\nOptions:"))
         .override_usage("etcdive VERB DB [ADDRESS]... [OPTIONS]")
         .help_template(
-            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}",
+            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{options}{after-help}",
         )
 }
 
@@ -62,6 +66,10 @@ fn short_list(root: &Command) -> String {
             lines.push(format!("{name:<11} {verb:<8} {first}"));
         }
     }
+    lines.push(format!(
+        "{:<11} etcdive VERB -h; examples: etcdive --help",
+        "Options"
+    ));
     lines.join("\n")
 }
 
@@ -74,6 +82,13 @@ fn first_line(root: &Command, verb: &str) -> String {
 /// A command and those below it, each with its page. `path` is its words, without the program's name.
 fn with_page(command: Command, path: &str) -> Command {
     let page = PAGES.iter().find(|page| page.verb == path);
+    let command = command.disable_help_flag(true).disable_version_flag(true);
+    let command = match path {
+        "" => command
+            .arg(help_flag().hide_short_help(true))
+            .arg(version_flag()),
+        _ => command.arg(help_flag()),
+    };
     let command = match page {
         Some(page) => command
             .mut_args(|arg| in_short_help(arg, page))
@@ -86,11 +101,35 @@ fn with_page(command: Command, path: &str) -> Command {
     })
 }
 
+/// `-h`, as clap adds it. The screen of the program's own `-h` has no room for it.
+fn help_flag() -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .help("Print help (see more with '--help')")
+        .long_help("Print help (see a summary with '-h')")
+        .display_order(usize::MAX - 1)
+}
+
+/// `-V`, on the program only.
+fn version_flag() -> Arg {
+    Arg::new("version")
+        .short('V')
+        .long("version")
+        .action(ArgAction::Version)
+        .help("Print version")
+        .hide_short_help(true)
+        .display_order(usize::MAX)
+}
+
 /// An argument, which is left out of `-h` unless the page names it.
 fn in_short_help(arg: Arg, page: &Page) -> Arg {
     let id = arg.get_id().as_str();
     let names = [arg.get_long().unwrap_or(id), id];
-    let is_common = arg.is_positional() || names.iter().any(|name| page.common.contains(name));
+    let is_common = arg.is_positional()
+        || id == "help" && !page.verb.is_empty()
+        || names.iter().any(|name| page.common.contains(name));
     arg.hide_short_help(!is_common)
 }
 

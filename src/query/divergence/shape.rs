@@ -204,8 +204,11 @@ fn of_pair<'a>(
     shapes
 }
 
+/// A write without its revision: whether it is a deletion, and its key and value.
+type Write<'a> = (bool, Option<(&'a [u8], &'a [u8])>);
+
 /// The records of one main revision, without what depends on the revision.
-fn writes<'a>(records: &[StoredRecord<'a>]) -> Vec<(bool, Option<(&'a [u8], &'a [u8])>)> {
+fn writes<'a>(records: &[StoredRecord<'a>]) -> Vec<Write<'a>> {
     let written = |record: &StoredRecord<'a>| {
         let content = record.content();
         let content = content.map(|KeyValue { key, value, .. }| (key, value));
