@@ -24,7 +24,7 @@ fn written(layout: &Layout, buckets: &Buckets) -> (Vec<u8>, WrittenFile) {
         .iter()
         .map(|(name, pairs)| NewBucket {
             name: name.as_bytes(),
-            pairs: PairsOf::new(pairs),
+            pairs: PairsOf::leaked(pairs),
         })
         .collect();
     let plan = plan(layout, &new).unwrap();
@@ -39,7 +39,7 @@ fn written(layout: &Layout, buckets: &Buckets) -> (Vec<u8>, WrittenFile) {
 struct PairsOf<'p>(&'p [(Vec<u8>, Vec<u8>)]);
 
 impl<'p> PairsOf<'p> {
-    fn new(pairs: &'p [(Vec<u8>, Vec<u8>)]) -> &'p dyn Pairs {
+    fn leaked(pairs: &'p [(Vec<u8>, Vec<u8>)]) -> &'p dyn Pairs {
         Box::leak(Box::new(Self(pairs)))
     }
 }
@@ -147,7 +147,7 @@ fn what_bbolt_refuses_is_not_written() {
     let refused = |pairs: &[(Vec<u8>, Vec<u8>)]| {
         let new = [NewBucket {
             name: b"key",
-            pairs: PairsOf::new(pairs),
+            pairs: PairsOf::leaked(pairs),
         }];
         plan(&layout(4096, false), &new).map(drop)
     };

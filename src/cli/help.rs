@@ -109,6 +109,7 @@ fn help_flag() -> Arg {
         .action(ArgAction::Help)
         .help("Print help (see more with '--help')")
         .long_help("Print help (see a summary with '-h')")
+        .help_heading(None)
         .display_order(usize::MAX - 1)
 }
 
@@ -120,6 +121,7 @@ fn version_flag() -> Arg {
         .action(ArgAction::Version)
         .help("Print version")
         .hide_short_help(true)
+        .help_heading(None)
         .display_order(usize::MAX)
 }
 
