@@ -20,7 +20,7 @@ use crate::support::synth::etcd::{Store, Version, member_value, user_value};
 use crate::support::synth::wal::WalFile;
 use crate::support::synth::wire::Message;
 use crate::support::synth::{Bucket, Image, Older};
-use crate::support::{Run, Scratch, etcdive, part, program, testdata};
+use crate::support::{Run, Scratch, etcdive, part, program};
 
 /// A line for every verb, and for every way in which one prints; DB is the database, VALUE a file with one value,
 /// LOG a file of a write-ahead log, NEW a file that does not exist.
@@ -114,7 +114,6 @@ pub const LINES: &[&str] = &[
     "fsck DB -o jsonl",
     "compare DB DB",
     "compare DB DB -o json",
-    "compare DB OTHER -o jsonl",
     "hash DB",
     "hash DB -o json",
     "hashkv DB",
@@ -290,9 +289,6 @@ fn words(line: &str, db: &str, value: &str) -> Vec<String> {
         "LOG" if value == db => value.to_owned(),
         "LOG" => format!("{value}.wal"),
         "NEW" => new_path(),
-        "OTHER" => testdata("healthy/talk/3.6/01-talk.live.db")
-            .display()
-            .to_string(),
         word => word.to_owned(),
     });
     words.collect()

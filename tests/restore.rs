@@ -20,6 +20,7 @@ use crate::support::Scratch;
 use crate::support::bolt_reader::{self, Buckets};
 
 /// What a restore gave.
+#[derive(Debug)]
 pub struct Outcome {
     pub bytes: Vec<u8>,
     pub verified: Verified,

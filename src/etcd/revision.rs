@@ -68,6 +68,12 @@ impl BucketKey {
         Self::parse(bytes).ok().map(|key| key.revision)
     }
 
+    /// Whether these are bytes of a key of bucket `key`, and of no other bucket: the first byte of a revision is 0, and no
+    /// name that other buckets have as a key begins with it.
+    pub fn is_surely_revision(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&0) && Self::parse(bytes).is_ok()
+    }
+
     /// The key as etcd writes it.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(TOMBSTONE_BYTES);

@@ -155,6 +155,8 @@ pub struct Survey {
     pub altered_up_to: u64,
     /// The newest main revision that is known to exist, also above the revision of the survey.
     pub newest: i64,
+    /// The oldest main revision of the records that are used; none if no record is used.
+    pub oldest_record: Option<i64>,
     /// The newest main revision of the records that are used.
     pub newest_record: i64,
     /// Where records may be missing, in ascending order.
@@ -205,7 +207,10 @@ impl Use {
             return Self::Unused;
         }
         let length = record.key_value().encoded_len();
-        if record.contradiction().is_some() || length != stored.len() {
+        // A restore with a bumped revision compacts at the mark that it writes. Above the compaction, an empty record is
+        // one whose value was lost.
+        let is_emptied = record.is_bump_mark() && record.revision.main > compacted;
+        if is_emptied || record.contradiction().is_some() || length != stored.len() {
             return Self::Altered;
         }
         let source = store.db().source().filter(|_| record.pgid.is_some());
@@ -333,12 +338,17 @@ impl Survey {
     }
 
     /// The newest revision whose state is complete; none if none above the compaction is.
+    ///
+    /// If the tree has no record of that state, and other records are elsewhere in the file, it is not complete: they may be
+    /// records of that state.
     pub fn newest_complete(&self, compacted: i64) -> Option<i64> {
         let complete = match self.lost.iter().map(|lost| lost.from).min() {
             None => self.newest.max(compacted),
             Some(first) => self.newest.min(first.main.saturating_sub(1)),
         };
-        (complete >= compacted.max(1)).then_some(complete)
+        let has_records = self.oldest_record.is_some_and(|oldest| oldest <= complete);
+        let may_lack_all = !has_records && self.unused > 0;
+        (complete >= compacted.max(1) && !may_lack_all).then_some(complete)
     }
 
     /// The lost ranges that matter for the state at a revision.
@@ -429,6 +439,7 @@ impl Pass<'_, '_> {
         let survey = &mut self.survey;
         survey.newest = survey.newest.max(record.revision.main);
         survey.newest_record = survey.newest;
+        survey.oldest_record.get_or_insert(record.revision.main);
         let is_cut = self.request.cut.contains(&record.revision.main);
         if is_cut || record.revision.main > self.request.at {
             survey.dropped = survey.dropped.saturating_add(1);

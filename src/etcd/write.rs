@@ -78,7 +78,11 @@ impl<'s, 'a> NewStore<'s, 'a> {
             match small.get_mut(bucket.name) {
                 Some(pairs) => {
                     let elements = bucket.elements(diagnostics, Direction::Forward);
-                    let elements = elements.filter(|(_, element)| !is_bucket(element));
+                    // If a page of bucket `key` took the place of a page of this one, its records are not copied:
+                    // a reader that looks for lost records would find them here.
+                    let elements = elements.filter(|(_, element)| {
+                        !is_bucket(element) && !BucketKey::is_surely_revision(element.key)
+                    });
                     pairs.extend(
                         elements.map(|(_, element)| (element.key.to_vec(), element.value.to_vec())),
                     );

@@ -66,6 +66,15 @@ fn images() -> Vec<(&'static str, Vec<u8>)> {
     images
 }
 
+/// The other page of a swap.
+fn swapped_with(mutation: &Mutation) -> Option<u64> {
+    mutation
+        .detail
+        .strip_prefix("page swapped with page ")?
+        .parse()
+        .ok()
+}
+
 struct Trial<'t> {
     scratch: &'t Scratch,
     original: &'t Pairs,
@@ -138,7 +147,8 @@ fn try_all(seeds: u64) -> ([usize; 4], Vec<(Kind, String)>) {
             let mut trial = Trial {
                 scratch: &scratch,
                 original: &original,
-                is_inside_value: is_inside(mutation.page),
+                is_inside_value: is_inside(mutation.page)
+                    || swapped_with(&mutation).is_some_and(is_inside),
                 mutation,
                 what: format!("{name}, seed {seed}"),
                 problems: &mut problems,
@@ -198,4 +208,58 @@ fn a_damaged_file_is_restored_exactly_or_not_at_all() {
         total >= 300 && counts.iter().all(|count| *count > 10),
         "{counts:?}"
     );
+}
+
+#[test]
+fn the_page_of_a_small_bucket_with_records_in_it_is_not_copied() {
+    // The root of bucket meta is changed to a page of bucket key. A reader of the new file would add its records to the
+    // state.
+    let image = busy_store(7).builder().page_size(1024).build().bytes;
+    let (bytes, mutation) = mutate(&image, 429);
+    assert_eq!(mutation.kind, Kind::BucketRoot, "{mutation}");
+    let scratch = Scratch::new("records-in-meta");
+    let damaged = scratch.file("damaged.db", &bytes);
+    let request = RestoreRequest {
+        allow_loss: true,
+        ..newest()
+    };
+    let outcome = restore(&damaged, request).unwrap();
+    let buckets = outcome.buckets();
+    assert!(buckets["key"].len() > 100);
+    assert!(!buckets["meta"].is_empty());
+    assert!(
+        buckets["meta"]
+            .iter()
+            .all(|(key, _)| key.first() != Some(&0))
+    );
+}
+
+#[test]
+fn a_record_without_its_value_is_no_mark_of_a_bumped_restore() {
+    let image = busy_store(7).builder().page_size(1024).build().bytes;
+    let (bytes, mutation) = mutate(&image, 195);
+    assert_eq!(mutation.kind, Kind::ElementValueSize, "{mutation}");
+    let scratch = Scratch::new("emptied-record");
+    let damaged = scratch.file("damaged.db", &bytes);
+    assert!(restore(&damaged, newest()).is_err());
+    let request = RestoreRequest {
+        allow_loss: true,
+        ..newest()
+    };
+    let outcome = restore(&damaged, request).unwrap();
+    let records = &outcome.buckets()["key"];
+    assert!(records.len() > 100);
+    assert!(records.iter().all(|(_, value)| !value.is_empty()));
+}
+
+#[test]
+fn no_state_is_complete_if_all_of_its_records_are_out_of_reach() {
+    // The root page of bucket key is overwritten with one of its leaves.
+    let image = busy_store(7).builder().page_size(1024).build().bytes;
+    let (bytes, mutation) = mutate(&image, 311);
+    assert_eq!(mutation.kind, Kind::DuplicatePage, "{mutation}");
+    let scratch = Scratch::new("root-overwritten");
+    let damaged = scratch.file("damaged.db", &bytes);
+    let refused = restore(&damaged, newest()).unwrap_err();
+    assert_eq!(refused.details.complete, None, "{refused:?}");
 }

@@ -8,6 +8,7 @@ use crate::bbolt::{Bucket, Direction};
 use crate::diag::{Code, Diagnostics};
 use crate::etcd::cluster::{AlarmMember, alarms};
 use crate::etcd::lease::{Lease, lease_id};
+use crate::etcd::revision::BucketKey;
 use crate::etcd::schema::{self, MetaBucket};
 use crate::etcd::{Store, write::compact_mark};
 
@@ -120,7 +121,8 @@ fn is_damaged(store: &Store<'_>, name: &[u8]) -> bool {
     if name == schema::META {
         read_meta(&bucket, &quiet);
     }
-    quiet.found_any() || pairs.iter().any(is_wrong)
+    let is_record = |(key, _): &(Vec<u8>, Vec<u8>)| BucketKey::is_surely_revision(key);
+    quiet.found_any() || pairs.iter().any(is_wrong) || pairs.iter().any(is_record)
 }
 
 fn read_meta<'b>(bucket: &Bucket<'b>, quiet: &'b Diagnostics) {
