@@ -1,7 +1,8 @@
 //! The bytes of a file, each in exactly one use.
 //!
-//! A reader of elements claims their bytes with [`Claims`]. [`Claims::rest`] then gives how many bytes of each page were not
-//! claimed, with the use of the page. Claims and rests together are the length of the image, for a damaged file too.
+//! A reader of elements claims their bytes with [`Claims`]. [`Claims::rest`] then gives how many bytes of each page
+//! were not claimed, with the use of the page. Claims and rests together are the length of the image, for a damaged
+//! file too.
 //!
 //! **Invariant:** the claims of a page are never more than its length. In a damaged file two elements may have the same
 //! bytes, and a page may be read twice. So a claim returns how many bytes were granted, and a caller counts only these.
@@ -100,8 +101,8 @@ impl Claims {
         self.claim(offset, HEADER_BYTES.saturating_add(elements) as u64)
     }
 
-    /// Claims bytes at an absolute offset; they may be in several pages. Returns how many were granted: at most those that
-    /// are in the file, and of each page at most as many as were not claimed yet.
+    /// Claims bytes at an absolute offset; they may be in several pages. Returns how many were granted: at most those
+    /// that are in the file, and of each page at most as many as were not claimed yet.
     pub fn claim(&mut self, offset: u64, bytes: u64) -> u64 {
         let end = offset.saturating_add(bytes).min(self.image_bytes);
         let (mut at, mut granted) = (offset, 0_u64);

@@ -1,8 +1,9 @@
 //! Up to which revision no record is missing.
 //!
-//! Each transaction has the next main revision and numbers its changes from 0. So above the compaction the revisions have
-//! no gap, and a lost page of records leaves one. Two losses leave none: the last page of all, and the last changes of a
-//! transaction, whose number is not stored. Example: of 3.0, 3.1 and 4.0 only the loss of 3.1 cannot be noticed.
+//! Each transaction has the next main revision and numbers its changes from 0. So above the compaction the revisions
+//! have no gap, and a lost page of records leaves one. Two losses leave none: the last page of all, and the last
+//! changes of a transaction, because the number of its changes is not stored. Example: 3.0, 3.1, 4.0 and 5.0 were
+//! written. The loss of 3.1 or 5.0 leaves no gap; that of 3.0 or 4.0 does.
 
 use super::revision::Revision;
 

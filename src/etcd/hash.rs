@@ -33,8 +33,9 @@ pub struct BackendHashes {
     pub without_per_member: u32,
 }
 
-/// Both hashes over all buckets, in one walk. They are equal up to the first key that one of them leaves out. Bucket `meta`
-/// has all such keys, and it follows bucket `key` with the many records. So almost all bytes are hashed once only.
+/// Both hashes over all buckets, in one walk. They are equal up to the first key that one of them leaves out. Bucket
+/// `meta` has all such keys, and it follows bucket `key` with the many records. So almost all bytes are hashed once
+/// only.
 pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
     let mut hashes = BackendHashes {
         everything: 0,

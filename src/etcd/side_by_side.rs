@@ -1,5 +1,5 @@
-//! The stored records of several stores in the order of revisions: each step gives the record that each store has at one
-//! revision. Values are not decoded.
+//! The stored records of several stores in the order of revisions: each step gives the record that each store has at
+//! one revision. Values are not decoded.
 
 use std::fmt;
 
@@ -88,8 +88,8 @@ impl<'a> Cursor<'a> {
         self.advance();
     }
 
-    /// The current leaf, if the current record is its first element and every element can be read. Only such a leaf can be
-    /// skipped as a whole.
+    /// The current leaf, if the current record is its first element and every element can be read. Only such a leaf can
+    /// be skipped as a whole.
     fn leaf_at_start(&self) -> Option<&Leaf<'a>> {
         self.leaf
             .as_ref()

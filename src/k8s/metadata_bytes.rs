@@ -42,8 +42,8 @@ impl MetadataBytes {
     }
 }
 
-/// Counts the metadata of a protobuf value. Metadata is field 1 of an object. In it field 12 is an annotation, field 17 an
-/// entry of managedFields, and both are repeated.
+/// Counts the metadata of a protobuf value. Metadata is field 1 of an object. In it field 12 is an annotation, field 17
+/// an entry of managedFields, and both are repeated.
 fn from_protobuf(body: &[u8]) -> Option<MetadataBytes> {
     let unknown = Unknown::parse(body).ok()?;
     let first = Reader::new(unknown.raw?).field().ok()??;

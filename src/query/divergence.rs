@@ -52,8 +52,8 @@ pub struct Member {
     pub hash: Option<u32>,
     /// Whether damage may hide records, or may have changed them.
     pub is_damaged: bool,
-    /// The first main revision at which it differs from a database of one other group. For a database of the first group
-    /// that is the second group; for every other database it is the first group.
+    /// The first main revision at which it differs from a database of one other group. For a database of the first
+    /// group that is the second group; for every other database it is the first group.
     pub differs_since: Option<i64>,
     /// The ids of the members of its cluster.
     pub members: BTreeSet<String>,
@@ -131,7 +131,8 @@ impl<'e> Comparison<'e> {
         })
     }
 
-    /// Compares every record that two of the databases retain, or only those up to the main revision that was asked for.
+    /// Compares every record that two of the databases retain, or only those up to the main revision that was asked
+    /// for.
     ///
     /// # Errors
     /// If one of them cannot answer for that revision.

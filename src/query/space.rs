@@ -1,8 +1,8 @@
 //! Where the space of a file goes: by its parts, and by resource, namespace, API group, prefix, key, field manager or
 //! bucket.
 //!
-//! The sizes of all rows together are the four parts of records, whatever the rows are grouped by. Objects are decoded only
-//! if rows are grouped by manager, or if the share of metadata is asked for.
+//! The sizes of all rows together are the four parts of records, whatever the rows are grouped by. Objects are decoded
+//! only if rows are grouped by manager, or if the share of metadata is asked for.
 
 mod groups;
 

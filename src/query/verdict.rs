@@ -20,8 +20,8 @@ pub enum Health {
     Damaged,
 }
 
-/// How certain it is that a copy is torn, by its findings. A copy is torn if it was taken while etcd was writing: its pages
-/// belong to several states.
+/// How certain it is that a copy is torn, by its findings. A copy is torn if it was taken while etcd was writing: its
+/// pages belong to several states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Torn {
     /// The file is another program's. It may be torn or damaged.

@@ -269,8 +269,8 @@ impl VerifiedFile {
     }
 }
 
-/// How far the records of a store reach. `whole` is the store with its delta snapshots, if it has some; `status` is that of
-/// the database alone.
+/// How far the records of a store reach. `whole` is the store with its delta snapshots, if it has some; `status` is
+/// that of the database alone.
 fn reach_of(whole: &Store<'_>, status: &StoreStatus, keyring: &Keyring) -> Reach {
     let timeline = Timeline::read(whole, keyring);
     let revision = whole.current_revision();

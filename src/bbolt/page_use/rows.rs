@@ -49,8 +49,8 @@ pub fn rows_by_header<'a>(pages: Pages<'a>) -> impl Iterator<Item = PageRow<'a>>
     rows(pages, pages.count(), |_| None)
 }
 
-/// A row for each page up to `end`. Overflow pages have none: a use shows them, or, for a page that no tree uses, the length
-/// in the header of the page before.
+/// A row for each page up to `end`, without overflow pages. An overflow page is known by its use. In a run that no tree
+/// uses, and in a file without a usable meta page, it is known by the length that the header of the first page states.
 fn rows<'a, F: Fn(Pgid) -> Option<Use>>(
     pages: Pages<'a>,
     end: u64,

@@ -213,8 +213,8 @@ impl<'a, 'd> Walk<'a, 'd> {
         self.enter(0, meta.root, 1);
     }
 
-    /// Enters a page of a tree: marks its run, adds its sizes to its bucket, and opens it for the walk. A page that cannot be
-    /// read, or that was entered before, is reported instead.
+    /// Enters a page of a tree: marks its run, adds its sizes to its bucket, and opens it for the walk. A page that
+    /// cannot be read, or that was entered before, is reported instead.
     fn enter(&mut self, bucket: usize, pgid: Pgid, level: usize) {
         let mark = self.found.marks.get(pgid);
         let page = match self.found.pages.tree_page(pgid) {
@@ -341,10 +341,11 @@ impl<'a, 'd> Walk<'a, 'd> {
         nested
     }
 
-    /// Adds a bucket that is inside another one. An inline bucket is read at once; of another one the root page is entered.
+    /// Adds a bucket that is inside another one. An inline bucket is read at once; of another one the root page is
+    /// entered.
     fn open_bucket(&mut self, parent: usize, holder: &Page<'a>, element: &Element<'a>) {
-        // The number names the owner of the pages that a reader of the bucket claims. Only inline buckets are read here,
-        // and they have no pages.
+        // The number names the owner of the pages that a reader of the bucket claims. Only inline buckets are read
+        // here, and they have no pages.
         let bucket = match Bucket::parse(element, holder, self.db.context().clone(), u16::MAX) {
             Ok(bucket) => bucket,
             Err(damage) => return self.report_as_it_is(damage),

@@ -4,8 +4,8 @@
 //! together is `a * x^(8 * length of the second) + b`. So a text is represented by its CRC and by `x^(8 * its length)`.
 //! Joining two texts takes two multiplications.
 
-/// The polynomial of CRC-32C, by which every product is divided. As everywhere here, the highest bit is the factor of the
-/// lowest power.
+/// The polynomial of CRC-32C, by which every product is divided. As everywhere here, the highest bit is the factor of
+/// the lowest power.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// The polynomial 1.
@@ -83,8 +83,8 @@ impl CrcPart {
     }
 }
 
-/// A text in parts, which can be removed one by one. After each removal the CRC of what is left is known. A removal takes a
-/// logarithmic number of steps.
+/// A text in parts, which can be removed one by one. After each removal the CRC of what is left is known. A removal
+/// takes a logarithmic number of steps.
 #[derive(Debug, Default)]
 pub struct CrcTree {
     /// A binary tree. Nodes 2n and 2n + 1 are the children of node n, node 1 is the root, and node 0 is not used. The

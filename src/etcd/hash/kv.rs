@@ -3,16 +3,16 @@
 //! HashKV at revision R is the CRC-32C of the word `key` and of some records up to R, in the order of revisions:
 //!
 //! - of records above the compaction: all;
-//! - of the old ones, which are those up to the compaction: the ones that a compaction at R would keep. That is the last
-//!   put of each key, if the key was not written or deleted again up to R. If no key is live at R, all old records are
-//!   hashed, because etcd then skips none.
+//! - of the old ones, which are those up to the compaction: the ones that a compaction at R would keep. That is the
+//!   last put of each key, if the key was not written or deleted again up to R. If no key is live at R, all old records
+//!   are hashed, because etcd then skips none.
 //! - never a tombstone at the compacted revision, because etcd before 3.4.34 and 3.5.16 removes it.
 //!
 //! Example: compacted at 5, with `a` put at 3 and `b` put at 4. HashKV at 5 has the records of 3 and 4. If `a` is put
 //! again at 6, HashKV at 6 has those of 4 and 6.
 //!
-//! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one of the old
-//! records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
+//! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one of the
+//! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -63,7 +63,8 @@ pub struct RunningHashKv {
     is_not_compacted_yet: bool,
     /// The records up to the compaction.
     old: Vec<OldRecord>,
-    /// The kept ones of `old`. Built after the last of them was added, and only if the hash is needed at every revision.
+    /// The kept ones of `old`. Built after the last of them was added, and only if the hash is needed at every
+    /// revision.
     kept: Option<CrcTree>,
     /// All of `old` that a compacted store has: what is hashed if no key is live.
     all: CrcPart,
@@ -83,8 +84,8 @@ impl RunningHashKv {
         Self::as_compacted(store, store.compact_revision())
     }
 
-    /// The hash that the store would have after a compaction at this revision, before its first record is added. With it
-    /// members can be compared if one is compacted further than the other.
+    /// The hash that the store would have after a compaction at this revision, before its first record is added. With
+    /// it members can be compared if one is compacted further than the other.
     pub fn as_compacted(store: &Store<'_>, compacted: i64) -> Self {
         Self {
             compacted,
@@ -165,16 +166,16 @@ impl RunningHashKv {
         })
     }
 
-    /// Builds the tree of the kept records, so that the hash at every further revision takes few steps. All records up to
-    /// the compaction have to be added before.
+    /// Builds the tree of the kept records, so that the hash at every further revision takes few steps. All records up
+    /// to the compaction have to be added before.
     fn index_kept(&mut self) {
         if self.kept.is_none() {
             self.kept = Some(CrcTree::new(self.kept_parts()));
         }
     }
 
-    /// Removes what a compaction at `compacted` would remove, if the store is not compacted that far. All records up to the
-    /// compaction have to be added before, and none after it.
+    /// Removes what a compaction at `compacted` would remove, if the store is not compacted that far. All records up to
+    /// the compaction have to be added before, and none after it.
     fn compact(&mut self) {
         if std::mem::take(&mut self.is_not_compacted_yet) {
             self.all = self.kept_parts().fold(CrcPart::EMPTY, CrcPart::then);
@@ -226,8 +227,8 @@ pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
     hash_kv_as_compacted(store, at, store.compact_revision())
 }
 
-/// `HashKV` at a revision, as it would be after a compaction at `compacted`, or after the store's own compaction if that is
-/// higher.
+/// `HashKV` at a revision, as it would be after a compaction at `compacted`, or after the store's own compaction if
+/// that is higher.
 pub fn hash_kv_as_compacted(store: &Store<'_>, at: i64, compacted: i64) -> u32 {
     let compacted = compacted.max(store.compact_revision());
     let mut hash = RunningHashKv::as_compacted(store, compacted);

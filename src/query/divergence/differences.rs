@@ -150,8 +150,8 @@ impl<'a> Differences<'a> {
         after.map_or(&[], Vec::as_slice)
     }
 
-    /// The two records that two databases have of a key that differs, if the key first differs in this main revision and
-    /// both have a record there.
+    /// The two records that two databases have of a key that differs, if the key first differs in this main revision
+    /// and both have a record there.
     pub fn records_at(&self, [one, other]: [usize; 2], main: i64) -> Option<[StoredRecord<'a>; 2]> {
         let keys = self.keys.values();
         let keys = keys.filter(|difference| difference.revision.main == main);
@@ -162,8 +162,8 @@ impl<'a> Differences<'a> {
         records.find(|[one, other]| one != other)
     }
 
-    /// Compares the records of each pair of databases. `can_compare` has for each database whether it takes part. Returns
-    /// whether some differ.
+    /// Compares the records of each pair of databases. `can_compare` has for each database whether it takes part.
+    /// Returns whether some differ.
     fn compare_pairs(
         &mut self,
         main: i64,
@@ -232,8 +232,8 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// Compares the newest record of a key up to a compaction in each database. `can_compare` has for each database whether
-    /// it can show the state at that compaction.
+    /// Compares the newest record of a key up to a compaction in each database. `can_compare` has for each database
+    /// whether it can show the state at that compaction.
     pub fn compare_candidates(
         &mut self,
         key: &'a [u8],
@@ -281,8 +281,8 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// Keeps what is needed of the records from the first difference on: the first ones of each database, and the newest
-    /// one of each key that differs.
+    /// Keeps what is needed of the records from the first difference on: the first ones of each database, and the
+    /// newest one of each key that differs.
     pub fn follow(&mut self, revision: Revision, records: &[Option<StoredRecord<'a>>]) {
         for (database, record) in records.iter().enumerate() {
             let Some(record) = record else { continue };

@@ -97,8 +97,8 @@ pub fn merge<'a>(
     };
     let mut rows = SideBySide::new(stores.iter());
     loop {
-        // Above the last compaction and before the first difference, only differences matter. So leaves that are equal in
-        // all databases are skipped.
+        // Above the last compaction and before the first difference, only differences matter. So leaves that are equal
+        // in all databases are skipped.
         let next = rows.next_revision().map(|next| next.main);
         let is_plain = next.is_some_and(|next| next > merge.highest_level);
         if is_plain && !merge.found.found_any() {
@@ -178,8 +178,8 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Compares the newest record of each key at every compacted revision below a main revision that was not compared yet.
-    /// The records up to there have to be added before.
+    /// Compares the newest record of each key at every compacted revision below a main revision that was not compared
+    /// yet. The records up to there have to be added before.
     fn pass_levels(&mut self, main: i64) {
         while let Some(level) = self.levels.pop_if(|level| *level < main) {
             let can_compare: Vec<bool> = self

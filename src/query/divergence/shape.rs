@@ -100,8 +100,8 @@ impl Shape<'_> {
     }
 }
 
-/// The known causes of what was found: those of single databases, then one for each group that differs from the first one.
-/// `same` are the records that are the same in all databases.
+/// The known causes of what was found: those of single databases, then one for each group that differs from the first
+/// one. `same` are the records that are the same in all databases.
 pub(super) fn find<'a>(
     members: &[Member],
     groups: &[Vec<usize>],
@@ -237,8 +237,8 @@ fn transactions<'f, 'a>(
 }
 
 /// Whether a database skipped writes of another one. Then its writes from the first difference on are the same as later
-/// ones of the other database. Example: `other` writes `a` at 10, `b` at 11 and `c` at 12; `database` writes `c` at 10. So it
-/// skipped 10 and 11.
+/// ones of the other database. Example: `other` writes `a` at 10, `b` at 11 and `c` at 12; `database` writes `c` at 10.
+/// So it skipped 10 and 11.
 fn skipped_writes<'a>(
     members: &[Member],
     found: &Differences<'a>,
@@ -253,8 +253,8 @@ fn skipped_writes<'a>(
     let start_main = own.first().map(|(main, _)| *main)?;
     let own: Vec<_> = own.iter().map(|(_, records)| writes(records)).collect();
     let start = own.first()?;
-    // Two transactions in a row have to be the same, or one if there are no more. A longer row is not required, because the
-    // database may have skipped the next one too.
+    // Two transactions in a row have to be the same, or one if there are no more. A longer row is not required, because
+    // the database may have skipped the next one too.
     let compared = own.len().min(2);
     let at = (1..others.len()).find(|at| {
         let later = others.iter().skip(*at).take(compared);
