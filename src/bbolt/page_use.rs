@@ -66,8 +66,11 @@ pub struct PageUse<'a> {
     pages: Pages<'a>,
     marks: Marks,
     buckets: Vec<BucketUse<'a>>,
+    /// The first page id that is at or above the high-water mark, or after the end of the file.
     end: u64,
+    /// Whether a freelist is stored and could be read. Otherwise every page without a use counts as free.
     freelist_is_stored: bool,
+    /// How many pages are in the run of a tree page.
     tree_pages: u64,
 }
 

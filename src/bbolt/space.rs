@@ -1,7 +1,8 @@
 //! The bytes of a file, each in exactly one use.
 //!
-//! A reader of elements claims their bytes with [`Claims`]. [`Claims::rest`] then gives what is left of each page, with
-//! the use of the page. Claims and rests together are the length of the image, for a damaged file too.
+//! A reader of elements claims their bytes with [`Claims`]. [`Claims::rest`] then gives how many bytes of each page
+//! were not claimed, with the use of the page. Claims and rests together are the length of the image, for a damaged
+//! file too.
 //!
 //! **Invariant:** the claims of a page are never more than its length. In a damaged file two elements may have the same
 //! bytes, and a page may be read twice. So a claim returns how many bytes were granted, and a caller counts only these.
@@ -33,22 +34,22 @@ pub enum PageClass {
     },
     /// A tree points to it, but it is not a tree page.
     Broken,
-    /// No tree uses it.
+    /// No tree uses it; bbolt may reuse it.
     Free,
-    /// No tree uses it, and the freelist does not list it.
+    /// No tree uses it, and the stored freelist does not list it.
     Unreached,
 }
 
-/// What is left of a page.
+/// A page with the number of its bytes that were not claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRest {
     /// What the page is.
     pub class: PageClass,
     /// Its length in bytes.
     pub page_bytes: u64,
-    /// How many of its bytes nobody claimed.
+    /// How many of its bytes were not claimed.
     pub bytes: u64,
-    /// Whether other bytes of it were claimed.
+    /// Whether any of its bytes were claimed.
     pub is_claimed: bool,
     /// Whether its reader found damage in it.
     pub is_damaged: bool,
@@ -65,14 +66,14 @@ const PAGES_TOGETHER: usize = 64;
 /// The marks of neighbouring pages: for each page the number of claimed bytes, which is below 2^30, and two flags.
 type Chunk = [u32; PAGES_TOGETHER];
 
-/// How many bytes of each page were claimed. Memory follows the pages with claims.
+/// How many bytes of each page were claimed. Memory grows with the pages that have claims, not with the file.
 #[derive(Debug)]
 pub struct Claims {
     page_size: u64,
     image_bytes: u64,
     /// All chunks but the last one in use.
     chunks: HashMap<u64, Chunk>,
-    /// The last chunk in use: claims often go on in it.
+    /// The last chunk in use, with its number: the next claim is often in the same one.
     last: (u64, Chunk),
 }
 
@@ -100,8 +101,8 @@ impl Claims {
         self.claim(offset, HEADER_BYTES.saturating_add(elements) as u64)
     }
 
-    /// Claims bytes at an absolute offset. Returns how many were granted: those that are in the file and that no other
-    /// claim has.
+    /// Claims bytes at an absolute offset; they may be in several pages. Returns how many were granted: at most those
+    /// that are in the file, and of each page at most as many as were not claimed yet.
     pub fn claim(&mut self, offset: u64, bytes: u64) -> u64 {
         let end = offset.saturating_add(bytes).min(self.image_bytes);
         let (mut at, mut granted) = (offset, 0_u64);
@@ -113,6 +114,7 @@ impl Claims {
                 .saturating_mul(self.page_size)
                 .min(end);
             let mark = self.get(pgid);
+            // Which bytes were claimed is not stored, only how many. So a page has room for what was not claimed.
             let room = page_bytes.saturating_sub(u64::from(claimed(mark)));
             let taken = stop.saturating_sub(at).min(room);
             // A page has less than 2^30 bytes, so the flags are not changed.
@@ -125,14 +127,14 @@ impl Claims {
         granted
     }
 
-    /// Notes that a page has damage.
+    /// Notes that a reader found damage in a page.
     pub fn set_damaged(&mut self, page: &Page<'_>) {
         let pgid = page.run().offset() / self.page_size;
         self.set(pgid, self.get(pgid) | DAMAGED);
     }
 
-    /// Gives what is left of each page below the high-water mark, in the order of the file. Returns how many bytes after
-    /// it were not claimed.
+    /// Gives each page below the high-water mark to `see`, in the order of the file. Returns how many bytes after the
+    /// high-water mark were not claimed.
     pub fn rest(&self, page_use: &PageUse<'_>, mut see: impl FnMut(PageRest)) -> u64 {
         let end = page_use.page_count();
         for pgid in 0..end {
@@ -173,6 +175,7 @@ impl Claims {
         self.image_bytes.saturating_sub(start).min(self.page_size)
     }
 
+    /// The mark of a page.
     fn get(&self, pgid: u64) -> u32 {
         let chunk = pgid / PAGES_TOGETHER as u64;
         let marks = match &self.last {
@@ -183,6 +186,7 @@ impl Claims {
         mark.copied().unwrap_or_default()
     }
 
+    /// Stores the mark of a page. Its chunk becomes the last one in use.
     fn set(&mut self, pgid: u64, mark: u32) {
         let chunk = pgid / PAGES_TOGETHER as u64;
         if self.last.0 != chunk {
@@ -197,6 +201,7 @@ impl Claims {
     }
 }
 
+/// The index of a page in its chunk.
 fn place_of(pgid: u64) -> usize {
     usize::try_from(pgid % PAGES_TOGETHER as u64).unwrap_or(0)
 }
@@ -206,6 +211,7 @@ fn claimed(mark: u32) -> u32 {
     mark & !(DAMAGED | HAS_TABLE)
 }
 
+/// The class of a page by its use.
 fn class_of(page_use: &PageUse<'_>, pgid: Pgid) -> PageClass {
     match page_use.use_of(pgid) {
         Use::Meta => PageClass::Meta,

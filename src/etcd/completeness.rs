@@ -1,18 +1,22 @@
 //! Up to which revision no record is missing.
 //!
-//! Each transaction has the next main revision and numbers its changes from 0. So above the compaction the revisions have
-//! no gap. A lost page of records is a gap, unless it was the last page.
+//! Each transaction has the next main revision and numbers its changes from 0. So above the compaction the revisions
+//! have no gap, and a lost page of records leaves one. Two losses leave none: the last page of all, and the last
+//! changes of a transaction, because the number of its changes is not stored. Example: 3.0, 3.1, 4.0 and 5.0 were
+//! written. The loss of 3.1 or 5.0 leaves no gap; that of 3.0 or 4.0 does.
 
 use super::revision::Revision;
 
 /// Follows the revisions of a store in their order.
 #[derive(Debug)]
 pub(super) struct Completeness {
+    /// Revisions up to here are not checked: a compaction removes most of them.
     compacted: i64,
+    /// The last revision that was added.
     last: Revision,
     /// The newest complete revision before the first gap.
     before_gap: Option<i64>,
-    /// The last main revision that was counted as missing.
+    /// The last main revision that was counted as missing. One with several gaps is counted once.
     counted: i64,
     /// How many main revisions are missing or incomplete.
     pub missing: u64,
@@ -40,6 +44,7 @@ impl Completeness {
         let last = self.last;
         self.last = next;
         let is_same = next.main == last.main;
+        // Which change of its transaction the next one has to be.
         let sub = if is_same {
             last.sub.saturating_add(1)
         } else {
@@ -53,6 +58,7 @@ impl Completeness {
         } else {
             return;
         };
+        // The main revision after the last one that is missing or incomplete.
         let end = if next.sub == sub {
             next.main
         } else {

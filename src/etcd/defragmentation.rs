@@ -6,7 +6,7 @@
 //! the root page. The same rules give the number of pages from the lengths of keys and values alone.
 //!
 //! It is an estimate. etcd copies 10,000 elements per transaction, and each transaction leaves a few free pages. A page that
-//! ends the tree may be fuller than 90%.
+//! ends the tree may be fuller than 90%, and bbolt does not split a page of four or fewer elements.
 
 /// Length in bytes of a page header, and of the header of each element of a leaf or branch.
 const HEADER_BYTES: u64 = 16;
@@ -25,12 +25,13 @@ pub(super) struct Defragmentation {
     pages: u64,
     /// Length of the current leaf with its header, in bytes.
     leaf_bytes: u64,
-    /// Elements of the current leaf.
+    /// How many elements the current leaf has.
     leaf_elements: u64,
-    /// Leaves of the current bucket that are complete, and their pages.
+    /// How many leaves of the current bucket are complete.
     leaves: u64,
+    /// How many pages these leaves take. A leaf with a long element takes several.
     leaf_pages: u64,
-    /// Length of the longest key of the current bucket, in bytes: the keys of its branches are not longer.
+    /// Length of the longest key of the current bucket, in bytes. A branch element repeats a key, so none is longer.
     longest_key: u64,
 }
 
@@ -48,7 +49,7 @@ impl Defragmentation {
         }
     }
 
-    /// Up to this length a page is filled, in bytes.
+    /// The length up to which a page is filled, in bytes.
     fn threshold(&self) -> u64 {
         self.page_bytes.saturating_mul(9).div_euclid(10)
     }
@@ -67,6 +68,7 @@ impl Defragmentation {
         self.longest_key = self.longest_key.max(key_bytes);
     }
 
+    /// Counts the current leaf as complete, and begins an empty one.
     fn end_leaf(&mut self) {
         self.leaves = self.leaves.saturating_add(1);
         let pages = self.leaf_bytes.div_ceil(self.page_bytes);
@@ -75,7 +77,7 @@ impl Defragmentation {
         self.leaf_elements = 0;
     }
 
-    /// Ends the current bucket.
+    /// Ends the current bucket: adds its pages, unless it is stored in the root page.
     pub fn end_bucket(&mut self) {
         let is_inline = self.leaves == 0 && self.leaf_bytes <= self.page_bytes.div_euclid(4);
         if !is_inline {
@@ -97,7 +99,7 @@ impl Defragmentation {
         };
     }
 
-    /// The pages of all levels above the leaves.
+    /// How many pages the branches of the current bucket take: all levels above its leaves.
     fn branch_pages(&self) -> u64 {
         let element = HEADER_BYTES.saturating_add(self.longest_key);
         let room = self.threshold().saturating_sub(HEADER_BYTES);

@@ -33,7 +33,9 @@ pub struct BackendHashes {
     pub without_per_member: u32,
 }
 
-/// Both hashes over all buckets, in one walk over the records: bucket `meta` follows bucket `key`.
+/// Both hashes over all buckets, in one walk. They are equal up to the first key that one of them leaves out. Bucket
+/// `meta` has all such keys, and it follows bucket `key` with the many records. So almost all bytes are hashed once
+/// only.
 pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
     let mut hashes = BackendHashes {
         everything: 0,
@@ -44,6 +46,7 @@ pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
         hashes.without_per_member = crc32c::crc32c_append(hashes.without_per_member, bucket.name);
         let leaves = store.leaves_of(bucket, Direction::Forward);
         for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
+            // Then the next value is the same too, and is not computed again.
             let is_same_so_far = hashes.everything == hashes.without_per_member;
             hashes.everything = append(hashes.everything, element.key, element.value);
             if !is_per_member(bucket.name, element.key) {
@@ -58,7 +61,7 @@ pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
     hashes
 }
 
-/// Whether members at the same revision differ in this key.
+/// Whether members at the same revision may have other values for this key.
 fn is_per_member(bucket: &[u8], key: &[u8]) -> bool {
     bucket == schema::META
         && matches!(

@@ -3,10 +3,10 @@
 
 use super::schema::MetaBucket;
 
-/// The newest release that can be inferred from what the database has.
+/// The release by the newest key of bucket `meta` that a release added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Release {
-    /// 3.6 or later: bucket `meta` has the storage version. This is its minor version, as `3.6`.
+    /// 3.6 or later: bucket `meta` has the storage version. The text is that version without its patch number: `3.6`.
     Storage(String),
     /// 3.5, which added the raft term and the voters to bucket `meta`. A member of release 3.6 looks the same until the
     /// whole cluster is upgraded.

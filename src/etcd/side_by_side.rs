@@ -1,4 +1,5 @@
-//! The stored records of several stores, side by side in the order of revisions. Values are not decoded.
+//! The stored records of several stores in the order of revisions: each step gives the record that each store has at
+//! one revision. Values are not decoded.
 
 use std::fmt;
 
@@ -26,9 +27,11 @@ impl<'a> StoredRecord<'a> {
 
 /// The records of one store, from the oldest on.
 struct Cursor<'a> {
+    /// The leaves after the current one.
     leaves: Box<dyn Iterator<Item = Leaf<'a>> + 'a>,
+    /// The leaf of the current record.
     leaf: Option<Leaf<'a>>,
-    /// Index of the element after the current one.
+    /// Index in the leaf of the element after the current one.
     next: usize,
     current: Option<StoredRecord<'a>>,
 }
@@ -72,18 +75,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Goes to the start of the next leaf. Returns whether there is one.
     fn next_leaf(&mut self) -> bool {
         self.leaf = self.leaves.next();
         self.next = 0;
         self.leaf.is_some()
     }
 
+    /// Goes to the first record after the current leaf.
     fn skip_leaf(&mut self) {
         self.leaf = None;
         self.advance();
     }
 
-    /// The leaf, if the current record is its first element, and every element can be read.
+    /// The current leaf, if the current record is its first element and every element can be read. Only such a leaf can
+    /// be skipped as a whole.
     fn leaf_at_start(&self) -> Option<&Leaf<'a>> {
         self.leaf
             .as_ref()
@@ -94,6 +100,7 @@ impl<'a> Cursor<'a> {
 /// Iterates over the records of several stores. Each step is one revision.
 pub struct SideBySide<'a> {
     cursors: Vec<Cursor<'a>>,
+    /// The records of the last step, one for each store. It is a field so that its memory is used again.
     row: Vec<Option<StoredRecord<'a>>>,
 }
 
@@ -105,7 +112,7 @@ impl fmt::Debug for SideBySide<'_> {
     }
 }
 
-/// Length in bytes of the id of a page, which differs between equal pages.
+/// Length in bytes of the id at the start of a page. Pages with the same records have other ids in other files.
 const PAGE_ID_BYTES: usize = 8;
 
 impl<'a> SideBySide<'a> {
@@ -126,7 +133,7 @@ impl<'a> SideBySide<'a> {
         current.map(|record| record.place.revision).min()
     }
 
-    /// The records of the next revision, one for each store.
+    /// The records of the next revision, one for each store; none for a store that lacks the revision.
     pub fn next_row(&mut self) -> Option<(Revision, &[Option<StoredRecord<'a>>])> {
         let revision = self.next_revision()?;
         self.row.clear();
@@ -153,7 +160,8 @@ impl<'a> SideBySide<'a> {
         skipped
     }
 
-    /// How many records each of the current leaves has. None unless they are equal, and end by a main revision.
+    /// How many records each of the current leaves has. None if they differ, or if they have records after a main
+    /// revision.
     fn records_of_equal_leaves(&self, up_to: i64) -> Option<u64> {
         let (first, others) = self.cursors.split_first()?;
         let leaf = first.leaf_at_start()?;
@@ -166,7 +174,7 @@ impl<'a> SideBySide<'a> {
         }
         let count = leaf.page.usable_count();
         let last = leaf.element(count.checked_sub(1)?)?;
-        let is_before = BucketKey::parse(last.key).ok()?.revision.main <= up_to;
-        is_before.then_some(count as u64)
+        let ends_in_time = BucketKey::parse(last.key).ok()?.revision.main <= up_to;
+        ends_in_time.then_some(count as u64)
     }
 }

@@ -131,7 +131,7 @@ pub struct KeySpace<'a> {
     pub revisions: u64,
     /// How many of them are tombstones.
     pub tombstones: u64,
-    /// How many keys were seen before it.
+    /// How many keys were seen before it: the order of the keys.
     place: usize,
 }
 
@@ -171,7 +171,7 @@ impl<'a> KeySpace<'a> {
         }
     }
 
-    /// A tombstone is not live.
+    /// Counts the newest record as history if it is a tombstone. Called after the last record was added.
     fn finish(&mut self) {
         if self.newest.tombstone {
             self.old.add(self.live);
@@ -246,7 +246,7 @@ impl<'a> FileSpace<'a> {
     }
 }
 
-/// The claims of all records, and their sums.
+/// What was measured up to a leaf: the bytes that records claimed, and their sums by part and by key.
 struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
@@ -255,6 +255,8 @@ struct Fold<'a, 's> {
 }
 
 impl<'a> Fold<'a, '_> {
+    /// Claims the bytes of a leaf: its header, its element table and its records. Invalid elements are reported, and
+    /// their page is noted as damaged.
     fn leaf(&mut self, state: &State<'a>, leaf: &Leaf<'a>) {
         let table = self.claims.claim_table(&leaf.page);
         self.parts.add(Part::Tables, table);
@@ -279,6 +281,8 @@ impl<'a> Fold<'a, '_> {
         }
     }
 
+    /// Claims the bytes of a record, and adds them to its key. Bytes that another record has already claimed count as
+    /// no bytes: that happens in a damaged file only.
     fn record(&mut self, element: &Element<'a>, record: Record<'a>) {
         let key_bytes = element.key.len() as u64;
         let stored = key_bytes.saturating_add(element.value.len() as u64);
@@ -314,7 +318,8 @@ fn buckets<'a>(page_use: &PageUse<'a>, page_bytes: &[u64]) -> Vec<BucketSpace<'a
     .collect()
 }
 
-/// Adds what no record has of each page, and of the bytes after the last page. Returns the bytes of each bucket's pages.
+/// Adds the bytes that no record claimed: those of each page by the use of the page, and those after the last page.
+/// Returns how many bytes the pages of each bucket have.
 fn add_rests(
     claims: &Claims,
     state: &State<'_>,
@@ -322,6 +327,7 @@ fn add_rests(
     parts: &mut Parts,
 ) -> Vec<u64> {
     let db = state.db();
+    // The index of bucket `key`.
     let records = page_use
         .buckets()
         .iter()
@@ -331,7 +337,8 @@ fn add_rests(
     let is_certain = db.choice().1 != MetaChoice::Neither
         && db.root_is_named()
         && !db.diagnostics().may_hide_records();
-    // Whether the leaf was read to which an overflow page belongs.
+    // Whether the last leaf page was read. Pages come in the order of the file, so the overflow pages that follow are
+    // its own.
     let mut is_read = false;
     let mut of_buckets = vec![0_u64; page_use.buckets().len()];
     let beyond = claims.rest(page_use, |page| {
@@ -363,7 +370,8 @@ fn add_rests(
     of_buckets
 }
 
-/// The part of what is left of a leaf page.
+/// The part that the unclaimed bytes of a leaf page belong to. `is_read` is whether its records were read, although
+/// none of their bytes may be in this page.
 fn part_of_leaf(page: PageRest, is_read: bool) -> Part {
     if page.is_damaged || !(page.is_claimed || is_read) {
         Part::Damaged

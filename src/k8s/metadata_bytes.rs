@@ -42,7 +42,8 @@ impl MetadataBytes {
     }
 }
 
-/// Metadata is field 1 of an object. In it annotations are field 12, and managedFields field 17.
+/// Counts the metadata of a protobuf value. Metadata is field 1 of an object. In it field 12 is an annotation, field 17
+/// an entry of managedFields, and both are repeated.
 fn from_protobuf(body: &[u8]) -> Option<MetadataBytes> {
     let unknown = Unknown::parse(body).ok()?;
     let first = Reader::new(unknown.raw?).field().ok()??;
@@ -51,6 +52,7 @@ fn from_protobuf(body: &[u8]) -> Option<MetadataBytes> {
     };
     let mut found = MetadataBytes::default();
     let mut reader = Reader::new(meta);
+    // Where the current field begins, with its tag and length.
     let mut start = 0;
     while let Some(field) = reader.field().ok()? {
         let end = reader.position();
@@ -59,6 +61,7 @@ fn from_protobuf(body: &[u8]) -> Option<MetadataBytes> {
         match (field.number, field.content) {
             (12, Content::Bytes(entry)) => {
                 found.annotations = found.annotations.saturating_add(bytes);
+                // An entry of a map: field 1 is its key.
                 let key = Reader::new(entry).field().ok().flatten();
                 let key = key.filter(|key| key.number == 1);
                 if key.and_then(|key| key.content.bytes()) == Some(LAST_APPLIED.as_bytes()) {
@@ -72,6 +75,7 @@ fn from_protobuf(body: &[u8]) -> Option<MetadataBytes> {
     Some(found)
 }
 
+/// Counts the metadata of a JSON value. Maps are read one level at a time, so that the bytes of each member are known.
 fn from_json(text: &[u8]) -> Option<MetadataBytes> {
     let mut found = MetadataBytes::default();
     let mut metadata = None;
@@ -107,7 +111,7 @@ struct Member<'t> {
     bytes: u64,
 }
 
-/// Gives each member of a JSON map. None if the text is not a map.
+/// Gives each member of a JSON map to `see`. None if the text is not a map, or is damaged.
 fn members<'t>(text: &'t [u8], mut see: impl FnMut(&str, Member<'t>)) -> Option<()> {
     let mut rest = text.trim_ascii_start().strip_prefix(b"{")?;
     loop {

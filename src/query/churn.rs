@@ -77,7 +77,7 @@ impl ChurnRow {
 pub struct NoChange {
     /// The key.
     pub key: Box<[u8]>,
-    /// The managers that wrote them; the first few.
+    /// The managers that wrote them, at most eight.
     pub managers: Vec<String>,
     /// How many.
     pub writes: u64,
@@ -111,19 +111,19 @@ pub struct Churn {
     pub namespaces: Vec<ChurnRow>,
     /// By key.
     pub keys: Vec<ChurnRow>,
-    /// Fields that two managers flip.
+    /// Fields that two managers flip, most flips first.
     pub fights: Vec<Fight>,
-    /// Keys with updates that changed nothing.
+    /// Keys with updates that changed nothing but managedFields, most updates first.
     pub no_changes: Vec<NoChange>,
     /// Lease objects that were written more than once, most writes first.
     pub leases: Vec<ChurnRow>,
 }
 
 impl Churn {
-    /// Counts the events of a question.
+    /// Counts the events of a question that pass the filters.
     ///
     /// # Errors
-    /// If no event is selected: why.
+    /// If no event passes. The error has the reason.
     pub fn read(question: &Question<'_>, filters: &EventFilters) -> Result<Self, NoAnswer> {
         let log = EventLog::read(question, filters)?;
         let mut events = log.newest()?;
@@ -146,13 +146,14 @@ struct Count<'q, 'a> {
     period: Period,
     total: ChurnRow,
     managers: Rows,
-    /// By resource, namespace and key.
+    /// The rows by resource, by namespace and by key.
     groupings: [(Grouping<'q>, Rows); 3],
     fights: Fights,
     no_changes: BTreeMap<Box<[u8]>, NoChange>,
 }
 
 impl<'q, 'a> Count<'q, 'a> {
+    /// No counts yet. The events are needed for the period and for the groups.
     fn new(question: &'q Question<'a>, comparison: Comparison<'q>, events: &[Event<'_>]) -> Self {
         let revision =
             |event: Option<&Event<'_>>| event.map_or(0, |event| event.record.revision.main);
@@ -161,6 +162,7 @@ impl<'q, 'a> Count<'q, 'a> {
         let times = clock.estimate(revisions.0).zip(clock.estimate(revisions.1));
         let keys = || events.iter().map(|event| event.record.key);
         let grouping = |by| {
+            // The depth is for prefixes, which are not counted here.
             let grouping = Grouping::new(by, 1, question.catalog(), keys());
             (grouping, Rows::new())
         };
@@ -176,6 +178,7 @@ impl<'q, 'a> Count<'q, 'a> {
         }
     }
 
+    /// Adds an event to every row that it belongs to.
     fn event(&mut self, event: &Event<'_>) {
         let main = event.record.revision.main;
         let time = self.question.timeline().clock().estimate(main);
@@ -206,7 +209,7 @@ impl<'q, 'a> Count<'q, 'a> {
         self.compare(event, managers);
     }
 
-    /// Looks for a write without a change, and for fights.
+    /// Compares an update with the version before: either it changed nothing, or its changes may belong to a fight.
     fn compare(&mut self, event: &Event<'_>, managers: Vec<String>) {
         let changed = Changed::from_event(event);
         if event.event_type != EventType::Update || !changed.is_in_both() {
@@ -222,6 +225,7 @@ impl<'q, 'a> Count<'q, 'a> {
         }
     }
 
+    /// Adds an update that changed nothing but managedFields.
     fn no_change(&mut self, event: &Event<'_>, managers: Vec<String>) {
         let key = event.record.key;
         let row = self.no_changes.entry(key.into());
@@ -242,6 +246,7 @@ impl<'q, 'a> Count<'q, 'a> {
         }
     }
 
+    /// The result, after the last event.
     fn finish(self) -> Churn {
         let [resources, namespaces, keys] = self.groupings.map(|(_, rows)| sorted(rows));
         let catalog = self.question.catalog();

@@ -52,8 +52,8 @@ pub struct Member {
     pub hash: Option<u32>,
     /// Whether damage may hide records, or may have changed them.
     pub is_damaged: bool,
-    /// The first main revision at which it differs from the databases of another group: for a database of the largest
-    /// group any, for the others that one.
+    /// The first main revision at which it differs from a database of one other group. For a database of the first
+    /// group that is the second group; for every other database it is the first group.
     pub differs_since: Option<i64>,
     /// The ids of the members of its cluster.
     pub members: BTreeSet<String>,
@@ -66,11 +66,11 @@ pub struct Member {
 pub enum Verdict {
     /// Every record that two of them retain is the same, byte for byte.
     Equal,
-    /// Some differ, or one database lost its last writes.
+    /// Some records differ, or one database lost its last writes.
     Different,
     /// No difference was found, but damage may hide one.
     Unknown,
-    /// Some of them retain no common revision, and no difference was found.
+    /// Two of the databases retain no revision in common, and no difference was found in the others.
     NotComparable,
 }
 
@@ -85,7 +85,7 @@ pub struct Divergence<'a> {
     pub compacted: i64,
     /// The verdict.
     pub verdict: Verdict,
-    /// Databases that do not differ, by index; the largest group first.
+    /// Groups of databases that do not differ from each other, by index; the largest group first.
     pub groups: Vec<Vec<usize>>,
     /// The keys that differ, by revision and key.
     pub keys: Vec<KeyDifference<'a>>,
@@ -94,7 +94,7 @@ pub struct Divergence<'a> {
 }
 
 impl Divergence<'_> {
-    /// The first main revision that differs.
+    /// The first main revision at which two databases differ.
     pub fn first_difference(&self) -> Option<i64> {
         self.keys.first().map(|key| key.revision.main)
     }
@@ -131,7 +131,8 @@ impl<'e> Comparison<'e> {
         })
     }
 
-    /// Compares all that two of the databases retain, or that up to a main revision.
+    /// Compares every record that two of the databases retain, or only those up to the main revision that was asked
+    /// for.
     ///
     /// # Errors
     /// If one of them cannot answer for that revision.
@@ -139,7 +140,7 @@ impl<'e> Comparison<'e> {
         compare(self.evidence, &self.stores, asked)
     }
 
-    /// The resources of Kubernetes in all databases. It takes a pass over each.
+    /// The resources of Kubernetes in all databases. This reads all records of each database.
     pub fn catalog(&self) -> Catalog {
         let stores: Vec<_> = self
             .stores
@@ -168,7 +169,7 @@ fn compare<'a>(
     let compacted = retained.iter().map(|one| one.compacted).max();
     let compacted = compacted.unwrap_or_default();
     let limit = asked.unwrap_or(i64::MAX);
-    // Equal databases have the same hash, so that of the first one is computed at the same time.
+    // Equal databases have the same hash, so only the first one is hashed while the records are compared.
     let hash = |store: &Store<'_>| {
         (compacted <= common).then(|| hash_kv_as_compacted(store, common, compacted))
     };
@@ -217,7 +218,8 @@ fn compare<'a>(
     })
 }
 
-/// Databases without a difference between any two of them, the largest group first.
+/// Groups of databases without a difference between any two of a group, the largest group first. A database joins the
+/// first group that it fits in. Databases that retain no revision in common do not differ.
 fn groups(databases: usize, found: &Differences<'_>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for database in 0..databases {
@@ -243,7 +245,7 @@ fn is_damaged(evidence: &Evidence) -> bool {
     evidence.diagnostics().found_damage() || change.is_some()
 }
 
-/// Notes since when each database differs from those of another group: the largest, or for that the next one.
+/// Sets [`Member::differs_since`] of each database.
 fn note_since(members: &mut [Member], groups: &[Vec<usize>], found: &Differences<'_>) {
     for (index, member) in members.iter_mut().enumerate() {
         let others = groups.iter().find(|group| !group.contains(&index));
@@ -253,12 +255,13 @@ fn note_since(members: &mut [Member], groups: &[Vec<usize>], found: &Differences
     }
 }
 
-/// All pairs of databases.
+/// All pairs of databases by index, the lower index first.
 fn pairs(databases: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..databases)
         .flat_map(move |one| (one.saturating_add(1)..databases).map(move |other| (one, other)))
 }
 
+/// The verdict by all pairs of databases, without the causes.
 fn verdict(members: &[Member], found: &Differences<'_>, limit: i64) -> Verdict {
     let mut verdict = Verdict::Equal;
     for (one, other) in pairs(members.len()) {
@@ -266,11 +269,12 @@ fn verdict(members: &[Member], found: &Differences<'_>, limit: i64) -> Verdict {
         let (Some(first), Some(second)) = (members.get(one), members.get(other)) else {
             continue;
         };
-        // A record that a damaged file lacks may be there, unreadable.
+        // A record that a damaged file lacks may be in it, but not readable.
         let is_certain = pair.conflicts > 0
             || (pair.only_first > 0 && !second.is_damaged)
             || (pair.only_second > 0 && !first.is_damaged);
         let upper = first.revision.min(second.revision).min(limit);
+        // Two stores to which no key was written are equal.
         let is_empty = first.revision <= 1 && second.revision <= 1;
         let has_common = upper >= first.compacted.max(second.compacted) && upper > 1;
         if is_certain {

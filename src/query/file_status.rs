@@ -30,14 +30,14 @@ pub struct FileStatus {
     pub tail: Option<Tail>,
     /// The pages of the file in numbers.
     pub pages: Option<PageCounts>,
-    /// What all checks of all layers add up to: the same that `fsck` says.
+    /// The verdict by the checks of all layers: the same as that of `fsck`.
     pub verdict: Verdict,
-    /// What they found.
+    /// What these checks found.
     pub findings: Vec<Finding>,
 }
 
 impl FileStatus {
-    /// Checks the file, then reads it. The keys are those of encrypted values.
+    /// Checks the file, then reads it. The keyring decrypts values that are encrypted at rest.
     ///
     /// # Errors
     /// If no state can be read from the file.
@@ -56,6 +56,7 @@ impl FileStatus {
         let checked = check.run_on(store);
         let mut audit = Audit::default();
         let mut survey = Survey::default();
+        // Secrets that are not encrypted, of all revisions. Those of live objects are subtracted below.
         let mut secret_records = 0_u64;
         let (status, seen) = StoreStatus::read_with(store, |record| {
             survey.look(record.key, record.value);
@@ -68,7 +69,7 @@ impl FileStatus {
             .iter()
             .filter_map(|(key, way)| Some((&**key, way.value?)));
         let catalog = survey.into_catalog();
-        let mut encryption = audit.finish(live, |key| resource_of(key, &catalog));
+        let mut encryption = audit.finish(live, |key| folder_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
         let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
@@ -84,7 +85,7 @@ impl FileStatus {
     }
 }
 
-/// Checks delta snapshots that have no database beside them.
+/// Checks delta snapshots that have no full snapshot.
 ///
 /// # Errors
 /// As [`Check::run`].
@@ -101,7 +102,7 @@ pub fn deltas_status(evidence: &Evidence) -> Result<CheckResult, NoAnswer> {
 /// The status that `etcdutl snapshot status` prints.
 ///
 /// # Errors
-/// If etcdutl refuses the file: bbolt's check finds something, or what should be a record is none.
+/// If etcdutl refuses the file: bbolt's check finds something, or an element of bucket `key` is not a record.
 pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> {
     let store = evidence.store().map_err(NoAnswer::into_verdict)?;
     if store.is_foreign() {
@@ -115,13 +116,14 @@ pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> 
     };
     pages.run_on(&store);
     Unreachable::check(&store).map_err(NoAnswer::Unreachable)?;
+    // Once for what the check of the pages found, and again for what is found while the records are read.
     refuse_as_etcdutl(&store, evidence)?;
     let status = SnapshotStatus::read(&store);
     refuse_as_etcdutl(&store, evidence)?;
     Ok(status)
 }
 
-/// Looks for findings for which etcdutl refuses a file.
+/// Fails if a finding up to now is one for which etcdutl refuses the file.
 fn refuse_as_etcdutl(store: &Store<'_>, evidence: &Evidence) -> Result<(), NoAnswer> {
     evidence.collect_read_errors();
     let found = evidence.diagnostics().by_code().into_iter();
@@ -133,13 +135,14 @@ fn refuse_as_etcdutl(store: &Store<'_>, evidence: &Evidence) -> Result<(), NoAns
     }
 }
 
-/// The folder in which a key lies, with its prefix.
-fn resource_of<'k>(key: &'k [u8], catalog: &Catalog) -> Cow<'k, str> {
+/// The folder of a resource that a key is in, with its prefix: `/registry/pods` for `/registry/pods/shop/web-1`.
+fn folder_of<'k>(key: &'k [u8], catalog: &Catalog) -> Cow<'k, str> {
     let Some(location) = catalog.locate(key) else {
         return first_segments(key);
     };
     let before_name = [location.identity, location.cluster, location.namespace];
     let before_name = before_name.into_iter().flatten();
+    // Each part is followed by a slash.
     let namespace: usize = before_name.map(|part| part.len().saturating_add(1)).sum();
     let inside = location
         .name

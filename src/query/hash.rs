@@ -46,7 +46,10 @@ pub fn at_every_revision<E: From<NoAnswer>>(
     hash_kv_by_revision(&records(evidence)?, visit)
 }
 
-/// The records of the database. Those of a log or of delta snapshots are not part of its hashes.
+/// The store of the database alone: the records of a log or of delta snapshots are not part of its hashes.
+///
+/// # Errors
+/// If the file is not an etcd database, or its records cannot be reached.
 pub(super) fn records(evidence: &Evidence) -> Result<Store<'_>, NoAnswer> {
     let store = evidence.store()?;
     if store.is_foreign() {

@@ -14,7 +14,7 @@ use crate::etcd::{Record, Store};
 
 use super::notice::Notice;
 
-/// The entries of a log whose writes the database has not, or has otherwise.
+/// The entries of a log whose writes are missing in the database, or differ in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogContradictions {
     /// The indices of the entries.
@@ -27,11 +27,12 @@ impl LogContradictions {
     /// Compares the writes of the log with the records of the database. `known` has the revisions of the entries.
     ///
     /// Only entries that the database claims to have (up to its consistent_index), and only revisions after the
-    /// compaction are compared: the records of others may be missing rightly. A damaged database is not compared.
+    /// compaction are compared: of others no record has to exist. A damaged database is not compared.
     #[must_use]
     pub fn read(wal: &Wal<'_>, known: &AppliedEntries, store: &Store<'_>) -> Self {
         let last = store.meta().consistent_index.unwrap_or_default();
         let compacted = store.compact_revision();
+        // The entries for which no record was found up to now, by main revision.
         let mut unproved: HashMap<i64, &Entry<'_>> = HashMap::new();
         for entry in wal.effective() {
             let is_applied = entry.state == State::Committed && entry.index <= last;
@@ -82,8 +83,8 @@ impl LogContradictions {
     }
 }
 
-/// Whether an entry may have written a record: it puts or deletes this key. A request that names no key, such as the
-/// end of a lease, may have deleted any key.
+/// Whether an entry may have written a record: it puts this key with this value, or deletes this key. A put with
+/// ignore_value names no value. A request that names no key, such as the end of a lease, may have deleted any key.
 fn may_have_written(entry: &Entry<'_>, record: &Record<'_>) -> bool {
     let request = entry.request();
     let changes = changes(&request);

@@ -1,8 +1,8 @@
 //! Where the space of a file goes: by its parts, and by resource, namespace, API group, prefix, key, field manager or
 //! bucket.
 //!
-//! The rows of records are together the parts of records, whatever they are grouped by. No object is decoded unless it
-//! is asked for by manager, or for the share of metadata.
+//! The sizes of all rows together are the four parts of records, whatever the rows are grouped by. Objects are decoded
+//! only if rows are grouped by manager, or if the share of metadata is asked for.
 
 mod groups;
 
@@ -56,7 +56,7 @@ pub struct SpaceRequest {
     pub depth: usize,
     /// The order of the rows.
     pub order: SpaceOrder,
-    /// At most so many rows. The others are in one row at the end.
+    /// At most so many rows. The others are added up in one more row at the end.
     pub limit: Option<usize>,
     /// Whether the metadata of live objects is measured.
     pub with_metadata: bool,
@@ -97,6 +97,7 @@ impl SpaceRow {
         self.live_bytes.saturating_add(self.history_bytes)
     }
 
+    /// Adds the records of a key.
     fn add_key(&mut self, key: &KeySpace<'_>) {
         self.add(&Self {
             group: Group::Rest(0),
@@ -108,6 +109,7 @@ impl SpaceRow {
         });
     }
 
+    /// Adds the numbers of another row. The group stays.
     fn add(&mut self, other: &Self) {
         let sum = |a: &mut u64, b: u64| *a = a.saturating_add(b);
         sum(&mut self.keys, other.keys);
@@ -146,7 +148,7 @@ pub struct Space<'a> {
     pub total: SpaceRow,
     /// Records that often fill a store: Events, Leases, Helm releases.
     pub usual: Vec<SpaceRow>,
-    /// The buckets: the one with the most pages first, as many as were asked for.
+    /// The buckets, those with the most pages first, at most as many as were asked for.
     pub buckets: Vec<BucketSpace<'a>>,
     /// How many more buckets there are.
     pub more_buckets: usize,
@@ -160,7 +162,7 @@ impl<'a> Space<'a> {
     /// Measures the file of a question.
     ///
     /// # Errors
-    /// If records are grouped in a file that is not etcd's.
+    /// If the file is not etcd's, and rows by something else than the bucket are asked for.
     pub fn read(question: &Question<'a>, request: &SpaceRequest) -> Result<Self, NoAnswer> {
         let store = question.store();
         let by = what_rows_are_by(question, request)?;
@@ -193,7 +195,7 @@ impl<'a> Space<'a> {
         }
         sort(&mut rows, request.order);
         limit(&mut rows, request.limit);
-        // What a damaged file has is not what its etcd has.
+        // The numbers of a damaged file are not those of the cluster that the advice is for.
         let is_damaged = store.db().diagnostics().may_hide_records();
         let advice =
             (!store.is_foreign() && !is_damaged).then(|| advice(question, &file, file_bytes));
@@ -232,7 +234,7 @@ fn what_rows_are_by(question: &Question<'_>, request: &SpaceRequest) -> Result<S
 /// The keys with the space of their records.
 type Keys<'k, 'a> = &'k [(Box<[u8]>, KeySpace<'a>)];
 
-/// The rows of keys by everything that is known from the key.
+/// The rows of keys, grouped by something that the key alone shows.
 fn rows(keys: Keys<'_, '_>, grouping: &Grouping<'_>) -> Vec<SpaceRow> {
     let mut rows: HashMap<Group, SpaceRow> = HashMap::new();
     for (key, space) in keys {
@@ -263,6 +265,7 @@ impl<'q> ByManager<'q> {
         }
     }
 
+    /// The row of the manager that wrote a record.
     fn row(&mut self, record: &Record<'_>) -> &mut SpaceRow {
         let group = manager_of(record, self.keyring);
         let row = self.rows.entry(group.clone());
@@ -277,6 +280,7 @@ impl<'q> ByManager<'q> {
         row.history_bytes = row.history_bytes.saturating_add(bytes.total());
     }
 
+    /// The rows. The current record of each live key is moved from history to live.
     fn rows(mut self, keys: Keys<'_, '_>) -> Vec<SpaceRow> {
         for (_, key) in keys.iter().filter(|(_, key)| key.is_live()) {
             let live = key.live.total();
@@ -289,6 +293,7 @@ impl<'q> ByManager<'q> {
     }
 }
 
+/// Sorts rows by name, then by the size that the order names, the largest first.
 fn sort(rows: &mut [SpaceRow], order: SpaceOrder) {
     rows.sort_by(|a, b| a.group.cmp(&b.group));
     let size = |row: &SpaceRow| match order {
@@ -304,7 +309,7 @@ fn sort(rows: &mut [SpaceRow], order: SpaceOrder) {
     rows.sort_by_key(|row| std::cmp::Reverse(size(row)));
 }
 
-/// Puts the rows after the first into one.
+/// Keeps at most so many rows, and adds the others up in one more row.
 fn limit(rows: &mut Vec<SpaceRow>, most: Option<usize>) {
     let Some(most) = most.filter(|most| *most < rows.len()) else {
         return;
@@ -315,7 +320,7 @@ fn limit(rows: &mut Vec<SpaceRow>, most: Option<usize>) {
     rows.push(rest);
 }
 
-/// The buckets with the most pages, in key order if they have as many; and how many more there are.
+/// The buckets with the most pages, and how many more there are. Buckets with as many pages stay in key order.
 fn largest_buckets<'a>(
     mut buckets: Vec<BucketSpace<'a>>,
     request: &SpaceRequest,
@@ -327,7 +332,7 @@ fn largest_buckets<'a>(
     (buckets, more)
 }
 
-/// Records that often fill a store.
+/// The rows of records that often fill a store. A row without records is left out.
 fn usual(keys: Keys<'_, '_>, catalog: &Catalog) -> Vec<SpaceRow> {
     let [mut events, mut leases, mut releases] =
         ["Events", "Leases", "Helm releases"].map(|name| SpaceRow::new(Group::Usual(name)));
@@ -365,6 +370,7 @@ fn metadata(keys: Keys<'_, '_>, keyring: &Keyring) -> MetadataShare {
     share
 }
 
+/// What would free space in this file.
 fn advice(question: &Question<'_>, file: &FileSpace<'_>, file_bytes: u64) -> SpaceAdvice {
     let store = question.store();
     let of = |part| file.parts.get(part);

@@ -20,15 +20,15 @@ pub enum Health {
     Damaged,
 }
 
-/// What the findings of a torn copy allow to say. A copy is torn if it was taken while etcd was writing: its pages
-/// belong to several states.
+/// How certain it is that a copy is torn, by its findings. A copy is torn if it was taken while etcd was writing: its
+/// pages belong to several states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Torn {
-    /// The file is another program's.
+    /// The file is another program's. It may be torn or damaged.
     Foreign,
     /// Other damage was found too, so the file may be damaged instead of torn.
     OrDamaged,
-    /// At most one certain sign of a torn copy. A single damaged page would explain it too.
+    /// At most one certain sign of a torn copy, and no other damage. A single altered page would explain it too.
     OrAltered,
     /// Several signs of a torn copy, and no other damage.
     TwoStates,
@@ -107,7 +107,7 @@ pub fn torn(evidence: &Evidence) -> Option<Torn> {
     let has_only_signs = found.iter().all(|(code, ..)| {
         code.shows_torn_copy() || code.follows_from_missing() || code.severity() == Severity::Info
     });
-    // How often a finding counts as a sign of its own: one damaged page may cause several findings of a code.
+    // How many signs the findings of a code are: one damaged page may cause several findings.
     let signs = |code: Code, count: u64| match code {
         // Both buckets that every etcd file has are named in the same root page.
         Code::BucketMissing => count.min(1),

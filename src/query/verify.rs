@@ -51,11 +51,11 @@ pub enum Unmet {
         /// Whether that is because values are encrypted.
         is_encrypted: bool,
     },
-    /// Its newest write is after the time from which ages are counted, by so many seconds.
+    /// Its newest write is later than the time from which ages are counted, by so many seconds.
     InFuture(i64),
-    /// It ends before a revision.
+    /// Its records are not complete up to a revision.
     RevisionBelow {
-        /// Its newest revision; none if it is not known.
+        /// The revision up to which they are complete; none if it is not known.
         revision: Option<i64>,
         /// The revision that it should reach.
         least: i64,
@@ -84,7 +84,7 @@ pub struct Reach {
     pub revision: i64,
     /// The newest revision up to which every record could be read.
     pub complete: i64,
-    /// When that revision was written, in seconds since 1970.
+    /// About when that revision was written, in seconds since 1970.
     pub complete_time: Option<i64>,
     /// The newest time in the store, in seconds since 1970.
     pub newest_time: Option<i64>,
@@ -95,7 +95,7 @@ pub struct Reach {
 pub struct VerifiedFile {
     /// Its length in bytes.
     pub size_bytes: u64,
-    /// Its SHA-256, as far as it has one.
+    /// The result for the SHA-256 at its end; none if it was not checked.
     pub trailer: Option<TrailerCheck>,
     /// Whether it was unpacked.
     pub is_packed: bool,
@@ -105,11 +105,11 @@ pub struct VerifiedFile {
     pub findings: Vec<Finding>,
     /// The store; none of delta snapshots alone.
     pub store: Option<StoreStatus>,
-    /// How far its records reach; none if they cannot be reached.
+    /// How far its records reach; none of delta snapshots alone.
     pub reach: Option<Reach>,
-    /// The keys with which values are encrypted at rest.
+    /// How its live values are encrypted at rest, each provider and key once.
     pub encrypted_by: Vec<Protection>,
-    /// Whether every encrypted value was decrypted.
+    /// Whether keys were given, and every encrypted value was decrypted.
     pub is_decrypted: bool,
     /// What `etcdutl snapshot restore` does with it.
     pub restore: Restore,
@@ -159,6 +159,7 @@ impl VerifiedFile {
         Ok(file)
     }
 
+    /// Checks a database, with the delta snapshots next to it. No requirement is checked yet.
     fn from_store(evidence: &Evidence, keyring: &Keyring) -> Result<Self, NoAnswer> {
         let store = evidence.store().map_err(NoAnswer::into_verdict)?;
         if store.is_foreign() {
@@ -191,6 +192,7 @@ impl VerifiedFile {
         })
     }
 
+    /// Checks delta snapshots without a full snapshot. No requirement is checked yet.
     fn from_deltas(evidence: &Evidence, deltas: &Deltas) -> Result<Self, NoAnswer> {
         let checked = deltas_status(evidence)?;
         let sizes = deltas.files().iter().map(|file| file.len_bytes);
@@ -226,6 +228,7 @@ impl VerifiedFile {
         Some(records.counts.live_keys)
     }
 
+    /// Which requirements the file does not meet. That it has keys is always required.
     fn unmet_of(&self, required: &Requirements) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         if self.store.is_none() {
@@ -251,7 +254,7 @@ impl VerifiedFile {
         unmet
     }
 
-    /// What is wrong with the age of the newest write.
+    /// Why the newest write does not meet the greatest allowed age; none if it does.
     fn age(&self, most: i64, now: i64) -> Option<Unmet> {
         let Some(newest) = self.reach.and_then(|reach| reach.newest_time) else {
             return Some(Unmet::NoTimes {
@@ -266,7 +269,8 @@ impl VerifiedFile {
     }
 }
 
-/// How far the records of a store reach, with delta snapshots if it has some.
+/// How far the records of a store reach. `whole` is the store with its delta snapshots, if it has some; `status` is
+/// that of the database alone.
 fn reach_of(whole: &Store<'_>, status: &StoreStatus, keyring: &Keyring) -> Reach {
     let timeline = Timeline::read(whole, keyring);
     let revision = whole.current_revision();
@@ -283,6 +287,7 @@ fn reach_of(whole: &Store<'_>, status: &StoreStatus, keyring: &Keyring) -> Reach
     }
 }
 
+/// What `etcdutl snapshot restore` does with a file. It checks the SHA-256 before anything else.
 fn restore_of(evidence: &Evidence, verdict: &Verdict) -> Restore {
     let is_sha_wrong = evidence.diagnostics().count(Code::TrailerMismatch) > 0;
     match evidence.trailer() {
@@ -295,7 +300,7 @@ fn restore_of(evidence: &Evidence, verdict: &Verdict) -> Restore {
     }
 }
 
-/// The different ways in which live values are encrypted.
+/// The ways in which live values are encrypted, each one once.
 fn protections(encryption: &Encryption) -> Vec<Protection> {
     let rows = encryption.rows.iter().map(|row| &row.protection);
     let mut protections: Vec<Protection> = rows

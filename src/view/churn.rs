@@ -17,7 +17,7 @@ const BARS: [char; 8] = [
     '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}',
 ];
 
-/// Which lists are shown.
+/// A list of `churn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChurnList {
     /// By field manager.
@@ -111,6 +111,7 @@ pub fn parts(churn: &Churn, lists: &[ChurnList], most: usize) -> Vec<AnswerPart>
     parts
 }
 
+/// The period and the sums over all events, one per line.
 fn facts(churn: &Churn) -> Rows {
     let mut table = Rows::facts();
     let Period { revisions, times } = churn.period;
@@ -138,7 +139,7 @@ fn facts(churn: &Churn) -> Rows {
 fn chart(counts: &[u64]) -> String {
     let most = counts.iter().copied().max().unwrap_or(0);
     let bar = |count: &u64| {
-        // The highest bar is the largest count; the lowest is any other than zero.
+        // The highest bar is for the largest count only. The lowest one is for every small count except zero.
         let steps = BARS.len().saturating_sub(1) as u128;
         let height = (u128::from(*count) * steps).checked_div(u128::from(most));
         let height = height.and_then(|height| usize::try_from(height).ok());
@@ -153,7 +154,8 @@ fn chart(counts: &[u64]) -> String {
     counts.iter().map(bar).collect()
 }
 
-/// Writes per minute with one decimal, over the whole period; none without times.
+/// Writes per minute with one decimal, over the whole period; none without times, or if the period is shorter than a
+/// second.
 fn rate(row: &ChurnRow, period: Period) -> Option<String> {
     let (first, last) = period.times?;
     let seconds = u128::try_from(last.saturating_sub(first)).ok()?;
@@ -161,7 +163,7 @@ fn rate(row: &ChurnRow, period: Period) -> Option<String> {
     Some(format!("{}.{}", tenths / 10, tenths % 10))
 }
 
-/// The columns of a table of rows after the first.
+/// The columns of a table of rows, without the first one, which names the group.
 const COLUMNS: [&str; 6] = [
     "WRITES",
     "DELETIONS",
@@ -171,6 +173,7 @@ const COLUMNS: [&str; 6] = [
     "OVER TIME",
 ];
 
+/// A table of the first rows. `head` is the name of the first column.
 fn row_table(head: &str, rows: &[ChurnRow], churn: &Churn, most: usize) -> Rows {
     let mut heads = vec![head];
     heads.extend(COLUMNS);
@@ -193,7 +196,7 @@ fn row_table(head: &str, rows: &[ChurnRow], churn: &Churn, most: usize) -> Rows 
     table
 }
 
-/// Adds that there are more rows.
+/// Adds a row with the number of rows that are not shown, if there are any.
 fn add_rest(table: &mut Rows, count: usize, most: usize) {
     let rest = count.saturating_sub(most);
     if rest > 0 {
@@ -275,7 +278,7 @@ pub fn json_rows(churn: &Churn, lists: &[ChurnList], most: usize) -> impl Iterat
     })
 }
 
-/// Inserts estimated times.
+/// Inserts the estimated times of the first and the last event.
 fn insert_times(fields: &mut Map<String, Value>, times: Option<(i64, i64)>) {
     if let Some((first, last)) = times {
         fields.insert("first_time".to_owned(), time_text(first).into());

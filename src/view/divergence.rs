@@ -36,11 +36,12 @@ pub struct Shown<'s, 'a> {
 const NAMED: usize = 3;
 
 impl Shown<'_, '_> {
+    /// The name of a database, as it was typed.
     fn name(&self, database: usize) -> &str {
         self.names.get(database).map_or("", String::as_str)
     }
 
-    /// The names of some databases.
+    /// The names of databases as part of a sentence: `a.db, b.db and c.db`. Of many only the first ones are named.
     fn list(&self, databases: &[usize]) -> String {
         let named: Vec<&str> = databases
             .iter()
@@ -57,10 +58,12 @@ impl Shown<'_, '_> {
         }
     }
 
+    /// The keys that are listed.
     fn listed(&self) -> impl Iterator<Item = &KeyDifference<'_>> {
         self.divergence.keys.iter().take(self.limit)
     }
 
+    /// How many keys are not listed.
     fn left_out(&self) -> usize {
         self.divergence.keys.len().saturating_sub(self.limit)
     }
@@ -107,7 +110,7 @@ fn members(shown: &Shown<'_, '_>) -> Rows {
     rows
 }
 
-/// The result for one database.
+/// The result for one database: equal or not, since when, and whether it is damaged.
 fn result(shown: &Shown<'_, '_>, index: usize, member: &Member) -> String {
     let divergence = shown.divergence;
     let is_of_majority = divergence
@@ -203,7 +206,7 @@ fn sentences(shown: &Shown<'_, '_>) -> Vec<String> {
     sentences
 }
 
-/// Since when a group differs.
+/// Since when a group differs, as the end of a sentence; empty if that is not known.
 fn since(divergence: &Divergence<'_>, group: &[usize]) -> String {
     let members = group
         .iter()
@@ -266,7 +269,7 @@ fn keys(shown: &Shown<'_, '_>) -> Rows {
     rows
 }
 
-/// What a group has: that of its first database that can show it.
+/// What a group has of a key: the version in the first of its databases that can show it.
 fn version_of<'a>(difference: &KeyDifference<'a>, group: &[usize]) -> Version<'a> {
     let versions = group
         .iter()
@@ -275,6 +278,7 @@ fn version_of<'a>(difference: &KeyDifference<'a>, group: &[usize]) -> Version<'a
     known.next().copied().unwrap_or(Version::Unknown)
 }
 
+/// The key of a difference, if one can be decoded.
 fn key_text<'k>(difference: &KeyDifference<'k>, keys: &KeyNames<'_>) -> Cow<'k, str> {
     match difference.key {
         Some(key) => keys.text(key),
@@ -291,7 +295,7 @@ fn now(difference: &KeyDifference<'_>) -> &'static str {
     }
 }
 
-/// What a database has of a key. `is_full` adds what seldom differs alone.
+/// What a database has of a key. `is_full` adds the fields that are seldom the only ones to differ.
 fn version_text(version: &Version<'_>, is_full: bool) -> String {
     let record = match version {
         Version::Record(record) => record,

@@ -88,12 +88,16 @@ pub fn table(status: &SnapshotStatus, style: Style) -> String {
     ASCII.table(&names, &[row])
 }
 
-/// What a table is drawn with: the ends, the fill and the joint of each of its three rules, and the bar between cells.
+/// The characters that a table is drawn with.
 struct Frame {
+    /// The left end, the joint between columns and the right end of the line above the names; then those of the line
+    /// below the names, and of the last line.
     top: [&'static str; 3],
     middle: [&'static str; 3],
     bottom: [&'static str; 3],
+    /// What these lines are made of.
     fill: &'static str,
+    /// What is between cells.
     bar: &'static str,
 }
 
@@ -116,7 +120,7 @@ const BOX: Frame = Frame {
 };
 
 impl Frame {
-    /// A table: the names are centred, the cells are on the right.
+    /// A table: the names are centred, the cells are aligned to the right.
     fn table(&self, names: &[&str], rows: &[Vec<String>]) -> String {
         let mut widths: Vec<_> = names.iter().map(|name| ColumnWidth::of([*name])).collect();
         for row in rows {
@@ -154,7 +158,7 @@ impl Frame {
     }
 }
 
-/// The compacted revision as etcdutl prints it.
+/// The compacted revision as etcdutl prints it: -1 if nothing was compacted.
 fn compact_revision(hash: &HashKv) -> i64 {
     hash.compact_revision.unwrap_or(-1)
 }

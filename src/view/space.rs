@@ -59,6 +59,7 @@ pub fn parts(space: &Space<'_>) -> Vec<AnswerPart> {
     parts
 }
 
+/// A row for each part of the file that has bytes.
 fn file_table(space: &Space<'_>) -> Rows {
     let mut table =
         Rows::new(&["PART", "SIZE", "BYTES", "SHARE", "FREED BY"], &[1, 2, 3]).drop_first(&[2, 4]);
@@ -77,7 +78,7 @@ fn file_table(space: &Space<'_>) -> Rows {
     table
 }
 
-/// The columns of every table of records after the first.
+/// The columns of every table of records, without the first one, which names the group.
 const COLUMNS: [&str; 7] = [
     "TOTAL",
     "SHARE",
@@ -88,6 +89,7 @@ const COLUMNS: [&str; 7] = [
     "TOMBSTONES",
 ];
 
+/// An empty table of records. `head` is the name of the first column.
 fn records_table(head: &str) -> Rows {
     let mut heads = vec![head];
     heads.extend(COLUMNS);
@@ -96,6 +98,7 @@ fn records_table(head: &str) -> Rows {
         .drop_first(&[7, 5, 6, 3, 4, 2])
 }
 
+/// Adds a row of records to a table.
 fn add(table: &mut Rows, row: &SpaceRow, file_bytes: u64) {
     table.add(&[
         group_name(&row.group),
@@ -109,6 +112,7 @@ fn add(table: &mut Rows, row: &SpaceRow, file_bytes: u64) {
     ]);
 }
 
+/// The rows of records, and their sum.
 fn row_table(space: &Space<'_>) -> Rows {
     let is_prefix = |row: &SpaceRow| matches!(row.group, Group::Prefix(_) | Group::Rest(_));
     let head = match space.by {
@@ -128,6 +132,7 @@ fn row_table(space: &Space<'_>) -> Rows {
     table
 }
 
+/// The rows of records that often fill a store.
 fn usual_table(space: &Space<'_>) -> Rows {
     let mut table = records_table("OFTEN LARGE");
     for row in &space.usual {
@@ -136,6 +141,7 @@ fn usual_table(space: &Space<'_>) -> Rows {
     table
 }
 
+/// A row for each bucket, and the number of buckets that are not shown.
 fn bucket_table(space: &Space<'_>) -> Rows {
     let heads = [
         "BUCKET",
@@ -173,6 +179,7 @@ fn bucket_table(space: &Space<'_>) -> Rows {
     table
 }
 
+/// The share of metadata in live objects.
 fn metadata_table(share_of: &MetadataShare) -> Rows {
     let heads = ["LIVE OBJECTS", "SIZE", "BYTES", "SHARE"];
     let mut table = Rows::new(&heads, &[1, 2, 3]).drop_first(&[2]);
@@ -251,6 +258,7 @@ pub fn json_rows(space: &Space<'_>) -> impl Iterator<Item = Value> {
     part_rows(space).chain(group_rows(space))
 }
 
+/// A JSON row for each part of the file.
 fn part_rows(space: &Space<'_>) -> impl Iterator<Item = Value> {
     Part::ALL.into_iter().map(|part| {
         let (_, name, _) = names(part);
@@ -258,6 +266,7 @@ fn part_rows(space: &Space<'_>) -> impl Iterator<Item = Value> {
     })
 }
 
+/// A JSON row for each group of records, or for each bucket if rows are by bucket.
 fn group_rows(space: &Space<'_>) -> impl Iterator<Item = Value> {
     let buckets = space.buckets.iter().filter(|_| space.by == SpaceBy::Bucket);
     space

@@ -5,7 +5,7 @@ use crate::query::notice::SpaceAdvice;
 use super::human::bytes;
 use super::line::Line;
 
-/// The hints.
+/// A hint for each thing that would free space, and for a raised NOSPACE alarm.
 #[must_use]
 pub fn lines(advice: &SpaceAdvice) -> Vec<Line> {
     let mut lines = Vec::new();

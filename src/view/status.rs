@@ -25,15 +25,15 @@ use super::verdict;
 
 /// What is known of the file itself.
 pub struct File<'a> {
-    /// What of it is encrypted at rest.
+    /// Which of its values are encrypted at rest.
     pub encryption: Encryption,
     /// Its path.
     pub path: &'a str,
     /// Its length in bytes.
     pub size_bytes: u64,
-    /// Its trailer, where it was looked at.
+    /// The result for the SHA-256 at its end; none if it was not checked.
     pub trailer: Option<&'a TrailerCheck>,
-    /// What lies behind its high-water mark.
+    /// What follows its high-water mark.
     pub tail: Option<Tail>,
     /// Its pages in numbers.
     pub pages: Option<PageCounts>,
@@ -43,6 +43,7 @@ pub struct File<'a> {
     pub findings: Vec<(Code, u64, Vec<Damage>)>,
 }
 
+/// Which kind of file it is.
 fn kind_text(file: &File<'_>, status: &StoreStatus) -> String {
     if status.is_foreign() {
         "a bbolt file, not etcd's".to_owned()
@@ -51,6 +52,7 @@ fn kind_text(file: &File<'_>, status: &StoreStatus) -> String {
     }
 }
 
+/// The kind of an etcd file, by the SHA-256 at its end.
 fn trailer_text(trailer: Option<&TrailerCheck>) -> String {
     let text = match trailer {
         None => "not verified",
@@ -72,7 +74,8 @@ fn order_text(order: ByteOrder) -> &'static str {
     }
 }
 
-/// The state: the verdict first, then facts one a line, then the metas, buckets and members as tables.
+/// The state: a warning first if the copy is torn, then facts, one per line, with the verdict as the last one; then the
+/// metas, buckets and members as tables, and the encryption.
 pub fn parts(file: &File<'_>, status: &StoreStatus) -> Vec<AnswerPart> {
     let mut parts = Vec::new();
     if let Some(torn) = file.verdict.torn {
@@ -108,9 +111,10 @@ pub fn parts(file: &File<'_>, status: &StoreStatus) -> Vec<AnswerPart> {
     parts
 }
 
-/// How many names of users and roles the text has.
+/// How many users are named in the text, and how many roles.
 const NAMED: usize = 5;
 
+/// A line of text: what it is about, and its value.
 type Fact = (&'static str, String);
 
 fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
@@ -128,6 +132,7 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     facts
 }
 
+/// What is known of the file, whatever program wrote it.
 fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let size = human::bytes(file.size_bytes);
     let mut facts = vec![
@@ -154,7 +159,7 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     facts
 }
 
-/// The bytes that pages of the file use, and those that a defragmentation gives back.
+/// How many bytes the pages in use have, how many are free, and how many a defragmentation gives back.
 fn space_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let end = human::bytes(status.total_size);
     let Some(free) = free_bytes(file, status) else {
@@ -181,13 +186,14 @@ fn space_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     ]
 }
 
-/// The bytes of the pages that bbolt may reuse.
+/// The bytes of the pages that bbolt may reuse; none if the pages were not counted.
 fn free_bytes(file: &File<'_>, status: &StoreStatus) -> Option<u64> {
     let page_bytes = status.page_size as u64;
     file.pages
         .map(|pages| pages.free.saturating_mul(page_bytes))
 }
 
+/// The revisions, the records in numbers, and the hashes. If the records cannot be reached, the reason.
 fn record_facts(status: &StoreStatus) -> Vec<Fact> {
     let compaction = compaction_text(status.meta.as_ref());
     let RecordStatus {
@@ -231,6 +237,7 @@ fn record_facts(status: &StoreStatus) -> Vec<Fact> {
     ]
 }
 
+/// Up to which revision the store is compacted, as the end of a sentence.
 fn compaction_text(meta: Option<&MetaBucket>) -> String {
     let Some(meta) = meta else {
         return "compaction unknown: no bucket meta in the root".to_owned();
@@ -252,6 +259,7 @@ fn compaction_text(meta: Option<&MetaBucket>) -> String {
     }
 }
 
+/// What the other buckets show: raft, versions, users, leases, removed members and alarms.
 fn store_facts(status: &StoreStatus) -> Vec<Fact> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let meta = status.meta.as_ref();
@@ -298,7 +306,7 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
     facts
 }
 
-/// The raft voters by their ids in hex, as the members have them.
+/// The raft voters and learners. Their ids are in hex, as in the table of members.
 fn conf_state_text(meta: Option<&MetaBucket>) -> Option<String> {
     let state = conf_state(meta)?;
     let list = |name: &str| -> Option<String> {
@@ -310,7 +318,7 @@ fn conf_state_text(meta: Option<&MetaBucket>) -> Option<String> {
     (!known.is_empty()).then(|| known.join(", "))
 }
 
-/// A raft id, which is a number in the file.
+/// A raft id in hex. It is a decimal number in the file.
 fn id_text(id: &Value) -> String {
     id.as_u64()
         .map_or_else(|| id.to_string(), |id| format!("{id:x}"))
@@ -334,7 +342,7 @@ fn release_text(status: &StoreStatus) -> Option<String> {
     Some(text)
 }
 
-/// The users and roles; empty if there are none.
+/// The users and roles as the end of a sentence; empty if there are none.
 fn users_text(status: &StoreStatus) -> String {
     let named = |names: Option<&Vec<Vec<u8>>>, one: &str, many: &str| {
         let names: Vec<_> = names?.iter().map(|name| key_text(name)).collect();
@@ -357,6 +365,7 @@ fn users_text(status: &StoreStatus) -> String {
         .collect()
 }
 
+/// A row for each meta page.
 fn metas_table(status: &StoreStatus) -> Rows {
     let heads = [
         "META",
@@ -513,7 +522,7 @@ fn record_json(status: &StoreStatus) -> Value {
     })
 }
 
-/// The release as one word.
+/// The release as one word of JSON: the oldest one that may have written the database, except for 3.4 and earlier.
 fn release_word(release: &Release) -> &str {
     match release {
         Release::Storage(minor) => minor,

@@ -36,7 +36,7 @@ pub fn outcome(result: &Verified) -> Outcome {
     }
 }
 
-/// The first word of a line. A file with a warning is `DAMAGED` as in `fsck`, although every record could be read.
+/// The first word after the path. A file with a warning is `DAMAGED` as in `fsck`, although every record could be read.
 fn mark(result: &Verified) -> &'static str {
     match (outcome(result), result) {
         (Outcome::Ok, _) => "OK",
@@ -68,7 +68,7 @@ pub fn line(path: &Path, result: &Verified, now: i64) -> AnswerPart {
     AnswerPart::painted(format!("{start}: {text}"), start.len(), paint)
 }
 
-/// What an intact file has.
+/// What an intact file has: revision, newest write, keys, size, SHA-256.
 fn facts(file: &VerifiedFile, now: i64) -> String {
     let mut facts = Vec::new();
     if let Some(reach) = file.reach {
@@ -99,17 +99,18 @@ fn keys_text(keys: u64) -> String {
     }
 }
 
+/// How long before `now` the newest write was, in parentheses.
 fn age_text(newest: i64, now: i64) -> String {
     let age = now.saturating_sub(newest);
     match age {
         0.. => format!(" ({} ago)", human_duration(age)),
-        // Two clocks always differ a little.
+        // A little in the future: the clocks of the cluster and of this machine differ.
         age if age >= -CLOCK_SKEW_SECONDS => " (0s ago)".to_owned(),
         _ => " (in the future)".to_owned(),
     }
 }
 
-/// What a restore of an intact file needs.
+/// What to know before an intact file is restored.
 fn remarks(file: &VerifiedFile) -> Vec<String> {
     let mut remarks = Vec::new();
     if file.restore == Restore::NeedsSkipHashCheck {
@@ -149,7 +150,7 @@ fn encryption_key(protection: &Protection) -> String {
     }
 }
 
-/// What is wrong with a file that is not intact, and what it costs.
+/// What is wrong with a file that is not intact, what can be read of it, and whether etcdutl restores it.
 fn damage(file: &VerifiedFile) -> String {
     let mut parts = vec![verdict::sentence(&file.verdict).to_owned()];
     if let (Some(reach), Some(keys)) = (file.reach, file.live_keys()) {
@@ -261,7 +262,7 @@ fn unmet_word(unmet: &Unmet) -> &'static str {
     }
 }
 
-/// Why a file could not be read. The path is not repeated.
+/// Why a file could not be read. If the message begins with the path, that is removed: the line begins with it.
 fn reason(path: &str, no: &NoAnswer) -> String {
     let run = Invocation::new("verify", Some(Path::new(path)));
     let (message, _) = no_answer::text(no, &run);

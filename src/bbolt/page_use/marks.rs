@@ -16,7 +16,7 @@ pub(super) enum User {
     Bucket(usize),
 }
 
-/// The mark of one page: four flags and its owner.
+/// The mark of one page: four flags, and what uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Mark(u32);
 
@@ -29,6 +29,7 @@ const OVERRUN: u32 = 1 << 29;
 /// It is in the run of a branch page.
 const BRANCH: u32 = 1 << 28;
 
+// The lower bits of a mark are a number for the user of the page. A bucket's number is its index plus FIRST_BUCKET.
 const NOTHING: u32 = 0;
 const LISTED_FREE: u32 = 1;
 const FREELIST: u32 = 2;
@@ -127,6 +128,7 @@ impl Marks {
     }
 }
 
+/// The chunk of a page, and its index in it.
 fn place_of(pgid: Pgid) -> (u64, usize) {
     let together = PAGES_TOGETHER as u64;
     (

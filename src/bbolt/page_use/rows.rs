@@ -49,6 +49,8 @@ pub fn rows_by_header<'a>(pages: Pages<'a>) -> impl Iterator<Item = PageRow<'a>>
     rows(pages, pages.count(), |_| None)
 }
 
+/// A row for each page up to `end`, without overflow pages. An overflow page is known by its use. In a run that no tree
+/// uses, and in a file without a usable meta page, it is known by the length that the header of the first page states.
 fn rows<'a, F: Fn(Pgid) -> Option<Use>>(
     pages: Pages<'a>,
     end: u64,
@@ -86,6 +88,7 @@ fn stated_page<'a>(pages: &Pages<'a>, pgid: Pgid) -> Option<Page<'a>> {
         .filter(|page| page.stated_id == pgid.0 && page.kind.is_some())
 }
 
+/// The key of the first element of a tree page, if it can be read.
 fn first_key<'a>(page: Page<'a>) -> Option<&'a [u8]> {
     if page.usable_count() == 0 {
         return None;

@@ -1,4 +1,4 @@
-//! The buckets of a file without a usable meta page.
+//! The buckets of a file without a usable meta page: those that the leaf pages state.
 
 use super::super::anatomy;
 use super::super::bucket::MAX_BUCKETS;

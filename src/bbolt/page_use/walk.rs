@@ -28,7 +28,9 @@ impl<'a> PageUse<'a> {
 /// Which findings are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reported {
+    /// All of them.
     All,
+    /// Only pages that two trees use.
     SharedPages,
 }
 
@@ -36,28 +38,34 @@ enum Reported {
 enum Conflict {
     /// It was entered before.
     Reentered,
-    /// It is an overflow page of another page.
+    /// It is an overflow page of another page: of a tree page, or of the freelist.
     Inside { of_tree: bool },
-    /// One of its overflow pages has another use.
+    /// One of its overflow pages has another use: in a tree, or for the freelist.
     Overrun { pgid: Pgid, of_tree: bool },
 }
 
 /// A page between the root and the current page.
 struct OpenPage<'a> {
+    /// Index of its bucket in [`PageUse::buckets`].
     bucket: usize,
+    /// Its level in the tree of its bucket; 1 for the root page.
     level: usize,
     page: Page<'a>,
-    /// The buckets in a leaf.
+    /// The elements of a leaf that are buckets.
     nested: Vec<Element<'a>>,
+    /// Index of the next child of a branch, or of the next bucket of a leaf.
     next: usize,
 }
 
+/// A walk through the trees of a file, depth first.
 struct Walk<'a, 'd> {
     db: &'d Db<'a>,
     diagnostics: &'a Diagnostics,
     reported: Reported,
+    /// The result up to now.
     found: PageUse<'a>,
     stack: Vec<OpenPage<'a>>,
+    /// Bytes of the pages that were entered since memory was released.
     touched_bytes: usize,
 }
 
@@ -73,6 +81,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
     }
 
+    /// Walks the freelist first, because its pages must be known when a tree page uses one of them; then all trees.
     fn run(mut self) -> PageUse<'a> {
         // Release the pages that an earlier walk left in memory.
         self.forget_resident();
@@ -98,7 +107,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         self.found
     }
 
-    /// Damage of a tree.
+    /// Reports damage in the tree of a bucket, with the path of the bucket.
     fn report(&self, bucket: usize, mut damage: Damage) {
         let path = self.found.path_of(bucket);
         if !path.is_empty() {
@@ -107,12 +116,14 @@ impl<'a, 'd> Walk<'a, 'd> {
         self.report_as_it_is(damage);
     }
 
+    /// Reports damage whose place is already complete.
     fn report_as_it_is(&self, damage: Damage) {
         if self.reported == Reported::All {
             self.diagnostics.report(damage);
         }
     }
 
+    /// Reports that a page has more than one use.
     fn report_conflict(&self, bucket: usize, page: &Page<'_>, conflict: &Conflict) {
         if self.reported == Reported::SharedPages {
             return self.report_shared(bucket, page, conflict);
@@ -162,6 +173,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         );
     }
 
+    /// Marks the pages that the freelist lists, and those in which it is stored.
     fn freelist(&mut self) {
         if !self.found.freelist_is_stored {
             return;
@@ -187,6 +199,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
     }
 
+    /// Adds the root bucket, and enters its root page.
     fn root(&mut self) {
         let meta = self.db.meta();
         let chosen = Pgid(self.db.choice().0.unwrap_or_default() as u64);
@@ -200,6 +213,8 @@ impl<'a, 'd> Walk<'a, 'd> {
         self.enter(0, meta.root, 1);
     }
 
+    /// Enters a page of a tree: marks its run, adds its sizes to its bucket, and opens it for the walk. A page that
+    /// cannot be read, or that was entered before, is reported instead.
     fn enter(&mut self, bucket: usize, pgid: Pgid, level: usize) {
         let mark = self.found.marks.get(pgid);
         let page = match self.found.pages.tree_page(pgid) {
@@ -218,6 +233,7 @@ impl<'a, 'd> Walk<'a, 'd> {
             return self.report_conflict(bucket, &page, &Conflict::Reentered);
         }
         let of_tree = mark.is_in_tree();
+        // A page in the uncertain rest of another run is in a tree, but not taken. See `mark_run`.
         if mark.is_taken() || of_tree && self.reported == Reported::SharedPages {
             self.report_conflict(bucket, &page, &Conflict::Inside { of_tree });
         }
@@ -282,7 +298,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
     }
 
-    /// Marks a page that a tree uses.
+    /// Stores the mark of a page that a tree uses, and counts the page once.
     fn mark(&mut self, pgid: Pgid, mark: Mark) {
         if !self.found.marks.get(pgid).is_in_tree() {
             self.found.tree_pages = self.found.tree_pages.saturating_add(1);
@@ -325,8 +341,11 @@ impl<'a, 'd> Walk<'a, 'd> {
         nested
     }
 
-    /// Opens a bucket inside another one.
+    /// Adds a bucket that is inside another one. An inline bucket is read at once; of another one the root page is
+    /// entered.
     fn open_bucket(&mut self, parent: usize, holder: &Page<'a>, element: &Element<'a>) {
+        // The number names the owner of the pages that a reader of the bucket claims. Only inline buckets are read
+        // here, and they have no pages.
         let bucket = match Bucket::parse(element, holder, self.db.context().clone(), u16::MAX) {
             Ok(bucket) => bucket,
             Err(damage) => return self.report_as_it_is(damage),
@@ -378,6 +397,7 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
     }
 
+    /// Releases all pages of the file from memory. They are read again when they are needed.
     fn forget_resident(&self) {
         if let Some(source) = self.db.context().source {
             source.forget_resident();

@@ -90,7 +90,7 @@ enum Output {
     Jsonl,
 }
 
-/// How many rows a table has.
+/// How many rows a table has at most, unless --limit says otherwise.
 const ROWS: usize = 10;
 
 impl Verb for Args {
@@ -152,6 +152,7 @@ impl Args {
 }
 
 impl List {
+    /// The list that the word names.
     fn what(self) -> ChurnList {
         match self {
             Self::Manager => ChurnList::Managers,

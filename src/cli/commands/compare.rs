@@ -91,7 +91,7 @@ impl Verb for Args {
 }
 
 impl Args {
-    /// A failure that names the database as it was typed.
+    /// The failure for an error, with the name of the database as it was typed.
     fn failure(&self, error: CannotCompare) -> Failure {
         match error {
             CannotCompare::Database(_, error) => Failure::from(*error),
@@ -105,6 +105,7 @@ impl Args {
         }
     }
 
+    /// Prints the comparison in the chosen format.
     fn print(
         &self,
         comparison: &Comparison<'_>,

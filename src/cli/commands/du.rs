@@ -110,7 +110,7 @@ enum Output {
     Jsonl,
 }
 
-/// How many rows a table has.
+/// How many rows a table has at most, unless --limit says otherwise.
 const ROWS: usize = 20;
 
 impl Verb for Args {
@@ -150,6 +150,7 @@ impl Verb for Args {
 }
 
 impl Args {
+    /// What the flags ask for.
     fn request(&self) -> SpaceRequest {
         let is_table = matches!(self.output, Output::Table | Output::Wide);
         SpaceRequest {

@@ -15,9 +15,9 @@ use crate::view::etcdutl;
 
 /// Print the hash that etcd compares between members
 ///
-/// It covers keys and values, with the history of all keys up to a revision. Members at the same revision and with the same compaction have the
-/// same hash, or they have diverged: `compare` then shows which keys differ. The output is that of `etcdutl hashkv` of etcd
-/// 3.7: the hash, its revision, and the compacted revision, -1 for none.
+/// It covers keys and values, with the history of all keys up to a revision. Members at the same revision and with the
+/// same compaction have the same hash, or they have diverged: `compare` then shows which keys differ. The output is
+/// that of `etcdutl hashkv` of etcd 3.7: the hash, its revision, and the compacted revision, -1 for none.
 ///
 /// If the file is damaged, the hash covers what could be read, and the exit code is 3.
 #[derive(Debug, clap::Args)]

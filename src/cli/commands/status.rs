@@ -170,7 +170,7 @@ impl Verb for Args {
 }
 
 impl Args {
-    /// The state of file and store, for people or as JSON; the other one is empty.
+    /// The state of file and store: parts for people, or JSON. The one that `output` does not ask for is empty.
     fn report(&self, evidence: &Evidence) -> Result<(Vec<AnswerPart>, Value), Failure> {
         if let Some(deltas) = evidence.deltas_alone() {
             let checked = deltas_status(evidence)?;

@@ -79,7 +79,7 @@ enum Output {
     Jsonl,
 }
 
-/// Reads a length of time, in seconds.
+/// Reads a length of time such as `25h`, in seconds. `25h ago` and `-25h` are points in time, so they are refused.
 fn length(text: &str) -> Result<i64, String> {
     let has_sign = text.starts_with(['-', '+']) || text.contains("ago");
     match text.parse::<When>() {
@@ -88,7 +88,8 @@ fn length(text: &str) -> Result<i64, String> {
     }
 }
 
-/// Reads a time with its date, in seconds since 1970.
+/// Reads a time with its date, in seconds since 1970. Times relative to a file are refused, because there may be
+/// several files.
 fn moment(text: &str) -> Result<i64, String> {
     match text.parse::<When>() {
         Ok(When::At(seconds)) => Ok(seconds),
@@ -106,7 +107,7 @@ fn clock() -> i64 {
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
-        // They are opened one by one: a file that is no database does not end the run.
+        // `run` opens them one by one: a file that cannot be opened does not end the run.
         Ok(Vec::new())
     }
 
@@ -134,7 +135,7 @@ impl Verb for Args {
         };
         let mut worst = Outcome::Ok;
         let mut hints = Vec::new();
-        // As many at once as there are cores. What is known is printed before the next ones are read.
+        // As many files at once as there are cores. Their lines are printed before the next files are read.
         for files in self.files.chunks(rayon::current_num_threads().max(1)) {
             let results: Vec<Verified> = match files {
                 [one] => vec![verify(one, run.work)],
@@ -160,7 +161,7 @@ impl Verb for Args {
             rows.finish(out)?;
         }
         let answer = Answer::Worst(worst);
-        // The lines come before the hint, also if both go to one terminal or file.
+        // The lines have to be written before the hint: both may go to one terminal or file.
         let flushed = out.flush().map_err(Failure::from);
         flushed.map_err(|failure| failure.with_answer(answer))?;
         if let Some(first) = hints.first() {

@@ -1,21 +1,23 @@
-//! CRC-32C values that are joined without their bytes.
+//! The CRC-32C of two texts in a row, from the CRCs of the texts: their bytes are not needed.
 //!
-//! A CRC is a remainder of polynomials over bits. With `a` and `b` as the CRCs of two texts, the CRC of both texts together is
-//! `a * x^(8 * length of the second) + b`. So a text is represented by its CRC and that power of x, and joining two texts
-//! takes two multiplications.
+//! A CRC is a remainder of polynomials over bits. With `a` and `b` as the CRCs of two texts, the CRC of both texts
+//! together is `a * x^(8 * length of the second) + b`. So a text is represented by its CRC and by `x^(8 * its length)`.
+//! Joining two texts takes two multiplications.
 
-/// The polynomial, lowest power in the highest bit.
+/// The polynomial of CRC-32C, by which every product is divided. As everywhere here, the highest bit is the factor of
+/// the lowest power.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// The polynomial 1.
 const ONE: u32 = 1 << 31;
 
-/// x^8: the power of a text of one byte.
+/// The polynomial x^8: the power of x for a text of one byte.
 const ONE_BYTE: u32 = 1 << 23;
 
-/// The product of two polynomials, as a remainder.
+/// The product of two polynomials, as a remainder of [`POLYNOMIAL`].
 const fn multiply(a: u32, mut b: u32) -> u32 {
     let mut product = 0;
+    // In each step `b` is multiplied by x, and is added if `a` has this power of x.
     let mut bit = ONE;
     while bit != 0 {
         if a & bit != 0 {
@@ -27,8 +29,9 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
     product
 }
 
-/// The power of x for a text of this many bytes.
+/// The power of x for a text of this many bytes: x^(8 * bytes).
 fn power(mut bytes: u64) -> u32 {
+    // Binary exponentiation: `square` is x^8, x^16, x^32 and so on, one for each bit of the length.
     let (mut power, mut square) = (ONE, ONE_BYTE);
     while bytes > 0 {
         if bytes & 1 == 1 {
@@ -40,7 +43,7 @@ fn power(mut bytes: u64) -> u32 {
     power
 }
 
-/// The CRC after one more key and value.
+/// The CRC of a text that is continued by a key and its value.
 pub fn append(crc: u32, key: &[u8], value: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(crc, key), value)
 }
@@ -65,7 +68,7 @@ impl CrcPart {
         }
     }
 
-    /// This text, and the next one after it.
+    /// The text that is this one followed by the next one.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
         Self {
@@ -80,11 +83,14 @@ impl CrcPart {
     }
 }
 
-/// A text in parts, which can be removed one by one. The CRC of what is left takes a logarithmic number of steps.
+/// A text in parts, which can be removed one by one. After each removal the CRC of what is left is known. A removal
+/// takes a logarithmic number of steps.
 #[derive(Debug, Default)]
 pub struct CrcTree {
-    /// Nodes 2n and 2n + 1 are the children of node n; node 1 is the root. The parts are the second half.
+    /// A binary tree. Nodes 2n and 2n + 1 are the children of node n, node 1 is the root, and node 0 is not used. The
+    /// parts are the second half; a removed part is empty. Every other node is its two children in a row.
     nodes: Vec<CrcPart>,
+    /// Index of the first part in `nodes`.
     first_part: usize,
 }
 
@@ -112,7 +118,7 @@ impl CrcTree {
         }
     }
 
-    /// Removes a part by its index.
+    /// Removes a part by its index, and computes all nodes above it again.
     pub fn remove(&mut self, part: usize) {
         let mut node = self.first_part.saturating_add(part);
         if let Some(place) = self.nodes.get_mut(node) {

@@ -3,12 +3,16 @@
 //! HashKV at revision R is the CRC-32C of the word `key` and of some records up to R, in the order of revisions:
 //!
 //! - of records above the compaction: all;
-//! - of the others: those that a compaction at R would keep. That is the last put of each key, unless the key was written
-//!   or deleted again by R. If no key is live at R, etcd skips none of them.
+//! - of the old ones, which are those up to the compaction: the ones that a compaction at R would keep. That is the
+//!   last put of each key, if the key was not written or deleted again up to R. If no key is live at R, all old records
+//!   are hashed, because etcd then skips none.
 //! - never a tombstone at the compacted revision, because etcd before 3.4.34 and 3.5.16 removes it.
 //!
-//! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one record
-//! from the others. That is why one pass gives the hash at every revision: the others are in a [`CrcTree`].
+//! Example: compacted at 5, with `a` put at 3 and `b` put at 4. HashKV at 5 has the records of 3 and 4. If `a` is put
+//! again at 6, HashKV at 6 has those of 4 and 6.
+//!
+//! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one of the
+//! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -32,18 +36,21 @@ pub struct HashKv {
     pub compact_revision: Option<i64>,
 }
 
-/// What was read of a key.
+/// What is known of a key after the records that were added.
 #[derive(Debug, Clone, Copy, Default)]
 struct KeyState {
-    /// Index of its record among the old ones, if it is still kept.
+    /// Index in [`RunningHashKv::old`] of its newest record, if that is an old one and a put.
     kept: Option<usize>,
+    /// Whether its newest record is a put.
     is_live: bool,
 }
 
 /// A record up to the compaction.
 #[derive(Debug, Clone, Copy)]
 struct OldRecord {
+    /// Its key and value as they are stored.
     part: CrcPart,
+    /// Whether it is the last put of its key, and the key was not deleted.
     is_kept: bool,
 }
 
@@ -51,30 +58,34 @@ struct OldRecord {
 #[derive(Debug)]
 pub struct RunningHashKv {
     compacted: i64,
-    /// Whether records are added that a compaction at this revision would have removed.
+    /// Whether the store has records that the compaction at `compacted` would remove, because the store itself is not
+    /// compacted that far. False after [`Self::compact`].
     is_not_compacted_yet: bool,
     /// The records up to the compaction.
     old: Vec<OldRecord>,
-    /// Those that are kept; built after the last of them was added, if the hash is needed at every revision.
+    /// The kept ones of `old`. Built after the last of them was added, and only if the hash is needed at every
+    /// revision.
     kept: Option<CrcTree>,
-    /// Those that a compaction leaves, if no key is live.
+    /// All of `old` that a compacted store has: what is hashed if no key is live.
     all: CrcPart,
     /// Every key. Only filled if something was compacted.
     keys: HashMap<Box<[u8]>, KeyState>,
+    /// How many of the keys are live.
     live_keys: usize,
-    /// The records above the compaction.
+    /// The CRC of the records above the compaction.
     new: u32,
+    /// Their length in bytes.
     new_bytes: u64,
 }
 
 impl RunningHashKv {
-    /// The hash of a store, up to now without records.
+    /// The hash of a store before its first record is added.
     pub fn new(store: &Store<'_>) -> Self {
         Self::as_compacted(store, store.compact_revision())
     }
 
-    /// The hash that the store would have after a compaction at this revision. So members can be compared if one is
-    /// compacted further than the other.
+    /// The hash that the store would have after a compaction at this revision, before its first record is added. With
+    /// it members can be compared if one is compacted further than the other.
     pub fn as_compacted(store: &Store<'_>, compacted: i64) -> Self {
         Self {
             compacted,
@@ -93,6 +104,7 @@ impl RunningHashKv {
     pub fn add(&mut self, record: &Record<'_>, key: &[u8], value: &[u8]) {
         let bytes = (key.len() as u64).saturating_add(value.len() as u64);
         let is_old = record.revision.main <= self.compacted;
+        // Its index in `old`, if a compaction would keep it.
         let mut kept = None;
         if is_old {
             let part = CrcPart::new(append(0, key, value), bytes);
@@ -113,8 +125,10 @@ impl RunningHashKv {
         }
     }
 
-    /// Notes that a key was written or deleted. Its record before is no longer kept.
+    /// Notes that a key was written or deleted. The record that it had before is no longer kept. `kept` is the index in
+    /// `old` of the new record, if it is one that is kept.
     fn follow_key(&mut self, record: &Record<'_>, kept: Option<usize>) {
+        // A lookup before the entry, because an entry needs a copy of the key.
         let state = match self.keys.get_mut(record.key) {
             Some(state) => state,
             None => match self.keys.entry(record.key.into()) {
@@ -144,7 +158,7 @@ impl RunningHashKv {
         }
     }
 
-    /// The records up to the compaction that are kept.
+    /// The records up to the compaction; those that are not kept are empty, so that the indices are those of `old`.
     fn kept_parts(&self) -> impl ExactSizeIterator<Item = CrcPart> {
         self.old.iter().map(|old| match old.is_kept {
             true => old.part,
@@ -152,22 +166,25 @@ impl RunningHashKv {
         })
     }
 
-    /// Prepares for the hash at every further revision: all records up to the compaction were added.
+    /// Builds the tree of the kept records, so that the hash at every further revision takes few steps. All records up
+    /// to the compaction have to be added before.
     fn index_kept(&mut self) {
         if self.kept.is_none() {
             self.kept = Some(CrcTree::new(self.kept_parts()));
         }
     }
 
-    /// Notes that all records up to the compaction were added: a compaction would leave those that are kept now.
+    /// Removes what a compaction at `compacted` would remove, if the store is not compacted that far. All records up to
+    /// the compaction have to be added before, and none after it.
     fn compact(&mut self) {
         if std::mem::take(&mut self.is_not_compacted_yet) {
             self.all = self.kept_parts().fold(CrcPart::EMPTY, CrcPart::then);
         }
     }
 
-    /// The hash.
+    /// The hash of the records that were added.
     pub fn hash(&self) -> u32 {
+        // The name of the bucket is hashed first.
         let word = CrcPart::new(crc32c::crc32c(schema::KEY), schema::KEY.len() as u64);
         let old = match &self.kept {
             _ if self.live_keys == 0 => self.all,
@@ -210,7 +227,8 @@ pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
     hash_kv_as_compacted(store, at, store.compact_revision())
 }
 
-/// `HashKV` at a revision, as it is after a compaction at `compacted`, or at the store's own if that is higher.
+/// `HashKV` at a revision, as it would be after a compaction at `compacted`, or after the store's own compaction if
+/// that is higher.
 pub fn hash_kv_as_compacted(store: &Store<'_>, at: i64, compacted: i64) -> u32 {
     let compacted = compacted.max(store.compact_revision());
     let mut hash = RunningHashKv::as_compacted(store, compacted);

@@ -14,8 +14,8 @@ use crate::k8s::diff::{FieldChange, Op};
 /// Fewer flips are no fight.
 pub const LEAST_FLIPS: u64 = 2;
 
-/// Who wrote a field is not known of an event with more managers than this. Without the limit the work would grow with
-/// the number of managers times the number of changed fields.
+/// Events with more managers than this are left out, because it is not known which of them wrote a field. Without the
+/// limit the work would grow with the number of managers times the number of changed fields.
 pub const MOST_MANAGERS: usize = 8;
 
 /// Two managers that flip a field of an object.
@@ -25,7 +25,7 @@ pub struct Fight {
     pub key: Box<[u8]>,
     /// The path of the field.
     pub path: String,
-    /// The two managers, in the order of their names.
+    /// The two managers, in the order of their names. Of an event with several managers it is the first one.
     pub managers: [String; 2],
     /// How often one of them restored the value that the other had replaced.
     pub flips: u64,
@@ -39,6 +39,7 @@ struct LastChange {
     /// Hashes of the values before and after.
     old: u64,
     new: u64,
+    /// The managers of its event.
     managers: Vec<String>,
 }
 
@@ -51,6 +52,7 @@ type Flips = (u64, i64);
 /// The changes of fields up to an event.
 #[derive(Debug, Default)]
 pub(super) struct Fights {
+    /// The last change of each field, by key and path.
     last: HashMap<(Box<[u8]>, String), LastChange>,
     flips: BTreeMap<Opponents, Flips>,
 }
@@ -59,6 +61,7 @@ impl Fights {
     /// Adds a change of a field. Changes are added in the order of revisions.
     pub(super) fn add(&mut self, key: &[u8], change: &FieldChange, managers: &[String], main: i64) {
         let is_known = (1..=MOST_MANAGERS).contains(&managers.len());
+        // A move within a list replaces no value.
         if change.op == Op::Move || !is_known {
             return;
         }

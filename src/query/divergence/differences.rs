@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::etcd::side_by_side::StoredRecord;
 use crate::etcd::{KeyValue, Revision};
 
-/// How many records after the first difference are kept of each database, to see whether one skipped writes.
+/// How many records after the first difference are kept of each database. They show whether a database skipped writes.
 const KEPT_AFTER: usize = 256;
 
 /// What a database has of a key at the revision of a difference.
@@ -40,16 +40,16 @@ pub struct KeyDifference<'a> {
     pub versions: Vec<Version<'a>>,
     /// Whether the key also differs at the revision of the comparison.
     pub differs_now: bool,
-    /// The last record of each database from there on, up to the revision of the comparison.
+    /// The newest record of the key in each database, from that revision up to the revision of the comparison.
     last: Vec<Option<StoredRecord<'a>>>,
 }
 
 /// Records that are the same.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Same {
-    /// How many.
+    /// How many they are.
     pub records: u64,
-    /// The main revision of the first one.
+    /// The main revision of the first one; none without records.
     pub first: Option<i64>,
 }
 
@@ -93,6 +93,7 @@ impl Pair {
         }
     }
 
+    /// Adds a revision at which the two differ, with the record of each.
     fn add(&mut self, main: i64, records: [Option<StoredRecord<'_>>; 2]) {
         let count = match records {
             [Some(_), Some(_)] => &mut self.conflicts,
@@ -110,10 +111,11 @@ pub struct Differences<'a> {
     databases: usize,
     /// The revision of the comparison.
     common: i64,
+    /// The keys that differ. `None` is for records whose key cannot be decoded.
     keys: HashMap<Option<&'a [u8]>, KeyDifference<'a>>,
     /// The pair of databases i < j is at i * databases + j.
     pairs: Vec<Pair>,
-    /// The records from the first difference on, of each database.
+    /// The records from the first difference on, of each database; none as long as there is no difference.
     after: Option<Vec<Vec<StoredRecord<'a>>>>,
 }
 
@@ -142,13 +144,14 @@ impl<'a> Differences<'a> {
         if one > other { pair.reversed() } else { pair }
     }
 
-    /// The records of a database from the first difference on, as far as they are kept.
+    /// The records of a database from the first difference of any pair on, at most `KEPT_AFTER`.
     pub fn after(&self, database: usize) -> &[StoredRecord<'a>] {
         let after = self.after.as_ref().and_then(|after| after.get(database));
         after.map_or(&[], Vec::as_slice)
     }
 
-    /// The records that two databases have at the first difference in a main revision.
+    /// The two records that two databases have of a key that differs, if the key first differs in this main revision
+    /// and both have a record there.
     pub fn records_at(&self, [one, other]: [usize; 2], main: i64) -> Option<[StoredRecord<'a>; 2]> {
         let keys = self.keys.values();
         let keys = keys.filter(|difference| difference.revision.main == main);
@@ -159,7 +162,8 @@ impl<'a> Differences<'a> {
         records.find(|[one, other]| one != other)
     }
 
-    /// Compares the records of each pair of the databases that `can_compare`. Returns whether some differ.
+    /// Compares the records of each pair of databases. `can_compare` has for each database whether it takes part.
+    /// Returns whether some differ.
     fn compare_pairs(
         &mut self,
         main: i64,
@@ -186,7 +190,7 @@ impl<'a> Differences<'a> {
         some_differ
     }
 
-    /// Compares the records of one revision between the databases that `can_compare`.
+    /// Compares the records of one revision. `can_compare` has for each database whether it retains the revision.
     pub fn compare_revision(
         &mut self,
         revision: Revision,
@@ -202,6 +206,7 @@ impl<'a> Differences<'a> {
             .iter()
             .map(|record| record.and_then(|record| record.content()))
             .collect();
+        // Databases may have different keys at one revision. Then each of these keys differs.
         let mut keys: Vec<Option<&'a [u8]>> = Vec::new();
         for (content, _) in contents.iter().zip(can_compare).filter(|(_, can)| **can) {
             if let Some(content) = content
@@ -227,7 +232,8 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// Compares the newest records of a key up to a compaction between the databases that `can_compare`.
+    /// Compares the newest record of a key up to a compaction in each database. `can_compare` has for each database
+    /// whether it can show the state at that compaction.
     pub fn compare_candidates(
         &mut self,
         key: &'a [u8],
@@ -257,6 +263,7 @@ impl<'a> Differences<'a> {
         self.add_key(Some(key), revision, versions.collect());
     }
 
+    /// Adds a key that differs at a revision. Of a key that is known the lower revision counts.
     fn add_key(&mut self, key: Option<&'a [u8]>, revision: Revision, versions: Vec<Version<'a>>) {
         let common = self.common;
         let known = self.keys.entry(key).or_insert_with(|| KeyDifference {
@@ -274,7 +281,8 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// Follows the records of a revision after a difference was found.
+    /// Keeps what is needed of the records from the first difference on: the first ones of each database, and the
+    /// newest one of each key that differs.
     pub fn follow(&mut self, revision: Revision, records: &[Option<StoredRecord<'a>>]) {
         for (database, record) in records.iter().enumerate() {
             let Some(record) = record else { continue };
@@ -301,6 +309,7 @@ impl<'a> Differences<'a> {
         let mut keys: Vec<_> = self.keys.into_values().collect();
         for difference in &mut keys {
             let known = difference.versions.iter().zip(&difference.last);
+            // A database without any record of the key, and whose history of it is not known, may have had the same.
             let mut known = known
                 .filter(|(version, last)| **version != Version::Unknown || last.is_some())
                 .map(|(_, last)| last);

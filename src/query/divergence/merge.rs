@@ -53,12 +53,16 @@ enum Candidates<'a> {
 /// A comparison on its way through the records.
 struct Merge<'a> {
     retained: Vec<Retained>,
-    /// The compacted revisions that are still ahead, descending.
+    /// The compacted revisions at which keys are still to be compared, in descending order.
     levels: Vec<i64>,
+    /// The highest compacted revision; 0 if nothing was compacted.
     highest_level: i64,
+    /// The newest record of each key up to now. Empty above the highest compacted revision.
     candidates: HashMap<&'a [u8], Candidates<'a>>,
     found: Differences<'a>,
+    /// For each database, whether it retains the current revision. It is a field so that its memory is used again.
     can_compare: Vec<bool>,
+    /// The records that are the same in all databases.
     same: Same,
 }
 
@@ -93,7 +97,8 @@ pub fn merge<'a>(
     };
     let mut rows = SideBySide::new(stores.iter());
     loop {
-        // Where nothing is followed, equal leaves need not be looked into.
+        // Above the last compaction and before the first difference, only differences matter. So leaves that are equal
+        // in all databases are skipped.
         let next = rows.next_revision().map(|next| next.main);
         let is_plain = next.is_some_and(|next| next > merge.highest_level);
         if is_plain && !merge.found.found_any() {
@@ -113,7 +118,7 @@ pub fn merge<'a>(
     }
 }
 
-/// Whether records are the same, byte for byte.
+/// Whether all databases have the same record, byte for byte.
 fn all_same(records: &[Option<StoredRecord<'_>>]) -> bool {
     match records.split_first() {
         Some((Some(first), others)) => others.iter().all(|other| other.as_ref() == Some(first)),
@@ -142,7 +147,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Notes the newest record of each key, as long as a compaction is ahead.
+    /// Notes the records of one revision as the newest ones of their keys.
     fn add_candidates(&mut self, records: &[Option<StoredRecord<'a>>]) {
         if all_same(records) {
             let first = records.first().copied().flatten();
@@ -173,7 +178,8 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Compares the newest record of each key at each compacted revision before a main revision.
+    /// Compares the newest record of each key at every compacted revision below a main revision that was not compared
+    /// yet. The records up to there have to be added before.
     fn pass_levels(&mut self, main: i64) {
         while let Some(level) = self.levels.pop_if(|level| *level < main) {
             let can_compare: Vec<bool> = self

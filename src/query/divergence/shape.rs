@@ -13,7 +13,8 @@ pub enum EndsEarlier {
     OlderCopy,
     /// It has applied the same entries of the raft log: writes were lost.
     LostTail,
-    /// Its consistent index cannot be compared.
+    /// Neither is certain: a consistent index is missing, the databases may be of two clusters, one is damaged, or the
+    /// other one was restored.
     Unclear,
 }
 
@@ -39,7 +40,7 @@ pub enum Shape<'a> {
     Ends {
         /// The database.
         database: usize,
-        /// One that goes further.
+        /// One that has later revisions.
         other: usize,
         /// How many revisions it lacks.
         revisions: i64,
@@ -56,7 +57,7 @@ pub enum Shape<'a> {
         skipped: (i64, i64),
         /// Whether the raft log has fewer entries than the store has revisions, which shows a restored snapshot.
         is_restored: bool,
-        /// Whether it has applied as many entries of the raft log.
+        /// Whether it has applied as many entries of the raft log as the other one, or more.
         has_applied_all: bool,
     },
     /// One record has another value, and everything else is equal.
@@ -69,12 +70,13 @@ pub enum Shape<'a> {
         revision: i64,
         /// How many bytes differ; none if the lengths differ.
         bytes: Option<usize>,
-        /// How many bits differ in them.
+        /// How many bits differ in the bytes that both values have.
         bits: u32,
         /// The lengths of both values in bytes.
         lengths: [usize; 2],
     },
-    /// All differences are records that the second database lacks.
+    /// One database lacks records of another one, and no revision has two different records. Each of two databases may
+    /// lack records of the other one.
     LacksRecords {
         /// The database that has them.
         has: usize,
@@ -98,8 +100,8 @@ impl Shape<'_> {
     }
 }
 
-/// The causes of what was found. `same` are the records that are the same in all
-/// databases.
+/// The known causes of what was found: those of single databases, then one for each group that differs from the first
+/// one. `same` are the records that are the same in all databases.
 pub(super) fn find<'a>(
     members: &[Member],
     groups: &[Vec<usize>],
@@ -125,11 +127,12 @@ pub(super) fn find<'a>(
         return shapes;
     };
     for other in firsts {
-        shapes.extend(of_pair(members, found, reference, other, same));
+        shapes.extend(causes_between(members, found, reference, other, same));
     }
     for (index, member) in members.iter().enumerate() {
         shapes.extend(ends_earlier(members, found, index, member));
     }
+    // Equal databases may still be of two clusters. Only the first and the last one are compared.
     if groups.len() == 1 && same.records > 0 {
         shapes.extend(other_members(
             members,
@@ -141,7 +144,7 @@ pub(super) fn find<'a>(
     shapes
 }
 
-/// That two databases have no member in common.
+/// The shape of two databases that have no member in common; none if they have one, or if their members are not known.
 fn other_members<'a>(
     members: &[Member],
     one: usize,
@@ -157,8 +160,8 @@ fn other_members<'a>(
     })
 }
 
-/// The causes of a difference between the first databases of two groups.
-fn of_pair<'a>(
+/// The known causes of a difference between the first databases of two groups.
+fn causes_between<'a>(
     members: &[Member],
     found: &Differences<'a>,
     one: usize,
@@ -233,7 +236,9 @@ fn transactions<'f, 'a>(
         .collect()
 }
 
-/// Whether the writes of a database from the first difference on are later ones of another database.
+/// Whether a database skipped writes of another one. Then its writes from the first difference on are the same as later
+/// ones of the other database. Example: `other` writes `a` at 10, `b` at 11 and `c` at 12; `database` writes `c` at 10.
+/// So it skipped 10 and 11.
 fn skipped_writes<'a>(
     members: &[Member],
     found: &Differences<'a>,
@@ -243,11 +248,13 @@ fn skipped_writes<'a>(
     let first = found.pair(database, other).first?;
     let own = transactions(found, database, first);
     let others = transactions(found, other, first);
-    // The later writes are at lower revisions.
+    // A database that only lacks records has the later ones at the same revisions. One that skipped writes has them at
+    // lower revisions.
     let start_main = own.first().map(|(main, _)| *main)?;
     let own: Vec<_> = own.iter().map(|(_, records)| writes(records)).collect();
     let start = own.first()?;
-    // At most this many writes in a row have to be the same: the next skipped one may follow.
+    // Two transactions in a row have to be the same, or one if there are no more. A longer row is not required, because
+    // the database may have skipped the next one too.
     let compared = own.len().min(2);
     let at = (1..others.len()).find(|at| {
         let later = others.iter().skip(*at).take(compared);
@@ -274,8 +281,8 @@ fn skipped_writes<'a>(
     })
 }
 
-/// Whether it was restored from a snapshot, not long ago: its raft log has fewer entries than it has revisions. Each
-/// revision takes an entry of the log.
+/// Whether a database was restored from a snapshot, not long ago. Each revision takes an entry of the raft log, and a
+/// restore begins a new log. So a restored database has fewer entries than revisions until enough were added.
 fn is_restored(member: &Member) -> bool {
     let revisions = u64::try_from(member.revision.saturating_sub(1)).unwrap_or_default();
     member
@@ -319,18 +326,18 @@ fn ends_earlier<'a>(
     let mut longer = members.iter().enumerate().filter(|(other, one)| {
         one.revision > member.revision && !found.pair(index, *other).differs()
     });
-    let (other, longest) = longer.next().filter(|_| member.revision > 1)?;
-    let is_one_cluster = !member.is_damaged && !member.members.is_disjoint(&longest.members);
-    let why = match (member.consistent_index, longest.consistent_index) {
+    let (other, further) = longer.next().filter(|_| member.revision > 1)?;
+    let is_one_cluster = !member.is_damaged && !member.members.is_disjoint(&further.members);
+    let why = match (member.consistent_index, further.consistent_index) {
         (Some(own), Some(theirs)) if is_one_cluster && own < theirs => EndsEarlier::OlderCopy,
-        (Some(_), Some(_)) if is_one_cluster && !is_restored(longest) => EndsEarlier::LostTail,
-        // The end of a damaged file may be there, unreadable.
+        (Some(_), Some(_)) if is_one_cluster && !is_restored(further) => EndsEarlier::LostTail,
+        // The last records of a damaged file may be in it, but not readable.
         _ => EndsEarlier::Unclear,
     };
     Some(Shape::Ends {
         database: index,
         other,
-        revisions: longest.revision.saturating_sub(member.revision),
+        revisions: further.revision.saturating_sub(member.revision),
         why,
     })
 }

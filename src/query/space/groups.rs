@@ -59,9 +59,9 @@ pub enum Group {
     Encrypted,
     /// Tombstones. They have no managedFields.
     Deletions,
-    /// Records that often fill a store, by name.
+    /// Records that often fill a store; what they are called.
     Usual(&'static str),
-    /// So many rows more.
+    /// The rows that a limit left out; how many they are.
     Rest(usize),
     /// All rows.
     Total,
@@ -73,12 +73,12 @@ pub struct Grouping<'c> {
     by: SpaceBy,
     depth: usize,
     catalog: &'c Catalog,
-    /// The prefixes of a store without Kubernetes.
+    /// The prefixes of keys, in a store without Kubernetes.
     prefixes: Option<Prefixes>,
 }
 
 impl<'c> Grouping<'c> {
-    /// The grouping of these keys of a store.
+    /// A grouping of the keys of a store. `depth` is how many parts a prefix has with [`SpaceBy::Prefix`].
     pub fn new<'k>(
         by: SpaceBy,
         depth: usize,
@@ -94,7 +94,7 @@ impl<'c> Grouping<'c> {
         }
     }
 
-    /// The group of a key.
+    /// The group of a key. The manager and the bucket are not known from a key: the resource takes their place.
     pub fn group_of(&self, key: &[u8]) -> Group {
         match self.by {
             SpaceBy::Namespace => self.namespace_of(key),
@@ -108,6 +108,7 @@ impl<'c> Grouping<'c> {
         }
     }
 
+    /// The resource of a key; its prefix in a store without Kubernetes.
     fn resource_of(&self, key: &[u8]) -> Group {
         if let Some(prefixes) = &self.prefixes {
             return Group::Prefix(prefixes.prefix_of(key).to_vec());
@@ -119,6 +120,7 @@ impl<'c> Grouping<'c> {
         }
     }
 
+    /// The namespace of a key, with its logical cluster if the store has several.
     fn namespace_of(&self, key: &[u8]) -> Group {
         let Some(location) = self.catalog.locate(key) else {
             return Group::NoObject;
@@ -158,7 +160,7 @@ pub(super) fn manager_of(record: &Record<'_>, keyring: &Keyring) -> Group {
     let Some(meta) = Meta::read(&value) else {
         return Group::NoManager;
     };
-    // Of several with one time the last one counts.
+    // If several entries have the newest time, the last one counts.
     let entries = meta.managed_fields.iter();
     let entries = entries.filter(|entry| is_manager_name(&entry.manager));
     match entries.max_by_key(|entry| entry.time) {

@@ -29,6 +29,7 @@ pub(super) fn word(cause: &Shape<'_>) -> &'static str {
     }
 }
 
+/// A number with its noun.
 fn count(number: u64, one: &str, many: &str) -> String {
     match number {
         1 => format!("1 {one}"),
