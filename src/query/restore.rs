@@ -73,7 +73,7 @@ pub struct Restore<'q, 'a> {
     request: RestoreRequest,
     /// The revision of the new store.
     pub at: i64,
-    /// The revision for which losses were judged: the one asked for, or the newest. [`Self::at`] is smaller if the
+    /// The revision for which losses were judged: the one asked for, or the newest. `at` is smaller if the
     /// records after it are lost.
     pub judged: i64,
     /// The newest revision of the source.

@@ -22,7 +22,7 @@ const MASTER_LEASES: &[u8] = b"/masterleases/";
 pub enum TtlSource {
     /// The write-ahead log.
     Log,
-    /// All its keys have addresses of API servers, so it is [`MASTER_LEASE_TTL`].
+    /// All its keys have addresses of API servers, so it is that of API servers.
     MasterLease,
     /// `--lease-ttl`.
     Flag,
