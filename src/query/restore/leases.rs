@@ -22,7 +22,7 @@ const MASTER_LEASES: &[u8] = b"/masterleases/";
 pub enum TtlSource {
     /// The write-ahead log.
     Log,
-    /// All its keys have addresses of API servers, so it is that of API servers.
+    /// All its keys have addresses of API servers, so the time of API servers is used.
     MasterLease,
     /// `--lease-ttl`.
     Flag,
