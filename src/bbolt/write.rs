@@ -1,16 +1,17 @@
 //! Writes a new file from pairs in ascending order, in constant memory.
 //!
-//! The sizes of all pages depend on the lengths of keys and values alone. So a first walk over the pairs counts the pages:
-//! that gives the root and the high-water mark, which the meta pages at the beginning state. A second walk writes each page
-//! once, from the beginning to the end of the file, and its SHA-256 is computed on the way. In memory is one open page per
+//! The sizes of all pages depend only on the lengths of keys and values. So a first walk over the pairs ([`plan`])
+//! can count the pages without writing them. The count gives the root page and the high-water mark. Both are in the
+//! meta pages, at the beginning of the file. A second walk ([`write()`]) writes each page once, from the beginning to
+//! the end of the file, and computes the SHA-256 of the file on the way. Memory holds at most two open pages per
 //! level of the tree.
 //!
-//! What is written is what bbolt itself could have written, with these choices:
+//! bbolt itself could have written the same file. Where bbolt allows several forms, this is the one:
 //!
-//! - Leaves are filled completely: the bucket with the records only grows at its end.
+//! - Leaves are filled completely, because etcd adds records only at the end of the bucket.
 //! - The freelist is not written, as etcd on Linux does. No page is free.
-//! - Both meta pages name the same tree, as in a snapshot.
-//! - A bucket of one leaf of at most a quarter of a page is inline.
+//! - Both meta pages name the same root page, as in a snapshot.
+//! - A bucket whose only leaf has at most a quarter of a page is inline: its leaf is part of the page that names it.
 //!
 //! **Invariant:** the bytes follow from the pairs and the layout alone. Two runs write the same file.
 
@@ -28,13 +29,13 @@ use tree::{Tree, TreeBuilder};
 
 pub use page::WriteError;
 
-/// The transaction that the newer meta page names. The numbers of a new file, 0 and 1, would look as if nothing had been
-/// written yet.
+/// The transaction id in the newer meta page. It is even, so that is meta page 0. A file that bbolt has just created
+/// has the ids 0 and 1, and readers could conclude from them that nothing was written yet.
 const TXID: u64 = 4;
 
-/// The pairs of a bucket.
+/// The keys and values of a bucket. They are walked over twice: to count the pages, and to write them.
 pub trait Pairs {
-    /// Calls `each` with every key and its value, in ascending order of keys. Each walk gives the same pairs.
+    /// Calls `each` with every key and its value, in ascending order of keys. Each walk must give the same pairs.
     ///
     /// # Errors
     /// Those of `each`, and [`WriteError::Changed`] if the source can no longer be read.
@@ -88,11 +89,11 @@ pub struct Layout {
     pub has_trailer: bool,
 }
 
-/// Page sizes that are written.
+/// Page sizes that a new file may have, in bytes.
 pub const WRITTEN_PAGE_SIZES: std::ops::RangeInclusive<u32> = 1024..=65536;
 
 impl Layout {
-    /// The page size of a new file of a source with this page size: the same, or 4096 if bbolt does not use that one.
+    /// The page size of a new file, given that of its source: the same, or 4096 if bbolt does not accept that one.
     pub fn page_size_for(source: u32) -> u32 {
         match WRITTEN_PAGE_SIZES.contains(&source) && source.is_power_of_two() {
             true => source,
@@ -100,12 +101,13 @@ impl Layout {
         }
     }
 
+    /// The page size as a length in memory.
     fn page_bytes(&self) -> Result<usize, WriteError> {
         usize::try_from(self.page_size).map_err(|_| WriteError::TooLarge)
     }
 }
 
-/// What the first walk determines.
+/// What the first walk determines, for the meta pages and for a check of the second walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     root: Pgid,
@@ -170,7 +172,8 @@ pub fn write(
     Ok(WrittenFile { len_bytes, sha256 })
 }
 
-/// Writes the trees of all buckets, and then the root tree that names them. Returns the root page and the number of pairs.
+/// Writes the trees of all buckets, and then the root tree, whose elements name them. If `pages` only counts, nothing
+/// is written. Returns the root page and the number of pairs.
 fn write_buckets(
     pages: &mut PageWriter<'_>,
     buckets: &[NewBucket<'_>],
@@ -188,7 +191,7 @@ fn write_buckets(
             Tree::Page(pgid) => bucket_header(pgid, pages.order()),
             Tree::Inline(page) => {
                 let mut header = bucket_header(0, pages.order());
-                // While pages are counted only the length matters, and the page has no values.
+                // While pages are only counted, the image lacks keys and values. Zeros give it the right length.
                 let mut image = page.image(0, 0, pages.order())?;
                 image.resize(page.len_bytes(), 0);
                 header.extend(image);
@@ -199,11 +202,12 @@ fn write_buckets(
     }
     match root.finish(pages, 0)? {
         Tree::Page(pgid) => Ok((Pgid(pgid), pairs)),
+        // The limit of 0 bytes above excludes it: a page has at least its header.
         Tree::Inline(_) => Err(WriteError::TooLarge),
     }
 }
 
-/// The value that names a bucket: its root page, and its sequence, which etcd never uses.
+/// The value of a bucket in the root tree: its root page (0 if it is inline), and its sequence, which etcd never uses.
 fn bucket_header(root: u64, order: ByteOrder) -> Vec<u8> {
     let root = match order {
         ByteOrder::Little => root.to_le_bytes(),

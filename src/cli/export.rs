@@ -1,12 +1,14 @@
-//! Writing objects as files: the one place where the program writes anything but its two streams.
+//! Writes objects as files below a folder. Only this module and its submodules write anything but the two output
+//! streams.
 //!
-//! **Invariant:** only files that did not exist before are written, only below one folder, through no link
-//! inside it, and never into the evidence. A file that could not be written whole is removed again.
+//! **Invariant:** only files that did not exist before are written, only below one folder, never through a symbolic
+//! link inside it, and never into the evidence. A file that could not be written completely is removed again.
 //!
-//! Names come from whoever could write to the cluster. They are made of letters, digits, `.`, `_` and `-`;
-//! everything else is `%XX`, and so is what some system takes for something else: a dot or a dash at the
-//! beginning, a dot at the end, the names of devices. An underscore at the beginning is ours. Two names
-//! that differ by the case of letters alone would be one file on some systems: the later one gets `~2`.
+//! The names of objects are not trusted: anyone who could write to the cluster chose them. In the name of a file,
+//! letters, digits, `.`, `_` and `-` remain, and every other byte is written as `%XX`. So are bytes that an operating
+//! system or a command could misread: a dot or a dash at the beginning, a dot at the end, and the first letter of a
+//! device name. An underscore at the beginning is escaped too, because folders of this program begin with one. Two
+//! names that differ only in the case of letters would be one file on some systems: the later one gets `~2`.
 
 pub mod member_dir;
 pub mod new_file;
@@ -23,35 +25,35 @@ use super::Run;
 use super::failure::Failure;
 use super::opened::Opened;
 
-/// The longest name of a folder, or of a file without its extension, in bytes: file systems take 255, and
-/// an extension and a `~2` follow it.
+/// The longest name of a folder, or of a file without its extension, in bytes. File systems allow 255; the rest is
+/// for an extension and a `~2`.
 const LONGEST_NAME_BYTES: usize = 200;
 
 /// How much of a longer name is kept before the hash that makes it unique, in bytes.
 const KEPT_NAME_BYTES: usize = 160;
 
-/// How many files may differ by the case of letters alone.
+/// The most files whose names may differ only in the case of letters.
 const MOST_ALIKE: usize = 10_000;
 
 /// The folder of objects without a namespace, and that of keys that belong to no object.
 const CLUSTER: &str = "_cluster";
 const KEYS: &str = "_keys";
 
-/// Where an object belongs.
+/// What a file is written for. Its folders and its name follow from it.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
     /// An object of a resource.
     Object {
         /// Its logical cluster, if the store has several.
         cluster: Option<&'a [u8]>,
-        /// Its namespace; none where the resource has none.
+        /// Its namespace; none if the object has no namespace.
         namespace: Option<&'a [u8]>,
         /// Its resource with its group: `deployments.apps`.
         resource: &'a str,
         /// Its name.
         name: &'a [u8],
     },
-    /// A key of no known resource.
+    /// A key that belongs to no known resource.
     Key(&'a [u8]),
     /// A file of this name in the folder itself.
     Flat(&'a [u8]),
@@ -87,19 +89,20 @@ impl Place<'_> {
 /// A folder into which objects are written.
 #[derive(Debug)]
 pub struct Export {
+    /// The path as typed.
     given: PathBuf,
     folder: folder::Folder,
-    /// How many names there are that are the same in small letters.
+    /// How often each path was used, in lower case and without its extension.
     alike: HashMap<String, usize>,
     /// How many files were written.
     written: usize,
 }
 
 impl Export {
-    /// Makes the folder, if there is none, and opens it.
+    /// Creates the folder, if it does not exist, and opens it.
     ///
     /// # Errors
-    /// When it is no folder, or is (in) the evidence, or cannot be made.
+    /// If it is not a folder, is the evidence or inside it, or cannot be created.
     pub fn into(given: &Path, run: &Run<'_>) -> Result<Self, Failure> {
         let opened = Opened::by(run);
         opened.refuse(given)?;
@@ -109,7 +112,7 @@ impl Export {
                 given.display()
             ))
         })?;
-        // Once more: now it exists, and every link on the way can be followed.
+        // Checked again: now the folder exists, so every symbolic link in its path can be resolved.
         opened.refuse(given)?;
         Ok(Self {
             given: given.to_path_buf(),
@@ -119,10 +122,10 @@ impl Export {
         })
     }
 
-    /// Writes one file; gives its path.
+    /// Writes one file, and returns its path.
     ///
     /// # Errors
-    /// When it exists, or cannot be written whole: then there is none.
+    /// If it exists, or cannot be written completely. Then the part that was written is removed.
     pub fn write(
         &mut self,
         place: Place<'_>,
@@ -145,7 +148,8 @@ impl Export {
         self.written
     }
 
-    /// The name, with a number where it differs from another's by the case of letters alone.
+    /// The name, followed by a number if an earlier file has the same one or one that differs only in the case of
+    /// letters.
     fn distinct(&mut self, folders: &[String], name: String) -> Result<String, Failure> {
         let alike = format!("{}/{name}", folders.join("/")).to_ascii_lowercase();
         let count = self.alike.entry(alike).or_insert(0);
@@ -159,6 +163,7 @@ impl Export {
         }
     }
 
+    /// Why a file could not be written, and how many were written before it.
     fn failure(&self, path: &Path, error: &io::Error) -> Failure {
         let path = path.display();
         let written = match self.written {
@@ -176,8 +181,9 @@ impl Export {
     }
 }
 
-/// A name for a file or a folder, of the fixed alphabet and not too long. Names that differ stay different, but
-/// for the case of letters.
+/// A safe name for a file or a folder, see the rules at the top of this file. Different names give different results,
+/// but these may differ only in the case of letters. A name that is too long is cut, and a hash of all of it is
+/// added.
 fn file_name(name: &[u8]) -> String {
     let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
     let device = is_device(stem);
@@ -197,7 +203,7 @@ fn file_name(name: &[u8]) -> String {
         }
     }
     if text.is_empty() {
-        // Every other name has a byte.
+        // No other name gives this: in all others, two digits follow a `%`.
         return "%".to_owned();
     }
     if text.len() <= LONGEST_NAME_BYTES {
@@ -208,7 +214,7 @@ fn file_name(name: &[u8]) -> String {
     format!("{text}~{}", hex(hash.get(..16).unwrap_or(&hash)))
 }
 
-/// Whether Windows takes a name, with any extension, for a device.
+/// Whether Windows treats a file of this name, with any extension, as a device.
 fn is_device(stem: &[u8]) -> bool {
     let stem = stem.to_ascii_lowercase();
     match stem.as_slice() {
@@ -229,15 +235,16 @@ mod folder {
     use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, unlinkat};
     use rustix::io::Errno;
 
-    /// What is secret in the store is not for others here either.
+    /// Only the owner may read the files: they may contain secrets.
     const FOLDER_MODE: u32 = 0o700;
     const FILE_MODE: u32 = 0o600;
 
-    /// An open folder: whatever its path comes to name meanwhile, files go here.
+    /// An open folder. Files are written to it even if its path is changed to lead elsewhere during the run.
     #[derive(Debug)]
     pub(super) struct Folder(OwnedFd);
 
     impl Folder {
+        /// Creates the folder, if it does not exist, and opens it.
         pub(super) fn make(path: &Path) -> io::Result<Self> {
             DirBuilder::new()
                 .recursive(true)
@@ -247,7 +254,7 @@ mod folder {
             Ok(Self(open(path, flags, Mode::empty())?))
         }
 
-        /// Writes a new file in folders below; a link among them is not followed.
+        /// Writes a new file in folders below this one. A symbolic link among them is not followed, it is an error.
         pub(super) fn write(
             &self,
             folders: &[String],
@@ -271,7 +278,7 @@ mod folder {
             let written = file.write_all(content);
             if written.is_err() {
                 drop(file);
-                // Half a file is no file. If it cannot be removed either, the message still names it.
+                // An incomplete file must not remain. If it cannot be removed, the message still names it.
                 let _ = unlinkat(at, name, AtFlags::empty());
             }
             written
@@ -279,13 +286,14 @@ mod folder {
     }
 }
 
-/// Without openat: links are looked for before each step.
+/// For systems without `openat`: each folder is checked for a symbolic link before the next step.
 #[cfg(not(unix))]
 mod folder {
     use std::fs::{self, File};
     use std::io::{self, Write as _};
     use std::path::{Path, PathBuf};
 
+    /// The path of the folder, absolute and without symbolic links.
     #[derive(Debug)]
     pub(super) struct Folder(PathBuf);
 
@@ -326,7 +334,7 @@ mod folder {
     }
 }
 
-/// Says what was written, for people.
+/// How many files were written and where, for people.
 pub fn summary(export: &Export) -> String {
     match export.written() {
         1 => format!("1 file was written below {}", export.given.display()),
@@ -337,10 +345,10 @@ pub fn summary(export: &Export) -> String {
     }
 }
 
-/// The line with a file's name for standard output.
+/// Writes a line with the path of a file to standard output.
 ///
 /// # Errors
-/// As the writer's.
+/// Those of `to`.
 pub fn write_name(path: &Path, to: &mut dyn Write) -> io::Result<()> {
     to.write_all(path.as_os_str().as_encoded_bytes())?;
     to.write_all(b"\n")
@@ -380,7 +388,7 @@ mod tests {
         let long = |last: u8| [vec![b'/'; 3000], vec![last]].concat();
         let (one, other) = (file_name(&long(b'a')), file_name(&long(b'b')));
         assert!(one != other && one.len() <= LONGEST_NAME_BYTES);
-        // The hash makes them different, and the mark is in no other name.
+        // The hash makes them different, and no shorter name contains the `~` before it.
         assert!(one.contains('~') && !file_name(b"~").contains('~'));
     }
 }

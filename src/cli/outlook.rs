@@ -1,4 +1,4 @@
-//! What `restore` could give of a damaged file, as the last line of `fsck` and `status`.
+//! What `restore` could write of a damaged file, as the last line of `fsck` and `status`.
 
 use crate::query::Evidence;
 use crate::query::restore::Outlook;
@@ -7,7 +7,8 @@ use crate::view::restore::refusal;
 
 use super::report;
 
-/// Says on standard error what `restore` could give, if the file is damaged.
+/// Prints a hint on standard error: what `restore` could write, if damage of the file may hide records. `restore` is
+/// not proposed for a file of another program or for delta snapshots.
 pub fn say(evidence: &Evidence, invocation: &Invocation) {
     let is_damaged = evidence.diagnostics().may_hide_records() && !evidence.is_foreign();
     if !is_damaged || evidence.deltas().is_some() {

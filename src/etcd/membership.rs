@@ -1,7 +1,7 @@
-//! The members of a new cluster: what `--initial-cluster` means, and the ids that etcd gives.
+//! The members of a new cluster: reads `--initial-cluster`, and computes the ids that etcd would give.
 //!
-//! Upstream: `client/pkg/types/urlsmap.go` (the text), `server/etcdserver/api/membership/member.go` and `cluster.go` (ids,
-//! JSON), `server/config/config.go` (`VerifyBootstrap`).
+//! Upstream: `client/pkg/types/urlsmap.go` (the text), `server/etcdserver/api/membership/member.go` and `cluster.go`
+//! (ids, JSON), `server/config/config.go` (`VerifyBootstrap`).
 
 mod url;
 
@@ -12,10 +12,10 @@ use sha1::{Digest, Sha1};
 use crate::bytes::u64_be;
 use crate::go::value::Layout;
 
-/// How many members a cluster may have here. etcd advises at most 7; the limit bounds what is written for each of them.
+/// The most members of a new cluster. The etcd documentation advises at most 7; the limit bounds how much is written.
 pub const MOST_MEMBERS: usize = 99;
 
-/// A member of a cluster that is about to be made.
+/// A member of a cluster that does not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMember {
     /// Its id.
@@ -26,7 +26,7 @@ pub struct NewMember {
     pub peer_urls: Vec<String>,
 }
 
-/// A cluster that is about to be made.
+/// A cluster that does not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitialCluster {
     /// Its id.
@@ -55,22 +55,22 @@ pub enum ClusterError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Two members, or one of them twice, have this address.
+    /// This address is listed twice, for two members or for the same one.
     #[error("the initial cluster has {0} twice")]
     DuplicateUrl(String),
-    /// The member to write is not in it.
+    /// The cluster has no member of this name.
     #[error("no member {0:?} in the initial cluster")]
     UnknownName(String),
-    /// The addresses that the member advertises are not those that the cluster has for it.
+    /// The addresses that the member advertises differ from those in the cluster.
     #[error(
         "the initial cluster has {listed} for {name:?}, and the member advertises {advertised}"
     )]
     Advertised {
         /// The member.
         name: String,
-        /// What the cluster has.
+        /// Its addresses in the cluster.
         listed: String,
-        /// What the member advertises.
+        /// The addresses that it advertises.
         advertised: String,
     },
 }
@@ -87,6 +87,7 @@ pub fn peer_urls(text: &str) -> Result<Vec<String>, ClusterError> {
 }
 
 impl NewMember {
+    /// A member with the id that etcd computes from its addresses and the token of the cluster.
     fn new(name: String, mut peer_urls: Vec<String>, token: &str) -> Self {
         peer_urls.sort();
         let id = id_of(&[&peer_urls.concat(), token].concat());
@@ -97,17 +98,17 @@ impl NewMember {
         }
     }
 
-    /// Its key in bucket `members`, and its name in the v2 store.
+    /// Its id in hex without leading zeros: its key in bucket `members`, and its name in the v2 store.
     pub fn hex_id(&self) -> String {
         format!("{:x}", self.id)
     }
 
-    /// Its raft attributes as JSON, as Go writes it.
+    /// Its addresses as JSON, byte for byte as Go writes `RaftAttributes`.
     pub fn raft_attributes(&self) -> String {
         format!("{{\"peerURLs\":{}}}", json_list(&self.peer_urls))
     }
 
-    /// The whole member as JSON, as Go writes it.
+    /// The whole member as JSON, byte for byte as Go writes `Member`.
     pub fn json(&self) -> String {
         format!(
             "{{\"id\":{},\"peerURLs\":{},\"name\":{}}}",
@@ -119,7 +120,8 @@ impl NewMember {
 }
 
 impl InitialCluster {
-    /// Reads `NAME=URL,NAME=URL,...`. A name may appear more than once, with another address each time.
+    /// Reads `NAME=URL,NAME=URL,...`. A name may appear more than once, with another address each time. The ids of
+    /// the members depend on `token`, and the id of the cluster on those of the members.
     ///
     /// # Errors
     /// [`ClusterError`]: what etcd would refuse.
@@ -152,7 +154,7 @@ impl InitialCluster {
     /// The member of this name, if it advertises exactly the addresses that the cluster has for it.
     ///
     /// # Errors
-    /// There is no such member, or it advertises something else.
+    /// [`ClusterError::UnknownName`], or [`ClusterError::Advertised`].
     pub fn member(&self, name: &str, advertised: &[String]) -> Result<&NewMember, ClusterError> {
         let member = self.members.iter().find(|member| member.name == name);
         let member = member.ok_or_else(|| ClusterError::UnknownName(name.to_owned()))?;
@@ -171,7 +173,7 @@ impl InitialCluster {
         self.members.iter().map(|member| member.id).collect()
     }
 
-    /// The index of the last log entry of a new member: one entry adds each member.
+    /// The index of the last entry in the log of a new member. The log has one entry for each member, which adds it.
     pub fn last_index(&self) -> u64 {
         self.members.len() as u64
     }
@@ -184,14 +186,14 @@ impl InitialCluster {
         elements
     }
 
-    /// The value of `confState` in bucket `meta`.
+    /// The value of `confState` in bucket `meta`: the voters as JSON.
     pub fn conf_state(&self) -> String {
         let voters: Vec<String> = self.voters().iter().map(u64::to_string).collect();
         format!("{{\"voters\":[{}],\"auto_leave\":false}}", voters.join(","))
     }
 }
 
-/// A text as Go writes it in JSON.
+/// A text as a JSON string, escaped as Go does it.
 pub(super) fn json_text(text: &str) -> String {
     let mut out = Vec::new();
     // Writing to memory cannot fail.
@@ -199,11 +201,13 @@ pub(super) fn json_text(text: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// Texts as a JSON array of strings.
 fn json_list(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| json_text(text)).collect();
     format!("[{}]", texts.join(","))
 }
 
+/// The id of a member: the start of the SHA-1 of its addresses and the token.
 fn id_of(text: &str) -> u64 {
     first_eight(&Sha1::digest(text.as_bytes()))
 }

@@ -2,12 +2,15 @@
 //!
 //! Three facts show that a record is missing:
 //!
-//! - The tree: a branch page states the first revision of each leaf, see [`cover`]. This shows where a damaged page was.
-//! - The numbers: above the compaction every main revision exists, and the changes of a transaction are numbered from 0.
+//! - The tree: a branch page states the first revision of each leaf, see [`cover`]. This shows which revisions a
+//!   damaged page had.
+//! - The numbers: above the compaction every main revision exists, and the changes of a transaction have the
+//!   sub-revisions 0, 1, 2 and so on.
 //! - The keys: above the compaction the versions of a key have no gap, and each deletion follows a put.
 //!
-//! The state at a revision before the first missing record is complete. From there on any key may have an old value, may
-//! be missing, or may exist although it was deleted.
+//! Example: a store is compacted at 4, and the records 5.0, 6.0, 6.2 and 9.0 are read. Then 6.1 and everything from
+//! 6.3 up to 9.0, not included, may be missing. The state at revision 5 is complete. From 6 on any key may have an
+//! old value, may be missing, or may exist although it was deleted.
 
 mod cover;
 
@@ -23,7 +26,7 @@ use super::schema;
 use super::store::Store;
 use super::write::each_record;
 
-/// How many lost ranges, and how many missing items of keys, are kept. Further ones are counted.
+/// How many lost ranges, and how many missing records of keys, are kept at most. Further ones of the pass are left out.
 pub const MOST_ITEMS: usize = 100_000;
 
 /// What shows that records are missing.
@@ -31,7 +34,7 @@ pub const MOST_ITEMS: usize = 100_000;
 pub enum LossReason {
     /// A page of the tree cannot be read, or was altered.
     Page,
-    /// Numbers of revisions are missing.
+    /// Revision numbers are missing.
     Numbers,
     /// The records of a key contradict each other.
     Key,
@@ -49,11 +52,12 @@ pub struct LostRange {
 }
 
 impl LostRange {
-    /// Whether a lost page is the whole reason for a contradiction or for missing numbers. If numbers are missing before
-    /// the page begins, it is not.
+    /// Whether this range, of a lost page, fully explains `gap`: a contradiction of a key, or missing numbers.
+    /// Missing numbers that begin before the page are not explained: something else is lost too.
     fn explains(&self, gap: &Self) -> bool {
         let (page, gap_from) = (self.from, gap.from);
-        // A gap begins at the sub-revision after the last record before it, or at a new main revision.
+        // A gap after record 6.2 begins at 6.3, although that may not exist. So a page that begins at 7.0 is next to
+        // it.
         let is_next =
             gap_from.sub > 0 && page.sub == 0 && page.main == gap_from.main.saturating_add(1);
         let begins_before = page <= gap_from || page.main == gap_from.main || is_next;
@@ -76,10 +80,10 @@ pub enum Likely {
     Delete,
 }
 
-/// What a missing record changes in the restored store.
+/// What the absence of a record changes in the restored store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossEffect {
-    /// Only the history of the key.
+    /// Only the history of the key is incomplete.
     History,
     /// The key has an older value.
     Stale,
@@ -94,17 +98,17 @@ pub enum LossEffect {
 pub struct MissingRecord {
     /// The key.
     pub key: Vec<u8>,
-    /// The record is after this revision; it may be at it if `is_exact`.
+    /// The record is after this revision. If `is_exact`, this is its own revision.
     pub from: Revision,
-    /// The record is before this revision.
+    /// The record is before this revision. If `is_exact`, the same as `from`.
     pub until: Revision,
-    /// Whether its revision is known: `from`.
+    /// Whether the revision of the record is known.
     pub is_exact: bool,
-    /// What it was.
+    /// What it most likely was.
     pub likely: Likely,
     /// What its absence changes.
     pub effect: LossEffect,
-    /// The revision of the tombstone that takes its place; none if none does.
+    /// The revision of the tombstone that is written in its place; none if no tombstone is.
     pub tombstone: Option<Revision>,
 }
 
@@ -124,9 +128,9 @@ impl KeyState {
     }
 }
 
-/// Which records are surveyed.
+/// What is surveyed, and which records count.
 pub struct SurveyRequest<'r> {
-    /// The revision of the state.
+    /// The main revision of the restored state.
     pub at: i64,
     /// The compacted revision: up to it records may be missing.
     pub compacted: i64,
@@ -134,7 +138,7 @@ pub struct SurveyRequest<'r> {
     pub uses_salvaged: bool,
     /// Whether a key belongs to the restored store.
     pub covers: &'r dyn Fn(&[u8]) -> bool,
-    /// Main revisions that are left out, because a part of their transaction is missing.
+    /// Main revisions whose records are dropped, because a part of their transaction is missing.
     pub cut: &'r BTreeSet<i64>,
 }
 
@@ -143,7 +147,7 @@ pub struct SurveyRequest<'r> {
 pub struct Survey {
     /// Number of records up to the revision, of the keys that are covered.
     pub records: u64,
-    /// Number of records after it, or of other keys.
+    /// Number of records after it, of other keys, or of transactions that are cut.
     pub dropped: u64,
     /// Number of records that are used although the tree does not reach them.
     pub added: u64,
@@ -151,7 +155,7 @@ pub struct Survey {
     pub unused: u64,
     /// Number of records that are not exactly as etcd writes them, or out of order. They are not used.
     pub altered: u64,
-    /// How many of them are up to the revision.
+    /// How many of the altered records are up to the revision.
     pub altered_up_to: u64,
     /// The newest main revision that is known to exist, also above the revision of the survey.
     pub newest: i64,
@@ -165,9 +169,9 @@ pub struct Survey {
     pub jumps: Vec<(i64, i64)>,
     /// The missing records of keys that can be named.
     pub missing: Vec<MissingRecord>,
-    /// The keys at the revision.
+    /// The keys at the revision, also deleted ones.
     pub keys: HashMap<Box<[u8]>, KeyState>,
-    /// Revisions of deletions at exactly the main revision of the survey.
+    /// Revisions of deletions at exactly the main revision of the survey. etcd 3.6 keeps these in a compaction there.
     pub deletions_at: Vec<Revision>,
 }
 
@@ -178,12 +182,12 @@ pub enum Use {
     Used,
     /// It is not exactly as etcd writes it.
     Altered,
-    /// It is of an origin that is not used.
+    /// Its origin is not used: the tree does not reach it, or it is below the compaction.
     Unused,
 }
 
 impl Use {
-    /// Whether a record with this stored value is used.
+    /// Decides by the origin of a record, and by whether its stored value is exactly what etcd would write.
     pub fn decide(
         store: &Store<'_>,
         record: &Record<'_>,
@@ -194,7 +198,7 @@ impl Use {
         let is_used = match record.origin {
             Origin::Live => true,
             Origin::Salvaged => uses_salvaged,
-            // They continue the state. What a compaction removed from it is not brought back.
+            // They continue the state. Those that a compaction removed from the state are not brought back.
             Origin::Wal | Origin::Delta => record.revision.main > compacted,
             // Above the compaction nothing was removed, so a record in a freed page is one that the tree lost.
             Origin::Carved(_) => {
@@ -222,11 +226,12 @@ impl Use {
 }
 
 impl Survey {
-    /// Surveys a store by one pass over its records, and by one more over the tree if something is wrong with it.
+    /// Surveys a store by one pass over its records. If anything is damaged, the tree is walked over too.
     pub fn read(store: &Store<'_>, request: &SurveyRequest<'_>) -> Self {
         let mut pass = Pass {
             survey: Self::default(),
             request,
+            // Before the first record, as [`Pass::count`] expects it: revision 1 is the empty store.
             previous: Revision {
                 main: request.compacted.max(1),
                 sub: i64::MAX,
@@ -254,7 +259,8 @@ impl Survey {
             let in_tree = cover::lost_in_tree(bucket);
             survey.add_lost_in_tree(store, &in_tree, request);
         }
-        // etcd 3.6, the first version with a version of the schema, keeps every record at the compacted revision.
+        // etcd 3.6 keeps a record at the compacted revision, also if it is a tombstone. If there is none, it is lost.
+        // Only 3.6 and later have a storage version.
         if store.meta().storage_version.is_some() && survey.newest_record < request.compacted {
             survey.lost.push(LostRange {
                 from: Revision {
@@ -271,9 +277,11 @@ impl Survey {
         survey
     }
 
-    /// Gives each tombstone that takes the place of a lost one a sub-revision that no record has.
+    /// Gives each tombstone that is written in place of a lost one a sub-revision that no record has: the one after
+    /// the last sub-revision of its main revision.
     fn place_tombstones(&mut self, store: &Store<'_>, request: &SurveyRequest<'_>) {
         let wanted = self.missing.iter().filter_map(|missing| missing.tombstone);
+        // For each main revision, the first free sub-revision.
         let mut free: HashMap<i64, i64> = wanted.map(|revision| (revision.main, 0)).collect();
         if free.is_empty() {
             return;
@@ -298,7 +306,8 @@ impl Survey {
         }
     }
 
-    /// A record that is not used changes only the history of a key that was written later.
+    /// Corrects the effects after the pass: if the key has a record after the missing one, only its history is
+    /// incomplete.
     fn judge_effects(&mut self) {
         for missing in &mut self.missing {
             let newest = self.keys.get(missing.key.as_slice());
@@ -308,7 +317,7 @@ impl Survey {
         }
     }
 
-    /// Drops the contradictions of keys that missing numbers explain.
+    /// Drops the lost ranges of keys that touch a range of missing numbers, which explains them.
     fn explain_contradictions(&mut self) {
         let is_number = |range: &&LostRange| range.reason == LossReason::Numbers;
         let gaps: Vec<LostRange> = self.lost.iter().filter(is_number).copied().collect();
@@ -317,15 +326,16 @@ impl Survey {
         });
     }
 
-    /// Adds what the tree shows to what the numbers show.
+    /// Adds the ranges of lost pages, and drops the ranges that these explain. The range of a page that records
+    /// outside the tree fill completely is not added.
     fn add_lost_in_tree(
         &mut self,
         store: &Store<'_>,
         in_tree: &[LostRange],
         request: &SurveyRequest<'_>,
     ) {
-        // What a lost page explains begins where the page begins, not before.
         let is_explained = |gap: &LostRange| in_tree.iter().any(|page| page.explains(gap));
+        // Before the explained ones are dropped: a page is filled only if no number in its range is missing.
         let gaps = self.lost.clone();
         self.lost.retain(|gap| !is_explained(gap));
         for page in in_tree {
@@ -337,7 +347,7 @@ impl Survey {
         }
     }
 
-    /// The newest revision whose state is complete; none if none above the compaction is.
+    /// The newest main revision whose state is complete; none if even the compacted revision is not complete.
     ///
     /// If the tree has no record of that state, and other records are elsewhere in the file, it is not complete: they may be
     /// records of that state.
@@ -351,12 +361,13 @@ impl Survey {
         (complete >= compacted.max(1) && !may_lack_all).then_some(complete)
     }
 
-    /// The lost ranges that matter for the state at a revision.
+    /// The lost ranges that matter for the state at a main revision: those that begin at or before it.
     pub fn lost_up_to(&self, at: i64) -> impl Iterator<Item = &LostRange> {
         self.lost.iter().filter(move |lost| lost.from.main <= at)
     }
 
-    /// The transactions that are known in part only.
+    /// The main revisions of transactions that are known only in part. Example: 6.0 and 6.2 are read, and 6.1 is
+    /// lost. A gap from 6.3 to 9.0 does not show that 6.3 existed, unless a lost page begins there.
     pub fn partial_transactions(&self) -> BTreeSet<i64> {
         let mut cut = BTreeSet::new();
         for lost in &self.lost {
@@ -376,7 +387,8 @@ impl Survey {
     }
 }
 
-/// Whether records that the tree does not reach fill a lost range without a gap.
+/// Whether records outside the tree fill the range of a lost page completely: no number in it is missing, and its first
+/// revision is that of a record that can be used.
 fn is_filled(
     store: &Store<'_>,
     page: &LostRange,
@@ -401,17 +413,19 @@ fn is_filled(
     is_first
 }
 
-/// The pass over the records.
+/// The pass over the records, in the order of revisions.
 struct Pass<'p, 'r> {
     survey: Survey,
     request: &'p SurveyRequest<'r>,
-    /// The revision of the record before.
+    /// The revision of the last used record. Before the first one: the compacted revision, with the largest
+    /// sub-revision.
     previous: Revision,
-    /// The same; none before the first record.
+    /// The revision of the last used record; none before the first one.
     last: Option<Revision>,
 }
 
 impl Pass<'_, '_> {
+    /// Counts a record by its use. If it is used, compares it with the record before it, and with the one of its key.
     fn see(&mut self, record: &Record<'_>, used: Use) {
         let is_ordered = self.last.is_none_or(|last| last < record.revision);
         let used = match used {
@@ -463,7 +477,9 @@ impl Pass<'_, '_> {
         self.follow(record);
     }
 
-    /// Compares the number of a record with the one before it.
+    /// Compares the revision of a record with that of the record before it, and adds a lost range if revisions
+    /// between them are missing. Up to the compacted revision gaps are normal. The mark of a bumped restore explains
+    /// its own gap.
     fn count(&mut self, record: &Record<'_>) {
         let now = record.revision;
         let before = std::mem::replace(&mut self.previous, now);
@@ -489,7 +505,7 @@ impl Pass<'_, '_> {
             return;
         }
         let from = match before.sub {
-            // Before the first record above the compaction.
+            // The record is the first one above the compaction.
             _ if before.main <= self.request.compacted || before.sub == i64::MAX => Revision {
                 main: next_main,
                 sub: 0,
@@ -506,7 +522,7 @@ impl Pass<'_, '_> {
         });
     }
 
-    /// Compares a record with the one of its key before it, and keeps it as the newest.
+    /// Compares a record with the record of its key before it, and stores it as the newest one of its key.
     fn follow(&mut self, record: &Record<'_>) {
         let now = KeyState {
             newest: NewestRecord::from(record),
@@ -526,7 +542,10 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// Adds what is missing between two records of a key.
+    /// Adds the range in which a record of a key is missing, between two records of that key, and what it most likely
+    /// was. Example: a key is created at 5.0, and the next record of it says that it was created at 9.0. Then a
+    /// deletion is missing. A tombstone at revision 8 is written in its place. Without it, etcd would read both puts
+    /// as one generation.
     fn contradiction(&mut self, code: Code, before: Option<&NewestRecord>, record: &Record<'_>) {
         if self.survey.missing.len() >= MOST_ITEMS || self.survey.lost.len() >= MOST_ITEMS {
             return;
@@ -553,7 +572,7 @@ impl Pass<'_, '_> {
         let open = before.and_then(|before| before.generation);
         let after = NewestRecord::from(record).generation;
         let is_replaced = Transition::between(open, after) == Transition::Replaces;
-        // Which of its sub-revisions is free is determined after the pass.
+        // `place_tombstones` replaces the sub-revision after the pass.
         let before_created = Revision {
             main: record.create_revision.saturating_sub(1),
             sub: 0,
@@ -563,7 +582,7 @@ impl Pass<'_, '_> {
             true => (Likely::Delete, created),
             false => (Likely::Put, record.revision),
         };
-        // A key that was changed twice in one revision lacks nothing.
+        // If a key was changed twice in one revision, no record is missing.
         if code != Code::KeyTwice {
             self.survey.missing.push(MissingRecord {
                 key: record.key.to_vec(),
@@ -577,7 +596,7 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// Names the key of a record that exists outside the tree and is not used.
+    /// Adds a salvaged record that is not used to the missing ones. Its key and its revision are known.
     fn note_unused(&mut self, record: &Record<'_>) {
         let is_missing = record.origin == Origin::Salvaged
             && record.revision.main <= self.request.at

@@ -1,9 +1,11 @@
 //! Writes a store that etcd accepts: the buckets of a source, with changes, as a new database file.
 //!
-//! A snapshot file keeps everything that the source has in its small buckets. The database of a data directory gets new
-//! members, see [`MemberState`]: the same that `etcdutl snapshot restore` changes (`etcdutl/snapshot/v3_snapshot.go`).
+//! "Small" are all buckets of etcd but `key`, which has the records: they fit into memory. A snapshot file keeps
+//! everything that they have. The database of a data directory gets new members, see [`NewStore::set_members`], which
+//! changes the same as `etcdutl snapshot restore` (`etcdutl/snapshot/v3_snapshot.go`).
 //!
-//! Example: `NewStore::from_store(&store, &records)`, then `set`, `remove` and `clear` as needed, then `plan` and `write`.
+//! Example: `NewStore::from_store(&store, &records)`, then `set`, `remove` and `clear` as needed, then `plan` and
+//! `write`.
 
 mod records;
 
@@ -28,12 +30,13 @@ type SmallBucket = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct NewStore<'s, 'a> {
     /// Every bucket of etcd but `key`.
     small: BTreeMap<Vec<u8>, SmallBucket>,
-    /// Buckets that no etcd uses; they are copied.
+    /// Buckets that no version of etcd uses; they are copied.
     unknown: Vec<CopiedBucket<'s, 'a>>,
+    /// The pairs of bucket `key`.
     records: &'s dyn Pairs,
 }
 
-/// The pairs of a bucket of the source.
+/// The pairs of a bucket of the source, without buckets inside it, which etcd does not have.
 struct CopiedBucket<'s, 'a> {
     bucket: &'s Bucket<'a>,
     diagnostics: &'a Diagnostics,
@@ -57,16 +60,17 @@ impl Pairs for CopiedBucket<'_, '_> {
 pub struct MemberState {
     /// The pairs of bucket `members`: the id in hex without leading zeros, and the member as JSON.
     pub members: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Index of the last entry of the new log: the number of members.
+    /// Index of the last entry of the new log, which has one entry for each member.
     pub consistent_index: u64,
     /// Term of that entry.
     pub term: u64,
-    /// The voters as JSON, for the key `confState`; if none, the key is left out.
+    /// The ids of the voting members as JSON, for the key `confState`; if none, the key is left out.
     pub conf_state: Option<Vec<u8>>,
 }
 
 impl<'s, 'a> NewStore<'s, 'a> {
-    /// The buckets of a store with these records. Every bucket that etcd creates exists, also if the source lacks it.
+    /// A copy of the buckets of a store, with these records. Each bucket that etcd creates exists, also if the source
+    /// lacks it.
     pub fn from_store(store: &'s Store<'a>, records: &'s dyn Pairs) -> Self {
         let mut small: BTreeMap<Vec<u8>, SmallBucket> = BTreeMap::new();
         for name in schema::BUCKETS.iter().filter(|name| **name != schema::KEY) {
@@ -125,7 +129,7 @@ impl<'s, 'a> NewStore<'s, 'a> {
         pairs.map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
-    /// Sets both marks of a compaction at this revision; a revision of 0 removes them.
+    /// Records a finished compaction at this main revision: sets both of its keys in bucket `meta`. 0 removes them.
     pub fn set_compaction(&mut self, main: i64) {
         for key in [schema::SCHEDULED_COMPACT, schema::FINISHED_COMPACT] {
             match main {
@@ -135,8 +139,9 @@ impl<'s, 'a> NewStore<'s, 'a> {
         }
     }
 
-    /// Makes it the database of a new data directory: it gets new members, and each version of etcd writes its own version
-    /// numbers. With those of etcd 3.7, etcd 3.6 would refuse to start.
+    /// Makes it the database of a new data directory: replaces the members and the position in the log, and removes
+    /// the versions of the cluster and of the schema. etcd writes its own versions when it starts. If those of etcd
+    /// 3.7 remained, etcd 3.6 would refuse to start.
     pub fn set_members(&mut self, state: &MemberState) {
         self.clear(schema::MEMBERS);
         for (id, member) in &state.members {

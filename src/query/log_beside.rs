@@ -1,4 +1,4 @@
-//! A write-ahead log next to a database, for a verb that does not read it.
+//! Entries of a write-ahead log next to a database that a run does not apply, because `--wal` was not given.
 
 use std::path::PathBuf;
 
@@ -10,18 +10,19 @@ use super::evidence::Evidence;
 use super::logs::Logs;
 use super::origins::stranger;
 
-/// A log next to a database whose log was not asked for.
+/// A log next to a database that was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogBeside {
     /// The folder with the log.
     pub place: PathBuf,
-    /// How many of its entries are not in the database.
+    /// How many of its requests are not in the database.
     pub entries: usize,
-    /// The last of them.
+    /// The index of the last of these.
     pub until: u64,
 }
 
-/// The log next to a database, if it has entries that the database does not have.
+/// The log next to a database, if it has requests that the database does not have. None if the run reads a log
+/// anyway, or if the log is that of a member of another cluster.
 pub fn log_beside(evidence: &Evidence, store: &Store<'_>) -> Option<LogBeside> {
     if evidence.logs().is_some() {
         return None;

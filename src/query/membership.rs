@@ -1,4 +1,4 @@
-//! The members of a new data directory.
+//! The files and the database contents of the members of a new data directory, for `cli`.
 
 use crate::etcd::wal::write;
 
@@ -6,12 +6,12 @@ pub use crate::etcd::membership::{ClusterError, InitialCluster, NewMember, peer_
 pub use crate::etcd::wal::write::{FIRST_SEGMENT, SEGMENT_LEN_BYTES, SNAP_TERM, snap, snap_name};
 pub use crate::etcd::write::MemberState;
 
-/// The records of the log of a member.
+/// The bytes of the log file of a member, without the zeros at its end.
 pub fn log(cluster: &InitialCluster, member: &NewMember) -> Vec<u8> {
     write::log(cluster, member)
 }
 
-/// What the database of each member has of the cluster.
+/// The members, the position in the log and the voters, which are the same in the database of each member.
 pub fn member_state(cluster: &InitialCluster) -> MemberState {
     MemberState {
         members: cluster.bucket(),

@@ -1,12 +1,12 @@
-//! The records that a write-ahead log gives to a restored store: those after its database, or all of them.
+//! The records that a restored store gets from a write-ahead log: those after its database, or all of them.
 //!
-//! Other verbs add whatever is certain ([`super::origins`]). A restore needs more: every entry that etcd would apply at its
-//! next start, in order and without a gap, and the leases that the log grants and revokes. A cluster of one member applies
-//! all entries of its log, also those after the last commit that the log records: the last acknowledged write is usually
-//! among them.
+//! Other verbs add every record that is certain ([`super::origins`]). A restore needs more: every entry that etcd
+//! would apply at its next start, in order and without a gap, and the leases that the log grants and revokes. A
+//! cluster of one member applies all entries of its log, also those after the last commit that the log records: the
+//! last acknowledged write is usually among them.
 //!
-//! The log alone is used if the database cannot be read or is damaged, or if a revision below its compaction is asked for.
-//! This needs a log that begins with the first entry of its cluster.
+//! The log alone is used if the database cannot be read or is damaged, or if a revision below its compaction is asked
+//! for. This needs a log that begins with the first entry of its cluster.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,38 +28,39 @@ use super::logs::{Logs, Wal};
 use super::no_answer::NoAnswer;
 use super::origins::{ReplayRequest, agrees, stranger};
 
-/// Why the records are those of the log alone.
+/// Why all records come from the log, and the database is not used.
 #[derive(Debug, Clone)]
 pub enum WhyLogAlone {
     /// The database cannot be used.
     Unusable(Arc<NoAnswer>),
     /// The database is damaged.
     Damaged,
-    /// The database does not say which entry it was written after: etcd was stopped before its first commit.
+    /// The database has no consistent_index, the index of the last entry it has: etcd was stopped before its first
+    /// commit.
     NoPosition,
     /// The revision is below the compaction of the database.
     BelowCompaction(i64),
 }
 
-/// Why a log does not give all that it should.
+/// Why a log cannot be applied, or not up to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFault {
     /// The replay ended before the end of the log, for this reason.
     Stopped(&'static str),
-    /// The log ends with entry `until` of the replay, and this one was committed.
+    /// The replay reached the end of the log, but this later entry was committed: the end of the log is missing.
     EndsBefore(u64),
-    /// The log is of another cluster: the id of its member.
+    /// The log is of another cluster. This is the id of the member that wrote it.
     OtherCluster(u64),
     /// The database is damaged, and the revisions of the entries after it depend on all of its records.
     DamagedDatabase,
-    /// The database does not say which entry it was written after.
+    /// The database has no consistent_index, so it is not known which entries it already has.
     NoPosition,
     /// The log and the database have different records of the same revisions.
     Contradiction,
 }
 
 impl LogFault {
-    /// Whether the log cannot be applied at all, so that no revision is reached by it.
+    /// Whether the log cannot be applied to this database at all. The other faults only end the replay early.
     pub fn is_about_database(self) -> bool {
         !matches!(self, Self::Stopped(_) | Self::EndsBefore(_))
     }
@@ -68,34 +69,35 @@ impl LogFault {
 /// A request that may not have been acknowledged: the log does not show that a majority has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unacknowledged {
-    /// The index of its entry.
+    /// The index of its log entry.
     pub index: u64,
-    /// The revision that it got; none if it changed nothing.
+    /// The main revision that it wrote; none if it changed nothing.
     pub revision: Option<i64>,
     /// The keys that it writes or deletes.
     pub keys: Vec<Vec<u8>>,
 }
 
-/// What a log gave.
+/// The result of a replay of a log, for a restore.
 #[derive(Debug, Clone)]
 pub struct Replayed {
-    /// Why the database is not used; none if it is.
+    /// Why the database is not used; none if it is used.
     pub alone: Option<WhyLogAlone>,
-    /// The last entry that the database has.
+    /// The index of the last entry that the database has; 0 if the database is not used.
     pub from: u64,
-    /// The last entry that was applied.
+    /// The index of the last entry that was applied.
     pub until: u64,
-    /// The newest revision.
+    /// The main revision after that entry.
     pub revision: i64,
     /// Index and term of the last entry up to the revision asked for.
     pub position: (u64, u64),
-    /// The last entry that the log shows to be committed.
+    /// The index of the last entry that the log shows to be committed.
     pub commit: u64,
     /// Number of voting members; 0 if not known.
     pub voters: usize,
-    /// Entries after the last commit that were left out.
+    /// Number of entries after the last committed one that were not applied.
     pub left_out: usize,
-    /// Requests after the last commit that were applied, if the cluster has more than one member.
+    /// Requests after the last committed entry that were applied. None are listed for a cluster of one member, which
+    /// commits whatever is in its log.
     pub unacknowledged: Vec<Unacknowledged>,
     /// The leases as of the revision asked for, with their times to live in seconds.
     pub leases: BTreeMap<i64, i64>,
@@ -103,11 +105,11 @@ pub struct Replayed {
     pub granted: BTreeMap<i64, i64>,
     /// Whether a CORRUPT alarm is active.
     pub has_corrupt_alarm: bool,
-    /// Why it is not all.
+    /// Why the log was not applied, or not up to its end; none if it was.
     pub fault: Option<LogFault>,
 }
 
-/// A database and its log, for a restore.
+/// A database and its log, which a restore can choose from.
 pub(super) struct Parts<'a> {
     /// The file of the database.
     pub source: &'a Source,
@@ -115,7 +117,7 @@ pub(super) struct Parts<'a> {
     pub meta: Option<usize>,
     /// Its path as typed.
     pub given: &'a Path,
-    /// Why it cannot be used.
+    /// Why it cannot be used; none if it can be opened.
     pub unusable: Option<&'a Arc<NoAnswer>>,
     /// Whether something is wrong with the file, apart from its pages.
     pub is_suspect: bool,
@@ -125,19 +127,20 @@ pub(super) struct Parts<'a> {
     pub logs: &'a Logs,
     /// The log.
     pub wal: Wal<'a>,
-    /// What is asked of it.
+    /// How the log is to be replayed.
     pub request: ReplayRequest,
 }
 
-/// Where a restore takes records from.
+/// The source of the records of a restore.
 pub(super) enum Chosen<'a> {
     /// The database, and the log after it; or why the log cannot be applied to it.
     Database(Option<LogFault>),
-    /// The log alone.
+    /// The log alone: the store with all of its records.
     Log(Box<(Store<'a>, Replayed)>),
 }
 
 impl<'a> Parts<'a> {
+    /// The limits of a replay, from what was asked for.
     fn limits(&self) -> ReplayLimits {
         ReplayLimits {
             includes_uncommitted: !self.request.committed_only,
@@ -146,8 +149,10 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Looks at the database: whether it is intact, and whether the log alone is a better source. Its findings are not
-    /// those of the run, because it may not be used.
+    /// Chooses between the database with the log after it, and the log alone. The log alone is used if the database
+    /// cannot be opened, is damaged, has no consistent_index, or is compacted above the revision asked for. It must
+    /// then go back to the first entry of its cluster. The findings of this first look at the database are dropped,
+    /// because it may not be used.
     ///
     /// # Errors
     /// If the database cannot be used, and the log does not have all records.
@@ -166,6 +171,7 @@ impl<'a> Parts<'a> {
         if let Some(member) = stranger(&store, &self.wal) {
             return Ok(Chosen::Database(Some(LogFault::OtherCluster(member))));
         }
+        // A log that stops early is no better source, unless it reaches the last record of the database.
         let last = store.state().records(Direction::Forward).last();
         let revision = last.map_or(1, |last| last.revision.main);
         let is_damaged = self.is_suspect || quiet.found_damage();
@@ -188,7 +194,10 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The store that a whole log gives.
+    /// The store with the records of the log alone.
+    ///
+    /// # Errors
+    /// If the empty store that it begins with cannot be made.
     fn alone(&self, whole: Replay<'a>, why: WhyLogAlone) -> Result<Chosen<'a>, NoAnswer> {
         let store = empty::store(self.diagnostics).map_err(|error| NoAnswer::NoState {
             path: self.given.to_path_buf(),
@@ -202,7 +211,8 @@ impl<'a> Parts<'a> {
         Ok(Chosen::Log(Box::new((store.with(whole.records), replayed))))
     }
 
-    /// The store of the database with the records of the log after it.
+    /// The store of the database with the records of the log after it. If the log cannot be applied, the store of the
+    /// database as it is, and the fault.
     pub(super) fn continued(
         &self,
         store: Store<'a>,
@@ -229,7 +239,8 @@ impl<'a> Parts<'a> {
         (store.with(after.records), replayed)
     }
 
-    /// Why a replay is not all that the log should have.
+    /// Why a replay is incomplete: it stopped before the end of the log, or the log lacks committed entries. The last
+    /// committed entry is the one in the hard state of the log, or that of the newest raft snapshot.
     fn fault_of(&self, replay: &Replay<'_>) -> Option<LogFault> {
         if let Some(why) = replay.stopped {
             return Some(LogFault::Stopped(why));
@@ -241,17 +252,19 @@ impl<'a> Parts<'a> {
 }
 
 impl Replayed {
+    /// The result of a replay of the entries after `from`. The caller sets `alone` and `fault`.
     fn new(wal: &Wal<'_>, replay: &Replay<'_>, from: u64, voters: usize) -> Self {
         let commit = wal.hard_state.commit;
-        let is_after = |index: u64| index > commit;
-        let applied = |entry: &&Entry<'_>| is_after(entry.index) && entry.index <= replay.until;
+        let is_after_commit = |index: u64| index > commit;
+        let is_applied_unsure =
+            |entry: &&Entry<'_>| is_after_commit(entry.index) && entry.index <= replay.until;
         let revision_of = |index: u64| {
             let found = replay.applied.binary_search_by_key(&index, |one| one.index);
             found.ok().and_then(|at| replay.applied.get(at)?.main)
         };
-        let named = wal.effective().filter(applied);
-        let named = named.filter(|entry| voters != 1 && entry.entry_type == EntryType::NORMAL);
-        let unacknowledged = named.filter(|entry| !entry.data.is_empty()).map(|entry| {
+        let unsure = wal.effective().filter(is_applied_unsure);
+        let unsure = unsure.filter(|entry| voters != 1 && entry.entry_type == EntryType::NORMAL);
+        let unacknowledged = unsure.filter(|entry| !entry.data.is_empty()).map(|entry| {
             let keys = changes(&entry.request()).into_iter();
             Unacknowledged {
                 index: entry.index,
@@ -270,7 +283,7 @@ impl Replayed {
             voters,
             left_out: wal
                 .effective()
-                .filter(|entry| is_after(entry.index) && entry.index > replay.until)
+                .filter(|entry| is_after_commit(entry.index) && entry.index > replay.until)
                 .count(),
             unacknowledged: unacknowledged.collect(),
             leases: replay.leases.clone(),
@@ -280,7 +293,7 @@ impl Replayed {
         }
     }
 
-    /// Whether requests of the log were applied, as far as it reaches.
+    /// Whether the entries of the log were applied, all of them or up to where the replay stopped.
     pub fn is_applied(&self) -> bool {
         self.fault.is_none_or(|fault| !fault.is_about_database())
     }

@@ -1,11 +1,12 @@
-//! A restore: a store that etcd accepts, made of what can be read of a source.
+//! A restore: a store that etcd accepts, written from what can be read of a source.
 //!
-//! [`Restore::read`] surveys the source and decides: what is written, or why nothing is. It refuses whenever the new store
-//! would silently lack records, because such a store is worse than none: a lost deletion brings a deleted key back, and a
-//! lost put leaves an old value. [`Restore::write`] writes, and [`Restore::verify`] reads the result back.
+//! [`Restore::read`] surveys the source, and decides what is written, or why nothing is. It refuses whenever the new
+//! store would silently lack records, because such a store is worse than none: a lost deletion brings a deleted key
+//! back, and a lost put leaves an old value. Then [`Restore::prepare`] determines the layout of the file,
+//! [`Restore::write`] writes it, and [`Restore::verify`] reads it back.
 //!
-//! The records of a write-ahead log come with the store of the question ([`crate::query::Origins`]); what else a data
-//! directory needs is set by [`crate::etcd::write::MemberState`].
+//! If a write-ahead log is used, its records are already in the store of the question ([`crate::query::Origins`]).
+//! The members of a new data directory come from [`MemberState`].
 
 mod decide;
 mod leases;
@@ -44,7 +45,7 @@ pub use small::Authentication;
 pub struct TimeAsked {
     /// The time, in seconds since 1970.
     pub time: i64,
-    /// The revision that is used, and the interval.
+    /// The revision that is used, the most likely one, and the range of revisions that fit the time.
     pub at: AtTime,
     /// The bounds of the time of that revision, in seconds since 1970.
     pub bounds: (Option<i64>, Option<i64>),
@@ -59,19 +60,21 @@ pub struct Dropped {
     pub corrupt: Vec<u64>,
     /// A requested downgrade of the cluster.
     pub downgrade: bool,
-    /// The version of the schema, because no record is at the compacted revision.
+    /// The version of the schema. It shows that the store is of etcd 3.6 or later, which has a record at the
+    /// compacted revision; the new store has none.
     pub storage_version: bool,
     /// Users and roles, because authentication was switched off.
     pub authentication: bool,
 }
 
-/// A restore that was decided.
+/// A restore that was decided: everything that the new store is made of.
 pub struct Restore<'q, 'a> {
     question: &'q Question<'a>,
     request: RestoreRequest,
     /// The revision of the new store.
     pub at: i64,
-    /// The revision that was asked for; the new store ends before it if the records up to there are lost.
+    /// The revision for which losses were judged: the one asked for, or the newest. `at` is smaller if the
+    /// records after it are lost.
     pub judged: i64,
     /// The newest revision of the source.
     pub newest: i64,
@@ -83,7 +86,7 @@ pub struct Restore<'q, 'a> {
     pub time: Option<TimeAsked>,
     /// What the survey found.
     pub survey: Survey,
-    /// The reasons against it that were overruled.
+    /// The reasons against it that were overruled, for example by `--allow-loss`.
     pub accepted: Vec<Refusal>,
     /// Leases that are written anew.
     pub leases: Vec<LeaseWritten>,
@@ -95,13 +98,13 @@ pub struct Restore<'q, 'a> {
     pub live_keys: u64,
     /// What is left out.
     pub dropped: Dropped,
-    /// What the write-ahead log gave, if its requests were applied.
+    /// The result of the replay of the write-ahead log, if its requests were applied.
     pub log: Option<&'a Replayed>,
     /// Main revisions that are left out, because a part of their transaction is missing.
     cut: BTreeSet<i64>,
-    /// The only records that are written; none if all are.
+    /// The revisions of the only records that are written, if only the state is; none if the history is written too.
     kept: Option<HashSet<Revision>>,
-    /// Tombstones that take the place of lost ones.
+    /// Tombstones that are written in place of lost ones.
     added: Vec<StoredPair>,
 }
 
@@ -121,7 +124,7 @@ impl<'q, 'a> Restore<'q, 'a> {
         &self.request
     }
 
-    /// Whether nothing is missing, and nothing had to be guessed.
+    /// Whether no reason was overruled, no bucket is damaged, and no record outside the tree had to be used.
     pub fn is_complete(&self) -> bool {
         self.accepted.is_empty() && self.damaged_buckets.is_empty() && self.survey.added == 0
     }
@@ -131,12 +134,13 @@ impl<'q, 'a> Restore<'q, 'a> {
         &self.cut
     }
 
-    /// The compacted revision above which the source has every record.
+    /// The compacted revision for a decision about records. If an older revision is restored, records up to that one
+    /// are used as if it were the compacted one.
     fn floor(&self) -> i64 {
         self.compacted.min(self.at)
     }
 
-    /// Whether a record, with its stored value, is written.
+    /// Whether a record is written. `stored` is its value in bucket `key`.
     fn keeps(&self, record: &Record<'_>, stored: &[u8]) -> bool {
         let main = record.revision.main;
         if main > self.at || self.cut.contains(&main) {
@@ -154,16 +158,17 @@ impl<'q, 'a> Restore<'q, 'a> {
         is_kept && Use::decide(self.store(), record, stored, carve, self.floor()) == Use::Used
     }
 
-    /// The layout of the new file: that of the source, as far as bbolt accepts it.
+    /// The layout of the new file: page size and byte order of the source, if bbolt accepts that page size. A store
+    /// that is made of a write-ahead log alone has no file; it gets the usual layout.
     pub fn layout(&self, has_trailer: bool) -> Layout {
         let db = self.store().db();
-        let is_real = db.source().is_some();
+        let is_from_file = db.source().is_some();
         Layout {
-            page_size: match is_real {
+            page_size: match is_from_file {
                 true => Layout::page_size_for(db.meta().page_size),
                 false => 4096,
             },
-            order: match is_real {
+            order: match is_from_file {
                 true => db.pages().order(),
                 false => ByteOrder::Little,
             },
@@ -171,7 +176,7 @@ impl<'q, 'a> Restore<'q, 'a> {
         }
     }
 
-    /// Where findings of the source are.
+    /// The findings about the source.
     pub fn diagnostics(&self) -> &Diagnostics {
         self.evidence().diagnostics()
     }

@@ -1,4 +1,4 @@
-//! A restore as text: why nothing is written, what was written, what is missing, and what to type next.
+//! A finished restore as text: what was written, what is missing, and what to do next. Refusals are in [`refusal`].
 
 pub mod directory;
 mod log;
@@ -26,8 +26,8 @@ use crate::k8s::wall_clock::Bounds;
 /// How many missing records and ranges are listed for people; the report has all of them.
 const LISTED: usize = 20;
 
-/// How far the revision of a Kubernetes store is raised, in addition to what is known to have been served. The last
-/// revision that clients saw is often not known.
+/// How far the proposed bump raises the revision of a Kubernetes store above the newest known one. Clients may have
+/// seen later revisions, and how many is often not known.
 const BUMP: i64 = 1_000_000;
 
 /// A restore that was written.
@@ -44,11 +44,11 @@ pub struct Written<'w, 'a> {
     pub is_kubernetes: bool,
     /// The members, if data directories were written.
     pub directory: Option<&'w Directory>,
-    /// A log next to the database that was not read.
+    /// A log next to the database that was not read, although it has later entries.
     pub beside: Option<LogBeside>,
 }
 
-/// Where a range of revisions is.
+/// A range of revisions as words.
 #[must_use]
 pub fn range_text(range: &LostRange) -> String {
     match range.until {
@@ -88,7 +88,7 @@ pub fn likely_text(likely: Likely) -> &'static str {
     }
 }
 
-/// The answer for people.
+/// The whole answer for people.
 #[must_use]
 pub fn parts(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     let mut parts = vec![AnswerPart::Table(facts(written))];
@@ -169,15 +169,17 @@ fn facts(written: &Written<'_, '_>) -> Rows {
     rows
 }
 
+/// A number of members with its word.
 fn plural_members(count: usize) -> String {
     plural(count, "member", "members")
 }
 
+/// A number for [`plural`].
 fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// What the new store has otherwise than its source.
+/// Where the new store differs from its source, apart from records: the name of a fact, and the fact.
 fn changes(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
     let mut changes = Vec::new();
     for lease in restore.leases.iter().take(LISTED) {
@@ -243,7 +245,7 @@ fn changes(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
     changes
 }
 
-/// What is missing, for people.
+/// The losses that were accepted, for people; nothing if there are none.
 fn losses(restore: &Restore<'_, '_>) -> Vec<AnswerPart> {
     if restore.accepted.is_empty() {
         return Vec::new();
@@ -296,7 +298,7 @@ fn losses(restore: &Restore<'_, '_>) -> Vec<AnswerPart> {
     parts
 }
 
-/// Where a missing record was.
+/// The revision of a missing record, or the revisions between which it was.
 #[must_use]
 pub fn place_text(record: &MissingRecord) -> String {
     match record.is_exact {
@@ -305,6 +307,7 @@ pub fn place_text(record: &MissingRecord) -> String {
     }
 }
 
+/// What the absence of a record changes, or what is written in its place.
 fn missing_effect(record: &MissingRecord) -> String {
     match record.tombstone {
         Some(revision) => format!("a deletion is written at {revision} in its place"),
@@ -312,18 +315,19 @@ fn missing_effect(record: &MissingRecord) -> String {
     }
 }
 
+/// The heading of a section.
 fn heading(text: &str) -> AnswerPart {
     AnswerPart::heading(text)
 }
 
-/// How far the revision is raised when the store is restored for API servers.
+/// The `--bump-revision` that is proposed for a store of API servers: the revisions that are given up, and a reserve.
 #[must_use]
 pub fn proposed_bump(restore: &Restore<'_, '_>) -> i64 {
     let gap = restore.newest.saturating_sub(restore.at).max(0);
     gap.saturating_add(BUMP)
 }
 
-/// The commands to type next.
+/// What to do next with the new file or directory: commands, and the order of steps for Kubernetes.
 fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     let plain = |text: String| AnswerPart::line(text);
     let file = quoted(&written.file.to_string_lossy());
@@ -358,7 +362,7 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     parts
 }
 
-/// The same for data directories.
+/// What to do next with new data directories.
 fn next_of_directory(written: &Written<'_, '_>, directory: &Directory) -> Vec<AnswerPart> {
     let plain = |text: &str| AnswerPart::line(text);
     let start = directory::start_lines(directory, written.file);

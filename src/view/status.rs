@@ -252,10 +252,10 @@ fn compaction_text(meta: Option<&MetaBucket>) -> String {
                 "compacted to {finished}; a compaction to {scheduled} was interrupted or running"
             )
         }
-        (finished, scheduled) => format!(
-            "compacted to {}",
-            finished.or(scheduled).unwrap_or_default()
-        ),
+        (None, Some(scheduled)) => {
+            format!("never compacted; a compaction to {scheduled} was interrupted or running")
+        }
+        (Some(finished), _) => format!("compacted to {finished}"),
     }
 }
 

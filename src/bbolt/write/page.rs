@@ -25,7 +25,7 @@ pub enum WriteError {
     /// The keys of a bucket are not in strictly ascending order.
     #[error("the keys of a bucket are not in ascending order")]
     Order,
-    /// bbolt refuses an empty key, and a key or a value that is too long.
+    /// A key that is empty or too long, or a value that is too long. bbolt refuses these.
     #[error("a key of {key} bytes with a value of {value} bytes, which bbolt refuses")]
     Length {
         /// Length of the key in bytes.
@@ -33,7 +33,7 @@ pub enum WriteError {
         /// Length of the value in bytes.
         value: usize,
     },
-    /// The second walk over the pairs gave others than the first one.
+    /// The second walk over the pairs gave other pairs than the first one.
     #[error("the source changed while it was copied")]
     Changed,
     /// A number does not fit its field.
@@ -41,21 +41,21 @@ pub enum WriteError {
     TooLarge,
 }
 
-/// The kind of a page of a tree.
+/// The kind of a page in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Leaf,
     Branch,
 }
 
-/// One element of a page. Its bytes are in the body of the page.
+/// One element of a page. Its key and its value are in the body of the page.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// Of a leaf: its flags. Of a branch: 0.
+    /// In a leaf: the flags of the element. In a branch: 0.
     flags: u32,
     key_bytes: usize,
     value_bytes: usize,
-    /// The child page; only of a branch.
+    /// In a branch: the child page. In a leaf: 0.
     child: u64,
 }
 
@@ -64,17 +64,22 @@ struct Entry {
 pub(super) struct OpenPage {
     kind: Kind,
     entries: Vec<Entry>,
-    /// The keys and values, in the order of the elements. While pages are only counted, it has no values.
+    /// The keys and values, in the order of the elements. While pages are only counted, the body of a leaf stays empty.
     body: Vec<u8>,
+    /// The key of the first element: the branch page above names the page by it.
     first_key: Vec<u8>,
     /// Length of header, elements, keys and values.
     len_bytes: usize,
 }
 
 /// The length of an element with its key and its value, in bytes.
+///
+/// # Errors
+/// [`WriteError::Length`], if bbolt refuses such a key or value.
 fn entry_bytes(key: usize, value: usize) -> Result<usize, WriteError> {
-    let is_key = key > 0 && u64::try_from(key).is_ok_and(|key| key <= u64::from(MAX_KEY_BYTES));
-    if !is_key || value > MAX_VALUE_BYTES {
+    let is_key_accepted =
+        key > 0 && u64::try_from(key).is_ok_and(|key| key <= u64::from(MAX_KEY_BYTES));
+    if !is_key_accepted || value > MAX_VALUE_BYTES {
         return Err(WriteError::Length { key, value });
     }
     let sum = ELEMENT_BYTES
@@ -94,6 +99,7 @@ impl OpenPage {
         }
     }
 
+    /// Number of elements.
     pub(super) fn count(&self) -> usize {
         self.entries.len()
     }
@@ -106,7 +112,7 @@ impl OpenPage {
         self.len_bytes
     }
 
-    /// Whether one more pair fits into a page of this size.
+    /// Whether one more element, with a key and a value of these lengths, fits into a page of this size.
     pub(super) fn has_room(
         &self,
         key: usize,
@@ -118,7 +124,8 @@ impl OpenPage {
         Ok(len <= page_size && self.entries.len() < MAX_ELEMENTS)
     }
 
-    /// Adds a pair to a leaf. `keeps`: whether the value is kept, not only its length.
+    /// Adds a pair to a leaf. If `keeps` is false, only the lengths of key and value are kept: the page is counted, not
+    /// written.
     pub(super) fn add(
         &mut self,
         flags: u32,
@@ -143,7 +150,7 @@ impl OpenPage {
         Ok(())
     }
 
-    /// Adds a child page to a branch.
+    /// Adds a child page to a branch, with the first key of the child.
     pub(super) fn add_child(&mut self, key: &[u8], child: u64) -> Result<(), WriteError> {
         self.push(Entry {
             flags: 0,
@@ -159,6 +166,7 @@ impl OpenPage {
         Ok(())
     }
 
+    /// Adds an element, and its length to that of the page. The caller adds its key and value to the body.
     fn push(&mut self, entry: Entry) -> Result<(), WriteError> {
         let bytes = entry_bytes(entry.key_bytes, entry.value_bytes)?;
         let len = self.len_bytes.checked_add(bytes);
@@ -167,7 +175,8 @@ impl OpenPage {
         Ok(())
     }
 
-    /// Removes the last child of a branch: its key and its page.
+    /// Removes the last child of a branch, and returns its key and its page. The body of a branch always has the
+    /// keys, also while pages are only counted.
     pub(super) fn take_last_child(&mut self) -> Option<(Vec<u8>, u64)> {
         let entry = self.entries.pop()?;
         let at = self.body.len().saturating_sub(entry.key_bytes);
@@ -177,7 +186,7 @@ impl OpenPage {
         Some((key, entry.child))
     }
 
-    /// Empties the page, so that its memory is used again.
+    /// Empties the page, but keeps its memory for the next one.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.body.clear();
@@ -208,7 +217,7 @@ impl OpenPage {
         let table = self.entries.len().saturating_mul(ELEMENT_BYTES);
         let (mut before, mut body) = (0_usize, 0_usize);
         for entry in &self.entries {
-            // A position counts from the first byte of its own element.
+            // The position of a key counts from the first byte of its own element, not from that of the page.
             let position = narrow(table.saturating_sub(before).saturating_add(body))?;
             match self.kind {
                 Kind::Leaf => {
@@ -240,6 +249,7 @@ struct Fields<'f> {
 }
 
 impl Fields<'_> {
+    /// Appends the bytes of an integer, given in big endian order.
     fn put(&mut self, big_endian: &[u8]) {
         match self.order {
             ByteOrder::Big => self.to.extend_from_slice(big_endian),
@@ -260,7 +270,8 @@ impl Fields<'_> {
     }
 }
 
-/// The image of a meta page, without the zeros after it.
+/// The image of a meta page, without the zeros after it. Its checksum covers the fields of the meta, not the page
+/// header.
 fn meta_page(slot: u64, meta: &NewMeta, order: ByteOrder) -> Vec<u8> {
     let mut body = Vec::new();
     let mut fields = Fields {
@@ -270,12 +281,14 @@ fn meta_page(slot: u64, meta: &NewMeta, order: ByteOrder) -> Vec<u8> {
     fields.u32(MAGIC);
     fields.u32(VERSION);
     fields.u32(meta.page_size);
+    // Flags, which are always 0.
     fields.u32(0);
     fields.u64(meta.root.0);
+    // The sequence of the root bucket.
     fields.u64(0);
     fields.u64(NO_FREELIST);
     fields.u64(meta.high_water_mark);
-    // A transaction writes meta page txid % 2, so the other page has the transaction before.
+    // A transaction writes meta page txid % 2, so the other meta page has the txid before it.
     let is_newest = meta.txid % 2 == slot;
     fields.u64(meta.txid.saturating_sub(u64::from(!is_newest)));
     let checksum = fnv1a(&body);
@@ -284,6 +297,7 @@ fn meta_page(slot: u64, meta: &NewMeta, order: ByteOrder) -> Vec<u8> {
         to: &mut page,
         order,
     };
+    // The page header: id, kind (a meta page), number of elements, overflow.
     fields.u64(slot);
     fields.u16(0x04);
     fields.u16(0);
@@ -302,12 +316,12 @@ fn meta_page(slot: u64, meta: &NewMeta, order: ByteOrder) -> Vec<u8> {
 pub(super) struct NewMeta {
     pub(super) page_size: u32,
     pub(super) root: Pgid,
-    /// The first page that is not used.
+    /// The first page id that is not used.
     pub(super) high_water_mark: u64,
     pub(super) txid: u64,
 }
 
-/// A file and the hash of what was written to it.
+/// The file that is written to, its length so far, and the SHA-256 of what was written.
 pub(super) struct File<'w> {
     to: &'w mut dyn Write,
     hash: Sha256,
@@ -330,7 +344,7 @@ impl<'w> File<'w> {
         Ok(())
     }
 
-    /// Writes zeros up to this many bytes after `len` bytes.
+    /// Fills a page up with zeros: `len` bytes of it were written, and it has `whole` bytes.
     fn pad(&mut self, len: usize, whole: usize) -> Result<(), WriteError> {
         const ZEROS: [u8; 4096] = [0; 4096];
         let mut left = whole.saturating_sub(len);
@@ -341,7 +355,8 @@ impl<'w> File<'w> {
         Ok(())
     }
 
-    /// Ends the file, optionally with the SHA-256 of everything before. Returns its length, and the SHA-256 of the whole.
+    /// Ends the file, optionally with a trailer: the SHA-256 of everything before it. Returns the length and the
+    /// SHA-256 of the file, both with the trailer.
     pub(super) fn finish(mut self, has_trailer: bool) -> Result<(u64, [u8; 32]), WriteError> {
         if has_trailer {
             let trailer: [u8; 32] = self.hash.clone().finalize().into();
@@ -352,16 +367,18 @@ impl<'w> File<'w> {
     }
 }
 
-/// Gives each finished page its id, and writes it, or only counts it.
+/// Gives each finished page the next id. Then it writes the page, or only counts it.
 pub(super) struct PageWriter<'w> {
+    /// The id of the next page.
     next: u64,
     page_size: usize,
     order: ByteOrder,
+    /// The file; none if pages are only counted.
     file: Option<File<'w>>,
 }
 
 impl<'w> PageWriter<'w> {
-    /// Counts pages. The first id after the meta pages is 2.
+    /// A writer that only counts pages. Its first id is 2, after the two meta pages.
     pub(super) fn counting(page_size: usize, order: ByteOrder) -> Self {
         Self {
             next: 2,
@@ -371,7 +388,7 @@ impl<'w> PageWriter<'w> {
         }
     }
 
-    /// Writes the meta pages, and then each page.
+    /// A writer to a file. It writes the two meta pages at once.
     pub(super) fn writing(
         mut file: File<'w>,
         page_size: usize,
@@ -397,7 +414,7 @@ impl<'w> PageWriter<'w> {
         self.order
     }
 
-    /// Whether the bytes of values are needed.
+    /// Whether pages are written, not only counted. Only then the bytes of keys and values are needed.
     pub(super) fn writes(&self) -> bool {
         self.file.is_some()
     }
@@ -407,7 +424,7 @@ impl<'w> PageWriter<'w> {
         self.next
     }
 
-    /// Writes a page, with as many overflow pages as it needs. Returns its id.
+    /// Writes or counts a page, with as many overflow pages as it needs. Returns its id.
     pub(super) fn write(&mut self, page: &OpenPage) -> Result<u64, WriteError> {
         let pages = page.len_bytes().div_ceil(self.page_size).max(1);
         let overflow = u32::try_from(pages.saturating_sub(1)).map_err(|_| WriteError::TooLarge)?;
@@ -422,7 +439,7 @@ impl<'w> PageWriter<'w> {
         Ok(pgid)
     }
 
-    /// The file, after its last page.
+    /// The file, after its last page; none if pages were only counted.
     pub(super) fn into_file(self) -> Option<File<'w>> {
         self.file
     }

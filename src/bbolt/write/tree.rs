@@ -1,28 +1,34 @@
 //! Builds one B+tree from pairs in ascending order: full leaves, and a branch level above each level that has more than
 //! one page.
 //!
-//! A branch page is written only when the next one has two children, because bbolt expects at least two in each.
+//! bbolt expects at least two children in each branch page. So a full branch page is not written at once: it is held
+//! until the next one of its level is full too. If the last page of a level ends with one child, it gets children of
+//! the held one.
 
 use super::page::{Kind, OpenPage, PageWriter, WriteError};
 
 /// The fewest children of a branch page.
 const FEWEST_CHILDREN: usize = 2;
 
-/// A level of branch pages.
+/// A level of branch pages, of which only the last one or two are in memory.
 struct Level {
     /// The page before the open one. It is full, and not written yet.
     held: Option<OpenPage>,
+    /// The page to which children are added.
     open: OpenPage,
 }
 
 /// A tree that is being built.
 pub(super) struct TreeBuilder {
+    /// The leaf to which pairs are added.
     leaf: OpenPage,
-    /// Whether a leaf was written.
+    /// Whether a leaf was written before it.
     has_pages: bool,
     /// The branch levels, the lowest first.
     levels: Vec<Level>,
+    /// The key added last; the next one must be after it.
     last_key: Option<Vec<u8>>,
+    /// Number of pairs added.
     elements: u64,
 }
 
@@ -30,7 +36,7 @@ pub(super) struct TreeBuilder {
 pub(super) enum Tree {
     /// Its root page.
     Page(u64),
-    /// It is one leaf page that was not written, because it is short enough to be part of another page.
+    /// Its only leaf, which was not written: it is short enough to be inside the page that names the bucket.
     Inline(OpenPage),
 }
 
@@ -50,7 +56,11 @@ impl TreeBuilder {
         self.elements
     }
 
-    /// Adds the next pair.
+    /// Adds the next pair. If it does not fit into the open leaf, that leaf is written first. A pair longer than a
+    /// page gets a leaf of its own, with overflow pages.
+    ///
+    /// # Errors
+    /// [`WriteError::Order`], if its key is not after the one before it.
     pub(super) fn add(
         &mut self,
         pages: &mut PageWriter<'_>,
@@ -77,7 +87,7 @@ impl TreeBuilder {
         Ok(())
     }
 
-    /// Writes the open leaf.
+    /// Writes the open leaf, adds it to the lowest branch level, and starts an empty one.
     fn end_leaf(&mut self, pages: &mut PageWriter<'_>) -> Result<(), WriteError> {
         let pgid = pages.write(&self.leaf)?;
         self.has_pages = true;
@@ -86,7 +96,9 @@ impl TreeBuilder {
         self.add_child(pages, 0, &key, pgid)
     }
 
-    /// Adds a page to a level of branches. Each level that is full adds a page to the one above.
+    /// Adds a page to the branch level `depth`; 0 is the lowest one. If the open page of the level is full, it
+    /// becomes the held one. The page that was held until then is written, and is added to the level above in the
+    /// same way.
     fn add_child(
         &mut self,
         pages: &mut PageWriter<'_>,
@@ -106,6 +118,7 @@ impl TreeBuilder {
                 return Err(WriteError::TooLarge);
             };
             let has_room = level.open.has_room(key.len(), 0, pages.page_size())?;
+            // The page that was held, if the open one takes its place.
             let mut full = None;
             if !has_room && level.open.count() >= FEWEST_CHILDREN {
                 let open = std::mem::replace(&mut level.open, OpenPage::new(Kind::Branch));
@@ -121,7 +134,8 @@ impl TreeBuilder {
         }
     }
 
-    /// Ends the tree. A tree of one leaf of at most `inline_bytes` bytes is not written.
+    /// Ends the tree: writes the last pages of each level, the lowest first, until a level has only one page, the
+    /// root. A tree of one leaf of at most `inline_bytes` bytes is not written, but returned.
     pub(super) fn finish(
         mut self,
         pages: &mut PageWriter<'_>,
@@ -150,6 +164,7 @@ impl TreeBuilder {
                 }
             }
             let pgid = pages.write(&last)?;
+            // Adding the held page may have created the level above.
             let is_top = is_top || self.levels.len() == depth.saturating_add(1);
             if is_top {
                 return Ok(Tree::Page(pgid));
@@ -160,12 +175,14 @@ impl TreeBuilder {
     }
 }
 
-/// Moves children from the page before the last one to the last one, if that has too few. The page before is none if all
-/// of its children were moved.
+/// Moves children from the held page to the last page of a level, if the last one has fewer than two. One child is
+/// moved if the held page keeps at least two, otherwise all. Returns the held page, or none if all of its children
+/// were moved.
 fn balance(mut held: OpenPage, last: &mut OpenPage) -> Result<Option<OpenPage>, WriteError> {
     if last.count() >= FEWEST_CHILDREN {
         return Ok(Some(held));
     }
+    // The children of the last page after the move, the last one first.
     let mut moved = Vec::new();
     while let Some(child) = take_last(last) {
         moved.push(child);
@@ -186,6 +203,7 @@ fn balance(mut held: OpenPage, last: &mut OpenPage) -> Result<Option<OpenPage>, 
     Ok((held.count() > 0).then_some(held))
 }
 
+/// Removes the last child of a page, if it has any.
 fn take_last(page: &mut OpenPage) -> Option<(Vec<u8>, u64)> {
     (page.count() > 0).then(|| page.take_last_child()).flatten()
 }

@@ -174,10 +174,10 @@ impl Verb for Args {
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
-        // A source that is refused is not hashed.
+        // Only now, because hashing reads the whole file, and a refused source needs no hash.
         let sha256 = evidence.source().sha256();
         let new = destination.write(self, &restore)?;
-        // Everything was read: now it shows whether the source is still what it was.
+        // Everything was read. A second hash shows whether the source changed meanwhile.
         let custody = Custody {
             sha256,
             ..custody::of(evidence)
@@ -212,7 +212,7 @@ impl Verb for Args {
     }
 }
 
-/// The report beside a file.
+/// The path of the report: that of the new file or directory, with an extension.
 fn report_path(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".restore.json");
@@ -227,6 +227,7 @@ fn is_kubernetes(restore: &Restore<'_, '_>) -> bool {
 }
 
 impl Args {
+    /// What the flags ask for. If only some keys are selected, the default is no history, because it would have gaps.
     fn request(&self, evidence: &Evidence) -> RestoreRequest {
         let bytes = |words: &[OsString]| -> Vec<Vec<u8>> {
             let words = words.iter();
@@ -255,7 +256,7 @@ impl Args {
         }
     }
 
-    /// What a hint repeats of the command line: the target and the sources.
+    /// The words of the command line that a hint repeats: the target, and the write-ahead log.
     fn typed_target(&self) -> Vec<String> {
         let mut words = match &self.out {
             Some(out) => vec!["--out".to_owned(), out.display().to_string()],
@@ -272,7 +273,7 @@ impl Args {
         words
     }
 
-    /// Why nothing is restored.
+    /// Why nothing is restored, as a failure. All reasons but the first are printed as notes at once.
     fn failure(&self, error: RestoreError, run: &Run<'_>) -> Failure {
         match error {
             RestoreError::NoAnswer(no) => Failure::Query(no),
@@ -285,7 +286,7 @@ impl Args {
         }
     }
 
-    /// Refuses a source that changed while it was read.
+    /// Refuses a source that changed while it was read. `differs`: whether its SHA-256 is another one than before.
     fn refuse_change(&self, evidence: &Evidence, differs: bool) -> Result<(), Failure> {
         if !differs && evidence.change().is_none() {
             return Ok(());

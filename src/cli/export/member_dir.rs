@@ -1,8 +1,8 @@
 //! A new data directory, or one for each member of a cluster, that appears under its name only when it is complete.
 //!
-//! Everything is written into a temporary folder beside it, which gets the final name at the end. If the run is stopped in
-//! between, no folder has the final name. What is left has a name that ends in `.partial`. Modes are those of etcd: folders
-//! 0700, the database and the log 0600, the raft snapshot 0644.
+//! Everything is written into a temporary folder next to it, which gets the final name at the end. If the run is
+//! stopped in between, no folder has the final name. What is left has a name that ends in `.partial`. Modes are those
+//! of etcd: folders 0700, the database and the log 0600, the raft snapshot 0644.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -41,11 +41,11 @@ pub struct MemberFiles {
 }
 
 impl DirectoryPlace {
-    /// Checks that a new directory can be written here: it does not exist or is empty, the folder around it exists, and it
-    /// is no evidence. A separate folder for the log must not exist.
+    /// Checks that a new directory can be written here: it does not exist or is empty, the folder around it exists,
+    /// and it is not in the evidence. A separate folder for the log must not exist.
     ///
     /// # Errors
-    /// Why not.
+    /// If it cannot.
     pub fn check(path: &Path, wal_dir: Option<&Path>, run: &Run<'_>) -> Result<Self, Failure> {
         let opened = Opened::by(run);
         for path in [Some(path), wal_dir].into_iter().flatten() {
@@ -90,15 +90,15 @@ impl DirectoryPlace {
     /// Checks that the file system has room for so many bytes.
     ///
     /// # Errors
-    /// If it has not.
+    /// If it has less.
     pub fn check_room(&self, bytes: u64) -> Result<(), Failure> {
         check_room(&self.path, bytes, "the data directory needs", "--data-dir")
     }
 
-    /// Makes the folders of the members under a temporary name.
+    /// Creates the folders and the empty databases of the members under a temporary name.
     ///
     /// # Errors
-    /// If they cannot be made.
+    /// If they cannot be created.
     pub fn create(&self, members: Vec<MemberFiles>) -> Result<NewDirectory, Failure> {
         let mut new = NewDirectory {
             temporary: temporary_name(&self.path),
@@ -121,18 +121,22 @@ impl DirectoryPlace {
 /// A data directory that is being written.
 #[derive(Debug)]
 pub struct NewDirectory {
+    /// The final path.
     path: PathBuf,
+    /// The path until it is committed.
     temporary: PathBuf,
     /// A separate folder for the log: its temporary and its final name.
     wal_dir: Option<(PathBuf, PathBuf)>,
     members: Vec<MemberFiles>,
+    /// The open databases, in the order of the members.
     databases: Vec<BufWriter<File>>,
-    /// Whether the temporary folders are of this run.
+    /// Whether this run created the temporary folder, so that it may remove it.
     has_folders: bool,
     is_committed: bool,
 }
 
 impl NewDirectory {
+    /// Creates the folders and the empty databases.
     fn make(&mut self) -> io::Result<()> {
         folder(&self.temporary)?;
         self.has_folders = true;
@@ -157,7 +161,7 @@ impl NewDirectory {
         Ok(())
     }
 
-    /// The folder of a member, for now.
+    /// The temporary path of the data directory of a member.
     fn root(&self, member: &MemberFiles) -> PathBuf {
         match &member.folder {
             Some(name) => self.temporary.join(name),
@@ -165,13 +169,13 @@ impl NewDirectory {
         }
     }
 
-    /// The databases of the members, for now.
+    /// The temporary paths of the databases of the members.
     pub fn databases(&self) -> Vec<PathBuf> {
         let roots = self.members.iter().map(|member| self.root(member));
         roots.map(|root| root.join("member/snap/db")).collect()
     }
 
-    /// Writes the logs and the raft snapshots, and everything to the disk.
+    /// Writes the logs and the raft snapshots, and syncs everything to the disk. The databases were written before.
     ///
     /// # Errors
     /// If that fails.
@@ -180,6 +184,7 @@ impl NewDirectory {
         finished.map_err(|error| self.failure(&error))
     }
 
+    /// Does the work of [`Self::finish`].
     fn write_members(&mut self) -> io::Result<()> {
         for database in &mut self.databases {
             database.flush()?;
@@ -205,10 +210,11 @@ impl NewDirectory {
         sync_folder(&self.temporary)
     }
 
-    /// Gives the directory its name.
+    /// Gives the directory, and a separate folder for the log, their final names. The log comes first: if the
+    /// directory then fails, the log gets its temporary name back.
     ///
     /// # Errors
-    /// If the name is taken meanwhile, or the system fails.
+    /// If a name exists meanwhile, or the system fails.
     pub fn commit(mut self) -> Result<(), Failure> {
         if let Some((temporary, path)) = &self.wal_dir {
             let named = match fs::symlink_metadata(path).is_ok() {
@@ -217,7 +223,7 @@ impl NewDirectory {
             };
             named.map_err(|error| self.failure(&error))?;
         }
-        // An empty folder is replaced. Any other one is an error.
+        // `rename` replaces an empty folder. Any other one is an error.
         if let Err(error) = fs::rename(&self.temporary, &self.path) {
             if let Some((temporary, path)) = &self.wal_dir {
                 drop(fs::rename(path, temporary));
@@ -238,7 +244,7 @@ impl NewDirectory {
     }
 }
 
-/// Writes the same bytes to the databases of all members.
+/// Writes the same bytes to the databases of all members, so that the source is read only once.
 impl Write for NewDirectory {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for database in &mut self.databases {
@@ -257,7 +263,7 @@ impl Drop for NewDirectory {
         if self.is_committed || !self.has_folders {
             return;
         }
-        // If they cannot be removed, their names show that they are not complete.
+        // If they cannot be removed, their names end in `.partial`.
         drop(fs::remove_dir_all(&self.temporary));
         if let Some((temporary, _)) = &self.wal_dir {
             drop(fs::remove_dir_all(temporary));
@@ -265,7 +271,7 @@ impl Drop for NewDirectory {
     }
 }
 
-/// The name until it is complete.
+/// The path of a folder until it is complete: hidden, in the same folder, with the process id.
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -273,6 +279,7 @@ fn temporary_name(path: &Path) -> PathBuf {
     folder_of(path).join(name)
 }
 
+/// Creates a folder that only its owner may open, as etcd does. It must not exist.
 fn folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -280,6 +287,7 @@ fn folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Creates a file with a mode. It must not exist.
 #[cfg_attr(not(unix), allow(unused_variables))]
 fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -289,7 +297,7 @@ fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     options.open(path)
 }
 
-/// Writes the names in a folder to the disk.
+/// Writes the names in a folder to the disk. Only Unix systems can open a folder for that.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(path).and_then(|folder| folder.sync_all()) {
         Err(error) if cfg!(unix) => Err(error),

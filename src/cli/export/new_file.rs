@@ -1,7 +1,8 @@
 //! One new file that appears under its name only when it is complete.
 //!
-//! It is written under a temporary name in the same folder, and gets its own name by a hard link, which fails if the name
-//! exists. If the run is stopped in between, no file has the final name. What is left has a name that ends in `.partial`.
+//! It is written under a temporary name in the same folder, and gets its own name by a hard link, which fails if the
+//! name exists. If the run is stopped in between, no file has the final name. What is left has a name that ends in
+//! `.partial`.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -16,9 +17,12 @@ use crate::view::human;
 /// A file that is being written.
 #[derive(Debug)]
 pub struct NewFile {
+    /// The final path.
     path: PathBuf,
+    /// The path until it is committed.
     temporary: PathBuf,
     file: File,
+    /// Whether it has its final name. If not, it is removed at the end.
     is_committed: bool,
 }
 
@@ -29,10 +33,10 @@ pub struct NewPlace {
 }
 
 impl NewPlace {
-    /// Checks that a new file can be written here: the name is free, its folder exists, and it is no evidence.
+    /// Checks that a new file can be written here: the name is free, its folder exists, and it is not in the evidence.
     ///
     /// # Errors
-    /// Why not.
+    /// If it cannot.
     pub fn check(path: &Path, run: &Run<'_>) -> Result<Self, Failure> {
         let shown = path.display();
         Opened::by(run).refuse(path)?;
@@ -61,15 +65,15 @@ impl NewPlace {
     /// Checks that the file system has room for so many bytes.
     ///
     /// # Errors
-    /// If it has not.
+    /// If it has less.
     pub fn check_room(&self, bytes: u64) -> Result<(), Failure> {
         check_room(&self.path, bytes, "the file needs", "--out")
     }
 
-    /// Makes the file under its temporary name.
+    /// Creates the file under its temporary name.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn create(&self) -> Result<NewFile, Failure> {
         let mut name = OsString::from(".");
         name.push(self.path.file_name().unwrap_or_default());
@@ -109,7 +113,7 @@ impl NewFile {
         self.file.sync_all().map_err(|error| self.failure(&error))
     }
 
-    /// Gives the file its name.
+    /// Writes everything to the disk, and gives the file its final name.
     ///
     /// # Errors
     /// If the name exists meanwhile, or the system fails.
@@ -117,7 +121,8 @@ impl NewFile {
         self.sync()?;
         name_it(&self.temporary, &self.path).map_err(|error| self.failure(&error))?;
         self.is_committed = true;
-        // The name itself is on the disk only when the folder is.
+        // A file name is part of its folder: after a power failure it remains only if the folder was written to the
+        // disk.
         let folder = File::open(folder_of(&self.path));
         folder
             .and_then(|folder| folder.sync_all())
@@ -144,24 +149,25 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.is_committed {
-            // If it cannot be removed, its name shows that it is not complete.
+            // If it cannot be removed, its name ends in `.partial`.
             drop(fs::remove_file(&self.temporary));
         }
     }
 }
 
-/// Gives a file another name that no file has.
+/// Renames a file, unless the new name exists.
 fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(temporary, path) {
         Ok(()) => fs::remove_file(temporary),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // Some file systems have no hard links.
+        // Some file systems have no hard links. `rename` would replace a file, so the name must still be free.
         Err(_) if fs::symlink_metadata(path).is_err() => fs::rename(temporary, path),
         Err(error) => Err(error),
     }
 }
 
-/// Checks that the file system of a new path has room for so many bytes. `flag` names the path.
+/// Checks that the file system of a new path has room for so many bytes. `what` and `flag` are words of the message:
+/// what needs the room, and the flag that names the path.
 pub(super) fn check_room(path: &Path, bytes: u64, what: &str, flag: &str) -> Result<(), Failure> {
     let Some(free) = free_bytes(&folder_of(path)).filter(|free| *free < bytes) else {
         return Ok(());
@@ -177,7 +183,7 @@ pub(super) fn check_room(path: &Path, bytes: u64, what: &str, flag: &str) -> Res
     )))
 }
 
-/// The folder that contains a path.
+/// The folder that contains a path; `.` for a name alone.
 pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
@@ -185,7 +191,7 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// A new file that only its owner may read: what is secret in the store is secret here too.
+/// How a file is opened that must not exist, and that only its owner may read: it may contain secrets.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,11 +1,14 @@
 //! A peer URL, with the checks of etcd (`client/pkg/types/urls.go`).
 //!
-//! etcd prints such a URL again after parsing it. Only URLs whose text this does not change are accepted here, because the
-//! ids of members are hashes of it.
+//! The id of a member is a hash of its URLs as etcd prints them after parsing. So only URLs that etcd prints as they
+//! were typed are accepted here, apart from the case of the scheme.
 
 use super::ClusterError;
 
-/// An address for other members, as etcd writes it.
+/// A peer URL as etcd prints it.
+///
+/// # Errors
+/// [`ClusterError::Url`], if etcd refuses it or would print it in another way.
 pub(super) fn peer_url(typed: &str) -> Result<String, ClusterError> {
     let refuse = |why| {
         Err(ClusterError::Url {
@@ -17,6 +20,7 @@ pub(super) fn peer_url(typed: &str) -> Result<String, ClusterError> {
         return refuse("its scheme must be http, https, unix or unixs");
     };
     let scheme = scheme.to_ascii_lowercase();
+    // Any other character would be escaped, or would begin a user, a query or a fragment.
     let is_plain = |c: char| c.is_ascii_graphic() && !"\"%<>?#@\\^`{|}".contains(c);
     if !rest.chars().all(is_plain) {
         return refuse("it may have a host and a port only");

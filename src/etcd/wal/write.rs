@@ -1,9 +1,11 @@
-//! Writes the log and the raft snapshot of a member of a new cluster, byte for byte as `etcdutl snapshot restore` of 3.5 and
-//! 3.6 does (`etcdutl/snapshot/v3_snapshot.go`, `saveWALAndSnap`; `server/storage/wal/encoder.go`).
+//! Writes the log and the raft snapshot of a member of a new cluster, byte for byte as `etcdutl snapshot restore` of
+//! 3.5 and 3.6 does (`etcdutl/snapshot/v3_snapshot.go`, `saveWALAndSnap`; `server/storage/wal/encoder.go`).
 //!
-//! The log has one entry for each member, which adds it. etcd 3.4 to 3.7 start with such a log. A frame is a length of 8
-//! bytes little endian (the lowest 56 bits; the top byte is 0x80 and the number of padding bytes, if it is padded), the
-//! record, and zeros up to a multiple of 8. A record is {1 type, 2 crc, 3 data}. Its crc is the running CRC-32C of the data
+//! The log has one entry for each member, which adds it. etcd 3.4 to 3.7 start with such a log.
+//!
+//! The file is a row of frames. A frame is a length field of 8 bytes, little endian, the record, and zeros up to a
+//! multiple of 8. The low 56 bits of the length field are the length of the record; if zeros follow it, the top byte
+//! is 0x80 plus their number. A record has fields 1 type, 2 crc, 3 data. Its crc is the running CRC-32C of the data
 //! of all records so far.
 
 mod snap;
@@ -20,6 +22,7 @@ pub const SEGMENT_LEN_BYTES: u64 = 64_000_000;
 /// Name of the only log file.
 pub const FIRST_SEGMENT: &str = "0000000000000000-0000000000000000.wal";
 
+// The types of records (`server/storage/wal/wal.go`).
 const METADATA: i64 = 1;
 const ENTRY: i64 = 2;
 const STATE: i64 = 3;
@@ -93,6 +96,7 @@ struct ConfState {
 }
 
 impl ConfState {
+    /// All members of the cluster as voters.
     fn new(cluster: &InitialCluster) -> Self {
         Self {
             voters: cluster.voters(),
@@ -112,7 +116,8 @@ struct SnapshotMark {
     conf_state: Option<ConfState>,
 }
 
-/// The records of the log of one member. The file is this, and zeros up to [`SEGMENT_LEN_BYTES`].
+/// The frames of the log of one member, in the order of etcdutl. The file is these bytes, and zeros up to
+/// [`SEGMENT_LEN_BYTES`].
 pub fn log(cluster: &InitialCluster, member: &NewMember) -> Vec<u8> {
     let mut log = Frames::default();
     log.frame(CRC, None);
@@ -153,7 +158,7 @@ pub fn log(cluster: &InitialCluster, member: &NewMember) -> Vec<u8> {
     log.bytes
 }
 
-/// The entry that adds a member.
+/// The entry that adds a member: its type 1 is a configuration change, whose type 0 is "add a voting member".
 fn added_by_entry(member: &NewMember, index: u64) -> Entry {
     let change = ConfChange {
         id: Some(0),
@@ -169,20 +174,23 @@ fn added_by_entry(member: &NewMember, index: u64) -> Entry {
     }
 }
 
-/// A log file that is being written.
+/// A log file that is being built.
 #[derive(Default)]
 struct Frames {
     bytes: Vec<u8>,
+    /// The running CRC-32C of the data of all records so far.
     crc: u32,
 }
 
 impl Frames {
+    /// Appends a record with this message as its data.
     fn record(&mut self, record_type: i64, message: &impl Message) {
         let data = message.encode_to_vec();
         self.crc = crc32c::crc32c_append(self.crc, &data);
         self.frame(record_type, Some(data));
     }
 
+    /// Appends a frame with a record that has the running crc. The data must already be part of it.
     fn frame(&mut self, record_type: i64, data: Option<Vec<u8>>) {
         let record = Record {
             record_type: Some(record_type),
@@ -192,6 +200,7 @@ impl Frames {
         let record = record.encode_to_vec();
         let len = record.len() as u64;
         let padding = len.next_multiple_of(8).saturating_sub(len);
+        // The number of padding bytes is below 8, so it fits under the mark 0x80.
         let mark = match padding {
             0 => 0,
             padding => (0x80 | padding) << 56,

@@ -1,4 +1,4 @@
-//! The puts and deletions in a request.
+//! The puts and deletions in a request of the write-ahead log.
 
 use super::entry::Request;
 use super::messages::{DeleteRangeRequest, Operation, PutRequest, TxnRequest};
@@ -43,7 +43,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Whether it can change a key.
+    /// Whether the key is the one that is put, or is in the range that is deleted.
     pub fn covers(&self, key: &[u8]) -> bool {
         match self {
             Self::Put(put) => put.key == key,
@@ -52,7 +52,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The changes in a request, in its order. A change in a nested transaction has the branch of the outermost one.
+/// The changes in a request, in the order of the request. Of a transaction, those of both branches. A change in a
+/// nested transaction has the branch of the outermost one.
 pub fn changes<'a>(request: &Request<'a>) -> Vec<(Branch, Change<'a>)> {
     let mut changes = Vec::new();
     let Request::Internal(request) = request else {
@@ -70,7 +71,8 @@ pub fn changes<'a>(request: &Request<'a>) -> Vec<(Branch, Change<'a>)> {
     changes
 }
 
-/// Adds the changes of a transaction. The recursion is bounded by the depth limit of messages.
+/// Adds the changes of a transaction. `outer` is the branch of the outermost transaction; none if this is the
+/// outermost one. The recursion is bounded by the depth limit of messages.
 fn add_changes_of<'a>(
     txn: &TxnRequest<'a>,
     outer: Option<Branch>,

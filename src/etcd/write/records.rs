@@ -1,5 +1,5 @@
-//! The records of a store as pairs of bucket `key`: those of its state byte for byte, and those of other origins encoded
-//! as etcd does.
+//! The records of a store as pairs of bucket `key`. Records of the state are copied byte for byte. Records of other
+//! origins, such as the write-ahead log, are encoded as etcd encodes them.
 
 use std::cell::Cell;
 
@@ -11,7 +11,7 @@ use crate::etcd::record::{Origin, Record};
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::store::Store;
 
-/// After this many records of other origins, the pages read are released from memory.
+/// After this many records of other origins, the parts of the source that were read are released from memory.
 const RELEASE_RECORDS: usize = 8192;
 
 /// The key and the value of a record in bucket `key`.
@@ -21,12 +21,12 @@ pub struct StoredPair {
     pub revision: Revision,
     /// The key: 17 bytes, or 18 of a tombstone.
     pub key: Vec<u8>,
-    /// The message.
+    /// The value: a message `mvccpb.KeyValue`.
     pub value: Vec<u8>,
 }
 
 impl StoredPair {
-    /// As etcd encodes this record.
+    /// The pair as etcd encodes this record. A tombstone stores the key alone.
     pub fn from_record(record: &Record<'_>) -> Self {
         let content = match record.tombstone {
             true => KeyValue {
@@ -46,7 +46,7 @@ impl StoredPair {
         }
     }
 
-    /// A tombstone of a key.
+    /// The deletion of a key at a revision.
     pub fn tombstone(revision: Revision, key: &[u8]) -> Self {
         let content = KeyValue {
             key,
@@ -78,8 +78,9 @@ impl StoredPair {
     }
 }
 
-/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored. The
-/// records of a page that states the id of another page are passed as salvaged.
+/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored.
+/// Records of other origins are merged in by revision. The records of a page that states the id of another page are
+/// passed with origin salvaged.
 ///
 /// # Errors
 /// Those of `each`.
@@ -88,7 +89,7 @@ pub fn each_record<'a, E>(
     mut each: impl FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut passed = 0_usize;
-    // Each record of another origin may have loaded another page of the file into memory.
+    // The records of other origins are scattered over the source: each may have loaded another page of it into memory.
     let mut encoded = |record: &Record<'_>| {
         passed = passed.saturating_add(1);
         if passed.is_multiple_of(RELEASE_RECORDS)
@@ -103,7 +104,8 @@ pub fn each_record<'a, E>(
     for leaf in store.record_leaves(Direction::Forward) {
         let is_other_page = !leaf.page.inline && leaf.page.stated_id != leaf.page.pgid.0;
         for (record, element) in leaf_records_with_bytes(&leaf, Direction::Forward, diagnostics) {
-            // The keys of such a page match the tree, but it may be an older copy of the page that belongs here.
+            // The keys of such a page fit its place in the tree, but it may be an older copy of the page that belongs
+            // here.
             let record = match (is_other_page, record.origin) {
                 (true, Origin::Live) => Record {
                     origin: Origin::Salvaged,
@@ -124,17 +126,19 @@ pub fn each_record<'a, E>(
     })
 }
 
-/// The records of a store that a claim selects, and further pairs. In a damaged file the records may not be in the order of
-/// revisions: one that is not after the record before it is left out.
+/// Selected records of a store, merged with additional pairs. In a damaged file the records may not be in the order of
+/// revisions: one that is not after the last one kept is left out.
 pub struct KeptRecords<'s, 'a> {
     store: &'s Store<'a>,
+    /// Whether a record, with its stored value, is selected.
     keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
+    /// The additional pairs, in ascending order.
     added: &'s [StoredPair],
 }
 
 impl<'s, 'a> KeptRecords<'s, 'a> {
-    /// The records for which `keeps` is true, with `added` between them, which is in ascending order. `keeps` gets the
-    /// record and its stored value, and gives the same result in each walk.
+    /// The records for which `keeps` returns true, merged with `added`, which must be in ascending order. `keeps`
+    /// gets the record and its stored value, and must return the same in each walk.
     pub fn new(
         store: &'s Store<'a>,
         keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
@@ -170,13 +174,14 @@ impl Pairs for KeptRecords<'_, '_> {
     }
 }
 
-/// A sum over pairs, to compare what was written with what is read back.
+/// The number, the length and a checksum of pairs, to compare what was written with what is read back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Number of pairs.
     pub pairs: u64,
     /// Length of all keys and values, in bytes.
     pub bytes: u64,
+    /// The CRC-32C of all keys and values, one after another.
     crc: u32,
 }
 
@@ -198,7 +203,7 @@ pub struct Tallied<'p> {
 }
 
 impl<'p> Tallied<'p> {
-    /// Pairs that were not walked yet.
+    /// Pairs that were not walked over yet.
     pub fn new(pairs: &'p dyn Pairs) -> Self {
         Self {
             pairs,
@@ -206,7 +211,7 @@ impl<'p> Tallied<'p> {
         }
     }
 
-    /// The tally of the last walk.
+    /// The tally of the last complete walk; zero before the first one.
     pub fn tally(&self) -> Tally {
         self.tally.get()
     }

@@ -103,8 +103,11 @@ pub fn merge<'a>(
         let is_plain = next.is_some_and(|next| next > merge.highest_level);
         if is_plain && !merge.found.found_any() {
             merge.pass_levels(merge.highest_level.saturating_add(1));
-            let skipped = rows.skip_equal_leaves(limit);
-            merge.same.add(next.unwrap_or_default(), skipped);
+            // The levels may have the first difference: from there on each record is followed.
+            if !merge.found.found_any() {
+                let skipped = rows.skip_equal_leaves(limit);
+                merge.same.add(next.unwrap_or_default(), skipped);
+            }
         }
         match rows.next_row() {
             Some((revision, records)) if revision.main <= limit => merge.step(revision, records),

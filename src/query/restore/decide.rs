@@ -79,7 +79,7 @@ struct Decision<'q, 'a> {
     compacted: i64,
     /// The revision asked for; none for the newest.
     asked: Option<i64>,
-    /// What speaks against it.
+    /// The reasons against it.
     reasons: Vec<Refusal>,
 }
 
@@ -88,7 +88,10 @@ impl<'q, 'a> Decision<'q, 'a> {
         self.question.store()
     }
 
-    /// Surveys the records. Returns the revision, the survey, and the transactions that are cut off.
+    /// Surveys the records. Returns the revision, the survey, and the transactions that are left out.
+    ///
+    /// The first survey is made at a guess: it shows the newest revision and the transactions known only in part. If
+    /// the guess was wrong, or such transactions are left out, a second survey counts without them.
     fn survey(&self) -> (i64, Survey, BTreeSet<i64>) {
         let none = BTreeSet::new();
         let guess = self
@@ -108,11 +111,13 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
         let lost = survey.lost;
         let mut survey = self.survey_at(at, &cut);
-        // What was cut off would be a further gap.
+        // The first survey has the lost ranges of the source. In the second one, what was cut off would be a further
+        // gap.
         survey.lost = lost;
         (at, survey, cut)
     }
 
+    /// Surveys the records as of a main revision, without the transactions `cut`.
     fn survey_at(&self, at: i64, cut: &BTreeSet<i64>) -> Survey {
         let covers = |key: &[u8]| self.request.covers(key);
         let request = SurveyRequest {
@@ -125,7 +130,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         Survey::read(self.store(), &request)
     }
 
-    /// Collects the reasons against a restore.
+    /// Collects all reasons against a restore. Whether a flag overrules them is decided in [`Self::refuse`].
     fn judge(
         &mut self,
         at: i64,
@@ -166,7 +171,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         self.judge_damage(at, survey);
     }
 
-    /// Why the revision cannot be restored, whatever the records are.
+    /// Why the revision cannot be restored, even if no record is lost: it was never written, or is compacted.
     fn revision_fault(&self, at: i64, survey: &Survey) -> Option<Refusal> {
         let current = survey.newest.max(self.compacted).max(1);
         let in_jump = survey
@@ -188,7 +193,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         })
     }
 
-    /// Refuses a time that several revisions fit, if they have different keys.
+    /// Adds a reason if several revisions fit the time, and a key was created or deleted between them. If only values
+    /// were changed between them, the most likely revision is used.
     fn judge_time(&mut self, time: &TimeAsked) {
         let oldest = time.at.certain.unwrap_or_default();
         let newest = time.at.possible;
@@ -209,7 +215,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
     }
 
-    /// What the write-ahead log gave, if it is read.
+    /// The result of the replay of the write-ahead log, if it is read.
     fn log(&self) -> Option<&'a Replayed> {
         self.question.evidence().replayed()
     }
@@ -219,12 +225,13 @@ impl<'q, 'a> Decision<'q, 'a> {
         self.log().filter(|log| log.is_applied())
     }
 
-    /// Whether nothing of the database is used.
+    /// Whether all records come from the write-ahead log, and the database is not used.
     fn is_log_alone(&self) -> bool {
         self.log().is_some_and(|log| log.alone.is_some())
     }
 
-    /// A log that ends early is no reason against a revision that it reaches.
+    /// Adds the fault of the write-ahead log as a reason. A log that ends early is no reason against a revision that
+    /// it reaches.
     fn judge_log(&mut self) {
         let Some(log) = self.log() else {
             return;
@@ -242,6 +249,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
     }
 
+    /// Judges the small buckets: the compacted revision, authentication and CORRUPT alarms.
     fn judge_buckets(&mut self, knows_compaction: bool) {
         if !knows_compaction {
             self.reasons.push(Refusal::Meta);
@@ -264,7 +272,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
     }
 
-    /// The file as a whole: its trailer, its meta pages, whether it is a torn copy.
+    /// Judges the file as a whole: its trailer, its meta pages, and whether it is a copy taken while etcd was writing.
     fn judge_file(&mut self) {
         let evidence = self.question.evidence();
         let db = self.store().db();
@@ -290,7 +298,7 @@ impl<'q, 'a> Decision<'q, 'a> {
             choice,
             MetaChoice::OnlyValid | MetaChoice::OnlyUsable | MetaChoice::Neither
         );
-        // A revision that was asked for is the same in both states.
+        // The states of both meta pages have the same records up to a revision that was asked for and that both reach.
         let is_accepted = self.request.meta_is_chosen || self.asked.is_some();
         if is_searched || choice == MetaChoice::Neither || (is_older && !is_accepted) {
             let index = index.filter(|_| !is_searched);
@@ -298,7 +306,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
     }
 
-    /// Other findings that may mean altered records, and that the survey does not explain.
+    /// If there is no other reason: adds one for a finding that may mean altered records, and that no other check
+    /// covers.
     fn judge_damage(&mut self, at: i64, survey: &Survey) {
         if !self.reasons.is_empty() {
             return;
@@ -319,7 +328,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         let diagnostics = self.store().db().diagnostics();
         let found = diagnostics.by_code().into_iter();
         let found = found.filter(|(code, ..)| unexplained.contains(code));
-        // A finding about a later revision does not matter.
+        // A finding about a later revision does not matter. If not all findings of a code are kept, any of them may
+        // matter.
         let is_later = |finding: &Damage| {
             let revision = finding.locus.revision;
             revision.is_some_and(|(main, _)| main > at)
@@ -331,7 +341,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         self.reasons.extend(found.or(altered).map(Refusal::Damage));
     }
 
-    /// Refuses, if there is a reason that is not overruled.
+    /// Refuses, if any reason is not overruled by a flag. The refusal has all reasons, and the newest complete
+    /// revision if `--at` with it would be accepted.
     fn refuse(&self, survey: &Survey) -> Result<(), RestoreError> {
         let is_overruled = |reason: &Refusal| {
             let can_carve = self.request.allow_loss && self.request.carve;
@@ -342,8 +353,9 @@ impl<'q, 'a> Decision<'q, 'a> {
             return Ok(());
         }
         let mut reasons: Vec<Refusal> = self.reasons.clone();
-        // What no flag overrules is the first that the user has to know.
+        // Reasons that the flags do not overrule come first: false is before true.
         reasons.sort_by_key(is_overruled);
+        // An earlier revision helps only against these reasons.
         let is_offered = self.reasons.iter().all(|reason| {
             matches!(
                 reason,
@@ -384,7 +396,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         )
     }
 
-    /// Everything else that follows from the revision.
+    /// Determines everything else that follows from the revision: the records, the leases, and what is left out.
     fn finish(
         self,
         at: i64,
@@ -393,7 +405,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         time: Option<TimeAsked>,
     ) -> Restore<'q, 'a> {
         let judged = at;
-        // What follows the newest record is lost.
+        // Revisions after the newest record are lost, so the new store ends with that record.
         let at = at.min(survey.newest_record.max(self.compacted).max(1));
         let is_below = at < self.compacted;
         let writes_state = self.request.history == History::None || is_below;
@@ -437,20 +449,21 @@ impl<'q, 'a> Decision<'q, 'a> {
 }
 
 impl Decision<'_, '_> {
-    /// What is left out besides records.
+    /// What is left out of the new store besides records.
     fn dropped(&self, survey: &Survey, at: i64, writes_state: bool) -> Dropped {
-        let of_kind = |kind: i32| {
+        // 1 is NOSPACE, 2 is CORRUPT (etcdserverpb.AlarmType).
+        let members_with = |kind: i32| {
             let alarms = self.small.alarms.iter();
             let alarms = alarms.filter(move |alarm| alarm.alarm == kind);
             alarms.map(|alarm| alarm.member_id).collect()
         };
         let mut keys = survey.keys.values();
-        let has_head = keys.any(|key| key.newest.revision.main == at);
+        let has_record_at = keys.any(|key| key.newest.revision.main == at);
         Dropped {
-            no_space: of_kind(1),
-            corrupt: of_kind(2),
+            no_space: members_with(1),
+            corrupt: members_with(2),
             downgrade: self.small.has_downgrade,
-            storage_version: writes_state && !has_head,
+            storage_version: writes_state && !has_record_at,
             authentication: matches!(
                 self.small.authentication,
                 Authentication::OnDamaged | Authentication::Unknown
@@ -459,15 +472,15 @@ impl Decision<'_, '_> {
     }
 }
 
-/// The records of the state alone: the newest put of each key, and the deletions at exactly the revision, which etcd 3.6
-/// keeps in a compaction too.
+/// The revisions of the records of the state alone: the newest put of each key that exists, and the deletions at
+/// exactly the revision, which etcd 3.6 keeps in a compaction too.
 fn state_records(survey: &Survey) -> HashSet<Revision> {
     let live = survey.keys.values().filter(|key| key.is_live());
     let live = live.map(|key| key.newest.revision);
     live.chain(survey.deletions_at.iter().copied()).collect()
 }
 
-/// The tombstones that take the place of lost ones, in the order of revisions.
+/// The tombstones that are written in place of lost ones, in the order of revisions.
 fn tombstones(survey: &Survey) -> Vec<StoredPair> {
     let pairs = survey.missing.iter().filter_map(|missing| {
         let revision = missing.tombstone?;
@@ -479,7 +492,8 @@ fn tombstones(survey: &Survey) -> Vec<StoredPair> {
     pairs
 }
 
-/// The smallest revision from which the numbers have no gap, for a source whose compacted revision is not known.
+/// A compacted revision for a source in which it cannot be read: the first main revision after the last gap in the
+/// numbers. Up to a compaction gaps are normal, above it there are none.
 fn compaction_by_numbers(store: &Store<'_>, request: &RestoreRequest) -> i64 {
     let covers = |_: &[u8]| false;
     let cut = BTreeSet::new();
@@ -497,7 +511,7 @@ fn compaction_by_numbers(store: &Store<'_>, request: &RestoreRequest) -> i64 {
     ends.map(|until| until.main).max().unwrap_or_default()
 }
 
-/// The main revision that was asked for. Whether it can be restored is decided later.
+/// The main revision that an expression means. Whether it can be restored is decided later.
 fn asked_revision(
     question: &Question<'_>,
     at: RevisionExpr,
@@ -514,7 +528,7 @@ fn asked_revision(
     }
 }
 
-/// The revision at a time.
+/// The time that was typed, and the revisions that fit it.
 fn asked_time(question: &Question<'_>, text: &str) -> Result<TimeAsked, NoAnswer> {
     let timeline = question.timeline();
     let time = timeline.time(text)?;

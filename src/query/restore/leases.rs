@@ -1,19 +1,20 @@
 //! Leases that keys of the new store name and the source does not have.
 //!
-//! etcd serves a key whose lease is missing, but one `put --ignore-lease` on it stops the server, and stops it again at
-//! each start. So such leases are written anew.
+//! etcd serves a key whose lease is missing. But one `put --ignore-lease` on it crashes the server, and crashes it
+//! again at each start. So the new store gets such leases again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::etcd::lease::Lease;
 use crate::etcd::survey::KeyState;
 
-/// The time to live of leases of API servers, in seconds: their records in the endpoints of the service `kubernetes`
-/// disappear soon after the restore unless the server still runs. It is Kubernetes' own
-/// (`pkg/controlplane/reconcilers/lease.go`).
+/// The time to live of the leases of API servers, in seconds, as Kubernetes sets it
+/// (`pkg/controlplane/reconcilers/lease.go`). Such a lease keeps the address of an API server in the endpoints of the
+/// service `kubernetes`. With this time, the address of a server that does not run any more disappears soon after the
+/// restore.
 pub const MASTER_LEASE_TTL: i64 = 15;
 
-/// A part of the key of such a record.
+/// A part of each key that has the address of an API server.
 const MASTER_LEASES: &[u8] = b"/masterleases/";
 
 /// Where the time to live of a lease comes from.
@@ -21,7 +22,7 @@ const MASTER_LEASES: &[u8] = b"/masterleases/";
 pub enum TtlSource {
     /// The write-ahead log.
     Log,
-    /// All its keys are records of API servers.
+    /// All its keys have addresses of API servers, so the time of API servers is used.
     MasterLease,
     /// `--lease-ttl`.
     Flag,
@@ -34,22 +35,22 @@ pub struct LeaseWritten {
     pub id: i64,
     /// Its time to live, in seconds.
     pub ttl: i64,
-    /// Where that comes from.
+    /// Where the time to live comes from.
     pub source: TtlSource,
     /// How many keys are attached to it.
     pub keys: u64,
-    /// The first of them.
+    /// The first of these keys.
     pub first_key: Vec<u8>,
 }
 
 impl LeaseWritten {
-    /// The message of bucket `lease`.
+    /// Its value in bucket `lease`.
     pub fn message(&self) -> Vec<u8> {
         lease_message(self.id, self.ttl)
     }
 }
 
-/// The message of bucket `lease` for a new lease.
+/// The value in bucket `lease` of a lease whose whole time to live remains: a message `leasepb.Lease`.
 pub(super) fn lease_message(id: i64, ttl: i64) -> Vec<u8> {
     let lease = Lease {
         id,
@@ -59,13 +60,15 @@ pub(super) fn lease_message(id: i64, ttl: i64) -> Vec<u8> {
     prost::Message::encode_to_vec(&lease)
 }
 
-/// The leases that are missing, by id. `known` has the times to live of leases that a write-ahead log granted.
+/// The leases that live keys name and that are not in `present`, in the order of ids. `known` has the times to live
+/// of the leases that a write-ahead log granted.
 pub(super) fn missing(
     keys: &HashMap<Box<[u8]>, KeyState>,
     present: &HashSet<i64>,
     known: &HashMap<i64, i64>,
     default_ttl: i64,
 ) -> Vec<LeaseWritten> {
+    // With each lease: whether all of its keys have addresses of API servers.
     let mut missing: BTreeMap<i64, (LeaseWritten, bool)> = BTreeMap::new();
     for (key, state) in keys {
         if !state.is_live() || state.lease == 0 || present.contains(&state.lease) {

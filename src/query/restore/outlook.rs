@@ -1,4 +1,4 @@
-//! What a restore of a damaged file could give, for the verbs that only report damage.
+//! What `restore` could write of a damaged file, as a hint of the verbs that only report damage.
 
 use crate::k8s::encrypt::Keyring;
 use crate::query::evidence::Evidence;
@@ -9,7 +9,7 @@ use super::Restore;
 use super::refusal::RestoreError;
 use super::request::RestoreRequest;
 
-/// What `restore` could give.
+/// What `restore` could write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outlook {
     /// The newest state, complete.
@@ -24,20 +24,21 @@ pub enum Outlook {
         /// The newest revision that is known.
         newest: i64,
     },
-    /// Only a part.
+    /// Only a part of the records; no revision is complete.
     Part,
-    /// Nothing: the state cannot be read, or it is refused whatever is allowed.
+    /// Nothing: the state cannot be read, or `restore` refuses even with `--allow-loss`.
     Nothing,
 }
 
 impl Outlook {
-    /// Surveys a file. Nothing is written.
+    /// Decides a restore of a file with the default flags. Nothing is written.
     pub fn read(evidence: &Evidence) -> Self {
         let (keyring, notices) = (Keyring::default(), Notices::default());
         let Ok(question) = Question::open(evidence, &keyring, &notices) else {
             return Self::Nothing;
         };
         let request = RestoreRequest {
+            // Any valid value: leases have no influence on the decision.
             lease_ttl: 1,
             meta_is_chosen: evidence.meta_is_chosen(),
             ..RestoreRequest::default()

@@ -25,11 +25,11 @@ use super::{MemberState, Restore};
 pub struct Target {
     /// The members of a data directory; none for a snapshot file.
     pub members: Option<MemberState>,
-    /// The main revision of the mark of a bumped restore.
+    /// The raised revision: the main revision at which the mark of `--bump-revision` is written.
     pub bump: Option<i64>,
 }
 
-/// A file whose layout is known.
+/// A new file whose layout is determined, before it is written.
 #[derive(Debug)]
 pub struct Prepared {
     target: Target,
@@ -59,7 +59,7 @@ pub enum Mismatch {
     Finding(Code),
 }
 
-/// What the new file has, read back from it.
+/// What was read back from the new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     /// Its length in bytes.
@@ -151,7 +151,8 @@ impl Restore<'_, '_> {
         })
     }
 
-    /// A complete store has no finding. One with losses has those that missing records cause.
+    /// Refuses a new file in which the checks find anything. If losses were accepted, findings are expected: missing
+    /// records cause them.
     fn check_findings(&self, evidence: &Evidence) -> Result<(), Mismatch> {
         if !self.accepted.is_empty() {
             return Ok(());
@@ -165,7 +166,8 @@ impl Restore<'_, '_> {
         }
     }
 
-    /// Calls `ask` with the new store.
+    /// Builds the new store, with its records and a tally of them, and passes both to `ask`. The store is built again
+    /// for each call, because it borrows its records.
     fn with_new_store<T>(
         &self,
         target: &Target,
@@ -191,7 +193,7 @@ impl Restore<'_, '_> {
         ask(&new, &tallied)
     }
 
-    /// What a snapshot file has otherwise than its source.
+    /// Makes the changes of the small buckets that a snapshot file and a data directory have in common.
     fn change_buckets(&self, new: &mut NewStore<'_, '_>) {
         if self.new_compacted != self.compacted || self.damaged_buckets.contains(&"meta") {
             new.set_compaction(self.new_compacted);
@@ -221,7 +223,8 @@ impl Restore<'_, '_> {
     }
 }
 
-/// Brings leases and position to what they are after the entries of a log.
+/// Changes the leases, and the position in bucket `meta` (consistent index and term), to what they are after the
+/// entries of a log. A lease that both have keeps its stored value.
 fn follow_log(log: &Replayed, new: &mut NewStore<'_, '_>) {
     let keys = new.pairs(schema::LEASE).map(|(key, _)| key.to_vec());
     let stored: BTreeSet<Vec<u8>> = keys.collect();
@@ -246,7 +249,7 @@ fn follow_log(log: &Replayed, new: &mut NewStore<'_, '_>) {
     }
 }
 
-/// The first small bucket whose pairs differ.
+/// The name of the first small bucket that is missing from the file read back, or whose pairs differ.
 fn different_bucket(new: &NewStore<'_, '_>, read: &Store<'_>) -> Option<String> {
     let diagnostics = read.db().diagnostics();
     let mut names = schema::BUCKETS.iter().filter(|name| **name != schema::KEY);

@@ -14,7 +14,7 @@ pub enum Refusal {
         at: i64,
         /// Where they may be missing.
         ranges: Vec<LostRange>,
-        /// How many records of them are in pages that the tree does not reach.
+        /// How many records are in pages that the tree does not reach; some of them may be the missing ones.
         elsewhere: u64,
     },
     /// Records at or below the compaction may be missing: any key may be affected.
@@ -24,7 +24,7 @@ pub enum Refusal {
         /// How many records are in pages that the tree does not reach.
         elsewhere: u64,
     },
-    /// The tree leads to no record at all, and other pages have so many.
+    /// The tree leads to no record that would be written, and so many records are in pages that it does not reach.
     Unreached(u64),
     /// The revision is below the compaction.
     Compacted {
@@ -33,18 +33,18 @@ pub enum Refusal {
         /// The compacted revision.
         compacted: i64,
     },
-    /// The revision was never written.
+    /// The revision is above the newest one.
     Future {
         /// The revision asked for.
         asked: i64,
         /// The newest revision.
         current: i64,
     },
-    /// The revision is one that an earlier restore left out.
+    /// The revision does not exist: an earlier restore raised the revision past it.
     InJump {
         /// The revision asked for.
         asked: i64,
-        /// The first and the last revision that were left out.
+        /// The first and the last revision that do not exist.
         jump: (i64, i64),
     },
     /// A bucket of authentication is damaged, and authentication is on, or it is not known whether it is.
@@ -65,7 +65,7 @@ pub enum Refusal {
     Torn,
     /// Other damage, which may have altered records.
     Damage(Code),
-    /// The write-ahead log does not give all that it should.
+    /// The write-ahead log cannot be applied, or not up to its end.
     Log {
         /// Why.
         fault: LogFault,
@@ -94,7 +94,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether `--allow-loss` writes all the same.
+    /// Whether `--allow-loss` overrules this reason.
     pub fn is_loss(&self) -> bool {
         matches!(
             self,
@@ -115,7 +115,7 @@ impl Refusal {
 pub enum RestoreError {
     /// The store cannot be read, or the revision cannot be resolved.
     NoAnswer(Box<NoAnswer>),
-    /// It is refused.
+    /// It is refused, because the new store would not be what was asked for.
     Refused(Box<Refused>),
 }
 

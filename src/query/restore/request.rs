@@ -17,7 +17,7 @@ pub enum History {
 pub struct RestoreRequest {
     /// The revision; the newest if there is none.
     pub at: Option<RevisionExpr>,
-    /// The time, as typed.
+    /// The time whose state is restored, as typed. Used instead of `at`.
     pub at_time: Option<String>,
     /// Which records are written.
     pub history: History,

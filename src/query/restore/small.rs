@@ -1,4 +1,5 @@
-//! The small buckets of a source: which of them are damaged, and what of them must not be restored silently.
+//! The small buckets of a source, all but `key`: which of them are damaged, and which of their contents influence a
+//! restore.
 
 use std::collections::HashSet;
 
@@ -25,7 +26,7 @@ pub enum Authentication {
     Unknown,
 }
 
-/// What the small buckets have.
+/// What a restore must know about the small buckets.
 #[derive(Debug)]
 pub struct SmallBuckets {
     /// The names of the damaged ones.
@@ -44,7 +45,7 @@ pub struct SmallBuckets {
 pub const DOWNGRADE: &[u8] = b"downgrade";
 
 impl SmallBuckets {
-    /// Reads them.
+    /// Reads the small buckets. Their damage is not reported again.
     pub fn read(store: &Store<'_>) -> Self {
         let mut damaged = Vec::new();
         for name in schema::BUCKETS {
@@ -76,17 +77,20 @@ impl SmallBuckets {
     }
 }
 
+/// The alarms in a bucket. Like [`read_pairs`] and [`read_meta`] a function of its own, because `quiet` does not live
+/// as long as the file: the call shortens the lifetime of the bucket.
 fn read_alarms<'b>(bucket: &Bucket<'b>, quiet: &'b Diagnostics) -> Vec<AlarmMember> {
     alarms(bucket, quiet)
 }
 
-/// The pairs of a bucket that can be read.
+/// The pairs of a bucket of the store, as far as they can be read; no pairs if the bucket is missing.
 fn pairs_of(store: &Store<'_>, name: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let quiet = Diagnostics::new();
     let bucket = store.bucket(name).cloned();
     bucket.map_or_else(Vec::new, |bucket| read_pairs(&bucket, &quiet))
 }
 
+/// The pairs of a bucket, as far as they can be read.
 fn read_pairs<'b>(bucket: &Bucket<'b>, quiet: &'b Diagnostics) -> Vec<(Vec<u8>, Vec<u8>)> {
     let elements = bucket.elements(quiet, Direction::Forward);
     elements
@@ -125,6 +129,7 @@ fn is_damaged(store: &Store<'_>, name: &[u8]) -> bool {
     quiet.found_any() || pairs.iter().any(is_wrong) || pairs.iter().any(is_record)
 }
 
+/// Reads bucket `meta` for its findings.
 fn read_meta<'b>(bucket: &Bucket<'b>, quiet: &'b Diagnostics) {
     MetaBucket::read(bucket, quiet);
 }
@@ -152,6 +157,8 @@ fn root_is_suspect(store: &Store<'_>) -> bool {
     has_unknown || codes.iter().any(|code| diagnostics.count(*code) > 0)
 }
 
+/// Whether authentication is on. That it is on is known only if bucket `auth` says so; that it is off, only if that
+/// bucket is intact too.
 fn authentication(store: &Store<'_>, damaged: &[&str]) -> Authentication {
     let is_hurt = |name: &[u8]| damaged.iter().any(|bucket| bucket.as_bytes() == name);
     let auth = pairs_of(store, schema::AUTH);
@@ -163,10 +170,10 @@ fn authentication(store: &Store<'_>, damaged: &[&str]) -> Authentication {
         // etcd writes the key when authentication is switched on for the first time.
         None => Some(false),
     };
-    let others = is_hurt(schema::AUTH_USERS) || is_hurt(schema::AUTH_ROLES);
+    let are_users_hurt = is_hurt(schema::AUTH_USERS) || is_hurt(schema::AUTH_ROLES);
     match is_on {
         Some(false) if !is_hurt(schema::AUTH) => Authentication::Off,
-        Some(true) if !is_hurt(schema::AUTH) && !others => Authentication::On,
+        Some(true) if !is_hurt(schema::AUTH) && !are_users_hurt => Authentication::On,
         Some(true) => Authentication::OnDamaged,
         _ => Authentication::Unknown,
     }

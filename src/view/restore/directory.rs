@@ -45,7 +45,7 @@ fn data_dir(directory: &Path, member: &StartedMember) -> PathBuf {
     }
 }
 
-/// The members, one per line.
+/// The facts about the cluster: its members, one per line, its id and size, and how far the revision was raised.
 pub(super) fn facts(directory: &Directory) -> Vec<(&'static str, String)> {
     let members = directory.members.iter().map(|member| {
         let urls = member.peer_urls.join(",");
@@ -69,7 +69,7 @@ pub(super) fn facts(directory: &Directory) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The commands that start etcd.
+/// The commands that start etcd, one for each member.
 pub(super) fn start_lines(directory: &Directory, path: &Path) -> Vec<AnswerPart> {
     let lines = directory.members.iter().map(|member| {
         let data = data_dir(path, member);
@@ -91,7 +91,7 @@ pub(super) fn start_lines(directory: &Directory, path: &Path) -> Vec<AnswerPart>
     lines.collect()
 }
 
-/// The same for the report.
+/// The cluster and its members for the report.
 pub(super) fn json(directory: &Directory, path: &Path) -> Value {
     let members = directory.members.iter().map(|member| {
         let mut row = Map::new();

@@ -1,4 +1,4 @@
-//! What the write-ahead log gave to a restored store, as text.
+//! What a restored store has from the write-ahead log, as text.
 
 use serde_json::{Map, Value, json};
 
@@ -65,6 +65,7 @@ pub(super) fn facts(log: &Replayed, at: i64) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// Why the database is not used.
 fn alone_text(why: &WhyLogAlone) -> String {
     match why {
         WhyLogAlone::Unusable(_) => "it cannot be read".to_owned(),
@@ -74,6 +75,7 @@ fn alone_text(why: &WhyLogAlone) -> String {
     }
 }
 
+/// A request: its revision, and up to three of its keys. Only requests with a revision are shown.
 fn request_text(request: &Unacknowledged) -> String {
     let keys: Vec<String> = request
         .keys
@@ -89,7 +91,7 @@ fn request_text(request: &Unacknowledged) -> String {
     format!("revision {revision}, {}{more}", keys.join(", "))
 }
 
-/// A log that was not read.
+/// The entries of a log that was not read.
 pub(super) fn beside_text(beside: &LogBeside) -> String {
     format!(
         "{} of the write-ahead log in {} not in this database: --wal applies them",
@@ -101,7 +103,7 @@ pub(super) fn beside_text(beside: &LogBeside) -> String {
     )
 }
 
-/// The same for the report.
+/// The result of the replay for the report.
 pub(super) fn json(log: &Replayed, at: i64) -> Value {
     let unsure = log.unacknowledged_up_to(at).map(|request| {
         let mut row = Map::new();

@@ -1,4 +1,4 @@
-//! Why nothing is restored, as a message, a hint and notes.
+//! Why nothing is restored, as text: a message with the first reason, notes with the others, and a hint.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ const NAMED: usize = 3;
 pub struct RefusalText {
     /// The message.
     pub message: String,
-    /// A line that can be pasted.
+    /// What to type instead: a command that can be pasted, with words about it.
     pub hint: String,
     /// The other reasons.
     pub notes: Vec<String>,
@@ -117,7 +117,7 @@ fn several(revisions: (i64, i64), keys: &[Vec<u8>], count: usize) -> String {
     )
 }
 
-/// What is wrong with the file as a whole, or with its small buckets.
+/// The sentence for a reason that is about the file as a whole, or about its small buckets. Empty for any other reason.
 fn of_file(reason: &Refusal) -> String {
     match reason {
         Refusal::Auth { is_on: true } => {
@@ -145,7 +145,7 @@ fn of_file(reason: &Refusal) -> String {
     }
 }
 
-/// Why a log does not give all that it should.
+/// Why a log cannot be applied, or not up to its end.
 fn log_fault(fault: LogFault, until: u64, revision: i64) -> String {
     match fault {
         LogFault::Stopped(why) => format!(
@@ -169,7 +169,7 @@ fn log_fault(fault: LogFault, until: u64, revision: i64) -> String {
     }
 }
 
-/// What to type instead of `--wal`.
+/// The hint for a log that cannot be applied.
 fn without_log(invocation: &Invocation) -> String {
     format!(
         "without --wal the database is restored as it is; `{}` lists the entries of the log",
@@ -177,7 +177,8 @@ fn without_log(invocation: &Invocation) -> String {
     )
 }
 
-/// What to type instead.
+/// The hint of a refusal. If an earlier revision is complete, it is the first choice; otherwise the hint is about the
+/// first reason.
 fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String {
     let target: Vec<String> = target.iter().map(|word| quoted(word)).collect();
     let line = |words: &[&str]| {
@@ -248,7 +249,7 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
     }
 }
 
-/// What `restore` could give of a damaged file, as a hint; none if nothing.
+/// What `restore` could write of a damaged file, as a hint; none if it could write nothing.
 #[must_use]
 pub fn outlook(outlook: Outlook, invocation: &Invocation) -> Option<String> {
     let line = |words: &[String]| {

@@ -66,6 +66,7 @@ pub fn json(written: &Written<'_, '_>, custody: &Custody) -> Value {
     Value::Object(fields)
 }
 
+/// The new file: for data directories, `path` is the directory, and the rest is about the database of a member.
 fn file(written: &Written<'_, '_>) -> Value {
     let mut fields = Map::new();
     let path = written.file.as_os_str().as_encoded_bytes();
@@ -76,6 +77,7 @@ fn file(written: &Written<'_, '_>) -> Value {
     Value::Object(fields)
 }
 
+/// The meta page of the source that was used, and why.
 fn meta(restore: &Restore<'_, '_>) -> Value {
     let db = restore.store().db();
     let (index, choice) = db.choice();
@@ -86,6 +88,7 @@ fn meta(restore: &Restore<'_, '_>) -> Value {
     })
 }
 
+/// The time that was asked for, and the revisions that fit it; null if no time was.
 fn time(restore: &Restore<'_, '_>) -> Value {
     let Some(asked) = &restore.time else {
         return Value::Null;
@@ -99,6 +102,7 @@ fn time(restore: &Restore<'_, '_>) -> Value {
     })
 }
 
+/// The leases that were written anew.
 fn leases(restore: &Restore<'_, '_>) -> Value {
     let rows = restore.leases.iter().map(|lease| {
         let mut row = Map::new();
@@ -117,6 +121,7 @@ fn leases(restore: &Restore<'_, '_>) -> Value {
     rows.collect()
 }
 
+/// What was left out, besides records.
 fn dropped(restore: &Restore<'_, '_>) -> Value {
     let dropped = &restore.dropped;
     let ids = |ids: &[u64]| -> Vec<String> { ids.iter().map(|id| format!("{id:x}")).collect() };
@@ -129,6 +134,7 @@ fn dropped(restore: &Restore<'_, '_>) -> Value {
     })
 }
 
+/// A range of revisions in which records may be missing.
 fn range(range: &LostRange) -> Value {
     json!({
         "bucket": "key",
@@ -139,6 +145,7 @@ fn range(range: &LostRange) -> Value {
     })
 }
 
+/// A missing record of a known key.
 fn missing_record(record: &MissingRecord) -> Value {
     let mut row = Map::new();
     insert_text(&mut row, "key", &record.key);

@@ -17,7 +17,7 @@ use super::member::Members;
 /// The size of the buffer before the file, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// A place that was checked.
+/// A place for a restored store, which was checked before anything is read or written.
 pub(super) struct Destination<'c> {
     path: &'c Path,
     kind: Kind,
@@ -25,6 +25,7 @@ pub(super) struct Destination<'c> {
 
 enum Kind {
     File(NewPlace),
+    /// The place, the members to write, and the same members as the answer shows them.
     Directory(DirectoryPlace, Box<Members>, Directory),
 }
 
@@ -40,15 +41,15 @@ enum NewKind {
 }
 
 impl NewStore {
-    /// What was read back.
+    /// What was read back from the new database.
     pub(super) fn verified(&self) -> &Verified {
         &self.verified
     }
 
-    /// Gives it its name.
+    /// Gives the file or the directory its final name.
     ///
     /// # Errors
-    /// If the name is taken meanwhile, or the system fails.
+    /// If the name exists meanwhile, or the system fails.
     pub(super) fn commit(self) -> Result<(), Failure> {
         match self.kind {
             NewKind::File(new) => new.commit(),
@@ -58,7 +59,7 @@ impl NewStore {
 }
 
 impl<'c> Destination<'c> {
-    /// Checks the place and the members.
+    /// Checks the flags of the destination: the place and the members.
     ///
     /// # Errors
     /// Why nothing can be written there.
@@ -76,7 +77,7 @@ impl<'c> Destination<'c> {
         Ok(Self { path, kind })
     }
 
-    /// The path as typed.
+    /// The path of the new file or directory, as typed.
     pub(super) fn path(&self) -> &'c Path {
         self.path
     }
@@ -89,10 +90,10 @@ impl<'c> Destination<'c> {
         }
     }
 
-    /// Writes under a temporary name, and reads it back.
+    /// Writes the new store under a temporary name, and reads it back.
     ///
     /// # Errors
-    /// If it cannot be written, or is not what was meant.
+    /// If it cannot be written, or if what is read back is not what was meant to be written.
     pub(super) fn write(
         &self,
         args: &Args,
@@ -147,7 +148,7 @@ impl<'c> Destination<'c> {
         }
     }
 
-    /// The new file is not what was meant.
+    /// The failure for a new file that is not what was meant to be written.
     fn mismatch(&self, error: &Mismatch) -> Failure {
         let why = match error {
             Mismatch::Unreadable(_) => "it cannot be read back".to_owned(),
@@ -163,7 +164,7 @@ impl<'c> Destination<'c> {
     }
 }
 
-/// The revision of the mark of `--bump-revision`.
+/// The revision that `--bump-revision` raises the store to; none without that flag.
 fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure> {
     let Some(by) = args.member.bump_revision else {
         return Ok(None);
@@ -178,7 +179,8 @@ fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure
     })
 }
 
-/// How much space the directories need. The logs are mostly holes.
+/// How much space the directories need, in bytes. Each log counts with its full length: it is written with holes, but
+/// etcd fills these later.
 fn room(prepared: &Prepared, members: usize) -> u64 {
     let members = u64::try_from(members).unwrap_or(u64::MAX);
     let one = prepared.len_bytes().saturating_add(SEGMENT_LEN_BYTES);

@@ -1,4 +1,5 @@
-//! The flags of a data directory, with the names and defaults of `etcdutl snapshot restore`, and those of the log.
+//! The flags of `restore` for a data directory, with the names and defaults of `etcdutl snapshot restore`, and those
+//! for a write-ahead log as a source.
 
 use std::path::PathBuf;
 
@@ -14,9 +15,9 @@ use crate::view::restore::directory::{Directory, StartedMember};
 pub(super) struct LogArgs {
     /// Also apply the write-ahead log
     ///
-    /// Gives every acknowledged write. It applies the entries that are not in the database yet, as etcd would at its next start. If the database cannot be used,
-    /// or for a revision below its compaction, the log alone is used, if it goes back to the first entry of the cluster. The
-    /// log is the one in the data directory, or the one in DIR.
+    /// Gives every acknowledged write. It applies the entries that are not in the database yet, as etcd would at its
+    /// next start. If the database cannot be used, or for a revision below its compaction, the log alone is used, if
+    /// it goes back to the first entry of the cluster. The log is the one in the data directory, or the one in DIR.
     #[arg(
         long,
         value_name = "DIR",
@@ -110,6 +111,7 @@ pub(super) struct MemberArgs {
 /// The members to write, and their cluster.
 #[derive(Debug)]
 pub(super) struct Members {
+    /// The new cluster with all of its members.
     pub(super) cluster: InitialCluster,
     /// The members whose directories are written.
     written: Vec<NewMember>,
@@ -123,7 +125,7 @@ const TOKEN: &str = "etcd-cluster";
 const PEER_URLS: &str = "http://localhost:2380";
 
 impl MemberArgs {
-    /// The flags that were typed.
+    /// The flags that were typed and are not at their default, as words of a command line that are not quoted yet.
     pub(super) fn typed(&self) -> Vec<String> {
         let path = |path: &PathBuf| path.display().to_string();
         let unless = |text: &String, default: &str| (text != default).then(|| text.clone());
@@ -158,10 +160,12 @@ impl MemberArgs {
         words
     }
 
-    /// The members to write.
+    /// The new cluster, and the members of it to write: the one of `--name`, or all. Without `--initial-cluster` the
+    /// member is alone.
     ///
     /// # Errors
-    /// As etcd: a cluster without the member, addresses that differ, or are no addresses.
+    /// What etcd refuses: a cluster without the member, a member that advertises other addresses, or a text that is
+    /// no peer URL. With `--all-members` also a name that cannot be that of a folder.
     pub(super) fn members(&self) -> Result<Members, Failure> {
         let refuse = |error: ClusterError| {
             Failure::cannot(error.to_string())
@@ -202,14 +206,15 @@ impl MemberArgs {
     }
 }
 
-/// Whether a name can be that of a folder everywhere.
+/// Whether a member name can be used as the name of a folder: no separators, nothing hidden, nothing that a shell
+/// interprets.
 fn is_folder_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.starts_with('.') && name.chars().all(is_plain)
 }
 
 impl Members {
-    /// The files of each member.
+    /// The files of each member that is written, besides its database.
     pub(super) fn files(&self) -> Vec<MemberFiles> {
         let files = self.written.iter().map(|member| MemberFiles {
             folder: self.has_folders.then(|| member.name.clone()),
@@ -220,7 +225,7 @@ impl Members {
         files.collect()
     }
 
-    /// What the answer says about them.
+    /// The cluster and the written members as the answer shows them.
     pub(super) fn shown(&self, wal_dir: Option<&std::path::Path>, bump: Option<i64>) -> Directory {
         let members = self.written.iter().map(|member| StartedMember {
             name: member.name.clone(),

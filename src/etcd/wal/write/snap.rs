@@ -1,11 +1,12 @@
-//! The raft snapshot of a member of a new cluster: snappb.Snapshot with raftpb.Snapshot, whose data is the v2 store as JSON
-//! (`server/etcdserver/api/snap/snapshotter.go`, `server/etcdserver/api/v2store/store.go`).
+//! The raft snapshot of a member of a new cluster: snappb.Snapshot with raftpb.Snapshot, whose data is the v2 store
+//! as JSON (`server/etcdserver/api/snap/snapshotter.go`, `server/etcdserver/api/v2store/store.go`).
 //!
-//! A member that joins later gets the store only if this file exists: without it the new member is healthy and empty. The
-//! list of events must have as many items as its capacity, or etcd 3.4 to 3.6 panic when they first add one.
+//! The file is needed by members that join later: without it such a member looks healthy, but has no data. The list of
+//! events must have as many items as its capacity, or etcd 3.4 to 3.6 panic when they add the first one.
 //!
-//! etcdutl 3.6 creates the members in the random order of a Go map, so its file differs from run to run. Here the order is
-//! that of the ids, which is one of these. etcdutl 3.5 always has it, and counts no failed get in `Stats`.
+//! etcdutl 3.6 creates the members in the random order of a Go map, so its file differs from run to run. Here the
+//! members are in the order of their ids, which is a possible order. etcdutl 3.5 always has this order, and counts no
+//! failed get in `Stats`.
 
 use prost::Message;
 
@@ -16,7 +17,7 @@ use super::ConfState;
 /// The term of a new cluster.
 pub const SNAP_TERM: u64 = 1;
 
-/// How many events the v2 store keeps.
+/// How many events the v2 store keeps in its history.
 const CAPACITY: usize = 1000;
 
 /// snappb.Snapshot.
@@ -71,7 +72,8 @@ pub fn snap(cluster: &InitialCluster) -> Vec<u8> {
     file.encode_to_vec()
 }
 
-/// The v2 store after one create event for each member, in the order of their ids.
+/// The v2 store as JSON, as it is after each member was created, in the order of their ids. The index of the store is
+/// the number of members. Directory `/0` is that of the cluster, and `/1` is the one for keys of clients.
 fn v2_store(cluster: &InitialCluster) -> String {
     let count = cluster.members.len();
     let mut members: Vec<(String, String)> = Vec::new();
@@ -85,7 +87,7 @@ fn v2_store(cluster: &InitialCluster) -> String {
             json_text(&member.raft_attributes())
         ));
     }
-    // Go writes maps by key: by the text of the id.
+    // Go writes a map in the order of its keys, here the texts of the ids.
     members.sort();
     events.resize(CAPACITY, "null".to_owned());
     let members: Vec<String> = members
@@ -93,9 +95,9 @@ fn v2_store(cluster: &InitialCluster) -> String {
         .map(|(id, node)| format!("\"{id}\":{node}"))
         .collect();
     let members = directory("/0/members", 1, &members.join(","));
-    let of_cluster = directory("/0", 0, &format!("\"members\":{members}"));
-    let of_clients = directory("/1", 0, "");
-    let root = directory("/", 0, &format!("\"0\":{of_cluster},\"1\":{of_clients}"));
+    let cluster_root = directory("/0", 0, &format!("\"members\":{members}"));
+    let client_root = directory("/1", 0, "");
+    let root = directory("/", 0, &format!("\"0\":{cluster_root},\"1\":{client_root}"));
     format!(
         "{{\"Root\":{root},\"WatcherHub\":{{\"EventHistory\":{{\"Queue\":{{\"Events\":[{}],\"Size\":{count},\
          \"Front\":0,\"Back\":{count},\"Capacity\":{CAPACITY}}},\"StartIndex\":1,\"LastIndex\":{count}}}}},\
@@ -105,6 +107,7 @@ fn v2_store(cluster: &InitialCluster) -> String {
     )
 }
 
+/// The directory of a member, with its addresses. `index` is that of the event that created it.
 fn member_node(member: &NewMember, index: usize) -> String {
     let path = format!("/0/members/{:x}", member.id);
     let attributes = node(
@@ -116,10 +119,12 @@ fn member_node(member: &NewMember, index: usize) -> String {
     directory(&path, index, &format!("\"raftAttributes\":{attributes}"))
 }
 
+/// A directory of the v2 store: a node without a value. `children` are the members of a JSON object.
 fn directory(path: &str, index: usize, children: &str) -> String {
     node(path, index, "\"\"", &format!("{{{children}}}"))
 }
 
+/// A node of the v2 store. `value` and `children` are JSON; the path needs no escapes.
 fn node(path: &str, index: usize, value: &str, children: &str) -> String {
     format!(
         "{{\"Path\":\"{path}\",\"CreatedIndex\":{index},\"ModifiedIndex\":{index},\
@@ -127,7 +132,7 @@ fn node(path: &str, index: usize, value: &str, children: &str) -> String {
     )
 }
 
-/// The counters of the v2 store: one key was looked for in vain, and each member was created.
+/// The counters of the v2 store: one get failed, and each member was created once.
 fn stats(members: usize) -> String {
     let counters = [
         ("getsSuccess", 0),
