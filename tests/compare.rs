@@ -399,3 +399,22 @@ fn one_altered_record_is_found_wherever_it_is() {
     println!("{found} altered records found, {removed} removed by a compaction");
     assert!(found > 100 && removed > 10);
 }
+
+#[test]
+fn rev_ends_the_comparison_also_for_causes_about_later_revisions() {
+    let (code, value) = json(&["m1.db", "tail-lost.db"], &["--rev", "10"]);
+    assert_eq!((code, &value["verdict"]), (0, &Value::from("equal")));
+    assert_eq!(value["revision"], 10);
+    assert_eq!(causes(&value), [""; 0]);
+    let text = compare(&["m1.db", "tail-lost.db"], &["--rev", "10"]);
+    assert!(!text.text().contains("lost"), "{}", text.text());
+    let members = ["m1.db", "m2.db", "m3.db"].map(|name| {
+        let path = testdata("guides/disagree").join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    let [first, second, third] = &members;
+    let run = etcdive(["compare", first, second, third, "--rev", "8"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    assert!(run.text().contains("equal at revision 8"), "{}", run.text());
+    assert!(!run.text().contains("raft log"), "{}", run.text());
+}

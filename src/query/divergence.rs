@@ -201,7 +201,11 @@ fn compare<'a>(
         .collect();
     let groups = groups(members.len(), &merged.found);
     note_since(&mut members, &groups, &merged.found);
-    let shapes = shape::find(&members, &groups, &merged.found, merged.same);
+    let mut shapes = shape::find(&members, &groups, &merged.found, merged.same);
+    if asked.is_some() {
+        // Every database has the revision that was asked for, and later ones are not compared.
+        shapes.retain(|shape| !matches!(shape, Shape::Ends { .. }));
+    }
     let verdict = match verdict(&members, &merged.found, limit) {
         Verdict::Equal if shapes.iter().any(Shape::is_lost_tail) => Verdict::Different,
         verdict => verdict,
