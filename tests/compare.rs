@@ -418,3 +418,27 @@ fn rev_ends_the_comparison_also_for_causes_about_later_revisions() {
     assert!(run.text().contains("equal at revision 8"), "{}", run.text());
     assert!(!run.text().contains("raft log"), "{}", run.text());
 }
+
+#[test]
+fn a_database_restored_as_of_a_revision_is_not_said_to_have_lost_writes_for_certain() {
+    let scratch = Scratch::new("compare-restored-at");
+    let restored = scratch.path().join("restored.db");
+    let restored = restored.to_str().unwrap();
+    let source = path("m1.db");
+    let run = etcdive(["restore", &source, "--at", "12", "-o", restored]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for file in [restored.to_owned(), path("tail-lost.db")] {
+        let run = etcdive(["compare", &source, &file]);
+        assert_eq!(run.code, 1, "{}", run.text());
+        let text = run.text();
+        for part in [
+            "although its consistent index is not lower",
+            "the end of its data was lost, or it was restored as of that revision",
+            "equal, but ends at",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("lost these writes"), "{text}");
+        assert!(!text.contains("lost writes after"), "{text}");
+    }
+}

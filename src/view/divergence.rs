@@ -119,7 +119,7 @@ fn result(shown: &Shown<'_, '_>, index: usize, member: &Member) -> String {
     };
     let differs = match member.differs_since {
         None if divergence.shapes.iter().any(has_lost) => {
-            format!("lost writes after {}", member.revision)
+            format!("equal, but ends at {}", member.revision)
         }
         Some(_) if is_of_majority => "equal to the majority".to_owned(),
         Some(since) => format!("differs since {since}"),
@@ -151,7 +151,7 @@ fn sentences(shown: &Shown<'_, '_>) -> Vec<String> {
         Verdict::Unknown => sentences.push(
             "unknown: records are missing in a damaged file only, so they may be equal".to_owned(),
         ),
-        // A database lost its last writes.
+        // A database ends earlier, and no other cause than lost writes or a restore explains it.
         Verdict::Different if divergence.keys.is_empty() => {
             sentences.push(format!("different: equal up to revision {common} only"));
         }
