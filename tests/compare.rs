@@ -442,3 +442,18 @@ fn a_database_restored_as_of_a_revision_is_not_said_to_have_lost_writes_for_cert
         assert!(!text.contains("lost writes after"), "{text}");
     }
 }
+
+#[test]
+fn a_missing_database_is_named_without_a_hint_to_swap_the_words() {
+    let m1 = path("m1.db");
+    for (words, missing) in [
+        (["missing.db", &m1], "missing.db"),
+        ([&m1, "missing"], "missing"),
+        (["a", "b"], "a"),
+    ] {
+        let run = etcdive(["compare"].into_iter().chain(words));
+        assert_eq!(run.code, 2);
+        let expected = format!("etcdive: {missing}: no such file or directory\n");
+        assert_eq!(run.stderr, expected, "{words:?}");
+    }
+}

@@ -346,3 +346,30 @@ fn a_wrong_length_or_time_is_a_usage_error() {
         assert!(run.stderr.contains(flag), "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_missing_file_fails_alone_wherever_it_is() {
+    let scratch = Scratch::new("verify-missing");
+    let folder = scratch.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
+    let after = path(AFTER);
+    for missing in ["missing.db", "missing"] {
+        for words in [[missing, &after], [&after, missing]] {
+            let run = verify(&[&words[..], &[NOW]].concat());
+            assert_eq!(run.code, 2);
+            let line = format!("{missing}: FAILED: no such file or directory");
+            assert_eq!(run.text().lines().filter(|one| *one == line).count(), 1, "{}", run.text());
+            assert!(run.text().contains(": OK: revision 3129"), "{}", run.text());
+            assert_eq!(run.stderr, "", "{words:?}");
+        }
+    }
+    let run = verify(&[folder, &after, NOW]);
+    assert_eq!(run.code, 2);
+    let line = format!("{folder}: FAILED: a directory without an etcd database");
+    assert!(run.text().starts_with(&line), "{}", run.text());
+    // Of a verb with one database, the order of the words is wrong; the directory exists.
+    let run = etcdive(["get", folder, &after]);
+    let what = "a directory without an etcd database; the database is the first word";
+    assert!(run.stderr.contains(what), "{}", run.stderr);
+}

@@ -1,6 +1,6 @@
 //! `compare`: whether members of one cluster are equal.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -60,6 +60,17 @@ enum Output {
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        for path in &self.databases {
+            // What is in an archive, standard input and a broken link have sentences of their own.
+            let is_file = path.as_os_str() != "-" && !path.to_string_lossy().contains("::");
+            let found = path.symlink_metadata();
+            if is_file && found.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                let path = path.display();
+                return Err(Failure::cannot(format!(
+                    "{path}: no such file or directory"
+                )));
+            }
+        }
         Ok(self.databases.clone())
     }
 
