@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::support::synth::Rng;
 use crate::support::synth::etcd::Store as Model;
 use crate::support::synth::shapes;
-use crate::support::{Run, Scratch, etcdive, testdata};
+use crate::support::terminal::{Terminal, without_colours};
+use crate::support::{Run, Scratch, etcdive, program, testdata};
 
 fn path(name: &str) -> String {
     testdata("compare").join(name).to_str().unwrap().to_owned()
@@ -425,7 +426,7 @@ fn a_database_restored_as_of_a_revision_is_not_said_to_have_lost_writes_for_cert
     let restored = scratch.path().join("restored.db");
     let restored = restored.to_str().unwrap();
     let source = path("m1.db");
-    let run = etcdive(["restore", &source, "--at", "12", "-o", restored]);
+    let run = etcdive(["restore", &source, "--at", "12", "--out", restored]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     for file in [restored.to_owned(), path("tail-lost.db")] {
         let run = etcdive(["compare", &source, &file]);
@@ -455,5 +456,23 @@ fn a_missing_database_is_named_without_a_hint_to_swap_the_words() {
         assert_eq!(run.code, 2);
         let expected = format!("etcdive: {missing}: no such file or directory\n");
         assert_eq!(run.stderr, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn a_narrow_terminal_keeps_the_heads_and_the_hashes_apart() {
+    let path = |name: &str| {
+        let path = testdata("guides/disagree").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let mut command = program();
+    command.args(["compare", &path("m1.db"), &path("m2.db"), &path("m3.db")]);
+    let shown = Terminal::wide(80).run(command);
+    let run = without_colours(shown.text());
+    let head = run.lines().find(|line| line.starts_with("REVISION")).unwrap();
+    assert!(head.contains("m1.db and m2.db  "), "{head}");
+    assert!(head.trim_end().ends_with("  m3.db"), "{head}");
+    for hash in ["ab87d767", "93ef37c6", "bd88ee82"] {
+        assert!(run.contains(hash), "{hash}: {run}");
     }
 }

@@ -42,19 +42,21 @@ impl Shown<'_, '_> {
 
     /// The names of some databases.
     fn list(&self, databases: &[usize]) -> String {
-        let named: Vec<&str> = databases
-            .iter()
-            .take(NAMED)
-            .map(|database| self.name(*database))
-            .collect();
-        match databases.len().saturating_sub(NAMED) {
-            0 => match named.split_last() {
-                Some((last, [])) => (*last).to_owned(),
-                Some((last, others)) => format!("{} and {last}", others.join(", ")),
-                None => String::new(),
-            },
-            more => format!("{} and {more} more", named.join(", ")),
-        }
+        let names = databases.iter().map(|database| self.name(*database));
+        listed(databases.len(), names)
+    }
+
+    /// The same for the head of a column: of each name the shortest end that no other database has.
+    fn head(&self, databases: &[usize]) -> String {
+        let ends = databases.iter().map(|database| {
+            let name = self.name(*database);
+            let is_unique = |end: &str| {
+                let mut others = self.names.iter().enumerate();
+                others.all(|(other, name)| other == *database || !ends_in(name, end))
+            };
+            shortest_end(name, is_unique)
+        });
+        listed(databases.len(), ends)
     }
 
     fn listed(&self) -> impl Iterator<Item = &KeyDifference<'_>> {
@@ -64,6 +66,35 @@ impl Shown<'_, '_> {
     fn left_out(&self) -> usize {
         self.divergence.keys.len().saturating_sub(self.limit)
     }
+}
+
+/// Names in a row, of so many.
+fn listed<'n>(count: usize, names: impl Iterator<Item = &'n str>) -> String {
+    let named: Vec<&str> = names.take(NAMED).collect();
+    match count.saturating_sub(NAMED) {
+        0 => match named.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        },
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// The shortest end of a path, in whole components, for which a test is true; else the path.
+fn shortest_end(path: &str, mut is_unique: impl FnMut(&str) -> bool) -> &str {
+    let mut starts = path.rmatch_indices('/');
+    let end = starts.find_map(|(at, _)| {
+        let end = path.get(at.saturating_add(1)..)?;
+        (!end.is_empty() && is_unique(end)).then_some(end)
+    });
+    end.unwrap_or(path)
+}
+
+/// Whether a path has this end, in whole components.
+fn ends_in(path: &str, end: &str) -> bool {
+    let before = path.strip_suffix(end);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 /// The comparison for people.
@@ -235,7 +266,7 @@ fn compaction(shown: &Shown<'_, '_>) -> String {
 /// A row for each key that differs.
 fn keys(shown: &Shown<'_, '_>) -> Rows {
     let groups = &shown.divergence.groups;
-    let heads: Vec<String> = groups.iter().map(|group| shown.list(group)).collect();
+    let heads: Vec<String> = groups.iter().map(|group| shown.head(group)).collect();
     let fixed = ["REVISION", "KEY", "NOW"].map(str::to_owned);
     let heads: Vec<&str> = fixed.iter().chain(&heads).map(String::as_str).collect();
     let versions: Vec<usize> = (fixed.len()..heads.len()).collect();
@@ -291,7 +322,8 @@ fn now(difference: &KeyDifference<'_>) -> &'static str {
     }
 }
 
-/// What a database has of a key. `is_full` adds what seldom differs alone.
+/// What a database has of a key. The hash is first, because a narrow terminal cuts the end. `is_full` adds what seldom
+/// differs alone.
 fn version_text(version: &Version<'_>, is_full: bool) -> String {
     let record = match version {
         Version::Record(record) => record,
@@ -319,7 +351,7 @@ fn version_text(version: &Version<'_>, is_full: bool) -> String {
     let bytes = value.len();
     let unit = if bytes == 1 { "byte" } else { "bytes" };
     format!(
-        "version {version}, {bytes} {unit}, {}{more}",
+        "{}, version {version}, {bytes} {unit}{more}",
         short_hash(value)
     )
 }
