@@ -314,6 +314,10 @@ fn packed_files_standard_input_folders_and_backups_are_verified() {
         "{}",
         run.text()
     );
+    assert!(!run.text().contains("unpack"), "{}", run.text());
+    let packed = std::fs::read(testdata("packed/snapshot.db.gz")).unwrap();
+    let run = fed(&packed, &["verify", "-", NOW]);
+    assert!(run.text().contains("; unpack it before the restore"), "{}", run.text());
     let twice = verify(&["-", "-"]);
     assert_eq!((twice.code, twice.text()), (2, ""));
     let (code, text) = line("guides/disagree/m3", &[]);
