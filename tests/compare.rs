@@ -469,10 +469,46 @@ fn a_narrow_terminal_keeps_the_heads_and_the_hashes_apart() {
     command.args(["compare", &path("m1.db"), &path("m2.db"), &path("m3.db")]);
     let shown = Terminal::wide(80).run(command);
     let run = without_colours(shown.text());
-    let head = run.lines().find(|line| line.starts_with("REVISION")).unwrap();
+    let head = run
+        .lines()
+        .find(|line| line.starts_with("REVISION"))
+        .unwrap();
     assert!(head.contains("m1.db and m2.db  "), "{head}");
     assert!(head.trim_end().ends_with("  m3.db"), "{head}");
     for hash in ["ab87d767", "93ef37c6", "bd88ee82"] {
         assert!(run.contains(hash), "{hash}: {run}");
+    }
+}
+
+#[test]
+fn a_revision_that_not_all_have_is_refused_with_one_that_all_have() {
+    let hint = |names: &[&str], rev: &str| {
+        let run = compare(names, &["--rev", rev]);
+        assert_eq!(run.code, 2);
+        run.stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: ").map(str::to_owned))
+    };
+    let newest = hint(&["m1.db", "tail-lost.db"], "99999");
+    assert_eq!(
+        newest.as_deref(),
+        Some("the newest revision of all databases is `--rev 14`")
+    );
+    let oldest = hint(&["compacted.db", "compacted.db"], "2");
+    assert_eq!(
+        oldest.as_deref(),
+        Some("the oldest revision of all databases is `--rev 13`")
+    );
+    for (rev, newest) in [("14", 0), ("15", 2)] {
+        assert_eq!(
+            compare(&["m1.db", "tail-lost.db"], &["--rev", rev]).code,
+            newest
+        );
+    }
+    for rev in ["abc", "0", "-3"] {
+        let run = compare(&["m1.db", "m2.db"], &["--rev", rev]);
+        assert_eq!(run.code, 2);
+        let what = "a revision is a whole number from 1 on";
+        assert!(run.stderr.contains(what), "{}", run.stderr);
     }
 }

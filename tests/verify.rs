@@ -317,7 +317,11 @@ fn packed_files_standard_input_folders_and_backups_are_verified() {
     assert!(!run.text().contains("unpack"), "{}", run.text());
     let packed = std::fs::read(testdata("packed/snapshot.db.gz")).unwrap();
     let run = fed(&packed, &["verify", "-", NOW]);
-    assert!(run.text().contains("; unpack it before the restore"), "{}", run.text());
+    assert!(
+        run.text().contains("; unpack it before the restore"),
+        "{}",
+        run.text()
+    );
     let twice = verify(&["-", "-"]);
     assert_eq!((twice.code, twice.text()), (2, ""));
     let (code, text) = line("guides/disagree/m3", &[]);
@@ -363,7 +367,12 @@ fn a_missing_file_fails_alone_wherever_it_is() {
             let run = verify(&[&words[..], &[NOW]].concat());
             assert_eq!(run.code, 2);
             let line = format!("{missing}: FAILED: no such file or directory");
-            assert_eq!(run.text().lines().filter(|one| *one == line).count(), 1, "{}", run.text());
+            assert_eq!(
+                run.text().lines().filter(|one| *one == line).count(),
+                1,
+                "{}",
+                run.text()
+            );
             assert!(run.text().contains(": OK: revision 3129"), "{}", run.text());
             assert_eq!(run.stderr, "", "{words:?}");
         }

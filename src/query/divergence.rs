@@ -35,8 +35,17 @@ pub use shape::{EndsEarlier, Shape};
 pub enum CannotCompare {
     /// A database cannot be read; its index.
     Database(usize, Box<NoAnswer>),
-    /// A database cannot answer for the revision that was asked for; its index.
-    Revision(usize, RevisionUnavailable),
+    /// A database cannot answer for the revision that was asked for; its index, and what all can answer for.
+    Revision(usize, RevisionUnavailable, RevisionsOfAll),
+}
+
+/// The revisions that all databases have. There is none if the oldest is above the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevisionsOfAll {
+    /// The highest compacted revision, or 1.
+    pub oldest: i64,
+    /// The lowest of their newest revisions.
+    pub newest: i64,
 }
 
 /// One of the databases.
@@ -156,13 +165,7 @@ fn compare<'a>(
     asked: Option<i64>,
 ) -> Result<Divergence<'a>, CannotCompare> {
     let retained: Vec<Retained> = stores.iter().map(Retained::read).collect();
-    if asked.is_some() {
-        for (index, store) in stores.iter().enumerate() {
-            let AtRevision(_) = store
-                .at(asked)
-                .map_err(|error| CannotCompare::Revision(index, error))?;
-        }
-    }
+    all_have(stores, &retained, asked)?;
     let newest = retained.iter().map(|one| one.newest).min();
     let common = asked.or(newest).unwrap_or_default();
     let compacted = retained.iter().map(|one| one.compacted).max();
@@ -219,6 +222,29 @@ fn compare<'a>(
         keys: merged.found.finish(),
         shapes,
     })
+}
+
+/// Checks that every database has the revision that was asked for.
+fn all_have(
+    stores: &[Store<'_>],
+    retained: &[Retained],
+    asked: Option<i64>,
+) -> Result<(), CannotCompare> {
+    if asked.is_none() {
+        return Ok(());
+    }
+    let oldest = retained.iter().map(|one| one.compacted.max(1)).max();
+    let newest = retained.iter().map(|one| one.newest).min();
+    let of_all = RevisionsOfAll {
+        oldest: oldest.unwrap_or_default(),
+        newest: newest.unwrap_or_default(),
+    };
+    for (index, store) in stores.iter().enumerate() {
+        let AtRevision(_) = store
+            .at(asked)
+            .map_err(|error| CannotCompare::Revision(index, error, of_all))?;
+    }
+    Ok(())
 }
 
 /// Databases without a difference between any two of them, the largest group first.
