@@ -261,6 +261,14 @@ fn a_range_a_time_a_namespace_and_excluded_resources_leave_the_other_writes() {
     assert_eq!(count(&format!("--until {until}")), 3);
     let fights = answer(&format!("{db} 2..5"));
     assert_eq!(fights["fights"][0]["flips"], 2, "{fights}");
+    let reversed = etcdive(["churn", db, "--since", "1m", "--until", "2m"]);
+    assert_eq!((reversed.code, reversed.text()), (2, ""));
+    assert!(
+        reversed.stderr.contains("the times are reversed"),
+        "{}",
+        reversed.stderr
+    );
+    assert_eq!(count("--since 2m --until 1m"), 7);
     let none = etcdive(["churn", db, "-n", "nowhere"]);
     assert_eq!((none.code, none.text()), (2, ""));
 }

@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::support::synth::Rng;
 use crate::support::synth::etcd::Store as Model;
 use crate::support::synth::shapes;
-use crate::support::{Run, Scratch, etcdive, testdata};
+use crate::support::terminal::{Terminal, without_colours};
+use crate::support::{Run, Scratch, etcdive, program, testdata};
 
 fn path(name: &str) -> String {
     testdata("compare").join(name).to_str().unwrap().to_owned()
@@ -398,4 +399,116 @@ fn one_altered_record_is_found_wherever_it_is() {
     }
     println!("{found} altered records found, {removed} removed by a compaction");
     assert!(found > 100 && removed > 10);
+}
+
+#[test]
+fn rev_ends_the_comparison_also_for_causes_about_later_revisions() {
+    let (code, value) = json(&["m1.db", "tail-lost.db"], &["--rev", "10"]);
+    assert_eq!((code, &value["verdict"]), (0, &Value::from("equal")));
+    assert_eq!(value["revision"], 10);
+    assert_eq!(causes(&value), [""; 0]);
+    let text = compare(&["m1.db", "tail-lost.db"], &["--rev", "10"]);
+    assert!(!text.text().contains("lost"), "{}", text.text());
+    let members = ["m1.db", "m2.db", "m3.db"].map(|name| {
+        let path = testdata("guides/disagree").join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    let [first, second, third] = &members;
+    let run = etcdive(["compare", first, second, third, "--rev", "8"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    assert!(run.text().contains("equal at revision 8"), "{}", run.text());
+    assert!(!run.text().contains("raft log"), "{}", run.text());
+}
+
+#[test]
+fn a_database_restored_as_of_a_revision_is_not_said_to_have_lost_writes_for_certain() {
+    let scratch = Scratch::new("compare-restored-at");
+    let restored = scratch.path().join("restored.db");
+    let restored = restored.to_str().unwrap();
+    let source = path("m1.db");
+    let run = etcdive(["restore", &source, "--at", "12", "--out", restored]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for file in [restored.to_owned(), path("tail-lost.db")] {
+        let run = etcdive(["compare", &source, &file]);
+        assert_eq!(run.code, 1, "{}", run.text());
+        let text = run.text();
+        for part in [
+            "although its consistent index is not lower",
+            "the end of its data was lost, or it was restored as of that revision",
+            "equal, but ends at",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("lost these writes"), "{text}");
+        assert!(!text.contains("lost writes after"), "{text}");
+    }
+}
+
+#[test]
+fn a_missing_database_is_named_without_a_hint_to_swap_the_words() {
+    let m1 = path("m1.db");
+    for (words, missing) in [
+        (["missing.db", &m1], "missing.db"),
+        ([&m1, "missing"], "missing"),
+        (["a", "b"], "a"),
+    ] {
+        let run = etcdive(["compare"].into_iter().chain(words));
+        assert_eq!(run.code, 2);
+        let expected = format!("etcdive: {missing}: no such file or directory\n");
+        assert_eq!(run.stderr, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn a_narrow_terminal_keeps_the_heads_and_the_hashes_apart() {
+    let path = |name: &str| {
+        let path = testdata("guides/disagree").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let mut command = program();
+    command.args(["compare", &path("m1.db"), &path("m2.db"), &path("m3.db")]);
+    let shown = Terminal::wide(80).run(command);
+    let run = without_colours(shown.text());
+    let head = run
+        .lines()
+        .find(|line| line.starts_with("REVISION"))
+        .unwrap();
+    assert!(head.contains("m1.db and m2.db  "), "{head}");
+    assert!(head.trim_end().ends_with("  m3.db"), "{head}");
+    for hash in ["ab87d767", "93ef37c6", "bd88ee82"] {
+        assert!(run.contains(hash), "{hash}: {run}");
+    }
+}
+
+#[test]
+fn a_revision_that_not_all_have_is_refused_with_one_that_all_have() {
+    let hint = |names: &[&str], rev: &str| {
+        let run = compare(names, &["--rev", rev]);
+        assert_eq!(run.code, 2);
+        run.stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: ").map(str::to_owned))
+    };
+    let newest = hint(&["m1.db", "tail-lost.db"], "99999");
+    assert_eq!(
+        newest.as_deref(),
+        Some("the newest revision of all databases is `--rev 14`")
+    );
+    let oldest = hint(&["compacted.db", "compacted.db"], "2");
+    assert_eq!(
+        oldest.as_deref(),
+        Some("the oldest revision of all databases is `--rev 13`")
+    );
+    for (rev, newest) in [("14", 0), ("15", 2)] {
+        assert_eq!(
+            compare(&["m1.db", "tail-lost.db"], &["--rev", rev]).code,
+            newest
+        );
+    }
+    for rev in ["abc", "0", "-3"] {
+        let run = compare(&["m1.db", "m2.db"], &["--rev", rev]);
+        assert_eq!(run.code, 2);
+        let what = "a revision is a whole number from 1 on";
+        assert!(run.stderr.contains(what), "{}", run.stderr);
+    }
 }

@@ -282,3 +282,37 @@ fn the_hash_after_a_later_compaction_is_known_before_it() {
     }
     assert!(compared > 200, "{compared}");
 }
+
+#[test]
+fn a_revision_that_is_not_retained_is_refused_with_the_flag_of_hashkv() {
+    let db = testdata("compare/compacted.db");
+    let db = db.to_str().unwrap();
+    let newest = format!("the newest is `--rev {}`", newest_of(db));
+    for (rev, expected) in [
+        ("99999", newest.as_str()),
+        ("2", "the oldest is `--rev 13`"),
+    ] {
+        let run = etcdive(["hashkv", db, "--rev", rev]);
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains(expected), "{rev}: {}", run.stderr);
+        assert!(!run.stderr.contains("--at"), "{}", run.stderr);
+        assert!(!run.stderr.contains("--carve"), "{}", run.stderr);
+    }
+    assert_eq!(etcdive(["hashkv", db, "--rev", "13"]).code, 0);
+    for rev in ["abc", "-3"] {
+        let run = etcdive(["hashkv", db, "--rev", rev]);
+        assert_eq!(run.code, 2);
+        let what = "a revision is a whole number from 0 on";
+        assert!(run.stderr.contains(what), "{}", run.stderr);
+    }
+}
+
+/// The newest revision of a database, as `hashkv` prints it.
+fn newest_of(db: &str) -> i64 {
+    let lines = printed_hashes(db, &[]);
+    let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    line["hashRevision"]
+        .as_i64()
+        .or(line["hash_revision"].as_i64())
+        .unwrap()
+}

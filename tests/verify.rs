@@ -314,6 +314,14 @@ fn packed_files_standard_input_folders_and_backups_are_verified() {
         "{}",
         run.text()
     );
+    assert!(!run.text().contains("unpack"), "{}", run.text());
+    let packed = std::fs::read(testdata("packed/snapshot.db.gz")).unwrap();
+    let run = fed(&packed, &["verify", "-", NOW]);
+    assert!(
+        run.text().contains("; unpack it before the restore"),
+        "{}",
+        run.text()
+    );
     let twice = verify(&["-", "-"]);
     assert_eq!((twice.code, twice.text()), (2, ""));
     let (code, text) = line("guides/disagree/m3", &[]);
@@ -345,4 +353,36 @@ fn a_wrong_length_or_time_is_a_usage_error() {
         assert_eq!((run.code, run.text()), (2, ""), "{flag} {value}");
         assert!(run.stderr.contains(flag), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_missing_file_fails_alone_wherever_it_is() {
+    let scratch = Scratch::new("verify-missing");
+    let folder = scratch.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
+    let after = path(AFTER);
+    for missing in ["missing.db", "missing"] {
+        for words in [[missing, &after], [&after, missing]] {
+            let run = verify(&[&words[..], &[NOW]].concat());
+            assert_eq!(run.code, 2);
+            let line = format!("{missing}: FAILED: no such file or directory");
+            assert_eq!(
+                run.text().lines().filter(|one| *one == line).count(),
+                1,
+                "{}",
+                run.text()
+            );
+            assert!(run.text().contains(": OK: revision 3129"), "{}", run.text());
+            assert_eq!(run.stderr, "", "{words:?}");
+        }
+    }
+    let run = verify(&[folder, &after, NOW]);
+    assert_eq!(run.code, 2);
+    let line = format!("{folder}: FAILED: a directory without an etcd database");
+    assert!(run.text().starts_with(&line), "{}", run.text());
+    // Of a verb with one database, the order of the words is wrong; the directory exists.
+    let run = etcdive(["get", folder, &after]);
+    let what = "a directory without an etcd database; the database is the first word";
+    assert!(run.stderr.contains(what), "{}", run.stderr);
 }

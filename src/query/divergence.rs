@@ -1,7 +1,7 @@
 //! Whether databases of one cluster are equal; if not, which keys differ, since which revision, and which database is
 //! the odd one out.
 //!
-//! [`merge`] compares the records, [`differences`] collects what differs, and [`shape`] finds known causes.
+//! `merge` compares the records, `differences` collects what differs, and `shape` finds known causes.
 
 mod differences;
 mod merge;
@@ -35,8 +35,17 @@ pub use shape::{EndsEarlier, Shape};
 pub enum CannotCompare {
     /// A database cannot be read; its index.
     Database(usize, Box<NoAnswer>),
-    /// A database cannot answer for the revision that was asked for; its index.
-    Revision(usize, RevisionUnavailable),
+    /// A database cannot answer for the revision that was asked for; its index, and what all can answer for.
+    Revision(usize, RevisionUnavailable, RevisionsOfAll),
+}
+
+/// The revisions that all databases have. There is none if the oldest is above the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevisionsOfAll {
+    /// The highest compacted revision, or 1.
+    pub oldest: i64,
+    /// The lowest of their newest revisions.
+    pub newest: i64,
 }
 
 /// One of the databases.
@@ -157,13 +166,7 @@ fn compare<'a>(
     asked: Option<i64>,
 ) -> Result<Divergence<'a>, CannotCompare> {
     let retained: Vec<Retained> = stores.iter().map(Retained::read).collect();
-    if asked.is_some() {
-        for (index, store) in stores.iter().enumerate() {
-            let AtRevision(_) = store
-                .at(asked)
-                .map_err(|error| CannotCompare::Revision(index, error))?;
-        }
-    }
+    all_have(stores, &retained, asked)?;
     let newest = retained.iter().map(|one| one.newest).min();
     let common = asked.or(newest).unwrap_or_default();
     let compacted = retained.iter().map(|one| one.compacted).max();
@@ -202,7 +205,11 @@ fn compare<'a>(
         .collect();
     let groups = groups(members.len(), &merged.found);
     note_since(&mut members, &groups, &merged.found);
-    let shapes = shape::find(&members, &groups, &merged.found, merged.same);
+    let mut shapes = shape::find(&members, &groups, &merged.found, merged.same);
+    if asked.is_some() {
+        // Every database has the revision that was asked for, and later ones are not compared.
+        shapes.retain(|shape| !matches!(shape, Shape::Ends { .. }));
+    }
     let verdict = match verdict(&members, &merged.found, limit) {
         Verdict::Equal if shapes.iter().any(Shape::is_lost_tail) => Verdict::Different,
         verdict => verdict,
@@ -216,6 +223,29 @@ fn compare<'a>(
         keys: merged.found.finish(),
         shapes,
     })
+}
+
+/// Checks that every database has the revision that was asked for.
+fn all_have(
+    stores: &[Store<'_>],
+    retained: &[Retained],
+    asked: Option<i64>,
+) -> Result<(), CannotCompare> {
+    if asked.is_none() {
+        return Ok(());
+    }
+    let oldest = retained.iter().map(|one| one.compacted.max(1)).max();
+    let newest = retained.iter().map(|one| one.newest).min();
+    let of_all = RevisionsOfAll {
+        oldest: oldest.unwrap_or_default(),
+        newest: newest.unwrap_or_default(),
+    };
+    for (index, store) in stores.iter().enumerate() {
+        let AtRevision(_) = store
+            .at(asked)
+            .map_err(|error| CannotCompare::Revision(index, error, of_all))?;
+    }
+    Ok(())
 }
 
 /// Groups of databases without a difference between any two of a group, the largest group first. A database joins the

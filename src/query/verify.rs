@@ -5,7 +5,7 @@ use crate::etcd::Store;
 use crate::etcd::status::{StoreStatus, Unreachable};
 use crate::k8s::audit::{Encryption, Protection};
 use crate::k8s::encrypt::Keyring;
-use crate::source::TrailerCheck;
+use crate::source::{PackedAs, TrailerCheck};
 
 use super::deltas::Deltas;
 use super::evidence::Evidence;
@@ -180,7 +180,11 @@ impl VerifiedFile {
         Ok(Self {
             size_bytes: evidence.source().len_bytes(),
             trailer,
-            is_packed: evidence.source().unpacked().is_some(),
+            is_packed: evidence.source().unpacked().is_some_and(|unpacked| {
+                // Standard input alone is no package.
+                let mut layers = unpacked.layers.iter();
+                layers.any(|layer| *layer != PackedAs::StandardInput)
+            }),
             verdict: status.verdict,
             restore: restore_of(evidence, &status.verdict),
             findings: status.findings,

@@ -43,19 +43,21 @@ impl Shown<'_, '_> {
 
     /// The names of databases as part of a sentence: `a.db, b.db and c.db`. Of many only the first ones are named.
     fn list(&self, databases: &[usize]) -> String {
-        let named: Vec<&str> = databases
-            .iter()
-            .take(NAMED)
-            .map(|database| self.name(*database))
-            .collect();
-        match databases.len().saturating_sub(NAMED) {
-            0 => match named.split_last() {
-                Some((last, [])) => (*last).to_owned(),
-                Some((last, others)) => format!("{} and {last}", others.join(", ")),
-                None => String::new(),
-            },
-            more => format!("{} and {more} more", named.join(", ")),
-        }
+        let names = databases.iter().map(|database| self.name(*database));
+        listed(databases.len(), names)
+    }
+
+    /// The same for the head of a column: of each name the shortest end that no other database has.
+    fn head(&self, databases: &[usize]) -> String {
+        let ends = databases.iter().map(|database| {
+            let name = self.name(*database);
+            let is_unique = |end: &str| {
+                let mut others = self.names.iter().enumerate();
+                others.all(|(other, name)| other == *database || !ends_in(name, end))
+            };
+            shortest_end(name, is_unique)
+        });
+        listed(databases.len(), ends)
     }
 
     /// The keys that are listed.
@@ -67,6 +69,35 @@ impl Shown<'_, '_> {
     fn left_out(&self) -> usize {
         self.divergence.keys.len().saturating_sub(self.limit)
     }
+}
+
+/// Names in a row, of so many.
+fn listed<'n>(count: usize, names: impl Iterator<Item = &'n str>) -> String {
+    let named: Vec<&str> = names.take(NAMED).collect();
+    match count.saturating_sub(NAMED) {
+        0 => match named.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        },
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// The shortest end of a path, in whole components, for which a test is true; else the path.
+fn shortest_end(path: &str, mut is_unique: impl FnMut(&str) -> bool) -> &str {
+    let mut starts = path.rmatch_indices('/');
+    let end = starts.find_map(|(at, _)| {
+        let end = path.get(at.saturating_add(1)..)?;
+        (!end.is_empty() && is_unique(end)).then_some(end)
+    });
+    end.unwrap_or(path)
+}
+
+/// Whether a path has this end, in whole components.
+fn ends_in(path: &str, end: &str) -> bool {
+    let before = path.strip_suffix(end);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 /// The comparison for people.
@@ -122,7 +153,7 @@ fn result(shown: &Shown<'_, '_>, index: usize, member: &Member) -> String {
     };
     let differs = match member.differs_since {
         None if divergence.shapes.iter().any(has_lost) => {
-            format!("lost writes after {}", member.revision)
+            format!("equal, but ends at {}", member.revision)
         }
         Some(_) if is_of_majority => "equal to the majority".to_owned(),
         Some(since) => format!("differs since {since}"),
@@ -154,7 +185,7 @@ fn sentences(shown: &Shown<'_, '_>) -> Vec<String> {
         Verdict::Unknown => sentences.push(
             "unknown: records are missing in a damaged file only, so they may be equal".to_owned(),
         ),
-        // A database lost its last writes.
+        // A database ends earlier, and no other cause than lost writes or a restore explains it.
         Verdict::Different if divergence.keys.is_empty() => {
             sentences.push(format!("different: equal up to revision {common} only"));
         }
@@ -238,7 +269,7 @@ fn compaction(shown: &Shown<'_, '_>) -> String {
 /// A row for each key that differs.
 fn keys(shown: &Shown<'_, '_>) -> Rows {
     let groups = &shown.divergence.groups;
-    let heads: Vec<String> = groups.iter().map(|group| shown.list(group)).collect();
+    let heads: Vec<String> = groups.iter().map(|group| shown.head(group)).collect();
     let fixed = ["REVISION", "KEY", "NOW"].map(str::to_owned);
     let heads: Vec<&str> = fixed.iter().chain(&heads).map(String::as_str).collect();
     let versions: Vec<usize> = (fixed.len()..heads.len()).collect();
@@ -295,7 +326,8 @@ fn now(difference: &KeyDifference<'_>) -> &'static str {
     }
 }
 
-/// What a database has of a key. `is_full` adds the fields that are seldom the only ones to differ.
+/// What a database has of a key. The hash is first, because a narrow terminal cuts the end. `is_full` adds the fields that
+/// are seldom the only ones to differ.
 fn version_text(version: &Version<'_>, is_full: bool) -> String {
     let record = match version {
         Version::Record(record) => record,
@@ -323,7 +355,7 @@ fn version_text(version: &Version<'_>, is_full: bool) -> String {
     let bytes = value.len();
     let unit = if bytes == 1 { "byte" } else { "bytes" };
     format!(
-        "version {version}, {bytes} {unit}, {}{more}",
+        "{}, version {version}, {bytes} {unit}{more}",
         short_hash(value)
     )
 }

@@ -8,7 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use crate::cli::failure::Failure;
 use crate::source::is_database_path;
@@ -296,6 +296,12 @@ pub fn takes_database(verb: &Command) -> bool {
     let first = verb.get_positionals().next();
     let names = first.and_then(Arg::get_value_names).unwrap_or_default();
     names.iter().any(|name| name == "DB" || name == "OLD")
+}
+
+/// Whether every word of a verb is a database. Then no order of the words is wrong.
+pub fn takes_several(verb: &Command) -> bool {
+    let first = verb.get_positionals().next();
+    first.is_some_and(|first| matches!(first.get_action(), ArgAction::Append))
 }
 
 /// Puts `./` before a member of standard input (`-::path`, a file in an archive), because clap reads a word that begins

@@ -10,7 +10,7 @@ use crate::near::near;
 use crate::query::catalog::Catalog;
 use crate::view::sanitize::visible_bytes;
 
-use super::line::{CommandLine, Role, Token, is_database, takes_database};
+use super::line::{CommandLine, Role, Token, is_database, takes_database, takes_several};
 
 /// Verbs of other programs and of people, each with ours and the words that follow at the end.
 const VERBS: [(&[&str], &[&str], &[&str]); 16] = [
@@ -105,16 +105,23 @@ fn misspelt(line: &CommandLine, text: &str, root: &Command) -> Option<Failure> {
 /// The failure for a verb whose database is not its first word.
 pub fn no_database(line: &CommandLine, root: &Command) -> Option<Failure> {
     let first = line.words().next()?;
-    let reads_one = line.command(root).is_some_and(takes_database);
+    let reads_one = line
+        .command(root)
+        .is_some_and(|verb| takes_database(verb) && !takes_several(verb));
     // A link that leads nowhere and standard input have sentences of their own.
     let has_its_own = first == "-" || Path::new(first).is_symlink();
     if !reads_one || has_its_own || is_database(first) {
         return None;
     }
     let shown = quoted(first);
+    let what = if Path::new(first).is_dir() {
+        "a directory without an etcd database"
+    } else {
+        "no such file or directory"
+    };
     if let Some(meant) = database_first(line) {
         let failure = Failure::cannot(format!(
-            "{shown}: no such file or directory; the database is the first word after the verb"
+            "{shown}: {what}; the database is the first word after the verb"
         ));
         return Some(failure.hint(text_of(&meant)));
     }
@@ -127,7 +134,7 @@ pub fn no_database(line: &CommandLine, root: &Command) -> Option<Failure> {
     let mut meant = line.clone();
     meant.after.insert(0, word("DB"));
     let failure = Failure::cannot(format!(
-        "{shown}: no such file or directory; a database comes before it, or --db FILE, or the variable ETCDIVE_DB"
+        "{shown}: {what}; a database comes before it, or --db FILE, or the variable ETCDIVE_DB"
     ));
     Some(failure.hint(text_of(&meant)))
 }

@@ -11,9 +11,9 @@ use crate::cli::out::Out;
 use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::{Answer, Run, Verb};
-use crate::query::Origins;
 use crate::query::churn::Churn;
 use crate::query::event_log::EventFilters;
+use crate::query::{NoAnswer, Origins};
 use crate::view;
 use crate::view::churn::ChurnList;
 use crate::view::json_rows::{Form, JsonRows};
@@ -112,6 +112,12 @@ impl Verb for Args {
 
     fn run(&self, run: &Run<'_>, out: &mut Out) -> Result<Answer, Failure> {
         let question = run.question()?;
+        if let (Some(since), Some(until)) = (&self.since, &self.until) {
+            let timeline = question.timeline();
+            if timeline.time(since)? > timeline.time(until)? {
+                return Err(NoAnswer::TimesUpsideDown.into());
+            }
+        }
         let filters = EventFilters {
             which: self.which.asked(),
             exclude: self.exclude.asked(),

@@ -1,6 +1,6 @@
 //! `compare`: whether members of one cluster are equal.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -9,7 +9,8 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::NoAnswer;
-use crate::query::divergence::{CannotCompare, Comparison, Divergence, Verdict};
+use crate::query::divergence::{CannotCompare, Comparison, Divergence, RevisionsOfAll, Verdict};
+use crate::query::no_answer::RevisionUnavailable;
 use crate::view::divergence::{self as view, Shown};
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::key_names::KeyNames;
@@ -36,7 +37,7 @@ pub struct Args {
     /// Compare up to this revision only
     ///
     /// Every database must have it: it is not below a compaction, and not above the newest revision.
-    #[arg(long, value_name = "REV", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "REV", allow_negative_numbers = true, value_parser = revision)]
     rev: Option<i64>,
     /// List at most N keys; 0 is no limit
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
@@ -58,8 +59,27 @@ enum Output {
     Jsonl,
 }
 
+/// Reads a revision.
+fn revision(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(revision) if revision >= 1 => Ok(revision),
+        _ => Err("a revision is a whole number from 1 on, such as 2436".to_owned()),
+    }
+}
+
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        for path in &self.databases {
+            // What is in an archive, standard input and a broken link have sentences of their own.
+            let is_file = path.as_os_str() != "-" && !path.to_string_lossy().contains("::");
+            let found = path.symlink_metadata();
+            if is_file && found.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                let path = path.display();
+                return Err(Failure::cannot(format!(
+                    "{path}: no such file or directory"
+                )));
+            }
+        }
         Ok(self.databases.clone())
     }
 
@@ -95,11 +115,21 @@ impl Args {
     fn failure(&self, error: CannotCompare) -> Failure {
         match error {
             CannotCompare::Database(_, error) => Failure::from(*error),
-            CannotCompare::Revision(index, error) => {
+            CannotCompare::Revision(index, error, of_all) => {
                 let name = self.databases.get(index).map(|path| path.display());
-                match name {
+                let failure = match name {
                     Some(name) => Failure::cannot(format!("{name}: {error}")),
-                    None => NoAnswer::from(error).into(),
+                    None => return NoAnswer::from(error).into(),
+                };
+                let RevisionsOfAll { oldest, newest } = of_all;
+                match error {
+                    _ if oldest > newest => failure,
+                    RevisionUnavailable::Future { .. } => failure.hint(format!(
+                        "the newest revision of all databases is `--rev {newest}`"
+                    )),
+                    _ => failure.hint(format!(
+                        "the oldest revision of all databases is `--rev {oldest}`"
+                    )),
                 }
             }
         }

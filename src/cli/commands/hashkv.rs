@@ -9,8 +9,9 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
-use crate::query::Evidence;
 use crate::query::hash::{self, HashKv};
+use crate::query::no_answer::RevisionUnavailable;
+use crate::query::{Evidence, NoAnswer};
 use crate::view::etcdutl;
 
 /// Print the hash that etcd compares between members
@@ -27,7 +28,7 @@ pub struct Args {
     /// Hash up to this revision; 0 is the newest
     ///
     /// It can be the compacted revision, or any newer one.
-    #[arg(long, value_name = "REV", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "REV", default_value_t = 0, allow_negative_numbers = true, value_parser = revision)]
     rev: i64,
     /// Print the hash at every revision, oldest first
     ///
@@ -51,6 +52,14 @@ enum WriteOut {
     Fields,
 }
 
+/// Reads a revision.
+fn revision(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(revision) if revision >= 0 => Ok(revision),
+        _ => Err("a revision is a whole number from 0 on, such as 2436".to_owned()),
+    }
+}
+
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
         Ok(vec![self.database.db.clone()])
@@ -61,7 +70,7 @@ impl Verb for Args {
         evidence.note_archive(run.notices);
         if !self.all {
             let asked = (self.rev > 0).then_some(self.rev);
-            let hash = hash::at_revision(evidence, asked)?;
+            let hash = hash::at_revision(evidence, asked).map_err(failure)?;
             out.write_all(self.text(&[hash]).as_bytes())?;
             return Ok(Answer::Yes);
         }
@@ -79,6 +88,21 @@ impl Verb for Args {
         }
         Ok(Answer::Yes)
     }
+}
+
+/// A failure that names the flag of this verb.
+fn failure(no: NoAnswer) -> Failure {
+    let NoAnswer::Unavailable(error) = no else {
+        return no.into();
+    };
+    let hint = match error {
+        RevisionUnavailable::Future { current, .. } => format!("the newest is `--rev {current}`"),
+        RevisionUnavailable::Compacted { compacted, .. } => {
+            format!("the oldest is `--rev {compacted}`")
+        }
+        RevisionUnavailable::BeforeDeltas { first, .. } => format!("the oldest is `--rev {first}`"),
+    };
+    Failure::cannot(error.to_string()).hint(hint)
 }
 
 impl Args {

@@ -11,7 +11,8 @@ use super::{Member, pairs};
 pub enum EndsEarlier {
     /// It has applied fewer entries of the raft log: it is an older copy.
     OlderCopy,
-    /// It has applied the same entries of the raft log: writes were lost.
+    /// It has applied the same entries of the raft log: its last writes were lost, or it was restored as of an earlier
+    /// revision, which keeps the consistent index.
     LostTail,
     /// Neither is certain: a consistent index is missing, the databases may be of two clusters, one is damaged, or the
     /// other one was restored.
@@ -88,7 +89,7 @@ pub enum Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// Whether a database lost its last writes.
+    /// Whether a database lacks its last writes, although it has applied the entries of the raft log that wrote them.
     pub fn is_lost_tail(&self) -> bool {
         matches!(
             self,

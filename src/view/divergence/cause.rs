@@ -98,7 +98,7 @@ fn ends(cause: &Shape<'_>, shown: &Shown<'_, '_>) -> String {
             "{own} ends {revisions} before {other}, and applied fewer entries of the raft log: it is an older copy, or a slow member"
         ),
         EndsEarlier::LostTail => format!(
-            "{own} lacks the last {revisions} of {other}, although it applied as many entries of the raft log: it lost these writes"
+            "{own} ends {revisions} before {other}, although its consistent index is not lower: the end of its data was lost, or it was restored as of that revision"
         ),
         EndsEarlier::Unclear => format!("{own} ends {revisions} before {other}"),
     }
