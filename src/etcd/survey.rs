@@ -2,7 +2,7 @@
 //!
 //! Three facts show that a record is missing:
 //!
-//! - The tree: a branch page states the first revision of each leaf, see [`cover`]. This shows which revisions a
+//! - The tree: a branch page states the first revision of each leaf, see `cover`. This shows which revisions a
 //!   damaged page had.
 //! - The numbers: above the compaction every main revision exists, and the changes of a transaction have the
 //!   sub-revisions 0, 1, 2 and so on.
