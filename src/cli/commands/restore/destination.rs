@@ -1,10 +1,10 @@
 //! Where a restore is written to: a snapshot file, or the data directories of members.
 
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Run;
-use crate::cli::export::member_dir::{DirectoryPlace, NewDirectory};
+use crate::cli::export::member_dir::{DirectoryPlace, NewDirectory, named_folder};
 use crate::cli::export::new_file::{NewFile, NewPlace};
 use crate::cli::failure::Failure;
 use crate::query::membership::{SEGMENT_LEN_BYTES, member_state};
@@ -18,8 +18,8 @@ use super::member::Members;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// A place that was checked.
-pub(super) struct Destination<'c> {
-    path: &'c Path,
+pub(super) struct Destination {
+    path: PathBuf,
     kind: Kind,
 }
 
@@ -57,28 +57,31 @@ impl NewStore {
     }
 }
 
-impl<'c> Destination<'c> {
+impl Destination {
     /// Checks the place and the members.
     ///
     /// # Errors
     /// Why nothing can be written there.
-    pub(super) fn check(args: &'c Args, run: &Run<'_>) -> Result<Self, Failure> {
+    pub(super) fn check(args: &Args, run: &Run<'_>) -> Result<Self, Failure> {
         if let Some(path) = &args.out {
             let kind = Kind::File(NewPlace::check(path, run)?);
+            let path = path.clone();
             return Ok(Self { path, kind });
         }
         let path = args.member.data_dir.as_deref().unwrap_or(Path::new(""));
+        let path = named_folder(path);
         let members = args.member.members()?;
-        let wal_dir = args.member.wal_dir.as_deref();
-        let place = DirectoryPlace::check(path, wal_dir, run)?;
+        let wal_dir = args.member.wal_dir.as_deref().map(named_folder);
+        let wal_dir = wal_dir.as_deref();
+        let place = DirectoryPlace::check(&path, wal_dir, run)?;
         let shown = members.shown(wal_dir, args.member.bump_revision);
         let kind = Kind::Directory(place, Box::new(members), shown);
         Ok(Self { path, kind })
     }
 
-    /// The path as typed.
-    pub(super) fn path(&self) -> &'c Path {
-        self.path
+    /// The path, with the name of the folder if it was typed as `.`.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The members, if directories are written.
