@@ -171,6 +171,18 @@ fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure
     let Some(by) = args.member.bump_revision else {
         return Ok(None);
     };
+    // Clients have seen these revisions: a smaller bump gives some of them a second time.
+    let left_out = restore.newest.saturating_sub(restore.at).max(0);
+    if by <= left_out {
+        let least = left_out.saturating_add(1);
+        return Err(Failure::cannot(format!(
+            "--bump-revision {by} is too small: {left_out} revisions were written after revision {}; nothing was written",
+            restore.at
+        ))
+        .hint(format!(
+            "`--bump-revision {least}` is the smallest that is right for what the source has; add more for revisions that it lacks"
+        )));
+    }
     let bumped = restore.at.checked_add(by);
     bumped.map(Some).ok_or_else(|| {
         Failure::cannot(format!(
