@@ -4,6 +4,7 @@ mod corrupt;
 mod hashing;
 mod losses;
 mod program;
+mod refused_flags;
 mod truth;
 
 use std::path::Path;

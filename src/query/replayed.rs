@@ -17,15 +17,17 @@ use crate::diag::Diagnostics;
 use crate::etcd::state::State;
 use crate::etcd::wal::Entry;
 use crate::etcd::wal::messages::EntryType;
-use crate::etcd::wal::replay::{self, Replay, ReplayLimits};
+use crate::etcd::wal::replay::{self, AppliedEntries, Replay, ReplayLimits};
 use crate::etcd::wal::voters::voters;
 use crate::etcd::wal::writes::changes;
 use crate::etcd::{Store, empty};
 use crate::source::Source;
 
 use super::log_alone;
+use super::log_contradictions::LogContradictions;
 use super::logs::{Logs, Wal};
 use super::no_answer::NoAnswer;
+use super::notice::Notice;
 use super::origins::{ReplayRequest, agrees, stranger};
 
 /// Why all records come from the log, and the database is not used.
@@ -57,12 +59,24 @@ pub enum LogFault {
     NoPosition,
     /// The log and the database have different records of the same revisions.
     Contradiction,
+    /// The database does not have writes of entries that it claims to have applied: the member skipped them.
+    Skipped {
+        /// The first of the entries.
+        index: u64,
+        /// The revision that the log gives it.
+        main: i64,
+    },
 }
 
 impl LogFault {
     /// Whether the log cannot be applied to this database at all. The other faults only end the replay early.
     pub fn is_about_database(self) -> bool {
         !matches!(self, Self::Stopped(_) | Self::EndsBefore(_))
+    }
+
+    /// Whether the database has the right records up to a revision all the same.
+    pub fn is_after(self, at: i64) -> bool {
+        matches!(self, Self::Skipped { main, .. } if at < main)
     }
 }
 
@@ -179,7 +193,7 @@ impl<'a> Parts<'a> {
         let is_below = self.request.at.is_some_and(|at| at < compacted);
         let is_new = store.meta().consistent_index.unwrap_or_default() == 0;
         if !is_damaged && !is_below && !is_new {
-            return Ok(Chosen::Database(None));
+            return Ok(Chosen::Database(skipped(&store, &self.wal)));
         }
         let whole = whole().filter(|whole| whole.revision >= revision || whole.stopped.is_none());
         match whole {
@@ -303,6 +317,15 @@ impl Replayed {
         self.unacknowledged
             .iter()
             .filter(move |one| one.revision.is_some_and(|revision| revision <= at))
+    }
+}
+
+/// The first entry whose writes the database does not have, although it claims to have applied it.
+fn skipped(store: &Store<'_>, wal: &Wal<'_>) -> Option<LogFault> {
+    let known = AppliedEntries::from_wal(wal, Some(store));
+    match LogContradictions::read(wal, &known, store).notice()? {
+        Notice::LogContradicts { index, main, .. } => Some(LogFault::Skipped { index, main }),
+        _ => None,
     }
 }
 

@@ -127,20 +127,21 @@ fn write_line(
             first => writeln!(out, "{before}{first}{after}{rest}"),
         };
     };
-    let margin = rest
-        .len()
-        .saturating_sub(rest.trim_start_matches(' ').len());
-    let margin = if first.is_empty() { margin } else { 0 };
+    let whole = format!("{first}{rest}");
+    // The leading blanks are not words: they are written again before the first line.
+    let body = whole.trim_start_matches(' ');
+    let margin = whole.len().saturating_sub(body.len());
+    let lead = margin.min(width / 2);
     let indent = if width < LEAST_INDENTED {
         0
     } else {
         margin.saturating_add(HANGING).min(width / 2)
     };
-    let whole = format!("{first}{rest}");
-    // The first line has the full width; the others begin after the indentation.
-    let mut lines = wrap(&whole, width).into_iter();
+    // The first line begins after the leading blanks; the others begin after the indentation.
+    let mut lines = wrap(body, width.saturating_sub(lead)).into_iter();
     let head = lines.next().unwrap_or_default();
-    let left = whole.get(head.len()..).unwrap_or_default().trim_start();
+    let left = body.get(head.len()..).unwrap_or_default().trim_start();
+    let head = format!("{}{head}", blanks(lead));
     match head.split_at_checked(first.len()) {
         Some((painted, rest)) if !first.is_empty() => {
             writeln!(out, "{before}{painted}{after}{rest}")?;
@@ -186,6 +187,25 @@ mod tests {
             coloured,
             b"\x1b[1;31merror\x1b[0m: the page is not what it says\n"
         );
+    }
+
+    #[test]
+    fn a_sentence_with_leading_blanks_keeps_them_and_every_word_once() {
+        let sentence = "   Once per member, with --name, --initial-cluster and --initial-advertise-peer-urls. The bump makes caches of clients start again; it must be larger than the number of revisions written since.";
+        let words: Vec<&str> = sentence.split_whitespace().collect();
+        for width in [30, 60, 80, 100, 120, 200] {
+            let shown = at(width, &[AnswerPart::line(sentence)]);
+            let mut lines = shown.lines();
+            let first = lines.next().unwrap_or_default();
+            assert!(first.starts_with("   Once"), "{width}: {shown}");
+            assert!(
+                lines.all(|line| line.starts_with("       ")),
+                "{width}: {shown}"
+            );
+            assert!(shown.lines().all(|line| line.len() <= width), "{shown}");
+            let again: Vec<&str> = shown.split_whitespace().collect();
+            assert_eq!(again, words, "{width}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::command::quoted;
 use super::evidence::hex;
 use super::human::{bytes, plural};
 use super::rows::Rows;
+use super::style::Paint;
 use super::time;
 use crate::k8s::wall_clock::Bounds;
 
@@ -330,6 +331,8 @@ pub fn proposed_bump(restore: &Restore<'_, '_>) -> i64 {
 /// What to do next with the new file or directory: commands, and the order of steps for Kubernetes.
 fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     let plain = |text: String| AnswerPart::line(text);
+    // A command stays on one line, so that it can be pasted.
+    let command = |text: String| AnswerPart::unbroken(text, 0, |_| Paint::default());
     let file = quoted(&written.file.to_string_lossy());
     let mut parts = vec![AnswerPart::line(""), heading("NEXT")];
     if let Some(directory) = written.directory {
@@ -337,7 +340,7 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
         return parts;
     }
     if !written.is_kubernetes {
-        parts.push(plain(format!(
+        parts.push(command(format!(
             "etcdutl snapshot restore {file} --data-dir restored.etcd"
         )));
         parts.push(AnswerPart::line(
@@ -349,7 +352,7 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
     parts.push(plain(
         "1. Stop all API servers, then all etcd members.".to_owned(),
     ));
-    parts.push(plain(format!(
+    parts.push(command(format!(
         "2. etcdutl snapshot restore {file} --data-dir restored.etcd --bump-revision {bump} --mark-compacted"
     )));
     parts.push(AnswerPart::line(

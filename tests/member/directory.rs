@@ -294,3 +294,58 @@ fn a_directory_with_something_in_it_is_never_touched() {
     }
     assert_eq!(std::fs::read_dir(data.join("member")).unwrap().count(), 1);
 }
+
+#[test]
+fn an_existing_empty_folder_is_filled_however_it_is_typed() {
+    let scratch = Scratch::new("member-dir-typed");
+    for (name, typed) in [("a", "a/"), ("b", "b/."), ("c", "./c//"), ("d", "d/../d/")] {
+        let folder = scratch.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let run = restore(&source(), &scratch.path().join(typed), "");
+        assert_eq!(run.code, 0, "{typed}: {}", run.stderr);
+        assert!(folder.join("member/snap/db").is_file(), "{typed}");
+        let report = scratch.path().join(format!("{name}.restore.json"));
+        assert!(report.is_file(), "{typed}");
+    }
+    let new = restore(&source(), &scratch.path().join("new/"), "");
+    assert_eq!(new.code, 0, "{}", new.stderr);
+    assert!(scratch.path().join("new.restore.json").is_file());
+    // A path that has no name of its own, as `.`.
+    let inner = scratch.path().join("e/inner");
+    std::fs::create_dir_all(&inner).unwrap();
+    let outer = scratch.path().join("f");
+    std::fs::create_dir(&outer).unwrap();
+    let typed = inner.join("../../f/x/..");
+    std::fs::create_dir(outer.join("x")).unwrap();
+    let full = restore(&source(), &typed, "");
+    assert!(full.stderr.contains("is not empty"), "{}", full.stderr);
+    let empty = restore(&source(), &outer.join("x/../x/../../f/x/."), "");
+    assert_eq!(empty.code, 0, "{}", empty.stderr);
+}
+
+#[test]
+fn the_current_folder_can_be_filled() {
+    let scratch = Scratch::new("member-dir-current");
+    let folder = scratch.path().join("here");
+    std::fs::create_dir(&folder).unwrap();
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_etcdive"))
+        .args(["restore", source().to_str().unwrap(), "--data-dir", "."])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(0), "{stderr}");
+    assert!(folder.join("member/snap/db").is_file());
+    assert!(scratch.path().join("here.restore.json").is_file());
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(text.contains("here.restore.json"), "{text}");
+}
+
+#[test]
+fn a_file_is_not_an_empty_folder() {
+    let scratch = Scratch::new("member-dir-file");
+    let file = scratch.file("taken", b"");
+    let run = restore(&source(), &file, "");
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("is a file"), "{}", run.stderr);
+}

@@ -410,3 +410,12 @@ fn a_log_of_another_cluster_is_refused() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.text().contains("\nlog "), "{}", run.text());
 }
+
+#[test]
+fn the_log_is_said_to_end_at_the_revision_that_was_asked_for() {
+    let scratch = log_alone("src36", &recorded_log("src36"));
+    let run = restore(&scratch, "--wal --at 7");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let text = run.text();
+    assert!(text.contains("up to revision 7;"), "{text}");
+}

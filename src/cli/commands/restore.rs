@@ -2,6 +2,7 @@
 
 mod destination;
 mod member;
+mod typed;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -47,12 +48,7 @@ pub struct Args {
     /// Write the new database to this file
     ///
     /// The file must not exist, and must not be in the data directory of the source. It appears when it is complete.
-    #[arg(
-        long,
-        value_name = "NEW.db",
-        required_unless_present = "data_dir",
-        conflicts_with = "data_dir"
-    )]
+    #[arg(long, value_name = "NEW.db", conflicts_with = "data_dir")]
     out: Option<PathBuf>,
     /// Restore this revision: 123, @~5 (default: the newest)
     ///
@@ -146,6 +142,7 @@ enum Output {
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
+        self.check()?;
         Ok(vec![self.database.db.clone()])
     }
 
@@ -227,6 +224,43 @@ fn is_kubernetes(restore: &Restore<'_, '_>) -> bool {
 }
 
 impl Args {
+    /// Refuses flags that contradict each other, before anything is read.
+    fn check(&self) -> Result<(), Failure> {
+        let db = crate::view::command::quoted(&self.database.db.to_string_lossy());
+        if let Some(RevisionExpr::Record(main, sub)) = self.at {
+            return Err(Failure::cannot(format!(
+                "--at {main}.{sub} is a part of a transaction, and a restore has whole ones"
+            ))
+            .hint(format!("`--at {main}` restores the whole revision")));
+        }
+        let Some(out) = &self.out else {
+            return match self.member.data_dir {
+                Some(_) => Ok(()),
+                None => Err(Failure::cannot("restore needs --out or --data-dir").hint(format!(
+                    "`etcdive restore {db} --out NEW.db` writes a snapshot file, `etcdive restore {db} --data-dir NEW.etcd` a data directory on which etcd starts"
+                ))),
+            };
+        };
+        if out == Path::new("-") {
+            return Err(Failure::cannot(
+                "--out - is no file: a database is not written to standard output",
+            )
+            .hint("`--out NEW.db` names a new file"));
+        }
+        let typed = self.member.of_directory();
+        if let Some(first) = typed.first() {
+            let flag = first.split([' ', '=']).next().unwrap_or_default();
+            return Err(Failure::cannot(format!(
+                "{flag} needs --data-dir: the file of --out has no members and keeps its revision"
+            ))
+            .hint(format!(
+                "`etcdive restore {db} --data-dir NEW.etcd {}` writes a data directory",
+                typed.join(" ")
+            )));
+        }
+        Ok(())
+    }
+
     /// What the flags ask for. If only some keys are selected, the default is no history, because it would have gaps.
     fn request(&self, evidence: &Evidence) -> RestoreRequest {
         let bytes = |words: &[OsString]| -> Vec<Vec<u8>> {
@@ -256,29 +290,12 @@ impl Args {
         }
     }
 
-    /// The words of the command line that a hint repeats: the target, and the write-ahead log.
-    fn typed_target(&self) -> Vec<String> {
-        let mut words = match &self.out {
-            Some(out) => vec!["--out".to_owned(), out.display().to_string()],
-            None => self.member.typed(),
-        };
-        match &self.log.wal {
-            Some(Some(dir)) => words.push(format!("--wal={}", dir.display())),
-            Some(None) => words.push("--wal".to_owned()),
-            None => {}
-        }
-        if self.log.committed_only {
-            words.push("--committed-only".to_owned());
-        }
-        words
-    }
-
     /// Why nothing is restored, as a failure. All reasons but the first are printed as notes at once.
     fn failure(&self, error: RestoreError, run: &Run<'_>) -> Failure {
         match error {
             RestoreError::NoAnswer(no) => Failure::Query(no),
             RestoreError::Refused(refused) => {
-                let target = self.typed_target();
+                let target = typed::flags(self);
                 let text = view::restore::refusal::text(&refused, run.invocation, &target);
                 text.notes.iter().for_each(|note| report::note(note));
                 Failure::cannot(text.message).hint(text.hint)

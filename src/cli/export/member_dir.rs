@@ -63,6 +63,13 @@ impl DirectoryPlace {
                 )));
             }
         }
+        if path.is_file() {
+            return Err(Failure::cannot(format!(
+                "{} is a file, and nothing is overwritten",
+                path.display()
+            ))
+            .hint("--data-dir names a new folder: name another one"));
+        }
         let is_free = match fs::read_dir(path) {
             Ok(mut entries) => entries.next().is_none(),
             Err(_) => fs::symlink_metadata(path).is_err(),
@@ -223,8 +230,7 @@ impl NewDirectory {
             };
             named.map_err(|error| self.failure(&error))?;
         }
-        // `rename` replaces an empty folder. Any other one is an error.
-        if let Err(error) = fs::rename(&self.temporary, &self.path) {
+        if let Err(error) = self.take_name() {
             if let Some((temporary, path)) = &self.wal_dir {
                 drop(fs::rename(path, temporary));
             }
@@ -233,6 +239,28 @@ impl NewDirectory {
         self.is_committed = true;
         let synced = sync_folder(&folder_of(&self.path));
         synced.map_err(|error| self.failure(&error))
+    }
+
+    /// Moves everything to its place. An empty folder keeps its place, because it may be the current one. Any other one is
+    /// an error.
+    fn take_name(&self) -> io::Result<()> {
+        let Ok(mut entries) = fs::read_dir(&self.path) else {
+            return fs::rename(&self.temporary, &self.path);
+        };
+        if entries.next().is_some() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        for entry in fs::read_dir(&self.temporary)? {
+            let name = entry?.file_name();
+            fs::rename(self.temporary.join(&name), self.path.join(&name))?;
+        }
+        #[cfg(unix)]
+        fs::set_permissions(
+            &self.path,
+            std::os::unix::fs::PermissionsExt::from_mode(0o700),
+        )?;
+        sync_folder(&self.path)?;
+        fs::remove_dir(&self.temporary)
     }
 
     /// Why the directory could not be written.
@@ -271,7 +299,16 @@ impl Drop for NewDirectory {
     }
 }
 
-/// The path of a folder until it is complete: hidden, in the same folder, with the process id.
+/// A path that ends with the name of its folder: `new/` is `new`, and `.` has the name of the current folder.
+pub fn named_folder(path: &Path) -> PathBuf {
+    let plain: PathBuf = path.components().collect();
+    match plain.file_name() {
+        Some(_) => plain,
+        None => fs::canonicalize(&plain).unwrap_or(plain),
+    }
+}
+
+/// The name until it is complete.
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

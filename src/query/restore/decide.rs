@@ -240,6 +240,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         if let Some(fault) = log
             .fault
             .filter(|fault| !reaches || fault.is_about_database())
+            .filter(|fault| !self.asked.is_some_and(|at| fault.is_after(at)))
         {
             self.reasons.push(Refusal::Log {
                 fault,

@@ -13,7 +13,15 @@ use super::LISTED;
 /// What was applied, one fact per line. `at` is the restored revision.
 pub(super) fn facts(log: &Replayed, at: i64) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
+    // Of a revision before the last one, only the entries up to it count.
+    let (until, revision) = match at < log.revision {
+        true => (log.position.0, at),
+        false => (log.until, log.revision),
+    };
     let source = match &log.alone {
+        None if at < log.revision && until <= log.from => {
+            format!("not needed: the database has revision {at}")
+        }
         None if log.until == log.from => {
             format!(
                 "has nothing after the database: both end with entry {}",
@@ -23,13 +31,13 @@ pub(super) fn facts(log: &Replayed, at: i64) -> Vec<(&'static str, String)> {
         None => format!(
             "entries {} to {} applied, up to revision {}",
             log.from.saturating_add(1),
-            log.until,
-            log.revision
+            until,
+            revision
         ),
         Some(why) => format!(
             "entries 1 to {} applied, up to revision {}; the database is not used: {}",
-            log.until,
-            log.revision,
+            until,
+            revision,
             alone_text(why)
         ),
     };

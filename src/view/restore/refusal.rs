@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::named::key_text;
 use crate::query::replayed::LogFault;
 use crate::query::restore::{LostRange, Outlook, Refusal, Refused};
-use crate::view::command::{Invocation, quoted};
+use crate::view::command::Invocation;
 use crate::view::human::plural;
 
 use super::{range_text, reason_text};
@@ -24,7 +24,8 @@ pub struct RefusalText {
     pub notes: Vec<String>,
 }
 
-/// The text of a refusal. `target` is the flag that names the output, with its value.
+/// The text of a refusal. `target` has the flags of the run, each with
+/// its value, as a shell reads them.
 #[must_use]
 pub fn text(refused: &Refused, invocation: &Invocation, target: &[String]) -> RefusalText {
     let mut sentences = refused.reasons.iter().map(sentence);
@@ -166,6 +167,9 @@ fn log_fault(fault: LogFault, until: u64, revision: i64) -> String {
         LogFault::Contradiction => {
             "the write-ahead log and the database have different records of the same revisions".to_owned()
         }
+        LogFault::Skipped { index, main } => format!(
+            "the database lacks writes of its write-ahead log although it claims to have applied them: the first is entry {index} (revision {main})"
+        ),
     }
 }
 
@@ -177,27 +181,54 @@ fn without_log(invocation: &Invocation) -> String {
     )
 }
 
-/// The hint of a refusal. If an earlier revision is complete, it is the first choice; otherwise the hint is about the
-/// first reason.
-fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String {
-    let target: Vec<String> = target.iter().map(|word| quoted(word)).collect();
-    let line = |words: &[&str]| {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        invocation.line("restore", &[target.clone(), words].concat())
+/// The hint at the newest revision whose state is complete. `line` restores it.
+fn earlier(refused: &Refused, complete: i64, line: &str) -> String {
+    let left = match refused.reasons.iter().all(Refusal::is_loss) {
+        true => "; --allow-loss writes what is left",
+        false => "",
     };
-    let details = &refused.details;
-    if let Some(complete) = details.complete {
-        let at = complete.to_string();
-        let also = match refused.reasons.first() {
-            Some(Refusal::Lost { elsewhere, .. }) if *elsewhere > 0 => {
-                "; --carve also uses records in pages that the tree does not reach"
-            }
-            _ => "",
-        };
-        return format!(
-            "`{}` writes revision {at}, the newest whose state is complete; --allow-loss writes what is left{also}",
-            line(&["--at", &at])
-        );
+    let also = match refused.reasons.first() {
+        Some(Refusal::Lost { elsewhere, .. }) if *elsewhere > 0 => {
+            "; --carve also uses records in pages that the tree does not reach"
+        }
+        _ => "",
+    };
+    format!("`{line}` writes revision {complete}, the newest whose state is complete{left}{also}")
+}
+
+/// What to type instead if the member skipped entries of its log, the first of them at revision `main`.
+fn skipped(invocation: &Invocation, target: &[String], main: i64) -> String {
+    let before = main.saturating_sub(1);
+    let line = invocation.line("restore", &with_flags(target, &[&format!("--at {before}")]));
+    let wal = invocation.line("wal", &[]);
+    format!(
+        "restore from another member, or from the log alone: name its folder instead of the data directory (`{wal}` lists it); `{line}` writes the newest revision before the difference; --allow-loss writes the database as it is"
+    )
+}
+
+/// The name of a flag with its value.
+fn flag_of(flag: &str) -> &str {
+    flag.split([' ', '=']).next().unwrap_or_default()
+}
+
+/// The flags of the run with others. One that is given again has the new value, and a revision replaces a time.
+fn with_flags(typed: &[String], words: &[&str]) -> Vec<String> {
+    let is_replaced = |typed: &str| {
+        words.iter().any(|word| {
+            let flag = flag_of(word);
+            flag == flag_of(typed) || (flag == "--at" && flag_of(typed) == "--at-time")
+        })
+    };
+    let kept = typed.iter().filter(|flag| !is_replaced(flag)).cloned();
+    kept.chain(words.iter().map(|word| (*word).to_owned()))
+        .collect()
+}
+
+/// What to type instead.
+fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String {
+    let line = |words: &[&str]| invocation.line("restore", &with_flags(target, words));
+    if let Some(complete) = refused.details.complete {
+        return earlier(refused, complete, &line(&[&format!("--at {complete}")]));
     }
     match refused.reasons.first() {
         Some(Refusal::Unreached(_)) => {
@@ -211,6 +242,10 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
             "`{}` writes a store that is open to everybody",
             line(&["--allow-loss", "--auth off"])
         ),
+        Some(Refusal::Log {
+            fault: LogFault::Skipped { main, .. },
+            ..
+        }) => skipped(invocation, target, *main),
         Some(Refusal::Log { fault, .. }) if fault.is_about_database() => without_log(invocation),
         Some(Refusal::CorruptAlarm) => format!(
             "`etcdive hashkv` and `etcdive diff` compare members; `{}` restores this one",
@@ -218,12 +253,12 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
         ),
         Some(Refusal::Compacted { compacted, .. }) => format!(
             "`{}` restores the oldest possible revision; --carve --allow-loss uses what freed pages still have of older ones",
-            line(&["--at", &compacted.to_string()])
+            line(&[&format!("--at {compacted}")])
         ),
         Some(Refusal::Future { current, .. }) => {
             format!(
                 "`{}` restores the newest one",
-                line(&["--at", &current.to_string()])
+                line(&[&format!("--at {current}")])
             )
         }
         Some(Refusal::SeveralRevisions { revisions, .. }) => format!(
@@ -231,14 +266,17 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
             invocation.line("log", &[format!("{}..{}", revisions.0, revisions.1)])
         ),
         Some(Refusal::HistoryOfSomeKeys) => {
-            format!("`{}` has the history of all keys", line(&[]))
+            let of_keys = |flag: &&String| !matches!(flag_of(flag), "--prefix" | "--exclude");
+            let all: Vec<String> = target.iter().filter(of_keys).cloned().collect();
+            let line = invocation.line("restore", &all);
+            format!("`{line}` has the history of all keys")
         }
         Some(Refusal::NoKeys) => format!("`{}` lists the keys", invocation.line("ls", &[])),
         Some(Refusal::InJump { jump, .. }) => {
             let before = jump.0.saturating_sub(1).to_string();
             format!(
                 "`{}` restores the revision before them",
-                line(&["--at", &before])
+                line(&[&format!("--at {before}")])
             )
         }
         Some(reason) if reason.is_loss() => format!(

@@ -1,10 +1,10 @@
 //! Where a restore is written to: a snapshot file, or the data directories of members.
 
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Run;
-use crate::cli::export::member_dir::{DirectoryPlace, NewDirectory};
+use crate::cli::export::member_dir::{DirectoryPlace, NewDirectory, named_folder};
 use crate::cli::export::new_file::{NewFile, NewPlace};
 use crate::cli::failure::Failure;
 use crate::query::membership::{SEGMENT_LEN_BYTES, member_state};
@@ -17,9 +17,9 @@ use super::member::Members;
 /// The size of the buffer before the file, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// A place for a restored store, which was checked before anything is read or written.
-pub(super) struct Destination<'c> {
-    path: &'c Path,
+/// A place that was checked.
+pub(super) struct Destination {
+    path: PathBuf,
     kind: Kind,
 }
 
@@ -58,28 +58,31 @@ impl NewStore {
     }
 }
 
-impl<'c> Destination<'c> {
-    /// Checks the flags of the destination: the place and the members.
+impl Destination {
+    /// Checks the place and the members.
     ///
     /// # Errors
     /// Why nothing can be written there.
-    pub(super) fn check(args: &'c Args, run: &Run<'_>) -> Result<Self, Failure> {
+    pub(super) fn check(args: &Args, run: &Run<'_>) -> Result<Self, Failure> {
         if let Some(path) = &args.out {
             let kind = Kind::File(NewPlace::check(path, run)?);
+            let path = path.clone();
             return Ok(Self { path, kind });
         }
         let path = args.member.data_dir.as_deref().unwrap_or(Path::new(""));
+        let path = named_folder(path);
         let members = args.member.members()?;
-        let wal_dir = args.member.wal_dir.as_deref();
-        let place = DirectoryPlace::check(path, wal_dir, run)?;
+        let wal_dir = args.member.wal_dir.as_deref().map(named_folder);
+        let wal_dir = wal_dir.as_deref();
+        let place = DirectoryPlace::check(&path, wal_dir, run)?;
         let shown = members.shown(wal_dir, args.member.bump_revision);
         let kind = Kind::Directory(place, Box::new(members), shown);
         Ok(Self { path, kind })
     }
 
-    /// The path of the new file or directory, as typed.
-    pub(super) fn path(&self) -> &'c Path {
-        self.path
+    /// The path, with the name of the folder if it was typed as `.`.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The members, if directories are written.
@@ -169,6 +172,18 @@ fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure
     let Some(by) = args.member.bump_revision else {
         return Ok(None);
     };
+    // Clients have seen these revisions: a smaller bump gives some of them a second time.
+    let left_out = restore.newest.saturating_sub(restore.at).max(0);
+    if by <= left_out {
+        let least = left_out.saturating_add(1);
+        return Err(Failure::cannot(format!(
+            "--bump-revision {by} is too small: {left_out} revisions were written after revision {}; nothing was written",
+            restore.at
+        ))
+        .hint(format!(
+            "`--bump-revision {least}` is the smallest that is right for what the source has; add more for revisions that it lacks"
+        )));
+    }
     let bumped = restore.at.checked_add(by);
     bumped.map(Some).ok_or_else(|| {
         Failure::cannot(format!(

@@ -10,6 +10,8 @@ use crate::query::membership::{
 };
 use crate::view::restore::directory::{Directory, StartedMember};
 
+use super::typed::with_value;
+
 /// The write-ahead log as a source.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LogArgs {
@@ -125,12 +127,18 @@ const TOKEN: &str = "etcd-cluster";
 const PEER_URLS: &str = "http://localhost:2380";
 
 impl MemberArgs {
-    /// The flags that were typed and are not at their default, as words of a command line that are not quoted yet.
+    /// The target with its flags, each with its value.
     pub(super) fn typed(&self) -> Vec<String> {
+        let target = self.data_dir.as_ref();
+        let target = target.map(|path| with_value("--data-dir", &path.display().to_string()));
+        target.into_iter().chain(self.of_directory()).collect()
+    }
+
+    /// The flags that were typed and that only a data directory has.
+    pub(super) fn of_directory(&self) -> Vec<String> {
         let path = |path: &PathBuf| path.display().to_string();
         let unless = |text: &String, default: &str| (text != default).then(|| text.clone());
         let flags = [
-            ("--data-dir", self.data_dir.as_ref().map(path)),
             ("--name", unless(&self.name, NAME)),
             ("--initial-cluster", self.initial_cluster.clone()),
             (
@@ -148,12 +156,12 @@ impl MemberArgs {
             ),
         ];
         let flags = flags.into_iter();
-        let with_value = flags.filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
-        let mut words: Vec<String> = with_value.flatten().collect();
+        let mut words: Vec<String> = flags
+            .filter_map(|(flag, value)| Some(with_value(flag, &value?)))
+            .collect();
         let switches = [
             ("--mark-compacted", self.mark_compacted),
             ("--all-members", self.all_members),
-            ("--skip-hash-check", self.skip_hash_check),
         ];
         let switches = switches.into_iter().filter(|(_, is_on)| *is_on);
         words.extend(switches.map(|(flag, _)| flag.to_owned()));
