@@ -193,7 +193,7 @@ mod tests {
     fn a_sentence_with_leading_blanks_keeps_them_and_every_word_once() {
         let sentence = "   Once per member, with --name, --initial-cluster and --initial-advertise-peer-urls. The bump makes caches of clients start again; it must be larger than the number of revisions written since.";
         let words: Vec<&str> = sentence.split_whitespace().collect();
-        for width in [30, 60, 80, 100, 120, 200] {
+        for width in [40, 60, 80, 100, 120, 200] {
             let shown = at(width, &[AnswerPart::line(sentence)]);
             let mut lines = shown.lines();
             let first = lines.next().unwrap_or_default();
