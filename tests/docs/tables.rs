@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Document;
-use crate::support::etcdive_line;
+use crate::support::{Scratch, etcdive_line};
 
 #[derive(Default)]
 struct Group {
@@ -87,13 +87,17 @@ fn commands(page: &Document) -> Vec<String> {
 #[test]
 fn every_command_in_a_table_gives_an_answer() {
     for (name, least) in TABLES {
+        let scratch = Scratch::new("tables");
         let commands = commands(&Document::read(name));
         assert!(
             commands.len() >= least,
             "{name}: {} commands",
             commands.len()
         );
-        for command in commands {
+        for (index, command) in commands.iter().enumerate() {
+            // What a command writes is written into a folder of its own.
+            let new = scratch.path().join(format!("{index}-"));
+            let command = command.replace(" NEW", &format!(" {}NEW", new.display()));
             let run = etcdive_line(&command.replace('\'', ""));
             // diff answers 1: something differs.
             assert!(
