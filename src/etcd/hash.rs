@@ -72,16 +72,9 @@ fn is_per_member(bucket: &[u8], key: &[u8]) -> bool {
 
 /// The hash over all buckets: name, then each key and value, in key order.
 pub fn backend_hash(store: &Store<'_>, omit: Omit) -> u32 {
-    let mut hash = 0;
-    for bucket in store.buckets() {
-        hash = crc32c::crc32c_append(hash, bucket.name);
-        let leaves = store.leaves_of(bucket, Direction::Forward);
-        for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
-            let ignored = omit == Omit::PerMember && is_per_member(bucket.name, element.key);
-            if !ignored {
-                hash = append(hash, element.key, element.value);
-            }
-        }
+    let hashes = backend_hashes(store);
+    match omit {
+        Omit::Nothing => hashes.everything,
+        Omit::PerMember => hashes.without_per_member,
     }
-    hash
 }

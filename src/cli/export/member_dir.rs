@@ -4,8 +4,7 @@
 //! stopped in between, no folder has the final name. What is left has a name that ends in `.partial`. Modes are those
 //! of etcd: folders 0700, the database and the log 0600, the raft snapshot 0644.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,9 +12,8 @@ use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::opened::Opened;
 use crate::query::membership::{FIRST_SEGMENT, SEGMENT_LEN_BYTES};
-use crate::view::command::quoted;
 
-use super::new_file::{check_room, folder_of};
+use super::new_file::{check_folder, check_room, folder_of, open_new, sync_folder, temporary_name};
 
 /// The size of the buffer before a database file, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -50,18 +48,7 @@ impl DirectoryPlace {
         let opened = Opened::by(run);
         for path in [Some(path), wal_dir].into_iter().flatten() {
             opened.refuse(path)?;
-            let folder = folder_of(path);
-            if path.file_name().is_none() || !folder.is_dir() {
-                return Err(Failure::cannot(format!(
-                    "{}: no folder {} to write into",
-                    path.display(),
-                    folder.display()
-                ))
-                .hint(format!(
-                    "`mkdir -p {}` makes it",
-                    quoted(&folder.to_string_lossy())
-                )));
-            }
+            check_folder(path)?;
         }
         if path.is_file() {
             return Err(Failure::cannot(format!(
@@ -161,7 +148,7 @@ impl NewDirectory {
             if self.wal_dir.is_none() {
                 folder(&inner.join("wal"))?;
             }
-            let file = new_file(&inner.join("snap").join("db"), 0o600)?;
+            let file = open_new(&inner.join("snap").join("db"), 0o600)?;
             self.databases
                 .push(BufWriter::with_capacity(BUFFER_BYTES, file));
         }
@@ -199,14 +186,14 @@ impl NewDirectory {
         }
         for member in &self.members {
             let inner = self.root(member).join("member");
-            let mut snap = new_file(&inner.join("snap").join(&member.snap_name), 0o644)?;
+            let mut snap = open_new(&inner.join("snap").join(&member.snap_name), 0o644)?;
             snap.write_all(&member.snap)?;
             snap.sync_all()?;
             let wal = match &self.wal_dir {
                 Some((temporary, _)) => temporary.clone(),
                 None => inner.join("wal"),
             };
-            let mut log = new_file(&wal.join(FIRST_SEGMENT), 0o600)?;
+            let mut log = open_new(&wal.join(FIRST_SEGMENT), 0o600)?;
             log.write_all(&member.log)?;
             log.set_len(SEGMENT_LEN_BYTES)?;
             log.sync_all()?;
@@ -308,36 +295,10 @@ pub fn named_folder(path: &Path) -> PathBuf {
     }
 }
 
-/// The name until it is complete.
-fn temporary_name(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.partial", std::process::id()));
-    folder_of(path).join(name)
-}
-
 /// Creates a folder that only its owner may open, as etcd does. It must not exist.
 fn folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// Creates a file with a mode. It must not exist.
-#[cfg_attr(not(unix), allow(unused_variables))]
-fn new_file(path: &Path, mode: u32) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    options.open(path)
-}
-
-/// Writes the names in a folder to the disk. Only Unix systems can open a folder for that.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(path).and_then(|folder| folder.sync_all()) {
-        Err(error) if cfg!(unix) => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -46,17 +46,7 @@ impl NewPlace {
                     .hint("--out never overwrites a file: name a new one"),
             );
         }
-        let folder = folder_of(path);
-        if path.file_name().is_none() || !folder.is_dir() {
-            return Err(Failure::cannot(format!(
-                "{shown}: no folder {} to write into",
-                folder.display()
-            ))
-            .hint(format!(
-                "`mkdir -p {}` makes it",
-                crate::view::command::quoted(&folder.to_string_lossy())
-            )));
-        }
+        check_folder(path)?;
         Ok(Self {
             path: path.to_path_buf(),
         })
@@ -75,11 +65,8 @@ impl NewPlace {
     /// # Errors
     /// If it cannot be created.
     pub fn create(&self) -> Result<NewFile, Failure> {
-        let mut name = OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(format!(".{}.partial", std::process::id()));
-        let temporary = folder_of(&self.path).join(name);
-        let file = options().open(&temporary).map_err(|error| {
+        let temporary = temporary_name(&self.path);
+        let file = open_new(&temporary, 0o600).map_err(|error| {
             Failure::cannot(format!(
                 "{}: cannot be written: {error}; nothing was written",
                 self.path.display()
@@ -123,13 +110,7 @@ impl NewFile {
         self.is_committed = true;
         // A file name is part of its folder: after a power failure it remains only if the folder was written to the
         // disk.
-        let folder = File::open(folder_of(&self.path));
-        folder
-            .and_then(|folder| folder.sync_all())
-            .or_else(|error| match cfg!(unix) {
-                true => Err(self.failure(&error)),
-                false => Ok(()),
-            })
+        sync_folder(&folder_of(&self.path)).map_err(|error| self.failure(&error))
     }
 
     /// Why the file could not be written.
@@ -191,13 +172,47 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// How a file is opened that must not exist, and that only its owner may read: it may contain secrets.
-fn options() -> OpenOptions {
+/// Checks that a path has a name, and that the folder around it exists.
+pub(super) fn check_folder(path: &Path) -> Result<(), Failure> {
+    let folder = folder_of(path);
+    if path.file_name().is_some() && folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::cannot(format!(
+        "{}: no folder {} to write into",
+        path.display(),
+        folder.display()
+    ))
+    .hint(format!(
+        "`mkdir -p {}` makes it",
+        crate::view::command::quoted(&folder.to_string_lossy())
+    )))
+}
+
+/// The name of a new file or folder until it is complete, in the same folder.
+pub(super) fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.partial", std::process::id()));
+    folder_of(path).join(name)
+}
+
+/// Creates a file with a mode. It must not exist. A database has mode 0600, because it may contain secrets.
+#[cfg_attr(not(unix), allow(unused_variables))]
+pub(super) fn open_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    options.open(path)
+}
+
+/// Writes the names in a folder to the disk. Only Unix systems can open a folder for that.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path).and_then(|folder| folder.sync_all()) {
+        Err(error) if cfg!(unix) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// How many bytes the file system of a folder has free for this user; none if that is not known.
