@@ -34,7 +34,7 @@ const BUCKETS: [&str; 10] = [
     "meta",
 ];
 
-/// The formats of `get -o`, of which clap has no list.
+/// The formats of `get -o`. clap does not list them.
 const GET_FORMATS: [&str; 9] = [
     "custom-columns=",
     "json",

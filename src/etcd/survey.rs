@@ -259,7 +259,7 @@ impl Survey {
             let in_tree = cover::lost_in_tree(bucket);
             survey.add_lost_in_tree(store, &in_tree, request);
         }
-        // etcd 3.6 keeps a record at the compacted revision, also if it is a tombstone. If there is none, it is lost.
+        // etcd 3.6 keeps a record at the compacted revision, also if it is a tombstone. If no such record exists, it is lost.
         // Only 3.6 and later have a storage version.
         if store.meta().storage_version.is_some() && survey.newest_record < request.compacted {
             survey.lost.push(LostRange {

@@ -39,7 +39,7 @@ pub enum CannotCompare {
     Revision(usize, RevisionUnavailable, RevisionsOfAll),
 }
 
-/// The revisions that all databases have. There is none if the oldest is above the newest.
+/// The revisions that all databases have. If the oldest is above the newest, they have no common revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevisionsOfAll {
     /// The highest compacted revision, or 1.

@@ -180,7 +180,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
     store
 }
 
-/// The member that wrote the log, if the database names its members and this is none of them.
+/// The member that wrote the log, if the database lists its members and this one is not in the list.
 pub(super) fn stranger(store: &Store<'_>, wal: &Wal<'_>) -> Option<u64> {
     let id = wal.metadata?.node_id;
     let known = known_members(store);

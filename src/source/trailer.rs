@@ -104,7 +104,7 @@ impl Source {
     /// Searches a trailer that is right and is not the last of the file: at `from`, or a multiple of `step` bytes after
     /// it. From then on it is the trailer, and the image is what is before it. Returns whether there is one.
     ///
-    /// The file is hashed once, up to the last place whose 32 bytes are not all zero; not at all if there is none.
+    /// The file is hashed once, up to the last place whose 32 bytes are not all zero. Without such a place it is not hashed.
     /// Holes are passed over.
     pub fn find_trailer(&mut self, from: usize, step: usize) -> bool {
         let mut hash = Sha256::new();

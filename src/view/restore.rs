@@ -246,7 +246,7 @@ fn changes(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
     changes
 }
 
-/// The losses that were accepted, for people; nothing if there are none.
+/// The losses that were accepted, for people. Empty without losses.
 fn losses(restore: &Restore<'_, '_>) -> Vec<AnswerPart> {
     if restore.accepted.is_empty() {
         return Vec::new();

@@ -342,7 +342,7 @@ fn release_text(status: &StoreStatus) -> Option<String> {
     Some(text)
 }
 
-/// The users and roles as the end of a sentence; empty if there are none.
+/// The users and roles as the end of a sentence. Empty without users and roles.
 fn users_text(status: &StoreStatus) -> String {
     let named = |names: Option<&Vec<Vec<u8>>>, one: &str, many: &str| {
         let names: Vec<_> = names?.iter().map(|name| key_text(name)).collect();

@@ -10,7 +10,7 @@ use super::page::{Kind, OpenPage, PageWriter, WriteError};
 /// The fewest children of a branch page.
 const FEWEST_CHILDREN: usize = 2;
 
-/// A level of branch pages, of which only the last one or two are in memory.
+/// A level of branch pages. Only its last one or two pages are in memory.
 struct Level {
     /// The page before the open one. It is full, and not written yet.
     held: Option<OpenPage>,

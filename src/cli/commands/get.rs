@@ -355,7 +355,7 @@ impl Get<'_, '_> {
         Some(read)
     }
 
-    /// The same as a tree: the object, or the record of a value that is none.
+    /// The same as a tree: the object, or the record if its value is not an object.
     fn tree(&self, record: &Record<'_>, managed_fields: bool) -> Option<Value> {
         let read = self.selected(record, managed_fields)?;
         let (tree, noted) = self.tree_of(record, read);

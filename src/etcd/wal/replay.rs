@@ -49,7 +49,7 @@ pub struct Applied {
 pub struct ReplayLimits {
     /// Whether entries are applied that are not known to be committed. A cluster of one member applies all of them.
     pub includes_uncommitted: bool,
-    /// The revision as of which the leases are wanted; none for the newest.
+    /// The leases are those at this revision. None means the newest revision.
     pub leases_at: Option<i64>,
     /// Whether an entry ends the replay that changes users, roles or authentication, which a replay does not write.
     pub ends_at_authentication: bool,

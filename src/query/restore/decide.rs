@@ -494,7 +494,7 @@ fn tombstones(survey: &Survey) -> Vec<StoredPair> {
 }
 
 /// A compacted revision for a source in which it cannot be read: the first main revision after the last gap in the
-/// numbers. Up to a compaction gaps are normal, above it there are none.
+/// numbers. Up to a compaction gaps are normal. Above it a gap is a lost record.
 fn compaction_by_numbers(store: &Store<'_>, request: &RestoreRequest) -> i64 {
     let covers = |_: &[u8]| false;
     let cut = BTreeSet::new();

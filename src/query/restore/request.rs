@@ -15,7 +15,7 @@ pub enum History {
 /// What a restore is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct RestoreRequest {
-    /// The revision; the newest if there is none.
+    /// The revision. None means the newest.
     pub at: Option<RevisionExpr>,
     /// The time whose state is restored, as typed. Used instead of `at`.
     pub at_time: Option<String>,
