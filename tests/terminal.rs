@@ -135,6 +135,19 @@ fn notes_are_said_after_the_pager_has_ended() {
 }
 
 #[test]
+fn notes_are_said_after_an_answer_that_fits_the_screen() {
+    // The note about ages is made before the first row is printed.
+    let line = format!("get {AFTER} deployments -n prod");
+    for pager in [MARKING, "cat"] {
+        let run = paged(&line, "ETCDIVE_PAGER", pager);
+        let text = without_colours(run.text());
+        let (answer, notes) = text.split_once("note: ").expect("a note");
+        assert!(answer.starts_with("NAME"), "{pager}: {text}");
+        assert!(!notes.contains("NAME"), "{pager}: {text}");
+    }
+}
+
+#[test]
 fn less_is_asked_to_keep_colours_and_screen_unless_the_user_has_settings() {
     let pager = "sh -c 'cat > /dev/null; echo LESS=$LESS'";
     let run = paged(&format!("ls {AFTER}"), "ETCDIVE_PAGER", pager);

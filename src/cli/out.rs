@@ -13,6 +13,7 @@ use crate::view::sanitize::{Sanitizer, visible};
 use crate::view::style::Style;
 
 use super::pager::{self, Paged, Screen};
+use super::report;
 
 /// When output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,6 +77,10 @@ impl Out {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         let screen = screen();
+        if terminal {
+            // The answer first, then the notes about it; see the end of this output.
+            report::hold();
+        }
         let pager = pager::command().filter(|_| terminal && pages);
         let inner = match pager {
             Some(command) => {
@@ -238,7 +243,23 @@ impl Out {
         if let Some(sanitizer) = &mut self.sanitizer {
             sanitizer.finish(self.inner.writer())?;
         }
-        self.inner.finish()
+        let finished = self.inner.finish();
+        self.release_notes();
+        finished
+    }
+
+    /// Writes the notes that wait for the end of the answer. They only wait on a terminal.
+    fn release_notes(&self) {
+        if self.is_terminal() {
+            report::release();
+        }
+    }
+}
+
+/// A run that ends without [`Out::finish`] keeps no note back.
+impl Drop for Out {
+    fn drop(&mut self) {
+        self.release_notes();
     }
 }
 

@@ -40,7 +40,7 @@ enum Message {
     Table(String),
 }
 
-/// Messages that wait for the end of the pager; none if no pager runs.
+/// Messages that wait for the end of the answer on a terminal, or of its pager; none if nothing is waited for.
 static HELD: Mutex<Option<Vec<Message>>> = Mutex::new(None);
 
 /// How standard error looks on a terminal.
@@ -69,7 +69,7 @@ pub fn look(is_coloured: bool) {
     });
 }
 
-/// Holds messages back until [`release`], because a pager has the screen.
+/// Holds messages back until [`release`]: the answer is printed first, or a pager has the screen.
 pub fn hold() {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     held.get_or_insert_default();
@@ -98,7 +98,7 @@ fn say(text: &str) {
     write(Message::Sentences(text.to_owned()));
 }
 
-/// Writes a message, or holds it back while a pager runs. Standard error may be closed; an error of writing to it is
+/// Writes a message, or holds it back while the answer is being printed on a terminal. Standard error may be closed; an error of writing to it is
 /// ignored, because there is no other place to report it.
 fn write(message: Message) {
     let (Message::Sentences(text) | Message::Table(text)) = &message;

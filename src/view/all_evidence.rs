@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::writes;
-use crate::etcd::{Event, EventType};
+use crate::etcd::Event;
 use crate::k8s::wall_clock::Bounds;
 use crate::query::all_evidence::{Certainty, EvidenceRow};
 
@@ -15,21 +15,23 @@ use super::style::{Paint, Style};
 use super::{time, wal};
 
 /// The headings of the table.
-const HEADS: [&str; 6] = ["REVISION", "TIME", "WHAT", "SOURCE", "CERTAINTY", "BY"];
+const HEADS: [&str; 8] = [
+    "REVISION", "TIME", "WHAT", "VERSION", "SIZE", "SOURCE", "CERTAINTY", "BY",
+];
 
 /// The table, without rows.
 #[must_use]
 pub fn table() -> Rows {
-    Rows::new(&HEADS, &[0])
+    Rows::new(&HEADS, &[0, 3, 4])
         .whole(&[1])
         .names(&[2])
-        .sentences(&[3, 4, 5])
-        .drop_first(&[5, 3, 1])
+        .sentences(&[5, 6, 7])
+        .drop_first(&[7, 4, 3, 5, 1])
         .painted(1, Style::time)
         .painted(2, |style, what| {
             style.event(what.split(' ').next().unwrap_or_default())
         })
-        .painted(4, |style, certainty| {
+        .painted(6, |style, certainty| {
             if certainty.starts_with("certain") {
                 Paint::default()
             } else {
@@ -107,33 +109,28 @@ pub fn cells(
     let user = row.request.as_ref();
     let user = user.and_then(|(_, request)| wal::user(request));
     let by: Vec<String> = managers.iter().cloned().chain(user).collect();
-    let revision = row.event.map(|event| event.record.revision.to_string());
+    let record = row.event.map(|event| event.record);
+    let put = record.filter(|record| !record.tombstone);
     let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
     vec![
-        or_dash(revision),
+        or_dash(record.map(|record| record.revision.to_string())),
         or_dash(time),
         what,
+        or_dash(put.map(|put| put.version.to_string())),
+        or_dash(put.map(|put| put.value.len().to_string())),
         source(row),
         certainty(row.certainty()).to_owned(),
         by.join(", "),
     ]
 }
 
-/// An event in words: `update version 3, 120 bytes`. The key follows the first word if there are `names`.
+/// An event in words: `update`, or `update /a` if there are `names`.
 fn event_text(event: &Event<'_>, names: Option<&KeyNames<'_>>) -> String {
-    let key = names.map_or_else(String::new, |names| {
-        format!(" {}", names.text(event.record.key))
-    });
     let kind = event.event_type.as_str();
-    if event.event_type == EventType::Delete {
-        return format!("{kind}{key}");
+    match names {
+        Some(names) => format!("{kind} {}", names.text(event.record.key)),
+        None => kind.to_owned(),
     }
-    let record = &event.record;
-    format!(
-        "{kind}{key} version {}, {} bytes",
-        record.version,
-        record.value.len()
-    )
 }
 
 /// A row as a JSON object: the fields of its event, then those of its request. `written` is that of the event.

@@ -41,6 +41,8 @@ struct Column {
     is_number: bool,
     cut: Cut,
     paint: CellPaint,
+    /// Whether a row has more than a dash in it.
+    has_content: bool,
 }
 
 /// Where a cell that does not fit is cut.
@@ -65,6 +67,9 @@ impl Rows {
         let mut rows = Self::without_head(heads.len(), numbers);
         rows.add(heads);
         rows.has_head = true;
+        for column in &mut rows.columns {
+            column.has_content = false;
+        }
         rows
     }
 
@@ -78,6 +83,7 @@ impl Rows {
                 is_number,
                 cut: if is_number { Cut::Never } else { Cut::Middle },
                 paint: |_, _| Paint::default(),
+                has_content: false,
             }
         };
         Self {
@@ -165,6 +171,7 @@ impl Rows {
             self.text.push_str(&cell(cells.next().unwrap_or_default()));
             let text = self.text.get(start..).unwrap_or_default();
             column.width.fit(width_of(text));
+            column.has_content |= !matches!(text, "" | "-");
             self.ends.push(self.text.len());
         }
     }
@@ -219,10 +226,22 @@ impl Rows {
                 Need { natural, least }
             })
             .collect();
-        fit(&needs, &self.drop_first, self.gap.len(), width)
+        // A column without content is the first one to leave out.
+        let (mut drop_first, with_content): (Vec<usize>, Vec<usize>) = self
+            .drop_first
+            .iter()
+            .partition(|index| !self.has_content(**index));
+        drop_first.extend(with_content);
+        fit(&needs, &drop_first, self.gap.len(), width)
             .into_iter()
             .map(|width| width.map(ColumnWidth::exactly))
             .collect()
+    }
+
+    /// Whether a row has more than a dash in this column.
+    fn has_content(&self, index: usize) -> bool {
+        let column = self.columns.get(index);
+        column.is_some_and(|column| column.has_content)
     }
 
     /// The names of the columns. Empty if the table has no head.
@@ -231,8 +250,8 @@ impl Rows {
         first.unwrap_or_default()
     }
 
-    /// Writes the table, line by line. Returns the names of the columns that are left out because the terminal is too
-    /// narrow.
+    /// Writes the table, line by line. Returns the names of the columns with content that are left out because the
+    /// terminal is too narrow.
     ///
     /// # Errors
     /// Those of the writer.
@@ -259,8 +278,9 @@ impl Rows {
             }
             line.write(out)?;
         }
-        let heads = self.heads().into_iter().zip(&widths);
-        let left_out = heads.filter(|(_, width)| width.is_none());
+        let columns = self.columns.iter().zip(&widths);
+        let heads = self.heads().into_iter().zip(columns);
+        let left_out = heads.filter(|(_, (column, width))| width.is_none() && column.has_content);
         Ok(left_out.map(|(head, _)| head).collect())
     }
 
@@ -429,6 +449,28 @@ mod tests {
             let widest = text.lines().map(width_of).max();
             assert!(widest <= Some(width), "{width}: {text}");
         }
+    }
+
+    #[test]
+    fn a_column_without_content_is_left_out_first_and_not_named() {
+        let mut rows = Rows::new(&["KEY", "SIZE", "BY"], &[1]).drop_first(&[1, 2]);
+        rows.add(&["/registry/pods/shop/web-5f9d8-abcde", "1204", "-"]);
+        rows.add(&["/registry/pods/shop/web-5f9d8-fghij", "1204", ""]);
+        let at = |width| {
+            let style = Style {
+                width: Some(width),
+                ..Style::default()
+            };
+            let mut text = Vec::new();
+            let left_out = rows.write(&mut text, &style).unwrap().join(",");
+            let head = String::from_utf8(text).unwrap();
+            let head = head.lines().next().unwrap_or_default();
+            let head = head.split_whitespace().collect::<Vec<_>>().join(" ");
+            (head, left_out)
+        };
+        assert_eq!(at(80), ("KEY SIZE BY".to_owned(), String::new()));
+        assert_eq!(at(22), ("KEY SIZE".to_owned(), String::new()));
+        assert_eq!(at(19), ("KEY".to_owned(), "SIZE".to_owned()));
     }
 
     #[test]
