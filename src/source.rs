@@ -23,7 +23,7 @@ mod unpack;
 pub mod work;
 
 pub use backups::{BackupFile, BackupKind, BackupName, backup_files};
-pub use error::SourceError;
+pub use error::{PIPE, SourceError};
 pub(crate) use locate::is_database_path;
 pub use log_dir::{LogDir, log_place};
 pub use open_file::open_untouched;

@@ -5,6 +5,7 @@ mod streams;
 mod terminal;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -507,6 +508,10 @@ fn what_is_no_file_is_refused_by_every_verb_without_waiting() {
     }
     println!("{runs} runs");
     assert!(runs > 500);
+    let pipe = path("pipe");
+    let refused = etcdive([OsStr::new("get"), pipe.as_os_str()]);
+    let hint = format!("hint: `cat {} | etcdive get -` reads it", pipe.display());
+    assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
 }
 
 /// Root may read everything: the program is run as nobody then.

@@ -216,7 +216,9 @@ impl<'a> Leaves<'a> {
         if let Some(pgid) = shared {
             self.report(
                 Diagnostic::new(Code::PageTwice, page.locus())
-                    .found(format!("page {pgid} of its {pages} is another's too"))
+                    .found(format!(
+                        "page {pgid} of its {pages} also belongs to another page"
+                    ))
                     .effect("both are read; one of them was overwritten"),
             );
         }

@@ -196,6 +196,8 @@ pub struct LogAlone {
 /// What a write-ahead log added.
 #[derive(Debug, Clone)]
 pub struct LogFound {
+    /// The log, as `wal` takes it.
+    pub path: PathBuf,
     /// Records after the newest revision of the database.
     pub after: usize,
     /// The newest revision of the database, and with the log.

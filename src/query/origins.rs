@@ -171,6 +171,7 @@ fn with_log<'a>(store: Store<'a>, logs: &'a Logs, notices: &Notices) -> Store<'a
         .count();
     let compacted = of_log().count().saturating_sub(after);
     notices.add(Notice::Log(LogFound {
+        path: logs.given().to_path_buf(),
         after,
         newest: (state, store.current_revision()),
         compacted,

@@ -60,8 +60,20 @@ impl FromStr for RevisionExpr {
                 let back = number(text.strip_prefix('~')?)?;
                 usize::try_from(back).ok().map(Self::Back)
             })
-            .ok_or_else(|| FORMS.to_owned())
+            .ok_or_else(|| {
+                if looks_like_time(text) {
+                    format!("{FORMS}; a time is for --at-time")
+                } else {
+                    FORMS.to_owned()
+                }
+            })
     }
+}
+
+/// Whether a text that is no revision is a time or a date: `21:05`, `2026-11-29`.
+fn looks_like_time(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c.is_ascii_digit());
+    starts && text.contains([':', '-'])
 }
 
 impl fmt::Display for RevisionExpr {
@@ -176,6 +188,23 @@ mod tests {
             assert_eq!(
                 text.parse::<RevisionExpr>(),
                 Err(FORMS.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_time_in_the_place_of_a_revision_is_told_from_a_mistyped_one() {
+        for (text, is_time) in [
+            ("21:05", true),
+            ("2026-11-29T09:00:00Z", true),
+            ("5x", false),
+            ("-5", false),
+        ] {
+            let error = text.parse::<RevisionExpr>().unwrap_err();
+            assert_eq!(
+                error.ends_with("a time is for --at-time"),
+                is_time,
                 "{text}"
             );
         }

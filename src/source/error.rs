@@ -4,6 +4,9 @@ use super::unpack::UnpackError;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// How [`SourceError::NotRegular`] calls a named pipe.
+pub const PIPE: &str = "a named pipe (FIFO)";
+
 /// Why a path could not be opened as evidence. Every text is one line and names the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

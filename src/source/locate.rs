@@ -2,7 +2,7 @@
 //! leave traces.
 
 use super::backups::backup_files;
-use super::error::SourceError;
+use super::error::{PIPE, SourceError};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,7 @@ fn kind_of(metadata: &Metadata) -> &'static str {
     if file_type.is_dir() {
         "a directory"
     } else if file_type.is_fifo() {
-        "a named pipe (FIFO)"
+        PIPE
     } else if file_type.is_socket() {
         "a socket"
     } else if file_type.is_block_device() {

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::etcd::Event;
 use crate::etcd::record::{Grade, Origin};
 use crate::etcd::wal::writes;
-use crate::etcd::Event;
 use crate::k8s::wall_clock::Bounds;
 use crate::query::all_evidence::{Certainty, EvidenceRow};
 
@@ -16,7 +16,14 @@ use super::{time, wal};
 
 /// The headings of the table.
 const HEADS: [&str; 8] = [
-    "REVISION", "TIME", "WHAT", "VERSION", "SIZE", "SOURCE", "CERTAINTY", "BY",
+    "REVISION",
+    "TIME",
+    "WHAT",
+    "VERSION",
+    "SIZE",
+    "SOURCE",
+    "CERTAINTY",
+    "BY",
 ];
 
 /// The table, without rows.

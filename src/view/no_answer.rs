@@ -16,9 +16,9 @@ use crate::named::key_text;
 use crate::query::NoAnswer;
 use crate::query::filters::{Filter, LeftNothing};
 use crate::query::revision::RevisionExpr;
-use crate::source::SourceError;
+use crate::source::{PIPE, SourceError};
 
-use super::command::Invocation;
+use super::command::{Invocation, quoted};
 use super::human::{first_of, plural};
 
 /// A sentence, and what can be done.
@@ -46,7 +46,7 @@ pub fn text(no: &NoAnswer, run: &Invocation) -> Text {
         | NoAnswer::NoKeyBucket(_)
         | NoAnswer::DatabasesNeeded(_)
         | NoAnswer::NoLogFiles(_)
-        | NoAnswer::NoLogNextTo(_) => file(no),
+        | NoAnswer::NoLogNextTo(_) => file(no, run),
         NoAnswer::NoFullSnapshot { .. } | NoAnswer::NoDeltaEvents(_) => packed::of_backups(no, run),
         NoAnswer::NeverWritten(_)
         | NoAnswer::Unusable(_)
@@ -217,7 +217,7 @@ fn no_keys(no: &NoAnswer) -> Text {
     }
 }
 
-fn file(no: &NoAnswer) -> Text {
+fn file(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
         NoAnswer::Source {
             error,
@@ -226,6 +226,23 @@ fn file(no: &NoAnswer) -> Text {
             error.to_string(),
             "the database comes first: `etcdive get DB pods`",
         ),
+        NoAnswer::Source {
+            error: error @ SourceError::NotRegular { path, kind },
+            ..
+        } if *kind == PIPE => {
+            let verb = if run.verb.is_empty() {
+                "status"
+            } else {
+                run.verb
+            };
+            hinted(
+                error.to_string(),
+                format!(
+                    "`cat {} | etcdive {verb} -` reads it",
+                    quoted(&path.to_string_lossy())
+                ),
+            )
+        }
         NoAnswer::Source { error, .. } => plain(error.to_string()),
         NoAnswer::NotBbolt {
             path,
@@ -281,6 +298,13 @@ fn file(no: &NoAnswer) -> Text {
 fn revision(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
         NoAnswer::Unavailable(error) => match error {
+            RevisionUnavailable::Compacted { asked, compacted } if *asked < 1 => hinted(
+                "there is no revision before revision 1",
+                format!(
+                    "the oldest complete state is `--at {}`",
+                    (*compacted).max(1)
+                ),
+            ),
             RevisionUnavailable::Compacted { compacted, .. } => hinted(
                 error.to_string(),
                 format!(
@@ -334,6 +358,11 @@ fn revision(no: &NoAnswer, run: &Invocation) -> Text {
         NoAnswer::RangeUpsideDown { from, to } => hinted(
             format!("the range is reversed: {from} is after {to}"),
             "A..B goes from the older to the newer",
+        ),
+        // This verb takes no address.
+        _ if run.verb == "restore" => hinted(
+            "v3, ~1, created and deleted are revisions of one object",
+            "revisions of the store are 123, @, @~5",
         ),
         _ => hinted(
             "v3, ~1, created and deleted are revisions of one object",

@@ -390,9 +390,10 @@ fn log(found: &LogFound) -> Vec<Line> {
         )));
     }
     if found.is_all {
-        lines.push(Line::Hint(
-            "`etcdive wal DIR` lists every request in it".to_owned(),
-        ));
+        let path = quoted(&found.path.to_string_lossy());
+        lines.push(Line::Hint(format!(
+            "`etcdive wal {path}` lists every request in it"
+        )));
     }
     lines
 }

@@ -364,6 +364,11 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
     );
     refused(&log("v1..v2"), 2, "are revisions of one object");
     refused(
+        &etcdive_line(&format!("restore {AFTER} --out /dev/null/new.db --at v3")),
+        2,
+        "are revisions of one object\nhint: revisions of the store are 123, @, @~5",
+    );
+    refused(
         &log(&format!("{CONFIG} v1..v99")),
         1,
         "no version 99 is retained\nhint: 9 events are retained, revisions 506 to 2197",
@@ -460,6 +465,11 @@ fn show_says_what_is_not_there() {
         &show(&format!("{TALK} 7")),
         2,
         "required revision is a future revision: 7 is above the store's revision 6",
+    );
+    refused(
+        &show(&format!("{TALK} @~99")),
+        2,
+        "there is no revision before revision 1\nhint: the oldest complete state is `--at 1`",
     );
     refused(
         &show(&format!("{TALK} v3")),

@@ -140,7 +140,9 @@ impl<'a, 'd> Walk<'a, 'd> {
                 };
                 format!("this page is in the middle of page {head}'s bytes")
             }
-            Conflict::Overrun { pgid, .. } => format!("page {pgid} of its bytes is another's too"),
+            Conflict::Overrun { pgid, .. } => {
+                format!("page {pgid} of its bytes also belongs to another page")
+            }
         };
         let finding = Diagnostic::new(Code::PageTwice, page.locus());
         self.report(
@@ -168,7 +170,9 @@ impl<'a, 'd> Walk<'a, 'd> {
         }
         self.diagnostics.report(
             Diagnostic::new(Code::PageTwice, locus)
-                .found(format!("page {pgid} of its {run} is another's too"))
+                .found(format!(
+                    "page {pgid} of its {run} also belongs to another page"
+                ))
                 .effect("both are read; one of them was overwritten"),
         );
     }
