@@ -6,10 +6,12 @@
     clippy::cast_possible_truncation
 )]
 
+#[path = "../benches/support/special.rs"]
+mod special;
 #[path = "../benches/support/store.rs"]
 mod store;
 
-use crate::support::synth;
+use crate::support::{Scratch, etcdive, synth};
 use std::collections::BTreeSet;
 use synth::etcd::{Store, Version, delete, put};
 use synth::faults;
@@ -537,4 +539,25 @@ fn a_generated_store_holds_what_its_summary_says() {
     assert!(summary.tombstones >= deleted && deleted > 0, "{summary:?}");
     assert_eq!(store::parse_size("200MB"), Some(200_000_000));
     assert_eq!(store::parse_size("2XB"), None);
+}
+
+/// 100,000 deletions of one transaction: the branches name records by their sub-revision too.
+#[test]
+fn a_store_of_a_special_shape_is_intact() {
+    let scratch = Scratch::new("shapes");
+    let mut checked = 0;
+    for (name, lines) in [("tombstones", 0), ("one-key", 1)] {
+        let path = scratch.path().join(name);
+        let shape = special::Shape::named(name).unwrap();
+        let summary = special::generate(&path, shape).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), summary.bytes);
+        let fsck = etcdive(["fsck".as_ref(), path.as_os_str()]);
+        assert_eq!(fsck.code, 0, "{name}: {}", fsck.text());
+        let ls = etcdive(["ls".as_ref(), path.as_os_str()]);
+        assert_eq!(ls.text().lines().count(), lines, "{name}");
+        assert_eq!(summary.live, lines as u64, "{name}");
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
+    assert_eq!(special::Shape::named("2GB"), None);
 }

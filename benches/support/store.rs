@@ -379,19 +379,24 @@ fn pod(mut meta: k8s::Meta, len: usize, version: i64, rng: &mut Rng) -> Vec<u8> 
 }
 
 /// Writes leaf pages in the order of their keys, then the branches.
-struct Leaves {
+pub struct Leaves {
     out: BufWriter<File>,
     rng: Rng,
     elements: Vec<LeafElement>,
     len: usize,
     next_page: u64,
-    /// First key and page of each leaf written: main, tombstone, page.
-    written: Vec<(i64, bool, u64)>,
+    /// First key and page of each leaf written.
+    written: Vec<(Vec<u8>, u64)>,
     stale_pages: u64,
 }
 
 impl Leaves {
-    fn create(path: &Path, seed: u64) -> io::Result<Self> {
+    /// A new file.
+    ///
+    /// # Errors
+    ///
+    /// Those of creating it.
+    pub fn create(path: &Path, seed: u64) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(1 << 20, File::create_new(path)?);
         out.write_all(&[0; 2 * PAGE_SIZE])?;
         Ok(Self {
@@ -411,7 +416,12 @@ impl Leaves {
         (self.next_page + branches as u64) * PAGE_SIZE as u64 + self.len as u64
     }
 
-    fn push(&mut self, record: &Record) -> io::Result<()> {
+    /// Adds a record, of a revision after that of the record before it.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing a page that is full.
+    pub fn push(&mut self, record: &Record) -> io::Result<()> {
         let element = LeafElement {
             flags: 0,
             key: record.bucket_key(),
@@ -438,11 +448,11 @@ impl Leaves {
             })?;
             self.stale_pages += pages.1;
         }
-        let main = i64::from_be_bytes(first.key[..8].try_into().expect("a revision key"));
+        let first = first.key.clone();
         let (id, _) = self.write(self.len, |id, overflow| {
             page::leaf_image(ORDER, id, overflow, &elements)
         })?;
-        self.written.push((main, first.key.len() == 18, id));
+        self.written.push((first, id));
         self.len = page::HEADER_LEN;
         Ok(())
     }
@@ -463,33 +473,27 @@ impl Leaves {
     }
 
     /// Writes branches, root and metas; returns the size of the file.
-    fn finish(mut self, summary: &Summary) -> io::Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// Those of writing it.
+    pub fn finish(mut self, summary: &Summary) -> io::Result<u64> {
         self.flush()?;
         let mut level = std::mem::take(&mut self.written);
         let fan_out = FILL / (page::HEADER_LEN + 18);
         while level.len() > 1 {
             let mut above = Vec::new();
             for children in level.chunks(fan_out) {
-                let elements: Vec<(Vec<u8>, u64)> = children
-                    .iter()
-                    .map(|(main, tombstone, id)| {
-                        let key = if *tombstone {
-                            etcd::tombstone_key(*main, 0)
-                        } else {
-                            etcd::revision_key(*main, 0)
-                        };
-                        (key, *id)
-                    })
-                    .collect();
+                let elements = children.to_vec();
                 let keys: Vec<Vec<u8>> = elements.iter().map(|e| e.0.clone()).collect();
                 let (id, _) = self.write(page::branch_len(&keys), |id, overflow| {
                     page::branch_image(ORDER, id, overflow, &elements)
                 })?;
-                above.push((children[0].0, children[0].1, id));
+                above.push((children[0].0.clone(), id));
             }
             level = above;
         }
-        let elements = root_elements(level[0].2, summary);
+        let elements = root_elements(level[0].1, summary);
         let (root, _) = self.write(page::leaf_len(&elements), |id, overflow| {
             page::leaf_image(ORDER, id, overflow, &elements)
         })?;

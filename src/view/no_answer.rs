@@ -217,33 +217,32 @@ fn no_keys(no: &NoAnswer) -> Text {
     }
 }
 
-fn file(no: &NoAnswer, run: &Invocation) -> Text {
-    match no {
-        NoAnswer::Source {
-            error,
-            is_word: true,
-        } => hinted(
+/// Why a path cannot be opened. `is_word`: it looks like a word that belongs after the database.
+fn source(error: &SourceError, is_word: bool, run: &Invocation) -> Text {
+    match error {
+        error if is_word => hinted(
             error.to_string(),
             "the database comes first: `etcdive get DB pods`",
         ),
-        NoAnswer::Source {
-            error: error @ SourceError::NotRegular { path, kind },
-            ..
-        } if *kind == PIPE => {
+        SourceError::NotRegular { path, kind } if *kind == PIPE => {
             let verb = if run.verb.is_empty() {
                 "status"
             } else {
                 run.verb
             };
+            let path = quoted(&path.to_string_lossy());
             hinted(
                 error.to_string(),
-                format!(
-                    "`cat {} | etcdive {verb} -` reads it",
-                    quoted(&path.to_string_lossy())
-                ),
+                format!("`cat {path} | etcdive {verb} -` reads it"),
             )
         }
-        NoAnswer::Source { error, .. } => plain(error.to_string()),
+        error => plain(error.to_string()),
+    }
+}
+
+fn file(no: &NoAnswer, run: &Invocation) -> Text {
+    match no {
+        NoAnswer::Source { error, is_word } => source(error, *is_word, run),
         NoAnswer::NotBbolt {
             path,
             kind: Some(kind),
@@ -295,29 +294,34 @@ fn file(no: &NoAnswer, run: &Invocation) -> Text {
     }
 }
 
+/// Why the store has no state of a revision.
+fn unavailable(error: &RevisionUnavailable) -> Text {
+    match error {
+        RevisionUnavailable::Compacted { asked, compacted } if *asked < 1 => hinted(
+            "there is no revision before revision 1",
+            format!(
+                "the oldest complete state is `--at {}`",
+                (*compacted).max(1)
+            ),
+        ),
+        RevisionUnavailable::Compacted { compacted, .. } => hinted(
+            error.to_string(),
+            format!(
+                "the oldest complete state is `--at {compacted}`; `--carve` adds older versions that freed pages still contain"
+            ),
+        ),
+        RevisionUnavailable::BeforeDeltas { first, .. } => {
+            hinted(error.to_string(), format!("the oldest is `--at {first}`"))
+        }
+        RevisionUnavailable::Future { current, .. } => {
+            hinted(error.to_string(), format!("the newest is `--at {current}`"))
+        }
+    }
+}
+
 fn revision(no: &NoAnswer, run: &Invocation) -> Text {
     match no {
-        NoAnswer::Unavailable(error) => match error {
-            RevisionUnavailable::Compacted { asked, compacted } if *asked < 1 => hinted(
-                "there is no revision before revision 1",
-                format!(
-                    "the oldest complete state is `--at {}`",
-                    (*compacted).max(1)
-                ),
-            ),
-            RevisionUnavailable::Compacted { compacted, .. } => hinted(
-                error.to_string(),
-                format!(
-                    "the oldest complete state is `--at {compacted}`; `--carve` adds older versions that freed pages still contain"
-                ),
-            ),
-            RevisionUnavailable::BeforeDeltas { first, .. } => {
-                hinted(error.to_string(), format!("the oldest is `--at {first}`"))
-            }
-            RevisionUnavailable::Future { current, .. } => {
-                hinted(error.to_string(), format!("the newest is `--at {current}`"))
-            }
-        },
+        NoAnswer::Unavailable(error) => unavailable(error),
         NoAnswer::EventNotRetained {
             asked,
             name,

@@ -364,7 +364,7 @@ fn log_says_what_it_did_not_find_and_what_it_did_not_understand() {
     );
     refused(&log("v1..v2"), 2, "are revisions of one object");
     refused(
-        &etcdive_line(&format!("restore {AFTER} --out /dev/null/new.db --at v3")),
+        &etcdive_line(&format!("restore {AFTER} --out never-written.db --at v3")),
         2,
         "are revisions of one object\nhint: revisions of the store are 123, @, @~5",
     );

@@ -1,6 +1,7 @@
 //! The one door to the project's checks: `cargo xtask NAME`. It uses cargo alone, so that a machine
 //! with a Rust toolchain needs nothing else.
 
+mod bench_table;
 mod deny;
 mod dist;
 mod language;
@@ -9,7 +10,7 @@ mod metadata;
 use std::process::{Command, ExitCode};
 
 /// A name, what it does, and the cargo commands it runs; none if it is code of this program.
-const TASKS: [(&str, &str, &[&str]); 12] = [
+const TASKS: [(&str, &str, &[&str]); 13] = [
     ("fmt", "is the code formatted", &["fmt --all --check"]),
     (
         "clippy",
@@ -52,6 +53,11 @@ const TASKS: [(&str, &str, &[&str]); 12] = [
         &["bench --locked"],
     ),
     (
+        "bench-table",
+        "measure whole commands beside cat, and print the table of docs/performance.md; bench-table DB: of this store",
+        &[],
+    ),
+    (
         "man",
         "write the manual pages to target/man; not a part of ci",
         &[],
@@ -81,6 +87,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (names, sweep) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => (CI.to_vec(), CI_SWEEP),
+        ["bench-table", _] => (vec!["bench-table"], SWEEP),
         ["sweep", size] => (vec!["sweep"], [size, SWEEP[1]]),
         ["sweep", size, families] => (vec!["sweep"], [size, families]),
         [name] => (vec![name], SWEEP),
@@ -92,6 +99,7 @@ fn main() -> ExitCode {
         };
         eprintln!("xtask: {name}: {what}");
         let done = match name {
+            "bench-table" => bench_table::print(arguments.get(1).map(String::as_str)),
             "deny" => deny::check(),
             "language" => language::check(),
             "man" => dist::man_pages(),
@@ -132,9 +140,9 @@ fn cargo(name: &str, command: &str, sweep: [&str; 2]) -> bool {
 
 fn usage() -> ExitCode {
     eprintln!("usage: cargo xtask NAME");
-    eprintln!("  ci      {}", CI.join(", "));
+    eprintln!("  ci          {}", CI.join(", "));
     for (name, what, _) in TASKS {
-        eprintln!("  {name:<7} {what}");
+        eprintln!("  {name:<11} {what}");
     }
     ExitCode::from(2)
 }
