@@ -22,7 +22,7 @@ use crate::bytes::ByteOrder;
 use crate::diag::Diagnostics;
 use crate::etcd::record::Record;
 use crate::etcd::survey::{Survey, Use};
-use crate::etcd::write::StoredPair;
+use crate::etcd::write::{StoredBytes, StoredPair};
 use crate::etcd::{Revision, Store};
 
 use super::evidence::Evidence;
@@ -33,23 +33,13 @@ pub use crate::bbolt::write::{Layout, WriteError, WrittenFile};
 pub use crate::etcd::survey::{Likely, LossEffect, LossReason, LostRange, MissingRecord};
 pub use crate::etcd::write::MemberState;
 pub use crate::k8s::wall_clock::AtTime;
+pub use crate::query::time_asked::TimeAsked;
 pub use leases::{LeaseWritten, TtlSource};
-pub use outlook::Outlook;
+pub use outlook::{Outlook, Writes};
 pub use output::{Mismatch, Prepared, Target, Verified};
-pub use refusal::{Refusal, RefusalDetails, Refused, RestoreError};
+pub use refusal::{RecordsAfter, Refusal, RefusalDetails, Refused, RestoreError};
 pub use request::{History, RestoreRequest};
 pub use small::Authentication;
-
-/// A time that was asked for, and the revisions that it may mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeAsked {
-    /// The time, in seconds since 1970.
-    pub time: i64,
-    /// The revision that is used, the most likely one, and the range of revisions that fit the time.
-    pub at: AtTime,
-    /// The bounds of the time of that revision, in seconds since 1970.
-    pub bounds: (Option<i64>, Option<i64>),
-}
 
 /// What is left out of the new store, besides records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +55,8 @@ pub struct Dropped {
     pub storage_version: bool,
     /// Users and roles, because authentication was switched off.
     pub authentication: bool,
+    /// The names of buckets that no version of etcd uses, and that are damaged so that bbolt would refuse them.
+    pub buckets: Vec<Vec<u8>>,
 }
 
 /// A restore that was decided: everything that the new store is made of.
@@ -124,9 +116,18 @@ impl<'q, 'a> Restore<'q, 'a> {
         &self.request
     }
 
-    /// Whether no reason was overruled, no bucket is damaged, and no record outside the tree had to be used.
+    /// Whether no reason was overruled, no bucket is damaged or left out, and no record outside the tree had to be used.
     pub fn is_complete(&self) -> bool {
-        self.accepted.is_empty() && self.damaged_buckets.is_empty() && self.survey.added == 0
+        self.accepted.is_empty()
+            && self.damaged_buckets.is_empty()
+            && self.dropped.buckets.is_empty()
+            && self.survey.added == 0
+    }
+
+    /// Whether the leases are those of the revision, from the log. Otherwise they are those of the newest revision, and
+    /// those that keys name.
+    pub fn has_leases_of_log(&self) -> bool {
+        self.log.is_some_and(|log| log.leases_are_exact)
     }
 
     /// The main revisions that are left out, because a part of their transaction is missing.
@@ -140,8 +141,8 @@ impl<'q, 'a> Restore<'q, 'a> {
         self.compacted.min(self.at)
     }
 
-    /// Whether a record is written. `stored` is its value in bucket `key`.
-    fn keeps(&self, record: &Record<'_>, stored: &[u8]) -> bool {
+    /// Whether a record is written. `stored` has its bytes in bucket `key`.
+    fn keeps(&self, record: &Record<'_>, stored: StoredBytes<'_>) -> bool {
         let main = record.revision.main;
         if main > self.at || self.cut.contains(&main) {
             return false;

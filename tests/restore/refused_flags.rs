@@ -74,6 +74,10 @@ fn flags_of_a_data_directory_are_refused_for_a_file() {
         "--initial-advertise-peer-urls http://a:1",
         "--wal-dir HERE/wal",
         "--initial-cluster m1=http://a:1 --all-members",
+        // The defaults, typed.
+        "--name default",
+        "--initial-cluster-token etcd-cluster",
+        "--initial-advertise-peer-urls http://localhost:2380",
     ] {
         let run = restore(&scratch, &source, &format!("--out HERE/new.db {flags}"));
         assert_eq!(run.code, 2, "{flags}: {}", run.stderr);

@@ -18,6 +18,7 @@ use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::query::Origins;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::log_beside::log_beside;
+use crate::query::logs::Logs;
 use crate::query::origins::ReplayRequest;
 use crate::query::restore::{History, Restore, RestoreError, RestoreRequest};
 use crate::query::revision::RevisionExpr;
@@ -153,10 +154,8 @@ impl Verb for Args {
     fn origins(&self) -> Origins {
         let replay = ReplayRequest {
             committed_only: self.log.committed_only,
-            at: match self.at {
-                Some(RevisionExpr::Main(main)) => Some(main),
-                _ => None,
-            },
+            at: self.at,
+            at_time: self.at_time.clone(),
             skips_authentication: self.auth.is_some(),
         };
         Origins::new(self.carve, self.log.wal.clone()).for_restore(replay)
@@ -179,6 +178,7 @@ impl Verb for Args {
             sha256,
             ..custody::of(evidence)
         };
+        let log_files = evidence.logs().map_or_else(Vec::new, Logs::hashes);
         self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
         let written = Written {
             restore: &restore,
@@ -188,14 +188,19 @@ impl Verb for Args {
             is_kubernetes: is_kubernetes(&restore),
             directory: destination.directory(),
             beside: log_beside(evidence, restore.store()),
+            log_files,
         };
         let json = view::restore::report::json(&written, &custody);
         let mut report = report_place.create()?;
         let text = format!("{json:#}\n");
         let result = report.file().write_all(text.as_bytes());
         result.map_err(|error| report.failure(&error))?;
-        new.commit()?;
-        report.commit()?;
+        // The report comes first: a new database is never without it.
+        let report = report.commit()?;
+        if let Err(failure) = new.commit() {
+            report.withdraw();
+            return Err(failure);
+        }
 
         match self.output {
             Output::Table => out.parts(&view::restore::parts(&written))?,
@@ -303,14 +308,19 @@ impl Args {
         }
     }
 
-    /// Refuses a source that changed while it was read. `differs`: whether its SHA-256 is another one than before.
+    /// Refuses a source that changed while it was read: a database, or a log. `differs`: whether the SHA-256 of the
+    /// database is another one than before.
     fn refuse_change(&self, evidence: &Evidence, differs: bool) -> Result<(), Failure> {
-        if !differs && evidence.change().is_none() {
+        let changed = match differs || evidence.change().is_some() {
+            true => Some(evidence.given_path().to_path_buf()),
+            false => evidence.logs().and_then(Logs::change),
+        };
+        let Some(path) = changed else {
             return Ok(());
-        }
+        };
         Err(Failure::cannot(format!(
             "{} changed while it was read; nothing was written",
-            evidence.given_path().display()
+            path.display()
         ))
         .hint("copy it while etcd is stopped, or take a snapshot with `etcdctl snapshot save`"))
     }

@@ -22,6 +22,8 @@ const MASTER_LEASES: &[u8] = b"/masterleases/";
 pub enum TtlSource {
     /// The write-ahead log.
     Log,
+    /// A freed page that still has the lease.
+    FreedPage,
     /// All its keys have addresses of API servers, so the time of API servers is used.
     MasterLease,
     /// `--lease-ttl`.
@@ -65,7 +67,7 @@ pub(super) fn lease_message(id: i64, ttl: i64) -> Vec<u8> {
 pub(super) fn missing(
     keys: &HashMap<Box<[u8]>, KeyState>,
     present: &HashSet<i64>,
-    known: &HashMap<i64, i64>,
+    known: &BTreeMap<i64, i64>,
     default_ttl: i64,
 ) -> Vec<LeaseWritten> {
     // With each lease: whether all of its keys have addresses of API servers.

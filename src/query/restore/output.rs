@@ -10,7 +10,9 @@ use crate::diag::Code;
 use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
 use crate::etcd::status::RecordCounts;
-use crate::etcd::write::{KeptRecords, NewStore, StoredPair, Tallied, Tally, each_record};
+use crate::etcd::write::{
+    KeptRecords, NewStore, StoredBytes, StoredPair, Tallied, Tally, each_record,
+};
 use crate::etcd::{Store, hash, schema};
 use crate::query::NoAnswer;
 use crate::query::evidence::{Evidence, Verify};
@@ -125,8 +127,8 @@ impl Restore<'_, '_> {
         }
         let store = evidence.store().map_err(unreadable)?;
         let mut read = Tally::default();
-        let passed: Result<(), std::convert::Infallible> = each_record(&store, |_, key, value| {
-            read.add(key, value);
+        let passed: Result<(), std::convert::Infallible> = each_record(&store, |_, stored| {
+            read.add(stored.key, stored.value);
             Ok(())
         });
         let Ok(()) = passed;
@@ -175,10 +177,10 @@ impl Restore<'_, '_> {
     ) -> Result<T, WriteError> {
         let mut added = self.added.clone();
         added.extend(target.bump.map(StoredPair::bump_mark));
-        let keeps = |record: &Record<'_>, stored: &[u8]| self.keeps(record, stored);
+        let keeps = |record: &Record<'_>, stored: StoredBytes<'_>| self.keeps(record, stored);
         let records = KeptRecords::new(self.store(), &keeps, &added);
         let tallied = Tallied::new(&records as &dyn Pairs);
-        let mut new = NewStore::from_store(self.store(), &tallied);
+        let mut new = NewStore::from_store(self.store(), &tallied, &self.dropped.buckets);
         self.change_buckets(&mut new);
         if let Some(members) = &target.members {
             new.set_members(members);

@@ -52,7 +52,7 @@ impl NewStore {
     /// If the name exists meanwhile, or the system fails.
     pub(super) fn commit(self) -> Result<(), Failure> {
         match self.kind {
-            NewKind::File(new) => new.commit(),
+            NewKind::File(new) => new.commit().map(drop),
             NewKind::Directory(new) => new.commit(),
         }
     }
