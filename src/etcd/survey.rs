@@ -13,6 +13,7 @@
 //! old value, may be missing, or may exist although it was deleted.
 
 mod cover;
+mod keys;
 mod ranges;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -26,6 +27,8 @@ use super::revision::Revision;
 use super::schema;
 use super::store::Store;
 use super::write::{StoredBytes, each_record};
+
+pub use keys::{LeasedKey, SurveyedKeys};
 
 use ranges::RangeIndex;
 
@@ -126,22 +129,6 @@ pub struct MissingRecord {
     pub tombstone: Option<Revision>,
 }
 
-/// The state of a key at the revision of the survey.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyState {
-    /// Its newest record.
-    pub newest: NewestRecord,
-    /// The lease of that record; 0 for none.
-    pub lease: i64,
-}
-
-impl KeyState {
-    /// Whether the key exists.
-    pub fn is_live(&self) -> bool {
-        self.newest.generation.is_some()
-    }
-}
-
 /// What is surveyed, and which records count.
 pub struct SurveyRequest<'r> {
     /// The main revision of the restored state.
@@ -157,13 +144,17 @@ pub struct SurveyRequest<'r> {
     pub covers: &'r dyn Fn(&[u8]) -> bool,
     /// Main revisions whose records are dropped, because a part of their transaction is missing.
     pub cut: &'r BTreeSet<i64>,
+    /// Keys with this prefix are looked for, also among those that are not covered.
+    pub prefix: &'r [u8],
 }
 
 /// The result of a survey.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Survey<'a> {
     /// Number of records up to the revision, of the keys that are covered.
     pub records: u64,
+    /// Whether a key has the prefix of the request.
+    pub has_prefix: bool,
     /// Number of records after it, of other keys, or of transactions that are cut.
     pub dropped: u64,
     /// Number of records that are used although the tree does not reach them.
@@ -187,7 +178,7 @@ pub struct Survey {
     /// The missing records of keys that can be named.
     pub missing: Vec<MissingRecord>,
     /// The keys at the revision, also deleted ones.
-    pub keys: HashMap<Box<[u8]>, KeyState>,
+    pub keys: SurveyedKeys<'a>,
     /// Revisions of deletions at exactly the main revision of the survey. etcd 3.6 keeps these in a compaction there.
     pub deletions_at: Vec<Revision>,
 }
@@ -243,9 +234,9 @@ impl Use {
     }
 }
 
-impl Survey {
+impl<'a> Survey<'a> {
     /// Surveys a store by one pass over its records. If anything is damaged, the tree is walked over too.
-    pub fn read(store: &Store<'_>, request: &SurveyRequest<'_>) -> Self {
+    pub fn read(store: &Store<'a>, request: &SurveyRequest<'_>) -> Self {
         let mut pass = Pass {
             survey: Self::default(),
             request,
@@ -332,8 +323,8 @@ impl Survey {
             *until = missing.from.max(*until);
         }
         let is_replaced = |missing: &MissingRecord| {
-            let newest = self.keys.get(missing.key.as_slice());
-            newest.is_some_and(|key| key.newest.revision > missing.from)
+            let newest = self.keys.get(&missing.key);
+            newest.is_some_and(|newest| newest.revision > missing.from)
                 || last.get(missing.key.as_slice()) > Some(&missing.from)
         };
         let replaced: Vec<bool> = self.missing.iter().map(is_replaced).collect();
@@ -450,8 +441,8 @@ fn filled(
 }
 
 /// The pass over the records, in the order of revisions.
-struct Pass<'p, 'r> {
-    survey: Survey,
+struct Pass<'p, 'r, 'a> {
+    survey: Survey<'a>,
     request: &'p SurveyRequest<'r>,
     /// The revision of the last used record. Before the first one: the compacted revision, with the largest
     /// sub-revision.
@@ -460,9 +451,9 @@ struct Pass<'p, 'r> {
     last: Option<Revision>,
 }
 
-impl Pass<'_, '_> {
+impl<'a> Pass<'_, '_, 'a> {
     /// Counts a record by its use. If it is used, compares it with the record before it, and with the one of its key.
-    fn see(&mut self, record: &Record<'_>, used: Use) {
+    fn see(&mut self, record: &Record<'a>, used: Use) {
         let is_ordered = self.last.is_none_or(|last| last < record.revision);
         let used = match used {
             Use::Used if !is_ordered => Use::Altered,
@@ -490,6 +481,7 @@ impl Pass<'_, '_> {
         survey.newest = survey.newest.max(record.revision.main);
         survey.newest_record = survey.newest;
         survey.oldest_record.get_or_insert(record.revision.main);
+        survey.has_prefix |= record.key.starts_with(self.request.prefix);
         let is_cut = self.request.cut.contains(&record.revision.main);
         if is_cut || record.revision.main > self.request.at {
             survey.dropped = survey.dropped.saturating_add(1);
@@ -556,20 +548,8 @@ impl Pass<'_, '_> {
     }
 
     /// Compares a record with the record of its key before it, and stores it as the newest one of its key.
-    fn follow(&mut self, record: &Record<'_>) {
-        let now = KeyState {
-            newest: NewestRecord::from(record),
-            lease: record.lease,
-        };
-        let known = self.survey.keys.get_mut(record.key);
-        let before = match known {
-            Some(known) => Some(std::mem::replace(known, now)),
-            None => {
-                self.survey.keys.insert(record.key.into(), now);
-                None
-            }
-        };
-        let before = before.map(|before| before.newest);
+    fn follow(&mut self, record: &Record<'a>) {
+        let before = self.survey.keys.follow(record);
         if let Some(code) = contradicts(before.as_ref(), record, self.request.compacted) {
             self.contradiction(code, before.as_ref(), record);
         }
@@ -638,7 +618,10 @@ impl Pass<'_, '_> {
             return;
         }
         let known = self.survey.keys.get(record.key);
-        let (likely, effect) = match (record.tombstone, known.is_some_and(KeyState::is_live)) {
+        let (likely, effect) = match (
+            record.tombstone,
+            known.is_some_and(|newest| newest.generation.is_some()),
+        ) {
             (true, true) => (Likely::Delete, LossEffect::Resurrected),
             (true, false) => (Likely::Delete, LossEffect::History),
             (false, true) => (Likely::Put, LossEffect::Stale),

@@ -16,7 +16,7 @@ mod refusal;
 mod request;
 mod small;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::bytes::ByteOrder;
 use crate::diag::Diagnostics;
@@ -77,7 +77,7 @@ pub struct Restore<'q, 'a> {
     /// The time asked for.
     pub time: Option<TimeAsked>,
     /// What the survey found.
-    pub survey: Survey,
+    pub survey: Survey<'a>,
     /// The reasons against it that were overruled, for example by `--allow-loss`.
     pub accepted: Vec<Refusal>,
     /// Leases that are written anew.
@@ -94,8 +94,9 @@ pub struct Restore<'q, 'a> {
     pub log: Option<&'a Replayed>,
     /// Main revisions that are left out, because a part of their transaction is missing.
     cut: BTreeSet<i64>,
-    /// The revisions of the only records that are written, if only the state is; none if the history is written too.
-    kept: Option<HashSet<Revision>>,
+    /// The revisions of the only records that are written, ascending, if only the state is; none if the history is
+    /// written too.
+    kept: Option<Vec<Revision>>,
     /// Tombstones that are written in place of lost ones.
     added: Vec<StoredPair>,
 }
@@ -130,6 +131,11 @@ impl<'q, 'a> Restore<'q, 'a> {
         self.log.is_some_and(|log| log.leases_are_exact)
     }
 
+    /// Whether the source has objects of Kubernetes.
+    pub fn is_kubernetes(&self) -> bool {
+        self.survey.has_prefix
+    }
+
     /// The main revisions that are left out, because a part of their transaction is missing.
     pub fn cut(&self) -> &BTreeSet<i64> {
         &self.cut
@@ -151,10 +157,9 @@ impl<'q, 'a> Restore<'q, 'a> {
         if !is_mark && !self.request.covers(record.key) {
             return false;
         }
-        let is_kept = self
-            .kept
-            .as_ref()
-            .is_none_or(|kept| kept.contains(&record.revision) || (is_mark && main == self.at));
+        let is_kept = self.kept.as_ref().is_none_or(|kept| {
+            kept.binary_search(&record.revision).is_ok() || (is_mark && main == self.at)
+        });
         let carve = self.request.carve;
         is_kept && Use::decide(self.store(), record, stored, carve, self.floor()) == Use::Used
     }

@@ -386,7 +386,7 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
         "2. etcdutl snapshot restore {file} --data-dir restored.etcd --bump-revision {bump} --mark-compacted"
     )));
     parts.push(AnswerPart::line(
-        "   Once per member, with --name, --initial-cluster and --initial-advertise-peer-urls. The bump makes caches of clients start again; it must be larger than the number of revisions written since.",
+        "   Once per member, with --name, --initial-cluster and --initial-advertise-peer-urls. The bump makes caches of clients start again; it must be at least two more than the number of revisions written since.",
     ));
     parts.push(plain("3. Start etcd, then the API servers.".to_owned()));
     parts.push(plain(

@@ -23,7 +23,6 @@ use crate::query::origins::ReplayRequest;
 use crate::query::restore::{History, Restore, RestoreError, RestoreRequest};
 use crate::query::revision::RevisionExpr;
 use crate::view;
-use crate::view::evidence::Custody;
 use crate::view::restore::Written;
 
 use destination::Destination;
@@ -148,7 +147,8 @@ impl Verb for Args {
     }
 
     fn verify(&self) -> Verify {
-        Verify::Always
+        // The one hash of the source is for its trailer and for the report.
+        Verify::AndHash
     }
 
     fn origins(&self) -> Origins {
@@ -170,22 +170,17 @@ impl Verb for Args {
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
-        // Only now, because hashing reads the whole file, and a refused source needs no hash.
-        let sha256 = evidence.source().sha256();
         let new = destination.write(self, &restore)?;
-        // Everything was read. A second hash shows whether the source changed meanwhile.
-        let custody = Custody {
-            sha256,
-            ..custody::of(evidence)
-        };
+        // Everything was read.
+        let custody = custody::hashed_once(evidence);
         let log_files = evidence.logs().map_or_else(Vec::new, Logs::hashes);
-        self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
+        self.refuse_change(evidence)?;
         let written = Written {
             restore: &restore,
             verified: *new.verified(),
             file: destination.path(),
             report: &report_path,
-            is_kubernetes: is_kubernetes(&restore),
+            is_kubernetes: restore.is_kubernetes(),
             directory: destination.directory(),
             beside: log_beside(evidence, restore.store()),
             log_files,
@@ -219,13 +214,6 @@ fn report_path(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".restore.json");
     name.into()
-}
-
-/// Whether the store has objects of Kubernetes.
-fn is_kubernetes(restore: &Restore<'_, '_>) -> bool {
-    restore
-        .store()
-        .has_record(|key| key.starts_with(b"/registry/"))
 }
 
 impl Args {
@@ -308,12 +296,11 @@ impl Args {
         }
     }
 
-    /// Refuses a source that changed while it was read: a database, or a log. `differs`: whether the SHA-256 of the
-    /// database is another one than before.
-    fn refuse_change(&self, evidence: &Evidence, differs: bool) -> Result<(), Failure> {
-        let changed = match differs || evidence.change().is_some() {
-            true => Some(evidence.given_path().to_path_buf()),
-            false => evidence.logs().and_then(Logs::change),
+    /// Refuses a source that changed while it was read: a database, or a log.
+    fn refuse_change(&self, evidence: &Evidence) -> Result<(), Failure> {
+        let changed = match evidence.change() {
+            Some(_) => Some(evidence.given_path().to_path_buf()),
+            None => evidence.logs().and_then(Logs::change),
         };
         let Some(path) = changed else {
             return Ok(());

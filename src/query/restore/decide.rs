@@ -1,12 +1,12 @@
 //! Decides what is written: the revision, what is missing, and whether that is a reason to refuse.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::bbolt::{Direction, MetaChoice};
 use crate::diag::{Code, Damage};
 use crate::etcd::carve::freed_leases;
 use crate::etcd::check::report_out_of_order;
-use crate::etcd::survey::{Survey, SurveyRequest, Use};
+use crate::etcd::survey::{Survey, SurveyRequest, SurveyedKeys, Use};
 use crate::etcd::write::{StoredPair, each_record, unwritable_buckets};
 use crate::etcd::{Revision, Store, schema};
 use crate::query::NoAnswer;
@@ -25,6 +25,9 @@ use super::refusal::{RecordsAfter, Refusal, RefusalDetails, Refused, RestoreErro
 use super::request::{History, RestoreRequest};
 use super::small::{Authentication, SmallBuckets};
 use super::{Dropped, Restore, TimeAsked};
+
+/// The prefix of the keys of Kubernetes.
+const KUBERNETES: &[u8] = b"/registry/";
 
 /// How many keys a refusal names.
 const NAMED: usize = 5;
@@ -86,7 +89,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     ///
     /// The first survey is made at a guess: it shows the newest revision and the transactions known only in part. If
     /// the guess was wrong, or such transactions are left out, a second survey counts without them.
-    fn survey(&self) -> (i64, Survey, BTreeSet<i64>) {
+    fn survey(&self) -> (i64, Survey<'a>, BTreeSet<i64>) {
         let none = BTreeSet::new();
         let guess = self
             .asked
@@ -117,7 +120,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// Surveys the records as of a main revision, without the transactions `cut`.
-    fn survey_at(&self, at: i64, cut: &BTreeSet<i64>) -> Survey {
+    fn survey_at(&self, at: i64, cut: &BTreeSet<i64>) -> Survey<'a> {
         let covers = |key: &[u8]| self.request.covers(key);
         let request = SurveyRequest {
             at,
@@ -129,6 +132,7 @@ impl<'q, 'a> Decision<'q, 'a> {
             uses_salvaged: self.request.carve,
             covers: &covers,
             cut,
+            prefix: KUBERNETES,
         };
         Survey::read(self.store(), &request)
     }
@@ -137,7 +141,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     fn judge(
         &mut self,
         at: i64,
-        survey: &Survey,
+        survey: &Survey<'_>,
         knows_compaction: bool,
         time: Option<&TimeAsked>,
     ) {
@@ -178,7 +182,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// Why the revision cannot be restored, even if no record is lost: it was never written, or is compacted.
-    fn revision_fault(&self, at: i64, survey: &Survey) -> Option<Refusal> {
+    fn revision_fault(&self, at: i64, survey: &Survey<'_>) -> Option<Refusal> {
         let current = survey.newest.max(self.compacted).max(1);
         let in_jump = survey
             .jumps
@@ -336,7 +340,7 @@ impl<'q, 'a> Decision<'q, 'a> {
 
     /// If there is no other reason: adds one for a finding that may mean altered records, and that no other check
     /// covers.
-    fn judge_damage(&mut self, at: i64, survey: &Survey) {
+    fn judge_damage(&mut self, at: i64, survey: &Survey<'_>) {
         if !self.reasons.is_empty() {
             return;
         }
@@ -371,7 +375,7 @@ impl<'q, 'a> Decision<'q, 'a> {
 
     /// Refuses, if any reason is not overruled by a flag. The refusal has all reasons, and the newest complete
     /// revision if `--at` with it would be accepted.
-    fn refuse(&self, survey: &Survey) -> Result<(), RestoreError> {
+    fn refuse(&self, survey: &Survey<'_>) -> Result<(), RestoreError> {
         let is_overruled = |reason: &Refusal| {
             let can_carve = self.request.allow_loss && self.request.carve;
             (self.request.allow_loss && reason.is_loss())
@@ -414,7 +418,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// The newest main revision whose state is complete and is that of the cluster; none if there is none.
-    fn newest_complete(&self, survey: &Survey) -> Option<i64> {
+    fn newest_complete(&self, survey: &Survey<'_>) -> Option<i64> {
         let complete = survey.newest_complete(self.compacted)?;
         let before_skipped = self.reasons.iter().filter_map(|reason| match reason {
             Refusal::Log {
@@ -448,7 +452,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// The leases that keys name, and that do not exist at the revision.
-    fn missing_leases(&self, survey: &Survey) -> Vec<LeaseWritten> {
+    fn missing_leases(&self, survey: &Survey<'_>) -> Vec<LeaseWritten> {
         let present: HashSet<i64> = match self.applied_log() {
             Some(log) => log.leases.keys().copied().collect(),
             None => self.small.leases.iter().copied().collect(),
@@ -472,7 +476,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     fn finish(
         self,
         at: i64,
-        mut survey: Survey,
+        mut survey: Survey<'a>,
         cut: BTreeSet<i64>,
         time: Option<TimeAsked>,
     ) -> Restore<'q, 'a> {
@@ -489,10 +493,9 @@ impl<'q, 'a> Decision<'q, 'a> {
             Some(_) => Vec::new(),
             None => tombstones(&survey),
         };
-        let live = survey.keys.values().filter(|key| key.is_live());
-        let live_keys = live.count() as u64;
+        let live_keys = survey.keys.live_keys();
         // The keys take most of the memory, and are not needed any more.
-        survey.keys = HashMap::new();
+        survey.keys = SurveyedKeys::default();
         Restore {
             question: self.question,
             at,
@@ -522,15 +525,14 @@ impl<'q, 'a> Decision<'q, 'a> {
 
 impl Decision<'_, '_> {
     /// What is left out of the new store besides records.
-    fn dropped(&self, survey: &Survey, at: i64, writes_state: bool) -> Dropped {
+    fn dropped(&self, survey: &Survey<'_>, at: i64, writes_state: bool) -> Dropped {
         // 1 is NOSPACE, 2 is CORRUPT (etcdserverpb.AlarmType).
         let members_with = |kind: i32| {
             let alarms = self.small.alarms.iter();
             let alarms = alarms.filter(move |alarm| alarm.alarm == kind);
             alarms.map(|alarm| alarm.member_id).collect()
         };
-        let mut keys = survey.keys.values();
-        let has_record_at = keys.any(|key| key.newest.revision.main == at);
+        let has_record_at = survey.keys.has_newest_of(at);
         Dropped {
             no_space: members_with(1),
             corrupt: members_with(2),
@@ -546,15 +548,16 @@ impl Decision<'_, '_> {
 }
 
 /// The revisions of the records of the state alone: the newest put of each key that exists, and the deletions at
-/// exactly the revision, which etcd 3.6 keeps in a compaction too.
-fn state_records(survey: &Survey) -> HashSet<Revision> {
-    let live = survey.keys.values().filter(|key| key.is_live());
-    let live = live.map(|key| key.newest.revision);
-    live.chain(survey.deletions_at.iter().copied()).collect()
+/// exactly the revision, which etcd 3.6 keeps in a compaction too. Ascending.
+fn state_records(survey: &Survey<'_>) -> Vec<Revision> {
+    let mut revisions = survey.keys.live_revisions();
+    revisions.extend(&survey.deletions_at);
+    revisions.sort_unstable();
+    revisions
 }
 
 /// The tombstones that are written in place of lost ones, in the order of revisions.
-fn tombstones(survey: &Survey) -> Vec<StoredPair> {
+fn tombstones(survey: &Survey<'_>) -> Vec<StoredPair> {
     let pairs = survey.missing.iter().filter_map(|missing| {
         let revision = missing.tombstone?;
         Some(StoredPair::tombstone(revision, &missing.key))
@@ -579,6 +582,7 @@ fn compaction_by_numbers(store: &Store<'_>, request: &RestoreRequest) -> i64 {
             uses_salvaged: request.carve,
             covers: &covers,
             cut: &cut,
+            prefix: KUBERNETES,
         },
     );
     let ends = survey.lost.iter().filter_map(|lost| lost.until);

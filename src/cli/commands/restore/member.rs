@@ -76,7 +76,8 @@ pub(super) struct MemberArgs {
     all_members: bool,
     /// Raise the revision by N, so that clients never see it go back
     ///
-    /// Needs --mark-compacted. N must be larger than the number of revisions that were written after the restored one.
+    /// Needs --mark-compacted. N must be at least two more than the number of revisions that were written after the restored
+    /// one: a client that has seen all of them watches from the revision after the last one.
     #[arg(
         long,
         value_name = "N",
