@@ -196,6 +196,8 @@ codes! {
     DirectoryIndex = "directory-index", Warning, "etcd";
     /// The log of a data directory has another entry where its database is.
     DirectoryTerm = "directory-term", Warning, "etcd";
+    /// The database of a data directory lacks writes of log entries that it claims to have applied.
+    DirectoryWrites = "directory-writes", Error, "etcd";
     /// The SHA-256 after the events of a delta snapshot is wrong, or is missing.
     DeltaChecksum = "delta-checksum", Error, "etcd";
     /// An event of a delta snapshot cannot be read.

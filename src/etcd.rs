@@ -24,6 +24,7 @@ mod gaps;
 pub mod generation;
 pub mod hash;
 pub mod history;
+pub mod key_ids;
 pub mod key_value;
 pub mod lease;
 pub mod leaves;

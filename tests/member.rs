@@ -3,3 +3,5 @@
 mod bytes;
 mod directory;
 mod log;
+mod log_at;
+mod place;

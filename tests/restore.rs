@@ -1,8 +1,11 @@
 //! `restore`: what is written equals what etcd itself answered at that revision, or nothing is written.
 
+mod commands;
 mod corrupt;
 mod hashing;
 mod losses;
+mod marks;
+mod outlook;
 mod program;
 mod refused_flags;
 mod truth;

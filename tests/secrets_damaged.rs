@@ -20,7 +20,7 @@ use etcdive::k8s::diff::{FieldChange, Scope};
 use etcdive::k8s::meta::Meta;
 use etcdive::k8s::object::tree_of;
 use etcdive::k8s::redact::Masker;
-use etcdive::query::writers::manager_text;
+use etcdive::query::manager_text::manager_text;
 use etcdive::source::Source;
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 //! The sizes of all pages depend only on the lengths of keys and values. So a first walk over the pairs ([`plan`])
 //! can count the pages without writing them. The count gives the root page and the high-water mark. Both are in the
 //! meta pages, at the beginning of the file. A second walk ([`write()`]) writes each page once, from the beginning to
-//! the end of the file, and computes the SHA-256 of the file on the way. Memory holds at most two open pages per
-//! level of the tree.
+//! the end of the file. A second thread computes the SHA-256 of the file on the way. Memory holds at most two open pages
+//! per level of the tree, and two megabytes that are written or hashed next.
 //!
 //! bbolt itself could have written the same file. Where bbolt allows several forms, this is the one:
 //!
@@ -15,6 +15,7 @@
 //!
 //! **Invariant:** the bytes follow from the pairs and the layout alone. Two runs write the same file.
 
+mod hashing;
 mod page;
 mod tree;
 

@@ -12,9 +12,21 @@ use crate::query::Evidence;
 /// Hashes a file once more and gathers everything. Call it after everything else was read: a change since
 /// the file was opened becomes a finding.
 pub fn of(evidence: &Evidence) -> Custody {
-    let source = evidence.source();
-    let sha256_after = source.sha256();
+    let sha256_after = evidence.source().sha256();
     let sha256 = evidence.sha256().unwrap_or(sha256_after);
+    gather(evidence, sha256, Some(sha256_after))
+}
+
+/// The same without a second hash: a change is noticed by the length of the file, its modification time, and the file at
+/// its path.
+pub fn hashed_once(evidence: &Evidence) -> Custody {
+    let sha256 = evidence.sha256();
+    let sha256 = sha256.unwrap_or_else(|| evidence.source().sha256());
+    gather(evidence, sha256, None)
+}
+
+fn gather(evidence: &Evidence, sha256: [u8; 32], sha256_after: Option<[u8; 32]>) -> Custody {
+    let source = evidence.source();
     let change = match evidence.change() {
         Some(Change::Shorter) => Some("it became shorter"),
         Some(Change::Longer) => Some("it became longer"),
@@ -22,14 +34,15 @@ pub fn of(evidence: &Evidence) -> Custody {
         Some(Change::Replaced) => Some("its path names another file now"),
         None => None,
     };
-    if change.is_some() || sha256_after != sha256 {
+    let after = sha256_after.unwrap_or(sha256);
+    if change.is_some() || after != sha256 {
         evidence.diagnostics().report(
             Diagnostic::new(Code::FileChanged, Locus::default())
                 .expected(
                     format!("the file with the SHA-256 {}", hex(&sha256)),
                     format!(
                         "the SHA-256 {} at the end{}",
-                        hex(&sha256_after),
+                        hex(&after),
                         change.map_or_else(String::new, |change| format!(": {change}"))
                     ),
                 )

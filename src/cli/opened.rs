@@ -119,7 +119,7 @@ fn member_folder(file: &Path) -> Option<&Path> {
 
 /// An absolute path without links and `..`. Its last parts need not exist yet. None if one of the missing parts is
 /// `..`: where that leads is known only after the folder before it is created.
-fn resolved(path: &Path) -> Option<PathBuf> {
+pub(super) fn resolved(path: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(path).ok()?;
     // The parts that do not exist, the last one first. They are put back after the longest part that exists.
     let mut missing = Vec::new();

@@ -17,6 +17,7 @@
 //! 100 is carved with grade A. Record 200 may be in the same freed page; the state has it too, so it is a stale copy.
 
 mod fragments;
+mod leases;
 pub mod proof;
 mod state_index;
 
@@ -32,6 +33,8 @@ use super::record::{Grade, Origin, Record, report_contradiction};
 use super::revision::Revision;
 use super::schema;
 use super::state::State;
+
+pub use leases::freed_leases;
 
 use fragments::Fragments;
 use state_index::StateIndex;

@@ -12,7 +12,7 @@ use super::store::Store;
 
 use crc::append;
 
-pub use kv::{HashKv, hash_kv, hash_kv_as_compacted, hash_kv_by_revision};
+pub use kv::{HashKv, RunningHashKv, hash_kv, hash_kv_as_compacted, hash_kv_by_revision};
 
 /// Which keys of bucket `meta` a hash leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,10 @@
 //! old value, may be missing, or may exist although it was deleted.
 
 mod cover;
+mod keys;
+mod ranges;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::diag::Code;
 
@@ -24,7 +26,11 @@ use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::schema;
 use super::store::Store;
-use super::write::each_record;
+use super::write::{StoredBytes, each_record};
+
+pub use keys::{LeasedKey, SurveyedKeys};
+
+use ranges::RangeIndex;
 
 /// How many lost ranges, and how many missing records of keys, are kept at most. Further ones of the pass are left out.
 pub const MOST_ITEMS: usize = 100_000;
@@ -52,19 +58,30 @@ pub struct LostRange {
 }
 
 impl LostRange {
-    /// Whether this range, of a lost page, fully explains `gap`: a contradiction of a key, or missing numbers.
-    /// Missing numbers that begin before the page are not explained: something else is lost too.
-    fn explains(&self, gap: &Self) -> bool {
-        let (page, gap_from) = (self.from, gap.from);
-        // A gap after record 6.2 begins at 6.3, although that may not exist. So a page that begins at 7.0 is next to
-        // it.
-        let is_next =
-            gap_from.sub > 0 && page.sub == 0 && page.main == gap_from.main.saturating_add(1);
-        let begins_before = page <= gap_from || page.main == gap_from.main || is_next;
-        self.touches(gap) && (gap.reason == LossReason::Key || begins_before)
+    /// Whether one of these lost pages fully explains this gap: a contradiction of a key, or missing numbers. If missing
+    /// numbers begin before the page or end after it, something else is lost too.
+    fn is_explained_by(&self, pages: &RangeIndex) -> bool {
+        let Revision { main, sub } = self.from;
+        let latest = match sub {
+            // A gap after record 6.2 begins at 6.3, although that may not exist. So a page that begins at 7.0 is next to
+            // it.
+            1.. => Revision {
+                main: main.saturating_add(1),
+                sub: 0,
+            },
+            _ => Revision {
+                main,
+                sub: i64::MAX,
+            },
+        };
+        match self.reason {
+            LossReason::Key => pages.touches(self),
+            _ => pages.covers_end_of(self, latest),
+        }
     }
 
     /// Whether two ranges overlap, or one begins where the other ends.
+    #[cfg(test)]
     fn touches(&self, other: &Self) -> bool {
         let ends_before = |one: &Self, other: &Self| one.until.is_some_and(|end| end < other.from);
         !ends_before(self, other) && !ends_before(other, self)
@@ -112,41 +129,32 @@ pub struct MissingRecord {
     pub tombstone: Option<Revision>,
 }
 
-/// The state of a key at the revision of the survey.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyState {
-    /// Its newest record.
-    pub newest: NewestRecord,
-    /// The lease of that record; 0 for none.
-    pub lease: i64,
-}
-
-impl KeyState {
-    /// Whether the key exists.
-    pub fn is_live(&self) -> bool {
-        self.newest.generation.is_some()
-    }
-}
-
 /// What is surveyed, and which records count.
 pub struct SurveyRequest<'r> {
     /// The main revision of the restored state.
     pub at: i64,
     /// The compacted revision: up to it records may be missing.
     pub compacted: i64,
+    /// Missing numbers up to this revision are not counted. It is the compacted revision, or 1 for a state before the
+    /// compaction, of which any record may be missing.
+    pub numbers_from: i64,
     /// Whether records that the tree does not reach are used.
     pub uses_salvaged: bool,
     /// Whether a key belongs to the restored store.
     pub covers: &'r dyn Fn(&[u8]) -> bool,
     /// Main revisions whose records are dropped, because a part of their transaction is missing.
     pub cut: &'r BTreeSet<i64>,
+    /// Keys with this prefix are looked for, also among those that are not covered.
+    pub prefix: &'r [u8],
 }
 
 /// The result of a survey.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Survey<'a> {
     /// Number of records up to the revision, of the keys that are covered.
     pub records: u64,
+    /// Whether a key has the prefix of the request.
+    pub has_prefix: bool,
     /// Number of records after it, of other keys, or of transactions that are cut.
     pub dropped: u64,
     /// Number of records that are used although the tree does not reach them.
@@ -170,7 +178,7 @@ pub struct Survey {
     /// The missing records of keys that can be named.
     pub missing: Vec<MissingRecord>,
     /// The keys at the revision, also deleted ones.
-    pub keys: HashMap<Box<[u8]>, KeyState>,
+    pub keys: SurveyedKeys<'a>,
     /// Revisions of deletions at exactly the main revision of the survey. etcd 3.6 keeps these in a compaction there.
     pub deletions_at: Vec<Revision>,
 }
@@ -191,7 +199,7 @@ impl Use {
     pub fn decide(
         store: &Store<'_>,
         record: &Record<'_>,
-        stored: &[u8],
+        stored: StoredBytes<'_>,
         uses_salvaged: bool,
         compacted: i64,
     ) -> Self {
@@ -213,8 +221,9 @@ impl Use {
         let length = record.key_value().encoded_len();
         // A restore with a bumped revision compacts at the mark that it writes. Above the compaction, an empty record is
         // one whose value was lost.
-        let is_emptied = record.is_bump_mark() && record.revision.main > compacted;
-        if is_emptied || record.contradiction().is_some() || length != stored.len() {
+        let can_be_mark = stored.is_mark && record.revision.main <= compacted;
+        let is_emptied = record.is_bump_mark() && !can_be_mark;
+        if is_emptied || record.contradiction().is_some() || length != stored.value.len() {
             return Self::Altered;
         }
         let source = store.db().source().filter(|_| record.pgid.is_some());
@@ -225,31 +234,30 @@ impl Use {
     }
 }
 
-impl Survey {
+impl<'a> Survey<'a> {
     /// Surveys a store by one pass over its records. If anything is damaged, the tree is walked over too.
-    pub fn read(store: &Store<'_>, request: &SurveyRequest<'_>) -> Self {
+    pub fn read(store: &Store<'a>, request: &SurveyRequest<'_>) -> Self {
         let mut pass = Pass {
             survey: Self::default(),
             request,
             // Before the first record, as [`Pass::count`] expects it: revision 1 is the empty store.
             previous: Revision {
-                main: request.compacted.max(1),
+                main: request.numbers_from.max(1),
                 sub: i64::MAX,
             },
             last: None,
         };
-        let passed: Result<(), std::convert::Infallible> =
-            each_record(store, |record, _, stored| {
-                let used = Use::decide(
-                    store,
-                    record,
-                    stored,
-                    request.uses_salvaged,
-                    request.compacted,
-                );
-                pass.see(record, used);
-                Ok(())
-            });
+        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, stored| {
+            let used = Use::decide(
+                store,
+                record,
+                stored,
+                request.uses_salvaged,
+                request.compacted,
+            );
+            pass.see(record, used);
+            Ok(())
+        });
         let Ok(()) = passed;
         let mut survey = pass.survey;
         let is_suspect = survey.altered > 0 || store.db().diagnostics().found_damage();
@@ -286,7 +294,7 @@ impl Survey {
         if free.is_empty() {
             return;
         }
-        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _, _| {
+        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _| {
             let Revision { main, sub } = record.revision;
             let is_cut = request.cut.contains(&main);
             if let Some(next) = free.get_mut(&main).filter(|_| !is_cut) {
@@ -306,24 +314,36 @@ impl Survey {
         }
     }
 
-    /// Corrects the effects after the pass: if the key has a record after the missing one, only its history is
-    /// incomplete.
+    /// Corrects the effects after the pass. Only the last record of a key can have another effect than an incomplete
+    /// history: an earlier missing one is replaced by it.
     fn judge_effects(&mut self) {
-        for missing in &mut self.missing {
-            let newest = self.keys.get(missing.key.as_slice());
-            if newest.is_some_and(|key| key.newest.revision > missing.from) {
+        let mut last: HashMap<&[u8], Revision> = HashMap::new();
+        for missing in &self.missing {
+            let until = last.entry(&missing.key).or_insert(missing.from);
+            *until = missing.from.max(*until);
+        }
+        let is_replaced = |missing: &MissingRecord| {
+            let newest = self.keys.get(&missing.key);
+            newest.is_some_and(|newest| newest.revision > missing.from)
+                || last.get(missing.key.as_slice()) > Some(&missing.from)
+        };
+        let replaced: Vec<bool> = self.missing.iter().map(is_replaced).collect();
+        for (missing, is_replaced) in self.missing.iter_mut().zip(replaced) {
+            if is_replaced {
                 missing.effect = LossEffect::History;
             }
         }
+        self.missing
+            .sort_by(|one, other| (one.from, &one.key).cmp(&(other.from, &other.key)));
     }
 
     /// Drops the lost ranges of keys that touch a range of missing numbers, which explains them.
     fn explain_contradictions(&mut self) {
         let is_number = |range: &&LostRange| range.reason == LossReason::Numbers;
-        let gaps: Vec<LostRange> = self.lost.iter().filter(is_number).copied().collect();
-        self.lost.retain(|range| {
-            range.reason != LossReason::Key || !gaps.iter().any(|gap| gap.touches(range))
-        });
+        let gaps = RangeIndex::new(self.lost.iter().filter(is_number));
+        let is_explained =
+            |range: &LostRange| range.reason == LossReason::Key && gaps.touches(range);
+        self.lost.retain(|range| !is_explained(range));
     }
 
     /// Adds the ranges of lost pages, and drops the ranges that these explain. The range of a page that records
@@ -334,16 +354,17 @@ impl Survey {
         in_tree: &[LostRange],
         request: &SurveyRequest<'_>,
     ) {
-        let is_explained = |gap: &LostRange| in_tree.iter().any(|page| page.explains(gap));
-        // Before the explained ones are dropped: a page is filled only if no number in its range is missing.
-        let gaps = self.lost.clone();
-        self.lost.retain(|gap| !is_explained(gap));
-        for page in in_tree {
-            let is_filled = request.uses_salvaged && is_filled(store, page, &gaps, request);
-            if !is_filled {
-                self.lost.push(*page);
-                self.newest = self.newest.max(page.from.main);
-            }
+        let filled = match request.uses_salvaged {
+            // Before the explained gaps are dropped: a page is filled only if no number in its range is missing.
+            true => filled(store, in_tree, &self.lost, request),
+            false => HashSet::new(),
+        };
+        let is_lost = |page: &&LostRange| !filled.contains(&(page.from, page.until));
+        let pages = RangeIndex::new(in_tree.iter().filter(is_lost));
+        self.lost.retain(|gap| !gap.is_explained_by(&pages));
+        for page in in_tree.iter().filter(is_lost) {
+            self.lost.push(*page);
+            self.newest = self.newest.max(page.from.main);
         }
     }
 
@@ -387,35 +408,41 @@ impl Survey {
     }
 }
 
-/// Whether records outside the tree fill the range of a lost page completely: no number in it is missing, and its first
-/// revision is that of a record that can be used.
-fn is_filled(
+/// The ranges of the lost pages that records outside the tree fill completely: no number in the range is missing, and its
+/// first revision is that of a record that can be used.
+fn filled(
     store: &Store<'_>,
-    page: &LostRange,
+    pages: &[LostRange],
     gaps: &[LostRange],
     request: &SurveyRequest<'_>,
-) -> bool {
-    let (Some(until), true) = (page.until, page.from.main > request.compacted) else {
-        return false;
+) -> HashSet<(Revision, Option<Revision>)> {
+    let gaps = RangeIndex::new(gaps.iter());
+    let has_all_numbers = |page: &&LostRange| {
+        let until = page.until.filter(|_| page.from.main > request.compacted);
+        until.is_some_and(|until| !gaps.overlaps(page.from, until))
     };
-    let overlaps =
-        |gap: &LostRange| gap.from < until && gap.until.is_none_or(|end| end >= page.from);
-    if gaps.iter().any(overlaps) {
-        return false;
+    let candidates: Vec<&LostRange> = pages.iter().filter(has_all_numbers).collect();
+    if candidates.is_empty() {
+        return HashSet::new();
     }
-    let mut is_first = false;
-    let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _, stored| {
-        let used = Use::decide(store, record, stored, true, request.compacted);
-        is_first |= record.revision == page.from && used == Use::Used;
+    let wanted: HashSet<Revision> = candidates.iter().map(|page| page.from).collect();
+    let mut found = HashSet::new();
+    let passed: Result<(), std::convert::Infallible> = each_record(store, |record, stored| {
+        if wanted.contains(&record.revision)
+            && Use::decide(store, record, stored, true, request.compacted) == Use::Used
+        {
+            found.insert(record.revision);
+        }
         Ok(())
     });
     let Ok(()) = passed;
-    is_first
+    let filled = candidates.iter().filter(|page| found.contains(&page.from));
+    filled.map(|page| (page.from, page.until)).collect()
 }
 
 /// The pass over the records, in the order of revisions.
-struct Pass<'p, 'r> {
-    survey: Survey,
+struct Pass<'p, 'r, 'a> {
+    survey: Survey<'a>,
     request: &'p SurveyRequest<'r>,
     /// The revision of the last used record. Before the first one: the compacted revision, with the largest
     /// sub-revision.
@@ -424,9 +451,9 @@ struct Pass<'p, 'r> {
     last: Option<Revision>,
 }
 
-impl Pass<'_, '_> {
+impl<'a> Pass<'_, '_, 'a> {
     /// Counts a record by its use. If it is used, compares it with the record before it, and with the one of its key.
-    fn see(&mut self, record: &Record<'_>, used: Use) {
+    fn see(&mut self, record: &Record<'a>, used: Use) {
         let is_ordered = self.last.is_none_or(|last| last < record.revision);
         let used = match used {
             Use::Used if !is_ordered => Use::Altered,
@@ -454,6 +481,7 @@ impl Pass<'_, '_> {
         survey.newest = survey.newest.max(record.revision.main);
         survey.newest_record = survey.newest;
         survey.oldest_record.get_or_insert(record.revision.main);
+        survey.has_prefix |= record.key.starts_with(self.request.prefix);
         let is_cut = self.request.cut.contains(&record.revision.main);
         if is_cut || record.revision.main > self.request.at {
             survey.dropped = survey.dropped.saturating_add(1);
@@ -483,21 +511,18 @@ impl Pass<'_, '_> {
     fn count(&mut self, record: &Record<'_>) {
         let now = record.revision;
         let before = std::mem::replace(&mut self.previous, now);
-        if now.main <= self.request.compacted {
+        let floor = self.request.numbers_from;
+        if now.main <= floor {
             return;
         }
-        let next_main = before
-            .main
-            .max(self.request.compacted)
-            .max(1)
-            .saturating_add(1);
+        let next_main = before.main.max(floor).max(1).saturating_add(1);
         if now.main > next_main && record.is_bump_mark() {
             self.survey
                 .jumps
                 .push((next_main, now.main.saturating_sub(1)));
             return;
         }
-        let follows = match now.main == before.main && before.main > self.request.compacted {
+        let follows = match now.main == before.main && before.main > floor {
             true => now.sub == before.sub.saturating_add(1),
             false => now.main == next_main && now.sub == 0,
         };
@@ -506,7 +531,7 @@ impl Pass<'_, '_> {
         }
         let from = match before.sub {
             // The record is the first one above the compaction.
-            _ if before.main <= self.request.compacted || before.sub == i64::MAX => Revision {
+            _ if before.main <= floor || before.sub == i64::MAX => Revision {
                 main: next_main,
                 sub: 0,
             },
@@ -523,20 +548,8 @@ impl Pass<'_, '_> {
     }
 
     /// Compares a record with the record of its key before it, and stores it as the newest one of its key.
-    fn follow(&mut self, record: &Record<'_>) {
-        let now = KeyState {
-            newest: NewestRecord::from(record),
-            lease: record.lease,
-        };
-        let known = self.survey.keys.get_mut(record.key);
-        let before = match known {
-            Some(known) => Some(std::mem::replace(known, now)),
-            None => {
-                self.survey.keys.insert(record.key.into(), now);
-                None
-            }
-        };
-        let before = before.map(|before| before.newest);
+    fn follow(&mut self, record: &Record<'a>) {
+        let before = self.survey.keys.follow(record);
         if let Some(code) = contradicts(before.as_ref(), record, self.request.compacted) {
             self.contradiction(code, before.as_ref(), record);
         }
@@ -605,7 +618,10 @@ impl Pass<'_, '_> {
             return;
         }
         let known = self.survey.keys.get(record.key);
-        let (likely, effect) = match (record.tombstone, known.is_some_and(KeyState::is_live)) {
+        let (likely, effect) = match (
+            record.tombstone,
+            known.is_some_and(|newest| newest.generation.is_some()),
+        ) {
             (true, true) => (Likely::Delete, LossEffect::Resurrected),
             (true, false) => (Likely::Delete, LossEffect::History),
             (false, true) => (Likely::Put, LossEffect::Stale),

@@ -9,7 +9,7 @@
 
 mod records;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use crate::bbolt::bucket::is_bucket;
@@ -21,7 +21,7 @@ use super::revision::{BucketKey, Revision};
 use super::schema;
 use super::store::Store;
 
-pub use records::{KeptRecords, StoredPair, Tallied, Tally, each_record};
+pub use records::{KeptRecords, StoredBytes, StoredPair, Tallied, Tally, each_record};
 
 /// A bucket in memory.
 type SmallBucket = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -70,8 +70,8 @@ pub struct MemberState {
 
 impl<'s, 'a> NewStore<'s, 'a> {
     /// A copy of the buckets of a store, with these records. Each bucket that etcd creates exists, also if the source
-    /// lacks it.
-    pub fn from_store(store: &'s Store<'a>, records: &'s dyn Pairs) -> Self {
+    /// lacks it. Unknown buckets with the names in `left_out` are not copied.
+    pub fn from_store(store: &'s Store<'a>, records: &'s dyn Pairs, left_out: &[Vec<u8>]) -> Self {
         let mut small: BTreeMap<Vec<u8>, SmallBucket> = BTreeMap::new();
         for name in schema::BUCKETS.iter().filter(|name| **name != schema::KEY) {
             small.insert(name.to_vec(), SmallBucket::new());
@@ -92,6 +92,7 @@ impl<'s, 'a> NewStore<'s, 'a> {
                     );
                 }
                 None if bucket.name == schema::KEY => {}
+                None if left_out.iter().any(|name| name == bucket.name) => {}
                 None => unknown.push(CopiedBucket {
                     bucket,
                     diagnostics,
@@ -198,6 +199,29 @@ impl<'s, 'a> NewStore<'s, 'a> {
     ) -> Result<WrittenFile, WriteError> {
         write::write(to, layout, plan, &self.buckets())
     }
+}
+
+/// The names of the unknown buckets that cannot be copied: bbolt refuses keys that do not ascend, and two buckets of one
+/// name. Both are damage.
+pub fn unwritable_buckets(store: &Store<'_>) -> Vec<Vec<u8>> {
+    let diagnostics = store.db().diagnostics();
+    let is_known = |name: &[u8]| schema::BUCKETS.contains(&name);
+    let unknown = store
+        .buckets()
+        .iter()
+        .filter(|bucket| !is_known(bucket.name));
+    let mut seen = BTreeSet::new();
+    let mut unwritable = BTreeSet::new();
+    for bucket in unknown {
+        let elements = bucket.elements(diagnostics, Direction::Forward);
+        let mut keys = elements.filter(|(_, element)| !is_bucket(element));
+        let mut last = None;
+        let ascends = keys.all(|(_, element)| last.replace(element.key) < Some(element.key));
+        if !ascends || !seen.insert(bucket.name) {
+            unwritable.insert(bucket.name.to_vec());
+        }
+    }
+    unwritable.into_iter().collect()
 }
 
 /// The value of a compaction mark: the revision with sub 0, as 17 bytes.

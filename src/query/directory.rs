@@ -6,8 +6,9 @@
 //! snapshot that is newer than the database. An entry has the same term in all parts. The database of another member of
 //! the same cluster cannot be detected if the log covers its index; a server accepts it as its own.
 //!
-//! Nothing is replayed. Only the first bytes of each log file are read, the last file, and the file with the entry that
-//! the database applied last.
+//! For these checks only the first bytes of each log file are read, the last file, and the file with the entry that the
+//! database applied last. If they find nothing, and the log begins with the first entry of its cluster, the log is
+//! replayed: the database must have each write up to its index ([`LogContradictions`]).
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,7 @@ use crate::etcd::wal::snap::Snap;
 use crate::source::log_place;
 
 use super::evidence::Evidence;
+use super::log_contradictions::LogContradictions;
 use super::logs::{File, Logs, Metadata, State, Wal};
 
 /// How much of a log file is read for the member in it: its second record, after 16 bytes.
@@ -25,15 +27,9 @@ const HEAD_BYTES: usize = 4096;
 
 /// Makes a finding of each disagreement between a database and the log and snapshots of its data directory.
 pub(super) fn check(evidence: &Evidence, store: &Store<'_>) {
-    let place = log_place(evidence.source().path(), evidence.given_path());
-    // `wal` reports files of the log that cannot be opened.
-    let Some(logs) = place.and_then(|place| Logs::open(&place).ok()) else {
+    let Some(logs) = log_of(evidence) else {
         return;
     };
-    // A single file of a log belongs to no database.
-    if logs.db() != Some(evidence.source().path()) {
-        return;
-    }
     let parts = Parts {
         store,
         diagnostics: evidence.diagnostics(),
@@ -48,7 +44,17 @@ pub(super) fn check(evidence: &Evidence, store: &Store<'_>) {
         }
         let snapped = snap.map_or(0, |(_, snap)| snap.index);
         parts.compare_log(applied, snapped);
+        parts.compare_writes();
     }
+}
+
+/// The log of the data directory of a database; none if it is not in one.
+pub(super) fn log_of(evidence: &Evidence) -> Option<Logs> {
+    let place = log_place(evidence.source().path(), evidence.given_path())?;
+    // `wal` reports files of the log that cannot be opened.
+    let logs = Logs::open(&place).ok()?;
+    // A single file of a log belongs to no database.
+    (logs.db() == Some(evidence.source().path())).then_some(logs)
 }
 
 struct Parts<'p, 'a> {
@@ -173,6 +179,35 @@ impl Parts<'_, '_> {
             return;
         }
         self.compare_term(&files, applied);
+    }
+
+    /// The database has each write of the entries that it claims to have applied.
+    fn compare_writes(&self) {
+        let contradictions = LogContradictions::of_directory(self.logs, self.store);
+        let Some((index, main)) = contradictions.first() else {
+            return;
+        };
+        let mut files = self.logs.files();
+        files.sort_by_key(|file| file.sequence);
+        let before = |file: &&File<'_>| file.first_index.is_none_or(|first| first <= index);
+        let file = files.iter().rev().find(before).or(files.first());
+        let locus = Locus {
+            file: file.map(|file| file.name.clone()),
+            ..Locus::default()
+        };
+        let others = match contradictions.count().saturating_sub(1) {
+            0 => String::new(),
+            1 => ", and 1 other entry".to_owned(),
+            others => format!(", and {others} other entries"),
+        };
+        self.diagnostics.report(
+            Diagnostic::new(Code::DirectoryWrites, locus.revision(main, 0))
+                .expected(
+                    format!("the writes of entry {index}{others}"),
+                    "none of them in the database, which claims to have applied them",
+                )
+                .effect("the member skipped entries: later records have other revisions than in the rest of the cluster"),
+        );
     }
 
     /// The entry that the database applied last has one term in both.

@@ -343,6 +343,11 @@ impl Evidence {
         self
     }
 
+    /// The meta page that the user chose.
+    pub(super) fn meta_by(&self) -> Option<MetaBy> {
+        self.meta
+    }
+
     /// Whether the user chose the meta page.
     pub fn meta_is_chosen(&self) -> bool {
         self.meta.is_some()
@@ -395,7 +400,7 @@ impl Evidence {
     /// The store of a restore that reads a log.
     fn replay<'a>(&'a self, logs: &'a Logs, request: ReplayRequest) -> Result<Store<'a>, NoAnswer> {
         let meta = self.meta_index(self.meta);
-        let parts = Parts {
+        let mut parts = Parts {
             source: &self.source,
             meta: meta.map_err(|error| self.not_a_database(error))?,
             given: self.given_path(),
@@ -405,7 +410,9 @@ impl Evidence {
             logs,
             wal: logs.wal(),
             request,
+            asked: None,
         };
+        parts.resolve()?;
         let (store, replayed) = match parts.choose()? {
             Chosen::Log(log) => *log,
             Chosen::Database(fault) => parts.continued(self.store()?, fault),

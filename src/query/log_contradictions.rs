@@ -7,11 +7,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::bbolt::Direction;
+use crate::diag::{Code, Diagnostics, Severity};
 use crate::etcd::wal::replay::AppliedEntries;
 use crate::etcd::wal::writes::{Change, changes};
 use crate::etcd::wal::{Entry, State, Wal};
 use crate::etcd::{Record, Store};
 
+use super::logs::Logs;
 use super::notice::Notice;
 
 /// The entries of a log whose writes are missing in the database, or differ in it.
@@ -27,7 +29,8 @@ impl LogContradictions {
     /// Compares the writes of the log with the records of the database. `known` has the revisions of the entries.
     ///
     /// Only entries that the database claims to have (up to its consistent_index), and only revisions after the
-    /// compaction are compared: of others no record has to exist. A damaged database is not compared.
+    /// compaction are compared: of others no record has to exist. A database that may lack records for another reason is
+    /// not compared.
     #[must_use]
     pub fn read(wal: &Wal<'_>, known: &AppliedEntries, store: &Store<'_>) -> Self {
         let last = store.meta().consistent_index.unwrap_or_default();
@@ -55,7 +58,7 @@ impl LogContradictions {
             }
         }
         // All damage is known only after the records were read.
-        if store.db().diagnostics().found_damage() {
+        if explains_missing_records(store.db().diagnostics()) {
             return Self::default();
         }
         let found = unproved.iter().map(|(main, entry)| (entry.index, *main));
@@ -63,6 +66,27 @@ impl LogContradictions {
             entries: found.clone().map(|(index, _)| index).collect(),
             first: found.min(),
         }
+    }
+
+    /// The same for the log of a data directory and its database. Only a log that begins with the first entry of its
+    /// cluster gives the revisions of entries that the database has.
+    #[must_use]
+    pub fn of_directory(logs: &Logs, store: &Store<'_>) -> Self {
+        let wal = logs.wal_again();
+        let known = AppliedEntries::from_wal(&wal, None);
+        Self::read(&wal, &known, store)
+    }
+
+    /// How many entries the database contradicts.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The first of them: its index, and the main revision that the log gives it.
+    #[must_use]
+    pub fn first(&self) -> Option<(u64, i64)> {
+        self.first
     }
 
     /// Whether the database contradicts an entry.
@@ -81,6 +105,17 @@ impl LogContradictions {
             main,
         })
     }
+}
+
+/// Whether a finding about a database explains that records are missing from it, or that its log has other ones: pages or
+/// records are damaged, or the log is of another member or time.
+fn explains_missing_records(diagnostics: &Diagnostics) -> bool {
+    let explains = |code: Code| {
+        let may_hide = code.severity() == Severity::Error && code.layer() != "k8s";
+        code.is_about_directory() || (may_hide && code != Code::DirectoryWrites)
+    };
+    let found = diagnostics.by_code();
+    found.iter().any(|(code, ..)| explains(*code))
 }
 
 /// Whether an entry may have written a record: it puts this key with this value, or deletes this key. A put with

@@ -29,6 +29,17 @@ pub struct Logs {
     diagnostics: Diagnostics,
 }
 
+/// A file of a log with its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashedFile {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub len_bytes: u64,
+    /// The SHA-256 of all its bytes; none of an empty file.
+    pub sha256: Option<[u8; 32]>,
+}
+
 /// A file; one without a byte has nothing to open.
 #[derive(Debug)]
 struct Opened {
@@ -84,6 +95,34 @@ impl Logs {
             dir,
             diagnostics: Diagnostics::new(),
         })
+    }
+
+    /// A file that changed since it was opened, or a file that is new or missing in the folder. None if all are the same.
+    pub fn change(&self) -> Option<PathBuf> {
+        let files = self.wal.iter().chain(&self.snaps);
+        let sources = files.filter_map(|opened| opened.source.as_ref());
+        let mut changed = sources.filter(|source| !matches!(source.change(), Ok(None)));
+        if let Some(source) = changed.next() {
+            return Some(source.path().to_path_buf());
+        }
+        let now = LogDir::find(&self.given).unwrap_or_default();
+        let is_same = now.wal == self.dir.wal && now.snaps == self.dir.snaps;
+        (!is_same).then(|| self.given.clone())
+    }
+
+    /// Name, length in bytes and SHA-256 of each file of the log and each raft snapshot. Reads all of them.
+    pub fn hashes(&self) -> Vec<HashedFile> {
+        let files = self.wal.iter().chain(&self.snaps);
+        let hashed = files.map(|opened| HashedFile {
+            name: opened.name.clone(),
+            len_bytes: opened.bytes().len() as u64,
+            sha256: opened.source.as_ref().map(|source| {
+                let sha256 = source.sha256();
+                source.forget_resident();
+                sha256
+            }),
+        });
+        hashed.collect()
     }
 
     /// What was found wrong with the files.

@@ -16,14 +16,17 @@ use crate::source::log_place;
 use super::logs::Logs;
 use super::no_answer::NoAnswer;
 use super::notice::{Carving, LogFound, Notice, Notices, Unproved};
+use super::revision::RevisionExpr;
 
 /// What a restore asks of a log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayRequest {
     /// Whether entries after the last commit are left out.
     pub committed_only: bool,
-    /// The revision asked for, if it is a number.
-    pub at: Option<i64>,
+    /// The revision asked for. None means the newest.
+    pub at: Option<RevisionExpr>,
+    /// The time whose revision is asked for, as typed. Used instead of `at`.
+    pub at_time: Option<String>,
     /// Whether entries that change users and roles are skipped, because authentication is switched off.
     pub skips_authentication: bool,
 }
@@ -62,7 +65,7 @@ impl Origins {
 
     /// What a restore asks of the log.
     pub(super) fn replay(&self) -> Option<ReplayRequest> {
-        self.replay
+        self.replay.clone()
     }
 
     /// Adds what freed pages have.

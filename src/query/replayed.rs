@@ -21,6 +21,7 @@ use crate::etcd::wal::replay::{self, AppliedEntries, Replay, ReplayLimits};
 use crate::etcd::wal::voters::voters;
 use crate::etcd::wal::writes::changes;
 use crate::etcd::{Store, empty};
+use crate::k8s::encrypt::Keyring;
 use crate::source::Source;
 
 use super::log_alone;
@@ -29,6 +30,9 @@ use super::logs::{Logs, Wal};
 use super::no_answer::NoAnswer;
 use super::notice::Notice;
 use super::origins::{ReplayRequest, agrees, stranger};
+use super::revision::RevisionExpr;
+use super::time_asked::TimeAsked;
+use super::timeline::Timeline;
 
 /// Why all records come from the log, and the database is not used.
 #[derive(Debug, Clone)]
@@ -113,14 +117,19 @@ pub struct Replayed {
     /// Requests after the last committed entry that were applied. None are listed for a cluster of one member, which
     /// commits whatever is in its log.
     pub unacknowledged: Vec<Unacknowledged>,
-    /// The leases as of the revision asked for, with their times to live in seconds.
+    /// The leases as of the revision asked for, with their times to live in seconds. If the log does not go back that
+    /// far, those of the database.
     pub leases: BTreeMap<i64, i64>,
+    /// Whether these are exactly the leases of that revision.
+    pub leases_are_exact: bool,
     /// The times to live of all leases that the log grants.
     pub granted: BTreeMap<i64, i64>,
     /// Whether a CORRUPT alarm is active.
     pub has_corrupt_alarm: bool,
     /// Why the log was not applied, or not up to its end; none if it was.
     pub fault: Option<LogFault>,
+    /// The revision that was asked for; none for the newest.
+    pub asked: Option<Asked>,
 }
 
 /// A database and its log, which a restore can choose from.
@@ -143,6 +152,17 @@ pub(super) struct Parts<'a> {
     pub wal: Wal<'a>,
     /// How the log is to be replayed.
     pub request: ReplayRequest,
+    /// The revision that was asked for; none before [`Self::resolve`], and for the newest.
+    pub asked: Option<Asked>,
+}
+
+/// A revision that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The main revision.
+    pub revision: i64,
+    /// The time that was asked for, if it was a time.
+    pub time: Option<TimeAsked>,
 }
 
 /// The source of the records of a restore.
@@ -158,9 +178,64 @@ impl<'a> Parts<'a> {
     fn limits(&self) -> ReplayLimits {
         ReplayLimits {
             includes_uncommitted: !self.request.committed_only,
-            leases_at: self.request.at,
+            leases_at: self.asked.map(|asked| asked.revision),
             ends_at_authentication: !self.request.skips_authentication,
         }
+    }
+
+    /// Determines the revision that was asked for from all records of the database and of the log. Revisions such as
+    /// `@~5` are counted back from the last entry of the log, and times are inferred from the values in it too.
+    ///
+    /// # Errors
+    /// If it is a time that cannot be resolved.
+    pub(super) fn resolve(&mut self) -> Result<(), NoAnswer> {
+        if let Some(RevisionExpr::Main(revision)) = self.request.at {
+            let time = None;
+            self.asked = Some(Asked { revision, time });
+            return Ok(());
+        }
+        let quiet = Diagnostics::new();
+        let asked = match (&self.request.at_time, self.request.at) {
+            (Some(text), _) => match self.all_records(&quiet) {
+                Some(store) => {
+                    let timeline = Timeline::read(&store, &Keyring::default());
+                    Some(TimeAsked::read(&timeline, text)?)
+                        .map(|time| (time.at.revision, Some(time)))
+                }
+                None => None,
+            },
+            (None, Some(RevisionExpr::Head(back))) => self.all_records(&quiet).map(|store| {
+                let newest = store.current_revision().max(store.compact_revision());
+                (newest.saturating_sub(back).max(1), None)
+            }),
+            // A restore refuses a revision of one object.
+            _ => None,
+        };
+        self.asked = asked.map(|(revision, time)| Asked { revision, time });
+        Ok(())
+    }
+
+    /// The records of the database and of the log, as far as they belong together. None if there are none.
+    fn all_records<'q>(&self, quiet: &'q Diagnostics) -> Option<Store<'q>>
+    where
+        'a: 'q,
+    {
+        let whole = replay::whole_log_within(&self.wal, &self.limits());
+        let state = match self.unusable {
+            None => State::open_by_meta(self.source, self.meta, quiet).ok(),
+            Some(_) => None,
+        };
+        let Some(store) = state.map(Store::new) else {
+            let records = whole?.records;
+            return Some(empty::store(quiet).ok()?.with(records));
+        };
+        if stranger(&store, &self.wal).is_some() {
+            return Some(store);
+        }
+        let after = replay::after_database_within(&store, &self.wal, &self.limits());
+        let whole = whole.filter(|whole| agrees(&store, whole));
+        let records = [whole, after].into_iter().flatten();
+        Some(store.with(records.flat_map(|replay| replay.records).collect()))
     }
 
     /// Chooses between the database with the log after it, and the log alone. The log alone is used if the database
@@ -190,7 +265,7 @@ impl<'a> Parts<'a> {
         let revision = last.map_or(1, |last| last.revision.main);
         let is_damaged = self.is_suspect || quiet.found_damage();
         let compacted = store.compact_revision();
-        let is_below = self.request.at.is_some_and(|at| at < compacted);
+        let is_below = self.asked.is_some_and(|asked| asked.revision < compacted);
         let is_new = store.meta().consistent_index.unwrap_or_default() == 0;
         if !is_damaged && !is_below && !is_new {
             return Ok(Chosen::Database(skipped(&store, &self.wal)));
@@ -221,6 +296,7 @@ impl<'a> Parts<'a> {
         let voters = voters(&self.wal, None).len();
         let mut replayed = Replayed::new(&self.wal, &whole, 0, voters);
         replayed.alone = Some(why);
+        replayed.asked = self.asked;
         replayed.fault = self.fault_of(&whole);
         Ok(Chosen::Log(Box::new((store.with(whole.records), replayed))))
     }
@@ -250,7 +326,23 @@ impl<'a> Parts<'a> {
             replayed.position.1 = store.meta().term.unwrap_or_default();
         }
         replayed.fault = fault.or_else(|| self.fault_of(&after));
+        replayed.asked = self.asked;
+        let is_before = |asked: Asked| asked.revision < store.state().revision();
+        if self.asked.is_some_and(is_before) {
+            let leases = self.leases_before(&store);
+            replayed.leases_are_exact = leases.is_some();
+            replayed.leases = leases.unwrap_or(replayed.leases);
+        }
         (store.with(after.records), replayed)
+    }
+
+    /// The leases at the revision asked for, if that is before the last entry of the database. The database has only the
+    /// leases of its end, and only a log that begins with the first entry of its cluster has those of an earlier revision.
+    fn leases_before(&self, store: &Store<'_>) -> Option<BTreeMap<i64, i64>> {
+        let at = self.asked?.revision;
+        let whole = replay::whole_log_within(&self.wal, &self.limits())?;
+        let is_right = whole.revision >= at && agrees(store, &whole);
+        is_right.then_some(whole.leases)
     }
 
     /// Why a replay is incomplete: it stopped before the end of the log, or the log lacks committed entries. The last
@@ -301,9 +393,11 @@ impl Replayed {
                 .count(),
             unacknowledged: unacknowledged.collect(),
             leases: replay.leases.clone(),
+            leases_are_exact: true,
             granted: replay::granted_leases(wal),
             has_corrupt_alarm: replay.has_corrupt_alarm,
             fault: None,
+            asked: None,
         }
     }
 

@@ -16,13 +16,13 @@ mod refusal;
 mod request;
 mod small;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::bytes::ByteOrder;
 use crate::diag::Diagnostics;
 use crate::etcd::record::Record;
 use crate::etcd::survey::{Survey, Use};
-use crate::etcd::write::StoredPair;
+use crate::etcd::write::{StoredBytes, StoredPair};
 use crate::etcd::{Revision, Store};
 
 use super::evidence::Evidence;
@@ -33,23 +33,13 @@ pub use crate::bbolt::write::{Layout, WriteError, WrittenFile};
 pub use crate::etcd::survey::{Likely, LossEffect, LossReason, LostRange, MissingRecord};
 pub use crate::etcd::write::MemberState;
 pub use crate::k8s::wall_clock::AtTime;
+pub use crate::query::time_asked::TimeAsked;
 pub use leases::{LeaseWritten, TtlSource};
-pub use outlook::Outlook;
+pub use outlook::{Outlook, Writes};
 pub use output::{Mismatch, Prepared, Target, Verified};
-pub use refusal::{Refusal, RefusalDetails, Refused, RestoreError};
+pub use refusal::{RecordsAfter, Refusal, RefusalDetails, Refused, RestoreError};
 pub use request::{History, RestoreRequest};
 pub use small::Authentication;
-
-/// A time that was asked for, and the revisions that it may mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeAsked {
-    /// The time, in seconds since 1970.
-    pub time: i64,
-    /// The revision that is used, the most likely one, and the range of revisions that fit the time.
-    pub at: AtTime,
-    /// The bounds of the time of that revision, in seconds since 1970.
-    pub bounds: (Option<i64>, Option<i64>),
-}
 
 /// What is left out of the new store, besides records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +55,8 @@ pub struct Dropped {
     pub storage_version: bool,
     /// Users and roles, because authentication was switched off.
     pub authentication: bool,
+    /// The names of buckets that no version of etcd uses, and that are damaged so that bbolt would refuse them.
+    pub buckets: Vec<Vec<u8>>,
 }
 
 /// A restore that was decided: everything that the new store is made of.
@@ -85,7 +77,7 @@ pub struct Restore<'q, 'a> {
     /// The time asked for.
     pub time: Option<TimeAsked>,
     /// What the survey found.
-    pub survey: Survey,
+    pub survey: Survey<'a>,
     /// The reasons against it that were overruled, for example by `--allow-loss`.
     pub accepted: Vec<Refusal>,
     /// Leases that are written anew.
@@ -102,8 +94,9 @@ pub struct Restore<'q, 'a> {
     pub log: Option<&'a Replayed>,
     /// Main revisions that are left out, because a part of their transaction is missing.
     cut: BTreeSet<i64>,
-    /// The revisions of the only records that are written, if only the state is; none if the history is written too.
-    kept: Option<HashSet<Revision>>,
+    /// The revisions of the only records that are written, ascending, if only the state is; none if the history is
+    /// written too.
+    kept: Option<Vec<Revision>>,
     /// Tombstones that are written in place of lost ones.
     added: Vec<StoredPair>,
 }
@@ -124,9 +117,23 @@ impl<'q, 'a> Restore<'q, 'a> {
         &self.request
     }
 
-    /// Whether no reason was overruled, no bucket is damaged, and no record outside the tree had to be used.
+    /// Whether no reason was overruled, no bucket is damaged or left out, and no record outside the tree had to be used.
     pub fn is_complete(&self) -> bool {
-        self.accepted.is_empty() && self.damaged_buckets.is_empty() && self.survey.added == 0
+        self.accepted.is_empty()
+            && self.damaged_buckets.is_empty()
+            && self.dropped.buckets.is_empty()
+            && self.survey.added == 0
+    }
+
+    /// Whether the leases are those of the revision, from the log. Otherwise they are those of the newest revision, and
+    /// those that keys name.
+    pub fn has_leases_of_log(&self) -> bool {
+        self.log.is_some_and(|log| log.leases_are_exact)
+    }
+
+    /// Whether the source has objects of Kubernetes.
+    pub fn is_kubernetes(&self) -> bool {
+        self.survey.has_prefix
     }
 
     /// The main revisions that are left out, because a part of their transaction is missing.
@@ -140,8 +147,8 @@ impl<'q, 'a> Restore<'q, 'a> {
         self.compacted.min(self.at)
     }
 
-    /// Whether a record is written. `stored` is its value in bucket `key`.
-    fn keeps(&self, record: &Record<'_>, stored: &[u8]) -> bool {
+    /// Whether a record is written. `stored` has its bytes in bucket `key`.
+    fn keeps(&self, record: &Record<'_>, stored: StoredBytes<'_>) -> bool {
         let main = record.revision.main;
         if main > self.at || self.cut.contains(&main) {
             return false;
@@ -150,10 +157,9 @@ impl<'q, 'a> Restore<'q, 'a> {
         if !is_mark && !self.request.covers(record.key) {
             return false;
         }
-        let is_kept = self
-            .kept
-            .as_ref()
-            .is_none_or(|kept| kept.contains(&record.revision) || (is_mark && main == self.at));
+        let is_kept = self.kept.as_ref().is_none_or(|kept| {
+            kept.binary_search(&record.revision).is_ok() || (is_mark && main == self.at)
+        });
         let carve = self.request.carve;
         is_kept && Use::decide(self.store(), record, stored, carve, self.floor()) == Use::Used
     }

@@ -1,6 +1,5 @@
 //! Which field managers wrote an event, by the managedFields of the object.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::bbolt::Direction;
@@ -10,26 +9,9 @@ use crate::k8s::blame::is_manager_name;
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::managed_fields::{Writer, object_meta, writers};
 use crate::k8s::meta::Meta;
-use crate::k8s::object::is_secret_key;
-use crate::named::{NameField, not_a_name};
 
+use super::manager_text::manager_text;
 use super::objects::{Objects, ReadValue};
-
-/// A manager with its subresource, for a message about a key: `kubelet (status)`. In a damaged Secret the field may
-/// contain a part of the secret. So if the text cannot be the name of a manager, only its length is shown.
-pub fn manager_text(key: &[u8], manager: &str, subresource: &str) -> String {
-    let shown_name = |text| {
-        if is_secret_key(key) && !is_manager_name(text) {
-            Cow::Owned(not_a_name(text.len()))
-        } else {
-            NameField::Manager.shown(text)
-        }
-    };
-    match subresource {
-        "" => shown_name(manager).into_owned(),
-        subresource => format!("{} ({})", shown_name(manager), shown_name(subresource)),
-    }
-}
 
 /// A version of an object, and the reader of its values.
 pub type WithReader<'v, 'a> = (&'v Record<'a>, &'v Objects<'v>);

@@ -26,8 +26,8 @@ pub struct Custody {
     pub file_id: Option<(u64, u64)>,
     /// SHA-256 of all its bytes when it was opened.
     pub sha256: [u8; 32],
-    /// The same after everything was read.
-    pub sha256_after: [u8; 32],
+    /// The same after everything was read; none if it was not hashed again.
+    pub sha256_after: Option<[u8; 32]>,
     /// Another sign that it changed meanwhile, as part of a sentence.
     pub change: Option<&'static str>,
     /// The result of checking the trailer of a snapshot.
@@ -84,7 +84,7 @@ impl ArchiveCustody {
 
 impl Custody {
     fn is_unchanged(&self) -> bool {
-        self.change.is_none() && self.sha256 == self.sha256_after
+        self.change.is_none() && self.sha256_after.is_none_or(|after| after == self.sha256)
     }
 }
 
@@ -139,10 +139,13 @@ pub fn mended(path: &Path, at: u64, by: Following) -> String {
 /// As a table, one fact a line.
 pub fn table(custody: &Custody) -> Rows {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let after = match (custody.change, custody.sha256 == custody.sha256_after) {
-        (None, true) => "the same".to_owned(),
-        (Some(change), true) => format!("the same, but THE FILE CHANGED: {change}"),
-        (_, false) => format!("{}: THE FILE CHANGED", hex(&custody.sha256_after)),
+    let other = custody
+        .sha256_after
+        .filter(|after| *after != custody.sha256);
+    let after = match (custody.change, other) {
+        (None, None) => "the same".to_owned(),
+        (Some(change), None) => format!("the same, but THE FILE CHANGED: {change}"),
+        (_, Some(after)) => format!("{}: THE FILE CHANGED", hex(&after)),
     };
     let trailer = match &custody.trailer {
         None => "not verified".to_owned(),
@@ -231,7 +234,8 @@ pub fn json(custody: &Custody) -> Value {
     }
     fields.insert("atime_untouched".to_owned(), custody.atime_untouched.into());
     fields.insert("sha256".to_owned(), hex(&custody.sha256).into());
-    fields.insert("sha256_after".to_owned(), hex(&custody.sha256_after).into());
+    let after = custody.sha256_after.map(|after| hex(&after));
+    fields.insert("sha256_after".to_owned(), after.into());
     fields.insert("unchanged".to_owned(), custody.is_unchanged().into());
     fields.insert("change".to_owned(), custody.change.into());
     if let Some(TrailerCheck::Bad { computed, stored }) = &custody.trailer {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::named::key_text;
 use crate::query::log_beside::LogBeside;
+use crate::query::logs::HashedFile;
 use crate::query::restore::{
     History, Likely, LossEffect, LossReason, LostRange, MissingRecord, Restore, TtlSource, Verified,
 };
@@ -47,6 +48,8 @@ pub struct Written<'w, 'a> {
     pub directory: Option<&'w Directory>,
     /// A log next to the database that was not read, although it has later entries.
     pub beside: Option<LogBeside>,
+    /// The files of the log that was read.
+    pub log_files: Vec<HashedFile>,
 }
 
 /// A range of revisions as words.
@@ -182,32 +185,7 @@ fn count(number: u64) -> usize {
 
 /// Where the new store differs from its source, apart from records: the name of a fact, and the fact.
 fn changes(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
-    let mut changes = Vec::new();
-    for lease in restore.leases.iter().take(LISTED) {
-        let source = match lease.source {
-            TtlSource::Log => "the write-ahead log",
-            TtlSource::MasterLease => "a lease of an API server",
-            TtlSource::Flag => "--lease-ttl",
-        };
-        changes.push((
-            "lease",
-            format!(
-                "{:016x} written anew with {} s ({source}): {}, the first is {}",
-                lease.id,
-                lease.ttl,
-                plural(count(lease.keys), "key is attached", "keys are attached"),
-                key_text(&lease.first_key)
-            ),
-        ));
-    }
-    if let Some(more) = restore
-        .leases
-        .len()
-        .checked_sub(LISTED)
-        .filter(|more| *more > 0)
-    {
-        changes.push(("lease", format!("and {more} more, see the report")));
-    }
+    let mut changes = leases(restore);
     let dropped = &restore.dropped;
     for (alarms, name) in [
         (&dropped.no_space, "NOSPACE"),
@@ -226,6 +204,13 @@ fn changes(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
     if dropped.authentication {
         changes.push(("dropped", "AUTHENTICATION IS OFF: users and roles are damaged, and every client can read and write".to_owned()));
     }
+    for bucket in &dropped.buckets {
+        let name = key_text(bucket);
+        changes.push((
+            "dropped",
+            format!("bucket {name}: it is damaged, and no version of etcd uses it"),
+        ));
+    }
     for bucket in &restore.damaged_buckets {
         changes.push((
             "damaged",
@@ -241,9 +226,48 @@ fn changes(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
         ));
     }
     if restore.at < restore.newest {
-        changes.push(("users", "authentication, members and current leases are those of the newest revision: their history is not stored".to_owned()));
+        let what = match restore.has_leases_of_log() {
+            true => "authentication and members",
+            false => "authentication, members and current leases",
+        };
+        changes.push((
+            "users",
+            format!("{what} are those of the newest revision: their history is not stored"),
+        ));
     }
     changes
+}
+
+/// The leases that were written anew.
+fn leases(restore: &Restore<'_, '_>) -> Vec<(&'static str, String)> {
+    let mut leases = Vec::new();
+    for lease in restore.leases.iter().take(LISTED) {
+        let source = match lease.source {
+            TtlSource::Log => "the write-ahead log",
+            TtlSource::FreedPage => "a freed page",
+            TtlSource::MasterLease => "a lease of an API server",
+            TtlSource::Flag => "--lease-ttl",
+        };
+        leases.push((
+            "lease",
+            format!(
+                "{:016x} written anew with {} s ({source}): {}, the first is {}",
+                lease.id,
+                lease.ttl,
+                plural(count(lease.keys), "key is attached", "keys are attached"),
+                key_text(&lease.first_key)
+            ),
+        ));
+    }
+    if let Some(more) = restore
+        .leases
+        .len()
+        .checked_sub(LISTED)
+        .filter(|more| *more > 0)
+    {
+        leases.push(("lease", format!("and {more} more, see the report")));
+    }
+    leases
 }
 
 /// The losses that were accepted, for people. Empty without losses.
@@ -254,6 +278,12 @@ fn losses(restore: &Restore<'_, '_>) -> Vec<AnswerPart> {
     let mut parts = vec![AnswerPart::line(""), heading("MISSING")];
     for reason in &restore.accepted {
         parts.push(AnswerPart::line(refusal::sentence(reason)));
+    }
+    if restore.judged < restore.compacted {
+        parts.push(AnswerPart::line(format!(
+            "any key may be missing, may have an older value, or may exist although it was deleted: compaction up to {} removed records, and only some of them are left in freed pages",
+            restore.compacted
+        )));
     }
     let ranges: Vec<_> = restore.survey.lost_up_to(restore.judged).collect();
     if !ranges.is_empty() {
@@ -356,7 +386,7 @@ fn next_steps(written: &Written<'_, '_>) -> Vec<AnswerPart> {
         "2. etcdutl snapshot restore {file} --data-dir restored.etcd --bump-revision {bump} --mark-compacted"
     )));
     parts.push(AnswerPart::line(
-        "   Once per member, with --name, --initial-cluster and --initial-advertise-peer-urls. The bump makes caches of clients start again; it must be larger than the number of revisions written since.",
+        "   Once per member, with --name, --initial-cluster and --initial-advertise-peer-urls. The bump makes caches of clients start again; it must be at least two more than the number of revisions written since.",
     ));
     parts.push(plain("3. Start etcd, then the API servers.".to_owned()));
     parts.push(plain(

@@ -298,3 +298,184 @@ fn a_damaged_meta_bucket_is_refused() {
         store.live_at(store.revision()).len() as u64
     );
 }
+
+#[test]
+fn an_unknown_bucket_that_bbolt_would_refuse_is_left_out_and_named() {
+    let mut store = busy_store(4);
+    store.set_bucket("other", Bucket::of([("key-a", "1"), ("key-b", "2")]));
+    let scratch = Scratch::new("unknown-bucket");
+    let path = written(&store, &scratch);
+    let outcome = restore(&path, newest()).unwrap();
+    assert!(outcome.is_complete);
+    assert_eq!(outcome.buckets()["other"].len(), 2);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(5).position(|part| part == b"key-a").unwrap();
+    bytes[at + 4] = b'z';
+    let path = scratch.file("unordered.db", &bytes);
+    let new = scratch.path().join("new.db");
+    let words = [
+        "restore".as_ref(),
+        path.as_os_str(),
+        "--out".as_ref(),
+        new.as_os_str(),
+    ];
+    let run = crate::support::etcdive(words);
+    assert_eq!(run.code, 3, "{}{}", run.text(), run.stderr);
+    assert!(
+        run.text().contains("bucket other: it is damaged"),
+        "{}",
+        run.text()
+    );
+    let buckets = crate::support::bolt_reader::read(&std::fs::read(&new).unwrap(), true).buckets;
+    assert!(!buckets.contains_key("other"));
+    let records = store.records().len();
+    assert_eq!(buckets["key"].len(), records);
+}
+
+/// An image whose leaf is zeroed, and an older copy of its records is in freed pages.
+fn with_stale_copy(store: &Store) -> Vec<u8> {
+    let keys: Vec<_> = store
+        .records()
+        .iter()
+        .map(|r| (r.bucket_key(), r.bucket_value()))
+        .collect();
+    let stale = Bucket::of(keys[keys.len() / 2..].to_vec());
+    let image = store.builder().page_size(1024).stale(stale).build();
+    let middle = &keys[keys.len() * 3 / 4].0;
+    let runs = image.bucket_runs(b"key");
+    let has_middle = |at: &usize| {
+        let page = &image.bytes[*at..*at + 1024];
+        page[8] == 2
+            && page
+                .windows(middle.len())
+                .any(|part| part == middle.as_slice())
+    };
+    let mut leaves = runs.iter().map(|run| run.pgid as usize * 1024);
+    let at = leaves.find(has_middle).unwrap();
+    let mut bytes = image.bytes.clone();
+    bytes[at..at + 1024].fill(0);
+    bytes
+}
+
+#[test]
+fn a_prefix_without_keys_is_named_also_if_records_are_out_of_reach() {
+    let scratch = Scratch::new("prefix-unreached");
+    let path = scratch.file("lost.db", &with_stale_copy(&busy_store(6)));
+    let request = RestoreRequest {
+        prefixes: vec![b"/nothing/".to_vec()],
+        history: etcdive::query::restore::History::None,
+        ..newest()
+    };
+    let refused = restore(&path, request).err().unwrap();
+    assert!(refused.reasons.contains(&Refusal::NoKeys), "{refused:?}");
+    let is_unreached = |reason: &Refusal| matches!(reason, Refusal::Unreached(_));
+    assert!(!refused.reasons.iter().any(is_unreached), "{refused:?}");
+}
+
+#[test]
+fn only_the_last_missing_record_of_a_key_changes_its_state() {
+    let (mut listed, mut histories) = (0, 0);
+    for seed in [6, 8, 9] {
+        let scratch = Scratch::new(&format!("missing-effects-{seed}"));
+        let path = scratch.file("lost.db", &with_stale_copy(&busy_store(seed)));
+        let new = scratch.path().join("new.db");
+        let words = [
+            "restore",
+            path.to_str().unwrap(),
+            "--allow-loss",
+            "--out",
+            new.to_str().unwrap(),
+            "-o",
+            "json",
+        ];
+        let run = crate::support::etcdive(words);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        let missing = report["missing"].as_array().unwrap();
+        let place = |row: &serde_json::Value| {
+            let from = row["from"].as_str().unwrap().split_once('.').unwrap();
+            (
+                from.0.parse::<i64>().unwrap(),
+                from.1.parse::<i64>().unwrap(),
+            )
+        };
+        let places: Vec<(i64, i64)> = missing.iter().map(place).collect();
+        assert!(places.is_sorted(), "{places:?}");
+        for (index, row) in missing.iter().enumerate() {
+            let later = missing[index + 1..].iter();
+            let is_last = later.filter(|other| other["key"] == row["key"]).count() == 0;
+            let is_history = row["effect"] == "only the history of the key is incomplete";
+            assert!(is_last || is_history, "{row}");
+            listed += 1;
+            histories += usize::from(is_history);
+        }
+    }
+    assert!(listed > 20 && histories > 5, "{listed}, {histories}");
+}
+
+#[test]
+fn a_state_before_the_compaction_may_lack_any_key_and_says_so() {
+    let store = busy_store(7);
+    let stale = Bucket::of(
+        store
+            .compacted()
+            .iter()
+            .step_by(2)
+            .map(|record| (record.bucket_key(), record.bucket_value())),
+    );
+    let image = store.builder().page_size(1024).stale(stale).build();
+    let scratch = Scratch::new("carve-below");
+    let path = scratch.file("compacted.db", &image.bytes);
+    let new = scratch.path().join("new.db");
+    let words = [
+        "restore",
+        path.to_str().unwrap(),
+        "--at",
+        "60",
+        "--allow-loss",
+        "--carve",
+        "--out",
+        new.to_str().unwrap(),
+    ];
+    let run = crate::support::etcdive(words);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.text().contains("any key may be missing"),
+        "{}",
+        run.text()
+    );
+    let report = std::fs::read(format!("{}.restore.json", new.display())).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    // Each number that no record has is in a lost range.
+    let number = |value: &serde_json::Value| -> i64 {
+        let text = value.as_str().unwrap();
+        text.split_once('.').unwrap().0.parse().unwrap()
+    };
+    let ranges: Vec<(i64, i64)> = report["lost"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (number(&row["from"]), number(&row["until"])))
+        .collect();
+    let buckets = crate::support::bolt_reader::read(&std::fs::read(&new).unwrap(), true).buckets;
+    assert!(!buckets["key"].is_empty());
+    let known: Vec<i64> = store
+        .compacted()
+        .iter()
+        .step_by(2)
+        .chain(&store.records())
+        .map(|record| record.main)
+        .collect();
+    let mut lost = 0;
+    for main in 2..=60 {
+        if !known.contains(&main) {
+            let is_named = |range: &&(i64, i64)| range.0 <= main && main < range.1;
+            assert!(
+                ranges.iter().any(|range| is_named(&range)),
+                "{main}: {ranges:?}"
+            );
+            lost += 1;
+        }
+    }
+    assert!(lost > 5, "{lost}");
+}

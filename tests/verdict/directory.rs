@@ -311,7 +311,12 @@ fn a_log_of_another_history_is_named() {
 
 #[test]
 fn each_code_of_a_directory_is_explained() {
-    for code in ["directory-member", "directory-index", "directory-term"] {
+    for code in [
+        "directory-member",
+        "directory-index",
+        "directory-term",
+        "directory-writes",
+    ] {
         let run = etcdive(["explain", code]);
         assert_eq!(run.code, 0, "{code}");
         assert!(run.text().contains("data directory"), "{}", run.text());

@@ -4,11 +4,13 @@
 
 use std::io::{self, Write};
 
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
 use crate::bbolt::meta::{MAGIC, NO_FREELIST, VERSION, fnv1a};
 use crate::bbolt::page::{ELEMENT_BYTES, HEADER_BYTES, MAX_KEY_BYTES, Pgid};
 use crate::bytes::ByteOrder;
+
+use super::hashing::Hashing;
 
 /// bbolt counts elements in 16 bits, and 0xFFFF has another meaning in a freelist page.
 const MAX_ELEMENTS: usize = 0xFFFE;
@@ -321,10 +323,15 @@ pub(super) struct NewMeta {
     pub(super) txid: u64,
 }
 
+/// How many bytes are written and hashed at once.
+const CHUNK_BYTES: usize = 1 << 18;
+
 /// The file that is written to, its length so far, and the SHA-256 of what was written.
 pub(super) struct File<'w> {
     to: &'w mut dyn Write,
-    hash: Sha256,
+    hash: Hashing,
+    /// The bytes that are not written yet.
+    chunk: Vec<u8>,
     written_bytes: u64,
 }
 
@@ -332,14 +339,20 @@ impl<'w> File<'w> {
     pub(super) fn new(to: &'w mut dyn Write) -> Self {
         Self {
             to,
-            hash: Sha256::new(),
+            hash: Hashing::new(),
+            chunk: Vec::new(),
             written_bytes: 0,
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        self.to.write_all(bytes)?;
-        self.hash.update(bytes);
+        // A long value has many pages: it is not copied as a whole.
+        for part in bytes.chunks(CHUNK_BYTES) {
+            self.chunk.extend_from_slice(part);
+            if self.chunk.len() >= CHUNK_BYTES {
+                self.write_chunk()?;
+            }
+        }
         self.written_bytes = self.written_bytes.saturating_add(bytes.len() as u64);
         Ok(())
     }
@@ -355,15 +368,28 @@ impl<'w> File<'w> {
         Ok(())
     }
 
+    /// Writes what is not written yet, and passes it on to the hash.
+    fn write_chunk(&mut self) -> Result<(), WriteError> {
+        self.to.write_all(&self.chunk)?;
+        let chunk = std::mem::take(&mut self.chunk);
+        self.chunk = self.hash.add(chunk);
+        Ok(())
+    }
+
     /// Ends the file, optionally with a trailer: the SHA-256 of everything before it. Returns the length and the
     /// SHA-256 of the file, both with the trailer.
     pub(super) fn finish(mut self, has_trailer: bool) -> Result<(u64, [u8; 32]), WriteError> {
+        self.write_chunk()?;
+        let stopped = || io::Error::other("the thread that computes the SHA-256 stopped");
+        let mut hash = self.hash.finish().ok_or_else(stopped)?;
         if has_trailer {
-            let trailer: [u8; 32] = self.hash.clone().finalize().into();
-            self.write(&trailer)?;
+            let trailer: [u8; 32] = hash.clone().finalize().into();
+            self.to.write_all(&trailer)?;
+            hash.update(trailer);
+            self.written_bytes = self.written_bytes.saturating_add(trailer.len() as u64);
         }
         self.to.flush()?;
-        Ok((self.written_bytes, self.hash.finalize().into()))
+        Ok((self.written_bytes, hash.finalize().into()))
     }
 }
 

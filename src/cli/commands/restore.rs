@@ -18,11 +18,11 @@ use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::query::Origins;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::log_beside::log_beside;
+use crate::query::logs::Logs;
 use crate::query::origins::ReplayRequest;
 use crate::query::restore::{History, Restore, RestoreError, RestoreRequest};
 use crate::query::revision::RevisionExpr;
 use crate::view;
-use crate::view::evidence::Custody;
 use crate::view::restore::Written;
 
 use destination::Destination;
@@ -147,16 +147,15 @@ impl Verb for Args {
     }
 
     fn verify(&self) -> Verify {
-        Verify::Always
+        // The one hash of the source is for its trailer and for the report.
+        Verify::AndHash
     }
 
     fn origins(&self) -> Origins {
         let replay = ReplayRequest {
             committed_only: self.log.committed_only,
-            at: match self.at {
-                Some(RevisionExpr::Main(main)) => Some(main),
-                _ => None,
-            },
+            at: self.at,
+            at_time: self.at_time.clone(),
             skips_authentication: self.auth.is_some(),
         };
         Origins::new(self.carve, self.log.wal.clone()).for_restore(replay)
@@ -171,31 +170,32 @@ impl Verb for Args {
         let request = self.request(evidence);
         let restore =
             Restore::read(&question, request).map_err(|error| self.failure(error, run))?;
-        // Only now, because hashing reads the whole file, and a refused source needs no hash.
-        let sha256 = evidence.source().sha256();
         let new = destination.write(self, &restore)?;
-        // Everything was read. A second hash shows whether the source changed meanwhile.
-        let custody = Custody {
-            sha256,
-            ..custody::of(evidence)
-        };
-        self.refuse_change(evidence, custody.sha256 != custody.sha256_after)?;
+        // Everything was read.
+        let custody = custody::hashed_once(evidence);
+        let log_files = evidence.logs().map_or_else(Vec::new, Logs::hashes);
+        self.refuse_change(evidence)?;
         let written = Written {
             restore: &restore,
             verified: *new.verified(),
             file: destination.path(),
             report: &report_path,
-            is_kubernetes: is_kubernetes(&restore),
+            is_kubernetes: restore.is_kubernetes(),
             directory: destination.directory(),
             beside: log_beside(evidence, restore.store()),
+            log_files,
         };
         let json = view::restore::report::json(&written, &custody);
         let mut report = report_place.create()?;
         let text = format!("{json:#}\n");
         let result = report.file().write_all(text.as_bytes());
         result.map_err(|error| report.failure(&error))?;
-        new.commit()?;
-        report.commit()?;
+        // The report comes first: a new database is never without it.
+        let report = report.commit()?;
+        if let Err(failure) = new.commit() {
+            report.withdraw();
+            return Err(failure);
+        }
 
         match self.output {
             Output::Table => out.parts(&view::restore::parts(&written))?,
@@ -214,13 +214,6 @@ fn report_path(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".restore.json");
     name.into()
-}
-
-/// Whether the store has objects of Kubernetes.
-fn is_kubernetes(restore: &Restore<'_, '_>) -> bool {
-    restore
-        .store()
-        .has_record(|key| key.starts_with(b"/registry/"))
 }
 
 impl Args {
@@ -303,14 +296,18 @@ impl Args {
         }
     }
 
-    /// Refuses a source that changed while it was read. `differs`: whether its SHA-256 is another one than before.
-    fn refuse_change(&self, evidence: &Evidence, differs: bool) -> Result<(), Failure> {
-        if !differs && evidence.change().is_none() {
+    /// Refuses a source that changed while it was read: a database, or a log.
+    fn refuse_change(&self, evidence: &Evidence) -> Result<(), Failure> {
+        let changed = match evidence.change() {
+            Some(_) => Some(evidence.given_path().to_path_buf()),
+            None => evidence.logs().and_then(Logs::change),
+        };
+        let Some(path) = changed else {
             return Ok(());
-        }
+        };
         Err(Failure::cannot(format!(
             "{} changed while it was read; nothing was written",
-            evidence.given_path().display()
+            path.display()
         ))
         .hint("copy it while etcd is stopped, or take a snapshot with `etcdctl snapshot save`"))
     }

@@ -10,11 +10,12 @@ use rayon::prelude::*;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
-use crate::cli::{Answer, Run, Verb, report, standard_input_once};
+use crate::cli::{Answer, Run, Verb, outlook, report, standard_input_once};
 use crate::query::Origins;
 use crate::query::evidence::{Verify, Work};
 use crate::query::timeline::When;
 use crate::query::verify::{Outcome, Requirements, VerifiedFile};
+use crate::view::command::Invocation;
 use crate::view::json_rows::{Form, JsonRows};
 use crate::view::verify::{Verified, hint, json, line, outcome};
 
@@ -123,11 +124,18 @@ impl Verb for Args {
             min_revision: self.min_revision,
             now: self.now.unwrap_or_else(clock),
         };
-        let verify = |path: &PathBuf, work: &Work| -> Verified {
-            let evidence = run
-                .opening
-                .open(path, Verify::Always, Origins::default(), work)?;
-            VerifiedFile::read(&evidence, run.keyring, &required)
+        let verify = |path: &PathBuf, work: &Work| -> (Verified, Option<String>) {
+            let origins = Origins::default();
+            let evidence = match run.opening.open(path, Verify::Always, origins, work) {
+                Ok(evidence) => evidence,
+                Err(no) => return (Err(no), None),
+            };
+            let result = VerifiedFile::read(&evidence, run.keyring, &required);
+            let restore = result
+                .is_ok()
+                .then(|| Invocation::new("verify", Some(path)));
+            let restore = restore.and_then(|invocation| outlook::hint(&evidence, &invocation));
+            (result, restore)
         };
         let mut rows = match self.output {
             Output::Table => None,
@@ -135,25 +143,27 @@ impl Verb for Args {
         };
         let mut worst = Outcome::Ok;
         let mut hints = Vec::new();
+        let mut restores = Vec::new();
         // As many files at once as there are cores. Their lines are printed before the next files are read.
         for files in self.files.chunks(rayon::current_num_threads().max(1)) {
-            let results: Vec<Verified> = match files {
+            let results: Vec<(Verified, Option<String>)> = match files {
                 [one] => vec![verify(one, run.work)],
                 files => files
                     .par_iter()
                     .map(|path| verify(path, &Work::default()))
                     .collect(),
             };
-            for (path, result) in files.iter().zip(&results) {
-                let outcome = outcome(result);
+            for (path, (result, restore)) in files.iter().zip(results) {
+                let outcome = outcome(&result);
                 worst = worst.max(outcome);
-                hints.extend(hint(path, result));
+                hints.extend(hint(path, &result));
+                restores.extend(restore);
                 if self.quiet && outcome == Outcome::Ok {
                     continue;
                 }
                 match &mut rows {
-                    Some(rows) => rows.row(&json(path, result, required.now), out)?,
-                    None => out.parts(&[line(path, result, required.now)])?,
+                    Some(rows) => rows.row(&json(path, &result, required.now), out)?,
+                    None => out.parts(&[line(path, &result, required.now)])?,
                 }
             }
         }
@@ -164,7 +174,7 @@ impl Verb for Args {
         // The lines have to be written before the hint: both may go to one terminal or file.
         let flushed = out.flush().map_err(Failure::from);
         flushed.map_err(|failure| failure.with_answer(answer))?;
-        if let Some(first) = hints.first() {
+        for first in hints.first().into_iter().chain(restores.first()) {
             report::hint(first);
         }
         Ok(answer)

@@ -1,8 +1,9 @@
 //! A new data directory, or one for each member of a cluster, that appears under its name only when it is complete.
 //!
-//! Everything is written into a temporary folder next to it, which gets the final name at the end. If the run is
-//! stopped in between, no folder has the final name. What is left has a name that ends in `.partial`. Modes are those
-//! of etcd: folders 0700, the database and the log 0600, the raft snapshot 0644.
+//! Everything is written into a temporary folder next to it, which gets the final name at the end. If the directory
+//! exists and is empty, for example the root of a new disk, the temporary folder is in it. If the run is stopped in
+//! between, what is left has a name that ends in `.partial`. Modes are those of etcd: folders 0700, the database and the
+//! log 0600, the raft snapshot 0644.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Write};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Run;
 use crate::cli::failure::Failure;
-use crate::cli::opened::Opened;
+use crate::cli::opened::{Opened, resolved};
 use crate::query::membership::{FIRST_SEGMENT, SEGMENT_LEN_BYTES};
 
 use super::new_file::{check_folder, check_room, folder_of, open_new, sync_folder, temporary_name};
@@ -21,6 +22,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// A place for a new data directory, which was checked.
 #[derive(Debug)]
 pub struct DirectoryPlace {
+    /// The path as typed.
+    given: PathBuf,
+    /// The same, or where it leads if it is a link.
     path: PathBuf,
     wal_dir: Option<PathBuf>,
 }
@@ -40,43 +44,42 @@ pub struct MemberFiles {
 
 impl DirectoryPlace {
     /// Checks that a new directory can be written here: it does not exist or is empty, the folder around it exists,
-    /// and it is not in the evidence. A separate folder for the log must not exist.
+    /// and it is not in the evidence. A link to such a folder is followed. A separate folder for the log must not exist,
+    /// and is outside of the directory.
     ///
     /// # Errors
     /// If it cannot.
-    pub fn check(path: &Path, wal_dir: Option<&Path>, run: &Run<'_>) -> Result<Self, Failure> {
+    pub fn check(given: &Path, wal_dir: Option<&Path>, run: &Run<'_>) -> Result<Self, Failure> {
         let opened = Opened::by(run);
-        for path in [Some(path), wal_dir].into_iter().flatten() {
+        for path in [Some(given), wal_dir].into_iter().flatten() {
             opened.refuse(path)?;
-            check_folder(path)?;
         }
+        let path = target_of(given)?;
+        check_folder(&path)?;
         if path.is_file() {
             return Err(Failure::cannot(format!(
                 "{} is a file, and nothing is overwritten",
-                path.display()
+                given.display()
             ))
             .hint("--data-dir names a new folder: name another one"));
         }
-        let is_free = match fs::read_dir(path) {
+        let is_free = match fs::read_dir(&path) {
             Ok(mut entries) => entries.next().is_none(),
-            Err(_) => fs::symlink_metadata(path).is_err(),
+            Err(_) => fs::symlink_metadata(&path).is_err(),
         };
         if !is_free {
             return Err(Failure::cannot(format!(
                 "{} is not empty, and nothing is overwritten",
-                path.display()
+                given.display()
             ))
             .hint("--data-dir names a new folder: name another one"));
         }
-        if let Some(wal_dir) = wal_dir.filter(|wal_dir| fs::symlink_metadata(wal_dir).is_ok()) {
-            return Err(Failure::cannot(format!(
-                "{} exists, and nothing is overwritten",
-                wal_dir.display()
-            ))
-            .hint("--wal-dir names a new folder: name another one"));
+        if let Some(wal_dir) = wal_dir {
+            check_wal_dir(wal_dir, given, &path)?;
         }
         Ok(Self {
-            path: path.to_path_buf(),
+            given: given.to_path_buf(),
+            path,
             wal_dir: wal_dir.map(Path::to_path_buf),
         })
     }
@@ -94,8 +97,13 @@ impl DirectoryPlace {
     /// # Errors
     /// If they cannot be created.
     pub fn create(&self, members: Vec<MemberFiles>) -> Result<NewDirectory, Failure> {
+        let temporary = temporary_name(&self.path);
         let mut new = NewDirectory {
-            temporary: temporary_name(&self.path),
+            temporary: match (self.path.is_dir(), temporary.file_name()) {
+                (true, Some(name)) => self.path.join(name),
+                _ => temporary,
+            },
+            given: self.given.clone(),
             path: self.path.clone(),
             wal_dir: self
                 .wal_dir
@@ -115,7 +123,9 @@ impl DirectoryPlace {
 /// A data directory that is being written.
 #[derive(Debug)]
 pub struct NewDirectory {
-    /// The final path.
+    /// The final path as typed.
+    given: PathBuf,
+    /// The final path, through no link.
     path: PathBuf,
     /// The path until it is committed.
     temporary: PathBuf,
@@ -197,64 +207,99 @@ impl NewDirectory {
             log.write_all(&member.log)?;
             log.set_len(SEGMENT_LEN_BYTES)?;
             log.sync_all()?;
-            for path in [&wal, &inner.join("snap"), &inner] {
+            for path in [&wal, &inner.join("snap"), &inner, &self.root(member)] {
                 sync_folder(path)?;
             }
         }
         sync_folder(&self.temporary)
     }
 
-    /// Gives the directory, and a separate folder for the log, their final names. The log comes first: if the
-    /// directory then fails, the log gets its temporary name back.
+    /// Gives the directory, and a separate folder for the log, their final names. The log comes first. If anything
+    /// fails, no new name remains.
     ///
     /// # Errors
     /// If a name exists meanwhile, or the system fails.
     pub fn commit(mut self) -> Result<(), Failure> {
-        if let Some((temporary, path)) = &self.wal_dir {
-            let named = match fs::symlink_metadata(path).is_ok() {
-                true => Err(io::ErrorKind::AlreadyExists.into()),
-                false => fs::rename(temporary, path),
-            };
-            named.map_err(|error| self.failure(&error))?;
-        }
-        if let Err(error) = self.take_name() {
-            if let Some((temporary, path)) = &self.wal_dir {
-                drop(fs::rename(path, temporary));
-            }
-            return Err(self.failure(&error));
-        }
+        let named = self
+            .name_log()
+            .and_then(|()| self.name_directory().inspect_err(|_| self.withdraw_log()));
+        named.map_err(|error| self.failure(&error))?;
         self.is_committed = true;
-        let synced = sync_folder(&folder_of(&self.path));
-        synced.map_err(|error| self.failure(&error))
+        Ok(())
     }
 
-    /// Moves everything to its place. An empty folder keeps its place, because it may be the current one. Any other one is
-    /// an error.
-    fn take_name(&self) -> io::Result<()> {
-        let Ok(mut entries) = fs::read_dir(&self.path) else {
-            return fs::rename(&self.temporary, &self.path);
+    /// Gives a separate folder for the log its final name.
+    fn name_log(&self) -> io::Result<()> {
+        let Some((temporary, path)) = &self.wal_dir else {
+            return Ok(());
         };
-        if entries.next().is_some() {
-            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
-        for entry in fs::read_dir(&self.temporary)? {
-            let name = entry?.file_name();
+        fs::rename(temporary, path)?;
+        sync_folder(&folder_of(path)).inspect_err(|_| self.withdraw_log())
+    }
+
+    /// Gives a separate folder for the log its temporary name back.
+    fn withdraw_log(&self) {
+        if let Some((temporary, path)) = &self.wal_dir {
+            drop(fs::rename(path, temporary));
+        }
+    }
+
+    /// Gives the directory its final name. An empty folder keeps its place, because it may be the current one, or the
+    /// root of a disk: then everything is moved into it.
+    fn name_directory(&self) -> io::Result<()> {
+        if self.temporary.parent() == Some(&self.path) {
+            return self.move_up();
+        }
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        fs::rename(&self.temporary, &self.path)?;
+        sync_folder(&folder_of(&self.path))
+            .inspect_err(|_| drop(fs::rename(&self.path, &self.temporary)))
+    }
+
+    /// Moves everything from the temporary folder to the folder around it, which has nothing else.
+    fn move_up(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            if entry?.path() != self.temporary {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+        }
+        let entries = fs::read_dir(&self.temporary)?.collect::<io::Result<Vec<_>>>()?;
+        let mut moved = Vec::new();
+        let all_moved = entries.iter().try_for_each(|entry| {
+            let name = entry.file_name();
             fs::rename(self.temporary.join(&name), self.path.join(&name))?;
+            moved.push(name);
+            Ok(())
+        });
+        let finished = all_moved.and_then(|()| {
+            #[cfg(unix)]
+            fs::set_permissions(
+                &self.path,
+                std::os::unix::fs::PermissionsExt::from_mode(0o700),
+            )?;
+            sync_folder(&self.path)
+        });
+        if let Err(error) = finished {
+            for name in &moved {
+                drop(fs::rename(self.path.join(name), self.temporary.join(name)));
+            }
+            return Err(error);
         }
-        #[cfg(unix)]
-        fs::set_permissions(
-            &self.path,
-            std::os::unix::fs::PermissionsExt::from_mode(0o700),
-        )?;
-        sync_folder(&self.path)?;
-        fs::remove_dir(&self.temporary)
+        // Everything is in its place. An empty folder that remains does no harm to etcd.
+        drop(fs::remove_dir(&self.temporary));
+        Ok(())
     }
 
     /// Why the directory could not be written.
     pub fn failure(&self, error: &io::Error) -> Failure {
         Failure::cannot(format!(
             "{}: cannot be written: {error}; nothing was written",
-            self.path.display()
+            self.given.display()
         ))
     }
 }
@@ -293,6 +338,43 @@ pub fn named_folder(path: &Path) -> PathBuf {
         Some(_) => plain,
         None => fs::canonicalize(&plain).unwrap_or(plain),
     }
+}
+
+/// Where a path leads: itself, or if it is a link, the folder behind it. A temporary folder next to a link may be on
+/// another disk.
+fn target_of(path: &Path) -> Result<PathBuf, Failure> {
+    if !path.is_symlink() {
+        return Ok(path.to_path_buf());
+    }
+    fs::canonicalize(path).map_err(|_| {
+        Failure::cannot(format!(
+            "{} is a link to something that does not exist",
+            path.display()
+        ))
+        .hint("--data-dir names a new folder: name another one")
+    })
+}
+
+/// Checks the folder for the log: it must not exist, the folder around it must, and it must not be in the directory,
+/// which is `path` and was typed as `given`.
+fn check_wal_dir(wal_dir: &Path, given: &Path, path: &Path) -> Result<(), Failure> {
+    if fs::symlink_metadata(wal_dir).is_ok() {
+        return Err(Failure::cannot(format!(
+            "{} exists, and nothing is overwritten",
+            wal_dir.display()
+        ))
+        .hint("--wal-dir names a new folder: name another one"));
+    }
+    let inside = resolved(wal_dir).zip(resolved(path));
+    if inside.is_some_and(|(wal_dir, path)| wal_dir.starts_with(path)) {
+        return Err(Failure::cannot(format!(
+            "--wal-dir {} is in the data directory {}, which must be empty",
+            wal_dir.display(),
+            given.display()
+        ))
+        .hint("without --wal-dir the log is in the data directory: leave the flag out"));
+    }
+    check_folder(wal_dir)
 }
 
 /// Creates a folder that only its owner may open, as etcd does. It must not exist.

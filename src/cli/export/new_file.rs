@@ -100,17 +100,22 @@ impl NewFile {
         self.file.sync_all().map_err(|error| self.failure(&error))
     }
 
-    /// Writes everything to the disk, and gives the file its final name.
+    /// Writes everything to the disk, and gives the file its final name. If that fails, no file has the name.
     ///
     /// # Errors
     /// If the name exists meanwhile, or the system fails.
-    pub fn commit(mut self) -> Result<(), Failure> {
+    pub fn commit(mut self) -> Result<CommittedFile, Failure> {
         self.sync()?;
         name_it(&self.temporary, &self.path).map_err(|error| self.failure(&error))?;
+        let committed = CommittedFile(self.path.clone());
         self.is_committed = true;
         // A file name is part of its folder: after a power failure it remains only if the folder was written to the
         // disk.
-        sync_folder(&folder_of(&self.path)).map_err(|error| self.failure(&error))
+        if let Err(error) = sync_folder(&folder_of(&self.path)) {
+            committed.withdraw();
+            return Err(self.failure(&error));
+        }
+        Ok(committed)
     }
 
     /// Why the file could not be written.
@@ -127,6 +132,18 @@ impl NewFile {
     }
 }
 
+/// A file that has its final name.
+#[derive(Debug)]
+#[must_use]
+pub struct CommittedFile(PathBuf);
+
+impl CommittedFile {
+    /// Removes the file again, because what it belongs to could not be written.
+    pub fn withdraw(self) {
+        drop(fs::remove_file(&self.0));
+    }
+}
+
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.is_committed {
@@ -136,10 +153,10 @@ impl Drop for NewFile {
     }
 }
 
-/// Renames a file, unless the new name exists.
+/// Renames a file, unless the new name exists. If it fails, the file does not have the new name.
 fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(temporary, path) {
-        Ok(()) => fs::remove_file(temporary),
+        Ok(()) => fs::remove_file(temporary).inspect_err(|_| drop(fs::remove_file(path))),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         // Some file systems have no hard links. `rename` would replace a file, so the name must still be free.
         Err(_) if fs::symlink_metadata(path).is_err() => fs::rename(temporary, path),

@@ -14,11 +14,10 @@
 //! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one of the
 //! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 
 use crate::bbolt::Direction;
+use crate::etcd::key_ids::{KeyIds, KeyTable};
 use crate::etcd::record::Record;
 use crate::etcd::schema;
 use crate::etcd::store::Store;
@@ -69,7 +68,8 @@ pub struct RunningHashKv {
     /// All of `old` that a compacted store has: what is hashed if no key is live.
     all: CrcPart,
     /// Every key. Only filled if something was compacted.
-    keys: HashMap<Box<[u8]>, KeyState>,
+    keys: KeyTable<KeyState>,
+    ids: KeyIds,
     /// How many of the keys are live.
     live_keys: usize,
     /// The CRC of the records above the compaction.
@@ -93,7 +93,8 @@ impl RunningHashKv {
             old: Vec::new(),
             kept: None,
             all: CrcPart::EMPTY,
-            keys: HashMap::new(),
+            keys: KeyTable::default(),
+            ids: KeyIds::default(),
             live_keys: 0,
             new: 0,
             new_bytes: 0,
@@ -128,14 +129,7 @@ impl RunningHashKv {
     /// Notes that a key was written or deleted. The record that it had before is no longer kept. `kept` is the index in
     /// `old` of the new record, if it is one that is kept.
     fn follow_key(&mut self, record: &Record<'_>, kept: Option<usize>) {
-        // A lookup before the entry, because an entry needs a copy of the key.
-        let state = match self.keys.get_mut(record.key) {
-            Some(state) => state,
-            None => match self.keys.entry(record.key.into()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(KeyState::default()),
-            },
-        };
+        let state = self.keys.entry(self.ids.of(record.key)).or_default();
         self.live_keys = match (state.is_live, record.tombstone) {
             (true, true) => self.live_keys.saturating_sub(1),
             (false, false) => self.live_keys.saturating_add(1),

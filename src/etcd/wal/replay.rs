@@ -265,13 +265,12 @@ impl<'a> Machine<'a> {
             until: from,
             ..Replay::default()
         };
-        let mut leases = None;
+        // Those of the database are the best that is known, if it is later than the revision already.
+        let is_later = |revision: i64| limits.leases_at.is_some_and(|at| revision > at);
+        let mut leases = is_later(self.revision).then(|| (self.leases.clone(), from));
         for entry in wal.effective().filter(|entry| entry.index > from) {
             if !limits.includes_uncommitted && entry.state != State::Committed {
                 break;
-            }
-            if leases.is_none() && limits.leases_at.is_some_and(|at| self.revision >= at) {
-                leases = Some((self.leases.clone(), replay.until));
             }
             let request = entry.request();
             replay.stopped = fault_of(entry, &request, replay.until, limits);
@@ -279,6 +278,7 @@ impl<'a> Machine<'a> {
                 break;
             }
             let before = self.records.len();
+            let revoked = self.revoked_by(&request);
             if !self.keys.has_ranges() && compares_range(&request) {
                 self.keys.prepare_ranges(puts_from(wal, entry.index));
             }
@@ -291,6 +291,11 @@ impl<'a> Machine<'a> {
                 outcome => {
                     let changed = self.records.len() > before;
                     self.revision = self.revision.saturating_add(i64::from(changed));
+                    if leases.is_none() && is_later(self.revision) {
+                        let mut before = self.leases.clone();
+                        before.extend(revoked);
+                        leases = Some((before, replay.until));
+                    }
                     replay.applied.push(Applied {
                         index: entry.index,
                         main: changed.then_some(self.revision),
@@ -308,6 +313,16 @@ impl<'a> Machine<'a> {
         (replay.leases, replay.leases_until) = leases.unwrap_or((self.leases, replay.until));
         replay.has_corrupt_alarm = self.is_corrupt;
         replay
+    }
+
+    /// The lease that a request ends, with its time to live. Of the requests that use a revision, only this one changes the
+    /// leases.
+    fn revoked_by(&self, request: &Request<'a>) -> Option<(i64, i64)> {
+        let Request::Internal(request) = request else {
+            return None;
+        };
+        let id = request.lease_revoke.as_ref()?.id;
+        self.leases.get(&id).map(|ttl| (id, *ttl))
     }
 
     fn apply(&mut self, entry: &Entry<'a>, request: &Request<'a>) -> Outcome {

@@ -63,6 +63,15 @@ impl StoredPair {
         }
     }
 
+    /// Its bytes. Records that this program encodes are never marks.
+    fn as_stored(&self) -> StoredBytes<'_> {
+        StoredBytes {
+            key: &self.key,
+            value: &self.value,
+            is_mark: false,
+        }
+    }
+
     /// The mark of a restore with a bumped revision: an empty value at a revision far above the newest.
     pub fn bump_mark(main: i64) -> Self {
         let revision = Revision { main, sub: 0 };
@@ -78,7 +87,20 @@ impl StoredPair {
     }
 }
 
-/// Calls `each` with every record of a store in the order of revisions, with its key and value as they are stored.
+/// The key and the value of a record as they are stored.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredBytes<'r> {
+    /// The key: 17 bytes, or 18 of a tombstone.
+    pub key: &'r [u8],
+    /// The value: a message `mvccpb.KeyValue`. It is empty in the mark of a bumped restore.
+    pub value: &'r [u8],
+    /// Whether the record can be the mark of a bumped restore: it is empty, and is the only one of its main revision; the
+    /// bytes of its page follow each other as bbolt writes them. If the size of another record's value is lost, a gap
+    /// remains in its page.
+    pub is_mark: bool,
+}
+
+/// Calls `each` with every record of a store in the order of revisions, and with its stored bytes.
 /// Records of other origins are merged in by revision. The records of a page that states the id of another page are
 /// passed with origin salvaged.
 ///
@@ -86,7 +108,7 @@ impl StoredPair {
 /// Those of `each`.
 pub fn each_record<'a, E>(
     store: &Store<'a>,
-    mut each: impl FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>,
+    mut each: impl FnMut(&Record<'a>, StoredBytes<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut passed = 0_usize;
     // The records of other origins are scattered over the source: each may have loaded another page of it into memory.
@@ -103,7 +125,11 @@ pub fn each_record<'a, E>(
     let diagnostics = store.db().diagnostics();
     for leaf in store.record_leaves(Direction::Forward) {
         let is_other_page = !leaf.page.inline && leaf.page.stated_id != leaf.page.pgid.0;
-        for (record, element) in leaf_records_with_bytes(&leaf, Direction::Forward, diagnostics) {
+        let records = leaf_records_with_bytes(&leaf, Direction::Forward, diagnostics);
+        let mut records = records.peekable();
+        // Determined at the first empty record.
+        let mut is_laid_out = None;
+        while let Some((record, element)) = records.next() {
             // The keys of such a page fit its place in the tree, but it may be an older copy of the page that belongs
             // here.
             let record = match (is_other_page, record.origin) {
@@ -115,14 +141,24 @@ pub fn each_record<'a, E>(
             };
             while let Some(next) = additional.next_if(|next| next.revision < record.revision) {
                 let pair = encoded(next);
-                each(next, &pair.key, &pair.value)?;
+                each(next, pair.as_stored())?;
             }
-            each(&record, element.key, element.value)?;
+            let is_alone = |(next, _): &(Record<'_>, _)| next.revision.main != record.revision.main;
+            let may_be_mark =
+                element.value.is_empty() && record.is_bump_mark() && record.revision.sub == 0;
+            let stored = StoredBytes {
+                key: element.key,
+                value: element.value,
+                is_mark: may_be_mark
+                    && records.peek().is_none_or(is_alone)
+                    && *is_laid_out.get_or_insert_with(|| leaf.page.layout_fault().is_none()),
+            };
+            each(&record, stored)?;
         }
     }
     additional.try_for_each(|next| {
         let pair = encoded(next);
-        each(next, &pair.key, &pair.value)
+        each(next, pair.as_stored())
     })
 }
 
@@ -130,18 +166,18 @@ pub fn each_record<'a, E>(
 /// revisions: one that is not after the last one kept is left out.
 pub struct KeptRecords<'s, 'a> {
     store: &'s Store<'a>,
-    /// Whether a record, with its stored value, is selected.
-    keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
+    /// Whether a record, with its stored bytes, is selected.
+    keeps: &'s dyn Fn(&Record<'a>, StoredBytes<'_>) -> bool,
     /// The additional pairs, in ascending order.
     added: &'s [StoredPair],
 }
 
 impl<'s, 'a> KeptRecords<'s, 'a> {
     /// The records for which `keeps` returns true, merged with `added`, which must be in ascending order. `keeps`
-    /// gets the record and its stored value, and must return the same in each walk.
+    /// gets the record and its stored bytes, and must return the same in each walk.
     pub fn new(
         store: &'s Store<'a>,
-        keeps: &'s dyn Fn(&Record<'a>, &[u8]) -> bool,
+        keeps: &'s dyn Fn(&Record<'a>, StoredBytes<'_>) -> bool,
         added: &'s [StoredPair],
     ) -> Self {
         Self {
@@ -159,16 +195,16 @@ impl Pairs for KeptRecords<'_, '_> {
     ) -> Result<(), WriteError> {
         let mut added = self.added.iter().peekable();
         let mut last: Option<Revision> = None;
-        each_record(self.store, |record, key, value| {
+        each_record(self.store, |record, stored| {
             let is_ordered = last.is_none_or(|last| last < record.revision);
-            if !is_ordered || !(self.keeps)(record, value) {
+            if !is_ordered || !(self.keeps)(record, stored) {
                 return Ok(());
             }
             last = Some(record.revision);
             while let Some(next) = added.next_if(|next| next.revision < record.revision) {
                 each(&next.key, &next.value)?;
             }
-            each(key, value)
+            each(stored.key, stored.value)
         })?;
         added.try_for_each(|next| each(&next.key, &next.value))
     }

@@ -1,14 +1,17 @@
 //! Decides what is written: the revision, what is missing, and whether that is a reason to refuse.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::bbolt::{Direction, MetaChoice};
 use crate::diag::{Code, Damage};
+use crate::etcd::carve::freed_leases;
 use crate::etcd::check::report_out_of_order;
-use crate::etcd::survey::{Survey, SurveyRequest};
-use crate::etcd::write::StoredPair;
+use crate::etcd::survey::{Survey, SurveyRequest, SurveyedKeys, Use};
+use crate::etcd::write::{StoredPair, each_record, unwritable_buckets};
 use crate::etcd::{Revision, Store, schema};
 use crate::query::NoAnswer;
+use crate::query::directory::log_of;
+use crate::query::log_contradictions::LogContradictions;
 use crate::query::question::Question;
 use crate::query::replayed::{LogFault, Replayed};
 use crate::query::resolve::resolve;
@@ -17,11 +20,14 @@ use crate::query::select::Which;
 use crate::query::verdict::{Torn, torn};
 use crate::source::TrailerCheck;
 
-use super::leases::{self, LeaseWritten};
-use super::refusal::{Refusal, RefusalDetails, Refused, RestoreError};
+use super::leases::{self, LeaseWritten, TtlSource};
+use super::refusal::{RecordsAfter, Refusal, RefusalDetails, Refused, RestoreError};
 use super::request::{History, RestoreRequest};
 use super::small::{Authentication, SmallBuckets};
 use super::{Dropped, Restore, TimeAsked};
+
+/// The prefix of the keys of Kubernetes.
+const KUBERNETES: &[u8] = b"/registry/";
 
 /// How many keys a refusal names.
 const NAMED: usize = 5;
@@ -46,16 +52,7 @@ impl<'q, 'a> Restore<'q, 'a> {
             true => store.compact_revision(),
             false => compaction_by_numbers(store, &request),
         };
-        let time = request
-            .at_time
-            .as_deref()
-            .map(|time| asked_time(question, time))
-            .transpose()?;
-        let asked = match (&time, request.at) {
-            (Some(time), _) => Some(time.at.revision),
-            (None, Some(at)) => Some(asked_revision(question, at, compacted)?),
-            (None, None) => None,
-        };
+        let (asked, time) = asked(question, &request, compacted)?;
         let mut decision = Decision {
             question,
             request,
@@ -92,7 +89,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     ///
     /// The first survey is made at a guess: it shows the newest revision and the transactions known only in part. If
     /// the guess was wrong, or such transactions are left out, a second survey counts without them.
-    fn survey(&self) -> (i64, Survey, BTreeSet<i64>) {
+    fn survey(&self) -> (i64, Survey<'a>, BTreeSet<i64>) {
         let none = BTreeSet::new();
         let guess = self
             .asked
@@ -105,7 +102,12 @@ impl<'q, 'a> Decision<'q, 'a> {
             true => survey.partial_transactions(),
             false => BTreeSet::new(),
         };
-        let cut: BTreeSet<i64> = cut.into_iter().filter(|main| *main <= at).collect();
+        // Before the compaction a part of a transaction is normal: the other records were compacted.
+        let floor = self.compacted.min(at);
+        let cut: BTreeSet<i64> = cut
+            .into_iter()
+            .filter(|main| *main > floor && *main <= at)
+            .collect();
         if at == guess && cut.is_empty() {
             return (at, survey, cut);
         }
@@ -118,14 +120,19 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// Surveys the records as of a main revision, without the transactions `cut`.
-    fn survey_at(&self, at: i64, cut: &BTreeSet<i64>) -> Survey {
+    fn survey_at(&self, at: i64, cut: &BTreeSet<i64>) -> Survey<'a> {
         let covers = |key: &[u8]| self.request.covers(key);
         let request = SurveyRequest {
             at,
             compacted: self.compacted.min(at),
+            numbers_from: match at < self.compacted {
+                true => 1,
+                false => self.compacted,
+            },
             uses_salvaged: self.request.carve,
             covers: &covers,
             cut,
+            prefix: KUBERNETES,
         };
         Survey::read(self.store(), &request)
     }
@@ -134,7 +141,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     fn judge(
         &mut self,
         at: i64,
-        survey: &Survey,
+        survey: &Survey<'_>,
         knows_compaction: bool,
         time: Option<&TimeAsked>,
     ) {
@@ -144,7 +151,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         if let Some(time) = time {
             self.judge_time(time);
         }
-        if survey.records == 0 && survey.unused > 0 {
+        let leads_to_none = survey.oldest_record.is_none_or(|oldest| oldest > at);
+        if leads_to_none && survey.unused > 0 {
             self.reasons.push(Refusal::Unreached(survey.unused));
         } else if self.request.selects_keys() && survey.keys.is_empty() {
             self.reasons.push(Refusal::NoKeys);
@@ -154,7 +162,9 @@ impl<'q, 'a> Decision<'q, 'a> {
         if !self.is_log_alone() {
             self.judge_file();
         }
-        let ranges: Vec<_> = survey.lost_up_to(at).copied().collect();
+        // Before the compaction there is a reason already, and records are always missing.
+        let lost = survey.lost_up_to(at).filter(|_| at >= self.compacted);
+        let ranges: Vec<_> = lost.copied().collect();
         if let Some(first) = ranges.iter().map(|range| range.from.main).min() {
             self.reasons.push(match first <= self.compacted {
                 true => Refusal::LostBelowCompaction {
@@ -172,7 +182,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     }
 
     /// Why the revision cannot be restored, even if no record is lost: it was never written, or is compacted.
-    fn revision_fault(&self, at: i64, survey: &Survey) -> Option<Refusal> {
+    fn revision_fault(&self, at: i64, survey: &Survey<'_>) -> Option<Refusal> {
         let current = survey.newest.max(self.compacted).max(1);
         let in_jump = survey
             .jumps
@@ -234,6 +244,7 @@ impl<'q, 'a> Decision<'q, 'a> {
     /// it reaches.
     fn judge_log(&mut self) {
         let Some(log) = self.log() else {
+            self.judge_log_beside();
             return;
         };
         let reaches = self.asked.is_some_and(|at| at <= log.revision);
@@ -246,6 +257,26 @@ impl<'q, 'a> Decision<'q, 'a> {
                 fault,
                 until: log.until,
                 revision: log.revision,
+            });
+        }
+    }
+
+    /// Adds a reason if the database contradicts the log of its data directory, although the log is not used: the member
+    /// skipped entries, so its later revisions are not those of the cluster.
+    fn judge_log_beside(&mut self) {
+        let Some(logs) = log_of(self.question.evidence()) else {
+            return;
+        };
+        let contradictions = LogContradictions::of_directory(&logs, self.store());
+        let Some((index, main)) = contradictions.first() else {
+            return;
+        };
+        let fault = LogFault::Skipped { index, main };
+        if !self.asked.is_some_and(|at| fault.is_after(at)) {
+            self.reasons.push(Refusal::Log {
+                fault,
+                until: index,
+                revision: main,
             });
         }
     }
@@ -309,7 +340,7 @@ impl<'q, 'a> Decision<'q, 'a> {
 
     /// If there is no other reason: adds one for a finding that may mean altered records, and that no other check
     /// covers.
-    fn judge_damage(&mut self, at: i64, survey: &Survey) {
+    fn judge_damage(&mut self, at: i64, survey: &Survey<'_>) {
         if !self.reasons.is_empty() {
             return;
         }
@@ -344,7 +375,7 @@ impl<'q, 'a> Decision<'q, 'a> {
 
     /// Refuses, if any reason is not overruled by a flag. The refusal has all reasons, and the newest complete
     /// revision if `--at` with it would be accepted.
-    fn refuse(&self, survey: &Survey) -> Result<(), RestoreError> {
+    fn refuse(&self, survey: &Survey<'_>) -> Result<(), RestoreError> {
         let is_overruled = |reason: &Refusal| {
             let can_carve = self.request.allow_loss && self.request.carve;
             (self.request.allow_loss && reason.is_loss())
@@ -364,17 +395,21 @@ impl<'q, 'a> Decision<'q, 'a> {
                     | Refusal::Future { .. }
                     | Refusal::OlderMeta { index: Some(_) }
                     | Refusal::Log {
-                        fault: LogFault::Stopped(_) | LogFault::EndsBefore(_),
+                        fault: LogFault::Stopped(_)
+                            | LogFault::EndsBefore(_)
+                            | LogFault::Skipped { .. },
                         ..
                     }
             )
         });
-        let complete = survey
-            .newest_complete(self.compacted)
-            .filter(|_| is_offered);
+        let complete = self.newest_complete(survey).filter(|_| is_offered);
         Err(RestoreError::Refused(Box::new(Refused {
             details: RefusalDetails {
                 complete,
+                after: complete.map_or_else(RecordsAfter::default, |complete| RecordsAfter {
+                    revisions: survey.newest.saturating_sub(complete).max(0),
+                    readable: self.readable_after(complete),
+                }),
                 newest: survey.newest,
                 compacted: self.compacted,
             },
@@ -382,26 +417,66 @@ impl<'q, 'a> Decision<'q, 'a> {
         })))
     }
 
+    /// The newest main revision whose state is complete and is that of the cluster; none if there is none.
+    fn newest_complete(&self, survey: &Survey<'_>) -> Option<i64> {
+        let complete = survey.newest_complete(self.compacted)?;
+        let before_skipped = self.reasons.iter().filter_map(|reason| match reason {
+            Refusal::Log {
+                fault: LogFault::Skipped { main, .. },
+                ..
+            } => Some(main.saturating_sub(1)),
+            _ => None,
+        });
+        let complete = before_skipped
+            .min()
+            .map_or(complete, |main| main.min(complete));
+        (complete >= self.compacted.max(1)).then_some(complete)
+    }
+
+    /// How many records after a main revision can be read and would be used.
+    fn readable_after(&self, main: i64) -> u64 {
+        let mut count = 0_u64;
+        let passed: Result<(), std::convert::Infallible> =
+            each_record(self.store(), |record, stored| {
+                let carve = self.request.carve;
+                let is_after = record.revision.main > main;
+                if is_after
+                    && Use::decide(self.store(), record, stored, carve, self.compacted) == Use::Used
+                {
+                    count = count.saturating_add(1);
+                }
+                Ok(())
+            });
+        let Ok(()) = passed;
+        count
+    }
+
     /// The leases that keys name, and that do not exist at the revision.
-    fn missing_leases(&self, survey: &Survey) -> Vec<LeaseWritten> {
+    fn missing_leases(&self, survey: &Survey<'_>) -> Vec<LeaseWritten> {
         let present: HashSet<i64> = match self.applied_log() {
             Some(log) => log.leases.keys().copied().collect(),
             None => self.small.leases.iter().copied().collect(),
         };
-        let granted = self.log().map(|log| log.granted.clone());
-        leases::missing(
-            &survey.keys,
-            &present,
-            &granted.unwrap_or_default().into_iter().collect(),
-            self.request.lease_ttl,
-        )
+        let none = BTreeMap::new();
+        let granted = self.log().map_or(&none, |log| &log.granted);
+        let mut missing = leases::missing(&survey.keys, &present, granted, self.request.lease_ttl);
+        let is_guessed = |lease: &LeaseWritten| lease.source == TtlSource::Flag;
+        if self.request.carve && missing.iter().any(is_guessed) {
+            let freed = freed_leases(self.store().state());
+            for lease in missing.iter_mut().filter(|lease| is_guessed(lease)) {
+                if let Some(ttl) = freed.get(&lease.id) {
+                    (lease.ttl, lease.source) = (*ttl, TtlSource::FreedPage);
+                }
+            }
+        }
+        missing
     }
 
     /// Determines everything else that follows from the revision: the records, the leases, and what is left out.
     fn finish(
         self,
         at: i64,
-        mut survey: Survey,
+        mut survey: Survey<'a>,
         cut: BTreeSet<i64>,
         time: Option<TimeAsked>,
     ) -> Restore<'q, 'a> {
@@ -418,10 +493,9 @@ impl<'q, 'a> Decision<'q, 'a> {
             Some(_) => Vec::new(),
             None => tombstones(&survey),
         };
-        let live = survey.keys.values().filter(|key| key.is_live());
-        let live_keys = live.count() as u64;
+        let live_keys = survey.keys.live_keys();
         // The keys take most of the memory, and are not needed any more.
-        survey.keys = HashMap::new();
+        survey.keys = SurveyedKeys::default();
         Restore {
             question: self.question,
             at,
@@ -451,20 +525,20 @@ impl<'q, 'a> Decision<'q, 'a> {
 
 impl Decision<'_, '_> {
     /// What is left out of the new store besides records.
-    fn dropped(&self, survey: &Survey, at: i64, writes_state: bool) -> Dropped {
+    fn dropped(&self, survey: &Survey<'_>, at: i64, writes_state: bool) -> Dropped {
         // 1 is NOSPACE, 2 is CORRUPT (etcdserverpb.AlarmType).
         let members_with = |kind: i32| {
             let alarms = self.small.alarms.iter();
             let alarms = alarms.filter(move |alarm| alarm.alarm == kind);
             alarms.map(|alarm| alarm.member_id).collect()
         };
-        let mut keys = survey.keys.values();
-        let has_record_at = keys.any(|key| key.newest.revision.main == at);
+        let has_record_at = survey.keys.has_newest_of(at);
         Dropped {
             no_space: members_with(1),
             corrupt: members_with(2),
             downgrade: self.small.has_downgrade,
             storage_version: writes_state && !has_record_at,
+            buckets: unwritable_buckets(self.store()),
             authentication: matches!(
                 self.small.authentication,
                 Authentication::OnDamaged | Authentication::Unknown
@@ -474,15 +548,16 @@ impl Decision<'_, '_> {
 }
 
 /// The revisions of the records of the state alone: the newest put of each key that exists, and the deletions at
-/// exactly the revision, which etcd 3.6 keeps in a compaction too.
-fn state_records(survey: &Survey) -> HashSet<Revision> {
-    let live = survey.keys.values().filter(|key| key.is_live());
-    let live = live.map(|key| key.newest.revision);
-    live.chain(survey.deletions_at.iter().copied()).collect()
+/// exactly the revision, which etcd 3.6 keeps in a compaction too. Ascending.
+fn state_records(survey: &Survey<'_>) -> Vec<Revision> {
+    let mut revisions = survey.keys.live_revisions();
+    revisions.extend(&survey.deletions_at);
+    revisions.sort_unstable();
+    revisions
 }
 
 /// The tombstones that are written in place of lost ones, in the order of revisions.
-fn tombstones(survey: &Survey) -> Vec<StoredPair> {
+fn tombstones(survey: &Survey<'_>) -> Vec<StoredPair> {
     let pairs = survey.missing.iter().filter_map(|missing| {
         let revision = missing.tombstone?;
         Some(StoredPair::tombstone(revision, &missing.key))
@@ -503,13 +578,35 @@ fn compaction_by_numbers(store: &Store<'_>, request: &RestoreRequest) -> i64 {
         &SurveyRequest {
             at: 0,
             compacted: 0,
+            numbers_from: 0,
             uses_salvaged: request.carve,
             covers: &covers,
             cut: &cut,
+            prefix: KUBERNETES,
         },
     );
     let ends = survey.lost.iter().filter_map(|lost| lost.until);
     ends.map(|until| until.main).max().unwrap_or_default()
+}
+
+/// The revision that was asked for, none for the newest, and the time that was asked for. If a log was applied, the
+/// replay has already determined both.
+fn asked(
+    question: &Question<'_>,
+    request: &RestoreRequest,
+    compacted: i64,
+) -> Result<(Option<i64>, Option<TimeAsked>), NoAnswer> {
+    let log = question.evidence().replayed();
+    if let Some(asked) = log.filter(|log| log.is_applied()).and_then(|log| log.asked) {
+        return Ok((Some(asked.revision), asked.time));
+    }
+    if let Some(text) = &request.at_time {
+        let time = TimeAsked::read(question.timeline(), text)?;
+        return Ok((Some(time.at.revision), Some(time)));
+    }
+    let at = request.at;
+    let revision = at.map(|at| asked_revision(question, at, compacted));
+    Ok((revision.transpose()?, None))
 }
 
 /// The main revision that an expression means. Whether it can be restored is decided later.
@@ -527,17 +624,4 @@ fn asked_revision(
         }
         other => resolve(other, question, &Which::default()).map(|at| at.0),
     }
-}
-
-/// The time that was typed, and the revisions that fit it.
-fn asked_time(question: &Question<'_>, text: &str) -> Result<TimeAsked, NoAnswer> {
-    let timeline = question.timeline();
-    let time = timeline.time(text)?;
-    let at = timeline.at_time(time)?;
-    let bounds = timeline.bounds(at.revision);
-    Ok(TimeAsked {
-        time,
-        at,
-        bounds: (bounds.not_before, bounds.not_after),
-    })
 }

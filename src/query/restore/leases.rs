@@ -3,10 +3,10 @@
 //! etcd serves a key whose lease is missing. But one `put --ignore-lease` on it crashes the server, and crashes it
 //! again at each start. So the new store gets such leases again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::etcd::lease::Lease;
-use crate::etcd::survey::KeyState;
+use crate::etcd::survey::{LeasedKey, SurveyedKeys};
 
 /// The time to live of the leases of API servers, in seconds, as Kubernetes sets it
 /// (`pkg/controlplane/reconcilers/lease.go`). Such a lease keeps the address of an API server in the endpoints of the
@@ -22,6 +22,8 @@ const MASTER_LEASES: &[u8] = b"/masterleases/";
 pub enum TtlSource {
     /// The write-ahead log.
     Log,
+    /// A freed page that still has the lease.
+    FreedPage,
     /// All its keys have addresses of API servers, so the time of API servers is used.
     MasterLease,
     /// `--lease-ttl`.
@@ -63,21 +65,19 @@ pub(super) fn lease_message(id: i64, ttl: i64) -> Vec<u8> {
 /// The leases that live keys name and that are not in `present`, in the order of ids. `known` has the times to live
 /// of the leases that a write-ahead log granted.
 pub(super) fn missing(
-    keys: &HashMap<Box<[u8]>, KeyState>,
+    keys: &SurveyedKeys<'_>,
     present: &HashSet<i64>,
-    known: &HashMap<i64, i64>,
+    known: &BTreeMap<i64, i64>,
     default_ttl: i64,
 ) -> Vec<LeaseWritten> {
     // With each lease: whether all of its keys have addresses of API servers.
     let mut missing: BTreeMap<i64, (LeaseWritten, bool)> = BTreeMap::new();
-    for (key, state) in keys {
-        if !state.is_live() || state.lease == 0 || present.contains(&state.lease) {
-            continue;
-        }
+    let lacks_lease = |leased: &LeasedKey<'_>| !present.contains(&leased.lease);
+    for LeasedKey { key, lease: id } in keys.leased().filter(lacks_lease) {
         let is_master = memchr::memmem::find(key, MASTER_LEASES).is_some();
-        let (lease, all_master) = missing.entry(state.lease).or_insert_with(|| {
+        let (lease, all_master) = missing.entry(id).or_insert_with(|| {
             let lease = LeaseWritten {
-                id: state.lease,
+                id,
                 ttl: default_ttl,
                 source: TtlSource::Flag,
                 keys: 0,
@@ -86,7 +86,7 @@ pub(super) fn missing(
             (lease, true)
         });
         lease.keys = lease.keys.saturating_add(1);
-        if **key < *lease.first_key {
+        if *key < *lease.first_key {
             lease.first_key = key.to_vec();
         }
         *all_master &= is_master;

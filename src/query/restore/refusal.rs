@@ -119,11 +119,22 @@ pub enum RestoreError {
     Refused(Box<Refused>),
 }
 
+/// What is known after the newest revision that is complete. A restore of that revision leaves it out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecordsAfter {
+    /// Number of main revisions, up to the newest one that is known.
+    pub revisions: i64,
+    /// How many of their records can be read. Those that cannot are not counted.
+    pub readable: u64,
+}
+
 /// What could be restored of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RefusalDetails {
     /// The newest revision whose state is complete, if there is one and it can be restored.
     pub complete: Option<i64>,
+    /// What is known after that revision.
+    pub after: RecordsAfter,
     /// The newest revision that is known.
     pub newest: i64,
     /// The compacted revision.

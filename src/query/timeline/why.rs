@@ -10,7 +10,7 @@ use crate::k8s::meta::Meta;
 use crate::k8s::wall_clock::{Bounds, Point};
 
 use super::Timeline;
-use crate::query::writers::manager_text;
+use crate::query::manager_text::manager_text;
 
 /// The object that proves one end of the bounds of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]

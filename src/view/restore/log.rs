@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::named::key_text;
 use crate::query::log_beside::LogBeside;
+use crate::query::logs::HashedFile;
 use crate::query::replayed::{Replayed, Unacknowledged, WhyLogAlone};
+use crate::view::evidence::hex;
 use crate::view::human::plural;
 use crate::view::record::insert_text;
 
@@ -112,7 +114,7 @@ pub(super) fn beside_text(beside: &LogBeside) -> String {
 }
 
 /// The result of the replay for the report.
-pub(super) fn json(log: &Replayed, at: i64) -> Value {
+pub(super) fn json(log: &Replayed, at: i64, files: &[HashedFile]) -> Value {
     let unsure = log.unacknowledged_up_to(at).map(|request| {
         let mut row = Map::new();
         row.insert("index".to_owned(), request.index.into());
@@ -134,5 +136,16 @@ pub(super) fn json(log: &Replayed, at: i64) -> Value {
         "voters": log.voters,
         "entries_left_out": log.left_out,
         "may_not_be_acknowledged": unsure,
+        "leases_exact": log.leases_are_exact,
+        "files": files.iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
+/// A file of the log.
+fn file(file: &HashedFile) -> Value {
+    json!({
+        "name": file.name,
+        "size": file.len_bytes,
+        "sha256": file.sha256.map(|sha256| hex(&sha256)),
     })
 }

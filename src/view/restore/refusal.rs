@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::named::key_text;
 use crate::query::replayed::LogFault;
-use crate::query::restore::{LostRange, Outlook, Refusal, Refused};
+use crate::query::restore::{LostRange, Outlook, RecordsAfter, Refusal, Refused, Writes};
 use crate::view::command::Invocation;
 use crate::view::human::plural;
 
@@ -196,13 +196,19 @@ fn earlier(refused: &Refused, complete: i64, line: &str) -> String {
     format!("`{line}` writes revision {complete}, the newest whose state is complete{left}{also}")
 }
 
-/// What to type instead if the member skipped entries of its log, the first of them at revision `main`.
-fn skipped(invocation: &Invocation, target: &[String], main: i64) -> String {
-    let before = main.saturating_sub(1);
-    let line = invocation.line("restore", &with_flags(target, &[&format!("--at {before}")]));
+/// What to type instead if the member skipped entries of its log. `complete` is the newest complete revision before the
+/// difference, if it can be restored.
+fn skipped(invocation: &Invocation, target: &[String], complete: Option<i64>) -> String {
     let wal = invocation.line("wal", &[]);
+    let before = complete.map_or_else(String::new, |complete| {
+        let words = with_flags(target, &[&format!("--at {complete}")]);
+        format!(
+            "`{}` writes the newest revision before the difference; ",
+            invocation.line("restore", &words)
+        )
+    });
     format!(
-        "restore from another member, or from the log alone: name its folder instead of the data directory (`{wal}` lists it); `{line}` writes the newest revision before the difference; --allow-loss writes the database as it is"
+        "restore from another member, or from the log alone: name its folder instead of the data directory and add --wal (`{wal}` lists it); {before}--allow-loss writes the database as it is"
     )
 }
 
@@ -227,6 +233,16 @@ fn with_flags(typed: &[String], words: &[&str]) -> Vec<String> {
 /// What to type instead.
 fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String {
     let line = |words: &[&str]| invocation.line("restore", &with_flags(target, words));
+    let skipped_at = refused.reasons.iter().find_map(|reason| match reason {
+        Refusal::Log {
+            fault: LogFault::Skipped { .. },
+            ..
+        } => Some(refused.details.complete),
+        _ => None,
+    });
+    if let Some(complete) = skipped_at {
+        return skipped(invocation, target, complete);
+    }
     if let Some(complete) = refused.details.complete {
         return earlier(refused, complete, &line(&[&format!("--at {complete}")]));
     }
@@ -242,10 +258,6 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
             "`{}` writes a store that is open to everybody",
             line(&["--allow-loss", "--auth off"])
         ),
-        Some(Refusal::Log {
-            fault: LogFault::Skipped { main, .. },
-            ..
-        }) => skipped(invocation, target, *main),
         Some(Refusal::Log { fault, .. }) if fault.is_about_database() => without_log(invocation),
         Some(Refusal::CorruptAlarm) => format!(
             "`etcdive hashkv` and `etcdive diff` compare members; `{}` restores this one",
@@ -291,30 +303,63 @@ fn hint(refused: &Refused, invocation: &Invocation, target: &[String]) -> String
 #[must_use]
 pub fn outlook(outlook: Outlook, invocation: &Invocation) -> Option<String> {
     let line = |words: &[String]| {
-        let target = ["--out".to_owned(), "NEW.db".to_owned()];
+        let mut target = vec!["--out".to_owned(), "NEW.db".to_owned()];
+        target.extend(outlook.uses_log.then(|| "--wal".to_owned()));
         invocation.line("restore", &[&target, words].concat())
     };
-    match outlook {
-        Outlook::Complete { newest } => Some(format!(
+    let at = |main: i64| line(&["--at".to_owned(), main.to_string()]);
+    match outlook.writes {
+        Writes::Complete { newest } if outlook.uses_log => Some(format!(
+            "`{}` writes an intact database: the write-ahead log has what is missing, up to revision {newest}",
+            line(&[])
+        )),
+        Writes::Complete { newest } => Some(format!(
             "`{}` writes an intact database of it: revision {newest} is complete",
             line(&[])
         )),
-        Outlook::Earlier { complete, newest } if complete == newest => Some(format!(
-            "`{}` writes the newest revision that is known",
-            line(&["--at".to_owned(), complete.to_string()])
+        Writes::Earlier {
+            complete,
+            after,
+            is_skipped: true,
+        } => Some(format!(
+            "restore from another member; `{}` writes the newest revision before the difference, without {}",
+            at(complete),
+            after_text(after)
         )),
-        Outlook::Earlier { complete, newest } => {
-            let later = usize::try_from(newest.saturating_sub(complete)).unwrap_or(usize::MAX);
-            let line = line(&["--at".to_owned(), complete.to_string()]);
-            Some(format!(
-                "`{line}` writes the newest revision that is complete; {} after it would be left out",
-                plural(later, "revision", "revisions")
-            ))
-        }
-        Outlook::Part => Some(format!(
+        Writes::Earlier {
+            complete, after, ..
+        } if after.revisions == 0 => Some(format!(
+            "`{}` writes the newest revision that is known",
+            at(complete)
+        )),
+        Writes::Earlier {
+            complete, after, ..
+        } => Some(format!(
+            "`{}` writes the newest revision that is complete, without {}",
+            at(complete),
+            after_text(after)
+        )),
+        Writes::Part => Some(format!(
             "`{}` writes what is left, and lists what is missing",
             line(&["--allow-loss".to_owned()])
         )),
-        Outlook::Nothing => None,
+        Writes::Nothing => None,
+    }
+}
+
+/// What a restore of an earlier revision leaves out.
+fn after_text(after: RecordsAfter) -> String {
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let revisions = count(u64::try_from(after.revisions).unwrap_or_default());
+    match after.readable {
+        0 => format!(
+            "{} after it, whose records cannot be read",
+            plural(revisions, "revision", "revisions")
+        ),
+        readable => format!(
+            "{} after it, whose {} can still be read",
+            plural(revisions, "revision", "revisions"),
+            plural(count(readable), "record", "records")
+        ),
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::diag::shown;
 use crate::k8s::meta::time_text;
 use crate::query::restore::{LostRange, MissingRecord, Restore, TtlSource};
 use crate::view::evidence::{self, Custody, hex};
@@ -50,7 +51,10 @@ pub fn json(written: &Written<'_, '_>, custody: &Custody) -> Value {
     add("cut_transactions", cut.into());
     add(
         "log",
-        restore.log.map(|read| log::json(read, restore.at)).into(),
+        restore
+            .log
+            .map(|read| log::json(read, restore.at, &written.log_files))
+            .into(),
     );
     let not_read = written.beside.as_ref().map(|beside| beside.entries);
     add("log_entries_not_read", not_read.into());
@@ -110,6 +114,7 @@ fn leases(restore: &Restore<'_, '_>) -> Value {
         row.insert("ttl".to_owned(), lease.ttl.into());
         let source = match lease.source {
             TtlSource::Log => "log",
+            TtlSource::FreedPage => "freed-page",
             TtlSource::MasterLease => "master-lease",
             TtlSource::Flag => "flag",
         };
@@ -131,6 +136,7 @@ fn dropped(restore: &Restore<'_, '_>) -> Value {
         "downgrade": dropped.downgrade,
         "storage_version": dropped.storage_version,
         "authentication": dropped.authentication,
+        "buckets": dropped.buckets.iter().map(|name| shown(name)).collect::<Vec<_>>(),
     })
 }
 

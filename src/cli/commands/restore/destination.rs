@@ -1,6 +1,6 @@
 //! Where a restore is written to: a snapshot file, or the data directories of members.
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Run;
@@ -13,9 +13,6 @@ use crate::view::restore::directory::Directory;
 
 use super::Args;
 use super::member::Members;
-
-/// The size of the buffer before the file, in bytes.
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// A place that was checked.
 pub(super) struct Destination {
@@ -52,7 +49,7 @@ impl NewStore {
     /// If the name exists meanwhile, or the system fails.
     pub(super) fn commit(self) -> Result<(), Failure> {
         match self.kind {
-            NewKind::File(new) => new.commit(),
+            NewKind::File(new) => new.commit().map(drop),
             NewKind::Directory(new) => new.commit(),
         }
     }
@@ -113,9 +110,7 @@ impl Destination {
                 let prepared = restore.prepare(Target::default()).map_err(failed)?;
                 place.check_room(prepared.len_bytes())?;
                 let mut new = place.create()?;
-                let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, new.file());
-                let tally = restore.write(&prepared, &mut buffer).map_err(failed)?;
-                drop(buffer);
+                let tally = restore.write(&prepared, new.file()).map_err(failed)?;
                 new.sync()?;
                 let verified = restore
                     .verify(&prepared, new.temporary(), &tally)
@@ -172,12 +167,18 @@ fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure
     let Some(by) = args.member.bump_revision else {
         return Ok(None);
     };
-    // Clients have seen these revisions: a smaller bump gives some of them a second time.
+    // Clients have seen these revisions: a smaller bump gives some of them a second time. A client that has seen all of
+    // them watches from the revision after the last one. etcd ends a watch only if it begins before the compacted
+    // revision, so the raised revision must be after that one too. Otherwise such a client never learns that its state is
+    // wrong.
     let left_out = restore.newest.saturating_sub(restore.at).max(0);
-    if by <= left_out {
-        let least = left_out.saturating_add(1);
+    let least = match left_out {
+        0 => 1,
+        left_out => left_out.saturating_add(2),
+    };
+    if by < least {
         return Err(Failure::cannot(format!(
-            "--bump-revision {by} is too small: {left_out} revisions were written after revision {}; nothing was written",
+            "--bump-revision {by} is too small: {left_out} revisions were written after revision {}, and clients may watch from the one after them; nothing was written",
             restore.at
         ))
         .hint(format!(

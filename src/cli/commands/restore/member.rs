@@ -45,33 +45,20 @@ pub(super) struct MemberArgs {
     /// It must not exist, or be empty. It is the directory of one member of a new cluster.
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     pub(super) data_dir: Option<PathBuf>,
-    /// Name of the member
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = NAME,
-        requires = "data_dir"
-    )]
-    name: String,
+    /// Name of the member (default: default)
+    #[arg(long, value_name = "NAME", requires = "data_dir")]
+    name: Option<String>,
     /// Members of the new cluster: m1=http://10.0.0.1:2380,m2=... (default: the one member)
     #[arg(long, value_name = "MEMBERS", requires = "data_dir")]
     initial_cluster: Option<String>,
-    /// Token of the new cluster: members with another one never join it
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        default_value = TOKEN,
-        requires = "data_dir"
-    )]
-    initial_cluster_token: String,
-    /// Addresses of the member for other members
-    #[arg(
-        long,
-        value_name = "URLS",
-        default_value = PEER_URLS,
-        requires = "data_dir"
-    )]
-    initial_advertise_peer_urls: String,
+    /// Token of the new cluster (default: etcd-cluster)
+    ///
+    /// Members with another token never join it.
+    #[arg(long, value_name = "TOKEN", requires = "data_dir")]
+    initial_cluster_token: Option<String>,
+    /// Addresses of the member for other members (default: http://localhost:2380)
+    #[arg(long, value_name = "URLS", requires = "data_dir")]
+    initial_advertise_peer_urls: Option<String>,
     /// Folder for the log (default: in the data directory)
     ///
     /// It must not exist.
@@ -89,7 +76,8 @@ pub(super) struct MemberArgs {
     all_members: bool,
     /// Raise the revision by N, so that clients never see it go back
     ///
-    /// Needs --mark-compacted. N must be larger than the number of revisions that were written after the restored one.
+    /// Needs --mark-compacted. N must be at least two more than the number of revisions that were written after the restored
+    /// one: a client that has seen all of them watches from the revision after the last one.
     #[arg(
         long,
         value_name = "N",
@@ -121,7 +109,7 @@ pub(super) struct Members {
     has_folders: bool,
 }
 
-/// The defaults of etcdutl.
+/// The defaults of etcdutl. They are not clap's, so that a flag that was typed with its default is known to be typed.
 const NAME: &str = "default";
 const TOKEN: &str = "etcd-cluster";
 const PEER_URLS: &str = "http://localhost:2380";
@@ -137,17 +125,16 @@ impl MemberArgs {
     /// The flags that were typed and that only a data directory has.
     pub(super) fn of_directory(&self) -> Vec<String> {
         let path = |path: &PathBuf| path.display().to_string();
-        let unless = |text: &String, default: &str| (text != default).then(|| text.clone());
         let flags = [
-            ("--name", unless(&self.name, NAME)),
+            ("--name", self.name.clone()),
             ("--initial-cluster", self.initial_cluster.clone()),
             (
                 "--initial-cluster-token",
-                unless(&self.initial_cluster_token, TOKEN),
+                self.initial_cluster_token.clone(),
             ),
             (
                 "--initial-advertise-peer-urls",
-                unless(&self.initial_advertise_peer_urls, PEER_URLS),
+                self.initial_advertise_peer_urls.clone(),
             ),
             ("--wal-dir", self.wal_dir.as_ref().map(path)),
             (
@@ -179,14 +166,16 @@ impl MemberArgs {
             Failure::cannot(error.to_string())
                 .hint("etcd names members so: `--name m1 --initial-advertise-peer-urls http://10.0.0.1:2380 --initial-cluster m1=http://10.0.0.1:2380,m2=http://10.0.0.2:2380`")
         };
-        let token = &self.initial_cluster_token;
-        let advertised = peer_urls(&self.initial_advertise_peer_urls).map_err(refuse)?;
-        let own = |url: &String| format!("{}={url}", self.name);
+        let token = self.initial_cluster_token.as_deref().unwrap_or(TOKEN);
+        let name = self.name.as_deref().unwrap_or(NAME);
+        let urls = self.initial_advertise_peer_urls.as_deref();
+        let advertised = peer_urls(urls.unwrap_or(PEER_URLS)).map_err(refuse)?;
+        let own = |url: &String| format!("{name}={url}");
         let own: Vec<String> = advertised.iter().map(own).collect();
         let text = self.initial_cluster.clone().unwrap_or(own.join(","));
         let cluster = InitialCluster::parse(&text, token).map_err(refuse)?;
         if !self.all_members {
-            let member = cluster.member(&self.name, &advertised).map_err(refuse)?;
+            let member = cluster.member(name, &advertised).map_err(refuse)?;
             return Ok(Members {
                 written: vec![member.clone()],
                 cluster,
