@@ -24,7 +24,7 @@ use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::schema;
 use super::store::Store;
-use super::write::each_record;
+use super::write::for_each_record;
 
 /// How many lost ranges, and how many missing records of keys, are kept at most. Further ones of the pass are left out.
 pub const MOST_ITEMS: usize = 100_000;
@@ -238,19 +238,16 @@ impl Survey {
             },
             last: None,
         };
-        let passed: Result<(), std::convert::Infallible> =
-            each_record(store, |record, _, stored| {
-                let used = Use::decide(
-                    store,
-                    record,
-                    stored,
-                    request.uses_salvaged,
-                    request.compacted,
-                );
-                pass.see(record, used);
-                Ok(())
-            });
-        let Ok(()) = passed;
+        for_each_record(store, |record, _, stored| {
+            let used = Use::decide(
+                store,
+                record,
+                stored,
+                request.uses_salvaged,
+                request.compacted,
+            );
+            pass.see(record, used);
+        });
         let mut survey = pass.survey;
         let is_suspect = survey.altered > 0 || store.db().diagnostics().found_damage();
         survey.explain_contradictions();
@@ -286,15 +283,13 @@ impl Survey {
         if free.is_empty() {
             return;
         }
-        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _, _| {
+        for_each_record(store, |record, _, _| {
             let Revision { main, sub } = record.revision;
             let is_cut = request.cut.contains(&main);
             if let Some(next) = free.get_mut(&main).filter(|_| !is_cut) {
                 *next = (*next).max(sub.saturating_add(1));
             }
-            Ok(())
         });
-        let Ok(()) = passed;
         for missing in &mut self.missing {
             let Some(revision) = &mut missing.tombstone else {
                 continue;
@@ -404,12 +399,10 @@ fn is_filled(
         return false;
     }
     let mut is_first = false;
-    let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _, stored| {
+    for_each_record(store, |record, _, stored| {
         let used = Use::decide(store, record, stored, true, request.compacted);
         is_first |= record.revision == page.from && used == Use::Used;
-        Ok(())
     });
-    let Ok(()) = passed;
     is_first
 }
 

@@ -2,6 +2,7 @@
 //! origins, such as the write-ahead log, are encoded as etcd encodes them.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 
 use crate::bbolt::Direction;
 use crate::bbolt::write::{Pairs, WriteError};
@@ -84,7 +85,7 @@ impl StoredPair {
 ///
 /// # Errors
 /// Those of `each`.
-pub fn each_record<'a, E>(
+fn each_record<'a, E>(
     store: &Store<'a>,
     mut each: impl FnMut(&Record<'a>, &[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -124,6 +125,15 @@ pub fn each_record<'a, E>(
         let pair = encoded(next);
         each(next, &pair.key, &pair.value)
     })
+}
+
+/// The same for a call that cannot fail.
+pub fn for_each_record<'a>(store: &Store<'a>, mut each: impl FnMut(&Record<'a>, &[u8], &[u8])) {
+    let passed: Result<(), Infallible> = each_record(store, |record, key, value| {
+        each(record, key, value);
+        Ok(())
+    });
+    let Ok(()) = passed;
 }
 
 /// Selected records of a store, merged with additional pairs. In a damaged file the records may not be in the order of

@@ -10,7 +10,7 @@ use crate::diag::Code;
 use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
 use crate::etcd::status::RecordCounts;
-use crate::etcd::write::{KeptRecords, NewStore, StoredPair, Tallied, Tally, each_record};
+use crate::etcd::write::{KeptRecords, NewStore, StoredPair, Tallied, Tally, for_each_record};
 use crate::etcd::{Store, hash, schema};
 use crate::query::NoAnswer;
 use crate::query::evidence::{Evidence, Verify};
@@ -125,11 +125,7 @@ impl Restore<'_, '_> {
         }
         let store = evidence.store().map_err(unreadable)?;
         let mut read = Tally::default();
-        let passed: Result<(), std::convert::Infallible> = each_record(&store, |_, key, value| {
-            read.add(key, value);
-            Ok(())
-        });
-        let Ok(()) = passed;
+        for_each_record(&store, |_, key, value| read.add(key, value));
         if read != *tally {
             return Err(Mismatch::Records);
         }
