@@ -8,6 +8,7 @@ use crate::etcd::{Event, EventType};
 use crate::k8s::wall_clock::Bounds;
 use crate::query::all_evidence::{Certainty, EvidenceRow};
 
+use super::human::plural;
 use super::key_names::KeyNames;
 use super::record::{event_json, insert_text};
 use super::rows::Rows;
@@ -130,9 +131,9 @@ fn event_text(event: &Event<'_>, names: Option<&KeyNames<'_>>) -> String {
     }
     let record = &event.record;
     format!(
-        "{kind}{key} version {}, {} bytes",
+        "{kind}{key} version {}, {}",
         record.version,
-        record.value.len()
+        plural(record.value.len(), "byte", "bytes")
     )
 }
 

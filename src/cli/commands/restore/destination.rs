@@ -9,6 +9,7 @@ use crate::cli::export::new_file::{NewFile, NewPlace};
 use crate::cli::failure::Failure;
 use crate::query::membership::{SEGMENT_LEN_BYTES, member_state};
 use crate::query::restore::{Mismatch, Prepared, Restore, Target, Verified, WriteError};
+use crate::view::human::counted;
 use crate::view::restore::directory::Directory;
 
 use super::Args;
@@ -177,7 +178,8 @@ fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure
     if by <= left_out {
         let least = left_out.saturating_add(1);
         return Err(Failure::cannot(format!(
-            "--bump-revision {by} is too small: {left_out} revisions were written after revision {}; nothing was written",
+            "--bump-revision {by} is too small: {} written after revision {}; nothing was written",
+            counted(left_out.unsigned_abs(), "revision was", "revisions were"),
             restore.at
         ))
         .hint(format!(
