@@ -35,6 +35,7 @@ pub mod kubectl_table;
 pub mod kubectl_watch;
 pub mod line;
 pub mod listing;
+mod log_beside;
 pub mod manifest;
 pub mod no_answer;
 pub mod notice;

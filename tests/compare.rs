@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use etcdive::query::Evidence;
-use etcdive::query::divergence::{Comparison, Verdict, Version};
+use etcdive::query::divergence::{Comparison, Verdict, Version as KeyVersion};
 use etcdive::query::evidence::Verify;
 use serde_json::Value;
 
-use crate::support::synth::Rng;
-use crate::support::synth::etcd::Store as Model;
+use crate::support::synth::etcd::{Store as Model, Version};
 use crate::support::synth::shapes;
+use crate::support::synth::{Bucket, Rng};
 use crate::support::terminal::{Terminal, without_colours};
 use crate::support::{Run, Scratch, etcdive, program, testdata};
 
@@ -97,7 +97,7 @@ const CASES: &[Case] = &[
     Case {
         files: &["m1.db", "m2.db", "tail-lost.db"],
         verdict: "different",
-        causes: &["lost-tail"],
+        causes: &["lost-or-restored"],
         keys: &[],
         code: 1,
     },
@@ -157,6 +157,22 @@ const CASES: &[Case] = &[
         keys: &[],
         code: 0,
     },
+    // The same key, altered at two revisions. The first and the third differ at both.
+    Case {
+        files: &["altered-old.db", "m1.db", "altered-live.db"],
+        verdict: "different",
+        causes: &["altered-value", "altered-value"],
+        keys: &[("/app/leader", 10)],
+        code: 1,
+    },
+    // The compaction removed the altered version from the first database of the first group, but not from the second.
+    Case {
+        files: &["compacted.db", "m1.db", "altered-old.db"],
+        verdict: "different",
+        causes: &["altered-value"],
+        keys: &[("/app/leader", 10)],
+        code: 1,
+    },
     Case {
         files: &["m1.db", "m1.db"],
         verdict: "equal",
@@ -183,6 +199,157 @@ fn each_known_difference_is_named_with_its_keys_and_revision() {
         assert_eq!(keys(&value), case.keys, "{what}");
         assert_eq!(code, case.code, "{what}");
     }
+}
+
+/// Ten writes, and what is done to the records of a copy.
+fn copies(name: &str, changes: &[&dyn Fn(&mut Model)]) -> (Scratch, Vec<String>) {
+    let mut model = Model::new(Version::V3_6);
+    for index in 0..10 {
+        model.put(format!("key-{index}"), "value");
+    }
+    let scratch = Scratch::new(name);
+    let paths = changes.iter().enumerate().map(|(index, change)| {
+        let mut copy = model.clone();
+        change(&mut copy);
+        let path = write(&scratch, &format!("{index}.db"), &copy, 4096);
+        path.to_str().unwrap().to_owned()
+    });
+    let paths = paths.collect();
+    (scratch, paths)
+}
+
+fn alter(model: &mut Model, index: usize) {
+    model.alter(index, |record| record.value.push(b'!'));
+}
+
+/// Bucket `key` without one of its records.
+fn lose(model: &mut Model, index: usize) {
+    let records = model.records();
+    let kept = records.iter().enumerate().filter(|(at, _)| *at != index);
+    let pairs = kept.map(|(_, record)| (record.bucket_key(), record.bucket_value()));
+    let bucket = Bucket::of(pairs.collect::<Vec<_>>());
+    model.set_bucket("key", bucket);
+}
+
+#[test]
+fn a_cause_is_looked_for_between_every_two_groups() {
+    // The first differs from both others in two records or more, and these two in one.
+    let changes: [&dyn Fn(&mut Model); 3] = [
+        &|model| {
+            alter(model, 2);
+            alter(model, 4);
+        },
+        &|_| {},
+        &|model| alter(model, 7),
+    ];
+    let (_scratch, paths) = copies("compare-groups", &changes);
+    let run = etcdive(["compare", &paths[0], &paths[1], &paths[2], "-o", "json"]);
+    let value: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(run.code, 1, "{value:#}");
+    assert_eq!(causes(&value), ["altered-value"], "{value:#}");
+    let text = value["causes"][0]["text"].as_str().unwrap();
+    let expected = format!(
+        "{} and {} differ only in the value of key-7",
+        paths[1], paths[2]
+    );
+    assert!(text.starts_with(&expected), "{text}");
+}
+
+#[test]
+fn two_databases_that_each_lack_records_get_one_sentence() {
+    let changes: [&dyn Fn(&mut Model); 2] = [&|model| lose(model, 3), &|model| lose(model, 6)];
+    let (_scratch, paths) = copies("compare-lacks", &changes);
+    let run = etcdive(["compare", &paths[0], &paths[1]]);
+    // A missing revision is damage, so a record may be in a page that cannot be found.
+    assert_eq!(run.code, 3, "{}{}", run.text(), run.stderr);
+    let lines = run.text().lines();
+    let lacking: Vec<&str> = lines
+        .filter(|line| line.contains("1 record that"))
+        .collect();
+    let [sentence] = lacking.as_slice() else {
+        panic!("{}", run.text());
+    };
+    for (lacks, has) in [(0, 1), (1, 0)] {
+        let part = format!(
+            "{} is damaged, and 1 record that {} has cannot be read in it",
+            paths[lacks], paths[has]
+        );
+        assert!(sentence.contains(&part), "{sentence}");
+    }
+    assert!(!sentence.contains("nothing else differs"), "{sentence}");
+}
+
+/// The deltas that one folder has are in the full snapshot of another, as etcd wrote them.
+#[test]
+fn delta_snapshots_continue_the_full_snapshot_of_their_folder() {
+    let path = |name: &str| testdata("backups").join(name).to_str().unwrap().to_owned();
+    let (gzip, lzw) = (path("gzip"), path("lzw"));
+    let run = etcdive(["compare", &gzip, &lzw, "-o", "json"]);
+    let value: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(run.code, 0, "{value:#}");
+    assert_eq!(
+        (&value["verdict"], &value["revision"]),
+        (&"equal".into(), &17.into())
+    );
+    let files = value["files"].as_array().unwrap();
+    assert!(files[0]["hash_kv"].is_u64(), "{value:#}");
+    assert_eq!(files[0]["hash_kv"], files[1]["hash_kv"]);
+    assert!(
+        run.stderr.contains("continue it to revision 17"),
+        "{}",
+        run.stderr
+    );
+
+    // Its hash is that of the store that a restore of the folder writes.
+    let scratch = Scratch::new("compare-deltas");
+    let full = scratch.path().join("full.db");
+    let full = full.to_str().unwrap();
+    let restored = etcdive(["restore", &lzw, "--out", full]);
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    let hashkv = etcdive(["hashkv", full, "-w", "json"]);
+    let hashkv: Value = serde_json::from_slice(&hashkv.stdout).unwrap();
+    let run = etcdive(["compare", full, &lzw, "-o", "json"]);
+    let value: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((run.code, &value["verdict"]), (0, &"equal".into()));
+    for file in value["files"].as_array().unwrap() {
+        assert_eq!(file["hash_kv"], hashkv["hash"], "{value:#}");
+    }
+    let compacted = etcdive(["compare", &gzip, &lzw, "--rev", "7"]);
+    assert_eq!(compacted.code, 2);
+    assert!(
+        compacted.stderr.contains("`--rev 13`"),
+        "{}",
+        compacted.stderr
+    );
+}
+
+#[test]
+fn a_write_ahead_log_that_is_not_compared_is_named_with_its_end() {
+    let member = testdata("guides/last-member");
+    let member = member.to_str().unwrap();
+    let db = format!("{member}/member/snap/db");
+    let scratch = Scratch::new("compare-log");
+    let copy = scratch.file("copy.db", &std::fs::read(&db).unwrap());
+    let copy = copy.to_str().unwrap();
+    let run = etcdive(["compare", member, copy]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let expected = format!(
+        "{member}: its write-ahead log has 3 more entries, up to entry 16. They are not compared: `etcdive restore {member} --wal --out NEW.db` applies them"
+    );
+    assert!(
+        run.text().lines().any(|line| line == expected),
+        "{}",
+        run.text()
+    );
+    assert_eq!(run.text().matches("write-ahead log").count(), 1);
+    let run = etcdive(["compare", member, copy, "-o", "json"]);
+    let value: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let log = &value["files"][0]["log_not_read"];
+    assert_eq!(
+        (&log["entries"], &log["last_index"]),
+        (&3.into(), &16.into())
+    );
+    assert!(value["files"][1]["log_not_read"].is_null());
 }
 
 #[test]
@@ -320,7 +487,7 @@ fn verdict_of(first: &Path, second: &Path) -> (Verdict, Vec<(Vec<u8>, i64)>) {
     let divergence = comparison.compare(None).unwrap();
     let keys = divergence.keys.iter();
     let keys = keys.map(|key| {
-        assert!(key.versions.iter().any(|one| *one != Version::Unknown));
+        assert!(key.versions.iter().any(|one| *one != KeyVersion::Unknown));
         (key.key.unwrap().to_vec(), key.revision.main)
     });
     (divergence.verdict, keys.collect())

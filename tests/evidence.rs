@@ -435,7 +435,7 @@ fn status_shows_what_is_after_the_high_water_mark() {
         (
             dirty,
             Some(false),
-            "12288 bytes after the high-water mark, NOT zero: bytes of something else",
+            "12288 bytes after the high-water mark, not all zero: left from an earlier state, or added by another program",
         ),
     ];
     for (tail, is_zero, said) in cases {

@@ -9,11 +9,84 @@ use etcdive::diag::Diagnostics;
 use etcdive::etcd::Store;
 use etcdive::etcd::hash::{hash_kv, hash_kv_as_compacted, hash_kv_by_revision};
 
+use serde_json::Value;
+
 use crate::reference::{database_of, folders};
 use crate::support::synth::Rng;
 use crate::support::synth::etcd::{Record, Store as Model};
 use crate::support::synth::shapes;
 use crate::support::{Scratch, case_roots, corpus, etcdive, testdata};
+
+#[test]
+fn the_hashes_of_a_folder_of_backups_are_those_of_its_full_snapshot() {
+    let folder = testdata("backups/lzw");
+    let folder = folder.to_str().unwrap();
+    let note = "this is the full snapshot Full-00000000-00000005-1772359202.Z alone, without 3 delta snapshots of the folder";
+    for words in [
+        &["hash", folder][..],
+        &["hashkv", folder],
+        &["hashkv", folder, "--all"],
+        &["du", folder],
+    ] {
+        let run = etcdive(words);
+        assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
+        assert!(run.stderr.contains(note), "{words:?}: {}", run.stderr);
+    }
+}
+
+/// `status` and `hash` hash the same records of a damaged file, and both say if some are outside of its tree.
+#[test]
+fn a_damaged_file_has_one_hash() {
+    let scratch = Scratch::new("hash-damaged");
+    let bytes = std::fs::read(testdata("healthy/k8s/after.db")).unwrap();
+    let mut files = vec![scratch.file("cut.db", &bytes[..3_000_000 / 4096 * 4096])];
+    for entry in std::fs::read_dir(testdata("damaged")).unwrap() {
+        let path = entry.unwrap().path();
+        files.extend(Some(path).filter(|path| path.extension().is_some_and(|end| end == "db")));
+    }
+    let object = |words: &[&str]| -> (Value, String) {
+        let run = etcdive(words);
+        let object = serde_json::from_slice(&run.stdout).unwrap_or_default();
+        (object, run.stderr)
+    };
+    let (mut compared, mut salvaged) = (0, 0);
+    for file in &files {
+        let path = file.to_str().unwrap();
+        let (status, _) = object(&["status", path, "-o", "json"]);
+        let (hash, notes) = object(&["hash", path, "-o", "json"]);
+        let (verify, _) = object(&["verify", path, "-o", "jsonl"]);
+        if status["hash"].is_null() {
+            continue;
+        }
+        assert_eq!(status["hash"], hash["snapshot_status"], "{path}");
+        assert_eq!(status["hash"], verify["hash"], "{path}");
+        for other in [&hash, &verify] {
+            assert_eq!(
+                status["salvaged_records"], other["salvaged_records"],
+                "{path}"
+            );
+        }
+        let text = etcdive(["status", path]);
+        let is_salvaged = !status["salvaged_records"].is_null();
+        let says = text
+            .text()
+            .contains("outside of the damaged tree: etcdutl computes another");
+        assert_eq!(says, is_salvaged, "{path}: {}", text.text());
+        let note = "outside of the damaged tree: etcd and etcdutl do not read";
+        assert_eq!(notes.contains(note), is_salvaged, "{path}: {notes}");
+        let hashkv = etcdive(["hashkv", path]);
+        assert_eq!(
+            hashkv.stderr.contains(note),
+            is_salvaged,
+            "{path}: {}",
+            hashkv.stderr
+        );
+        compared += 1;
+        salvaged += usize::from(is_salvaged);
+    }
+    println!("{compared} damaged files compared, {salvaged} with salvaged records");
+    assert!(compared > 8 && salvaged > 0, "{compared} {salvaged}");
+}
 
 /// The lines of `hashkv -w json`.
 fn printed_hashes(db: &str, more: &[&str]) -> Vec<String> {

@@ -31,7 +31,7 @@ fn request(by: Option<SpaceBy>) -> SpaceRequest {
         by,
         depth: 2,
         order: SpaceOrder::Total,
-        limit: None,
+        limit: usize::MAX,
         with_metadata: true,
     }
 }

@@ -45,7 +45,7 @@ fn is_found(scratch: &Scratch, snapshot: &[u8], added: &[u8], what: &str) {
     assert_eq!(listed.code, expected.code, "{what}: {}", listed.stderr);
     let status = run("status", &file);
     assert!(
-        status.text().contains("its SHA-256 is right, but"),
+        status.text().contains("with a correct SHA-256, but"),
         "{}",
         status.text()
     );

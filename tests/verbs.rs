@@ -401,7 +401,7 @@ fn status_shows_the_state_as_a_table_or_as_json() {
     let table = ok(&format!("status {COMPACTED}"));
     for said in [
         "31, compacted to 24",
-        "SHA-256 is right",
+        "a snapshot file with a correct SHA-256",
         "verdict    OK",
         "13 live of 14",
     ] {

@@ -54,7 +54,7 @@ fn an_intact_snapshot_is_ok_and_its_line_shows_that_it_is_not_empty() {
         "{text}"
     );
     assert!(
-        text.ends_with("m ago), 618 keys, 4.4 MB, SHA-256 is right"),
+        text.ends_with("m ago), 618 keys, 4.4 MB, SHA-256 is correct"),
         "{text}"
     );
 }
@@ -71,7 +71,7 @@ fn a_file_with_and_without_sha_256_is_distinguished() {
     let (code, text) = line(WITHOUT_SHA, &["--require-sha"]);
     assert_eq!(code, 1);
     assert!(
-        text.starts_with("FAILED: no right SHA-256 at its end (--require-sha); revision 6"),
+        text.starts_with("FAILED: no SHA-256 at its end (--require-sha); revision 6"),
         "{text}"
     );
     assert_eq!(line(AFTER, &["--require-sha"]).0, 0);
@@ -275,7 +275,7 @@ fn damage_is_named_with_what_it_costs() {
         &format!(
             "readable to revision {complete} (at least {missing} later revisions are missing), about 2026-11-20T2"
         ),
-        &format!("; {keys} keys; "),
+        &format!("; {keys} keys at that revision; "),
         "(--min-revision ",
         "do not restore it",
         "file-truncated",
@@ -306,6 +306,10 @@ fn packed_files_standard_input_folders_and_backups_are_verified() {
     let (code, text) = line("packed/snapshot.db.gz", &[]);
     assert_eq!(code, 0);
     assert!(text.contains("; unpack it before the restore"), "{text}");
+    let (code, text) = line("packed/datadir.tar.gz", &[]);
+    assert_eq!(code, 0, "{text}");
+    let log = "; 1 file of a write-ahead log in the archive not checked";
+    assert!(text.contains(log), "{text}");
     let bytes = std::fs::read(testdata(AFTER)).unwrap();
     let run = fed(&bytes, &["verify", "-", NOW]);
     assert_eq!(run.code, 0);
@@ -330,6 +334,8 @@ fn packed_files_standard_input_folders_and_backups_are_verified() {
     let (code, text) = line("backups/zlib", &[]);
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("OK: revision 17, "), "{text}");
+    let alone = "; `etcdutl snapshot restore` restores revision 5, without the delta snapshots: ";
+    assert!(text.contains(alone), "{text}");
     let (code, text) = line("backups/alone", &[]);
     assert_eq!(code, 1, "{text}");
     assert!(
@@ -339,9 +345,37 @@ fn packed_files_standard_input_folders_and_backups_are_verified() {
 }
 
 #[test]
+fn a_write_ahead_log_that_goes_further_is_named() {
+    let (code, text) = line("guides/last-member", &[]);
+    assert_eq!(code, 0, "{text}");
+    let log = "; its write-ahead log has 3 more entries, up to entry 16, which `etcdutl snapshot restore` does not read";
+    assert!(text.contains(log), "{text}");
+    let (_, object) = object(&testdata("guides/last-member"), &[]);
+    assert_eq!(object["log_not_read"]["entries"], 3);
+    assert!(
+        !line("guides/disagree/m3", &[])
+            .1
+            .contains("write-ahead log")
+    );
+    let status = etcdive(["status", &path("guides/last-member")]);
+    let fact = "3 entries more than the database, up to entry 16; ";
+    assert!(status.text().contains(fact), "{}", status.text());
+    // A database that cannot be read: the log has everything.
+    let run = verify(&[&path("wal/alone")]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("its write-ahead log has every write"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_wrong_length_or_time_is_a_usage_error() {
     for (flag, value) in [
         ("--max-age", "-1h"),
+        ("--max-age", " -25h"),
+        ("--max-age", " +25h"),
         ("--max-age", "1h ago"),
         ("--max-age", "21:05"),
         ("--max-age", "soon"),

@@ -204,7 +204,7 @@ fn every_request_has_its_line_its_revision_and_its_state() {
             "    none  ConfChangeAddLearnerNode 571204938c503f78 {\"id\":6274082262641295224,\"peerURLs\":[\"http://127.0.0.1:29999\"],\"isLearner\":true}",
         ),
         (26, "    none  compaction to revision 6"),
-        (42, "      18  put as/root (1 bytes)  by root"),
+        (42, "      18  put as/root (1 byte)  by root"),
     ] {
         assert!(line_of(index).ends_with(end), "{}", line_of(index));
     }

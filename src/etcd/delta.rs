@@ -58,6 +58,8 @@ pub struct Delta {
     bytes: Vec<u8>,
     /// In the order of revisions.
     events: Vec<Event>,
+    /// The first main revision of which an event may be missing, because the file is damaged.
+    incomplete_from: Option<i64>,
 }
 
 /// One event; key and value are places in the bytes of the file's [`Delta`].
@@ -81,6 +83,8 @@ struct Reader<'r> {
     name: &'r str,
     diagnostics: &'r Diagnostics,
     delta: Delta,
+    /// Whether an event before the first one that could be read is missing.
+    lacks_first: bool,
 }
 
 impl Delta {
@@ -94,7 +98,9 @@ impl Delta {
                 checksum: DeltaChecksum::Absent,
                 bytes: Vec::new(),
                 events: Vec::new(),
+                incomplete_from: None,
             },
+            lacks_first: false,
         };
         if let Some(json) = checked(file) {
             reader.delta.checksum = DeltaChecksum::Right;
@@ -138,6 +144,13 @@ impl Delta {
             self.events.first().map(main)?,
             self.events.last().map(main)?,
         ))
+    }
+
+    /// The first main revision of which an event may be missing, because the file is damaged. An event that cannot be
+    /// read may be of the same revision as the event before it.
+    #[must_use]
+    pub fn incomplete_from(&self) -> Option<i64> {
+        self.incomplete_from
     }
 
     /// When the first and the last event were received, in seconds since 1970.
@@ -234,6 +247,7 @@ impl Reader<'_> {
             let element = rest.get(..len).unwrap_or_default();
             if let Err(why) = self.read_event(element, at) {
                 let effect = "this event is missing from this answer";
+                self.note_missing();
                 self.report(Code::DeltaEvent, at, why, effect);
             }
             at = blank(json, at.saturating_add(len));
@@ -246,7 +260,19 @@ impl Reader<'_> {
         }
     }
 
-    fn cut(&self, at: usize, found: &str) -> Option<usize> {
+    /// Notes that the next event is missing.
+    fn note_missing(&mut self) {
+        match self.delta.events.last() {
+            None => self.lacks_first = true,
+            Some(last) => {
+                let from = self.delta.incomplete_from.unwrap_or(i64::MAX);
+                self.delta.incomplete_from = Some(from.min(last.revision.main));
+            }
+        }
+    }
+
+    fn cut(&mut self, at: usize, found: &str) -> Option<usize> {
+        self.note_missing();
         self.report(
             Code::DeltaEvent,
             at,
@@ -367,9 +393,12 @@ impl Reader<'_> {
             };
             kept.push(Event { revision, ..event });
         }
+        let first = kept.first().map(main).filter(|_| self.lacks_first);
+        let missing = [self.delta.incomplete_from, first];
         Delta {
             bytes,
             events: kept,
+            incomplete_from: missing.into_iter().flatten().min(),
             ..self.delta
         }
     }

@@ -179,7 +179,10 @@ impl<'a> Salvage<'a> {
             if records > 0 {
                 self.diagnostics.report(
                     Diagnostic::new(code, self.bucket.locus.clone())
-                        .found(format!("{records} records {which}"))
+                        .found(match records {
+                            1 => format!("1 record {which}"),
+                            _ => format!("{records} records {which}"),
+                        })
                         .effect(effect),
                 );
             }

@@ -19,6 +19,12 @@ pub struct StoredRecord<'a> {
 }
 
 impl<'a> StoredRecord<'a> {
+    /// The record of a key and a value of bucket `key`; none if the key is not a revision.
+    pub fn parse(key: &[u8], stored: &'a [u8]) -> Option<Self> {
+        let place = BucketKey::parse(key).ok()?;
+        Some(Self { place, stored })
+    }
+
     /// Its content; none if the message is damaged.
     pub fn content(&self) -> Option<KeyValue<'a>> {
         KeyValue::parse(self.stored).ok()
@@ -33,15 +39,19 @@ struct Cursor<'a> {
     leaf: Option<Leaf<'a>>,
     /// Index in the leaf of the element after the current one.
     next: usize,
+    /// The records after the last leaf.
+    added: std::vec::IntoIter<StoredRecord<'a>>,
     current: Option<StoredRecord<'a>>,
 }
 
 impl<'a> Cursor<'a> {
-    fn new(store: &Store<'a>) -> Self {
+    fn new<'e: 'a>(store: &Store<'e>, added: Vec<StoredRecord<'a>>) -> Self {
+        let leaves = store.record_leaves(Direction::Forward);
         let mut cursor = Self {
-            leaves: Box::new(store.record_leaves(Direction::Forward)),
+            leaves: Box::new(leaves.map(|leaf| -> Leaf<'a> { leaf })),
             leaf: None,
             next: 0,
+            added: added.into_iter(),
             current: None,
         };
         cursor.advance();
@@ -53,7 +63,7 @@ impl<'a> Cursor<'a> {
         loop {
             let Some(leaf) = &self.leaf else {
                 if !self.next_leaf() {
-                    self.current = None;
+                    self.current = self.added.next();
                     return;
                 }
                 continue;
@@ -62,12 +72,10 @@ impl<'a> Cursor<'a> {
             while self.next < count {
                 let element = leaf.element(self.next);
                 self.next = self.next.saturating_add(1);
-                let place = element.and_then(|element| {
-                    let place = BucketKey::parse(element.key).ok()?;
-                    Some((place, element.value))
-                });
-                if let Some((place, stored)) = place {
-                    self.current = Some(StoredRecord { place, stored });
+                let record =
+                    element.and_then(|element| StoredRecord::parse(element.key, element.value));
+                if record.is_some() {
+                    self.current = record;
                     return;
                 }
             }
@@ -116,13 +124,17 @@ impl fmt::Debug for SideBySide<'_> {
 const PAGE_ID_BYTES: usize = 8;
 
 impl<'a> SideBySide<'a> {
-    /// The records of these stores.
-    pub fn new<'s>(stores: impl Iterator<Item = &'s Store<'a>>) -> Self
+    /// The records of the states of these stores, each with those that follow them, in the order of revisions.
+    pub fn new<'e: 'a, 's>(
+        stores: impl Iterator<Item = (&'s Store<'e>, Vec<StoredRecord<'a>>)>,
+    ) -> Self
     where
-        'a: 's,
+        'e: 's,
     {
         Self {
-            cursors: stores.map(Cursor::new).collect(),
+            cursors: stores
+                .map(|(store, added)| Cursor::new(store, added))
+                .collect(),
             row: Vec::new(),
         }
     }

@@ -11,6 +11,7 @@ use crate::bbolt::page_use::BucketUse;
 use crate::bbolt::space::{Claims, PageClass, PageRest};
 use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
 
+use super::defragmentation::{Defragmentation, DefragmentedSize};
 use super::record::{Origin, Record};
 use super::schema;
 use super::state::State;
@@ -46,13 +47,15 @@ pub enum Part {
     Damaged,
     /// Bytes after the last page that was ever in use.
     BeyondMark,
-    /// The SHA-256 of a snapshot file, and anything after it.
+    /// The SHA-256 of a snapshot file.
     Trailer,
+    /// Bytes after the SHA-256 of a snapshot file.
+    AfterTrailer,
 }
 
 impl Part {
     /// All parts, in the order in which they are shown.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::LiveValues,
         Self::LiveHeads,
         Self::OldValues,
@@ -68,6 +71,7 @@ impl Part {
         Self::Damaged,
         Self::BeyondMark,
         Self::Trailer,
+        Self::AfterTrailer,
     ];
 }
 
@@ -189,6 +193,8 @@ pub struct FileSpace<'a> {
     pub keys: Vec<(Box<[u8]>, KeySpace<'a>)>,
     /// The buckets, the root first.
     pub buckets: Vec<BucketSpace<'a>>,
+    /// The size before and after a defragmentation.
+    pub defragmentation: DefragmentedSize,
 }
 
 /// The pages of one bucket.
@@ -203,10 +209,11 @@ pub struct BucketSpace<'a> {
 }
 
 impl<'a> FileSpace<'a> {
-    /// Measures a file of so many bytes, trailer included. `see` is given each record and its size.
+    /// Measures the file of a state. `after_image` is what follows its pages: the length of the SHA-256, and of the bytes
+    /// after that. `see` is given each record and its size.
     pub fn read(
         state: &State<'a>,
-        file_bytes: u64,
+        after_image: (u64, u64),
         see: &mut dyn FnMut(&Record<'a>, RecordBytes),
     ) -> Self {
         let db = state.db();
@@ -214,21 +221,21 @@ impl<'a> FileSpace<'a> {
             claims: Claims::new(db),
             parts: Parts::default(),
             keys: HashMap::new(),
+            defragmentation: Defragmentation::new(db),
             see,
         };
-        for leaf in state.record_leaves(Direction::Forward) {
-            fold.leaf(state, &leaf);
-        }
+        fold.buckets(state);
         let page_use = PageUse::read(db);
         let Fold {
             claims,
             mut parts,
             keys,
+            defragmentation,
             ..
         } = fold;
         let page_bytes = add_rests(&claims, state, &page_use, &mut parts);
-        let image_bytes = db.pages().image().len() as u64;
-        parts.add(Part::Trailer, file_bytes.saturating_sub(image_bytes));
+        parts.add(Part::Trailer, after_image.0);
+        parts.add(Part::AfterTrailer, after_image.1);
         let mut keys: Vec<_> = keys.into_iter().collect();
         keys.sort_unstable_by_key(|(_, key)| key.place);
         for (_, key) in &mut keys {
@@ -242,6 +249,7 @@ impl<'a> FileSpace<'a> {
             parts,
             keys,
             buckets: buckets(&page_use, &page_bytes),
+            defragmentation: defragmentation.finish(),
         }
     }
 }
@@ -251,10 +259,27 @@ struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
     keys: HashMap<Box<[u8]>, KeySpace<'a>>,
+    defragmentation: Defragmentation,
     see: &'s mut dyn FnMut(&Record<'a>, RecordBytes),
 }
 
 impl<'a> Fold<'a, '_> {
+    /// Reads all buckets in their order: the records of bucket `key`, and of every other bucket the lengths of its elements
+    /// only.
+    fn buckets(&mut self, state: &State<'a>) {
+        for bucket in state.buckets() {
+            self.defragmentation.begin_bucket();
+            if bucket.name == schema::KEY {
+                for leaf in state.record_leaves(Direction::Forward) {
+                    self.leaf(state, &leaf);
+                }
+            } else {
+                let elements = bucket.elements(state.db().diagnostics(), Direction::Forward);
+                elements.for_each(|(_, element)| self.defragmentation.add(&element));
+            }
+        }
+    }
+
     /// Claims the bytes of a leaf: its header, its element table and its records. Invalid elements are reported, and
     /// their page is noted as damaged.
     fn leaf(&mut self, state: &State<'a>, leaf: &Leaf<'a>) {
@@ -263,6 +288,7 @@ impl<'a> Fold<'a, '_> {
         let mut is_damaged = !leaf.is_whole();
         let origin = Origin::from_leaf(leaf);
         for element in leaf.elements(Direction::Forward) {
+            self.defragmentation.add(&element);
             match Record::parse(&leaf.page, &element) {
                 Ok((record, contradiction)) => {
                     if let Some(finding) = contradiction {

@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 
-use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
+use crate::bbolt::{Bucket, Direction, Element, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
 
 use super::check::{NewestRecord, compare_with_newest};
 use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
 use super::completeness::Completeness;
 use super::defragmentation::Defragmentation;
-use super::hash::hash_kv;
+use super::hash::{BackendHashes, Hashed, backend_hashes_with, hash_kv};
 use super::record::Record;
 use super::release::Release;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
+
+pub use super::defragmentation::DefragmentedSize;
 
 /// The fields of `etcdutl snapshot status` of etcd 3.6 (`etcdutl/snapshot/v3_snapshot.go`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +97,15 @@ pub struct RecordStatus {
     pub hash: u32,
     /// `HashKV` at the current revision.
     pub hash_kv: u32,
+    /// How many of the records in these hashes were salvaged; see [`BackendHashes::salvaged`].
+    pub salvaged: u64,
+}
+
+impl RecordStatus {
+    /// How many of the hashed records were salvaged; none if the tree has all of them.
+    pub fn salvaged_if_any(&self) -> Option<u64> {
+        Some(self.salvaged).filter(|records| *records > 0)
+    }
 }
 
 /// Everything that `status` shows about the store.
@@ -112,8 +123,8 @@ pub struct StoreStatus {
     pub reason: &'static str,
     /// High-water mark times page size, in bytes.
     pub total_size: u64,
-    /// About how long the file would be after a defragmentation, in bytes.
-    pub defragmented_size: u64,
+    /// The size before and after a defragmentation.
+    pub defragmentation: DefragmentedSize,
     /// The records.
     pub records: Result<RecordStatus, Unreachable>,
     /// The content of bucket `meta`; none without it.
@@ -239,9 +250,11 @@ impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
         let counts = RecordCounts::read(store);
-        let (hash, buckets, _) = hash_and_counts(store);
+        let Backend {
+            hashes, buckets, ..
+        } = Backend::read(store);
         Self {
-            hash,
+            hash: hashes.everything,
             revision: counts.newest.unwrap_or_default(),
             // etcdutl counts the mark of a bumped restore as an empty key.
             total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
@@ -270,14 +283,19 @@ impl StoreStatus {
             }
             Err(why) => (Err(why), Seen::new()),
         };
-        let (hash, buckets, defragmented_size) = hash_and_counts(store);
+        let Backend {
+            hashes,
+            buckets,
+            defragmentation,
+        } = Backend::read(store);
         let records = counts.map(|counts| {
             let current_revision = store.current_revision();
             RecordStatus {
                 current_revision,
                 counts,
-                hash,
+                hash: hashes.everything,
                 hash_kv: hash_kv(store, current_revision),
+                salvaged: hashes.salvaged,
             }
         });
         let cluster_version = store
@@ -290,7 +308,7 @@ impl StoreStatus {
             chosen,
             reason: choice.reason(),
             total_size: db.meta().used_bytes(),
-            defragmented_size,
+            defragmentation,
             records,
             meta: store.bucket(schema::META).map(|_| store.meta().clone()),
             members: store
@@ -344,32 +362,53 @@ pub fn sum_of_elements(buckets: &[BucketCounts]) -> u64 {
     elements.fold(0, u64::saturating_add)
 }
 
-/// The backend's hash with nothing left out, the sizes of the buckets, and about how long the file would be after a
-/// defragmentation in bytes, in one walk over the file.
-fn hash_and_counts(store: &Store<'_>) -> (u32, Vec<BucketCounts>, u64) {
-    let mut hash = 0;
-    let mut buckets = Vec::new();
-    let mut defragmentation = Defragmentation::new(store.db().pages().page_size());
-    for bucket in store.buckets() {
-        let mut counts = BucketCounts {
+impl BucketCounts {
+    /// A bucket without elements so far.
+    fn new(bucket: &Bucket<'_>) -> Self {
+        Self {
             name: bucket.name.to_vec(),
             root: bucket.root.0,
             elements: 0,
             key_bytes: 0,
             value_bytes: 0,
-        };
-        hash = crc32c::crc32c_append(hash, bucket.name);
-        for (_, element) in bucket.elements(store.db().diagnostics(), Direction::Forward) {
-            let (key_bytes, value_bytes) = (element.key.len() as u64, element.value.len() as u64);
-            counts.elements = counts.elements.saturating_add(1);
-            counts.key_bytes = counts.key_bytes.saturating_add(key_bytes);
-            counts.value_bytes = counts.value_bytes.saturating_add(value_bytes);
-            hash = crc32c::crc32c_append(hash, element.key);
-            hash = crc32c::crc32c_append(hash, element.value);
-            defragmentation.add(key_bytes, value_bytes);
         }
-        defragmentation.end_bucket();
-        buckets.push(counts);
     }
-    (hash, buckets, defragmentation.total_bytes())
+
+    fn add(&mut self, element: &Element<'_>) {
+        let sum = |a: &mut u64, b: usize| *a = a.saturating_add(b as u64);
+        sum(&mut self.elements, 1);
+        sum(&mut self.key_bytes, element.key.len());
+        sum(&mut self.value_bytes, element.value.len());
+    }
+}
+
+/// What one walk over all buckets gives.
+struct Backend {
+    hashes: BackendHashes,
+    buckets: Vec<BucketCounts>,
+    defragmentation: DefragmentedSize,
+}
+
+impl Backend {
+    fn read(store: &Store<'_>) -> Self {
+        let mut buckets: Vec<BucketCounts> = Vec::new();
+        let mut defragmentation = Defragmentation::new(store.db());
+        let hashes = backend_hashes_with(store, |hashed| match hashed {
+            Hashed::Bucket(bucket) => {
+                buckets.push(BucketCounts::new(bucket));
+                defragmentation.begin_bucket();
+            }
+            Hashed::Element(element) => {
+                if let Some(bucket) = buckets.last_mut() {
+                    bucket.add(element);
+                }
+                defragmentation.add(element);
+            }
+        });
+        Self {
+            hashes,
+            buckets,
+            defragmentation: defragmentation.finish(),
+        }
+    }
 }

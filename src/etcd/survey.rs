@@ -26,7 +26,7 @@ use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::schema;
 use super::store::Store;
-use super::write::{StoredBytes, each_record};
+use super::write::{StoredBytes, for_each_record};
 
 pub use keys::{LeasedKey, SurveyedKeys};
 
@@ -247,7 +247,7 @@ impl<'a> Survey<'a> {
             },
             last: None,
         };
-        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, stored| {
+        for_each_record(store, |record, stored| {
             let used = Use::decide(
                 store,
                 record,
@@ -256,9 +256,7 @@ impl<'a> Survey<'a> {
                 request.compacted,
             );
             pass.see(record, used);
-            Ok(())
         });
-        let Ok(()) = passed;
         let mut survey = pass.survey;
         let is_suspect = survey.altered > 0 || store.db().diagnostics().found_damage();
         survey.explain_contradictions();
@@ -294,15 +292,13 @@ impl<'a> Survey<'a> {
         if free.is_empty() {
             return;
         }
-        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, _| {
+        for_each_record(store, |record, _| {
             let Revision { main, sub } = record.revision;
             let is_cut = request.cut.contains(&main);
             if let Some(next) = free.get_mut(&main).filter(|_| !is_cut) {
                 *next = (*next).max(sub.saturating_add(1));
             }
-            Ok(())
         });
-        let Ok(()) = passed;
         for missing in &mut self.missing {
             let Some(revision) = &mut missing.tombstone else {
                 continue;
@@ -427,15 +423,13 @@ fn filled(
     }
     let wanted: HashSet<Revision> = candidates.iter().map(|page| page.from).collect();
     let mut found = HashSet::new();
-    let passed: Result<(), std::convert::Infallible> = each_record(store, |record, stored| {
+    for_each_record(store, |record, stored| {
         if wanted.contains(&record.revision)
             && Use::decide(store, record, stored, true, request.compacted) == Use::Used
         {
             found.insert(record.revision);
         }
-        Ok(())
     });
-    let Ok(()) = passed;
     let filled = candidates.iter().filter(|page| found.contains(&page.from));
     filled.map(|page| (page.from, page.until)).collect()
 }

@@ -21,7 +21,7 @@ use super::revision::{BucketKey, Revision};
 use super::schema;
 use super::store::Store;
 
-pub use records::{KeptRecords, StoredBytes, StoredPair, Tallied, Tally, each_record};
+pub use records::{KeptRecords, StoredBytes, StoredPair, Tallied, Tally, for_each_record};
 
 /// A bucket in memory.
 type SmallBucket = BTreeMap<Vec<u8>, Vec<u8>>;

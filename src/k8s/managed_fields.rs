@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
+
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// A manager that wrote an object, and the time by the API server's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,20 +4,21 @@
 //! The managers of an event are those that `log` shows. An event with several managers counts for each of them.
 
 mod fights;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::compare::{Changed, Comparison};
+use super::compare::Comparison;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
 use super::no_answer::NoAnswer;
 use super::question::Question;
 use super::space::{Grouping, SpaceBy};
-use super::writers::managers_of;
 
 pub use super::space::Group;
 pub use fights::Fight;
 
 use fights::{Fights, MOST_MANAGERS};
+use versions::{Versions, Written};
 
 /// How many parts the period is cut into, for the counts over time.
 pub const STEPS: usize = 16;
@@ -54,7 +55,7 @@ impl ChurnRow {
         }
     }
 
-    /// Adds an event. Events are added in the order of revisions.
+    /// Adds an event.
     fn add(&mut self, event: &Event<'_>, step: usize, time: Option<i64>) {
         self.writes = self.writes.saturating_add(1);
         let is_deletion = event.event_type == EventType::Delete;
@@ -65,8 +66,8 @@ impl ChurnRow {
             *count = count.saturating_add(1);
         }
         if let Some(time) = time {
-            let first = self.times.map_or(time, |(first, _)| first);
-            self.times = Some((first, time.max(first)));
+            let (first, last) = self.times.unwrap_or((time, time));
+            self.times = Some((first.min(time), last.max(time)));
         }
         self.example = self.example.max(event.record.revision.main);
     }
@@ -77,7 +78,7 @@ impl ChurnRow {
 pub struct NoChange {
     /// The key.
     pub key: Box<[u8]>,
-    /// The managers that wrote them, at most eight.
+    /// The managers that wrote them in the order of their first write, at most eight.
     pub managers: Vec<String>,
     /// How many.
     pub writes: u64,
@@ -129,6 +130,9 @@ impl Churn {
         let mut events = log.newest()?;
         events.reverse();
         let mut count = Count::new(question, log.comparison(), &events);
+        // Key by key, so that one version of one key is kept, and each is decoded once. The sort is stable: the events of a
+        // key stay in the order of revisions.
+        events.sort_by_key(|event| event.record.key);
         for event in &events {
             count.event(event);
         }
@@ -142,7 +146,7 @@ type Rows = HashMap<Group, ChurnRow>;
 /// The counts up to an event.
 struct Count<'q, 'a> {
     question: &'q Question<'a>,
-    comparison: Comparison<'q>,
+    versions: Versions<'q>,
     period: Period,
     total: ChurnRow,
     managers: Rows,
@@ -153,7 +157,7 @@ struct Count<'q, 'a> {
 }
 
 impl<'q, 'a> Count<'q, 'a> {
-    /// No counts yet. The events are needed for the period and for the groups.
+    /// No counts yet. The events, in the order of revisions, are needed for the period and for the groups.
     fn new(question: &'q Question<'a>, comparison: Comparison<'q>, events: &[Event<'_>]) -> Self {
         let revision =
             |event: Option<&Event<'_>>| event.map_or(0, |event| event.record.revision.main);
@@ -168,7 +172,7 @@ impl<'q, 'a> Count<'q, 'a> {
         };
         Self {
             question,
-            comparison,
+            versions: Versions::new(question.objects(), comparison),
             period: Period { revisions, times },
             total: ChurnRow::new(Group::Total),
             managers: Rows::new(),
@@ -192,7 +196,7 @@ impl<'q, 'a> Count<'q, 'a> {
         for (grouping, rows) in &mut self.groupings {
             add(rows, grouping.group_of(event.record.key));
         }
-        let managers = managers_of(event, self.question.objects());
+        let Written { managers, fields } = self.versions.read(event);
         if managers.is_empty() {
             let is_deletion = event.event_type == EventType::Delete;
             add(
@@ -206,22 +210,15 @@ impl<'q, 'a> Count<'q, 'a> {
         for manager in &managers {
             add(&mut self.managers, Group::Manager(manager.clone()));
         }
-        self.compare(event, managers);
-    }
-
-    /// Compares an update with the version before: either it changed nothing, or its changes may belong to a fight.
-    fn compare(&mut self, event: &Event<'_>, managers: Vec<String>) {
-        let changed = Changed::from_event(event);
-        if event.event_type != EventType::Update || !changed.is_in_both() {
-            return;
-        }
-        let fields = self.comparison.fields(&changed);
-        if fields.is_empty() {
-            return self.no_change(event, managers);
-        }
         let main = event.record.revision.main;
-        for field in &fields {
-            self.fights.add(event.record.key, field, &managers, main);
+        match fields {
+            None => {}
+            Some(fields) if fields.is_empty() => self.no_change(event, managers),
+            Some(fields) => {
+                for field in &fields {
+                    self.fights.add(event.record.key, field, &managers, main);
+                }
+            }
         }
     }
 

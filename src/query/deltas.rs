@@ -273,6 +273,19 @@ impl Deltas {
         revisions
     }
 
+    /// The newest revision up to which every write is known: the last one before a gap, and before an event that could
+    /// not be read. `store` is that of the full snapshot. None if there is no full snapshot and no event.
+    pub(super) fn complete(&self, store: Option<&Store<'_>>) -> Option<i64> {
+        let state = store.map(state_revision);
+        let before_gap = self.report_gaps(state, &Diagnostics::new());
+        let files = self.files.iter();
+        let incomplete = files.filter_map(|file| file.delta.incomplete_from());
+        // Up to the full snapshot nothing is missing, whatever the files have.
+        let before_loss = incomplete.filter(|from| state.is_none_or(|state| *from > state));
+        let before_loss = before_loss.map(|from| from.saturating_sub(1)).min();
+        before_gap.map(|before_gap| before_gap.min(before_loss.unwrap_or(i64::MAX)))
+    }
+
     /// Reports gaps: revisions after the full snapshot that no file has although a file has later ones. Returns the
     /// last revision before the first gap.
     fn report_gaps(&self, state: Option<i64>, diagnostics: &Diagnostics) -> Option<i64> {
@@ -350,7 +363,7 @@ impl Deltas {
             state,
             revisions: ends.map(|((first, ..), (last, ..))| (*first, *last)),
             until: received.map(|(_, last)| last).max(),
-            complete: self.report_gaps(state, &Diagnostics::new()),
+            complete: self.complete(self.base.as_ref().map(|_| store)),
         }));
     }
 

@@ -3,6 +3,7 @@
 //!
 //! `merge` compares the records, `differences` collects what differs, and `shape` finds known causes.
 
+mod database;
 mod differences;
 mod merge;
 mod shape;
@@ -11,19 +12,21 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
+use crate::etcd::AtRevision;
 use crate::etcd::cluster::member_ids;
-use crate::etcd::hash::hash_kv_as_compacted;
-use crate::etcd::{AtRevision, Store};
+use crate::etcd::hash::hash_kv_continued;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 use crate::source::Change;
 
 use super::catalog;
 use super::evidence::Evidence;
-use super::hash::records;
+use super::log_beside::LogBeside;
 use super::no_answer::{NoAnswer, RevisionUnavailable};
+use super::notice::Notices;
 
-use merge::{Retained, merge};
+use database::Database;
+use merge::merge;
 
 pub use crate::etcd::Revision;
 pub use crate::etcd::side_by_side::StoredRecord;
@@ -55,8 +58,10 @@ pub struct Member {
     pub revision: i64,
     /// Its compacted revision; 0 if nothing was compacted.
     pub compacted: i64,
-    /// Index of the last applied raft entry.
+    /// Index of the last applied raft entry. None also if delta snapshots continue the database: they do not name one.
     pub consistent_index: Option<u64>,
+    /// The write-ahead log next to it, which is not compared, if that has requests that the database lacks.
+    pub log: Option<LogBeside>,
     /// `HashKV` at the revision of the comparison, after the highest compaction of all. None if that revision is compacted.
     pub hash: Option<u32>,
     /// Whether damage may hide records, or may have changed them.
@@ -121,7 +126,7 @@ impl Divergence<'_> {
 #[derive(Debug)]
 pub struct Comparison<'e> {
     evidence: &'e [Evidence],
-    stores: Vec<Store<'e>>,
+    databases: Vec<Database<'e>>,
 }
 
 impl<'e> Comparison<'e> {
@@ -131,13 +136,22 @@ impl<'e> Comparison<'e> {
     /// If one of them is not an etcd database.
     pub fn open(evidence: &'e [Evidence]) -> Result<Self, CannotCompare> {
         let open = |(index, one)| {
-            records(one).map_err(|error| CannotCompare::Database(index, Box::new(error)))
+            Database::open(one).map_err(|error| CannotCompare::Database(index, Box::new(error)))
         };
-        let stores = evidence.iter().enumerate().map(open);
+        let databases = evidence.iter().enumerate().map(open);
         Ok(Self {
             evidence,
-            stores: stores.collect::<Result<_, _>>()?,
+            databases: databases.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Adds the notices about delta snapshots that continue a database.
+    pub fn note_deltas(&self, notices: &Notices) {
+        for (evidence, database) in self.evidence.iter().zip(&self.databases) {
+            if let Some(deltas) = evidence.deltas() {
+                deltas.notices(&database.store, notices);
+            }
+        }
     }
 
     /// Compares every record that two of the databases retain, or only those up to the main revision that was asked
@@ -145,16 +159,16 @@ impl<'e> Comparison<'e> {
     ///
     /// # Errors
     /// If one of them cannot answer for that revision.
-    pub fn compare(&self, asked: Option<i64>) -> Result<Divergence<'e>, CannotCompare> {
-        compare(self.evidence, &self.stores, asked)
+    pub fn compare(&self, asked: Option<i64>) -> Result<Divergence<'_>, CannotCompare> {
+        compare(self.evidence, &self.databases, asked)
     }
 
     /// The resources of Kubernetes in all databases. This reads all records of each database.
     pub fn catalog(&self) -> Catalog {
         let stores: Vec<_> = self
-            .stores
+            .databases
             .iter()
-            .map(|store| (store, AtRevision::HEAD))
+            .map(|database| (&database.store, AtRevision::HEAD))
             .collect();
         catalog::read_full(&stores, &Keyring::default())
     }
@@ -162,45 +176,42 @@ impl<'e> Comparison<'e> {
 
 fn compare<'a>(
     evidence: &[Evidence],
-    stores: &[Store<'a>],
+    databases: &'a [Database<'_>],
     asked: Option<i64>,
 ) -> Result<Divergence<'a>, CannotCompare> {
-    let retained: Vec<Retained> = stores.iter().map(Retained::read).collect();
-    all_have(stores, &retained, asked)?;
-    let newest = retained.iter().map(|one| one.newest).min();
+    all_have(databases, asked)?;
+    let retained = databases.iter().map(|one| one.retained);
+    let newest = retained.clone().map(|one| one.newest).min();
     let common = asked.or(newest).unwrap_or_default();
-    let compacted = retained.iter().map(|one| one.compacted).max();
+    let compacted = retained.map(|one| one.compacted).max();
     let compacted = compacted.unwrap_or_default();
     let limit = asked.unwrap_or(i64::MAX);
     // Equal databases have the same hash, so only the first one is hashed while the records are compared.
-    let hash = |store: &Store<'_>| {
-        (compacted <= common).then(|| hash_kv_as_compacted(store, common, compacted))
+    let hash = |one: &Database<'_>| {
+        (compacted <= common)
+            .then(|| hash_kv_continued(&one.store, &one.added(), common, compacted))
     };
     let (merged, first_hash) = rayon::join(
-        || merge(stores, &retained, common, limit),
-        || stores.first().and_then(hash),
+        || merge(databases, common, limit),
+        || databases.first().and_then(hash),
     );
     let is_damaged: Vec<bool> = evidence.iter().map(is_damaged).collect();
     let is_equal = !merged.found.found_any() && !is_damaged.contains(&true);
     let hashes: Vec<Option<u32>> = if is_equal {
-        vec![first_hash; stores.len()]
+        vec![first_hash; databases.len()]
     } else {
-        let others: Vec<_> = stores.par_iter().skip(1).map(hash).collect();
+        let others: Vec<_> = databases.par_iter().skip(1).map(hash).collect();
         std::iter::once(first_hash).chain(others).collect()
     };
     let files = evidence.iter().map(|one| one.source().file_id());
     let state = files.zip(hashes).zip(is_damaged);
-    let members = stores.iter().zip(&retained).zip(state);
+    let members = databases.iter().zip(state);
     let mut members: Vec<Member> = members
-        .map(|((store, retained), ((file, hash), is_damaged))| Member {
-            revision: retained.newest,
-            compacted: retained.compacted,
-            consistent_index: store.meta().consistent_index,
+        .map(|(one, ((file, hash), is_damaged))| Member {
             hash,
             is_damaged,
-            differs_since: None,
-            members: member_ids(store),
             file,
+            ..member(one)
         })
         .collect();
     let groups = groups(members.len(), &merged.found);
@@ -211,7 +222,7 @@ fn compare<'a>(
         shapes.retain(|shape| !matches!(shape, Shape::Ends { .. }));
     }
     let verdict = match verdict(&members, &merged.found, limit) {
-        Verdict::Equal if shapes.iter().any(Shape::is_lost_tail) => Verdict::Different,
+        Verdict::Equal if shapes.iter().any(Shape::lacks_applied_writes) => Verdict::Different,
         verdict => verdict,
     };
     Ok(Divergence {
@@ -225,24 +236,37 @@ fn compare<'a>(
     })
 }
 
-/// Checks that every database has the revision that was asked for.
-fn all_have(
-    stores: &[Store<'_>],
-    retained: &[Retained],
-    asked: Option<i64>,
-) -> Result<(), CannotCompare> {
-    if asked.is_none() {
-        return Ok(());
+/// What is known of a database before it is compared.
+fn member(database: &Database<'_>) -> Member {
+    let index = database.store.meta().consistent_index;
+    Member {
+        revision: database.retained.newest,
+        compacted: database.retained.compacted,
+        consistent_index: index.filter(|_| !database.has_deltas()),
+        log: database.log.clone(),
+        hash: None,
+        is_damaged: false,
+        differs_since: None,
+        members: member_ids(&database.store),
+        file: None,
     }
-    let oldest = retained.iter().map(|one| one.compacted.max(1)).max();
-    let newest = retained.iter().map(|one| one.newest).min();
+}
+
+/// Checks that every database has the revision that was asked for.
+fn all_have(databases: &[Database<'_>], asked: Option<i64>) -> Result<(), CannotCompare> {
+    let Some(asked) = asked else {
+        return Ok(());
+    };
+    let retained = || databases.iter().map(|one| one.retained);
+    let oldest = retained().map(|one| one.compacted.max(1)).max();
+    let newest = retained().map(|one| one.newest).min();
     let of_all = RevisionsOfAll {
         oldest: oldest.unwrap_or_default(),
         newest: newest.unwrap_or_default(),
     };
-    for (index, store) in stores.iter().enumerate() {
-        let AtRevision(_) = store
-            .at(asked)
+    for (index, database) in databases.iter().enumerate() {
+        database
+            .require(asked)
             .map_err(|error| CannotCompare::Revision(index, error, of_all))?;
     }
     Ok(())

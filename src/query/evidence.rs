@@ -604,6 +604,17 @@ impl Evidence {
         }
     }
 
+    /// Reports that an answer about the file itself does not include the delta snapshots of its folder.
+    pub(super) fn note_deltas_left_out(&self, notices: &Notices) {
+        if let Some(deltas) = self.deltas()
+            && let Some(base) = deltas.base()
+            && !deltas.files().is_empty()
+        {
+            let files = deltas.files().len();
+            notices.add(Notice::DeltasLeftOut(base.file_name(), files));
+        }
+    }
+
     /// Why another program's file has no answer.
     pub(super) fn foreign(&self, store: &Store<'_>) -> NoAnswer {
         let names = store.buckets().iter().map(|bucket| shown(bucket.name));

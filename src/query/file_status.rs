@@ -11,6 +11,7 @@ use crate::k8s::encrypt::Keyring;
 
 use super::check::{Check, CheckResult, Layer, PageCounts};
 use super::evidence::Evidence;
+use super::log_beside::{LogBeside, log_beside};
 use super::no_answer::NoAnswer;
 use super::verdict::Verdict;
 
@@ -18,6 +19,28 @@ pub use crate::etcd::status::{SnapshotStatus, StoreStatus, Unreachable};
 
 /// A code with the number of its findings, and the findings that were kept.
 pub type Finding = (Code, u64, Vec<Damage>);
+
+/// The bytes of the pages below the high-water mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageBytes {
+    /// How many pages bbolt may reuse.
+    pub free_pages: u64,
+    /// Their bytes.
+    pub free: u64,
+    /// The bytes of all other pages.
+    pub used: u64,
+}
+
+impl PageBytes {
+    fn new(pages: PageCounts, store: &StoreStatus) -> Self {
+        let free = pages.free.saturating_mul(store.page_size as u64);
+        Self {
+            free_pages: pages.free,
+            free,
+            used: store.total_size.saturating_sub(free),
+        }
+    }
+}
 
 /// The state of a file and its store.
 #[derive(Debug)]
@@ -28,8 +51,10 @@ pub struct FileStatus {
     pub encryption: Encryption,
     /// What follows the high-water mark.
     pub tail: Option<Tail>,
-    /// The pages of the file in numbers.
-    pub pages: Option<PageCounts>,
+    /// The write-ahead log next to the database, if that has requests which the database lacks.
+    pub log: Option<LogBeside>,
+    /// The bytes of its pages; none if the pages were not counted.
+    pub pages: Option<PageBytes>,
     /// The verdict by the checks of all layers: the same as that of `fsck`.
     pub verdict: Verdict,
     /// What these checks found.
@@ -74,11 +99,13 @@ impl FileStatus {
         let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
+        let pages = checked.scope.pages;
         Self {
+            pages: pages.map(|pages| PageBytes::new(pages, &status)),
             store: status,
             encryption,
             tail,
-            pages: checked.scope.pages,
+            log: log_beside(evidence, store),
             verdict: checked.verdict,
             findings: checked.findings,
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::etcd::Store;
 use crate::etcd::wal::messages::EntryType;
+use crate::etcd::wal::replay::after_database;
 use crate::source::log_place;
 
 use super::evidence::Evidence;
@@ -19,6 +20,8 @@ pub struct LogBeside {
     pub entries: usize,
     /// The index of the last of these.
     pub until: u64,
+    /// The newest revision after them, if all of them are certain to be applied.
+    pub revision: Option<i64>,
 }
 
 /// The log next to a database, if it has requests that the database does not have. None if the run reads a log
@@ -40,9 +43,18 @@ pub fn log_beside(evidence: &Evidence, store: &Store<'_>) -> Option<LogBeside> {
     let (entries, until) = requests.fold((0_usize, 0), |(count, _), entry| {
         (count.saturating_add(1), entry.index)
     });
-    (entries > 0).then_some(LogBeside {
+    if entries == 0 {
+        return None;
+    }
+    let is_damaged = store.db().diagnostics().found_damage();
+    let replay = (!is_damaged)
+        .then(|| after_database(store, &wal))
+        .flatten()
+        .filter(|replay| replay.stopped.is_none() && replay.until >= until);
+    Some(LogBeside {
         place,
         entries,
         until,
+        revision: replay.map(|replay| replay.revision),
     })
 }

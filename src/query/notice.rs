@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::etcd::AtRevision;
 use crate::etcd::carve::Search;
+use crate::etcd::status::DefragmentedSize;
 use crate::k8s::encrypt::DecryptError;
 use crate::k8s::wall_clock::AtTime;
 
@@ -53,6 +54,8 @@ pub enum Notice {
     OlderFullSnapshot(PathBuf, String, i64),
     /// A newer full snapshot of the folder cannot be used: its name, and why not.
     FullSnapshotSkipped(String, Arc<NoAnswer>),
+    /// The answer is that of this full snapshot alone; how many delta snapshots of its folder are not part of it.
+    DeltasLeftOut(String, usize),
     /// How many files of a write-ahead log, and how many delta snapshots, are in the archive beside the database.
     BesideInArchive {
         /// Files of a log.
@@ -123,6 +126,8 @@ pub enum Notice {
     Recovery(RecoveryNotice),
     /// What compaction and defragmentation would free.
     Space(SpaceAdvice),
+    /// How many records in a hash were salvaged.
+    SalvagedHashed(u64),
 }
 
 /// What compaction and defragmentation would free.
@@ -134,8 +139,8 @@ pub struct SpaceAdvice {
     pub is_mostly_live: bool,
     /// Bytes of records that a compaction to this revision removes.
     pub history_bytes: u64,
-    /// Bytes that a defragmentation gives back without a compaction: free pages and bytes after the last page.
-    pub free_bytes: u64,
+    /// The size before and after a defragmentation without a compaction.
+    pub defragmentation: DefragmentedSize,
     /// Whether a member has raised the alarm NOSPACE.
     pub has_alarm: bool,
 }

@@ -57,7 +57,7 @@ pub struct SpaceRequest {
     /// The order of the rows.
     pub order: SpaceOrder,
     /// At most so many rows. The others are added up in one more row at the end.
-    pub limit: Option<usize>,
+    pub limit: usize,
     /// Whether the metadata of live objects is measured.
     pub with_metadata: bool,
 }
@@ -133,6 +133,32 @@ pub struct MetadataShare {
     pub not_measured: u64,
 }
 
+/// The sums of the buckets that a limit left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OtherBuckets {
+    /// How many buckets.
+    pub count: usize,
+    /// Bytes of their pages.
+    pub page_bytes: u64,
+    /// How many elements they have.
+    pub elements: u64,
+    /// Bytes of their keys.
+    pub key_bytes: u64,
+    /// Bytes of their values.
+    pub value_bytes: u64,
+}
+
+impl OtherBuckets {
+    fn add(&mut self, other: &BucketSpace<'_>) {
+        let sum = |a: &mut u64, b: u64| *a = a.saturating_add(b);
+        self.count = self.count.saturating_add(1);
+        sum(&mut self.page_bytes, other.page_bytes);
+        sum(&mut self.elements, other.bucket.elements);
+        sum(&mut self.key_bytes, other.bucket.key_bytes);
+        sum(&mut self.value_bytes, other.bucket.value_bytes);
+    }
+}
+
 /// Where the space of a file goes.
 #[derive(Debug)]
 pub struct Space<'a> {
@@ -150,8 +176,8 @@ pub struct Space<'a> {
     pub usual: Vec<SpaceRow>,
     /// The buckets, those with the most pages first, at most as many as were asked for.
     pub buckets: Vec<BucketSpace<'a>>,
-    /// How many more buckets there are.
-    pub more_buckets: usize,
+    /// The buckets that were left out; none if there are none.
+    pub other_buckets: Option<OtherBuckets>,
     /// The metadata of live objects, if it was asked for.
     pub metadata: Option<MetadataShare>,
     /// What would free space; none for a file of another program, or with damage.
@@ -167,9 +193,16 @@ impl<'a> Space<'a> {
         let store = question.store();
         let by = what_rows_are_by(question, request)?;
         let mut by_manager = ByManager::new(question.keyring());
-        let file_bytes = question.evidence().source().bytes().len() as u64;
+        question.evidence().note_deltas_left_out(question.notices());
+        let source = question.evidence().source();
+        let file_bytes = source.bytes().len() as u64;
+        let after_trailer = source.after_trailer().unwrap_or_default().len() as u64;
+        let trailer = file_bytes
+            .saturating_sub(source.image().len() as u64)
+            .saturating_sub(after_trailer);
         let mut survey = Survey::default();
-        let file = FileSpace::read(store.state(), file_bytes, &mut |record, bytes| {
+        let after_image = (trailer, after_trailer);
+        let file = FileSpace::read(store.state(), after_image, &mut |record, bytes| {
             if !record.tombstone {
                 survey.look(record.key, record.value);
             }
@@ -199,7 +232,7 @@ impl<'a> Space<'a> {
         let is_damaged = store.db().diagnostics().may_hide_records();
         let advice =
             (!store.is_foreign() && !is_damaged).then(|| advice(question, &file, file_bytes));
-        let (buckets, more_buckets) = largest_buckets(file.buckets, request);
+        let (buckets, other_buckets) = first_buckets(file.buckets, request);
         let space = Self {
             file_bytes,
             by,
@@ -212,7 +245,7 @@ impl<'a> Space<'a> {
             advice,
             parts: file.parts,
             buckets,
-            more_buckets,
+            other_buckets,
         };
         if let Some(advice) = space.advice {
             question.notices().add(Notice::Space(advice));
@@ -310,26 +343,36 @@ fn sort(rows: &mut [SpaceRow], order: SpaceOrder) {
 }
 
 /// Keeps at most so many rows, and adds the others up in one more row.
-fn limit(rows: &mut Vec<SpaceRow>, most: Option<usize>) {
-    let Some(most) = most.filter(|most| *most < rows.len()) else {
+fn limit(rows: &mut Vec<SpaceRow>, most: usize) {
+    if most >= rows.len() {
         return;
-    };
+    }
     let others = rows.split_off(most);
     let mut rest = SpaceRow::new(Group::Rest(others.len()));
     others.iter().for_each(|row| rest.add(row));
     rows.push(rest);
 }
 
-/// The buckets with the most pages, and how many more there are. Buckets with as many pages stay in key order.
-fn largest_buckets<'a>(
+/// The first buckets in the order that was asked for, and the sums of the others. The order is by the bytes of pages, by
+/// keys or by name. Buckets of one size stay in key order.
+fn first_buckets<'a>(
     mut buckets: Vec<BucketSpace<'a>>,
     request: &SpaceRequest,
-) -> (Vec<BucketSpace<'a>>, usize) {
-    buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.page_bytes));
-    let most = request.limit.unwrap_or(usize::MAX);
-    let more = buckets.len().saturating_sub(most);
-    buckets.truncate(most);
-    (buckets, more)
+) -> (Vec<BucketSpace<'a>>, Option<OtherBuckets>) {
+    let size = |bucket: &BucketSpace<'_>| match request.order {
+        SpaceOrder::Name => 0,
+        SpaceOrder::Keys => bucket.bucket.elements,
+        _ => bucket.page_bytes,
+    };
+    buckets.sort_by_key(|bucket| std::cmp::Reverse(size(bucket)));
+    if request.limit >= buckets.len() {
+        return (buckets, None);
+    }
+    let mut others = OtherBuckets::default();
+    for bucket in buckets.split_off(request.limit) {
+        others.add(&bucket);
+    }
+    (buckets, Some(others))
 }
 
 /// The rows of records that often fill a store. A row without records is left out.
@@ -382,7 +425,7 @@ fn advice(question: &Question<'_>, file: &FileSpace<'_>, file_bytes: u64) -> Spa
         revision: store.current_revision(),
         is_mostly_live: live_bytes > file_bytes / 2,
         history_bytes: of(Part::OldValues).saturating_add(of(Part::OldHeads)),
-        free_bytes: of(Part::Free).saturating_add(of(Part::BeyondMark)),
+        defragmentation: file.defragmentation,
         has_alarm: raised
             .into_iter()
             .flatten()

@@ -1,8 +1,8 @@
 //! Whether a file is a usable backup: the verdict of `fsck`, how far the records reach, and what was required of it.
 
 use crate::diag::Code;
-use crate::etcd::Store;
-use crate::etcd::status::{StoreStatus, Unreachable};
+use crate::etcd::status::{RecordCounts, StoreStatus, Unreachable};
+use crate::etcd::{AtRevision, Keyspace, Store};
 use crate::k8s::audit::{Encryption, Protection};
 use crate::k8s::encrypt::Keyring;
 use crate::source::{PackedAs, TrailerCheck};
@@ -10,6 +10,7 @@ use crate::source::{PackedAs, TrailerCheck};
 use super::deltas::Deltas;
 use super::evidence::Evidence;
 use super::file_status::{FileStatus, Finding, deltas_status};
+use super::log_beside::LogBeside;
 use super::no_answer::NoAnswer;
 use super::timeline::Timeline;
 use super::verdict::{Health, Verdict};
@@ -38,7 +39,10 @@ pub enum Unmet {
     /// It is delta snapshots without the full snapshot that they continue.
     NoFullSnapshot,
     /// It has no SHA-256 that was verified.
-    NoSha,
+    NoSha {
+        /// Whether it has one, which is wrong or is not at its end.
+        has_other: bool,
+    },
     /// Its newest write is too old.
     TooOld {
         /// Its age, in seconds.
@@ -77,13 +81,21 @@ pub enum Restore {
     Unsafe,
 }
 
-/// How far the records of a store reach.
+/// How far the records of a store reach, the events of its delta snapshots included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// The newest revision; that of the delta snapshots if they go further.
+    /// The newest revision.
     pub revision: i64,
-    /// The newest revision up to which every record could be read.
+    /// The newest revision up to which every record could be read. Later records are in the file, but not all of them.
     pub complete: i64,
+    /// How many later revisions are known to be missing or incomplete.
+    pub missing_revisions: u64,
+    /// How many records there are.
+    pub records: u64,
+    /// How many keys are live at the newest revision that is complete.
+    pub live_keys: u64,
+    /// Whether a key is live at the newest revision.
+    pub has_keys: bool,
     /// About when that revision was written, in seconds since 1970.
     pub complete_time: Option<i64>,
     /// The newest time in the store, in seconds since 1970.
@@ -99,6 +111,8 @@ pub struct VerifiedFile {
     pub trailer: Option<TrailerCheck>,
     /// Whether it was unpacked.
     pub is_packed: bool,
+    /// How many files of a write-ahead log, and how many delta snapshots, are next to it in its archive. They are not read.
+    pub beside_in_archive: (usize, usize),
     /// The verdict of `fsck`.
     pub verdict: Verdict,
     /// The findings of `fsck`.
@@ -111,6 +125,10 @@ pub struct VerifiedFile {
     pub encrypted_by: Vec<Protection>,
     /// Whether keys were given, and every encrypted value was decrypted.
     pub is_decrypted: bool,
+    /// The revision of the full snapshot, if delta snapshots continue it. etcdutl restores the full snapshot alone.
+    pub full_revision: Option<i64>,
+    /// The write-ahead log next to the database, if that has requests which the database lacks.
+    pub log: Option<LogBeside>,
     /// What `etcdutl snapshot restore` does with it.
     pub restore: Restore,
     /// Which requirements it does not meet.
@@ -176,7 +194,12 @@ impl VerifiedFile {
             Some(deltas) => deltas.add_to(store),
             None => store,
         };
+        let complete = evidence
+            .deltas()
+            .and_then(|deltas| deltas.complete(Some(&whole)));
         let trailer = evidence.trailer().copied();
+        let reach = reach_of(&whole, complete, &status.store, keyring);
+        let full_revision = whole.state().revision();
         Ok(Self {
             size_bytes: evidence.source().len_bytes(),
             trailer,
@@ -185,13 +208,19 @@ impl VerifiedFile {
                 let mut layers = unpacked.layers.iter();
                 layers.any(|layer| *layer != PackedAs::StandardInput)
             }),
+            beside_in_archive: evidence
+                .source()
+                .unpacked()
+                .map_or((0, 0), |unpacked| (unpacked.log_files, unpacked.deltas)),
             verdict: status.verdict,
             restore: restore_of(evidence, &status.verdict),
             findings: status.findings,
-            reach: Some(reach_of(&whole, &status.store, keyring)),
+            reach: Some(reach),
+            full_revision: Some(full_revision).filter(|full| *full < reach.revision),
             store: Some(status.store),
             encrypted_by,
             is_decrypted,
+            log: status.log,
             unmet: Vec::new(),
         })
     }
@@ -204,12 +233,15 @@ impl VerifiedFile {
             size_bytes: sizes.fold(0, u64::saturating_add),
             trailer: None,
             is_packed: false,
+            beside_in_archive: (0, 0),
             verdict: checked.verdict,
             findings: checked.findings,
             store: None,
             reach: None,
             encrypted_by: Vec::new(),
             is_decrypted: false,
+            full_revision: None,
+            log: None,
             restore: Restore::Refuses,
             unmet: Vec::new(),
         })
@@ -225,24 +257,20 @@ impl VerifiedFile {
         }
     }
 
-    /// How many keys are live; none if the records cannot be reached.
-    #[must_use]
-    pub fn live_keys(&self) -> Option<u64> {
-        let records = self.store.as_ref()?.records.as_ref().ok()?;
-        Some(records.counts.live_keys)
-    }
-
     /// Which requirements the file does not meet. That it has keys is always required.
     fn unmet_of(&self, required: &Requirements) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         if self.store.is_none() {
             unmet.push(Unmet::NoFullSnapshot);
-        } else if self.live_keys() == Some(0) {
+        } else if self.reach.is_some_and(|reach| !reach.has_keys) {
             unmet.push(Unmet::Empty);
         }
-        let has_sha = matches!(self.trailer, Some(TrailerCheck::Good));
-        if required.sha && !has_sha {
-            unmet.push(Unmet::NoSha);
+        match self.trailer {
+            Some(TrailerCheck::Good) => {}
+            _ if !required.sha => {}
+            trailer => unmet.push(Unmet::NoSha {
+                has_other: !matches!(trailer, None | Some(TrailerCheck::Absent)),
+            }),
         }
         unmet.extend(
             required
@@ -273,19 +301,39 @@ impl VerifiedFile {
     }
 }
 
-/// How far the records of a store reach. `whole` is the store with its delta snapshots, if it has some; `status` is
-/// that of the database alone.
-fn reach_of(whole: &Store<'_>, status: &StoreStatus, keyring: &Keyring) -> Reach {
+/// How far the records of a store reach. `whole` is the store with its delta snapshots, if it has some, and
+/// `with_deltas` the newest revision up to which these are complete; `status` is that of the database alone.
+fn reach_of(
+    whole: &Store<'_>,
+    with_deltas: Option<i64>,
+    status: &StoreStatus,
+    keyring: &Keyring,
+) -> Reach {
     let timeline = Timeline::read(whole, keyring);
     let revision = whole.current_revision();
-    let counts = status.records.as_ref().ok().map(|records| &records.counts);
-    let complete = match counts {
-        Some(counts) if counts.missing_revisions > 0 => counts.complete,
-        _ => revision,
+    let counts = match (&status.records, with_deltas) {
+        (Ok(records), None) => records.counts.clone(),
+        _ => RecordCounts::read(whole),
+    };
+    let complete = match counts.missing_revisions {
+        0 => revision,
+        _ => counts.complete,
+    };
+    let complete = complete.min(with_deltas.unwrap_or(i64::MAX));
+    let live_keys = match complete < revision {
+        true => {
+            let keyspace = Keyspace::at(whole, AtRevision(complete), |_| true);
+            keyspace.live.len() as u64
+        }
+        false => counts.live_keys,
     };
     Reach {
         revision,
         complete,
+        missing_revisions: counts.missing_revisions,
+        records: counts.records,
+        live_keys,
+        has_keys: counts.live_keys > 0,
         complete_time: timeline.clock().estimate(complete),
         newest_time: timeline.clock().newest(),
     }

@@ -7,7 +7,7 @@ use crate::etcd::{Event, EventType, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::blame::is_manager_name;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::managed_fields::{Writer, object_meta, writers};
+use crate::k8s::managed_fields::{ObjectMeta, Writer, object_meta, writers};
 use crate::k8s::meta::Meta;
 
 use super::manager_text::manager_text;
@@ -55,10 +55,25 @@ fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
 /// owns more fields than in the version before. Empty if the file does not show them: for a deletion, or if the version
 /// before is not retained.
 pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
+    let writers = writers_of(event, objects).unwrap_or_default();
+    names_of(event.record.key, writers)
+}
+
+/// The same for the version of a key whose metadata is `new`, after the version with `old`; none for a creation.
+pub(super) fn managers_between(
+    key: &[u8],
+    old: Option<&ObjectMeta>,
+    new: &ObjectMeta,
+) -> Vec<String> {
+    names_of(key, writers(old, new))
+}
+
+/// The names of managers, each with its subresource in parentheses and none twice.
+fn names_of(key: &[u8], writers: Vec<Writer>) -> Vec<String> {
     let mut managers: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
-    for writer in writers_of(event, objects).unwrap_or_default() {
-        let name = manager_text(event.record.key, &writer.manager, &writer.subresource);
+    for writer in writers {
+        let name = manager_text(key, &writer.manager, &writer.subresource);
         if seen.insert(name.clone()) {
             managers.push(name);
         }

@@ -12,10 +12,14 @@ use crate::k8s::catalog::Catalog;
 use crate::query::divergence::{
     Divergence, KeyDifference, Member, Shape, StoredRecord, Verdict, Version,
 };
+use crate::query::log_beside::LogBeside;
 
 use super::answer_part::AnswerPart;
+use super::command::quoted;
+use super::human::plural;
 use super::json_rows::with_object;
 use super::key_names::KeyNames;
+use super::log_beside;
 use super::record::insert_text;
 use super::rows::Rows;
 
@@ -34,6 +38,9 @@ pub struct Shown<'s, 'a> {
 
 /// How many databases are named in one place.
 const NAMED: usize = 3;
+
+/// How many causes are listed for people. There may be one for every two databases.
+const MOST_CAUSES: usize = 20;
 
 impl Shown<'_, '_> {
     /// The name of a database, as it was typed.
@@ -107,11 +114,16 @@ pub fn parts(shown: &Shown<'_, '_>) -> Vec<AnswerPart> {
     let sentences = sentences(shown);
     parts.extend(sentences.into_iter().map(AnswerPart::line));
     let causes = &shown.divergence.shapes;
-    parts.extend(
-        causes
-            .iter()
-            .map(|cause| AnswerPart::line(cause::sentence(cause, shown))),
-    );
+    let first = causes.iter().take(MOST_CAUSES);
+    parts.extend(first.map(|cause| AnswerPart::line(cause::sentence(cause, shown))));
+    if let Some(more) = causes
+        .len()
+        .checked_sub(MOST_CAUSES)
+        .filter(|more| *more > 0)
+    {
+        let more = plural(more, "more cause", "more causes");
+        parts.push(AnswerPart::line(format!("and {more}; -o json lists all")));
+    }
     if !shown.divergence.keys.is_empty() {
         parts.push(AnswerPart::line(""));
         parts.push(AnswerPart::Table(keys(shown)));
@@ -149,7 +161,7 @@ fn result(shown: &Shown<'_, '_>, index: usize, member: &Member) -> String {
         .is_some_and(|group| group.contains(&index));
     let has_lost = |cause: &Shape<'_>| {
         let is_this = matches!(cause, Shape::Ends { database, .. } if *database == index);
-        is_this && cause.is_lost_tail()
+        is_this && cause.lacks_applied_writes()
     };
     let differs = match member.differs_since {
         None if divergence.shapes.iter().any(has_lost) => {
@@ -167,34 +179,34 @@ fn result(shown: &Shown<'_, '_>, index: usize, member: &Member) -> String {
     differs
 }
 
+/// The verdict as a sentence. None if keys differ: the sentences about the groups say it.
+fn verdict_sentence(divergence: &Divergence<'_>) -> Option<String> {
+    let common = divergence.common;
+    Some(match divergence.verdict {
+        Verdict::Equal => format!("equal at revision {common}: all records are the same"),
+        Verdict::NotComparable => {
+            "not comparable: two of the databases have no revision in common".to_owned()
+        }
+        Verdict::Unknown if divergence.keys.is_empty() => format!(
+            "unknown: no difference was found up to revision {common}, but damage may hide one"
+        ),
+        Verdict::Unknown => {
+            "unknown: the only difference is that records cannot be read in a damaged file"
+                .to_owned()
+        }
+        // A database ends earlier, and no other cause than lost writes or a restore explains it.
+        Verdict::Different if divergence.keys.is_empty() => format!(
+            "different: equal up to revision {common}, but later writes are missing in a database"
+        ),
+        Verdict::Different => return None,
+    })
+}
+
 /// What the comparison found, in sentences.
 fn sentences(shown: &Shown<'_, '_>) -> Vec<String> {
     let divergence = shown.divergence;
-    let common = divergence.common;
-    let mut sentences = Vec::new();
-    match divergence.verdict {
-        Verdict::Equal => sentences.push(format!(
-            "equal at revision {common}: all records are the same"
-        )),
-        Verdict::NotComparable => {
-            sentences.push("not comparable: some databases retain no revision in common".to_owned())
-        }
-        Verdict::Unknown if divergence.keys.is_empty() => sentences.push(format!(
-            "unknown: no difference was found up to revision {common}, but damage may hide one"
-        )),
-        Verdict::Unknown => sentences.push(
-            "unknown: records are missing in a damaged file only, so they may be equal".to_owned(),
-        ),
-        // A database ends earlier, and no other cause than lost writes or a restore explains it.
-        Verdict::Different if divergence.keys.is_empty() => {
-            sentences.push(format!("different: equal up to revision {common} only"));
-        }
-        Verdict::Different => {}
-    }
-    let count = match divergence.keys.len() {
-        1 => "1 key".to_owned(),
-        count => format!("{count} keys"),
-    };
+    let mut sentences: Vec<String> = verdict_sentence(divergence).into_iter().collect();
+    let count = plural(divergence.keys.len(), "key", "keys");
     match divergence.groups.as_slice() {
         [first, others @ ..] if divergence.majority().is_some() => {
             for group in others {
@@ -234,7 +246,20 @@ fn sentences(shown: &Shown<'_, '_>) -> Vec<String> {
     {
         sentences.push(compaction(shown));
     }
+    let members = divergence.members.iter().enumerate();
+    let logs = members.filter_map(|(index, member)| Some((index, member.log.as_ref()?)));
+    sentences.extend(logs.map(|(index, log)| log_not_read(shown.name(index), log)));
     sentences
+}
+
+/// That requests of the write-ahead log next to a database are not compared.
+fn log_not_read(name: &str, log: &LogBeside) -> String {
+    let entries = plural(log.entries, "more entry", "more entries");
+    format!(
+        "{name}: its write-ahead log has {entries}, up to {}. They are not compared: `etcdive restore {} --wal --out NEW.db` applies them",
+        log_beside::end(log),
+        quoted(name)
+    )
 }
 
 /// Since when a group differs, as the end of a sentence; empty if that is not known.
@@ -255,7 +280,7 @@ fn compaction(shown: &Shown<'_, '_>) -> String {
         .map(|(index, _)| index)
         .collect();
     format!(
-        "{} {} compacted at {compacted}: every version is compared from revision {} on, and before it the keys that were live at {compacted}",
+        "{} {} compacted at {compacted}. From revision {} on every version is compared; up to {compacted} only the keys that were live then",
         shown.list(&compacted_here),
         if compacted_here.len() == 1 {
             "is"
@@ -338,7 +363,10 @@ fn version_text(version: &Version<'_>, is_full: bool) -> String {
         return "deleted".to_owned();
     }
     let Some(content) = record.content() else {
-        return format!("unreadable, {} bytes", record.stored.len());
+        return format!(
+            "unreadable, {}",
+            plural(record.stored.len(), "byte", "bytes")
+        );
     };
     let KeyValue {
         version,
@@ -352,12 +380,8 @@ fn version_text(version: &Version<'_>, is_full: bool) -> String {
     } else {
         String::new()
     };
-    let bytes = value.len();
-    let unit = if bytes == 1 { "byte" } else { "bytes" };
-    format!(
-        "{}, version {version}, {bytes} {unit}{more}",
-        short_hash(value)
-    )
+    let bytes = plural(value.len(), "byte", "bytes");
+    format!("{}, version {version}, {bytes}{more}", short_hash(value))
 }
 
 /// The first digits of the SHA-256 of a value.
@@ -398,6 +422,7 @@ pub fn json(shown: &Shown<'_, '_>, catalog: &Catalog) -> Value {
                 "consistent_index": member.consistent_index,
                 "hash_kv": member.hash,
                 "damaged": member.is_damaged,
+                "log_not_read": member.log.as_ref().map(log_beside::json),
                 "group": group_of(index),
                 "differs_since": member.differs_since,
             })

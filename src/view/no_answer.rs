@@ -19,7 +19,7 @@ use crate::query::revision::RevisionExpr;
 use crate::source::{PIPE, SourceError};
 
 use super::command::{Invocation, quoted};
-use super::human::{first_of, plural};
+use super::human::{counted, first_of, plural};
 
 /// A sentence, and what can be done.
 pub type Text = (String, Option<String>);
@@ -135,9 +135,9 @@ fn of_one_verb(no: &NoAnswer) -> Text {
         NoAnswer::FormerIsNewer([(former, is_at), (newest, newest_at)]) => plain(format!(
             "there is no former state to compare with: transaction {former} is at revision {is_at}, and the newest, {newest}, at {newest_at}"
         )),
-        NoAnswer::FailsCheck(1) => plain("`etcdutl snapshot status` refuses this file: 1 finding"),
         NoAnswer::FailsCheck(count) => plain(format!(
-            "`etcdutl snapshot status` refuses this file: {count} findings"
+            "`etcdutl snapshot status` refuses this file: {}",
+            counted(*count, "finding", "findings")
         )),
         _ => plain("nothing found"),
     }
@@ -423,7 +423,8 @@ fn no_time(no: &NoAnswer) -> Text {
                 encrypted => hinted(
                     message,
                     format!(
-                        "{encrypted} values are encrypted: `--encryption-config FILE` decrypts them"
+                        "{} encrypted: `--encryption-config FILE` decrypts them",
+                        counted(*encrypted, "value is", "values are")
                     ),
                 ),
             }

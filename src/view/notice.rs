@@ -16,7 +16,7 @@ use crate::query::notice::{
 use super::backup;
 use super::command::{Invocation, quoted};
 use super::encryption::encryption_hint;
-use super::human::plural;
+use super::human::{counted, plural};
 use super::line::Line;
 use super::no_answer;
 use super::recovery_notice;
@@ -57,18 +57,11 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         Notice::Deltas(_)
         | Notice::FullSnapshotSkipped(..)
         | Notice::OlderFullSnapshot(..)
+        | Notice::DeltasLeftOut(..)
         | Notice::BesideInArchive { .. } => of_backups(notice, invocation),
         Notice::Compacted(history) => note(compacted(history)),
         Notice::Unproved(objects) => note(unproved(objects)),
         Notice::StillEncrypted(reasons, more) => encrypted(reasons, *more),
-        Notice::Untested(count) => note(format!(
-            "{} could not be read; whether they match the selector is unknown",
-            plural(*count, "object", "objects")
-        )),
-        Notice::WithoutPut(count) => note(format!(
-            "no put of {} is retained; whether they had these labels is unknown",
-            plural(*count, "deleted key", "deleted keys")
-        )),
         Notice::Emptied(LeftNothing {
             filter: Filter(flag),
             of,
@@ -84,9 +77,6 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         | Notice::LastCommit(_)
         | Notice::HistoriesDiffer(_) => note(of_comparison(notice)),
         Notice::EventsLeftOut(left_out) => events_left_out(*left_out),
-        Notice::PagesWithoutHeader(count) => note(format!(
-            "{count} pages without a header of their own were passed over: leftovers of longer pages, or destroyed"
-        )),
         Notice::Boundaries { unread: 0 } => {
             note("^ is this revision or an earlier one: the version before is not retained")
         }
@@ -98,17 +88,57 @@ fn of_notice(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
         | Notice::SeveralOfOneName { .. }
         | Notice::SeveralPrefixes(_)
         | Notice::AgesAsOf(_) => note(of_objects(notice)),
-        Notice::OtherLayers(findings) => note(format!(
-            "{findings} findings in the layers that were not asked for"
-        )),
         Notice::PageSizeGuessed(bytes) => note(format!(
             "the page size, {bytes} bytes, was inferred from the page ids"
         )),
         Notice::Recovery(notice) => recovery_notice::lines(notice, invocation),
         Notice::Space(advice) => space_advice::lines(advice),
-        Notice::RequestsLeftOut(requests) => note(format!(
-            "{requests} requests of the write-ahead log are left out: they are no events, and a filter asks for what events changed"
-        )),
+        Notice::Untested(_)
+        | Notice::WithoutPut(_)
+        | Notice::PagesWithoutHeader(_)
+        | Notice::OtherLayers(_)
+        | Notice::SalvagedHashed(_)
+        | Notice::RequestsLeftOut(_) => note(of_count(notice)),
+    }
+}
+
+/// The notices that are about a number of something.
+fn of_count(notice: &Notice) -> String {
+    match notice {
+        Notice::Untested(count) => format!(
+            "{} could not be read; whether they match the selector is unknown",
+            plural(*count, "object", "objects")
+        ),
+        Notice::WithoutPut(count) => format!(
+            "no put of {} is retained; whether they had these labels is unknown",
+            plural(*count, "deleted key", "deleted keys")
+        ),
+        Notice::PagesWithoutHeader(count) => format!(
+            "{} passed over: left from longer pages, or destroyed",
+            counted(
+                *count,
+                "page without a header of its own was",
+                "pages without a header of their own were"
+            )
+        ),
+        Notice::OtherLayers(findings) => format!(
+            "{} in the layers that were not asked for",
+            counted(*findings, "finding", "findings")
+        ),
+        Notice::SalvagedHashed(records) => format!(
+            "{} outside of the damaged tree: etcd and etcdutl do not read {}, and compute another hash",
+            counted(*records, "hashed record is", "hashed records are"),
+            if *records == 1 { "it" } else { "them" }
+        ),
+        Notice::RequestsLeftOut(requests) => format!(
+            "{} left out: a request is not an event, and a filter asks for what events changed",
+            plural(
+                *requests,
+                "request of the write-ahead log is",
+                "requests of the write-ahead log are"
+            )
+        ),
+        _ => String::new(),
     }
 }
 
@@ -126,6 +156,10 @@ fn of_backups(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
                 "`etcdive get {db} --at {at}` begins with an older full snapshot, which has this state"
             ))]
         }
+        Notice::DeltasLeftOut(name, files) => note(format!(
+            "this is the full snapshot {name} alone, without {} of the folder",
+            plural(*files, "delta snapshot", "delta snapshots")
+        )),
         Notice::BesideInArchive { log_files, deltas } => beside(*log_files, *deltas),
         _ => Vec::new(),
     }

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::query::space::{BucketSpace, Group, MetadataShare, Part, Space, SpaceBy, SpaceRow};
+use crate::query::space::{
+    BucketSpace, Group, MetadataShare, OtherBuckets, Part, Space, SpaceBy, SpaceRow,
+};
 
 use super::answer_part::AnswerPart;
-use super::human::bytes;
+use super::human::{bytes, counted};
 use super::record::{insert_text, key_text};
 use super::rows::Rows;
 
@@ -20,7 +22,7 @@ fn names(part: Part) -> (&'static str, &'static str, &'static str) {
         Part::OldHeads => ("history keys and record heads", "history_heads", COMPACT),
         Part::Tables => ("page headers and element tables", "element_tables", ""),
         Part::Branches => ("branch pages", "branch_pages", ""),
-        Part::Slack => ("unused bytes in pages", "slack", "defrag, in part"),
+        Part::Slack => ("unused bytes in pages", "slack", "defrag, some of it"),
         Part::OtherBuckets => ("other buckets", "other_buckets", ""),
         Part::Metas => ("meta pages", "meta_pages", ""),
         Part::Freelist => ("freelist", "freelist", ""),
@@ -29,6 +31,7 @@ fn names(part: Part) -> (&'static str, &'static str, &'static str) {
         Part::Damaged => ("damaged bytes", "damaged", ""),
         Part::BeyondMark => ("never used, after the last page", "never_used", DEFRAG),
         Part::Trailer => ("SHA-256 of the snapshot", "trailer", ""),
+        Part::AfterTrailer => ("bytes after the SHA-256", "after_trailer", ""),
     }
 }
 
@@ -173,8 +176,15 @@ fn bucket_table(space: &Space<'_>) -> Rows {
             &bytes(bucket.value_bytes),
         ]);
     }
-    if space.more_buckets > 0 {
-        table.add(&[group_name(&Group::Rest(space.more_buckets))]);
+    if let Some(others) = &space.other_buckets {
+        table.add(&[
+            group_name(&Group::Rest(others.count)),
+            bytes(others.page_bytes),
+            share(others.page_bytes, space.file_bytes),
+            others.elements.to_string(),
+            bytes(others.key_bytes),
+            bytes(others.value_bytes),
+        ]);
     }
     table
 }
@@ -194,8 +204,8 @@ fn metadata_table(share_of: &MetadataShare) -> Rows {
         table.add(&[name, &bytes(size), &size.to_string(), &share]);
     }
     if share_of.not_measured > 0 {
-        let count = format!("not measured: {} values", share_of.not_measured);
-        table.add(&[count]);
+        let values = counted(share_of.not_measured, "value", "values");
+        table.add(&[format!("not measured: {values}")]);
     }
     table
 }
@@ -245,7 +255,7 @@ pub fn json(space: &Space<'_>) -> Value {
         let advice = json!({
             "revision": advice.revision,
             "compaction_frees_bytes": advice.history_bytes,
-            "defragmentation_frees_bytes": advice.free_bytes,
+            "defragmentation_frees_bytes": advice.defragmentation.freed_bytes(),
             "alarm_nospace": advice.has_alarm,
         });
         fields.insert("advice".to_owned(), advice);
@@ -268,12 +278,15 @@ fn part_rows(space: &Space<'_>) -> impl Iterator<Item = Value> {
 
 /// A JSON row for each group of records, or for each bucket if rows are by bucket.
 fn group_rows(space: &Space<'_>) -> impl Iterator<Item = Value> {
-    let buckets = space.buckets.iter().filter(|_| space.by == SpaceBy::Bucket);
+    let is_by_bucket = space.by == SpaceBy::Bucket;
+    let buckets = space.buckets.iter().filter(move |_| is_by_bucket);
+    let others = space.other_buckets.iter().filter(move |_| is_by_bucket);
     space
         .rows
         .iter()
         .map(row_json)
         .chain(buckets.map(bucket_json))
+        .chain(others.map(other_buckets_json))
 }
 
 fn by_name(by: SpaceBy) -> &'static str {
@@ -340,6 +353,20 @@ fn bucket_json(row: &BucketSpace<'_>) -> Value {
         ("keys", row.bucket.elements),
         ("key_bytes", row.bucket.key_bytes),
         ("value_bytes", row.bucket.value_bytes),
+    ] {
+        fields.insert(name.to_owned(), number.into());
+    }
+    Value::Object(fields)
+}
+
+fn other_buckets_json(others: &OtherBuckets) -> Value {
+    let mut fields = Map::new();
+    insert_group(&mut fields, &Group::Rest(others.count));
+    for (name, number) in [
+        ("page_bytes", others.page_bytes),
+        ("keys", others.elements),
+        ("key_bytes", others.key_bytes),
+        ("value_bytes", others.value_bytes),
     ] {
         fields.insert(name.to_owned(), number.into());
     }

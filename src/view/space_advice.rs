@@ -10,25 +10,25 @@ use super::line::Line;
 pub fn lines(advice: &SpaceAdvice) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut hint = |text: String| lines.push(Line::Hint(text));
-    let (history, free) = (advice.history_bytes, advice.free_bytes);
+    let (history, free) = (advice.history_bytes, advice.defragmentation.freed_bytes());
     if history > 0 {
         hint(format!(
-            "`etcdctl compact {}`, then `etcdctl defrag` of each member: they free {} of history",
+            "`etcdctl compact {}`, then `etcdctl defrag` on each member: this frees {} of history",
             advice.revision,
             bytes(history)
         ));
     }
     if free > 0 {
         hint(format!(
-            "`etcdctl defrag` of each member gives back {} of free pages",
+            "`etcdctl defrag` on each member frees about {} without a compaction",
             bytes(free)
         ));
     }
     if advice.is_mostly_live {
-        hint("more than half of the file is live data: delete objects, or raise `--quota-backend-bytes` of etcd".to_owned());
+        hint("more than half of the file is live data: delete objects, or start etcd with a larger `--quota-backend-bytes`".to_owned());
     }
     if advice.has_alarm {
-        hint("the alarm NOSPACE stays until `etcdctl alarm disarm`: run it after the defragmentation".to_owned());
+        hint("the alarm NOSPACE is raised, so etcd refuses writes: run `etcdctl alarm disarm` after the defragmentation".to_owned());
     }
     lines
 }

@@ -10,14 +10,16 @@ use crate::etcd::release::Release;
 use crate::etcd::schema::MetaBucket;
 use crate::etcd::status::{BucketCounts, RecordStatus, StoreStatus, sum_of_elements};
 use crate::k8s::audit::Encryption;
-use crate::query::check::PageCounts;
+use crate::query::file_status::PageBytes;
+use crate::query::log_beside::LogBeside;
 use crate::query::verdict::Verdict;
 use crate::source::TrailerCheck;
 
 use super::answer_part::AnswerPart;
 use super::encryption;
 use super::evidence::following;
-use super::human::{self, first_of, plural};
+use super::human::{self, counted, first_of, plural};
+use super::log_beside;
 use super::record::{insert_text, key_text};
 use super::rows::Rows;
 use super::style::Paint;
@@ -35,8 +37,10 @@ pub struct File<'a> {
     pub trailer: Option<&'a TrailerCheck>,
     /// What follows its high-water mark.
     pub tail: Option<Tail>,
-    /// Its pages in numbers.
-    pub pages: Option<PageCounts>,
+    /// The write-ahead log next to it, if that has requests which the database lacks.
+    pub log: Option<LogBeside>,
+    /// The bytes of its pages.
+    pub pages: Option<PageBytes>,
     /// How intact it is.
     pub verdict: Verdict,
     /// What was found wrong.
@@ -57,12 +61,14 @@ fn trailer_text(trailer: Option<&TrailerCheck>) -> String {
     let text = match trailer {
         None => "not verified",
         Some(TrailerCheck::Absent) => "a db file without SHA-256",
-        Some(TrailerCheck::Good) => "a snapshot file, its SHA-256 is right",
+        Some(TrailerCheck::Good) => "a snapshot file with a correct SHA-256",
         Some(TrailerCheck::Followed { bytes, by, .. }) => {
             let following = following(*bytes, *by);
-            return format!("a snapshot file, its SHA-256 is right, but {following} it");
+            return format!("a snapshot file with a correct SHA-256, but {following} it");
         }
-        Some(TrailerCheck::Bad { .. }) => "a snapshot file, its SHA-256 is WRONG",
+        Some(TrailerCheck::Bad { .. }) => {
+            "a snapshot file with a WRONG SHA-256: its bytes were changed or cut"
+        }
     };
     text.to_owned()
 }
@@ -122,6 +128,7 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     if !status.is_foreign() {
         facts.extend(record_facts(status));
         facts.extend(store_facts(status));
+        facts.extend(file.log.as_ref().map(log_fact));
     }
     let sentence = verdict::sentence(&file.verdict);
     let verdict = match file.verdict.is_intact() {
@@ -147,14 +154,12 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     facts.extend(space_facts(file, status));
     if let Some(Tail { bytes, is_zero }) = file.tail {
         let what = if is_zero {
-            "all zero"
+            "all zero: bbolt grew the file in advance"
         } else {
-            "NOT zero: bytes of something else"
+            "not all zero: left from an earlier state, or added by another program"
         };
-        facts.push((
-            "tail",
-            format!("{bytes} bytes after the high-water mark, {what}"),
-        ));
+        let bytes = counted(bytes, "byte", "bytes");
+        facts.push(("tail", format!("{bytes} after the high-water mark, {what}")));
     }
     facts
 }
@@ -162,35 +167,23 @@ fn file_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
 /// How many bytes the pages in use have, how many are free, and how many a defragmentation gives back.
 fn space_facts(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     let end = human::bytes(status.total_size);
-    let Some(free) = free_bytes(file, status) else {
+    let Some(pages) = file.pages else {
         return vec![("in use", format!("{end} up to the high-water mark"))];
     };
-    let used = human::bytes(status.total_size.saturating_sub(free));
-    let pages = file.pages.map_or(0, |pages| pages.free);
-    let pages = usize::try_from(pages).unwrap_or(usize::MAX);
-    let pages = plural(pages, "page", "pages");
-    let given_back = status.total_size.saturating_sub(status.defragmented_size);
-    let defragmentation = match given_back {
-        0 => "a defragmentation gives nothing back".to_owned(),
-        bytes => format!("a defragmentation gives back about {}", human::bytes(bytes)),
+    let used = human::bytes(pages.used);
+    let free = human::bytes(pages.free);
+    let free_pages = counted(pages.free_pages, "page", "pages");
+    let defragmentation = match status.defragmentation.freed_bytes() {
+        0 => "a defragmentation frees nothing".to_owned(),
+        bytes => format!("a defragmentation frees about {}", human::bytes(bytes)),
     };
     vec![
         (
             "in use",
             format!("{used} of {end} up to the high-water mark"),
         ),
-        (
-            "free",
-            format!("{} in {pages}; {defragmentation}", human::bytes(free)),
-        ),
+        ("free", format!("{free} in {free_pages}; {defragmentation}")),
     ]
-}
-
-/// The bytes of the pages that bbolt may reuse; none if the pages were not counted.
-fn free_bytes(file: &File<'_>, status: &StoreStatus) -> Option<u64> {
-    let page_bytes = status.page_size as u64;
-    file.pages
-        .map(|pages| pages.free.saturating_mul(page_bytes))
 }
 
 /// The revisions, the records in numbers, and the hashes. If the records cannot be reached, the reason.
@@ -201,6 +194,7 @@ fn record_facts(status: &StoreStatus) -> Vec<Fact> {
         counts,
         hash,
         hash_kv,
+        salvaged,
     } = match &status.records {
         Ok(records) => records,
         Err(why) => {
@@ -219,22 +213,43 @@ fn record_facts(status: &StoreStatus) -> Vec<Fact> {
         ),
         (
             "records",
-            format!("{records}, {tombstones} of them tombstones"),
+            format!(
+                "{records}, including {}",
+                counted(tombstones, "tombstone", "tombstones")
+            ),
         ),
         (
             "etcdutl",
             format!(
-                "{} keys as release 3.6 counts them, {} as 3.5",
-                counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
+                "{} as release 3.6 counts them, {} as 3.5",
+                counted(
+                    counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
+                    "key",
+                    "keys"
+                ),
                 sum_of_elements(&status.buckets)
             ),
         ),
-        ("hash", format!("{hash:x} ({hash})")),
+        (
+            "hash",
+            format!("{hash:x} ({hash}){}", salvaged_text(*salvaged)),
+        ),
         (
             "hashkv",
             format!("{hash_kv} at revision {current_revision}"),
         ),
     ]
+}
+
+/// That a hash covers salvaged records, as the end of a sentence; empty without any.
+fn salvaged_text(records: u64) -> String {
+    match records {
+        0 => String::new(),
+        records => format!(
+            ", with {} outside of the damaged tree: etcdutl computes another hash",
+            counted(records, "record", "records")
+        ),
+    }
 }
 
 /// Up to which revision the store is compacted, as the end of a sentence.
@@ -304,6 +319,16 @@ fn store_facts(status: &StoreStatus) -> Vec<Fact> {
         ("ALARM", format!("{name} raised by member {member:x}"))
     }));
     facts
+}
+
+/// That the write-ahead log next to a database goes further.
+fn log_fact(log: &LogBeside) -> Fact {
+    let entries = plural(log.entries, "entry", "entries");
+    let text = format!(
+        "{entries} more than the database, up to {}; `--wal` on other verbs reads them",
+        log_beside::end(log)
+    );
+    ("log", text)
 }
 
 /// The raft voters and learners. Their ids are in hex, as in the table of members.
@@ -492,6 +517,7 @@ fn file_json(file: &File<'_>, status: &StoreStatus) -> Value {
         "byte_order": order_text(status.order),
         "tail_bytes": file.tail.map(|tail| tail.bytes),
         "tail_is_zero": file.tail.map(|tail| tail.is_zero),
+        "log_not_read": file.log.as_ref().map(log_beside::json),
         "metas": status.metas.iter().map(meta_json).collect::<Vec<_>>(),
         "chosen_meta": status.chosen,
         "chosen_because": status.reason,
@@ -514,6 +540,7 @@ fn record_json(status: &StoreStatus) -> Value {
         "live_keys": counts.map(|counts| counts.live_keys),
         "hash": records.map(|records| records.hash),
         "hash_kv": records.map(|records| records.hash_kv),
+        "salvaged_records": records.and_then(RecordStatus::salvaged_if_any),
         "total_keys": records.map(|records| json!({
             "3.5": sum_of_elements(&status.buckets),
             "3.6": records.counts.live_keys.saturating_add(u64::from(records.counts.bump_mark)),
@@ -537,14 +564,15 @@ fn names_json(names: &[Vec<u8>]) -> Value {
 }
 
 fn store_json(file: &File<'_>, status: &StoreStatus) -> Value {
-    let free = free_bytes(file, status);
+    let pages = file.pages;
     let meta = status.meta.as_ref();
     json!({
         "total_size": status.total_size,
-        "in_use_size": free.map(|free| status.total_size.saturating_sub(free)),
-        "free_pages": file.pages.map(|pages| pages.free),
-        "free_size": free,
-        "defragmented_size": status.defragmented_size,
+        "in_use_size": pages.map(|pages| pages.used),
+        "free_pages": pages.map(|pages| pages.free_pages),
+        "free_size": pages.map(|pages| pages.free),
+        "defragmented_size": status.defragmentation.after_bytes,
+        "defragmentation_frees_bytes": status.defragmentation.freed_bytes(),
         "consistent_index": meta.and_then(|meta| meta.consistent_index),
         "term": meta.and_then(|meta| meta.term),
         "storage_version": meta.and_then(|meta| meta.storage_version.as_deref()),

@@ -27,7 +27,7 @@ pub fn sentence(verdict: &Verdict) -> &'static str {
             "every record could be read, but the database, the log and the raft snapshots of this data directory do not belong together"
         }
         (Health::Harmless, None) => {
-            "something in this file is not as it should be, yet every record could be read"
+            "every record could be read, but the checks found something wrong"
         }
         (Health::Intact, None) => "nothing wrong was found",
     }

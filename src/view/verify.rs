@@ -5,10 +5,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::diag::{Severity, shown};
+use crate::etcd::status::RecordStatus;
 use crate::k8s::audit::Protection;
 use crate::k8s::columns::human_duration;
 use crate::k8s::meta::time_text;
 use crate::query::NoAnswer;
+use crate::query::log_beside::LogBeside;
 use crate::query::verify::{CLOCK_SKEW_SECONDS, Outcome, Reach, Restore, Unmet, VerifiedFile};
 use crate::source::TrailerCheck;
 
@@ -16,6 +18,7 @@ use super::answer_part::AnswerPart;
 use super::command::Invocation;
 use super::encryption::protection_json;
 use super::human::{self, first_of};
+use super::log_beside;
 use super::no_answer;
 use super::record::insert_text;
 use super::style::{Paint, Style};
@@ -79,24 +82,21 @@ fn facts(file: &VerifiedFile, now: i64) -> String {
                 time_text(newest),
                 age_text(newest, now)
             ),
-            None => "time of the newest write not known".to_owned(),
+            None => "time of the newest write unknown".to_owned(),
         });
     }
-    if let Some(keys) = file.live_keys() {
-        facts.push(keys_text(keys));
+    if let Some(reach) = file.reach {
+        facts.push(keys_text(reach.live_keys));
     }
     facts.push(human::bytes(file.size_bytes));
     if matches!(file.trailer, Some(TrailerCheck::Good)) {
-        facts.push("SHA-256 is right".to_owned());
+        facts.push("SHA-256 is correct".to_owned());
     }
     facts.join(", ")
 }
 
 fn keys_text(keys: u64) -> String {
-    match keys {
-        1 => "1 key".to_owned(),
-        keys => format!("{keys} keys"),
-    }
+    human::counted(keys, "key", "keys")
 }
 
 /// How long before `now` the newest write was, in parentheses.
@@ -119,6 +119,24 @@ fn remarks(file: &VerifiedFile) -> Vec<String> {
     if file.is_packed {
         remarks.push("unpack it before the restore".to_owned());
     }
+    let (log_files, deltas) = file.beside_in_archive;
+    for (count, one, many) in [
+        (
+            log_files,
+            "file of a write-ahead log",
+            "files of a write-ahead log",
+        ),
+        (deltas, "delta snapshot", "delta snapshots"),
+    ] {
+        if count > 0 {
+            let what = human::plural(count, one, many);
+            remarks.push(format!("{what} in the archive not checked"));
+        }
+    }
+    remarks.extend(file.full_revision.map(|full| {
+        format!("`etcdutl snapshot restore` restores revision {full}, without the delta snapshots: use `etcdive restore` or etcd-backup-restore")
+    }));
+    remarks.extend(file.log.as_ref().map(log_text));
     if !file.encrypted_by.is_empty() {
         let keys: Vec<String> = file.encrypted_by.iter().map(encryption_key).collect();
         let keys = keys.join(", ");
@@ -128,6 +146,15 @@ fn remarks(file: &VerifiedFile) -> Vec<String> {
         });
     }
     remarks
+}
+
+/// That the write-ahead log next to a database has requests which the database lacks.
+fn log_text(log: &LogBeside) -> String {
+    let entries = human::plural(log.entries, "more entry", "more entries");
+    format!(
+        "its write-ahead log has {entries}, up to {}, which `etcdutl snapshot restore` does not read",
+        log_beside::end(log)
+    )
 }
 
 /// The key of a protection, with the provider.
@@ -153,10 +180,9 @@ fn encryption_key(protection: &Protection) -> String {
 /// What is wrong with a file that is not intact, what can be read of it, and whether etcdutl restores it.
 fn damage(file: &VerifiedFile) -> String {
     let mut parts = vec![verdict::sentence(&file.verdict).to_owned()];
-    if let (Some(reach), Some(keys)) = (file.reach, file.live_keys()) {
-        parts.push(reach_text(file, reach, keys));
-    }
+    parts.extend(file.reach.map(reach_text));
     parts.extend(file.unmet.iter().map(unmet_text));
+    parts.extend(file.log.as_ref().map(log_text));
     parts.push(
         match file.restore {
             Restore::Accepts => "`etcdutl snapshot restore` accepts it",
@@ -173,25 +199,21 @@ fn damage(file: &VerifiedFile) -> String {
     parts.join("; ")
 }
 
-/// How far the records of a file reach.
-fn reach_text(file: &VerifiedFile, reach: Reach, keys: u64) -> String {
-    let records = file
-        .store
-        .as_ref()
-        .and_then(|store| store.records.as_ref().ok());
-    let missing = records.map_or(0, |records| records.counts.missing_revisions);
+/// How far the records of a file reach, and how many keys are live there.
+fn reach_text(reach: Reach) -> String {
     let about = reach
         .complete_time
         .map_or_else(String::new, |time| format!(", about {}", time_text(time)));
-    let lost = match missing {
+    let lost = match reach.missing_revisions {
+        0 if reach.complete < reach.revision => " (later revisions may be incomplete)".to_owned(),
         0 => String::new(),
         1 => " (at least 1 later revision is missing)".to_owned(),
         missing => format!(" (at least {missing} later revisions are missing)"),
     };
     format!(
-        "readable to revision {}{lost}{about}; {}",
+        "readable to revision {}{lost}{about}; {} at that revision",
         reach.complete,
-        keys_text(keys)
+        keys_text(reach.live_keys)
     )
 }
 
@@ -223,17 +245,18 @@ fn unmet_text(unmet: &Unmet) -> String {
         Unmet::NoFullSnapshot => {
             "delta snapshots without a full snapshot cannot be restored".to_owned()
         }
-        Unmet::NoSha => "no right SHA-256 at its end (--require-sha)".to_owned(),
+        Unmet::NoSha { has_other: false } => "no SHA-256 at its end (--require-sha)".to_owned(),
+        Unmet::NoSha { .. } => "no correct SHA-256 at its end (--require-sha)".to_owned(),
         Unmet::TooOld { age, most } => format!(
             "the newest write is {} old (--max-age {})",
             human_duration(age),
             human_duration(most)
         ),
         Unmet::NoTimes { is_encrypted: true } => {
-            "its age is not known, because its values are encrypted (--max-age)".to_owned()
+            "its age is unknown, because its values are encrypted (--max-age)".to_owned()
         }
         Unmet::NoTimes { .. } => {
-            "its age is not known, because no value has a time (--max-age)".to_owned()
+            "its age is unknown, because no value has a time (--max-age)".to_owned()
         }
         Unmet::InFuture(seconds) => format!(
             "the newest write is {} in the future: a clock is wrong (--max-age)",
@@ -244,7 +267,7 @@ fn unmet_text(unmet: &Unmet) -> String {
             least,
         } => format!("readable to revision {revision} only (--min-revision {least})"),
         Unmet::RevisionBelow { least, .. } => {
-            format!("its revision is not known (--min-revision {least})")
+            format!("its revision is unknown (--min-revision {least})")
         }
     }
 }
@@ -254,7 +277,7 @@ fn unmet_word(unmet: &Unmet) -> &'static str {
     match unmet {
         Unmet::Empty => "empty",
         Unmet::NoFullSnapshot => "no-full-snapshot",
-        Unmet::NoSha => "no-sha",
+        Unmet::NoSha { .. } => "no-sha",
         Unmet::TooOld { .. } => "too-old",
         Unmet::NoTimes { .. } => "no-times",
         Unmet::InFuture(_) => "in-future",
@@ -338,7 +361,6 @@ fn verdict_json(file: &VerifiedFile) -> Value {
 fn store_json(file: &VerifiedFile, now: i64) -> Value {
     let store = file.store.as_ref();
     let records = store.and_then(|store| store.records.as_ref().ok());
-    let counts = records.map(|records| &records.counts);
     let newest = file.reach.and_then(|reach| reach.newest_time);
     json!({
         "file_size": file.size_bytes,
@@ -346,13 +368,16 @@ fn store_json(file: &VerifiedFile, now: i64) -> Value {
         "revision": file.reach.map(|reach| reach.revision),
         "complete_revision": file.reach.map(|reach| reach.complete),
         "complete_time": file.reach.and_then(|reach| reach.complete_time).map(time_text),
-        "missing_revisions": counts.map(|counts| counts.missing_revisions),
+        "missing_revisions": file.reach.map(|reach| reach.missing_revisions),
         "newest_time": newest.map(time_text),
         "age_seconds": newest.map(|newest| now.saturating_sub(newest)),
-        "live_keys": counts.map(|counts| counts.live_keys),
-        "records": counts.map(|counts| counts.records),
+        "live_keys": file.reach.map(|reach| reach.live_keys),
+        "records": file.reach.map(|reach| reach.records),
         "hash": records.map(|records| records.hash),
         "hash_kv": records.map(|records| records.hash_kv),
+        "salvaged_records": records.and_then(RecordStatus::salvaged_if_any),
+        "full_revision": file.full_revision,
+        "log_not_read": file.log.as_ref().map(log_beside::json),
         "encrypted_by": file.encrypted_by.iter().map(protection_json).collect::<Vec<_>>(),
         "decrypted": (!file.encrypted_by.is_empty()).then_some(file.is_decrypted),
         "findings": verdict::findings_json(&file.findings),

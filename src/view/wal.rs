@@ -9,6 +9,7 @@ use crate::etcd::wal::messages::{
 };
 use crate::etcd::wal::wire::{Field, Label, Message, Value};
 
+use super::human::plural;
 use super::record::{insert_text, key_text};
 
 /// Returns the text in place of a secret. None if secrets are shown.
@@ -117,7 +118,7 @@ fn put_text(put: &PutRequest<'_>) -> String {
     let value = if put.ignore_value {
         "its value".to_owned()
     } else {
-        format!("{} bytes", put.value.len())
+        plural(put.value.len(), "byte", "bytes")
     };
     format!("put {} ({value}{lease})", key_text(put.key))
 }
@@ -198,7 +199,7 @@ fn compare_text(compare: &Compare<'_>) -> String {
         CompareTarget::VERSION => compare.version().to_string(),
         CompareTarget::CREATE => compare.create_revision().to_string(),
         CompareTarget::MOD => compare.mod_revision().to_string(),
-        CompareTarget::VALUE => format!("({} bytes)", compare.value().len()),
+        CompareTarget::VALUE => format!("({})", plural(compare.value().len(), "byte", "bytes")),
         _ => format!("{:016x}", compare.lease()),
     };
     let range = range_text(compare.key, compare.range_end);

@@ -137,6 +137,70 @@ fn a_missing_file_is_a_gap_that_is_named_with_the_newest_complete_state() {
     }
 }
 
+/// What `verify` says of a folder, and how many keys the undamaged folder has at the revision up to which it is complete.
+fn verified(folder: &Folder) -> (serde_json::Value, String, usize) {
+    let json = run("verify -o jsonl", &folder.0);
+    assert_eq!(json.code, 3, "{}", json.text());
+    let object = rows(&json).remove(0);
+    let at = format!("ls --at {}", object["complete_revision"]);
+    let keys = run(&at, &testdata("backups/lzw")).text().lines().count();
+    let line = run("verify", &folder.0).text().to_owned();
+    (object, line, keys)
+}
+
+#[test]
+fn verify_counts_only_what_comes_before_a_gap() {
+    let folder = without("verify-gap", &["Incr-00000010"]);
+    let (object, line, keys) = verified(&folder);
+    assert_eq!(object["revision"], 17);
+    assert_eq!(object["complete_revision"], 9);
+    assert_eq!(object["missing_revisions"], 5);
+    assert!(keys > 0);
+    assert_eq!(object["live_keys"], keys);
+    let part = "readable to revision 9 (at least 5 later revisions are missing), about ";
+    assert!(line.contains(part), "{line}");
+    assert!(
+        line.contains(&format!("; {keys} keys at that revision; ")),
+        "{line}"
+    );
+}
+
+#[test]
+fn verify_counts_only_what_comes_before_an_event_that_cannot_be_read() {
+    let folder = without("verify-event", &["Incr-00000006"]);
+    let file = plain();
+    let mut events: Vec<serde_json::Value> =
+        serde_json::from_slice(&file[..file.len() - 32]).unwrap();
+    let last_of_8 = events
+        .iter()
+        .rposition(|event| event["etcdEvent"]["kv"]["mod_revision"] == 8)
+        .unwrap();
+    events[last_of_8] = 7.into();
+    let json = serde_json::to_string(&events).unwrap();
+    folder.file("Incr-00000006-00000009-1772359222", &with_checksum(&json));
+    let (object, line, keys) = verified(&folder);
+    assert_eq!(object["complete_revision"], 7, "{object:#}");
+    assert_eq!(object["live_keys"], keys);
+    let part = "readable to revision 7 (later revisions may be incomplete)";
+    assert!(line.contains(part), "{line}");
+    let ls = run("ls", &folder.0);
+    assert!(
+        ls.stderr.contains("--at 7 is the newest complete state"),
+        "{}",
+        ls.stderr
+    );
+}
+
+#[test]
+fn verify_counts_the_keys_of_deltas_without_a_gap() {
+    let path = testdata("backups/lzw");
+    let object = rows(&run("verify -o jsonl", &path)).remove(0);
+    let keys = run("ls", &path).text().lines().count();
+    assert!(keys > 0);
+    assert_eq!(object["live_keys"], keys);
+    assert_eq!(object["records"], delivered().len());
+}
+
 #[test]
 fn a_gap_after_the_full_snapshot_is_named() {
     let folder = without("first-gap", &["Incr-00000006"]);

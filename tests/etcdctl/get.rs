@@ -60,7 +60,7 @@ fn a_get_without_an_answer_says_why() {
         (
             "foo --prefix --max-mod-rev 2",
             1,
-            "none of 1 keys is selected",
+            "the one key in this range is not selected",
         ),
         (
             "foo2 --keys-only --rev 7",

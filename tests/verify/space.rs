@@ -43,33 +43,41 @@ fn free_pages_are_those_that_bbolt_lists() {
     assert!(compared > 0);
 }
 
-/// The database before and after `etcdctl defrag`, with nothing but one put and an alarm between.
-fn is_estimated(before: &Path, after: &Path) {
-    let (before, after) = (status(before), status(after));
-    let estimate = before["defragmented_size"].as_i64().unwrap();
-    let real = after["total_size"].as_i64().unwrap();
-    let page = before["page_size"].as_i64().unwrap();
-    assert!(
-        (estimate - real).abs() <= 4 * page + real / 20,
-        "estimated {estimate}, real {real}"
-    );
-    assert!(estimate < before["total_size"].as_i64().unwrap());
-}
-
+/// `reference/defrag.tsv`: the size of a database, and its size after `etcdutl defrag`.
 #[test]
-fn the_size_after_a_defragmentation_is_estimated() {
-    is_estimated(
-        &testdata("guides/no-space/compacted.db"),
-        &testdata("guides/no-space/defragmented.db"),
-    );
-    let Some(corpus) = corpus() else { return };
-    for version in ["3.4", "3.6"] {
-        let folder = corpus.join("corpus/talk").join(version);
-        is_estimated(
-            &folder.join("04-compact.snapshot.db"),
-            &folder.join("05-defrag.snapshot.db"),
+fn the_size_after_a_defragmentation_is_that_of_etcdutl_to_two_pages() {
+    let text = std::fs::read_to_string(testdata("reference/defrag.tsv")).unwrap();
+    let (mut compared, mut freed) = (0, 0);
+    for row in text.lines().skip(1) {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let path = match cells[0].strip_prefix("corpus:") {
+            None => testdata(cells[0]),
+            Some(name) => match corpus() {
+                Some(corpus) => corpus.join("corpus").join(name),
+                None => continue,
+            },
+        };
+        let number = |cell: &str| cell.parse::<u64>().unwrap();
+        let (before, after) = (number(cells[1]), number(cells[2]));
+        let got = status(&path);
+        assert_eq!(got["total_size"], before, "{row}");
+        let estimate = got["defragmented_size"].as_u64().unwrap();
+        let page_size = got["page_size"].as_u64().unwrap();
+        assert!(
+            estimate.abs_diff(after) <= 2 * page_size,
+            "estimated {estimate}: {row}"
         );
+        // `du` gives the same number.
+        let du = etcdive(["du", "-o", "json", path.to_str().unwrap()]);
+        let du: Value = serde_json::from_slice(&du.stdout).unwrap();
+        let frees = &du["advice"]["defragmentation_frees_bytes"];
+        assert_eq!(*frees, before.saturating_sub(estimate), "{row}");
+        assert_eq!(*frees, got["defragmentation_frees_bytes"], "{row}");
+        freed += usize::from(*frees != 0);
+        compared += 1;
     }
+    println!("{compared} databases compared, {freed} have something to free");
+    assert!(compared > 20 && freed > 10);
 }
 
 #[test]

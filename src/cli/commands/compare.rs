@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::cli::args::most_rows;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
@@ -31,7 +32,9 @@ use crate::view::key_names::KeyNames;
 pub struct Args {
     /// The databases: two or more
     ///
-    /// Each is a copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, or an archive.
+    /// Each is a copied member/snap/db, a file of `etcdctl snapshot save`, a data directory, an archive, or a folder of
+    /// backups of etcd-backup-restore. Delta snapshots continue the full snapshot of their folder, up to their first gap.
+    /// The write-ahead log of a data directory is not compared; if it has writes that the database lacks, the answer says so.
     #[arg(value_name = "DB", required = true, num_args = 2..)]
     databases: Vec<PathBuf>,
     /// Compare up to this revision only
@@ -95,6 +98,7 @@ impl Verb for Args {
         let divergence = comparison
             .compare(self.rev)
             .map_err(|error| self.failure(error))?;
+        comparison.note_deltas(run.notices);
         let answer = match divergence.verdict {
             Verdict::Different => Answer::No,
             Verdict::Equal | Verdict::Unknown | Verdict::NotComparable => Answer::Yes,
@@ -158,11 +162,7 @@ impl Args {
             } else {
                 KeyNames::whole()
             },
-            limit: if self.limit == 0 {
-                usize::MAX
-            } else {
-                self.limit
-            },
+            limit: most_rows(Some(self.limit), usize::MAX),
         };
         match self.output {
             Output::Table | Output::Wide => out.parts(&view::parts(&shown))?,

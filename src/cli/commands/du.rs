@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 
-use crate::cli::args::Database;
+use crate::cli::args::{Database, most_rows};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
@@ -43,6 +43,8 @@ pub struct Args {
     )]
     depth: usize,
     /// Sort the rows, the largest first
+    ///
+    /// Rows by bucket are sorted by keys, by name, or else by the bytes of their pages.
     #[arg(long, value_name = "BY", default_value = "total")]
     sort: Sort,
     /// Print the first N rows; one more row has the sum of the others
@@ -157,11 +159,7 @@ impl Args {
             by: self.by.map(By::what),
             depth: self.depth,
             order: self.sort.order(),
-            limit: match self.limit {
-                Some(0) => None,
-                None => is_table.then_some(ROWS),
-                limit => limit,
-            },
+            limit: most_rows(self.limit, if is_table { ROWS } else { usize::MAX }),
             with_metadata: self.metadata,
         }
     }

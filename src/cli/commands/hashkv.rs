@@ -70,13 +70,13 @@ impl Verb for Args {
         evidence.note_archive(run.notices);
         if !self.all {
             let asked = (self.rev > 0).then_some(self.rev);
-            let hash = hash::at_revision(evidence, asked).map_err(failure)?;
+            let hash = hash::at_revision(evidence, asked, run.notices).map_err(failure)?;
             out.write_all(self.text(&[hash]).as_bytes())?;
             return Ok(Answer::Yes);
         }
         // A table is as wide as its widest row, so all rows are needed first.
         let mut rows: Vec<HashKv> = Vec::new();
-        hash::at_every_revision(evidence, |hash| match self.write_out {
+        hash::at_every_revision(evidence, run.notices, |hash| match self.write_out {
             WriteOut::Table => {
                 rows.push(hash);
                 Ok::<(), Failure>(())

@@ -192,6 +192,7 @@ impl Args {
             size_bytes: evidence.source().len_bytes(),
             trailer: evidence.trailer(),
             tail: status.tail,
+            log: status.log,
             pages: status.pages,
             verdict: status.verdict,
             findings: status.findings,

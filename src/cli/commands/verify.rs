@@ -13,6 +13,7 @@ use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb, outlook, report, standard_input_once};
 use crate::query::Origins;
 use crate::query::evidence::{Verify, Work};
+use crate::query::log_alone::with_reach;
 use crate::query::timeline::When;
 use crate::query::verify::{Outcome, Requirements, VerifiedFile};
 use crate::view::command::Invocation;
@@ -82,7 +83,7 @@ enum Output {
 
 /// Reads a length of time such as `25h`, in seconds. `25h ago` and `-25h` are points in time, so they are refused.
 fn length(text: &str) -> Result<i64, String> {
-    let has_sign = text.starts_with(['-', '+']) || text.contains("ago");
+    let has_sign = text.trim_start().starts_with(['-', '+']) || text.contains("ago");
     match text.parse::<When>() {
         Ok(When::BeforeNewest(seconds)) if !has_sign => Ok(seconds),
         _ => Err("a length of time is 90m, 25h or 2d".to_owned()),
@@ -128,9 +129,10 @@ impl Verb for Args {
             let origins = Origins::default();
             let evidence = match run.opening.open(path, Verify::Always, origins, work) {
                 Ok(evidence) => evidence,
-                Err(no) => return (Err(no), None),
+                Err(no) => return (Err(with_reach(no, std::slice::from_ref(path))), None),
             };
-            let result = VerifiedFile::read(&evidence, run.keyring, &required);
+            let result = VerifiedFile::read(&evidence, run.keyring, &required)
+                .map_err(|no| with_reach(no, std::slice::from_ref(path)));
             let restore = result
                 .is_ok()
                 .then(|| Invocation::new("verify", Some(path)));

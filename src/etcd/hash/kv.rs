@@ -18,8 +18,10 @@ use std::convert::Infallible;
 
 use crate::bbolt::Direction;
 use crate::etcd::key_ids::{KeyIds, KeyTable};
-use crate::etcd::record::Record;
+use crate::etcd::record::{Origin, Record};
+use crate::etcd::revision::BucketKey;
 use crate::etcd::schema;
+use crate::etcd::side_by_side::StoredRecord;
 use crate::etcd::store::Store;
 
 use super::crc::{CrcPart, CrcTree, append};
@@ -224,6 +226,16 @@ pub fn hash_kv(store: &Store<'_>, at: i64) -> u32 {
 /// `HashKV` at a revision, as it would be after a compaction at `compacted`, or after the store's own compaction if
 /// that is higher.
 pub fn hash_kv_as_compacted(store: &Store<'_>, at: i64, compacted: i64) -> u32 {
+    hash_kv_continued(store, &[], at, compacted)
+}
+
+/// The same of a store that is continued by records, which are in the order of revisions.
+pub fn hash_kv_continued(
+    store: &Store<'_>,
+    added: &[StoredRecord<'_>],
+    at: i64,
+    compacted: i64,
+) -> u32 {
     let compacted = compacted.max(store.compact_revision());
     let mut hash = RunningHashKv::as_compacted(store, compacted);
     let read = stored_records(store, at, |record, key, value| {
@@ -236,6 +248,23 @@ pub fn hash_kv_as_compacted(store: &Store<'_>, at: i64, compacted: i64) -> u32 {
     match read {
         Ok(()) => {}
         Err(never) => match never {},
+    }
+    for next in added {
+        let BucketKey {
+            revision,
+            tombstone,
+        } = next.place;
+        let Some(content) = next.content().filter(|_| revision.main <= at) else {
+            continue;
+        };
+        if revision.main > compacted {
+            hash.compact();
+        }
+        let record = Record {
+            tombstone,
+            ..Record::empty(revision, content.key, Origin::Delta)
+        };
+        hash.add(&record, &next.place.encode(), next.stored);
     }
     hash.compact();
     hash.hash()

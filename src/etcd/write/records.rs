@@ -2,6 +2,7 @@
 //! origins, such as the write-ahead log, are encoded as etcd encodes them.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 
 use crate::bbolt::Direction;
 use crate::bbolt::write::{Pairs, WriteError};
@@ -106,7 +107,7 @@ pub struct StoredBytes<'r> {
 ///
 /// # Errors
 /// Those of `each`.
-pub fn each_record<'a, E>(
+fn each_record<'a, E>(
     store: &Store<'a>,
     mut each: impl FnMut(&Record<'a>, StoredBytes<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -160,6 +161,15 @@ pub fn each_record<'a, E>(
         let pair = encoded(next);
         each(next, pair.as_stored())
     })
+}
+
+/// The same for a call that cannot fail.
+pub fn for_each_record<'a>(store: &Store<'a>, mut each: impl FnMut(&Record<'a>, StoredBytes<'_>)) {
+    let passed: Result<(), Infallible> = each_record(store, |record, stored| {
+        each(record, stored);
+        Ok(())
+    });
+    let Ok(()) = passed;
 }
 
 /// Selected records of a store, merged with additional pairs. In a damaged file the records may not be in the order of

@@ -65,11 +65,13 @@ impl Same {
 
 /// How two databases differ.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pair {
+pub struct Pair<'a> {
     /// The first main revision at which they differ.
     pub first: Option<i64>,
     /// How many revisions have two different records.
     pub conflicts: u64,
+    /// The two records of one of these revisions.
+    pub conflict: Option<[StoredRecord<'a>; 2]>,
     /// How many records the first has and the second does not.
     pub only_first: u64,
     /// How many records the second has and the first does not.
@@ -78,7 +80,7 @@ pub struct Pair {
     pub same: Same,
 }
 
-impl Pair {
+impl<'a> Pair<'a> {
     /// Whether they differ.
     pub fn differs(&self) -> bool {
         self.first.is_some()
@@ -89,14 +91,18 @@ impl Pair {
         Self {
             only_first: self.only_second,
             only_second: self.only_first,
+            conflict: self.conflict.map(|[first, second]| [second, first]),
             ..self
         }
     }
 
     /// Adds a revision at which the two differ, with the record of each.
-    fn add(&mut self, main: i64, records: [Option<StoredRecord<'_>>; 2]) {
+    fn add(&mut self, main: i64, records: [Option<StoredRecord<'a>>; 2]) {
         let count = match records {
-            [Some(_), Some(_)] => &mut self.conflicts,
+            [Some(first), Some(second)] => {
+                self.conflict = Some([first, second]);
+                &mut self.conflicts
+            }
             [Some(_), None] => &mut self.only_first,
             [None, _] => &mut self.only_second,
         };
@@ -114,7 +120,7 @@ pub struct Differences<'a> {
     /// The keys that differ. `None` is for records whose key cannot be decoded.
     keys: HashMap<Option<&'a [u8]>, KeyDifference<'a>>,
     /// The pair of databases i < j is at i * databases + j.
-    pairs: Vec<Pair>,
+    pairs: Vec<Pair<'a>>,
     /// The records from the first difference on, of each database; none as long as there is no difference.
     after: Option<Vec<Vec<StoredRecord<'a>>>>,
 }
@@ -137,7 +143,7 @@ impl<'a> Differences<'a> {
     }
 
     /// How two databases differ.
-    pub fn pair(&self, one: usize, other: usize) -> Pair {
+    pub fn pair(&self, one: usize, other: usize) -> Pair<'a> {
         let (low, high) = (one.min(other), one.max(other));
         let at = low.saturating_mul(self.databases).saturating_add(high);
         let pair = self.pairs.get(at).copied().unwrap_or_default();
@@ -150,31 +156,21 @@ impl<'a> Differences<'a> {
         after.map_or(&[], Vec::as_slice)
     }
 
-    /// The two records that two databases have of a key that differs, if the key first differs in this main revision
-    /// and both have a record there.
-    pub fn records_at(&self, [one, other]: [usize; 2], main: i64) -> Option<[StoredRecord<'a>; 2]> {
-        let keys = self.keys.values();
-        let keys = keys.filter(|difference| difference.revision.main == main);
-        let mut records = keys.filter_map(|difference| {
-            let record = |database: usize| difference.versions.get(database)?.record();
-            Some([record(one)?, record(other)?])
-        });
-        records.find(|[one, other]| one != other)
-    }
-
-    /// Compares the records of each pair of databases. `can_compare` has for each database whether it takes part.
-    /// Returns whether some differ.
+    /// Compares the records of the pairs of databases for which `is_compared` is true. `can_compare` has for each
+    /// database whether it takes part. Returns whether some differ.
     fn compare_pairs(
         &mut self,
         main: i64,
         records: &[Option<StoredRecord<'a>>],
         can_compare: &[bool],
+        is_compared: impl Fn(usize, usize) -> bool,
     ) -> bool {
         let mut some_differ = false;
         let compared = || records.iter().zip(can_compare).enumerate();
         for (one, (first, _)) in compared().filter(|(_, (_, can))| **can) {
             let others = compared().skip(one.saturating_add(1));
-            for (other, (second, _)) in others.filter(|(_, (_, can))| **can) {
+            let others = others.filter(|(other, (_, can))| **can && is_compared(one, *other));
+            for (other, (second, _)) in others {
                 let at = one.saturating_mul(self.databases).saturating_add(other);
                 let Some(pair) = self.pairs.get_mut(at) else {
                     continue;
@@ -197,7 +193,7 @@ impl<'a> Differences<'a> {
         records: &[Option<StoredRecord<'a>>],
         can_compare: &[bool],
     ) {
-        if !self.compare_pairs(revision.main, records, can_compare) {
+        if !self.compare_pairs(revision.main, records, can_compare, |_, _| true) {
             return;
         }
         self.after
@@ -233,12 +229,13 @@ impl<'a> Differences<'a> {
     }
 
     /// Compares the newest record of a key up to a compaction in each database. `can_compare` has for each database
-    /// whether it can show the state at that compaction.
+    /// whether it can show the state at that compaction. A pair is compared if `is_compared` is true.
     pub fn compare_candidates(
         &mut self,
         key: &'a [u8],
         candidates: &[Option<StoredRecord<'a>>],
         can_compare: &[bool],
+        is_compared: impl Fn(usize, usize) -> bool,
     ) {
         let compared = candidates.iter().zip(can_compare);
         let compared = compared.filter(|(_, can)| **can);
@@ -251,7 +248,7 @@ impl<'a> Differences<'a> {
             .iter()
             .map(|record| record.filter(|record| !record.place.tombstone))
             .collect();
-        if !self.compare_pairs(revision.main, &kept, can_compare) {
+        if !self.compare_pairs(revision.main, &kept, can_compare, is_compared) {
             return;
         }
         let versions = candidates.iter().zip(can_compare);

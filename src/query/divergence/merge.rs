@@ -12,34 +12,11 @@
 
 use std::collections::HashMap;
 
+use crate::etcd::Revision;
 use crate::etcd::side_by_side::{SideBySide, StoredRecord};
-use crate::etcd::{Revision, Store};
 
+use super::database::{Database, Retained};
 use super::differences::{Differences, Same};
-
-/// Which revisions a database retains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retained {
-    /// The compacted revision; 0 if nothing was compacted.
-    pub compacted: i64,
-    /// The newest revision.
-    pub newest: i64,
-}
-
-impl Retained {
-    /// The revisions of a store.
-    pub fn read(store: &Store<'_>) -> Self {
-        Self {
-            compacted: store.compact_revision(),
-            newest: store.state().revision(),
-        }
-    }
-
-    /// Whether it has every record of a main revision.
-    fn has(&self, main: i64) -> bool {
-        self.compacted < main && main <= self.newest
-    }
-}
 
 /// The newest record of a key up to a revision, in each database.
 #[derive(Debug)]
@@ -76,26 +53,22 @@ pub struct Merged<'a> {
 }
 
 /// Compares the records of databases up to a main revision. `common` is the revision at which keys may be equal again.
-pub fn merge<'a>(
-    stores: &[Store<'a>],
-    retained: &[Retained],
-    common: i64,
-    limit: i64,
-) -> Merged<'a> {
+pub(super) fn merge<'a>(databases: &'a [Database<'_>], common: i64, limit: i64) -> Merged<'a> {
+    let retained: Vec<Retained> = databases.iter().map(|one| one.retained).collect();
     let mut levels: Vec<i64> = retained.iter().map(|one| one.compacted).collect();
     levels.retain(|level| 0 < *level && *level <= limit);
     levels.sort_unstable_by(|a, b| b.cmp(a));
     levels.dedup();
     let mut merge = Merge {
-        retained: retained.to_vec(),
+        retained,
         highest_level: levels.first().copied().unwrap_or_default(),
         levels,
         candidates: HashMap::new(),
-        found: Differences::new(stores.len(), common),
+        found: Differences::new(databases.len(), common),
         can_compare: Vec::new(),
         same: Same::default(),
     };
-    let mut rows = SideBySide::new(stores.iter());
+    let mut rows = SideBySide::new(databases.iter().map(|one| (&one.store, one.added())));
     loop {
         // Above the last compaction and before the first difference, only differences matter. So leaves that are equal
         // in all databases are skipped.
@@ -193,9 +166,14 @@ impl<'a> Merge<'a> {
             if can_compare.iter().filter(|can| **can).count() < 2 {
                 continue;
             }
+            // Two databases are compared once, at the higher of their compactions. At a further level the same difference
+            // would be counted again.
+            let compacted = |database: usize| self.retained.get(database).map(|one| one.compacted);
+            let is_own_level = |one, other| compacted(one).max(compacted(other)) == Some(level);
             for (key, candidates) in &self.candidates {
                 if let Candidates::Each(each) = candidates {
-                    self.found.compare_candidates(key, each, &can_compare);
+                    self.found
+                        .compare_candidates(key, each, &can_compare, is_own_level);
                 }
             }
         }

@@ -13,9 +13,9 @@ pub enum EndsEarlier {
     OlderCopy,
     /// It has applied the same entries of the raft log: its last writes were lost, or it was restored as of an earlier
     /// revision, which keeps the consistent index.
-    LostTail,
-    /// Neither is certain: a consistent index is missing, the databases may be of two clusters, one is damaged, or the
-    /// other one was restored.
+    LostOrRestored,
+    /// Neither is certain: a consistent index is missing, as in delta snapshots, the databases may be of two clusters, one
+    /// is damaged, or the other one was restored.
     Unclear,
 }
 
@@ -76,33 +76,30 @@ pub enum Shape<'a> {
         /// The lengths of both values in bytes.
         lengths: [usize; 2],
     },
-    /// One database lacks records of another one, and no revision has two different records. Each of two databases may
-    /// lack records of the other one.
+    /// No revision has two different records, but at least one of two databases lacks records of the other one.
     LacksRecords {
-        /// The database that has them.
-        has: usize,
-        /// The database that lacks them.
-        lacks: usize,
-        /// How many.
-        records: u64,
+        /// The two databases.
+        databases: [usize; 2],
+        /// How many records of the other one each of them lacks.
+        lacks: [u64; 2],
     },
 }
 
 impl Shape<'_> {
     /// Whether a database lacks its last writes, although it has applied the entries of the raft log that wrote them.
-    pub fn is_lost_tail(&self) -> bool {
+    pub fn lacks_applied_writes(&self) -> bool {
         matches!(
             self,
             Shape::Ends {
-                why: EndsEarlier::LostTail,
+                why: EndsEarlier::LostOrRestored,
                 ..
             }
         )
     }
 }
 
-/// The known causes of what was found: those of single databases, then one for each group that differs from the first
-/// one. `same` are the records that are the same in all databases.
+/// The known causes of what was found: those of single databases, then those of each pair of groups. `same` are the
+/// records that are the same in all databases.
 pub(super) fn find<'a>(
     members: &[Member],
     groups: &[Vec<usize>],
@@ -123,12 +120,10 @@ pub(super) fn find<'a>(
             shapes.push(Shape::SameFile(one, other));
         }
     }
-    let mut firsts = groups.iter().filter_map(|group| group.first().copied());
-    let Some(reference) = firsts.next() else {
-        return shapes;
-    };
-    for other in firsts {
-        shapes.extend(causes_between(members, found, reference, other, same));
+    for (one, other) in pairs(groups.len()) {
+        if let (Some(one), Some(other)) = (groups.get(one), groups.get(other)) {
+            shapes.extend(causes_of_groups(members, found, [one, other], same));
+        }
     }
     for (index, member) in members.iter().enumerate() {
         shapes.extend(ends_earlier(members, found, index, member));
@@ -161,7 +156,23 @@ fn other_members<'a>(
     })
 }
 
-/// The known causes of a difference between the first databases of two groups.
+/// The known causes of the difference of two groups: those of the first two of their databases for which one is known.
+/// The databases of a group need not retain the same revisions, so the cause may not be visible in each of them.
+fn causes_of_groups<'a>(
+    members: &[Member],
+    found: &Differences<'a>,
+    [group, others]: [&[usize]; 2],
+    same: Same,
+) -> Vec<Shape<'a>> {
+    let databases = group
+        .iter()
+        .flat_map(|one| others.iter().map(move |other| (*one, *other)));
+    let differing = databases.filter(|(one, other)| found.pair(*one, *other).differs());
+    let mut causes = differing.map(|(one, other)| causes_between(members, found, one, other, same));
+    causes.find(|causes| !causes.is_empty()).unwrap_or_default()
+}
+
+/// The known causes of a difference between two databases.
 fn causes_between<'a>(
     members: &[Member],
     found: &Differences<'a>,
@@ -191,18 +202,10 @@ fn causes_between<'a>(
     ];
     match causes.into_iter().flatten().next() {
         Some(cause) => shapes.push(cause),
-        None if pair.conflicts == 0 => {
-            let lacking = [
-                (one, other, pair.only_first),
-                (other, one, pair.only_second),
-            ];
-            let lacking = lacking.into_iter().filter(|(_, _, records)| *records > 0);
-            shapes.extend(lacking.map(|(has, lacks, records)| Shape::LacksRecords {
-                has,
-                lacks,
-                records,
-            }));
-        }
+        None if pair.conflicts == 0 => shapes.push(Shape::LacksRecords {
+            databases: [one, other],
+            lacks: [pair.only_second, pair.only_first],
+        }),
         None => {}
     }
     shapes
@@ -297,7 +300,7 @@ fn altered_value<'a>(found: &Differences<'a>, one: usize, other: usize) -> Optio
     if (pair.conflicts, pair.only_first, pair.only_second) != (1, 0, 0) {
         return None;
     }
-    let [one_record, other_record] = found.records_at([one, other], pair.first?)?;
+    let [one_record, other_record] = pair.conflict?;
     let (first, second) = (one_record.content()?, other_record.content()?);
     let without_value = |content: KeyValue<'a>| KeyValue {
         value: &[],
@@ -331,7 +334,9 @@ fn ends_earlier<'a>(
     let is_one_cluster = !member.is_damaged && !member.members.is_disjoint(&further.members);
     let why = match (member.consistent_index, further.consistent_index) {
         (Some(own), Some(theirs)) if is_one_cluster && own < theirs => EndsEarlier::OlderCopy,
-        (Some(_), Some(_)) if is_one_cluster && !is_restored(further) => EndsEarlier::LostTail,
+        (Some(_), Some(_)) if is_one_cluster && !is_restored(further) => {
+            EndsEarlier::LostOrRestored
+        }
         // The last records of a damaged file may be in it, but not readable.
         _ => EndsEarlier::Unclear,
     };

@@ -7,7 +7,7 @@ use crate::diag::{Code, Damage};
 use crate::etcd::carve::freed_leases;
 use crate::etcd::check::report_out_of_order;
 use crate::etcd::survey::{Survey, SurveyRequest, SurveyedKeys, Use};
-use crate::etcd::write::{StoredPair, each_record, unwritable_buckets};
+use crate::etcd::write::{StoredPair, for_each_record, unwritable_buckets};
 use crate::etcd::{Revision, Store, schema};
 use crate::query::NoAnswer;
 use crate::query::directory::log_of;
@@ -436,18 +436,15 @@ impl<'q, 'a> Decision<'q, 'a> {
     /// How many records after a main revision can be read and would be used.
     fn readable_after(&self, main: i64) -> u64 {
         let mut count = 0_u64;
-        let passed: Result<(), std::convert::Infallible> =
-            each_record(self.store(), |record, stored| {
-                let carve = self.request.carve;
-                let is_after = record.revision.main > main;
-                if is_after
-                    && Use::decide(self.store(), record, stored, carve, self.compacted) == Use::Used
-                {
-                    count = count.saturating_add(1);
-                }
-                Ok(())
-            });
-        let Ok(()) = passed;
+        for_each_record(self.store(), |record, stored| {
+            let carve = self.request.carve;
+            let is_after = record.revision.main > main;
+            if is_after
+                && Use::decide(self.store(), record, stored, carve, self.compacted) == Use::Used
+            {
+                count = count.saturating_add(1);
+            }
+        });
         count
     }
 

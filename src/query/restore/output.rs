@@ -13,7 +13,7 @@ use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
 use crate::etcd::survey::SurveyedKeys;
 use crate::etcd::write::{
-    KeptRecords, NewStore, StoredBytes, StoredPair, Tallied, Tally, each_record,
+    KeptRecords, NewStore, StoredBytes, StoredPair, Tallied, Tally, for_each_record,
 };
 use crate::etcd::{Store, schema};
 use crate::query::NoAnswer;
@@ -239,7 +239,7 @@ impl ReadBack {
         let mut keys = SurveyedKeys::default();
         let mut hash = RunningHashKv::new(store);
         let mut contradiction = None;
-        let passed: Result<(), std::convert::Infallible> = each_record(store, |record, stored| {
+        for_each_record(store, |record, stored| {
             tally.add(stored.key, stored.value);
             hash.add(record, stored.key, stored.value);
             if !record.is_bump_mark() {
@@ -247,9 +247,7 @@ impl ReadBack {
                 let found = contradicts(before.as_ref(), record, compacted);
                 contradiction = contradiction.or(found);
             }
-            Ok(())
         });
-        let Ok(()) = passed;
         Self {
             tally,
             live_keys: keys.live_keys(),

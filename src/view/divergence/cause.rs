@@ -3,6 +3,7 @@
 use crate::query::divergence::{EndsEarlier, Shape};
 
 use super::Shown;
+use crate::view::human::{counted, plural};
 
 /// The word for a cause in JSON.
 pub(super) fn word(cause: &Shape<'_>) -> &'static str {
@@ -16,9 +17,9 @@ pub(super) fn word(cause: &Shape<'_>) -> &'static str {
         Shape::OtherMembers { .. } => "another-cluster",
         Shape::NothingShared(..) => "nothing-shared",
         Shape::Ends {
-            why: EndsEarlier::LostTail,
+            why: EndsEarlier::LostOrRestored,
             ..
-        } => "lost-tail",
+        } => "lost-or-restored",
         Shape::Ends { .. } => "ends-earlier",
         Shape::SkippedWrites {
             is_restored: true, ..
@@ -26,14 +27,6 @@ pub(super) fn word(cause: &Shape<'_>) -> &'static str {
         Shape::SkippedWrites { .. } => "skipped-writes",
         Shape::AlteredValue { .. } => "altered-value",
         Shape::LacksRecords { .. } => "lacks-records",
-    }
-}
-
-/// A number with its noun.
-fn count(number: u64, one: &str, many: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        number => format!("{number} {many}"),
     }
 }
 
@@ -67,17 +60,33 @@ pub(super) fn sentence(cause: &Shape<'_>, shown: &Shown<'_, '_>) -> String {
         Shape::Ends { .. } => ends(cause, shown),
         Shape::SkippedWrites { .. } => skipped(cause, shown),
         Shape::AlteredValue { .. } => altered(cause, shown),
-        Shape::LacksRecords {
-            has,
-            lacks,
-            records,
-        } => format!(
-            "{} lacks {} that {} has; nothing else differs",
-            name(lacks),
-            count(*records, "record", "records"),
-            name(has)
-        ),
+        Shape::LacksRecords { databases, lacks } => lacking(*databases, *lacks, shown),
     }
+}
+
+/// That databases lack records of each other.
+fn lacking(databases: [usize; 2], lacks: [u64; 2], shown: &Shown<'_, '_>) -> String {
+    let [one, other] = databases;
+    let members = &shown.divergence.members;
+    let lacking = [(one, other), (other, one)].into_iter().zip(lacks);
+    let lacking = lacking.filter(|(_, records)| *records > 0);
+    let parts: Vec<String> = lacking
+        .map(|((lacks, has), records)| {
+            let is_damaged = members.get(lacks).is_some_and(|member| member.is_damaged);
+            let records = counted(records, "record", "records");
+            let (lacks, has) = (shown.name(lacks), shown.name(has));
+            match is_damaged {
+                true => {
+                    format!("{lacks} is damaged, and {records} that {has} has cannot be read in it")
+                }
+                false => format!("{lacks} lacks {records} that {has} has"),
+            }
+        })
+        .collect();
+    format!(
+        "{}; the other records of these two are the same",
+        parts.join(", and ")
+    )
 }
 
 /// That a database ends earlier than another one.
@@ -92,12 +101,12 @@ fn ends(cause: &Shape<'_>, shown: &Shown<'_, '_>) -> String {
         return String::new();
     };
     let (own, other) = (shown.name(*database), shown.name(*other));
-    let revisions = count(revisions.unsigned_abs(), "revision", "revisions");
+    let revisions = counted(revisions.unsigned_abs(), "revision", "revisions");
     match why {
         EndsEarlier::OlderCopy => format!(
             "{own} ends {revisions} before {other}, and applied fewer entries of the raft log: it is an older copy, or a slow member"
         ),
-        EndsEarlier::LostTail => format!(
+        EndsEarlier::LostOrRestored => format!(
             "{own} ends {revisions} before {other}, although its consistent index is not lower: the end of its data was lost, or it was restored as of that revision"
         ),
         EndsEarlier::Unclear => format!("{own} ends {revisions} before {other}"),
@@ -150,8 +159,8 @@ fn altered(cause: &Shape<'_>, shown: &Shown<'_, '_>) -> String {
         return String::new();
     };
     let what = match (bytes, bits) {
-        (Some(1), 1) => format!("in one bit of {first} bytes"),
-        (Some(bytes), _) => format!("in {bytes} of {first} bytes"),
+        (Some(1), 1) => format!("in one bit of {}", plural(*first, "byte", "bytes")),
+        (Some(bytes), _) => format!("in {bytes} of {}", plural(*first, "byte", "bytes")),
         (None, _) => format!("in length, {first} and {second} bytes"),
     };
     format!(

@@ -61,6 +61,7 @@ pub(super) fn nothing_in_range(why: NothingInRange) -> Text {
             "the range is reversed: RANGE_END is not after KEY",
             "RANGE_END itself is not in the range",
         ),
+        NothingInRange::NoneSelected(1) => plain("the one key in this range is not selected"),
         NothingInRange::NoneSelected(count) => plain(format!("none of {count} keys is selected")),
         NothingInRange::NoKey => plain("no key is in this range"),
     }

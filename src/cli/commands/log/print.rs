@@ -16,6 +16,7 @@ use crate::query::timeline::{Bounds, Timeline};
 use crate::query::writers::managers_of;
 use crate::view::diff::{PREVIOUS_UNKNOWN, StatRow, write_fields};
 use crate::view::history::{Layout, Line, Place, Shown};
+use crate::view::human::counted;
 use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::key_names::KeyNames;
 use crate::view::record::{event_json, insert_text, key_text};
@@ -164,7 +165,12 @@ impl<'a> Log<'_, 'a> {
             let missing = event.missing_versions();
             if missing > 0 && !store.additional().is_empty() && !self.args.oneline {
                 out.line(&format!(
-                    "{INDENT}({missing} versions before it are in no page)"
+                    "{INDENT}({} in no page)",
+                    counted(
+                        missing.unsigned_abs(),
+                        "version before it is",
+                        "versions before it are"
+                    )
                 ))?;
             }
             self.print_below(event, &mut comparison, out)?;

@@ -9,6 +9,7 @@ use crate::cli::export::new_file::{NewFile, NewPlace};
 use crate::cli::failure::Failure;
 use crate::query::membership::{SEGMENT_LEN_BYTES, member_state};
 use crate::query::restore::{Mismatch, Prepared, Restore, Target, Verified, WriteError};
+use crate::view::human::counted;
 use crate::view::restore::directory::Directory;
 
 use super::Args;
@@ -178,7 +179,8 @@ fn bumped(args: &Args, restore: &Restore<'_, '_>) -> Result<Option<i64>, Failure
     };
     if by < least {
         return Err(Failure::cannot(format!(
-            "--bump-revision {by} is too small: {left_out} revisions were written after revision {}, and clients may watch from the one after them; nothing was written",
+            "--bump-revision {by} is too small: {} written after revision {}, and clients may watch from the one after them; nothing was written",
+            counted(left_out.unsigned_abs(), "revision was", "revisions were"),
             restore.at
         ))
         .hint(format!(
