@@ -233,7 +233,12 @@ impl<'s, 'a> Diff<'s, 'a> {
         if let Some(why) = why_in_neither(&selection, new, &before, &after) {
             return Err(why);
         }
-        let changes = changed_keys(&before, &after);
+        let forget = |values| {
+            for state in states {
+                state.question.objects().forget_read(values);
+            }
+        };
+        let changes = changed_keys(&before, &after, &forget);
         if changes.is_empty() && [old.at, new.at] == [AtRevision::HEAD; 2] {
             new.question.note_histories(old.question);
         }

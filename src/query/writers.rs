@@ -73,15 +73,23 @@ fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
 /// owns more fields than in the version before. Empty if the file does not show them: for a deletion, or if the version
 /// before is not retained.
 pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
-    let mut managers: Vec<String> = Vec::new();
+    let writers = writers_of(event, objects).unwrap_or_default();
+    let names = writers
+        .iter()
+        .map(|writer| manager_text(event.record.key, &writer.manager, &writer.subresource));
+    each_once(names)
+}
+
+/// The names without repetitions, in their order.
+pub(super) fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut each: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
-    for writer in writers_of(event, objects).unwrap_or_default() {
-        let name = manager_text(event.record.key, &writer.manager, &writer.subresource);
+    for name in names {
         if seen.insert(name.clone()) {
-            managers.push(name);
+            each.push(name);
         }
     }
-    managers
+    each
 }
 
 /// The names of all field managers in any retained version, by one pass over the store.

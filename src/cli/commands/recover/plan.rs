@@ -95,7 +95,8 @@ impl Printer<'_, '_> {
 
     fn print_plan_json(&self, steps: &[Step<'_, '_>], out: &mut Out) -> Result<(), Failure> {
         let rows = steps.iter().map(|step| {
-            let mut row = self.json_of(step.item);
+            let managers = self.managers(&[step.item]).pop();
+            let mut row = self.json_of(step.item, managers.unwrap_or_default());
             if let Some(fields) = row.as_object_mut() {
                 if !step.file.is_empty() {
                     fields.insert("file".to_owned(), step.file.clone().into());
