@@ -47,8 +47,8 @@ impl Cause {
 /// A key that was deleted; or one that existed at a revision, if a revision was asked for.
 #[derive(Debug)]
 pub struct Item<'a> {
-    /// The key.
-    pub key: &'a [u8],
+    /// The key. It is a copy: the keys of all items are in pages all over the file.
+    pub key: Box<[u8]>,
     /// The main revision of its deletion. None if no record of the deletion is retained, or if the key exists.
     pub deleted_at: Option<i64>,
     /// The main revision at which its deletion began, and why then. None if only the deletion itself is known.
@@ -77,7 +77,7 @@ pub struct Item<'a> {
 impl<'a> Item<'a> {
     fn new(last: Record<'a>, restored: Option<Event<'a>>) -> Self {
         Self {
-            key: last.key,
+            key: last.key.into(),
             deleted_at: None,
             began: None,
             restored,
@@ -165,7 +165,7 @@ pub fn plan<'a>(
             let record = item.newest();
             let value = keyring.decrypt(record.key, record.value).ok()?;
             let (tree, notes) = tree_with(&value, Order::Declared).ok()?;
-            let facts = is_object(&tree).then(|| facts(item.key, &tree, catalog, history));
+            let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
             Some(facts.map(|facts| (facts, notes)))
         });
         let quick: Vec<_> = quick.collect();
@@ -175,7 +175,7 @@ pub fn plan<'a>(
                 let record = item.newest();
                 match objects.read(&record, Order::Declared.into()) {
                     ReadValue::Object(tree, notes) => {
-                        return Some((facts(item.key, &tree, catalog, history), notes));
+                        return Some((facts(&item.key, &tree, catalog, history), notes));
                     }
                     ReadValue::Plain => {}
                     ReadValue::Encrypted(_) => item.unreadable = Some(Unreadable::Encrypted),

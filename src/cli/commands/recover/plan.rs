@@ -141,6 +141,6 @@ fn plan_row(number: usize, step: &Step<'_, '_>, names: &KeyNames<'_>) -> Vec<Str
         Some(main) if !step.file.is_empty() => (number.to_string(), main.to_string()),
         _ => ("-".to_owned(), "-".to_owned()),
     };
-    let object = names.text(step.item.key).into_owned();
+    let object = names.text(&step.item.key).into_owned();
     vec![number, revision, object, step.remarks.join("; ")]
 }

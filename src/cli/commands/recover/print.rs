@@ -36,7 +36,7 @@ impl Printer<'_, '_> {
             }
             Output::Name => {
                 for item in back() {
-                    out.write_all(item.key)?;
+                    out.write_all(&item.key)?;
                     out.write_all(b"\n")?;
                 }
             }
@@ -125,7 +125,7 @@ impl Printer<'_, '_> {
             restored
                 .map_or("-", |record| record.origin.as_str())
                 .to_owned(),
-            names.text(item.key).into_owned(),
+            names.text(&item.key).into_owned(),
             match managers {
                 [] => "-".to_owned(),
                 managers => managers.join(", "),
@@ -152,9 +152,9 @@ impl Printer<'_, '_> {
     /// An item as a JSON object, with the managers of its last write.
     pub(super) fn json_of(&self, item: &Item<'_>, managers: Vec<String>) -> Value {
         let mut fields = Map::new();
-        insert_text(&mut fields, "key", item.key);
+        insert_text(&mut fields, "key", &item.key);
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
-        if let Some(location) = self.recovery.question().catalog().locate(item.key) {
+        if let Some(location) = self.recovery.question().catalog().locate(&item.key) {
             put("resource", location.resource.plural_with_group().into());
             for (part, text) in kcp_parts(&location) {
                 put(part, text);
