@@ -13,7 +13,8 @@
 //!
 //! **Work on trees of values.** [`object`] is one stored object as a tree, and [`shown`] is its streaming form.
 //! [`columns`], [`jsonpath`] and [`selector`] implement kubectl's output formats and filters. [`search`], [`blame`],
-//! [`diff`] and [`redact`] inspect and compare objects. [`manifest`], [`controlled`] and [`apply_order`] prepare
+//! [`diff`] and [`redact`] inspect and compare objects; [`stored_diff`] and [`stored_writers`] do so for two versions
+//! of one object, without decoding what is the same in both. [`manifest`], [`controlled`] and [`apply_order`] prepare
 //! objects for `kubectl apply`.
 
 pub mod analysis;
@@ -53,6 +54,8 @@ pub mod served;
 pub mod shown;
 pub mod sink;
 pub(crate) mod special;
+pub mod stored_diff;
+pub mod stored_writers;
 mod tape;
 pub mod tree;
 pub mod wall_clock;

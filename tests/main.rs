@@ -78,6 +78,7 @@ mod secrets_end_to_end;
 mod secrets_masked;
 mod source;
 mod space;
+mod stored_objects;
 mod support;
 mod sweep;
 mod synth_writer;

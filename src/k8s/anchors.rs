@@ -96,26 +96,31 @@ impl Times {
     /// Reads the times of a value; None if it is not an object. An encrypted value must be decrypted first.
     #[must_use]
     pub fn read(value: &[u8]) -> Option<Self> {
-        Meta::read(value).as_ref().map(Self::from_meta)
+        let mut written = Vec::new();
+        let meta = Meta::read_with(value, &mut |entry| written.extend(written_at(&entry)))?;
+        Some(Self::new(&meta, written))
     }
 
     /// The times of an object.
     #[must_use]
     pub fn from_meta(meta: &Meta<'_>) -> Self {
+        let written = meta.managed_fields.iter().filter_map(written_at).collect();
+        Self::new(meta, written)
+    }
+
+    /// The times of an object, with those of all its managedFields entries.
+    fn new(meta: &Meta<'_>, mut written: Vec<(u32, i64)>) -> Self {
         let credible = |time: &i64| CREDIBLE_SECONDS.contains(time);
         let created = meta.creation_time.filter(credible);
         // A time before the object's creation was copied with it, for example from a restored backup.
         let own = |time: &i64| credible(time) && created.is_none_or(|created| created <= *time);
         let grace = meta.deletion_grace_seconds.unwrap_or_default();
         let requested = meta.deletion_time.map(|time| time.saturating_sub(grace));
-        let entries = meta.managed_fields.iter();
+        written.retain(|(_, time)| own(time));
         Self {
             created,
             deletion_requested: requested.filter(own),
-            written: entries
-                .filter(|entry| entry.manager != MERGED)
-                .filter_map(|entry| entry.time.filter(own).map(|time| (entry_hash(entry), time)))
-                .collect(),
+            written,
         }
     }
 
@@ -211,6 +216,12 @@ impl Anchor {
 
 /// Represents a requested deletion in a digest.
 const DELETING: &str = "deletionTimestamp";
+
+/// The hash and the time of an entry that has a time of its own.
+fn written_at(entry: &ManagedFields<'_>) -> Option<(u32, i64)> {
+    let time = entry.time.filter(|_| entry.manager != MERGED)?;
+    Some((entry_hash(entry), time))
+}
 
 /// The hash of an entry's manager and time.
 fn entry_hash(entry: &ManagedFields<'_>) -> u32 {

@@ -25,6 +25,7 @@ mod plain;
 mod walk;
 
 pub use plain::{decode_any, is_only_json_like};
+pub(in crate::k8s) use walk::differing;
 
 /// The number of malformed places in one value that get a note each; the rest is only counted.
 const MAX_MALFORMED: usize = 20;

@@ -84,7 +84,7 @@ fn owns_more(entry: &ManagedFieldsEntry, known: &ManagedFieldsEntry) -> bool {
 const MAX_FIELD_DEPTH: usize = 128;
 
 /// Whether a field set has a path that the other one does not have.
-fn has_more(set: &Value, other: &Value, depth: usize) -> bool {
+pub(super) fn has_more(set: &Value, other: &Value, depth: usize) -> bool {
     let Some(members) = set.as_object() else {
         return false;
     };

@@ -62,6 +62,19 @@ impl<'a> Meta<'a> {
     /// or if its envelope, JSON or CBOR cannot be parsed.
     #[must_use]
     pub fn read(value: &'a [u8]) -> Option<Self> {
+        let mut managed_fields = Vec::new();
+        let meta = Self::read_with(value, &mut |entry| managed_fields.push(entry))?;
+        Some(Self {
+            managed_fields,
+            ..meta
+        })
+    }
+
+    /// The same, with the entries of managedFields passed to `see` and not kept.
+    pub(super) fn read_with(
+        value: &'a [u8],
+        see: &mut impl FnMut(ManagedFields<'a>),
+    ) -> Option<Self> {
         match Stored::detect(value) {
             Stored::Protobuf(body) => {
                 let unknown = Unknown::parse(body).ok()?;
@@ -76,21 +89,29 @@ impl<'a> Meta<'a> {
                     && let (1, Content::Bytes(bytes)) = (field.number, field.content)
                     && has_metadata(&meta)
                 {
-                    let _ = meta.object_meta(bytes); // fields read before damage are kept
+                    let _ = meta.object_meta(bytes, see); // fields read before damage are kept
                 }
                 Some(meta)
             }
             Stored::Json(_) | Stored::Cbor(_) => {
                 let mut tree = TreeSink::new();
                 decode(value, Order::Declared, &mut tree).ok()?;
-                Self::from_tree(&tree.into_value())
+                let mut meta = Self::from_tree(&tree.into_value())?;
+                std::mem::take(&mut meta.managed_fields)
+                    .into_iter()
+                    .for_each(see);
+                Some(meta)
             }
             _ => None,
         }
     }
 
     /// Reads an ObjectMeta message. Fields before an error are kept.
-    fn object_meta(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
+    fn object_meta(
+        &mut self,
+        bytes: &'a [u8],
+        see: &mut impl FnMut(ManagedFields<'a>),
+    ) -> Result<(), WireError> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {
             match (field.number, field.content) {
@@ -102,7 +123,7 @@ impl<'a> Meta<'a> {
                 (9, Content::Bytes(b)) => self.deletion_time = seconds(b),
                 (10, Content::Varint(v)) => self.deletion_grace_seconds = Some(v.cast_signed()),
                 (13, Content::Bytes(b)) => self.owners.push(owner_uid(b)?),
-                (17, Content::Bytes(b)) => self.managed_fields.push(ManagedFields::read(b)?),
+                (17, Content::Bytes(b)) => see(ManagedFields::read(b)?),
                 _ => {}
             }
         }

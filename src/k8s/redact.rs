@@ -79,6 +79,12 @@ impl Masker {
         }
     }
 
+    /// Whether nothing is masked.
+    #[must_use]
+    pub fn reveals(&self) -> bool {
+        self.reveal
+    }
+
     /// Decodes a stored value into a tree that can be masked.
     ///
     /// `stored_as_secret`: see [`Masker::mask`]. If it is true, malformed parts of the Secret are moved under
@@ -252,6 +258,21 @@ fn has_secrets(object: &Value, stored_as_secret: bool) -> bool {
         }
     }
     stored_as_secret
+}
+
+/// Whether a text or a key in a tree looks like a sealed string. In an object with a Secret it would be masked.
+pub(super) fn has_sealed_text(tree: &Value) -> bool {
+    let mut stack = vec![tree];
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::String(text) if is_sealed(text) => return true,
+            Value::Object(map) if map.keys().any(|key| is_sealed(key)) => return true,
+            Value::Object(map) => stack.extend(map.values()),
+            Value::Array(items) => stack.extend(items),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A copy in which each secret is a sealed string.

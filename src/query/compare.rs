@@ -2,15 +2,18 @@
 
 use std::cmp::Ordering;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::etcd::{Event, EventType, Keyspace, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::{as_text, insert_text, is_object, is_secret_key};
+use crate::k8s::stored_diff::stored_diff;
 
 use super::notice::HistoriesDiffer;
 use super::objects::Objects;
+use super::read_ahead::read_ahead;
 
 /// What a comparison reads and masks with.
 pub use crate::etcd::Record;
@@ -96,30 +99,21 @@ pub struct Changed<'a> {
     pub deleted_at: Option<i64>,
 }
 
-/// Merges two keyspaces, which are in key order, into what is not the same.
-pub fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Changed<'a>> {
+/// Merges two keyspaces, which are in key order, into what is not the same. `forget` is called after some values were
+/// compared, with their number.
+pub fn changed_keys<'a>(
+    before: &Keyspace<'a>,
+    after: &Keyspace<'a>,
+    forget: &dyn Fn(usize),
+) -> Vec<Changed<'a>> {
+    let others = other_values(before, after, forget);
+    let mut others = others.iter().copied().peekable();
     let mut changes = Vec::new();
-    let (mut old, mut new) = (before.live.iter().peekable(), after.live.iter().peekable());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (None, None) => return changes,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => a.key.cmp(&b.key),
-        };
-        let a = if order.is_le() {
-            old.next().map(|entry| entry.record)
-        } else {
-            None
-        };
-        let b = if order.is_ge() {
-            new.next().map(|entry| entry.record)
-        } else {
-            None
-        };
+    for (place, (a, b)) in pairs(before, after).enumerate() {
+        let has_other_value = others.next_if_eq(&place).is_some();
         let change = match (&a, &b) {
             (Some(a), Some(b)) if a.create_revision != b.create_revision => Change::Recreated,
-            (Some(a), Some(b)) if a.mod_revision != b.mod_revision || other_value(a, b) => {
+            (Some(a), Some(b)) if a.mod_revision != b.mod_revision || has_other_value => {
                 Change::Changed
             }
             (Some(_), Some(_)) => continue,
@@ -127,25 +121,71 @@ pub fn changed_keys<'a>(before: &Keyspace<'a>, after: &Keyspace<'a>) -> Vec<Chan
             (Some(_), None) => Change::Deleted,
         };
         let key = b.or(a).map_or(&[][..], |record| record.key);
-        let changed = Changed {
+        changes.push(Changed {
             key,
             change,
             old: a,
             new: b,
-            deleted_at: None,
-        };
-        changes.push(Changed {
             deleted_at: after
-                .tombstone(changed.key())
+                .tombstone(key)
                 .map(|tombstone| tombstone.revision.main),
-            ..changed
         });
     }
+    changes
+}
+
+/// The live records of each key of two keyspaces, in key order.
+fn pairs<'k, 'a>(
+    before: &'k Keyspace<'a>,
+    after: &'k Keyspace<'a>,
+) -> impl Iterator<Item = (Option<Record<'a>>, Option<Record<'a>>)> + use<'k, 'a> {
+    let (mut old, mut new) = (before.live.iter().peekable(), after.live.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.key.cmp(&b.key),
+        };
+        let a = old.next_if(|_| order.is_le()).map(|entry| entry.record);
+        let b = new.next_if(|_| order.is_ge()).map(|entry| entry.record);
+        Some((a, b))
+    })
+}
+
+/// The places among [`pairs`] of the keys whose records have equal revisions and other values, ascending. The values
+/// are compared in the order of the file: in key order most of the time would go into reading pages again.
+fn other_values(before: &Keyspace<'_>, after: &Keyspace<'_>, forget: &dyn Fn(usize)) -> Vec<usize> {
+    /// How many values are compared together.
+    const BATCH: usize = 512;
+    let both = pairs(before, after).enumerate();
+    let both = both.filter_map(|(place, (a, b))| Some((place, a?, b?)));
+    let revisions = |record: &Record<'_>| (record.create_revision, record.mod_revision);
+    let mut compared: Vec<_> = both
+        .filter(|(_, a, b)| revisions(a) == revisions(b) && !std::ptr::eq(a.value, b.value))
+        .map(|(place, a, b)| (a.offset, place, a.value, b.value))
+        .collect();
+    compared.sort_unstable_by_key(|(offset, ..)| *offset);
+    let mut others = Vec::new();
+    for batch in compared.chunks(BATCH) {
+        let differ = batch.par_iter().filter(|(_, _, a, b)| a != b);
+        others.par_extend(differ.map(|(_, place, ..)| *place));
+        forget(batch.len());
+    }
+    others.sort_unstable();
+    others
 }
 
 /// What differs in the histories of two stores of one cluster: of each revision that both retain, the records; and
-/// below the higher compaction, of each key the last record, which both keep. None if nothing does.
-pub fn histories(a: &Store<'_>, b: &Store<'_>) -> Option<HistoriesDiffer> {
+/// below the higher compaction, of each key the last record, which both keep. None if nothing does. `forget` is called
+/// after some values were compared.
+pub fn histories(
+    a: &Store<'_>,
+    b: &Store<'_>,
+    forget: &(dyn Fn() + Sync),
+) -> Option<HistoriesDiffer> {
+    /// How many bytes are compared between two calls of `forget`.
+    const COMPARED_BYTES: usize = 32 << 20;
     let compacted = a.compact_revision().max(b.compact_revision());
     let same_compaction = a.compact_revision() == b.compact_revision();
     let newest = a.current_revision().min(b.current_revision());
@@ -156,32 +196,36 @@ pub fn histories(a: &Store<'_>, b: &Store<'_>) -> Option<HistoriesDiffer> {
     };
     let mut left = a.records(Direction::Forward).filter(is_compared).peekable();
     let mut right = b.records(Direction::Forward).filter(is_compared).peekable();
-    let mut differ: Option<HistoriesDiffer> = None;
-    loop {
-        let (one, other) = (left.peek(), right.peek());
-        let order = match (one, other) {
-            (None, None) => return differ,
+    let pairs = std::iter::from_fn(|| {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(one), Some(other)) => one.revision.cmp(&other.revision),
         };
-        let one = if order.is_le() { left.next() } else { None };
-        let other = if order.is_ge() { right.next() } else { None };
-        let is_same = match (&one, &other) {
-            (Some(one), Some(other)) => one.has_same_content(other),
-            _ => false,
-        };
-        if let (false, Some(record)) = (is_same, one.or(other)) {
+        let one = left.next_if(|_| order.is_le());
+        Some((one, right.next_if(|_| order.is_ge())))
+    });
+    let is_same = |pair: &(Option<Record<'_>>, Option<Record<'_>>)| match pair {
+        (Some(one), Some(other)) => one.has_same_content(other),
+        _ => false,
+    };
+    let mut differ: Option<HistoriesDiffer> = None;
+    let mut bytes = 0_usize;
+    read_ahead(pairs, is_same, |(one, other), is_same| {
+        let Some(record) = one.or(other) else { return };
+        bytes = bytes.saturating_add(record.value.len());
+        if bytes > COMPARED_BYTES {
+            bytes = 0;
+            forget();
+        }
+        if !is_same {
             let first = record.revision.main;
             let found = differ.get_or_insert(HistoriesDiffer { first, records: 0 });
             found.records = found.records.saturating_add(1);
         }
-    }
-}
-
-/// Whether two values differ. Of one and the same record not a byte is read.
-fn other_value(a: &Record<'_>, b: &Record<'_>) -> bool {
-    !std::ptr::eq(a.value, b.value) && a.value != b.value
+    });
+    differ
 }
 
 /// A record's value: a tree, its secrets not masked yet, or why it is none.
@@ -234,6 +278,9 @@ impl Comparison<'_> {
     /// The changed fields, secrets masked. An object on one side only is one field: the whole of it.
     pub fn fields(&mut self, changed: &Changed<'_>) -> Vec<FieldChange> {
         let scope = self.scope;
+        if let Some(fields) = self.stored_fields(changed) {
+            return fields;
+        }
         let old = changed
             .old
             .map(|record| (record, self.decoded(&record, self.old)));
@@ -273,6 +320,16 @@ impl Comparison<'_> {
     /// The tree of a record's value, its secrets not masked yet. None if the value cannot be read, which is reported.
     pub(super) fn tree(&self, record: &Record<'_>) -> Option<Value> {
         self.decoded(record, self.new).ok()
+    }
+
+    /// The changed fields, if they can be read without decoding what is the same in both versions.
+    fn stored_fields(&self, changed: &Changed<'_>) -> Option<Vec<FieldChange>> {
+        let (old, new) = (changed.old?, changed.new?);
+        if is_secret_key(changed.key()) {
+            return None;
+        }
+        let (old, new) = (self.old.open(&old).ok()?, self.new.open(&new).ok()?);
+        stored_diff(&old, &new, self.scope, self.masker.reveals())
     }
 
     /// What differs in two values that are no objects. Of JSON that says the same in other bytes it is the text.

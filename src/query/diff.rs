@@ -1,8 +1,8 @@
 //! A comparison of two states: of two databases, or of one database at two revisions, around a period or around
 //! its last commit.
 
-use crate::etcd::Keyspace;
 use crate::etcd::cluster::member_ids;
+use crate::etcd::{Keyspace, Store};
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
 
@@ -225,15 +225,25 @@ impl<'s, 'a> Diff<'s, 'a> {
         let keyring = new.question.keyring();
         let selection = which.select(&stores, keyring)?;
         let selection = selection.without(&filters.exclude, &stores, keyring)?;
-        let keyspace = |state: State<'s, 'a>| {
-            let store = state.question.store();
-            Keyspace::at(store, state.at, |key| selection.covers(key))
+        let keyspace = |(store, at): (&Store<'a>, AtRevision)| {
+            Keyspace::at(store, at, |key| selection.covers(key))
         };
-        let (before, after) = (keyspace(old), keyspace(new));
+        let [older, newer] = stores;
+        let (before, after) = if std::ptr::eq(older.0, newer.0) {
+            (keyspace(older), keyspace(newer))
+        } else {
+            // The findings of two files are independent of each other.
+            rayon::join(|| keyspace(older), || keyspace(newer))
+        };
         if let Some(why) = why_in_neither(&selection, new, &before, &after) {
             return Err(why);
         }
-        let changes = changed_keys(&before, &after);
+        let forget = |values| {
+            for state in states {
+                state.question.objects().forget_read(values);
+            }
+        };
+        let changes = changed_keys(&before, &after, &forget);
         if changes.is_empty() && [old.at, new.at] == [AtRevision::HEAD; 2] {
             new.question.note_histories(old.question);
         }

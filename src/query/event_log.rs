@@ -102,10 +102,14 @@ impl<'q, 'a> EventLog<'q, 'a> {
             return Err(why);
         }
         let (from, to) = resolve_events(range, own, question, &which)?;
-        // The pass over the store that finds the times happens even if no time was asked for: rows show them.
-        let timeline = question.timeline();
         let text = matcher("-S", filters.text.as_deref(), Matcher::text)?;
         let regex = matcher("-G", filters.regex.as_deref(), Matcher::regex)?;
+        let (since, until) = (filters.since.as_ref(), filters.until.as_ref());
+        let time = match (since, until) {
+            // The pass over the store that finds the times is left to the rows that show them.
+            (None, None) => (i64::MIN, i64::MAX),
+            _ => question.timeline().range(since, until)?,
+        };
         Ok(Self {
             question,
             filters,
@@ -113,7 +117,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
             all,
             period: Period {
                 range: (from.0.saturating_add(1), to.0),
-                time: timeline.range(filters.since.as_ref(), filters.until.as_ref())?,
+                time,
             },
             text,
             regex: regex.map(Matcher::with_whole_paths),
@@ -202,7 +206,25 @@ impl<'q, 'a> EventLog<'q, 'a> {
                     !(self.filters.exclude_status && changed_nothing(event, &mut comparison)),
                 )
         });
-        matching.collect()
+        // Without a filter that looks into objects, the older events need not be looked at: an answer that is cut says
+        // nothing about them.
+        let most = match self.limit {
+            0 => usize::MAX,
+            limit if self.tests_revisions_only() => limit.saturating_add(1),
+            _ => usize::MAX,
+        };
+        matching.take(most).collect()
+    }
+
+    /// Whether the filters need only the revision and the type of an event. Then a test of an event reports nothing.
+    fn tests_revisions_only(&self) -> bool {
+        let filters = self.filters;
+        let looks_into_objects = self.text.is_some()
+            || self.regex.is_some()
+            || self.selection.labels().is_some()
+            || filters.by_manager.name().is_some()
+            || filters.exclude_status;
+        !looks_into_objects
     }
 
     /// Whether the objects of an event have the labels, and the change, that are asked for.

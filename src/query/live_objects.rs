@@ -1,5 +1,7 @@
 //! The live objects of addresses as kubectl shows them: chosen by selectors, sorted by type or by a path.
 
+mod streams;
+
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
@@ -28,6 +30,7 @@ use super::sort_key::SortKey;
 
 pub use super::served_version::Release;
 pub use crate::etcd::{KeyEntry, Record};
+pub use streams::{Writing, Written, batches};
 
 /// What objects are selected, sorted and shown by.
 pub use crate::k8s::Sink;

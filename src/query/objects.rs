@@ -85,22 +85,44 @@ impl<'r> Objects<'r> {
     /// # Errors
     /// Why the value is still encrypted. The reason is also counted for a notice.
     pub fn open<'v>(&self, record: &Record<'v>) -> Result<Cow<'v, [u8]>, DecryptError> {
-        let read = self
-            .read_bytes
-            .get()
-            .saturating_add(record.value.len())
-            .saturating_add(FAULT_AROUND_BYTES);
+        self.count_read(record.value.len().saturating_add(FAULT_AROUND_BYTES));
+        let opened = self.keyring.decrypt(record.key, record.value);
+        if let Err(error) = &opened {
+            self.note_closed(record, error);
+        }
+        opened
+    }
+
+    /// The keys of encrypted values.
+    pub(super) fn keyring(&self) -> &'r Keyring {
+        self.keyring
+    }
+
+    /// The database file.
+    pub(super) fn source(&self) -> &'r Source {
+        self.source
+    }
+
+    /// Counts values that were read past this reader, by several threads. When many were, the pages of the file are
+    /// given back.
+    pub(super) fn forget_read(&self, values: usize) {
+        self.count_read(values.saturating_mul(FAULT_AROUND_BYTES));
+    }
+
+    /// Counts a record that was looked at in a pass over the file in its order.
+    pub(super) fn forget_passed(&self, record: &Record<'_>) {
+        self.count_read(record.value.len());
+    }
+
+    /// Counts bytes of the file that became resident.
+    fn count_read(&self, bytes: usize) {
+        let read = self.read_bytes.get().saturating_add(bytes);
         if read > RESIDENT_BYTES {
             // Values are read all over the file: without this all of it would stay in memory.
             self.source.forget_resident();
         }
         self.read_bytes
             .set(if read > RESIDENT_BYTES { 0 } else { read });
-        let opened = self.keyring.decrypt(record.key, record.value);
-        if let Err(error) = &opened {
-            self.note_closed(record, error);
-        }
-        opened
     }
 
     /// What the value of a record is.

@@ -231,7 +231,9 @@ impl<'q> Question<'q> {
 
     /// Reports whether the histories of two stores with equal live states differ, in the records that both retain.
     pub fn note_histories(&self, other: &Question<'_>) {
-        if let Some(differ) = super::compare::histories(&self.store, &other.store) {
+        let sources = [self.evidence.source(), other.evidence.source()];
+        let forget = || sources.iter().for_each(|source| source.forget_resident());
+        if let Some(differ) = super::compare::histories(&self.store, &other.store, &forget) {
             self.notices.add(Notice::HistoriesDiffer(differ));
         }
     }

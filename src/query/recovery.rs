@@ -332,9 +332,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 
     /// The logical cluster of an item, if the store has several.
-    pub fn cluster_of<'i>(&self, item: &Item<'i>) -> Option<&'i [u8]> {
+    pub fn cluster_of<'i>(&self, item: &'i Item<'_>) -> Option<&'i [u8]> {
         let catalog = self.question.catalog();
-        let cluster = catalog.locate(item.key)?.cluster;
+        let cluster = catalog.locate(&item.key)?.cluster;
         cluster.filter(|_| catalog.has_several_clusters())
     }
 

@@ -70,15 +70,22 @@ pub(super) fn managers_between(
 
 /// The names of managers, each with its subresource in parentheses and none twice.
 fn names_of(key: &[u8], writers: Vec<Writer>) -> Vec<String> {
-    let mut managers: Vec<String> = Vec::new();
+    let names = writers
+        .iter()
+        .map(|writer| manager_text(key, &writer.manager, &writer.subresource));
+    each_once(names)
+}
+
+/// The names without repetitions, in their order.
+pub(super) fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut each: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
-    for writer in writers {
-        let name = manager_text(key, &writer.manager, &writer.subresource);
+    for name in names {
         if seen.insert(name.clone()) {
-            managers.push(name);
+            each.push(name);
         }
     }
-    managers
+    each
 }
 
 /// The names of all field managers in any retained version, by one pass over the store.

@@ -18,6 +18,7 @@ use crate::query::compare::Changed;
 use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
 use crate::query::revision::split_revision;
 use crate::query::select::Which;
+use crate::query::updates::{BATCH, fields_of_each};
 use crate::query::{Evidence, NoAnswer, Origins, Question};
 use crate::source::is_database_path;
 use crate::view::diff::{self, Change, StatRow};
@@ -331,47 +332,41 @@ impl Args {
             return print_names(changes, &style, out);
         }
         if self.stat {
-            let rows: Vec<StatRow> = changes
-                .iter()
-                .map(|changed| {
-                    StatRow::new(
-                        changed.change,
-                        &key_text(changed.key()),
-                        &comparison.fields(changed),
-                    )
-                })
-                .collect();
+            let mut rows: Vec<StatRow> = Vec::with_capacity(changes.len());
+            for batch in changes.chunks(BATCH) {
+                let each = fields_of_each(batch, comparison);
+                rows.extend(batch.iter().zip(each).map(|(changed, fields)| {
+                    StatRow::new(changed.change, &key_text(changed.key()), &fields)
+                }));
+            }
             diff::write_stat(&mut out.clipped(), &rows, &style)?;
             return Ok(());
         }
         let mut rows = JsonRows::new(Form::array_if(self.output == Output::Json));
-        for changed in changes {
-            match self.output {
-                Output::Unified => unified::write_change(comparison, changed, &style, out)?,
-                Output::Fields => {
-                    // An object that was created or deleted has only a line of its own, without its fields.
-                    let fields = if changed.is_in_both() {
-                        comparison.fields(changed)
-                    } else {
-                        Vec::new()
-                    };
-                    diff::write_object(
-                        &mut out.clipped(),
-                        &comparison.object(changed, &fields),
-                        &style,
-                    )?;
-                }
-                Output::Json | Output::Jsonl => {
-                    let fields = comparison.fields(changed);
-                    let row = diff::json(
-                        &comparison.object(changed, &fields),
-                        diff.question().catalog(),
-                    )?;
+        if self.output == Output::Unified {
+            let mut changes = changes.iter();
+            return changes
+                .try_for_each(|changed| unified::write_change(comparison, changed, &style, out));
+        }
+        for batch in changes.chunks(BATCH) {
+            // An object that was created or deleted has only a line of its own, without its fields.
+            let is_shown =
+                |changed: &&Changed<'_>| self.output != Output::Fields || changed.is_in_both();
+            let shown: Vec<Changed<'_>> = batch.iter().filter(is_shown).copied().collect();
+            let mut each = fields_of_each(&shown, comparison).into_iter();
+            for changed in batch {
+                let fields = Some(changed).filter(is_shown).and_then(|_| each.next());
+                let fields = fields.unwrap_or_default();
+                let object = comparison.object(changed, &fields);
+                if self.output == Output::Fields {
+                    diff::write_object(&mut out.clipped(), &object, &style)?;
+                } else {
+                    let row = diff::json(&object, diff.question().catalog())?;
                     rows.text(&row, out)?;
                 }
             }
         }
-        if matches!(self.output, Output::Json | Output::Jsonl) {
+        if self.output != Output::Fields {
             rows.finish(out)?;
         }
         Ok(())

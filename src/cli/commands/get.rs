@@ -2,6 +2,7 @@
 
 mod files;
 mod format;
+mod lines;
 mod sort;
 pub(super) mod table;
 
@@ -327,15 +328,7 @@ impl Get<'_, '_> {
                 writer.finish()?;
                 Ok(any)
             }
-            Format::Jsonl => {
-                let mut writer = JsonWriter::new(out, JsonStyle::Compact);
-                let any = self.write_each(&mut writer, entries, &|writer, record| {
-                    let noted = self.write_one(writer, Order::Sorted, record);
-                    (self.report_noted(record, noted), writer.error().is_some())
-                });
-                writer.finish()?;
-                Ok(any)
-            }
+            Format::Jsonl => self.print_lines(entries, out),
             Format::JsonPath(path) => self.print_path(entries, path, false, out),
             Format::JsonPathAsJson(path) => self.print_path(entries, path, true, out),
             Format::Columns(columns) => self.print_columns(entries, columns, out),

@@ -6,6 +6,7 @@
 
 mod entries;
 mod join;
+mod pair;
 mod shapes;
 mod special;
 mod values;
@@ -17,6 +18,7 @@ use crate::wire::{Content, Reader, WireError};
 
 use super::{ABSENT, MALFORMED, MAX_DEPTH, TypeMeta, UNKNOWN_FIELDS, Walker};
 use join::join;
+pub(in crate::k8s) use pair::differing;
 use shapes::{accepts, is_message};
 
 /// The result of a scan, apart from the positions of the fields.

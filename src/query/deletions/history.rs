@@ -1,6 +1,7 @@
 //! All objects of a store, also those that the user did not ask for: which exist, when the others were deleted, and
 //! which object owns which.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
@@ -13,6 +14,7 @@ use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
 use crate::k8s::controlled::{self, OtherObjects, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
+use crate::query::read_ahead::read_ahead;
 
 use super::helm::{self, Releases};
 
@@ -102,24 +104,50 @@ struct LastSeen {
     is_proved: bool,
 }
 
+/// The value of a record.
+enum Opened<'a> {
+    /// A value that is not encrypted, with its metadata.
+    Plain(&'a [u8], Option<Meta<'a>>),
+    /// It is encrypted, or no key opens it.
+    Encrypted,
+}
+
+impl<'a> Opened<'a> {
+    fn read(record: &Record<'a>, keyring: &Keyring) -> Self {
+        match keyring.decrypt(record.key, record.value) {
+            Ok(Cow::Borrowed(value)) => Self::Plain(value, Meta::read(value)),
+            Ok(Cow::Owned(_)) | Err(_) => Self::Encrypted,
+        }
+    }
+}
+
 impl ObjectHistory {
     /// Reads it, by one pass over the store.
-    pub fn read(store: &Store<'_>, keyring: &Keyring, catalog: &Catalog) -> Self {
+    pub fn read<'a>(store: &Store<'a>, keyring: &Keyring, catalog: &Catalog) -> Self {
         let mut history = Self::default();
         let mut last_seen: HashMap<Box<[u8]>, LastSeen> = HashMap::new();
         let mut open: HashMap<Namespace, OpenLife> = HashMap::new();
-        for record in store.records(Direction::Forward) {
-            if store.is_newer_than_state(&record) || record.is_bump_mark() {
-                continue;
-            }
-            let opened = keyring.decrypt(record.key, record.value);
-            let meta = opened.as_ref().ok().and_then(|value| Meta::read(value));
+        let is_read =
+            |record: &Record<'_>| !store.is_newer_than_state(record) && !record.is_bump_mark();
+        let records = store.records(Direction::Forward).filter(is_read);
+        let read = |record: &Record<'a>| Opened::read(record, keyring);
+        read_ahead(records, read, |record, opened| {
+            let record = &record;
+            let decrypted;
+            let opened = match opened {
+                Opened::Plain(value, meta) => Some((value, meta)),
+                Opened::Encrypted => {
+                    decrypted = keyring.decrypt(record.key, record.value).ok();
+                    decrypted.as_deref().map(|value| (value, Meta::read(value)))
+                }
+            };
+            let (value, meta) = opened.unwrap_or_default();
             let location = catalog.locate(record.key);
             let cluster = location.and_then(|location| location.cluster);
             if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
-                history.see_namespace(&record, namespace, meta.as_ref(), &mut open);
+                history.see_namespace(record, namespace, meta.as_ref(), &mut open);
             }
-            let is_proved = store.is_evidence_for(&record, AtRevision::HEAD);
+            let is_proved = store.is_evidence_for(record, AtRevision::HEAD);
             if is_proved {
                 history.mark_key(record.key, meta.as_ref());
             }
@@ -127,25 +155,14 @@ impl ObjectHistory {
                 if let Some(was) = last_seen.remove(record.key) {
                     history.leave(was.place, Some(record.revision.main));
                 }
-                continue;
+                return;
             }
-            let Some(meta) = meta else { continue };
-            if helm::is_release_key(record.key) {
-                let value = opened.as_deref().unwrap_or_default();
-                history.releases.see(record.revision.main, cluster, value);
-            }
-            if meta.kind == "Service"
-                && meta.api_version == "v1"
-                && opened.as_ref().is_ok_and(|value| has_selector(value))
-            {
-                let (namespace, name) = (meta.namespace.to_string(), meta.name.to_string());
-                let service = (cluster.map(Into::into), namespace, name);
-                history.services.insert(service);
-            }
+            let Some(meta) = meta else { return };
+            history.see_facts(record, value, (cluster, &meta));
             if !meta.uid.is_empty() {
-                history.see_object(&record, (cluster, &meta), is_proved, &mut last_seen);
+                history.see_object(record, (cluster, &meta), is_proved, &mut last_seen);
             }
-        }
+        });
         for was in last_seen.into_values().filter(|was| was.is_proved) {
             if let Some(object) = history.objects.get_mut(was.place) {
                 object.exists = true;
@@ -159,6 +176,23 @@ impl ObjectHistory {
         }
         history.follow_owners();
         history
+    }
+
+    /// Adds what only Helm releases and services show.
+    fn see_facts(
+        &mut self,
+        record: &Record<'_>,
+        value: &[u8],
+        (cluster, meta): (Option<&[u8]>, &Meta<'_>),
+    ) {
+        if helm::is_release_key(record.key) {
+            self.releases.see(record.revision.main, cluster, value);
+        }
+        if meta.kind == "Service" && meta.api_version == "v1" && has_selector(value) {
+            let (namespace, name) = (meta.namespace.to_string(), meta.name.to_string());
+            let service = (cluster.map(Into::into), namespace, name);
+            self.services.insert(service);
+        }
     }
 
     fn mark_key(&mut self, key: &[u8], meta: Option<&Meta<'_>>) {

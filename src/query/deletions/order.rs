@@ -53,7 +53,7 @@ pub fn sort_for_apply(items: &mut [Item<'_>]) {
     items.sort_by(|a, b| {
         let keys = || {
             a.key
-                .cmp(b.key)
+                .cmp(&b.key)
                 .then_with(|| a.deleted_at.cmp(&b.deleted_at))
         };
         place(a).cmp(&place(b)).then_with(keys)

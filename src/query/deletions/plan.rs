@@ -1,6 +1,8 @@
 //! Which objects were deleted, when the deletion of each began, and which version is to be brought back.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use rayon::prelude::*;
 
 use crate::etcd::{
     AtRevision, Event, EventType, Events, Generation, KeyEntry, Keyspace, Record, Store,
@@ -9,6 +11,7 @@ use crate::k8s::Order;
 use crate::k8s::catalog::{Catalog, Location};
 use crate::k8s::decode::Note;
 use crate::k8s::meta::Meta;
+use crate::k8s::object::{is_object, tree_with};
 use crate::query::left_out::LeftOut;
 use crate::query::objects::{Objects, ReadValue};
 
@@ -44,8 +47,8 @@ impl Cause {
 /// A key that was deleted; or one that existed at a revision, if a revision was asked for.
 #[derive(Debug)]
 pub struct Item<'a> {
-    /// The key.
-    pub key: &'a [u8],
+    /// The key. It is a copy: the keys of all items are in pages all over the file.
+    pub key: Box<[u8]>,
     /// The main revision of its deletion. None if no record of the deletion is retained, or if the key exists.
     pub deleted_at: Option<i64>,
     /// The main revision at which its deletion began, and why then. None if only the deletion itself is known.
@@ -74,7 +77,7 @@ pub struct Item<'a> {
 impl<'a> Item<'a> {
     fn new(last: Record<'a>, restored: Option<Event<'a>>) -> Self {
         Self {
-            key: last.key,
+            key: last.key.into(),
             deleted_at: None,
             began: None,
             restored,
@@ -138,6 +141,9 @@ pub enum EarlierLives {
     Read,
 }
 
+/// How many items are read together: enough work for all cores, and little memory.
+const BATCH: usize = 256;
+
 /// Lists what is to be brought back, in key order.
 pub fn plan<'a>(
     store: &Store<'a>,
@@ -152,16 +158,35 @@ pub fn plan<'a>(
     };
     let is_read =
         |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
-    for item in items.iter_mut().filter(is_read) {
-        let record = item.newest();
-        match objects.read(&record, Order::Declared.into()) {
-            ReadValue::Object(tree, notes) => {
-                item.facts = Some(facts(item.key, &tree, catalog, history));
+    let mut read: Vec<&mut Item<'a>> = items.iter_mut().filter(is_read).collect();
+    for batch in read.chunks_mut(BATCH) {
+        let keyring = objects.keyring();
+        let quick = batch.par_iter().map(|item| {
+            let record = item.newest();
+            let value = keyring.decrypt(record.key, record.value).ok()?;
+            let (tree, notes) = tree_with(&value, Order::Declared).ok()?;
+            let facts = is_object(&tree).then(|| facts(&item.key, &tree, catalog, history));
+            Some(facts.map(|facts| (facts, notes)))
+        });
+        let quick: Vec<_> = quick.collect();
+        objects.forget_read(batch.len());
+        for (item, quick) in batch.iter_mut().zip(quick) {
+            let quick = quick.unwrap_or_else(|| {
+                let record = item.newest();
+                match objects.read(&record, Order::Declared.into()) {
+                    ReadValue::Object(tree, notes) => {
+                        return Some((facts(&item.key, &tree, catalog, history), notes));
+                    }
+                    ReadValue::Plain => {}
+                    ReadValue::Encrypted(_) => item.unreadable = Some(Unreadable::Encrypted),
+                    ReadValue::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
+                }
+                None
+            });
+            if let Some((facts, notes)) = quick {
+                item.facts = Some(facts);
                 item.nameless = notes;
             }
-            ReadValue::Plain => {}
-            ReadValue::Encrypted(_) => item.unreadable = Some(Unreadable::Encrypted),
-            ReadValue::Undecodable(_) => item.unreadable = Some(Unreadable::Damaged),
         }
     }
     items
@@ -188,13 +213,21 @@ fn deleted<'a>(
     history: &ObjectHistory,
 ) -> Vec<Item<'a>> {
     let events = Events::read(store, |key| (request.wanted)(key));
-    let mut by_key: BTreeMap<&[u8], Vec<Event<'a>>> = BTreeMap::new();
-    for event in events
-        .iter()
-        .filter(|event| !store.is_newer_than_state(&event.record))
-    {
-        by_key.entry(event.record.key).or_default().push(event);
+    // The key is a copy: comparing keys in the map would touch pages all over the file.
+    let mut by_key: HashMap<Box<[u8]>, Vec<usize>> = HashMap::new();
+    for (place, event) in events.iter().enumerate() {
+        let record = &event.record;
+        if store.is_newer_than_state(record) {
+            continue;
+        }
+        match by_key.get_mut(record.key) {
+            Some(of_key) => of_key.push(place),
+            None => drop(by_key.insert(record.key.into(), vec![place])),
+        }
+        objects.forget_passed(record);
     }
+    let mut by_key: Vec<(Box<[u8]>, Vec<usize>)> = by_key.into_iter().collect();
+    by_key.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let context = Context {
         store,
         request,
@@ -203,7 +236,9 @@ fn deleted<'a>(
         history,
     };
     let mut items = Vec::new();
-    for events in by_key.into_values() {
+    for (_, of_key) in by_key {
+        let of_key = of_key.into_iter();
+        let events: Vec<Event<'a>> = of_key.filter_map(|place| events.get(place)).collect();
         let newest = events
             .iter()
             .rev()

@@ -66,7 +66,7 @@ impl Decision<'_> {
         }
         // If no page has the deletion, it happened at the compacted revision at the latest.
         let deleted_at = item.deleted_at.unwrap_or(self.compacted);
-        let location = self.catalog.locate(item.key);
+        let location = self.catalog.locate(&item.key);
         let namespace = location.and_then(|location| location.namespace_of());
         let namespace = namespace.and_then(|namespace| self.history.final_deletion(&namespace));
         let release = item.facts.as_ref().and_then(|facts| facts.release.as_ref());

@@ -38,7 +38,7 @@ pub fn notices(
     let exists: BTreeSet<&[u8]> = live.iter().map(|entry| &*entry.key).collect();
     let earlier: Vec<&Item<'_>> = earlier
         .iter()
-        .filter(|item| exists.contains(item.key))
+        .filter(|item| exists.contains(&*item.key))
         .collect();
     // If one object is asked for, its earlier lives are listed. In a longer list such keys are only named.
     let names_objects = selection.addresses().iter().any(|one| one.names_one());
@@ -153,7 +153,8 @@ fn made_again(
     earlier: &[&Item<'_>],
 ) -> Option<RecoveryNotice> {
     // The items are oldest first, so the newest one of each key is kept.
-    let newest: BTreeMap<&[u8], &Item<'_>> = earlier.iter().map(|item| (item.key, *item)).collect();
+    let newest: BTreeMap<&[u8], &Item<'_>> =
+        earlier.iter().map(|item| (&*item.key, *item)).collect();
     // Controllers delete and create their own objects all the time (Leases, Events): these are not worth a notice.
     let is_user_made = |(key, item): &(&[u8], &Item<'_>)| {
         let object = question.objects().object(&item.newest());

@@ -152,7 +152,7 @@ impl Recovery<'_, '_> {
         let definitions = RefCell::new(BTreeSet::new());
         let lacks = keys(self.back(), |item| {
             let is_custom = item.facts.as_ref().is_some_and(|facts| facts.is_custom);
-            let Some(location) = catalog.locate(item.key).filter(|_| is_custom) else {
+            let Some(location) = catalog.locate(&item.key).filter(|_| is_custom) else {
                 return false;
             };
             // Without a definition the resource is one of an aggregated API server.
@@ -210,7 +210,7 @@ impl Recovery<'_, '_> {
             for item in self.back() {
                 let Some(event) = item.restored else { continue };
                 entries.push(KeyEntry {
-                    key: item.key.into(),
+                    key: (*item.key).into(),
                     record: event.record,
                 });
             }
@@ -267,7 +267,7 @@ fn keys<'i, 'a: 'i>(
     is_such: impl Fn(&Item<'_>) -> bool,
 ) -> Option<Keys> {
     let items = items.into_iter().filter(|item| is_such(item));
-    let keys: Vec<&[u8]> = items.map(|item| item.key).collect();
+    let keys: Vec<&[u8]> = items.map(|item| &*item.key).collect();
     (!keys.is_empty()).then(|| Keys::new(&keys))
 }
 

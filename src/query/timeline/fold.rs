@@ -59,28 +59,34 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
         .collect();
     let mut beside = beside.into_iter().peekable();
     let mut leaves = store.record_leaves(Direction::Forward);
-    loop {
-        let mut batch: Vec<Leaf<'_>> = Vec::new();
-        let mut bytes = 0_usize;
-        while bytes < BATCH_BYTES {
-            let Some(leaf) = leaves.next() else { break };
-            bytes = bytes.saturating_add(leaf.page.run().len_bytes());
-            batch.push(leaf);
-        }
-        if batch.is_empty() {
-            break;
-        }
-        let read: Vec<Vec<Seen>> = batch
-            .par_iter()
-            .map(|leaf| read_leaf(leaf, keyring, diagnostics))
-            .collect();
-        for seen in read.into_iter().flatten() {
+    let mut add = |seen: Vec<Vec<Seen>>| {
+        for seen in seen.into_iter().flatten() {
             while let Some(before) = beside.next_if(|before| before.revision < seen.revision) {
                 folded.add(before, &mut keys);
             }
             folded.add(seen, &mut keys);
         }
+    };
+    // While one batch is read, the one before it is added, and the leaves of the next one are found.
+    let mut batch = next_batch(&mut leaves);
+    let mut seen = Vec::new();
+    while !batch.is_empty() {
+        let before = std::mem::take(&mut seen);
+        let read = || -> Vec<Vec<Seen>> {
+            let leaves = batch.par_iter();
+            leaves
+                .map(|leaf| read_leaf(leaf, keyring, diagnostics))
+                .collect()
+        };
+        let find_and_add = || {
+            let next = next_batch(&mut leaves);
+            add(before);
+            next
+        };
+        let (next, read) = rayon::join(find_and_add, read);
+        (batch, seen) = (next, read);
     }
+    add(seen);
     for seen in beside {
         folded.add(seen, &mut keys);
     }
@@ -92,6 +98,18 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> Folded {
         folded.points.add(Point::new(*main, anchor, (*main, 0)));
     }
     folded
+}
+
+/// The next leaves, as many as are read at once.
+fn next_batch<'a>(leaves: &mut impl Iterator<Item = Leaf<'a>>) -> Vec<Leaf<'a>> {
+    let mut batch = Vec::new();
+    let mut bytes = 0_usize;
+    while bytes < BATCH_BYTES {
+        let Some(leaf) = leaves.next() else { break };
+        bytes = bytes.saturating_add(leaf.page.run().len_bytes());
+        batch.push(leaf);
+    }
+    batch
 }
 
 fn read_leaf(leaf: &Leaf<'_>, keyring: &Keyring, diagnostics: &Diagnostics) -> Vec<Seen> {

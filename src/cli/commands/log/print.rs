@@ -12,7 +12,9 @@ use crate::cli::out::Out;
 use crate::cli::unified;
 use crate::query::compare::{Changed, Comparison};
 use crate::query::event_log::{Event, EventType};
+use crate::query::manager_history::ManagerHistory;
 use crate::query::timeline::{Bounds, Timeline};
+use crate::query::updates::BATCH;
 use crate::query::writers::managers_of;
 use crate::view::diff::{PREVIOUS_UNKNOWN, StatRow, write_fields};
 use crate::view::history::{Layout, Line, Place, Shown};
@@ -33,19 +35,32 @@ const INDENT: &str = "    ";
 /// decoded, so not all are looked at.
 const SAMPLE: usize = 200;
 
-impl<'a> Log<'_, 'a> {
+impl<'g, 'a> Log<'g, 'a> {
     /// Prints the events in the given order, as lines or as JSON rows.
     pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
         match self.args.output {
             RowFormat::Table | RowFormat::Wide => self.print_lines(events, out),
             form => {
                 let mut rows = JsonRows::new(Form::array_if(form == RowFormat::Json));
-                for event in events {
-                    rows.row(&self.json_of(event), out)?;
+                for (event, managers) in events.iter().zip(self.managers(events)) {
+                    rows.row(&self.json_of(event, &managers), out)?;
                 }
                 Ok(rows.finish(out)?)
             }
         }
+    }
+
+    /// The managers of each event.
+    fn managers<'e>(
+        &'e self,
+        events: &'e [Event<'a>],
+    ) -> impl Iterator<Item = Vec<String>> + use<'e, 'g, 'a> {
+        let objects = self.log.objects();
+        let history = ManagerHistory::new(events, objects);
+        let batches = events.chunks(BATCH).enumerate();
+        batches.flat_map(move |(number, batch)| {
+            history.managers_of_each(number.saturating_mul(BATCH), batch, objects)
+        })
     }
 
     /// The times of the revisions.
@@ -59,8 +74,8 @@ impl<'a> Log<'_, 'a> {
     }
 
     /// An event as a JSON object with its time, and with its object or value if `--values` is given.
-    fn json_of(&self, event: &Event<'_>) -> Value {
-        let mut value = event_json(event, &managers_of(event, self.log.objects()));
+    fn json_of(&self, event: &Event<'_>, managers: &[String]) -> Value {
+        let mut value = event_json(event, managers);
         if let Some(fields) = value.as_object_mut() {
             time::insert(fields, &self.bounds_of(event));
             if self.args.values && event.event_type != EventType::Delete {
@@ -76,22 +91,34 @@ impl<'a> Log<'_, 'a> {
     /// An event as a line, without its managers: these need the object to be decoded. `place` is where the event is in
     /// its transaction.
     fn line(&self, event: &Event<'a>, place: Place) -> Line<'a> {
-        let bounds = self.bounds_of(event);
-        Line {
+        let mut line = Line {
             event: *event,
             managers: Vec::new(),
-            time: self.times.text(&bounds),
-            age: self.age(&bounds),
+            time: String::new(),
+            age: None,
             place,
+        };
+        if self.args.ago || !self.is_oneline() {
+            let bounds = self.bounds_of(event);
+            line.time = self.times.text(&bounds);
+            line.age = self.age(&bounds);
         }
+        line
+    }
+
+    /// Whether each event is printed as `--oneline` prints it: without columns, and without its time.
+    fn is_oneline(&self) -> bool {
+        self.args.oneline || self.args.by_txn
     }
 
     /// How old a revision is compared with the newest time in the file, if `--ago` is given. `-` if the file has no
     /// times.
     pub(super) fn age(&self, bounds: &Bounds) -> Option<String> {
+        if !self.args.ago {
+            return None;
+        }
         let newest = self.timeline().clock().newest();
-        let age = newest.map_or_else(|| "-".to_owned(), |newest| time::age(bounds, newest));
-        Some(age).filter(|_| self.args.ago)
+        Some(newest.map_or_else(|| "-".to_owned(), |newest| time::age(bounds, newest)))
     }
 
     /// How this table writes keys: shortened on a terminal, whole in a pipe.
@@ -119,7 +146,9 @@ impl<'a> Log<'_, 'a> {
             KeyNames::whole()
         };
         let sampled = if out.is_cut() { SAMPLE } else { 0 };
-        let lines = events.iter().zip(places).enumerate();
+        // Lines without columns need no widths.
+        let measured = if self.is_oneline() { &[] } else { events };
+        let lines = measured.iter().zip(places).enumerate();
         let lines = lines.map(|(index, (event, place))| {
             let mut line = self.line(event, *place);
             if index < sampled {
@@ -148,18 +177,20 @@ impl<'a> Log<'_, 'a> {
         let key_counts = keys_by_transaction(events);
         // The main revision of the event before.
         let mut last_main = None;
-        if !self.args.oneline && !self.args.by_txn {
+        if !self.is_oneline() {
             writeln!(out.styled(), "{}", layout.head())?;
             out.leave_out(layout.left_out().iter().copied());
         }
-        for (event, place) in events.iter().zip(places) {
+        for ((event, place), managers) in events.iter().zip(places).zip(self.managers(events)) {
             let main = event.record.revision.main;
             if self.args.by_txn && last_main != Some(main) {
                 let keys = key_counts.get(&main).copied().unwrap_or_default();
                 self.transaction_head(event, keys, last_main.is_some(), out)?;
             }
             last_main = Some(main);
-            self.print_line(&self.line(event, place), &layout, out)?;
+            let mut line = self.line(event, place);
+            line.managers = managers;
+            self.print_line(line, &layout, out)?;
             // If `--carve` or `--wal` gave records, the reader expects the older versions. The line
             // shows how many are still missing.
             let missing = event.missing_versions();
@@ -184,12 +215,10 @@ impl<'a> Log<'_, 'a> {
     /// Prints the line of an event with its managers.
     fn print_line(
         &self,
-        line: &Line<'_>,
+        mut line: Line<'_>,
         layout: &Layout<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let mut line = line.clone();
-        line.managers = managers_of(&line.event, self.log.objects());
         if !line.managers.is_empty() && !self.args.oneline {
             self.log.question().notices().add_who();
         }

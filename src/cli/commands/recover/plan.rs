@@ -95,7 +95,8 @@ impl Printer<'_, '_> {
 
     fn print_plan_json(&self, steps: &[Step<'_, '_>], out: &mut Out) -> Result<(), Failure> {
         let rows = steps.iter().map(|step| {
-            let mut row = self.json_of(step.item);
+            let managers = self.managers(&[step.item]).pop();
+            let mut row = self.json_of(step.item, managers.unwrap_or_default());
             if let Some(fields) = row.as_object_mut() {
                 if !step.file.is_empty() {
                     fields.insert("file".to_owned(), step.file.clone().into());
@@ -140,6 +141,6 @@ fn plan_row(number: usize, step: &Step<'_, '_>, names: &KeyNames<'_>) -> Vec<Str
         Some(main) if !step.file.is_empty() => (number.to_string(), main.to_string()),
         _ => ("-".to_owned(), "-".to_owned()),
     };
-    let object = names.text(step.item.key).into_owned();
+    let object = names.text(&step.item.key).into_owned();
     vec![number, revision, object, step.remarks.join("; ")]
 }

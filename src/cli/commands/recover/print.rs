@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::query::deletions::{Cause, Item};
-use crate::query::writers::managers_of;
+use crate::query::updates::{BATCH, managers_of_each};
 use crate::view::json_rows::{Form, JsonRows, kcp_parts};
 use crate::view::key_names::KeyNames;
 use crate::view::record::insert_text;
@@ -24,12 +24,19 @@ impl Printer<'_, '_> {
         let back = || items.iter().filter(|item| self.recovery.comes_back(item));
         match self.args.output {
             Output::Json | Output::Jsonl => {
-                self.write_json(items.iter().map(|item| self.json_of(item)), out)?;
+                let rows = items.chunks(BATCH).flat_map(|batch| {
+                    let batch: Vec<&Item<'_>> = batch.iter().collect();
+                    let managers = self.managers(&batch);
+                    let rows = batch.into_iter().zip(managers);
+                    rows.map(|(item, managers)| self.json_of(item, managers))
+                        .collect::<Vec<_>>()
+                });
+                self.write_json(rows, out)?;
                 return Ok(Written::any(!items.is_empty()));
             }
             Output::Name => {
                 for item in back() {
-                    out.write_all(item.key)?;
+                    out.write_all(&item.key)?;
                     out.write_all(b"\n")?;
                 }
             }
@@ -53,8 +60,11 @@ impl Printer<'_, '_> {
                 let names = self.key_names(out);
                 let is_listed =
                     |item: &&Item<'_>| item.left_out.is_none_or(|reason| reason.is_listed());
-                for item in items.iter().filter(is_listed) {
-                    table.add(&self.row(item, &names));
+                let listed: Vec<&Item<'_>> = items.iter().filter(is_listed).collect();
+                for batch in listed.chunks(BATCH) {
+                    for (item, managers) in batch.iter().zip(self.managers(batch)) {
+                        table.add(&self.row(item, &managers, &names));
+                    }
                 }
                 out.table(&table)?;
             }
@@ -86,7 +96,7 @@ impl Printer<'_, '_> {
         }
     }
 
-    fn row(&self, item: &Item<'_>, names: &KeyNames<'_>) -> Vec<String> {
+    fn row(&self, item: &Item<'_>, managers: &[String], names: &KeyNames<'_>) -> Vec<String> {
         let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
         let restored = item.restored.map(|event| event.record);
         let began = match item.began {
@@ -115,29 +125,36 @@ impl Printer<'_, '_> {
             restored
                 .map_or("-", |record| record.origin.as_str())
                 .to_owned(),
-            names.text(item.key).into_owned(),
-            match self.managers(item).as_slice() {
+            names.text(&item.key).into_owned(),
+            match managers {
                 [] => "-".to_owned(),
                 managers => managers.join(", "),
             },
         ]
     }
 
-    fn managers(&self, item: &Item<'_>) -> Vec<String> {
-        let managers = item.restored.map_or_else(Vec::new, |event| {
-            managers_of(&event, self.recovery.question().objects())
+    /// The managers of the last write of each item.
+    pub(super) fn managers(&self, items: &[&Item<'_>]) -> Vec<Vec<String>> {
+        let question = self.recovery.question();
+        let events: Vec<_> = items.iter().filter_map(|item| item.restored).collect();
+        let mut each = managers_of_each(&events, question.objects()).into_iter();
+        let managers = items.iter().map(|item| {
+            let of_item = item.restored.and_then(|_| each.next());
+            of_item.unwrap_or_default()
         });
-        if !managers.is_empty() {
-            self.recovery.question().notices().add_who();
+        let managers: Vec<Vec<String>> = managers.collect();
+        if managers.iter().any(|managers| !managers.is_empty()) {
+            question.notices().add_who();
         }
         managers
     }
 
-    pub(super) fn json_of(&self, item: &Item<'_>) -> Value {
+    /// An item as a JSON object, with the managers of its last write.
+    pub(super) fn json_of(&self, item: &Item<'_>, managers: Vec<String>) -> Value {
         let mut fields = Map::new();
-        insert_text(&mut fields, "key", item.key);
+        insert_text(&mut fields, "key", &item.key);
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
-        if let Some(location) = self.recovery.question().catalog().locate(item.key) {
+        if let Some(location) = self.recovery.question().catalog().locate(&item.key) {
             put("resource", location.resource.plural_with_group().into());
             for (part, text) in kcp_parts(&location) {
                 put(part, text);
@@ -187,7 +204,6 @@ impl Printer<'_, '_> {
                 put("versions_missing_behind", item.missing_after.into());
             }
         }
-        let managers = self.managers(item);
         if !managers.is_empty() {
             put("managers", managers.into());
         }

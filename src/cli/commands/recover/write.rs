@@ -63,7 +63,7 @@ impl Printer<'_, '_> {
                 folders.extend(path.parent().map(Path::to_path_buf));
             }
             if let Content::Plain(_) = &content {
-                put_back.get_or_insert_with(|| RecoveryNotice::put_back(item.key, path));
+                put_back.get_or_insert_with(|| RecoveryNotice::put_back(&item.key, path));
             }
         }
         let mut written = Written::any(export.is_some());
@@ -101,7 +101,7 @@ impl Printer<'_, '_> {
                     clusters.extend(self.recovery.cluster_of(item));
                     any = true;
                 }
-                Some(Content::Plain(_)) => plain.push(item.key),
+                Some(Content::Plain(_)) => plain.push(&*item.key),
                 Some(Content::NotLoadable(_)) | None => {}
             }
         }
@@ -124,7 +124,7 @@ impl Printer<'_, '_> {
     }
 
     /// An item as it comes back. None if its value is still encrypted or cannot be decoded.
-    fn content<'i>(&self, item: &Item<'i>, remarked: &mut Remarked<'i>) -> Option<Content> {
+    fn content<'i>(&self, item: &'i Item<'_>, remarked: &mut Remarked<'i>) -> Option<Content> {
         let options = self.args.manifest_options();
         let (tree, remarks) = match self.recovery.content(item, options)? {
             recovery::Content::Object(tree, remarks) => (tree, remarks),
@@ -133,7 +133,7 @@ impl Printer<'_, '_> {
         let comments: Vec<String> = remarks.iter().flat_map(comments).collect();
         Some(match manifest(&comments, &tree) {
             Ok(yaml) => {
-                remarked.add(item.key, &tree, &remarks);
+                remarked.add(&item.key, &tree, &remarks);
                 Content::Object(yaml)
             }
             Err(error) => Content::NotLoadable(self.recovery.not_loadable(item, &error)?),
@@ -158,7 +158,7 @@ pub(super) fn file_name(number: usize, width: usize, item: &Item<'_>) -> Vec<u8>
                 .collect();
             parts.join("-").into_bytes()
         }
-        _ => [b"key-", item.key].concat(),
+        _ => [b"key-", &*item.key].concat(),
     };
     [format!("{}-", pad::zeros(number, width)).as_bytes(), &what].concat()
 }

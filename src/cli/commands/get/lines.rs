@@ -1,0 +1,51 @@
+//! `-o jsonl`: one object per line.
+
+use std::io::Write;
+
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::query::live_objects::{KeyEntry, Writing, batches};
+use crate::query::objects::Order;
+use crate::view::json::{JsonStyle, JsonWriter, write_value};
+
+use super::{Get, Noted};
+
+/// The order of fields.
+const ORDER: Order = Order::Sorted;
+
+impl Get<'_, '_> {
+    /// Prints each record as a line; whether there were any.
+    pub(super) fn print_lines(
+        &self,
+        entries: &[KeyEntry<'_>],
+        out: &mut Out,
+    ) -> Result<bool, Failure> {
+        let writing = Writing {
+            order: ORDER,
+            managed_fields: self.args.show_managed_fields,
+            sink: &|| JsonWriter::new(Vec::new(), JsonStyle::Compact),
+            tree: &|tree, sink| write_value(tree, ORDER, sink),
+        };
+        let mut any = false;
+        for batch in batches(entries) {
+            let written = self.live.write_batch(batch, &writing);
+            for (KeyEntry { record, .. }, written) in batch.iter().zip(written) {
+                let noted = match written {
+                    Some((line, notes)) => {
+                        out.write_all(&line.finish()?)?;
+                        let version = None;
+                        Some(Noted { notes, version })
+                    }
+                    None => {
+                        let mut line = JsonWriter::new(Vec::new(), JsonStyle::Compact);
+                        let noted = self.write_one(&mut line, ORDER, record);
+                        out.write_all(&line.finish()?)?;
+                        noted
+                    }
+                };
+                any |= self.report_noted(record, noted);
+            }
+        }
+        Ok(any)
+    }
+}

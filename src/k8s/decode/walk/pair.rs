@@ -1,0 +1,236 @@
+//! Decodes two versions of an object side by side, and leaves out the fields that both have in the same bytes.
+//!
+//! A comparison of the two results finds what a comparison of the whole objects finds: in a map, a member that is equal
+//! in both is no difference, and members do not depend on each other. A list is left out if all of it is the same
+//! bytes; otherwise it is decoded as a whole, because its items are matched by their members.
+//!
+//! Example: of two versions of a Lease that differ in `spec.renewTime`, both results are
+//! `{kind, apiVersion, spec: {renewTime}}`.
+
+use serde_json::Value;
+
+use crate::k8s::decode::{Options, TypeMeta, Walker, Work};
+use crate::k8s::diff::Scope;
+use crate::k8s::envelope::{PROTOBUF_MAGIC, Unknown};
+use crate::k8s::schema::{self, Card, Kind, Message, Slot};
+use crate::k8s::sink::{Order, Sink};
+use crate::k8s::tree::TreeSink;
+
+use super::super::{ABSENT, Span};
+use super::{Found, Part};
+
+/// The depth to which messages are compared field by field. A message below is decoded as a whole. It is far below the
+/// depth and the length of names at which a comparison replaces a value as a whole.
+const MAX_LEVELS: usize = 16;
+
+/// The two values as trees, each without the fields that are the same bytes in both, and without the fields that the
+/// scope excludes. apiVersion and kind stay in them. None if that is not possible: then the values are to be decoded.
+pub(in crate::k8s) fn differing(old: &[u8], new: &[u8], scope: Scope) -> Option<(Value, Value)> {
+    let old = Unknown::parse(old.strip_prefix(PROTOBUF_MAGIC)?).ok()?;
+    let new = Unknown::parse(new.strip_prefix(PROTOBUF_MAGIC)?).ok()?;
+    let is_usual = |unknown: &Unknown<'_>| {
+        unknown.content_encoding.is_empty()
+            && !unknown.api_version.is_empty()
+            && !unknown.kind.is_empty()
+    };
+    let is_same_type = old.api_version == new.api_version && old.kind == new.kind;
+    if !is_usual(&old) || !is_usual(&new) || !is_same_type {
+        return None;
+    }
+    let (api_version, kind) = (&*new.api_version, &*new.kind);
+    let message = schema::root(api_version, kind)?;
+    let meta = TypeMeta { api_version, kind };
+    let (old, new) = (old.raw?, new.raw?);
+    let (mut old_work, mut new_work) = (Work::default(), Work::default());
+    let (mut old_sink, mut new_sink) = (TreeSink::new(), TreeSink::new());
+    let options = Options::from(Order::Declared);
+    let mut pair = Pair {
+        old: Walker::new(&mut old_sink, &mut old_work, options, old.len()),
+        new: Walker::new(&mut new_sink, &mut new_work, options, new.len()),
+        scope,
+    };
+    let budgets = (pair.old.join_budget, pair.new.join_budget);
+    pair.message(message, (old, new), At::ROOT, Some(meta))?;
+    // A message that is split into parts is joined only up to a limit, to which all of the object counts.
+    if (pair.old.join_budget, pair.new.join_budget) != budgets {
+        return None;
+    }
+    Some((old_sink.into_value(), new_sink.into_value()))
+}
+
+/// The walks over both versions, which take the same steps.
+struct Pair<'s> {
+    old: Walker<'s, TreeSink>,
+    new: Walker<'s, TreeSink>,
+    scope: Scope,
+}
+
+/// A message in the object.
+#[derive(Clone, Copy)]
+struct At {
+    /// How many messages it is in.
+    level: usize,
+    /// Whether it is the metadata of the object.
+    is_metadata: bool,
+}
+
+impl At {
+    const ROOT: Self = Self {
+        level: 0,
+        is_metadata: false,
+    };
+
+    /// The depth as [`Walker::message`] counts it.
+    fn depth(self) -> u16 {
+        u16::try_from(self.level).unwrap_or(u16::MAX)
+    }
+}
+
+/// The positions of the fields of a message in both versions.
+struct Scanned {
+    bases: (usize, usize),
+    found: (Found, Found),
+}
+
+impl Pair<'_> {
+    /// Writes the fields of a message that differ. None, and nothing is written, if that is not possible.
+    fn message(
+        &mut self,
+        ty: &'static Message,
+        bytes: (&[u8], &[u8]),
+        at: At,
+        meta: Option<TypeMeta<'_>>,
+    ) -> Option<()> {
+        let bases = (
+            self.old.work.open(ty.slots().len()),
+            self.new.work.open(ty.slots().len()),
+        );
+        let scanned = self.scan(ty, bytes, bases);
+        if let Some(scanned) = &scanned {
+            self.begin(meta);
+            self.fields(ty, bytes, scanned, at);
+            self.old.sink.end_map();
+            self.new.sink.end_map();
+        }
+        self.old.work.close(bases.0);
+        self.new.work.close(bases.1);
+        scanned.map(|_| ())
+    }
+
+    fn scan(
+        &mut self,
+        ty: &'static Message,
+        (old, new): (&[u8], &[u8]),
+        bases: (usize, usize),
+    ) -> Option<Scanned> {
+        let mut found = (Found::default(), Found::default());
+        let part = |base| Part::whole(ty, Order::Declared, base);
+        self.old.scan(ty, old, part(bases.0), &mut found.0).ok()?;
+        self.new.scan(ty, new, part(bases.1), &mut found.1).ok()?;
+        let is_usual = |found: &Found| !found.unknown && !found.parts;
+        (is_usual(&found.0) && is_usual(&found.1)).then_some(Scanned { bases, found })
+    }
+
+    fn begin(&mut self, meta: Option<TypeMeta<'_>>) {
+        for sink in [&mut *self.old.sink, &mut *self.new.sink] {
+            sink.begin_map();
+            if let Some(TypeMeta { api_version, kind }) = meta {
+                sink.key("kind");
+                sink.string(kind);
+                sink.key("apiVersion");
+                sink.string(api_version);
+            }
+        }
+    }
+
+    /// Writes the fields of a scanned message that differ, in the order of their declaration.
+    fn fields(
+        &mut self,
+        ty: &'static Message,
+        (old, new): (&[u8], &[u8]),
+        scanned: &Scanned,
+        at: At,
+    ) {
+        let (in_old, in_new) = (scanned.found.0.present, scanned.found.1.present);
+        let mut left = in_old | in_new;
+        while left != 0 {
+            let place = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            let Some(slot) = ty.slots().get(place as usize) else {
+                return;
+            };
+            let bit = 1_u64.wrapping_shl(place);
+            let (old_span, new_span) = (
+                self.old.span_of(scanned.bases.0, place),
+                self.new.span_of(scanned.bases.1, place),
+            );
+            let depth = at.depth();
+            match (in_old & bit != 0, in_new & bit != 0) {
+                (true, true) => {
+                    let bytes = (slice(old, old_span), slice(new, new_span));
+                    // A map with an apiVersion and a kind may be a Secret, whose values are masked.
+                    let is_type = matches!(slot.name(), "kind" | "apiVersion");
+                    let is_left_out =
+                        (bytes.0 == bytes.1 && !is_type) || self.is_excluded(slot, at);
+                    if !is_left_out && !self.nested(slot, bytes, at) {
+                        self.old.present(slot, old, old_span, depth);
+                        self.new.present(slot, new, new_span, depth);
+                    }
+                }
+                (true, false) => {
+                    self.old.present(slot, old, old_span, depth);
+                    self.new.absent(slot, depth);
+                }
+                _ => {
+                    self.old.absent(slot, depth);
+                    self.new.present(slot, new, new_span, depth);
+                }
+            }
+        }
+    }
+
+    /// Writes a field that is one message in both versions. Returns false, and writes nothing, if it is anything else.
+    fn nested(&mut self, slot: &Slot, bytes: (&[u8], &[u8]), at: At) -> bool {
+        let is_one = matches!(slot.card, Card::One | Card::Pointer);
+        let may_be_left_out = slot.card == Card::One && slot.omit_zero();
+        let ty = schema::message(slot.message_type);
+        let Some(ty) = ty.filter(|_| slot.kind == Kind::Message && is_one && !may_be_left_out)
+        else {
+            return false;
+        };
+        if at.level >= MAX_LEVELS {
+            return false;
+        }
+        self.old.key(slot);
+        self.new.key(slot);
+        let inner = At {
+            level: at.level.saturating_add(1),
+            is_metadata: at.level == 0 && slot.name() == "metadata",
+        };
+        if self.message(ty, bytes, inner, None).is_none() {
+            self.old.message(ty, bytes.0, at.depth());
+            self.new.message(ty, bytes.1, at.depth());
+        }
+        true
+    }
+
+    /// Whether the scope excludes a field.
+    fn is_excluded(&self, slot: &Slot, at: At) -> bool {
+        (!self.scope.managed_fields && at.is_metadata && slot.name() == "managedFields")
+            || (!self.scope.status && at.level == 0 && slot.name() == "status")
+    }
+}
+
+impl<S: Sink> Walker<'_, S> {
+    /// The position of a field that a scan has found.
+    fn span_of(&mut self, base: usize, place: u32) -> Span {
+        self.work.span(base, place).map_or(ABSENT, |span| *span)
+    }
+}
+
+/// The bytes of a field.
+fn slice(message: &[u8], span: Span) -> &[u8] {
+    message
+        .get(span.start as usize..span.end as usize)
+        .unwrap_or_default()
+}

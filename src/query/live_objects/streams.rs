@@ -1,0 +1,114 @@
+//! Writes many live objects on all cores, each to a sink of its own.
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::k8s::decode::{Decoder, Note, Options};
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::envelope::PROTOBUF_MAGIC;
+use crate::k8s::object::{as_kubectl_shows, is_object, tree_with};
+use crate::k8s::shown::ShownSink;
+use crate::k8s::sink::{Order, Sink};
+
+use super::{KeyEntry, LiveObjects};
+
+/// Objects are written in batches of this size: enough work for all cores, and little memory.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// The most objects in a batch. Reading each of them makes some pages around it resident.
+const BATCH_OBJECTS: usize = 512;
+
+/// How an object is written.
+pub struct Writing<'w, S> {
+    /// The order of its fields.
+    pub order: Order,
+    /// Whether managedFields are written.
+    pub managed_fields: bool,
+    /// An empty sink.
+    pub sink: &'w (dyn Fn() -> S + Sync),
+    /// Writes a tree to a sink, its keys in the order.
+    pub tree: &'w (dyn Fn(&Value, &mut S) + Sync),
+}
+
+/// An object that was written to a sink, with what the reader of it should know.
+pub type Written<S> = (S, Vec<Note>);
+
+/// Cuts records into batches for [`LiveObjects::write_batch`].
+pub fn batches<'e, 'a>(
+    mut entries: &'e [KeyEntry<'a>],
+) -> impl Iterator<Item = &'e [KeyEntry<'a>]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0_usize;
+        let fits = |entry: &&KeyEntry<'_>| {
+            let before = bytes;
+            bytes = bytes.saturating_add(entry.record.value.len());
+            before < BATCH_BYTES
+        };
+        let count = entries.iter().take(BATCH_OBJECTS).take_while(fits).count();
+        let (batch, rest) = entries.split_at_checked(count)?;
+        entries = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+impl LiveObjects<'_, '_> {
+    /// Writes the objects of a batch, in its order. None for a record that has to be written alone: a selector has to
+    /// look into it, it is no object, or something about it has to be reported.
+    pub fn write_batch<S: Sink + Send>(
+        &self,
+        batch: &[KeyEntry<'_>],
+        writing: &Writing<'_, S>,
+    ) -> Vec<Option<Written<S>>> {
+        if self.has_selectors() || self.filters.release.is_some() {
+            return batch.iter().map(|_| None).collect();
+        }
+        let objects = self.question.objects();
+        let writer = Writer {
+            keyring: objects.keyring(),
+            as_served: self.filters.as_served,
+            writing,
+        };
+        let written = batch
+            .par_iter()
+            .map_init(Decoder::new, |decoder, entry| writer.write(entry, decoder));
+        let written = written.collect();
+        objects.forget_read(batch.len());
+        written
+    }
+}
+
+/// Writes objects, from any thread.
+struct Writer<'w, S> {
+    keyring: &'w Keyring,
+    as_served: bool,
+    writing: &'w Writing<'w, S>,
+}
+
+impl<S: Sink> Writer<'_, S> {
+    fn write(&self, entry: &KeyEntry<'_>, decoder: &mut Decoder) -> Option<Written<S>> {
+        let (record, writing) = (&entry.record, self.writing);
+        let value = self.keyring.decrypt(record.key, record.value).ok()?;
+        let mut sink = (writing.sink)();
+        if !value.starts_with(PROTOBUF_MAGIC) {
+            let (mut tree, notes) = tree_with(&value, self.options(Order::Declared)).ok()?;
+            if !is_object(&tree) || !notes.is_empty() {
+                return None;
+            }
+            as_kubectl_shows(&mut tree, record.mod_revision, writing.managed_fields);
+            (writing.tree)(&tree, &mut sink);
+            return Some((sink, notes));
+        }
+        let (order, revision) = (writing.order, record.mod_revision);
+        let mut shown = ShownSink::new(&mut sink, order, revision, writing.managed_fields);
+        let decoded = decoder.decode(&value, self.options(order), &mut shown);
+        let notes = decoded.ok()?.notes;
+        Some((sink, notes))
+    }
+
+    fn options(&self, order: Order) -> Options {
+        Options {
+            order,
+            as_served: self.as_served,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What many events changed and who wrote them, on all cores.
+//!
+//! Events are independent of each other, given the version before each. So a batch of them is looked at in parallel,
+//! in values as they are stored. What has to be done in order (a value that cannot be read is reported, masks are
+//! numbered as they are printed) is done after that, one event after the other, for the events that need it.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use crate::etcd::{Event, EventType, Record};
+use crate::k8s::diff::{FieldChange, Scope};
+use crate::k8s::encrypt::Keyring;
+use crate::k8s::object::is_secret_key;
+use crate::k8s::stored_diff::{decoded_diff, stored_diff};
+use crate::k8s::stored_writers::{decoded_writers, stored_writers};
+
+use super::compare::{Changed, Comparison};
+use super::manager_text::manager_text;
+use super::objects::Objects;
+use super::writers::{each_once, managers_of};
+
+/// How many events are looked at together: enough work for all cores, and little memory.
+pub const BATCH: usize = 512;
+
+/// The managers of each event, as [`managers_of`] returns them. Callers pass [`BATCH`] events at a time.
+pub fn managers_of_each(events: &[Event<'_>], objects: &Objects<'_>) -> Vec<Vec<String>> {
+    let keyring = objects.keyring();
+    let quick = events.par_iter().map(|event| managers(event, keyring));
+    let quick: Vec<Option<Vec<String>>> = quick.collect();
+    objects.forget_read(events.len().saturating_mul(2));
+    let events = events.iter().zip(quick);
+    let each = events.map(|(event, quick)| quick.unwrap_or_else(|| managers_of(event, objects)));
+    each.collect()
+}
+
+/// The managers of an event. None if that has to be found out in order.
+fn managers(event: &Event<'_>, keyring: &Keyring) -> Option<Vec<String>> {
+    let old = match (event.event_type, &event.previous) {
+        (EventType::Delete, _) | (EventType::Update, None) => return Some(Vec::new()),
+        (EventType::Create, old) | (EventType::Update, old) => old.as_ref(),
+    };
+    let (new, old) = opened(&event.record, old, keyring)?;
+    let old = old.as_deref();
+    let writers = stored_writers(old, &new).or_else(|| decoded_writers(old, &new))?;
+    let names = writers.iter().map(|writer| {
+        let (manager, subresource) = (&writer.manager, &writer.subresource);
+        manager_text(event.record.key, manager, subresource)
+    });
+    Some(each_once(names))
+}
+
+/// The decrypted values of a record and of the one before it. None if a value is still encrypted.
+fn opened<'v>(
+    new: &Record<'v>,
+    old: Option<&Record<'v>>,
+    keyring: &Keyring,
+) -> Option<(Cow<'v, [u8]>, Option<Cow<'v, [u8]>>)> {
+    let open = |record: &Record<'v>| keyring.decrypt(record.key, record.value).ok();
+    let old = match old {
+        Some(old) => Some(open(old)?),
+        None => None,
+    };
+    Some((open(new)?, old))
+}
+
+/// An update: who wrote it, and what it changed.
+#[derive(Debug)]
+pub struct Update {
+    /// The managers, as [`managers_of`] returns them.
+    pub managers: Vec<String>,
+    /// The changed fields, as [`Comparison::fields`] returns them. None if the event is no update, or the version
+    /// before it is not retained.
+    pub fields: Option<Vec<FieldChange>>,
+}
+
+/// Who wrote each event, and what it changed. Callers pass [`BATCH`] events at a time.
+pub fn updates(events: &[Event<'_>], comparison: &mut Comparison<'_>) -> Vec<Update> {
+    let objects = comparison.new;
+    let looker = Looker::new(comparison);
+    let quick = events.par_iter().map(|event| {
+        let fields = is_update(event).then(|| looker.fields(&Changed::from_event(event)));
+        (managers(event, looker.new), fields.flatten())
+    });
+    let quick: Vec<_> = quick.collect();
+    objects.forget_read(events.len().saturating_mul(2));
+    let mut updates = Vec::with_capacity(events.len());
+    for (event, (managers, fields)) in events.iter().zip(quick) {
+        let managers = managers.unwrap_or_else(|| managers_of(event, objects));
+        let fields = fields.or_else(|| {
+            let changed = Changed::from_event(event);
+            is_update(event).then(|| comparison.fields(&changed))
+        });
+        updates.push(Update { managers, fields });
+    }
+    updates
+}
+
+/// Whether an event is an update of a version that is retained.
+fn is_update(event: &Event<'_>) -> bool {
+    event.event_type == EventType::Update && event.previous.is_some()
+}
+
+/// The changed fields of each change, as [`Comparison::fields`] returns them. Callers pass [`BATCH`] changes at a time.
+pub fn fields_of_each(
+    changes: &[Changed<'_>],
+    comparison: &mut Comparison<'_>,
+) -> Vec<Vec<FieldChange>> {
+    let looker = Looker::new(comparison);
+    let quick = changes.par_iter().map(|changed| looker.fields(changed));
+    let quick: Vec<_> = quick.collect();
+    comparison.old.forget_read(changes.len());
+    comparison.new.forget_read(changes.len());
+    let changes = changes.iter().zip(quick);
+    let each = changes.map(|(changed, quick)| quick.unwrap_or_else(|| comparison.fields(changed)));
+    each.collect()
+}
+
+/// Looks into the objects of changes, from any thread.
+struct Looker<'k> {
+    old: &'k Keyring,
+    new: &'k Keyring,
+    scope: Scope,
+    reveal: bool,
+}
+
+impl<'k> Looker<'k> {
+    fn new(comparison: &Comparison<'k>) -> Self {
+        Self {
+            old: comparison.old.keyring(),
+            new: comparison.new.keyring(),
+            scope: comparison.scope,
+            reveal: comparison.masker.reveals(),
+        }
+    }
+
+    /// The changed fields of an object that is in both states. None if they have to be found out in order.
+    fn fields(&self, changed: &Changed<'_>) -> Option<Vec<FieldChange>> {
+        let (old, new) = (changed.old?, changed.new?);
+        if is_secret_key(changed.key()) {
+            return None;
+        }
+        let old = self.old.decrypt(old.key, old.value).ok()?;
+        let new = self.new.decrypt(new.key, new.value).ok()?;
+        let (scope, reveal) = (self.scope, self.reveal);
+        stored_diff(&old, &new, scope, reveal).or_else(|| decoded_diff(&old, &new, scope, reveal))
+    }
+}
