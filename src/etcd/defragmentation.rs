@@ -99,6 +99,14 @@ impl Defragmentation {
         };
     }
 
+    /// Adds the elements of the current bucket that another count has. It must be a count of this bucket alone.
+    pub fn add_bucket(&mut self, bucket: Self) {
+        *self = Self {
+            pages: self.pages,
+            ..bucket
+        };
+    }
+
     /// How many pages the branches of the current bucket take: all levels above its leaves.
     fn branch_pages(&self) -> u64 {
         let element = HEADER_BYTES.saturating_add(self.longest_key);

@@ -4,15 +4,17 @@
 mod crc;
 mod kv;
 
-use crate::bbolt::Direction;
 use crate::bbolt::bucket::leaf_elements;
+use crate::bbolt::{Bucket, Direction, Leaf};
 
 use super::schema;
 use super::store::Store;
 
 use crc::append;
 
+pub(super) use crc::CrcPart;
 pub use kv::{HashKv, hash_kv, hash_kv_as_compacted, hash_kv_by_revision};
+pub(super) use kv::{RunningHashKv, StoredRecord};
 
 /// Which keys of bucket `meta` a hash leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,35 @@ pub struct BackendHashes {
     pub without_per_member: u32,
 }
 
-/// Both hashes over all buckets, in one walk. They are equal up to the first key that one of them leaves out. Bucket
+impl BackendHashes {
+    /// Continues the hashes with bucket `meta`.
+    fn add_bucket_with_per_member<'a>(&mut self, store: &Store<'a>, bucket: &Bucket<'a>) {
+        let leaves = store.leaves_of(bucket, Direction::Forward);
+        for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
+            self.everything = append(self.everything, element.key, element.value);
+            if !is_per_member(element.key) {
+                let hash = self.without_per_member;
+                self.without_per_member = append(hash, element.key, element.value);
+            }
+        }
+    }
+}
+
+impl CrcPart {
+    /// The keys and values of a leaf.
+    pub(super) fn of_leaf(leaf: &Leaf<'_>) -> Self {
+        let (mut crc, mut bytes) = (0, 0_u64);
+        for (_, element) in leaf_elements(leaf, Direction::Forward) {
+            crc = append(crc, element.key, element.value);
+            bytes = bytes
+                .saturating_add(element.key.len() as u64)
+                .saturating_add(element.value.len() as u64);
+        }
+        Self::new(crc, bytes)
+    }
+}
+
+/// Both hashes over all buckets, in one walk on all cores. They are equal up to the first key that one of them leaves out. Bucket
 /// `meta` has all such keys, and it follows bucket `key` with the many records. So almost all bytes are hashed once
 /// only.
 pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
@@ -44,30 +74,33 @@ pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
     for bucket in store.buckets() {
         hashes.everything = crc32c::crc32c_append(hashes.everything, bucket.name);
         hashes.without_per_member = crc32c::crc32c_append(hashes.without_per_member, bucket.name);
-        let leaves = store.leaves_of(bucket, Direction::Forward);
-        for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
-            // Then the next value is the same too, and is not computed again.
-            let is_same_so_far = hashes.everything == hashes.without_per_member;
-            hashes.everything = append(hashes.everything, element.key, element.value);
-            if !is_per_member(bucket.name, element.key) {
-                hashes.without_per_member = if is_same_so_far {
+        if bucket.name == schema::META {
+            hashes.add_bucket_with_per_member(store, bucket);
+            continue;
+        }
+        let is_same = hashes.everything == hashes.without_per_member;
+        store.leaves_of_with(bucket, Direction::Forward).visit(
+            |leaf| Some(CrcPart::of_leaf(leaf)),
+            |leaf, part| {
+                let part = part.unwrap_or_else(|| CrcPart::of_leaf(leaf));
+                hashes.everything = part.after(hashes.everything);
+                hashes.without_per_member = if is_same {
                     hashes.everything
                 } else {
-                    append(hashes.without_per_member, element.key, element.value)
+                    part.after(hashes.without_per_member)
                 };
-            }
-        }
+            },
+        );
     }
     hashes
 }
 
-/// Whether members at the same revision may have other values for this key.
-fn is_per_member(bucket: &[u8], key: &[u8]) -> bool {
-    bucket == schema::META
-        && matches!(
-            key,
-            schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
-        )
+/// Whether members at the same revision may have other values for this key of bucket `meta`.
+fn is_per_member(key: &[u8]) -> bool {
+    matches!(
+        key,
+        schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
+    )
 }
 
 /// The hash over all buckets: name, then each key and value, in key order.

@@ -5,9 +5,8 @@
 //!
 //! Only keys and record heads are read. A value is counted by its length.
 
-use std::collections::HashMap;
-
 use crate::bbolt::page_use::BucketUse;
+use crate::fast_map::FastMap;
 use crate::bbolt::space::{Claims, PageClass, PageRest};
 use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
 
@@ -213,7 +212,7 @@ impl<'a> FileSpace<'a> {
         let mut fold = Fold {
             claims: Claims::new(db),
             parts: Parts::default(),
-            keys: HashMap::new(),
+            keys: FastMap::default(),
             see,
         };
         for leaf in state.record_leaves(Direction::Forward) {
@@ -250,7 +249,7 @@ impl<'a> FileSpace<'a> {
 struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
-    keys: HashMap<Box<[u8]>, KeySpace<'a>>,
+    keys: FastMap<Box<[u8]>, KeySpace<'a>>,
     see: &'s mut dyn FnMut(&Record<'a>, RecordBytes),
 }
 

@@ -1,11 +1,10 @@
 //! The check of all Kubernetes objects: values are read in parallel, findings are reported in order.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 
 use crate::bbolt::{Direction, Leaf};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::fast_map::FastMap;
 use crate::etcd::check::Checked;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Record, Store, schema};
@@ -24,7 +23,7 @@ const BATCH_BYTES: usize = 8 << 20;
 pub struct Definitions<'a> {
     survey: Survey,
     /// The newest record of each definition.
-    newest: HashMap<&'a [u8], Record<'a>>,
+    newest: FastMap<&'a [u8], Record<'a>>,
 }
 
 impl<'a> Definitions<'a> {
