@@ -30,6 +30,7 @@ pub mod lease;
 pub mod leaves;
 pub mod membership;
 pub mod record;
+pub mod records;
 pub mod release;
 pub mod revision;
 mod salvage;

@@ -96,6 +96,7 @@ pub mod bytes;
 pub mod cli;
 pub mod diag;
 pub mod etcd;
+mod fast_map;
 pub mod go;
 pub mod k8s;
 pub mod named;

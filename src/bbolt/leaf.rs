@@ -67,6 +67,29 @@ impl<'a> Leaf<'a> {
         (leaf, first, last)
     }
 
+    /// The same for a leaf of which [`Self::check`] would report nothing and which is packed as bbolt writes it; `None`
+    /// for any other. It takes one pass over the table of elements.
+    #[expect(clippy::type_complexity, reason = "as `check`")]
+    pub(super) fn check_intact(
+        page: Page<'a>,
+    ) -> Option<(Self, Option<&'a [u8]>, Option<&'a [u8]>)> {
+        let mut first = None;
+        let mut last: Option<&[u8]> = None;
+        let is_intact = page.visit_packed(|flags, key| {
+            let ascends = last.is_none_or(|last| last < key);
+            last = Some(key);
+            first = first.or(last);
+            ascends && flags & !ELEMENT_IS_BUCKET == 0
+        });
+        let leaf = Self {
+            page,
+            reached: true,
+            unusable: Vec::new(),
+            part: 0..page.count,
+        };
+        is_intact.then_some((leaf, first, last))
+    }
+
     /// The same leaf, found by a scan.
     pub(super) fn scanned(mut self) -> Self {
         self.reached = false;

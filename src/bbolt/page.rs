@@ -355,6 +355,45 @@ impl<'a> Page<'a> {
         })
     }
 
+    /// Visits the flags and the key of each element, if this leaf is exactly as bbolt writes it: if neither
+    /// [`Self::layout_fault`] nor [`Self::check_leaf_elements`] would find anything. Otherwise it returns false, and
+    /// has visited some of them. It ends early if `see` returns false.
+    pub(super) fn visit_packed(&self, mut see: impl FnMut(u32, &'a [u8]) -> bool) -> bool {
+        let bytes = self.run.bytes();
+        if self.usable_count() != self.count {
+            return false;
+        }
+        // Where the next key has to start.
+        let mut end = HEADER_BYTES.saturating_add(self.count.saturating_mul(ELEMENT_BYTES));
+        for index in 0..self.count {
+            let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
+            let (Ok(flags), Ok(pos), Ok(ksize), Ok(vsize)) = (
+                self.run.u32(at, "element flags"),
+                self.run.u32(at.saturating_add(4), "element pos"),
+                self.run.u32(at.saturating_add(8), "element ksize"),
+                self.run.u32(at.saturating_add(12), "element vsize"),
+            ) else {
+                return false;
+            };
+            let [start, key_bytes, value_bytes] =
+                [pos, ksize, vsize].map(|field| usize::try_from(field).unwrap_or(usize::MAX));
+            let is_key = ksize != 0 && ksize <= MAX_KEY_BYTES && pos.checked_add(ksize).is_some();
+            if !is_key || at.saturating_add(start) != end {
+                return false;
+            }
+            let value_at = end.saturating_add(key_bytes);
+            let Some(key) = bytes.get(end..value_at) else {
+                return false;
+            };
+            end = value_at.saturating_add(value_bytes);
+            if end > bytes.len() || !see(flags, key) {
+                return false;
+            }
+        }
+        let slack = bytes.get(end..).unwrap_or_default();
+        slack.iter().fold(0, |any, byte| any | byte) == 0
+    }
+
     /// The key and the child of the branch element `index`.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The owners of pages: which walk has used which page. With it, no walk enters a page twice, and a page that two
 //! buckets share is reported.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+
+use crate::fast_map::FastMap;
 
 use super::page_set::PageSet;
 
@@ -21,7 +22,7 @@ pub(super) struct WalkedPages {
 pub(super) struct PageOwners {
     /// Groups of pages, by page id divided by [`PAGES_TOGETHER`]. A map and not a list, because the only page of a sparse
     /// file may be its last.
-    of_pages: Mutex<HashMap<u64, [[u16; 2]; PAGES_TOGETHER]>>,
+    of_pages: Mutex<FastMap<u64, [[u16; 2]; PAGES_TOGETHER]>>,
 }
 
 /// How many neighbouring pages share one entry.

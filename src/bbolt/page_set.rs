@@ -1,11 +1,11 @@
 //! A set of page ids.
 
-use std::collections::HashMap;
+use crate::fast_map::FastMap;
 
 /// A set of page ids, 64 per word. Memory grows with the pages in it, not with the largest id.
 #[derive(Debug, Default)]
 pub struct PageSet {
-    words: HashMap<u64, u64>,
+    words: FastMap<u64, u64>,
 }
 
 impl PageSet {

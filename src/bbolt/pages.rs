@@ -5,6 +5,9 @@ use crate::diag::{Code, Damage, Diagnostic, Locus};
 
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 
+/// A tree of a hundred million pages has fewer than ten levels. A deeper one is hostile.
+pub const MAX_TREE_DEPTH: usize = 64;
+
 /// The effect of a page of a tree that cannot be read.
 pub(super) const SUBTREE_MISSING: &str = "its subtree is missing from this answer";
 

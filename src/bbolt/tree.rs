@@ -12,12 +12,12 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown}
 use crate::source::Source;
 
 use super::leaf::{Direction, Leaf, out_of_order};
+use super::lookahead::{Ahead, CheckedLeaf, Lookahead, check_ahead};
 use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
 use super::pages::{Pages, SUBTREE_MISSING};
 
-/// A tree of a hundred million pages has fewer than ten levels. A deeper one is hostile.
-pub const MAX_TREE_DEPTH: usize = 64;
+pub use super::pages::MAX_TREE_DEPTH;
 
 /// After this many bytes of leaves, the pages already walked are released from memory. So the resident size stays flat
 /// in one pass over a file of any length.
@@ -89,8 +89,8 @@ struct OpenBranch<'a> {
     trusted: bool,
 }
 
-/// Iterator over the leaves of one tree.
-pub struct Leaves<'a> {
+/// Iterator over the leaves of one tree. `C` is what its user makes of each leaf that is checked ahead.
+pub struct Leaves<'a, C = ()> {
     context: FileContext<'a>,
     diagnostics: &'a Diagnostics,
     bucket: Vec<u8>,
@@ -103,6 +103,7 @@ pub struct Leaves<'a> {
     /// Whether a finding was reported that may hide elements.
     damaged: Cell<bool>,
     damaged_here: Cell<bool>,
+    lookahead: Lookahead<'a, C>,
 }
 
 /// The root of a tree.
@@ -113,7 +114,10 @@ pub(super) enum Root<'a> {
     Absent,
 }
 
-impl<'a> Leaves<'a> {
+/// The leaf that is checked already, with what the user of the walk made of it.
+type Checked<'a, C> = (CheckedLeaf<'a>, C);
+
+impl<'a, C> Leaves<'a, C> {
     /// `number` distinguishes the bucket from the others of the file; 1 is the root.
     pub(super) fn new(
         context: FileContext<'a>,
@@ -122,7 +126,12 @@ impl<'a> Leaves<'a> {
         root: Root<'a>,
         direction: Direction,
     ) -> Self {
+        let pages = match root {
+            Root::Page(pgid) => Some(pgid),
+            Root::Inline(_) | Root::Absent => None,
+        };
         Self {
+            lookahead: Lookahead::new(context.pages, pages, direction),
             context,
             diagnostics,
             bucket: bucket.to_vec(),
@@ -154,25 +163,14 @@ impl<'a> Leaves<'a> {
     }
 
     /// Enters a page. A leaf is returned, a branch goes on the stack, and damage is reported.
-    fn enter(&mut self, child: &Child<'a>) -> Option<PlacedLeaf<'a>> {
+    fn enter(&mut self, child: &Child<'a>) -> Option<Placed<'a, C>> {
         self.damaged_here.set(false);
         let pgid = child.pgid;
-        let page = match self.context.pages.tree_page(pgid) {
-            Ok(page) => page,
-            Err(diagnostic) => {
-                let separator = child.separator.filter(|_| child.trusted);
-                let repaired = separator
-                    .and_then(|key| self.context.pages.page_with_keys(pgid, key, child.upper));
-                self.report(match repaired {
-                    None => diagnostic,
-                    Some(_) => diagnostic.effect("its elements belong here and are included"),
-                });
-                repaired?
-            }
+        let checked = self.lookahead.take(pgid, self.stack.len());
+        let page = match &checked {
+            Some((checked, _)) => checked.leaf.page,
+            None => self.read_page(child)?,
         };
-        if let Some(diagnostic) = self.context.pages.bounds(&page) {
-            self.report(diagnostic);
-        }
         let again = |found: &str| {
             Diagnostic::new(Code::PageTwice, page.locus())
                 .found(found)
@@ -194,8 +192,41 @@ impl<'a> Leaves<'a> {
                 return None;
             }
         }
+        let run_bytes = page.run().len_bytes();
         let page = self.use_run(page);
-        self.place(page, child)
+        let checked = checked.filter(|_| page.run().len_bytes() == run_bytes);
+        match checked {
+            Some(checked) => Some(self.place_checked(checked, child)),
+            None => {
+                let leaf = self.place(page, child)?;
+                Some(Placed {
+                    leaf,
+                    content: None,
+                })
+            }
+        }
+    }
+
+    /// Reads the page of a child. Damage of the page as a whole is reported.
+    fn read_page(&self, child: &Child<'a>) -> Option<Page<'a>> {
+        let pgid = child.pgid;
+        let page = match self.context.pages.tree_page(pgid) {
+            Ok(page) => page,
+            Err(diagnostic) => {
+                let separator = child.separator.filter(|_| child.trusted);
+                let repaired = separator
+                    .and_then(|key| self.context.pages.page_with_keys(pgid, key, child.upper));
+                self.report(match repaired {
+                    None => diagnostic,
+                    Some(_) => diagnostic.effect("its elements belong here and are included"),
+                });
+                repaired?
+            }
+        };
+        if let Some(diagnostic) = self.context.pages.bounds(&page) {
+            self.report(diagnostic);
+        }
+        Some(page)
     }
 
     /// Marks the pages of a run as used. The run ends before a page that two other pages already use.
@@ -272,6 +303,26 @@ impl<'a> Leaves<'a> {
         None
     }
 
+    /// A leaf whose page needs no check of its own any more: only its place in the tree is checked.
+    fn place_checked(
+        &mut self,
+        (checked, content): Checked<'a, C>,
+        child: &Child<'a>,
+    ) -> Placed<'a, C> {
+        let CheckedLeaf { leaf, first, last } = checked;
+        self.account(&leaf.page);
+        self.check_order(&leaf.page, (first, last), child.separator, child.upper);
+        Placed {
+            leaf: PlacedLeaf {
+                leaf,
+                lower: child.lower,
+                upper: child.upper,
+                sound: child.trusted && !self.damaged_here.get(),
+            },
+            content: Some(content),
+        }
+    }
+
     fn account(&mut self, page: &Page<'a>) {
         self.touched_bytes = self.touched_bytes.saturating_add(page.run().len_bytes());
         if self.touched_bytes >= RELEASE_BYTES {
@@ -309,21 +360,32 @@ impl<'a> Leaves<'a> {
         upper: Option<&'a [u8]>,
     ) -> Leaf<'a> {
         let (leaf, first, last) = Leaf::check(page, |finding| self.report(finding));
+        self.check_order(&page, (first, last), expected, upper);
+        leaf
+    }
+
+    /// Compares the first and the last key of a leaf with the keys that its branch states.
+    fn check_order(
+        &self,
+        page: &Page<'a>,
+        (first, last): (Option<&'a [u8]>, Option<&'a [u8]>),
+        expected: Option<&'a [u8]>,
+        upper: Option<&'a [u8]>,
+    ) {
         // A first element that cannot be read was already reported.
         if first.is_some() || page.usable_count() == 0 {
-            self.check_separator(&page, expected, first);
+            self.check_separator(page, expected, first);
         }
         if let (Some(last), Some(upper)) = (last, upper)
             && last >= upper
         {
             let index = page.usable_count().saturating_sub(1);
             self.report(out_of_order(
-                &page,
+                page,
                 index,
                 "a last key before the next page's first",
             ));
         }
-        leaf
     }
 
     /// The next child of the innermost branch: its page, its separator, the first key after it.
@@ -375,9 +437,18 @@ impl<'a> Leaves<'a> {
     }
 }
 
-impl<'a> Leaves<'a> {
-    /// The next leaf, with the limits that the branches above state for its keys.
-    pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
+/// A leaf of the walk, and what its user made of it if it was checked ahead.
+#[derive(Debug)]
+pub struct Placed<'a, C> {
+    /// The leaf.
+    pub leaf: PlacedLeaf<'a>,
+    /// What was made of it; `None` if the walk read the leaf itself.
+    pub content: Option<C>,
+}
+
+impl<'a, C> Leaves<'a, C> {
+    /// The next leaf, as it was checked ahead or as the walk reads it.
+    pub fn next_of_walk(&mut self) -> Option<Placed<'a, C>> {
         let top = |pgid| Child {
             pgid,
             separator: None,
@@ -392,7 +463,11 @@ impl<'a> Leaves<'a> {
                 if let Some(diagnostic) = self.context.pages.bounds(&page) {
                     self.report(diagnostic);
                 }
-                self.place(page, &top(page.pgid))
+                let leaf = self.place(page, &top(page.pgid));
+                leaf.map(|leaf| Placed {
+                    leaf,
+                    content: None,
+                })
             }
             Some(Root::Absent) | None => None,
         };
@@ -405,6 +480,46 @@ impl<'a> Leaves<'a> {
                 return Some(placed);
             }
         }
+    }
+
+    /// Whether no leaf is checked ahead.
+    pub fn needs_lookahead(&self) -> bool {
+        self.lookahead.is_empty()
+    }
+
+    /// A task that checks the next leaves on all cores, at least so many; `None` if there are no more to check. It can
+    /// run while this walk goes on. `prepare` makes of each leaf what its user needs. It returns `None` if something
+    /// about a leaf has to be reported.
+    pub fn look_ahead<P>(
+        &mut self,
+        least: usize,
+        prepare: P,
+    ) -> Option<impl FnOnce() -> Vec<Ahead<'a, C>> + use<'a, C, P>>
+    where
+        C: Send,
+        P: Fn(&Leaf<'a>) -> Option<C> + Sync,
+    {
+        let next = self.lookahead.next_pages(least);
+        let (pages, budget) = (self.context.pages, self.lookahead.budget());
+        (!next.is_empty()).then_some(move || check_ahead(&pages, &next, &budget, prepare))
+    }
+
+    /// Adds leaves that were checked ahead, in the order of the tasks.
+    pub fn add_ahead(&mut self, leaves: Vec<Ahead<'a, C>>) {
+        self.lookahead.add(leaves);
+    }
+}
+
+impl<'a> Leaves<'a> {
+    /// The next leaf, with the limits that the branches above state for its keys.
+    pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
+        if self.needs_lookahead()
+            && let Some(task) = self.look_ahead(1, |_| Some(()))
+        {
+            let leaves = task();
+            self.add_ahead(leaves);
+        }
+        self.next_of_walk().map(|placed| placed.leaf)
     }
 }
 

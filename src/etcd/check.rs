@@ -8,13 +8,12 @@
 mod buckets;
 mod former;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use crate::bbolt::Direction;
 use crate::diag::{Code, Damage, Diagnostic};
+use crate::fast_map::FastMap;
 
 use super::generation::{Generation, Transition};
-use super::leaves::leaf_records;
 use super::record::Record;
 use super::revision::Revision;
 use super::schema;
@@ -40,7 +39,7 @@ pub struct Checked {
     /// All records.
     pub records: u64,
     /// By key.
-    pub keys: HashMap<Box<[u8]>, NewestRecord>,
+    pub keys: FastMap<Box<[u8]>, NewestRecord>,
 }
 
 impl Checked {
@@ -53,26 +52,25 @@ impl Checked {
 }
 
 /// Checks the small buckets, then all records in one pass. `see` is called with each record.
-pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked {
+pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) + Send) -> Checked {
     let leases = buckets::check(store);
     let diagnostics = store.db().diagnostics();
     let compacted = store.compact_revision();
     let mut checked = Checked::default();
-    let mut without_lease = HashMap::new();
-    for leaf in store.record_leaves(Direction::Forward) {
-        for record in leaf_records(&leaf, Direction::Forward, diagnostics) {
-            checked.records = checked.records.saturating_add(1);
-            // A restored snapshot may have this empty record. It has no key.
-            if record.is_bump_mark() {
-                continue;
-            }
-            see(&record);
-            follow(&mut checked, &record, compacted)
-                .into_iter()
-                .for_each(|finding| diagnostics.report(finding));
-            note_lease(&mut without_lease, &leases, &record);
+    let mut without_lease = FastMap::default();
+    let add = |record: Record<'a>| {
+        checked.records = checked.records.saturating_add(1);
+        // A restored snapshot may have this empty record. It has no key.
+        if record.is_bump_mark() {
+            return;
         }
-    }
+        see(&record);
+        follow(&mut checked, &record, compacted)
+            .into_iter()
+            .for_each(|finding| diagnostics.report(finding));
+        note_lease(&mut without_lease, &leases, &record);
+    };
+    store.state().visit_records(|record, _| Some(*record), add);
     for record in without_lease.into_values() {
         diagnostics.report(lease_missing(&record));
     }
@@ -82,7 +80,7 @@ pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>)) -> Checked
 /// Keeps in `without` the newest record of each key, if its lease does not exist. A later record of the key replaces or
 /// removes it.
 fn note_lease<'a>(
-    without: &mut HashMap<&'a [u8], Record<'a>>,
+    without: &mut FastMap<&'a [u8], Record<'a>>,
     leases: &HashSet<i64>,
     record: &Record<'a>,
 ) {
@@ -144,7 +142,7 @@ pub fn compare_all(store: &Store<'_>, history: &[Record<'_>]) {
 /// The newest record of each key so far, for a fold that does not keep earlier records.
 #[derive(Debug, Default)]
 pub struct Successions {
-    newest: HashMap<Box<[u8]>, NewestRecord>,
+    newest: FastMap<Box<[u8]>, NewestRecord>,
 }
 
 impl Successions {

@@ -86,7 +86,8 @@ impl Defragmentation {
         self.add_lengths(element.key.len() as u64, element.value.len() as u64);
     }
 
-    fn add_lengths(&mut self, key_bytes: u64, value_bytes: u64) {
+    /// Adds an element by its lengths.
+    pub fn add_lengths(&mut self, key_bytes: u64, value_bytes: u64) {
         let element = HEADER_BYTES
             .saturating_add(key_bytes)
             .saturating_add(value_bytes);
@@ -121,6 +122,14 @@ impl Defragmentation {
         *self = Self {
             pages: self.pages,
             ..Self::with(self.before_bytes, self.page_bytes)
+        };
+    }
+
+    /// Adds the elements of the current bucket that another count has. It must be a count of this bucket alone.
+    pub fn add_bucket(&mut self, bucket: Self) {
+        *self = Self {
+            pages: self.pages,
+            ..bucket
         };
     }
 

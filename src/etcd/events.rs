@@ -1,8 +1,6 @@
 //! The events of many keys in the order of revisions, each with the put before it.
 
-use std::collections::HashMap;
-
-use crate::bbolt::Direction;
+use crate::fast_map::FastMap;
 
 use super::check::compare;
 use super::generation::Generation;
@@ -23,14 +21,12 @@ const NONE: u32 = u32::MAX;
 
 impl<'a> Events<'a> {
     /// Collects the events of the keys for which `wanted` is true.
-    pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool) -> Self {
+    pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
         let mut events = Self::default();
         // The key is a copy: comparing keys in the map would touch pages all over the file.
-        let mut newest: HashMap<Box<[u8]>, u32> = HashMap::new();
-        for record in store.records(Direction::Forward) {
-            if record.is_bump_mark() || !wanted(record.key) {
-                continue;
-            }
+        let mut newest: FastMap<Box<[u8]>, u32> = FastMap::default();
+        let is_wanted = |record: &Record<'a>| !record.is_bump_mark() && wanted(record.key);
+        let add = |record: Record<'a>| {
             let place = u32::try_from(events.records.len()).unwrap_or(NONE);
             let before = match newest.get_mut(record.key) {
                 Some(newest) => std::mem::replace(newest, place),
@@ -46,7 +42,8 @@ impl<'a> Events<'a> {
             let previous = if is_followed { before } else { NONE };
             events.previous.push(previous);
             events.records.push(record);
-        }
+        };
+        store.visit_records(|record| is_wanted(record).then_some(*record), add);
         events
     }
 

@@ -63,6 +63,11 @@ impl GapCheck {
         }
     }
 
+    /// The compacted revision.
+    pub(super) fn compacted(&self) -> i64 {
+        self.compacted
+    }
+
     /// What is missing after the last record if the walk ends here.
     pub(super) fn at_the_end(&mut self) -> Vec<Damage> {
         let mark = self.mark();
@@ -96,6 +101,18 @@ impl GapCheck {
         }
     }
 
+    /// Passes records without a gap between them, of which the first was added. `last` is the last one in the direction
+    /// of the walk.
+    pub(super) fn pass_to(&mut self, last: Place) {
+        if self
+            .newest
+            .is_none_or(|newest| newest.revision < last.revision)
+        {
+            self.newest = Some(last);
+        }
+        self.previous = Some(last);
+    }
+
     /// The findings that only the end of a walk shows: revisions missing before the oldest record after a backward walk, and a
     /// missing record at the compacted revision.
     pub(super) fn finish(&mut self) -> Vec<Damage> {
@@ -122,6 +139,13 @@ impl GapCheck {
                 .effect("records are missing from this answer")
         });
         before_all.into_iter().chain(no_head).collect()
+    }
+
+    /// Whether nothing is missing between two revisions that follow each other in a leaf, above a compaction.
+    pub(super) fn is_without_gap(compacted: i64, older: Revision, newer: Revision) -> bool {
+        let is_next = newer.main == older.main.saturating_add(1) && newer.sub == 0;
+        let is_same = newer.main == older.main && newer.sub == older.sub.saturating_add(1);
+        newer.main <= compacted || is_next || is_same
     }
 
     fn between(&self, older: Option<Place>, newer: Place) -> Option<Damage> {

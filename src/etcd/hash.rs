@@ -5,15 +5,17 @@ mod crc;
 mod kv;
 
 use crate::bbolt::bucket::leaf_elements;
-use crate::bbolt::{Bucket, Direction, Element};
+use crate::bbolt::{Bucket, Direction, Leaf};
 
 use super::schema;
 use super::store::Store;
 
 use crc::append;
 
+pub(super) use crc::CrcPart;
 pub use kv::{
-    HashKv, RunningHashKv, hash_kv, hash_kv_as_compacted, hash_kv_by_revision, hash_kv_continued,
+    HashKv, HashedRecord, RunningHashKv, hash_kv, hash_kv_as_compacted, hash_kv_by_revision,
+    hash_kv_continued,
 };
 
 /// Which keys of bucket `meta` a hash leaves out.
@@ -38,57 +40,64 @@ pub struct BackendHashes {
     pub salvaged: u64,
 }
 
-/// What a hash over all buckets covers, in this order: the name of each bucket, then its elements.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Hashed<'h, 'a> {
-    /// A bucket begins.
-    Bucket(&'h Bucket<'a>),
-    /// An element of it.
-    Element(&'h Element<'a>),
+impl BackendHashes {
+    /// Continues the hashes with bucket `meta`.
+    fn add_bucket_with_per_member<'a>(&mut self, store: &Store<'a>, bucket: &Bucket<'a>) {
+        let leaves = store.leaves_of(bucket, Direction::Forward);
+        for (_, element) in leaves.flat_map(|leaf| leaf_elements(&leaf, Direction::Forward)) {
+            self.everything = append(self.everything, element.key, element.value);
+            if !is_per_member(element.key) {
+                let hash = self.without_per_member;
+                self.without_per_member = append(hash, element.key, element.value);
+            }
+        }
+    }
 }
 
-/// Both hashes over all buckets, in one walk.
+impl CrcPart {
+    /// The keys and values of a leaf.
+    pub(super) fn of_leaf(leaf: &Leaf<'_>) -> Self {
+        let (mut crc, mut bytes) = (0, 0_u64);
+        for (_, element) in leaf_elements(leaf, Direction::Forward) {
+            crc = append(crc, element.key, element.value);
+            bytes = bytes
+                .saturating_add(element.key.len() as u64)
+                .saturating_add(element.value.len() as u64);
+        }
+        Self::new(crc, bytes)
+    }
+}
+
+/// Both hashes over all buckets, in one walk on all cores. They are equal up to the first key that one of them leaves out. Bucket
+/// `meta` has all such keys, and it follows bucket `key` with the many records. So almost all bytes are hashed once
+/// only.
 pub fn backend_hashes(store: &Store<'_>) -> BackendHashes {
-    backend_hashes_with(store, |_| ())
-}
-
-/// The same; `see` is given everything that is hashed.
-///
-/// The two hashes are equal up to the first key that one of them leaves out. Bucket `meta` has all such keys, and it
-/// follows bucket `key` with the many records. So almost all bytes are hashed once only.
-pub(super) fn backend_hashes_with<'a>(
-    store: &Store<'a>,
-    mut see: impl FnMut(Hashed<'_, 'a>),
-) -> BackendHashes {
     let mut hashes = BackendHashes {
         everything: 0,
         without_per_member: 0,
         salvaged: 0,
     };
     for bucket in store.buckets() {
-        see(Hashed::Bucket(bucket));
         hashes.everything = crc32c::crc32c_append(hashes.everything, bucket.name);
         hashes.without_per_member = crc32c::crc32c_append(hashes.without_per_member, bucket.name);
-        let leaves = store.leaves_of(bucket, Direction::Forward);
-        let elements = leaves.flat_map(|leaf| {
-            let is_salvaged = !leaf.reached;
-            let elements = leaf_elements(&leaf, Direction::Forward);
-            elements.map(move |(_, element)| (element, is_salvaged))
-        });
-        for (element, is_salvaged) in elements {
-            see(Hashed::Element(&element));
-            hashes.salvaged = hashes.salvaged.saturating_add(is_salvaged.into());
-            // Then the next value is the same too, and is not computed again.
-            let is_same_so_far = hashes.everything == hashes.without_per_member;
-            hashes.everything = append(hashes.everything, element.key, element.value);
-            if !is_per_member(bucket.name, element.key) {
-                hashes.without_per_member = if is_same_so_far {
+        if bucket.name == schema::META {
+            hashes.add_bucket_with_per_member(store, bucket);
+            continue;
+        }
+        let is_same = hashes.everything == hashes.without_per_member;
+        store.leaves_of_with(bucket, Direction::Forward).visit(
+            |leaf| Some(CrcPart::of_leaf(leaf)),
+            |leaf, part| {
+                let part = part.unwrap_or_else(|| CrcPart::of_leaf(leaf));
+                hashes.salvaged = hashes.salvaged.saturating_add(salvaged_in(leaf));
+                hashes.everything = part.after(hashes.everything);
+                hashes.without_per_member = if is_same {
                     hashes.everything
                 } else {
-                    append(hashes.without_per_member, element.key, element.value)
+                    part.after(hashes.without_per_member)
                 };
-            }
-        }
+            },
+        );
     }
     hashes
 }
@@ -96,20 +105,23 @@ pub(super) fn backend_hashes_with<'a>(
 /// How many records of bucket `key` were salvaged; see [`BackendHashes::salvaged`].
 pub fn salvaged_records(store: &Store<'_>) -> u64 {
     let leaves = store.record_leaves(Direction::Forward);
-    let salvaged = leaves.filter(|leaf| !leaf.reached);
-    salvaged.fold(0, |count, leaf| {
-        let elements = leaf.elements(Direction::Forward).count() as u64;
-        count.saturating_add(elements)
-    })
+    leaves.fold(0, |count, leaf| count.saturating_add(salvaged_in(&leaf)))
 }
 
-/// Whether members at the same revision may have other values for this key.
-fn is_per_member(bucket: &[u8], key: &[u8]) -> bool {
-    bucket == schema::META
-        && matches!(
-            key,
-            schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
-        )
+/// How many elements of a leaf were salvaged.
+pub(super) fn salvaged_in(leaf: &Leaf<'_>) -> u64 {
+    match leaf.reached {
+        true => 0,
+        false => leaf.elements(Direction::Forward).count() as u64,
+    }
+}
+
+/// Whether members at the same revision may have other values for this key of bucket `meta`.
+fn is_per_member(key: &[u8]) -> bool {
+    matches!(
+        key,
+        schema::CONSISTENT_INDEX | schema::TERM | schema::STORAGE_VERSION
+    )
 }
 
 /// The hash over all buckets: name, then each key and value, in key order.

@@ -1,8 +1,9 @@
 //! Folds over the records: one key's history, one transaction, the keyspace as of a revision.
 
-use std::collections::HashMap;
+use rayon::prelude::*;
 
 use crate::bbolt::Direction;
+use crate::fast_map::FastMap;
 
 use super::check::compare;
 use super::generation::{Generation, Transition};
@@ -74,12 +75,11 @@ impl<'a> KeyHistory<'a> {
     /// Collects the events of `key`.
     pub fn read(store: &Store<'a>, key: &[u8]) -> Self {
         let mut history = Self::default();
-        for record in store
-            .records(Direction::Forward)
-            .filter(|record| record.key == key && !record.is_bump_mark())
-        {
-            history.push(store, record);
-        }
+        let is_of_key = |record: &Record<'a>| record.key == key && !record.is_bump_mark();
+        store.visit_records(
+            |record| is_of_key(record).then_some(*record),
+            |record| history.push(store, record),
+        );
         history
     }
 
@@ -127,12 +127,12 @@ pub struct Keyspace<'a> {
 
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
-    pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool) -> Self {
-        let mut newest: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
-        for record in store.records(Direction::Forward) {
-            if !store.is_evidence_for(&record, at) || record.is_bump_mark() || !wanted(record.key) {
-                continue;
-            }
+    pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
+        let mut newest: FastMap<Box<[u8]>, Record<'a>> = FastMap::default();
+        let is_wanted = |record: &Record<'a>| {
+            store.is_evidence_for(record, at) && !record.is_bump_mark() && wanted(record.key)
+        };
+        let add = |record: Record<'a>| {
             let known = newest.get_mut(record.key);
             compare(store, known.as_deref(), &record);
             match known {
@@ -141,14 +141,15 @@ impl<'a> Keyspace<'a> {
                 Some(known) => *known = record,
                 None => drop(newest.insert(record.key.into(), record)),
             }
-        }
+        };
+        store.visit_records(|record| is_wanted(record).then_some(*record), add);
         let entries = newest
             .into_iter()
             .map(|(key, record)| KeyEntry { key, record });
         let (mut deleted, mut live): (Vec<_>, Vec<_>) =
             entries.partition(|entry| entry.record.tombstone);
-        live.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        deleted.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        live.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        deleted.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Self { live, deleted }
     }
 

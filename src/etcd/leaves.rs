@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
-use crate::bbolt::{Direction, Element, Leaf, Leaves};
+use crate::bbolt::{Bucket, Direction, Element, Leaf, Leaves};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
@@ -44,40 +44,108 @@ pub(super) fn leaf_records_with_bytes<'a>(
         })
 }
 
+/// A leaf that needs no look at its elements any more.
+#[derive(Debug)]
+pub(super) struct IntactLeaf<C> {
+    /// Its first and its last record in the direction of the walk, if no revision is missing between them.
+    ends: Option<(Place, Place)>,
+    /// What the user of the walk made of it.
+    content: C,
+}
+
+/// How the leaves of a bucket are checked ahead.
+#[derive(Debug, Clone, Copy)]
+struct AheadCheck {
+    direction: Direction,
+    /// The compacted revision, in bucket `key`.
+    compacted: Option<i64>,
+}
+
+/// A leaf with more elements is not checked ahead: what is made of it would take more memory than it is worth.
+const MOST_ELEMENTS: usize = 4096;
+
+/// From so many leaves on a pass uses all cores.
+const PASS_LEAVES: usize = 256;
+
+impl AheadCheck {
+    /// Checks a leaf, and makes of it what the user needs. `None` if something about it has to be reported.
+    fn of_leaf<'a, C>(
+        self,
+        leaf: &Leaf<'a>,
+        make: impl Fn(&Leaf<'a>) -> Option<C>,
+    ) -> Option<IntactLeaf<C>> {
+        if leaf.page.usable_count() > MOST_ELEMENTS {
+            return None;
+        }
+        let ends = match self.compacted {
+            Some(compacted) => self.ends(leaf, compacted)?,
+            None => None,
+        };
+        let content = make(leaf)?;
+        Some(IntactLeaf { ends, content })
+    }
+
+    /// See [`IntactLeaf::ends`]. `None` if an element is not a record.
+    fn ends(self, leaf: &Leaf<'_>, compacted: i64) -> Option<Option<(Place, Place)>> {
+        let mut ends: Option<(Place, Place)> = None;
+        let mut is_without_gap = true;
+        for element in leaf.elements(self.direction) {
+            let place = Place::from_element(&leaf.page, &element).ok()?;
+            if element.flags != 0 {
+                return None;
+            }
+            let (first, last) = ends.unwrap_or((place, place));
+            let (older, newer) = match self.direction {
+                Direction::Forward => (last, place),
+                Direction::Backward => (place, last),
+            };
+            is_without_gap &= ends.is_none()
+                || GapCheck::is_without_gap(compacted, older.revision, newer.revision);
+            ends = Some((first, place));
+        }
+        Some(ends.filter(|_| is_without_gap))
+    }
+}
+
 /// The source of the leaves.
-enum LeafSource<'a> {
+enum LeafSource<'a, C> {
     /// The walk through a tree.
-    Tree(Box<Leaves<'a>>),
+    Tree(Box<Leaves<'a, IntactLeaf<C>>>),
     /// The rest of a salvage.
     Salvaged(SalvagedLeaves<'a>),
 }
 
 /// Iterator over the leaves of a bucket. In bucket `key` it also checks for missing revisions, and changes to the salvage
-/// before it returns a leaf at or after which records may be missing.
-pub struct RecordLeaves<'a> {
-    from: LeafSource<'a>,
+/// before it returns a leaf at or after which records may be missing. `C` is what its user makes of each intact leaf.
+pub struct RecordLeaves<'a, C = ()> {
+    from: LeafSource<'a, C>,
     direction: Direction,
     gaps: Option<GapCheck>,
     /// The salvage; only in bucket `key`.
     salvage: Option<Arc<Salvage<'a>>>,
     /// The pages of the tree that were already returned.
     delivered: Pages,
+    ahead: AheadCheck,
     diagnostics: &'a Diagnostics,
 }
 
-impl<'a> RecordLeaves<'a> {
+impl<'a, C> RecordLeaves<'a, C> {
     /// The leaves of a bucket other than `key`.
     pub(super) fn from_bucket(
-        leaves: Leaves<'a>,
+        bucket: &Bucket<'a>,
         direction: Direction,
         diagnostics: &'a Diagnostics,
     ) -> Self {
         Self {
-            from: LeafSource::Tree(Box::new(leaves)),
+            from: LeafSource::Tree(Box::new(bucket.leaves_with(diagnostics, direction))),
             direction,
             gaps: None,
             salvage: None,
             delivered: Pages::default(),
+            ahead: AheadCheck {
+                direction,
+                compacted: None,
+            },
             diagnostics,
         }
     }
@@ -86,8 +154,9 @@ impl<'a> RecordLeaves<'a> {
     pub(super) fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
         let diagnostics = salvage.diagnostics();
         salvage.begin_pass();
-        let mut leaves = Self::from_bucket(salvage.leaves(direction), direction, diagnostics);
+        let mut leaves = Self::from_bucket(salvage.bucket(), direction, diagnostics);
         leaves.gaps = salvage.gap_check(direction);
+        leaves.ahead.compacted = leaves.gaps.as_ref().map(GapCheck::compacted);
         leaves.salvage = Some(Arc::clone(salvage));
         if !salvage.has_tree() {
             leaves.switch_to_salvage();
@@ -110,11 +179,16 @@ impl<'a> RecordLeaves<'a> {
         true
     }
 
-    /// The findings about a leaf of records, and about what is missing before it.
-    fn check(&mut self, leaf: &Leaf<'a>) -> Vec<Damage> {
+    /// The findings about a leaf of records, and about what is missing before it. `ends` is of an intact leaf.
+    fn check(&mut self, leaf: &Leaf<'a>, ends: Option<(Place, Place)>) -> Vec<Damage> {
         let Some(gaps) = &mut self.gaps else {
             return Vec::new();
         };
+        if let Some((first, last)) = ends {
+            let found = gaps.next(first);
+            gaps.pass_to(last);
+            return found.into_iter().collect();
+        }
         let mut findings = Vec::new();
         let page = &leaf.page;
         for element in leaf.elements(self.direction) {
@@ -157,21 +231,22 @@ impl<'a> RecordLeaves<'a> {
         }
         finding
     }
-}
 
-impl<'a> Iterator for RecordLeaves<'a> {
-    type Item = Leaf<'a>;
-
-    fn next(&mut self) -> Option<Leaf<'a>> {
+    /// The next leaf, with what was made of it if it was checked ahead.
+    fn next_of_walk(&mut self) -> Option<(Leaf<'a>, Option<C>)> {
         loop {
-            let (leaf, damaged) = match &mut self.from {
-                LeafSource::Tree(leaves) => (leaves.next(), leaves.is_damaged()),
-                LeafSource::Salvaged(rest) => (rest.next(), false),
+            let (placed, damaged) = match &mut self.from {
+                LeafSource::Tree(leaves) => {
+                    let placed = leaves.next_of_walk();
+                    let placed = placed.map(|placed| (placed.leaf.leaf, placed.content));
+                    (placed, leaves.is_damaged())
+                }
+                LeafSource::Salvaged(rest) => (rest.next().map(|leaf| (leaf, None)), false),
             };
             if damaged && self.switch_to_salvage() {
                 continue;
             }
-            let Some(leaf) = leaf else {
+            let Some((leaf, intact)) = placed else {
                 let missing = self.gaps.as_mut().map(GapCheck::at_the_end);
                 let missing = missing.filter(|missing| !missing.is_empty());
                 if let (Some(missing), LeafSource::Tree(_)) = (missing, &self.from) {
@@ -184,7 +259,11 @@ impl<'a> Iterator for RecordLeaves<'a> {
                 return None;
             };
             let mark = self.gaps.as_ref().map(GapCheck::mark);
-            let findings = self.check(&leaf);
+            let (ends, content) = match intact {
+                Some(IntactLeaf { ends, content }) => (ends, Some(content)),
+                None => (None, None),
+            };
+            let findings = self.check(&leaf, ends);
             let findings = findings
                 .into_iter()
                 .map(|finding| self.as_lost_after_salvage(finding));
@@ -204,7 +283,89 @@ impl<'a> Iterator for RecordLeaves<'a> {
                     self.delivered.insert(leaf.page.pgid.0);
                 }
             }
-            return Some(leaf);
+            return Some((leaf, content));
         }
+    }
+}
+
+impl<'a, C: Send> RecordLeaves<'a, C> {
+    /// The next leaf, with what was made of it. If none is ready, the next ones are checked on all cores.
+    pub(super) fn next_made(
+        &mut self,
+        make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+    ) -> Option<(Leaf<'a>, Option<C>)> {
+        let ahead = self.ahead;
+        if let LeafSource::Tree(leaves) = &mut self.from
+            && leaves.needs_lookahead()
+            && let Some(task) = leaves.look_ahead(1, |leaf| ahead.of_leaf(leaf, &make))
+        {
+            let ready = task();
+            leaves.add_ahead(ready);
+        }
+        self.next_of_walk()
+    }
+
+    /// Visits all leaves in their order. While they are visited, the next ones are checked, and `make` is called with
+    /// them, on the other cores. Returns whether the tree has all leaves, so that nothing was salvaged.
+    pub(super) fn visit(
+        mut self,
+        make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+        mut visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
+    ) -> bool {
+        let ahead = self.ahead;
+        let make = |leaf: &Leaf<'a>| ahead.of_leaf(leaf, &make);
+        // All of it runs on the threads of the pool, so that none has to be woken for each batch.
+        rayon::scope(|_| {
+            let first = match &mut self.from {
+                LeafSource::Tree(leaves) => leaves.look_ahead(PASS_LEAVES, &make),
+                LeafSource::Salvaged(_) => None,
+            };
+            let mut ready = first.map(|task| task());
+            loop {
+                let mut next = None;
+                if let LeafSource::Tree(leaves) = &mut self.from {
+                    leaves.add_ahead(ready.take().unwrap_or_default());
+                    next = leaves.look_ahead(PASS_LEAVES, &make);
+                }
+                let has_more = next.is_some();
+                let (made, has_ended) = rayon::join(
+                    || next.map(|task| task()),
+                    || self.visit_ready(has_more, &mut visit),
+                );
+                if has_ended {
+                    return matches!(self.from, LeafSource::Tree(_));
+                }
+                ready = made;
+            }
+        })
+    }
+
+    /// Visits leaves up to the end of those that are ready, or if there are no more, up to the end of the walk. Returns
+    /// whether it has ended.
+    fn visit_ready(
+        &mut self,
+        has_more: bool,
+        visit: &mut impl FnMut(&Leaf<'a>, Option<C>),
+    ) -> bool {
+        loop {
+            if has_more
+                && let LeafSource::Tree(leaves) = &self.from
+                && leaves.needs_lookahead()
+            {
+                return false;
+            }
+            match self.next_of_walk() {
+                Some((leaf, content)) => visit(&leaf, content),
+                None => return true,
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for RecordLeaves<'a> {
+    type Item = Leaf<'a>;
+
+    fn next(&mut self) -> Option<Leaf<'a>> {
+        self.next_made(|_| Some(())).map(|(leaf, _)| leaf)
     }
 }

@@ -124,6 +124,11 @@ impl<'a> Salvage<'a> {
         self.current
     }
 
+    /// The bucket that is salvaged.
+    pub(super) fn bucket(&self) -> &Bucket<'a> {
+        &self.bucket
+    }
+
     pub(super) fn leaves(&self, direction: Direction) -> Leaves<'a> {
         self.bucket.leaves(self.diagnostics, direction)
     }

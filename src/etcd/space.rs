@@ -5,11 +5,10 @@
 //!
 //! Only keys and record heads are read. A value is counted by its length.
 
-use std::collections::HashMap;
-
 use crate::bbolt::page_use::BucketUse;
 use crate::bbolt::space::{Claims, PageClass, PageRest};
 use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
+use crate::fast_map::FastMap;
 
 use super::defragmentation::{Defragmentation, DefragmentedSize};
 use super::record::{Origin, Record};
@@ -220,7 +219,7 @@ impl<'a> FileSpace<'a> {
         let mut fold = Fold {
             claims: Claims::new(db),
             parts: Parts::default(),
-            keys: HashMap::new(),
+            keys: FastMap::default(),
             defragmentation: Defragmentation::new(db),
             see,
         };
@@ -258,7 +257,7 @@ impl<'a> FileSpace<'a> {
 struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
-    keys: HashMap<Box<[u8]>, KeySpace<'a>>,
+    keys: FastMap<Box<[u8]>, KeySpace<'a>>,
     defragmentation: Defragmentation,
     see: &'s mut dyn FnMut(&Record<'a>, RecordBytes),
 }

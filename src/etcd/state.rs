@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::bbolt::{Bucket, Db, Direction, Leaf, MetaChoice, PageScan};
+use crate::bbolt::{Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
-use super::leaves::{RecordLeaves, leaf_records};
+use super::leaves::RecordLeaves;
 use super::record::Record;
+use super::records::{Records, visit_records};
 use super::salvage::{self, LazyScan, Salvage};
 use super::schema::{self, MetaBucket};
 
@@ -232,24 +233,31 @@ impl<'a> State<'a> {
     /// damage they include what a scan of the pages found. Leaves are independent of each other, so their records can be
     /// read in parallel.
     pub fn record_leaves(&self, direction: Direction) -> impl Iterator<Item = Leaf<'a>> + use<'a> {
-        let salvage = self.salvage.as_ref();
-        salvage
-            .map(|salvage| RecordLeaves::from_records(salvage, direction))
-            .into_iter()
-            .flatten()
+        self.leaves_with::<()>(direction).into_iter().flatten()
+    }
+
+    /// The same for a user that makes a `C` of each intact leaf; none without bucket `key`.
+    fn leaves_with<C>(&self, direction: Direction) -> Option<RecordLeaves<'a, C>> {
+        let salvage = self.salvage.as_ref()?;
+        Some(RecordLeaves::from_records(salvage, direction))
     }
 
     /// The leaves of a bucket; those of bucket `key` as [`Self::record_leaves`].
     pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
+        self.leaves_of_with(bucket, direction)
+    }
+
+    /// The same for a user that makes a `C` of each intact leaf.
+    pub(super) fn leaves_of_with<C>(
+        &self,
+        bucket: &Bucket<'a>,
+        direction: Direction,
+    ) -> RecordLeaves<'a, C> {
         match &self.salvage {
             Some(salvage) if bucket.name == schema::KEY && self.is_records(bucket) => {
                 RecordLeaves::from_records(salvage, direction)
             }
-            _ => {
-                let diagnostics = self.db.diagnostics();
-                let leaves = bucket.leaves(diagnostics, direction);
-                RecordLeaves::from_bucket(leaves, direction, diagnostics)
-            }
+            _ => RecordLeaves::from_bucket(bucket, direction, self.db.diagnostics()),
         }
     }
 
@@ -262,9 +270,36 @@ impl<'a> State<'a> {
 
     /// Every record of the state, oldest or newest first.
     pub fn records(&self, direction: Direction) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        self.chosen_records(direction, |record, _| Some(*record))
+    }
+
+    /// What `choose` makes of each record and its element, oldest or newest first. It is called on all cores.
+    pub fn chosen_records<T: Send, F>(
+        &self,
+        direction: Direction,
+        choose: F,
+    ) -> impl Iterator<Item = T> + use<'a, T, F>
+    where
+        F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
+    {
         let diagnostics = self.db.diagnostics();
-        self.record_leaves(direction)
-            .flat_map(move |leaf| leaf_records(&leaf, direction, diagnostics))
+        let leaves = self.leaves_with(direction);
+        leaves
+            .map(|leaves| Records::new(leaves, choose, direction, diagnostics))
+            .into_iter()
+            .flatten()
+    }
+
+    /// Visits every record of the state, oldest first. `choose` is called with each record and its element on all cores,
+    /// `visit` with what it returns, in the order of the records. Returns whether the tree of bucket `key` has all records
+    /// and each element of it is one, so that what was visited is exactly the bucket.
+    pub fn visit_records<T: Send>(
+        &self,
+        choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
+        visit: impl FnMut(T) + Send,
+    ) -> bool {
+        self.leaves_with(Direction::Forward)
+            .is_some_and(|leaves| visit_records(leaves, self.db.diagnostics(), choose, visit))
     }
 }
 

@@ -1,15 +1,15 @@
 //! The numbers of a store: those of etcdutl's `snapshot status`, and more.
 
-use std::collections::HashMap;
-
-use crate::bbolt::{Bucket, Direction, Element, Kind, Meta, MetaError};
+use crate::bbolt::bucket::leaf_elements;
+use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
+use crate::fast_map::FastMap;
 
 use super::check::{NewestRecord, compare_with_newest};
 use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
 use super::completeness::Completeness;
 use super::defragmentation::Defragmentation;
-use super::hash::{BackendHashes, Hashed, backend_hashes_with, hash_kv};
+use super::hash::{CrcPart, HashedRecord, RunningHashKv, hash_kv, salvaged_in};
 use super::record::Record;
 use super::release::Release;
 use super::schema::{self, MetaBucket};
@@ -97,7 +97,7 @@ pub struct RecordStatus {
     pub hash: u32,
     /// `HashKV` at the current revision.
     pub hash_kv: u32,
-    /// How many of the records in these hashes were salvaged; see [`BackendHashes::salvaged`].
+    /// How many of the records in these hashes were salvaged; see [`super::hash::BackendHashes::salvaged`].
     pub salvaged: u64,
 }
 
@@ -186,7 +186,7 @@ impl Unreachable {
 }
 
 /// The result of `see` for the newest record of each key, by key.
-pub type Seen<T> = HashMap<Box<[u8]>, SeenKey<T>>;
+pub type Seen<T> = FastMap<Box<[u8]>, SeenKey<T>>;
 
 /// The newest record of a key.
 #[derive(Debug, Clone, Copy)]
@@ -204,57 +204,177 @@ impl RecordCounts {
 
     /// Counts the records of a store, and keeps the result of `see` for the newest put of each key. The result should be
     /// small, because a store has many keys.
-    pub fn read_with<T>(
+    pub fn read_with<T: Send>(
         store: &Store<'_>,
-        mut see: impl FnMut(&Record<'_>) -> T,
+        mut see: impl FnMut(&Record<'_>) -> T + Send,
     ) -> (Self, Seen<T>) {
-        let mut counts = Self::default();
-        let mut alive: Seen<T> = HashMap::new();
-        let mut completeness = Completeness::new(store.compact_revision());
-        for record in store.records(Direction::Forward) {
-            counts.records = counts.records.saturating_add(1);
-            counts.tombstones = counts
-                .tombstones
-                .saturating_add(u64::from(record.tombstone));
-            counts.oldest = counts.oldest.or(Some(record.revision.main));
-            counts.newest = Some(record.revision.main);
-            completeness.add(record.revision);
-            if record.is_bump_mark() {
-                counts.bump_mark = true;
-                continue;
+        let mut fold = CountFold::new(store);
+        store.visit_records(|record| Some(*record), |record| fold.add(&record, &mut see));
+        fold.finish()
+    }
+}
+
+/// Counts records in the order of revisions.
+struct CountFold<'s, 'a, T> {
+    store: &'s Store<'a>,
+    counts: RecordCounts,
+    keys: Seen<T>,
+    completeness: Completeness,
+}
+
+impl<'s, 'a, T> CountFold<'s, 'a, T> {
+    fn new(store: &'s Store<'a>) -> Self {
+        Self {
+            store,
+            counts: RecordCounts::default(),
+            keys: Seen::default(),
+            completeness: Completeness::new(store.compact_revision()),
+        }
+    }
+
+    /// Adds the next record. One that contradicts the record of its key before it is reported.
+    fn add(&mut self, record: &Record<'a>, see: &mut impl FnMut(&Record<'a>) -> T) {
+        let counts = &mut self.counts;
+        counts.records = counts.records.saturating_add(1);
+        counts.tombstones = counts
+            .tombstones
+            .saturating_add(u64::from(record.tombstone));
+        counts.oldest = counts.oldest.or(Some(record.revision.main));
+        counts.newest = Some(record.revision.main);
+        self.completeness.add(record.revision);
+        if record.is_bump_mark() {
+            counts.bump_mark = true;
+            return;
+        }
+        let seen = SeenKey {
+            value: (!record.tombstone).then(|| see(record)),
+            newest: NewestRecord::from(record),
+        };
+        match self.keys.get_mut(record.key) {
+            Some(known) => {
+                compare_with_newest(self.store, Some(&known.newest), record);
+                *known = seen;
             }
-            let seen = SeenKey {
-                value: (!record.tombstone).then(|| see(&record)),
-                newest: NewestRecord::from(&record),
-            };
-            match alive.get_mut(record.key) {
-                Some(known) => {
-                    compare_with_newest(store, Some(&known.newest), &record);
-                    *known = seen;
-                }
-                None => {
-                    compare_with_newest(store, None, &record);
-                    alive.insert(record.key.into(), seen);
-                }
+            None => {
+                compare_with_newest(self.store, None, record);
+                self.keys.insert(record.key.into(), seen);
             }
         }
-        counts.complete = completeness.complete();
-        counts.missing_revisions = completeness.missing;
-        counts.keys = alive.len() as u64;
-        counts.live_keys = alive.values().filter(|seen| seen.value.is_some()).count() as u64;
-        (counts, alive)
+    }
+
+    fn finish(self) -> (RecordCounts, Seen<T>) {
+        let (mut counts, keys) = (self.counts, self.keys);
+        counts.complete = self.completeness.complete();
+        counts.missing_revisions = self.completeness.missing;
+        counts.keys = keys.len() as u64;
+        counts.live_keys = keys.values().filter(|seen| seen.value.is_some()).count() as u64;
+        (counts, keys)
+    }
+}
+
+/// The elements of one bucket, in numbers.
+#[derive(Debug)]
+struct BucketSums {
+    part: CrcPart,
+    elements: u64,
+    key_bytes: u64,
+    value_bytes: u64,
+    salvaged: u64,
+    defragmentation: Defragmentation,
+}
+
+impl BucketSums {
+    fn new(store: &Store<'_>) -> Self {
+        Self {
+            part: CrcPart::EMPTY,
+            elements: 0,
+            key_bytes: 0,
+            value_bytes: 0,
+            salvaged: 0,
+            defragmentation: Defragmentation::new(store.db()),
+        }
+    }
+
+    /// Adds up the elements of a bucket, those that were salvaged too.
+    fn read<'a>(store: &Store<'a>, bucket: &Bucket<'a>) -> Self {
+        let mut sums = Self::new(store);
+        for leaf in store.leaves_of(bucket, Direction::Forward) {
+            sums.salvaged = sums.salvaged.saturating_add(salvaged_in(&leaf));
+            for (_, element) in leaf_elements(&leaf, Direction::Forward) {
+                let part = CrcPart::of_element(element.key, element.value);
+                sums.add(part, element.key.len() as u64, element.value.len() as u64);
+            }
+        }
+        sums
+    }
+
+    /// Adds the next element: its key and value as one text, and their lengths.
+    fn add(&mut self, part: CrcPart, key_bytes: u64, value_bytes: u64) {
+        self.part = self.part.then(part);
+        self.elements = self.elements.saturating_add(1);
+        self.key_bytes = self.key_bytes.saturating_add(key_bytes);
+        self.value_bytes = self.value_bytes.saturating_add(value_bytes);
+        self.defragmentation.add_lengths(key_bytes, value_bytes);
+    }
+}
+
+/// What one pass over bucket `key` gives.
+struct RecordPass<T> {
+    counts: RecordCounts,
+    keys: Seen<T>,
+    /// `HashKV` at the newest revision, and the elements of the bucket. `None` if the file is damaged or other records
+    /// are added to those of the bucket: then a pass over its tree alone gives other numbers.
+    exact: Option<(u32, BucketSums)>,
+}
+
+impl<T: Send> RecordPass<T> {
+    fn read<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) -> T + Send) -> Self {
+        let mut fold = CountFold::new(store);
+        if !store.additional().is_empty() {
+            for record in store.records(Direction::Forward) {
+                fold.add(&record, &mut see);
+            }
+            let (counts, keys) = fold.finish();
+            return Self {
+                counts,
+                keys,
+                exact: None,
+            };
+        }
+        let mut hash = RunningHashKv::new(store);
+        let mut sums = BucketSums::new(store);
+        let is_exact = store.state().visit_records(
+            |record, element| {
+                let lengths = [element.key.len(), element.value.len()];
+                Some((
+                    *record,
+                    HashedRecord::new(record, element.key, element.value),
+                    lengths,
+                ))
+            },
+            |(record, stored, [key_bytes, value_bytes])| {
+                fold.add(&record, &mut see);
+                hash.add(&stored);
+                sums.add(stored.part, key_bytes as u64, value_bytes as u64);
+            },
+        );
+        let (counts, keys) = fold.finish();
+        Self {
+            counts,
+            keys,
+            exact: is_exact.then(|| (hash.hash(), sums)),
+        }
     }
 }
 
 impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
-        let counts = RecordCounts::read(store);
-        let Backend {
-            hashes, buckets, ..
-        } = Backend::read(store);
+        let pass = RecordPass::read(store, |_| ());
+        let counts = pass.counts;
+        let Backend { hash, buckets, .. } = Backend::read(store, pass.exact.map(|(_, sums)| sums));
         Self {
-            hash: hashes.everything,
+            hash,
             revision: counts.newest.unwrap_or_default(),
             // etcdutl counts the mark of a bumped restore as an empty key.
             total_key: counts.live_keys.saturating_add(u64::from(counts.bump_mark)),
@@ -272,30 +392,35 @@ impl StoreStatus {
     }
 
     /// Reads the whole store, and keeps the result of `see` for the newest put of each key; see [`RecordCounts::read_with`].
-    pub fn read_with<T>(store: &Store<'_>, see: impl FnMut(&Record<'_>) -> T) -> (Self, Seen<T>) {
+    pub fn read_with<'a, T: Send>(
+        store: &Store<'a>,
+        see: impl FnMut(&Record<'a>) -> T + Send,
+    ) -> (Self, Seen<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
         // The records first: their walk finds most of the damage, with the most exact places.
-        let (counts, seen) = match Unreachable::check(store) {
+        let (counts, seen, exact) = match Unreachable::check(store) {
             Ok(()) => {
-                let (counts, seen) = RecordCounts::read_with(store, see);
-                (Ok(counts), seen)
+                let pass = RecordPass::read(store, see);
+                (Ok(pass.counts), pass.keys, pass.exact)
             }
-            Err(why) => (Err(why), Seen::new()),
+            Err(why) => (Err(why), Seen::default(), None),
         };
+        let (hash_of_records, sums) = exact.unzip();
         let Backend {
-            hashes,
+            hash,
+            salvaged,
             buckets,
             defragmentation,
-        } = Backend::read(store);
+        } = Backend::read(store, sums);
         let records = counts.map(|counts| {
             let current_revision = store.current_revision();
             RecordStatus {
                 current_revision,
                 counts,
-                hash: hashes.everything,
-                hash_kv: hash_kv(store, current_revision),
-                salvaged: hashes.salvaged,
+                hash,
+                hash_kv: hash_of_records.unwrap_or_else(|| hash_kv(store, current_revision)),
+                salvaged,
             }
         });
         let cluster_version = store
@@ -362,51 +487,41 @@ pub fn sum_of_elements(buckets: &[BucketCounts]) -> u64 {
     elements.fold(0, u64::saturating_add)
 }
 
-impl BucketCounts {
-    /// A bucket without elements so far.
-    fn new(bucket: &Bucket<'_>) -> Self {
-        Self {
-            name: bucket.name.to_vec(),
-            root: bucket.root.0,
-            elements: 0,
-            key_bytes: 0,
-            value_bytes: 0,
-        }
-    }
-
-    fn add(&mut self, element: &Element<'_>) {
-        let sum = |a: &mut u64, b: usize| *a = a.saturating_add(b as u64);
-        sum(&mut self.elements, 1);
-        sum(&mut self.key_bytes, element.key.len());
-        sum(&mut self.value_bytes, element.value.len());
-    }
-}
-
-/// What one walk over all buckets gives.
+/// What all buckets give.
 struct Backend {
-    hashes: BackendHashes,
+    /// The backend's hash with nothing left out. It covers salvaged records too.
+    hash: u32,
+    /// How many of the hashed records were salvaged.
+    salvaged: u64,
     buckets: Vec<BucketCounts>,
     defragmentation: DefragmentedSize,
 }
 
 impl Backend {
-    fn read(store: &Store<'_>) -> Self {
-        let mut buckets: Vec<BucketCounts> = Vec::new();
+    /// Reads all buckets. `records` are the elements of bucket `key`, if they were added up before.
+    fn read(store: &Store<'_>, mut records: Option<BucketSums>) -> Self {
+        let mut hash = 0;
+        let mut salvaged = 0_u64;
+        let mut buckets = Vec::new();
         let mut defragmentation = Defragmentation::new(store.db());
-        let hashes = backend_hashes_with(store, |hashed| match hashed {
-            Hashed::Bucket(bucket) => {
-                buckets.push(BucketCounts::new(bucket));
-                defragmentation.begin_bucket();
-            }
-            Hashed::Element(element) => {
-                if let Some(bucket) = buckets.last_mut() {
-                    bucket.add(element);
-                }
-                defragmentation.add(element);
-            }
-        });
+        for bucket in store.buckets() {
+            let known = records.take_if(|_| bucket.name == schema::KEY);
+            let sums = known.unwrap_or_else(|| BucketSums::read(store, bucket));
+            hash = sums.part.after(crc32c::crc32c_append(hash, bucket.name));
+            salvaged = salvaged.saturating_add(sums.salvaged);
+            defragmentation.begin_bucket();
+            defragmentation.add_bucket(sums.defragmentation);
+            buckets.push(BucketCounts {
+                name: bucket.name.to_vec(),
+                root: bucket.root.0,
+                elements: sums.elements,
+                key_bytes: sums.key_bytes,
+                value_bytes: sums.value_bytes,
+            });
+        }
         Self {
-            hashes,
+            hash,
+            salvaged,
             buckets,
             defragmentation: defragmentation.finish(),
         }

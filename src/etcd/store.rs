@@ -247,6 +247,21 @@ impl<'a> Store<'a> {
         Interleaved::new(state, Arc::clone(&self.additional), source, direction)
     }
 
+    /// Visits every record, oldest first. `choose` is called with each record on all cores, `visit` with what it returns,
+    /// in the order of the records.
+    pub fn visit_records<T: Send>(
+        &self,
+        choose: impl Fn(&Record<'a>) -> Option<T> + Sync,
+        visit: impl FnMut(T) + Send,
+    ) {
+        if self.additional.is_empty() {
+            self.state.visit_records(|record, _| choose(record), visit);
+        } else {
+            let records = self.records(Direction::Forward);
+            records.filter_map(|record| choose(&record)).for_each(visit);
+        }
+    }
+
     /// Whether there is a record for whose key `covers` is true.
     pub fn has_record(&self, covers: impl Fn(&[u8]) -> bool) -> bool {
         let mut records = self.records(Direction::Forward);
@@ -292,5 +307,14 @@ impl<'a> Store<'a> {
     /// As [`State::leaves_of`].
     pub fn leaves_of(&self, bucket: &Bucket<'a>, direction: Direction) -> RecordLeaves<'a> {
         self.state.leaves_of(bucket, direction)
+    }
+
+    /// As [`State::leaves_of_with`].
+    pub(super) fn leaves_of_with<C>(
+        &self,
+        bucket: &Bucket<'a>,
+        direction: Direction,
+    ) -> RecordLeaves<'a, C> {
+        self.state.leaves_of_with(bucket, direction)
     }
 }

@@ -1,8 +1,7 @@
 //! The space that each key uses: all retained records, and the live part.
 
-use std::collections::HashMap;
-
 use crate::bbolt::Direction;
+use crate::fast_map::FastMap;
 
 use super::check::compare;
 use super::generation::{Generation, Transition};
@@ -24,7 +23,7 @@ pub struct KeyTotals<'a> {
 
 /// The totals of every key with a retained put, in key order.
 pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
-    let mut keys: HashMap<Box<[u8]>, Fold<'a>> = HashMap::new();
+    let mut keys: FastMap<Box<[u8]>, Fold<'a>> = FastMap::default();
     for record in store.records(Direction::Forward) {
         if record.is_bump_mark() {
             continue;

@@ -104,7 +104,8 @@ impl<'r, 'a> AllEvidence<'r, 'a> {
         let mut rows = rows(&events, &mains, wal, known, &mut |request, after| {
             let period = &log.period;
             let is_in_time = period.first() <= after.saturating_add(1) && after <= period.last();
-            if !is_in_time || !may_change(request, &|key| log.selection.covers(key)) {
+            let selection = &log.selection;
+            if !is_in_time || !may_change(request, &|key| selection.covers(key)) {
                 return false;
             }
             left_out = left_out.saturating_add(usize::from(asks_of_objects));
@@ -126,7 +127,7 @@ fn asks_of_objects(log: &EventLog<'_, '_>) -> bool {
 }
 
 /// Whether a request names a key that is wanted, to put or to delete it.
-fn may_change(request: &Request<'_>, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
+fn may_change(request: &Request<'_>, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> bool {
     let changes = writes::changes(request);
     changes.iter().any(|(_, change)| wanted(change.key()))
 }

@@ -1,12 +1,12 @@
 //! The keys of a store, live or deleted: those that addresses, labels and patterns choose.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Keyspace, Record, Revision};
+use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 use crate::near::near;
@@ -242,12 +242,12 @@ impl<'q, 'a> KeyList<'q, 'a> {
     }
 
     /// The last put of each deleted key, if labels are asked for: a deletion has none.
-    fn last_puts(&self) -> Option<HashMap<Box<[u8]>, Record<'a>>> {
+    fn last_puts(&self) -> Option<FastMap<Box<[u8]>, Record<'a>>> {
         if !self.filters.deleted || self.selection.labels().is_none() {
             return None;
         }
         let entries = self.entries();
-        let mut puts: HashMap<Box<[u8]>, Record<'a>> = HashMap::new();
+        let mut puts: FastMap<Box<[u8]>, Record<'a>> = FastMap::default();
         for record in self.question.store().records(Direction::Forward) {
             let is_entry = |key| {
                 entries

@@ -272,7 +272,7 @@ impl Search<'_, '_> {
         }
     }
 
-    fn live_keys(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<KeyEntry<'_>> {
+    fn live_keys(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Vec<KeyEntry<'_>> {
         Keyspace::at(self.store, self.at, wanted).live
     }
 

@@ -1,7 +1,5 @@
 //! The check of all Kubernetes objects: values are read in parallel, findings are reported in order.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 
 use crate::bbolt::{Direction, Leaf};
@@ -9,6 +7,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::etcd::check::Checked;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Record, Store, schema};
+use crate::fast_map::FastMap;
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::check::{CheckedValue, Checker, FindingCounts, ObjectFault, Uids};
 use crate::k8s::encrypt::{DecryptError, Keyring};
@@ -24,7 +23,7 @@ const BATCH_BYTES: usize = 8 << 20;
 pub struct Definitions<'a> {
     survey: Survey,
     /// The newest record of each definition.
-    newest: HashMap<&'a [u8], Record<'a>>,
+    newest: FastMap<&'a [u8], Record<'a>>,
 }
 
 impl<'a> Definitions<'a> {

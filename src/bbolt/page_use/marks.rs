@@ -1,6 +1,6 @@
 //! What is known of each page while the trees are walked: 32 bits per page.
 
-use std::collections::HashMap;
+use crate::fast_map::FastMap;
 
 use super::super::page::Pgid;
 
@@ -103,7 +103,7 @@ const PAGES_TOGETHER: usize = 64;
 /// The marks of all pages. Memory grows with the marked pages, because the only page of a sparse file may be its last.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    chunks: HashMap<u64, [Mark; PAGES_TOGETHER]>,
+    chunks: FastMap<u64, [Mark; PAGES_TOGETHER]>,
 }
 
 impl Marks {

@@ -4,6 +4,8 @@
 //! together is `a * x^(8 * length of the second) + b`. So a text is represented by its CRC and by `x^(8 * its length)`.
 //! Joining two texts takes two multiplications.
 
+use std::sync::LazyLock;
+
 /// The polynomial of CRC-32C, by which every product is divided. As everywhere here, the highest bit is the factor of
 /// the lowest power.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
@@ -29,18 +31,46 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
     product
 }
 
-/// The power of x for a text of this many bytes: x^(8 * bytes).
-fn power(mut bytes: u64) -> u32 {
-    // Binary exponentiation: `square` is x^8, x^16, x^32 and so on, one for each bit of the length.
-    let (mut power, mut square) = (ONE, ONE_BYTE);
-    while bytes > 0 {
-        if bytes & 1 == 1 {
-            power = multiply(power, square);
+/// How many digits of 10 bits a length of 64 bits has.
+const DIGITS: usize = 7;
+
+/// How many values a digit has.
+const VALUES: usize = 1 << 10;
+
+/// The powers of x for each value of each digit of a length, the lowest digit first. So the power for any length is the
+/// product of few of them; for the lengths of records, of two.
+static POWERS: LazyLock<[Box<[u32]>; DIGITS]> = LazyLock::new(|| {
+    let mut one = ONE_BYTE;
+    std::array::from_fn(|_| {
+        let mut powers = Vec::with_capacity(VALUES);
+        let mut power = ONE;
+        for _ in 0..VALUES {
+            powers.push(power);
+            power = multiply(power, one);
         }
-        square = multiply(square, square);
-        bytes >>= 1;
+        one = power;
+        powers.into_boxed_slice()
+    })
+});
+
+/// The power of x for a text of this many bytes: x^(8 * bytes).
+fn power(bytes: u64) -> u32 {
+    let mut left = bytes;
+    let mut product = ONE;
+    for powers in &*POWERS {
+        if left == 0 {
+            break;
+        }
+        let digit = usize::try_from(left % VALUES as u64).unwrap_or_default();
+        let power = powers.get(digit).copied().unwrap_or(ONE);
+        product = if product == ONE {
+            power
+        } else {
+            multiply(product, power)
+        };
+        left /= VALUES as u64;
     }
-    power
+    product
 }
 
 /// The CRC of a text that is continued by a key and its value.
@@ -68,6 +98,12 @@ impl CrcPart {
         }
     }
 
+    /// A key followed by its value.
+    pub fn of_element(key: &[u8], value: &[u8]) -> Self {
+        let bytes = (key.len() as u64).saturating_add(value.len() as u64);
+        Self::new(append(0, key, value), bytes)
+    }
+
     /// The text that is this one followed by the next one.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
@@ -75,6 +111,11 @@ impl CrcPart {
             crc: multiply(self.crc, next.power) ^ next.crc,
             power: multiply(self.power, next.power),
         }
+    }
+
+    /// The CRC of a text with this CRC that is followed by this part. It takes half the steps of [`Self::then`].
+    pub fn after(self, crc: u32) -> u32 {
+        multiply(crc, self.power) ^ self.crc
     }
 
     /// The CRC.
@@ -154,6 +195,40 @@ mod tests {
             assert_eq!(joined, part(&text), "cut at {cut}");
             assert_eq!(joined.crc(), crc32c::crc32c(&text), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn the_power_of_a_length_is_that_of_its_halves() {
+        let lengths = [
+            0,
+            1,
+            2,
+            1023,
+            1024,
+            1025,
+            5000,
+            1 << 20,
+            (1 << 40) + 12_345,
+            u64::MAX,
+        ];
+        let mut compared = 0;
+        for bytes in lengths {
+            let half = bytes / 2;
+            let product = multiply(power(half), power(bytes - half));
+            assert_eq!(power(bytes), product, "{bytes}");
+            compared += 1;
+        }
+        assert_eq!(compared, lengths.len());
+        assert_eq!(power(3), multiply(ONE_BYTE, multiply(ONE_BYTE, ONE_BYTE)));
+    }
+
+    #[test]
+    fn a_part_continues_the_crc_of_the_text_before_it() {
+        let before = crc32c::crc32c(b"before");
+        assert_eq!(
+            part(b" and after").after(before),
+            crc32c::crc32c(b"before and after")
+        );
     }
 
     #[test]

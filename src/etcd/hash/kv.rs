@@ -14,17 +14,15 @@
 //! So from R to R + 1 the hash of the records above the compaction continues, and each write removes at most one of the
 //! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
-use std::convert::Infallible;
-
 use crate::bbolt::Direction;
 use crate::etcd::key_ids::{KeyIds, KeyTable};
-use crate::etcd::record::{Origin, Record};
-use crate::etcd::revision::BucketKey;
+use crate::etcd::record::Record;
+use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
 use crate::etcd::side_by_side::StoredRecord;
 use crate::etcd::store::Store;
 
-use super::crc::{CrcPart, CrcTree, append};
+use super::crc::{CrcPart, CrcTree};
 
 /// `HashKV` at a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +72,30 @@ pub struct RunningHashKv {
     ids: KeyIds,
     /// How many of the keys are live.
     live_keys: usize,
-    /// The CRC of the records above the compaction.
-    new: u32,
-    /// Their length in bytes.
-    new_bytes: u64,
+    /// The records above the compaction.
+    new: CrcPart,
+}
+
+/// The parts of a record that are hashed. They are computed on all cores.
+#[derive(Debug, Clone, Copy)]
+pub struct HashedRecord<'a> {
+    revision: Revision,
+    tombstone: bool,
+    key: &'a [u8],
+    /// Its key and value as they are stored.
+    pub part: CrcPart,
+}
+
+impl<'a> HashedRecord<'a> {
+    /// Hashes a record with its key and value as they are stored.
+    pub fn new(record: &Record<'a>, key: &[u8], value: &[u8]) -> Self {
+        Self {
+            revision: record.revision,
+            tombstone: record.tombstone,
+            key: record.key,
+            part: CrcPart::of_element(key, value),
+        }
+    }
 }
 
 impl RunningHashKv {
@@ -98,19 +116,17 @@ impl RunningHashKv {
             keys: KeyTable::default(),
             ids: KeyIds::default(),
             live_keys: 0,
-            new: 0,
-            new_bytes: 0,
+            new: CrcPart::EMPTY,
         }
     }
 
-    /// Adds a record, with its key and value as they are stored in bucket `key`.
-    pub fn add(&mut self, record: &Record<'_>, key: &[u8], value: &[u8]) {
-        let bytes = (key.len() as u64).saturating_add(value.len() as u64);
+    /// Adds the next record.
+    pub fn add(&mut self, record: &HashedRecord<'_>) {
+        let part = record.part;
         let is_old = record.revision.main <= self.compacted;
         // Its index in `old`, if a compaction would keep it.
         let mut kept = None;
         if is_old {
-            let part = CrcPart::new(append(0, key, value), bytes);
             if !(record.tombstone && record.revision.main == self.compacted) {
                 self.all = self.all.then(part);
             }
@@ -120,8 +136,7 @@ impl RunningHashKv {
                 is_kept: !record.tombstone,
             });
         } else {
-            self.new = append(self.new, key, value);
-            self.new_bytes = self.new_bytes.saturating_add(bytes);
+            self.new = self.new.then(part);
         }
         if self.compacted > 0 {
             self.follow_key(record, kept);
@@ -130,7 +145,7 @@ impl RunningHashKv {
 
     /// Notes that a key was written or deleted. The record that it had before is no longer kept. `kept` is the index in
     /// `old` of the new record, if it is one that is kept.
-    fn follow_key(&mut self, record: &Record<'_>, kept: Option<usize>) {
+    fn follow_key(&mut self, record: &HashedRecord<'_>, kept: Option<usize>) {
         let state = self.keys.entry(self.ids.of(record.key)).or_default();
         self.live_keys = match (state.is_live, record.tombstone) {
             (true, true) => self.live_keys.saturating_sub(1),
@@ -187,35 +202,8 @@ impl RunningHashKv {
             Some(tree) => tree.whole(),
             None => self.kept_parts().fold(CrcPart::EMPTY, CrcPart::then),
         };
-        let new = CrcPart::new(self.new, self.new_bytes);
-        word.then(old).then(new).crc()
+        word.then(old).then(self.new).crc()
     }
-}
-
-/// Visits each record up to a revision, with its key and value as they are stored, until `visit` fails. Invalid elements
-/// are reported.
-fn stored_records<E>(
-    store: &Store<'_>,
-    at: i64,
-    mut visit: impl FnMut(&Record<'_>, &[u8], &[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let diagnostics = store.db().diagnostics();
-    for leaf in store.record_leaves(Direction::Forward) {
-        for element in leaf.elements(Direction::Forward) {
-            match Record::parse(&leaf.page, &element) {
-                Ok((record, contradiction)) => {
-                    contradiction
-                        .into_iter()
-                        .for_each(|finding| diagnostics.report(finding));
-                    if record.revision.main <= at {
-                        visit(&record, element.key, element.value)?;
-                    }
-                }
-                Err(finding) => diagnostics.report(finding),
-            }
-        }
-    }
-    Ok(())
 }
 
 /// `HashKV` at a revision. Members at the same revision and compaction have the same one.
@@ -238,17 +226,18 @@ pub fn hash_kv_continued(
 ) -> u32 {
     let compacted = compacted.max(store.compact_revision());
     let mut hash = RunningHashKv::as_compacted(store, compacted);
-    let read = stored_records(store, at, |record, key, value| {
-        if record.revision.main > compacted {
-            hash.compact();
-        }
-        hash.add(record, key, value);
-        Ok::<(), Infallible>(())
-    });
-    match read {
-        Ok(()) => {}
-        Err(never) => match never {},
-    }
+    store.state().visit_records(
+        |record, element| {
+            let is_asked = record.revision.main <= at;
+            is_asked.then(|| HashedRecord::new(record, element.key, element.value))
+        },
+        |record| {
+            if record.revision.main > compacted {
+                hash.compact();
+            }
+            hash.add(&record);
+        },
+    );
     for next in added {
         let BucketKey {
             revision,
@@ -260,11 +249,12 @@ pub fn hash_kv_continued(
         if revision.main > compacted {
             hash.compact();
         }
-        let record = Record {
+        hash.add(&HashedRecord {
+            revision,
             tombstone,
-            ..Record::empty(revision, content.key, Origin::Delta)
-        };
-        hash.add(&record, &next.place.encode(), next.stored);
+            key: content.key,
+            part: CrcPart::of_element(&next.place.encode(), next.stored),
+        });
     }
     hash.compact();
     hash.hash()
@@ -288,7 +278,12 @@ pub fn hash_kv_by_revision<E>(
     let mut hash = RunningHashKv::new(store);
     // The revision whose records are being added; 0 before the first one.
     let mut revision = compacted;
-    stored_records(store, i64::MAX, |record, key, value| {
+    let records = store
+        .state()
+        .chosen_records(Direction::Forward, |record, element| {
+            Some(HashedRecord::new(record, element.key, element.value))
+        });
+    for record in records {
         let main = record.revision.main;
         if main > revision {
             if revision > 0 {
@@ -297,9 +292,8 @@ pub fn hash_kv_by_revision<E>(
             }
             revision = main;
         }
-        hash.add(record, key, value);
-        Ok(())
-    })?;
+        hash.add(&record);
+    }
     if revision > 0 {
         visit(at_revision(&hash, revision))?;
     }

@@ -120,7 +120,7 @@ impl Unreadable {
 /// What was asked for.
 pub struct Request<'q> {
     /// Which keys.
-    pub wanted: &'q dyn Fn(&[u8]) -> bool,
+    pub wanted: &'q (dyn Fn(&[u8]) -> bool + Sync),
     /// Bring back the very last version, not the last one before the deletion began.
     pub last: bool,
     /// Everything that existed at this revision, instead of what was deleted.

@@ -8,7 +8,7 @@ use crate::bbolt::Direction;
 use crate::bbolt::write::{Layout, Pairs, Plan, WriteError, WrittenFile};
 use crate::diag::Code;
 use crate::etcd::check::contradicts;
-use crate::etcd::hash::RunningHashKv;
+use crate::etcd::hash::{HashedRecord, RunningHashKv};
 use crate::etcd::lease::lease_id;
 use crate::etcd::record::Record;
 use crate::etcd::survey::SurveyedKeys;
@@ -241,7 +241,7 @@ impl ReadBack {
         let mut contradiction = None;
         for_each_record(store, |record, stored| {
             tally.add(stored.key, stored.value);
-            hash.add(record, stored.key, stored.value);
+            hash.add(&HashedRecord::new(record, stored.key, stored.value));
             if !record.is_bump_mark() {
                 let before = keys.follow(record);
                 let found = contradicts(before.as_ref(), record, compacted);

@@ -15,7 +15,7 @@ impl Written {
     pub fn read(
         by_manager: &ByManager,
         question: &Question<'_>,
-        covers: impl Fn(&[u8]) -> bool,
+        covers: impl Fn(&[u8]) -> bool + Sync,
     ) -> Option<Self> {
         by_manager.name()?;
         let mut written: HashMap<Box<[u8]>, HashSet<i64>> = HashMap::new();

@@ -1,0 +1,250 @@
+//! Leaves that are checked before the walk reaches them, so that all cores can check.
+//!
+//! What a walk finds out about a leaf depends on its page alone (id, kind, bounds, layout, elements) or on the walk so far
+//! (a page reached twice, order between leaves, separators). The first part is done here, for the pages that the walk
+//! will probably enter next. Everything else stays in [`super::tree`], in the order of the walk.
+//!
+//! **Invariant:** a page with a finding is not kept here. The walk reads it itself and reports. A page that the walk
+//! enters without expecting it ends the lookahead. So the findings are those of a walk that reads each page by itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+use super::leaf::{Direction, Leaf};
+use super::page::{Kind, Page, Pgid};
+use super::pages::{MAX_TREE_DEPTH, Pages};
+
+/// How many leaves are checked at once at most: about 10 MB of a store with values of 5 KB.
+const MOST_LEAVES: usize = 1024;
+
+/// From this many leaves on, several cores are worth their start.
+const PARALLEL_LEAVES: usize = 32;
+
+/// A leaf without any finding about its page alone.
+#[derive(Debug)]
+pub struct CheckedLeaf<'a> {
+    /// The leaf.
+    pub leaf: Leaf<'a>,
+    /// Its first key; none if it has no elements.
+    pub(super) first: Option<&'a [u8]>,
+    /// Its last key.
+    pub(super) last: Option<&'a [u8]>,
+}
+
+/// A page that the walk will probably enter next. Its leaf is `None` if the walk has to read it itself.
+#[derive(Debug)]
+pub struct Ahead<'a, C> {
+    pgid: Pgid,
+    leaf: Option<(CheckedLeaf<'a>, C)>,
+}
+
+/// The leaves of a walk that are checked ahead. `C` is what the user of the walk made of each of them.
+#[derive(Debug)]
+pub(super) struct Lookahead<'a, C> {
+    scout: Option<Scout<'a>>,
+    /// The leaves that follow, in the order of the walk.
+    ready: VecDeque<Ahead<'a, C>>,
+    /// How many leaves are asked for next: few at first, because a question about the newest records ends soon.
+    leaves: usize,
+    budget: Budget,
+}
+
+/// How many bytes of leaves may still be checked ahead. In an intact tree no two pages overlap, so this is the length of
+/// the file. In a crafted one all leaves may claim all of it.
+#[derive(Debug, Clone)]
+pub(super) struct Budget(Arc<AtomicU64>);
+
+impl Budget {
+    /// Takes the bytes of a leaf. False if too few are left.
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: u64| left.checked_sub(bytes as u64);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.0.fetch_update(set, fetch, less).is_ok()
+    }
+}
+
+impl<'a, C> Lookahead<'a, C> {
+    /// For a walk from a root page; `None` is a tree without pages of its own.
+    pub(super) fn new(pages: Pages<'a>, root: Option<Pgid>, direction: Direction) -> Self {
+        Self {
+            scout: root.map(|root| Scout::new(pages, root, direction)),
+            ready: VecDeque::new(),
+            leaves: 1,
+            budget: Budget(Arc::new(AtomicU64::new(pages.image().len() as u64))),
+        }
+    }
+
+    /// Whether no leaf is ready.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// How many bytes may still be checked.
+    pub(super) fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
+    /// The pages of the leaves that follow those that were asked for before. Their number doubles with each call, and is
+    /// at least `least`.
+    pub(super) fn next_pages(&mut self, least: usize) -> Vec<Pgid> {
+        let Some(scout) = &mut self.scout else {
+            return Vec::new();
+        };
+        let leaves = self.leaves.max(least);
+        self.leaves = leaves.saturating_mul(2).min(MOST_LEAVES);
+        (0..leaves).map_while(|_| scout.next_leaf()).collect()
+    }
+
+    /// Adds the next leaves, in the order of [`Self::next_pages`].
+    pub(super) fn add(&mut self, leaves: Vec<Ahead<'a, C>>) {
+        if self.scout.is_some() {
+            self.ready.extend(leaves);
+        }
+    }
+
+    /// The leaf of a page that the walk enters `depth` branches below the root, if it was checked.
+    pub(super) fn take(&mut self, pgid: Pgid, depth: usize) -> Option<(CheckedLeaf<'a>, C)> {
+        let scout = self.scout.as_ref()?;
+        if !scout.is_leaf_depth(depth) {
+            return None;
+        }
+        let next = self.ready.pop_front()?;
+        if next.pgid == pgid {
+            return next.leaf;
+        }
+        self.stop();
+        None
+    }
+
+    /// Ends the lookahead: the walk is not where it was expected.
+    pub(super) fn stop(&mut self) {
+        self.scout = None;
+        self.ready.clear();
+    }
+}
+
+/// Checks leaves on all cores. `prepare` returns `None` for a leaf that the walk has to read itself.
+pub(super) fn check_ahead<'a, C: Send>(
+    pages: &Pages<'a>,
+    next: &[Pgid],
+    budget: &Budget,
+    prepare: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+) -> Vec<Ahead<'a, C>> {
+    let check = |pgid: &Pgid| Ahead {
+        pgid: *pgid,
+        leaf: check_alone(pages, *pgid, budget).and_then(|checked| {
+            let content = prepare(&checked.leaf)?;
+            Some((checked, content))
+        }),
+    };
+    if next.len() < PARALLEL_LEAVES {
+        return next.iter().map(check).collect();
+    }
+    let least = PARALLEL_LEAVES / 2;
+    next.par_iter().with_min_len(least).map(check).collect()
+}
+
+/// A leaf about whose page alone nothing is to be reported.
+fn check_alone<'a>(pages: &Pages<'a>, pgid: Pgid, budget: &Budget) -> Option<CheckedLeaf<'a>> {
+    let page = pages.tree_page(pgid).ok()?;
+    let is_bounded = page.kind == Some(Kind::Leaf) && pages.bounds(&page).is_none();
+    if !is_bounded || !budget.take(page.run().len_bytes()) {
+        return None;
+    }
+    let (leaf, first, last) = Leaf::check_intact(page)?;
+    Some(CheckedLeaf { leaf, first, last })
+}
+
+/// Finds the pages of leaves by the branches alone. It has no checks of its own: the walk has them.
+#[derive(Debug)]
+struct Scout<'a> {
+    pages: Pages<'a>,
+    direction: Direction,
+    root: Pgid,
+    /// The branches from the root to the current leaf, each with how many children were used.
+    stack: Vec<(Page<'a>, usize)>,
+    /// How many branches are above each leaf. bbolt's trees have all leaves at one depth.
+    depth: Option<usize>,
+    has_ended: bool,
+}
+
+impl<'a> Scout<'a> {
+    fn new(pages: Pages<'a>, root: Pgid, direction: Direction) -> Self {
+        Self {
+            pages,
+            direction,
+            root,
+            stack: Vec::new(),
+            depth: None,
+            has_ended: false,
+        }
+    }
+
+    /// Whether pages below so many branches are leaves, as far as that is known.
+    fn is_leaf_depth(&self, depth: usize) -> bool {
+        self.depth == Some(depth)
+    }
+
+    fn branch(&self, pgid: Pgid) -> Option<Page<'a>> {
+        let page = self.pages.tree_page(pgid).ok()?;
+        (page.kind == Some(Kind::Branch)).then_some(page)
+    }
+
+    /// The next child of the innermost branch that has one.
+    fn next_child(&mut self) -> Option<Pgid> {
+        loop {
+            let (page, used) = self.stack.last_mut()?;
+            let count = page.usable_count();
+            if *used >= count {
+                self.stack.pop();
+                continue;
+            }
+            let index = match self.direction {
+                Direction::Forward => *used,
+                Direction::Backward => count.saturating_sub(1).saturating_sub(*used),
+            };
+            *used = used.saturating_add(1);
+            return page.branch_child(index);
+        }
+    }
+
+    /// Goes down to the first leaf, and notes how deep it is. Returns its page, if it is not the root.
+    fn first_leaf(&mut self) -> Option<Pgid> {
+        let mut pgid = self.root;
+        while let Some(branch) = self.branch(pgid) {
+            if self.stack.len() >= MAX_TREE_DEPTH {
+                return None;
+            }
+            self.stack.push((branch, 0));
+            pgid = self.next_child()?;
+        }
+        self.depth = Some(self.stack.len());
+        (!self.stack.is_empty()).then_some(pgid)
+    }
+
+    /// The page of the next leaf. `None` after the last one, and after a branch that cannot be read.
+    fn next_leaf(&mut self) -> Option<Pgid> {
+        if self.has_ended {
+            return None;
+        }
+        let next = match self.depth {
+            None => self.first_leaf(),
+            Some(depth) => self.leaf_after(depth),
+        };
+        self.has_ended = next.is_none();
+        next
+    }
+
+    fn leaf_after(&mut self, depth: usize) -> Option<Pgid> {
+        let mut pgid = self.next_child()?;
+        while self.stack.len() < depth {
+            let branch = self.branch(pgid)?;
+            self.stack.push((branch, 0));
+            pgid = self.next_child()?;
+        }
+        Some(pgid)
+    }
+}

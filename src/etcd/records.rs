@@ -1,0 +1,137 @@
+//! The records of bucket `key`, parsed on all cores: as an iterator, or visited in one pass.
+
+use std::vec;
+
+use crate::bbolt::{Direction, Element, Leaf};
+use crate::diag::Diagnostics;
+
+use super::leaves::{RecordLeaves, leaf_records_with_bytes};
+use super::record::{Origin, Record};
+
+/// Parses the records of a leaf, and keeps of each what `choose` makes of it. `None` if something about a record has to
+/// be reported.
+fn intact_records<'a, T>(
+    leaf: &Leaf<'a>,
+    direction: Direction,
+    choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let origin = Origin::from_leaf(leaf);
+    let mut chosen = Vec::new();
+    for element in leaf.elements(direction) {
+        let (record, contradiction) = Record::parse(&leaf.page, &element).ok()?;
+        if contradiction.is_some() {
+            return None;
+        }
+        chosen.extend(choose(&Record { origin, ..record }, &element));
+    }
+    Some(chosen)
+}
+
+/// Iterator over what `choose` makes of each record of some leaves. A leaf with damage is read record by record, and each
+/// finding is reported when its record is reached.
+pub struct Records<'a, T, F> {
+    leaves: RecordLeaves<'a, Vec<T>>,
+    choose: F,
+    direction: Direction,
+    diagnostics: &'a Diagnostics,
+    intact: vec::IntoIter<T>,
+    damaged: Option<Box<dyn Iterator<Item = (Record<'a>, Element<'a>)> + Send + 'a>>,
+}
+
+impl<'a, T: Send, F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync> Records<'a, T, F> {
+    pub(super) fn new(
+        leaves: RecordLeaves<'a, Vec<T>>,
+        choose: F,
+        direction: Direction,
+        diagnostics: &'a Diagnostics,
+    ) -> Self {
+        Self {
+            leaves,
+            choose,
+            direction,
+            diagnostics,
+            intact: Vec::new().into_iter(),
+            damaged: None,
+        }
+    }
+
+    /// Goes to the next leaf. False at the end.
+    fn next_leaf(&mut self) -> bool {
+        let (direction, choose) = (self.direction, &self.choose);
+        let next = self
+            .leaves
+            .next_made(|leaf| intact_records(leaf, direction, choose));
+        match next {
+            Some((_, Some(chosen))) => self.intact = chosen.into_iter(),
+            Some((leaf, None)) => {
+                let records = leaf_records_with_bytes(&leaf, direction, self.diagnostics);
+                self.damaged = Some(Box::new(records));
+            }
+            None => return false,
+        }
+        true
+    }
+
+    /// The next record of a leaf with damage.
+    fn next_damaged(&mut self) -> Option<T> {
+        let damaged = self.damaged.as_mut()?;
+        let choose = &self.choose;
+        let next = damaged.find_map(|(record, element)| choose(&record, &element));
+        if next.is_none() {
+            self.damaged = None;
+        }
+        next
+    }
+}
+
+impl<'a, T: Send, F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync> Iterator
+    for Records<'a, T, F>
+{
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        loop {
+            if let Some(next) = self.intact.next() {
+                return Some(next);
+            }
+            if let Some(next) = self.next_damaged() {
+                return Some(next);
+            }
+            if !self.next_leaf() {
+                return None;
+            }
+        }
+    }
+}
+
+/// Visits the records of some leaves, oldest first. `choose` is called with each record and its element on all cores,
+/// `visit` with what it returns, in the order of the records. Returns whether nothing was found wrong on the way.
+pub(super) fn visit_records<'a, T: Send>(
+    leaves: RecordLeaves<'a, Vec<T>>,
+    diagnostics: &'a Diagnostics,
+    choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
+    mut visit: impl FnMut(T) + Send,
+) -> bool {
+    let direction = Direction::Forward;
+    let mut is_intact = true;
+    let has_tree = leaves.visit(
+        |leaf| intact_records(leaf, direction, &choose),
+        |leaf, chosen| match chosen {
+            Some(chosen) => chosen.into_iter().for_each(&mut visit),
+            None => {
+                is_intact &= is_intact_leaf(leaf);
+                leaf_records_with_bytes(leaf, direction, diagnostics)
+                    .filter_map(|(record, element)| choose(&record, &element))
+                    .for_each(&mut visit);
+            }
+        },
+    );
+    has_tree && is_intact
+}
+
+/// Whether each element of a leaf is a record about which nothing is to be reported.
+fn is_intact_leaf(leaf: &Leaf<'_>) -> bool {
+    let records = || intact_records(leaf, Direction::Forward, |_, _| None::<()>);
+    leaf.is_whole() && records().is_some()
+}
