@@ -17,7 +17,7 @@ pub fn of(evidence: &Evidence) -> Custody {
     gather(evidence, sha256, Some(sha256_after))
 }
 
-/// The same without a second hash: a change is noticed by the length of the file, its modification time, and the file at
+/// The same with one hash, the one at the beginning if there was one: a change is noticed by the length of the file, its modification time, and the file at
 /// its path.
 pub fn hashed_once(evidence: &Evidence) -> Custody {
     let sha256 = evidence.sha256();

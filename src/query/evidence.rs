@@ -39,6 +39,8 @@ pub enum Verify {
     IfSmall,
     /// At any size, and the SHA-256 of the whole file is kept.
     AndHash,
+    /// At any size, and the SHA-256 of the whole file is kept if there was one to verify.
+    KeepingHash,
 }
 
 /// By which meta page the state is taken.
@@ -195,6 +197,10 @@ impl Evidence {
             Verify::AndHash => {
                 let (trailer, sha256) = source.verify_trailer_and_sha256();
                 (Some(trailer), Some(sha256))
+            }
+            Verify::KeepingHash => {
+                let (trailer, sha256) = source.verify_trailer_keeping_sha256();
+                (Some(trailer), sha256)
             }
             _ => (verified.then(|| source.verify_trailer()), None),
         };

@@ -100,6 +100,8 @@ pub struct Unacknowledged {
 pub struct Replayed {
     /// Why the database is not used; none if it is used.
     pub alone: Option<WhyLogAlone>,
+    /// The newest revision of a database that is not used; 0 if it is used, or is not known.
+    pub unused_revision: i64,
     /// The index of the last entry that the database has; 0 if the database is not used.
     pub from: u64,
     /// The index of the last entry that was applied.
@@ -249,7 +251,7 @@ impl<'a> Parts<'a> {
         let whole = || replay::whole_log_within(&self.wal, &self.limits());
         if let Some(why) = self.unusable {
             return match whole() {
-                Some(whole) => self.alone(whole, WhyLogAlone::Unusable(Arc::clone(why))),
+                Some(whole) => self.alone(whole, WhyLogAlone::Unusable(Arc::clone(why)), 0),
                 None => Err(log_alone::not_whole(self.logs, self.given, why)),
             };
         }
@@ -260,7 +262,8 @@ impl<'a> Parts<'a> {
         if let Some(member) = stranger(&store, &self.wal) {
             return Ok(Chosen::Database(Some(LogFault::OtherCluster(member))));
         }
-        // A log that stops early is no better source, unless it reaches the last record of the database.
+        // A log that stops early is no better source, unless it reaches the last record of the database, or the
+        // revision that was asked for.
         let last = store.state().records(Direction::Forward).last();
         let revision = last.map_or(1, |last| last.revision.main);
         let is_damaged = self.is_suspect || quiet.found_damage();
@@ -270,24 +273,34 @@ impl<'a> Parts<'a> {
         if !is_damaged && !is_below && !is_new {
             return Ok(Chosen::Database(skipped(&store, &self.wal)));
         }
-        let whole = whole().filter(|whole| whole.revision >= revision || whole.stopped.is_none());
+        let reaches = |whole: &Replay<'_>| {
+            let is_asked = |asked: Asked| asked.revision <= whole.revision;
+            let has_asked = is_below && self.asked.is_some_and(is_asked);
+            has_asked || whole.revision >= revision || whole.stopped.is_none()
+        };
+        let whole = whole().filter(reaches);
         match whole {
-            Some(whole) if is_damaged => self.alone(whole, WhyLogAlone::Damaged),
+            Some(whole) if is_damaged => self.alone(whole, WhyLogAlone::Damaged, revision),
             None if is_damaged => Ok(Chosen::Database(Some(LogFault::DamagedDatabase))),
             Some(whole) if !agrees(&store, &whole) => {
                 Ok(Chosen::Database(Some(LogFault::Contradiction)))
             }
-            Some(whole) if is_new => self.alone(whole, WhyLogAlone::NoPosition),
-            Some(whole) => self.alone(whole, WhyLogAlone::BelowCompaction(compacted)),
+            Some(whole) if is_new => self.alone(whole, WhyLogAlone::NoPosition, revision),
+            Some(whole) => self.alone(whole, WhyLogAlone::BelowCompaction(compacted), revision),
             None => Ok(Chosen::Database(None)),
         }
     }
 
-    /// The store with the records of the log alone.
+    /// The store with the records of the log alone. `newest` is the newest revision of the database.
     ///
     /// # Errors
     /// If the empty store that it begins with cannot be made.
-    fn alone(&self, whole: Replay<'a>, why: WhyLogAlone) -> Result<Chosen<'a>, NoAnswer> {
+    fn alone(
+        &self,
+        whole: Replay<'a>,
+        why: WhyLogAlone,
+        newest: i64,
+    ) -> Result<Chosen<'a>, NoAnswer> {
         let store = empty::store(self.diagnostics).map_err(|error| NoAnswer::NoState {
             path: self.given.to_path_buf(),
             error: Box::new(error),
@@ -296,6 +309,7 @@ impl<'a> Parts<'a> {
         let voters = voters(&self.wal, None).len();
         let mut replayed = Replayed::new(&self.wal, &whole, 0, voters);
         replayed.alone = Some(why);
+        replayed.unused_revision = newest;
         replayed.asked = self.asked;
         replayed.fault = self.fault_of(&whole);
         Ok(Chosen::Log(Box::new((store.with(whole.records), replayed))))
@@ -381,6 +395,7 @@ impl Replayed {
         let position = replay.leases_until;
         Self {
             alone: None,
+            unused_revision: 0,
             from,
             until: replay.until,
             revision: replay.revision,

@@ -168,6 +168,18 @@ impl Source {
         (check, hash.finalize().into())
     }
 
+    /// [`Source::verify_trailer`]; and if there is a trailer, so that the file is hashed anyway, [`Source::sha256`] too.
+    #[must_use]
+    pub fn verify_trailer_keeping_sha256(&self) -> (TrailerCheck, Option<[u8; 32]>) {
+        match self.trailer() {
+            None => (TrailerCheck::Absent, None),
+            Some(_) => {
+                let (check, sha256) = self.verify_trailer_and_sha256();
+                (check, Some(sha256))
+            }
+        }
+    }
+
     /// The state of SHA-256 after the image.
     fn hash_image(&self) -> Sha256 {
         let mut hash = Sha256::new();

@@ -138,6 +138,38 @@ fn a_time_before_the_compaction_is_restored_from_the_log() {
 }
 
 #[test]
+fn a_log_that_stops_early_still_has_the_revisions_before() {
+    let user = Message::new().put(1, "u").put(2, "p");
+    let requests = [
+        put("/a", b"1"),
+        put("/b", b"2"),
+        Message::new().nest(1100, user).finish(),
+        put("/c", b"3"),
+        put("/d", b"4"),
+    ];
+    let mut store = Store::new(Version::V3_6);
+    for (key, value) in [("/a", "1"), ("/b", "2"), ("/c", "3"), ("/d", "4")] {
+        store.put(key, value);
+    }
+    store.compact(4);
+    let mut log = log(&requests);
+    log.entry(2, 6, &[]);
+    log.entry(2, 7, &[]);
+    log.entry(2, 8, &[]);
+    let scratch = Scratch::new("member-log-stops");
+    scratch.file(SEGMENT, &log.bytes);
+    scratch.file("data/member/snap/db", &store.builder().build().bytes);
+    for flags in ["--wal --at 3", "--wal --at @~2"] {
+        let (run, new) = restore(&scratch, flags);
+        assert_eq!(run.code, 0, "{flags}: {}", run.stderr);
+        assert_eq!(pairs(&new, "key").len(), 2, "{flags}");
+        assert_eq!(report(&new)["log"]["database_used"], false, "{flags}");
+        // What clients have seen is known from the database.
+        assert_eq!(report(&new)["source_revision"], 5, "{flags}");
+    }
+}
+
+#[test]
 fn the_leases_of_a_revision_are_those_that_were_alive_at_it() {
     let requests = [
         grant(0x11, 60),

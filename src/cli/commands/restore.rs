@@ -147,8 +147,8 @@ impl Verb for Args {
     }
 
     fn verify(&self) -> Verify {
-        // The one hash of the source is for its trailer and for the report.
-        Verify::AndHash
+        // A hash reads the whole file, and a refused source needs none, unless it has a trailer.
+        Verify::KeepingHash
     }
 
     fn origins(&self) -> Origins {

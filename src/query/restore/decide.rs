@@ -484,6 +484,8 @@ impl<'q, 'a> Decision<'q, 'a> {
         let writes_state = self.request.history == History::None || is_below;
         let kept = writes_state.then(|| state_records(&survey));
         let log = self.applied_log();
+        // Clients have also seen the revisions of a database that is not used.
+        let unused = log.map_or(0, |log| log.unused_revision);
         let leases = self.missing_leases(&survey);
         let dropped = self.dropped(&survey, at, writes_state);
         let added = match kept {
@@ -497,7 +499,7 @@ impl<'q, 'a> Decision<'q, 'a> {
             question: self.question,
             at,
             judged,
-            newest: survey.newest.max(self.compacted).max(1),
+            newest: survey.newest.max(self.compacted).max(unused).max(1),
             compacted: self.compacted,
             new_compacted: match writes_state {
                 true => at,
