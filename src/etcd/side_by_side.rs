@@ -45,6 +45,10 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[expect(
+        clippy::map_identity,
+        reason = "it shortens the lifetime of the leaves"
+    )]
     fn new<'e: 'a>(store: &Store<'e>, added: Vec<StoredRecord<'a>>) -> Self {
         let leaves = store.record_leaves(Direction::Forward);
         let mut cursor = Self {
@@ -125,11 +129,9 @@ const PAGE_ID_BYTES: usize = 8;
 
 impl<'a> SideBySide<'a> {
     /// The records of the states of these stores, each with those that follow them, in the order of revisions.
-    pub fn new<'e: 'a, 's>(
-        stores: impl Iterator<Item = (&'s Store<'e>, Vec<StoredRecord<'a>>)>,
-    ) -> Self
+    pub fn new<'e, 's>(stores: impl Iterator<Item = (&'s Store<'e>, Vec<StoredRecord<'a>>)>) -> Self
     where
-        'e: 's,
+        'e: 'a + 's,
     {
         Self {
             cursors: stores
