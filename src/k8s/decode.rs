@@ -82,7 +82,7 @@ pub enum Note {
         kind: String,
     },
     /// Fields were written under [`UNKNOWN_FIELDS`]: the writer is newer than the schema table.
-    #[error("{count} fields not in the schema, shown by number")]
+    #[error("fields not in the schema, shown by number: {count}")]
     UnknownFields {
         /// The number of such fields in all messages of the value.
         count: usize,

@@ -18,7 +18,7 @@ use super::verdict;
 
 /// What delta snapshots give, and what they cannot.
 #[must_use]
-pub fn notice(found: &DeltasFound) -> Vec<Line> {
+pub fn notice(found: &DeltasFound, verb: &str) -> Vec<Line> {
     let files = plural(found.files, "delta snapshot", "delta snapshots");
     let received = found.until.map_or_else(String::new, |until| {
         format!(", received until {}", time_text(until))
@@ -55,8 +55,13 @@ pub fn notice(found: &DeltasFound) -> Vec<Line> {
         .complete
         .filter(|complete| *complete < last && last > state)
     {
+        let which = match verb {
+            // It has no flag for the revision.
+            "compare" => "the newest complete state".to_owned(),
+            _ => format!("--at {complete} is the newest complete state"),
+        };
         lines.push(Line::Note(format!(
-            "every write is known up to revision {complete} only: --at {complete} is the newest complete state"
+            "every write is known up to revision {complete} only: {which}"
         )));
     }
     lines

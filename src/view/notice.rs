@@ -145,7 +145,7 @@ fn of_count(notice: &Notice) -> String {
 /// The notices about a folder of backups or an archive.
 fn of_backups(notice: &Notice, invocation: &Invocation) -> Vec<Line> {
     match notice {
-        Notice::Deltas(found) => backup::notice(found),
+        Notice::Deltas(found) => backup::notice(found, invocation.verb),
         Notice::FullSnapshotSkipped(name, why) => note(format!(
             "the full snapshot {name} is not used: {}",
             no_answer::text(why, invocation).0
