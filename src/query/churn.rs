@@ -4,21 +4,19 @@
 //! The managers of an event are those that `log` shows. An event with several managers counts for each of them.
 
 mod fights;
-mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::compare::Comparison;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
 use super::no_answer::NoAnswer;
 use super::question::Question;
 use super::space::{Grouping, SpaceBy};
+use super::updates::{self, Update, updates};
 
 pub use super::space::Group;
 pub use fights::Fight;
 
 use fights::{Fights, MOST_MANAGERS};
-use versions::{Versions, Written};
 
 /// How many parts the period is cut into, for the counts over time.
 pub const STEPS: usize = 16;
@@ -129,12 +127,12 @@ impl Churn {
         let log = EventLog::read(question, filters)?;
         let mut events = log.newest()?;
         events.reverse();
-        let mut count = Count::new(question, log.comparison(), &events);
-        // Key by key, so that one version of one key is kept, and each is decoded once. The sort is stable: the events of a
-        // key stay in the order of revisions.
-        events.sort_by_key(|event| event.record.key);
-        for event in &events {
-            count.event(event);
+        let mut comparison = log.comparison();
+        let mut count = Count::new(question, &events);
+        for batch in events.chunks(updates::BATCH) {
+            for (event, update) in batch.iter().zip(updates(batch, &mut comparison)) {
+                count.event(event, update);
+            }
         }
         Ok(count.finish())
     }
@@ -146,7 +144,6 @@ type Rows = HashMap<Group, ChurnRow>;
 /// The counts up to an event.
 struct Count<'q, 'a> {
     question: &'q Question<'a>,
-    versions: Versions<'q>,
     period: Period,
     total: ChurnRow,
     managers: Rows,
@@ -158,7 +155,7 @@ struct Count<'q, 'a> {
 
 impl<'q, 'a> Count<'q, 'a> {
     /// No counts yet. The events, in the order of revisions, are needed for the period and for the groups.
-    fn new(question: &'q Question<'a>, comparison: Comparison<'q>, events: &[Event<'_>]) -> Self {
+    fn new(question: &'q Question<'a>, events: &[Event<'_>]) -> Self {
         let revision =
             |event: Option<&Event<'_>>| event.map_or(0, |event| event.record.revision.main);
         let revisions = (revision(events.first()), revision(events.last()));
@@ -172,7 +169,6 @@ impl<'q, 'a> Count<'q, 'a> {
         };
         Self {
             question,
-            versions: Versions::new(question.objects(), comparison),
             period: Period { revisions, times },
             total: ChurnRow::new(Group::Total),
             managers: Rows::new(),
@@ -183,7 +179,7 @@ impl<'q, 'a> Count<'q, 'a> {
     }
 
     /// Adds an event to every row that it belongs to.
-    fn event(&mut self, event: &Event<'_>) {
+    fn event(&mut self, event: &Event<'_>, update: Update) {
         let main = event.record.revision.main;
         let time = self.question.timeline().clock().estimate(main);
         let step = self.period.step_of(main, time);
@@ -196,7 +192,7 @@ impl<'q, 'a> Count<'q, 'a> {
         for (grouping, rows) in &mut self.groupings {
             add(rows, grouping.group_of(event.record.key));
         }
-        let Written { managers, fields } = self.versions.read(event);
+        let Update { managers, fields } = update;
         if managers.is_empty() {
             let is_deletion = event.event_type == EventType::Delete;
             add(

@@ -288,7 +288,13 @@ impl Comparison<'_> {
             .new
             .map(|record| (record, self.decoded(&record, self.new)));
         match (old, new) {
-            (Some((_, Ok(old))), Some((_, Ok(new)))) => self.fields_between(changed, &old, &new),
+            (Some((_, Ok(old))), Some((_, Ok(new)))) => {
+                if !is_object(&old) && !is_object(&new) {
+                    return self.values(changed, &old, &new);
+                }
+                let secret = is_secret_key(changed.key());
+                self.masker.diff(&old, &new, scope, secret)
+            }
             (Some((old_record, old)), Some((new_record, new))) => {
                 let old = self.masked(&old_record, old);
                 let new = self.masked(&new_record, new);
@@ -301,25 +307,6 @@ impl Comparison<'_> {
                 vec![FieldChange::whole(whole(old), whole(new))]
             }
         }
-    }
-
-    /// The same of an object that exists before and after, by its trees as [`Self::tree`] gives them.
-    pub(super) fn fields_between(
-        &mut self,
-        changed: &Changed<'_>,
-        old: &Value,
-        new: &Value,
-    ) -> Vec<FieldChange> {
-        if !is_object(old) && !is_object(new) {
-            return self.values(changed, old, new);
-        }
-        let secret = is_secret_key(changed.key());
-        self.masker.diff(old, new, self.scope, secret)
-    }
-
-    /// The tree of a record's value, its secrets not masked yet. None if the value cannot be read, which is reported.
-    pub(super) fn tree(&self, record: &Record<'_>) -> Option<Value> {
-        self.decoded(record, self.new).ok()
     }
 
     /// The changed fields, if they can be read without decoding what is the same in both versions.

@@ -56,23 +56,9 @@ fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
 /// before is not retained.
 pub fn managers_of(event: &Event<'_>, objects: &Objects<'_>) -> Vec<String> {
     let writers = writers_of(event, objects).unwrap_or_default();
-    names_of(event.record.key, writers)
-}
-
-/// The same for the version of a key whose metadata is `new`, after the version with `old`; none for a creation.
-pub(super) fn managers_between(
-    key: &[u8],
-    old: Option<&ObjectMeta>,
-    new: &ObjectMeta,
-) -> Vec<String> {
-    names_of(key, writers(old, new))
-}
-
-/// The names of managers, each with its subresource in parentheses and none twice.
-fn names_of(key: &[u8], writers: Vec<Writer>) -> Vec<String> {
     let names = writers
         .iter()
-        .map(|writer| manager_text(key, &writer.manager, &writer.subresource));
+        .map(|writer| manager_text(event.record.key, &writer.manager, &writer.subresource));
     each_once(names)
 }
 
