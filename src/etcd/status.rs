@@ -423,9 +423,6 @@ impl StoreStatus {
                 salvaged,
             }
         });
-        let cluster_version = store
-            .bucket(schema::CLUSTER)
-            .and_then(|bucket| value_of(store, bucket, b"clusterVersion"));
         let status = Self {
             page_size: db.pages().page_size(),
             order: db.meta().order,
@@ -448,7 +445,7 @@ impl StoreStatus {
                 .bucket(schema::ALARM)
                 .map(|bucket| alarms(bucket, db.diagnostics()))
                 .unwrap_or_default(),
-            cluster_version: cluster_version.and_then(|text| String::from_utf8(text).ok()),
+            cluster_version: cluster_version(store),
             release: Release::infer(store.meta()),
             auth_enabled: store.bucket(schema::AUTH).map(|bucket| {
                 value_of(store, bucket, schema::AUTH_ENABLED).is_some_and(|v| v == [1])
@@ -471,6 +468,12 @@ fn value_of(store: &Store<'_>, bucket: &Bucket<'_>, key: &[u8]) -> Option<Vec<u8
     bucket
         .elements(store.db().diagnostics(), Direction::Forward)
         .find_map(|(_, element)| (element.key == key).then(|| element.value.to_vec()))
+}
+
+/// The version of the cluster, as `3.6.0`.
+fn cluster_version(store: &Store<'_>) -> Option<String> {
+    let bucket = store.bucket(schema::CLUSTER)?;
+    String::from_utf8(value_of(store, bucket, b"clusterVersion")?).ok()
 }
 
 /// The keys of a bucket, which are names; none without the bucket.

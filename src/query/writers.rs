@@ -7,7 +7,7 @@ use crate::etcd::{Event, EventType, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::blame::is_manager_name;
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::managed_fields::{ObjectMeta, Writer, object_meta, writers};
+use crate::k8s::managed_fields::{Writer, object_meta, writers};
 use crate::k8s::meta::Meta;
 
 use super::manager_text::manager_text;
