@@ -84,6 +84,7 @@ mod sweep;
 mod synth_writer;
 mod tables;
 mod terminal;
+mod threads;
 mod timeline;
 mod trailer;
 mod values;

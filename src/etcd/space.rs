@@ -12,6 +12,7 @@ use crate::fast_map::FastMap;
 
 use super::defragmentation::{Defragmentation, DefragmentedSize};
 use super::record::{Origin, Record};
+use super::records::intact_records;
 use super::schema;
 use super::state::State;
 
@@ -213,7 +214,7 @@ impl<'a> FileSpace<'a> {
     pub fn read(
         state: &State<'a>,
         after_image: (u64, u64),
-        see: &mut dyn FnMut(&Record<'a>, RecordBytes),
+        see: &mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
     ) -> Self {
         let db = state.db();
         let mut fold = Fold {
@@ -223,8 +224,7 @@ impl<'a> FileSpace<'a> {
             defragmentation: Defragmentation::new(db),
             see,
         };
-        fold.buckets(state);
-        let page_use = PageUse::read(db);
+        let (page_use, ()) = rayon::join(|| PageUse::read(db), || fold.buckets(state));
         let Fold {
             claims,
             mut parts,
@@ -259,7 +259,7 @@ struct Fold<'a, 's> {
     parts: Parts,
     keys: FastMap<Box<[u8]>, KeySpace<'a>>,
     defragmentation: Defragmentation,
-    see: &'s mut dyn FnMut(&Record<'a>, RecordBytes),
+    see: &'s mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
 }
 
 impl<'a> Fold<'a, '_> {
@@ -269,13 +269,33 @@ impl<'a> Fold<'a, '_> {
         for bucket in state.buckets() {
             self.defragmentation.begin_bucket();
             if bucket.name == schema::KEY {
-                for leaf in state.record_leaves(Direction::Forward) {
-                    self.leaf(state, &leaf);
-                }
+                self.records(state);
             } else {
                 let elements = bucket.elements(state.db().diagnostics(), Direction::Forward);
                 elements.for_each(|(_, element)| self.defragmentation.add(&element));
             }
+        }
+    }
+
+    /// Reads the leaves of bucket `key`. The records of intact ones are parsed ahead.
+    fn records(&mut self, state: &State<'a>) {
+        let copy = |record: &Record<'a>, element: &Element<'a>| Some((*record, *element));
+        state.visit_leaves(
+            |leaf| intact_records(leaf, Direction::Forward, copy),
+            |leaf, records| match records {
+                Some(records) => self.intact_leaf(leaf, records),
+                None => self.leaf(state, leaf),
+            },
+        );
+    }
+
+    /// The same as [`Self::leaf`] for a leaf whose elements are all records.
+    fn intact_leaf(&mut self, leaf: &Leaf<'a>, records: Vec<(Record<'a>, Element<'a>)>) {
+        let table = self.claims.claim_table(&leaf.page);
+        self.parts.add(Part::Tables, table);
+        for (record, element) in records {
+            self.defragmentation.add(&element);
+            self.record(&element, record);
         }
     }
 

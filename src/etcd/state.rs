@@ -9,7 +9,7 @@ use crate::source::Source;
 
 use super::leaves::RecordLeaves;
 use super::record::Record;
-use super::records::{Records, visit_records};
+use super::records::{Records, intact_records, visit_records};
 use super::salvage::{self, LazyScan, Salvage};
 use super::schema::{self, MetaBucket};
 
@@ -288,6 +288,31 @@ impl<'a> State<'a> {
             .map(|leaves| Records::new(leaves, choose, direction, diagnostics))
             .into_iter()
             .flatten()
+    }
+
+    /// Visits the leaves of bucket `key`, oldest first, with what `make` makes of them on all cores. It returns `None` for a
+    /// leaf about which something has to be reported.
+    pub(super) fn visit_leaves<C: Send>(
+        &self,
+        make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+        visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
+    ) {
+        if let Some(leaves) = self.leaves_with(Direction::Forward) {
+            leaves.visit(make, visit);
+        }
+    }
+
+    /// The same with what `make` makes of the records of a leaf.
+    pub fn visit_leaf_records<C: Send>(
+        &self,
+        make: impl Fn(Vec<Record<'a>>) -> C + Sync,
+        visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
+    ) {
+        let copy = |record: &Record<'a>, _: &Element<'a>| Some(*record);
+        self.visit_leaves(
+            |leaf| intact_records(leaf, Direction::Forward, copy).map(&make),
+            visit,
+        );
     }
 
     /// Visits every record of the state, oldest first. `choose` is called with each record and its element on all cores,

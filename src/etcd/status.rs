@@ -191,26 +191,19 @@ pub type Seen<T> = FastMap<Box<[u8]>, SeenKey<T>>;
 /// The newest record of a key.
 #[derive(Debug, Clone, Copy)]
 pub struct SeenKey<T> {
-    /// The result of `see` for its value; none for a tombstone.
+    /// The result of `see` for it.
     pub value: Option<T>,
+    is_live: bool,
     newest: NewestRecord,
 }
 
 impl RecordCounts {
     /// Counts the records of a store.
     pub fn read(store: &Store<'_>) -> Self {
-        Self::read_with(store, |_| ()).0
-    }
-
-    /// Counts the records of a store, and keeps the result of `see` for the newest put of each key. The result should be
-    /// small, because a store has many keys.
-    pub fn read_with<T: Send>(
-        store: &Store<'_>,
-        mut see: impl FnMut(&Record<'_>) -> T + Send,
-    ) -> (Self, Seen<T>) {
-        let mut fold = CountFold::new(store);
-        store.visit_records(|record| Some(*record), |record| fold.add(&record, &mut see));
-        fold.finish()
+        let mut fold = CountFold::<()>::new(store);
+        let see = &mut |_: &Record<'_>| None;
+        store.visit_records(|record| Some(*record), |record| fold.add(&record, see));
+        fold.finish().0
     }
 }
 
@@ -233,7 +226,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
     }
 
     /// Adds the next record. One that contradicts the record of its key before it is reported.
-    fn add(&mut self, record: &Record<'a>, see: &mut impl FnMut(&Record<'a>) -> T) {
+    fn add(&mut self, record: &Record<'a>, see: &mut impl FnMut(&Record<'a>) -> Option<T>) {
         let counts = &mut self.counts;
         counts.records = counts.records.saturating_add(1);
         counts.tombstones = counts
@@ -247,7 +240,8 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
             return;
         }
         let seen = SeenKey {
-            value: (!record.tombstone).then(|| see(record)),
+            value: see(record),
+            is_live: !record.tombstone,
             newest: NewestRecord::from(record),
         };
         match self.keys.get_mut(record.key) {
@@ -267,7 +261,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         counts.complete = self.completeness.complete();
         counts.missing_revisions = self.completeness.missing;
         counts.keys = keys.len() as u64;
-        counts.live_keys = keys.values().filter(|seen| seen.value.is_some()).count() as u64;
+        counts.live_keys = keys.values().filter(|seen| seen.is_live).count() as u64;
         (counts, keys)
     }
 }
@@ -328,7 +322,7 @@ struct RecordPass<T> {
 }
 
 impl<T: Send> RecordPass<T> {
-    fn read<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) -> T + Send) -> Self {
+    fn read<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) -> Option<T> + Send) -> Self {
         let mut fold = CountFold::new(store);
         if !store.additional().is_empty() {
             for record in store.records(Direction::Forward) {
@@ -370,7 +364,7 @@ impl<T: Send> RecordPass<T> {
 impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
-        let pass = RecordPass::read(store, |_| ());
+        let pass = RecordPass::<()>::read(store, |_| None);
         let counts = pass.counts;
         let Backend { hash, buckets, .. } = Backend::read(store, pass.exact.map(|(_, sums)| sums));
         Self {
@@ -388,14 +382,16 @@ impl SnapshotStatus {
 impl StoreStatus {
     /// Reads the whole store.
     pub fn read(store: &Store<'_>) -> Self {
-        Self::read_with(store, |_| ()).0
+        Self::read_with(store, |_| None::<()>).0
     }
 
-    /// Reads the whole store, and keeps the result of `see` for the newest put of each key; see [`RecordCounts::read_with`].
+    /// Reads the whole store, and keeps the result of `see` for the newest record of each key. `see` is called with each
+    /// record that has a key. Its results should be small, because a store has many keys. Also returns whether the
+    /// records were read without a finding from the tree alone.
     pub fn read_with<'a, T: Send>(
         store: &Store<'a>,
-        see: impl FnMut(&Record<'a>) -> T + Send,
-    ) -> (Self, Seen<T>) {
+        see: impl FnMut(&Record<'a>) -> Option<T> + Send,
+    ) -> (Self, Seen<T>, bool) {
         let db = store.db();
         let (chosen, choice) = db.choice();
         // The records first: their walk finds most of the damage, with the most exact places.
@@ -406,6 +402,7 @@ impl StoreStatus {
             }
             Err(why) => (Err(why), Seen::default(), None),
         };
+        let is_exact = exact.is_some();
         let (hash_of_records, sums) = exact.unzip();
         let Backend {
             hash,
@@ -460,7 +457,7 @@ impl StoreStatus {
             }),
             buckets,
         };
-        (status, seen)
+        (status, seen, is_exact)
     }
 }
 

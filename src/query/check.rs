@@ -27,7 +27,7 @@ pub enum Layer {
 
 impl Layer {
     /// Its name, which is that of [`Code::layer`].
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Bbolt => "bbolt",
             Self::Etcd => "etcd",
@@ -97,7 +97,12 @@ impl<'c> Check<'c> {
 
     /// Checks the file by its store, which is already open, and the delta snapshots next to the database.
     pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
-        let scope = self.check(store);
+        self.run_with(store, None)
+    }
+
+    /// The same, if the records were already read without a finding: `records` are their number and that of their keys.
+    pub(super) fn run_with(&self, store: &Store<'c>, records: Option<(u64, u64)>) -> CheckResult {
+        let scope = self.check(store, records);
         if let Some(deltas) = self.evidence.deltas() {
             deltas.check(Some(store), self.evidence.diagnostics());
         }
@@ -133,7 +138,7 @@ impl<'c> Check<'c> {
     }
 
     /// Runs the checks of the requested layers. Each of them adds its findings to the diagnostics of the file.
-    fn check(&self, store: &Store<'c>) -> Scope {
+    fn check(&self, store: &Store<'c>, counted: Option<(u64, u64)>) -> Scope {
         let mut scope = Scope {
             is_foreign: store.is_foreign(),
             ..Scope::default()
@@ -146,7 +151,9 @@ impl<'c> Check<'c> {
             let walked_now = buckets.filter(|bucket| !is_walked_later(bucket.name));
             check::walk(store.db(), walked_now.cloned());
         }
-        if reads_records {
+        if let Some(counted) = counted.filter(|_| reads_records && !self.has(Layer::K8s)) {
+            scope.records = store.bucket(schema::KEY).map(|_| counted);
+        } else if reads_records {
             // The objects are decoded by the CRDs in the file, so these are collected first.
             let mut definitions = Definitions::default();
             let checked = check_records(store, |record| {
@@ -183,7 +190,7 @@ impl<'c> Check<'c> {
         let diagnostics = self.evidence.diagnostics();
         let catalog = definitions.into_catalog(self.keyring);
         let mut objects = ObjectCheck::new(diagnostics, self.keyring, &catalog, checked);
-        objects.check(store, self.evidence.source());
+        objects.check(store);
         objects.finish()
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::bbolt::check::{Tail, refused_metas};
 use crate::diag::{Code, Damage};
 use crate::etcd::Store;
+use crate::etcd::check::LeaseCheck;
 use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
@@ -55,41 +56,81 @@ pub struct FileStatus {
     pub log: Option<LogBeside>,
     /// The bytes of its pages; none if the pages were not counted.
     pub pages: Option<PageBytes>,
-    /// The verdict by the checks of all layers: the same as that of `fsck`.
+    /// The verdict by the checks of the layers that were asked for: the same as that of `fsck` with these layers.
     pub verdict: Verdict,
     /// What these checks found.
     pub findings: Vec<Finding>,
 }
 
+/// What `status` checks: pages and records. `fsck` and `verify` also decode all objects.
+pub const STATUS_LAYERS: [Layer; 2] = [Layer::Bbolt, Layer::Etcd];
+
 impl FileStatus {
-    /// Checks the file, then reads it. The keyring decrypts values that are encrypted at rest.
+    /// Checks the pages and the records of the file, and reads its numbers. Objects are not decoded.
     ///
     /// # Errors
     /// If no state can be read from the file.
-    pub fn read(evidence: &Evidence, keyring: &Keyring) -> Result<Self, NoAnswer> {
+    pub fn read(evidence: &Evidence) -> Result<Self, NoAnswer> {
         let store = evidence.store().map_err(NoAnswer::into_verdict)?;
-        Ok(Self::read_from(evidence, &store, keyring))
+        let check = Check {
+            evidence,
+            keyring: &Keyring::default(),
+            layers: &STATUS_LAYERS,
+        };
+        Ok(Self::read_with(evidence, &store, |records| {
+            check.run_with(&store, records)
+        }))
     }
 
-    /// The same of a store that is already open.
-    pub fn read_from<'e>(evidence: &'e Evidence, store: &Store<'e>, keyring: &'e Keyring) -> Self {
+    /// Checks all layers of a file whose store is already open, then reads its numbers. The keyring decrypts values that
+    /// are encrypted at rest.
+    pub fn read_all_layers<'e>(
+        evidence: &'e Evidence,
+        store: &Store<'e>,
+        keyring: &'e Keyring,
+    ) -> Self {
         let check = Check {
             evidence,
             keyring,
             layers: &[],
         };
         let checked = check.run_on(store);
+        Self::read_with(evidence, store, |_| checked)
+    }
+
+    /// Reads the numbers of a store. `check` is called after its records were read; with their number and that of their
+    /// keys, if nothing was found wrong.
+    fn read_with<'e>(
+        evidence: &'e Evidence,
+        store: &Store<'e>,
+        check: impl FnOnce(Option<(u64, u64)>) -> CheckResult,
+    ) -> Self {
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         // Secrets that are not encrypted, of all revisions. Those of live objects are subtracted below.
         let mut secret_records = 0_u64;
-        let (status, seen) = StoreStatus::read_with(store, |record| {
+        // Leases are those of the database alone, without the delta snapshots next to it.
+        let is_plain = !store.is_foreign() && store.additional().is_empty();
+        let mut leases = is_plain.then(|| LeaseCheck::new(store));
+        let (status, seen, is_exact) = StoreStatus::read_with(store, |record| {
+            if let Some(leases) = &mut leases {
+                leases.see(record);
+            }
+            if record.tombstone {
+                return None;
+            }
             survey.look(record.key, record.value);
             let way = audit.protection(record.value);
             let clear = way.is_secret_in_the_clear(record.key);
             secret_records = secret_records.saturating_add(u64::from(clear));
-            way
+            Some(way)
         });
+        if let Some(leases) = leases {
+            leases.finish(evidence.diagnostics());
+        }
+        let counts = status.records.as_ref().ok();
+        let counts = counts.map(|records| (records.counts.records, records.counts.keys));
+        let checked = check(counts.filter(|_| is_exact));
         let live = seen
             .iter()
             .filter_map(|(key, way)| Some((&**key, way.value?)));
