@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::synth::etcd::{Store, Version};
 use crate::support::synth::k8s::{Manager, Meta, config_map, lease};
-use crate::support::{Run, Scratch, etcdive};
+use crate::support::terminal::{Terminal, without_colours};
+use crate::support::{Run, Scratch, etcdive, program};
 
 /// 2026-01-01T00:00:00Z.
 const EPOCH: i64 = 1_767_225_600;
@@ -317,11 +318,16 @@ fn by_chooses_lists_and_limit_shortens_them() {
     assert_eq!(compared, 7);
     let short = answer(&format!("{db} --limit 1"));
     for list in lists {
-        assert_eq!(
-            short[list].as_array().unwrap()[..],
-            whole[list].as_array().unwrap()[..1],
-            "{list}"
+        let (short, whole) = (
+            short[list].as_array().unwrap(),
+            whole[list].as_array().unwrap(),
         );
+        assert_eq!(short[0], whole[0], "{list}");
+        let rest = match whole.len() - 1 {
+            0 => vec![],
+            rest => vec![json!({"other": format!("({rest} more)")})],
+        };
+        assert_eq!(short[1..], rest, "{list}");
     }
     let table = run(&format!("churn {db} --by key --limit 2 -o wide"));
     assert!(table.text().contains("(8 more)"), "{}", table.text());
@@ -346,13 +352,27 @@ fn tables_and_lines_have_the_numbers_of_the_object() {
     let table = run(&format!("churn {}", planted.db));
     for text in [
         "data.mode",
-        "alpha, beta",
+        "alpha and beta over data.mode of /registry/configmaps/shop/fought",
         "WRITTEN WITHOUT A CHANGE",
         "OVER TIME",
         "3 writes",
     ] {
         assert!(table.text().contains(text), "{text}: {}", table.text());
     }
+}
+
+/// A fight has a key, a field and two managers: too much for the columns of a narrow terminal.
+#[test]
+fn a_fight_is_shown_whole_on_a_narrow_terminal() {
+    let planted = planted("narrow");
+    let mut command = program();
+    command.args(["churn", &planted.db, "--by", "fights"]);
+    let shown = Terminal::wide(60).run(command);
+    let text = without_colours(shown.text());
+    let start = text.find("FLIPS").unwrap_or_else(|| panic!("{text}"));
+    let words: Vec<&str> = text[start..].split_whitespace().collect();
+    let expected = "alpha and beta over data.mode of /registry/configmaps/shop/fought";
+    assert!(words.join(" ").contains(expected), "{text}");
 }
 
 #[test]
@@ -387,6 +407,30 @@ fn carving_adds_the_writes_of_freed_pages() {
     };
     assert_eq!(count(""), 10);
     assert!(count("--carve") > 20);
+}
+
+/// How many events `log` lists; `churn` counts the same ones.
+fn logged(line: &str) -> u64 {
+    let run = run(&format!("log {line} -o jsonl"));
+    run.text().lines().count() as u64
+}
+
+#[test]
+fn a_label_selector_leaves_the_writes_of_matching_objects() {
+    let db = "testdata/healthy/k8s/after.db -A";
+    let total = |line: &str| answer(line)["total"]["writes"].as_u64().unwrap();
+    let matching = total(&format!("{db} -l app=web"));
+    assert_eq!(matching, logged(&format!("{db} -l app=web")));
+    assert!(matching > 100 && matching < total(db), "{matching}");
+}
+
+#[test]
+fn the_write_ahead_log_adds_writes() {
+    let db = "testdata/wal/killed";
+    let total = |line: &str| answer(line)["total"]["writes"].as_u64().unwrap();
+    let with_log = total(&format!("{db} --wal"));
+    assert_eq!(with_log, logged(&format!("{db} --wal")));
+    assert!(with_log > total(db), "{with_log}");
 }
 
 #[test]

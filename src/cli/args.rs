@@ -42,6 +42,14 @@ impl RowFormat {
     }
 }
 
+/// The most rows that `--limit` allows: 0 allows all. The default is for a verb without the flag.
+pub fn most_rows(asked: Option<usize>, default: usize) -> usize {
+    match asked {
+        Some(0) => usize::MAX,
+        asked => asked.unwrap_or(default),
+    }
+}
+
 /// The revision to answer for.
 #[derive(Debug, clap::Args)]
 pub struct At {

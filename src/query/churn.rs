@@ -7,12 +7,12 @@ mod fights;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::compare::{Changed, Comparison};
+use super::compare::Comparison;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
 use super::no_answer::NoAnswer;
 use super::question::Question;
 use super::space::{Grouping, SpaceBy};
-use super::writers::managers_of;
+use super::updates::{BATCH, Update, updates};
 
 pub use super::space::Group;
 pub use fights::Fight;
@@ -54,7 +54,7 @@ impl ChurnRow {
         }
     }
 
-    /// Adds an event. Events are added in the order of revisions.
+    /// Adds an event.
     fn add(&mut self, event: &Event<'_>, step: usize, time: Option<i64>) {
         self.writes = self.writes.saturating_add(1);
         let is_deletion = event.event_type == EventType::Delete;
@@ -65,8 +65,8 @@ impl ChurnRow {
             *count = count.saturating_add(1);
         }
         if let Some(time) = time {
-            let first = self.times.map_or(time, |(first, _)| first);
-            self.times = Some((first, time.max(first)));
+            let (first, last) = self.times.unwrap_or((time, time));
+            self.times = Some((first.min(time), last.max(time)));
         }
         self.example = self.example.max(event.record.revision.main);
     }
@@ -77,7 +77,7 @@ impl ChurnRow {
 pub struct NoChange {
     /// The key.
     pub key: Box<[u8]>,
-    /// The managers that wrote them, at most eight.
+    /// The managers that wrote them in the order of their first write, at most eight.
     pub managers: Vec<String>,
     /// How many.
     pub writes: u64,
@@ -129,11 +129,44 @@ impl Churn {
         let mut events = log.newest()?;
         events.reverse();
         let mut count = Count::new(question, log.comparison(), &events);
-        for event in &events {
-            count.event(event);
+        // Key by key, so that the last changes of one key are kept, and both versions of an update are read together.
+        for batch in by_key(events).chunks(BATCH) {
+            let updates = updates(batch, &mut count.comparison);
+            for (event, update) in batch.iter().zip(updates) {
+                count.event(event, update);
+            }
         }
         Ok(count.finish())
     }
+}
+
+/// The events in the order of keys. Those of a key stay in their order.
+fn by_key(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
+    // The keys are copies: comparing them in the sort would touch pages all over the file.
+    let mut keys: HashMap<Box<[u8]>, usize> = HashMap::new();
+    let mut places = Vec::with_capacity(events.len());
+    for event in &events {
+        let next = keys.len();
+        places.push(match keys.get(event.record.key) {
+            Some(place) => *place,
+            None => *keys.entry(event.record.key.into()).or_insert(next),
+        });
+    }
+    let mut sorted: Vec<(Box<[u8]>, usize)> = keys.into_iter().collect();
+    sorted.sort_unstable();
+    let mut ranks = vec![0_usize; sorted.len()];
+    for (rank, (_, place)) in sorted.into_iter().enumerate() {
+        if let Some(slot) = ranks.get_mut(place) {
+            *slot = rank;
+        }
+    }
+    let ranks = places.into_iter().map(|place| ranks.get(place).copied());
+    let mut order: Vec<(Option<usize>, usize)> = ranks.zip(0..).collect();
+    order.sort_unstable();
+    let order = order.into_iter();
+    order
+        .filter_map(|(_, index)| events.get(index).copied())
+        .collect()
 }
 
 /// Rows that are being counted.
@@ -153,7 +186,7 @@ struct Count<'q, 'a> {
 }
 
 impl<'q, 'a> Count<'q, 'a> {
-    /// No counts yet. The events are needed for the period and for the groups.
+    /// No counts yet. The events, in the order of revisions, are needed for the period and for the groups.
     fn new(question: &'q Question<'a>, comparison: Comparison<'q>, events: &[Event<'_>]) -> Self {
         let revision =
             |event: Option<&Event<'_>>| event.map_or(0, |event| event.record.revision.main);
@@ -179,7 +212,7 @@ impl<'q, 'a> Count<'q, 'a> {
     }
 
     /// Adds an event to every row that it belongs to.
-    fn event(&mut self, event: &Event<'_>) {
+    fn event(&mut self, event: &Event<'_>, update: Update) {
         let main = event.record.revision.main;
         let time = self.question.timeline().clock().estimate(main);
         let step = self.period.step_of(main, time);
@@ -192,7 +225,7 @@ impl<'q, 'a> Count<'q, 'a> {
         for (grouping, rows) in &mut self.groupings {
             add(rows, grouping.group_of(event.record.key));
         }
-        let managers = managers_of(event, self.question.objects());
+        let Update { managers, fields } = update;
         if managers.is_empty() {
             let is_deletion = event.event_type == EventType::Delete;
             add(
@@ -206,22 +239,15 @@ impl<'q, 'a> Count<'q, 'a> {
         for manager in &managers {
             add(&mut self.managers, Group::Manager(manager.clone()));
         }
-        self.compare(event, managers);
-    }
-
-    /// Compares an update with the version before: either it changed nothing, or its changes may belong to a fight.
-    fn compare(&mut self, event: &Event<'_>, managers: Vec<String>) {
-        let changed = Changed::from_event(event);
-        if event.event_type != EventType::Update || !changed.is_in_both() {
-            return;
-        }
-        let fields = self.comparison.fields(&changed);
-        if fields.is_empty() {
-            return self.no_change(event, managers);
-        }
         let main = event.record.revision.main;
-        for field in &fields {
-            self.fights.add(event.record.key, field, &managers, main);
+        match fields {
+            None => {}
+            Some(fields) if fields.is_empty() => self.no_change(event, managers),
+            Some(fields) => {
+                for field in &fields {
+                    self.fights.add(event.record.key, field, &managers, main);
+                }
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::query::churn::{Churn, ChurnRow, Fight, NoChange, Period};
 use crate::query::space::Group;
 
 use super::answer_part::AnswerPart;
-use super::human::bytes;
+use super::human::{bytes, counted};
 use super::record::{insert_text, key_text};
 use super::rows::Rows;
 use super::space::{group_name, insert_group};
@@ -64,20 +64,15 @@ impl ChurnList {
 
     /// Its rows as JSON, at most so many.
     fn rows(self, churn: &Churn, most: usize) -> Vec<Value> {
-        let rows = |rows: &[ChurnRow]| rows.iter().take(most).map(row_json).collect();
+        let rows = |rows: &[ChurnRow]| limited(rows.iter().map(row_json), most);
         match self {
             Self::Managers => rows(&churn.managers),
             Self::Resources => rows(&churn.resources),
             Self::Namespaces => rows(&churn.namespaces),
             Self::Keys => rows(&churn.keys),
             Self::Leases => rows(&churn.leases),
-            Self::Fights => churn.fights.iter().take(most).map(fight_json).collect(),
-            Self::NoChanges => churn
-                .no_changes
-                .iter()
-                .take(most)
-                .map(no_change_json)
-                .collect(),
+            Self::Fights => limited(churn.fights.iter().map(fight_json), most),
+            Self::NoChanges => limited(churn.no_changes.iter().map(no_change_json), most),
         }
     }
 
@@ -131,7 +126,7 @@ fn facts(churn: &Churn) -> Rows {
     table.add(&["fights", &churn.fights.len().to_string()]);
     let unchanged = churn.no_changes.iter().map(|row| row.writes);
     let unchanged = unchanged.fold(0, u64::saturating_add);
-    table.add(&["without change", &format!("{unchanged} writes")]);
+    table.add(&["without change", &counted(unchanged, "write", "writes")]);
     table
 }
 
@@ -196,6 +191,18 @@ fn row_table(head: &str, rows: &[ChurnRow], churn: &Churn, most: usize) -> Rows 
     table
 }
 
+/// The first rows as JSON, and one more row with the number of the others, if there are any.
+fn limited(rows: impl ExactSizeIterator<Item = Value>, most: usize) -> Vec<Value> {
+    let rest = rows.len().saturating_sub(most);
+    let mut rows: Vec<Value> = rows.take(most).collect();
+    if rest > 0 {
+        let mut fields = Map::new();
+        insert_group(&mut fields, &Group::Rest(rest));
+        rows.push(Value::Object(fields));
+    }
+    rows
+}
+
 /// Adds a row with the number of rows that are not shown, if there are any.
 fn add_rest(table: &mut Rows, count: usize, most: usize) {
     let rest = count.saturating_sub(most);
@@ -205,22 +212,21 @@ fn add_rest(table: &mut Rows, count: usize, most: usize) {
 }
 
 fn fight_table(fights: &[Fight], most: usize) -> Rows {
-    let mut table = Rows::new(
-        &["FIGHT", "FIELD", "MANAGERS", "FLIPS", "LAST REVISION"],
-        &[3, 4],
-    )
-    .names(&[0])
-    .drop_first(&[4]);
+    let heads = ["FLIPS", "LAST REVISION", "FIGHT"];
+    let mut table = Rows::new(&heads, &[0, 1]).wrapped();
     for fight in fights.iter().take(most) {
+        let [one, other] = &fight.managers;
+        let key = key_text(&fight.key);
         table.add(&[
-            key_text(&fight.key).into_owned(),
-            fight.path.clone(),
-            fight.managers.join(", "),
             fight.flips.to_string(),
             fight.example.to_string(),
+            format!("{one} and {other} over {} of {key}", fight.path),
         ]);
     }
-    add_rest(&mut table, fights.len(), most);
+    if let Some(rest) = fights.len().checked_sub(most).filter(|rest| *rest > 0) {
+        let [empty, more] = ["", &group_name(&Group::Rest(rest))];
+        table.add(&[empty, empty, more]);
+    }
     table
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::args::Database;
+use crate::cli::args::{Database, most_rows};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
@@ -137,10 +137,7 @@ impl Args {
         if lists.is_empty() {
             lists = ChurnList::ALL.to_vec();
         }
-        let most = |default| match self.limit {
-            Some(0) => usize::MAX,
-            limit => limit.unwrap_or(default),
-        };
+        let most = |default| most_rows(self.limit, default);
         let mut rows = JsonRows::new(Form::Lines);
         match self.output {
             Output::Table | Output::Wide => {

@@ -52,13 +52,15 @@ type Flips = (u64, i64);
 /// The changes of fields up to an event.
 #[derive(Debug, Default)]
 pub(super) struct Fights {
-    /// The last change of each field, by key and path.
-    last: HashMap<(Box<[u8]>, String), LastChange>,
+    /// The key whose changes were added last.
+    key: Box<[u8]>,
+    /// The last change of each of its fields, by path.
+    last: HashMap<String, LastChange>,
     flips: BTreeMap<Opponents, Flips>,
 }
 
 impl Fights {
-    /// Adds a change of a field. Changes are added in the order of revisions.
+    /// Adds a change of a field. Changes are added key by key, those of a key in the order of revisions.
     pub(super) fn add(&mut self, key: &[u8], change: &FieldChange, managers: &[String], main: i64) {
         let is_known = (1..=MOST_MANAGERS).contains(&managers.len());
         // A move within a list replaces no value.
@@ -71,8 +73,11 @@ impl Fights {
             new: hash(change.new.as_ref()),
             managers: managers.to_vec(),
         };
-        let field = (Box::from(key), path.clone());
-        let before = self.last.insert(field, now);
+        if *self.key != *key {
+            self.key = key.into();
+            self.last.clear();
+        }
+        let before = self.last.insert(path.clone(), now);
         let Some(before) = before else { return };
         let restores =
             hash(change.old.as_ref()) == before.new && hash(change.new.as_ref()) == before.old;
