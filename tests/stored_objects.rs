@@ -8,6 +8,7 @@ use etcdive::k8s::diff::{FieldChange, Scope};
 use etcdive::k8s::managed_fields::{object_meta, writers};
 use etcdive::k8s::object::{is_object, is_secret_key, tree_of};
 use etcdive::k8s::redact::Masker;
+use etcdive::k8s::search::{Document, Matcher, Pattern};
 use etcdive::k8s::stored_diff::stored_diff;
 use etcdive::k8s::stored_writers::{Stored, StoredWriter, decoded_writers, stored_writers};
 use etcdive::query::compare::Changed;
@@ -280,4 +281,79 @@ fn many_events_have_the_managers_and_the_changes_that_each_of_them_has() {
     }
     println!("{compared} events, {with_managers} with managers, {with_fields} updates");
     assert!(compared > 500 && with_managers > 100 && with_fields > 100);
+}
+
+/// Patterns of every kind: words, anchors, boundaries, classes, parts of paths.
+const PATTERNS: [&str; 18] = [
+    "[xyz][0-9]{3}[ab]q",
+    "^true$",
+    r"\bkube",
+    "[0-9]+m$",
+    r"spec\.replicas",
+    r": \{\}$",
+    r"\[\]",
+    "metadata.name: .*-[0-9]",
+    "^$",
+    "[A-Z][a-z]+:",
+    "(?i)ready",
+    "image: ",
+    "0$",
+    "uid",
+    r"^\{\}$",
+    r"containers\[0\]",
+    "=$",
+    r"labels\[",
+];
+
+#[test]
+fn a_value_that_may_not_match_by_its_lines_has_no_line_that_matches() {
+    let matchers = PATTERNS.map(|pattern| Matcher::regex(pattern).unwrap());
+    let word = Pattern {
+        alternatives: vec!["web".to_owned(), "a".to_owned()],
+        fixed: true,
+        word: true,
+        ..Pattern::default()
+    };
+    let matchers: Vec<Matcher> = matchers
+        .into_iter()
+        .chain([
+            Matcher::new(&word).unwrap(),
+            Matcher::regex("Update").unwrap().with_managed_fields(true),
+            Matcher::regex("^metadata").unwrap().with_whole_paths(),
+        ])
+        .collect();
+    let (mut yes, mut no, mut wrong_yes) = (0, 0, 0);
+    for path in files_below(&testdata("healthy")) {
+        if path.extension().is_none_or(|extension| extension != "db") {
+            continue;
+        }
+        let (image, diagnostics) = (read_unpacked(&path), Diagnostics::new());
+        let store = Store::new(State::from_db(
+            Db::from_image(&image, None, &diagnostics).unwrap(),
+        ));
+        for (number, event) in Events::read(&store, |_| true).iter().enumerate() {
+            if event.record.tombstone || number % full_or(1, 3) != 0 {
+                continue;
+            }
+            let value = event.record.value;
+            let Ok(document) = Document::read(value) else {
+                continue;
+            };
+            for (place, matcher) in matchers.iter().enumerate() {
+                let matches = !matcher.search(&document, &document.tree).is_empty();
+                let may_match = matcher.may_match_lines(value);
+                assert!(
+                    may_match || !matches,
+                    "{}, revision {}, pattern {place}",
+                    path.display(),
+                    event.record.revision
+                );
+                yes += usize::from(matches);
+                no += usize::from(!may_match);
+                wrong_yes += usize::from(may_match && !matches);
+            }
+        }
+    }
+    println!("{yes} match, {no} do not by their lines, {wrong_yes} do not after all");
+    assert!(yes > 500 && no > 500, "{yes} {no} {wrong_yes}");
 }

@@ -32,6 +32,7 @@ use super::diff::{FieldNumbers, Path, Segment};
 mod document;
 mod expression;
 mod filter;
+mod lines;
 mod pattern;
 
 pub use document::Document;

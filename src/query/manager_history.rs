@@ -106,6 +106,10 @@ impl ManagerHistory {
         let unknown = batch.iter().enumerate();
         let unknown = unknown.filter(|(index, _)| known(*index).is_none());
         let unknown: Vec<Event<'_>> = unknown.map(|(_, event)| *event).collect();
+        for event in batch {
+            // Its key is printed.
+            objects.forget_passed(&event.record);
+        }
         let mut unknown = managers_of_each(&unknown, objects).into_iter();
         let each = (0..batch.len()).map(|index| match known(index) {
             Some(managers) => managers.clone(),

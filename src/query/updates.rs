@@ -50,12 +50,11 @@ fn managers(event: &Event<'_>, keyring: &Keyring) -> Option<Vec<String>> {
     Some(each_once(names))
 }
 
+/// The decrypted values of a record and of the one before it, if there is one.
+type Values<'v> = (Cow<'v, [u8]>, Option<Cow<'v, [u8]>>);
+
 /// The decrypted values of a record and of the one before it. None if a value is still encrypted.
-fn opened<'v>(
-    new: &Record<'v>,
-    old: Option<&Record<'v>>,
-    keyring: &Keyring,
-) -> Option<(Cow<'v, [u8]>, Option<Cow<'v, [u8]>>)> {
+fn opened<'v>(new: &Record<'v>, old: Option<&Record<'v>>, keyring: &Keyring) -> Option<Values<'v>> {
     let open = |record: &Record<'v>| keyring.decrypt(record.key, record.value).ok();
     let old = match old {
         Some(old) => Some(open(old)?),

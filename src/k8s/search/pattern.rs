@@ -33,6 +33,9 @@ pub struct Matcher {
     pub managed_fields: bool,
     /// Whether a match may be in the parent path of a field alone.
     pub(super) whole_paths: bool,
+    /// Whether a match depends on what is around it: `^`, `$` or a word boundary. If not, each match in a line is also
+    /// one in the line with its path before it.
+    pub(super) looks_around: bool,
 }
 
 impl Matcher {
@@ -84,6 +87,8 @@ impl Matcher {
         // Each alternative is parsed alone, so that a parenthesis or flag in one does not affect another.
         let parsed = parse(pattern.ignore_case)?;
         let as_written = parse(false)?;
+        let looks_around = |hir: &Hir| !hir.properties().look_set().is_empty();
+        let looks_around = pattern.word || parsed.iter().any(looks_around);
         let mut regex = Hir::alternation(parsed).to_string();
         if pattern.word {
             regex = format!(r"\b{{start-half}}(?:{regex})\b{{end-half}}");
@@ -94,6 +99,7 @@ impl Matcher {
             filter: Filter::new(&as_written, pattern.ignore_case),
             managed_fields: false,
             whole_paths: false,
+            looks_around,
         })
     }
 
@@ -132,6 +138,11 @@ impl Matcher {
         self.filter
             .as_ref()
             .is_none_or(|filter| filter.may_match(stored))
+    }
+
+    /// Whether there is a match in a text.
+    pub(super) fn is_in_text(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
     }
 
     /// The matches in a text.

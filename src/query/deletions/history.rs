@@ -104,19 +104,21 @@ struct LastSeen {
     is_proved: bool,
 }
 
-/// The value of a record.
-enum Opened<'a> {
-    /// A value that is not encrypted, with its metadata.
-    Plain(&'a [u8], Option<Meta<'a>>),
-    /// It is encrypted, or no key opens it.
-    Encrypted,
+/// A value that is not encrypted, with its metadata.
+struct Opened<'a> {
+    value: &'a [u8],
+    meta: Option<Meta<'a>>,
 }
 
 impl<'a> Opened<'a> {
-    fn read(record: &Record<'a>, keyring: &Keyring) -> Self {
+    /// Reads the value of a record. None if it is encrypted, whether a key opens it or not.
+    fn read(record: &Record<'a>, keyring: &Keyring) -> Option<Self> {
         match keyring.decrypt(record.key, record.value) {
-            Ok(Cow::Borrowed(value)) => Self::Plain(value, Meta::read(value)),
-            Ok(Cow::Owned(_)) | Err(_) => Self::Encrypted,
+            Ok(Cow::Borrowed(value)) => Some(Self {
+                value,
+                meta: Meta::read(value),
+            }),
+            Ok(Cow::Owned(_)) | Err(_) => None,
         }
     }
 }
@@ -135,8 +137,8 @@ impl ObjectHistory {
             let record = &record;
             let decrypted;
             let opened = match opened {
-                Opened::Plain(value, meta) => Some((value, meta)),
-                Opened::Encrypted => {
+                Some(Opened { value, meta }) => Some((value, meta)),
+                None => {
                     decrypted = keyring.decrypt(record.key, record.value).ok();
                     decrypted.as_deref().map(|value| (value, Meta::read(value)))
                 }

@@ -76,6 +76,11 @@ impl Looker<'_> {
         if !self.matcher.may_match(&value) && !needs_labels {
             return nothing(in_key);
         }
+        // Most values that are decoded do not match. In a Secret what is searched may be moved first.
+        let is_plain = self.labels.is_none() && !is_secret_key(record.key);
+        if is_plain && !self.matcher.may_match_lines(&value) {
+            return nothing(in_key);
+        }
         match Document::read(&value) {
             Ok(document) => {
                 let labelled = |labels: &LabelSelector| {
