@@ -10,7 +10,7 @@ mod former;
 
 use std::collections::HashSet;
 
-use crate::diag::{Code, Damage, Diagnostic, Diagnostics};
+use crate::diag::{Code, Damage, Diagnostic};
 use crate::fast_map::FastMap;
 
 use super::generation::{Generation, Transition};
@@ -53,10 +53,11 @@ impl Checked {
 
 /// Checks the small buckets, then all records in one pass. `see` is called with each record.
 pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) + Send) -> Checked {
-    let mut leases = LeaseCheck::new(store);
+    let leases = buckets::check(store);
     let diagnostics = store.db().diagnostics();
     let compacted = store.compact_revision();
     let mut checked = Checked::default();
+    let mut without_lease = FastMap::default();
     let add = |record: Record<'a>| {
         checked.records = checked.records.saturating_add(1);
         // A restored snapshot may have this empty record. It has no key.
@@ -67,44 +68,26 @@ pub fn check<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) + Send) -> 
         follow(&mut checked, &record, compacted)
             .into_iter()
             .for_each(|finding| diagnostics.report(finding));
-        leases.see(&record);
+        note_lease(&mut without_lease, &leases, &record);
     };
     store.state().visit_records(|record, _| Some(*record), add);
-    leases.finish(diagnostics);
+    for record in without_lease.into_values() {
+        diagnostics.report(lease_missing(&record));
+    }
     checked
 }
 
-/// Checks that the lease of each live key exists.
-#[derive(Debug)]
-pub struct LeaseCheck<'a> {
-    leases: HashSet<i64>,
-    /// The newest record of each key, if its lease does not exist.
-    without: FastMap<&'a [u8], Record<'a>>,
-}
-
-impl<'a> LeaseCheck<'a> {
-    /// Checks the small buckets, and reads the leases from them.
-    pub fn new(store: &Store<'a>) -> Self {
-        Self {
-            leases: buckets::check(store),
-            without: FastMap::default(),
-        }
-    }
-
-    /// Adds the next record that has a key.
-    pub fn see(&mut self, record: &Record<'a>) {
-        if !record.tombstone && record.lease != 0 && !self.leases.contains(&record.lease) {
-            self.without.insert(record.key, *record);
-        } else if !self.without.is_empty() {
-            self.without.remove(record.key);
-        }
-    }
-
-    /// Reports each live key whose lease does not exist.
-    pub fn finish(self, diagnostics: &Diagnostics) {
-        for record in self.without.into_values() {
-            diagnostics.report(lease_missing(&record));
-        }
+/// Keeps in `without` the newest record of each key, if its lease does not exist. A later record of the key replaces or
+/// removes it.
+fn note_lease<'a>(
+    without: &mut FastMap<&'a [u8], Record<'a>>,
+    leases: &HashSet<i64>,
+    record: &Record<'a>,
+) {
+    if !record.tombstone && record.lease != 0 && !leases.contains(&record.lease) {
+        without.insert(record.key, *record);
+    } else if !without.is_empty() {
+        without.remove(record.key);
     }
 }
 

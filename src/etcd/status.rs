@@ -386,12 +386,11 @@ impl StoreStatus {
     }
 
     /// Reads the whole store, and keeps the result of `see` for the newest record of each key. `see` is called with each
-    /// record that has a key. Its results should be small, because a store has many keys. Also returns whether the
-    /// records were read without a finding from the tree alone.
+    /// record that has a key. Its results should be small, because a store has many keys.
     pub fn read_with<'a, T: Send>(
         store: &Store<'a>,
         see: impl FnMut(&Record<'a>) -> Option<T> + Send,
-    ) -> (Self, Seen<T>, bool) {
+    ) -> (Self, Seen<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
         // The records first: their walk finds most of the damage, with the most exact places.
@@ -402,7 +401,6 @@ impl StoreStatus {
             }
             Err(why) => (Err(why), Seen::default(), None),
         };
-        let is_exact = exact.is_some();
         let (hash_of_records, sums) = exact.unzip();
         let Backend {
             hash,
@@ -457,7 +455,7 @@ impl StoreStatus {
             }),
             buckets,
         };
-        (status, seen, is_exact)
+        (status, seen)
     }
 }
 

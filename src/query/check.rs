@@ -97,12 +97,7 @@ impl<'c> Check<'c> {
 
     /// Checks the file by its store, which is already open, and the delta snapshots next to the database.
     pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
-        self.run_with(store, None)
-    }
-
-    /// The same, if the records were already read without a finding: `records` are their number and that of their keys.
-    pub(super) fn run_with(&self, store: &Store<'c>, records: Option<(u64, u64)>) -> CheckResult {
-        let scope = self.check(store, records);
+        let scope = self.check(store);
         if let Some(deltas) = self.evidence.deltas() {
             deltas.check(Some(store), self.evidence.diagnostics());
         }
@@ -138,7 +133,7 @@ impl<'c> Check<'c> {
     }
 
     /// Runs the checks of the requested layers. Each of them adds its findings to the diagnostics of the file.
-    fn check(&self, store: &Store<'c>, counted: Option<(u64, u64)>) -> Scope {
+    fn check(&self, store: &Store<'c>) -> Scope {
         let mut scope = Scope {
             is_foreign: store.is_foreign(),
             ..Scope::default()
@@ -151,9 +146,7 @@ impl<'c> Check<'c> {
             let walked_now = buckets.filter(|bucket| !is_walked_later(bucket.name));
             check::walk(store.db(), walked_now.cloned());
         }
-        if let Some(counted) = counted.filter(|_| reads_records && !self.has(Layer::K8s)) {
-            scope.records = store.bucket(schema::KEY).map(|_| counted);
-        } else if reads_records {
+        if reads_records {
             // The objects are decoded by the CRDs in the file, so these are collected first.
             let mut definitions = Definitions::default();
             let checked = check_records(store, |record| {

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use crate::bbolt::check::{Tail, refused_metas};
 use crate::diag::{Code, Damage};
 use crate::etcd::Store;
-use crate::etcd::check::LeaseCheck;
 use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
@@ -77,9 +76,7 @@ impl FileStatus {
             keyring: &Keyring::default(),
             layers: &STATUS_LAYERS,
         };
-        Ok(Self::read_with(evidence, &store, |records| {
-            check.run_with(&store, records)
-        }))
+        Ok(Self::read_with(evidence, &store, check.run_on(&store)))
     }
 
     /// Checks all layers of a file whose store is already open, then reads its numbers. The keyring decrypts values that
@@ -94,28 +91,17 @@ impl FileStatus {
             keyring,
             layers: &[],
         };
-        let checked = check.run_on(store);
-        Self::read_with(evidence, store, |_| checked)
+        Self::read_with(evidence, store, check.run_on(store))
     }
 
-    /// Reads the numbers of a store. `check` is called after its records were read; with their number and that of their
-    /// keys, if nothing was found wrong.
-    fn read_with<'e>(
-        evidence: &'e Evidence,
-        store: &Store<'e>,
-        check: impl FnOnce(Option<(u64, u64)>) -> CheckResult,
-    ) -> Self {
+    /// Reads the numbers of a store that was checked. The checks come first, because each further walk through a damaged
+    /// file may have findings of its own, and the verdict is by the checks alone.
+    fn read_with<'e>(evidence: &'e Evidence, store: &Store<'e>, checked: CheckResult) -> Self {
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         // Secrets that are not encrypted, of all revisions. Those of live objects are subtracted below.
         let mut secret_records = 0_u64;
-        // Leases are those of the database alone, without the delta snapshots next to it.
-        let is_plain = !store.is_foreign() && store.additional().is_empty();
-        let mut leases = is_plain.then(|| LeaseCheck::new(store));
-        let (status, seen, is_exact) = StoreStatus::read_with(store, |record| {
-            if let Some(leases) = &mut leases {
-                leases.see(record);
-            }
+        let (status, seen) = StoreStatus::read_with(store, |record| {
             if record.tombstone {
                 return None;
             }
@@ -125,12 +111,6 @@ impl FileStatus {
             secret_records = secret_records.saturating_add(u64::from(clear));
             Some(way)
         });
-        if let Some(leases) = leases {
-            leases.finish(evidence.diagnostics());
-        }
-        let counts = status.records.as_ref().ok();
-        let counts = counts.map(|records| (records.counts.records, records.counts.keys));
-        let checked = check(counts.filter(|_| is_exact));
         let live = seen
             .iter()
             .filter_map(|(key, way)| Some((&**key, way.value?)));
