@@ -14,10 +14,11 @@ use std::sync::LazyLock;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use etcdive::bbolt::Direction;
+use etcdive::bbolt::{Direction, PageUse};
 use etcdive::diag::Diagnostics;
-use etcdive::etcd::hash::{Omit, backend_hash};
-use etcdive::etcd::{Keyspace, Store};
+use etcdive::etcd::hash::{Omit, backend_hash, hash_kv};
+use etcdive::etcd::status::StoreStatus;
+use etcdive::etcd::{KeyHistory, Keyspace, Store};
 use etcdive::go::quote::quote_into;
 use etcdive::k8s::{Decoder, Order, TreeSink};
 use etcdive::source::Source;
@@ -66,6 +67,49 @@ fn keyspace_at_head(bencher: Bencher) {
     bencher
         .counter(BytesCount::new(STORE_BYTES))
         .bench(|| Keyspace::at(&STORE, at, |_| true).live.len());
+}
+
+/// The pass with nothing to do for a record.
+#[divan::bench(sample_count = 10)]
+fn records_visited(bencher: Bencher) {
+    LazyLock::force(&STORE);
+    bencher.counter(BytesCount::new(STORE_BYTES)).bench(|| {
+        let mut count = 0_usize;
+        STORE.visit_records(|_| Some(()), |()| count += 1);
+        count
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn history_of_a_key(bencher: Bencher) {
+    let key = STORE.records(Direction::Backward).next().unwrap().key;
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| KeyHistory::read(&STORE, key).events.len());
+}
+
+#[divan::bench(sample_count = 10)]
+fn hash_kv_at_head(bencher: Bencher) {
+    let at = STORE.current_revision();
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| hash_kv(&STORE, at));
+}
+
+#[divan::bench(sample_count = 10)]
+fn store_status(bencher: Bencher) {
+    LazyLock::force(&STORE);
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| StoreStatus::read(&STORE).total_size);
+}
+
+#[divan::bench(sample_count = 10)]
+fn use_of_pages(bencher: Bencher) {
+    LazyLock::force(&STORE);
+    bencher
+        .counter(BytesCount::new(STORE_BYTES))
+        .bench(|| PageUse::read(STORE.db()).buckets().len());
 }
 
 #[divan::bench(sample_count = 10)]

@@ -122,6 +122,12 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "SIZE", value_parser = unpacking::parse_size, help_heading = "Global options")]
     unpack_limit: Option<u64>,
 
+    /// Use at most so many cores (default: all)
+    ///
+    /// The output is the same for any number. Example: etcdive ls DB --threads 1
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Global options")]
+    threads: Option<u16>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -360,6 +366,13 @@ impl<'r> Run<'r> {
 /// Runs a parsed command line on standard output.
 pub fn run(cli: &Cli) -> ExitCode {
     report::look(cli.color.resolve(true));
+    if let Some(threads) = cli.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+        if let Err(error) = pool.build_global() {
+            let failure = Failure::cannot(format!("--threads {threads}: {error}"));
+            return report::failure(&failure, &Invocation::default());
+        }
+    }
     let pages = !cli.no_pager && cli.command.verb().is_paged();
     answer(cli, Out::stdout(cli.color, pages))
 }

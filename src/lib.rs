@@ -42,6 +42,7 @@
 //! | module | is about | uses |
 //! |---|---|---|
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
+//! | `fast_map` | maps by keys of the file: a fast, seeded hasher | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
 //! | [`near`] | which known names are near to a wrong one | nothing |
 //! | [`wire`] | the one protobuf varint and field reader | nothing |
@@ -83,7 +84,8 @@
 //! folder that was asked for, through no link, never into the evidence. Packed evidence is unpacked into a temporary
 //! file without a name, up to a limit.
 //!
-//! **Invariant:** output is deterministic: key order, then revision, whatever ran in parallel.
+//! **Invariant:** output is deterministic: key order, then revision, whatever ran in parallel. A walk is the authority on
+//! order and findings. What other cores do ahead of it ([`bbolt::Ahead`]) is used for leaves without any finding only.
 //!
 //! **Invariant:** bytes of the file reach a terminal only through [`view::sanitize`], and secret values
 //! never reach standard error.

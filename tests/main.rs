@@ -83,6 +83,7 @@ mod sweep;
 mod synth_writer;
 mod tables;
 mod terminal;
+mod threads;
 mod timeline;
 mod trailer;
 mod values;

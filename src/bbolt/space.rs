@@ -7,7 +7,7 @@
 //! **Invariant:** the claims of a page are never more than its length. In a damaged file two elements may have the same
 //! bytes, and a page may be read twice. So a claim returns how many bytes were granted, and a caller counts only these.
 
-use std::collections::HashMap;
+use crate::fast_map::FastMap;
 
 use super::db::Db;
 use super::page::{ELEMENT_BYTES, HEADER_BYTES, Page, Pgid};
@@ -72,7 +72,7 @@ pub struct Claims {
     page_size: u64,
     image_bytes: u64,
     /// All chunks but the last one in use.
-    chunks: HashMap<u64, Chunk>,
+    chunks: FastMap<u64, Chunk>,
     /// The last chunk in use, with its number: the next claim is often in the same one.
     last: (u64, Chunk),
 }
@@ -83,7 +83,7 @@ impl Claims {
         Self {
             page_size: db.pages().page_size() as u64,
             image_bytes: db.pages().image().len() as u64,
-            chunks: HashMap::new(),
+            chunks: FastMap::default(),
             last: (0, [0; PAGES_TOGETHER]),
         }
     }

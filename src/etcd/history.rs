@@ -128,28 +128,33 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        let mut newest: FastMap<Box<[u8]>, Record<'a>> = FastMap::default();
+        // The map has places and not records, which makes it small enough for the caches.
+        let mut places: FastMap<Box<[u8]>, usize> = FastMap::default();
+        let mut newest: Vec<Record<'a>> = Vec::new();
         let is_wanted = |record: &Record<'a>| {
             store.is_evidence_for(record, at) && !record.is_bump_mark() && wanted(record.key)
         };
         let add = |record: Record<'a>| {
-            let known = newest.get_mut(record.key);
+            let place = places.get(record.key);
+            let known = place.and_then(|place| newest.get_mut(*place));
             compare(store, known.as_deref(), &record);
             match known {
                 // In a damaged file the walk may not follow the order of revisions.
                 Some(known) if record.revision < known.revision => {}
                 Some(known) => *known = record,
-                None => drop(newest.insert(record.key.into(), record)),
+                None => {
+                    places.insert(record.key.into(), newest.len());
+                    newest.push(record);
+                }
             }
         };
         store.visit_records(|record| is_wanted(record).then_some(*record), add);
-        let entries = newest
-            .into_iter()
-            .map(|(key, record)| KeyEntry { key, record });
-        let (mut deleted, mut live): (Vec<_>, Vec<_>) =
-            entries.partition(|entry| entry.record.tombstone);
-        live.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        deleted.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let keys = in_order(places.into_iter().collect());
+        let entries = keys.into_iter().filter_map(|(key, place)| {
+            let record = *newest.get(place)?;
+            Some(KeyEntry { key, record })
+        });
+        let (deleted, live) = entries.partition(|entry| entry.record.tombstone);
         Self { live, deleted }
     }
 
@@ -162,6 +167,39 @@ impl<'a> Keyspace<'a> {
     pub fn tombstone(&self, key: &[u8]) -> Option<&Record<'a>> {
         find(&self.deleted, key)
     }
+}
+
+/// Sorts keys on all cores. Most keys begin alike (`/registry/pods/`), so what follows is compared first, as a number.
+fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
+    let first = keys.first().map(|(key, _)| key.clone()).unwrap_or_default();
+    let common = keys.iter().fold(first.len(), |common, (key, _)| {
+        let pairs = first.iter().zip(key).take(common);
+        pairs.take_while(|(a, b)| a == b).count()
+    });
+    let number = |key: &[u8]| {
+        let mut bytes = [0; 16];
+        let rest = key.get(common..).unwrap_or_default();
+        bytes
+            .iter_mut()
+            .zip(rest)
+            .for_each(|(to, from)| *to = *from);
+        u128::from_be_bytes(bytes)
+    };
+    let mut order: Vec<(u128, usize)> = keys
+        .iter()
+        .enumerate()
+        .map(|(place, (key, _))| (number(key), place))
+        .collect();
+    let key_at = |place: usize| keys.get(place).map(|(key, _)| key);
+    // A shorter key is filled up with zeros, so equal numbers are no proof of equal keys.
+    order.par_sort_unstable_by(|a, b| {
+        let numbers = a.0.cmp(&b.0);
+        numbers.then_with(|| key_at(a.1).cmp(&key_at(b.1)))
+    });
+    order
+        .into_iter()
+        .filter_map(|(_, place)| keys.get_mut(place).map(std::mem::take))
+        .collect()
 }
 
 fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a>> {
@@ -242,6 +280,27 @@ mod tests {
         let mut fold = VersionFold::default();
         records.iter().for_each(|record| fold.add(record));
         (fold.counts.versions, fold.counts.value_bytes)
+    }
+
+    #[test]
+    fn keys_are_sorted_by_all_their_bytes() {
+        let mut texts: Vec<Vec<u8>> = [&b"/a"[..], b"/", b"", b"/a\0", b"/a\0\0", b"/b"]
+            .map(<[u8]>::to_vec)
+            .to_vec();
+        for number in 0..500_u32 {
+            texts.push(format!("/registry/pods/{}/a-long-name-{number}", number % 7).into_bytes());
+        }
+        for begins in [&b"/registry/pods/"[..], b""] {
+            let mut expected: Vec<Vec<u8>> = texts.clone();
+            expected.retain(|text| text.starts_with(begins));
+            let keys = expected.iter().rev().cloned().enumerate();
+            let keys = keys.map(|(place, key)| (key.into_boxed_slice(), place));
+            let sorted = in_order(keys.collect());
+            expected.sort();
+            let sorted: Vec<Vec<u8>> = sorted.into_iter().map(|(key, _)| key.into_vec()).collect();
+            assert_eq!(sorted, expected);
+        }
+        assert!(in_order(Vec::new()).is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::record::{Origin, Record};
 
 /// Parses the records of a leaf, and keeps of each what `choose` makes of it. `None` if something about a record has to
 /// be reported.
-fn intact_records<'a, T>(
+pub(super) fn intact_records<'a, T>(
     leaf: &Leaf<'a>,
     direction: Direction,
     choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T>,

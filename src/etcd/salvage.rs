@@ -162,21 +162,19 @@ impl<'a> Salvage<'a> {
             .then(|| GapCheck::new(&self.meta, self.bucket.locus.clone(), direction))
     }
 
+    /// The result. As in [`LazyScan::get`], it is computed before the lock is taken.
     fn merged(&self) -> &Merged<'a> {
-        self.merged.get_or_init(|| {
-            let begun = self.knows_compaction.then(|| self.meta.compact_revision());
-            let (leaves, one_state) =
-                load::read_leaves(self.leaves(Direction::Forward), begun, self.scan.get());
-            let compaction = self.knows_compaction.then(|| self.meta.compaction());
-            let merged = merge::merge(
-                leaves,
-                compaction,
-                self.current && one_state,
-                self.diagnostics,
-            );
-            self.report(&merged);
-            merged
-        })
+        if let Some(merged) = self.merged.get() {
+            return merged;
+        }
+        let begun = self.knows_compaction.then(|| self.meta.compact_revision());
+        let (leaves, one_state) =
+            load::read_leaves(self.leaves(Direction::Forward), begun, self.scan.get());
+        let compaction = self.knows_compaction.then(|| self.meta.compaction());
+        let is_current = self.current && one_state;
+        let merged = merge::merge(leaves, compaction, is_current, self.diagnostics);
+        self.report(&merged);
+        self.merged.get_or_init(|| merged)
     }
 
     fn report(&self, merged: &Merged<'a>) {

@@ -6,11 +6,12 @@
 //! Only keys and record heads are read. A value is counted by its length.
 
 use crate::bbolt::page_use::BucketUse;
-use crate::fast_map::FastMap;
 use crate::bbolt::space::{Claims, PageClass, PageRest};
 use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
+use crate::fast_map::FastMap;
 
 use super::record::{Origin, Record};
+use super::records::intact_records;
 use super::schema;
 use super::state::State;
 
@@ -206,7 +207,7 @@ impl<'a> FileSpace<'a> {
     pub fn read(
         state: &State<'a>,
         file_bytes: u64,
-        see: &mut dyn FnMut(&Record<'a>, RecordBytes),
+        see: &mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
     ) -> Self {
         let db = state.db();
         let mut fold = Fold {
@@ -215,10 +216,19 @@ impl<'a> FileSpace<'a> {
             keys: FastMap::default(),
             see,
         };
-        for leaf in state.record_leaves(Direction::Forward) {
-            fold.leaf(state, &leaf);
-        }
-        let page_use = PageUse::read(db);
+        let copy = |record: &Record<'a>, element: &Element<'a>| Some((*record, *element));
+        let (page_use, ()) = rayon::join(
+            || PageUse::read(db),
+            || {
+                state.visit_leaves(
+                    |leaf| intact_records(leaf, Direction::Forward, copy),
+                    |leaf, records| match records {
+                        Some(records) => fold.intact_leaf(leaf, records),
+                        None => fold.leaf(state, leaf),
+                    },
+                );
+            },
+        );
         let Fold {
             claims,
             mut parts,
@@ -250,10 +260,19 @@ struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
     keys: FastMap<Box<[u8]>, KeySpace<'a>>,
-    see: &'s mut dyn FnMut(&Record<'a>, RecordBytes),
+    see: &'s mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
 }
 
 impl<'a> Fold<'a, '_> {
+    /// The same as [`Self::leaf`] for a leaf whose elements are all records.
+    fn intact_leaf(&mut self, leaf: &Leaf<'a>, records: Vec<(Record<'a>, Element<'a>)>) {
+        let table = self.claims.claim_table(&leaf.page);
+        self.parts.add(Part::Tables, table);
+        for (record, element) in records {
+            self.record(&element, record);
+        }
+    }
+
     /// Claims the bytes of a leaf: its header, its element table and its records. Invalid elements are reported, and
     /// their page is noted as damaged.
     fn leaf(&mut self, state: &State<'a>, leaf: &Leaf<'a>) {

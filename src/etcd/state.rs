@@ -9,7 +9,7 @@ use crate::source::Source;
 
 use super::leaves::RecordLeaves;
 use super::record::Record;
-use super::records::{Records, visit_records};
+use super::records::{Records, intact_records, visit_records};
 use super::salvage::{self, LazyScan, Salvage};
 use super::schema::{self, MetaBucket};
 
@@ -257,9 +257,7 @@ impl<'a> State<'a> {
             Some(salvage) if bucket.name == schema::KEY && self.is_records(bucket) => {
                 RecordLeaves::from_records(salvage, direction)
             }
-            _ => {
-                RecordLeaves::from_bucket(bucket, direction, self.db.diagnostics())
-            }
+            _ => RecordLeaves::from_bucket(bucket, direction, self.db.diagnostics()),
         }
     }
 
@@ -292,6 +290,31 @@ impl<'a> State<'a> {
             .flatten()
     }
 
+    /// Visits the leaves of bucket `key`, oldest first, with what `make` makes of them on all cores. It returns `None` for a
+    /// leaf about which something has to be reported.
+    pub(super) fn visit_leaves<C: Send>(
+        &self,
+        make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
+        visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
+    ) {
+        if let Some(leaves) = self.leaves_with(Direction::Forward) {
+            leaves.visit(make, visit);
+        }
+    }
+
+    /// The same with what `make` makes of the records of a leaf.
+    pub fn visit_leaf_records<C: Send>(
+        &self,
+        make: impl Fn(Vec<Record<'a>>) -> C + Sync,
+        visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
+    ) {
+        let copy = |record: &Record<'a>, _: &Element<'a>| Some(*record);
+        self.visit_leaves(
+            |leaf| intact_records(leaf, Direction::Forward, copy).map(&make),
+            visit,
+        );
+    }
+
     /// Visits every record of the state, oldest first. `choose` is called with each record and its element on all cores,
     /// `visit` with what it returns, in the order of the records. Returns whether the tree of bucket `key` has all records
     /// and each element of it is one, so that what was visited is exactly the bucket.
@@ -300,9 +323,8 @@ impl<'a> State<'a> {
         choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
         visit: impl FnMut(T) + Send,
     ) -> bool {
-        self.leaves_with(Direction::Forward).is_some_and(|leaves| {
-            visit_records(leaves, self.db.diagnostics(), choose, visit)
-        })
+        self.leaves_with(Direction::Forward)
+            .is_some_and(|leaves| visit_records(leaves, self.db.diagnostics(), choose, visit))
     }
 }
 

@@ -179,29 +179,19 @@ pub type Seen<T> = FastMap<Box<[u8]>, SeenKey<T>>;
 /// The newest record of a key.
 #[derive(Debug, Clone, Copy)]
 pub struct SeenKey<T> {
-    /// The result of `see` for its value; none for a tombstone.
+    /// The result of `see` for it.
     pub value: Option<T>,
+    is_live: bool,
     newest: NewestRecord,
 }
 
 impl RecordCounts {
     /// Counts the records of a store.
     pub fn read(store: &Store<'_>) -> Self {
-        Self::read_with(store, |_| ()).0
-    }
-
-    /// Counts the records of a store, and keeps the result of `see` for the newest put of each key. The result should be
-    /// small, because a store has many keys.
-    pub fn read_with<T: Send>(
-        store: &Store<'_>,
-        mut see: impl FnMut(&Record<'_>) -> T + Send,
-    ) -> (Self, Seen<T>) {
-        let mut fold = CountFold::new(store);
-        store.visit_records(
-            |record| Some(*record),
-            |record| fold.add(&record, &mut see),
-        );
-        fold.finish()
+        let mut fold = CountFold::<()>::new(store);
+        let see = &mut |_: &Record<'_>| None;
+        store.visit_records(|record| Some(*record), |record| fold.add(&record, see));
+        fold.finish().0
     }
 }
 
@@ -224,7 +214,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
     }
 
     /// Adds the next record. One that contradicts the record of its key before it is reported.
-    fn add(&mut self, record: &Record<'a>, see: &mut impl FnMut(&Record<'a>) -> T) {
+    fn add(&mut self, record: &Record<'a>, see: &mut impl FnMut(&Record<'a>) -> Option<T>) {
         let counts = &mut self.counts;
         counts.records = counts.records.saturating_add(1);
         counts.tombstones = counts
@@ -238,7 +228,8 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
             return;
         }
         let seen = SeenKey {
-            value: (!record.tombstone).then(|| see(record)),
+            value: see(record),
+            is_live: !record.tombstone,
             newest: NewestRecord::from(record),
         };
         match self.keys.get_mut(record.key) {
@@ -258,7 +249,7 @@ impl<'s, 'a, T> CountFold<'s, 'a, T> {
         counts.complete = self.completeness.complete();
         counts.missing_revisions = self.completeness.missing;
         counts.keys = keys.len() as u64;
-        counts.live_keys = keys.values().filter(|seen| seen.value.is_some()).count() as u64;
+        counts.live_keys = keys.values().filter(|seen| seen.is_live).count() as u64;
         (counts, keys)
     }
 }
@@ -304,7 +295,7 @@ struct RecordPass<T> {
 }
 
 impl<T: Send> RecordPass<T> {
-    fn read<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) -> T + Send) -> Self {
+    fn read<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) -> Option<T> + Send) -> Self {
         let mut fold = CountFold::new(store);
         if !store.additional().is_empty() {
             for record in store.records(Direction::Forward) {
@@ -342,7 +333,7 @@ impl<T: Send> RecordPass<T> {
 impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
-        let pass = RecordPass::read(store, |_| ());
+        let pass = RecordPass::<()>::read(store, |_| None);
         let counts = pass.counts;
         let (hash, buckets, _) = hash_and_counts(store, pass.exact.map(|(_, sums)| sums));
         Self {
@@ -360,13 +351,14 @@ impl SnapshotStatus {
 impl StoreStatus {
     /// Reads the whole store.
     pub fn read(store: &Store<'_>) -> Self {
-        Self::read_with(store, |_| ()).0
+        Self::read_with(store, |_| None::<()>).0
     }
 
-    /// Reads the whole store, and keeps the result of `see` for the newest put of each key; see [`RecordCounts::read_with`].
+    /// Reads the whole store, and keeps the result of `see` for the newest record of each key. `see` is called with each
+    /// record that has a key. Its results should be small, because a store has many keys.
     pub fn read_with<'a, T: Send>(
         store: &Store<'a>,
-        see: impl FnMut(&Record<'a>) -> T + Send,
+        see: impl FnMut(&Record<'a>) -> Option<T> + Send,
     ) -> (Self, Seen<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
@@ -465,9 +457,7 @@ fn hash_and_counts(
     for bucket in store.buckets() {
         let known = records.take_if(|_| bucket.name == schema::KEY);
         let sums = known.unwrap_or_else(|| sums_of(store, bucket));
-        hash = sums
-            .part
-            .after(crc32c::crc32c_append(hash, bucket.name));
+        hash = sums.part.after(crc32c::crc32c_append(hash, bucket.name));
         defragmentation.add_bucket(sums.defragmentation);
         defragmentation.end_bucket();
         buckets.push(BucketCounts {

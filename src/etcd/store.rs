@@ -258,9 +258,7 @@ impl<'a> Store<'a> {
             self.state.visit_records(|record, _| choose(record), visit);
         } else {
             let records = self.records(Direction::Forward);
-            records
-                .filter_map(|record| choose(&record))
-                .for_each(visit);
+            records.filter_map(|record| choose(&record)).for_each(visit);
         }
     }
 

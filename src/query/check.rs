@@ -27,7 +27,7 @@ pub enum Layer {
 
 impl Layer {
     /// Its name, which is that of [`Code::layer`].
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Bbolt => "bbolt",
             Self::Etcd => "etcd",
@@ -183,7 +183,7 @@ impl<'c> Check<'c> {
         let diagnostics = self.evidence.diagnostics();
         let catalog = definitions.into_catalog(self.keyring);
         let mut objects = ObjectCheck::new(diagnostics, self.keyring, &catalog, checked);
-        objects.check(store, self.evidence.source());
+        objects.check(store);
         objects.finish()
     }
 }

@@ -30,40 +30,61 @@ pub struct FileStatus {
     pub tail: Option<Tail>,
     /// The pages of the file in numbers.
     pub pages: Option<PageCounts>,
-    /// The verdict by the checks of all layers: the same as that of `fsck`.
+    /// The verdict by the checks of the layers that were asked for: the same as that of `fsck` with these layers.
     pub verdict: Verdict,
     /// What these checks found.
     pub findings: Vec<Finding>,
 }
 
+/// What `status` checks: pages and records. `fsck` and `verify` also decode all objects.
+pub const STATUS_LAYERS: [Layer; 2] = [Layer::Bbolt, Layer::Etcd];
+
 impl FileStatus {
-    /// Checks the file, then reads it. The keyring decrypts values that are encrypted at rest.
+    /// Checks the pages and the records of the file, and reads its numbers. Objects are not decoded.
     ///
     /// # Errors
     /// If no state can be read from the file.
-    pub fn read(evidence: &Evidence, keyring: &Keyring) -> Result<Self, NoAnswer> {
+    pub fn read(evidence: &Evidence) -> Result<Self, NoAnswer> {
         let store = evidence.store().map_err(NoAnswer::into_verdict)?;
-        Ok(Self::read_from(evidence, &store, keyring))
+        let check = Check {
+            evidence,
+            keyring: &Keyring::default(),
+            layers: &STATUS_LAYERS,
+        };
+        Ok(Self::read_with(evidence, &store, check.run_on(&store)))
     }
 
-    /// The same of a store that is already open.
-    pub fn read_from<'e>(evidence: &'e Evidence, store: &Store<'e>, keyring: &'e Keyring) -> Self {
+    /// Checks all layers of a file whose store is already open, then reads its numbers. The keyring decrypts values that
+    /// are encrypted at rest.
+    pub fn read_all_layers<'e>(
+        evidence: &'e Evidence,
+        store: &Store<'e>,
+        keyring: &'e Keyring,
+    ) -> Self {
         let check = Check {
             evidence,
             keyring,
             layers: &[],
         };
-        let checked = check.run_on(store);
+        Self::read_with(evidence, store, check.run_on(store))
+    }
+
+    /// Reads the numbers of a store that was checked. The checks come first, because each further walk through a damaged
+    /// file may have findings of its own, and the verdict is by the checks alone.
+    fn read_with<'e>(evidence: &'e Evidence, store: &Store<'e>, checked: CheckResult) -> Self {
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         // Secrets that are not encrypted, of all revisions. Those of live objects are subtracted below.
         let mut secret_records = 0_u64;
         let (status, seen) = StoreStatus::read_with(store, |record| {
+            if record.tombstone {
+                return None;
+            }
             survey.look(record.key, record.value);
             let way = audit.protection(record.value);
             let clear = way.is_secret_in_the_clear(record.key);
             secret_records = secret_records.saturating_add(u64::from(clear));
-            way
+            Some(way)
         });
         let live = seen
             .iter()

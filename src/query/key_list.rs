@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
-use crate::fast_map::FastMap;
 use crate::etcd::{AtRevision, Keyspace, Record, Revision};
+use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 use crate::near::near;

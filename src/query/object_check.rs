@@ -1,22 +1,18 @@
 //! The check of all Kubernetes objects: values are read in parallel, findings are reported in order.
 
-use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
-use crate::bbolt::{Direction, Leaf};
+use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::fast_map::FastMap;
 use crate::etcd::check::Checked;
 use crate::etcd::leaves::leaf_records;
 use crate::etcd::{Record, Store, schema};
+use crate::fast_map::FastMap;
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::check::{CheckedValue, Checker, FindingCounts, ObjectFault, Uids};
 use crate::k8s::encrypt::{DecryptError, Keyring};
 use crate::k8s::object::tree_of;
 use crate::named::key_text;
-use crate::source::Source;
-
-/// Bytes of leaves that are checked before their findings are reported.
-const BATCH_BYTES: usize = 8 << 20;
 
 /// What locates objects: prefixes of keys, and the definitions of custom resources.
 #[derive(Debug, Default)]
@@ -93,38 +89,35 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
         }
     }
 
-    /// Looks at every value, of older versions too.
-    pub fn check(&mut self, store: &Store<'a>, source: &Source) {
-        let mut leaves = store.record_leaves(Direction::Forward);
-        loop {
-            let mut bytes = 0_usize;
-            let mut batch: Vec<Leaf<'a>> = Vec::new();
-            while bytes < BATCH_BYTES
-                && let Some(leaf) = leaves.next()
-            {
-                bytes = bytes.saturating_add(leaf.page.run().len_bytes());
-                batch.push(leaf);
-            }
-            if batch.is_empty() {
-                return;
-            }
-            let (keyring, catalog, diagnostics) = (self.keyring, self.catalog, self.diagnostics);
-            let looks: Vec<_> = batch
-                .par_iter()
-                .map_init(Checker::default, |checker, leaf| {
-                    let records = leaf_records(leaf, Direction::Forward, diagnostics);
-                    let puts = records.filter(|record| !record.tombstone && !record.is_bump_mark());
-                    puts.filter_map(|record| {
-                        Some((record, look(checker, keyring, catalog, &record)?))
-                    })
-                    .collect::<Vec<_>>()
-                })
-                .collect();
-            for (record, look) in looks.into_iter().flatten() {
-                self.take(&record, look);
-            }
-            source.forget_resident();
-        }
+    /// Looks at every value, of older versions too. Findings are reported in the order of the records.
+    pub fn check(&mut self, store: &Store<'a>) {
+        let (keyring, catalog, diagnostics) = (self.keyring, self.catalog, self.diagnostics);
+        // A checker keeps its buffers, so it is used again for the next leaf.
+        let checkers: Mutex<Vec<Checker>> = Mutex::default();
+        let lock = || checkers.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = |records: &mut dyn Iterator<Item = Record<'a>>| {
+            let mut checker = lock().pop().unwrap_or_default();
+            let puts = records.filter(|record| !record.tombstone && !record.is_bump_mark());
+            let looks = puts.filter_map(|record| {
+                let look = look(&mut checker, keyring, catalog, &record)?;
+                Some((record, look))
+            });
+            let looks: Vec<(Record<'a>, Look)> = looks.collect();
+            lock().push(checker);
+            looks
+        };
+        store.state().visit_leaf_records(
+            |records| look(&mut records.into_iter()),
+            |leaf, looks| {
+                let looks = looks.unwrap_or_else(|| {
+                    let mut records = leaf_records(leaf, Direction::Forward, diagnostics);
+                    look(&mut records)
+                });
+                for (record, look) in looks {
+                    self.take(&record, look);
+                }
+            },
+        );
     }
 
     fn take(&mut self, record: &Record<'a>, look: Look) {

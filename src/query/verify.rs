@@ -165,7 +165,7 @@ impl VerifiedFile {
         if store.is_foreign() {
             return Err(evidence.foreign(&store));
         }
-        let status = FileStatus::read_from(evidence, &store, keyring);
+        let status = FileStatus::read_all_layers(evidence, &store, keyring);
         if let Err(why @ (Unreachable::NoBucket | Unreachable::NoRootPage)) = status.store.records {
             return Err(NoAnswer::Unreachable(why));
         }

@@ -10,7 +10,9 @@ use crate::etcd::release::Release;
 use crate::etcd::schema::MetaBucket;
 use crate::etcd::status::{BucketCounts, RecordStatus, StoreStatus, sum_of_elements};
 use crate::k8s::audit::Encryption;
+use crate::query::check::Layer;
 use crate::query::check::PageCounts;
+use crate::query::file_status::STATUS_LAYERS;
 use crate::query::verdict::Verdict;
 use crate::source::TrailerCheck;
 
@@ -111,6 +113,9 @@ pub fn parts(file: &File<'_>, status: &StoreStatus) -> Vec<AnswerPart> {
     parts
 }
 
+/// What the verdict of `status` is not about.
+pub const OBJECTS_NOT_CHECKED: &str = " in pages and records (`fsck` also decodes all objects)";
+
 /// How many users are named in the text, and how many roles.
 const NAMED: usize = 5;
 
@@ -125,7 +130,8 @@ fn facts_of(file: &File<'_>, status: &StoreStatus) -> Vec<Fact> {
     }
     let sentence = verdict::sentence(&file.verdict);
     let verdict = match file.verdict.is_intact() {
-        true => format!("OK: {sentence}"),
+        true if status.is_foreign() => format!("OK: {sentence}"),
+        true => format!("OK: {sentence}{OBJECTS_NOT_CHECKED}"),
         false => format!("DAMAGED: {sentence}"),
     };
     facts.push(("verdict", verdict));
@@ -592,6 +598,7 @@ fn findings_json(file: &File<'_>) -> Value {
         "sound": file.verdict.is_intact(),
         "verdict": verdict::sentence(&file.verdict),
         "torn": file.verdict.torn.is_some(),
+        "checked_layers": STATUS_LAYERS.map(Layer::as_str),
         "findings": verdict::findings_json(&file.findings),
     })
 }

@@ -244,6 +244,7 @@ pub const LINES: &[&str] = &[
     "man get",
     "man --list",
     "ls DIR --color always --unpack-limit 1GiB",
+    "ls DIR --threads 2",
     "ls --db DIR",
     "ls DIR RES --cluster a*",
     "get DIR RES --cluster a*",
@@ -258,7 +259,7 @@ pub const LINES: &[&str] = &[
 ];
 
 /// Flags that every verb has and that do the same on each: one line for each is enough.
-pub const GLOBAL: [&str; 7] = [
+pub const GLOBAL: [&str; 8] = [
     "--color",
     "--verify",
     "--meta",
@@ -266,4 +267,5 @@ pub const GLOBAL: [&str; 7] = [
     "--unpack-limit",
     "--help",
     "--no-pager",
+    "--threads",
 ];

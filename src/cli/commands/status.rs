@@ -13,7 +13,6 @@ use crate::cli::{Answer, Run, Verb, custody, outlook};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
 use crate::query::file_status::{FileStatus, deltas_status, snapshot_status};
-use crate::query::objects::Keyring;
 use crate::query::v2_store;
 use crate::view;
 use crate::view::answer_part::AnswerPart;
@@ -22,7 +21,7 @@ use crate::view::etcdutl::Style;
 /// Show what the file is: revisions, sizes, members, health
 ///
 /// Prints the metas, the newest and the compacted revision, the number of keys and their sizes, free space, hashes,
-/// members, alarms, encryption, and a verdict. The verdict is that of `fsck`, from the same checks; `fsck` lists every
+/// members, alarms, encryption, and a verdict about pages and records. `fsck` also decodes every object, and lists every
 /// finding. In a data directory the database, the log and the raft snapshots are compared too:
 /// `etcdive status /var/lib/etcd`.
 ///
@@ -185,7 +184,7 @@ impl Args {
                 Output::Json => (Vec::new(), view::backup::status_json(&file)),
             });
         }
-        let status = FileStatus::read(evidence, &Keyring::default())?;
+        let status = FileStatus::read(evidence)?;
         let file = view::status::File {
             encryption: status.encryption,
             path: &evidence.source().path().display().to_string(),

@@ -199,7 +199,18 @@ mod tests {
 
     #[test]
     fn the_power_of_a_length_is_that_of_its_halves() {
-        let lengths = [0, 1, 2, 1023, 1024, 1025, 5000, 1 << 20, (1 << 40) + 12_345, u64::MAX];
+        let lengths = [
+            0,
+            1,
+            2,
+            1023,
+            1024,
+            1025,
+            5000,
+            1 << 20,
+            (1 << 40) + 12_345,
+            u64::MAX,
+        ];
         let mut compared = 0;
         for bytes in lengths {
             let half = bytes / 2;
@@ -214,7 +225,10 @@ mod tests {
     #[test]
     fn a_part_continues_the_crc_of_the_text_before_it() {
         let before = crc32c::crc32c(b"before");
-        assert_eq!(part(b" and after").after(before), crc32c::crc32c(b"before and after"));
+        assert_eq!(
+            part(b" and after").after(before),
+            crc32c::crc32c(b"before and after")
+        );
     }
 
     #[test]

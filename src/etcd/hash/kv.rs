@@ -17,11 +17,11 @@
 use std::collections::hash_map::Entry;
 
 use crate::bbolt::{Direction, Element};
-use crate::fast_map::FastMap;
 use crate::etcd::record::Record;
 use crate::etcd::revision::Revision;
 use crate::etcd::schema;
 use crate::etcd::store::Store;
+use crate::fast_map::FastMap;
 
 use super::crc::{CrcPart, CrcTree};
 

@@ -24,8 +24,14 @@ impl<'a> LazyScan<'a> {
     }
 
     /// The scan. The first call reads the pages; later calls return the same scan.
+    ///
+    /// The pages are read before the lock is taken: they are read on all cores, and a thread that waits for the others may
+    /// begin another task of the pool that needs this scan too.
     pub(in crate::etcd) fn get(&self) -> &PageScan<'a> {
-        self.scan
-            .get_or_init(|| PageScan::read(self.pages, self.source))
+        if let Some(scan) = self.scan.get() {
+            return scan;
+        }
+        let scan = PageScan::read(self.pages, self.source);
+        self.scan.get_or_init(|| scan)
     }
 }
