@@ -18,7 +18,7 @@ use crate::source::Source;
 
 use super::bucket::{inline_page, is_bucket};
 use super::leaf::{Direction, Leaf};
-use super::page::{HEADER_BYTES, Kind, Page, Pgid};
+use super::page::{Element, HEADER_BYTES, Kind, Page, Pgid};
 use super::pages::Pages;
 
 /// After this many bytes, the pages read are released from memory.
@@ -206,7 +206,21 @@ impl<'a> PageScan<'a> {
 
     /// The leaf pages whose elements are all buckets. Each is, or was, the root.
     pub fn roots(&self) -> impl Iterator<Item = (Leaf<'a>, bool)> {
-        self.leaves().filter(|(leaf, _)| is_root(leaf))
+        let runs = self.leaf_runs().map(|(pgid, _)| pgid);
+        let candidates = runs.filter(|pgid| self.may_be_root(*pgid));
+        let leaves = candidates.filter_map(|pgid| self.leaf(pgid));
+        leaves.filter(|(leaf, _)| is_root(leaf))
+    }
+
+    /// Whether a leaf page may be a root, by its first element. It is not one if that is certainly an element of the page
+    /// and no bucket. So almost all pages need no check of their other elements.
+    fn may_be_root(&self, pgid: Pgid) -> bool {
+        let Some(page) = self.pages.unchecked(pgid) else {
+            return true;
+        };
+        let is_certain = !self.overwritten.contains_key(&pgid.0) && page.starts_after_its_table();
+        let is_other = |element: Element<'_>| !is_bucket(&element);
+        !(is_certain && page.leaf_element(0).is_ok_and(is_other))
     }
 
     /// The page at a position, if no part of it was overwritten.

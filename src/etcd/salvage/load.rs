@@ -345,11 +345,14 @@ pub(super) fn read_leaves<'a>(
         let run = before.checked_sub(1).and_then(|last| used.get(last));
         run.is_some_and(|run| run.1 >= pgid)
     };
-    let found = scan.leaves().chain(scan.inline_leaves(schema::KEY));
-    leaves.extend(
-        found
-            .filter(|(leaf, _)| !heads.contains(&leaf.page.pgid.0) && !in_use(leaf.page.pgid.0))
-            .filter_map(|(leaf, sound)| SalvageLeaf::scanned(leaf, sound)),
-    );
+    let is_new = |pgid: u64| !heads.contains(&pgid) && !in_use(pgid);
+    // The pages of the tree are left out before they are checked: they are almost all pages.
+    let runs = scan.leaf_runs().map(|(pgid, _)| pgid);
+    let outside = runs.filter(|pgid| is_new(pgid.0));
+    let outside = outside.filter_map(|pgid| scan.leaf(pgid));
+    let inline = scan.inline_leaves(schema::KEY);
+    let inline = inline.filter(|(leaf, _)| is_new(leaf.page.pgid.0));
+    let found = outside.chain(inline);
+    leaves.extend(found.filter_map(|(leaf, sound)| SalvageLeaf::scanned(leaf, sound)));
     (leaves, one_state)
 }
