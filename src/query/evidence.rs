@@ -509,6 +509,11 @@ impl Evidence {
         self.store_by(self.meta)
     }
 
+    /// Whether [`Self::store`] is the state of the newest meta page.
+    pub fn is_of_newest_meta(&self) -> bool {
+        self.meta.is_none()
+    }
+
     fn store_by(&self, meta: Option<MetaBy>) -> Result<Store<'_>, NoAnswer> {
         if self.deltas_alone().is_some() {
             return Err(self.no_database());

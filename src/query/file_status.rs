@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bbolt::check::{Tail, refused_metas};
-use crate::diag::{Code, Damage};
+use crate::diag::{Code, Damage, Diagnostics};
 use crate::etcd::Store;
 use crate::k8s::audit::{Audit, Encryption, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
@@ -76,7 +76,7 @@ impl FileStatus {
             keyring: &Keyring::default(),
             layers: &STATUS_LAYERS,
         };
-        Ok(Self::read_with(evidence, &store, check.run_on(&store)))
+        Ok(Self::read_with(evidence, &store, &check))
     }
 
     /// Checks all layers of a file whose store is already open, then reads its numbers. The keyring decrypts values that
@@ -91,12 +91,54 @@ impl FileStatus {
             keyring,
             layers: &[],
         };
-        Self::read_with(evidence, store, check.run_on(store))
+        Self::read_with(evidence, store, &check)
     }
 
-    /// Reads the numbers of a store that was checked. The checks come first, because each further walk through a damaged
-    /// file may have findings of its own, and the verdict is by the checks alone.
-    fn read_with<'e>(evidence: &'e Evidence, store: &Store<'e>, checked: CheckResult) -> Self {
+    /// Checks the file, and reads the numbers of its store at the same time. They are read from a second store with
+    /// findings of its own, and are used only if the file is intact. Each further walk through a damaged file may have
+    /// findings of its own, and the verdict is by the checks alone. So of a damaged file the numbers are read after the
+    /// checks.
+    fn read_with<'e>(evidence: &'e Evidence, store: &Store<'e>, check: &Check<'e>) -> Self {
+        let diagnostics = Diagnostics::new();
+        let is_plain = store.additional().is_empty() && evidence.is_of_newest_meta();
+        let (checked, beside) = rayon::join(
+            || check.run_on(store),
+            || {
+                let second = is_plain.then(|| Store::open(evidence.source(), &diagnostics));
+                let second = second.and_then(Result::ok);
+                second.map(|store| Numbers::read(&store))
+            },
+        );
+        let is_intact = !evidence.diagnostics().found_any() && !diagnostics.found_any();
+        let beside = beside.filter(|_| is_intact);
+        let Numbers {
+            store: status,
+            encryption,
+        } = beside.unwrap_or_else(|| Numbers::read(store));
+        let tail = Tail::read(evidence.source(), store.db().meta());
+        // After the last byte was read, and before the findings are printed.
+        evidence.collect_read_errors();
+        let pages = checked.scope.pages;
+        Self {
+            pages: pages.map(|pages| PageBytes::new(pages, &status)),
+            store: status,
+            encryption,
+            tail,
+            log: log_beside(evidence, store),
+            verdict: checked.verdict,
+            findings: checked.findings,
+        }
+    }
+}
+
+/// What one pass over the records of a store gives.
+struct Numbers {
+    store: StoreStatus,
+    encryption: Encryption,
+}
+
+impl Numbers {
+    fn read(store: &Store<'_>) -> Self {
         let mut audit = Audit::default();
         let mut survey = Survey::default();
         // Secrets that are not encrypted, of all revisions. Those of live objects are subtracted below.
@@ -117,18 +159,9 @@ impl FileStatus {
         let catalog = survey.into_catalog();
         let mut encryption = audit.finish(live, |key| folder_of(key, &catalog));
         encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
-        let tail = Tail::read(evidence.source(), store.db().meta());
-        // After the last byte was read, and before the findings are printed.
-        evidence.collect_read_errors();
-        let pages = checked.scope.pages;
         Self {
-            pages: pages.map(|pages| PageBytes::new(pages, &status)),
             store: status,
             encryption,
-            tail,
-            log: log_beside(evidence, store),
-            verdict: checked.verdict,
-            findings: checked.findings,
         }
     }
 }
