@@ -570,6 +570,7 @@ def main():
     parser.add_argument("-n", type=int, default=50)
     args = parser.parse_args()
     args.bin, args.work = os.path.abspath(args.bin), os.path.abspath(args.work)
+    os.makedirs(args.work, exist_ok=True)
     {"build": build, "sources": sources, "check": check, "kill": kill}[args.command](args)
 
 
