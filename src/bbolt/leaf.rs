@@ -67,8 +67,8 @@ impl<'a> Leaf<'a> {
         (leaf, first, last)
     }
 
-    /// The same for a leaf of which [`Self::check`] would report nothing and which is packed as bbolt writes it; `None`
-    /// for any other. It takes one pass over the table of elements.
+    /// Checks a leaf in one pass over its table of elements. Returns what [`Self::check`] returns if the leaf is exactly as
+    /// bbolt writes it and [`Self::check`] would report nothing; otherwise `None`.
     #[expect(clippy::type_complexity, reason = "as `check`")]
     pub(super) fn check_intact(
         page: Page<'a>,

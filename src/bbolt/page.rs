@@ -243,6 +243,19 @@ impl<'a> Page<'a> {
         Ok((bytes, start))
     }
 
+    /// The four fields of the leaf element at a position in the page: flags, pos, ksize and vsize. None if its 16 bytes go
+    /// beyond the page.
+    #[inline]
+    fn element_fields(&self, at: usize) -> Option<[u32; 4]> {
+        let field = |offset: usize, what| self.run.u32(at.saturating_add(offset), what).ok();
+        Some([
+            field(0, "element flags")?,
+            field(4, "element pos")?,
+            field(8, "element ksize")?,
+            field(12, "element vsize")?,
+        ])
+    }
+
     /// The leaf element `index`.
     ///
     /// # Errors
@@ -250,12 +263,7 @@ impl<'a> Page<'a> {
     #[inline]
     pub fn leaf_element(&self, index: usize) -> Result<Element<'a>, Damage> {
         let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
-        let (Ok(flags), Ok(pos), Ok(ksize), Ok(vsize)) = (
-            self.run.u32(at, "element flags"),
-            self.run.u32(at.saturating_add(4), "element pos"),
-            self.run.u32(at.saturating_add(8), "element ksize"),
-            self.run.u32(at.saturating_add(12), "element vsize"),
-        ) else {
+        let Some([flags, pos, ksize, vsize]) = self.element_fields(at) else {
             return Err(self.no_element(index));
         };
         if ksize == 0 || ksize > MAX_KEY_BYTES {
@@ -367,12 +375,7 @@ impl<'a> Page<'a> {
         let mut end = HEADER_BYTES.saturating_add(self.count.saturating_mul(ELEMENT_BYTES));
         for index in 0..self.count {
             let at = HEADER_BYTES.saturating_add(index.saturating_mul(ELEMENT_BYTES));
-            let (Ok(flags), Ok(pos), Ok(ksize), Ok(vsize)) = (
-                self.run.u32(at, "element flags"),
-                self.run.u32(at.saturating_add(4), "element pos"),
-                self.run.u32(at.saturating_add(8), "element ksize"),
-                self.run.u32(at.saturating_add(12), "element vsize"),
-            ) else {
+            let Some([flags, pos, ksize, vsize]) = self.element_fields(at) else {
                 return false;
             };
             let [start, key_bytes, value_bytes] =

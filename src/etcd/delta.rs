@@ -58,7 +58,7 @@ pub struct Delta {
     bytes: Vec<u8>,
     /// In the order of revisions.
     events: Vec<Event>,
-    /// The first main revision of which an event may be missing, because the file is damaged.
+    /// From this main revision on events may be missing, because the file is damaged.
     incomplete_from: Option<i64>,
 }
 
@@ -146,8 +146,8 @@ impl Delta {
         ))
     }
 
-    /// The first main revision of which an event may be missing, because the file is damaged. An event that cannot be
-    /// read may be of the same revision as the event before it.
+    /// From this main revision on events may be missing, because the file is damaged. An event that cannot be read may
+    /// have the same revision as the event before it.
     #[must_use]
     pub fn incomplete_from(&self) -> Option<i64> {
         self.incomplete_from

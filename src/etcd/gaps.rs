@@ -101,8 +101,8 @@ impl GapCheck {
         }
     }
 
-    /// Passes records without a gap between them, of which the first was added. `last` is the last one in the direction
-    /// of the walk.
+    /// Skips to the last of several records in the direction of the walk. No revision is missing between them, and the
+    /// first of them was added.
     pub(super) fn pass_to(&mut self, last: Place) {
         if self
             .newest

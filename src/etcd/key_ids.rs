@@ -1,8 +1,8 @@
 //! Short ids of keys, for tables with one row for each key of a store.
 //!
-//! An id has 128 bits, and is computed with a random secret of this run. So two keys never have the same id in practice,
-//! also if somebody chose the keys for that: with a billion keys the chance is less than 1 to 10^20. A table of ids needs
-//! a third of the memory of a table of keys. Ids differ between runs, so nothing that is printed may depend on them.
+//! An id has 128 bits, and is computed with a random secret of this run. So nobody can choose two keys with the same id.
+//! By chance two of a billion keys have the same id with a probability of less than 1 in 10^20. A table of ids needs a
+//! third of the memory of a table of keys. Ids differ between runs, so nothing that is printed may depend on them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};

@@ -135,8 +135,8 @@ pub struct SurveyRequest<'r> {
     pub at: i64,
     /// The compacted revision: up to it records may be missing.
     pub compacted: i64,
-    /// Missing numbers up to this revision are not counted. It is the compacted revision, or 1 for a state before the
-    /// compaction, of which any record may be missing.
+    /// Missing numbers up to this revision are not counted. It is the compacted revision. For a state before the
+    /// compaction it is 1, because any record of that state may be missing.
     pub numbers_from: i64,
     /// Whether records that the tree does not reach are used.
     pub uses_salvaged: bool,

@@ -149,8 +149,8 @@ fn wrote_since(entry: &Entry<'_>, before: &[Entry<'_>]) -> Option<bool> {
     }
 }
 
-/// The same from two values of any encoding, of which only the metadata becomes a tree. None if a value is no object or
-/// cannot be decoded, which the caller has to report.
+/// The same from two values of any encoding. Only their metadata becomes a tree. None if a value is no object or cannot
+/// be decoded; the caller has to report that.
 #[must_use]
 pub fn decoded_writers(old: Option<&[u8]>, new: &[u8]) -> Option<Vec<StoredWriter>> {
     let meta = |value: &[u8]| {

@@ -91,8 +91,8 @@ impl ManagerHistory {
         fold.history
     }
 
-    /// The managers of a batch of the events, of which `first` come before it. Those that the pass could not find are
-    /// found as in a short history.
+    /// The managers of a batch of the events. `first` events come before the batch. Managers that the pass could not find
+    /// are found as in a short history.
     pub fn managers_of_each(
         &self,
         first: usize,

@@ -217,7 +217,7 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// The records of the database and of the log, as far as they belong together. None if there are none.
+    /// The records of the database with those of the log that continue it. None if nothing can be read.
     fn all_records<'q>(&self, quiet: &'q Diagnostics) -> Option<Store<'q>>
     where
         'a: 'q,

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::restore_data as restore;
 use crate::support::synth::wal::{WalFile, put};
 use crate::support::synth::wire::Message;
-use crate::support::{Run, Scratch, bolt_reader, etcdive, testdata};
+use crate::support::{Scratch, bolt_reader, etcdive, testdata};
 
 const SEGMENT: &str = "member/wal/0000000000000000-0000000000000000.wal";
 
@@ -23,22 +24,6 @@ fn log_alone(name: &str, log: &[u8]) -> Scratch {
 
 fn recorded_log(source: &str) -> Vec<u8> {
     std::fs::read(testdata(&format!("restore/{source}.wal"))).unwrap()
-}
-
-/// Restores the data directory of a scratch folder into `new.db` in it.
-fn restore(scratch: &Scratch, arguments: &str) -> Run {
-    let data = scratch.path().join("data");
-    let new = scratch.path().join("new.db");
-    for path in [new.clone(), scratch.path().join("new.db.restore.json")] {
-        let _ = std::fs::remove_file(path);
-    }
-    let words = [
-        "restore",
-        data.to_str().unwrap(),
-        "--out",
-        new.to_str().unwrap(),
-    ];
-    etcdive(words.into_iter().chain(arguments.split_whitespace()))
 }
 
 fn new_db(scratch: &Scratch) -> PathBuf {

@@ -4,29 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::restore_data;
 use crate::support::synth::Bucket;
 use crate::support::synth::etcd::{Store, Version, lease_value};
 use crate::support::synth::wal::{WalFile, put};
 use crate::support::synth::wire::Message;
-use crate::support::{Run, Scratch, bolt_reader, etcdive, testdata};
+use crate::support::{Run, Scratch, bolt_reader, testdata};
 
 const SEGMENT: &str = "data/member/wal/0000000000000000-0000000000000000.wal";
 
-/// Restores the data directory of a scratch folder into a new file in it.
+/// Restores the data directory of a scratch folder. Returns the path of the new file too.
 fn restore(scratch: &Scratch, flags: &str) -> (Run, PathBuf) {
-    let data = scratch.path().join("data");
-    let new = scratch.path().join("new.db");
-    for path in [new.clone(), scratch.path().join("new.db.restore.json")] {
-        let _ = std::fs::remove_file(path);
-    }
-    let words = [
-        "restore",
-        data.to_str().unwrap(),
-        "--out",
-        new.to_str().unwrap(),
-    ];
-    let run = etcdive(words.into_iter().chain(flags.split_whitespace()));
-    (run, new)
+    (restore_data(scratch, flags), scratch.path().join("new.db"))
 }
 
 fn pairs(db: &Path, bucket: &str) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Run, Scratch, etcdive, testdata};
+use crate::support::{Run, Scratch, etcdive, names_in, testdata};
 
 fn restore(target: &Path, flags: &str) -> Run {
     let source = testdata("restore/src36.snap.db");
@@ -13,15 +13,6 @@ fn restore(target: &Path, flags: &str) -> Run {
         target.to_str().unwrap(),
     ];
     etcdive(words.into_iter().chain(flags.split_whitespace()))
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -50,8 +41,8 @@ fn a_folder_for_the_log_inside_the_directory_is_refused_before_anything_is_writt
             wal.display(),
             run.stderr
         );
-        assert_eq!(names(scratch.path()), ["empty", "link"]);
-        assert_eq!(names(&empty), [""; 0]);
+        assert_eq!(names_in(scratch.path()), ["empty", "link"]);
+        assert_eq!(names_in(&empty), [""; 0]);
     }
 }
 
@@ -65,10 +56,13 @@ fn a_link_to_an_empty_folder_is_followed() {
     let run = restore(&link, "");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(link.is_symlink());
-    assert_eq!(names(&folder), ["member"]);
+    assert_eq!(names_in(&folder), ["member"]);
     assert!(folder.join("member/snap/db").is_file());
-    assert_eq!(names(scratch.path()), ["disk", "link", "link.restore.json"]);
-    assert_eq!(names(&scratch.path().join("disk")), ["data"]);
+    assert_eq!(
+        names_in(scratch.path()),
+        ["disk", "link", "link.restore.json"]
+    );
+    assert_eq!(names_in(&scratch.path().join("disk")), ["data"]);
     // A link that leads nowhere.
     let nowhere = scratch.path().join("nowhere");
     std::os::unix::fs::symlink("missing/data", &nowhere).unwrap();
@@ -90,8 +84,8 @@ fn an_empty_folder_is_filled_without_a_temporary_folder_next_to_it() {
     // A report is next to the directory, so the check of the temporary folder needs another place for it.
     let run = restore(&folder.join("."), "");
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(names(&folder), ["member"]);
-    assert_eq!(names(&outer), ["data", "data.restore.json"]);
+    assert_eq!(names_in(&folder), ["member"]);
+    assert_eq!(names_in(&outer), ["data", "data.restore.json"]);
     let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }

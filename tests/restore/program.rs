@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::corrupt::busy_store;
 use crate::support::synth::Bucket;
 use crate::support::synth::etcd::{Store, Version, alarm_key};
-use crate::support::{Run, Scratch, bolt_reader, etcdive, testdata};
+use crate::support::{Run, Scratch, bolt_reader, etcdive, names_in, testdata};
 
 fn source() -> String {
     testdata("restore/src36.snap.db")
@@ -32,15 +32,6 @@ fn report(out: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn it_writes_a_file_and_a_report() {
     let scratch = Scratch::new("restore-writes");
@@ -53,7 +44,7 @@ fn it_writes_a_file_and_a_report() {
         std::fs::metadata(&out).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert_eq!(names(scratch.path()), ["new.db", "new.db.restore.json"]);
+    assert_eq!(names_in(scratch.path()), ["new.db", "new.db.restore.json"]);
     let report = report(&out);
     for (field, value) in [
         ("revision", 60),
@@ -221,7 +212,7 @@ fn a_refusal_leaves_no_file_and_offers_a_line_that_works() {
     let db = db.to_str().unwrap();
     let (refused, out) = run(&scratch, db, "");
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert_eq!(names(scratch.path()), ["broken.db"]);
+    assert_eq!(names_in(scratch.path()), ["broken.db"]);
     let hint = refused
         .stderr
         .lines()

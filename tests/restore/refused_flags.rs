@@ -2,19 +2,13 @@
 
 use std::path::Path;
 
-use crate::support::{Run, Scratch, etcdive, testdata};
+use crate::support::{Run, Scratch, etcdive, names_in, testdata};
 
 fn restore(scratch: &Scratch, db: &Path, flags: &str) -> Run {
     let mut words = vec!["restore", db.to_str().unwrap()];
     let flags = flags.replace("HERE", scratch.path().to_str().unwrap());
     words.extend(flags.split_whitespace());
     etcdive(words)
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.collect()
 }
 
 /// The commands in the hint.
@@ -44,7 +38,7 @@ fn a_member_that_skipped_entries_of_its_log_is_refused() {
     ] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
-    assert!(names(scratch.path()).is_empty());
+    assert!(names_in(scratch.path()).is_empty());
     // The revision before the difference is right, and the one of the difference is not.
     let line = hinted(&run).into_iter().find(|line| line.contains("--at "));
     let before = pasted(&line.unwrap());
@@ -86,7 +80,7 @@ fn flags_of_a_data_directory_are_refused_for_a_file() {
             "{flags}: {}",
             run.stderr
         );
-        assert!(names(scratch.path()).is_empty(), "{flags}");
+        assert!(names_in(scratch.path()).is_empty(), "{flags}");
     }
 }
 
@@ -120,7 +114,7 @@ fn a_bump_below_what_was_left_out_is_refused_with_the_smallest_that_is_right() {
             "{}",
             run.stderr
         );
-        assert!(names(scratch.path()).is_empty());
+        assert!(names_in(scratch.path()).is_empty());
     }
     let run = restore(&scratch, &source, &flags("17"));
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -171,5 +165,5 @@ fn a_part_of_a_revision_is_refused_and_a_future_one_is_no_loss() {
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("--at 75"), "{}", run.stderr);
     assert!(!run.stderr.contains("--allow-loss"), "{}", run.stderr);
-    assert!(names(scratch.path()).is_empty());
+    assert!(names_in(scratch.path()).is_empty());
 }

@@ -340,8 +340,8 @@ pub fn named_folder(path: &Path) -> PathBuf {
     }
 }
 
-/// Where a path leads: itself, or if it is a link, the folder behind it. A temporary folder next to a link may be on
-/// another disk.
+/// The path itself, or the folder that it links to. The temporary folder is made next to that one, because the link may
+/// be on another disk.
 fn target_of(path: &Path) -> Result<PathBuf, Failure> {
     if !path.is_symlink() {
         return Ok(path.to_path_buf());

@@ -65,8 +65,8 @@ pub(super) fn entries(value: &[u8]) -> Option<Vec<Entry<'_>>> {
     Some(entries)
 }
 
-/// The metadata of an object whose kind is in the table and which can be decoded: its fields can be told apart, and no
-/// message in it is split.
+/// The bytes of an object's metadata. None if the kind is not in the table, if the fields cannot be read, or if a message
+/// in it is split into several parts.
 fn metadata(value: &[u8]) -> Option<&[u8]> {
     let unknown = Unknown::parse(value.strip_prefix(PROTOBUF_MAGIC)?).ok()?;
     let (api_version, kind) = (&*unknown.api_version, &*unknown.kind);

@@ -417,7 +417,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         })))
     }
 
-    /// The newest main revision whose state is complete and is that of the cluster; none if there is none.
+    /// The newest main revision with a complete state that is also the state of the cluster.
     fn newest_complete(&self, survey: &Survey<'_>) -> Option<i64> {
         let complete = survey.newest_complete(self.compacted)?;
         let before_skipped = self.reasons.iter().filter_map(|reason| match reason {
