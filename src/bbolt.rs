@@ -41,6 +41,7 @@ pub use leaf::{Direction, Leaf};
 pub use lookahead::Ahead;
 pub use meta::{Meta, MetaError};
 pub use page::{Element, Kind, Page, Pgid};
+pub use page_owners::WalkedPages;
 pub use page_use::PageUse;
 pub use pages::Pages;
 pub use scan::{PageScan, is_root};

@@ -3,8 +3,9 @@
 //! [`schema`] names the buckets and reads the small ones. A [`record`] of bucket `key` has a [`revision`] as its key and a
 //! [`key_value`] as its value. [`state`] reads the records of the database, and [`store`] adds records of other origins.
 //! [`history`] folds records into the history of a key and into the keyspace as of a revision. [`carve`] finds records in
-//! freed pages, [`wal`] reads the log beside the database. [`hash`] computes etcd's hashes, and [`check`](mod@check)
-//! compares the records with each other. [`write`](mod@write) makes a new database file that etcd accepts.
+//! freed pages, [`wal`] reads the log beside the database. [`hash`] computes etcd's hashes. [`succession`] compares the
+//! records of a key with each other, [`record_pass`] counts and hashes all records in one pass, and [`check`](mod@check)
+//! also checks the small buckets. [`write`](mod@write) makes a new database file that etcd accepts.
 //!
 //! **Invariant:** values stay borrowed from the map. An index of a whole store copies only its keys, so memory grows with
 //! the number of distinct keys that the question needs.
@@ -30,6 +31,7 @@ pub mod lease;
 pub mod leaves;
 pub mod membership;
 pub mod record;
+pub mod record_pass;
 pub mod records;
 pub mod release;
 pub mod revision;
@@ -41,6 +43,7 @@ pub mod space;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod succession;
 pub mod survey;
 pub mod totals;
 pub mod wal;

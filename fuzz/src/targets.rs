@@ -15,6 +15,7 @@ use etcdive::etcd::carve::Carved;
 use etcdive::etcd::check::{check as check_records, check_former};
 use etcdive::etcd::delta::Delta;
 use etcdive::etcd::hash::hash_kv;
+use etcdive::etcd::record_pass::Hashes;
 use etcdive::etcd::status::{SnapshotStatus, StoreStatus};
 use etcdive::etcd::wal::snap::Snap;
 use etcdive::etcd::wal::{File, Wal, replay, writes};
@@ -107,9 +108,10 @@ pub fn whole_file(data: &[u8]) {
     StoreStatus::read(&store);
     // What fsck looks at.
     walk(store.db(), store.buckets().iter().cloned());
-    check_records(&store, |_| ());
+    let pass = check_records(&store, Hashes::Omitted, |_| None::<()>);
     let _ = check_former(&store);
-    store.state().compare_tree_with_scan();
+    store.state().compare_tree_with_scan(pass.walked.as_ref());
+    store.state().compare_tree_with_scan(None);
     for (_, count, kept) in diagnostics.by_code() {
         assert!(kept.len() as u64 <= count);
         kept.iter().for_each(|finding| drop(finding.to_string()));

@@ -9,6 +9,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 
 use super::leaf::{Direction, Leaf};
 use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pgid};
+use super::pages::MAX_TREE_DEPTH;
 use super::tree::{FileContext, Leaves, Root};
 
 const HEADER_BYTES: usize = 16;
@@ -139,6 +140,22 @@ impl<'a> Bucket<'a> {
             self.start,
             direction,
         )
+    }
+
+    /// The element with this key. It is found by the order of keys, so the answer is right only for a tree whose walk
+    /// found nothing.
+    pub fn get(&self, key: &[u8]) -> Option<Element<'a>> {
+        let Root::Page(mut pgid) = self.start else {
+            return None;
+        };
+        for _ in 0..MAX_TREE_DEPTH {
+            let page = self.context.pages.tree_page(pgid).ok()?;
+            if page.kind == Some(Kind::Leaf) {
+                return page.leaf_element_of(key);
+            }
+            pgid = page.child_for(key)?;
+        }
+        None
     }
 
     /// Its elements, each with its page, in the given direction.

@@ -426,6 +426,27 @@ impl<'a> Page<'a> {
             .map(Pgid)
     }
 
+    /// The child of a branch for a key: the last one whose first key is not greater. None if all are greater.
+    pub(super) fn child_for(&self, key: &[u8]) -> Option<Pgid> {
+        let is_before = |index: usize| {
+            let element = self.branch_element(index).ok();
+            element.is_some_and(|(first, _)| first <= key)
+        };
+        let after = partition_point(self.usable_count(), is_before);
+        self.branch_child(after.checked_sub(1)?)
+    }
+
+    /// The element of a leaf with this key.
+    pub(super) fn leaf_element_of(&self, key: &[u8]) -> Option<Element<'a>> {
+        let is_before = |index: usize| {
+            let element = self.leaf_element(index).ok();
+            element.is_some_and(|element| element.key < key)
+        };
+        let first = partition_point(self.usable_count(), is_before);
+        let element = self.leaf_element(first).ok()?;
+        (element.key == key).then_some(element)
+    }
+
     /// The finding about element `index`, whose 16 bytes go beyond the page.
     #[cold]
     fn no_element(&self, index: usize) -> Damage {
@@ -450,4 +471,18 @@ impl<'a> Page<'a> {
             )
             .effect("this element cannot be read")
     }
+}
+
+/// The first of `count` indices for which `is_before` is false. It is true for all before that one.
+fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut until) = (0, count);
+    while from < until {
+        let middle = usize::midpoint(from, until);
+        if is_before(middle) {
+            from = middle.saturating_add(1);
+        } else {
+            until = middle;
+        }
+    }
+    from
 }

@@ -10,10 +10,32 @@ use super::page_set::PageSet;
 /// The pages that one walk has used. A page is entered once, and may be in the overflow of one other page: if two pages
 /// claim the same bytes, either may be damaged, so both are read. So a walk never returns more than twice the file.
 #[derive(Debug, Default)]
-pub(super) struct WalkedPages {
+pub struct WalkedPages {
+    /// The first pages of branches and leaves.
     pub(super) entered: PageSet,
+    /// All pages of their runs.
     pub(super) once: PageSet,
+    /// Those that are in two runs.
     pub(super) twice: PageSet,
+}
+
+impl WalkedPages {
+    /// Whether a run of the walk begins at a page.
+    pub(super) fn is_head(&self, pgid: u64) -> bool {
+        self.entered.contains(pgid)
+    }
+
+    /// Whether a page is in a run of the walk.
+    pub fn contains(&self, pgid: u64) -> bool {
+        self.once.contains(pgid)
+    }
+
+    /// The last page of the run that begins at a page.
+    pub(super) fn last_of(&self, head: u64) -> u64 {
+        let is_inside = |pgid: &u64| self.contains(*pgid) && !self.is_head(*pgid);
+        let next = head.saturating_add(1);
+        (next..).take_while(is_inside).last().unwrap_or(head)
+    }
 }
 
 /// Which buckets' walks entered a page. In an intact file it is one. If two claim it, either may be damaged, so both may

@@ -19,6 +19,7 @@ use crate::source::Source;
 use super::bucket::{inline_page, is_bucket};
 use super::leaf::{Direction, Leaf};
 use super::page::{Element, HEADER_BYTES, Kind, Page, Pgid};
+use super::page_owners::WalkedPages;
 use super::pages::Pages;
 
 /// After this many bytes, the pages read are released from memory.
@@ -36,6 +37,9 @@ struct Head {
 
 /// First and last page of a run.
 type Run = (u64, u64);
+
+/// A run, and its head if that is part of the scan.
+type Found = (Run, Option<Head>);
 
 /// Whether every element of a leaf is a bucket. Such a page is, or was, the root.
 pub fn is_root(leaf: &Leaf<'_>) -> bool {
@@ -56,6 +60,15 @@ impl<'a> PageScan<'a> {
     /// Reads the header of every page, also after the high-water mark: in a copy of a file that was growing, those pages may
     /// belong to the state. The work is linear in the file's pages, the memory in the pages with a valid header.
     pub fn read(pages: Pages<'a>, source: Option<&'a Source>) -> Self {
+        Self::read_outside(pages, source, None)
+    }
+
+    /// The same without the pages that the walk through an intact tree used. Their headers are not read again.
+    pub fn read_outside(
+        pages: Pages<'a>,
+        source: Option<&'a Source>,
+        walked: Option<&WalkedPages>,
+    ) -> Self {
         let mut scan = Self {
             pages,
             heads: Vec::new(),
@@ -73,8 +86,9 @@ impl<'a> PageScan<'a> {
         }
         while next < end {
             let behind = next.saturating_add(a_release).min(end);
-            for (head, last) in scan.heads_in(next, behind) {
-                scan.add(head, last, &mut open);
+            for (run, head) in scan.runs_in(next, behind, walked) {
+                scan.overwrite_by(run, &mut open);
+                scan.heads.extend(head);
             }
             if let Some(source) = source {
                 source.work().add(bytes(behind.saturating_sub(next)));
@@ -90,21 +104,27 @@ impl<'a> PageScan<'a> {
         scan
     }
 
-    /// The heads at these positions, ascending, each with the last page of its run.
-    fn heads_in(&self, from: u64, until: u64) -> Vec<(Head, u64)> {
+    /// The runs that begin at these positions, ascending.
+    fn runs_in(&self, from: u64, until: u64, walked: Option<&WalkedPages>) -> Vec<Found> {
+        let found_at = |pgid: u64| match walked.filter(|walked| walked.contains(pgid)) {
+            Some(walked) => {
+                let is_head = walked.is_head(pgid);
+                is_head.then(|| ((pgid, walked.last_of(pgid)), None))
+            }
+            None => self.head_at(pgid).map(|(head, run)| (run, Some(head))),
+        };
         let tasks = until.saturating_sub(from).div_ceil(TASK_PAGES);
         let of_task = |task: u64| {
             let start = from.saturating_add(task.saturating_mul(TASK_PAGES));
             let end = start.saturating_add(TASK_PAGES).min(until);
-            (start..end).filter_map(|pgid| self.head_at(pgid)).collect()
+            (start..end).filter_map(found_at).collect()
         };
         let found: Vec<Vec<_>> = (0..tasks).into_par_iter().map(of_task).collect();
         found.into_iter().flatten().collect()
     }
 
-    /// Adds the next head, in the order of positions; `open` are the runs that may reach it.
-    fn add(&mut self, head: Head, last: u64, open: &mut Vec<Run>) {
-        let pgid = head.pgid;
+    /// Notes which runs the next run overwrites, in the order of positions; `open` are the runs that may reach it.
+    fn overwrite_by(&mut self, (pgid, last): Run, open: &mut Vec<Run>) {
         while open.last().is_some_and(|run| run.1 < pgid) {
             open.pop();
         }
@@ -119,15 +139,14 @@ impl<'a> PageScan<'a> {
         if last > pgid {
             open.push((pgid, last));
         }
-        self.heads.push(head);
     }
 
     fn overwrite(&mut self, head: u64, run: Run) {
         self.overwritten.entry(head).or_default().push(run);
     }
 
-    /// The head at a position, with the last page of its run.
-    fn head_at(&self, pgid: u64) -> Option<(Head, u64)> {
+    /// The head at a position, with its run.
+    fn head_at(&self, pgid: u64) -> Option<(Head, Run)> {
         let page = self.pages.unchecked(Pgid(pgid))?;
         let kind = page.kind.filter(|kind| *kind != Kind::Meta)?;
         if page.stated_id != pgid {
@@ -139,7 +158,7 @@ impl<'a> PageScan<'a> {
                 kind,
                 overflow: page.overflow,
             },
-            pgid.saturating_add(u64::from(page.overflow)),
+            (pgid, pgid.saturating_add(u64::from(page.overflow))),
         ))
     }
 

@@ -71,10 +71,12 @@ type Chunk = [u32; PAGES_TOGETHER];
 pub struct Claims {
     page_size: u64,
     image_bytes: u64,
-    /// All chunks but the last one in use.
-    chunks: FastMap<u64, Chunk>,
-    /// The last chunk in use, with its number: the next claim is often in the same one.
-    last: (u64, Chunk),
+    /// The chunks in use, each with its number.
+    chunks: Vec<(u64, Chunk)>,
+    /// The index in `chunks` of a chunk with this number.
+    places: FastMap<u64, usize>,
+    /// The last chunk in use and its index: the next claim is often in the same one.
+    last: Option<(u64, usize)>,
 }
 
 impl Claims {
@@ -83,8 +85,9 @@ impl Claims {
         Self {
             page_size: db.pages().page_size() as u64,
             image_bytes: db.pages().image().len() as u64,
-            chunks: FastMap::default(),
-            last: (0, [0; PAGES_TOGETHER]),
+            chunks: Vec::new(),
+            places: FastMap::default(),
+            last: None,
         }
     }
 
@@ -157,8 +160,7 @@ impl Claims {
     /// How many bytes of the pages from this one on were claimed.
     fn claimed_from(&self, first: u64) -> u64 {
         let mut bytes = 0_u64;
-        let (last, marks) = &self.last;
-        for (chunk, marks) in self.chunks.iter().chain([(last, marks)]) {
+        for (chunk, marks) in &self.chunks {
             let pgids = chunk.saturating_mul(PAGES_TOGETHER as u64)..;
             for (pgid, mark) in pgids.zip(marks) {
                 if pgid >= first {
@@ -178,24 +180,32 @@ impl Claims {
     /// The mark of a page.
     fn get(&self, pgid: u64) -> u32 {
         let chunk = pgid / PAGES_TOGETHER as u64;
-        let marks = match &self.last {
-            (last, marks) if *last == chunk => Some(marks),
-            _ => self.chunks.get(&chunk),
+        let place = match self.last {
+            Some((last, place)) if last == chunk => Some(place),
+            _ => self.places.get(&chunk).copied(),
         };
-        let mark = marks.and_then(|marks| marks.get(place_of(pgid)));
+        let marks = place.and_then(|place| self.chunks.get(place));
+        let mark = marks.and_then(|(_, marks)| marks.get(place_of(pgid)));
         mark.copied().unwrap_or_default()
     }
 
     /// Stores the mark of a page. Its chunk becomes the last one in use.
     fn set(&mut self, pgid: u64, mark: u32) {
         let chunk = pgid / PAGES_TOGETHER as u64;
-        if self.last.0 != chunk {
-            let marks = self.chunks.remove(&chunk);
-            let next = (chunk, marks.unwrap_or([0; PAGES_TOGETHER]));
-            let (before, marks) = std::mem::replace(&mut self.last, next);
-            self.chunks.insert(before, marks);
-        }
-        if let Some(stored) = self.last.1.get_mut(place_of(pgid)) {
+        let place = match self.last {
+            Some((last, place)) if last == chunk => place,
+            _ => {
+                let next = self.chunks.len();
+                let place = *self.places.entry(chunk).or_insert(next);
+                if place == next {
+                    self.chunks.push((chunk, [0; PAGES_TOGETHER]));
+                }
+                place
+            }
+        };
+        self.last = Some((chunk, place));
+        let marks = self.chunks.get_mut(place);
+        if let Some(stored) = marks.and_then(|(_, marks)| marks.get_mut(place_of(pgid))) {
             *stored = mark;
         }
     }

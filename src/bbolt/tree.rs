@@ -146,6 +146,11 @@ impl<'a, C> Leaves<'a, C> {
         }
     }
 
+    /// The pages that the walk has used.
+    pub fn into_walked_pages(self) -> WalkedPages {
+        self.used
+    }
+
     /// Whether anything found so far may hide elements of this tree.
     pub fn is_damaged(&self) -> bool {
         self.damaged.get()

@@ -2,11 +2,11 @@
 
 use crate::fast_map::FastMap;
 
-use super::check::compare;
 use super::generation::Generation;
 use super::history::{Event, EventType};
 use super::record::Record;
 use super::store::Store;
+use super::succession::compare;
 
 /// The retained events of the requested keys, oldest first. Memory grows with their number.
 #[derive(Debug, Default)]

@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 use crate::bbolt::Direction;
-use crate::fast_map::FastMap;
 
-use super::check::compare;
 use super::generation::{Generation, Transition};
+use super::key_ids::{KeyId, KeyIds, KeyTable};
 use super::record::Record;
 use super::store::{AtRevision, Store};
+use super::succession::compare;
 
 /// The effect of an event on its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,32 +128,32 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        // The map has places and not records, which makes it small enough for the caches.
-        let mut places: FastMap<Box<[u8]>, usize> = FastMap::default();
-        let mut newest: Vec<Record<'a>> = Vec::new();
+        // The table has ids and places, neither keys nor records, which makes it small enough for the caches.
+        let ids = KeyIds::default();
+        let mut places: KeyTable<usize> = KeyTable::default();
+        let mut newest: Vec<KeyEntry<'a>> = Vec::new();
         let is_wanted = |record: &Record<'a>| {
             store.is_evidence_for(record, at) && !record.is_bump_mark() && wanted(record.key)
         };
-        let add = |record: Record<'a>| {
-            let place = places.get(record.key);
-            let known = place.and_then(|place| newest.get_mut(*place));
+        let add = |(record, id): (Record<'a>, KeyId)| {
+            let place = *places.entry(id).or_insert(newest.len());
+            let known = newest.get_mut(place).map(|known| &mut known.record);
             compare(store, known.as_deref(), &record);
             match known {
                 // In a damaged file the walk may not follow the order of revisions.
                 Some(known) if record.revision < known.revision => {}
                 Some(known) => *known = record,
-                None => {
-                    places.insert(record.key.into(), newest.len());
-                    newest.push(record);
-                }
+                None => newest.push(KeyEntry {
+                    key: record.key.into(),
+                    record,
+                }),
             }
         };
-        store.visit_records(|record| is_wanted(record).then_some(*record), add);
-        let keys = in_order(places.into_iter().collect());
-        let entries = keys.into_iter().filter_map(|(key, place)| {
-            let record = *newest.get(place)?;
-            Some(KeyEntry { key, record })
-        });
+        store.visit_records(
+            |record| is_wanted(record).then(|| (*record, ids.of(record.key))),
+            add,
+        );
+        let entries = in_order(newest).into_iter();
         let (deleted, live) = entries.partition(|entry| entry.record.tombstone);
         Self { live, deleted }
     }
@@ -170,10 +170,11 @@ impl<'a> Keyspace<'a> {
 }
 
 /// Sorts keys on all cores. Most keys begin alike (`/registry/pods/`), so what follows is compared first, as a number.
-fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
-    let first = keys.first().map(|(key, _)| key.clone()).unwrap_or_default();
-    let common = keys.iter().fold(first.len(), |common, (key, _)| {
-        let pairs = first.iter().zip(key).take(common);
+fn in_order(entries: Vec<KeyEntry<'_>>) -> Vec<KeyEntry<'_>> {
+    let first = entries.first().map(|first| first.key.clone());
+    let first = first.unwrap_or_default();
+    let common = entries.iter().fold(first.len(), |common, entry| {
+        let pairs = first.iter().zip(&entry.key).take(common);
         pairs.take_while(|(a, b)| a == b).count()
     });
     let number = |key: &[u8]| {
@@ -185,20 +186,21 @@ fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
             .for_each(|(to, from)| *to = *from);
         u128::from_be_bytes(bytes)
     };
-    let mut order: Vec<(u128, usize)> = keys
+    let mut order: Vec<(u128, usize)> = entries
         .iter()
         .enumerate()
-        .map(|(place, (key, _))| (number(key), place))
+        .map(|(place, entry)| (number(&entry.key), place))
         .collect();
-    let key_at = |place: usize| keys.get(place).map(|(key, _)| key);
+    let key_at = |place: usize| entries.get(place).map(|entry| &entry.key);
     // A shorter key is filled up with zeros, so equal numbers are no proof of equal keys.
     order.par_sort_unstable_by(|a, b| {
         let numbers = a.0.cmp(&b.0);
         numbers.then_with(|| key_at(a.1).cmp(&key_at(b.1)))
     });
+    let mut entries: Vec<Option<KeyEntry<'_>>> = entries.into_iter().map(Some).collect();
     order
         .into_iter()
-        .filter_map(|(_, place)| keys.get_mut(place).map(std::mem::take))
+        .filter_map(|(_, place)| entries.get_mut(place).and_then(Option::take))
         .collect()
 }
 
@@ -293,11 +295,13 @@ mod tests {
         for begins in [&b"/registry/pods/"[..], b""] {
             let mut expected: Vec<Vec<u8>> = texts.clone();
             expected.retain(|text| text.starts_with(begins));
-            let keys = expected.iter().rev().cloned().enumerate();
-            let keys = keys.map(|(place, key)| (key.into_boxed_slice(), place));
-            let sorted = in_order(keys.collect());
+            let entries = expected.iter().rev().map(|key| KeyEntry {
+                key: key.clone().into_boxed_slice(),
+                record: put(1, 1, 1),
+            });
+            let sorted = in_order(entries.collect());
             expected.sort();
-            let sorted: Vec<Vec<u8>> = sorted.into_iter().map(|(key, _)| key.into_vec()).collect();
+            let sorted: Vec<Vec<u8>> = sorted.iter().map(|entry| entry.key.to_vec()).collect();
             assert_eq!(sorted, expected);
         }
         assert!(in_order(Vec::new()).is_empty());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
-use crate::bbolt::{Bucket, Direction, Element, Leaf, Leaves};
+use crate::bbolt::{Bucket, Direction, Element, Leaf, Leaves, WalkedPages};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
@@ -306,12 +306,12 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
     }
 
     /// Visits all leaves in their order. While they are visited, the next ones are checked, and `make` is called with
-    /// them, on the other cores. Returns whether the tree has all leaves, so that nothing was salvaged.
+    /// them, on the other cores. Returns the pages of the tree if it has all leaves, so that nothing was salvaged.
     pub(super) fn visit(
         mut self,
         make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
         mut visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
-    ) -> bool {
+    ) -> Option<WalkedPages> {
         let ahead = self.ahead;
         let make = |leaf: &Leaf<'a>| ahead.of_leaf(leaf, &make);
         // All of it runs on the threads of the pool, so that none has to be woken for each batch.
@@ -333,11 +333,15 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
                     || self.visit_ready(has_more, &mut visit),
                 );
                 if has_ended {
-                    return matches!(self.from, LeafSource::Tree(_));
+                    break;
                 }
                 ready = made;
             }
-        })
+        });
+        match self.from {
+            LeafSource::Tree(leaves) => Some(leaves.into_walked_pages()),
+            LeafSource::Salvaged(_) => None,
+        }
     }
 
     /// Visits leaves up to the end of those that are ready, or if there are no more, up to the end of the walk. Returns

@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use crate::bbolt::{Direction, Element, Leaf};
+use crate::bbolt::{Direction, Element, Leaf, WalkedPages};
 use crate::diag::Diagnostics;
 
 use super::leaves::{RecordLeaves, leaf_records_with_bytes};
@@ -106,16 +106,17 @@ impl<'a, T: Send, F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync> Iterator
 }
 
 /// Visits the records of some leaves, oldest first. `choose` is called with each record and its element on all cores,
-/// `visit` with what it returns, in the order of the records. Returns whether nothing was found wrong on the way.
+/// `visit` with what it returns, in the order of the records. Returns the pages of the tree if nothing was found wrong on
+/// the way.
 pub(super) fn visit_records<'a, T: Send>(
     leaves: RecordLeaves<'a, Vec<T>>,
     diagnostics: &'a Diagnostics,
     choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
     mut visit: impl FnMut(T) + Send,
-) -> bool {
+) -> Option<WalkedPages> {
     let direction = Direction::Forward;
     let mut is_intact = true;
-    let has_tree = leaves.visit(
+    let walked = leaves.visit(
         |leaf| intact_records(leaf, direction, &choose),
         |leaf, chosen| match chosen {
             Some(chosen) => chosen.into_iter().for_each(&mut visit),
@@ -127,7 +128,7 @@ pub(super) fn visit_records<'a, T: Send>(
             }
         },
     );
-    has_tree && is_intact
+    walked.filter(|_| is_intact)
 }
 
 /// Whether each element of a leaf is a record about which nothing is to be reported.

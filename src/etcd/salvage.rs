@@ -16,6 +16,7 @@
 //! **Invariant:** one record per revision, in the order of revisions, each with its [`super::record::Origin`]. The file is
 //! scanned at most once, at the first damage. An intact file is never scanned.
 
+mod agreement;
 mod lazy_scan;
 mod load;
 mod merge;

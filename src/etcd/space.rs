@@ -8,9 +8,9 @@
 use crate::bbolt::page_use::BucketUse;
 use crate::bbolt::space::{Claims, PageClass, PageRest};
 use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
-use crate::fast_map::FastMap;
 
 use super::defragmentation::{Defragmentation, DefragmentedSize};
+use super::key_ids::{KeyId, KeyIds, KeyTable};
 use super::record::{Origin, Record};
 use super::records::intact_records;
 use super::schema;
@@ -135,14 +135,11 @@ pub struct KeySpace<'a> {
     pub revisions: u64,
     /// How many of them are tombstones.
     pub tombstones: u64,
-    /// How many keys were seen before it: the order of the keys.
-    place: usize,
 }
 
 impl<'a> KeySpace<'a> {
-    fn new(record: Record<'a>, bytes: RecordBytes, place: usize) -> Self {
+    fn new(record: Record<'a>, bytes: RecordBytes) -> Self {
         Self {
-            place,
             newest: record,
             newest_put: (!record.tombstone).then_some(record),
             live: bytes,
@@ -220,7 +217,9 @@ impl<'a> FileSpace<'a> {
         let mut fold = Fold {
             claims: Claims::new(db),
             parts: Parts::default(),
-            keys: FastMap::default(),
+            keys: Vec::new(),
+            places: KeyTable::default(),
+            ids: KeyIds::default(),
             defragmentation: Defragmentation::new(db),
             see,
         };
@@ -228,15 +227,13 @@ impl<'a> FileSpace<'a> {
         let Fold {
             claims,
             mut parts,
-            keys,
+            mut keys,
             defragmentation,
             ..
         } = fold;
         let page_bytes = add_rests(&claims, state, &page_use, &mut parts);
         parts.add(Part::Trailer, after_image.0);
         parts.add(Part::AfterTrailer, after_image.1);
-        let mut keys: Vec<_> = keys.into_iter().collect();
-        keys.sort_unstable_by_key(|(_, key)| key.place);
         for (_, key) in &mut keys {
             key.finish();
             parts.add(Part::LiveValues, key.live.values);
@@ -257,7 +254,10 @@ impl<'a> FileSpace<'a> {
 struct Fold<'a, 's> {
     claims: Claims,
     parts: Parts,
-    keys: FastMap<Box<[u8]>, KeySpace<'a>>,
+    keys: Vec<(Box<[u8]>, KeySpace<'a>)>,
+    /// The index in `keys` of each key.
+    places: KeyTable<usize>,
+    ids: KeyIds,
     defragmentation: Defragmentation,
     see: &'s mut (dyn FnMut(&Record<'a>, RecordBytes) + Send),
 }
@@ -279,7 +279,10 @@ impl<'a> Fold<'a, '_> {
 
     /// Reads the leaves of bucket `key`. The records of intact ones are parsed ahead.
     fn records(&mut self, state: &State<'a>) {
-        let copy = |record: &Record<'a>, element: &Element<'a>| Some((*record, *element));
+        let ids = self.ids.clone();
+        let copy = |record: &Record<'a>, element: &Element<'a>| {
+            Some((*record, ids.of(record.key), *element))
+        };
         state.visit_leaves(
             |leaf| intact_records(leaf, Direction::Forward, copy),
             |leaf, records| match records {
@@ -290,12 +293,12 @@ impl<'a> Fold<'a, '_> {
     }
 
     /// The same as [`Self::leaf`] for a leaf whose elements are all records.
-    fn intact_leaf(&mut self, leaf: &Leaf<'a>, records: Vec<(Record<'a>, Element<'a>)>) {
+    fn intact_leaf(&mut self, leaf: &Leaf<'a>, records: Vec<(Record<'a>, KeyId, Element<'a>)>) {
         let table = self.claims.claim_table(&leaf.page);
         self.parts.add(Part::Tables, table);
-        for (record, element) in records {
+        for (record, id, element) in records {
             self.defragmentation.add(&element);
-            self.record(&element, record);
+            self.record(&element, record, id);
         }
     }
 
@@ -313,7 +316,8 @@ impl<'a> Fold<'a, '_> {
                     if let Some(finding) = contradiction {
                         state.db().diagnostics().report(finding);
                     }
-                    self.record(&element, Record { origin, ..record });
+                    let id = self.ids.of(record.key);
+                    self.record(&element, Record { origin, ..record }, id);
                 }
                 Err(finding) => {
                     is_damaged = true;
@@ -328,7 +332,7 @@ impl<'a> Fold<'a, '_> {
 
     /// Claims the bytes of a record, and adds them to its key. Bytes that another record has already claimed count as
     /// no bytes: that happens in a damaged file only.
-    fn record(&mut self, element: &Element<'a>, record: Record<'a>) {
+    fn record(&mut self, element: &Element<'a>, record: Record<'a>, id: KeyId) {
         let key_bytes = element.key.len() as u64;
         let stored = key_bytes.saturating_add(element.value.len() as u64);
         let offset = element.value_offset.saturating_sub(key_bytes);
@@ -342,11 +346,13 @@ impl<'a> Fold<'a, '_> {
             heads: granted.saturating_sub(values),
         };
         (self.see)(&record, bytes);
-        match self.keys.get_mut(record.key) {
-            Some(key) => key.add(record, bytes),
+        let next = self.keys.len();
+        let place = *self.places.entry(id).or_insert(next);
+        match self.keys.get_mut(place) {
+            Some((_, key)) => key.add(record, bytes),
             None => {
-                let key = KeySpace::new(record, bytes, self.keys.len());
-                self.keys.insert(record.key.into(), key);
+                let key = KeySpace::new(record, bytes);
+                self.keys.push((record.key.into(), key));
             }
         }
     }

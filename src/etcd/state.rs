@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::bbolt::{Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan};
+use crate::bbolt::{Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan, WalkedPages};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
@@ -177,12 +177,27 @@ impl<'a> State<'a> {
         Salvage::new(&self.db, bucket, meta, current, Arc::clone(&self.scan))
     }
 
-    /// Scans the pages, even if the tree is intact, and reports records that contradict the tree.
-    pub fn compare_tree_with_scan(&self) {
-        if let Some(salvage) = &self.salvage {
+    /// Scans the pages, even if the tree is intact, and reports records that contradict the tree. `walked` are the pages of
+    /// the tree, if [`Self::visit_records`] has returned them.
+    pub fn compare_tree_with_scan(&self, walked: Option<&WalkedPages>) {
+        let Some(salvage) = &self.salvage else {
+            return;
+        };
+        let walked = walked.filter(|_| !self.db.diagnostics().found_any());
+        let agrees = walked.is_some_and(|walked| {
+            let newest = self.records(Direction::Backward).next();
+            newest.is_some_and(|newest| salvage.agrees_with_scan(walked, newest.revision))
+        });
+        if !agrees {
             // Only the findings are needed.
             salvage.salvaged_records();
         }
+    }
+
+    /// The salvage of bucket `key`.
+    #[cfg(test)]
+    pub(super) fn salvage(&self) -> Option<&Salvage<'a>> {
+        self.salvage.as_deref()
     }
 
     /// The scan of the file's pages.
@@ -316,15 +331,15 @@ impl<'a> State<'a> {
     }
 
     /// Visits every record of the state, oldest first. `choose` is called with each record and its element on all cores,
-    /// `visit` with what it returns, in the order of the records. Returns whether the tree of bucket `key` has all records
-    /// and each element of it is one, so that what was visited is exactly the bucket.
+    /// `visit` with what it returns, in the order of the records. Returns the pages of the tree of bucket `key` if it has all
+    /// records and each element of it is one, so that what was visited is exactly the bucket.
     pub fn visit_records<T: Send>(
         &self,
         choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync,
         visit: impl FnMut(T) + Send,
-    ) -> bool {
-        self.leaves_with(Direction::Forward)
-            .is_some_and(|leaves| visit_records(leaves, self.db.diagnostics(), choose, visit))
+    ) -> Option<WalkedPages> {
+        let leaves = self.leaves_with(Direction::Forward)?;
+        visit_records(leaves, self.db.diagnostics(), choose, visit)
     }
 }
 

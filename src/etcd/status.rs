@@ -1,16 +1,13 @@
 //! The numbers of a store: those of etcdutl's `snapshot status`, and more.
 
-use crate::bbolt::bucket::leaf_elements;
 use crate::bbolt::{Bucket, Direction, Kind, Meta, MetaError};
 use crate::bytes::ByteOrder;
-use crate::fast_map::FastMap;
 
-use super::check::{NewestRecord, compare_with_newest};
 use super::cluster::{AlarmMember, Member, alarms, members, removed_members};
-use super::completeness::Completeness;
 use super::defragmentation::Defragmentation;
-use super::hash::{CrcPart, HashedRecord, RunningHashKv, hash_kv, salvaged_in};
+use super::hash::hash_kv;
 use super::record::Record;
+use super::record_pass::{BucketSums, RecordCounts, RecordPass, SeenKeys};
 use super::release::Release;
 use super::schema::{self, MetaBucket};
 use super::store::Store;
@@ -32,29 +29,6 @@ pub struct SnapshotStatus {
     pub total_size: u64,
     /// Version of the schema; empty before 3.6.
     pub version: String,
-}
-
-/// Counts of the records of bucket `key`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecordCounts {
-    /// All records.
-    pub records: u64,
-    /// Records that delete a key.
-    pub tombstones: u64,
-    /// Distinct keys.
-    pub keys: u64,
-    /// Distinct keys whose newest record is a put.
-    pub live_keys: u64,
-    /// Oldest main revision of a record.
-    pub oldest: Option<i64>,
-    /// Newest main revision of a record.
-    pub newest: Option<i64>,
-    /// The newest main revision up to which no record above the compaction is missing; the compaction if all are missing.
-    pub complete: i64,
-    /// How many main revisions above the compaction are missing or incomplete, up to the newest record.
-    pub missing_revisions: u64,
-    /// Whether one of the records is the mark of a bumped restore, which has no key.
-    pub bump_mark: bool,
 }
 
 /// The sizes of one bucket.
@@ -185,182 +159,6 @@ impl Unreachable {
     }
 }
 
-/// The result of `see` for the newest record of each key, by key.
-pub type Seen<T> = FastMap<Box<[u8]>, SeenKey<T>>;
-
-/// The newest record of a key.
-#[derive(Debug, Clone, Copy)]
-pub struct SeenKey<T> {
-    /// The result of `see` for it.
-    pub value: Option<T>,
-    is_live: bool,
-    newest: NewestRecord,
-}
-
-impl RecordCounts {
-    /// Counts the records of a store.
-    pub fn read(store: &Store<'_>) -> Self {
-        let mut fold = CountFold::<()>::new(store);
-        let see = &mut |_: &Record<'_>| None;
-        store.visit_records(|record| Some(*record), |record| fold.add(&record, see));
-        fold.finish().0
-    }
-}
-
-/// Counts records in the order of revisions.
-struct CountFold<'s, 'a, T> {
-    store: &'s Store<'a>,
-    counts: RecordCounts,
-    keys: Seen<T>,
-    completeness: Completeness,
-}
-
-impl<'s, 'a, T> CountFold<'s, 'a, T> {
-    fn new(store: &'s Store<'a>) -> Self {
-        Self {
-            store,
-            counts: RecordCounts::default(),
-            keys: Seen::default(),
-            completeness: Completeness::new(store.compact_revision()),
-        }
-    }
-
-    /// Adds the next record. One that contradicts the record of its key before it is reported.
-    fn add(&mut self, record: &Record<'a>, see: &mut impl FnMut(&Record<'a>) -> Option<T>) {
-        let counts = &mut self.counts;
-        counts.records = counts.records.saturating_add(1);
-        counts.tombstones = counts
-            .tombstones
-            .saturating_add(u64::from(record.tombstone));
-        counts.oldest = counts.oldest.or(Some(record.revision.main));
-        counts.newest = Some(record.revision.main);
-        self.completeness.add(record.revision);
-        if record.is_bump_mark() {
-            counts.bump_mark = true;
-            return;
-        }
-        let seen = SeenKey {
-            value: see(record),
-            is_live: !record.tombstone,
-            newest: NewestRecord::from(record),
-        };
-        match self.keys.get_mut(record.key) {
-            Some(known) => {
-                compare_with_newest(self.store, Some(&known.newest), record);
-                *known = seen;
-            }
-            None => {
-                compare_with_newest(self.store, None, record);
-                self.keys.insert(record.key.into(), seen);
-            }
-        }
-    }
-
-    fn finish(self) -> (RecordCounts, Seen<T>) {
-        let (mut counts, keys) = (self.counts, self.keys);
-        counts.complete = self.completeness.complete();
-        counts.missing_revisions = self.completeness.missing;
-        counts.keys = keys.len() as u64;
-        counts.live_keys = keys.values().filter(|seen| seen.is_live).count() as u64;
-        (counts, keys)
-    }
-}
-
-/// The elements of one bucket, in numbers.
-#[derive(Debug)]
-struct BucketSums {
-    part: CrcPart,
-    elements: u64,
-    key_bytes: u64,
-    value_bytes: u64,
-    salvaged: u64,
-    defragmentation: Defragmentation,
-}
-
-impl BucketSums {
-    fn new(store: &Store<'_>) -> Self {
-        Self {
-            part: CrcPart::EMPTY,
-            elements: 0,
-            key_bytes: 0,
-            value_bytes: 0,
-            salvaged: 0,
-            defragmentation: Defragmentation::new(store.db()),
-        }
-    }
-
-    /// Adds up the elements of a bucket, those that were salvaged too.
-    fn read<'a>(store: &Store<'a>, bucket: &Bucket<'a>) -> Self {
-        let mut sums = Self::new(store);
-        for leaf in store.leaves_of(bucket, Direction::Forward) {
-            sums.salvaged = sums.salvaged.saturating_add(salvaged_in(&leaf));
-            for (_, element) in leaf_elements(&leaf, Direction::Forward) {
-                let part = CrcPart::of_element(element.key, element.value);
-                sums.add(part, element.key.len() as u64, element.value.len() as u64);
-            }
-        }
-        sums
-    }
-
-    /// Adds the next element: its key and value as one text, and their lengths.
-    fn add(&mut self, part: CrcPart, key_bytes: u64, value_bytes: u64) {
-        self.part = self.part.then(part);
-        self.elements = self.elements.saturating_add(1);
-        self.key_bytes = self.key_bytes.saturating_add(key_bytes);
-        self.value_bytes = self.value_bytes.saturating_add(value_bytes);
-        self.defragmentation.add_lengths(key_bytes, value_bytes);
-    }
-}
-
-/// What one pass over bucket `key` gives.
-struct RecordPass<T> {
-    counts: RecordCounts,
-    keys: Seen<T>,
-    /// `HashKV` at the newest revision, and the elements of the bucket. `None` if the file is damaged or other records
-    /// are added to those of the bucket: then a pass over its tree alone gives other numbers.
-    exact: Option<(u32, BucketSums)>,
-}
-
-impl<T: Send> RecordPass<T> {
-    fn read<'a>(store: &Store<'a>, mut see: impl FnMut(&Record<'a>) -> Option<T> + Send) -> Self {
-        let mut fold = CountFold::new(store);
-        if !store.additional().is_empty() {
-            for record in store.records(Direction::Forward) {
-                fold.add(&record, &mut see);
-            }
-            let (counts, keys) = fold.finish();
-            return Self {
-                counts,
-                keys,
-                exact: None,
-            };
-        }
-        let mut hash = RunningHashKv::new(store);
-        let mut sums = BucketSums::new(store);
-        let is_exact = store.state().visit_records(
-            |record, element| {
-                let lengths = [element.key.len(), element.value.len()];
-                Some((
-                    *record,
-                    HashedRecord::new(record, element.key, element.value),
-                    lengths,
-                ))
-            },
-            |(record, stored, [key_bytes, value_bytes])| {
-                fold.add(&record, &mut see);
-                hash.add(&stored);
-                sums.add(stored.part, key_bytes as u64, value_bytes as u64);
-            },
-        );
-        let (counts, keys) = fold.finish();
-        Self {
-            counts,
-            keys,
-            exact: is_exact.then(|| (hash.hash(), sums)),
-        }
-    }
-}
-
 impl SnapshotStatus {
     /// The numbers that etcdutl 3.6 prints for the store. They are 0 if there is no bucket `key`, see [`Unreachable::check`].
     pub fn read(store: &Store<'_>) -> Self {
@@ -390,16 +188,22 @@ impl StoreStatus {
     pub fn read_with<'a, T: Send>(
         store: &Store<'a>,
         see: impl FnMut(&Record<'a>) -> Option<T> + Send,
-    ) -> (Self, Seen<T>) {
+    ) -> (Self, SeenKeys<T>) {
+        // The records first: their walk finds most of the damage, with the most exact places.
+        let pass = Unreachable::check(store).map(|()| RecordPass::read(store, see));
+        Self::from_pass(store, pass)
+    }
+
+    /// The same by a pass over all records that was already made.
+    pub fn from_pass<T>(
+        store: &Store<'_>,
+        pass: Result<RecordPass<T>, Unreachable>,
+    ) -> (Self, SeenKeys<T>) {
         let db = store.db();
         let (chosen, choice) = db.choice();
-        // The records first: their walk finds most of the damage, with the most exact places.
-        let (counts, seen, exact) = match Unreachable::check(store) {
-            Ok(()) => {
-                let pass = RecordPass::read(store, see);
-                (Ok(pass.counts), pass.keys, pass.exact)
-            }
-            Err(why) => (Err(why), Seen::default(), None),
+        let (counts, seen, exact) = match pass {
+            Ok(pass) => (Ok(pass.counts), pass.keys, pass.exact),
+            Err(why) => (Err(why), SeenKeys::default(), None),
         };
         let (hash_of_records, sums) = exact.unzip();
         let Backend {

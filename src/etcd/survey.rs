@@ -20,12 +20,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::diag::Code;
 
-use super::check::{NewestRecord, contradicts};
 use super::generation::Transition;
 use super::record::{Origin, Record};
 use super::revision::Revision;
 use super::schema;
 use super::store::Store;
+use super::succession::{NewestRecord, contradicts};
 use super::write::{StoredBytes, for_each_record};
 
 pub use keys::{LeasedKey, SurveyedKeys};

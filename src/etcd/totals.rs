@@ -3,10 +3,10 @@
 use crate::bbolt::Direction;
 use crate::fast_map::FastMap;
 
-use super::check::compare;
 use super::generation::{Generation, Transition};
 use super::record::Record;
 use super::store::Store;
+use super::succession::compare;
 
 /// The sizes of the retained records of one key.
 #[derive(Debug, Clone, Copy)]

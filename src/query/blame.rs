@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::check::compare_all;
+use crate::etcd::succession::compare_all;
 use crate::etcd::{AtRevision, Generation, KeyEntry, Keyspace, Record, Store};
 use crate::k8s::blame::{Blame, Version, is_manager_name};
 use crate::k8s::object::{is_object, is_secret_key};

@@ -2,8 +2,11 @@
 
 use crate::bbolt::check;
 use crate::diag::{Code, Damage, Severity};
-use crate::etcd::check::{Checked, check as check_records, check_former, report_unknown};
+use crate::etcd::check::{check as check_records, check_former, report_unknown};
+use crate::etcd::record::Record;
+use crate::etcd::record_pass::{Hashes, RecordPass, SeenKeys};
 use crate::etcd::{Store, schema};
+use crate::k8s::audit::ProtectionId;
 use crate::k8s::encrypt::Keyring;
 
 use super::directory;
@@ -64,6 +67,9 @@ pub struct CheckResult {
     pub in_other_layers: u64,
 }
 
+/// What is noted of a record on the way.
+pub type Look<'l, 'a> = dyn FnMut(&Record<'a>) -> Option<ProtectionId> + Send + 'l;
+
 /// A check of one file.
 #[derive(Debug, Clone, Copy)]
 pub struct Check<'c> {
@@ -97,11 +103,22 @@ impl<'c> Check<'c> {
 
     /// Checks the file by its store, which is already open, and the delta snapshots next to the database.
     pub fn run_on(&self, store: &Store<'c>) -> CheckResult {
-        let scope = self.check(store);
+        self.run_with(store, Hashes::Omitted, &mut |_| None).0
+    }
+
+    /// The same. Also returns the pass over the records of the state, if the check made one: with their hashes if these are
+    /// asked for, and with what `look` returns for the newest record of each key.
+    pub fn run_with(
+        &self,
+        store: &Store<'c>,
+        hashes: Hashes,
+        look: &mut Look<'_, 'c>,
+    ) -> (CheckResult, Option<RecordPass<ProtectionId>>) {
+        let (scope, pass) = self.check(store, hashes, look);
         if let Some(deltas) = self.evidence.deltas() {
             deltas.check(Some(store), self.evidence.diagnostics());
         }
-        self.result(scope)
+        (self.result(scope), pass)
     }
 
     /// Sorts the findings of the run into those of the requested layers and a count of the others.
@@ -133,11 +150,17 @@ impl<'c> Check<'c> {
     }
 
     /// Runs the checks of the requested layers. Each of them adds its findings to the diagnostics of the file.
-    fn check(&self, store: &Store<'c>) -> Scope {
+    fn check(
+        &self,
+        store: &Store<'c>,
+        hashes: Hashes,
+        look: &mut Look<'_, 'c>,
+    ) -> (Scope, Option<RecordPass<ProtectionId>>) {
         let mut scope = Scope {
             is_foreign: store.is_foreign(),
             ..Scope::default()
         };
+        let mut pass = None;
         let reads_records = !scope.is_foreign && (self.has(Layer::Etcd) || self.has(Layer::K8s));
         if self.has(Layer::Bbolt) {
             // If the records of bucket `key` are read below, that pass checks the pages of the bucket too.
@@ -149,28 +172,31 @@ impl<'c> Check<'c> {
         if reads_records {
             // The objects are decoded by the CRDs in the file, so these are collected first.
             let mut definitions = Definitions::default();
-            let checked = check_records(store, |record| {
+            let records = check_records(store, hashes, |record| {
                 if self.has(Layer::K8s) {
                     definitions.see(record);
                 }
+                look(record)
             });
-            let count = (checked.records, checked.keys.len() as u64);
+            let count = (records.counts.records, records.counts.keys);
             scope.records = store.bucket(schema::KEY).map(|_| count);
             if self.has(Layer::K8s) {
-                scope.objects = Some(self.check_objects(store, definitions, &checked));
+                scope.objects = Some(self.check_objects(store, definitions, &records.keys));
             }
+            pass = Some(records);
         }
         if self.has(Layer::Etcd) && scope.is_foreign {
             report_unknown(store);
         } else if self.has(Layer::Etcd) {
-            store.state().compare_tree_with_scan();
+            let walked = pass.as_ref().and_then(|pass| pass.walked.as_ref());
+            store.state().compare_tree_with_scan(walked);
             directory::check(self.evidence, store);
         }
         if self.has(Layer::Bbolt) {
             scope.former_is_whole = check_former(store);
             scope.pages = Some(check::check(store.db(), self.evidence.source()));
         }
-        scope
+        (scope, pass)
     }
 
     /// Checks the objects in the values. Returns how many were checked.
@@ -178,11 +204,11 @@ impl<'c> Check<'c> {
         &self,
         store: &Store<'c>,
         definitions: Definitions<'c>,
-        checked: &Checked,
+        keys: &SeenKeys<ProtectionId>,
     ) -> u64 {
         let diagnostics = self.evidence.diagnostics();
         let catalog = definitions.into_catalog(self.keyring);
-        let mut objects = ObjectCheck::new(diagnostics, self.keyring, &catalog, checked);
+        let mut objects = ObjectCheck::new(diagnostics, self.keyring, &catalog, keys);
         objects.check(store);
         objects.finish()
     }

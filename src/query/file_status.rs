@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use crate::bbolt::check::{Tail, refused_metas};
-use crate::diag::{Code, Damage, Diagnostics};
+use crate::diag::{Code, Damage};
 use crate::etcd::Store;
-use crate::k8s::audit::{Audit, Encryption, first_segments};
+use crate::etcd::record::Record;
+use crate::etcd::record_pass::{Hashes, SeenKeys};
+use crate::k8s::audit::{Audit, Encryption, ProtectionId, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
 
@@ -94,27 +96,31 @@ impl FileStatus {
         Self::read_with(evidence, store, &check)
     }
 
-    /// Checks the file, and reads the numbers of its store at the same time. They are read from a second store with
-    /// findings of its own, and are used only if the file is intact. Each further walk through a damaged file may have
-    /// findings of its own, and the verdict is by the checks alone. So of a damaged file the numbers are read after the
-    /// checks.
+    /// Checks the file, and reads the numbers of its store in the same pass over the records. They are used only if the
+    /// file is intact. Of a damaged file they are read after the checks: each further walk through it may have findings
+    /// of its own, and the verdict is by the checks alone.
     fn read_with<'e>(evidence: &'e Evidence, store: &Store<'e>, check: &Check<'e>) -> Self {
-        let diagnostics = Diagnostics::new();
         let is_plain = store.additional().is_empty() && evidence.is_of_newest_meta();
-        let (checked, beside) = rayon::join(
-            || check.run_on(store),
-            || {
-                let second = is_plain.then(|| Store::open(evidence.source(), &diagnostics));
-                let second = second.and_then(Result::ok);
-                second.map(|store| Numbers::read(&store))
-            },
-        );
-        let is_intact = !evidence.diagnostics().found_any() && !diagnostics.found_any();
-        let beside = beside.filter(|_| is_intact);
-        let Numbers {
-            store: status,
-            encryption,
-        } = beside.unwrap_or_else(|| Numbers::read(store));
+        let hashes = match is_plain {
+            true => Hashes::Computed,
+            false => Hashes::Omitted,
+        };
+        let mut look = ValueLook::default();
+        let (checked, pass) = check.run_with(store, hashes, &mut |record| look.see(record));
+        let is_exact = is_plain && !evidence.diagnostics().found_any();
+        let pass = pass.filter(|pass| is_exact && pass.walked.is_some());
+        let (status, encryption) = match pass {
+            Some(pass) => {
+                let pass = Unreachable::check(store).map(|()| pass);
+                let (status, keys) = StoreStatus::from_pass(store, pass);
+                (status, look.finish(&keys))
+            }
+            None => {
+                let mut look = ValueLook::default();
+                let (status, keys) = StoreStatus::read_with(store, |record| look.see(record));
+                (status, look.finish(&keys))
+            }
+        };
         let tail = Tail::read(evidence.source(), store.db().meta());
         // After the last byte was read, and before the findings are printed.
         evidence.collect_read_errors();
@@ -131,38 +137,38 @@ impl FileStatus {
     }
 }
 
-/// What one pass over the records of a store gives.
-struct Numbers {
-    store: StoreStatus,
-    encryption: Encryption,
+/// What the values of all records show together.
+#[derive(Default)]
+struct ValueLook {
+    audit: Audit,
+    survey: Survey,
+    /// Secrets that are not encrypted, of all revisions. Those of live objects are subtracted at the end.
+    secret_records: u64,
 }
 
-impl Numbers {
-    fn read(store: &Store<'_>) -> Self {
-        let mut audit = Audit::default();
-        let mut survey = Survey::default();
-        // Secrets that are not encrypted, of all revisions. Those of live objects are subtracted below.
-        let mut secret_records = 0_u64;
-        let (status, seen) = StoreStatus::read_with(store, |record| {
-            if record.tombstone {
-                return None;
-            }
-            survey.look(record.key, record.value);
-            let way = audit.protection(record.value);
-            let clear = way.is_secret_in_the_clear(record.key);
-            secret_records = secret_records.saturating_add(u64::from(clear));
-            Some(way)
-        });
-        let live = seen
-            .iter()
-            .filter_map(|(key, way)| Some((&**key, way.value?)));
-        let catalog = survey.into_catalog();
-        let mut encryption = audit.finish(live, |key| folder_of(key, &catalog));
-        encryption.older_clear_secrets = secret_records.saturating_sub(encryption.clear_secrets);
-        Self {
-            store: status,
-            encryption,
+impl ValueLook {
+    /// Notes the value of a record, and returns how it is protected.
+    fn see(&mut self, record: &Record<'_>) -> Option<ProtectionId> {
+        if record.tombstone {
+            return None;
         }
+        self.survey.look(record.key, record.value);
+        let way = self.audit.protection(record.value);
+        let clear = way.is_secret_in_the_clear(record.key);
+        self.secret_records = self.secret_records.saturating_add(u64::from(clear));
+        Some(way)
+    }
+
+    /// How the live values of these keys are protected.
+    fn finish(self, keys: &SeenKeys<ProtectionId>) -> Encryption {
+        let live = keys.iter();
+        let live = live.filter_map(|seen| Some((&*seen.key, seen.value?)));
+        let catalog = self.survey.into_catalog();
+        let audit = self.audit;
+        let mut encryption = audit.finish(live, |key| folder_of(key, &catalog));
+        let older = self.secret_records.saturating_sub(encryption.clear_secrets);
+        encryption.older_clear_secrets = older;
+        encryption
     }
 }
 

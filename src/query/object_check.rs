@@ -4,10 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
-use crate::etcd::check::Checked;
 use crate::etcd::leaves::leaf_records;
+use crate::etcd::record_pass::SeenKeys;
 use crate::etcd::{Record, Store, schema};
 use crate::fast_map::FastMap;
+use crate::k8s::audit::ProtectionId;
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::check::{CheckedValue, Checker, FindingCounts, ObjectFault, Uids};
 use crate::k8s::encrypt::{DecryptError, Keyring};
@@ -60,7 +61,7 @@ pub struct ObjectCheck<'o, 'a> {
     diagnostics: &'a Diagnostics,
     keyring: &'o Keyring,
     catalog: &'o Catalog,
-    checked: &'o Checked,
+    keys: &'o SeenKeys<ProtectionId>,
     uids: Uids<&'a [u8]>,
     encrypted: FindingCounts<Locus>,
     types: FindingCounts<Locus>,
@@ -74,13 +75,13 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
         diagnostics: &'a Diagnostics,
         keyring: &'o Keyring,
         catalog: &'o Catalog,
-        checked: &'o Checked,
+        keys: &'o SeenKeys<ProtectionId>,
     ) -> Self {
         Self {
             diagnostics,
             keyring,
             catalog,
-            checked,
+            keys,
             uids: Uids::default(),
             encrypted: FindingCounts::default(),
             types: FindingCounts::default(),
@@ -153,7 +154,7 @@ impl<'o, 'a> ObjectCheck<'o, 'a> {
                 ObjectFault::FieldUnknown(name) => self.fields.add(name, locus),
             }
         }
-        if self.checked.is_live(record)
+        if self.keys.is_live(record)
             && let Some(other) = self.uids.add(seen.uid, record.key)
         {
             self.diagnostics.report(

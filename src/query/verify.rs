@@ -1,7 +1,8 @@
 //! Whether a file is a usable backup: the verdict of `fsck`, how far the records reach, and what was required of it.
 
 use crate::diag::Code;
-use crate::etcd::status::{RecordCounts, StoreStatus, Unreachable};
+use crate::etcd::record_pass::RecordCounts;
+use crate::etcd::status::{StoreStatus, Unreachable};
 use crate::etcd::{AtRevision, Keyspace, Store};
 use crate::k8s::audit::{Encryption, Protection};
 use crate::k8s::encrypt::Keyring;

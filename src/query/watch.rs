@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::check::Successions;
 use crate::etcd::store::RevisionUnavailable;
+use crate::etcd::succession::Successions;
 use crate::etcd::{AtRevision, Store};
 use crate::k8s::Order;
 use crate::k8s::object::as_kubectl_shows;

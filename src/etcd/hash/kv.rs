@@ -15,7 +15,7 @@
 //! old records. That is why one pass gives the hash at every revision: the old records are in a [`CrcTree`].
 
 use crate::bbolt::Direction;
-use crate::etcd::key_ids::{KeyIds, KeyTable};
+use crate::etcd::key_ids::{KeyId, KeyIds, KeyTable};
 use crate::etcd::record::Record;
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
@@ -69,7 +69,6 @@ pub struct RunningHashKv {
     all: CrcPart,
     /// Every key. Only filled if something was compacted.
     keys: KeyTable<KeyState>,
-    ids: KeyIds,
     /// How many of the keys are live.
     live_keys: usize,
     /// The records above the compaction.
@@ -78,21 +77,23 @@ pub struct RunningHashKv {
 
 /// The parts of a record that are hashed. They are computed on all cores.
 #[derive(Debug, Clone, Copy)]
-pub struct HashedRecord<'a> {
+pub struct HashedRecord {
     revision: Revision,
     tombstone: bool,
-    key: &'a [u8],
+    /// The id of its key.
+    key: KeyId,
     /// Its key and value as they are stored.
     pub part: CrcPart,
 }
 
-impl<'a> HashedRecord<'a> {
-    /// Hashes a record with its key and value as they are stored.
-    pub fn new(record: &Record<'a>, key: &[u8], value: &[u8]) -> Self {
+impl HashedRecord {
+    /// Hashes a record with its key and value as they are stored. `id` is that of the key of etcd, by the [`KeyIds`] of
+    /// the pass.
+    pub fn new(record: &Record<'_>, id: KeyId, key: &[u8], value: &[u8]) -> Self {
         Self {
             revision: record.revision,
             tombstone: record.tombstone,
-            key: record.key,
+            key: id,
             part: CrcPart::of_element(key, value),
         }
     }
@@ -114,14 +115,13 @@ impl RunningHashKv {
             kept: None,
             all: CrcPart::EMPTY,
             keys: KeyTable::default(),
-            ids: KeyIds::default(),
             live_keys: 0,
             new: CrcPart::EMPTY,
         }
     }
 
     /// Adds the next record.
-    pub fn add(&mut self, record: &HashedRecord<'_>) {
+    pub fn add(&mut self, record: &HashedRecord) {
         let part = record.part;
         let is_old = record.revision.main <= self.compacted;
         // Its index in `old`, if a compaction would keep it.
@@ -145,8 +145,8 @@ impl RunningHashKv {
 
     /// Notes that a key was written or deleted. The record that it had before is no longer kept. `kept` is the index in
     /// `old` of the new record, if it is one that is kept.
-    fn follow_key(&mut self, record: &HashedRecord<'_>, kept: Option<usize>) {
-        let state = self.keys.entry(self.ids.of(record.key)).or_default();
+    fn follow_key(&mut self, record: &HashedRecord, kept: Option<usize>) {
+        let state = self.keys.entry(record.key).or_default();
         self.live_keys = match (state.is_live, record.tombstone) {
             (true, true) => self.live_keys.saturating_sub(1),
             (false, false) => self.live_keys.saturating_add(1),
@@ -226,10 +226,12 @@ pub fn hash_kv_continued(
 ) -> u32 {
     let compacted = compacted.max(store.compact_revision());
     let mut hash = RunningHashKv::as_compacted(store, compacted);
+    let ids = KeyIds::default();
     store.state().visit_records(
         |record, element| {
             let is_asked = record.revision.main <= at;
-            is_asked.then(|| HashedRecord::new(record, element.key, element.value))
+            is_asked
+                .then(|| HashedRecord::new(record, ids.of(record.key), element.key, element.value))
         },
         |record| {
             if record.revision.main > compacted {
@@ -252,7 +254,7 @@ pub fn hash_kv_continued(
         hash.add(&HashedRecord {
             revision,
             tombstone,
-            key: content.key,
+            key: ids.of(content.key),
             part: CrcPart::of_element(&next.place.encode(), next.stored),
         });
     }
@@ -276,12 +278,14 @@ pub fn hash_kv_by_revision<E>(
         compact_revision: (compacted > 0).then_some(compacted),
     };
     let mut hash = RunningHashKv::new(store);
+    let ids = KeyIds::default();
     // The revision whose records are being added; 0 before the first one.
     let mut revision = compacted;
     let records = store
         .state()
         .chosen_records(Direction::Forward, |record, element| {
-            Some(HashedRecord::new(record, element.key, element.value))
+            let id = ids.of(record.key);
+            Some(HashedRecord::new(record, id, element.key, element.value))
         });
     for record in records {
         let main = record.revision.main;

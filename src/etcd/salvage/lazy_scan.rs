@@ -23,6 +23,11 @@ impl<'a> LazyScan<'a> {
         }
     }
 
+    /// The pages of the file.
+    pub(in crate::etcd) fn pages(&self) -> Pages<'a> {
+        self.pages
+    }
+
     /// The scan. The first call reads the pages; later calls return the same scan.
     ///
     /// The pages are read before the lock is taken: they are read on all cores, and a thread that waits for the others may

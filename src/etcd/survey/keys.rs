@@ -1,11 +1,11 @@
 //! The newest record of each key at a revision, in little memory: 1.5 million keys need about 100 MB. The keys
 //! themselves are only kept, borrowed from the source, if their newest record has a lease.
 
-use crate::etcd::check::NewestRecord;
 use crate::etcd::generation::Generation;
 use crate::etcd::key_ids::{KeyIds, KeyTable};
 use crate::etcd::record::Record;
 use crate::etcd::revision::Revision;
+use crate::etcd::succession::NewestRecord;
 
 /// The newest record of a key, as it is kept.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use crate::bbolt::Direction;
-use crate::etcd::check::Successions;
 use crate::etcd::generation::Transition;
 use crate::etcd::leaves::leaf_records;
+use crate::etcd::succession::Successions;
 use crate::etcd::{AtRevision, Generation, Record};
 use crate::k8s::diff::FieldNumbers;
 use crate::k8s::search::MatchedLine;
