@@ -128,34 +128,64 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
+        let [keyspace] = Self::at_each(store, [at], wanted);
+        keyspace
+    }
+
+    /// The same as of several revisions, by one pass.
+    pub fn at_each<const N: usize>(
+        store: &Store<'a>,
+        at: [AtRevision; N],
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+    ) -> [Self; N] {
         // The map has places and not records, which makes it small enough for the caches.
         let mut places: FastMap<Box<[u8]>, usize> = FastMap::default();
-        let mut newest: Vec<Record<'a>> = Vec::new();
-        let is_wanted = |record: &Record<'a>| {
-            store.is_evidence_for(record, at) && !record.is_bump_mark() && wanted(record.key)
+        let mut newest: Vec<[Option<Record<'a>>; N]> = Vec::new();
+        let choose = |record: &Record<'a>| {
+            let is_evidence = at.map(|at| store.is_evidence_for(record, at));
+            let is_chosen = is_evidence.contains(&true) && !record.is_bump_mark();
+            (is_chosen && wanted(record.key)).then_some((*record, is_evidence))
         };
-        let add = |record: Record<'a>| {
-            let place = places.get(record.key);
-            let known = place.and_then(|place| newest.get_mut(*place));
-            compare(store, known.as_deref(), &record);
-            match known {
+        let add = |(record, is_evidence): (Record<'a>, [bool; N])| {
+            let place = places.get(record.key).copied();
+            let place = place.unwrap_or_else(|| {
+                places.insert(record.key.into(), newest.len());
+                newest.push([None; N]);
+                newest.len().saturating_sub(1)
+            });
+            let of_key = newest.get_mut(place).into_iter().flatten();
+            let mut compared = None;
+            for (known, _) in of_key.zip(is_evidence).filter(|(_, is)| *is) {
+                let before = known.map(|known| known.revision);
+                if compared != Some(before) {
+                    compare(store, known.as_ref(), &record);
+                    compared = Some(before);
+                }
                 // In a damaged file the walk may not follow the order of revisions.
-                Some(known) if record.revision < known.revision => {}
-                Some(known) => *known = record,
-                None => {
-                    places.insert(record.key.into(), newest.len());
-                    newest.push(record);
+                if before.is_none_or(|before| before <= record.revision) {
+                    *known = Some(record);
                 }
             }
         };
-        store.visit_records(|record| is_wanted(record).then_some(*record), add);
-        let keys = in_order(places.into_iter().collect());
-        let entries = keys.into_iter().filter_map(|(key, place)| {
-            let record = *newest.get(place)?;
-            Some(KeyEntry { key, record })
-        });
-        let (deleted, live) = entries.partition(|entry| entry.record.tombstone);
-        Self { live, deleted }
+        store.visit_records(choose, add);
+        let mut keyspaces = [(); N].map(|()| Self::default());
+        for (key, place) in in_order(places.into_iter().collect()) {
+            let of_key = newest.get(place).into_iter().flatten();
+            // The last one is not a copy.
+            let mut copies = std::iter::repeat_n(key, of_key.clone().flatten().count());
+            for (keyspace, record) in keyspaces.iter_mut().zip(of_key) {
+                let Some((record, key)) = record.and_then(|record| Some((record, copies.next()?)))
+                else {
+                    continue;
+                };
+                if record.tombstone {
+                    keyspace.deleted.push(KeyEntry { key, record });
+                } else {
+                    keyspace.live.push(KeyEntry { key, record });
+                }
+            }
+        }
+        keyspaces
     }
 
     /// The put that is the value of a live key.
@@ -170,7 +200,7 @@ impl<'a> Keyspace<'a> {
 }
 
 /// Sorts keys on all cores. Most keys begin alike (`/registry/pods/`), so what follows is compared first, as a number.
-fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
+pub(super) fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
     let first = keys.first().map(|(key, _)| key.clone()).unwrap_or_default();
     let common = keys.iter().fold(first.len(), |common, (key, _)| {
         let pairs = first.iter().zip(key).take(common);
