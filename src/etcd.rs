@@ -49,7 +49,7 @@ pub mod totals;
 pub mod wal;
 pub mod write;
 
-pub use events::Events;
+pub use events::{Events, KeyedEvents};
 pub use generation::Generation;
 pub use history::{Event, EventType, KeyEntry, KeyHistory, Keyspace};
 pub use key_value::KeyValue;

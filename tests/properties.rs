@@ -82,6 +82,44 @@ fn compacted(store: &Store<'_>) -> i64 {
     store.compact_revision()
 }
 
+/// The live and the deleted keys of a keyspace.
+fn rows_of(keyspace: &Keyspace<'_>) -> [Vec<(Vec<u8>, Row)>; 2] {
+    [&keyspace.live, &keyspace.deleted].map(|entries| {
+        let rows = entries.iter();
+        rows.map(|entry| (entry.key.to_vec(), read(&entry.record)))
+            .collect()
+    })
+}
+
+#[test]
+fn the_keyspaces_of_one_pass_are_those_of_a_pass_for_each() {
+    let damaged = files_below(&testdata("damaged")).into_iter();
+    let damaged = damaged.filter(|path| path.extension().is_some_and(|it| it == "db"));
+    let damaged: Vec<PathBuf> = damaged.collect();
+    let random = random_images().map(|(_, _, image)| image);
+    let images = random.chain(damaged.iter().map(|path| std::fs::read(path).unwrap()));
+    let mut compared = 0;
+    for image in images {
+        let found = [(); 2].map(|()| Diagnostics::new());
+        let [one_pass, each] = &found;
+        let (Ok(one), Ok(other)) = (
+            Db::from_image(&image, None, one_pass),
+            Db::from_image(&image, None, each),
+        ) else {
+            continue;
+        };
+        let (one, other) = (Store::from_db(one), Store::from_db(other));
+        let newest = one.current_revision();
+        let at = [newest - newest / 3, newest].map(AtRevision);
+        let both = Keyspace::at_each(&one, at, |_| true).map(|keyspace| rows_of(&keyspace));
+        let expected = at.map(|at| rows_of(&Keyspace::at(&other, at, |_| true)));
+        assert_eq!(both, expected);
+        assert_eq!(one_pass.by_code(), each.by_code());
+        compared += both.iter().flatten().map(Vec::len).sum::<usize>();
+    }
+    assert!(compared > 1000, "{compared}");
+}
+
 #[test]
 fn the_keyspace_at_every_retained_revision_is_the_history_folded_forward() {
     let (mut revisions, mut compactions) = (0, 0);

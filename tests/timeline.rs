@@ -13,6 +13,7 @@ use etcdive::k8s::encrypt::Keyring;
 use etcdive::k8s::object::tree_of;
 use etcdive::k8s::wall_clock::{Bounds, Point, SKEW_SECONDS, TimeCertainty, WallClock};
 use etcdive::query::Notice;
+use etcdive::query::recovery::{Recovery, RecoveryFilters};
 use etcdive::query::timeline::Timeline;
 use etcdive::source::Source;
 use etcdive::view::no_answer;
@@ -21,10 +22,11 @@ use etcdive::view::time::text;
 use etcdive::view::time::why_lines;
 use serde_json::Value;
 
+use crate::support::library::Database;
 use crate::support::random::Random;
 use crate::support::synth::etcd::{Store as Model, Version, put};
 use crate::support::synth::k8s::{Manager, Meta, config_map};
-use crate::support::{Scratch, case_roots, files_below, read_unpacked};
+use crate::support::{Scratch, case_roots, files_below, read_unpacked, testdata};
 
 /// Opens a database and asks something of its timeline.
 fn with_timeline<T>(db: &Path, ask: impl FnOnce(&Store<'_>, &Timeline) -> T) -> T {
@@ -32,6 +34,29 @@ fn with_timeline<T>(db: &Path, ask: impl FnOnce(&Store<'_>, &Timeline) -> T) -> 
     let store = Store::open(&source, &diagnostics).unwrap();
     let timeline = Timeline::read(&store, &Keyring::default());
     ask(&store, &timeline)
+}
+
+/// A recovery reads all metadata once, and collects the times in the same pass.
+#[test]
+fn the_times_that_a_recovery_collects_are_those_of_a_pass_of_their_own() {
+    let mut points = 0;
+    for db in files_below(&testdata("")) {
+        let is_db = db.extension().is_some_and(|extension| extension == "db");
+        if !is_db || Store::open(&Source::open(&db).unwrap(), &Diagnostics::new()).is_err() {
+            continue;
+        }
+        let compared = Database::open(&db).ask("recover", |question| {
+            drop(Recovery::read(question, &RecoveryFilters::default()));
+            let expected = Timeline::read(question.store(), &Keyring::default());
+            let (collected, expected) = (question.timeline().clock(), expected.clock());
+            assert_eq!(collected.revisions(), expected.revisions());
+            let all = |clock: &WallClock| clock.points().collect::<Vec<_>>();
+            assert_eq!(all(collected), all(expected), "{}", db.display());
+            Ok(all(expected).len())
+        });
+        points += compared.unwrap_or_default();
+    }
+    assert!(points > 1000, "{points}");
 }
 
 /// One written record: main revision, key, version, value (none: deleted).

@@ -3,7 +3,7 @@
 use crate::fast_map::FastMap;
 
 use super::generation::Generation;
-use super::history::{Event, EventType};
+use super::history::{Event, EventType, in_order};
 use super::record::Record;
 use super::store::Store;
 use super::succession::compare;
@@ -12,16 +12,62 @@ use super::succession::compare;
 #[derive(Debug, Default)]
 pub struct Events<'a> {
     records: Vec<Record<'a>>,
-    /// For each event, the index of the put before it; [`NONE`] if that is not retained.
-    previous: Vec<u32>,
+    /// For each event, the index of the event of its key before it; [`NONE`] if there is none.
+    before: Vec<u32>,
 }
 
-/// The index that means: no put before it.
+/// The index that means: no event before it.
 const NONE: u32 = u32::MAX;
+
+/// The events of many keys, and which of them each key has.
+#[derive(Debug, Default)]
+pub struct KeyedEvents<'a> {
+    events: Events<'a>,
+    /// The keys, ascending, each with the index of its last event. The keys are copies.
+    keys: Vec<(Box<[u8]>, usize)>,
+}
+
+impl<'a> KeyedEvents<'a> {
+    /// The keys, ascending.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.keys.iter().map(|(key, _)| &**key)
+    }
+
+    /// The events of the key at a place among the keys, oldest first.
+    pub fn of_key(&self, place: usize) -> Vec<Event<'a>> {
+        let last = self.keys.get(place).map(|(_, last)| *last);
+        let places = std::iter::successors(last, |place| self.events.before(*place));
+        let mut events: Vec<Event<'a>> = places.filter_map(|at| self.events.get(at)).collect();
+        events.reverse();
+        events
+    }
+}
 
 impl<'a> Events<'a> {
     /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
+        Self::read_and_keys(store, wanted).0
+    }
+
+    /// The same with the keys.
+    pub fn read_by_key(
+        store: &Store<'a>,
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+    ) -> KeyedEvents<'a> {
+        let (events, newest) = Self::read_and_keys(store, wanted);
+        let keys = newest.into_iter();
+        let keys = keys.filter_map(|(key, last)| Some((key, usize::try_from(last).ok()?)));
+        KeyedEvents {
+            events,
+            keys: in_order(keys.collect()),
+        }
+    }
+
+    /// The events, and the index of the last event of each key.
+    fn read_and_keys(
+        store: &Store<'a>,
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+    ) -> (Self, FastMap<Box<[u8]>, u32>) {
         let mut events = Self::default();
         // The key is a copy: comparing keys in the map would touch pages all over the file.
         let mut newest: FastMap<Box<[u8]>, u32> = FastMap::default();
@@ -38,13 +84,17 @@ impl<'a> Events<'a> {
             let last = usize::try_from(before).ok();
             let last = last.and_then(|place| events.records.get(place));
             compare(store, last, &record);
-            let is_followed = last.is_some_and(|last| Generation::continues(last, &record));
-            let previous = if is_followed { before } else { NONE };
-            events.previous.push(previous);
+            events.before.push(before);
             events.records.push(record);
         };
         store.visit_records(|record| is_wanted(record).then_some(*record), add);
-        events
+        (events, newest)
+    }
+
+    /// The index of the event before one of the same key.
+    fn before(&self, place: usize) -> Option<usize> {
+        let before = *self.before.get(place)?;
+        usize::try_from(before).ok().filter(|_| before != NONE)
     }
 
     /// Number of events.
@@ -60,12 +110,12 @@ impl<'a> Events<'a> {
     /// The event at an index; 0 is the oldest.
     pub fn get(&self, place: usize) -> Option<Event<'a>> {
         let record = *self.records.get(place)?;
-        let before = self.previous.get(place).copied().unwrap_or(NONE);
-        let previous = usize::try_from(before).ok();
+        let before = self.before(place).and_then(|place| self.records.get(place));
+        let previous = before.filter(|before| Generation::continues(before, &record));
         Some(Event {
             record,
             event_type: EventType::from_record(&record),
-            previous: previous.and_then(|place| self.records.get(place).copied()),
+            previous: previous.copied(),
         })
     }
 

@@ -128,34 +128,66 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
+        let [keyspace] = Self::at_each(store, [at], wanted);
+        keyspace
+    }
+
+    /// The same as of several revisions, by one pass.
+    pub fn at_each<const N: usize>(
+        store: &Store<'a>,
+        at: [AtRevision; N],
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+    ) -> [Self; N] {
         // The table has ids and places, neither keys nor records, which makes it small enough for the caches.
         let ids = KeyIds::default();
         let mut places: KeyTable<usize> = KeyTable::default();
-        let mut newest: Vec<KeyEntry<'a>> = Vec::new();
-        let is_wanted = |record: &Record<'a>| {
-            store.is_evidence_for(record, at) && !record.is_bump_mark() && wanted(record.key)
+        let mut keys: Vec<(Box<[u8]>, usize)> = Vec::new();
+        let mut newest: Vec<[Option<Record<'a>>; N]> = Vec::new();
+        let choose = |record: &Record<'a>| {
+            let is_evidence = at.map(|at| store.is_evidence_for(record, at));
+            let is_chosen = is_evidence.contains(&true) && !record.is_bump_mark();
+            let is_chosen = is_chosen && wanted(record.key);
+            is_chosen.then(|| (*record, ids.of(record.key), is_evidence))
         };
-        let add = |(record, id): (Record<'a>, KeyId)| {
+        let add = |(record, id, is_evidence): (Record<'a>, KeyId, [bool; N])| {
             let place = *places.entry(id).or_insert(newest.len());
-            let known = newest.get_mut(place).map(|known| &mut known.record);
-            compare(store, known.as_deref(), &record);
-            match known {
+            if place == newest.len() {
+                keys.push((record.key.into(), place));
+                newest.push([None; N]);
+            }
+            let of_key = newest.get_mut(place).into_iter().flatten();
+            let mut compared = None;
+            for (known, _) in of_key.zip(is_evidence).filter(|(_, is)| *is) {
+                let before = known.map(|known| known.revision);
+                if compared != Some(before) {
+                    compare(store, known.as_ref(), &record);
+                    compared = Some(before);
+                }
                 // In a damaged file the walk may not follow the order of revisions.
-                Some(known) if record.revision < known.revision => {}
-                Some(known) => *known = record,
-                None => newest.push(KeyEntry {
-                    key: record.key.into(),
-                    record,
-                }),
+                if before.is_none_or(|before| before <= record.revision) {
+                    *known = Some(record);
+                }
             }
         };
-        store.visit_records(
-            |record| is_wanted(record).then(|| (*record, ids.of(record.key))),
-            add,
-        );
-        let entries = in_order(newest).into_iter();
-        let (deleted, live) = entries.partition(|entry| entry.record.tombstone);
-        Self { live, deleted }
+        store.visit_records(choose, add);
+        let mut keyspaces = [(); N].map(|()| Self::default());
+        for (key, place) in in_order(keys) {
+            let of_key = newest.get(place).into_iter().flatten();
+            // The last one is not a copy.
+            let mut copies = std::iter::repeat_n(key, of_key.clone().flatten().count());
+            for (keyspace, record) in keyspaces.iter_mut().zip(of_key) {
+                let Some((record, key)) = record.and_then(|record| Some((record, copies.next()?)))
+                else {
+                    continue;
+                };
+                if record.tombstone {
+                    keyspace.deleted.push(KeyEntry { key, record });
+                } else {
+                    keyspace.live.push(KeyEntry { key, record });
+                }
+            }
+        }
+        keyspaces
     }
 
     /// The put that is the value of a live key.
@@ -170,11 +202,10 @@ impl<'a> Keyspace<'a> {
 }
 
 /// Sorts keys on all cores. Most keys begin alike (`/registry/pods/`), so what follows is compared first, as a number.
-fn in_order(entries: Vec<KeyEntry<'_>>) -> Vec<KeyEntry<'_>> {
-    let first = entries.first().map(|first| first.key.clone());
-    let first = first.unwrap_or_default();
-    let common = entries.iter().fold(first.len(), |common, entry| {
-        let pairs = first.iter().zip(&entry.key).take(common);
+pub(super) fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
+    let first = keys.first().map(|(key, _)| key.clone()).unwrap_or_default();
+    let common = keys.iter().fold(first.len(), |common, (key, _)| {
+        let pairs = first.iter().zip(key).take(common);
         pairs.take_while(|(a, b)| a == b).count()
     });
     let number = |key: &[u8]| {
@@ -186,21 +217,20 @@ fn in_order(entries: Vec<KeyEntry<'_>>) -> Vec<KeyEntry<'_>> {
             .for_each(|(to, from)| *to = *from);
         u128::from_be_bytes(bytes)
     };
-    let mut order: Vec<(u128, usize)> = entries
+    let mut order: Vec<(u128, usize)> = keys
         .iter()
         .enumerate()
-        .map(|(place, entry)| (number(&entry.key), place))
+        .map(|(place, (key, _))| (number(key), place))
         .collect();
-    let key_at = |place: usize| entries.get(place).map(|entry| &entry.key);
+    let key_at = |place: usize| keys.get(place).map(|(key, _)| key);
     // A shorter key is filled up with zeros, so equal numbers are no proof of equal keys.
     order.par_sort_unstable_by(|a, b| {
         let numbers = a.0.cmp(&b.0);
         numbers.then_with(|| key_at(a.1).cmp(&key_at(b.1)))
     });
-    let mut entries: Vec<Option<KeyEntry<'_>>> = entries.into_iter().map(Some).collect();
     order
         .into_iter()
-        .filter_map(|(_, place)| entries.get_mut(place).and_then(Option::take))
+        .filter_map(|(_, place)| keys.get_mut(place).map(std::mem::take))
         .collect()
 }
 
@@ -295,13 +325,11 @@ mod tests {
         for begins in [&b"/registry/pods/"[..], b""] {
             let mut expected: Vec<Vec<u8>> = texts.clone();
             expected.retain(|text| text.starts_with(begins));
-            let entries = expected.iter().rev().map(|key| KeyEntry {
-                key: key.clone().into_boxed_slice(),
-                record: put(1, 1, 1),
-            });
-            let sorted = in_order(entries.collect());
+            let keys = expected.iter().rev().cloned().enumerate();
+            let keys = keys.map(|(place, key)| (key.into_boxed_slice(), place));
+            let sorted = in_order(keys.collect());
             expected.sort();
-            let sorted: Vec<Vec<u8>> = sorted.iter().map(|entry| entry.key.to_vec()).collect();
+            let sorted: Vec<Vec<u8>> = sorted.into_iter().map(|(key, _)| key.into_vec()).collect();
             assert_eq!(sorted, expected);
         }
         assert!(in_order(Vec::new()).is_empty());

@@ -262,6 +262,15 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// As [`State::visit_records`], without the records of other origins and without their elements.
+    pub fn visit_state_records<T: Send>(
+        &self,
+        choose: impl Fn(&Record<'a>) -> Option<T> + Sync,
+        visit: impl FnMut(T) + Send,
+    ) {
+        self.state.visit_records(|record, _| choose(record), visit);
+    }
+
     /// Whether there is a record for whose key `covers` is true.
     pub fn has_record(&self, covers: impl Fn(&[u8]) -> bool) -> bool {
         let mut records = self.records(Direction::Forward);

@@ -96,9 +96,15 @@ impl Times {
     /// Reads the times of a value; None if it is not an object. An encrypted value must be decrypted first.
     #[must_use]
     pub fn read(value: &[u8]) -> Option<Self> {
+        Self::read_with_meta(value).map(|(times, _)| times)
+    }
+
+    /// The same with the metadata that is read on the way. It has no managedFields.
+    #[must_use]
+    pub fn read_with_meta(value: &[u8]) -> Option<(Self, Meta<'_>)> {
         let mut written = Vec::new();
         let meta = Meta::read_with(value, &mut |entry| written.extend(written_at(&entry)))?;
-        Some(Self::new(&meta, written))
+        Some((Self::new(&meta, written), meta))
     }
 
     /// The times of an object.
@@ -141,7 +147,10 @@ impl Times {
         if self.written.len() > MAX_ENTRIES {
             return None;
         }
-        let mut hashes = vec![hash((create_revision, version))];
+        let requested = usize::from(self.deletion_requested.is_some());
+        let times = self.written.len().saturating_add(requested);
+        let mut hashes = Vec::with_capacity(times.saturating_add(1));
+        hashes.push(hash((create_revision, version)));
         hashes.extend(self.written.iter().map(|(hash, _)| *hash));
         hashes.extend(self.deletion_requested.map(|_| hash(DELETING)));
         if let [_, times @ ..] = &mut *hashes {

@@ -62,6 +62,24 @@ enum SecretForm {
     Json = 2,
 }
 
+/// The changes of an object whose secrets are sealed and not numbered yet, see [`Masker::number_changes`].
+#[derive(Debug)]
+pub struct SealedChanges {
+    changes: Vec<FieldChange>,
+    has_secrets: bool,
+}
+
+impl SealedChanges {
+    /// The changes of an object without secrets.
+    #[must_use]
+    pub fn without_secrets(changes: Vec<FieldChange>) -> Self {
+        Self {
+            changes,
+            has_secrets: false,
+        }
+    }
+}
+
 /// Masks secrets and numbers the masks. One for a whole run.
 #[derive(Debug, Default)]
 pub struct Masker {
@@ -130,12 +148,37 @@ impl Masker {
         scope: Scope,
         stored_as_secret: bool,
     ) -> Vec<FieldChange> {
+        let changes = self.diff_sealed(old, new, scope, stored_as_secret);
+        self.number_changes(changes)
+    }
+
+    /// The same before the secrets are numbered. It changes nothing in the masker, so many objects can be compared at
+    /// once.
+    #[must_use]
+    pub fn diff_sealed(
+        &self,
+        old: &Value,
+        new: &Value,
+        scope: Scope,
+        stored_as_secret: bool,
+    ) -> SealedChanges {
         let secrets = |object| has_secrets(object, stored_as_secret);
         if self.reveal || !(secrets(old) || secrets(new)) {
-            return diff(old, new, scope);
+            return SealedChanges::without_secrets(diff(old, new, scope));
         }
         let (old, new) = (sealed(old, stored_as_secret), sealed(new, stored_as_secret));
-        let mut changes = diff(&old, &new, scope);
+        SealedChanges {
+            changes: diff(&old, &new, scope),
+            has_secrets: true,
+        }
+    }
+
+    /// Numbers the secrets of changes, in the order in which they are printed.
+    pub fn number_changes(&mut self, sealed: SealedChanges) -> Vec<FieldChange> {
+        let mut changes = sealed.changes;
+        if !sealed.has_secrets {
+            return changes;
+        }
         let mut numbered: PathCache<Path> = PathCache::default();
         for change in &mut changes {
             let root = Path::default();

@@ -5,7 +5,7 @@
 use super::decode::differing;
 use super::diff::{FieldChange, Scope, diff};
 use super::object::{is_object, tree_of};
-use super::redact::{Masker, has_sealed_text};
+use super::redact::{Masker, SealedChanges, has_sealed_text};
 
 /// The changes from one decrypted value to another, as [`Masker::diff`] returns them for the decoded objects. The key
 /// of the values must not be that of a Secret. None if the values have to be decoded: they are no objects in protobuf
@@ -38,4 +38,53 @@ pub fn decoded_diff(
         return None;
     }
     Some(diff(&old, &new, scope))
+}
+
+/// The changes from one decrypted value to another under the key of a Secret, before the secrets are numbered. None if a
+/// value cannot be decoded, or neither is an object.
+#[must_use]
+pub fn secret_diff(old: &[u8], new: &[u8], scope: Scope, reveal: bool) -> Option<SealedChanges> {
+    let masker = Masker::new(reveal);
+    let tree = |value| masker.tree_of(value, true).ok();
+    let (old, new) = (tree(old)?, tree(new)?);
+    let is_one = is_object(&old) || is_object(&new);
+    is_one.then(|| masker.diff_sealed(&old, &new, scope, true))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn secrets_that_are_compared_first_and_numbered_later_have_the_same_masks() {
+        let secret = |one: &str, other: &str| {
+            format!(
+                r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"n"}},
+                "data":{{"a":"{one}","b":"{other}"}}}}"#
+            )
+        };
+        let versions = [
+            secret("YQ==", "YmI="),
+            secret("YmI=", "Y2Nj"),
+            secret("Y2Nj", "YQ=="),
+        ];
+        for reveal in [false, true] {
+            let (mut plain, mut later) = (Masker::new(reveal), Masker::new(reveal));
+            for (old, new) in versions.iter().zip(versions.iter().skip(1)) {
+                let (old, new) = (old.as_bytes(), new.as_bytes());
+                let tree = |value| plain.tree_of(value, true).unwrap();
+                let (a, b) = (tree(old), tree(new));
+                let expected = plain.diff(&a, &b, Scope::ALL, true);
+                let sealed = secret_diff(old, new, Scope::ALL, reveal).unwrap();
+                let numbered = later.number_changes(sealed);
+                let text = |changes: &[FieldChange]| -> Vec<String> {
+                    changes.iter().map(FieldChange::to_json).collect()
+                };
+                assert_eq!(text(&numbered), text(&expected));
+                assert_eq!(numbered.len(), 2);
+                assert_eq!(text(&numbered).concat().contains("masked"), !reveal);
+            }
+        }
+    }
 }

@@ -225,12 +225,12 @@ impl<'s, 'a> Diff<'s, 'a> {
         let keyring = new.question.keyring();
         let selection = which.select(&stores, keyring)?;
         let selection = selection.without(&filters.exclude, &stores, keyring)?;
-        let keyspace = |(store, at): (&Store<'a>, AtRevision)| {
-            Keyspace::at(store, at, |key| selection.covers(key))
-        };
+        let covers = |key: &[u8]| selection.covers(key);
+        let keyspace = |(store, at): (&Store<'a>, AtRevision)| Keyspace::at(store, at, covers);
         let [older, newer] = stores;
         let (before, after) = if std::ptr::eq(older.0, newer.0) {
-            (keyspace(older), keyspace(newer))
+            let [before, after] = Keyspace::at_each(older.0, [older.1, newer.1], covers);
+            (before, after)
         } else {
             // The findings of two files are independent of each other.
             rayon::join(|| keyspace(older), || keyspace(newer))

@@ -17,7 +17,7 @@ use super::not_found::{Missing, NameKind, Search, Why};
 use super::notice::{Compacted, Notice, Notices};
 use super::objects::Objects;
 use super::scope::Scope;
-use super::timeline::Timeline;
+use super::timeline::{Timeline, TimesFold};
 use super::verify::Outcome;
 use super::{catalog, origins};
 
@@ -151,6 +151,19 @@ impl<'q> Question<'q> {
     pub fn timeline(&self) -> &Timeline {
         self.timeline
             .get_or_init(|| Timeline::read(&self.store, self.keyring))
+    }
+
+    /// A collector of the times for a pass over all records. None if the times are known already, or if records of other
+    /// origins have times too.
+    pub(super) fn times_to_collect(&self) -> Option<TimesFold> {
+        let is_wanted = self.timeline.get().is_none() && self.store.additional().is_empty();
+        is_wanted.then(TimesFold::default)
+    }
+
+    /// Uses the times that a pass over all records has collected.
+    pub(super) fn use_times(&self, times: TimesFold) {
+        self.timeline
+            .get_or_init(|| Timeline::from_times(&self.store, times));
     }
 
     /// All resources of the store. The first call takes passes over the store.

@@ -16,7 +16,9 @@ use crate::k8s::catalog::Catalog;
 use crate::k8s::manifest::{self, Options, manifest};
 
 use super::address::Address;
-use super::deletions::{EarlierLives, Facts, Item, ObjectHistory, Request, plan, sort_for_apply};
+use super::deletions::{
+    EarlierLives, Facts, Item, ObjectHistory, Plan, Request, plan, sort_for_apply,
+};
 use super::filters::Filter;
 use super::left_out::{Kept, LeftOut};
 use super::no_answer::NoAnswer;
@@ -174,7 +176,11 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], question.keyring())?;
         let catalog = question.catalog();
-        let history = ObjectHistory::read(store, question.keyring(), catalog);
+        let mut times = question.times_to_collect();
+        let history = ObjectHistory::read(store, question.keyring(), catalog, times.as_mut());
+        if let Some(times) = times {
+            question.use_times(times);
+        }
         let (after, to) = resolve_events(range, None, question, &which)?;
         let has_times = filters.since.is_some() || filters.until.is_some();
         let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
@@ -193,7 +199,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
                 EarlierLives::Unread
             },
         };
-        let items = plan(store, &request, catalog, question.objects(), &history);
+        let Plan { items, live } = plan(store, &request, catalog, question.objects(), &history);
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
         let (earlier, items): (Vec<_>, Vec<_>) = items
@@ -205,9 +211,13 @@ impl<'q, 'a> Recovery<'q, 'a> {
         if after.0 < store.compact_revision() {
             question.note_compacted(&covers, None);
         }
-        for notice in existing::notices(question, &history, &request, &selection, &earlier) {
-            question.notices().add(Notice::Recovery(notice));
+        // If all objects at a revision were asked for, it does not matter which of them were deleted.
+        if request.at.is_none() {
+            for notice in existing::notices(question, &history, &live, &selection, &earlier) {
+                question.notices().add(Notice::Recovery(notice));
+            }
         }
+        drop(live);
         let volumes = Volumes::read(question, &history, &items);
         let mut recovery = Self {
             question,

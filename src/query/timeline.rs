@@ -5,12 +5,14 @@ mod when;
 pub mod why;
 
 use crate::etcd::Store;
+use crate::k8s::anchors::{Anchor, Evidence};
 use crate::k8s::encrypt::Keyring;
-use crate::k8s::wall_clock::{AtTime, WallClock};
+use crate::k8s::wall_clock::{AtTime, Point, WallClock};
 
 use super::no_answer::NoAnswer;
 
 pub use crate::k8s::wall_clock::Bounds;
+pub(super) use fold::{Seen, StillEncrypted, TimesFold};
 pub use when::{When, parse_time};
 
 /// When the revisions of a store were written, as far as its objects show.
@@ -25,7 +27,18 @@ impl Timeline {
     /// Reads the times in all values of a store, by one pass. Findings go where the store's go.
     #[must_use]
     pub fn read(store: &Store<'_>, keyring: &Keyring) -> Self {
-        let folded = fold::fold(store, keyring);
+        Self::from_times(store, fold::fold(store, keyring))
+    }
+
+    /// The same from the times of all records of a store.
+    pub(super) fn from_times(store: &Store<'_>, mut folded: TimesFold) -> Self {
+        for (main, time) in store.times() {
+            let anchor = Anchor {
+                time: *time,
+                evidence: Evidence::Received,
+            };
+            folded.points.add(Point::new(*main, anchor, (*main, 0)));
+        }
         // Later revisions than the newest record's were compacted away whole.
         let oldest = folded.oldest.unwrap_or(1);
         let newest = folded

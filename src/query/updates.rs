@@ -12,7 +12,8 @@ use crate::etcd::{Event, EventType, Record};
 use crate::k8s::diff::{FieldChange, Scope};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::object::is_secret_key;
-use crate::k8s::stored_diff::{decoded_diff, stored_diff};
+use crate::k8s::redact::SealedChanges;
+use crate::k8s::stored_diff::{decoded_diff, secret_diff, stored_diff};
 use crate::k8s::stored_writers::{decoded_writers, stored_writers};
 
 use super::compare::{Changed, Comparison};
@@ -86,9 +87,9 @@ pub fn updates(events: &[Event<'_>], comparison: &mut Comparison<'_>) -> Vec<Upd
     let mut updates = Vec::with_capacity(events.len());
     for (event, (managers, fields)) in events.iter().zip(quick) {
         let managers = managers.unwrap_or_else(|| managers_of(event, objects));
-        let fields = fields.or_else(|| {
-            let changed = Changed::from_event(event);
-            is_update(event).then(|| comparison.fields(&changed))
+        let fields = is_update(event).then(|| match fields {
+            Some(sealed) => comparison.masker.number_changes(sealed),
+            None => comparison.fields(&Changed::from_event(event)),
         });
         updates.push(Update { managers, fields });
     }
@@ -111,7 +112,10 @@ pub fn fields_of_each(
     comparison.old.forget_read(changes.len());
     comparison.new.forget_read(changes.len());
     let changes = changes.iter().zip(quick);
-    let each = changes.map(|(changed, quick)| quick.unwrap_or_else(|| comparison.fields(changed)));
+    let each = changes.map(|(changed, quick)| match quick {
+        Some(sealed) => comparison.masker.number_changes(sealed),
+        None => comparison.fields(changed),
+    });
     each.collect()
 }
 
@@ -134,14 +138,16 @@ impl<'k> Looker<'k> {
     }
 
     /// The changed fields of an object that is in both states. None if they have to be found out in order.
-    fn fields(&self, changed: &Changed<'_>) -> Option<Vec<FieldChange>> {
+    fn fields(&self, changed: &Changed<'_>) -> Option<SealedChanges> {
         let (old, new) = (changed.old?, changed.new?);
-        if is_secret_key(changed.key()) {
-            return None;
-        }
         let old = self.old.decrypt(old.key, old.value).ok()?;
         let new = self.new.decrypt(new.key, new.value).ok()?;
         let (scope, reveal) = (self.scope, self.reveal);
-        stored_diff(&old, &new, scope, reveal).or_else(|| decoded_diff(&old, &new, scope, reveal))
+        if is_secret_key(changed.key()) {
+            return secret_diff(&old, &new, scope, reveal);
+        }
+        let fields = stored_diff(&old, &new, scope, reveal);
+        let fields = fields.or_else(|| decoded_diff(&old, &new, scope, reveal));
+        fields.map(SealedChanges::without_secrets)
     }
 }

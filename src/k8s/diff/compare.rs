@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::change::{FieldChange, Op, Scope};
-use super::lists::{Named, by_members, by_value, moves};
+use super::lists::{Named, Places, by_members, by_value, moves};
 use super::path::Segment;
 use super::tree;
 use super::walked::PathBuilder;
@@ -67,21 +67,24 @@ impl Walk {
 
     /// Compares two maps: first the keys of the old one, then keys that are new.
     fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
+        let mut others = tree::Lookup::new(new);
         for (key, a) in old {
             if self.scope.excludes(self.path.steps(), key) {
                 continue;
             }
-            let segment = Segment::Key(key.clone());
-            match new.get(key) {
-                Some(b) => self.compare_child(segment, a, b),
+            match others.get(key) {
+                // Most members are the same: no path is made for them.
+                Some(b) if tree::same_scalar(a, b) => {}
+                Some(b) => self.compare_child(Segment::Key(key.clone()), a, b),
                 None => {
-                    let path = self.path.child(segment);
+                    let path = self.path.child(Segment::Key(key.clone()));
                     self.changes.push(FieldChange::remove(path, a));
                 }
             }
         }
+        let mut others = tree::Lookup::new(old);
         for (key, b) in new {
-            if !old.contains_key(key) && !self.scope.excludes(self.path.steps(), key) {
+            if others.get(key).is_none() && !self.scope.excludes(self.path.steps(), key) {
                 let path = self.path.child(Segment::Key(key.clone()));
                 self.changes.push(FieldChange::add(path, b, None));
             }
@@ -89,8 +92,17 @@ impl Walk {
     }
 }
 
+/// Whether two lists have equal items. Then they have no changes, however their items are matched.
+fn are_equal(old: &[Value], new: &[Value]) -> bool {
+    let mut pairs = old.iter().zip(new);
+    old.len() == new.len() && pairs.all(|(a, b)| tree::equal(a, b))
+}
+
 /// Compares two lists at the walk's path. The changes may be replaced with one change of the whole list.
 fn compare_lists(walk: &mut Walk, old: &[Value], new: &[Value]) {
+    if are_equal(old, new) {
+        return;
+    }
     let field = match walk.path.steps().last() {
         Some(Segment::Key(key)) => key.as_str(),
         _ => "",
@@ -137,17 +149,13 @@ fn costs_more(walk: &Walk, start: usize, old: &[Value], new: &[Value]) -> bool {
 /// Compares two lists whose items are identified by members or value. The changes are in the order removes, moves, adds,
 /// changes inside items that stay. Returns false if the moves take too much work.
 fn compare_named(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool {
-    let places: HashMap<&str, usize> = new
-        .iter()
-        .enumerate()
-        .map(|(place, named)| (named.text.as_str(), place))
-        .collect();
+    let places = Places::new(new);
     let mut kept: Vec<(&Named<'_>, usize)> = Vec::new();
     let mut stays = vec![false; new.len()];
-    for named in old {
-        if let Some(place) = places.get(named.text.as_str()) {
-            kept.push((named, *place));
-            if let Some(stays) = stays.get_mut(*place) {
+    for (index, named) in old.iter().enumerate() {
+        if let Some(place) = places.get(&named.text, index) {
+            kept.push((named, place));
+            if let Some(stays) = stays.get_mut(place) {
                 *stays = true;
             }
         } else {
@@ -179,8 +187,9 @@ fn compare_named(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool 
             .push(FieldChange::add(path, named.item, Some(index)));
     }
     for (named, place) in kept {
-        if let Some(other) = new.get(place) {
-            walk.compare_child(named.segment.clone(), named.item, other.item);
+        let other = new.get(place).map(|other| other.item);
+        if let Some(other) = other.filter(|other| !tree::equal(named.item, other)) {
+            walk.compare_child(named.segment.clone(), named.item, other);
         }
     }
     true

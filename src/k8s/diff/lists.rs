@@ -98,17 +98,65 @@ pub(in crate::k8s) struct Named<'a> {
 
 pub(in crate::k8s) type NamedLists<'a> = (Vec<Named<'a>>, Vec<Named<'a>>);
 
+/// Longer lists are searched by hashes.
+const FEW: usize = 16;
+
+/// The places of named items, by their texts.
+pub(super) struct Places<'n> {
+    named: &'n [Named<'n>],
+    /// Empty for a short list.
+    by_text: HashMap<&'n str, usize>,
+}
+
+impl<'n> Places<'n> {
+    pub(super) fn new(named: &'n [Named<'n>]) -> Self {
+        let is_long = named.len() > FEW;
+        let places = named.iter().zip(0..).filter(|_| is_long);
+        let by_text = places.map(|(named, place)| (named.text.as_str(), place));
+        Self {
+            named,
+            by_text: by_text.collect(),
+        }
+    }
+
+    /// The place of the item with a text. `likely` is where it is searched first.
+    pub(super) fn get(&self, text: &str, likely: usize) -> Option<usize> {
+        let is_it = |named: &Named<'_>| named.text == text;
+        if self.named.get(likely).is_some_and(is_it) {
+            Some(likely)
+        } else if self.named.len() > FEW {
+            self.by_text.get(text).copied()
+        } else {
+            self.named.iter().position(is_it)
+        }
+    }
+}
+
+/// Whether no two items have the same text.
+fn are_unique(named: &[Named<'_>]) -> bool {
+    if named.len() > FEW {
+        let texts: HashSet<&str> = named.iter().map(|named| named.text.as_str()).collect();
+        return texts.len() == named.len();
+    }
+    let mut rest = named.iter();
+    while let Some(one) = rest.next() {
+        if rest.as_slice().iter().any(|other| other.text == one.text) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Names all items with a function; None if it fails for an item, or if two items get the same name.
 fn name_all<'a>(
     items: &'a [Value],
     name: impl Fn(&'a Value) -> Option<Segment>,
 ) -> Option<Vec<Named<'a>>> {
-    let mut seen = HashSet::with_capacity(items.len());
     let mut named = Vec::with_capacity(items.len());
     for item in items {
         let segment = name(item)?;
         let text = segment.to_string();
-        if text.len() > MAX_IDENTITY_BYTES || !seen.insert(text.clone()) {
+        if text.len() > MAX_IDENTITY_BYTES {
             return None;
         }
         named.push(Named {
@@ -117,7 +165,7 @@ fn name_all<'a>(
             item,
         });
     }
-    Some(named)
+    are_unique(&named).then_some(named)
 }
 
 /// Names items by members. The members must identify all items of both lists; of several candidates the one under which
@@ -143,22 +191,37 @@ fn best_members<'a>(
     old: &'a [Value],
     new: &'a [Value],
 ) -> Option<NamedLists<'a>> {
+    let most_possible = old.len().min(new.len());
     let mut best: Option<(usize, NamedLists<'a>)> = None;
+    let mut tried: Vec<Vec<&str>> = Vec::new();
     for members in candidates {
-        let Some((a, b)) = name_by(members, old, new) else {
+        // With the same members the items get the same names.
+        let Some(used) = used_members(members, old, new).filter(|used| !tried.contains(used))
+        else {
             continue;
         };
-        let texts: HashSet<&str> = a.iter().map(|n| n.text.as_str()).collect();
-        let common = b.iter().filter(|n| texts.contains(n.text.as_str())).count();
-        if best.as_ref().is_none_or(|(most, _)| common > *most) {
-            best = Some((common, (a, b)));
+        if let Some((a, b)) = name_by(&used, old, new) {
+            let places = Places::new(&a);
+            let is_common = |(named, place): &(&Named<'_>, usize)| {
+                let known = places.get(&named.text, *place);
+                known.is_some()
+            };
+            let common = b.iter().zip(0..).filter(is_common).count();
+            if best.as_ref().is_none_or(|(most, _)| common > *most) {
+                best = Some((common, (a, b)));
+            }
+            if common == most_possible {
+                break;
+            }
         }
+        tried.push(used);
     }
     best.map(|(_, lists)| lists)
 }
 
-/// Names the items of both lists by `members`. Optional members that no item has are not used.
-fn name_by<'a>(members: Members, old: &'a [Value], new: &'a [Value]) -> Option<NamedLists<'a>> {
+/// The names of the members by which the items of both lists may be named. Optional members that no item has are not
+/// used. None if a member is missing.
+fn used_members(members: Members, old: &[Value], new: &[Value]) -> Option<Vec<&'static str>> {
     let mut used = Vec::new();
     for marked in members {
         let name = marked.trim_end_matches('?');
@@ -172,12 +235,14 @@ fn name_by<'a>(members: Members, old: &'a [Value], new: &'a [Value]) -> Option<N
             used.push(name);
         }
     }
-    if used.is_empty() {
-        return None;
-    }
+    (!used.is_empty()).then_some(used)
+}
+
+/// Names the items of both lists by members.
+fn name_by<'a>(used: &[&str], old: &'a [Value], new: &'a [Value]) -> Option<NamedLists<'a>> {
     let name = |item: &'a Value| {
         let mut identity = Vec::with_capacity(used.len());
-        for name in &used {
+        for name in used {
             let value = member(item, name);
             if value.is_some_and(|value| !is_short_scalar(value)) {
                 return None;
@@ -214,6 +279,9 @@ pub(in crate::k8s) fn by_value<'a>(
 ///
 /// Example: `[2, 0, 1]` needs one move, `(2, 2)`. The numbers of a longest increasing subsequence (0, 1) stay.
 pub(super) fn moves(order: &[usize]) -> Option<Vec<(usize, usize)>> {
+    if order.is_sorted() {
+        return Some(Vec::new());
+    }
     let fixed = longest_increasing(order);
     let mut sorted = order.to_vec();
     sorted.sort_unstable();
@@ -271,6 +339,77 @@ fn longest_increasing(order: &[usize]) -> HashSet<usize> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+
+    /// The same as [`best_members`], by trying every candidate to the end.
+    fn best_by_trying(candidates: &[Members], old: &[Value], new: &[Value]) -> Option<Vec<String>> {
+        let mut best: Option<(usize, Vec<String>)> = None;
+        for members in candidates {
+            let used = used_members(members, old, new);
+            let Some((a, b)) = used.and_then(|used| name_by(&used, old, new)) else {
+                continue;
+            };
+            let texts = |named: &[Named<'_>]| -> Vec<String> {
+                named.iter().map(|named| named.text.clone()).collect()
+            };
+            let (a, b) = (texts(&a), texts(&b));
+            let all: HashSet<&String> = a.iter().collect();
+            assert_eq!(all.len(), a.len(), "each text once");
+            let common = b.iter().filter(|text| all.contains(text)).count();
+            if best.as_ref().is_none_or(|(most, _)| common > *most) {
+                best = Some((common, [a, b].concat()));
+            }
+        }
+        best.map(|(_, texts)| texts)
+    }
+
+    #[test]
+    fn the_best_members_are_those_of_a_search_through_all_candidates() {
+        let mut state = 11_u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % below
+        };
+        let mut named = 0;
+        for round in 0..3000 {
+            // Some lists are longer than those that are searched without hashes.
+            let most = if round % 10 == 0 { 40 } else { 4 };
+            let names = [
+                "name",
+                "namespace",
+                "key",
+                "type",
+                "kind",
+                "port",
+                "protocol",
+            ];
+            let mut list = |used: &[&str]| -> Vec<Value> {
+                let count = random(most);
+                let item = |_| {
+                    let members = used.iter().filter_map(|name| {
+                        let value = Value::from(random(most * 3));
+                        (random(9) > 0).then(|| ((*name).to_owned(), value))
+                    });
+                    Value::Object(members.collect())
+                };
+                (0..count).map(item).collect()
+            };
+            let used = names.get(round % 5..round % 5 + 3).unwrap();
+            let (old, new) = (list(used), list(used));
+            let found = best_members(GENERAL, &old, &new);
+            let found = found.map(|(a, b)| -> Vec<String> {
+                a.into_iter().chain(b).map(|named| named.text).collect()
+            });
+            named += usize::from(found.is_some());
+            assert_eq!(
+                found,
+                best_by_trying(GENERAL, &old, &new),
+                "{old:?} {new:?}"
+            );
+        }
+        assert!(named > 300, "{named}");
+    }
 
     #[test]
     fn the_moves_are_the_fewest_and_each_index_is_right_when_it_is_applied() {

@@ -7,33 +7,86 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Number, Value};
 
+/// Looks up the members of a map. Two versions of an object have nearly the same members in the same order, so the
+/// member after the last one that was found is looked at first, which needs no hash.
+pub(super) struct Lookup<'m> {
+    map: &'m Map<String, Value>,
+    next: serde_json::map::Iter<'m>,
+}
+
+impl<'m> Lookup<'m> {
+    pub(super) fn new(map: &'m Map<String, Value>) -> Self {
+        let next = map.iter();
+        Self { map, next }
+    }
+
+    /// The member with a key.
+    pub(super) fn get(&mut self, key: &str) -> Option<&'m Value> {
+        let mut ahead = self.next.clone();
+        // One member may have been added before it.
+        for _ in 0..2 {
+            match ahead.next() {
+                Some((name, value)) if name == key => {
+                    self.next = ahead;
+                    return Some(value);
+                }
+                _ => {}
+            }
+        }
+        self.map.get(key)
+    }
+}
+
 /// Whether two values are the same JSON. The order of map keys does not count, the order of lists does. `1` and `1.0`
 /// differ, and so do `0.0` and `-0.0`.
 #[must_use]
 pub fn equal(a: &Value, b: &Value) -> bool {
-    let mut stack = vec![(a, b)];
-    while let Some(pair) = stack.pop() {
-        let same = match pair {
-            (Value::Null, Value::Null) => true,
-            (Value::Bool(x), Value::Bool(y)) => x == y,
-            (Value::Number(x), Value::Number(y)) => same_number(x, y),
-            (Value::String(x), Value::String(y)) => x == y,
+    let mut stack = Vec::new();
+    let mut next = Some((a, b));
+    while let Some((a, b)) = next {
+        let is_same = match (a, b) {
             (Value::Array(x), Value::Array(y)) => {
-                stack.extend(x.iter().zip(y));
-                x.len() == y.len()
+                let mut pairs = x.iter().zip(y);
+                x.len() == y.len() && pairs.all(|(x, y)| same_or_later(x, y, &mut stack))
             }
             (Value::Object(x), Value::Object(y)) => {
-                let before = stack.len();
-                stack.extend(x.iter().filter_map(|(key, v)| Some((v, y.get(key)?))));
-                x.len() == y.len() && stack.len().saturating_sub(before) == x.len()
+                let mut others = Lookup::new(y);
+                let mut same = |(key, value): (&String, _)| {
+                    let other = others.get(key);
+                    other.is_some_and(|other| same_or_later(value, other, &mut stack))
+                };
+                x.len() == y.len() && x.iter().all(&mut same)
             }
-            _ => false,
+            (a, b) => same_scalar(a, b),
         };
-        if !same {
+        if !is_same {
             return false;
         }
+        next = stack.pop();
     }
     true
+}
+
+/// Whether two values are the same scalar. Two lists or two maps are put on the stack instead.
+fn same_or_later<'v>(a: &'v Value, b: &'v Value, stack: &mut Vec<(&'v Value, &'v Value)>) -> bool {
+    match (a, b) {
+        (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
+            stack.push((a, b));
+            true
+        }
+        (a, b) => same_scalar(a, b),
+    }
+}
+
+/// Whether two values are the same scalar.
+pub(super) fn same_scalar(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Null, Value::Null) => true,
+        (Value::Bool(x), Value::Bool(y)) => x == y,
+        (Value::Number(x), Value::Number(y)) => same_number(x, y),
+        (Value::String(x), Value::String(y)) => x == y,
+        _ => false,
+    }
 }
 
 fn same_number(a: &Number, b: &Number) -> bool {
@@ -239,6 +292,18 @@ mod tests {
         assert!(equal(&a, &b));
         assert_eq!(canonical(&a), canonical(&b));
         assert!(!equal(&json!([1, 2]), &json!([2, 1])));
+    }
+
+    #[test]
+    fn members_are_found_in_any_order() {
+        let map = json!({"a":1,"b":2,"c":3,"d":4});
+        let map = map.as_object().unwrap();
+        for keys in ["abcd", "bd", "acbd", "dcba", "xaybzcd", "aabbccdd"] {
+            let mut members = Lookup::new(map);
+            for key in keys.chars().map(String::from) {
+                assert_eq!(members.get(&key), map.get(&key), "{key} of {keys}");
+            }
+        }
     }
 
     #[test]

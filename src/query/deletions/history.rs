@@ -9,12 +9,15 @@ use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::etcd::generation::Transition;
-use crate::etcd::{AtRevision, Generation, Record, Store};
+use crate::etcd::{AtRevision, Generation, Record, Revision, Store};
+use crate::fast_map::FastMap;
+use crate::k8s::anchors::Times;
 use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
 use crate::k8s::controlled::{self, OtherObjects, Reason};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 use crate::query::read_ahead::read_ahead;
+use crate::query::timeline::{Seen, StillEncrypted, TimesFold};
 
 use super::helm::{self, Releases};
 
@@ -32,13 +35,17 @@ pub struct ObjectHistory {
     active_namespaces: HashSet<Namespace>,
     /// The keys whose newest object has a deletion timestamp.
     terminating_keys: HashSet<Box<[u8]>>,
+    /// The revisions of the records whose object has a deletion timestamp, ascending.
+    marks: Vec<Revision>,
+    /// Whether a value is encrypted, decrypted by a key or not.
+    has_encrypted: bool,
     /// The Helm releases.
     pub releases: Releases,
 }
 
 /// The index of each object, by logical cluster and uid. An object owns only objects of its own cluster.
 #[derive(Debug, Default)]
-struct Places(HashMap<ClusterName, HashMap<Box<str>, usize>>);
+struct Places(FastMap<ClusterName, FastMap<Box<str>, usize>>);
 
 impl Places {
     fn get(&self, cluster: Option<&[u8]>, uid: &str) -> Option<usize> {
@@ -110,74 +117,141 @@ struct Opened<'a> {
     meta: Option<Meta<'a>>,
 }
 
-impl<'a> Opened<'a> {
-    /// Reads the value of a record. None if it is encrypted, whether a key opens it or not.
-    fn read(record: &Record<'a>, keyring: &Keyring) -> Option<Self> {
-        match keyring.decrypt(record.key, record.value) {
-            Ok(Cow::Borrowed(value)) => Some(Self {
-                value,
-                meta: Meta::read(value),
-            }),
-            Ok(Cow::Owned(_)) | Err(_) => None,
+/// A record that was read, with its times if they are collected. The value is None if it is encrypted, whether a key
+/// opens it or not.
+type ReadRecord<'a> = (Option<Opened<'a>>, Option<Seen>);
+
+/// Reads the value of a record, from any thread.
+fn read_record<'a>(record: &Record<'a>, keyring: &Keyring, has_times: bool) -> ReadRecord<'a> {
+    let (opened, times) = match keyring.decrypt(record.key, record.value) {
+        Ok(Cow::Borrowed(value)) => {
+            let (times, meta) = Times::read_with_meta(value).unzip();
+            (Some(Opened { value, meta }), Ok(times))
         }
+        Ok(Cow::Owned(value)) => (None, Ok(Times::read(&value).filter(|_| has_times))),
+        Err(_) => (None, Err(StillEncrypted)),
+    };
+    (opened, has_times.then(|| Seen::new(record, times)))
+}
+
+/// The history up to a record.
+struct Fold<'f, 'a> {
+    store: &'f Store<'a>,
+    keyring: &'f Keyring,
+    catalog: &'f Catalog,
+    history: ObjectHistory,
+    last_seen: FastMap<Box<[u8]>, LastSeen>,
+    open: HashMap<Namespace, OpenLife>,
+}
+
+impl<'a> Fold<'_, 'a> {
+    /// Adds the next record.
+    fn add(&mut self, record: &Record<'a>, opened: Option<Opened<'a>>) {
+        let decrypted;
+        let opened = match opened {
+            Some(Opened { value, meta }) => Some((value, meta)),
+            None => {
+                self.history.has_encrypted = true;
+                decrypted = self.keyring.decrypt(record.key, record.value).ok();
+                decrypted.as_deref().map(|value| (value, Meta::read(value)))
+            }
+        };
+        let (value, meta) = opened.unwrap_or_default();
+        let location = self.catalog.locate(record.key);
+        let cluster = location.and_then(|location| location.cluster);
+        let history = &mut self.history;
+        if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
+            history.see_namespace(record, namespace, meta.as_ref(), &mut self.open);
+        }
+        let is_proved = self.store.is_evidence_for(record, AtRevision::HEAD);
+        let has_mark = meta
+            .as_ref()
+            .is_some_and(|meta| meta.deletion_time.is_some());
+        if has_mark {
+            history.marks.push(record.revision);
+        }
+        if is_proved {
+            history.mark_key(record.key, has_mark);
+        }
+        if record.tombstone {
+            if let Some(was) = self.last_seen.remove(record.key) {
+                history.leave(was.place, Some(record.revision.main));
+            }
+            return;
+        }
+        let Some(meta) = meta else { return };
+        history.see_facts(record, value, (cluster, &meta));
+        if !meta.uid.is_empty() {
+            history.see_object(record, (cluster, &meta), is_proved, &mut self.last_seen);
+        }
+    }
+
+    /// The history after the last record.
+    fn finish(mut self) -> ObjectHistory {
+        for was in self.last_seen.into_values().filter(|was| was.is_proved) {
+            if let Some(object) = self.history.objects.get_mut(was.place) {
+                object.exists = true;
+            }
+        }
+        for (namespace, life) in self.open {
+            self.history.end_namespace(&namespace, life.marked, None);
+            if life.marked.is_none() {
+                self.history.active_namespaces.insert(namespace);
+            }
+        }
+        self.history.marks.sort_unstable();
+        self.history.follow_owners();
+        self.history
     }
 }
 
 impl ObjectHistory {
-    /// Reads it, by one pass over the store.
-    pub fn read<'a>(store: &Store<'a>, keyring: &Keyring, catalog: &Catalog) -> Self {
-        let mut history = Self::default();
-        let mut last_seen: HashMap<Box<[u8]>, LastSeen> = HashMap::new();
-        let mut open: HashMap<Namespace, OpenLife> = HashMap::new();
+    /// Reads it, by one pass over the store. If `times` is given, the pass also collects the times of the records, which
+    /// must be those of the state alone.
+    pub(in crate::query) fn read<'a>(
+        store: &Store<'a>,
+        keyring: &Keyring,
+        catalog: &Catalog,
+        mut times: Option<&mut TimesFold>,
+    ) -> Self {
+        let mut fold = Fold {
+            store,
+            keyring,
+            catalog,
+            history: Self::default(),
+            last_seen: FastMap::default(),
+            open: HashMap::new(),
+        };
+        let has_times = times.is_some();
         let is_read =
             |record: &Record<'_>| !store.is_newer_than_state(record) && !record.is_bump_mark();
-        let records = store.records(Direction::Forward).filter(is_read);
-        let read = |record: &Record<'a>| Opened::read(record, keyring);
-        read_ahead(records, read, |record, opened| {
-            let record = &record;
-            let decrypted;
-            let opened = match opened {
-                Some(Opened { value, meta }) => Some((value, meta)),
-                None => {
-                    decrypted = keyring.decrypt(record.key, record.value).ok();
-                    decrypted.as_deref().map(|value| (value, Meta::read(value)))
-                }
-            };
-            let (value, meta) = opened.unwrap_or_default();
-            let location = catalog.locate(record.key);
-            let cluster = location.and_then(|location| location.cluster);
-            if let Some(namespace) = location.and_then(|location| location.as_namespace()) {
-                history.see_namespace(record, namespace, meta.as_ref(), &mut open);
+        let read = |record: &Record<'a>| read_record(record, keyring, has_times);
+        let mut add = |record: Record<'a>, (opened, seen): ReadRecord<'a>| {
+            fold.add(&record, opened);
+            if let (Some(times), Some(seen)) = (times.as_deref_mut(), seen) {
+                times.add(seen);
             }
-            let is_proved = store.is_evidence_for(record, AtRevision::HEAD);
-            if is_proved {
-                history.mark_key(record.key, meta.as_ref());
-            }
-            if record.tombstone {
-                if let Some(was) = last_seen.remove(record.key) {
-                    history.leave(was.place, Some(record.revision.main));
-                }
-                return;
-            }
-            let Some(meta) = meta else { return };
-            history.see_facts(record, value, (cluster, &meta));
-            if !meta.uid.is_empty() {
-                history.see_object(record, (cluster, &meta), is_proved, &mut last_seen);
-            }
-        });
-        for was in last_seen.into_values().filter(|was| was.is_proved) {
-            if let Some(object) = history.objects.get_mut(was.place) {
-                object.exists = true;
-            }
+        };
+        if store.additional().is_empty() {
+            store.visit_state_records(
+                |record| is_read(record).then(|| (*record, read(record))),
+                |(record, read)| add(record, read),
+            );
+        } else {
+            let records = store.records(Direction::Forward).filter(is_read);
+            read_ahead(records, read, add);
         }
-        for (namespace, life) in open {
-            history.end_namespace(&namespace, life.marked, None);
-            if life.marked.is_none() {
-                history.active_namespaces.insert(namespace);
-            }
-        }
-        history.follow_owners();
-        history
+        fold.finish()
+    }
+
+    /// Whether the object of a record has a deletion timestamp.
+    pub fn has_mark(&self, record: &Record<'_>) -> bool {
+        self.marks.binary_search(&record.revision).is_ok()
+    }
+
+    /// Whether the store has an encrypted value, decrypted by a key or not.
+    pub fn has_encrypted(&self) -> bool {
+        self.has_encrypted
     }
 
     /// Adds what only Helm releases and services show.
@@ -197,10 +271,10 @@ impl ObjectHistory {
         }
     }
 
-    fn mark_key(&mut self, key: &[u8], meta: Option<&Meta<'_>>) {
-        if meta.is_some_and(|meta| meta.deletion_time.is_some()) {
+    fn mark_key(&mut self, key: &[u8], has_mark: bool) {
+        if has_mark {
             self.terminating_keys.insert(key.into());
-        } else {
+        } else if !self.terminating_keys.is_empty() {
             self.terminating_keys.remove(key);
         }
     }
@@ -216,7 +290,7 @@ impl ObjectHistory {
         record: &Record<'_>,
         (cluster, meta): (Option<&[u8]>, &Meta<'_>),
         is_proved: bool,
-        last_seen: &mut HashMap<Box<[u8]>, LastSeen>,
+        last_seen: &mut FastMap<Box<[u8]>, LastSeen>,
     ) {
         let place = match self.places.get(cluster, &meta.uid) {
             Some(place) => place,
@@ -249,7 +323,14 @@ impl ObjectHistory {
             if meta.deletion_time.is_some() {
                 object.marked.get_or_insert(record.revision.main);
             }
-            object.owners = meta.owners.iter().map(|uid| (&**uid).into()).collect();
+            if !object
+                .owners
+                .iter()
+                .map(|uid| &**uid)
+                .eq(meta.owners.iter().map(|uid| &**uid))
+            {
+                object.owners = meta.owners.iter().map(|uid| (&**uid).into()).collect();
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which objects were deleted, when the deletion of each began, and which version is to be brought back.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use rayon::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::etcd::{
 use crate::k8s::Order;
 use crate::k8s::catalog::{Catalog, Location};
 use crate::k8s::decode::Note;
+use crate::k8s::encrypt::Keyring;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::{is_object, tree_with};
 use crate::query::left_out::LeftOut;
@@ -141,24 +142,36 @@ pub enum EarlierLives {
     Read,
 }
 
+/// What is to be brought back, and what exists of what was asked for.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    /// What is to be brought back, in key order.
+    pub items: Vec<Item<'a>>,
+    /// The live keys at the newest revision, ascending. Empty if a revision was asked for.
+    pub live: Vec<KeyEntry<'a>>,
+}
+
 /// How many items are read together: enough work for all cores, and little memory.
 const BATCH: usize = 256;
 
-/// Lists what is to be brought back, in key order.
+/// How many keys are looked at together.
+const KEYS: usize = 4096;
+
+/// Lists what is to be brought back.
 pub fn plan<'a>(
     store: &Store<'a>,
     request: &Request<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
-) -> Vec<Item<'a>> {
-    let mut items = match request.at {
+) -> Plan<'a> {
+    let mut plan = match request.at {
         Some(at) => as_of(store, at, request),
         None => deleted(store, request, catalog, objects, history),
     };
     let is_read =
         |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
-    let mut read: Vec<&mut Item<'a>> = items.iter_mut().filter(is_read).collect();
+    let mut read: Vec<&mut Item<'a>> = plan.items.iter_mut().filter(is_read).collect();
     for batch in read.chunks_mut(BATCH) {
         let keyring = objects.keyring();
         let quick = batch.par_iter().map(|item| {
@@ -189,10 +202,10 @@ pub fn plan<'a>(
             }
         }
     }
-    items
+    plan
 }
 
-fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Vec<Item<'a>> {
+fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Plan<'a> {
     let live = Keyspace::at(store, at, |key| (request.wanted)(key)).live;
     let item = |entry: KeyEntry<'a>| {
         let event = Event {
@@ -202,7 +215,10 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Vec<It
         };
         Item::new(entry.record, Some(event))
     };
-    live.into_iter().map(item).collect()
+    Plan {
+        items: live.into_iter().map(item).collect(),
+        live: Vec::new(),
+    }
 }
 
 fn deleted<'a>(
@@ -211,56 +227,62 @@ fn deleted<'a>(
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
-) -> Vec<Item<'a>> {
-    let events = Events::read(store, |key| (request.wanted)(key));
-    // The key is a copy: comparing keys in the map would touch pages all over the file.
-    let mut by_key: HashMap<Box<[u8]>, Vec<usize>> = HashMap::new();
-    for (place, event) in events.iter().enumerate() {
-        let record = &event.record;
-        if store.is_newer_than_state(record) {
-            continue;
-        }
-        match by_key.get_mut(record.key) {
-            Some(of_key) => of_key.push(place),
-            None => drop(by_key.insert(record.key.into(), vec![place])),
-        }
-        objects.forget_passed(record);
-    }
-    let mut by_key: Vec<(Box<[u8]>, Vec<usize>)> = by_key.into_iter().collect();
-    by_key.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+) -> Plan<'a> {
+    let by_key = Events::read_by_key(store, |key| (request.wanted)(key));
+    let keyring = objects.keyring();
     let context = Context {
         store,
         request,
         catalog,
-        objects,
         history,
+        keyring,
     };
-    let mut items = Vec::new();
-    for (_, of_key) in by_key {
-        let of_key = of_key.into_iter();
-        let events: Vec<Event<'a>> = of_key.filter_map(|place| events.get(place)).collect();
-        let newest = events
-            .iter()
-            .rev()
-            .find(|event| store.is_evidence_for(&event.record, AtRevision::HEAD));
-        let exists = newest.is_some_and(|event| !event.record.tombstone);
-        let lives = lives(&events);
-        let last = lives.len().saturating_sub(1);
-        for (place, life) in lives.into_iter().enumerate() {
-            let is_last = place == last;
-            if is_last && exists {
-                continue;
-            }
-            if is_last || request.earlier != EarlierLives::None {
-                let item = context.item(&life);
-                items.extend(item.map(|item| Item {
-                    is_made_again: !is_last || exists,
-                    ..item
-                }));
-            }
+    let mut plan = Plan::default();
+    let keys: Vec<(usize, &[u8])> = by_key.keys().enumerate().collect();
+    for batch in keys.chunks(KEYS) {
+        let read: Vec<KeyPlan<'a>> = if history.has_encrypted() {
+            // Values that stay encrypted are reported in the order of keys.
+            let open = |record: &Record<'a>| objects.open(record).ok();
+            let keys = batch.iter();
+            keys.map(|(place, _)| context.of_key(by_key.of_key(*place), &open))
+                .collect()
+        } else {
+            let open = |record: &Record<'a>| keyring.decrypt(record.key, record.value).ok();
+            let keys = batch.par_iter();
+            keys.map(|(place, _)| context.of_key(by_key.of_key(*place), &open))
+                .collect()
+        };
+        let before = plan.items.len();
+        for ((_, key), KeyPlan { items, live }) in batch.iter().zip(read) {
+            plan.items.extend(items);
+            plan.live.extend(live.map(|record| KeyEntry {
+                key: (*key).into(),
+                record,
+            }));
         }
+        objects.forget_read(plan.items.len().saturating_sub(before));
     }
-    items
+    if !store.additional().is_empty() {
+        // A fold over the state alone finds other contradictions than one over the records of all origins.
+        plan.live = Keyspace::at(store, AtRevision::HEAD, |key| (request.wanted)(key)).live;
+    }
+    plan
+}
+
+/// What is planned for one key.
+struct KeyPlan<'a> {
+    items: Vec<Item<'a>>,
+    /// The record that is its value at the newest revision.
+    live: Option<Record<'a>>,
+}
+
+/// The value of a key at the newest revision, from its events. None if the key does not exist.
+fn live<'a>(store: &Store<'a>, events: &[Event<'a>]) -> Option<Record<'a>> {
+    let records = events.iter().map(|event| event.record);
+    let evidence = records.filter(|record| store.is_evidence_for(record, AtRevision::HEAD));
+    // In a damaged file the walk may not follow the order of revisions.
+    let newest = evidence.max_by_key(|record| record.revision);
+    newest.filter(|record| !record.tombstone)
 }
 
 /// One life of a key: its puts, and the main revision of its deletion, if that is known.
@@ -300,13 +322,44 @@ struct Context<'q, 'a> {
     store: &'q Store<'a>,
     request: &'q Request<'q>,
     catalog: &'q Catalog,
-    objects: &'q Objects<'q>,
     history: &'q ObjectHistory,
+    keyring: &'q Keyring,
 }
 
-impl Context<'_, '_> {
+/// Decrypts the value of a record. None if it stays encrypted.
+type Open<'o, 'a> = &'o dyn Fn(&Record<'a>) -> Option<Cow<'a, [u8]>>;
+
+impl<'a> Context<'_, 'a> {
+    /// What is planned for a key with these events.
+    fn of_key(&self, mut events: Vec<Event<'a>>, open: Open<'_, 'a>) -> KeyPlan<'a> {
+        let live = live(self.store, &events);
+        events.retain(|event| !self.store.is_newer_than_state(&event.record));
+        let newest = events
+            .iter()
+            .rev()
+            .find(|event| self.store.is_evidence_for(&event.record, AtRevision::HEAD));
+        let exists = newest.is_some_and(|event| !event.record.tombstone);
+        let lives = lives(&events);
+        let last = lives.len().saturating_sub(1);
+        let mut items = Vec::new();
+        for (place, life) in lives.into_iter().enumerate() {
+            let is_last = place == last;
+            if is_last && exists {
+                continue;
+            }
+            if is_last || self.request.earlier != EarlierLives::None {
+                let item = self.item(&life, open);
+                items.extend(item.map(|item| Item {
+                    is_made_again: !is_last || exists,
+                    ..item
+                }));
+            }
+        }
+        KeyPlan { items, live }
+    }
+
     /// What is known of a life that ended.
-    fn item<'a>(&self, life: &Life<'a>) -> Option<Item<'a>> {
+    fn item(&self, life: &Life<'a>, open: Open<'_, 'a>) -> Option<Item<'a>> {
         let newest = life.puts.last().map(|event| event.record)?;
         // If no page has the deletion, it happened between the last put and the compaction.
         let deleted = (
@@ -315,13 +368,7 @@ impl Context<'_, '_> {
                 .unwrap_or_else(|| self.store.compact_revision()),
         );
         let location = self.catalog.locate(newest.key);
-        let began = beginning(
-            &life.puts,
-            location.as_ref(),
-            deleted,
-            self.objects,
-            self.history,
-        );
+        let began = self.beginning(&life.puts, location.as_ref(), deleted, open);
         let mut item = Item::new(newest, life.puts.last().copied());
         item.deleted_at = life.deleted_at;
         item.began = began;
@@ -331,55 +378,99 @@ impl Context<'_, '_> {
         item.missing_after = missing_after(&life.puts, item.restored.as_ref());
         Some(item)
     }
+
+    /// The main revision at which the deletion of an object began, and why then. It is inferred from the versions of
+    /// the object, its namespace, its owners and its Helm release.
+    fn beginning(
+        &self,
+        life: &[Event<'a>],
+        location: Option<&Location<'_, '_>>,
+        deleted: (i64, i64),
+        open: Open<'_, 'a>,
+    ) -> Option<(i64, Cause)> {
+        let cluster = location.and_then(|location| location.cluster);
+        let is_release = life
+            .first()
+            .is_some_and(|event| helm::is_release_key(event.record.key));
+        let shown = if is_release || self.history.has_encrypted() {
+            Shown::read(life, cluster, open)
+        } else {
+            Shown::from_history(life, self.history, self.keyring)
+        };
+        let itself = shown.marked.map(|main| (main, Cause::Itself));
+        let by_release = shown.uninstalled.map(|main| (main, Cause::Release));
+        let namespace = location.and_then(Location::namespace_of);
+        let by_namespace =
+            namespace.and_then(|namespace| self.history.namespace_deleted(&namespace, deleted));
+        let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
+        // If two causes have the same revision, the first one in this list counts.
+        let first = itself
+            .into_iter()
+            .chain(by_namespace)
+            .chain(by_release)
+            .min_by_key(|began| began.0);
+        let end = first.map_or(deleted.1, |began| began.0);
+        let by_owner = self
+            .history
+            .owners_deleted(cluster, &shown.owners)
+            .filter(|main| *main < end);
+        by_owner.map(|main| (main, Cause::Owner)).or(first)
+    }
 }
 
-/// The main revision at which the deletion of an object began, and why then. It is inferred from the versions of the
-/// object, its namespace, its owners and its Helm release.
-fn beginning(
-    life: &[Event<'_>],
-    location: Option<&Location<'_, '_>>,
-    deleted: (i64, i64),
-    objects: &Objects<'_>,
-    history: &ObjectHistory,
-) -> Option<(i64, Cause)> {
-    let cluster = location.and_then(|location| location.cluster);
-    let mut marked = None;
-    let mut uninstalled = None;
-    let mut owners: Vec<String> = Vec::new();
-    for event in life {
-        let Ok(value) = objects.open(&event.record) else {
-            continue;
-        };
-        let Some(meta) = Meta::read(&value) else {
-            continue;
-        };
-        if meta.deletion_time.is_some() {
-            marked = marked.or(Some(event.record.revision.main));
+/// What the versions of an object show about its deletion.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shown {
+    /// The first main revision with a deletion timestamp.
+    marked: Option<i64>,
+    /// The first main revision of the last versions in which it is an uninstalled Helm release.
+    uninstalled: Option<i64>,
+    /// The uids of its owners, in the newest version.
+    owners: Vec<String>,
+}
+
+impl Shown {
+    /// Reads all versions.
+    fn read<'a>(life: &[Event<'a>], cluster: Option<&[u8]>, open: Open<'_, 'a>) -> Self {
+        let mut shown = Self::default();
+        for event in life {
+            let Some(value) = open(&event.record) else {
+                continue;
+            };
+            let Some(meta) = Meta::read(&value) else {
+                continue;
+            };
+            let main = event.record.revision.main;
+            if meta.deletion_time.is_some() {
+                shown.marked = shown.marked.or(Some(main));
+            }
+            shown.owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
+            if helm::is_release_key(event.record.key) {
+                let release = helm::Release::read(&value, cluster);
+                let is_uninstall =
+                    release.is_some_and(|release| helm::is_uninstall(&release.status));
+                shown.uninstalled = is_uninstall.then(|| shown.uninstalled.unwrap_or(main));
+            }
         }
-        owners = meta.owners.iter().map(|uid| uid.to_string()).collect();
-        if helm::is_release_key(event.record.key) {
-            let release = helm::Release::read(&value, cluster);
-            let is_uninstall = release.is_some_and(|release| helm::is_uninstall(&release.status));
-            uninstalled = is_uninstall.then(|| uninstalled.unwrap_or(event.record.revision.main));
+        shown
+    }
+
+    /// The same for an object that is no Helm release: the history has read which versions have a deletion timestamp,
+    /// so only the newest version is read.
+    fn from_history(life: &[Event<'_>], history: &ObjectHistory, keyring: &Keyring) -> Self {
+        let records = || life.iter().map(|event| &event.record);
+        let marked = records().find(|record| history.has_mark(record));
+        let owners = records().rev().find_map(|record| {
+            let value = keyring.decrypt(record.key, record.value).ok()?;
+            let meta = Meta::read(&value)?;
+            Some(meta.owners.iter().map(|uid| uid.to_string()).collect())
+        });
+        Self {
+            marked: marked.map(|record| record.revision.main),
+            uninstalled: None,
+            owners: owners.unwrap_or_default(),
         }
     }
-    let itself = marked.map(|main| (main, Cause::Itself));
-    let by_release = uninstalled.map(|main| (main, Cause::Release));
-    let namespace = location.and_then(Location::namespace_of);
-    let by_namespace =
-        namespace.and_then(|namespace| history.namespace_deleted(&namespace, deleted));
-    let by_namespace = by_namespace.map(|main| (main, Cause::Namespace));
-    // If two causes have the same revision, the first one in this list counts.
-    let first = itself
-        .into_iter()
-        .chain(by_namespace)
-        .chain(by_release)
-        .min_by_key(|began| began.0);
-    let end = first.map_or(deleted.1, |began| began.0);
-    let by_owner = history
-        .owners_deleted(cluster, &owners)
-        .filter(|main| *main < end);
-    by_owner.map(|main| (main, Cause::Owner)).or(first)
 }
 
 /// The last version before a deletion began. If that is not retained, the first one that is known, and true. None if
@@ -411,4 +502,48 @@ fn missing_after(life: &[Event<'_>], restored: Option<&Event<'_>>) -> i64 {
         let between = next.record.version.saturating_sub(restored.version);
         between.saturating_sub(1).max(0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use crate::diag::Diagnostics;
+    use crate::query::catalog::read_full;
+    use crate::source::Source;
+
+    use super::*;
+
+    fn stored<'a>(record: &Record<'a>) -> Option<Cow<'a, [u8]>> {
+        Some(Cow::Borrowed(record.value))
+    }
+
+    #[test]
+    fn the_history_shows_of_a_deletion_what_all_versions_show() {
+        let healthy = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/healthy/k8s");
+        let (mut compared, mut marked, mut owned) = (0, 0, 0);
+        for name in ["before.db", "after.db"] {
+            let source = Source::open(&healthy.join(name)).unwrap();
+            let (diagnostics, keyring) = (Diagnostics::new(), Keyring::default());
+            let store = Store::open(&source, &diagnostics).unwrap();
+            let catalog = read_full(&[(&store, AtRevision::HEAD)], &keyring);
+            let history = ObjectHistory::read(&store, &keyring, &catalog, None);
+            let by_key = Events::read_by_key(&store, |_| true);
+            for place in 0..by_key.keys().len() {
+                for life in lives(&by_key.of_key(place)) {
+                    let shown = Shown::from_history(&life.puts, &history, &keyring);
+                    compared += 1;
+                    marked += usize::from(shown.marked.is_some());
+                    owned += usize::from(!shown.owners.is_empty());
+                    let expected = Shown::read(&life.puts, None, &stored);
+                    assert_eq!(shown, expected);
+                }
+            }
+        }
+        assert!(
+            compared > 100 && marked > 0 && owned > 0,
+            "{compared} {marked} {owned}"
+        );
+    }
 }

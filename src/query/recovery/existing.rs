@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::etcd::{AtRevision, KeyEntry, Keyspace};
+use crate::etcd::KeyEntry;
 use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::tree_of;
 use crate::named::{NameField, key_text};
 
-use super::super::deletions::{Item, ObjectHistory, Request};
+use super::super::deletions::{Item, ObjectHistory};
 use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
@@ -17,24 +17,17 @@ use super::super::select::Selection;
 /// How many objects a notice names. The others are only counted.
 const NAMED: usize = 5;
 
-/// The notices about what was asked for and exists. `earlier` are the deleted lives of keys that were written again.
-/// Nothing if all objects at a revision were asked for: then it does not matter which of them were deleted.
+/// The notices about what was asked for and exists, the keys of `live`. `earlier` are the deleted lives of keys that
+/// were written again.
 pub fn notices(
     question: &Question<'_>,
     history: &ObjectHistory,
-    request: &Request<'_>,
+    live: &[KeyEntry<'_>],
     selection: &Selection,
     earlier: &[Item<'_>],
 ) -> Vec<RecoveryNotice> {
-    if request.at.is_some() {
-        return Vec::new();
-    }
-    let live = Keyspace::at(question.store(), AtRevision::HEAD, |key| {
-        (request.wanted)(key)
-    })
-    .live;
-    let mut notices = namespaces(question, history, &live);
-    notices.extend(terminating(question, history, &live));
+    let mut notices = namespaces(question, history, live);
+    notices.extend(terminating(question, history, live));
     let exists: BTreeSet<&[u8]> = live.iter().map(|entry| &*entry.key).collect();
     let earlier: Vec<&Item<'_>> = earlier
         .iter()

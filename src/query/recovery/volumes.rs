@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::etcd::{AtRevision, Keyspace, Record};
+use crate::etcd::Record;
 use crate::k8s::catalog::ClusterName;
 use crate::k8s::object::text;
 
@@ -133,11 +133,12 @@ impl Volumes {
             at: None,
             earlier: EarlierLives::None,
         };
-        for item in plan(store, &request, catalog, question.objects(), history) {
+        let plan = plan(store, &request, catalog, question.objects(), history);
+        for item in plan.items {
             let record = item.newest();
             volumes.add(question, &record, false);
         }
-        for entry in Keyspace::at(store, AtRevision::HEAD, is_of).live {
+        for entry in plan.live {
             volumes.add(question, &entry.record, true);
         }
         volumes
