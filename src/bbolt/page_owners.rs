@@ -11,8 +11,11 @@ use super::page_set::PageSet;
 /// claim the same bytes, either may be damaged, so both are read. So a walk never returns more than twice the file.
 #[derive(Debug, Default)]
 pub(super) struct WalkedPages {
+    /// Pages at which the walk read a header.
     pub(super) entered: PageSet,
+    /// Pages in the run of one page: its first page, or its overflow.
     pub(super) once: PageSet,
+    /// Pages in the runs of two pages.
     pub(super) twice: PageSet,
 }
 

@@ -22,6 +22,11 @@ const NONE: u32 = u32::MAX;
 impl<'a> Events<'a> {
     /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
+        Self::fold(store, &wanted)
+    }
+
+    /// The fold of [`Self::read`]. It is compiled once and not for every closure, because work on all cores is much code.
+    fn fold(store: &Store<'a>, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> Self {
         let mut events = Self::default();
         // The key is a copy: comparing keys in the map would touch pages all over the file.
         let mut newest: FastMap<Box<[u8]>, u32> = FastMap::default();

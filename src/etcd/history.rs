@@ -128,6 +128,11 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
+        Self::fold(store, at, &wanted)
+    }
+
+    /// The fold of [`Self::at`]. It is compiled once and not for every closure, because work on all cores is much code.
+    fn fold(store: &Store<'a>, at: AtRevision, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) -> Self {
         // The map has places and not records, which makes it small enough for the caches.
         let mut places: FastMap<Box<[u8]>, usize> = FastMap::default();
         let mut newest: Vec<Record<'a>> = Vec::new();
