@@ -29,6 +29,7 @@ pub mod sources;
 pub mod unified;
 pub mod unpacking;
 pub mod v2_store;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

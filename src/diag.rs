@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::arrange::Arrange as _;
 use crate::named::NameField;
 
 /// How much a finding matters.
@@ -639,7 +640,9 @@ impl Diagnostics {
             .iter()
             .map(|(code, findings)| {
                 let mut kept = findings.kept.clone();
-                kept.sort_by_key(|diagnostic| (diagnostic.locus.offset, diagnostic.locus.element));
+                kept.arrange_by_key(|diagnostic| {
+                    (diagnostic.locus.offset, diagnostic.locus.element)
+                });
                 (*code, findings.count, kept)
             })
             .collect()

@@ -41,10 +41,12 @@
 //!
 //! | module | is about | uses |
 //! |---|---|---|
+//! | `arrange` | stable sorting of short lists, one function for all types | nothing |
 //! | [`bytes`] | bounds-checked reads with absolute offsets | nothing |
 //! | `fast_map` | maps by keys of the file: a fast, seeded hasher | nothing |
 //! | [`named`] | what a field that names something may hold | nothing |
 //! | [`near`] | which known names are near to a wrong one | nothing |
+//! | `plural` | a count with its noun: `1 page`, `2 pages` | nothing |
 //! | [`wire`] | the one protobuf varint and field reader | nothing |
 //! | [`diag`] | diagnostics: code, severity, place, effect | nothing |
 //! | [`sniff`] | what a file is that is not a database | nothing |
@@ -93,6 +95,7 @@
 //! **Invariant:** other programs must agree: what etcd-dump-db, etcdutl, auger and an API server printed
 //! of real files is the expected result of the tests, not our own output.
 
+mod arrange;
 pub mod bbolt;
 pub mod bytes;
 pub mod cli;
@@ -103,6 +106,7 @@ pub mod go;
 pub mod k8s;
 pub mod named;
 pub mod near;
+mod plural;
 pub mod query;
 pub mod sniff;
 pub mod source;

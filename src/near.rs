@@ -19,8 +19,12 @@ pub fn likeness(wanted: &str, name: &str) -> f64 {
 /// The names with a similarity of at least `least`, the most similar first, each once, at most [`SUGGESTED`].
 #[must_use]
 pub fn nearest(rated: impl Iterator<Item = (f64, String)>, least: f64) -> Vec<String> {
-    let mut alike: Vec<(f64, String)> = rated.filter(|(likeness, _)| *likeness >= least).collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    first_names(rated.filter(|(likeness, _)| *likeness >= least).collect())
+}
+
+/// The names in the order of their similarity, each once, at most [`SUGGESTED`].
+fn first_names(mut alike: Vec<(f64, String)>) -> Vec<String> {
+    alike.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut names: Vec<String> = Vec::new();
     for (_, name) in alike {
         if !names.contains(&name) {

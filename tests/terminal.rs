@@ -341,22 +341,29 @@ fn findings_are_painted_by_severity_and_named_by_a_word() {
 }
 
 #[test]
-fn notes_are_broken_between_words_and_hints_stay_whole() {
+fn notes_and_hints_are_broken_between_words_and_commands_in_hints_stay_whole() {
     let terminal = Terminal {
         with_stderr: true,
         ..Terminal::wide(50)
     };
     let run = terminal.run(command(&format!("recover {AFTER} --color never")));
-    let said: Vec<&str> = run.text().lines().collect();
-    let hints = said.iter().filter(|line| line.starts_with("hint: "));
-    assert!(
-        hints.clone().any(|hint| hint.width() > 50),
-        "a hint is one line"
-    );
-    for line in said.iter().filter(|line| !line.starts_with("hint: ")) {
-        assert!(line.width() <= 50, "{line}");
+    let mut is_hint = false;
+    let (mut notes, mut hints) = (0, 0);
+    for line in run.text().lines() {
+        is_hint = line.starts_with("hint: ") || (is_hint && line.starts_with("    "));
+        notes += usize::from(line.starts_with("note: "));
+        hints += usize::from(is_hint);
+        if is_hint {
+            assert_eq!(
+                line.matches('`').count() % 2,
+                0,
+                "a command is broken: {line}"
+            );
+        }
+        let is_command = is_hint && line.contains('`');
+        assert!(is_command || line.width() <= 50, "{line}");
     }
-    assert!(said.iter().any(|line| line.starts_with("note: ")));
+    assert!(notes > 0 && hints > 1, "{}", run.text());
 }
 
 #[test]

@@ -420,3 +420,35 @@ fn a_missing_file_fails_alone_wherever_it_is() {
     let what = "a directory without an etcd database; the database is the first word";
     assert!(run.stderr.contains(what), "{}", run.stderr);
 }
+
+#[test]
+fn a_member_that_skipped_entries_is_named_so_and_its_revision_is_called_its_own() {
+    let (code, line) = line("guides/disagree/m3", &[]);
+    assert_eq!(code, 3, "{line}");
+    let start = "DAMAGED: this member skipped entries of its write-ahead log: its keys and revisions are not those of the cluster; by its own count it is at revision 10 with 8 keys; ";
+    assert!(line.starts_with(start), "{line}");
+    assert!(line.ends_with("directory-writes"), "{line}");
+}
+
+#[test]
+fn the_first_hint_of_each_sort_is_given_for_several_files() {
+    let [damaged, alone] = ["damaged/cut-after-page-3.db", "wal/alone"].map(path);
+    let run = verify(&[&damaged, &alone, &damaged]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let hints: Vec<&str> = run.stderr.lines().collect();
+    let [fsck, log, restore] = hints.as_slice() else {
+        panic!("{}", run.stderr);
+    };
+    assert_eq!(
+        *fsck,
+        format!("hint: `etcdive fsck {damaged}` lists every finding")
+    );
+    assert!(
+        log.ends_with(&format!("`etcdive ls {alone} --wal`")),
+        "{log}"
+    );
+    assert!(
+        restore.contains(&format!("`etcdive restore {damaged} ")),
+        "{restore}"
+    );
+}

@@ -6,6 +6,7 @@
 //! whatever sizes its elements state.
 
 use crate::bytes::Span;
+use crate::plural::{counted, plural};
 
 use super::freelist::Freelist;
 use super::meta::{META_AT, META_BYTES, fnv1a};
@@ -177,22 +178,24 @@ pub fn misfits(page: &Page<'_>, page_size: usize, file_pages: u64) -> Vec<String
     let run_bytes = page.run().len_bytes() as u64;
     if !page.inline && run_bytes < pages.saturating_mul(page_size as u64) {
         found.push(format!(
-            "its {pages} pages end after the last page {file_pages} of the file: only {run_bytes} bytes are in the file"
+            "it is {} long and ends after the last page {file_pages} of the file: only {} in the file",
+            counted(pages, "page", "pages"),
+            counted(run_bytes, "byte is", "bytes are")
         ));
     }
     let is_tree = matches!(page.kind, Some(Kind::Branch | Kind::Leaf));
     if is_tree && page.usable_count() < page.count {
         found.push(format!(
-            "its count is {}, {} elements have room",
+            "its count is {}, {} room",
             page.count,
-            page.usable_count()
+            plural(page.usable_count(), "element has", "elements have")
         ));
     }
     if let Some(freelist) = Freelist::from_page(*page).filter(Freelist::is_cut) {
         found.push(format!(
-            "it states {} ids, {} have room",
-            freelist.stated_count,
-            freelist.len()
+            "it states {}, {} room",
+            counted(freelist.stated_count, "id", "ids"),
+            plural(freelist.len(), "has", "have")
         ));
     }
     found

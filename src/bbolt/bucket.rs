@@ -6,6 +6,7 @@
 
 use crate::bytes::{ByteOrder, Span};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
+use crate::plural::plural;
 
 use super::leaf::{Direction, Leaf};
 use super::page::{ELEMENT_IS_BUCKET, Element, Kind, Page, Pgid};
@@ -73,7 +74,7 @@ impl<'a> Bucket<'a> {
         let span = Span::new(element.value, element.value_offset, context.pages.order());
         let (Ok(root), Ok(sequence)) = (span.u64(0, "bucket root"), span.u64(8, "bucket sequence"))
         else {
-            return Err(damage(format!("{} bytes", element.value.len())));
+            return Err(damage(plural(element.value.len(), "byte", "bytes")));
         };
         let start = if root == 0 {
             let page = inline_page(element, holder, context.pages.order())

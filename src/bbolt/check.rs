@@ -4,6 +4,7 @@
 mod freelist;
 
 use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::plural::counted;
 use crate::source::Source;
 
 use super::bucket::{Bucket, beyond_limits, is_bucket};
@@ -218,7 +219,8 @@ fn check_tail(db: &Db<'_>, source: &Source) {
         db.diagnostics().report(
             Diagnostic::new(Code::FileTail, Locus::at(db.meta().used_bytes()))
                 .found(format!(
-                    "{bytes} bytes after the high-water mark, not all zero"
+                    "{} after the high-water mark, not all zero",
+                    counted(bytes, "byte", "bytes")
                 ))
                 .effect(
                     "pages of an uncommitted transaction, or foreign bytes: not part of this state",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
+use crate::plural::plural;
 use crate::source::Source;
 
 use super::bucket::{Bucket, is_bucket};
@@ -239,7 +240,7 @@ impl<'a> Db<'a> {
         } else if behind != 0 {
             self.diagnostics.report(
                 Diagnostic::new(Code::TrailerMismatch, Locus::at((length - behind) as u64))
-                    .expected("whole pages, optionally followed by 32 bytes of SHA-256", format!("{behind} bytes"))
+                    .expected("whole pages, optionally followed by 32 bytes of SHA-256", plural(behind, "byte", "bytes"))
                     .effect("a snapshot cut in its last bytes, or bytes of something else: the SHA-256 cannot be verified"),
             );
         }
@@ -373,7 +374,7 @@ impl<'a> Db<'a> {
                     )
                     .expected(
                         "only buckets in the root",
-                        format!("a key of {} bytes", element.key.len()),
+                        format!("a key of {}", plural(element.key.len(), "byte", "bytes")),
                     )
                     .effect("the root page belongs to another state of the store"))
                 };

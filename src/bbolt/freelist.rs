@@ -13,6 +13,7 @@
 //! **Invariant:** no other module trusts a freelist. The trees alone determine which pages are in use.
 
 use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::plural::counted;
 
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 use super::pages::Pages;
@@ -51,7 +52,12 @@ impl<'a> Freelist<'a> {
         let page = (pgid.0 >= 2)
             .then(|| pages.unchecked(pgid))
             .flatten()
-            .ok_or_else(|| damage(format!("a file of {} pages", pages.count())))?;
+            .ok_or_else(|| {
+                damage(format!(
+                    "a file of {}",
+                    counted(pages.count(), "page", "pages")
+                ))
+            })?;
         if page.stated_id != pgid.0 {
             return Err(damage(format!("page id {}", page.stated_id)));
         }

@@ -16,6 +16,7 @@ use std::fmt;
 
 use crate::bytes::Span;
 use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::plural::counted;
 
 /// Length in bytes of a page header, and of an element of either kind.
 pub const HEADER_BYTES: usize = 16;
@@ -236,10 +237,13 @@ impl<'a> Page<'a> {
             return Err(damage(format!("position {pos}, inside the element table")));
         }
         let len_bytes = usize::try_from(len).unwrap_or(usize::MAX);
-        let bytes = self
-            .run
-            .get(start, len_bytes, what)
-            .map_err(|missing| damage(format!("{len} bytes at offset {}", missing.offset)))?;
+        let bytes = self.run.get(start, len_bytes, what).map_err(|missing| {
+            damage(format!(
+                "{} at offset {}",
+                counted(u64::from(len), "byte", "bytes"),
+                missing.offset
+            ))
+        })?;
         Ok((bytes, start))
     }
 
@@ -467,7 +471,7 @@ impl<'a> Page<'a> {
         Diagnostic::new(Code::ElementBounds, self.locus().element(index))
             .expected(
                 format!("a key of 1 to {MAX_KEY_BYTES} bytes"),
-                format!("{ksize} bytes"),
+                counted(u64::from(ksize), "byte", "bytes"),
             )
             .effect("this element cannot be read")
     }

@@ -11,11 +11,11 @@ use super::page_set::PageSet;
 /// claim the same bytes, either may be damaged, so both are read. So a walk never returns more than twice the file.
 #[derive(Debug, Default)]
 pub struct WalkedPages {
-    /// The first pages of branches and leaves.
+    /// Pages at which the walk read a header.
     pub(super) entered: PageSet,
-    /// All pages of their runs.
+    /// Pages in the run of one page: its first page, or its overflow.
     pub(super) once: PageSet,
-    /// Those that are in two runs.
+    /// Pages in the runs of two pages.
     pub(super) twice: PageSet,
 }
 

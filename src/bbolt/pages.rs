@@ -2,6 +2,7 @@
 
 use crate::bytes::{ByteOrder, Span};
 use crate::diag::{Code, Damage, Diagnostic, Locus};
+use crate::plural::{counted, plural};
 
 use super::page::{HEADER_BYTES, Kind, Page, Pgid};
 
@@ -160,7 +161,7 @@ impl<'a> Pages<'a> {
             return Some(
                 Diagnostic::new(Code::PageBounds, page.locus())
                     .expected(
-                        format!("its {pages} pages inside the file"),
+                        format!("its {} inside the file", counted(pages, "page", "pages")),
                         format!("the file ends before page {end}"),
                     )
                     .effect("elements after the end of the file are missing from this answer"),
@@ -170,8 +171,8 @@ impl<'a> Pages<'a> {
             Diagnostic::new(Code::PageBounds, page.locus())
                 .expected(
                     format!(
-                        "at most {} elements in {} bytes",
-                        page.usable_count(),
+                        "at most {} in {} bytes",
+                        plural(page.usable_count(), "element", "elements"),
                         page.run().len_bytes()
                     ),
                     format!("count {}", page.count),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::cli::words::words;
 use crate::query::resolve::{AtRevision, only_one, resolve};
 use crate::query::{NoAnswer, Question};
 
@@ -34,6 +35,8 @@ pub enum RowFormat {
     /// One JSON object per line
     Jsonl,
 }
+
+words!(RowFormat);
 
 impl RowFormat {
     /// Whether it is for people.

@@ -1,8 +1,8 @@
-//! What the verbs of auger share.
+//! The arguments that the verbs with the syntax of auger share.
 
 use std::path::PathBuf;
 
-/// The database, by its place or as auger has it.
+/// The database, as the first argument or as `--file`, which auger has.
 #[derive(Debug, clap::Args)]
 pub struct DatabaseOrFile {
     /// A db file, snapshot, data directory or archive; - is stdin
@@ -17,12 +17,12 @@ pub struct DatabaseOrFile {
 }
 
 impl DatabaseOrFile {
-    /// Whether it is named as auger has it.
+    /// Whether it was given by `--file`.
     pub fn is_file(&self) -> bool {
         self.file.is_some()
     }
 
-    /// The one that was given.
+    /// The database that was given, in whichever way.
     pub fn paths(&self) -> Vec<PathBuf> {
         self.db.iter().chain(&self.file).cloned().collect()
     }

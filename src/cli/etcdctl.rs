@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use clap::ValueEnum;
 
+use crate::cli::words::words;
 use crate::query::Question;
 use crate::query::key_range::KeyRange;
 use crate::query::range_request::{self, Bounds, RangeRequest};
@@ -94,6 +95,8 @@ pub enum WriteOut {
     Fields,
 }
 
+words!(WriteOut);
+
 impl From<WriteOut> for Format {
     fn from(write_out: WriteOut) -> Self {
         match write_out {
@@ -119,11 +122,15 @@ pub enum SortBy {
     Version,
 }
 
+words!(SortBy);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SortOrder {
     Ascend,
     Descend,
 }
+
+words!(SortOrder);
 
 impl From<SortBy> for range_request::SortBy {
     fn from(by: SortBy) -> Self {

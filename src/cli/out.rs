@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use clap::ValueEnum;
 use terminal_size::{Height, Width};
 
+use crate::cli::words::words;
 use crate::view::answer_part::{self, AnswerPart};
 use crate::view::clip::{Clip, clipped};
 use crate::view::fit::cut_middle;
@@ -25,6 +26,8 @@ pub enum ColorWhen {
     /// Never
     Never,
 }
+
+words!(ColorWhen);
 
 impl ColorWhen {
     /// Whether a stream is coloured.

@@ -123,7 +123,8 @@ fn write(message: Message) {
     }
 }
 
-/// A line, painted by its first word: error, warning, note or hint. A line that can be pasted stays on one line.
+/// A line, painted by its first word: error, warning, note or hint. A command in a hint stays whole, so that it can be
+/// pasted.
 fn painted(line: &str) -> AnswerPart {
     let paints: [(&str, WordPaint); 5] = [
         ("etcdive:", |style| style.error),
@@ -136,7 +137,7 @@ fn painted(line: &str) -> AnswerPart {
     let known = known.find(|(word, _)| line.starts_with(word));
     let (word, paint) = known.unwrap_or(("", |_| Paint::default()));
     if word == HINT {
-        AnswerPart::unbroken(line, word.len(), paint)
+        AnswerPart::hint(line, word.len(), paint)
     } else {
         AnswerPart::painted(line, word.len(), paint)
     }

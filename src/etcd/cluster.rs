@@ -7,6 +7,7 @@ use prost::Message;
 
 use crate::bbolt::{Bucket, Direction};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::plural::plural;
 
 use super::schema;
 use super::store::Store;
@@ -122,7 +123,10 @@ pub fn members<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Mem
                 )
                 .expected(
                     "a member as JSON",
-                    format!("{} bytes that are not", element.value.len()),
+                    format!(
+                        "{} not",
+                        plural(element.value.len(), "byte that is", "bytes that are")
+                    ),
                 )
                 .effect("this member is missing from this answer"),
             ),
@@ -152,7 +156,10 @@ pub fn alarms<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics) -> Vec<Alar
                 )
                 .expected(
                     "an alarm",
-                    format!("a key of {} bytes that is not one", element.key.len()),
+                    format!(
+                        "a key of {} that is not one",
+                        plural(element.key.len(), "byte", "bytes")
+                    ),
                 )
                 .effect("this alarm is missing from this answer"),
             ),

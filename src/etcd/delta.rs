@@ -105,7 +105,7 @@ impl Delta {
         if let Some(json) = checked(file) {
             reader.delta.checksum = DeltaChecksum::Right;
             if let Some(end) = reader.read_elements(json) {
-                reader.refuse_rest(json, end);
+                reader.report_rest(json, end);
             }
             return reader.finish();
         }
@@ -201,8 +201,8 @@ impl Delta {
 /// The JSON text of a file whose SHA-256 is right.
 fn checked(file: &[u8]) -> Option<&[u8]> {
     let (json, stored) = file.split_at_checked(file.len().checked_sub(CHECKSUM)?)?;
-    let counted: [u8; CHECKSUM] = Sha256::digest(json).into();
-    (counted == stored).then_some(json)
+    let computed: [u8; CHECKSUM] = Sha256::digest(json).into();
+    (computed == stored).then_some(json)
 }
 
 impl Reader<'_> {
@@ -222,11 +222,11 @@ impl Reader<'_> {
     /// Reads one element of the array after another, so that those before a damaged place are known. Returns where the
     /// array ends, if it does.
     fn read_elements(&mut self, json: &[u8]) -> Option<usize> {
-        let mut at = blank(json, 0);
+        let mut at = after_blanks(json, 0);
         if json.get(at) != Some(&b'[') {
             return self.cut(at, "no JSON array");
         }
-        at = blank(json, at.saturating_add(1));
+        at = after_blanks(json, at.saturating_add(1));
         if json.get(at) == Some(&b']') {
             return at.checked_add(1);
         }
@@ -250,9 +250,9 @@ impl Reader<'_> {
                 self.note_missing();
                 self.report(Code::DeltaEvent, at, why, effect);
             }
-            at = blank(json, at.saturating_add(len));
+            at = after_blanks(json, at.saturating_add(len));
             match json.get(at) {
-                Some(b',') => at = blank(json, at.saturating_add(1)),
+                Some(b',') => at = after_blanks(json, at.saturating_add(1)),
                 Some(b']') => return at.checked_add(1),
                 None => return self.cut(at, "the end of the JSON text"),
                 Some(_) => return self.cut(at, "no comma after an event"),
@@ -271,6 +271,7 @@ impl Reader<'_> {
         }
     }
 
+    /// Reports that the array cannot be followed from here on. Returns the end of the array, which is not known.
     fn cut(&mut self, at: usize, found: &str) -> Option<usize> {
         self.note_missing();
         self.report(
@@ -283,14 +284,15 @@ impl Reader<'_> {
     }
 
     /// Reports what is after the array and before the SHA-256.
-    fn refuse_rest(&self, json: &[u8], end: usize) {
-        let end = blank(json, end);
+    fn report_rest(&self, json: &[u8], end: usize) {
+        let end = after_blanks(json, end);
         if end < json.len() {
             let found = "bytes after the JSON array";
             self.report(Code::DeltaEvent, end, found, "what follows is not read");
         }
     }
 
+    /// Reads one event, or says why it is none. `at` is its offset in the file.
     fn read_event(&mut self, element: &[u8], at: usize) -> Result<(), &'static str> {
         let element: Value = serde_json::from_slice(element).map_err(|_| "no JSON object")?;
         let event = element.get("etcdEvent").ok_or("no field etcdEvent")?;
@@ -404,8 +406,8 @@ impl Reader<'_> {
     }
 }
 
-/// The next place that is not white space.
-fn blank(json: &[u8], at: usize) -> usize {
+/// The first position from `at` on that is not white space.
+fn after_blanks(json: &[u8], at: usize) -> usize {
     let rest = json.get(at..).unwrap_or_default();
     let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
     at.saturating_add(blanks.count())

@@ -46,7 +46,7 @@ impl<'a> KeyedEvents<'a> {
 impl<'a> Events<'a> {
     /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        Self::read_and_keys(store, wanted).0
+        Self::fold(store, &wanted).0
     }
 
     /// The same with the keys.
@@ -54,7 +54,7 @@ impl<'a> Events<'a> {
         store: &Store<'a>,
         wanted: impl Fn(&[u8]) -> bool + Sync,
     ) -> KeyedEvents<'a> {
-        let (events, newest) = Self::read_and_keys(store, wanted);
+        let (events, newest) = Self::fold(store, &wanted);
         let keys = newest.into_iter();
         let keys = keys.filter_map(|(key, last)| Some((key, usize::try_from(last).ok()?)));
         KeyedEvents {
@@ -63,10 +63,11 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// The events, and the index of the last event of each key.
-    fn read_and_keys(
+    /// The events, and the index of the last event of each key. It is compiled once and not for every closure, because work
+    /// on all cores is much code.
+    fn fold(
         store: &Store<'a>,
-        wanted: impl Fn(&[u8]) -> bool + Sync,
+        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
     ) -> (Self, FastMap<Box<[u8]>, u32>) {
         let mut events = Self::default();
         // The key is a copy: comparing keys in the map would touch pages all over the file.

@@ -138,6 +138,16 @@ impl<'a> Keyspace<'a> {
         at: [AtRevision; N],
         wanted: impl Fn(&[u8]) -> bool + Sync,
     ) -> [Self; N] {
+        Self::fold(store, at, &wanted)
+    }
+
+    /// The fold of [`Self::at_each`]. It is compiled once and not for every closure, because work on all cores is much
+    /// code.
+    fn fold<const N: usize>(
+        store: &Store<'a>,
+        at: [AtRevision; N],
+        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+    ) -> [Self; N] {
         // The table has ids and places, neither keys nor records, which makes it small enough for the caches.
         let ids = KeyIds::default();
         let mut places: KeyTable<usize> = KeyTable::default();

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha1::{Digest, Sha1};
 
+use crate::arrange::Arrange as _;
 use crate::bytes::u64_be;
 use crate::go::value::Layout;
 
@@ -82,14 +83,14 @@ pub enum ClusterError {
 pub fn peer_urls(text: &str) -> Result<Vec<String>, ClusterError> {
     let urls = text.split(',').map(url::peer_url);
     let mut urls = urls.collect::<Result<Vec<_>, _>>()?;
-    urls.sort();
+    urls.sort_unstable();
     Ok(urls)
 }
 
 impl NewMember {
     /// A member with the id that etcd computes from its addresses and the token of the cluster.
     fn new(name: String, mut peer_urls: Vec<String>, token: &str) -> Self {
-        peer_urls.sort();
+        peer_urls.sort_unstable();
         let id = id_of(&[&peer_urls.concat(), token].concat());
         Self {
             id,
@@ -145,7 +146,7 @@ impl InitialCluster {
         let members = by_name.into_iter();
         let members = members.map(|(name, urls)| NewMember::new(name.to_owned(), urls, token));
         let mut members: Vec<NewMember> = members.collect();
-        members.sort_by_key(|member| member.id);
+        members.arrange_by_key(|member| member.id);
         let ids = members.iter().flat_map(|member| member.id.to_be_bytes());
         let id = first_eight(&Sha1::digest(ids.collect::<Vec<u8>>()));
         Ok(Self { id, members })
@@ -182,7 +183,7 @@ impl InitialCluster {
     pub fn bucket(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let element = |member: &NewMember| (member.hex_id().into(), member.json().into());
         let mut elements: Vec<(Vec<u8>, Vec<u8>)> = self.members.iter().map(element).collect();
-        elements.sort();
+        elements.sort_unstable();
         elements
     }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::bytes::u64_be;
+use crate::plural::plural;
 
 /// Length in bytes of a revision key.
 pub const REVISION_BYTES: usize = 17;
@@ -54,7 +55,7 @@ pub enum RevisionError {
 impl fmt::Display for RevisionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length(bytes) => write!(f, "{bytes} bytes"),
+            Self::Length(bytes) => f.write_str(&plural(*bytes, "byte", "bytes")),
             Self::Separator(byte) => write!(f, "byte 0x{byte:02x} between main and sub"),
             Self::Mark(byte) => write!(f, "byte 0x{byte:02x} as the mark of a tombstone"),
             Self::Negative => f.write_str("a negative number"),

@@ -28,6 +28,7 @@ use crate::bbolt::meta::NO_FREELIST;
 use crate::bbolt::page_set::PageSet;
 use crate::bbolt::{Bucket, Db, Direction, Freelist, Leaf, Leaves, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::plural::plural;
 use crate::source::Source;
 
 use super::gaps::{GapCheck, Place};
@@ -183,10 +184,7 @@ impl<'a> Salvage<'a> {
             if records > 0 {
                 self.diagnostics.report(
                     Diagnostic::new(code, self.bucket.locus.clone())
-                        .found(match records {
-                            1 => format!("1 record {which}"),
-                            _ => format!("{records} records {which}"),
-                        })
+                        .found(format!("{} {which}", plural(records, "record", "records")))
                         .effect(effect),
                 );
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
+use crate::arrange::Arrange as _;
 use crate::bbolt::{Bucket, Db, Direction, Element, Leaf, MetaChoice, PageScan, WalkedPages};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
@@ -93,13 +94,13 @@ impl<'a> State<'a> {
                     .into_iter()
                     .filter(|bucket| bucket.name == schema::META),
             );
-            buckets.sort_by_key(|bucket| bucket.name);
+            buckets.arrange_by_key(|bucket| bucket.name);
             return Self::from_buckets(db, buckets, true, scan);
         }
         if !root.is_whole {
             found.retain(|bucket| bucket.name != schema::KEY);
             found.push(rooted.absent_bucket(schema::KEY, found.len()));
-            found.sort_by_key(|bucket| bucket.name);
+            found.arrange_by_key(|bucket| bucket.name);
         }
         Self::from_buckets(rooted, found, false, scan)
     }
@@ -115,7 +116,7 @@ impl<'a> State<'a> {
             if salvage.has_records() {
                 state.salvage = Some(Arc::new(salvage));
                 state.buckets.push(absent);
-                state.buckets.sort_by_key(|bucket| bucket.name);
+                state.buckets.arrange_by_key(|bucket| bucket.name);
                 state.is_foreign = is_foreign(&state.db, &state.buckets);
             }
         }

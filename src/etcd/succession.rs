@@ -169,12 +169,12 @@ fn contradiction(
             format!("it in {} and {}", before.revision, now.revision),
         );
     }
-    let open = before.and_then(|before| before.generation);
-    let transition = Transition::between(open, now.generation);
+    let former = before.and_then(|before| before.generation);
+    let transition = Transition::between(former, now.generation);
     if now.revision.main <= compacted {
         return match transition {
             Transition::Continues | Transition::Replaces => {
-                before.and_then(|before| below(before, now))
+                before.and_then(|before| across_compaction(before, now))
             }
             Transition::Begins | Transition::Ends | Transition::EndsNothing => None,
         };
@@ -248,7 +248,7 @@ fn without_predecessor(before: Option<&NewestRecord>, now: &NewestRecord) -> Opt
 
 /// The contradiction between two puts of a key between which a compaction may have removed records. In one generation
 /// the version grows. A later generation is created after the earlier put.
-fn below(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
+fn across_compaction(before: &NewestRecord, now: &NewestRecord) -> Option<Contradiction> {
     let can_be = if now.generation == before.generation {
         now.version > before.version
     } else {

@@ -18,6 +18,7 @@ mod ranges;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::arrange::Arrange as _;
 use crate::diag::Code;
 
 use super::generation::Transition;
@@ -277,7 +278,7 @@ impl<'a> Survey<'a> {
                 reason: LossReason::Numbers,
             });
         }
-        survey.lost.sort_by_key(|lost| (lost.from, lost.until));
+        survey.lost.arrange_by_key(|lost| (lost.from, lost.until));
         survey.place_tombstones(store, request);
         survey.judge_effects();
         survey
@@ -330,7 +331,7 @@ impl<'a> Survey<'a> {
             }
         }
         self.missing
-            .sort_by(|one, other| (one.from, &one.key).cmp(&(other.from, &other.key)));
+            .arrange_by(|one, other| (one.from, &one.key).cmp(&(other.from, &other.key)));
     }
 
     /// Drops the lost ranges of keys that touch a range of missing numbers, which explains them.

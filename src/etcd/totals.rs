@@ -49,10 +49,14 @@ pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
     totals
 }
 
+/// The records of one key, added one after the other.
 #[derive(Default)]
 struct Fold<'a> {
-    open: Option<Generation>,
+    /// The key's generation after the record that was added last; none after a deletion.
+    generation: Option<Generation>,
+    /// The record with the highest revision, put or deletion.
     newest: Option<Record<'a>>,
+    /// The put with the highest revision.
     newest_put: Option<Record<'a>>,
     version_bytes: u64,
     record_bytes: u64,
@@ -67,8 +71,8 @@ impl<'a> Fold<'a> {
             .record_bytes
             .saturating_add(record.key.len() as u64)
             .saturating_add(value_bytes);
-        let before = std::mem::replace(&mut self.open, Generation::after(&record));
-        if Transition::between(before, self.open) != Transition::Continues {
+        let before = std::mem::replace(&mut self.generation, Generation::after(&record));
+        if Transition::between(before, self.generation) != Transition::Continues {
             self.version_bytes = 0;
         }
         if !record.tombstone {

@@ -18,6 +18,7 @@ pub mod wire;
 pub mod write;
 pub mod writes;
 
+use crate::arrange::Arrange as _;
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
 use crate::source::Source;
 
@@ -145,7 +146,7 @@ impl<'a> Wal<'a> {
     /// Reads the files of a log. Findings go to `diagnostics`. If a record cannot be read, reading goes on at the next
     /// readable one.
     pub fn read(mut files: Vec<File<'a>>, diagnostics: &Diagnostics) -> Self {
-        files.sort_by(|a, b| (a.sequence, &a.name).cmp(&(b.sequence, &b.name)));
+        files.arrange_by(|a, b| (a.sequence, &a.name).cmp(&(b.sequence, &b.name)));
         let mut wal = Self::default();
         let mut log = Log::default();
         let mut running = None;

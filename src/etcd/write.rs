@@ -12,6 +12,7 @@ mod records;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+use crate::arrange::Arrange as _;
 use crate::bbolt::bucket::is_bucket;
 use crate::bbolt::write::{self, Layout, NewBucket, Pairs, Plan, WriteError, WrittenFile};
 use crate::bbolt::{Bucket, Direction};
@@ -175,7 +176,7 @@ impl<'s, 'a> NewStore<'s, 'a> {
             pairs: self.records,
         };
         let mut buckets: Vec<NewBucket<'_>> = small.chain(unknown).chain([records]).collect();
-        buckets.sort_by_key(|bucket| bucket.name);
+        buckets.arrange_by_key(|bucket| bucket.name);
         buckets
     }
 

@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::resource::{Resource, builtin, openshift, openshift_defined};
+use crate::arrange::Arrange as _;
 use crate::near;
 use definitions::Definitions;
 use layout::{DEEPEST, cuts};
@@ -322,7 +323,7 @@ impl Catalog {
         if !self.prefixes.contains(&prefix) {
             self.prefixes.push(prefix);
             self.prefixes
-                .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+                .arrange_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         }
     }
 

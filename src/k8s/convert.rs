@@ -8,6 +8,8 @@ mod autoscaler;
 mod fields;
 mod renames;
 
+use crate::arrange::Arrange as _;
+
 use serde_json::Value;
 
 use super::object::{group, text};
@@ -104,7 +106,7 @@ fn served_versions(object: &Value, stored: &str, release: Release) -> Vec<String
         })
         .filter(|(_, _, api_version)| api_version != stored && release.serves(api_version, kind))
         .collect();
-    served.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
+    served.arrange_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
     served
         .into_iter()
         .map(|(.., api_version)| api_version)

@@ -45,6 +45,7 @@ mod change;
 mod compare;
 pub(in crate::k8s) mod lists;
 pub mod path;
+pub mod steps;
 pub mod tree;
 pub(in crate::k8s) mod walked;
 

@@ -103,7 +103,6 @@ fn merge<T: Copy>(
     for place in out {
         *place = match (left, right) {
             ([l, ..], [r, rest @ ..]) if less(r, l) => {
-                let _ = l;
                 right = rest;
                 *r
             }

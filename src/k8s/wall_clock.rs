@@ -303,6 +303,7 @@ impl WallClock {
     /// follows, and an upper bound must not be older than any accepted time that precedes it.
     fn find_bounds(&mut self) {
         let points = &self.points.packed;
+        // First pass, from the end: the oldest accepted exact time at or after each point.
         let mut oldest = vec![u32::MAX; points.len()];
         let mut extreme = u32::MAX;
         let accepted = points.iter().zip(&self.accepted);
@@ -312,6 +313,7 @@ impl WallClock {
             }
             *oldest = extreme;
         }
+        // Second pass, from the start: the newest accepted time up to each point, and the lower bounds.
         let mut newest = vec![0; points.len()];
         let mut best: Option<(u32, u32)> = None;
         extreme = 0;
@@ -327,6 +329,7 @@ impl WallClock {
             *newest = extreme;
             *lower = best.map_or(NONE, |(_, at)| at);
         }
+        // Third pass, from the end: the upper bounds.
         best = None;
         let accepted = points.iter().zip(&self.accepted).enumerate();
         let slots = newest.iter().zip(&mut self.upper);

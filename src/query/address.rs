@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use crate::arrange::Arrange as _;
 use crate::k8s::catalog::{Catalog, Layout};
 use crate::k8s::resource::Resource;
 use crate::named::key_text;
@@ -71,7 +72,7 @@ impl ObjectSet {
             })
             .collect();
         // The sort is stable: if a type is named twice (`pods,po`), the first index is kept.
-        places.sort_by(|a, b| a.folder.cmp(&b.folder));
+        places.arrange_by(|a, b| a.folder.cmp(&b.folder));
         places.dedup_by(|next, kept| next.folder == kept.folder);
         let lengths = places.iter().map(|place| place.folder.len());
         Self {

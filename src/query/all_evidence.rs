@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
+use crate::arrange::Arrange as _;
 use crate::etcd::wal::replay::AppliedEntries;
 use crate::etcd::wal::writes::Change;
 use crate::etcd::wal::{Checksum, State};
@@ -200,6 +201,6 @@ fn rows<'r, 'a>(
     let mut rows: Vec<((i64, u8), EvidenceRow<'_, '_>)> = events.iter().map(of_event).collect();
     let without_event = without_event.into_iter();
     rows.extend(without_event.map(|(main, row)| ((main, 1), row)));
-    rows.sort_by_key(|(place, _)| *place);
+    rows.arrange_by_key(|(place, _)| *place);
     rows.into_iter().map(|(_, row)| row).collect()
 }

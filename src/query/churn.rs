@@ -5,6 +5,8 @@
 
 mod fights;
 
+use crate::arrange::Arrange as _;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::event_log::{Event, EventFilters, EventLog, EventType};
@@ -253,7 +255,7 @@ impl<'q, 'a> Count<'q, 'a> {
         };
         let leases = keys.iter().filter(is_lease).cloned().collect();
         let mut no_changes: Vec<NoChange> = self.no_changes.into_values().collect();
-        no_changes.sort_by_key(|row| std::cmp::Reverse(row.writes));
+        no_changes.arrange_by_key(|row| std::cmp::Reverse(row.writes));
         Churn {
             period: self.period,
             total: self.total,
@@ -271,7 +273,7 @@ impl<'q, 'a> Count<'q, 'a> {
 /// The rows with the most writes first, then by name.
 fn sorted(rows: Rows) -> Vec<ChurnRow> {
     let mut rows: Vec<ChurnRow> = rows.into_values().collect();
-    rows.sort_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
+    rows.arrange_by(|a, b| (b.writes, &a.group).cmp(&(a.writes, &b.group)));
     rows
 }
 

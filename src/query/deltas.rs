@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::arrange::Arrange as _;
 use crate::bbolt::Direction;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::etcd::delta::Delta;
@@ -268,7 +269,7 @@ impl Deltas {
             revisions.extend(of_file.map(|(main, time)| (main, time, file.name.as_str())));
         }
         // If two files have the same revision, the first one counts, as for records.
-        revisions.sort_by_key(|(main, ..)| *main);
+        revisions.arrange_by_key(|(main, ..)| *main);
         revisions.dedup_by_key(|(main, ..)| *main);
         revisions
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::arrange::Arrange as _;
 use crate::etcd::{AtRevision, Event, EventType, KeyHistory, Keyspace};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::{Clock, EventFacts, builtin, human_duration};
@@ -262,7 +263,7 @@ fn events_about(
         }
     }
     // Stable: Events of one time stay in the order of their keys.
-    timed.sort_by_key(|(time, _)| *time);
+    timed.arrange_by_key(|(time, _)| *time);
     let count = timed.len();
     let newest = timed.into_iter().skip(count.saturating_sub(SHOWN_EVENTS));
     Ok((newest.map(|(_, event)| event).collect(), count))

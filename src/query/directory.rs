@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::arrange::Arrange as _;
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::etcd::Store;
 use crate::etcd::cluster::known_members;
@@ -148,7 +149,7 @@ impl Parts<'_, '_> {
     /// database is.
     fn compare_log(&self, applied: u64, snapped: u64) {
         let mut files = self.logs.files();
-        files.sort_by_key(|file| file.sequence);
+        files.arrange_by_key(|file| file.sequence);
         let (Some(first), Some(last)) = (files.first(), files.last()) else {
             return;
         };
@@ -188,7 +189,7 @@ impl Parts<'_, '_> {
             return;
         };
         let mut files = self.logs.files();
-        files.sort_by_key(|file| file.sequence);
+        files.arrange_by_key(|file| file.sequence);
         let before = |file: &&File<'_>| file.first_index.is_none_or(|first| first <= index);
         let file = files.iter().rev().find(before).or(files.first());
         let locus = Locus {

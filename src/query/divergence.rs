@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
+use crate::arrange::Arrange as _;
 use crate::etcd::AtRevision;
 use crate::etcd::cluster::member_ids;
 use crate::etcd::hash::hash_kv_continued;
@@ -288,7 +289,7 @@ fn groups(databases: usize, found: &Differences<'_>) -> Vec<Vec<usize>> {
         }
     }
     // The sort is stable, so groups of one size stay in the order of their first database.
-    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    groups.arrange_by_key(|group| std::cmp::Reverse(group.len()));
     groups
 }
 

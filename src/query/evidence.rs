@@ -35,7 +35,7 @@ const VERIFIED_UP_TO_BYTES: u64 = 64 << 20;
 pub enum Verify {
     /// At any size.
     Always,
-    /// Where it costs nothing to speak of.
+    /// If the file is small, so that it takes less than 0.1 s.
     IfSmall,
     /// At any size, and the SHA-256 of the whole file is kept.
     AndHash,
@@ -43,12 +43,12 @@ pub enum Verify {
     KeepingHash,
 }
 
-/// By which meta page the state is taken.
+/// The meta page whose state is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetaBy {
-    /// By this one, 0 or 1.
+    /// Meta page 0 or 1.
     Index(usize),
-    /// By that of the commit before the newest.
+    /// The meta page of the commit before the newest.
     Older,
 }
 
@@ -69,7 +69,7 @@ impl MetaBy {
     }
 }
 
-/// The open file, or why there is none.
+/// The open file, or why it could not be opened.
 fn opened(path: &Path, source: Result<Source, SourceError>) -> Result<Source, NoAnswer> {
     source.map_err(|error| NoAnswer::Source {
         is_word: !path.exists() && !path.to_string_lossy().contains(['/', '.']),
@@ -81,8 +81,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The file with a trailer that is right but not the last of it, if the check of the last bytes found none, or the
-/// length of the file is that of none.
+/// Looks for a correct SHA-256 that is not at the end of the file, because bytes were added after it. Does so only if the
+/// check of the last bytes found no correct one, or if the length of the file shows that bytes were added.
 fn look_for_trailer(
     check: Option<TrailerCheck>,
     mut source: Source,
@@ -145,28 +145,31 @@ pub struct Evidence {
     source: Source,
     diagnostics: Diagnostics,
     trailer: Option<TrailerCheck>,
-    /// The meta page to take, where one was asked for.
+    /// The meta page that the user chose.
     meta: Option<MetaBy>,
-    /// What else is asked for its records.
+    /// Where records are looked for in addition to the database.
     origins: Origins,
-    /// The write-ahead log that is asked for its records.
+    /// The write-ahead log whose records are added.
     logs: Option<Logs>,
+    /// SHA-256 of the whole file, if it was asked for.
     sha256: Option<[u8; 32]>,
-    /// Of the database, in bytes; taken at open, because a file that is cut later loses its meta pages.
+    /// Page size of the database in bytes. It is read at open, because a file that is cut later loses its meta pages.
     page_size: Option<u64>,
-    /// Offsets of the read errors that are findings already.
+    /// Offsets of the read errors that were already reported as findings.
     collected: Mutex<HashSet<u64>>,
+    /// See [`Self::read_by_tree`].
     read_by_tree: AtomicBool,
+    /// See [`Self::is_foreign`].
     is_foreign: AtomicBool,
-    /// Why the database of the folder cannot be used, if records are taken from its log or another database instead.
+    /// Why the database of the folder cannot be used, if records are read from its log or another database instead.
     unusable: Option<Arc<NoAnswer>>,
-    /// Whether it is another database.
+    /// Whether another database of the folder is read instead.
     is_substitute: bool,
-    /// The incremental backups that it is of.
+    /// The folder of incremental backups that the file belongs to.
     deltas: Option<Deltas>,
-    /// What a log gave to a restore.
+    /// What a restore read from the log.
     replayed: OnceLock<Replayed>,
-    /// The findings of a store whose records are those of a log alone.
+    /// The findings of a store whose records are from a log alone.
     log_diagnostics: Diagnostics,
 }
 
@@ -174,13 +177,13 @@ impl Evidence {
     /// Opens a database file, a snapshot file or a data directory.
     ///
     /// # Errors
-    /// When it cannot be opened, or is no database. The message names what it is instead.
+    /// If it cannot be opened, or is no database. The message names what it is instead.
     pub fn open(path: &Path, verify: Verify) -> Result<Self, NoAnswer> {
-        Ok(Self::of_source(opened(path, Source::open(path))?, verify))
+        Ok(Self::from_source(opened(path, Source::open(path))?, verify))
     }
 
-    /// The same of a file that is open.
-    fn of_source(source: Source, verify: Verify) -> Self {
+    /// The same for a file that is already open.
+    fn from_source(source: Source, verify: Verify) -> Self {
         let diagnostics = Diagnostics::new();
         if let Some(damage) = source
             .unpacked()
@@ -250,8 +253,8 @@ impl Evidence {
         }
     }
 
-    /// The same for records of these origins: a database that cannot be opened may have a log that is asked for. Also
-    /// opens packed files and incremental backups. Passes over the file are counted in `work`.
+    /// The same for records of these origins: if the log was asked for, the database itself may be missing or damaged.
+    /// Also opens packed files and incremental backups. Passes over the file are counted in `work`.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -268,7 +271,7 @@ impl Evidence {
         {
             return Self::open_backups(path, verify, folder, unpacking, work);
         }
-        match source.map(|source| Self::of_source(source.counted(work), verify)) {
+        match source.map(|source| Self::from_source(source.counted(work), verify)) {
             Ok(mut evidence) if is_delta_snapshot(evidence.source.bytes()) => {
                 let deltas = Deltas::single(&evidence.source, &evidence.diagnostics);
                 evidence.deltas = Some(deltas);
@@ -313,7 +316,7 @@ impl Evidence {
         }
         let (full, mut evidence) = match base {
             Some((full, source)) => {
-                let evidence = Self::of_source(source.given_as(given).counted(work), verify);
+                let evidence = Self::from_source(source.given_as(given).counted(work), verify);
                 (Some(full), evidence)
             }
             None => {
@@ -332,17 +335,17 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// The incremental backups that it is of.
+    /// The incremental backups that the file belongs to.
     pub fn deltas(&self) -> Option<&Deltas> {
         self.deltas.as_ref()
     }
 
-    /// The delta snapshots, if there is no database beside them.
+    /// The delta snapshots, if no database is next to them.
     pub fn deltas_alone(&self) -> Option<&Deltas> {
         self.deltas.as_ref().filter(|deltas| deltas.is_alone())
     }
 
-    /// The same file in the state of this meta page, where one is asked for.
+    /// The same file in the state of this meta page, if one was chosen.
     #[must_use]
     pub fn by_meta(mut self, meta: Option<MetaBy>) -> Self {
         self.meta = meta;
@@ -359,10 +362,10 @@ impl Evidence {
         self.meta.is_some()
     }
 
-    /// The same file, whose records are taken from these sources as well.
+    /// The same file, with the records of these origins in addition.
     ///
     /// # Errors
-    /// When a write-ahead log is asked for and there is none.
+    /// If a write-ahead log was asked for and does not exist.
     pub fn with_origins(mut self, origins: Origins) -> Result<Self, NoAnswer> {
         let logs = origins.logs(self.source.path(), self.source.given_path());
         self.origins = origins;
@@ -381,8 +384,8 @@ impl Evidence {
         Ok(self)
     }
 
-    /// Takes another database of the folder, if the one that was asked for cannot be used and the log does not have
-    /// all.
+    /// Reads another database of the folder, if the one that was asked for cannot be used and the log does not have all
+    /// writes.
     fn substitute(&mut self) {
         let Some(logs) = self.logs.as_ref().filter(|_| self.unusable.is_some()) else {
             return;
@@ -398,7 +401,7 @@ impl Evidence {
         }
     }
 
-    /// What the log gave, if a restore reads it.
+    /// What a restore read from the log; none before, and without a log.
     pub fn replayed(&self) -> Option<&Replayed> {
         self.replayed.get()
     }
@@ -433,7 +436,7 @@ impl Evidence {
         &self.origins
     }
 
-    /// The write-ahead log that its records are taken from as well.
+    /// The write-ahead log whose records are added.
     pub fn logs(&self) -> Option<&Logs> {
         self.logs.as_ref()
     }
@@ -441,7 +444,7 @@ impl Evidence {
     /// The database of a verb that reads one.
     ///
     /// # Errors
-    /// When it was not given exactly one.
+    /// If the user did not give exactly one.
     pub fn only(evidence: &[Self]) -> Result<&Self, NoAnswer> {
         match evidence {
             [one] => Ok(one),
@@ -469,10 +472,10 @@ impl Evidence {
         self.trailer.as_ref()
     }
 
-    /// The pages of the file, and its state where a meta page names one.
+    /// The pages of the file, and its state if a meta page names one.
     ///
     /// # Errors
-    /// When the file has no page. The message names what it is instead.
+    /// If the file has no page. The message names what it is instead.
     pub fn db(&self) -> Result<Db<'_>, NoAnswer> {
         if self.deltas_alone().is_some() {
             return Err(self.no_database());
@@ -496,7 +499,7 @@ impl Evidence {
         }
     }
 
-    /// SHA-256 of the whole file at the beginning, where it was asked for.
+    /// SHA-256 of the whole file as it was opened, if it was asked for.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         self.sha256
     }
@@ -504,7 +507,7 @@ impl Evidence {
     /// The etcd backend in the file.
     ///
     /// # Errors
-    /// When the file is no bbolt database. The message names what it is instead.
+    /// If the file is no bbolt database. The message names what it is instead.
     pub fn store(&self) -> Result<Store<'_>, NoAnswer> {
         self.store_by(self.meta)
     }
@@ -537,7 +540,7 @@ impl Evidence {
         Ok(store)
     }
 
-    /// The former state is that of the commit before the newest, or there is none.
+    /// Refuses a former state whose pages are of another commit than the one before the newest.
     fn refuse_out_of_order(&self, store: &Store<'_>) -> Result<(), NoAnswer> {
         let Some(order) = out_of_order(store.db()) else {
             return Ok(());
@@ -559,15 +562,15 @@ impl Evidence {
     /// The etcd backend in the state one commit before the newest.
     ///
     /// # Errors
-    /// As [`Self::store`]; and where there is no such state.
+    /// As [`Self::store`]; and if there is no such state.
     pub fn former_store(&self) -> Result<Store<'_>, NoAnswer> {
         self.store_by(Some(MetaBy::Older))
     }
 
-    /// The etcd backend in the file, for a question about its records, with what else is asked for them.
+    /// The etcd backend in the file, for a question about its records, with the records of the other origins.
     ///
     /// # Errors
-    /// As [`Self::store`]; and when there is no way to the records.
+    /// As [`Self::store`]; and if the records cannot be reached.
     pub fn records(&self, notices: &Notices) -> Result<Store<'_>, NoAnswer> {
         if let (Some(request), Some(logs)) = (self.origins.replay(), &self.logs) {
             return self.replay(logs, request);
@@ -635,8 +638,8 @@ impl Evidence {
         }
     }
 
-    /// What origins that were not asked for would add to keys: they are searched, and nothing of it is kept. What is
-    /// damaged in them is no finding of this run.
+    /// How many records of these keys freed pages and the log have, if they were not asked for. They are read to count
+    /// them only. Damage in them is no finding of this run.
     pub(super) fn further(&self, covers: &dyn Fn(&[u8]) -> bool) -> Further {
         let diagnostics = Diagnostics::new();
         let notices = Notices::default();
@@ -666,7 +669,7 @@ impl Evidence {
         log_alone::not_a_database(&self.source, error)
     }
 
-    /// Whether the records were looked for through the tree: then a scan of the pages may find more.
+    /// Whether the records were read through the tree. Then a scan of the pages may find more.
     pub fn read_by_tree(&self) -> bool {
         self.read_by_tree.load(Ordering::Relaxed)
     }
@@ -676,13 +679,13 @@ impl Evidence {
         self.is_foreign.load(Ordering::Relaxed)
     }
 
-    /// How the file differs from what it was at open; none where that cannot be known.
+    /// How the file differs from what it was at open; none if it does not, or if that cannot be known.
     pub fn change(&self) -> Option<Change> {
         self.source.change().ok().flatten()
     }
 
-    /// Turns the pages that could not be read up to now into findings; each becomes one once,
-    /// however often this is called.
+    /// Reports the pages that could not be read so far as findings. Each page is reported once, however often this is
+    /// called.
     pub fn collect_read_errors(&self) {
         let mut collected = self
             .collected
@@ -695,7 +698,7 @@ impl Evidence {
                         .found(
                             "the file could not be read here, or became shorter while it was read",
                         )
-                        .effect("zeros were taken instead"),
+                        .effect("it is read as zeros"),
                 );
             }
         }

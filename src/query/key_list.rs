@@ -103,13 +103,17 @@ impl KeyOrder {
 
     /// Sorts keys that are in key order; equal ones stay in it, unless all is reversed.
     pub fn sort(self, keys: &mut [&KeyEntry<'_>], reverse: bool) {
-        match self {
-            Self::Key => {}
-            Self::Modified => keys.sort_by_key(|entry| Reverse(entry.record.revision)),
-            Self::Created => keys.sort_by_key(|entry| Reverse(entry.record.create_revision)),
-            Self::Version => keys.sort_by_key(|entry| Reverse(entry.record.version)),
-            Self::Size => keys.sort_by_key(|entry| Reverse(entry.record.value.len())),
-        }
+        let rank = |entry: &KeyEntry<'_>| match self {
+            Self::Key => (0, 0),
+            Self::Modified => (entry.record.revision.main, entry.record.revision.sub),
+            Self::Created => (entry.record.create_revision, 0),
+            Self::Version => (entry.record.version, 0),
+            Self::Size => (
+                i64::try_from(entry.record.value.len()).unwrap_or(i64::MAX),
+                0,
+            ),
+        };
+        keys.sort_by_key(|entry| Reverse(rank(entry)));
         if reverse {
             keys.reverse();
         }

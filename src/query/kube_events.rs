@@ -1,5 +1,6 @@
 //! The Events of Kubernetes: those about an object, and those of a type, the oldest first.
 
+use crate::arrange::Arrange as _;
 use crate::etcd::{AtRevision, KeyEntry};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::columns::EventFacts;
@@ -107,7 +108,7 @@ impl<'q, 'a> KubeEvents<'q, 'a> {
             }
         }
         // Stable: Events of one time stay in the order of their keys.
-        timed.sort_by_key(|(time, _)| *time);
+        timed.arrange_by_key(|(time, _)| *time);
         let mut entries: Vec<KeyEntry<'a>> = timed.into_iter().map(|(_, entry)| entry).collect();
         let left_out = request
             .limit

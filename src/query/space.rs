@@ -8,6 +8,7 @@ mod groups;
 
 use std::collections::HashMap;
 
+use crate::arrange::Arrange as _;
 use crate::etcd::Record;
 use crate::etcd::cluster::alarms;
 use crate::etcd::schema;
@@ -328,7 +329,7 @@ impl<'q> ByManager<'q> {
 
 /// Sorts rows by name, then by the size that the order names, the largest first.
 fn sort(rows: &mut [SpaceRow], order: SpaceOrder) {
-    rows.sort_by(|a, b| a.group.cmp(&b.group));
+    rows.arrange_by(|a, b| a.group.cmp(&b.group));
     let size = |row: &SpaceRow| match order {
         SpaceOrder::Total => row.total_bytes(),
         SpaceOrder::Live => row.live_bytes,
@@ -339,7 +340,7 @@ fn sort(rows: &mut [SpaceRow], order: SpaceOrder) {
         SpaceOrder::Name => 0,
     };
     // Stable: rows of one size stay in the order of their names.
-    rows.sort_by_key(|row| std::cmp::Reverse(size(row)));
+    rows.arrange_by_key(|row| std::cmp::Reverse(size(row)));
 }
 
 /// Keeps at most so many rows, and adds the others up in one more row.
@@ -364,7 +365,7 @@ fn first_buckets<'a>(
         SpaceOrder::Keys => bucket.bucket.elements,
         _ => bucket.page_bytes,
     };
-    buckets.sort_by_key(|bucket| std::cmp::Reverse(size(bucket)));
+    buckets.arrange_by_key(|bucket| std::cmp::Reverse(size(bucket)));
     if request.limit >= buckets.len() {
         return (buckets, None);
     }

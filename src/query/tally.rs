@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::arrange::Arrange as _;
 use crate::etcd::KeyEntry;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
@@ -75,7 +76,7 @@ pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
     }
     let mut rows: Vec<Row> = rows.into_values().collect();
     // The sort is stable: rows with equal counts stay in the order of their names.
-    rows.sort_by_key(|row| std::cmp::Reverse(row.keys));
+    rows.arrange_by_key(|row| std::cmp::Reverse(row.keys));
     rows
 }
 

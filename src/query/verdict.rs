@@ -47,6 +47,9 @@ pub struct Verdict {
     pub is_foreign: bool,
     /// Whether the file changed while it was read.
     pub has_changed: bool,
+    /// Whether all that is wrong is that the member skipped entries of its write-ahead log: every record can be read, but
+    /// the keys and revisions are not those of the cluster.
+    pub has_skipped_entries: bool,
 }
 
 /// Findings by their codes, with their counts and those that were kept.
@@ -81,6 +84,7 @@ impl Verdict {
             torn,
             is_foreign: evidence.is_foreign(),
             has_changed,
+            has_skipped_entries: has_skipped_entries(findings) && !has_changed && torn.is_none(),
         }
     }
 
@@ -88,6 +92,15 @@ impl Verdict {
     pub fn is_intact(&self) -> bool {
         self.health == Health::Intact
     }
+}
+
+/// Whether skipped entries of the log are the only error.
+fn has_skipped_entries(findings: &Findings) -> bool {
+    let errors = || {
+        let codes = findings.iter().map(|(code, ..)| *code);
+        codes.filter(|code| code.severity() == Severity::Error)
+    };
+    errors().count() > 0 && errors().all(|code| code == Code::DirectoryWrites)
 }
 
 /// Whether the copy was taken while etcd was writing, and how certain that is. None if no finding suggests it.

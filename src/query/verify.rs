@@ -360,7 +360,7 @@ fn protections(encryption: &Encryption) -> Vec<Protection> {
         .filter(|way| **way != Protection::Clear)
         .cloned()
         .collect();
-    protections.sort();
+    protections.sort_unstable();
     protections.dedup();
     protections
 }

@@ -5,6 +5,8 @@
 //! `.zlib`, `.Z`), and `.final` of the last full snapshot. They are in the folder `v2` of a store, formerly in
 //! `v1/Backup-UNIX`.
 
+use crate::arrange::Arrange as _;
+
 use std::path::{Path, PathBuf};
 
 use super::error::SourceError;
@@ -107,7 +109,7 @@ pub fn backup_files(folder: &Path) -> Result<Vec<BackupFile>, SourceError> {
             files.extend(name.map(|name| BackupFile { path, name }));
         }
     }
-    files.sort_by(|one, other| (one.name, &one.path).cmp(&(other.name, &other.path)));
+    files.arrange_by(|one, other| (one.name, &one.path).cmp(&(other.name, &other.path)));
     Ok(files)
 }
 

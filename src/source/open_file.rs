@@ -70,7 +70,7 @@ pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
             paths.push(folder.join(OsStr::from_bytes(name)));
         }
     }
-    paths.sort();
+    paths.sort_unstable();
     Ok(paths)
 }
 
@@ -79,6 +79,6 @@ pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
 pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
+    paths.sort_unstable();
     Ok(paths)
 }

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::fit::wrap;
+use super::fit::{wrap, wrap_around_commands};
 use super::pad::blanks;
 use super::rows::Rows;
 use super::style::{Paint, Style};
@@ -29,9 +29,20 @@ pub enum AnswerPart {
         painted: usize,
         /// How they are painted.
         paint: fn(&Style) -> Paint,
-        /// It stays on one line, however wide the terminal is: it may be pasted.
-        is_unbroken: bool,
+        /// Where a terminal may break it.
+        breaks: Breaks,
     },
+}
+
+/// Where a sentence may be broken if it is wider than the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaks {
+    /// Between any two words.
+    Words,
+    /// Between words, but not within a command in backticks, because it may be pasted.
+    AroundCommands,
+    /// Nowhere: the whole line may be pasted.
+    Never,
 }
 
 impl AnswerPart {
@@ -46,7 +57,7 @@ impl AnswerPart {
             text: text.into(),
             painted,
             paint,
-            is_unbroken: false,
+            breaks: Breaks::Words,
         }
     }
 
@@ -56,7 +67,17 @@ impl AnswerPart {
             text: text.into(),
             painted,
             paint,
-            is_unbroken: true,
+            breaks: Breaks::Never,
+        }
+    }
+
+    /// A hint: its commands in backticks stay whole.
+    pub fn hint(text: impl Into<String>, painted: usize, paint: fn(&Style) -> Paint) -> Self {
+        Self::Line {
+            text: text.into(),
+            painted,
+            paint,
+            breaks: Breaks::AroundCommands,
         }
     }
 
@@ -68,6 +89,33 @@ impl AnswerPart {
     /// A line for each line of a text.
     pub fn lines(text: &str) -> impl Iterator<Item = Self> {
         text.lines().map(Self::line)
+    }
+
+    /// The paragraphs of a page of the documentation, whose lines are broken by hand. A line that does not end a sentence
+    /// continues on the next one. Indented lines are code, and stay as they are.
+    pub fn paragraphs(page: &str) -> Vec<Self> {
+        const CODE: &str = "    ";
+        let mut paragraphs: Vec<String> = Vec::new();
+        for line in page.lines() {
+            let is_alone = line.is_empty() || line.starts_with([' ', '|', '-']);
+            match paragraphs
+                .last_mut()
+                .filter(|last| !is_alone && continues(last))
+            {
+                Some(last) => {
+                    last.push(' ');
+                    last.push_str(line);
+                }
+                None => paragraphs.push(line.to_owned()),
+            }
+        }
+        let parts = paragraphs
+            .into_iter()
+            .map(|text| match text.starts_with(CODE) {
+                true => Self::unbroken(text, 0, |_| Paint::default()),
+                false => Self::line(text),
+            });
+        parts.collect()
     }
 }
 
@@ -89,14 +137,26 @@ pub fn write<'b>(
                 text,
                 painted,
                 paint,
-                is_unbroken,
+                breaks,
             } => {
-                let style = if *is_unbroken { style.uncut() } else { *style };
-                write_line(text, *painted, paint(&style), out, &style)?;
+                let (style, wrap): (_, Wrap) = match breaks {
+                    Breaks::Words => (*style, wrap),
+                    Breaks::AroundCommands => (*style, wrap_around_commands),
+                    Breaks::Never => (style.uncut(), wrap),
+                };
+                write_line(text, (*painted, paint(&style)), out, &style, wrap)?;
             }
         }
     }
     Ok(left_out)
+}
+
+/// Breaks a text into lines of a width.
+type Wrap = fn(&str, usize) -> Vec<String>;
+
+/// Whether the next line of a page continues this one: it is prose, and does not end a sentence.
+fn continues(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with([' ', '|']) && !line.ends_with(['.', ':', '?'])
 }
 
 /// The parts as they are written to a pipe.
@@ -112,10 +172,10 @@ pub fn text(parts: &[AnswerPart]) -> String {
 /// words, and its later lines are indented: by its own leading blanks and [`HANGING`].
 fn write_line(
     text: &str,
-    painted: usize,
-    paint: Paint,
+    (painted, paint): (usize, Paint),
     out: &mut dyn Write,
     style: &Style,
+    wrap: Wrap,
 ) -> io::Result<()> {
     let (first, rest) = text.split_at_checked(painted).unwrap_or(("", text));
     let (first, rest) = (style.cleaned(first), style.cleaned(rest));
@@ -206,6 +266,30 @@ mod tests {
             let again: Vec<&str> = shown.split_whitespace().collect();
             assert_eq!(again, words, "{width}");
         }
+    }
+
+    #[test]
+    fn a_command_in_a_hint_stays_whole() {
+        let text = "hint: `etcdive ls db` lists them, and `etcdive explain a-code-with-a-long-name` says what to do";
+        let parts = [AnswerPart::hint(text, 5, |_| Paint::default())];
+        assert_eq!(
+            at(40, &parts),
+            "hint: `etcdive ls db` lists them, and\n    `etcdive explain a-code-with-a-long-name`\n    says what to do\n"
+        );
+        let long = format!("hint: `etcdive {}` helps", "word ".repeat(9).trim_end());
+        let parts = [AnswerPart::hint(&long, 5, |_| Paint::default())];
+        let shown = at(30, &parts);
+        assert_eq!(
+            shown,
+            format!("{}\n    helps\n", long.trim_end_matches(" helps"))
+        );
+    }
+
+    #[test]
+    fn lines_of_a_page_that_are_broken_by_hand_are_joined() {
+        let page = "One sentence\nin two lines.\nAnother one.\n\n    $ a command\n    its output\n| a | row |\n| b | row |\n- an item that\ngoes on\n- another";
+        let expected = "One sentence in two lines.\nAnother one.\n\n    $ a command\n    its output\n| a | row |\n| b | row |\n- an item that goes on\n- another\n";
+        assert_eq!(text(&AnswerPart::paragraphs(page)), expected);
     }
 
     #[test]

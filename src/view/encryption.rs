@@ -38,7 +38,7 @@ pub fn parts(encryption: &Encryption) -> Option<Vec<AnswerPart>> {
     Some(parts)
 }
 
-/// Which Secrets are in the clear, in lines.
+/// Which Secrets are stored in the clear, as lines of text.
 fn in_the_clear(encryption: &Encryption) -> Option<String> {
     let keys = &encryption.clear_secret_keys;
     let named: Vec<_> = keys.iter().take(NAMED).map(|key| key_text(key)).collect();
@@ -64,6 +64,7 @@ fn in_the_clear(encryption: &Encryption) -> Option<String> {
     Some(format!("{what}: {}{more}\n{older}", named.join(", ")))
 }
 
+/// How values are stored: in the clear, or by which provider and key they are encrypted.
 fn way_text(way: &Protection) -> String {
     let Protection::Encrypted {
         provider,

@@ -42,7 +42,7 @@ pub fn parts(code: Code) -> Vec<AnswerPart> {
         AnswerPart::line(""),
     ];
     let explained = explained(code).unwrap_or("Nothing more is known.");
-    parts.extend(AnswerPart::lines(explained));
+    parts.extend(AnswerPart::paragraphs(explained));
     parts
 }
 

@@ -180,6 +180,51 @@ fn end_of(text: &str, width: usize) -> &str {
     text.get(from..).unwrap_or_default()
 }
 
+/// A sentence in lines of at most `width` columns, broken between words but not within a command in backticks. A command
+/// that is longer than a line is not broken: the terminal does that, and a copy of it has no line break.
+#[must_use]
+pub fn wrap_around_commands(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    // How many words and commands the last line has.
+    let mut count = 0_usize;
+    for unit in words_and_commands(text) {
+        let wide = width_of(&unit);
+        // A command that no line has room for stays after a single word: `hint:`.
+        let is_kept = count == 1 && wide > width;
+        match lines.last_mut() {
+            Some(line)
+                if is_kept || width_of(line).saturating_add(wide).saturating_add(1) <= width =>
+            {
+                line.push(' ');
+                line.push_str(&unit);
+                count = count.saturating_add(1);
+            }
+            _ => {
+                lines.push(unit);
+                count = 1;
+            }
+        }
+    }
+    lines
+}
+
+/// The words of a text; a command in backticks is one of them, blanks included.
+fn words_and_commands(text: &str) -> Vec<String> {
+    let mut units: Vec<String> = Vec::new();
+    let mut is_in_command = false;
+    for word in text.split(' ') {
+        match units.last_mut().filter(|_| is_in_command) {
+            Some(unit) => {
+                unit.push(' ');
+                unit.push_str(word);
+            }
+            None => units.push(word.to_owned()),
+        }
+        is_in_command ^= word.matches('`').count() % 2 == 1;
+    }
+    units
+}
+
 /// A sentence in lines of at most `width` columns, broken between words; a word that is longer than a line is
 /// broken where the line ends.
 #[must_use]

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value, json};
 
+use crate::arrange::Arrange as _;
 use crate::diag::{Code, Damage, Diagnostic, Severity};
 use crate::named::NameField;
 use crate::query::check::{PageCounts, Scope};
@@ -34,7 +35,7 @@ impl Report {
     fn ordered(&self) -> Vec<&Diagnostic> {
         let kept = self.findings.iter().flat_map(|(_, _, kept)| kept);
         let mut kept: Vec<&Diagnostic> = kept.map(|finding| &**finding).collect();
-        kept.sort_by_key(|finding| {
+        kept.arrange_by_key(|finding| {
             let locus = &finding.locus;
             (
                 Reverse(finding.code.severity()),

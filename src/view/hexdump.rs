@@ -1,22 +1,26 @@
-//! Bytes with their offsets, in the layout of `hexdump -C`: offset, sixteen bytes, and what of them
-//! is ASCII. A run of lines like the one before is one `*`.
+//! Bytes with their offsets, in the layout of `hexdump -C`: the offset, sixteen bytes, and the same bytes as ASCII, with
+//! dots for the others. Lines that repeat the one before are replaced by one `*`.
 
 use std::fmt::Write as _;
 
-/// Bytes in a line.
+/// How many bytes a line shows.
 const LINE_BYTES: usize = 16;
 
-/// Makes lines of a stream of bytes; a line repeated may span two parts of it.
+/// Turns a stream of bytes into lines. The stream may come in several parts, also within a run of equal lines.
 #[derive(Debug)]
 pub struct Hexdump {
+    /// Absolute offset of the next byte.
     offset: u64,
+    /// Before each line.
     indent: &'static str,
+    /// The bytes of the line before; none if it was not full.
     last: Option<[u8; LINE_BYTES]>,
+    /// Whether the `*` for the current run of equal lines is already written.
     skipping: bool,
 }
 
 impl Hexdump {
-    /// The bytes to come start at this absolute offset; every line is indented so.
+    /// For bytes that start at this absolute offset. `indent` is written before each line.
     pub fn at(offset: u64, indent: &'static str) -> Self {
         Self {
             offset,
@@ -26,7 +30,7 @@ impl Hexdump {
         }
     }
 
-    /// The lines of the next bytes: a multiple of sixteen of them, unless they are the last.
+    /// The lines of the next bytes. Their number must be a multiple of sixteen, except in the last part.
     pub fn lines(&mut self, bytes: &[u8]) -> String {
         let mut text = String::with_capacity(bytes.len().saturating_mul(5));
         for line in bytes.chunks(LINE_BYTES) {

@@ -1,16 +1,6 @@
 //! Numbers and lists for people.
 
-/// A count with its noun: `1 record`, `3 records`.
-#[must_use]
-pub fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// The same of a number with 64 bits.
-#[must_use]
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    plural(usize::try_from(count).unwrap_or(usize::MAX), one, many)
-}
+pub use crate::plural::{counted, plural};
 
 /// The first of some names, and that there are more: `a, b, ...`.
 #[must_use]

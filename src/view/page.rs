@@ -1,4 +1,4 @@
-//! One page taken apart: every field and element with its offset, as text and as JSON.
+//! The parts of one page: every field and element with its offset, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,10 @@ use super::hexdump::Hexdump;
 use super::pages::{element_key_text, insert_element_key};
 use super::record::{insert_text, key_text};
 
-/// Ids of a freelist in a line of text, and in an object of JSON.
+/// How many ids of a freelist a line of text has.
 const IDS_A_LINE: usize = 8;
+
+/// How many ids of a freelist a JSON object has.
 const IDS_AN_OBJECT: usize = 1024;
 
 /// What is shown of a page before its elements.
@@ -23,11 +25,11 @@ pub struct Head<'a> {
     pub page: Page<'a>,
     /// The name of the bucket that contains this inline page.
     pub in_bucket: Option<&'a [u8]>,
-    /// What the chosen state uses it for, as a sentence.
+    /// What the page is used for in the chosen state, as a sentence.
     pub used: Option<String>,
-    /// The fields of its header, and of a meta page those of the meta.
+    /// The fields of its header. For a meta page, also the fields of the meta.
     pub fields: Vec<Field>,
-    /// What does not fit.
+    /// What contradicts the format, as sentences.
     pub misfits: Vec<String>,
 }
 
@@ -108,7 +110,7 @@ fn field_text(field: &Field, page: &Page<'_>) -> String {
     }
 }
 
-/// The head of the columns of a page's elements; nothing of a page that has none.
+/// The headings of the columns for elements; empty for a page without elements.
 pub fn element_columns(page: &Page<'_>, in_bucket: Option<&[u8]>) -> String {
     let indent = indent(in_bucket);
     if page.usable_count() == 0 {
@@ -127,7 +129,7 @@ pub fn element_columns(page: &Page<'_>, in_bucket: Option<&[u8]>) -> String {
     }
 }
 
-/// An element as text, on one line; the bucket's header after its name.
+/// An element as one line of text. If it is a bucket, the fields of the bucket header follow its name.
 pub fn element(
     element: &ElementParts<'_>,
     bucket: Option<&BucketParts<'_>>,
@@ -173,7 +175,7 @@ pub fn element(
     text
 }
 
-/// The bytes of a value below its element.
+/// The bytes of the value of an element, as a hexdump.
 pub fn value(element: &ElementParts<'_>) -> String {
     element.value.map_or_else(String::new, |value| {
         Hexdump::at(value.offset, "        ").lines(value.bytes)
@@ -232,7 +234,7 @@ pub fn head_json(head: &Head<'_>) -> Value {
     without_nulls(object)
 }
 
-/// A checksum is no quantity: it is a string, as everywhere.
+/// The value of a field as JSON. A checksum is a string of hexadecimal digits, as in all our JSON.
 fn field_json(field: &Field, value: u64) -> Value {
     match field.name {
         "checksum" => format!("{value:016x}").into(),
@@ -253,7 +255,7 @@ fn without_nulls(object: Map<String, Value>) -> Value {
     Value::Object(object.into_iter().filter(|(_, v)| !v.is_null()).collect())
 }
 
-/// An element as JSON, with the bytes of its value where they are asked for.
+/// An element as JSON; `with_value`: with the bytes of its value.
 pub fn element_json(
     pgid: Pgid,
     element: &ElementParts<'_>,

@@ -1,4 +1,4 @@
-//! What was recognised in what was pasted, in words.
+//! The sentences of `decode` about its input: in which form it is, or why no value was found in it.
 
 use crate::query::pasted::{Fault, Form, NotRecognised, Pasted, PastedValue};
 

@@ -267,11 +267,11 @@ fn create(folders: &[PathBuf], too_long: usize) -> Vec<Line> {
     }
     let refused = match too_long {
         0 => String::new(),
-        1 => " It would refuse 1 of these files, which is too long for that.".to_owned(),
-        count => format!(" It would refuse {count} of these files, which are too long for that."),
+        1 => ". It would refuse 1 of these files, which is too long for that".to_owned(),
+        count => format!(". It would refuse {count} of these files, which are too long for that"),
     };
     lines.push(Line::Note(format!(
-        "`kubectl apply` would record these manifests as the author's: the author's next apply would reset what others set since, such as replicas.{refused}"
+        "`kubectl apply` would record these manifests as the author's: the author's next apply would reset what others set since, such as replicas{refused}"
     )));
     lines
 }

@@ -17,6 +17,9 @@ pub fn sentence(verdict: &Verdict) -> &'static str {
         (Health::Damaged, None) if verdict.has_changed => {
             "this file changed while it was read: the answer may mix two states"
         }
+        (Health::Damaged, None) if verdict.has_skipped_entries => {
+            "this member skipped entries of its write-ahead log: its keys and revisions are not those of the cluster"
+        }
         (Health::Damaged, None) => {
             "this file is damaged: records may be missing, or not be what was written"
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::arrange::Arrange as _;
 use crate::diag::{Severity, shown};
 use crate::etcd::status::RecordStatus;
 use crate::k8s::audit::Protection;
@@ -180,7 +181,13 @@ fn encryption_key(protection: &Protection) -> String {
 /// What is wrong with a file that is not intact, what can be read of it, and whether etcdutl restores it.
 fn damage(file: &VerifiedFile) -> String {
     let mut parts = vec![verdict::sentence(&file.verdict).to_owned()];
-    parts.extend(file.reach.map(reach_text));
+    parts.extend(
+        file.reach
+            .map(|reach| match file.verdict.has_skipped_entries {
+                true => own_reach_text(reach),
+                false => reach_text(reach),
+            }),
+    );
     parts.extend(file.unmet.iter().map(unmet_text));
     parts.extend(file.log.as_ref().map(log_text));
     parts.push(
@@ -191,6 +198,9 @@ fn damage(file: &VerifiedFile) -> String {
             }
             Restore::Refuses => "`etcdutl snapshot restore` refuses it",
             Restore::Unknown => "try `etcdutl snapshot restore` into an empty folder",
+            Restore::Unsafe if file.verdict.has_skipped_entries => {
+                "do not restore it: restore from another member"
+            }
             Restore::Unsafe => "do not restore it: etcdutl may not find the damage",
         }
         .to_owned(),
@@ -217,6 +227,16 @@ fn reach_text(reach: Reach) -> String {
     )
 }
 
+/// How far the records of a member reach that skipped entries: its revisions after the first skipped entry are of other
+/// writes than in the rest of the cluster.
+fn own_reach_text(reach: Reach) -> String {
+    format!(
+        "by its own count it is at revision {} with {}",
+        reach.revision,
+        keys_text(reach.live_keys)
+    )
+}
+
 /// The codes of the findings above info, the worst first.
 fn codes(file: &VerifiedFile) -> String {
     let mut found: Vec<_> = file
@@ -225,7 +245,7 @@ fn codes(file: &VerifiedFile) -> String {
         .map(|(code, count, _)| (*code, *count))
         .collect();
     found.retain(|(code, _)| code.severity() > Severity::Info);
-    found.sort_by_key(|(code, _)| (std::cmp::Reverse(code.severity()), *code));
+    found.arrange_by_key(|(code, _)| (std::cmp::Reverse(code.severity()), *code));
     let names: Vec<String> = found
         .iter()
         .map(|(code, count)| match count {

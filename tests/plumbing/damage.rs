@@ -229,7 +229,8 @@ fn a_file_cut_in_the_middle_is_listed_up_to_its_end() {
         page.text()
     );
     assert!(
-        page.text().contains("DOES NOT FIT: its 1 pages end after"),
+        page.text()
+            .contains("DOES NOT FIT: it is 1 page long and ends after"),
         "{}",
         page.text()
     );

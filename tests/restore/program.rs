@@ -169,12 +169,23 @@ fn a_place_that_is_taken_or_is_evidence_is_refused() {
     let inside = scratch.path().join("data/member/new.db");
     let report = scratch.file("other.db.restore.json", b"{}");
     let other = report.with_file_name("other.db");
+    let below_file = taken.join("new.db");
+    let deep_below_file = taken.join("folder/new.db");
     for (out, why) in [
         (taken.as_path(), "exists, and nothing is overwritten"),
         (Path::new(data), "never written to"),
         (inside.as_path(), "never written to"),
         (other.as_path(), "exists, and nothing is overwritten"),
-        (Path::new("/nonexistent-folder/new.db"), "no folder"),
+        (
+            Path::new("/nonexistent-folder/new.db"),
+            "`mkdir -p /nonexistent-folder` makes it",
+        ),
+        (below_file.as_path(), "taken.db is not a folder"),
+        (deep_below_file.as_path(), "taken.db is not a folder"),
+        (
+            Path::new("/nonexistent-folder/.."),
+            "the path has no file name at its end",
+        ),
     ] {
         let run = etcdive(["restore", data, "--out", out.to_str().unwrap()]);
         assert_eq!(run.code, 2, "{}", out.display());

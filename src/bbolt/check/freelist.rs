@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::diag::{Code, Diagnostic, Locus};
+use crate::plural::counted;
 
 use super::super::db::Db;
 use super::super::freelist::Freelist;
@@ -55,7 +56,11 @@ fn check_own_pages(db: &Db<'_>, page_use: &PageUse<'_>, freelist: &Freelist<'_>,
         Some(pgid) => format!("its page {pgid} in a tree too"),
         None if own.end > end => {
             let pages = own.end.saturating_sub(own.start);
-            format!("{pages} pages up to {}", own.end.saturating_sub(1))
+            format!(
+                "{} up to {}",
+                counted(pages, "page", "pages"),
+                own.end.saturating_sub(1)
+            )
         }
         None => return,
     };
@@ -110,7 +115,8 @@ fn report_leaked(db: &Db<'_>, run: &Range<u64>) {
     db.diagnostics().report(
         Diagnostic::new(Code::PageLeaked, locus)
             .found(format!(
-                "{count} pages from here on that no tree uses and the freelist does not list"
+                "{} from here on that no tree uses and the freelist does not list",
+                counted(count, "page", "pages")
             ))
             .effect(
                 "wasted space, or pages that a tree lost: a scan of the pages shows their records",

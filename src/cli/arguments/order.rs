@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Command;
 
+use crate::arrange::Arrange as _;
 use crate::cli::failure::Failure;
 use crate::near::near;
 use crate::query::catalog::Catalog;
@@ -89,7 +90,7 @@ fn misspelt(line: &CommandLine, text: &str, root: &Command) -> Option<Failure> {
     // A verb that was cut short is meant rather than one with other letters.
     let longer = verbs.iter().filter(|verb| verb.starts_with(text));
     let mut longer: Vec<String> = longer.map(|verb| (*verb).to_owned()).collect();
-    longer.sort_by_key(String::len);
+    longer.arrange_by_key(String::len);
     let near = match longer.is_empty() || text.len() < 3 {
         true => near(text, verbs.into_iter()),
         false => longer,

@@ -10,6 +10,7 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::plumbing::layout;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::view;
@@ -50,6 +51,8 @@ enum Output {
     /// One JSON object per line
     Jsonl,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -10,6 +10,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::churn::Churn;
 use crate::query::event_log::EventFilters;
@@ -78,6 +79,8 @@ enum List {
     Leases,
 }
 
+words!(List);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// Tables for people
@@ -89,6 +92,8 @@ enum Output {
     /// One JSON object per line, for each row
     Jsonl,
 }
+
+words!(Output);
 
 /// How many rows a table has at most, unless --limit says otherwise.
 const ROWS: usize = 10;

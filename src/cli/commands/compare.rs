@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::cli::args::most_rows;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::NoAnswer;
 use crate::query::divergence::{CannotCompare, Comparison, Divergence, RevisionsOfAll, Verdict};
@@ -61,6 +62,8 @@ enum Output {
     /// The keys that differ, one JSON object per line
     Jsonl,
 }
+
+words!(Output);
 
 /// Reads a revision.
 fn revision(text: &str) -> Result<i64, String> {

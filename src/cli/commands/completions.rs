@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 
 /// Print the completion script of a shell
@@ -31,6 +32,8 @@ enum Shell {
     /// PowerShell 7
     Powershell,
 }
+
+words!(Shell);
 
 impl Shell {
     fn script(self) -> &'static str {

@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::unpacking::unpacking;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::query::event_log::{EventFilters, EventLog};
 use crate::query::pasted::{Pasted, PastedValue};
@@ -67,6 +68,8 @@ pub enum Output {
     /// The stored protobuf message, without its envelope
     Proto,
 }
+
+words!(Output);
 
 impl From<Output> for Format {
     fn from(output: Output) -> Self {

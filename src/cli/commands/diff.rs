@@ -13,6 +13,7 @@ use crate::cli::out::Out;
 use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
 use crate::cli::unified;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::compare::Changed;
 use crate::query::diff::{Diff, DiffFilters, State, TwoStates, around_last_commit, newest_of_two};
@@ -121,6 +122,8 @@ enum Output {
     /// One JSON object per line
     Jsonl,
 }
+
+words!(Output);
 
 /// What is compared.
 enum Compared {

@@ -9,6 +9,7 @@ use crate::cli::args::{Database, most_rows};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::space::{Space, SpaceBy, SpaceOrder, SpaceRequest};
 use crate::query::{Evidence, Question};
@@ -82,6 +83,8 @@ enum By {
     Bucket,
 }
 
+words!(By);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
     /// By live and history bytes together
@@ -100,6 +103,8 @@ enum Sort {
     Name,
 }
 
+words!(Sort);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// Tables for people
@@ -111,6 +116,8 @@ enum Output {
     /// One JSON object per line: the parts of the file, then the rows
     Jsonl,
 }
+
+words!(Output);
 
 /// How many rows a table has at most, unless --limit says otherwise.
 const ROWS: usize = 20;

@@ -8,6 +8,7 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::bucket_dump::{self, BucketDump, RECORDS, bucket_names, scan_records};
 use crate::query::{Evidence, Notices};
@@ -101,6 +102,8 @@ enum StyleArg {
     #[value(name = "3.6")]
     V36,
 }
+
+words!(StyleArg);
 
 impl From<StyleArg> for Style {
     fn from(arg: StyleArg) -> Self {

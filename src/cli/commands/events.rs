@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::sources::Sources;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::query::kube_events::{About, EventsRequest, KubeEvents};
 use crate::query::live_objects::ObjectFilters;
@@ -72,6 +73,8 @@ enum Output {
     /// One JSON object per line
     Jsonl,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

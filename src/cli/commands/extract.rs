@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::extract::{Extracted, KeyRequest, KeyValue, ListRequest, ListedKey, When};
 use crate::query::key_filter::KeyFilter;
@@ -124,6 +125,8 @@ enum Field {
     /// The object as JSON; null if the value is not an object
     Value,
 }
+
+words!(Field);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -9,6 +9,7 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, outlook, report};
 use crate::query::Notice;
 use crate::query::check::{self, Check};
@@ -50,6 +51,8 @@ enum Layer {
     K8s,
 }
 
+words!(Layer);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// One line per finding
@@ -59,6 +62,8 @@ enum Output {
     /// One finding per line, as JSON
     Jsonl,
 }
+
+words!(Output);
 
 impl From<Layer> for check::Layer {
     fn from(layer: Layer) -> Self {

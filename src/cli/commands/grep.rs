@@ -14,6 +14,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::address::Address;
@@ -129,6 +130,8 @@ enum Output {
     /// One JSON object per line
     Jsonl,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

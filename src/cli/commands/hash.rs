@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::{Evidence, hash};
 use crate::view;
@@ -37,6 +38,8 @@ enum Output {
     /// One JSON object
     Json,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

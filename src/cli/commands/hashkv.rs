@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::hash::{self, HashKv};
 use crate::query::no_answer::RevisionUnavailable;
@@ -51,6 +52,8 @@ enum WriteOut {
     /// One field per line
     Fields,
 }
+
+words!(WriteOut);
 
 /// Reads a revision.
 fn revision(text: &str) -> Result<i64, String> {

@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::help::{command, topics, unknown_verb};
 use crate::cli::out::Out;
 use crate::cli::{Answer, Run, Verb};
+use crate::view::answer_part::AnswerPart;
 
 /// Show the help of a verb, or explain a topic
 ///
@@ -27,7 +28,11 @@ impl Verb for Args {
         if let [topic] = self.what.as_slice()
             && let Some(text) = topics::text(topic)
         {
-            out.write_all(text.as_bytes())?;
+            // A page fits 80 columns, but for its tables and examples.
+            match out.style().width {
+                Some(_) => out.parts(&AnswerPart::paragraphs(&text))?,
+                None => out.write_all(text.as_bytes())?,
+            }
             return Ok(Answer::Yes);
         }
         let mut root = command();

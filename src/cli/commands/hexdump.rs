@@ -11,6 +11,7 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::plumbing::{layout, number};
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::view::hexdump::Hexdump;
@@ -53,6 +54,8 @@ enum Output {
     /// The same objects, one per line
     Jsonl,
 }
+
+words!(Output);
 
 /// How many bytes one JSON object has, and one write of text.
 const PART_BYTES: usize = 4096;

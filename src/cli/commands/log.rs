@@ -17,6 +17,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::{Exclude, Where};
 use crate::cli::sources::Sources;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Origins;
 use crate::query::event_log::{EventFilters, EventLog, EventType};
@@ -131,6 +132,8 @@ enum Op {
     /// Creations and updates
     Put,
 }
+
+words!(Op);
 
 impl Op {
     fn event_types(self) -> &'static [EventType] {

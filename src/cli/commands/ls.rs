@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::arrange::Arrange as _;
 use crate::cli::args::{At, Database};
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
@@ -16,6 +17,7 @@ use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
 use crate::cli::v2_store::{V2Output, print, refuse};
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::catalog::Catalog;
 use crate::query::key_list::{KeyEntry, KeyFilters, KeyList, KeyOrder};
@@ -102,6 +104,8 @@ enum Output {
     Jsonl,
 }
 
+words!(Output);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
     /// By key, ascending (the default)
@@ -115,6 +119,8 @@ enum Sort {
     /// By the size of the value; largest first
     Size,
 }
+
+words!(Sort);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {
@@ -199,11 +205,10 @@ impl Args {
         let mut keys = store.select(&asked.addresses, &filters)?;
         match self.sort {
             Sort::Key | Sort::Version => {}
-            Sort::Mod => keys.sort_by_key(|key| std::cmp::Reverse(key.modified_index)),
-            Sort::Create => keys.sort_by_key(|key| std::cmp::Reverse(key.created_index)),
-            Sort::Size => {
-                keys.sort_by_key(|key| std::cmp::Reverse(key.value.as_ref().map_or(0, String::len)))
-            }
+            Sort::Mod => keys.arrange_by_key(|key| std::cmp::Reverse(key.modified_index)),
+            Sort::Create => keys.arrange_by_key(|key| std::cmp::Reverse(key.created_index)),
+            Sort::Size => keys
+                .arrange_by_key(|key| std::cmp::Reverse(key.value.as_ref().map_or(0, String::len))),
         }
         if self.reverse {
             keys.reverse();

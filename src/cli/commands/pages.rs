@@ -9,6 +9,7 @@ use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::plumbing::layout;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Evidence;
 use crate::query::page_layout::PageLayout;
@@ -48,6 +49,8 @@ enum Output {
     /// One JSON object per line
     Jsonl,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

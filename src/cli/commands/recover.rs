@@ -15,6 +15,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::Where;
 use crate::cli::sources::Sources;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::query::left_out::Kept;
 use crate::query::recovery::{ManifestOptions, Recovery, RecoveryFilters, Release};
@@ -156,6 +157,8 @@ enum Output {
     /// The manifests, as one stream
     Yaml,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -14,6 +14,7 @@ use crate::cli::args::Database;
 use crate::cli::export::new_file::NewPlace;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, custody, report};
 use crate::query::Origins;
 use crate::query::evidence::{Evidence, Verify};
@@ -126,11 +127,15 @@ enum HistoryArg {
     None,
 }
 
+words!(HistoryArg);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthArg {
     /// Users and roles are left out
     Off,
 }
+
+words!(AuthArg);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -139,6 +144,8 @@ enum Output {
     /// The report, as one JSON object
     Json,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -14,6 +14,7 @@ use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::sources::Sources;
 use crate::cli::unified;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::Question;
 use crate::query::compare::{Changed, Comparison};
@@ -88,6 +89,8 @@ enum Output {
     /// One event per line
     Jsonl,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::cli::args::Database;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, custody, outlook};
 use crate::query::Notice;
 use crate::query::evidence::{Evidence, Verify};
@@ -72,6 +73,8 @@ enum WriteOut {
     Fields,
 }
 
+words!(WriteOut);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StyleArg {
     /// etcdutl 3.5 and earlier
@@ -81,6 +84,8 @@ enum StyleArg {
     #[value(name = "3.6")]
     V36,
 }
+
+words!(StyleArg);
 
 impl From<StyleArg> for Style {
     fn from(style: StyleArg) -> Self {
@@ -98,6 +103,8 @@ enum Output {
     /// One JSON object
     Json,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, outlook, report, standard_input_once};
 use crate::query::Origins;
 use crate::query::evidence::{Verify, Work};
@@ -81,6 +82,8 @@ enum Output {
     Jsonl,
 }
 
+words!(Output);
+
 /// Reads a length of time such as `25h`, in seconds. `25h ago` and `-25h` are points in time, so they are refused.
 fn length(text: &str) -> Result<i64, String> {
     let has_sign = text.trim_start().starts_with(['-', '+']) || text.contains("ago");
@@ -105,6 +108,36 @@ fn clock() -> i64 {
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     })
+}
+
+/// The first hint of each sort: with many files of one sort, one hint shows what to do with all of them.
+#[derive(Debug, Default)]
+struct FirstHints {
+    /// About a file that is damaged.
+    damaged: Option<String>,
+    /// About a file that could not be read.
+    unreadable: Option<String>,
+    /// How to restore what a damaged file still has.
+    restore: Option<String>,
+}
+
+impl FirstHints {
+    fn add(&mut self, result: &Verified, hint: Option<String>, restore: Option<String>) {
+        let first = match result {
+            Ok(_) => &mut self.damaged,
+            Err(_) => &mut self.unreadable,
+        };
+        *first = first.take().or(hint);
+        self.restore = self.restore.take().or(restore);
+    }
+
+    fn report(&self) {
+        let hints = [&self.damaged, &self.unreadable, &self.restore];
+        hints
+            .into_iter()
+            .flatten()
+            .for_each(|hint| report::hint(hint));
+    }
 }
 
 impl Verb for Args {
@@ -144,8 +177,7 @@ impl Verb for Args {
             output => Some(JsonRows::new(Form::array_if(output == Output::Json))),
         };
         let mut worst = Outcome::Ok;
-        let mut hints = Vec::new();
-        let mut restores = Vec::new();
+        let mut hints = FirstHints::default();
         // As many files at once as there are cores. Their lines are printed before the next files are read.
         for files in self.files.chunks(rayon::current_num_threads().max(1)) {
             let results: Vec<(Verified, Option<String>)> = match files {
@@ -158,8 +190,7 @@ impl Verb for Args {
             for (path, (result, restore)) in files.iter().zip(results) {
                 let outcome = outcome(&result);
                 worst = worst.max(outcome);
-                hints.extend(hint(path, &result));
-                restores.extend(restore);
+                hints.add(&result, hint(path, &result), restore);
                 if self.quiet && outcome == Outcome::Ok {
                     continue;
                 }
@@ -176,9 +207,7 @@ impl Verb for Args {
         // The lines have to be written before the hint: both may go to one terminal or file.
         let flushed = out.flush().map_err(Failure::from);
         flushed.map_err(|failure| failure.with_answer(answer))?;
-        for first in hints.first().into_iter().chain(restores.first()) {
-            report::hint(first);
-        }
+        hints.report();
         Ok(answer)
     }
 }

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, report};
 use crate::diag::{Code, Diagnostic, Diagnostics, Locus};
 use crate::query::logs::{Entry, Request, Wal, writes};
@@ -90,6 +91,8 @@ enum Output {
     Jsonl,
 }
 
+words!(Output);
+
 impl Output {
     /// Whether it is for people.
     fn is_text(self) -> bool {
@@ -105,6 +108,8 @@ enum Program {
     #[value(name = "etcd-dump-logs-3.5")]
     EtcdDumpLogs35,
 }
+
+words!(Program);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

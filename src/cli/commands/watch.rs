@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::out::Out;
 use crate::cli::select::{Exclude, Where};
+use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::refusal::Refusal;
 use crate::query::watch::{self, Seen, Watch, WatchRequest};
@@ -95,6 +96,8 @@ enum Op {
     Delete,
 }
 
+words!(Op);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// One JSON array of events, as `log` prints it
@@ -104,6 +107,8 @@ enum Output {
     /// Objects, as `kubectl get --watch --output-watch-events -o json` prints them
     K8s,
 }
+
+words!(Output);
 
 impl Verb for Args {
     fn databases(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -189,11 +189,26 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Checks that a path has a name, and that the folder around it exists.
+/// Checks that a path has a name, and that the folder that contains it exists.
 pub(super) fn check_folder(path: &Path) -> Result<(), Failure> {
     let folder = folder_of(path);
-    if path.file_name().is_some() && folder.is_dir() {
+    if path.file_name().is_none() {
+        let problem = "the path has no file name at its end";
+        return Err(Failure::cannot(format!("{}: {problem}", path.display())));
+    }
+    if folder.is_dir() {
         return Ok(());
+    }
+    // A file, or a link to nothing, in place of a folder: `mkdir -p` would fail.
+    let mut existing = folder
+        .ancestors()
+        .filter(|part| part.symlink_metadata().is_ok());
+    if let Some(part) = existing.next().filter(|part| !part.is_dir()) {
+        return Err(Failure::cannot(format!(
+            "{}: {} is not a folder",
+            path.display(),
+            part.display()
+        )));
     }
     Err(Failure::cannot(format!(
         "{}: no folder {} to write into",

@@ -6,6 +6,7 @@ use prost::Message;
 
 use crate::bbolt::{Bucket, Direction};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus};
+use crate::plural::plural;
 
 use super::super::auth::{Role, User};
 use super::super::cluster::AlarmMember;
@@ -68,7 +69,13 @@ fn check_values<'a>(bucket: &Bucket<'a>, diagnostics: &'a Diagnostics, leases: &
         };
         diagnostics.report(
             Diagnostic::new(Code::BucketValue, locus().key(key))
-                .expected(expected, format!("{} bytes that are not", value.len()))
+                .expected(
+                    expected,
+                    format!(
+                        "{} not",
+                        plural(value.len(), "byte that is", "bytes that are")
+                    ),
+                )
                 .effect("no record is affected; a server may refuse to start"),
         );
     }

@@ -136,7 +136,7 @@ impl<'a> SalvageLeaf<'a> {
             };
         }
         let mut keys: Vec<_> = keys.into_iter().map(|(index, key)| (key, index)).collect();
-        keys.sort();
+        keys.sort_unstable();
         let none = keys.iter().filter(|(key, _)| key.is_none());
         let mut misplaced: Vec<_> = none
             .map(|(_, index)| (*index, Revision::default()))

@@ -1,5 +1,6 @@
 //! Searches the root page of a store if no meta page leads to one.
 
+use crate::arrange::Arrange as _;
 use crate::bbolt::{Db, Direction, PageScan, Pgid};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::etcd::gaps::{GapCheck, Place};
@@ -40,7 +41,7 @@ pub(in crate::etcd) fn newest(db: &Db<'_>, scan: &PageScan<'_>) -> Option<Found>
         .roots()
         .filter_map(|(leaf, _)| candidate(db, leaf.page.pgid))
         .collect();
-    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.age()));
+    candidates.arrange_by_key(|candidate| std::cmp::Reverse(candidate.age()));
     let age = candidates.first()?.age();
     let same_age = candidates.iter().filter(|one| one.age() == age);
     let whole = same_age.take(TREES_WALKED).filter_map(|candidate| {

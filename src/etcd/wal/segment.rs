@@ -9,6 +9,8 @@
 //! each file, states the start value. So each file can be verified alone, and after damage the chain goes on from the value
 //! that the next record states.
 
+use crate::plural::{counted, plural};
+
 use super::messages::{EntryType, RaftEntry, RaftHardState, WalMetadata, WalSnapshot};
 use super::wire::{self, Reader};
 
@@ -311,7 +313,11 @@ fn frame_at(bytes: &[u8], at: usize) -> Found<'_> {
         .filter(|whole| *whole <= rest.len());
     let Some(whole) = end else {
         return Found::Bad {
-            what: format!("a record of {size} bytes, but only {} are left", rest.len()),
+            what: format!(
+                "a record of {}, but only {} left",
+                counted(size, "byte", "bytes"),
+                plural(rest.len(), "is", "are")
+            ),
             is_cut: true,
         };
     };
@@ -324,7 +330,10 @@ fn frame_at(bytes: &[u8], at: usize) -> Found<'_> {
             end: at.saturating_add(LENGTH_BYTES).saturating_add(whole),
         }),
         None => Found::Bad {
-            what: format!("{size} bytes that are not a walpb.Record"),
+            what: format!(
+                "{} not a walpb.Record",
+                plural(size, "byte that is", "bytes that are")
+            ),
             is_cut: false,
         },
     }

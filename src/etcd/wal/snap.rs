@@ -3,6 +3,8 @@
 //! A file `TERM-INDEX.snap` is `snappb.Snapshot` (1 crc, 2 data); its data is `raftpb.Snapshot`, whose own data is the
 //! v2 store as JSON (`server/etcdserver/api/snap/snapshotter.go`, `api/v2store/store.go`).
 
+use crate::arrange::Arrange as _;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -165,7 +167,7 @@ impl Store {
         let tree: Value = serde_json::from_slice(json)
             .map_err(|error| format!("the v2 store in it cannot be read: {error}"))?;
         store.take(tree.get("Root").unwrap_or(&Value::Null));
-        store.keys.sort_by(|a, b| a.path.cmp(&b.path));
+        store.keys.arrange_by(|a, b| a.path.cmp(&b.path));
         Ok(store)
     }
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use crate::arrange::Arrange as _;
 use crate::k8s::diff::tree;
 use crate::k8s::managed_fields::Writer;
 
@@ -91,7 +92,7 @@ impl<'v> Owners<'v> {
     /// Merges the field sets of entries, which are in the order of managedFields.
     pub(super) fn new(mut entries: Vec<(Writer, &'v Value)>, prefer: Prefer) -> Self {
         // All times have the same format, so their texts sort like the times. Entries without a time come last.
-        entries.sort_by(|(a, _), (b, _)| {
+        entries.arrange_by(|(a, _), (b, _)| {
             let timeless = a.time.is_empty().cmp(&b.time.is_empty());
             timeless.then_with(|| match prefer {
                 Prefer::Newest => b.time.cmp(&a.time),

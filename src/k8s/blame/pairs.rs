@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use similar::{Algorithm, capture_diff_slices};
 
 use crate::k8s::diff::lists::{NamedLists, by_members, by_value};
+use crate::k8s::diff::steps::steps;
 use crate::k8s::diff::{Segment, tree};
 
 /// For each item of `new` the index of the same item in `old`; None for a new item. `field` is the name of the field
@@ -33,7 +33,7 @@ fn by_name((old, new): &NamedLists<'_>) -> Vec<Option<usize>> {
 pub(super) fn by_place(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
     let texts = |items: &[Value]| items.iter().map(tree::canonical).collect::<Vec<_>>();
     let mut pairs = vec![None; new.len()];
-    for op in capture_diff_slices(Algorithm::Myers, &texts(old), &texts(new)) {
+    for op in steps(&texts(old), &texts(new)) {
         for (from, to) in op.old_range().zip(op.new_range()) {
             if let Some(pair) = pairs.get_mut(to) {
                 *pair = Some(from);

@@ -1,5 +1,7 @@
 //! Formats labels and label selectors as one text, like apimachinery's labels and meta/v1 helpers.
 
+use crate::arrange::Arrange as _;
+
 use serde_json::{Map, Value};
 
 use super::fields::{given, list, map, text, texts};
@@ -51,7 +53,7 @@ fn selector_of(selector: &Value) -> Option<String> {
     for expression in list(selector, "matchExpressions") {
         requirements.push((text(expression, "key"), requirement(expression)?));
     }
-    requirements.sort_by_key(|(key, _)| *key);
+    requirements.arrange_by_key(|(key, _)| *key);
     let texts: Vec<String> = requirements.into_iter().map(|(_, text)| text).collect();
     Some(texts.join(","))
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::DiffOp;
 
 use super::change::{FieldChange, Op, Scope};
 use super::lists::{Named, Places, by_members, by_value, moves};
 use super::path::Segment;
+use super::steps::steps;
 use super::tree;
 use super::walked::PathBuilder;
 
@@ -198,17 +199,9 @@ fn compare_named(walk: &mut Walk, old: &[Named<'_>], new: &[Named<'_>]) -> bool 
 /// Compares two lists by index, along a longest common subsequence of equal items (Myers' algorithm, with the heuristics
 /// of git that bound its cost).
 fn compare_by_index(walk: &mut Walk, old: &[Value], new: &[Value]) {
-    let mut ids: HashMap<Vec<u8>, usize> = HashMap::new();
-    let mut intern = |items: &[Value]| -> Vec<usize> {
-        let id = |item| {
-            let next = ids.len();
-            *ids.entry(tree::canonical(item)).or_insert(next)
-        };
-        items.iter().map(id).collect()
-    };
-    let (a, b) = (intern(old), intern(new));
+    let texts = |items: &[Value]| items.iter().map(tree::canonical).collect::<Vec<_>>();
     let (mut removed, mut added, mut paired) = (Vec::new(), Vec::new(), Vec::new());
-    for op in capture_diff_slices(Algorithm::Myers, &a, &b) {
+    for op in steps(&texts(old), &texts(new)) {
         if matches!(op, DiffOp::Equal { .. }) {
             continue;
         }

@@ -8,6 +8,7 @@ use super::config::{Config, NamedKey, Plugin, Provider};
 use super::error::{DecryptError, KeyRef, Wrapped};
 use super::secret::DataKey;
 use super::value::{Kms, KmsObject, SourceType};
+use crate::arrange::Arrange as _;
 use crate::k8s::envelope::{ENCRYPTED_PREFIX, Encrypted};
 use crate::k8s::special::go_text;
 
@@ -99,7 +100,7 @@ impl Keyring {
             .filter_map(|key| Some((key, after_name(rest, &key.name)?)))
             .collect();
         // If keys named "a" and "a:b" both fit and fail, the error is about the longer name.
-        fitting.sort_by_key(|(key, _)| std::cmp::Reverse(key.name.len()));
+        fitting.arrange_by_key(|(key, _)| std::cmp::Reverse(key.name.len()));
         let mut failed: Option<(&str, Trial<'_>)> = None;
         for (key, body) in fitting {
             let mut other = Trial::new(etcd_key);

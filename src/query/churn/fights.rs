@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
+use crate::arrange::Arrange as _;
 use crate::k8s::diff::{FieldChange, Op};
 
 /// Fewer flips are no fight.
@@ -89,7 +90,7 @@ impl Fights {
             managers.first(),
         ) {
             let mut pair = [one.clone(), other.clone()];
-            pair.sort();
+            pair.sort_unstable();
             let (flips, newest) = self.flips.entry((key.into(), path, pair)).or_default();
             *flips = flips.saturating_add(1);
             *newest = main;
@@ -107,7 +108,7 @@ impl Fights {
             example,
         });
         let mut fights: Vec<Fight> = fights.filter(|fight| fight.flips >= LEAST_FLIPS).collect();
-        fights.sort_by_key(|fight| std::cmp::Reverse(fight.flips));
+        fights.arrange_by_key(|fight| std::cmp::Reverse(fight.flips));
         fights
     }
 }

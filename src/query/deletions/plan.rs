@@ -102,7 +102,7 @@ impl<'a> Item<'a> {
 /// Why a value cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It is encrypted, and no key opens it.
+    /// It is encrypted, and no key that was given decrypts it.
     Encrypted,
     /// It begins like an object, and cannot be decoded.
     Damaged,
@@ -118,7 +118,7 @@ impl Unreadable {
     }
 }
 
-/// What was asked for.
+/// Which deletions are asked for.
 pub struct Request<'q> {
     /// Which keys.
     pub wanted: &'q (dyn Fn(&[u8]) -> bool + Sync),
@@ -174,6 +174,8 @@ pub fn plan<'a>(
     let mut read: Vec<&mut Item<'a>> = plan.items.iter_mut().filter(is_read).collect();
     for batch in read.chunks_mut(BATCH) {
         let keyring = objects.keyring();
+        // On all cores, without findings. What fails here is read again below, one by one and in order, so that findings
+        // are reported in the same order in every run.
         let quick = batch.par_iter().map(|item| {
             let record = item.newest();
             let value = keyring.decrypt(record.key, record.value).ok()?;
@@ -205,6 +207,7 @@ pub fn plan<'a>(
     plan
 }
 
+/// The keys that existed at a revision, for `--at`.
 fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Plan<'a> {
     let live = Keyspace::at(store, at, |key| (request.wanted)(key)).live;
     let item = |entry: KeyEntry<'a>| {
@@ -221,6 +224,7 @@ fn as_of<'a>(store: &Store<'a>, at: AtRevision, request: &Request<'_>) -> Plan<'
     }
 }
 
+/// The deletions of the wanted keys, in key order.
 fn deleted<'a>(
     store: &Store<'a>,
     request: &Request<'_>,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::arrange::Arrange as _;
 use crate::etcd::side_by_side::StoredRecord;
 use crate::etcd::{KeyValue, Revision};
 
@@ -314,7 +315,7 @@ impl<'a> Differences<'a> {
             difference.differs_now =
                 difference.revision.main > self.common || known.any(|last| Some(last) != first);
         }
-        keys.sort_by(|a, b| (a.revision, a.key).cmp(&(b.revision, b.key)));
+        keys.arrange_by(|a, b| (a.revision, a.key).cmp(&(b.revision, b.key)));
         keys
     }
 }

@@ -32,7 +32,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Whether a text may look so by chance, so that only its content shows that it is meant.
+    /// Whether an ordinary text may have this form by chance. Then the form counts only if a stored value is in it.
     pub(super) fn may_be_chance(self) -> bool {
         matches!(self, Self::Escapes | Self::Hex | Self::Base64)
     }

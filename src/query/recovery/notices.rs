@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::arrange::Arrange as _;
 use crate::etcd::record::Origin;
 use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
 use crate::k8s::catalog::{ClusterName, Survey};
@@ -281,6 +282,6 @@ fn kinds(items: &[&Item<'_>]) -> Kinds {
     }
     let counts = counts.into_iter();
     let mut counts: Vec<(String, usize)> = counts.map(|(kind, n)| (kind.to_owned(), n)).collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts.arrange_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Kinds(counts)
 }

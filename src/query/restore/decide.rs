@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::arrange::Arrange as _;
 use crate::bbolt::{Direction, MetaChoice};
 use crate::diag::{Code, Damage};
 use crate::etcd::carve::freed_leases;
@@ -386,7 +387,7 @@ impl<'q, 'a> Decision<'q, 'a> {
         }
         let mut reasons: Vec<Refusal> = self.reasons.clone();
         // Reasons that the flags do not overrule come first: false is before true.
-        reasons.sort_by_key(is_overruled);
+        reasons.arrange_by_key(is_overruled);
         // An earlier revision helps only against these reasons.
         let is_offered = self.reasons.iter().all(|reason| {
             matches!(

@@ -1,4 +1,4 @@
-//! The default view: an object's changes, one a line where that is readable.
+//! The default view: the changes of an object, one per line if that is readable.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -14,29 +14,30 @@ use crate::k8s::diff::path::is_plain;
 use crate::k8s::diff::{FieldChange, Op, Scope, diff, tree};
 use crate::k8s::redact::is_mask;
 
-/// Behind the field's marker and path.
+/// Before the path of a changed field, in the place of the marker `+ ` or `- ` of the others.
 const FIELD_INDENT: &str = "    ";
 
-/// In front of each line of a value that has lines of its own.
+/// Before each line of a value that is not on the line of its path.
 const BLOCK_INDENT: &str = "        ";
 
 /// A map or list up to this many bytes of JSON stays on the line of its path.
 const SHORT_JSON_BYTES: usize = 60;
 
-/// Lines of one value or line diff shown on a terminal.
+/// How many lines of one value or line diff a terminal shows.
 const TERMINAL_LINES: usize = 40;
 
-/// Levels of a value shown as a block; what is deeper is JSON on one line.
+/// How many levels of a value are shown as a block. Deeper levels are JSON on one line.
 const BLOCK_DEPTH: usize = 16;
 
 /// A text that is JSON in a string (an applied configuration) may hold another one, once.
 const EMBEDDED_LEVELS: usize = 2;
 
-/// Writes an object's changes: `    path: old -> new`, `  + path: value`, `  - path: value`,
-/// `  > path: moved to [n]`. Changed texts of several lines are written as the hunks of a line diff, big maps
-/// and lists as indented lines. In a pipe every value is whole (of a line diff: every changed line); on a
-/// terminal (`style.width`) values are cut and show their size, and of a string that is a JSON object the
-/// fields inside are compared.
+/// Writes the changes of an object: `    path: old -> new`, `  + path: value`, `  - path: value`,
+/// `  > path: moved to [n]`.
+///
+/// A changed text of several lines is written as the hunks of a line diff, a large map or list as indented lines. In a
+/// pipe every value is complete (in a line diff: every changed line). On a terminal (`style.width`) values are cut and
+/// show their size, and if a string is a JSON object, its fields are compared.
 ///
 /// # Errors
 /// Those of the writer.
@@ -50,10 +51,13 @@ pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange], style: &Style) 
     fields.iter().try_for_each(|field| view.field(field))
 }
 
+/// Writes fields at one level: those of the object, or those of JSON in one of its strings.
 struct View<'a> {
     out: &'a mut dyn Write,
     style: &'a Style,
+    /// Before each line.
     margin: String,
+    /// How many more levels of JSON in strings are compared by field.
     levels: usize,
 }
 
@@ -84,6 +88,8 @@ impl View<'_> {
         }
     }
 
+    /// Writes a value that replaces another one, in the first of these forms that fits: a line diff, the fields of JSON in
+    /// a string, marked words, one line, or both values as blocks.
     fn replaced(&mut self, path: &str, old: &Value, new: &Value) -> io::Result<()> {
         let (margin, style) = (self.margin.clone(), self.style);
         if let (Value::String(a), Value::String(b)) = (old, new) {
@@ -121,7 +127,7 @@ impl View<'_> {
         self.block('+', &format!("{margin}      + "), new)
     }
 
-    /// A changed text with what differs in it marked. On a terminal it is broken where a line ends.
+    /// A changed text with the differing words marked. On a terminal it continues on further lines if it is too long.
     fn marked(&mut self, path: &str, pieces: Vec<Piece>) -> io::Result<()> {
         let margin = &self.margin;
         let Some(width) = self.style.width else {
@@ -139,10 +145,11 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Compares the objects in two texts; false where the texts do not hold two that differ.
+    /// Writes the differences of two texts that are JSON objects. False, and nothing is written, if they are not, or if
+    /// the objects are equal.
     fn embedded(&mut self, path: &str, old: &str, new: &str) -> io::Result<bool> {
         let parse = |text: &str| -> Option<Value> {
-            // Short ones are read more easily as they are.
+            // A short text is easier to read as it is.
             if self.levels == 0 || text.len() <= SHORT_JSON_BYTES {
                 return None;
             }
@@ -172,6 +179,7 @@ impl View<'_> {
         Ok(true)
     }
 
+    /// Writes a value that was added (`+`) or removed (`-`).
     fn one_sided(&mut self, sign: char, path: &str, value: &Value) -> io::Result<()> {
         let margin = self.margin.clone();
         let Paint { before, after } = self.paint(sign);
@@ -222,7 +230,8 @@ impl View<'_> {
         }
     }
 
-    /// Cleans, cuts (after `used` columns, on a terminal) and paints a piece of a value.
+    /// A part of a value with control characters escaped, in the colour of the sign. On a terminal it is cut to fit the
+    /// line if `used` says how many columns of it are used already.
     fn painted(&self, sign: char, text: &str, used: Option<usize>) -> String {
         let mut text = self.style.cleaned(text);
         if let Some(used) = used {
@@ -233,12 +242,12 @@ impl View<'_> {
     }
 }
 
-/// Whether a text is better shown by line than as a JSON string.
+/// Whether a text has several lines, and is shown line by line, not as a JSON string.
 fn has_lines(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
 }
 
-/// A value that fits the line of its path, as JSON.
+/// A value as JSON if it fits on the line of its path; None if it needs a block.
 fn inline(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if has_lines(text) => None,
@@ -251,7 +260,7 @@ fn inline(value: &Value) -> Option<String> {
     }
 }
 
-/// YAML's mark of a block text, which depends on how the text ends.
+/// The sign with which YAML begins a text block; it depends on the line ends at the end of the text.
 fn block_mark(text: &str) -> &'static str {
     match (text.ends_with("\n\n"), text.ends_with('\n')) {
         (true, _) => "|+",
@@ -260,7 +269,7 @@ fn block_mark(text: &str) -> &'static str {
     }
 }
 
-/// A map, list or text of several lines as indented lines: YAML with JSON's scalars.
+/// A map, list or text of several lines as indented lines: the layout of YAML, with scalars as JSON.
 fn block_lines(value: &Value, depth: usize) -> Vec<String> {
     if depth >= BLOCK_DEPTH {
         return vec![tree::to_json(value)];
@@ -321,7 +330,7 @@ fn block_lines(value: &Value, depth: usize) -> Vec<String> {
     lines
 }
 
-/// Whether [`block_lines`] of a map's member is JSON on one line.
+/// Whether [`block_lines`] gives one line of JSON for a member of a map at this depth.
 fn is_one_line(value: &Value, depth: usize) -> bool {
     let empty = match value {
         Value::Array(items) => items.is_empty(),

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
-use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
+use similar::{DiffOp, DiffTag, group_diff_ops};
 
 use super::cut::cut;
 use super::words::{self, Painted};
 use super::{Paint, Style};
+use crate::k8s::diff::steps::steps;
 
 /// Unchanged lines around a change, as in `diff -u`.
 const CONTEXT_LINES: usize = 3;
@@ -70,9 +71,7 @@ impl<'a> Hunks<'a> {
     pub(super) fn new(old: &'a str, new: &'a str) -> Hunks<'a> {
         let old: Vec<&str> = old.split_inclusive('\n').collect();
         let new: Vec<&str> = new.split_inclusive('\n').collect();
-        // Myers, with git's bounds on hopeless searches.
-        let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
-        let groups = group_diff_ops(ops, CONTEXT_LINES)
+        let groups = group_diff_ops(steps(&old, &new), CONTEXT_LINES)
             .into_iter()
             .filter(|group| group.iter().any(|op| op.tag() != DiffTag::Equal))
             .collect();

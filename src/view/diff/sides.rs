@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The sign in the middle shows what happened: `|` changed, `<` only in the old version, `>` only in the new one. A line
-//! that is too long goes on below itself: nothing is cut.
+//! that is too long continues on the lines below: nothing is cut.
 
 use std::io::{self, Write};
 
@@ -19,10 +19,10 @@ use super::lines::{Hunks, TextSide, span};
 use super::words::{self, Kind, Painted};
 use super::{Paint, Style};
 
-/// Between the two sides: a blank, the sign, a blank.
+/// Number of columns between the two sides: a blank, the sign, a blank.
 const MIDDLE: usize = 3;
 
-/// The lines of one side that belong together, and how wide each is.
+/// A line of one side, folded into lines that fit. Each has its width in columns.
 type Folded = Vec<(String, usize)>;
 
 /// Writes the hunks of two texts beside each other in lines of at most `width` columns.
@@ -57,9 +57,11 @@ pub fn write_side_by_side(
     Ok(())
 }
 
+/// Writes both sides, line by line.
 struct Sides<'o> {
     out: &'o mut dyn Write,
     style: &'o Style,
+    /// Width of one side in columns.
     half: usize,
 }
 
@@ -87,7 +89,7 @@ impl Sides<'_> {
         Ok(())
     }
 
-    /// A line that is another, with what differs in it marked if that is asked for.
+    /// A changed line. With `--word`, the words that differ are marked.
     fn changed(&mut self, old: &str, new: &str) -> io::Result<()> {
         let (old, new) = (without_end(old), without_end(new));
         let pieces = self.style.words.then(|| words::pieces(old, new)).flatten();
@@ -100,11 +102,13 @@ impl Sides<'_> {
         self.line(side(Kind::Added), '|', side(Kind::Removed))
     }
 
+    /// A line without marked words, folded.
     fn whole(&self, line: &str, paint: Paint) -> Folded {
         let text = self.style.cleaned(without_end(line)).into_owned();
         words::fold(&[Painted { paint, text }], self.half)
     }
 
+    /// Writes one line of each side with the sign between them.
     fn line(&mut self, left: Folded, mark: char, right: Folded) -> io::Result<()> {
         let paint = match mark {
             '<' => self.style.removed,

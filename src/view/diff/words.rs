@@ -1,11 +1,11 @@
 //! `--word`: what changed within two texts, marked as `git diff --word-diff` does: `[-old-]{+new+}`.
 
-use similar::{Algorithm, DiffTag, capture_diff_slices};
-
+use similar::DiffTag;
 use unicode_width::UnicodeWidthChar;
 
 use super::super::fit::ELLIPSIS;
 use super::{Paint, Style};
+use crate::k8s::diff::steps::steps;
 
 /// A longer text is shown without marks: comparing it would take too long.
 const LONGEST_BYTES: usize = 64 << 10;
@@ -50,7 +50,7 @@ pub(super) fn pieces(old: &str, new: &str) -> Option<Vec<Piece>> {
             _ => pieces.push(Piece { kind, text }),
         }
     };
-    for op in capture_diff_slices(Algorithm::Myers, &old_words, &new_words) {
+    for op in steps(&old_words, &new_words) {
         let before = old_words.get(op.old_range()).unwrap_or_default();
         let after = new_words.get(op.new_range()).unwrap_or_default();
         if op.tag() == DiffTag::Equal {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::arrange::Arrange as _;
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::report;
@@ -271,7 +272,7 @@ fn groups<'c, 'e, 'a>(
             )),
         }
     }
-    groups.sort_by_key(|(place, _)| *place);
+    groups.arrange_by_key(|(place, _)| *place);
     groups.into_iter().map(|(_, group)| group).collect()
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::arrange::Arrange as _;
 use crate::cli::export::member_dir::MemberFiles;
 use crate::cli::failure::Failure;
 use crate::query::membership::{
@@ -194,7 +195,7 @@ impl MemberArgs {
             .hint("without --all-members, --data-dir names the folder of one member"));
         }
         let mut written = cluster.members.clone();
-        written.sort_by(|a, b| a.name.cmp(&b.name));
+        written.arrange_by(|a, b| a.name.cmp(&b.name));
         Ok(Members {
             written,
             cluster,

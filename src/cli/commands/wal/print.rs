@@ -406,7 +406,7 @@ fn files<'w, 'a>(
 }
 
 fn file_text(file: &SegmentFile<'_>, range: Option<(u64, u64)>) -> String {
-    let records = file.segment.records.len();
+    let records = plural(file.segment.records.len(), "record", "records");
     let entries = match range {
         Some((first, last)) => format!("entries {first} to {last}"),
         None => "no entries".to_owned(),
@@ -414,11 +414,10 @@ fn file_text(file: &SegmentFile<'_>, range: Option<(u64, u64)>) -> String {
     let wrong = file.segment.faults.len();
     let faults = match wrong {
         0 => "checksums right".to_owned(),
-        1 => "1 fault".to_owned(),
-        wrong => format!("{wrong} faults"),
+        wrong => plural(wrong, "fault", "faults"),
     };
     format!(
-        "{}  {} of {} bytes used, {records} records, {entries}, {faults}",
+        "{}  {} of {} bytes used, {records}, {entries}, {faults}",
         key_text(file.name.as_bytes()),
         file.segment.used_bytes,
         file.len_bytes

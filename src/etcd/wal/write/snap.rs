@@ -88,7 +88,7 @@ fn v2_store(cluster: &InitialCluster) -> String {
         ));
     }
     // Go writes a map in the order of its keys, here the texts of the ids.
-    members.sort();
+    members.sort_unstable();
     events.resize(CAPACITY, "null".to_owned());
     let members: Vec<String> = members
         .into_iter()

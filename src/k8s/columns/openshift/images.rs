@@ -1,5 +1,7 @@
 //! Images and image streams.
 
+use crate::arrange::Arrange as _;
+
 use std::cmp::Reverse;
 
 use serde_json::Value;
@@ -67,7 +69,7 @@ fn tags_within(tags: &[Value]) -> String {
         .iter()
         .map(|tag| (text(tag, "tag"), created(tag).map(|(at, _)| at.rounded())))
         .collect();
-    sorted.sort_by(|a, b| Reverse(a.1).cmp(&Reverse(b.1)).then_with(|| a.0.cmp(b.0)));
+    sorted.arrange_by(|a, b| Reverse(a.1).cmp(&Reverse(b.1)).then_with(|| a.0.cmp(b.0)));
     let mut remaining = WIDTH;
     let mut shown = sorted.len();
     for (index, (tag, _)) in sorted.iter().enumerate() {

@@ -117,6 +117,8 @@ impl Pair<'_> {
         scanned.map(|_| ())
     }
 
+    /// Finds the fields of a message in both versions. None if one of them is unusual: it cannot be scanned, has fields
+    /// without a name, or has a message field in several parts.
     fn scan(
         &mut self,
         ty: &'static Message,
@@ -131,6 +133,7 @@ impl Pair<'_> {
         (is_usual(&found.0) && is_usual(&found.1)).then_some(Scanned { bases, found })
     }
 
+    /// Begins a map in both results. The outermost one begins with the type.
     fn begin(&mut self, meta: Option<TypeMeta<'_>>) {
         for sink in [&mut *self.old.sink, &mut *self.new.sink] {
             sink.begin_map();
