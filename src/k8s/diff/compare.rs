@@ -1,7 +1,5 @@
 //! Compares two trees and returns their differences as [`FieldChange`]s.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value};
 use similar::DiffOp;
 
