@@ -528,7 +528,7 @@ mod tests {
         let healthy = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/healthy/k8s");
         let (mut compared, mut marked, mut owned) = (0, 0, 0);
         for name in ["before.db", "after.db"] {
-            let source = Source::open(&healthy.join(name)).unwrap();
+            let source = Source::open(healthy.join(name)).unwrap();
             let (diagnostics, keyring) = (Diagnostics::new(), Keyring::default());
             let store = Store::open(&source, &diagnostics).unwrap();
             let catalog = read_full(&[(&store, AtRevision::HEAD)], &keyring);
