@@ -176,11 +176,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], question.keyring())?;
         let catalog = question.catalog();
-        let mut times = question.times_to_collect();
-        let history = ObjectHistory::read(store, question.keyring(), catalog, times.as_mut());
-        if let Some(times) = times {
-            question.use_times(times);
-        }
+        let history = history_and_times(question, catalog);
         let (after, to) = resolve_events(range, None, question, &which)?;
         let has_times = filters.since.is_some() || filters.until.is_some();
         let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
@@ -193,10 +189,9 @@ impl<'q, 'a> Recovery<'q, 'a> {
             wanted: &covers,
             last: filters.last,
             at,
-            earlier: if has_range {
-                EarlierLives::Read
-            } else {
-                EarlierLives::Unread
+            earlier: match has_range {
+                true => EarlierLives::Read,
+                false => EarlierLives::Unread,
             },
         };
         let Plan { items, live } = plan(store, &request, catalog, question.objects(), &history);
@@ -488,6 +483,17 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let value = self.question.objects().open(&record).ok()?;
         Some(value.into_owned())
     }
+}
+
+/// The history of all objects. The times of the timeline are collected in the same pass, if they are not known yet.
+fn history_and_times(question: &Question<'_>, catalog: &Catalog) -> ObjectHistory {
+    let mut times = question.times_to_collect();
+    let (store, keyring) = (question.store(), question.keyring());
+    let history = ObjectHistory::read(store, keyring, catalog, times.as_mut());
+    if let Some(times) = times {
+        question.use_times(times);
+    }
+    history
 }
 
 /// Whether a key is the Namespace object of a namespace in the scope. With `-n shop` and no address, the Namespace
