@@ -117,7 +117,7 @@ fn the_keyspaces_of_one_pass_are_those_of_a_pass_for_each() {
         assert_eq!(one_pass.by_code(), each.by_code());
         compared += both.iter().flatten().map(Vec::len).sum::<usize>();
     }
-    assert!(compared > 1000, "{compared}");
+    assert!(compared > 300, "{compared}");
 }
 
 #[test]

@@ -189,10 +189,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             wanted: &covers,
             last: filters.last,
             at,
-            earlier: match has_range {
-                true => EarlierLives::Read,
-                false => EarlierLives::Unread,
-            },
+            earlier: EarlierLives::if_range(has_range),
         };
         let Plan { items, live } = plan(store, &request, catalog, question.objects(), &history);
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier

@@ -142,6 +142,16 @@ pub enum EarlierLives {
     Read,
 }
 
+impl EarlierLives {
+    /// They are read if a range was asked for.
+    pub fn if_range(has_range: bool) -> Self {
+        match has_range {
+            true => Self::Read,
+            false => Self::Unread,
+        }
+    }
+}
+
 /// What is to be brought back, and what exists of what was asked for.
 #[derive(Debug, Default)]
 pub struct Plan<'a> {
@@ -527,7 +537,7 @@ mod tests {
     fn the_history_shows_of_a_deletion_what_all_versions_show() {
         let healthy = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/healthy/k8s");
         let (mut compared, mut marked, mut owned) = (0, 0, 0);
-        for name in ["before.db", "after.db"] {
+        for name in ["before", "after"].map(|name| format!("{name}.db")) {
             let source = Source::open(healthy.join(name)).unwrap();
             let (diagnostics, keyring) = (Diagnostics::new(), Keyring::default());
             let store = Store::open(&source, &diagnostics).unwrap();
