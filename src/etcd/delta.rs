@@ -292,7 +292,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads one event, or says why it is none. `at` is its offset in the file.
+    /// Reads one event. The error names what is wrong with it. `at` is its offset in the file.
     fn read_event(&mut self, element: &[u8], at: usize) -> Result<(), &'static str> {
         let element: Value = serde_json::from_slice(element).map_err(|_| "no JSON object")?;
         let event = element.get("etcdEvent").ok_or("no field etcdEvent")?;

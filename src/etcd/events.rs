@@ -12,7 +12,7 @@ use super::succession::compare;
 #[derive(Debug, Default)]
 pub struct Events<'a> {
     records: Vec<Record<'a>>,
-    /// For each event, the index of the event of its key before it; [`NONE`] if there is none.
+    /// For each event, the index of the previous event of its key; [`NONE`] for the first event of a key.
     before: Vec<u32>,
 }
 
