@@ -45,4 +45,5 @@ pub use page_owners::WalkedPages;
 pub use page_use::PageUse;
 pub use pages::Pages;
 pub use scan::{PageScan, is_root};
+pub use lookahead::{Made, Slot};
 pub use tree::{Leaves, PlacedLeaf};

@@ -125,15 +125,6 @@ impl<'a> Bucket<'a> {
 
     /// Its leaves, in the given direction. Damage goes to `diagnostics`.
     pub fn leaves(&self, diagnostics: &'a Diagnostics, direction: Direction) -> Leaves<'a> {
-        self.leaves_with(diagnostics, direction)
-    }
-
-    /// The same for a user that makes a `C` of each leaf that is checked ahead.
-    pub fn leaves_with<C>(
-        &self,
-        diagnostics: &'a Diagnostics,
-        direction: Direction,
-    ) -> Leaves<'a, C> {
         Leaves::new(
             self.context.clone(),
             diagnostics,

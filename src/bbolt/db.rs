@@ -356,7 +356,7 @@ impl<'a> Db<'a> {
         }
         let root = Root::Page(self.meta.root);
         let context = self.context.clone();
-        for leaf in Leaves::<()>::new(
+        for leaf in Leaves::new(
             context,
             self.diagnostics,
             (b"", ROOT_NUMBER),

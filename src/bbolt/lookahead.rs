@@ -8,7 +8,7 @@
 //! enters without expecting it ends the lookahead. So the findings are those of a walk that reads each page by itself.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -36,17 +36,66 @@ pub struct CheckedLeaf<'a> {
 
 /// A page that the walk will probably enter next. Its leaf is `None` if the walk has to read it itself.
 #[derive(Debug)]
-pub struct Ahead<'a, C> {
+pub struct Ahead<'a> {
     pgid: Pgid,
-    leaf: Option<(CheckedLeaf<'a>, C)>,
+    leaf: Option<CheckedLeaf<'a>>,
 }
 
-/// The leaves of a walk that are checked ahead. `C` is what the user of the walk made of each of them.
+/// The position of a page among all that a walk has checked ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot(usize);
+
+/// What the user of a walk made of the leaves that were checked ahead. It is not part of the walk, so that the walk is
+/// compiled once, for all users.
 #[derive(Debug)]
-pub(super) struct Lookahead<'a, C> {
+pub struct Made<C> {
+    /// The slot of the first one.
+    first: Slot,
+    items: VecDeque<Mutex<Option<C>>>,
+}
+
+impl<C> Default for Made<C> {
+    fn default() -> Self {
+        Self {
+            first: Slot(0),
+            items: VecDeque::new(),
+        }
+    }
+}
+
+impl<C> Made<C> {
+    /// Adds what was made of the next pages, in the order of the tasks.
+    pub fn add(&mut self, items: Vec<Mutex<Option<C>>>) {
+        self.items.extend(items);
+    }
+
+    /// What was made of a leaf. Those before it are dropped, because slots are asked for in their order.
+    pub fn get(&mut self, slot: Slot) -> Option<&mut C> {
+        self.place(slot)?.as_mut()
+    }
+
+    /// The same, and it is dropped here.
+    pub fn take(&mut self, slot: Slot) -> Option<C> {
+        self.place(slot)?.take()
+    }
+
+    fn place(&mut self, slot: Slot) -> Option<&mut Option<C>> {
+        while self.first < slot && self.items.pop_front().is_some() {
+            self.first.0 = self.first.0.saturating_add(1);
+        }
+        let first = self.items.front_mut().filter(|_| self.first == slot)?;
+        Some(first.get_mut().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The leaves of a walk that are checked ahead.
+#[derive(Debug)]
+pub(super) struct Lookahead<'a> {
     scout: Option<Scout<'a>>,
     /// The leaves that follow, in the order of the walk.
-    ready: VecDeque<Ahead<'a, C>>,
+    ready: VecDeque<Ahead<'a>>,
+    /// The slot of the first of them.
+    first: Slot,
     /// How many leaves are asked for next: few at first, because a question about the newest records ends soon.
     leaves: usize,
     budget: Budget,
@@ -66,12 +115,13 @@ impl Budget {
     }
 }
 
-impl<'a, C> Lookahead<'a, C> {
+impl<'a> Lookahead<'a> {
     /// For a walk from a root page; `None` is a tree without pages of its own.
     pub(super) fn new(pages: Pages<'a>, root: Option<Pgid>, direction: Direction) -> Self {
         Self {
             scout: root.map(|root| Scout::new(pages, root, direction)),
             ready: VecDeque::new(),
+            first: Slot(0),
             leaves: 1,
             budget: Budget(Arc::new(AtomicU64::new(pages.image().len() as u64))),
         }
@@ -99,21 +149,23 @@ impl<'a, C> Lookahead<'a, C> {
     }
 
     /// Adds the next leaves, in the order of [`Self::next_pages`].
-    pub(super) fn add(&mut self, leaves: Vec<Ahead<'a, C>>) {
+    pub(super) fn add(&mut self, leaves: Vec<Ahead<'a>>) {
         if self.scout.is_some() {
             self.ready.extend(leaves);
         }
     }
 
     /// The leaf of a page that the walk enters `depth` branches below the root, if it was checked.
-    pub(super) fn take(&mut self, pgid: Pgid, depth: usize) -> Option<(CheckedLeaf<'a>, C)> {
+    pub(super) fn take(&mut self, pgid: Pgid, depth: usize) -> Option<(CheckedLeaf<'a>, Slot)> {
         let scout = self.scout.as_ref()?;
         if !scout.is_leaf_depth(depth) {
             return None;
         }
         let next = self.ready.pop_front()?;
+        let slot = self.first;
+        self.first = Slot(slot.0.saturating_add(1));
         if next.pgid == pgid {
-            return next.leaf;
+            return next.leaf.map(|leaf| (leaf, slot));
         }
         self.stop();
         None
@@ -126,25 +178,48 @@ impl<'a, C> Lookahead<'a, C> {
     }
 }
 
-/// Checks leaves on all cores. `prepare` returns `None` for a leaf that the walk has to read itself.
-pub(super) fn check_ahead<'a, C: Send>(
+/// The next pages of a walk, and what its user made of their leaves.
+pub type Batch<'a, C> = (Vec<Ahead<'a>>, Vec<Mutex<Option<C>>>);
+
+/// Checks leaves on all cores, and makes of each what the user of the walk needs. `prepare` returns `None` for a leaf that
+/// the walk has to read itself.
+pub(super) fn check_and_make<'a, C: Send>(
     pages: &Pages<'a>,
     next: &[Pgid],
     budget: &Budget,
     prepare: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
-) -> Vec<Ahead<'a, C>> {
-    let check = |pgid: &Pgid| Ahead {
-        pgid: *pgid,
-        leaf: check_alone(pages, *pgid, budget).and_then(|checked| {
-            let content = prepare(&checked.leaf)?;
-            Some((checked, content))
-        }),
+) -> Batch<'a, C> {
+    let made: Vec<Mutex<Option<C>>> = next.iter().map(|_| Mutex::new(None)).collect();
+    let leaves = check_ahead(pages, next, budget, &|at, leaf| {
+        let content = prepare(leaf);
+        let is_made = content.is_some();
+        if let Some(slot) = made.get(at) {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = content;
+        }
+        is_made
+    });
+    (leaves, made)
+}
+
+/// Checks leaves on all cores. `prepare` is called with the position and the leaf, and returns false for a leaf that the
+/// walk has to read itself. It has no type of its own, so that this is compiled once.
+fn check_ahead<'a>(
+    pages: &Pages<'a>,
+    next: &[Pgid],
+    budget: &Budget,
+    prepare: &(dyn Fn(usize, &Leaf<'a>) -> bool + Sync),
+) -> Vec<Ahead<'a>> {
+    let check = |(at, pgid): (usize, &Pgid)| {
+        let checked = check_alone(pages, *pgid, budget);
+        let leaf = checked.filter(|checked| prepare(at, &checked.leaf));
+        Ahead { pgid: *pgid, leaf }
     };
     if next.len() < PARALLEL_LEAVES {
-        return next.iter().map(check).collect();
+        return next.iter().enumerate().map(check).collect();
     }
     let least = PARALLEL_LEAVES / 2;
-    next.par_iter().with_min_len(least).map(check).collect()
+    let pages = next.par_iter().enumerate();
+    pages.with_min_len(least).map(check).collect()
 }
 
 /// A leaf about whose page alone nothing is to be reported.

@@ -12,7 +12,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown}
 use crate::source::Source;
 
 use super::leaf::{Direction, Leaf, out_of_order};
-use super::lookahead::{Ahead, CheckedLeaf, Lookahead, check_ahead};
+use super::lookahead::{Ahead, Batch, CheckedLeaf, Lookahead, Slot, check_and_make};
 use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
 use super::pages::{Pages, SUBTREE_MISSING};
@@ -89,8 +89,8 @@ struct OpenBranch<'a> {
     trusted: bool,
 }
 
-/// Iterator over the leaves of one tree. `C` is what its user makes of each leaf that is checked ahead.
-pub struct Leaves<'a, C = ()> {
+/// Iterator over the leaves of one tree.
+pub struct Leaves<'a> {
     context: FileContext<'a>,
     diagnostics: &'a Diagnostics,
     bucket: Vec<u8>,
@@ -103,7 +103,7 @@ pub struct Leaves<'a, C = ()> {
     /// Whether a finding was reported that may hide elements.
     damaged: Cell<bool>,
     damaged_here: Cell<bool>,
-    lookahead: Lookahead<'a, C>,
+    lookahead: Lookahead<'a>,
 }
 
 /// The root of a tree.
@@ -114,10 +114,7 @@ pub(super) enum Root<'a> {
     Absent,
 }
 
-/// The leaf that is checked already, with what the user of the walk made of it.
-type Checked<'a, C> = (CheckedLeaf<'a>, C);
-
-impl<'a, C> Leaves<'a, C> {
+impl<'a> Leaves<'a> {
     /// `number` distinguishes the bucket from the others of the file; 1 is the root.
     pub(super) fn new(
         context: FileContext<'a>,
@@ -168,7 +165,7 @@ impl<'a, C> Leaves<'a, C> {
     }
 
     /// Enters a page. A leaf is returned, a branch goes on the stack, and damage is reported.
-    fn enter(&mut self, child: &Child<'a>) -> Option<Placed<'a, C>> {
+    fn enter(&mut self, child: &Child<'a>) -> Option<Placed<'a>> {
         self.damaged_here.set(false);
         let pgid = child.pgid;
         let checked = self.lookahead.take(pgid, self.stack.len());
@@ -204,10 +201,7 @@ impl<'a, C> Leaves<'a, C> {
             Some(checked) => Some(self.place_checked(checked, child)),
             None => {
                 let leaf = self.place(page, child)?;
-                Some(Placed {
-                    leaf,
-                    content: None,
-                })
+                Some(Placed { leaf, slot: None })
             }
         }
     }
@@ -311,9 +305,9 @@ impl<'a, C> Leaves<'a, C> {
     /// A leaf whose page needs no check of its own any more: only its place in the tree is checked.
     fn place_checked(
         &mut self,
-        (checked, content): Checked<'a, C>,
+        (checked, slot): (CheckedLeaf<'a>, Slot),
         child: &Child<'a>,
-    ) -> Placed<'a, C> {
+    ) -> Placed<'a> {
         let CheckedLeaf { leaf, first, last } = checked;
         self.account(&leaf.page);
         self.check_order(&leaf.page, (first, last), child.separator, child.upper);
@@ -324,7 +318,7 @@ impl<'a, C> Leaves<'a, C> {
                 upper: child.upper,
                 sound: child.trusted && !self.damaged_here.get(),
             },
-            content: Some(content),
+            slot: Some(slot),
         }
     }
 
@@ -442,18 +436,18 @@ impl<'a, C> Leaves<'a, C> {
     }
 }
 
-/// A leaf of the walk, and what its user made of it if it was checked ahead.
+/// A leaf of the walk.
 #[derive(Debug)]
-pub struct Placed<'a, C> {
+pub struct Placed<'a> {
     /// The leaf.
     pub leaf: PlacedLeaf<'a>,
-    /// What was made of it; `None` if the walk read the leaf itself.
-    pub content: Option<C>,
+    /// Its slot if it was checked ahead; `None` if the walk read it itself.
+    pub slot: Option<Slot>,
 }
 
-impl<'a, C> Leaves<'a, C> {
+impl<'a> Leaves<'a> {
     /// The next leaf, as it was checked ahead or as the walk reads it.
-    pub fn next_of_walk(&mut self) -> Option<Placed<'a, C>> {
+    pub fn next_of_walk(&mut self) -> Option<Placed<'a>> {
         let top = |pgid| Child {
             pgid,
             separator: None,
@@ -469,10 +463,7 @@ impl<'a, C> Leaves<'a, C> {
                     self.report(diagnostic);
                 }
                 let leaf = self.place(page, &top(page.pgid));
-                leaf.map(|leaf| Placed {
-                    leaf,
-                    content: None,
-                })
+                leaf.map(|leaf| Placed { leaf, slot: None })
             }
             Some(Root::Absent) | None => None,
         };
@@ -495,33 +486,31 @@ impl<'a, C> Leaves<'a, C> {
     /// A task that checks the next leaves on all cores, at least so many; `None` if there are no more to check. It can
     /// run while this walk goes on. `prepare` makes of each leaf what its user needs. It returns `None` if something
     /// about a leaf has to be reported.
-    pub fn look_ahead<P>(
+    pub fn look_ahead<C, P>(
         &mut self,
         least: usize,
         prepare: P,
-    ) -> Option<impl FnOnce() -> Vec<Ahead<'a, C>> + use<'a, C, P>>
+    ) -> Option<impl FnOnce() -> Batch<'a, C> + use<'a, C, P>>
     where
         C: Send,
         P: Fn(&Leaf<'a>) -> Option<C> + Sync,
     {
         let next = self.lookahead.next_pages(least);
         let (pages, budget) = (self.context.pages, self.lookahead.budget());
-        (!next.is_empty()).then_some(move || check_ahead(&pages, &next, &budget, prepare))
+        (!next.is_empty()).then_some(move || check_and_make(&pages, &next, &budget, prepare))
     }
 
     /// Adds leaves that were checked ahead, in the order of the tasks.
-    pub fn add_ahead(&mut self, leaves: Vec<Ahead<'a, C>>) {
+    pub fn add_ahead(&mut self, leaves: Vec<Ahead<'a>>) {
         self.lookahead.add(leaves);
     }
-}
 
-impl<'a> Leaves<'a> {
     /// The next leaf, with the limits that the branches above state for its keys.
     pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
         if self.needs_lookahead()
             && let Some(task) = self.look_ahead(1, |_| Some(()))
         {
-            let leaves = task();
+            let (leaves, _) = task();
             self.add_ahead(leaves);
         }
         self.next_of_walk().map(|placed| placed.leaf)

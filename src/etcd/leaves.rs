@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
-use crate::bbolt::{Bucket, Direction, Element, Leaf, Leaves, WalkedPages};
+use crate::bbolt::{Bucket, Direction, Element, Leaf, Leaves, Made, Slot, WalkedPages};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
@@ -44,14 +44,8 @@ pub(super) fn leaf_records_with_bytes<'a>(
         })
 }
 
-/// A leaf that needs no look at its elements any more.
-#[derive(Debug)]
-pub(super) struct IntactLeaf<C> {
-    /// Its first and its last record in the direction of the walk, if no revision is missing between them.
-    ends: Option<(Place, Place)>,
-    /// What the user of the walk made of it.
-    content: C,
-}
+/// The first and the last record of an intact leaf in the direction of the walk, if no revision is missing between them.
+type Ends = Option<(Place, Place)>;
 
 /// How the leaves of a bucket are checked ahead.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +67,7 @@ impl AheadCheck {
         self,
         leaf: &Leaf<'a>,
         make: impl Fn(&Leaf<'a>) -> Option<C>,
-    ) -> Option<IntactLeaf<C>> {
+    ) -> Option<(Ends, C)> {
         if leaf.page.usable_count() > MOST_ELEMENTS {
             return None;
         }
@@ -81,13 +75,12 @@ impl AheadCheck {
             Some(compacted) => self.ends(leaf, compacted)?,
             None => None,
         };
-        let content = make(leaf)?;
-        Some(IntactLeaf { ends, content })
+        Some((ends, make(leaf)?))
     }
 
-    /// See [`IntactLeaf::ends`]. `None` if an element is not a record.
-    fn ends(self, leaf: &Leaf<'_>, compacted: i64) -> Option<Option<(Place, Place)>> {
-        let mut ends: Option<(Place, Place)> = None;
+    /// See [`Ends`]. `None` if an element is not a record.
+    fn ends(self, leaf: &Leaf<'_>, compacted: i64) -> Option<Ends> {
+        let mut ends: Ends = None;
         let mut is_without_gap = true;
         for element in leaf.elements(self.direction) {
             let place = Place::from_element(&leaf.page, &element).ok()?;
@@ -108,17 +101,17 @@ impl AheadCheck {
 }
 
 /// The source of the leaves.
-enum LeafSource<'a, C> {
+enum LeafSource<'a> {
     /// The walk through a tree.
-    Tree(Box<Leaves<'a, IntactLeaf<C>>>),
+    Tree(Box<Leaves<'a>>),
     /// The rest of a salvage.
     Salvaged(SalvagedLeaves<'a>),
 }
 
-/// Iterator over the leaves of a bucket. In bucket `key` it also checks for missing revisions, and changes to the salvage
-/// before it returns a leaf at or after which records may be missing. `C` is what its user makes of each intact leaf.
-pub struct RecordLeaves<'a, C = ()> {
-    from: LeafSource<'a, C>,
+/// The walk through the leaves of a bucket. In bucket `key` it also checks for missing revisions, and changes to the salvage
+/// before it returns a leaf at or after which records may be missing.
+struct LeafWalk<'a> {
+    from: LeafSource<'a>,
     direction: Direction,
     gaps: Option<GapCheck>,
     /// The salvage; only in bucket `key`.
@@ -129,15 +122,15 @@ pub struct RecordLeaves<'a, C = ()> {
     diagnostics: &'a Diagnostics,
 }
 
-impl<'a, C> RecordLeaves<'a, C> {
+impl<'a> LeafWalk<'a> {
     /// The leaves of a bucket other than `key`.
-    pub(super) fn from_bucket(
+    fn from_bucket(
         bucket: &Bucket<'a>,
         direction: Direction,
         diagnostics: &'a Diagnostics,
     ) -> Self {
         Self {
-            from: LeafSource::Tree(Box::new(bucket.leaves_with(diagnostics, direction))),
+            from: LeafSource::Tree(Box::new(bucket.leaves(diagnostics, direction))),
             direction,
             gaps: None,
             salvage: None,
@@ -151,7 +144,7 @@ impl<'a, C> RecordLeaves<'a, C> {
     }
 
     /// The leaves of bucket `key`.
-    pub(super) fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
+    fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
         let diagnostics = salvage.diagnostics();
         salvage.begin_pass();
         let mut leaves = Self::from_bucket(salvage.bucket(), direction, diagnostics);
@@ -180,7 +173,7 @@ impl<'a, C> RecordLeaves<'a, C> {
     }
 
     /// The findings about a leaf of records, and about what is missing before it. `ends` is of an intact leaf.
-    fn check(&mut self, leaf: &Leaf<'a>, ends: Option<(Place, Place)>) -> Vec<Damage> {
+    fn check(&mut self, leaf: &Leaf<'a>, ends: Ends) -> Vec<Damage> {
         let Some(gaps) = &mut self.gaps else {
             return Vec::new();
         };
@@ -232,13 +225,16 @@ impl<'a, C> RecordLeaves<'a, C> {
         finding
     }
 
-    /// The next leaf, with what was made of it if it was checked ahead.
-    fn next_of_walk(&mut self) -> Option<(Leaf<'a>, Option<C>)> {
+    /// The next leaf, with its slot if it was checked ahead. `ends_of` returns the ends of such a leaf.
+    fn next(
+        &mut self,
+        ends_of: &mut dyn FnMut(Slot) -> Option<Ends>,
+    ) -> Option<(Leaf<'a>, Option<Slot>)> {
         loop {
             let (placed, damaged) = match &mut self.from {
                 LeafSource::Tree(leaves) => {
                     let placed = leaves.next_of_walk();
-                    let placed = placed.map(|placed| (placed.leaf.leaf, placed.content));
+                    let placed = placed.map(|placed| (placed.leaf.leaf, placed.slot));
                     (placed, leaves.is_damaged())
                 }
                 LeafSource::Salvaged(rest) => (rest.next().map(|leaf| (leaf, None)), false),
@@ -246,7 +242,7 @@ impl<'a, C> RecordLeaves<'a, C> {
             if damaged && self.switch_to_salvage() {
                 continue;
             }
-            let Some((leaf, intact)) = placed else {
+            let Some((leaf, slot)) = placed else {
                 let missing = self.gaps.as_mut().map(GapCheck::at_the_end);
                 let missing = missing.filter(|missing| !missing.is_empty());
                 if let (Some(missing), LeafSource::Tree(_)) = (missing, &self.from) {
@@ -259,10 +255,7 @@ impl<'a, C> RecordLeaves<'a, C> {
                 return None;
             };
             let mark = self.gaps.as_ref().map(GapCheck::mark);
-            let (ends, content) = match intact {
-                Some(IntactLeaf { ends, content }) => (ends, Some(content)),
-                None => (None, None),
-            };
+            let ends = slot.and_then(&mut *ends_of).flatten();
             let findings = self.check(&leaf, ends);
             let findings = findings
                 .into_iter()
@@ -283,8 +276,46 @@ impl<'a, C> RecordLeaves<'a, C> {
                     self.delivered.insert(leaf.page.pgid.0);
                 }
             }
-            return Some((leaf, content));
+            return Some((leaf, slot));
         }
+    }
+}
+
+/// Iterator over the leaves of a bucket; see [`LeafWalk`]. `C` is what its user makes of each intact leaf.
+pub struct RecordLeaves<'a, C = ()> {
+    walk: LeafWalk<'a>,
+    made: Made<(Ends, C)>,
+}
+
+impl<'a, C> RecordLeaves<'a, C> {
+    /// The leaves of a bucket other than `key`.
+    pub(super) fn from_bucket(
+        bucket: &Bucket<'a>,
+        direction: Direction,
+        diagnostics: &'a Diagnostics,
+    ) -> Self {
+        Self {
+            walk: LeafWalk::from_bucket(bucket, direction, diagnostics),
+            made: Made::default(),
+        }
+    }
+
+    /// The leaves of bucket `key`.
+    pub(super) fn from_records(salvage: &Arc<Salvage<'a>>, direction: Direction) -> Self {
+        Self {
+            walk: LeafWalk::from_records(salvage, direction),
+            made: Made::default(),
+        }
+    }
+
+    /// The next leaf, with what was made of it if it was checked ahead.
+    fn next_of_walk(&mut self) -> Option<(Leaf<'a>, Option<C>)> {
+        let made = &mut self.made;
+        let (leaf, slot) = self
+            .walk
+            .next(&mut |slot| made.get(slot).map(|(ends, _)| *ends))?;
+        let content = slot.and_then(|slot| made.take(slot));
+        Some((leaf, content.map(|(_, content)| content)))
     }
 }
 
@@ -294,13 +325,14 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
         &mut self,
         make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
     ) -> Option<(Leaf<'a>, Option<C>)> {
-        let ahead = self.ahead;
-        if let LeafSource::Tree(leaves) = &mut self.from
+        let ahead = self.walk.ahead;
+        if let LeafSource::Tree(leaves) = &mut self.walk.from
             && leaves.needs_lookahead()
             && let Some(task) = leaves.look_ahead(1, |leaf| ahead.of_leaf(leaf, &make))
         {
-            let ready = task();
+            let (ready, made) = task();
             leaves.add_ahead(ready);
+            self.made.add(made);
         }
         self.next_of_walk()
     }
@@ -312,19 +344,21 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
         make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
         mut visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) -> Option<WalkedPages> {
-        let ahead = self.ahead;
+        let ahead = self.walk.ahead;
         let make = |leaf: &Leaf<'a>| ahead.of_leaf(leaf, &make);
         // All of it runs on the threads of the pool, so that none has to be woken for each batch.
         rayon::scope(|_| {
-            let first = match &mut self.from {
+            let first = match &mut self.walk.from {
                 LeafSource::Tree(leaves) => leaves.look_ahead(PASS_LEAVES, &make),
                 LeafSource::Salvaged(_) => None,
             };
             let mut ready = first.map(|task| task());
             loop {
                 let mut next = None;
-                if let LeafSource::Tree(leaves) = &mut self.from {
-                    leaves.add_ahead(ready.take().unwrap_or_default());
+                if let LeafSource::Tree(leaves) = &mut self.walk.from {
+                    let (ready, made) = ready.take().unwrap_or_default();
+                    leaves.add_ahead(ready);
+                    self.made.add(made);
                     next = leaves.look_ahead(PASS_LEAVES, &make);
                 }
                 let has_more = next.is_some();
@@ -338,7 +372,7 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
                 ready = made;
             }
         });
-        match self.from {
+        match self.walk.from {
             LeafSource::Tree(leaves) => Some(leaves.into_walked_pages()),
             LeafSource::Salvaged(_) => None,
         }
@@ -353,7 +387,7 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
     ) -> bool {
         loop {
             if has_more
-                && let LeafSource::Tree(leaves) = &self.from
+                && let LeafSource::Tree(leaves) = &self.walk.from
                 && leaves.needs_lookahead()
             {
                 return false;

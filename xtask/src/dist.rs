@@ -13,7 +13,7 @@ use crate::metadata::{Package, packages};
 const FOLDER: &str = "target/dist";
 
 /// The largest program that is handed out, in bytes.
-const MOST_BYTES: u64 = 12 << 20;
+const MOST_BYTES: u64 = 12_000_000;
 
 /// Files of the repository that go along.
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE", "Containerfile"];
