@@ -8,8 +8,8 @@
 //! enters without expecting it ends the lookahead. So the findings are those of a walk that reads each page by itself.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 

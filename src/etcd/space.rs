@@ -12,7 +12,7 @@ use crate::bbolt::{Direction, Element, Leaf, MetaChoice, PageUse};
 use super::defragmentation::{Defragmentation, DefragmentedSize};
 use super::key_ids::{KeyId, KeyIds, KeyTable};
 use super::record::{Origin, Record};
-use super::records::intact_records;
+use super::records::{SpareLists, intact_records};
 use super::schema;
 use super::state::State;
 
@@ -283,17 +283,25 @@ impl<'a> Fold<'a, '_> {
         let copy = |record: &Record<'a>, element: &Element<'a>| {
             Some((*record, ids.of(record.key), *element))
         };
+        let spare = SpareLists::new();
         state.visit_leaves(
-            |leaf| intact_records(leaf, Direction::Forward, copy),
+            |leaf| intact_records(leaf, Direction::Forward, &spare, copy),
             |leaf, records| match records {
-                Some(records) => self.intact_leaf(leaf, records),
+                Some(mut records) => {
+                    self.intact_leaf(leaf, records.drain(..));
+                    spare.keep(records);
+                }
                 None => self.leaf(state, leaf),
             },
         );
     }
 
     /// The same as [`Self::leaf`] for a leaf whose elements are all records.
-    fn intact_leaf(&mut self, leaf: &Leaf<'a>, records: Vec<(Record<'a>, KeyId, Element<'a>)>) {
+    fn intact_leaf(
+        &mut self,
+        leaf: &Leaf<'a>,
+        records: impl Iterator<Item = (Record<'a>, KeyId, Element<'a>)>,
+    ) {
         let table = self.claims.claim_table(&leaf.page);
         self.parts.add(Part::Tables, table);
         for (record, id, element) in records {
