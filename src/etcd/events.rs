@@ -43,10 +43,75 @@ impl<'a> KeyedEvents<'a> {
     }
 }
 
+/// The events so far of a pass over the records.
+struct Fold<'s, 'a> {
+    store: &'s Store<'a>,
+    events: Events<'a>,
+    /// The index of the last event of each key. The key is a copy: comparing keys in the map would touch pages all over the
+    /// file.
+    newest: FastMap<Box<[u8]>, u32>,
+}
+
+impl<'s, 'a> Fold<'s, 'a> {
+    fn new(store: &'s Store<'a>) -> Self {
+        Self {
+            store,
+            events: Events::default(),
+            newest: FastMap::default(),
+        }
+    }
+
+    fn add(&mut self, record: Record<'a>) {
+        let Self {
+            store,
+            events,
+            newest,
+        } = self;
+        let place = u32::try_from(events.records.len()).unwrap_or(NONE);
+        let before = match newest.get_mut(record.key) {
+            Some(newest) => std::mem::replace(newest, place),
+            None => {
+                newest.insert(record.key.into(), place);
+                NONE
+            }
+        };
+        let last = usize::try_from(before).ok();
+        let last = last.and_then(|place| events.records.get(place));
+        compare(store, last, &record);
+        events.before.push(before);
+        events.records.push(record);
+    }
+}
+
 impl<'a> Events<'a> {
     /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
         Self::fold(store, &wanted).0
+    }
+
+    /// The same, with what `also` makes of every record of the store, in the order of the records. It is called on all
+    /// cores.
+    pub fn read_and<T: Send>(
+        store: &Store<'a>,
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+        also: impl Fn(&Record<'a>) -> T + Sync,
+        mut see: impl FnMut(T) + Send,
+    ) -> Self {
+        let mut fold = Fold::new(store);
+        store.visit_records(
+            |record| {
+                let is_counted = !record.is_bump_mark();
+                let chosen = || (wanted(record.key).then_some(*record), also(record));
+                is_counted.then(chosen)
+            },
+            |(record, made)| {
+                if let Some(record) = record {
+                    fold.add(record);
+                }
+                see(made);
+            },
+        );
+        fold.events
     }
 
     /// The same with the keys.
@@ -69,27 +134,13 @@ impl<'a> Events<'a> {
         store: &Store<'a>,
         wanted: &(dyn Fn(&[u8]) -> bool + Sync),
     ) -> (Self, FastMap<Box<[u8]>, u32>) {
-        let mut events = Self::default();
-        // The key is a copy: comparing keys in the map would touch pages all over the file.
-        let mut newest: FastMap<Box<[u8]>, u32> = FastMap::default();
+        let mut fold = Fold::new(store);
         let is_wanted = |record: &Record<'a>| !record.is_bump_mark() && wanted(record.key);
-        let add = |record: Record<'a>| {
-            let place = u32::try_from(events.records.len()).unwrap_or(NONE);
-            let before = match newest.get_mut(record.key) {
-                Some(newest) => std::mem::replace(newest, place),
-                None => {
-                    newest.insert(record.key.into(), place);
-                    NONE
-                }
-            };
-            let last = usize::try_from(before).ok();
-            let last = last.and_then(|place| events.records.get(place));
-            compare(store, last, &record);
-            events.before.push(before);
-            events.records.push(record);
-        };
-        store.visit_records(|record| is_wanted(record).then_some(*record), add);
-        (events, newest)
+        store.visit_records(
+            |record| is_wanted(record).then_some(*record),
+            |record| fold.add(record),
+        );
+        (fold.events, fold.newest)
     }
 
     /// The index of the event before one of the same key.

@@ -17,7 +17,9 @@
 //!
 //! A Lease's `renewTime` comes from its holder's clock. It is only shown and never used as an anchor.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::FixedState;
 
 use k8s_openapi::api::coordination::v1::Lease;
 
@@ -244,11 +246,10 @@ fn entry_hash(entry: &ManagedFields<'_>) -> u32 {
     hash((manager, operation, subresource, time))
 }
 
-/// A 32-bit hash. Its value is the same in every run.
+/// A 32-bit hash.
 fn hash(value: impl Hash) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
+    let hash = FixedState::default().hash_one(value);
+    let [a, b, c, d, ..] = hash.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
 

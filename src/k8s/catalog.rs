@@ -13,12 +13,12 @@ mod learn;
 mod survey;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::resource::{Resource, builtin, openshift, openshift_defined};
 use crate::arrange::Arrange as _;
+use crate::fast_map::FastMap;
 use crate::near;
 use definitions::Definitions;
 use layout::{DEEPEST, cuts};
@@ -39,11 +39,11 @@ pub struct Catalog {
     /// The prefixes without the slash after them; longer ones first.
     prefixes: Vec<Vec<u8>>,
     resources: Vec<Resource>,
-    by_folder: HashMap<Vec<u8>, Folder>,
+    by_folder: FastMap<Vec<u8>, Folder>,
     /// The first resource of each `GROUP/KIND`.
-    by_kind: HashMap<String, usize>,
+    by_kind: FastMap<String, usize>,
     /// Further folders of resources that have more than one.
-    more_folders: HashMap<usize, Vec<Vec<u8>>>,
+    more_folders: FastMap<usize, Vec<Vec<u8>>>,
     /// The number of segments in the deepest folder.
     deepest: usize,
     /// The definitions of custom resources, by their place in `resources`.
@@ -71,9 +71,9 @@ impl Default for Catalog {
         let mut catalog = Self {
             prefixes: vec![DEFAULT_PREFIX.to_vec()],
             resources: Vec::new(),
-            by_folder: HashMap::new(),
-            by_kind: HashMap::new(),
-            more_folders: HashMap::new(),
+            by_folder: FastMap::default(),
+            by_kind: FastMap::default(),
+            more_folders: FastMap::default(),
             deepest: USUAL_DEPTH,
             definitions: Definitions::default(),
             holds_objects: false,

@@ -1,9 +1,9 @@
 //! Who wrote an object, by its managedFields. k8s-openapi has their types.
 
-use std::collections::HashMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
+
+use crate::fast_map::FastMap;
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -38,7 +38,7 @@ pub fn writers(old: Option<&ObjectMeta>, new: &ObjectMeta) -> Vec<Writer> {
 /// The managedFields entries of an object, indexed by manager. The number of entries is limited only by the object's
 /// size, so a search per entry would take quadratic time.
 #[derive(Debug, Default)]
-pub struct Entries<'m>(HashMap<Identity<'m>, &'m ManagedFieldsEntry>);
+pub struct Entries<'m>(FastMap<Identity<'m>, &'m ManagedFieldsEntry>);
 
 /// Manager, operation, subresource and apiVersion: entries that agree in all four belong to the same writer.
 type Identity<'m> = [Option<&'m str>; 4];

@@ -9,13 +9,12 @@
 
 mod metadata;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::decode::{Options, decode_any};
 use super::managed_fields::{Writer, has_more, object_meta, writers};
 use super::object::is_object;
 use super::sink::Order;
 use super::tree::TreeSink;
+use crate::fast_map::hash_in_this_run;
 use metadata::{Entry, entries};
 
 /// The manager of a managedFields entry and its subresource; empty for none.
@@ -74,9 +73,9 @@ impl<'v> Stored<'v> {
     pub fn digest(&self) -> StoredDigest {
         let entries = self.entries.iter();
         let digests = entries.map(|entry| EntryDigest {
-            writer: hash(entry.identity()),
+            writer: hash_in_this_run(entry.identity()),
             time: entry.time,
-            fields: entry.fields.map(hash),
+            fields: entry.fields.map(hash_in_this_run),
         });
         StoredDigest(digests.collect())
     }
@@ -89,11 +88,11 @@ impl<'v> Stored<'v> {
             return self.writers_by(|_| Some(true));
         };
         self.writers_by(|entry| {
-            let writer = hash(entry.identity());
+            let writer = hash_in_this_run(entry.identity());
             let known = before.iter().find(|known| known.writer == writer);
             match known {
                 Some(known) if known.time == entry.time => {
-                    match (entry.fields.map(hash), known.fields) {
+                    match (entry.fields.map(hash_in_this_run), known.fields) {
                         (Some(fields), Some(known)) if fields != known => None,
                         (fields, known) => Some(fields.is_some() && known.is_none()),
                     }
@@ -116,13 +115,6 @@ impl<'v> Stored<'v> {
         }
         Some(writers)
     }
-}
-
-/// A hash that is the same in every run.
-fn hash(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Whether an entry is new, has another time, or owns more fields than before.

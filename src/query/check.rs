@@ -70,6 +70,21 @@ pub struct CheckResult {
 /// What is noted of a record on the way.
 pub type Look<'l, 'a> = dyn FnMut(&Record<'a>) -> Option<ProtectionId> + Send + 'l;
 
+/// The first half of the checks of layer bbolt around a pass over the records, which checks the pages of bucket `key`:
+/// checks the pages of all other buckets. [`check_pages`] is the second half.
+pub(super) fn walk_all_but_records(store: &Store<'_>) {
+    let buckets = store.buckets().iter();
+    let others = buckets.filter(|bucket| bucket.name != schema::KEY);
+    check::walk(store.db(), others.cloned());
+}
+
+/// Checks the former state and the pages that no bucket uses, after all buckets were walked. Returns whether the former
+/// state is whole, and the numbers of pages.
+pub(super) fn check_pages(store: &Store<'_>, evidence: &Evidence) -> (Option<bool>, PageCounts) {
+    let former_is_whole = check_former(store);
+    (former_is_whole, check::check(store.db(), evidence.source()))
+}
+
 /// A check of one file.
 #[derive(Debug, Clone, Copy)]
 pub struct Check<'c> {
@@ -164,10 +179,10 @@ impl<'c> Check<'c> {
         let reads_records = !scope.is_foreign && (self.has(Layer::Etcd) || self.has(Layer::K8s));
         if self.has(Layer::Bbolt) {
             // If the records of bucket `key` are read below, that pass checks the pages of the bucket too.
-            let is_walked_later = |name: &[u8]| name == schema::KEY && reads_records;
-            let buckets = store.buckets().iter();
-            let walked_now = buckets.filter(|bucket| !is_walked_later(bucket.name));
-            check::walk(store.db(), walked_now.cloned());
+            match reads_records {
+                true => walk_all_but_records(store),
+                false => check::walk(store.db(), store.buckets().iter().cloned()),
+            }
         }
         if reads_records {
             // The objects are decoded by the CRDs in the file, so these are collected first.
@@ -193,8 +208,9 @@ impl<'c> Check<'c> {
             directory::check(self.evidence, store);
         }
         if self.has(Layer::Bbolt) {
-            scope.former_is_whole = check_former(store);
-            scope.pages = Some(check::check(store.db(), self.evidence.source()));
+            let (former_is_whole, pages) = check_pages(store, self.evidence);
+            scope.former_is_whole = former_is_whole;
+            scope.pages = Some(pages);
         }
         (scope, pass)
     }

@@ -43,6 +43,8 @@ pub struct EventFilters {
     pub limit: Option<usize>,
     /// Whether values of Secrets are compared without masks.
     pub show_secrets: bool,
+    /// Whether the times of the events are asked for later. Then the pass that reads the events collects them.
+    pub with_times: bool,
 }
 
 /// Main revisions, both ends included.
@@ -95,7 +97,12 @@ impl<'q, 'a> EventLog<'q, 'a> {
         let stores: [(_, AtRevision); 1] = [(store, at)];
         let selection = which.select(&stores, question.keyring())?;
         let selection = selection.without(&filters.exclude, &stores, question.keyring())?;
-        let all = Events::read(store, |key| selection.covers(key));
+        let covers = |key: &[u8]| selection.covers(key);
+        let has_period = filters.since.is_some() || filters.until.is_some();
+        let all = match filters.with_times || has_period {
+            true => question.events_and_times(covers),
+            false => Events::read(store, covers),
+        };
         let has_events =
             |address: &Address| all.iter().any(|event| address.covers(event.record.key));
         if let Some(why) = selection.why_empty(question, at, has_events, all.is_empty()) {
@@ -106,7 +113,6 @@ impl<'q, 'a> EventLog<'q, 'a> {
         let regex = matcher("-G", filters.regex.as_deref(), Matcher::regex)?;
         let (since, until) = (filters.since.as_ref(), filters.until.as_ref());
         let time = match (since, until) {
-            // The pass over the store that finds the times is left to the rows that show them.
             (None, None) => (i64::MIN, i64::MAX),
             _ => question.timeline().range(since, until)?,
         };

@@ -11,7 +11,7 @@ use crate::k8s::audit::{Audit, Encryption, ProtectionId, first_segments};
 use crate::k8s::catalog::{Catalog, Survey};
 use crate::k8s::encrypt::Keyring;
 
-use super::check::{Check, CheckResult, Layer, PageCounts};
+use super::check::{Check, CheckResult, Layer, PageCounts, check_pages, walk_all_but_records};
 use super::evidence::Evidence;
 use super::log_beside::{LogBeside, log_beside};
 use super::no_answer::NoAnswer;
@@ -195,19 +195,11 @@ pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> 
     if store.is_foreign() {
         return Err(evidence.foreign(&store));
     }
-    let keyring = Keyring::default();
-    let pages = Check {
-        evidence,
-        keyring: &keyring,
-        layers: &[Layer::Bbolt],
-    };
-    pages.run_on(&store);
-    Unreachable::check(&store).map_err(NoAnswer::Unreachable)?;
-    // Once for what the check of the pages found, and again for what is found while the records are read.
+    walk_all_but_records(&store);
+    let status = Unreachable::check(&store).map(|()| SnapshotStatus::read(&store));
+    check_pages(&store, evidence);
     refuse_as_etcdutl(&store, evidence)?;
-    let status = SnapshotStatus::read(&store);
-    refuse_as_etcdutl(&store, evidence)?;
-    Ok(status)
+    status.map_err(NoAnswer::Unreachable)
 }
 
 /// Fails if a finding up to now is one for which etcdutl refuses the file.

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use crate::etcd::{AtRevision, KeyEntry, Store};
+use crate::etcd::{AtRevision, Events, KeyEntry, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 
@@ -17,7 +17,7 @@ use super::not_found::{Missing, NameKind, Search, Why};
 use super::notice::{Compacted, Notice, Notices};
 use super::objects::Objects;
 use super::scope::Scope;
-use super::timeline::{Timeline, TimesFold};
+use super::timeline::{Seen, Timeline, TimesFold};
 use super::verify::Outcome;
 use super::{catalog, origins};
 
@@ -164,6 +164,17 @@ impl<'q> Question<'q> {
     pub(super) fn use_times(&self, times: TimesFold) {
         self.timeline
             .get_or_init(|| Timeline::from_times(&self.store, times));
+    }
+
+    /// The events of the keys for which `wanted` is true. The same pass collects the times, if they are not known yet.
+    pub(super) fn events_and_times(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Events<'q> {
+        let Some(mut times) = self.times_to_collect() else {
+            return Events::read(&self.store, wanted);
+        };
+        let read = |record: &Record<'_>| Seen::read(record, self.keyring);
+        let events = Events::read_and(&self.store, wanted, read, |seen| times.add(seen));
+        self.use_times(times);
+        events
     }
 
     /// All resources of the store. The first call takes passes over the store.

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, Events, KeyEntry, KeyHistory, Store};
+use crate::etcd::{AtRevision, KeyEntry, KeyHistory};
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
 
@@ -141,7 +140,7 @@ impl RevisionRequest {
                 at => at.0,
             },
         };
-        let events = written(store, main, sub);
+        let events = written(question, main, sub);
         if events.is_empty() {
             revision_of_store(revision, store)?;
             question.note_compacted(&|_| true, None);
@@ -219,17 +218,19 @@ impl RevisionRequest {
 }
 
 /// The retained events of a main revision, or the one of its records that is named.
-fn written<'a>(store: &Store<'a>, main: i64, sub: Option<i64>) -> Vec<Event<'a>> {
+fn written<'a>(question: &Question<'a>, main: i64, sub: Option<i64>) -> Vec<Event<'a>> {
     let is_asked = |record: &Record<'_>| {
         record.revision.main == main && sub.is_none_or(|sub| record.revision.sub == sub)
     };
     let mut written = HashSet::new();
-    for record in store.records(Direction::Forward) {
-        if is_asked(&record) && !record.is_bump_mark() {
-            written.insert(record.key);
-        }
-    }
-    let history = Events::read(store, |key| written.contains(key));
+    let key = |record: &Record<'a>| {
+        let is_chosen = is_asked(record) && !record.is_bump_mark();
+        is_chosen.then_some(record.key)
+    };
+    question.store().visit_records(key, |key| {
+        written.insert(key);
+    });
+    let history = question.events_and_times(|key| written.contains(key));
     let events = history.iter().filter(|event| is_asked(&event.record));
     events.collect()
 }

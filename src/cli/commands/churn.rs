@@ -128,6 +128,7 @@ impl Verb for Args {
             exclude: self.exclude.asked(),
             since: self.since.clone(),
             until: self.until.clone(),
+            with_times: true,
             ..EventFilters::default()
         };
         let churn = Churn::read(&question, &filters)?;

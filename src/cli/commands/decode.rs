@@ -203,7 +203,10 @@ impl Args {
             ));
         }
         let question = run.question()?;
-        let filters = EventFilters::default();
+        let filters = EventFilters {
+            with_times: true,
+            ..EventFilters::default()
+        };
         let mut events = EventLog::read(&question, &filters)?.newest()?;
         events.reverse();
         let asked = self.key.as_ref().map(|key| key.as_encoded_bytes());

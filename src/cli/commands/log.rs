@@ -229,6 +229,7 @@ impl Args {
             until: self.until.clone(),
             limit: self.limit,
             show_secrets: self.show_secrets,
+            with_times: self.why_time || self.ago || !(self.oneline || self.by_txn),
         }
     }
 }

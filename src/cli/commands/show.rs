@@ -21,7 +21,6 @@ use crate::query::compare::{Changed, Comparison};
 use crate::query::description::{Description, described_key};
 use crate::query::revision::RevisionExpr;
 use crate::query::select::Which;
-use crate::query::timeline::Timeline;
 use crate::query::transaction::{
     Event, EventType, ObjectAt, OneRevision, RevisionRequest, Transaction,
 };
@@ -109,7 +108,6 @@ impl Verb for Args {
         let question = run.question()?;
         let show = Show {
             output: self.output,
-            timeline: question.timeline(),
             question: &question,
         };
         if let Some(key) = self.described(&question)?
@@ -167,7 +165,6 @@ impl Args {
 /// One run.
 struct Show<'g, 'a> {
     output: Output,
-    timeline: &'g Timeline,
     question: &'g Question<'a>,
 }
 
@@ -176,7 +173,7 @@ impl<'a> Show<'_, 'a> {
     fn description(&self, about: &Description<'a>, out: &mut Out) -> Result<(), Failure> {
         let time_of = |event: &Event<'_>| {
             let main = event.record.revision.main;
-            time::text(&self.timeline.bounds(main))
+            time::text(&self.question.timeline().bounds(main))
         };
         let newest = about.history.events.last().map(time_of);
         let head = view::description::head(about, newest.as_deref());
@@ -227,7 +224,7 @@ impl<'a> Show<'_, 'a> {
             return self.print_json(events, comparison, out);
         }
         let many = if events.len() == 1 { "" } else { "s" };
-        let when = time::text(&self.timeline.bounds(*main));
+        let when = time::text(&self.question.timeline().bounds(*main));
         let Style { header, dim, .. } = out.style();
         writeln!(
             out.clipped(),
@@ -301,7 +298,10 @@ impl<'a> Show<'_, 'a> {
         let mut value = event_json(event, &managers_of(event, self.question.objects()));
         let changed = Changed::from_event(event);
         if let Some(members) = value.as_object_mut() {
-            time::insert(members, &self.timeline.bounds(event.record.revision.main));
+            time::insert(
+                members,
+                &self.question.timeline().bounds(event.record.revision.main),
+            );
             let fields = comparison.fields(&changed);
             let fields: Vec<Value> = fields
                 .iter()
@@ -324,7 +324,7 @@ impl<'a> Show<'_, 'a> {
         if self.output != Output::Text {
             return self.print_json(std::slice::from_ref(event), comparison, out);
         }
-        let when = time::text(&self.timeline.bounds(record.revision.main));
+        let when = time::text(&self.question.timeline().bounds(record.revision.main));
         let managers = self.managers(event);
         let by = managers.map_or_else(String::new, |managers| format!("  by {managers}"));
         let head = format!(

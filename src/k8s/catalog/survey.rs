@@ -1,8 +1,7 @@
 //! Collects, in one pass over the records, what a catalog starts with: key prefixes and special key layouts.
 
-use std::collections::HashMap;
-
 use super::{Catalog, OPENSHIFT_PREFIX};
+use crate::fast_map::FastMap;
 use crate::k8s::envelope::Stored;
 use crate::k8s::meta::Meta;
 
@@ -15,7 +14,7 @@ const MOST_TRIES: u8 = 8;
 #[derive(Debug, Default)]
 pub struct Survey {
     /// First key segments with the slash before them: whether one has objects, and the number of values examined.
-    roots: HashMap<Vec<u8>, (bool, u8)>,
+    roots: FastMap<Vec<u8>, (bool, u8)>,
     /// The parts before `/namespaces/NAME` in the keys of Namespaces.
     prefixes: Vec<Vec<u8>>,
     /// Whether keys have logical clusters, and the number of values examined.

@@ -4,12 +4,10 @@
 //! before is done in the order of writing. Of each key there is kept what the next version is compared with: hashes,
 //! not the value and not the key. A pass that reads all values for something else can collect the times as well.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use rayon::prelude::*;
 
 use crate::etcd::{Record, Revision, Store};
-use crate::fast_map::FastMap;
+use crate::fast_map::{FastMap, hash_in_this_run};
 use crate::k8s::anchors::{Anchor, Digest, Previous, Times};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::{Point, Points};
@@ -29,7 +27,8 @@ pub(in crate::query) struct TimesFold {
 #[derive(Debug)]
 pub(in crate::query) struct Seen {
     revision: Revision,
-    /// Of the key.
+    /// The hash of the key. If those of two keys are equal, some times are lost and none is wrong: the versions of one key
+    /// do not continue those of the other.
     key: u64,
     content: Content,
 }
@@ -69,7 +68,7 @@ pub(super) fn fold(store: &Store<'_>, keyring: &Keyring) -> TimesFold {
 
 impl Seen {
     /// Reads the times of a record.
-    fn read(record: &Record<'_>, keyring: &Keyring) -> Self {
+    pub(in crate::query) fn read(record: &Record<'_>, keyring: &Keyring) -> Self {
         if record.tombstone {
             return Self::new(record, Ok(None));
         }
@@ -94,7 +93,7 @@ impl Seen {
         };
         Self {
             revision: record.revision,
-            key: hash_of(record.key),
+            key: hash_in_this_run(record.key),
             content,
         }
     }
@@ -103,14 +102,6 @@ impl Seen {
 /// A value is still encrypted.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::query) struct StillEncrypted;
-
-/// If the hashes of two keys are equal, some times are lost and none is wrong: the versions of one key do not continue
-/// those of the other.
-fn hash_of(key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
-}
 
 impl TimesFold {
     /// Adds the next record.
