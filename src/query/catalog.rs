@@ -13,19 +13,40 @@ pub use crate::k8s::catalog::{Catalog, Survey};
 /// pass.
 pub fn learn(catalog: &mut Catalog, stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) {
     for (store, _) in stores {
-        for record in store.records(Direction::Forward) {
-            // Most keys have the usual layout: their values need not be decrypted.
-            if record.tombstone || !catalog.may_learn(record.key) {
-                continue;
-            }
-            if let Ok(value) = keyring.decrypt(record.key, record.value) {
-                catalog.learn(record.key, &value);
-            }
+        let before = catalog.clone();
+        if !before.has_clusters() {
+            learn_from(catalog, store, keyring, |key| before.may_learn(key));
+        }
+        // If a folder has clusters, its keys are divided in another way: a key that showed nothing new may do so now.
+        if catalog.has_clusters() {
+            *catalog = before;
+            learn_from(catalog, store, keyring, |_| true);
         }
     }
     if catalog.has_clusters() && has_several_clusters(catalog, stores) {
         catalog.set_several_clusters();
     }
+}
+
+/// Adds the resources of one store. `may_learn` is called on all cores, and returns false for a key that shows nothing new.
+fn learn_from(
+    catalog: &mut Catalog,
+    store: &Store<'_>,
+    keyring: &Keyring,
+    may_learn: impl Fn(&[u8]) -> bool + Sync,
+) {
+    let choose = |record: &Record<'_>| !record.tombstone && may_learn(record.key);
+    store.visit_records(
+        |record| choose(record).then_some(*record),
+        |record| {
+            // Most keys have the usual layout: their values need not be decrypted.
+            if catalog.may_learn(record.key)
+                && let Ok(value) = keyring.decrypt(record.key, record.value)
+            {
+                catalog.learn(record.key, &value);
+            }
+        },
+    );
 }
 
 /// The resources of a store whose values a survey has seen, with one put of each of its keys. The keys are given
@@ -95,25 +116,24 @@ pub fn read(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> Catalog {
     catalog
 }
 
-fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring) -> Catalog {
+fn survey<'a>(store: &Store<'a>, at: AtRevision, keyring: &Keyring) -> Catalog {
     let mut survey = Survey::default();
     let mut definitions = BTreeMap::new();
-    for record in store.records(Direction::Forward) {
-        if record.is_bump_mark() {
-            continue;
-        }
-        // A definition that was deleted, or is newer than the revision, still defines a word. The newest one up to the
-        // revision counts; without one, the first after it.
-        if Survey::is_definition(record.key) && !record.tombstone {
+    let put = |record: &Record<'a>| {
+        let is_put = !record.is_bump_mark() && !record.tombstone;
+        is_put.then(|| (*record, Survey::is_definition(record.key)))
+    };
+    // A definition that was deleted, or is newer than the revision, still defines a word. The newest one up to the
+    // revision counts; without one, the first after it.
+    store.visit_records(put, |(record, is_definition)| {
+        if is_definition {
             let is_later = record.revision.main > at.0;
             if !(is_later && definitions.contains_key(record.key)) {
                 definitions.insert(record.key, record);
             }
         }
-        if !record.tombstone {
-            survey.look(record.key, record.value);
-        }
-    }
+        survey.look(record.key, record.value);
+    });
     let mut catalog = survey.into_catalog();
     for (key, record) in definitions {
         define(&mut catalog, key, record.value, keyring);
