@@ -29,6 +29,7 @@ pub mod key_ids;
 pub mod key_value;
 pub mod lease;
 pub mod leaves;
+mod made;
 pub mod membership;
 pub mod record;
 pub mod record_pass;

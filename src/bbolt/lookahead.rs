@@ -8,8 +8,8 @@
 //! enters without expecting it ends the lookahead. So the findings are those of a walk that reads each page by itself.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -42,51 +42,11 @@ pub struct Ahead<'a> {
 }
 
 /// The position of a page among all that a walk has checked ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slot(usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(pub usize);
 
-/// What the user of a walk made of the leaves that were checked ahead. It is not part of the walk, so that the walk is
-/// compiled once, for all users.
-#[derive(Debug)]
-pub struct Made<C> {
-    /// The slot of the first one.
-    first: Slot,
-    items: VecDeque<Mutex<Option<C>>>,
-}
-
-impl<C> Default for Made<C> {
-    fn default() -> Self {
-        Self {
-            first: Slot(0),
-            items: VecDeque::new(),
-        }
-    }
-}
-
-impl<C> Made<C> {
-    /// Adds what was made of the next pages, in the order of the tasks.
-    pub fn add(&mut self, items: Vec<Mutex<Option<C>>>) {
-        self.items.extend(items);
-    }
-
-    /// What was made of a leaf. Those before it are dropped, because slots are asked for in their order.
-    pub fn get(&mut self, slot: Slot) -> Option<&mut C> {
-        self.place(slot)?.as_mut()
-    }
-
-    /// The same, and it is dropped here.
-    pub fn take(&mut self, slot: Slot) -> Option<C> {
-        self.place(slot)?.take()
-    }
-
-    fn place(&mut self, slot: Slot) -> Option<&mut Option<C>> {
-        while self.first < slot && self.items.pop_front().is_some() {
-            self.first.0 = self.first.0.saturating_add(1);
-        }
-        let first = self.items.front_mut().filter(|_| self.first == slot)?;
-        Some(first.get_mut().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+/// What is called with each leaf that is checked ahead. It returns false for a leaf that the walk has to read itself.
+pub type Prepare<'p, 'a> = dyn Fn(Slot, &Leaf<'a>) -> bool + Sync + 'p;
 
 /// The leaves of a walk that are checked ahead.
 #[derive(Debug)]
@@ -95,7 +55,9 @@ pub(super) struct Lookahead<'a> {
     /// The leaves that follow, in the order of the walk.
     ready: VecDeque<Ahead<'a>>,
     /// The slot of the first of them.
-    first: Slot,
+    first: usize,
+    /// How many pages were asked for.
+    asked: usize,
     /// How many leaves are asked for next: few at first, because a question about the newest records ends soon.
     leaves: usize,
     budget: Budget,
@@ -121,7 +83,8 @@ impl<'a> Lookahead<'a> {
         Self {
             scout: root.map(|root| Scout::new(pages, root, direction)),
             ready: VecDeque::new(),
-            first: Slot(0),
+            first: 0,
+            asked: 0,
             leaves: 1,
             budget: Budget(Arc::new(AtomicU64::new(pages.image().len() as u64))),
         }
@@ -132,23 +95,28 @@ impl<'a> Lookahead<'a> {
         self.ready.is_empty()
     }
 
-    /// How many bytes may still be checked.
-    pub(super) fn budget(&self) -> Budget {
-        self.budget.clone()
-    }
-
-    /// The pages of the leaves that follow those that were asked for before. Their number doubles with each call, and is
-    /// at least `least`.
-    pub(super) fn next_pages(&mut self, least: usize) -> Vec<Pgid> {
-        let Some(scout) = &mut self.scout else {
-            return Vec::new();
-        };
+    /// A task for the pages of the leaves that follow those that were asked for before; `None` if there are no more. Their
+    /// number doubles with each call, and is at least `least`.
+    pub(super) fn next_task(
+        &mut self,
+        pages: Pages<'a>,
+        least: usize,
+    ) -> Option<LookaheadTask<'a>> {
+        let scout = self.scout.as_mut()?;
         let leaves = self.leaves.max(least);
         self.leaves = leaves.saturating_mul(2).min(MOST_LEAVES);
-        (0..leaves).map_while(|_| scout.next_leaf()).collect()
+        let next: Vec<Pgid> = (0..leaves).map_while(|_| scout.next_leaf()).collect();
+        let first = self.asked;
+        self.asked = first.saturating_add(next.len());
+        (!next.is_empty()).then(|| LookaheadTask {
+            pages,
+            next,
+            budget: self.budget.clone(),
+            first,
+        })
     }
 
-    /// Adds the next leaves, in the order of [`Self::next_pages`].
+    /// Adds the next leaves, in the order of the tasks.
     pub(super) fn add(&mut self, leaves: Vec<Ahead<'a>>) {
         if self.scout.is_some() {
             self.ready.extend(leaves);
@@ -162,8 +130,8 @@ impl<'a> Lookahead<'a> {
             return None;
         }
         let next = self.ready.pop_front()?;
-        let slot = self.first;
-        self.first = Slot(slot.0.saturating_add(1));
+        let slot = Slot(self.first);
+        self.first = self.first.saturating_add(1);
         if next.pgid == pgid {
             return next.leaf.map(|leaf| (leaf, slot));
         }
@@ -178,48 +146,38 @@ impl<'a> Lookahead<'a> {
     }
 }
 
-/// The next pages of a walk, and what its user made of their leaves.
-pub type Batch<'a, C> = (Vec<Ahead<'a>>, Vec<Mutex<Option<C>>>);
-
-/// Checks leaves on all cores, and makes of each what the user of the walk needs. `prepare` returns `None` for a leaf that
-/// the walk has to read itself.
-pub(super) fn check_and_make<'a, C: Send>(
-    pages: &Pages<'a>,
-    next: &[Pgid],
-    budget: &Budget,
-    prepare: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
-) -> Batch<'a, C> {
-    let made: Vec<Mutex<Option<C>>> = next.iter().map(|_| Mutex::new(None)).collect();
-    let leaves = check_ahead(pages, next, budget, &|at, leaf| {
-        let content = prepare(leaf);
-        let is_made = content.is_some();
-        if let Some(slot) = made.get(at) {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = content;
-        }
-        is_made
-    });
-    (leaves, made)
+/// The pages that a walk will probably enter next. They can be checked while the walk goes on.
+#[derive(Debug)]
+pub struct LookaheadTask<'a> {
+    pages: Pages<'a>,
+    next: Vec<Pgid>,
+    budget: Budget,
+    /// The slot of the first page.
+    first: usize,
 }
 
-/// Checks leaves on all cores. `prepare` is called with the position and the leaf, and returns false for a leaf that the
-/// walk has to read itself. It has no type of its own, so that this is compiled once.
-fn check_ahead<'a>(
-    pages: &Pages<'a>,
-    next: &[Pgid],
-    budget: &Budget,
-    prepare: &(dyn Fn(usize, &Leaf<'a>) -> bool + Sync),
-) -> Vec<Ahead<'a>> {
-    let check = |(at, pgid): (usize, &Pgid)| {
-        let checked = check_alone(pages, *pgid, budget);
-        let leaf = checked.filter(|checked| prepare(at, &checked.leaf));
-        Ahead { pgid: *pgid, leaf }
-    };
-    if next.len() < PARALLEL_LEAVES {
-        return next.iter().enumerate().map(check).collect();
+impl<'a> LookaheadTask<'a> {
+    /// Checks the leaves on all cores.
+    pub fn run(self, prepare: &Prepare<'_, 'a>) -> Vec<Ahead<'a>> {
+        let Self {
+            pages,
+            next,
+            budget,
+            first,
+        } = self;
+        let check = |(at, pgid): (usize, &Pgid)| {
+            let checked = check_alone(&pages, *pgid, &budget);
+            let slot = Slot(first.saturating_add(at));
+            let leaf = checked.filter(|checked| prepare(slot, &checked.leaf));
+            Ahead { pgid: *pgid, leaf }
+        };
+        if next.len() < PARALLEL_LEAVES {
+            return next.iter().enumerate().map(check).collect();
+        }
+        let least = PARALLEL_LEAVES / 2;
+        let numbered = next.par_iter().enumerate();
+        numbered.with_min_len(least).map(check).collect()
     }
-    let least = PARALLEL_LEAVES / 2;
-    let pages = next.par_iter().enumerate();
-    pages.with_min_len(least).map(check).collect()
 }
 
 /// A leaf about whose page alone nothing is to be reported.

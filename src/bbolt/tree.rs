@@ -12,7 +12,7 @@ use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Locus, Severity, shown}
 use crate::source::Source;
 
 use super::leaf::{Direction, Leaf, out_of_order};
-use super::lookahead::{Ahead, Batch, CheckedLeaf, Lookahead, Slot, check_and_make};
+use super::lookahead::{Ahead, CheckedLeaf, Lookahead, LookaheadTask, Slot};
 use super::page::{Kind, LayoutFault, Page, Pgid};
 use super::page_owners::{Claim, PageOwners, WalkedPages};
 use super::pages::{Pages, SUBTREE_MISSING};
@@ -483,21 +483,9 @@ impl<'a> Leaves<'a> {
         self.lookahead.is_empty()
     }
 
-    /// A task that checks the next leaves on all cores, at least so many; `None` if there are no more to check. It can
-    /// run while this walk goes on. `prepare` makes of each leaf what its user needs. It returns `None` if something
-    /// about a leaf has to be reported.
-    pub fn look_ahead<C, P>(
-        &mut self,
-        least: usize,
-        prepare: P,
-    ) -> Option<impl FnOnce() -> Batch<'a, C> + use<'a, C, P>>
-    where
-        C: Send,
-        P: Fn(&Leaf<'a>) -> Option<C> + Sync,
-    {
-        let next = self.lookahead.next_pages(least);
-        let (pages, budget) = (self.context.pages, self.lookahead.budget());
-        (!next.is_empty()).then_some(move || check_and_make(&pages, &next, &budget, prepare))
+    /// A task that checks the next leaves, at least so many; `None` if there are no more to check.
+    pub fn look_ahead(&mut self, least: usize) -> Option<LookaheadTask<'a>> {
+        self.lookahead.next_task(self.context.pages, least)
     }
 
     /// Adds leaves that were checked ahead, in the order of the tasks.
@@ -508,9 +496,9 @@ impl<'a> Leaves<'a> {
     /// The next leaf, with the limits that the branches above state for its keys.
     pub fn next_placed(&mut self) -> Option<PlacedLeaf<'a>> {
         if self.needs_lookahead()
-            && let Some(task) = self.look_ahead(1, |_| Some(()))
+            && let Some(task) = self.look_ahead(1)
         {
-            let (leaves, _) = task();
+            let leaves = task.run(&|_, _| true);
             self.add_ahead(leaves);
         }
         self.next_of_walk().map(|placed| placed.leaf)

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 
 use crate::bbolt::page_set::PageSet as Pages;
-use crate::bbolt::{Bucket, Direction, Element, Leaf, Leaves, Made, Slot, WalkedPages};
+use crate::bbolt::{
+    Ahead, Bucket, Direction, Element, Leaf, Leaves, LookaheadTask, Prepare, Slot, WalkedPages,
+};
 use crate::diag::{Code, Damage, Diagnostic, Diagnostics, Severity};
 
 use super::gaps::{GapCheck, Place};
+use super::made::Made;
 use super::record::{Origin, Record, not_a_revision};
 use super::salvage::{Salvage, SalvagedLeaves};
 use super::schema;
@@ -228,7 +231,7 @@ impl<'a> LeafWalk<'a> {
     /// The next leaf, with its slot if it was checked ahead. `ends_of` returns the ends of such a leaf.
     fn next(
         &mut self,
-        ends_of: &mut dyn FnMut(Slot) -> Option<Ends>,
+        ends_of: &(dyn Fn(Slot) -> Option<Ends> + Sync),
     ) -> Option<(Leaf<'a>, Option<Slot>)> {
         loop {
             let (placed, damaged) = match &mut self.from {
@@ -255,7 +258,7 @@ impl<'a> LeafWalk<'a> {
                 return None;
             };
             let mark = self.gaps.as_ref().map(GapCheck::mark);
-            let ends = slot.and_then(&mut *ends_of).flatten();
+            let ends = slot.and_then(ends_of).flatten();
             let findings = self.check(&leaf, ends);
             let findings = findings
                 .into_iter()
@@ -279,6 +282,74 @@ impl<'a> LeafWalk<'a> {
             return Some((leaf, slot));
         }
     }
+
+    /// A task that checks the next leaves of the tree ahead.
+    fn look_ahead(&mut self, least: usize) -> Option<LookaheadTask<'a>> {
+        match &mut self.from {
+            LeafSource::Tree(leaves) => leaves.look_ahead(least),
+            LeafSource::Salvaged(_) => None,
+        }
+    }
+
+    fn add_ahead(&mut self, ready: Vec<Ahead<'a>>) {
+        if let LeafSource::Tree(leaves) = &mut self.from {
+            leaves.add_ahead(ready);
+        }
+    }
+
+    /// Whether the next leaf of the tree is not checked ahead.
+    fn needs_lookahead(&self) -> bool {
+        match &self.from {
+            LeafSource::Tree(leaves) => leaves.needs_lookahead(),
+            LeafSource::Salvaged(_) => false,
+        }
+    }
+
+    /// Visits all leaves in their order. While they are visited, the next ones are checked on the other cores.
+    fn visit(&mut self, user: &mut LeafUser<'_, 'a>) {
+        // All of it runs on the threads of the pool, so that none has to be woken for each batch.
+        rayon::scope(|_| {
+            let prepare = user.prepare;
+            let mut ready = self.look_ahead(PASS_LEAVES).map(|task| task.run(prepare));
+            loop {
+                self.add_ahead(ready.take().unwrap_or_default());
+                let next = self.look_ahead(PASS_LEAVES);
+                let has_more = next.is_some();
+                let (made, has_ended) = rayon::join(
+                    || next.map(|task| task.run(prepare)),
+                    || self.visit_ready(has_more, user),
+                );
+                if has_ended {
+                    break;
+                }
+                ready = made;
+            }
+        });
+    }
+
+    /// Visits leaves up to the end of those that are ready, or if there are no more, up to the end of the walk. Returns
+    /// whether it has ended.
+    fn visit_ready(&mut self, has_more: bool, user: &mut LeafUser<'_, 'a>) -> bool {
+        loop {
+            if has_more && self.needs_lookahead() {
+                return false;
+            }
+            match self.next(user.ends_of) {
+                Some((leaf, slot)) => (user.visit)(&leaf, slot),
+                None => return true,
+            }
+        }
+    }
+}
+
+/// What is done with the leaves of a walk.
+struct LeafUser<'u, 'a> {
+    /// Called on all cores with each leaf that is checked ahead.
+    prepare: &'u Prepare<'u, 'a>,
+    /// The ends of a leaf that was checked ahead.
+    ends_of: &'u (dyn Fn(Slot) -> Option<Ends> + Sync),
+    /// Called with each leaf in their order.
+    visit: &'u mut (dyn FnMut(&Leaf<'a>, Option<Slot>) + Send),
 }
 
 /// Iterator over the leaves of a bucket; see [`LeafWalk`]. `C` is what its user makes of each intact leaf.
@@ -307,16 +378,6 @@ impl<'a, C> RecordLeaves<'a, C> {
             made: Made::default(),
         }
     }
-
-    /// The next leaf, with what was made of it if it was checked ahead.
-    fn next_of_walk(&mut self) -> Option<(Leaf<'a>, Option<C>)> {
-        let made = &mut self.made;
-        let (leaf, slot) = self
-            .walk
-            .next(&mut |slot| made.get(slot).map(|(ends, _)| *ends))?;
-        let content = slot.and_then(|slot| made.take(slot));
-        Some((leaf, content.map(|(_, content)| content)))
-    }
 }
 
 impl<'a, C: Send> RecordLeaves<'a, C> {
@@ -325,16 +386,16 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
         &mut self,
         make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
     ) -> Option<(Leaf<'a>, Option<C>)> {
-        let ahead = self.walk.ahead;
-        if let LeafSource::Tree(leaves) = &mut self.walk.from
-            && leaves.needs_lookahead()
-            && let Some(task) = leaves.look_ahead(1, |leaf| ahead.of_leaf(leaf, &make))
+        let (made, ahead) = (&self.made, self.walk.ahead);
+        if self.walk.needs_lookahead()
+            && let Some(task) = self.walk.look_ahead(1)
         {
-            let (ready, made) = task();
-            leaves.add_ahead(ready);
-            self.made.add(made);
+            let ready = task.run(&|slot, leaf| made.make(slot, || ahead.of_leaf(leaf, &make)));
+            self.walk.add_ahead(ready);
         }
-        self.next_of_walk()
+        let (leaf, slot) = self.walk.next(&|slot| made.get(slot, |(ends, _)| *ends))?;
+        let content = slot.and_then(|slot| made.take(slot));
+        Some((leaf, content.map(|(_, content)| content)))
     }
 
     /// Visits all leaves in their order. While they are visited, the next ones are checked, and `make` is called with
@@ -344,58 +405,18 @@ impl<'a, C: Send> RecordLeaves<'a, C> {
         make: impl Fn(&Leaf<'a>) -> Option<C> + Sync,
         mut visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) -> Option<WalkedPages> {
-        let ahead = self.walk.ahead;
-        let make = |leaf: &Leaf<'a>| ahead.of_leaf(leaf, &make);
-        // All of it runs on the threads of the pool, so that none has to be woken for each batch.
-        rayon::scope(|_| {
-            let first = match &mut self.walk.from {
-                LeafSource::Tree(leaves) => leaves.look_ahead(PASS_LEAVES, &make),
-                LeafSource::Salvaged(_) => None,
-            };
-            let mut ready = first.map(|task| task());
-            loop {
-                let mut next = None;
-                if let LeafSource::Tree(leaves) = &mut self.walk.from {
-                    let (ready, made) = ready.take().unwrap_or_default();
-                    leaves.add_ahead(ready);
-                    self.made.add(made);
-                    next = leaves.look_ahead(PASS_LEAVES, &make);
-                }
-                let has_more = next.is_some();
-                let (made, has_ended) = rayon::join(
-                    || next.map(|task| task()),
-                    || self.visit_ready(has_more, &mut visit),
-                );
-                if has_ended {
-                    break;
-                }
-                ready = made;
-            }
+        let (made, ahead) = (&self.made, self.walk.ahead);
+        self.walk.visit(&mut LeafUser {
+            prepare: &|slot, leaf| made.make(slot, || ahead.of_leaf(leaf, &make)),
+            ends_of: &|slot| made.get(slot, |(ends, _)| *ends),
+            visit: &mut |leaf, slot| {
+                let content = slot.and_then(|slot| made.take(slot));
+                visit(leaf, content.map(|(_, content)| content));
+            },
         });
         match self.walk.from {
             LeafSource::Tree(leaves) => Some(leaves.into_walked_pages()),
             LeafSource::Salvaged(_) => None,
-        }
-    }
-
-    /// Visits leaves up to the end of those that are ready, or if there are no more, up to the end of the walk. Returns
-    /// whether it has ended.
-    fn visit_ready(
-        &mut self,
-        has_more: bool,
-        visit: &mut impl FnMut(&Leaf<'a>, Option<C>),
-    ) -> bool {
-        loop {
-            if has_more
-                && let LeafSource::Tree(leaves) = &self.walk.from
-                && leaves.needs_lookahead()
-            {
-                return false;
-            }
-            match self.next_of_walk() {
-                Some((leaf, content)) => visit(&leaf, content),
-                None => return true,
-            }
         }
     }
 }

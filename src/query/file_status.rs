@@ -198,8 +198,9 @@ pub fn snapshot_status(evidence: &Evidence) -> Result<SnapshotStatus, NoAnswer> 
     walk_all_but_records(&store);
     let status = Unreachable::check(&store).map(|()| SnapshotStatus::read(&store));
     check_pages(&store, evidence);
+    let status = status.map_err(NoAnswer::Unreachable)?;
     refuse_as_etcdutl(&store, evidence)?;
-    status.map_err(NoAnswer::Unreachable)
+    Ok(status)
 }
 
 /// Fails if a finding up to now is one for which etcdutl refuses the file.

@@ -11,7 +11,7 @@ use crate::query::all_evidence::{Certainty, EvidenceRow};
 use super::key_names::KeyNames;
 use super::record::{event_json, insert_text};
 use super::rows::Rows;
-use super::style::{Paint, Style};
+use super::style::Paint;
 use super::{time, wal};
 
 /// The headings of the table.
@@ -34,7 +34,6 @@ pub fn table() -> Rows {
         .names(&[2])
         .sentences(&[5, 6, 7])
         .drop_first(&[7, 4, 3, 5, 1])
-        .painted(1, Style::time)
         .painted(2, |style, what| {
             style.event(what.split(' ').next().unwrap_or_default())
         })

@@ -318,9 +318,10 @@ pub fn write_table(
     }
     let widths = widths(naturals, lines, style);
     let mut write = |cells: [&str; 4], is_head: bool| {
+        let plain = Paint::default();
         let paints = match is_head {
             true => [style.header; 4],
-            false => [style.note, style.note, style.dim, Paint::default()],
+            false => [style.note, plain, plain, plain],
         };
         let mut gap = "";
         for (index, ((cell, width), Paint { before, after })) in

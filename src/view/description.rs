@@ -109,7 +109,7 @@ pub fn events(about: &Description<'_>) -> (String, Rows) {
     let mut rows = Rows::new(&["LAST SEEN", "TYPE", "REASON", "COUNT", "MESSAGE"], &[3])
         .wrapped()
         .drop_first(&[3, 1, 0])
-        .painted(0, Style::time);
+        .painted(0, Style::age);
     for SeenEvent {
         age,
         event_type,

@@ -230,7 +230,7 @@ impl<'n> Layout<'n> {
             |style, index| match index {
                 BRACKET => style.note,
                 TYPE => style.event(line.event.event_type.as_str()),
-                TIME | AGO => style.dim,
+                AGO => style.dim,
                 _ => Paint::default(),
             },
         )

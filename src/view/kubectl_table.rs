@@ -189,7 +189,7 @@ impl<'a> KubectlTable<'a> {
             .sentences(&labels)
             .drop_first(&drop_first(&heads));
         for age in ages {
-            rows = rows.painted(age, Style::time);
+            rows = rows.painted(age, Style::age);
         }
         rows
     }

@@ -28,7 +28,7 @@ pub struct Style {
     pub header: Paint,
     /// Headers of hunks, and notes of our own.
     pub note: Paint,
-    /// What is beside the point: ages and times.
+    /// What is beside the point: ages and free pages. Times are not: some terminals show faint text with little contrast.
     pub dim: Paint,
     /// Findings that may hide data.
     pub error: Paint,
@@ -124,9 +124,9 @@ impl Style {
         }
     }
 
-    /// The paint of times and ages.
+    /// The paint of ages.
     #[must_use]
-    pub fn time(&self, _: &str) -> Paint {
+    pub fn age(&self, _: &str) -> Paint {
         self.dim
     }
 }

@@ -225,14 +225,12 @@ impl<'a> Show<'_, 'a> {
         }
         let many = if events.len() == 1 { "" } else { "s" };
         let when = time::text(&self.question.timeline().bounds(*main));
-        let Style { header, dim, .. } = out.style();
+        let Style { header, .. } = out.style();
         writeln!(
             out.clipped(),
-            "{}revision {main}{}  {}{when}{}  {} key{many}",
+            "{}revision {main}{}  {when}  {} key{many}",
             header.before,
             header.after,
-            dim.before,
-            dim.after,
             events.len()
         )?;
         for event in events {

@@ -12,7 +12,6 @@ use crate::view::json_rows::{Form, JsonRows, kcp_parts};
 use crate::view::key_names::KeyNames;
 use crate::view::record::insert_text;
 use crate::view::rows::Rows;
-use crate::view::style::Style;
 use crate::view::time;
 
 use super::{Output, Printer, Written};
@@ -55,8 +54,7 @@ impl Printer<'_, '_> {
                     .whole(&[1])
                     .names(&[6])
                     .sentences(&[7])
-                    .drop_first(&[4, 5, 2, 7, 1])
-                    .painted(1, Style::time);
+                    .drop_first(&[4, 5, 2, 7, 1]);
                 let names = self.key_names(out);
                 let is_listed =
                     |item: &&Item<'_>| item.left_out.is_none_or(|reason| reason.is_listed());
