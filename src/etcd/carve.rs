@@ -40,7 +40,7 @@ use fragments::Fragments;
 use state_index::StateIndex;
 
 /// How many leaf pages all tasks together search before the pages are released from memory.
-const BATCH_PAGES: u64 = 16384;
+const BATCH_PAGES: u64 = 2048;
 /// How many leaf pages one task searches.
 const TASK_PAGES: usize = 64;
 

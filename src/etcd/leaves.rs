@@ -352,7 +352,8 @@ struct LeafUser<'u, 'a> {
     visit: &'u mut (dyn FnMut(&Leaf<'a>, Option<Slot>) + Send),
 }
 
-/// Iterator over the leaves of a bucket; see [`LeafWalk`]. `C` is what its user makes of each intact leaf.
+/// Iterator over the leaves of a bucket; in bucket `key` with the check for
+/// missing revisions, and with the salvage after damage. `C` is what its user makes of each intact leaf.
 pub struct RecordLeaves<'a, C = ()> {
     walk: LeafWalk<'a>,
     made: Made<(Ends, C)>,

@@ -12,12 +12,16 @@
 
 use rayon::prelude::*;
 
-use crate::bbolt::{Direction, Element, Leaf, PageScan, WalkedPages};
+use crate::bbolt::{Direction, Element, Leaf, PageScan, Pgid, WalkedPages, is_root};
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
 
 use super::Salvage;
 use super::load::is_certain;
+use crate::source::Source;
+
+/// How many pages are compared between two releases of memory.
+const PAGES: usize = 256;
 
 impl Salvage<'_> {
     /// Whether no record outside the tree contradicts it. `walked` are the pages of the tree, in which nothing was found,
@@ -40,11 +44,21 @@ impl Salvage<'_> {
                 !is_certain(leaf, &element) || self.tree_explains(&element, compacted)
             })
         };
-        let is_page_fine = |pgid| scan.leaf(pgid).is_none_or(|(leaf, _)| agrees(&leaf));
-        pages.into_par_iter().all(is_page_fine)
-            && scan
-                .inline_leaves(schema::KEY)
-                .all(|(leaf, _)| agrees(&leaf))
+        // The records of a small store are inline, in the root page.
+        let agrees_inline = |leaf: &Leaf<'_>| {
+            let inline = is_root(leaf).then(|| scan.inline_leaf(leaf, schema::KEY));
+            inline.flatten().is_none_or(|(leaf, _)| agrees(&leaf))
+        };
+        let is_page_fine = |pgid: &Pgid| {
+            let leaf = scan.leaf(*pgid);
+            leaf.is_none_or(|(leaf, _)| agrees(&leaf) && agrees_inline(&leaf))
+        };
+        // Each lookup touches pages all over the file, so they are given back after some of them.
+        pages.chunks(PAGES).all(|batch| {
+            let agrees = batch.par_iter().all(is_page_fine);
+            self.source.into_iter().for_each(Source::forget_resident);
+            agrees
+        })
     }
 
     /// Whether the tree has exactly this record, or lacks its revision because it was compacted.
