@@ -38,7 +38,7 @@ pub struct CheckedLeaf<'a> {
 #[derive(Debug)]
 pub struct Ahead<'a> {
     pgid: Pgid,
-    leaf: Option<CheckedLeaf<'a>>,
+    leaf: Option<(CheckedLeaf<'a>, Slot)>,
 }
 
 /// The position of a page among all that a walk has checked ahead.
@@ -54,8 +54,6 @@ pub(super) struct Lookahead<'a> {
     scout: Option<Scout<'a>>,
     /// The leaves that follow, in the order of the walk.
     ready: VecDeque<Ahead<'a>>,
-    /// The slot of the first of them.
-    first: usize,
     /// How many pages were asked for.
     asked: usize,
     /// How many leaves are asked for next: few at first, because a question about the newest records ends soon.
@@ -83,7 +81,6 @@ impl<'a> Lookahead<'a> {
         Self {
             scout: root.map(|root| Scout::new(pages, root, direction)),
             ready: VecDeque::new(),
-            first: 0,
             asked: 0,
             leaves: 1,
             budget: Budget(Arc::new(AtomicU64::new(pages.image().len() as u64))),
@@ -130,10 +127,8 @@ impl<'a> Lookahead<'a> {
             return None;
         }
         let next = self.ready.pop_front()?;
-        let slot = Slot(self.first);
-        self.first = self.first.saturating_add(1);
         if next.pgid == pgid {
-            return next.leaf.map(|leaf| (leaf, slot));
+            return next.leaf;
         }
         self.stop();
         None
@@ -168,8 +163,11 @@ impl<'a> LookaheadTask<'a> {
         let check = |(at, pgid): (usize, &Pgid)| {
             let checked = check_alone(&pages, *pgid, &budget);
             let slot = Slot(first.saturating_add(at));
-            let leaf = checked.filter(|checked| prepare(slot, &checked.leaf));
-            Ahead { pgid: *pgid, leaf }
+            let checked = checked.filter(|checked| prepare(slot, &checked.leaf));
+            Ahead {
+                pgid: *pgid,
+                leaf: checked.map(|checked| (checked, slot)),
+            }
         };
         if next.len() < PARALLEL_LEAVES {
             return next.iter().enumerate().map(check).collect();

@@ -17,8 +17,8 @@ impl<T> SpareLists<T> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// An empty list. It is a new one if there is none, or if the other core is here just now.
-    fn take(&self) -> Vec<T> {
+    /// Returns an empty list. It is a new one if no list is kept, or if another core has locked the lists.
+    pub(super) fn take(&self) -> Vec<T> {
         let spare = self.0.try_lock().ok().and_then(|mut lists| lists.pop());
         spare.unwrap_or_default()
     }
@@ -32,16 +32,15 @@ impl<T> SpareLists<T> {
     }
 }
 
-/// Parses the records of a leaf, and keeps of each what `choose` makes of it. `None` if something about a record has to
-/// be reported.
+/// Parses the records of a leaf, and adds to `chosen`, an empty list, what `choose` makes of each. `None` if something about
+/// a record has to be reported.
 pub(super) fn intact_records<'a, T>(
     leaf: &Leaf<'a>,
     direction: Direction,
-    spare: &SpareLists<T>,
+    mut chosen: Vec<T>,
     choose: impl Fn(&Record<'a>, &Element<'a>) -> Option<T>,
 ) -> Option<Vec<T>> {
     let origin = Origin::from_leaf(leaf);
-    let mut chosen = spare.take();
     for element in leaf.elements(direction) {
         let (record, contradiction) = Record::parse(&leaf.page, &element).ok()?;
         if contradiction.is_some() {
@@ -89,7 +88,7 @@ impl<'a, T: Send, F: Fn(&Record<'a>, &Element<'a>) -> Option<T> + Sync> Records<
         self.spare.keep(std::mem::take(&mut self.intact));
         let spare = &self.spare;
         let next = self.leaves.next_made(|leaf| {
-            let mut chosen = intact_records(leaf, direction, spare, choose)?;
+            let mut chosen = intact_records(leaf, direction, spare.take(), choose)?;
             chosen.reverse();
             Some(chosen)
         });
@@ -150,7 +149,7 @@ pub(super) fn visit_records<'a, T: Send>(
     let mut is_intact = true;
     let spare = SpareLists::new();
     let walked = leaves.visit(
-        |leaf| intact_records(leaf, direction, &spare, &choose),
+        |leaf| intact_records(leaf, direction, spare.take(), &choose),
         |leaf, chosen| match chosen {
             Some(mut chosen) => {
                 chosen.drain(..).for_each(&mut visit);
@@ -169,7 +168,6 @@ pub(super) fn visit_records<'a, T: Send>(
 
 /// Whether each element of a leaf is a record about which nothing is to be reported.
 fn is_intact_leaf(leaf: &Leaf<'_>) -> bool {
-    let spare = SpareLists::new();
-    let records = || intact_records(leaf, Direction::Forward, &spare, |_, _| None::<()>);
+    let records = || intact_records(leaf, Direction::Forward, Vec::new(), |_, _| None::<()>);
     leaf.is_whole() && records().is_some()
 }

@@ -285,7 +285,7 @@ impl<'a> Fold<'a, '_> {
         };
         let spare = SpareLists::new();
         state.visit_leaves(
-            |leaf| intact_records(leaf, Direction::Forward, &spare, copy),
+            |leaf| intact_records(leaf, Direction::Forward, spare.take(), copy),
             |leaf, records| match records {
                 Some(mut records) => {
                     self.intact_leaf(leaf, records.drain(..));

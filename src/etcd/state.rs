@@ -10,7 +10,7 @@ use crate::source::Source;
 
 use super::leaves::RecordLeaves;
 use super::record::Record;
-use super::records::{Records, SpareLists, intact_records, visit_records};
+use super::records::{Records, intact_records, visit_records};
 use super::salvage::{self, LazyScan, Salvage};
 use super::schema::{self, MetaBucket};
 
@@ -325,9 +325,8 @@ impl<'a> State<'a> {
         visit: impl FnMut(&Leaf<'a>, Option<C>) + Send,
     ) {
         let copy = |record: &Record<'a>, _: &Element<'a>| Some(*record);
-        let spare = SpareLists::new();
         self.visit_leaves(
-            |leaf| intact_records(leaf, Direction::Forward, &spare, copy).map(&make),
+            |leaf| intact_records(leaf, Direction::Forward, Vec::new(), copy).map(&make),
             visit,
         );
     }

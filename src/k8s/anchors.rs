@@ -20,7 +20,6 @@
 use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
-
 use k8s_openapi::api::coordination::v1::Lease;
 
 use super::meta::{ManagedFields, Meta};
@@ -246,7 +245,7 @@ fn entry_hash(entry: &ManagedFields<'_>) -> u32 {
     hash((manager, operation, subresource, time))
 }
 
-/// A 32-bit hash.
+/// A 32-bit hash. It is the same in every run, so that a collision does not make the output of two runs differ.
 fn hash(value: impl Hash) -> u32 {
     let hash = FixedState::default().hash_one(value);
     let [a, b, c, d, ..] = hash.to_le_bytes();

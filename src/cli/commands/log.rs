@@ -215,6 +215,16 @@ impl Args {
         }
     }
 
+    /// Whether each event is printed as `--oneline` prints it: without columns, and without its time.
+    fn is_oneline(&self) -> bool {
+        self.oneline || self.by_txn
+    }
+
+    /// Whether the time or the age of each event is printed.
+    fn shows_times(&self) -> bool {
+        self.ago || !self.is_oneline()
+    }
+
     fn filters(&self) -> EventFilters {
         let types = self.op.iter().flat_map(|op| op.event_types());
         EventFilters {
@@ -229,7 +239,7 @@ impl Args {
             until: self.until.clone(),
             limit: self.limit,
             show_secrets: self.show_secrets,
-            with_times: self.why_time || self.ago || !(self.oneline || self.by_txn),
+            with_times: self.why_time || self.shows_times(),
         }
     }
 }

@@ -34,7 +34,6 @@ use crate::view::json_rows::{Form, JsonRows, with_object};
 use crate::view::key_names::KeyNames;
 use crate::view::record::{event_json, key_text, origin_text};
 use crate::view::recovery_comment::incomplete;
-use crate::view::style::Style;
 use crate::view::table::cell;
 use crate::view::time;
 use crate::view::yaml::comment;
@@ -225,7 +224,7 @@ impl<'a> Show<'_, 'a> {
         }
         let many = if events.len() == 1 { "" } else { "s" };
         let when = time::text(&self.question.timeline().bounds(*main));
-        let Style { header, .. } = out.style();
+        let header = out.style().header;
         writeln!(
             out.clipped(),
             "{}revision {main}{}  {when}  {} key{many}",

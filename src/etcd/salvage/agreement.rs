@@ -15,10 +15,10 @@ use rayon::prelude::*;
 use crate::bbolt::{Direction, Element, Leaf, PageScan, Pgid, WalkedPages, is_root};
 use crate::etcd::revision::{BucketKey, Revision};
 use crate::etcd::schema;
+use crate::source::Source;
 
 use super::Salvage;
 use super::load::is_certain;
-use crate::source::Source;
 
 /// How many pages are compared between two releases of memory.
 const PAGES: usize = 256;

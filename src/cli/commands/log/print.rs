@@ -98,17 +98,12 @@ impl<'g, 'a> Log<'g, 'a> {
             age: None,
             place,
         };
-        if self.args.ago || !self.is_oneline() {
+        if self.args.shows_times() {
             let bounds = self.bounds_of(event);
             line.time = self.times.text(&bounds);
             line.age = self.age(&bounds);
         }
         line
-    }
-
-    /// Whether each event is printed as `--oneline` prints it: without columns, and without its time.
-    fn is_oneline(&self) -> bool {
-        self.args.oneline || self.args.by_txn
     }
 
     /// How old a revision is compared with the newest time in the file, if `--ago` is given. `-` if the file has no
@@ -147,7 +142,7 @@ impl<'g, 'a> Log<'g, 'a> {
         };
         let sampled = if out.is_cut() { SAMPLE } else { 0 };
         // Lines without columns need no widths.
-        let measured = if self.is_oneline() { &[] } else { events };
+        let measured = if self.args.is_oneline() { &[] } else { events };
         let lines = measured.iter().zip(places).enumerate();
         let lines = lines.map(|(index, (event, place))| {
             let mut line = self.line(event, *place);
@@ -177,7 +172,7 @@ impl<'g, 'a> Log<'g, 'a> {
         let key_counts = keys_by_transaction(events);
         // The main revision of the event before.
         let mut last_main = None;
-        if !self.is_oneline() {
+        if !self.args.is_oneline() {
             writeln!(out.styled(), "{}", layout.head())?;
             out.leave_out(layout.left_out().iter().copied());
         }
