@@ -18,6 +18,7 @@ pub mod description;
 pub mod diff;
 mod directory;
 pub mod divergence;
+pub mod event_list;
 pub mod event_log;
 pub mod evidence;
 pub mod extract;

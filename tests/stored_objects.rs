@@ -221,7 +221,7 @@ fn versions_as_they_are_stored_differ_as_their_trees_do() {
         let store = Store::new(State::from_db(db));
         let events = Events::read(&store, |key| !is_secret_key(key));
         for event in events.iter().filter(|event| !event.record.tombstone) {
-            let (record, old) = (event.record, event.previous);
+            let (record, old) = (event.record, event.previous_record());
             let what = format!("{name}, revision {}", record.revision);
             let old = old.map(|old| old.value);
             compared.versions(old, record.value, &what);
@@ -253,21 +253,21 @@ fn many_events_have_the_managers_and_the_changes_that_each_of_them_has() {
             let (events, objects) = (log.newest()?, log.objects());
             let each: Vec<Vec<String>> = events
                 .iter()
-                .map(|event| managers_of(event, objects))
+                .map(|event| managers_of(&event, objects))
                 .collect();
             let history = ManagerHistory::read(&events, objects);
             let (mut one, mut many) = (log.comparison(), log.comparison());
-            for (number, batch) in events.chunks(BATCH).enumerate() {
+            for (number, batch) in events.batches(BATCH).enumerate() {
                 let first = number * BATCH;
                 let expected = &each[first..first + batch.len()];
-                assert_eq!(managers_of_each(batch, objects), expected);
-                assert_eq!(history.managers_of_each(first, batch, objects), expected);
+                assert_eq!(managers_of_each(&batch, objects), expected);
+                assert_eq!(history.managers_of_each(first, &batch, objects), expected);
                 let changes: Vec<_> = batch.iter().map(Changed::from_event).collect();
                 let fields = fields_of_each(&changes, &mut many);
                 for (changed, fields) in changes.iter().zip(fields) {
                     assert_eq!(fields, one.fields(changed));
                 }
-                for (update, managers) in updates(batch, &mut many).into_iter().zip(expected) {
+                for (update, managers) in updates(&batch, &mut many).into_iter().zip(expected) {
                     assert_eq!(update.managers, *managers);
                     with_fields += usize::from(update.fields.is_some_and(|f| !f.is_empty()));
                 }

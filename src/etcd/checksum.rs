@@ -3,7 +3,7 @@
 //! CRC-32C over the name of bucket `key`, then key and value of every live key in key order. It does not include history,
 //! so a compaction does not change it, unlike [`super::hash::hash_kv`].
 
-use super::history::Keyspace;
+use super::keyspace::Keyspace;
 use super::schema;
 use super::store::{RevisionUnavailable, Store};
 

@@ -1,17 +1,18 @@
 //! The events of many keys in the order of revisions, each with the put before it.
 
-use crate::fast_map::FastMap;
-
-use super::generation::Generation;
-use super::history::{Event, EventType, in_order};
+use super::history::{Event, EventType};
+use super::key_ids::{KeyId, KeyIds, KeyTable};
+use super::keyspace::in_order;
 use super::record::Record;
+use super::record_list::{Place, RecordList, RecordReader, to_u32};
+use super::revision::Revision;
 use super::store::Store;
-use super::succession::compare;
+use super::succession::{Predecessor, compare};
 
-/// The retained events of the requested keys, oldest first. Memory grows with their number.
-#[derive(Debug, Default)]
+/// The retained events of the requested keys, oldest first. Memory grows with their number: 36 bytes for each.
+#[derive(Debug)]
 pub struct Events<'a> {
-    records: Vec<Record<'a>>,
+    records: RecordList<'a>,
     /// For each event, the index of the previous event of its key; [`NONE`] for the first event of a key.
     before: Vec<u32>,
 }
@@ -20,7 +21,7 @@ pub struct Events<'a> {
 const NONE: u32 = u32::MAX;
 
 /// The events of many keys, and which of them each key has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeyedEvents<'a> {
     events: Events<'a>,
     /// The keys, ascending, each with the index of its last event. The keys are copies.
@@ -33,6 +34,23 @@ impl<'a> KeyedEvents<'a> {
         self.keys.iter().map(|(key, _)| &**key)
     }
 
+    /// The last record of the key at a place among the keys, if all its events are puts of one generation. Its other records
+    /// are not read.
+    pub fn only_life(&self, place: usize) -> Option<Record<'a>> {
+        let (_, last) = self.keys.get(place)?;
+        let records = &self.events.records;
+        let mut places = std::iter::successors(Some(*last), |place| self.events.before(*place));
+        let is_put = |place: usize| records.is_tombstone(place) == Some(false);
+        let is_one = places.all(|place| match self.events.before(place) {
+            None => is_put(place),
+            Some(before) => {
+                let ascends = records.revision(before) < records.revision(place);
+                is_put(place) && ascends && records.continues(place)
+            }
+        });
+        is_one.then(|| records.get(*last)).flatten()
+    }
+
     /// The events of the key at a place among the keys, oldest first.
     pub fn of_key(&self, place: usize) -> Vec<Event<'a>> {
         let last = self.keys.get(place).map(|(_, last)| *last);
@@ -43,50 +61,130 @@ impl<'a> KeyedEvents<'a> {
     }
 }
 
-/// The events so far of a pass over the records.
-struct Fold<'s, 'a> {
+/// The events so far of a pass over the records. The pass may read the records for something else as well.
+#[derive(Debug)]
+pub struct EventFold<'s, 'a> {
     store: &'s Store<'a>,
     events: Events<'a>,
-    /// The index of the last event of each key. The key is a copy: comparing keys in the map would touch pages all over the
-    /// file.
-    newest: FastMap<Box<[u8]>, u32>,
+    /// The index of each key in `newest`.
+    indexes: KeyTable<u32>,
+    /// For each key, the index of its last event, and what its next event is compared with.
+    newest: Vec<(u32, Predecessor)>,
+    /// The keys, if they are asked for. They are copies: comparing keys would touch pages all over the file.
+    keys: Option<Vec<Box<[u8]>>>,
 }
 
-impl<'s, 'a> Fold<'s, 'a> {
-    fn new(store: &'s Store<'a>) -> Self {
+/// A record of a requested key.
+#[derive(Debug)]
+pub struct ChosenRecord<'a> {
+    record: Record<'a>,
+    place: Option<Place>,
+    id: KeyId,
+}
+
+/// Chooses the records of the requested keys, on all cores.
+pub struct EventChooser<'w, 'a> {
+    reader: RecordReader<'a>,
+    ids: KeyIds,
+    wanted: &'w (dyn Fn(&[u8]) -> bool + Sync),
+}
+
+impl<'w, 'a> EventChooser<'w, 'a> {
+    /// For the keys for which `wanted` is true.
+    pub fn new(store: &Store<'a>, wanted: &'w (dyn Fn(&[u8]) -> bool + Sync)) -> Self {
         Self {
-            store,
-            events: Events::default(),
-            newest: FastMap::default(),
+            reader: RecordReader::new(store),
+            ids: KeyIds::default(),
+            wanted,
         }
     }
 
-    fn add(&mut self, record: Record<'a>) {
-        let Self {
+    /// What [`EventFold::add`] needs of a record. None if it is no event, or not of a requested key.
+    pub fn choose(&self, record: &Record<'a>) -> Option<ChosenRecord<'a>> {
+        let is_chosen = !record.is_bump_mark() && (self.wanted)(record.key);
+        is_chosen.then(|| ChosenRecord {
+            record: *record,
+            place: self.reader.place_of(record),
+            id: self.ids.of(record.key),
+        })
+    }
+}
+
+impl<'s, 'a> EventFold<'s, 'a> {
+    /// No events yet. The keys are kept for [`Self::into_keyed`].
+    pub fn by_key(store: &'s Store<'a>) -> Self {
+        Self {
+            keys: Some(Vec::new()),
+            ..Self::new(store)
+        }
+    }
+
+    fn new(store: &'s Store<'a>) -> Self {
+        let reader = RecordReader::new(store);
+        Self {
             store,
-            events,
-            newest,
-        } = self;
-        let place = u32::try_from(events.records.len()).unwrap_or(NONE);
-        let before = match newest.get_mut(record.key) {
-            Some(newest) => std::mem::replace(newest, place),
+            events: Events {
+                records: RecordList::new(reader),
+                before: Vec::new(),
+            },
+            indexes: KeyTable::default(),
+            newest: Vec::new(),
+            keys: None,
+        }
+    }
+
+    /// Adds the next record.
+    pub fn add(&mut self, chosen: &ChosenRecord<'a>) {
+        let ChosenRecord { record, place, id } = chosen;
+        let event = to_u32(self.events.before.len());
+        let next = self.newest.len();
+        let index = *self.indexes.entry(*id).or_insert(to_u32(next));
+        let newest = usize::try_from(index).ok();
+        let (before, continues) = match newest.and_then(|index| self.newest.get_mut(index)) {
+            Some((last, newest)) => {
+                compare(self.store, Some(newest), record);
+                let continues = newest.is_continued_by(record);
+                *newest = record.into();
+                (std::mem::replace(last, event), continues)
+            }
             None => {
-                newest.insert(record.key.into(), place);
-                NONE
+                compare(self.store, None, record);
+                self.newest.push((event, record.into()));
+                if let Some(keys) = &mut self.keys {
+                    keys.push(record.key.into());
+                }
+                (NONE, false)
             }
         };
-        let last = usize::try_from(before).ok();
-        let last = last.and_then(|place| events.records.get(place));
-        compare(store, last, &record);
-        events.before.push(before);
-        events.records.push(record);
+        self.events.before.push(before);
+        self.events.records.push(record, *place, continues);
+    }
+
+    /// Adds all records of the store. It is compiled once and not for every closure, because work on all cores is much code.
+    fn read(&mut self, wanted: &(dyn Fn(&[u8]) -> bool + Sync)) {
+        let chooser = EventChooser::new(self.store, wanted);
+        self.store
+            .visit_records(|record| chooser.choose(record), |chosen| self.add(&chosen));
+    }
+
+    /// The events by key, after the last record.
+    pub fn into_keyed(self) -> KeyedEvents<'a> {
+        let last = |(last, _): (u32, Predecessor)| usize::try_from(last).unwrap_or(usize::MAX);
+        let keys = self.keys.into_iter().flatten();
+        let keys = keys.zip(self.newest.into_iter().map(last));
+        KeyedEvents {
+            events: self.events,
+            keys: in_order(keys.collect()),
+        }
     }
 }
 
 impl<'a> Events<'a> {
     /// Collects the events of the keys for which `wanted` is true.
     pub fn read(store: &Store<'a>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        Self::fold(store, &wanted).0
+        let mut fold = EventFold::new(store);
+        fold.read(&wanted);
+        fold.events
     }
 
     /// The same, with what `also` makes of every record of the store, in the order of the records. It is called on all
@@ -97,16 +195,16 @@ impl<'a> Events<'a> {
         also: impl Fn(&Record<'a>) -> T + Sync,
         mut see: impl FnMut(T) + Send,
     ) -> Self {
-        let mut fold = Fold::new(store);
+        let chooser = EventChooser::new(store, &wanted);
+        let mut fold = EventFold::new(store);
         store.visit_records(
             |record| {
                 let is_counted = !record.is_bump_mark();
-                let chosen = || (wanted(record.key).then_some(*record), also(record));
-                is_counted.then(chosen)
+                is_counted.then(|| (chooser.choose(record), also(record)))
             },
-            |(record, made)| {
-                if let Some(record) = record {
-                    fold.add(record);
+            |(chosen, made)| {
+                if let Some(chosen) = chosen {
+                    fold.add(&chosen);
                 }
                 see(made);
             },
@@ -119,28 +217,9 @@ impl<'a> Events<'a> {
         store: &Store<'a>,
         wanted: impl Fn(&[u8]) -> bool + Sync,
     ) -> KeyedEvents<'a> {
-        let (events, newest) = Self::fold(store, &wanted);
-        let keys = newest.into_iter();
-        let keys = keys.filter_map(|(key, last)| Some((key, usize::try_from(last).ok()?)));
-        KeyedEvents {
-            events,
-            keys: in_order(keys.collect()),
-        }
-    }
-
-    /// The events, and the index of the last event of each key. It is compiled once and not for every closure, because work
-    /// on all cores is much code.
-    fn fold(
-        store: &Store<'a>,
-        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
-    ) -> (Self, FastMap<Box<[u8]>, u32>) {
-        let mut fold = Fold::new(store);
-        let is_wanted = |record: &Record<'a>| !record.is_bump_mark() && wanted(record.key);
-        store.visit_records(
-            |record| is_wanted(record).then_some(*record),
-            |record| fold.add(record),
-        );
-        (fold.events, fold.newest)
+        let mut fold = EventFold::by_key(store);
+        fold.read(&wanted);
+        fold.into_keyed()
     }
 
     /// The index of the event before one of the same key.
@@ -151,28 +230,33 @@ impl<'a> Events<'a> {
 
     /// Number of events.
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.before.len()
     }
 
     /// Whether there is no event.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.before.is_empty()
     }
 
     /// The event at an index; 0 is the oldest.
-    pub fn get(&self, place: usize) -> Option<Event<'a>> {
-        let record = *self.records.get(place)?;
-        let before = self.before(place).and_then(|place| self.records.get(place));
-        let previous = before.filter(|before| Generation::continues(before, &record));
+    pub fn get(&self, index: usize) -> Option<Event<'a>> {
+        let record = self.records.get(index)?;
+        let before = self.before(index);
+        let previous = before.filter(|_| self.records.continues(index));
         Some(Event {
             record,
             event_type: EventType::from_record(&record),
-            previous: previous.copied(),
+            previous: previous.and_then(|index| self.records.earlier(index)),
         })
+    }
+
+    /// The revision of the event at an index. No page is read for it.
+    pub fn revision(&self, index: usize) -> Option<Revision> {
+        self.records.revision(index)
     }
 
     /// All events, oldest first. Reversed, newest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Event<'a>> + '_ {
-        (0..self.records.len()).filter_map(|place| self.get(place))
+        (0..self.len()).filter_map(|index| self.get(index))
     }
 }

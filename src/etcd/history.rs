@@ -1,14 +1,13 @@
-//! Folds over the records: one key's history, one transaction, the keyspace as of a revision.
-
-use rayon::prelude::*;
+//! The history of one key, and the versions of keys.
 
 use crate::bbolt::Direction;
 
 use super::generation::{Generation, Transition};
-use super::key_ids::{KeyId, KeyIds, KeyTable};
+use super::keyspace::Keyspace;
 use super::record::Record;
+use super::record_list::EarlierVersion;
 use super::store::{AtRevision, Store};
-use super::succession::compare;
+use super::succession::{Predecessor, compare};
 
 /// The effect of an event on its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +50,15 @@ pub struct Event<'a> {
     /// Its type.
     pub event_type: EventType,
     /// The put before it in the same generation, if it is retained.
-    pub previous: Option<Record<'a>>,
+    pub previous: Option<EarlierVersion<'a>>,
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// The record of the put before it.
+    pub fn previous_record(&self) -> Option<Record<'a>> {
+        self.previous.and_then(|previous| previous.record())
+    }
+
     /// How many puts of its generation are missing between it and the put before it. 0 for a deletion, which stores no version.
     pub fn missing_versions(&self) -> i64 {
         let before = self.previous.map_or(0, |previous| previous.version);
@@ -86,12 +90,16 @@ impl<'a> KeyHistory<'a> {
     fn push(&mut self, store: &Store<'_>, record: Record<'a>) {
         let event_type = EventType::from_record(&record);
         let last = self.events.last().map(|last| last.record);
-        compare(store, last.as_ref(), &record);
+        compare(
+            store,
+            last.as_ref().map(Predecessor::from).as_ref(),
+            &record,
+        );
         let previous = last.filter(|last| Generation::continues(last, &record));
         self.events.push(Event {
             record,
             event_type,
-            previous,
+            previous: previous.map(EarlierVersion::from),
         });
     }
 
@@ -104,151 +112,6 @@ impl<'a> KeyHistory<'a> {
             .find(|record| store.is_evidence_for(record, at))
             .filter(|record| !record.tombstone)
     }
-}
-
-/// A key with its newest record at a revision. The key is a copy, because comparing borrowed keys would touch pages all
-/// over the file.
-#[derive(Debug, Clone)]
-pub struct KeyEntry<'a> {
-    /// The key.
-    pub key: Box<[u8]>,
-    /// Its newest record.
-    pub record: Record<'a>,
-}
-
-/// The keyspace as of a revision, in key order.
-#[derive(Debug, Clone, Default)]
-pub struct Keyspace<'a> {
-    /// The live keys, ascending, each with the put that is its value.
-    pub live: Vec<KeyEntry<'a>>,
-    /// The deleted keys whose tombstone is retained, ascending, each with that tombstone.
-    pub deleted: Vec<KeyEntry<'a>>,
-}
-
-impl<'a> Keyspace<'a> {
-    /// Folds the records up to a revision, for the keys for which `wanted` is true.
-    pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        let [keyspace] = Self::at_each(store, [at], wanted);
-        keyspace
-    }
-
-    /// The same as of several revisions, by one pass.
-    pub fn at_each<const N: usize>(
-        store: &Store<'a>,
-        at: [AtRevision; N],
-        wanted: impl Fn(&[u8]) -> bool + Sync,
-    ) -> [Self; N] {
-        Self::fold(store, at, &wanted)
-    }
-
-    /// The fold of [`Self::at_each`]. It is compiled once and not for every closure, because work on all cores is much
-    /// code.
-    fn fold<const N: usize>(
-        store: &Store<'a>,
-        at: [AtRevision; N],
-        wanted: &(dyn Fn(&[u8]) -> bool + Sync),
-    ) -> [Self; N] {
-        // The table has ids and places, neither keys nor records, which makes it small enough for the caches.
-        let ids = KeyIds::default();
-        let mut places: KeyTable<usize> = KeyTable::default();
-        let mut keys: Vec<(Box<[u8]>, usize)> = Vec::new();
-        let mut newest: Vec<[Option<Record<'a>>; N]> = Vec::new();
-        let choose = |record: &Record<'a>| {
-            let is_evidence = at.map(|at| store.is_evidence_for(record, at));
-            let is_chosen = is_evidence.contains(&true) && !record.is_bump_mark();
-            let is_chosen = is_chosen && wanted(record.key);
-            is_chosen.then(|| (*record, ids.of(record.key), is_evidence))
-        };
-        let add = |(record, id, is_evidence): (Record<'a>, KeyId, [bool; N])| {
-            let place = *places.entry(id).or_insert(newest.len());
-            if place == newest.len() {
-                keys.push((record.key.into(), place));
-                newest.push([None; N]);
-            }
-            let of_key = newest.get_mut(place).into_iter().flatten();
-            let mut compared = None;
-            for (known, _) in of_key.zip(is_evidence).filter(|(_, is)| *is) {
-                let before = known.map(|known| known.revision);
-                if compared != Some(before) {
-                    compare(store, known.as_ref(), &record);
-                    compared = Some(before);
-                }
-                // In a damaged file the walk may not follow the order of revisions.
-                if before.is_none_or(|before| before <= record.revision) {
-                    *known = Some(record);
-                }
-            }
-        };
-        store.visit_records(choose, add);
-        let mut keyspaces = [(); N].map(|()| Self::default());
-        for (key, place) in in_order(keys) {
-            let of_key = newest.get(place).into_iter().flatten();
-            // The last one is not a copy.
-            let mut copies = std::iter::repeat_n(key, of_key.clone().flatten().count());
-            for (keyspace, record) in keyspaces.iter_mut().zip(of_key) {
-                let Some((record, key)) = record.and_then(|record| Some((record, copies.next()?)))
-                else {
-                    continue;
-                };
-                if record.tombstone {
-                    keyspace.deleted.push(KeyEntry { key, record });
-                } else {
-                    keyspace.live.push(KeyEntry { key, record });
-                }
-            }
-        }
-        keyspaces
-    }
-
-    /// The put that is the value of a live key.
-    pub fn get(&self, key: &[u8]) -> Option<&Record<'a>> {
-        find(&self.live, key)
-    }
-
-    /// The tombstone of a deleted key.
-    pub fn tombstone(&self, key: &[u8]) -> Option<&Record<'a>> {
-        find(&self.deleted, key)
-    }
-}
-
-/// Sorts keys on all cores. Most keys begin alike (`/registry/pods/`), so what follows is compared first, as a number.
-pub(super) fn in_order(mut keys: Vec<(Box<[u8]>, usize)>) -> Vec<(Box<[u8]>, usize)> {
-    let first = keys.first().map(|(key, _)| key.clone()).unwrap_or_default();
-    let common = keys.iter().fold(first.len(), |common, (key, _)| {
-        let pairs = first.iter().zip(key).take(common);
-        pairs.take_while(|(a, b)| a == b).count()
-    });
-    let number = |key: &[u8]| {
-        let mut bytes = [0; 16];
-        let rest = key.get(common..).unwrap_or_default();
-        bytes
-            .iter_mut()
-            .zip(rest)
-            .for_each(|(to, from)| *to = *from);
-        u128::from_be_bytes(bytes)
-    };
-    let mut order: Vec<(u128, usize)> = keys
-        .iter()
-        .enumerate()
-        .map(|(place, (key, _))| (number(key), place))
-        .collect();
-    let key_at = |place: usize| keys.get(place).map(|(key, _)| key);
-    // A shorter key is filled up with zeros, so equal numbers are no proof of equal keys.
-    order.par_sort_unstable_by(|a, b| {
-        let numbers = a.0.cmp(&b.0);
-        numbers.then_with(|| key_at(a.1).cmp(&key_at(b.1)))
-    });
-    order
-        .into_iter()
-        .filter_map(|(_, place)| keys.get_mut(place).map(std::mem::take))
-        .collect()
-}
-
-fn find<'r, 'a>(entries: &'r [KeyEntry<'a>], key: &[u8]) -> Option<&'r Record<'a>> {
-    let at = entries
-        .binary_search_by(|entry| (*entry.key).cmp(key))
-        .ok()?;
-    entries.get(at).map(|entry| &entry.record)
 }
 
 /// The retained versions of a live key since its creation.
@@ -322,27 +185,6 @@ mod tests {
         let mut fold = VersionFold::default();
         records.iter().for_each(|record| fold.add(record));
         (fold.counts.versions, fold.counts.value_bytes)
-    }
-
-    #[test]
-    fn keys_are_sorted_by_all_their_bytes() {
-        let mut texts: Vec<Vec<u8>> = [&b"/a"[..], b"/", b"", b"/a\0", b"/a\0\0", b"/b"]
-            .map(<[u8]>::to_vec)
-            .to_vec();
-        for number in 0..500_u32 {
-            texts.push(format!("/registry/pods/{}/a-long-name-{number}", number % 7).into_bytes());
-        }
-        for begins in [&b"/registry/pods/"[..], b""] {
-            let mut expected: Vec<Vec<u8>> = texts.clone();
-            expected.retain(|text| text.starts_with(begins));
-            let keys = expected.iter().rev().cloned().enumerate();
-            let keys = keys.map(|(place, key)| (key.into_boxed_slice(), place));
-            let sorted = in_order(keys.collect());
-            expected.sort();
-            let sorted: Vec<Vec<u8>> = sorted.into_iter().map(|(key, _)| key.into_vec()).collect();
-            assert_eq!(sorted, expected);
-        }
-        assert!(in_order(Vec::new()).is_empty());
     }
 
     #[test]

@@ -25,25 +25,59 @@ pub struct NewestRecord {
     pub version: i64,
 }
 
+/// What a fold keeps of the newest record of a key, for [`compare`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Predecessor {
+    newest: NewestRecord,
+    /// Carved records and records of the log are not compared: the state may lack the records between them.
+    is_compared: bool,
+}
+
+impl Predecessor {
+    /// The revision of the record.
+    pub(super) fn revision(&self) -> Revision {
+        self.newest.revision
+    }
+
+    /// Whether it is a put, and another record belongs to its generation.
+    pub(super) fn is_continued_by(&self, record: &Record<'_>) -> bool {
+        let (before, after) = (self.newest.generation, Generation::after(record));
+        matches!(
+            Transition::between(before, after),
+            Transition::Continues | Transition::Ends
+        )
+    }
+
+    /// Whether it deletes its key.
+    pub(super) fn is_deletion(&self) -> bool {
+        self.newest.generation.is_none()
+    }
+}
+
+impl From<&Record<'_>> for Predecessor {
+    fn from(record: &Record<'_>) -> Self {
+        Self {
+            newest: NewestRecord::from(record),
+            is_compared: record.origin.is_of_state() && !record.is_bump_mark(),
+        }
+    }
+}
+
 /// Compares a record of the state with the record of its key before it, and reports a contradiction, as [`super::check`] does.
 /// Every fold over the records of a key calls this, because its answer is only as certain as these records.
-pub(super) fn compare(store: &Store<'_>, before: Option<&Record<'_>>, record: &Record<'_>) {
-    // Carved records and records of the log are not compared: the state may lack the records between them.
-    let is_state = |record: &Record<'_>| record.origin.is_of_state() && !record.is_bump_mark();
-    let follows = |before: &Record<'_>| is_state(before) && before.revision < record.revision;
-    if !is_state(record) || !before.is_none_or(follows) {
-        return;
+pub(super) fn compare(store: &Store<'_>, before: Option<&Predecessor>, record: &Record<'_>) {
+    let is_compared = Predecessor::from(record).is_compared;
+    if is_compared && before.is_none_or(|before| before.is_compared) {
+        compare_with_newest(store, before.map(|before| &before.newest), record);
     }
-    let before = before.map(NewestRecord::from);
-    compare_with_newest(store, before.as_ref(), record);
 }
 
 /// The same for all records of one key, in the order of revisions.
 pub fn compare_all(store: &Store<'_>, history: &[Record<'_>]) {
     let mut before = None;
     for record in history {
-        compare(store, before, record);
-        before = Some(record);
+        compare(store, before.as_ref(), record);
+        before = Some(Predecessor::from(record));
     }
 }
 

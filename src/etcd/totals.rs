@@ -1,12 +1,12 @@
 //! The space that each key uses: all retained records, and the live part.
 
-use crate::bbolt::Direction;
 use crate::fast_map::FastMap;
 
 use super::generation::{Generation, Transition};
 use super::record::Record;
+use super::revision::Revision;
 use super::store::Store;
-use super::succession::compare;
+use super::succession::{Predecessor, compare};
 
 /// The sizes of the retained records of one key.
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +24,9 @@ pub struct KeyTotals<'a> {
 /// The totals of every key with a retained put, in key order.
 pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
     let mut keys: FastMap<Box<[u8]>, Fold<'a>> = FastMap::default();
-    for record in store.records(Direction::Forward) {
-        if record.is_bump_mark() {
-            continue;
-        }
-        match keys.get_mut(record.key) {
+    store.visit_records(
+        |record| (!record.is_bump_mark()).then_some(*record),
+        |record| match keys.get_mut(record.key) {
             Some(fold) => {
                 compare(store, fold.newest.as_ref(), &record);
                 fold.add(record);
@@ -39,8 +37,8 @@ pub fn key_totals<'a>(store: &Store<'a>) -> Vec<(Box<[u8]>, KeyTotals<'a>)> {
                 fold.add(record);
                 keys.insert(record.key.into(), fold);
             }
-        }
-    }
+        },
+    );
     let mut totals: Vec<_> = keys
         .into_iter()
         .filter_map(|(key, fold)| Some((key, fold.totals()?)))
@@ -55,7 +53,7 @@ struct Fold<'a> {
     /// The key's generation after the record that was added last; none after a deletion.
     generation: Option<Generation>,
     /// The record with the highest revision, put or deletion.
-    newest: Option<Record<'a>>,
+    newest: Option<Predecessor>,
     /// The put with the highest revision.
     newest_put: Option<Record<'a>>,
     version_bytes: u64,
@@ -64,8 +62,7 @@ struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     fn add(&mut self, record: Record<'a>) {
-        let is_newer =
-            |known: &Option<Record<'a>>| known.is_none_or(|known| known.revision < record.revision);
+        let is_newer = |known: Option<Revision>| known.is_none_or(|known| known < record.revision);
         let value_bytes = record.value.len() as u64;
         self.record_bytes = self
             .record_bytes
@@ -78,19 +75,19 @@ impl<'a> Fold<'a> {
         if !record.tombstone {
             self.version_bytes = self.version_bytes.saturating_add(value_bytes);
             // In a damaged file the walk need not go by revision.
-            if is_newer(&self.newest_put) {
+            if is_newer(self.newest_put.map(|put| put.revision)) {
                 self.newest_put = Some(record);
             }
         }
-        if is_newer(&self.newest) {
-            self.newest = Some(record);
+        if is_newer(self.newest.map(|newest| newest.revision())) {
+            self.newest = Some(Predecessor::from(&record));
         }
     }
 
     fn totals(self) -> Option<KeyTotals<'a>> {
         Some(KeyTotals {
             newest_put: self.newest_put?,
-            live: !self.newest?.tombstone,
+            live: !self.newest?.is_deletion(),
             version_bytes: self.version_bytes,
             record_bytes: self.record_bytes,
         })

@@ -88,7 +88,8 @@ impl<'r, 'a> AllEvidence<'r, 'a> {
     pub fn read(log: &EventLog<'_, 'a>, wal: &'r Wal<'r>) -> Self {
         let mut events = log.matching();
         events.reverse();
-        log.note_history(&events);
+        let events: Vec<Event<'a>> = events.iter().collect();
+        log.note_history(events.is_empty());
         let known = AppliedEntries::from_wal(wal, Some(log.question.store()));
         let contradictions = LogContradictions::read(wal, &known, log.question.store());
         if let Some(notice) = contradictions.notice() {
@@ -98,8 +99,8 @@ impl<'r, 'a> AllEvidence<'r, 'a> {
             applied: &known,
             contradictions: &contradictions,
         };
-        let mains = log.all.iter().map(|event| event.record.revision.main);
-        let mains: HashSet<i64> = mains.collect();
+        let mains = (0..log.all.len()).filter_map(|index| log.all.revision(index));
+        let mains: HashSet<i64> = mains.map(|revision| revision.main).collect();
         let asks_of_objects = asks_of_objects(log);
         let mut left_out = 0_usize;
         let mut rows = rows(&events, &mains, wal, known, &mut |request, after| {

@@ -9,6 +9,7 @@ use crate::arrange::Arrange as _;
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::event_list::EventList;
 use super::event_log::{Event, EventFilters, EventLog, EventType};
 use super::no_answer::NoAnswer;
 use super::question::Question;
@@ -131,8 +132,8 @@ impl Churn {
         events.reverse();
         let mut comparison = log.comparison();
         let mut count = Count::new(question, &events);
-        for batch in events.chunks(updates::BATCH) {
-            for (event, update) in batch.iter().zip(updates(batch, &mut comparison)) {
+        for batch in events.batches(updates::BATCH) {
+            for (event, update) in batch.iter().zip(updates(&batch, &mut comparison)) {
                 count.event(event, update);
             }
         }
@@ -157,16 +158,17 @@ struct Count<'q, 'a> {
 
 impl<'q, 'a> Count<'q, 'a> {
     /// No counts yet. The events, in the order of revisions, are needed for the period and for the groups.
-    fn new(question: &'q Question<'a>, events: &[Event<'_>]) -> Self {
-        let revision =
-            |event: Option<&Event<'_>>| event.map_or(0, |event| event.record.revision.main);
-        let revisions = (revision(events.first()), revision(events.last()));
+    fn new(question: &'q Question<'a>, events: &EventList<'_, '_>) -> Self {
+        let mut mains = events.mains();
+        let first = mains.next().unwrap_or(0);
+        let revisions = (first, mains.last().unwrap_or(first));
         let clock = question.timeline().clock();
         let times = clock.estimate(revisions.0).zip(clock.estimate(revisions.1));
-        let keys = || events.iter().map(|event| event.record.key);
+        let keys = events.iter().map(|event| event.record.key);
+        let keys: Vec<&[u8]> = keys.collect();
         let grouping = |by| {
             // The depth is for prefixes, which are not counted here.
-            let grouping = Grouping::new(by, 1, question.catalog(), keys());
+            let grouping = Grouping::new(by, 1, question.catalog(), keys.iter().copied());
             (grouping, Rows::new())
         };
         Self {

@@ -392,7 +392,7 @@ impl<'a> Changed<'a> {
                 EventType::Update => Change::Changed,
                 EventType::Delete => Change::Deleted,
             },
-            old: event.previous,
+            old: event.previous_record(),
             new: (!is_deletion).then_some(event.record),
             deleted_at: is_deletion.then_some(event.record.revision.main),
         }

@@ -8,6 +8,7 @@ use crate::k8s::search::{Matcher, PatternError, pickaxe_g, pickaxe_s};
 
 use super::address::Address;
 use super::compare::{Changed, Comparison};
+use super::event_list::EventList;
 use super::filters::{Filter, LeftNothing};
 use super::no_answer::NoAnswer;
 use super::objects::{Objects, ReadValue};
@@ -163,7 +164,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
     ///
     /// # Errors
     /// If no event passes: why.
-    pub fn newest(&self) -> Result<Vec<Event<'a>>, NoAnswer> {
+    pub fn newest(&self) -> Result<EventList<'_, 'a>, NoAnswer> {
         let mut events = self.matching();
         let (count, is_cut) = (events.len(), events.len() > self.limit);
         events.truncate(self.limit);
@@ -174,7 +175,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
             }));
         }
         if !is_cut {
-            self.note_history(&events);
+            self.note_history(events.is_empty());
         }
         if events.is_empty() {
             return Err(self.why_none_matches());
@@ -191,26 +192,26 @@ impl<'q, 'a> EventLog<'q, 'a> {
     }
 
     /// The events that pass the filters, newest first.
-    pub(super) fn matching(&self) -> Vec<Event<'a>> {
-        let types = &self.filters.types;
+    pub(super) fn matching(&self) -> EventList<'_, 'a> {
         let mut comparison = self.comparison();
-        let matching = self.all.iter().rev().filter(|event| {
-            let main = event.record.revision.main;
+        let filters = self.question.filters();
+        let looks_at_events = !self.filters.types.is_empty() || !self.tests_revisions_only();
+        let matching = (0..self.all.len()).rev().filter(|index| {
+            let Some(revision) = self.all.revision(*index) else {
+                return false;
+            };
+            let main = revision.main;
             let (first, last) = self.period.range;
             let (since, until) = self.period.time;
-            let is_of_type = types.is_empty() || types.contains(&event.event_type);
-            let by_manager = &self.filters.by_manager;
-            let filters = self.question.filters();
+            // An event is not read if its revision is enough.
             filters.test(Filter("A..B"), first <= main && main <= last)
                 && filters.test(Filter("--since"), since <= main)
                 && filters.test(Filter("--until"), main <= until)
-                && filters.test(Filter("--op"), is_of_type)
-                && self.has_what_is_searched(event)
-                && filters.test(Filter("--manager"), by_manager.wrote(event, self.objects()))
-                && filters.test(
-                    Filter("--exclude-status"),
-                    !(self.filters.exclude_status && changed_nothing(event, &mut comparison)),
-                )
+                && (!looks_at_events
+                    || self
+                        .all
+                        .get(*index)
+                        .is_some_and(|event| self.passes(&event, &mut comparison)))
         });
         // Without a filter that looks into objects, the older events need not be looked at: an answer that is cut says
         // nothing about them.
@@ -219,7 +220,22 @@ impl<'q, 'a> EventLog<'q, 'a> {
             limit if self.tests_revisions_only() => limit.saturating_add(1),
             _ => usize::MAX,
         };
-        matching.take(most).collect()
+        EventList::new(&self.all, matching.take(most))
+    }
+
+    /// Whether an event passes the filters that look at the event.
+    fn passes(&self, event: &Event<'_>, comparison: &mut Comparison<'_>) -> bool {
+        let types = &self.filters.types;
+        let is_of_type = types.is_empty() || types.contains(&event.event_type);
+        let by_manager = &self.filters.by_manager;
+        let filters = self.question.filters();
+        filters.test(Filter("--op"), is_of_type)
+            && self.has_what_is_searched(event)
+            && filters.test(Filter("--manager"), by_manager.wrote(event, self.objects()))
+            && filters.test(
+                Filter("--exclude-status"),
+                !(self.filters.exclude_status && changed_nothing(event, comparison)),
+            )
     }
 
     /// Whether the filters need only the revision and the type of an event. Then a test of an event reports nothing.
@@ -251,7 +267,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
         };
         let is_put = !event.record.tombstone;
         let new = is_put.then(|| tree(&event.record)).flatten();
-        let old = event.previous.as_ref().and_then(tree);
+        let old = event.previous_record().as_ref().and_then(tree);
         let has_labels = labels.is_none_or(|labels| {
             let mut trees = [&old, &new].into_iter().flatten();
             trees.any(|tree| labels.matches(tree))
@@ -271,9 +287,9 @@ impl<'q, 'a> EventLog<'q, 'a> {
 
     /// Reports from which revision on history is retained, unless the range or the time that was asked for begins
     /// later.
-    pub(super) fn note_history(&self, events: &[Event<'_>]) {
+    pub(super) fn note_history(&self, has_no_events: bool) {
         let compacted = self.question.store().compact_revision();
-        if self.period.first() > compacted && !events.is_empty() {
+        if self.period.first() > compacted && !has_no_events {
             return;
         }
         let missing = self.names_one().then(|| {
@@ -283,7 +299,7 @@ impl<'q, 'a> EventLog<'q, 'a> {
         // A key with its whole life is answered: a search for more would only cost time.
         let oldest = self.all.iter().next();
         let is_whole = oldest.is_some_and(|event| event.event_type == EventType::Create);
-        if missing == Some(0) && is_whole && !events.is_empty() {
+        if missing == Some(0) && is_whole && !has_no_events {
             return;
         }
         let covers = |key: &[u8]| self.selection.covers(key);

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use regex::bytes::Regex;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, Keyspace, Record, Revision};
+use crate::etcd::{AtRevision, EarlierVersion, KeyPlaces, PlacedKeyspace, Record, Revision};
 use crate::fast_map::FastMap;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
@@ -22,8 +22,6 @@ use super::resolve::resolve;
 use super::revision::RevisionExpr;
 use super::select::{Selection, Which};
 use super::tally::is_custom;
-
-pub use crate::etcd::KeyEntry;
 
 /// Which custom resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,22 +100,33 @@ impl KeyOrder {
     }
 
     /// Sorts keys that are in key order; equal ones stay in it, unless all is reversed.
-    pub fn sort(self, keys: &mut [&KeyEntry<'_>], reverse: bool) {
-        let rank = |entry: &KeyEntry<'_>| match self {
+    pub fn sort(self, keys: &mut [ChosenKey<'_, '_>], reverse: bool) {
+        let rank = |key: &ChosenKey<'_, '_>| match self {
             Self::Key => (0, 0),
-            Self::Modified => (entry.record.revision.main, entry.record.revision.sub),
-            Self::Created => (entry.record.create_revision, 0),
-            Self::Version => (entry.record.version, 0),
-            Self::Size => (
-                i64::try_from(entry.record.value.len()).unwrap_or(i64::MAX),
-                0,
-            ),
+            Self::Modified => (key.newest.revision.main, key.newest.revision.sub),
+            Self::Created => {
+                let record = key.newest.record();
+                (record.map_or(0, |record| record.create_revision), 0)
+            }
+            Self::Version => (key.newest.version, 0),
+            Self::Size => (i64::try_from(key.newest.value_bytes).unwrap_or(i64::MAX), 0),
         };
-        keys.sort_by_key(|entry| Reverse(rank(entry)));
+        if self != Self::Key {
+            keys.sort_by_cached_key(|key| Reverse(rank(key)));
+        }
         if reverse {
             keys.reverse();
         }
     }
+}
+
+/// A key of a list.
+#[derive(Debug, Clone, Copy)]
+pub struct ChosenKey<'k, 'a> {
+    /// The key.
+    pub key: &'k [u8],
+    /// Its newest version.
+    pub newest: EarlierVersion<'a>,
 }
 
 /// The keys as of a revision that the addresses cover.
@@ -127,7 +136,7 @@ pub struct KeyList<'q, 'a> {
     filters: &'q KeyFilters,
     at: AtRevision,
     selection: Selection,
-    keyspace: Keyspace<'a>,
+    keyspace: PlacedKeyspace<'a>,
     /// The resources of the store, if a filter or the counts need them.
     catalog: Option<Catalog>,
     /// The newest record that is not after [`KeyFilters::modified_since`].
@@ -159,7 +168,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
             question,
             filters,
             at,
-            keyspace: Keyspace::at(store, at, |key| selection.covers(key)),
+            keyspace: PlacedKeyspace::at(store, at, |key| selection.covers(key)),
             selection,
             catalog,
             since,
@@ -171,7 +180,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
         self.catalog.as_ref().filter(|_| self.filters.counted)
     }
 
-    fn entries(&self) -> &[KeyEntry<'a>] {
+    fn keys(&self) -> &KeyPlaces<'a> {
         if self.filters.deleted {
             &self.keyspace.deleted
         } else {
@@ -180,26 +189,30 @@ impl<'q, 'a> KeyList<'q, 'a> {
     }
 
     /// The keys that pass the filters, in key order. Objects whose labels cannot be read are reported.
-    pub fn chosen(&self) -> Vec<&KeyEntry<'a>> {
+    pub fn chosen(&self) -> Vec<ChosenKey<'_, 'a>> {
         let (objects, filters) = (self.question.objects(), self.question.filters());
         let last_puts = self.last_puts();
         let (mut chosen, mut without_put) = (Vec::new(), 0_usize);
-        for entry in self.entries().iter().filter(|entry| self.passes(entry)) {
+        let keys = self.keys();
+        let versions = keys.keys().enumerate().filter_map(|(index, key)| {
+            let newest = keys.version(index)?;
+            Some(ChosenKey { key, newest })
+        });
+        for entry in versions.filter(|entry| self.passes(entry)) {
             let Some(labels) = self.selection.labels() else {
                 chosen.push(entry);
                 continue;
             };
             let record = match &last_puts {
-                None => &entry.record,
+                None => entry.newest.record(),
                 Some(puts) => {
-                    let Some(put) = puts.get(&entry.key) else {
-                        without_put = without_put.saturating_add(1);
-                        continue;
-                    };
+                    let put = puts.get(entry.key).copied();
+                    without_put = without_put.saturating_add(usize::from(put.is_none()));
                     put
                 }
             };
-            if filters.test(Filter("-l"), objects.has_labels(record, labels)) {
+            let Some(record) = record else { continue };
+            if filters.test(Filter("-l"), objects.has_labels(&record, labels)) {
                 chosen.push(entry);
             }
         }
@@ -211,7 +224,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
     }
 
     /// Whether a key passes the filters that look at keys and revisions.
-    fn passes(&self, entry: &KeyEntry<'_>) -> bool {
+    fn passes(&self, entry: &ChosenKey<'_, '_>) -> bool {
         let filters = self.question.filters();
         let KeyFilters {
             glob,
@@ -219,9 +232,9 @@ impl<'q, 'a> KeyList<'q, 'a> {
             custom,
             ..
         } = self.filters;
-        let key = &entry.key;
+        let key = entry.key;
         self.since.is_none_or(|since| {
-            filters.test(Filter("--modified-since"), entry.record.revision > since)
+            filters.test(Filter("--modified-since"), entry.newest.revision > since)
         }) && glob
             .as_ref()
             .is_none_or(|glob| filters.test(Filter("--match"), glob.is_match(key)))
@@ -250,15 +263,10 @@ impl<'q, 'a> KeyList<'q, 'a> {
         if !self.filters.deleted || self.selection.labels().is_none() {
             return None;
         }
-        let entries = self.entries();
+        let keys = self.keys();
         let mut puts: FastMap<Box<[u8]>, Record<'a>> = FastMap::default();
         for record in self.question.store().records(Direction::Forward) {
-            let is_entry = |key| {
-                entries
-                    .binary_search_by(|entry| (*entry.key).cmp(key))
-                    .is_ok()
-            };
-            if record.revision.main <= self.at.0 && !record.tombstone && is_entry(record.key) {
+            if record.revision.main <= self.at.0 && !record.tombstone && keys.has(record.key) {
                 puts.insert(record.key.into(), record);
             }
         }
@@ -271,21 +279,22 @@ impl<'q, 'a> KeyList<'q, 'a> {
     /// If an address matches nothing, or filters left nothing: why.
     pub fn finish(&self, any: bool) -> Result<Answer, NoAnswer> {
         let question = self.question;
-        question.note_unproved(self.at, &self.keyspace.live);
+        if self.at.0 < question.store().compact_revision() {
+            question.note_unproved(self.at, &self.keyspace.live.entries());
+        }
         if self.filters.deleted {
             question.note_compacted(&|key| self.selection.covers(key), None);
         }
-        let covers_one = |address: &Address, entries: &[KeyEntry<'_>]| {
-            entries.iter().any(|entry| address.covers(&entry.key))
-        };
-        let is_there = |address: &Address| covers_one(address, self.entries());
+        let covers_one =
+            |address: &Address, keys: &KeyPlaces<'_>| keys.keys().any(|key| address.covers(key));
+        let is_there = |address: &Address| covers_one(address, self.keys());
         if self.filters.deleted
             && let Some(address) = self.selection.unanswered(is_there)
             && covers_one(address, &self.keyspace.live)
         {
             return Err(NoAnswer::NotDeleted(Box::new(address.clone())));
         }
-        let is_empty = self.entries().is_empty();
+        let is_empty = self.keys().is_empty();
         let why = self
             .selection
             .why_empty(question, self.at, is_there, is_empty);

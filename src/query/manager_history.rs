@@ -11,6 +11,7 @@ use crate::etcd::{Event, EventType, Revision};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::stored_writers::{Stored, StoredDigest, StoredWriter};
 
+use super::event_list::EventList;
 use super::manager_text::manager_text;
 use super::objects::Objects;
 use super::read_ahead::read_ahead;
@@ -48,7 +49,7 @@ enum Read<'v> {
 impl ManagerHistory {
     /// The managers of events, which are in the order of revisions or in the reverse order. Nothing is read yet if they
     /// are few.
-    pub fn new(events: &[Event<'_>], objects: &Objects<'_>) -> Self {
+    pub fn new(events: &EventList<'_, '_>, objects: &Objects<'_>) -> Self {
         if events.len() < LEAST_EVENTS {
             return Self::default();
         }
@@ -56,10 +57,11 @@ impl ManagerHistory {
     }
 
     /// The same by the pass, however few the events are.
-    pub fn read(events: &[Event<'_>], objects: &Objects<'_>) -> Self {
-        let revision = |event: Option<&Event<'_>>| event.map(|event| event.record.revision);
-        let is_reversed = revision(events.first()) > revision(events.last());
+    pub fn read(events: &EventList<'_, '_>, objects: &Objects<'_>) -> Self {
         let count = events.len();
+        let revision = |event: Option<Event<'_>>| event.map(|event| event.record.revision);
+        let last = events.get(count.saturating_sub(1));
+        let is_reversed = revision(events.get(0)) > revision(last);
         let places = (0..count).map(|place| match is_reversed {
             true => count.saturating_sub(place).saturating_sub(1),
             false => place,
@@ -80,7 +82,7 @@ impl ManagerHistory {
             in_order,
             |(_, event)| read(event, keyring),
             |(place, event), read| {
-                fold.add(place, event, read);
+                fold.add(place, &event, read);
                 bytes = bytes.saturating_add(event.record.value.len());
                 if bytes > READ_BYTES {
                     bytes = 0;

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
+use crate::etcd::{EventChooser, EventFold, KeyedEvents};
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::manifest::{self, Options, manifest};
@@ -176,22 +177,30 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let head = store.at(None)?;
         let selection = which.select(&[(store, head)], question.keyring())?;
         let catalog = question.catalog();
-        let history = history_and_times(question, catalog);
-        let (after, to) = resolve_events(range, None, question, &which)?;
-        let has_times = filters.since.is_some() || filters.until.is_some();
-        let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
         let scope = which.scope();
         let has_no_address = which.words().is_empty();
         let covers = |key: &[u8]| {
             selection.covers(key) || (has_no_address && is_namespace_of(key, &scope, catalog))
         };
+        let wanted = at.is_none().then_some(&covers as Wanted<'_>);
+        let (history, events) = history_and_events(question, catalog, wanted);
+        let (after, to) = resolve_events(range, None, question, &which)?;
+        let has_times = filters.since.is_some() || filters.until.is_some();
+        let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
         let request = Request {
             wanted: &covers,
             last: filters.last,
             at,
             earlier: EarlierLives::if_range(has_range),
         };
-        let Plan { items, live } = plan(store, &request, catalog, question.objects(), &history);
+        let Plan { items, live } = plan(
+            store,
+            &request,
+            catalog,
+            question.objects(),
+            &history,
+            events,
+        );
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
         let (earlier, items): (Vec<_>, Vec<_>) = items
@@ -482,15 +491,27 @@ impl<'q, 'a> Recovery<'q, 'a> {
     }
 }
 
-/// The history of all objects. The times of the timeline are collected in the same pass, if they are not known yet.
-fn history_and_times(question: &Question<'_>, catalog: &Catalog) -> ObjectHistory {
+/// Whether a key is wanted; called on all cores.
+type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
+
+/// The history of all objects, and the events of the keys for which `wanted` is true, if there are no records but those of
+/// the state. The times of the timeline are collected in the same pass, if they are not known yet.
+fn history_and_events<'a>(
+    question: &Question<'a>,
+    catalog: &Catalog,
+    wanted: Option<Wanted<'_>>,
+) -> (ObjectHistory, Option<KeyedEvents<'a>>) {
     let mut times = question.times_to_collect();
     let (store, keyring) = (question.store(), question.keyring());
-    let history = ObjectHistory::read(store, keyring, catalog, times.as_mut());
+    let wanted = wanted.filter(|_| store.additional().is_empty());
+    let chooser = wanted.map(|wanted| EventChooser::new(store, wanted));
+    let mut fold = EventFold::by_key(store);
+    let events = chooser.as_ref().map(|chooser| (chooser, &mut fold));
+    let history = ObjectHistory::read(store, keyring, catalog, times.as_mut(), events);
     if let Some(times) = times {
         question.use_times(times);
     }
-    history
+    (history, chooser.map(|_| fold.into_keyed()))
 }
 
 /// Whether a key is the Namespace object of a namespace in the scope. With `-n shop` and no address, the Namespace

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::key_list::ChosenKey;
 use crate::arrange::Arrange as _;
-use crate::etcd::KeyEntry;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::resource::Resource;
 
@@ -62,17 +62,17 @@ pub fn is_custom(resource: &Resource) -> bool {
 }
 
 /// The resources of keys, the one with the most keys first.
-pub fn resources(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
+pub fn resources(keys: &[ChosenKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
-    let keys = entries.iter().map(|entry| &*entry.key);
-    let prefixes = (!catalog.holds_objects()).then(|| Prefixes::new(keys));
-    for entry in entries {
+    let names = keys.iter().map(|entry| entry.key);
+    let prefixes = (!catalog.holds_objects()).then(|| Prefixes::new(names));
+    for entry in keys {
         if let Some(prefixes) = &prefixes {
-            let prefix = prefixes.prefix_of(&entry.key);
+            let prefix = prefixes.prefix_of(entry.key);
             count(&mut rows, Named::Folder(prefix.to_vec()), entry);
             continue;
         }
-        count(&mut rows, resource_of(&entry.key, catalog), entry);
+        count(&mut rows, resource_of(entry.key, catalog), entry);
     }
     let mut rows: Vec<Row> = rows.into_values().collect();
     // The sort is stable: rows with equal counts stay in the order of their names.
@@ -93,10 +93,10 @@ pub fn resource_of(key: &[u8], catalog: &Catalog) -> Named {
 }
 
 /// The namespaces of keys, and the namespaces whose own object is among the keys, by name.
-pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
+pub fn namespaces(keys: &[ChosenKey<'_, '_>], catalog: &Catalog) -> Vec<Row> {
     let mut rows = BTreeMap::new();
-    for entry in entries {
-        let Some(location) = catalog.locate(&entry.key) else {
+    for entry in keys {
+        let Some(location) = catalog.locate(entry.key) else {
             continue;
         };
         let named = |name: &[u8]| Named::Namespace {
@@ -117,11 +117,10 @@ pub fn namespaces(entries: &[&KeyEntry<'_>], catalog: &Catalog) -> Vec<Row> {
     rows.into_values().collect()
 }
 
-fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &KeyEntry<'_>) {
+fn count(rows: &mut BTreeMap<Named, Row>, named: Named, entry: &ChosenKey<'_, '_>) {
     let row = rows.entry(named.clone()).or_insert_with(|| Row::new(named));
     row.keys = row.keys.saturating_add(1);
-    let value_bytes = entry.record.value.len() as u64;
-    row.value_bytes = row.value_bytes.saturating_add(value_bytes);
+    row.value_bytes = row.value_bytes.saturating_add(entry.newest.value_bytes);
 }
 
 /// The prefixes by which keys of a store without Kubernetes are grouped: up to the first slash after what all of them

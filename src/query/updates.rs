@@ -37,11 +37,11 @@ pub fn managers_of_each(events: &[Event<'_>], objects: &Objects<'_>) -> Vec<Vec<
 
 /// The managers of an event. None if that has to be found out in order.
 fn managers(event: &Event<'_>, keyring: &Keyring) -> Option<Vec<String>> {
-    let old = match (event.event_type, &event.previous) {
-        (EventType::Delete, _) | (EventType::Update, None) => return Some(Vec::new()),
-        (EventType::Create, old) | (EventType::Update, old) => old.as_ref(),
-    };
-    let (new, old) = opened(&event.record, old, keyring)?;
+    if let (EventType::Delete, _) | (EventType::Update, None) = (event.event_type, event.previous) {
+        return Some(Vec::new());
+    }
+    let old = event.previous_record();
+    let (new, old) = opened(&event.record, old.as_ref(), keyring)?;
     let old = old.as_deref();
     let writers = stored_writers(old, &new).or_else(|| decoded_writers(old, &new))?;
     let names = writers.iter().map(|writer| {

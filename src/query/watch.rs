@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::bbolt::Direction;
 use crate::etcd::store::RevisionUnavailable;
 use crate::etcd::succession::Successions;
-use crate::etcd::{AtRevision, Store};
+use crate::etcd::{AtRevision, EarlierVersion, Store};
 use crate::k8s::Order;
 use crate::k8s::object::as_kubectl_shows;
 
@@ -308,7 +308,9 @@ impl<'a> Watch<'_, 'a> {
             let event = Event {
                 record,
                 event_type,
-                previous: previous.filter(|_| event_type != EventType::Create),
+                previous: previous
+                    .filter(|_| event_type != EventType::Create)
+                    .map(EarlierVersion::from),
             };
             if self.is_selected(&event) {
                 see(&event)?;
@@ -336,7 +338,7 @@ impl<'a> Watch<'_, 'a> {
             let (event_type, record) = match (presence.before, presence.after) {
                 (false, true) => (ObjectEventType::Added, Some(event.record)),
                 (true, true) => (ObjectEventType::Modified, Some(event.record)),
-                (_, false) => (ObjectEventType::Deleted, event.previous),
+                (_, false) => (ObjectEventType::Deleted, event.previous_record()),
             };
             let Some(record) = record else {
                 left_out.without_object = left_out.without_object.saturating_add(1);
@@ -357,10 +359,10 @@ impl<'a> Watch<'_, 'a> {
     }
 
     /// The put before an event as a server sends it: a server does not send one at the compacted revision.
-    pub fn served_previous<'e>(&self, event: &'e Event<'a>) -> Option<&'e Record<'a>> {
+    pub fn served_previous(&self, event: &Event<'a>) -> Option<Record<'a>> {
         let compacted = self.resolved.question.store().compact_revision();
         let is_known = event.record.revision.main > compacted;
-        event.previous.as_ref().filter(|_| is_known)
+        event.previous_record().filter(|_| is_known)
     }
 
     fn is_selected(&self, event: &Event<'_>) -> bool {
@@ -385,7 +387,7 @@ impl<'a> Watch<'_, 'a> {
         let objects = self.resolved.question.objects();
         let has_labels = |record: &Record<'_>| objects.has_labels(record, labels);
         Presence {
-            before: event.previous.as_ref().is_some_and(has_labels),
+            before: event.previous_record().as_ref().is_some_and(has_labels),
             after: event.event_type != EventType::Delete && has_labels(&event.record),
         }
     }

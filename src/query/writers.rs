@@ -45,7 +45,8 @@ fn writers_of(event: &Event<'_>, objects: &Objects<'_>) -> Option<Vec<Writer>> {
         EventType::Create => true,
         EventType::Update => event.previous.is_some(),
     };
-    let previous = event.previous.as_ref().map(|record| (record, objects));
+    let previous = event.previous_record();
+    let previous = previous.as_ref().map(|record| (record, objects));
     let written = is_known.then(|| writers_between(previous, (&event.record, objects)));
     written.flatten()
 }

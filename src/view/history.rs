@@ -337,7 +337,8 @@ fn cells(line: &Line<'_>, names: &KeyNames<'_>, style: &Style) -> [String; HEADS
     let deleted = event.event_type == EventType::Delete;
     let or_dash = |shown: bool, text: String| if shown { text } else { "-".to_owned() };
     let change = event.previous.filter(|_| !deleted).map(|old| {
-        let change = size(record.value.len()).saturating_sub(size(old.value.len()));
+        let change = size(record.value.len())
+            .saturating_sub(i64::try_from(old.value_bytes).unwrap_or(i64::MAX));
         format!("{change:+}")
     });
     let managers = match line.managers.as_slice() {

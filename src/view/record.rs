@@ -58,7 +58,7 @@ pub fn event_json(event: &Event<'_>, managers: &[String]) -> Value {
     if let Some(previous) = event.previous {
         fields.insert("prev_mod_revision".to_owned(), previous.mod_revision.into());
         fields.insert("prev_version".to_owned(), previous.version.into());
-        fields.insert("prev_value_size".to_owned(), previous.value.len().into());
+        fields.insert("prev_value_size".to_owned(), previous.value_bytes.into());
     }
     let missing = event.missing_versions();
     // The version of a key's oldest retained event already shows how many versions were compacted.

@@ -113,10 +113,11 @@ impl Database {
 
     pub fn log_of(&self, filters: &EventFilters) -> Result<Vec<Value>, Refused> {
         self.ask("log", |question| {
-            let events = EventLog::read(question, filters)?.newest()?;
-            let rows = events.iter().map(|event| event_json(event, &[]));
+            let log = EventLog::read(question, filters)?;
+            let events = log.newest()?;
+            let rows: Vec<Value> = events.iter().map(|event| event_json(&event, &[])).collect();
             question.finish(Answer::Yes);
-            Ok(rows.collect())
+            Ok(rows)
         })
     }
 
@@ -168,7 +169,7 @@ impl Database {
             order.sort(&mut chosen, false);
             let rows = chosen
                 .iter()
-                .map(|entry| key_json(&entry.key, &entry.record));
+                .map(|entry| key_json(entry.key, &entry.newest.record().unwrap()));
             rows.collect()
         })
     }

@@ -12,7 +12,7 @@ use crate::cli::out::Out;
 use crate::cli::unpacking::unpacking;
 use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb, report};
-use crate::query::event_log::{EventFilters, EventLog};
+use crate::query::event_log::{Event, EventFilters, EventLog};
 use crate::query::pasted::{Pasted, PastedValue};
 use crate::query::stored_value::{decrypted, hex_bytes, is_database, object_within};
 use crate::source::work::Work;
@@ -207,10 +207,12 @@ impl Args {
             with_times: true,
             ..EventFilters::default()
         };
-        let mut events = EventLog::read(&question, &filters)?.newest()?;
+        let log = EventLog::read(&question, &filters)?;
+        let mut events = log.newest()?;
         events.reverse();
         let asked = self.key.as_ref().map(|key| key.as_encoded_bytes());
-        events.retain(|event| asked.is_none_or(|asked| asked == event.record.key));
+        let asked_for = |event: &Event<'_>| asked.is_none_or(|asked| asked == event.record.key);
+        let events: Vec<_> = events.iter().filter(asked_for).collect();
         for (index, event) in events.iter().enumerate() {
             let record = &event.record;
             let time = question.timeline().bounds(record.revision.main).exact;

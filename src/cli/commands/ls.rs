@@ -20,7 +20,7 @@ use crate::cli::v2_store::{V2Output, print, refuse};
 use crate::cli::words::words;
 use crate::cli::{Answer, Run, Verb};
 use crate::query::catalog::Catalog;
-use crate::query::key_list::{KeyEntry, KeyFilters, KeyList, KeyOrder};
+use crate::query::key_list::{ChosenKey, KeyFilters, KeyList, KeyOrder};
 use crate::query::tally;
 use crate::query::v2_store::{self, V2Store};
 use crate::query::{Evidence, Notice, Origins, Question};
@@ -229,7 +229,7 @@ impl Args {
     /// Prints how many keys each resource or namespace has; whether there are any, however few of them were asked for.
     fn print_counts(
         &self,
-        chosen: &[&KeyEntry<'_>],
+        chosen: &[ChosenKey<'_, '_>],
         catalog: &Catalog,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -261,7 +261,7 @@ impl Args {
     /// Prints the keys; whether there are any, however few of them were asked for.
     fn print_keys(
         &self,
-        chosen: &mut [&KeyEntry<'_>],
+        chosen: &mut [ChosenKey<'_, '_>],
         question: &Question<'_>,
         out: &mut Out,
     ) -> Result<bool, Failure> {
@@ -277,7 +277,7 @@ impl Args {
         } else {
             KeyNames::whole()
         };
-        for KeyEntry { key, record } in chosen.iter().take(self.limit()) {
+        for ChosenKey { key, newest } in chosen.iter().take(self.limit()) {
             if is_short {
                 out.name(&names.text(key))?;
                 continue;
@@ -287,10 +287,10 @@ impl Args {
                 out.write_all(b"\n")?;
                 continue;
             }
-            let row = if self.deleted {
-                listing::deleted_json(key, record.revision.main)
-            } else {
-                key_json(key, record)
+            let row = match newest.record() {
+                _ if self.deleted => listing::deleted_json(key, newest.revision.main),
+                Some(record) => key_json(key, &record),
+                None => continue,
             };
             rows.row(&with_object(row, key, question.catalog()), out)?;
         }

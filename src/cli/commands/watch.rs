@@ -180,9 +180,10 @@ impl Args {
         let format = self.write_out.unwrap_or_default().into();
         let mut writer = WatchWriter::new(out, format, current_revision);
         let seen = watch.events(self.prev_kv, |event| {
+            let previous = watch.served_previous(event).filter(|_| self.prev_kv);
             writer.event(WatchEvent {
                 record: &event.record,
-                previous: watch.served_previous(event).filter(|_| self.prev_kv),
+                previous: previous.as_ref(),
             })
         })?;
         writer.finish()?;

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::bbolt::Direction;
 use crate::etcd::generation::Generation;
-use crate::etcd::history::KeyEntry;
+use crate::etcd::keyspace::KeyEntry;
 use crate::etcd::record::Record;
 use crate::etcd::store::{AtRevision, Store, missing_revisions};
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::bbolt::Direction;
 use crate::etcd::generation::Transition;
-use crate::etcd::{AtRevision, Generation, Record, Revision, Store};
+use crate::etcd::{AtRevision, EventChooser, EventFold, Generation, Record, Revision, Store};
 use crate::fast_map::FastMap;
 use crate::k8s::anchors::Times;
 use crate::k8s::catalog::{Catalog, ClusterName, Namespace};
@@ -206,13 +206,14 @@ impl<'a> Fold<'_, 'a> {
 }
 
 impl ObjectHistory {
-    /// Reads it, by one pass over the store. If `times` is given, the pass also collects the times of the records, which
-    /// must be those of the state alone.
+    /// Reads it, by one pass over the store. If `times` is given, the pass also collects the times of the records, and if
+    /// `events` is given, the events. Both are only possible for the records of the state alone.
     pub(in crate::query) fn read<'a>(
         store: &Store<'a>,
         keyring: &Keyring,
         catalog: &Catalog,
         mut times: Option<&mut TimesFold>,
+        mut events: Option<(&EventChooser<'_, 'a>, &mut EventFold<'_, 'a>)>,
     ) -> Self {
         let mut fold = Fold {
             store,
@@ -233,9 +234,16 @@ impl ObjectHistory {
             }
         };
         if store.additional().is_empty() {
+            let (chooser, mut events) = events.take().unzip();
+            let choose = |record: &Record<'a>| chooser.and_then(|chooser| chooser.choose(record));
             store.visit_state_records(
-                |record| is_read(record).then(|| (*record, read(record))),
-                |(record, read)| add(record, read),
+                |record| is_read(record).then(|| (*record, read(record), choose(record))),
+                |(record, read, chosen)| {
+                    add(record, read);
+                    if let (Some(events), Some(chosen)) = (events.as_deref_mut(), chosen) {
+                        events.add(&chosen);
+                    }
+                },
             );
         } else {
             let records = store.records(Direction::Forward).filter(is_read);

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 
 use crate::etcd::{
-    AtRevision, Event, EventType, Events, Generation, KeyEntry, Keyspace, Record, Store,
+    AtRevision, Event, EventType, Events, Generation, KeyEntry, KeyedEvents, Keyspace, Record,
+    Store,
 };
 use crate::k8s::Order;
 use crate::k8s::catalog::{Catalog, Location};
@@ -167,17 +168,22 @@ const BATCH: usize = 256;
 /// How many keys are looked at together.
 const KEYS: usize = 4096;
 
-/// Lists what is to be brought back.
+/// Lists what is to be brought back. `events` are those of the wanted keys, if they were read already.
 pub fn plan<'a>(
     store: &Store<'a>,
     request: &Request<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
+    events: Option<KeyedEvents<'a>>,
 ) -> Plan<'a> {
     let mut plan = match request.at {
         Some(at) => as_of(store, at, request),
-        None => deleted(store, request, catalog, objects, history),
+        None => {
+            let events =
+                events.unwrap_or_else(|| Events::read_by_key(store, |key| (request.wanted)(key)));
+            deleted(store, request, catalog, objects, history, &events)
+        }
     };
     let is_read =
         |item: &&mut Item<'_>| !item.is_made_again || request.earlier == EarlierLives::Read;
@@ -241,8 +247,8 @@ fn deleted<'a>(
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
+    by_key: &KeyedEvents<'a>,
 ) -> Plan<'a> {
-    let by_key = Events::read_by_key(store, |key| (request.wanted)(key));
     let keyring = objects.keyring();
     let context = Context {
         store,
@@ -258,12 +264,12 @@ fn deleted<'a>(
             // Values that stay encrypted are reported in the order of keys.
             let open = |record: &Record<'a>| objects.open(record).ok();
             let keys = batch.iter();
-            keys.map(|(place, _)| context.of_key(by_key.of_key(*place), &open))
+            keys.map(|(place, _)| context.of_key(by_key, *place, &open))
                 .collect()
         } else {
             let open = |record: &Record<'a>| keyring.decrypt(record.key, record.value).ok();
             let keys = batch.par_iter();
-            keys.map(|(place, _)| context.of_key(by_key.of_key(*place), &open))
+            keys.map(|(place, _)| context.of_key(by_key, *place, &open))
                 .collect()
         };
         let before = plan.items.len();
@@ -344,8 +350,17 @@ struct Context<'q, 'a> {
 type Open<'o, 'a> = &'o dyn Fn(&Record<'a>) -> Option<Cow<'a, [u8]>>;
 
 impl<'a> Context<'_, 'a> {
-    /// What is planned for a key with these events.
-    fn of_key(&self, mut events: Vec<Event<'a>>, open: Open<'_, 'a>) -> KeyPlan<'a> {
+    /// What is planned for the key at a place.
+    fn of_key(&self, by_key: &KeyedEvents<'a>, place: usize, open: Open<'_, 'a>) -> KeyPlan<'a> {
+        // Most keys exist and were never deleted.
+        let only_life = by_key.only_life(place);
+        if let Some(live) = only_life.filter(|_| self.store.additional().is_empty()) {
+            return KeyPlan {
+                items: Vec::new(),
+                live: Some(live),
+            };
+        }
+        let mut events = by_key.of_key(place);
         let live = live(self.store, &events);
         events.retain(|event| !self.store.is_newer_than_state(&event.record));
         let newest = events
@@ -542,7 +557,7 @@ mod tests {
             let (diagnostics, keyring) = (Diagnostics::new(), Keyring::default());
             let store = Store::open(&source, &diagnostics).unwrap();
             let catalog = read_full(&[(&store, AtRevision::HEAD)], &keyring);
-            let history = ObjectHistory::read(&store, &keyring, &catalog, None);
+            let history = ObjectHistory::read(&store, &keyring, &catalog, None, None);
             let by_key = Events::read_by_key(&store, |_| true);
             for place in 0..by_key.keys().len() {
                 for life in lives(&by_key.of_key(place)) {

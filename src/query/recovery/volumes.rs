@@ -133,7 +133,7 @@ impl Volumes {
             at: None,
             earlier: EarlierLives::None,
         };
-        let plan = plan(store, &request, catalog, question.objects(), history);
+        let plan = plan(store, &request, catalog, question.objects(), history, None);
         for item in plan.items {
             let record = item.newest();
             volumes.add(question, &record, false);

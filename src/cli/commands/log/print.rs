@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::unified;
 use crate::query::compare::{Changed, Comparison};
+use crate::query::event_list::EventList;
 use crate::query::event_log::{Event, EventType};
 use crate::query::manager_history::ManagerHistory;
 use crate::query::timeline::{Bounds, Timeline};
@@ -37,29 +38,31 @@ const SAMPLE: usize = 200;
 
 impl<'g, 'a> Log<'g, 'a> {
     /// Prints the events in the given order, as lines or as JSON rows.
-    pub fn print(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
+    pub fn print(&self, events: &EventList<'_, 'a>, out: &mut Out) -> Result<(), Failure> {
         match self.args.output {
             RowFormat::Table | RowFormat::Wide => self.print_lines(events, out),
             form => {
                 let mut rows = JsonRows::new(Form::array_if(form == RowFormat::Json));
-                for (event, managers) in events.iter().zip(self.managers(events)) {
-                    rows.row(&self.json_of(event, &managers), out)?;
+                for (event, managers) in self.with_managers(events) {
+                    rows.row(&self.json_of(&event, &managers), out)?;
                 }
                 Ok(rows.finish(out)?)
             }
         }
     }
 
-    /// The managers of each event.
-    fn managers<'e>(
+    /// Each event with its managers.
+    fn with_managers<'e>(
         &'e self,
-        events: &'e [Event<'a>],
-    ) -> impl Iterator<Item = Vec<String>> + use<'e, 'g, 'a> {
+        events: &'e EventList<'_, 'a>,
+    ) -> impl Iterator<Item = (Event<'a>, Vec<String>)> + use<'e, 'g, 'a> {
         let objects = self.log.objects();
         let history = ManagerHistory::new(events, objects);
-        let batches = events.chunks(BATCH).enumerate();
+        let batches = events.batches(BATCH).enumerate();
         batches.flat_map(move |(number, batch)| {
-            history.managers_of_each(number.saturating_mul(BATCH), batch, objects)
+            let first = number.saturating_mul(BATCH);
+            let managers = history.managers_of_each(first, &batch, objects);
+            batch.into_iter().zip(managers)
         })
     }
 
@@ -126,7 +129,7 @@ impl<'g, 'a> Log<'g, 'a> {
     }
 
     /// The columns of the table and their widths, for these events at their places in their transactions.
-    fn layout(&self, events: &[Event<'a>], places: &[Place], out: &Out) -> Layout<'_> {
+    fn layout(&self, events: &EventList<'_, 'a>, places: &[Place], out: &Out) -> Layout<'_> {
         let with_key = !self.log.names_one();
         let shown = Shown {
             key: with_key,
@@ -142,12 +145,16 @@ impl<'g, 'a> Log<'g, 'a> {
         };
         let sampled = if out.is_cut() { SAMPLE } else { 0 };
         // Lines without columns need no widths.
-        let measured = if self.args.is_oneline() { &[] } else { events };
-        let lines = measured.iter().zip(places).enumerate();
+        let measured = if self.args.is_oneline() {
+            0
+        } else {
+            events.len()
+        };
+        let lines = events.iter().take(measured).zip(places).enumerate();
         let lines = lines.map(|(index, (event, place))| {
-            let mut line = self.line(event, *place);
+            let mut line = self.line(&event, *place);
             if index < sampled {
-                line.managers = managers_of(event, self.log.objects());
+                line.managers = managers_of(&event, self.log.objects());
             }
             line
         });
@@ -156,9 +163,9 @@ impl<'g, 'a> Log<'g, 'a> {
 
     /// Prints each event as a line, with what the flags ask for below it. With `--by-txn` each transaction has a line
     /// of its own before its events.
-    fn print_lines(&self, events: &[Event<'a>], out: &mut Out) -> Result<(), Failure> {
+    fn print_lines(&self, events: &EventList<'_, 'a>, out: &mut Out) -> Result<(), Failure> {
         let store = self.log.question().store();
-        let mains: Vec<i64> = events.iter().map(|e| e.record.revision.main).collect();
+        let mains: Vec<i64> = events.mains().collect();
         let places = Place::of_mains(&mains);
         let layout = self.layout(events, &places, out);
         let mut comparison = self.log.comparison();
@@ -169,21 +176,21 @@ impl<'g, 'a> Log<'g, 'a> {
         } else {
             BTreeMap::new()
         };
-        let key_counts = keys_by_transaction(events);
+        let key_counts = keys_by_transaction(&mains);
         // The main revision of the event before.
         let mut last_main = None;
         if !self.args.is_oneline() {
             writeln!(out.styled(), "{}", layout.head())?;
             out.leave_out(layout.left_out().iter().copied());
         }
-        for ((event, place), managers) in events.iter().zip(places).zip(self.managers(events)) {
+        for ((event, managers), place) in self.with_managers(events).zip(places) {
             let main = event.record.revision.main;
             if self.args.by_txn && last_main != Some(main) {
                 let keys = key_counts.get(&main).copied().unwrap_or_default();
-                self.transaction_head(event, keys, last_main.is_some(), out)?;
+                self.transaction_head(&event, keys, last_main.is_some(), out)?;
             }
             last_main = Some(main);
-            let mut line = self.line(event, place);
+            let mut line = self.line(&event, place);
             line.managers = managers;
             self.print_line(line, &layout, out)?;
             // If `--carve` or `--wal` gave records, the reader expects the older versions. The line
@@ -199,7 +206,7 @@ impl<'g, 'a> Log<'g, 'a> {
                     )
                 ))?;
             }
-            self.print_below(event, &mut comparison, out)?;
+            self.print_below(&event, &mut comparison, out)?;
             for line in whys.get(&main).into_iter().flat_map(time::why_lines) {
                 out.line(&format!("{INDENT}{line}"))?;
             }
@@ -267,8 +274,8 @@ impl<'g, 'a> Log<'g, 'a> {
         comparison: &mut Comparison<'_>,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let changed = Changed::from_event(event);
         if self.args.stat || self.args.patch {
+            let changed = Changed::from_event(event);
             let fields = if changed.is_in_both() {
                 comparison.fields(&changed)
             } else {
@@ -332,10 +339,10 @@ impl<'g, 'a> Log<'g, 'a> {
 }
 
 /// How many of the events belong to each transaction, by main revision.
-fn keys_by_transaction(events: &[Event<'_>]) -> HashMap<i64, usize> {
+fn keys_by_transaction(mains: &[i64]) -> HashMap<i64, usize> {
     let mut keys: HashMap<i64, usize> = HashMap::new();
-    for event in events {
-        let count = keys.entry(event.record.revision.main).or_default();
+    for main in mains {
+        let count = keys.entry(*main).or_default();
         *count = count.saturating_add(1);
     }
     keys

@@ -1,0 +1,320 @@
+//! Many records in little memory: of each the list has its place in the file, from which it is read again.
+//!
+//! A [`Record`] has 136 bytes, a place has 32. Reading a record again takes less time than reading its page from memory
+//! for the first time. A record that is not found again in the same way (in a page with damage, in an inline bucket, in
+//! the write-ahead log) is kept as it is.
+
+use crate::bbolt::{Page, Pages, Pgid};
+
+use super::record::{Origin, Record};
+use super::revision::Revision;
+use super::store::Store;
+
+/// The place of a record of the tree, with what most questions about an earlier version need.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    main: i64,
+    sub: u32,
+    version: u32,
+    value_bytes: u32,
+    /// The page; or if `is_other`, the index among the other records.
+    page: u32,
+    element: u16,
+    is_other: bool,
+    tombstone: bool,
+    /// Whether the record before it of the same key is a put of the same generation.
+    continues: bool,
+}
+
+impl Place {
+    /// No place.
+    const NONE: Self = Self {
+        main: 0,
+        sub: 0,
+        version: 0,
+        value_bytes: 0,
+        page: u32::MAX,
+        element: u16::MAX,
+        is_other: true,
+        tombstone: false,
+        continues: false,
+    };
+}
+
+/// Finds the places of records, and reads records at places. It can be used on all cores.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordReader<'a>(Pages<'a>);
+
+impl<'a> RecordReader<'a> {
+    pub(super) fn new(store: &Store<'a>) -> Self {
+        Self(store.db().pages())
+    }
+
+    /// The place of a record. None if what is read there is not the same record.
+    pub(super) fn place_of(&self, record: &Record<'a>) -> Option<Place> {
+        if record.origin != Origin::Live {
+            return None;
+        }
+        let page = record.pgid?;
+        let index = record.element?;
+        let element = self.page(page)?.leaf_element(index).ok()?;
+        // The same bytes give the same record.
+        let is_same = element.value_offset == record.offset;
+        let is_usual = record.tombstone || record.mod_revision == record.revision.main;
+        (is_same && is_usual).then_some(())?;
+        Some(Place {
+            main: record.revision.main,
+            sub: u32::try_from(record.revision.sub).ok()?,
+            version: u32::try_from(record.version).ok()?,
+            value_bytes: u32::try_from(record.value.len()).ok()?,
+            page: u32::try_from(page).ok()?,
+            element: u16::try_from(index).ok()?,
+            is_other: false,
+            tombstone: record.tombstone,
+            continues: false,
+        })
+    }
+
+    fn page(&self, pgid: u64) -> Option<Page<'a>> {
+        self.0.unchecked(Pgid(pgid))
+    }
+
+    /// The record at a place. None if another program has changed the file since.
+    fn read(&self, place: Place) -> Option<Record<'a>> {
+        let page = self.page(place.page.into())?;
+        let element = page.leaf_element(place.element.into()).ok()?;
+        let (record, _) = Record::parse(&page, &element).ok()?;
+        Some(record)
+    }
+}
+
+/// An index as a number of 32 bits. A list with more entries than that is larger than any memory.
+pub(super) fn to_u32(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// A list of records.
+#[derive(Debug)]
+pub(super) struct RecordList<'a> {
+    reader: RecordReader<'a>,
+    places: Vec<Place>,
+    others: Vec<Record<'a>>,
+}
+
+impl<'a> RecordList<'a> {
+    pub(super) fn new(reader: RecordReader<'a>) -> Self {
+        Self {
+            reader,
+            places: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    pub(super) fn reader(&self) -> RecordReader<'a> {
+        self.reader
+    }
+
+    /// Adds a record. `place` is what [`RecordReader::place_of`] returns for it; see [`Self::continues`].
+    pub(super) fn push(&mut self, record: &Record<'a>, place: Option<Place>, continues: bool) {
+        let place = place.unwrap_or_else(|| self.add_other(record));
+        self.places.push(Place { continues, ..place });
+    }
+
+    /// Adds the place of a record that is not known yet.
+    pub(super) fn push_none(&mut self) {
+        self.places.push(Place::NONE);
+    }
+
+    /// Replaces the record at an index.
+    pub(super) fn set(&mut self, index: usize, record: &Record<'a>, place: Option<Place>) {
+        let known = self.places.get(index).copied().unwrap_or(Place::NONE);
+        let place = place.unwrap_or_else(|| self.add_other_at(known, record));
+        if let Some(slot) = self.places.get_mut(index) {
+            *slot = place;
+        }
+    }
+
+    /// Adds the record at an index of another list.
+    pub(super) fn push_from(&mut self, other: &Self, index: usize) {
+        match other.places.get(index) {
+            Some(place) if !place.is_other => self.places.push(*place),
+            _ => match other.get(index) {
+                Some(record) => self.push(&record, None, false),
+                None => self.push_none(),
+            },
+        }
+    }
+
+    /// Whether the record at an index deletes its key; none without a record there. No page is read for it.
+    pub(super) fn is_tombstone(&self, index: usize) -> Option<bool> {
+        let place = self.places.get(index)?;
+        let is_there = !place.is_other || self.other(*place).is_some();
+        is_there.then_some(place.tombstone)
+    }
+
+    /// As [`Self::add_other`]. If the known place has another record, it is replaced.
+    fn add_other_at(&mut self, known: Place, record: &Record<'a>) -> Place {
+        let page = usize::try_from(known.page).unwrap_or(usize::MAX);
+        match self.others.get_mut(page).filter(|_| known.is_other) {
+            Some(other) => {
+                *other = *record;
+                Place {
+                    tombstone: record.tombstone,
+                    ..known
+                }
+            }
+            None => self.add_other(record),
+        }
+    }
+
+    fn add_other(&mut self, record: &Record<'a>) -> Place {
+        let index = u32::try_from(self.others.len()).unwrap_or(u32::MAX);
+        self.others.push(*record);
+        Place {
+            page: index,
+            tombstone: record.tombstone,
+            ..Place::NONE
+        }
+    }
+
+    /// The record at an index.
+    pub(super) fn get(&self, index: usize) -> Option<Record<'a>> {
+        let place = *self.places.get(index)?;
+        match place.is_other {
+            true => self.other(place).copied(),
+            false => self.reader.read(place),
+        }
+    }
+
+    /// The revision of the record at an index. No page is read for it.
+    pub(super) fn revision(&self, index: usize) -> Option<Revision> {
+        self.earlier(index).map(|earlier| earlier.revision)
+    }
+
+    /// The record at an index, as an earlier version of another one. No page is read for it.
+    pub(super) fn earlier(&self, index: usize) -> Option<EarlierVersion<'a>> {
+        let place = *self.places.get(index)?;
+        if place.is_other {
+            return self.other(place).map(|other| EarlierVersion::from(*other));
+        }
+        Some(EarlierVersion {
+            revision: Revision {
+                main: place.main,
+                sub: place.sub.into(),
+            },
+            version: place.version.into(),
+            mod_revision: place.main,
+            value_bytes: place.value_bytes.into(),
+            record: Stored::At(self.reader, place),
+        })
+    }
+
+    /// Whether the record at an index was added as one that continues the generation of the record before it.
+    pub(super) fn continues(&self, index: usize) -> bool {
+        self.places.get(index).is_some_and(|place| place.continues)
+    }
+
+    fn other(&self, place: Place) -> Option<&Record<'a>> {
+        self.others.get(usize::try_from(place.page).ok()?)
+    }
+}
+
+/// An earlier version of a key. Its page is only read if the record is asked for: the versions of a key are far apart in
+/// the file.
+#[derive(Debug, Clone, Copy)]
+pub struct EarlierVersion<'a> {
+    /// When it was written.
+    pub revision: Revision,
+    /// Its version.
+    pub version: i64,
+    /// The revision that it states.
+    pub mod_revision: i64,
+    /// Length of its value, in bytes.
+    pub value_bytes: u64,
+    record: Stored<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stored<'a> {
+    Here(Record<'a>),
+    At(RecordReader<'a>, Place),
+}
+
+impl<'a> EarlierVersion<'a> {
+    /// Its record. None if another program has changed the file since.
+    pub fn record(&self) -> Option<Record<'a>> {
+        match self.record {
+            Stored::Here(record) => Some(record),
+            Stored::At(reader, place) => reader.read(place),
+        }
+    }
+}
+
+impl<'a> From<Record<'a>> for EarlierVersion<'a> {
+    fn from(record: Record<'a>) -> Self {
+        Self {
+            revision: record.revision,
+            version: record.version,
+            mod_revision: record.mod_revision,
+            value_bytes: record.value.len() as u64,
+            record: Stored::Here(record),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bbolt::{Db, Direction};
+    use crate::diag::Diagnostics;
+    use crate::etcd::record::Grade;
+
+    fn image(name: &str) -> Vec<u8> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/");
+        std::fs::read(format!("{folder}{name}")).unwrap()
+    }
+
+    /// The number of records, and how many of them have a place.
+    fn listed(image: &[u8]) -> (usize, usize) {
+        let diagnostics = Diagnostics::new();
+        let store = Store::from_db(Db::from_image(image, None, &diagnostics).unwrap());
+        let reader = RecordReader::new(&store);
+        let mut list = RecordList::new(reader);
+        let mut records: Vec<Record<'_>> = store.records(Direction::Forward).collect();
+        let carved = records.first().map(|record| Record {
+            origin: Origin::Carved(Grade::A),
+            ..*record
+        });
+        records.extend(carved);
+        for record in &records {
+            list.push(record, reader.place_of(record), false);
+        }
+        for (index, record) in records.iter().enumerate() {
+            let again = list.get(index).unwrap();
+            assert_eq!(format!("{again:?}"), format!("{record:?}"));
+            let earlier = list.earlier(index).unwrap();
+            let expected = (record.revision, record.version);
+            assert_eq!((earlier.revision, earlier.version), expected);
+            assert_eq!(earlier.value_bytes, record.value.len() as u64);
+            assert!(record.tombstone || earlier.mod_revision == record.mod_revision);
+            assert_eq!(
+                format!("{:?}", earlier.record().unwrap()),
+                format!("{record:?}")
+            );
+        }
+        assert!(list.get(records.len()).is_none() && list.revision(records.len()).is_none());
+        (records.len(), records.len() - list.others.len())
+    }
+
+    #[test]
+    fn a_list_returns_the_records_that_were_added() {
+        let (records, with_place) = listed(&image("healthy/k8s/after.db"));
+        assert!(records > 100 && with_place == records - 1, "{with_place}");
+    }
+
+    #[test]
+    fn a_record_of_a_damaged_store_is_kept_as_it_is() {
+        let (records, with_place) = listed(&image("damaged/both-metas-zeroed.db"));
+        assert!(records > 0 && with_place < records, "{with_place}");
+    }
+}
