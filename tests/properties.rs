@@ -11,7 +11,7 @@ use etcdive::bbolt::{Db, Direction};
 use etcdive::diag::Diagnostics;
 use etcdive::etcd::status::StoreStatus;
 use etcdive::etcd::store::RevisionUnavailable;
-use etcdive::etcd::{AtRevision, KeyHistory, Keyspace, Record, Store};
+use etcdive::etcd::{AtRevision, KeyHistory, Keyspace, PlacedKeyspace, Record, Store};
 use etcdive::source::Source;
 
 use crate::support::synth::etcd::{Record as Written, Store as Model};
@@ -111,7 +111,11 @@ fn the_keyspaces_of_one_pass_are_those_of_a_pass_for_each() {
         let (one, other) = (Store::from_db(one), Store::from_db(other));
         let newest = one.current_revision();
         let at = [newest - newest / 3, newest].map(AtRevision);
-        let both = Keyspace::at_each(&one, at, |_| true).map(|keyspace| rows_of(&keyspace));
+        let both = PlacedKeyspace::at_each(&one, at, |_| true);
+        let both = both.map(|PlacedKeyspace { live, deleted }| {
+            let (live, deleted) = (live.entries(), deleted.entries());
+            rows_of(&Keyspace { live, deleted })
+        });
         let expected = at.map(|at| rows_of(&Keyspace::at(&other, at, |_| true)));
         assert_eq!(both, expected);
         assert_eq!(one_pass.by_code(), each.by_code());

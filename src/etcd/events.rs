@@ -34,21 +34,27 @@ impl<'a> KeyedEvents<'a> {
         self.keys.iter().map(|(key, _)| &**key)
     }
 
-    /// The last record of the key at a place among the keys, if all its events are puts of one generation. Its other records
-    /// are not read.
-    pub fn only_life(&self, place: usize) -> Option<Record<'a>> {
+    /// The last record of the key at a place among the keys.
+    pub fn last(&self, place: usize) -> Option<Record<'a>> {
         let (_, last) = self.keys.get(place)?;
+        self.events.records.get(*last)
+    }
+
+    /// Whether all events of the key at a place among the keys are puts of one generation. No record is read for it.
+    pub fn has_one_life(&self, place: usize) -> bool {
+        let Some((_, last)) = self.keys.get(place) else {
+            return false;
+        };
         let records = &self.events.records;
         let mut places = std::iter::successors(Some(*last), |place| self.events.before(*place));
         let is_put = |place: usize| records.is_tombstone(place) == Some(false);
-        let is_one = places.all(|place| match self.events.before(place) {
+        places.all(|place| match self.events.before(place) {
             None => is_put(place),
             Some(before) => {
                 let ascends = records.revision(before) < records.revision(place);
                 is_put(place) && ascends && records.continues(place)
             }
-        });
-        is_one.then(|| records.get(*last)).flatten()
+        })
     }
 
     /// The events of the key at a place among the keys, oldest first.

@@ -1,5 +1,7 @@
 //! The keys of a store as of a revision, each with its newest record.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::key_ids::{KeyId, KeyIds, KeyTable};
@@ -30,17 +32,7 @@ pub struct Keyspace<'a> {
 impl<'a> Keyspace<'a> {
     /// Folds the records up to a revision, for the keys for which `wanted` is true.
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        let [keyspace] = Self::at_each(store, [at], wanted);
-        keyspace
-    }
-
-    /// The same as of several revisions, by one pass.
-    pub fn at_each<const N: usize>(
-        store: &Store<'a>,
-        at: [AtRevision; N],
-        wanted: impl Fn(&[u8]) -> bool + Sync,
-    ) -> [Self; N] {
-        NewestOfKeys::fold(store, at, &wanted, false).into_keyspaces()
+        NewestOfKeys::fold(store, [at], &wanted, false).into_keyspace()
     }
 
     /// The put that is the value of a live key.
@@ -57,7 +49,10 @@ impl<'a> Keyspace<'a> {
 /// Keys in key order, each with its newest record, in little memory: a record is read again when it is asked for.
 #[derive(Debug)]
 pub struct KeyPlaces<'a> {
-    keys: Vec<Box<[u8]>>,
+    /// All keys of the fold, ascending; other lists have them too.
+    all: Arc<Vec<Box<[u8]>>>,
+    /// For each key of this list, its index in `all`.
+    indexes: Vec<u32>,
     records: RecordList<'a>,
 }
 
@@ -73,43 +68,66 @@ pub struct PlacedKeyspace<'a> {
 impl<'a> PlacedKeyspace<'a> {
     /// Folds the records up to a revision, as [`Keyspace::at`].
     pub fn at(store: &Store<'a>, at: AtRevision, wanted: impl Fn(&[u8]) -> bool + Sync) -> Self {
-        NewestOfKeys::fold(store, [at], &wanted, true).into_lists()
+        let [keyspace] = Self::at_each(store, [at], wanted);
+        keyspace
+    }
+
+    /// The same as of several revisions, by one pass.
+    pub fn at_each<const N: usize>(
+        store: &Store<'a>,
+        at: [AtRevision; N],
+        wanted: impl Fn(&[u8]) -> bool + Sync,
+    ) -> [Self; N] {
+        NewestOfKeys::fold(store, at, &wanted, true).into_places()
     }
 }
 
 impl<'a> KeyPlaces<'a> {
-    fn new(reader: RecordReader<'a>) -> Self {
+    fn new(all: &Arc<Vec<Box<[u8]>>>, reader: RecordReader<'a>) -> Self {
         Self {
-            keys: Vec::new(),
+            all: Arc::clone(all),
+            indexes: Vec::new(),
             records: RecordList::new(reader),
         }
     }
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.indexes.len()
     }
 
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.indexes.is_empty()
     }
 
     /// The keys, ascending.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
-        self.keys.iter().map(|key| &**key)
+        self.indexes.iter().map(|index| self.key_at(*index))
     }
 
-    /// The key at an index.
-    pub fn key(&self, index: usize) -> &[u8] {
-        self.keys.get(index).map_or(&[], |key| key)
+    fn key_at(&self, index: u32) -> &[u8] {
+        let index = usize::try_from(index).ok();
+        index
+            .and_then(|index| self.all.get(index))
+            .map_or(&[], |key| key)
     }
 
     /// Whether a key is in the list.
     pub fn has(&self, key: &[u8]) -> bool {
-        self.keys
-            .binary_search_by(|known| (**known).cmp(key))
-            .is_ok()
+        self.place_of(key).is_some()
+    }
+
+    /// The newest version of a key. No page is read for it.
+    pub fn find(&self, key: &[u8]) -> Option<EarlierVersion<'a>> {
+        self.version(self.place_of(key)?)
+    }
+
+    fn place_of(&self, key: &[u8]) -> Option<usize> {
+        let place = self
+            .indexes
+            .binary_search_by(|index| self.key_at(*index).cmp(key));
+        place.ok()
     }
 
     /// The newest version of the key at an index. No page is read for it.
@@ -124,9 +142,9 @@ impl<'a> KeyPlaces<'a> {
 
     /// All keys with their records.
     pub fn entries(&self) -> Vec<KeyEntry<'a>> {
-        let keys = self.keys.iter().enumerate();
+        let keys = self.keys().enumerate();
         let entries = keys.filter_map(|(index, key)| {
-            let (key, record) = (key.clone(), self.record(index)?);
+            let (key, record) = (key.into(), self.record(index)?);
             Some(KeyEntry { key, record })
         });
         entries.collect()
@@ -225,47 +243,45 @@ impl<'s, 'a, const N: usize> NewestOfKeys<'s, 'a, N> {
         }
     }
 
-    /// The keyspaces, after the last record.
-    fn into_keyspaces(self) -> [Keyspace<'a>; N] {
+    /// The keyspaces with the places of records, after the last record.
+    fn into_places(self) -> [PlacedKeyspace<'a>; N] {
         let Self { keys, newest, .. } = self.without_tables();
-        let mut keyspaces = [(); N].map(|()| Keyspace::default());
-        for (key, index) in in_order(keys) {
-            let records = newest.each_ref().map(|newest| newest.get(index));
-            // The last one is not a copy.
-            let mut copies = std::iter::repeat_n(key, records.iter().flatten().count());
-            for (keyspace, record) in keyspaces.iter_mut().zip(records) {
-                let Some((record, key)) = record.and_then(|record| Some((record, copies.next()?)))
-                else {
-                    continue;
+        let (keys, places): (Vec<Box<[u8]>>, Vec<usize>) = in_order(keys).into_iter().unzip();
+        let all = Arc::new(keys);
+        newest.map(|newest| {
+            let list = || KeyPlaces::new(&all, newest.reader());
+            let (mut live, mut deleted) = (list(), list());
+            for (index, place) in places.iter().enumerate() {
+                let list = match newest.is_tombstone(*place) {
+                    Some(true) => &mut deleted,
+                    Some(false) => &mut live,
+                    None => continue,
                 };
-                if record.tombstone {
-                    keyspace.deleted.push(KeyEntry { key, record });
-                } else {
-                    keyspace.live.push(KeyEntry { key, record });
-                }
+                list.indexes.push(to_u32(index));
+                list.records.push_from(&newest, *place);
             }
-        }
-        keyspaces
+            PlacedKeyspace { live, deleted }
+        })
     }
 }
 
 impl<'a> NewestOfKeys<'_, 'a, 1> {
-    /// The lists of keys, after the last record.
-    fn into_lists(self) -> PlacedKeyspace<'a> {
+    /// The keyspace, after the last record.
+    fn into_keyspace(self) -> Keyspace<'a> {
         let Self { keys, newest, .. } = self.without_tables();
         let [newest] = newest;
-        let list = || KeyPlaces::new(newest.reader());
-        let (mut live, mut deleted) = (list(), list());
+        let mut keyspace = Keyspace::default();
         for (key, index) in in_order(keys) {
-            let list = match newest.is_tombstone(index) {
-                Some(true) => &mut deleted,
-                Some(false) => &mut live,
-                None => continue,
+            let Some(record) = newest.get(index) else {
+                continue;
             };
-            list.keys.push(key);
-            list.records.push_from(&newest, index);
+            if record.tombstone {
+                keyspace.deleted.push(KeyEntry { key, record });
+            } else {
+                keyspace.live.push(KeyEntry { key, record });
+            }
         }
-        PlacedKeyspace { live, deleted }
+        keyspace
     }
 }
 

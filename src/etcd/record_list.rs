@@ -241,6 +241,14 @@ enum Stored<'a> {
 }
 
 impl<'a> EarlierVersion<'a> {
+    /// The page of its record, for reading in the order of the file.
+    pub fn page(&self) -> u64 {
+        match self.record {
+            Stored::Here(record) => record.pgid.unwrap_or_default(),
+            Stored::At(_, place) => place.page.into(),
+        }
+    }
+
     /// Its record. None if another program has changed the file since.
     pub fn record(&self) -> Option<Record<'a>> {
         match self.record {

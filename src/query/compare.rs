@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{Event, EventType, Keyspace, Store};
+use crate::etcd::{EarlierVersion, Event, EventType, KeyPlaces, PlacedKeyspace, Store};
 use crate::k8s::diff::{FieldChange, Scope, diff as differences};
 use crate::k8s::object::{as_text, insert_text, is_object, is_secret_key};
 use crate::k8s::stored_diff::stored_diff;
@@ -99,77 +99,106 @@ pub struct Changed<'a> {
     pub deleted_at: Option<i64>,
 }
 
-/// Merges two keyspaces, which are in key order, into what is not the same. `forget` is called after some values were
-/// compared, with their number.
+/// Merges two keyspaces, which are in key order, into what is not the same. `is_one_store`: both are of one store.
+/// `forget` is called after some values were compared, with their number.
 pub fn changed_keys<'a>(
-    before: &Keyspace<'a>,
-    after: &Keyspace<'a>,
+    before: &PlacedKeyspace<'a>,
+    after: &PlacedKeyspace<'a>,
+    is_one_store: bool,
     forget: &dyn Fn(usize),
 ) -> Vec<Changed<'a>> {
-    let others = other_values(before, after, forget);
-    let mut others = others.iter().copied().peekable();
+    let others = other_contents(&before.live, &after.live, is_one_store, forget);
+    let mut others = others.into_iter().peekable();
     let mut changes = Vec::new();
-    for (place, (a, b)) in pairs(before, after).enumerate() {
-        let has_other_value = others.next_if_eq(&place).is_some();
-        let change = match (&a, &b) {
+    for (place, (a, b)) in pairs(&before.live, &after.live).enumerate() {
+        let other = others.next_if_eq(&place);
+        let is_written = a.map(|(_, a)| a.mod_revision) != b.map(|(_, b)| b.mod_revision);
+        if !is_written && other.is_none() {
+            continue;
+        }
+        let record = |version: Option<(usize, EarlierVersion<'a>)>| version?.1.record();
+        let (old, new) = (record(a), record(b));
+        let change = match (&old, &new) {
             (Some(a), Some(b)) if a.create_revision != b.create_revision => Change::Recreated,
-            (Some(a), Some(b)) if a.mod_revision != b.mod_revision || has_other_value => {
-                Change::Changed
-            }
-            (Some(_), Some(_)) => continue,
+            (Some(_), Some(_)) => Change::Changed,
             (None, _) => Change::Created,
             (Some(_), None) => Change::Deleted,
         };
-        let key = b.or(a).map_or(&[][..], |record| record.key);
+        let key = new.or(old).map_or(&[][..], |record| record.key);
         changes.push(Changed {
             key,
             change,
-            old: a,
-            new: b,
+            old,
+            new,
             deleted_at: after
-                .tombstone(key)
-                .map(|tombstone| tombstone.revision.main),
+                .deleted
+                .find(key)
+                .map(|deletion| deletion.revision.main),
         });
     }
     changes
 }
 
-/// The live records of each key of two keyspaces, in key order.
+/// A key of a keyspace by its index, and its newest version.
+type Version<'a> = Option<(usize, EarlierVersion<'a>)>;
+
+/// The live versions of each key of two keyspaces, in key order.
 fn pairs<'k, 'a>(
-    before: &'k Keyspace<'a>,
-    after: &'k Keyspace<'a>,
-) -> impl Iterator<Item = (Option<Record<'a>>, Option<Record<'a>>)> + use<'k, 'a> {
-    let (mut old, mut new) = (before.live.iter().peekable(), after.live.iter().peekable());
+    before: &'k KeyPlaces<'a>,
+    after: &'k KeyPlaces<'a>,
+) -> impl Iterator<Item = (Version<'a>, Version<'a>)> + use<'k, 'a> {
+    let keys = |keys: &'k KeyPlaces<'a>| keys.keys().enumerate().peekable();
+    let (mut old, mut new) = (keys(before), keys(after));
     std::iter::from_fn(move || {
         let order = match (old.peek(), new.peek()) {
             (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => a.key.cmp(&b.key),
+            (Some((_, a)), Some((_, b))) => a.cmp(b),
         };
-        let a = old.next_if(|_| order.is_le()).map(|entry| entry.record);
-        let b = new.next_if(|_| order.is_ge()).map(|entry| entry.record);
-        Some((a, b))
+        let a = old.next_if(|_| order.is_le());
+        let b = new.next_if(|_| order.is_ge());
+        let version = |keys: &KeyPlaces<'a>, next: Option<(usize, &[u8])>| {
+            let (index, _) = next?;
+            Some((index, keys.version(index)?))
+        };
+        Some((version(before, a), version(after, b)))
     })
 }
 
-/// The places among [`pairs`] of the keys whose records have equal revisions and other values, ascending. The values
+/// The places among [`pairs`] of the keys whose records have equal revisions and other contents, ascending. The records
 /// are compared in the order of the file: in key order most of the time would go into reading pages again.
-fn other_values(before: &Keyspace<'_>, after: &Keyspace<'_>, forget: &dyn Fn(usize)) -> Vec<usize> {
-    /// How many values are compared together.
+fn other_contents(
+    before: &KeyPlaces<'_>,
+    after: &KeyPlaces<'_>,
+    is_one_store: bool,
+    forget: &dyn Fn(usize),
+) -> Vec<usize> {
+    /// How many records are compared together.
     const BATCH: usize = 512;
+    // One store has one record of each revision.
+    if is_one_store {
+        return Vec::new();
+    }
     let both = pairs(before, after).enumerate();
     let both = both.filter_map(|(place, (a, b))| Some((place, a?, b?)));
-    let revisions = |record: &Record<'_>| (record.create_revision, record.mod_revision);
-    let mut compared: Vec<_> = both
-        .filter(|(_, a, b)| revisions(a) == revisions(b) && !std::ptr::eq(a.value, b.value))
-        .map(|(place, a, b)| (a.offset, place, a.value, b.value))
+    let mut compared: Vec<(u64, usize, usize, usize)> = both
+        .filter(|(_, (_, a), (_, b))| a.mod_revision == b.mod_revision)
+        .map(|(place, (index, a), (other, _))| (a.page(), place, index, other))
         .collect();
-    compared.sort_unstable_by_key(|(offset, ..)| *offset);
+    compared.sort_unstable();
+    let differ = |index: usize, other: usize| {
+        let (a, b) = (before.record(index), after.record(other));
+        let content = |record: &Record<'_>| (record.create_revision, record.mod_revision);
+        match (a, b) {
+            (Some(a), Some(b)) => content(&a) != content(&b) || a.value != b.value,
+            _ => true,
+        }
+    };
     let mut others = Vec::new();
     for batch in compared.chunks(BATCH) {
-        let differ = batch.par_iter().filter(|(_, _, a, b)| a != b);
-        others.par_extend(differ.map(|(_, place, ..)| *place));
+        let found = batch.par_iter().filter(|(_, _, a, b)| differ(*a, *b));
+        others.par_extend(found.map(|(_, place, ..)| *place));
         forget(batch.len());
     }
     others.sort_unstable();

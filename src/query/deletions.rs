@@ -14,4 +14,4 @@ pub use facts::{Facts, asked_services};
 pub use helm::is_release_key;
 pub use history::ObjectHistory;
 pub use order::sort_for_apply;
-pub use plan::{Cause, EarlierLives, Item, Plan, Request, Unreadable, plan};
+pub use plan::{Cause, EarlierLives, Item, LiveKey, Plan, Request, Unreadable, live, plan};

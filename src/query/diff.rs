@@ -2,7 +2,7 @@
 //! its last commit.
 
 use crate::etcd::cluster::member_ids;
-use crate::etcd::{Keyspace, Store};
+use crate::etcd::{KeyPlaces, PlacedKeyspace, Store};
 use crate::k8s::diff::Scope;
 use crate::k8s::redact::Masker;
 
@@ -205,8 +205,8 @@ pub struct DiffFilters {
 pub struct Diff<'s, 'a> {
     states: [State<'s, 'a>; 2],
     filters: &'s DiffFilters,
-    before: Keyspace<'a>,
-    after: Keyspace<'a>,
+    before: PlacedKeyspace<'a>,
+    after: PlacedKeyspace<'a>,
     changes: Vec<Changed<'a>>,
 }
 
@@ -226,10 +226,12 @@ impl<'s, 'a> Diff<'s, 'a> {
         let selection = which.select(&stores, keyring)?;
         let selection = selection.without(&filters.exclude, &stores, keyring)?;
         let covers = |key: &[u8]| selection.covers(key);
-        let keyspace = |(store, at): (&Store<'a>, AtRevision)| Keyspace::at(store, at, covers);
+        let keyspace =
+            |(store, at): (&Store<'a>, AtRevision)| PlacedKeyspace::at(store, at, covers);
         let [older, newer] = stores;
-        let (before, after) = if std::ptr::eq(older.0, newer.0) {
-            let [before, after] = Keyspace::at_each(older.0, [older.1, newer.1], covers);
+        let is_one_store = std::ptr::eq(older.0, newer.0);
+        let (before, after) = if is_one_store {
+            let [before, after] = PlacedKeyspace::at_each(older.0, [older.1, newer.1], covers);
             (before, after)
         } else {
             // The findings of two files are independent of each other.
@@ -243,7 +245,7 @@ impl<'s, 'a> Diff<'s, 'a> {
                 state.question.objects().forget_read(values);
             }
         };
-        let changes = changed_keys(&before, &after, &forget);
+        let changes = changed_keys(&before, &after, is_one_store, &forget);
         if changes.is_empty() && [old.at, new.at] == [AtRevision::HEAD; 2] {
             new.question.note_histories(old.question);
         }
@@ -335,8 +337,9 @@ impl<'s, 'a> Diff<'s, 'a> {
     pub fn finish(self) -> Answer {
         let answer = self.answer();
         let [old, new] = self.states;
-        old.question.note_unproved(old.at, &self.before.live);
-        new.question.note_unproved(new.at, &self.after.live);
+        for (state, keyspace) in [(old, &self.before), (new, &self.after)] {
+            state.question.note_unproved_of(state.at, &keyspace.live);
+        }
         old.question.finish(answer);
         new.question.finish(answer)
     }
@@ -347,12 +350,13 @@ impl<'s, 'a> Diff<'s, 'a> {
 fn why_in_neither(
     selection: &Selection,
     new: State<'_, '_>,
-    before: &Keyspace<'_>,
-    after: &Keyspace<'_>,
+    before: &PlacedKeyspace<'_>,
+    after: &PlacedKeyspace<'_>,
 ) -> Option<NoAnswer> {
     let is_in_one = |address: &Address| {
-        let mut entries = before.live.iter().chain(&after.live).chain(&after.deleted);
-        entries.any(|entry| address.covers(&entry.key))
+        let lists = [&before.live, &after.live, &after.deleted];
+        let mut keys = lists.into_iter().flat_map(KeyPlaces::keys);
+        keys.any(|key| address.covers(key))
     };
     let is_empty = before.live.is_empty() && after.live.is_empty();
     let why = selection.why_empty(new.question, new.at, is_in_one, is_empty)?;

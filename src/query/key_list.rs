@@ -279,9 +279,7 @@ impl<'q, 'a> KeyList<'q, 'a> {
     /// If an address matches nothing, or filters left nothing: why.
     pub fn finish(&self, any: bool) -> Result<Answer, NoAnswer> {
         let question = self.question;
-        if self.at.0 < question.store().compact_revision() {
-            question.note_unproved(self.at, &self.keyspace.live.entries());
-        }
+        question.note_unproved_of(self.at, &self.keyspace.live);
         if self.filters.deleted {
             question.note_compacted(&|key| self.selection.covers(key), None);
         }

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use crate::etcd::{AtRevision, Events, KeyEntry, Record, Store};
+use crate::etcd::{AtRevision, Events, KeyEntry, KeyPlaces, Record, Store};
 use crate::k8s::catalog::Catalog;
 use crate::k8s::encrypt::Keyring;
 
@@ -210,6 +210,14 @@ impl<'q> Question<'q> {
     /// Reports which objects of a keyspace below the compaction may not be as they were then.
     pub fn note_unproved(&self, at: AtRevision, entries: &[KeyEntry<'_>]) {
         origins::note_unproved(&self.store, at, entries, self.notices);
+    }
+
+    /// The same for keys with the places of their records.
+    pub fn note_unproved_of(&self, at: AtRevision, keys: &KeyPlaces<'_>) {
+        // Above the compaction every record is proved.
+        if at.0 < self.store.compact_revision() {
+            self.note_unproved(at, &keys.entries());
+        }
     }
 
     /// Reports from which revision on history is retained, for an answer that needs older history of some keys: and

@@ -1,8 +1,10 @@
 //! The recovery of deleted objects: which of them come back, as what, and what that leaves out.
 
 mod decide;
+mod events;
 mod existing;
 mod notices;
+
 mod remarked;
 mod volumes;
 
@@ -11,7 +13,6 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::bbolt::Direction;
-use crate::etcd::{EventChooser, EventFold, KeyedEvents};
 use crate::k8s::Order;
 use crate::k8s::catalog::Catalog;
 use crate::k8s::manifest::{self, Options, manifest};
@@ -32,6 +33,7 @@ use super::scope::Scope;
 use super::select::{Selection, Which};
 use super::served_version::{StoredVersion, put_into_served};
 use decide::Decision;
+use events::{RecoveryEvents, Wanted};
 use volumes::{Claim, InCluster, Volumes};
 
 pub use super::served_version::Release;
@@ -153,6 +155,7 @@ pub struct Recovery<'q, 'a> {
     filters: &'q RecoveryFilters,
     history: ObjectHistory,
     volumes: Volumes,
+    events: RecoveryEvents<'a>,
     /// The volumes that come back, by logical cluster and name.
     volumes_back: HashSet<InCluster>,
     selection: Selection,
@@ -183,7 +186,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             selection.covers(key) || (has_no_address && is_namespace_of(key, &scope, catalog))
         };
         let wanted = at.is_none().then_some(&covers as Wanted<'_>);
-        let (history, events) = history_and_events(question, catalog, wanted);
+        let (history, events) = RecoveryEvents::read_with_history(question, catalog, wanted);
         let (after, to) = resolve_events(range, None, question, &which)?;
         let has_times = filters.since.is_some() || filters.until.is_some();
         let has_range = after.0 > 0 || to.0 != i64::MAX || has_times;
@@ -199,7 +202,7 @@ impl<'q, 'a> Recovery<'q, 'a> {
             catalog,
             question.objects(),
             &history,
-            events,
+            events.all(),
         );
         // Without a range, only keys that do not exist now are recovered, each from its last deletion. The earlier
         // deletions of a key that was written again become notices.
@@ -219,12 +222,13 @@ impl<'q, 'a> Recovery<'q, 'a> {
             }
         }
         drop(live);
-        let volumes = Volumes::read(question, &history, &items);
+        let volumes = Volumes::read(question, &history, &events, &items);
         let mut recovery = Self {
             question,
             filters,
             history,
             volumes,
+            events,
             volumes_back: HashSet::new(),
             selection,
             at,
@@ -489,29 +493,6 @@ impl<'q, 'a> Recovery<'q, 'a> {
         let value = self.question.objects().open(&record).ok()?;
         Some(value.into_owned())
     }
-}
-
-/// Whether a key is wanted; called on all cores.
-type Wanted<'w> = &'w (dyn Fn(&[u8]) -> bool + Sync);
-
-/// The history of all objects, and the events of the keys for which `wanted` is true, if there are no records but those of
-/// the state. The times of the timeline are collected in the same pass, if they are not known yet.
-fn history_and_events<'a>(
-    question: &Question<'a>,
-    catalog: &Catalog,
-    wanted: Option<Wanted<'_>>,
-) -> (ObjectHistory, Option<KeyedEvents<'a>>) {
-    let mut times = question.times_to_collect();
-    let (store, keyring) = (question.store(), question.keyring());
-    let wanted = wanted.filter(|_| store.additional().is_empty());
-    let chooser = wanted.map(|wanted| EventChooser::new(store, wanted));
-    let mut fold = EventFold::by_key(store);
-    let events = chooser.as_ref().map(|chooser| (chooser, &mut fold));
-    let history = ObjectHistory::read(store, keyring, catalog, times.as_mut(), events);
-    if let Some(times) = times {
-        question.use_times(times);
-    }
-    (history, chooser.map(|_| fold.into_keyed()))
 }
 
 /// Whether a key is the Namespace object of a namespace in the scope. With `-n shop` and no address, the Namespace

@@ -159,7 +159,16 @@ pub struct Plan<'a> {
     /// What is to be brought back, in key order.
     pub items: Vec<Item<'a>>,
     /// The live keys at the newest revision, ascending. Empty if a revision was asked for.
-    pub live: Vec<KeyEntry<'a>>,
+    pub live: Vec<LiveKey<'a>>,
+}
+
+/// A key that exists at the newest revision.
+#[derive(Debug)]
+pub struct LiveKey<'a> {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its newest put, if its object has a deletion timestamp.
+    pub terminating: Option<Box<Record<'a>>>,
 }
 
 /// How many items are read together: enough work for all cores, and little memory.
@@ -168,21 +177,28 @@ const BATCH: usize = 256;
 /// How many keys are looked at together.
 const KEYS: usize = 4096;
 
-/// Lists what is to be brought back. `events` are those of the wanted keys, if they were read already.
+/// Lists what is to be brought back. `events` are those of the wanted keys and of
+/// others, if they were read already.
 pub fn plan<'a>(
     store: &Store<'a>,
     request: &Request<'_>,
     catalog: &Catalog,
     objects: &Objects<'_>,
     history: &ObjectHistory,
-    events: Option<KeyedEvents<'a>>,
+    events: Option<&KeyedEvents<'a>>,
 ) -> Plan<'a> {
     let mut plan = match request.at {
         Some(at) => as_of(store, at, request),
         None => {
-            let events =
-                events.unwrap_or_else(|| Events::read_by_key(store, |key| (request.wanted)(key)));
-            deleted(store, request, catalog, objects, history, &events)
+            let read;
+            let events = match events {
+                Some(events) => events,
+                None => {
+                    read = Events::read_by_key(store, |key| (request.wanted)(key));
+                    &read
+                }
+            };
+            deleted(store, request, catalog, objects, history, events)
         }
     };
     let is_read =
@@ -258,33 +274,39 @@ fn deleted<'a>(
         keyring,
     };
     let mut plan = Plan::default();
-    let keys: Vec<(usize, &[u8])> = by_key.keys().enumerate().collect();
+    let keys = by_key.keys().enumerate();
+    let keys: Vec<(usize, &[u8])> = keys.filter(|(_, key)| (request.wanted)(key)).collect();
     for batch in keys.chunks(KEYS) {
         let read: Vec<KeyPlan<'a>> = if history.has_encrypted() {
             // Values that stay encrypted are reported in the order of keys.
             let open = |record: &Record<'a>| objects.open(record).ok();
             let keys = batch.iter();
-            keys.map(|(place, _)| context.of_key(by_key, *place, &open))
+            keys.map(|(place, key)| context.of_key(by_key, (*place, key), &open))
                 .collect()
         } else {
             let open = |record: &Record<'a>| keyring.decrypt(record.key, record.value).ok();
             let keys = batch.par_iter();
-            keys.map(|(place, _)| context.of_key(by_key, *place, &open))
+            keys.map(|(place, key)| context.of_key(by_key, (*place, key), &open))
                 .collect()
         };
         let before = plan.items.len();
         for ((_, key), KeyPlan { items, live }) in batch.iter().zip(read) {
             plan.items.extend(items);
-            plan.live.extend(live.map(|record| KeyEntry {
+            plan.live.extend(live.map(|terminating| LiveKey {
                 key: (*key).into(),
-                record,
+                terminating,
             }));
         }
         objects.forget_read(plan.items.len().saturating_sub(before));
     }
     if !store.additional().is_empty() {
         // A fold over the state alone finds other contradictions than one over the records of all origins.
-        plan.live = Keyspace::at(store, AtRevision::HEAD, |key| (request.wanted)(key)).live;
+        let live = Keyspace::at(store, AtRevision::HEAD, |key| (request.wanted)(key)).live;
+        let live = live.into_iter().map(|KeyEntry { key, record }| LiveKey {
+            terminating: context.terminating(&key, || Some(record)),
+            key,
+        });
+        plan.live = live.collect();
     }
     plan
 }
@@ -292,12 +314,12 @@ fn deleted<'a>(
 /// What is planned for one key.
 struct KeyPlan<'a> {
     items: Vec<Item<'a>>,
-    /// The record that is its value at the newest revision.
-    live: Option<Record<'a>>,
+    /// As [`LiveKey::terminating`]; none if the key does not exist at the newest revision.
+    live: Option<Option<Box<Record<'a>>>>,
 }
 
 /// The value of a key at the newest revision, from its events. None if the key does not exist.
-fn live<'a>(store: &Store<'a>, events: &[Event<'a>]) -> Option<Record<'a>> {
+pub fn live<'a>(store: &Store<'a>, events: &[Event<'a>]) -> Option<Record<'a>> {
     let records = events.iter().map(|event| event.record);
     let evidence = records.filter(|record| store.is_evidence_for(record, AtRevision::HEAD));
     // In a damaged file the walk may not follow the order of revisions.
@@ -350,18 +372,33 @@ struct Context<'q, 'a> {
 type Open<'o, 'a> = &'o dyn Fn(&Record<'a>) -> Option<Cow<'a, [u8]>>;
 
 impl<'a> Context<'_, 'a> {
+    /// As [`LiveKey::terminating`]. `record` is only called for an object that has a deletion timestamp.
+    fn terminating(
+        &self,
+        key: &[u8],
+        record: impl FnOnce() -> Option<Record<'a>>,
+    ) -> Option<Box<Record<'a>>> {
+        let is_marked = self.history.is_marked(key);
+        is_marked.then(record).flatten().map(Box::new)
+    }
+
     /// What is planned for the key at a place.
-    fn of_key(&self, by_key: &KeyedEvents<'a>, place: usize, open: Open<'_, 'a>) -> KeyPlan<'a> {
-        // Most keys exist and were never deleted.
-        let only_life = by_key.only_life(place);
-        if let Some(live) = only_life.filter(|_| self.store.additional().is_empty()) {
+    fn of_key(
+        &self,
+        by_key: &KeyedEvents<'a>,
+        (place, key): (usize, &[u8]),
+        open: Open<'_, 'a>,
+    ) -> KeyPlan<'a> {
+        // Most keys exist and were never deleted. Their records are not read.
+        if self.store.additional().is_empty() && by_key.has_one_life(place) {
             return KeyPlan {
                 items: Vec::new(),
-                live: Some(live),
+                live: Some(self.terminating(key, || by_key.last(place))),
             };
         }
         let mut events = by_key.of_key(place);
         let live = live(self.store, &events);
+        let live = live.map(|record| self.terminating(key, || Some(record)));
         events.retain(|event| !self.store.is_newer_than_state(&event.record));
         let newest = events
             .iter()

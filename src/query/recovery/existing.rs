@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::etcd::KeyEntry;
 use crate::k8s::catalog::Namespace;
 use crate::k8s::meta::Meta;
 use crate::k8s::object::tree_of;
 use crate::named::{NameField, key_text};
 
-use super::super::deletions::{Item, ObjectHistory};
+use super::super::deletions::{Item, LiveKey, ObjectHistory};
 use super::super::question::Question;
 use super::super::recovery_notice::{EarlierLife, Keys, RecoveryNotice, Terminating};
 use super::super::select::Selection;
@@ -22,7 +21,7 @@ const NAMED: usize = 5;
 pub fn notices(
     question: &Question<'_>,
     history: &ObjectHistory,
-    live: &[KeyEntry<'_>],
+    live: &[LiveKey<'_>],
     selection: &Selection,
     earlier: &[Item<'_>],
 ) -> Vec<RecoveryNotice> {
@@ -54,7 +53,7 @@ fn before(question: &Question<'_>, began: i64) -> Option<i64> {
 fn namespaces(
     question: &Question<'_>,
     history: &ObjectHistory,
-    live: &[KeyEntry<'_>],
+    live: &[LiveKey<'_>],
 ) -> Vec<RecoveryNotice> {
     let catalog = question.catalog();
     let mut asked: HashSet<Namespace> = HashSet::new();
@@ -95,16 +94,19 @@ fn namespaces(
 fn terminating(
     question: &Question<'_>,
     history: &ObjectHistory,
-    live: &[KeyEntry<'_>],
+    live: &[LiveKey<'_>],
 ) -> Option<RecoveryNotice> {
     let catalog = question.catalog();
     let mut found = Vec::new();
     // The history has already read the metadata of all objects, so only objects with a timestamp are decrypted.
-    for entry in live.iter().filter(|entry| history.is_marked(&entry.key)) {
+    for entry in live {
+        let Some(record) = &entry.terminating else {
+            continue;
+        };
         let location = catalog.locate(&entry.key);
         let is_namespace = location.is_some_and(|location| location.is_namespace());
         let cluster = location.and_then(|location| location.cluster);
-        let Ok(value) = question.objects().open(&entry.record) else {
+        let Ok(value) = question.objects().open(record) else {
             continue;
         };
         let Some(meta) = Meta::read(&value).filter(|_| !is_namespace) else {
@@ -114,7 +116,7 @@ fn terminating(
             continue;
         }
         // If the history has no revision that set the timestamp, the deletion began at this version or earlier.
-        let own = entry.record.revision.main;
+        let own = record.revision.main;
         let began = history.marked(cluster, &meta.uid).unwrap_or(own);
         let tree = tree_of(&value).map(|(tree, _)| tree).unwrap_or_default();
         let finalizers = tree.pointer("/metadata/finalizers");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::arrange::Arrange as _;
 use crate::etcd::record::Origin;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record};
+use crate::etcd::{KeyEntry, Record};
 use crate::k8s::catalog::{ClusterName, Survey};
 use crate::k8s::object::text;
 use crate::named::key_text;
@@ -14,6 +14,7 @@ use super::super::deletions::{Facts, Item, asked_services};
 use super::super::left_out::LeftOut;
 use super::super::recovery_notice::{Keys, Kinds, RecoveryNotice, Summary};
 use super::super::served_version::VersionChange;
+use super::events::is_configuration;
 use super::{Recovery, is_default_account};
 
 impl Recovery<'_, '_> {
@@ -118,11 +119,8 @@ impl Recovery<'_, '_> {
             return None;
         }
         let (catalog, question) = (self.question.catalog(), self.question);
-        let is_configuration = |key: &[u8]| {
-            let location = catalog.locate(key);
-            location.is_some_and(|at| at.resource.plural.ends_with("webhookconfigurations"))
-        };
-        let live = Keyspace::at(question.store(), AtRevision::HEAD, is_configuration).live;
+        let is_configuration = |key: &[u8]| is_configuration(catalog, key);
+        let live = self.events.live(question, &is_configuration);
         let asks = |entry: &&KeyEntry<'_>| {
             let object = question.objects().object(&entry.record);
             let location = catalog.locate(&entry.key);
@@ -138,8 +136,7 @@ impl Recovery<'_, '_> {
     /// Custom resources that come back without their definition, which was deleted.
     fn without_definition(&self) -> Option<RecoveryNotice> {
         let catalog = self.question.catalog();
-        let store = self.question.store();
-        let live = Keyspace::at(store, AtRevision::HEAD, Survey::is_definition).live;
+        let live = self.events.live(self.question, &Survey::is_definition);
         let mut defined: BTreeSet<(ClusterName, Vec<u8>)> = live
             .iter()
             .filter_map(|entry| self.defined_by(&entry.record))

@@ -14,6 +14,7 @@ use crate::k8s::object::text;
 
 use super::super::deletions::{EarlierLives, Item, ObjectHistory, Request, plan};
 use super::super::question::Question;
+use super::events::{RecoveryEvents, is_storage};
 
 /// What is known of a volume.
 #[derive(Debug, Clone, Default)]
@@ -109,23 +110,22 @@ pub struct Volumes {
 
 impl Volumes {
     /// Reads them, if there is a claim or a volume among the items.
-    pub fn read(question: &Question<'_>, history: &ObjectHistory, items: &[Item<'_>]) -> Self {
-        let is_storage = |item: &Item<'_>| {
+    pub fn read<'a>(
+        question: &Question<'a>,
+        history: &ObjectHistory,
+        events: &RecoveryEvents<'a>,
+        items: &[Item<'_>],
+    ) -> Self {
+        let is_bound = |item: &Item<'_>| {
             let facts = item.facts.as_ref();
             facts.is_some_and(|facts| facts.kind.starts_with("PersistentVolume"))
         };
         let mut volumes = Self::default();
-        if !items.iter().any(is_storage) {
+        if !items.iter().any(is_bound) {
             return volumes;
         }
         let catalog = question.catalog();
-        let is_of = |key: &[u8]| {
-            let location = catalog.locate(key);
-            location.is_some_and(|location| {
-                let plural = &*location.resource.plural;
-                matches!(plural, "persistentvolumes" | "storageclasses")
-            })
-        };
+        let is_of = |key: &[u8]| is_storage(catalog, key);
         let store = question.store();
         let request = Request {
             wanted: &is_of,
@@ -133,12 +133,19 @@ impl Volumes {
             at: None,
             earlier: EarlierLives::None,
         };
-        let plan = plan(store, &request, catalog, question.objects(), history, None);
+        let plan = plan(
+            store,
+            &request,
+            catalog,
+            question.objects(),
+            history,
+            events.all(),
+        );
         for item in plan.items {
             let record = item.newest();
             volumes.add(question, &record, false);
         }
-        for entry in plan.live {
+        for entry in events.live(question, &is_of) {
             volumes.add(question, &entry.record, true);
         }
         volumes
