@@ -8,6 +8,7 @@
 //! `/kubernetes.io` and `/openshift.io`; Calico without an API server uses `/calico`.
 
 mod definitions;
+mod key_folders;
 mod layout;
 mod learn;
 mod survey;
@@ -23,8 +24,9 @@ use crate::near;
 use definitions::Definitions;
 use layout::{DEEPEST, cuts};
 
+pub use key_folders::KeyFolders;
 pub use layout::Layout;
-pub use survey::Survey;
+pub use survey::{Settled, Survey};
 
 /// The default prefix of an API server.
 const DEFAULT_PREFIX: &[u8] = b"/registry";

@@ -10,7 +10,7 @@ use super::not_found::{Missing, NameKind, Why};
 use super::question::Question;
 use crate::bbolt::Direction;
 use crate::etcd::{AtRevision, Store};
-use crate::k8s::catalog::Catalog;
+use crate::k8s::catalog::{Catalog, KeyFolders};
 use crate::k8s::encrypt::Keyring;
 
 use super::address::{Address, ObjectSet};
@@ -229,8 +229,10 @@ impl Which {
                 excluded: None,
             });
         }
+        let (catalog, folders) = catalog::read(stores, keyring);
         let mut words = Words {
-            catalog: catalog::read(stores, keyring),
+            catalog,
+            folders,
             keyring,
             is_learnt: false,
             scope: &scope,
@@ -266,6 +268,8 @@ fn is_named_by(key: &[u8], word: &OsString) -> bool {
 /// The words of a command line on their way to addresses.
 struct Words<'w, 's> {
     catalog: Catalog,
+    /// The folders of the keys of each store.
+    folders: Vec<KeyFolders>,
     keyring: &'w Keyring,
     is_learnt: bool,
     scope: &'w Scope,
@@ -322,7 +326,7 @@ impl Words<'_, '_> {
 
     fn learn(&mut self) {
         if !std::mem::replace(&mut self.is_learnt, true) {
-            catalog::learn(&mut self.catalog, self.stores, self.keyring);
+            catalog::learn(&mut self.catalog, &self.folders, self.stores, self.keyring);
         }
     }
 

@@ -56,11 +56,16 @@ impl Catalog {
         self.add_object_folder(&folder, &meta);
     }
 
-    /// Whether the object of a key may show something new. That is so if the key is in no known folder, or if its name
-    /// contains a slash there, which no name in Kubernetes does.
+    /// Whether the object of a key may show something new. That is so if the key is under a prefix, but in no known
+    /// folder, or if its name contains a slash there, which no name in Kubernetes does.
     pub fn may_learn(&self, key: &[u8]) -> bool {
+        !self.locates_usual_name(key) && self.after_prefix(key).is_some()
+    }
+
+    /// Whether a key is in a known folder, and its name contains no slash.
+    pub(super) fn locates_usual_name(&self, key: &[u8]) -> bool {
         let location = self.locate(key);
-        location.is_none_or(|location| location.name.contains(&b'/'))
+        location.is_some_and(|location| !location.name.contains(&b'/'))
     }
 
     /// The folder of an object. None if the key does not end in the namespace of its metadata and a name.

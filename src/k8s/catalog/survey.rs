@@ -1,5 +1,8 @@
 //! Collects, in one pass over the records, what a catalog starts with: key prefixes and special key layouts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
 use super::{Catalog, OPENSHIFT_PREFIX};
 use crate::fast_map::FastMap;
 use crate::k8s::envelope::Stored;
@@ -21,6 +24,38 @@ pub struct Survey {
     clusters: (bool, u8),
     /// Whether objects are in Calico's folders.
     has_calico: bool,
+    settled: Arc<Settled>,
+}
+
+/// What the pass has settled so far. Most records show nothing about what is not settled, and need not be examined. One
+/// core examines values, the others read this at the same time.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// The first key segments whose values need not be examined. The unused places are at the end.
+    roots: [OnceLock<Box<[u8]>>; 8],
+    /// Whether the search for logical clusters has ended.
+    are_clusters_settled: AtomicBool,
+    has_calico: AtomicBool,
+}
+
+impl Settled {
+    /// Whether [`Survey::look`] may do something with the value of a key. False remains false in the rest of the pass.
+    pub fn may_need(&self, key: &[u8]) -> bool {
+        let is_new = |(root, rest): (&[u8], &[u8])| {
+            let mut roots = self.roots.iter().map_while(OnceLock::get);
+            let is_calico = || !self.has_calico.load(Ordering::Relaxed) && rest.starts_with(CALICO);
+            !roots.any(|known| **known == *root) || is_calico()
+        };
+        split_root(key).is_some_and(is_new)
+            || before_namespace(key).is_some()
+            || (!self.are_clusters_settled.load(Ordering::Relaxed) && may_have_cluster(key))
+    }
+
+    fn add_root(&self, root: &[u8]) {
+        // If all places are used, the values of the root are examined to the end.
+        let mut places = self.roots.iter();
+        let _is_added = places.any(|place| place.set(root.into()).is_ok());
+    }
 }
 
 /// The last segment of the folder of CustomResourceDefinitions.
@@ -44,14 +79,16 @@ impl Survey {
         is_cluster.then_some(cluster)
     }
 
+    /// What the pass has settled so far.
+    pub fn settled(&self) -> Arc<Settled> {
+        Arc::clone(&self.settled)
+    }
+
     /// Examines the value of a key.
     pub fn look(&mut self, key: &[u8], value: &[u8]) {
         self.look_at_root(key, value);
         self.look_for_clusters(key, value);
-        let mut segments = key.rsplitn(3, |byte| *byte == b'/');
-        let (_, folder, before) = (segments.next(), segments.next(), segments.next());
-        if folder == Some(b"namespaces")
-            && let Some(prefix) = before.filter(|prefix| !prefix.is_empty())
+        if let Some(prefix) = before_namespace(key)
             && !self.prefixes.iter().any(|known| known == prefix)
             && self.prefixes.len() < MOST_ROOTS
             && Meta::read(value).is_some_and(|meta| meta.kind == "Namespace")
@@ -62,13 +99,7 @@ impl Survey {
 
     /// Examines a value to find out whether the first segment of its key is a prefix of objects.
     fn look_at_root(&mut self, key: &[u8], value: &[u8]) {
-        let Some(path) = key.strip_prefix(b"/") else {
-            return;
-        };
-        let Some(end) = path.iter().position(|byte| *byte == b'/') else {
-            return;
-        };
-        let Some(root) = key.get(..=end) else {
+        let Some((root, rest)) = split_root(key) else {
             return;
         };
         if !self.roots.contains_key(root) && self.roots.len() < MOST_ROOTS {
@@ -77,15 +108,18 @@ impl Survey {
         let Some((is_ours, tries)) = self.roots.get_mut(root) else {
             return;
         };
-        let is_calico = key.get(root.len().saturating_add(1)..);
-        let is_calico = is_calico.is_some_and(|rest| rest.starts_with(CALICO));
-        if is_calico && !self.has_calico {
+        if rest.starts_with(CALICO) && !self.has_calico {
             // The values of Calico's address management are stored first, and are not objects.
             self.has_calico = is_kubernetes(value);
             *is_ours |= self.has_calico;
+            let has_calico = &self.settled.has_calico;
+            has_calico.store(self.has_calico, Ordering::Relaxed);
         } else if !*is_ours && *tries < MOST_TRIES {
             *tries = tries.saturating_add(1);
             *is_ours = is_kubernetes(value);
+            if *is_ours || *tries == MOST_TRIES {
+                self.settled.add_root(root);
+            }
         }
     }
 
@@ -93,16 +127,14 @@ impl Survey {
     /// `PREFIX/GROUP/RESOURCE/customresources/CLUSTER/...`.
     fn look_for_clusters(&mut self, key: &[u8], value: &[u8]) {
         let (found, tries) = &mut self.clusters;
-        if *found || *tries == MOST_TRIES {
+        if *found || *tries == MOST_TRIES || !may_have_cluster(key) {
             return;
         }
-        let mut segments = key.split(|byte| *byte == b'/').skip(2);
-        let (group, _, next) = (segments.next(), segments.next(), segments.next());
-        let is_like = group == Some(b"core") || next == Some(b"customresources");
-        if is_like && segments.next().is_some() {
-            *tries = tries.saturating_add(1);
-            *found = is_kubernetes(value);
-        }
+        *tries = tries.saturating_add(1);
+        *found = is_kubernetes(value);
+        let is_settled = *found || *tries == MOST_TRIES;
+        let settled = &self.settled.are_clusters_settled;
+        settled.store(is_settled, Ordering::Relaxed);
     }
 
     /// The catalog with what was found. The definitions are not included.
@@ -130,6 +162,29 @@ impl Survey {
         }
         catalog
     }
+}
+
+/// The first segment of a key with the slash before it, and what follows it and its slash.
+fn split_root(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let path = key.strip_prefix(b"/")?;
+    let end = memchr::memchr(b'/', path)?.saturating_add(1);
+    let (root, rest) = key.split_at_checked(end)?;
+    Some((root, rest.get(1..)?))
+}
+
+/// The part before `/namespaces/NAME`, if a key ends in that.
+fn before_namespace(key: &[u8]) -> Option<&[u8]> {
+    let (folder, _) = key.split_at_checked(memchr::memrchr(b'/', key)?)?;
+    let prefix = folder.strip_suffix(b"/namespaces")?;
+    (!prefix.is_empty()).then_some(prefix)
+}
+
+/// Whether a key has one of the two layouts that every kcp server has.
+fn may_have_cluster(key: &[u8]) -> bool {
+    let mut segments = key.split(|byte| *byte == b'/').skip(2);
+    let (group, _, next) = (segments.next(), segments.next(), segments.next());
+    let is_like = group == Some(b"core") || next == Some(b"customresources");
+    is_like && segments.next().is_some()
 }
 
 /// Whether a value is an API server's object or is encrypted.
