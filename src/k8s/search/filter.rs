@@ -19,6 +19,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use memchr::memmem::Finder;
 use regex::bytes::Regex;
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -45,13 +46,13 @@ const OWN_NAMES: [&str; 11] = [
 /// Values that are printed as words but stored in another form.
 const OWN_VALUES: [&str; 6] = ["true", "false", "null", "nan", "infinity", "inf"];
 
-/// Values with these bytes are always decoded: a `\u` escape in JSON, or CBOR.
-static ALWAYS_DECODED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| compiled(r"(?-u)\\u|\xd9\xd9\xf7").ok());
-
-/// The bytes in the JSON of a Secret or ConfigMap, which may contain base64.
-static BASE64_IN_JSON: LazyLock<Option<Regex>> =
-    LazyLock::new(|| compiled(r#""Secret"|"binaryData""#).ok());
+/// Values with one of these texts are always decoded: a `\u` escape in JSON, CBOR, or what is in the JSON of a Secret or
+/// ConfigMap, which may contain base64.
+static ALWAYS_DECODED: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
+    let texts: [&[u8]; 4] = [br"\u", b"\xd9\xd9\xf7", br#""Secret""#, br#""binaryData""#];
+    // One expression for all of them would stop at each quotation mark, and most values have many.
+    texts.map(Finder::new)
+});
 
 /// The alternatives: a value must have all words of at least one of them.
 #[derive(Debug)]
@@ -86,13 +87,13 @@ impl Filter {
     /// Whether a value may contain a match.
     pub(super) fn may_match(&self, stored: &[u8]) -> bool {
         let is_in = |regex: &Regex| regex.is_match(stored);
-        let has = |regex: &LazyLock<Option<Regex>>| regex.as_ref().is_none_or(is_in);
         self.0.iter().any(|words| words.iter().all(is_in))
             || match Stored::detect(stored) {
                 Stored::Cbor(_) | Stored::Encrypted(_) => true,
                 // A protobuf value may contain JSON.
                 Stored::Json(_) | Stored::Protobuf(_) => {
-                    has(&ALWAYS_DECODED) || has(&BASE64_IN_JSON)
+                    let mut texts = ALWAYS_DECODED.iter();
+                    texts.any(|text| text.find(stored).is_some())
                 }
                 Stored::Empty | Stored::Text(_) | Stored::Binary(_) => false,
             }
