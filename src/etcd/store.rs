@@ -262,6 +262,16 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// Visits the records for which `is_chosen` is true, oldest first. `is_chosen` is called on all cores. As it is
+    /// compiled once for all callers, it is better than [`Self::visit_records`] if few records are chosen.
+    pub fn visit_chosen(
+        &self,
+        is_chosen: &(dyn Fn(&Record<'a>) -> bool + Sync),
+        visit: &mut (dyn FnMut(Record<'a>) + Send),
+    ) {
+        self.visit_records(|record| is_chosen(record).then_some(*record), visit);
+    }
+
     /// As [`State::visit_records`], without the records of other origins and without their elements.
     pub fn visit_state_records<T: Send>(
         &self,

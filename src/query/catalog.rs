@@ -43,10 +43,9 @@ fn learn_from(
     keyring: &Keyring,
     may_learn: impl Fn(&[u8]) -> bool + Sync,
 ) {
-    let choose = |record: &Record<'_>| !record.tombstone && may_learn(record.key);
-    store.visit_records(
-        |record| choose(record).then_some(*record),
-        |record| {
+    store.visit_chosen(
+        &|record| !record.tombstone && may_learn(record.key),
+        &mut |record| {
             // Most keys have the usual layout: their values need not be decrypted.
             if catalog.may_learn(record.key)
                 && let Ok(value) = keyring.decrypt(record.key, record.value)
@@ -128,28 +127,21 @@ pub fn read(stores: &[(&Store<'_>, AtRevision)], keyring: &Keyring) -> (Catalog,
 }
 
 /// The resources that a store defines. The folders of its keys are added to `folders`.
-fn survey<'a>(
-    store: &Store<'a>,
-    at: AtRevision,
-    keyring: &Keyring,
-    folders: &KeyFolders,
-) -> Catalog {
+fn survey(store: &Store<'_>, at: AtRevision, keyring: &Keyring, folders: &KeyFolders) -> Catalog {
     let mut survey = Survey::default();
     let settled = survey.settled();
     let mut definitions = BTreeMap::new();
-    let put = |record: &Record<'a>| {
+    let is_needed = |record: &Record<'_>| {
         if record.tombstone || record.is_bump_mark() {
-            return None;
+            return false;
         }
         folders.add(record.key);
-        let is_definition = Survey::is_definition(record.key);
-        let is_needed = is_definition || settled.may_need(record.key);
-        is_needed.then_some((*record, is_definition))
+        Survey::is_definition(record.key) || settled.may_need(record.key)
     };
     // A definition that was deleted, or is newer than the revision, still defines a word. The newest one up to the
     // revision counts; without one, the first after it.
-    store.visit_records(put, |(record, is_definition)| {
-        if is_definition {
+    store.visit_chosen(&is_needed, &mut |record| {
+        if Survey::is_definition(record.key) {
             let is_later = record.revision.main > at.0;
             if !(is_later && definitions.contains_key(record.key)) {
                 definitions.insert(record.key, record);

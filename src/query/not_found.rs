@@ -3,10 +3,11 @@
 //! This takes passes over the store, so it is asked only if the answer is empty.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::RwLock;
 
 use crate::bbolt::Direction;
-use crate::etcd::{AtRevision, KeyEntry, Keyspace, Store};
-use crate::k8s::catalog::{Catalog, ClusterName, Survey};
+use crate::etcd::{AtRevision, KeyEntry, Keyspace, Record, Store};
+use crate::k8s::catalog::{Catalog, ClusterName, Location, Survey};
 use crate::k8s::encrypt::Keyring;
 use crate::k8s::wall_clock::Bounds;
 use crate::named::key_text;
@@ -148,11 +149,10 @@ struct Retained {
 }
 
 impl Retained {
-    fn read(store: &Store<'_>, at: AtRevision, covers: impl Fn(&[u8]) -> bool) -> Self {
+    fn read(store: &Store<'_>, at: AtRevision, covers: impl Fn(&[u8]) -> bool + Sync) -> Self {
         let mut retained = Self::default();
         let mut created: BTreeMap<Box<[u8]>, i64> = BTreeMap::new();
-        let records = store.records(Direction::Forward);
-        for record in records.filter(|record| covers(record.key)) {
+        store.visit_chosen(&|record| covers(record.key), &mut |record| {
             let main = record.revision.main;
             if record.tombstone && main <= at.0 {
                 retained.deleted_at = Some(main);
@@ -164,7 +164,7 @@ impl Retained {
             } else if !record.tombstone {
                 created.insert(record.key.into(), record.create_revision);
             }
-        }
+        });
         retained
     }
 
@@ -332,13 +332,16 @@ impl Search<'_, '_> {
 
     /// How many definitions of custom resources cannot be decrypted.
     fn encrypted_definitions(&self) -> usize {
-        let records = self.store.records(Direction::Forward);
-        let encrypted = records.filter(|record| {
+        let keyring = self.keyring;
+        let is_encrypted = |record: &Record<'_>| {
             !record.tombstone
                 && Survey::is_definition(record.key)
-                && self.keyring.decrypt(record.key, record.value).is_err()
+                && keyring.decrypt(record.key, record.value).is_err()
+        };
+        let mut keys: BTreeSet<&[u8]> = BTreeSet::new();
+        self.store.visit_chosen(&is_encrypted, &mut |record| {
+            keys.insert(record.key);
         });
-        let keys: BTreeSet<&[u8]> = encrypted.map(|record| record.key).collect();
         keys.len()
     }
 
@@ -416,32 +419,34 @@ impl Search<'_, '_> {
     /// Why nothing is found in a namespace: no retained revision has it, or it was deleted, in each logical cluster
     /// that was asked for. None if it exists.
     fn why_namespace(&self, name: &str, scope: &Scope) -> Option<Why> {
-        let catalog = self.catalog?;
-        let mut known: BTreeSet<Box<[u8]>> = BTreeSet::new();
+        let (catalog, at) = (self.catalog?, self.at);
+        let others: RwLock<BTreeSet<Box<[u8]>>> = RwLock::default();
+        let is_known = |namespace: &[u8]| others.read().is_ok_and(|all| all.contains(namespace));
+        // The namespaces are read on all cores.
+        let is_of_it = |record: &Record<'_>| {
+            let location = catalog.locate(record.key);
+            let location = location.filter(|location| scope.has_cluster(location.cluster));
+            let Some(namespace) = location.and_then(|location| either_namespace(&location)) else {
+                return false;
+            };
+            let is_of_it = namespace == name.as_bytes();
+            if !is_of_it
+                && !is_known(namespace)
+                && let Ok(mut others) = others.write()
+            {
+                others.insert(namespace.into());
+            }
+            is_of_it
+        };
         let mut deleted_at = None;
         let mut live: BTreeSet<ClusterName> = BTreeSet::new();
-        let mut is_known = false;
-        for record in self.store.records(Direction::Forward) {
-            let location = catalog.locate(record.key);
-            let Some(location) = location.filter(|location| scope.has_cluster(location.cluster))
-            else {
-                continue;
-            };
-            let is_object = location.is_namespace();
-            let namespace = match location.namespace {
-                _ if is_object => location.name,
-                Some(namespace) => namespace,
-                None => continue,
-            };
-            if namespace != name.as_bytes() {
-                if !known.contains(namespace) {
-                    known.insert(namespace.into());
-                }
-                continue;
-            }
-            is_known = true;
-            if is_object && record.revision.main <= self.at.0 {
-                let cluster = location.cluster.map(Into::into);
+        let mut exists = false;
+        self.store.visit_chosen(&is_of_it, &mut |record| {
+            exists = true;
+            let namespace = catalog.locate(record.key);
+            let namespace = namespace.filter(Location::is_namespace);
+            if let Some(namespace) = namespace.filter(|_| record.revision.main <= at.0) {
+                let cluster = namespace.cluster.map(Into::into);
                 if record.tombstone {
                     live.remove(&cluster);
                     deleted_at = Some(record.revision.main);
@@ -449,24 +454,10 @@ impl Search<'_, '_> {
                     live.insert(cluster);
                 }
             }
-        }
-        if !is_known && !known.is_empty() {
-            let names = known
-                .iter()
-                .filter_map(|name| std::str::from_utf8(name).ok());
-            let near = near(name, names);
-            return Some(match &scope.clusters {
-                Some(clusters) => Why::NotInCluster {
-                    namespace: name.to_owned(),
-                    cluster: clusters.text(),
-                    near,
-                },
-                None => Why::Unknown {
-                    kind: NameKind::Namespace,
-                    names: vec![name.to_owned()],
-                    near,
-                },
-            });
+        });
+        let others = others.into_inner().unwrap_or_default();
+        if !exists && !others.is_empty() {
+            return Some(unknown_namespace(name, scope, &others));
         }
         let revision = deleted_at.filter(|_| live.is_empty())?;
         let in_namespace = Retained::read(self.store, self.at, |key| {
@@ -485,6 +476,35 @@ impl Search<'_, '_> {
     fn near_keys(&self, text: &str) -> Vec<String> {
         let live = self.live_keys(|_| true);
         nearest_keys(text, live.iter().map(|entry| &*entry.key))
+    }
+}
+
+/// The namespace that an object is in, or is.
+fn either_namespace<'k>(location: &Location<'_, 'k>) -> Option<&'k [u8]> {
+    if location.is_namespace() {
+        Some(location.name)
+    } else {
+        location.namespace
+    }
+}
+
+/// Why nothing is found in a namespace that no retained revision has. `others` are those that exist.
+fn unknown_namespace(name: &str, scope: &Scope, others: &BTreeSet<Box<[u8]>>) -> Why {
+    let names = others
+        .iter()
+        .filter_map(|name| std::str::from_utf8(name).ok());
+    let near = near(name, names);
+    match &scope.clusters {
+        Some(clusters) => Why::NotInCluster {
+            namespace: name.to_owned(),
+            cluster: clusters.text(),
+            near,
+        },
+        None => Why::Unknown {
+            kind: NameKind::Namespace,
+            names: vec![name.to_owned()],
+            near,
+        },
     }
 }
 

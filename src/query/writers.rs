@@ -1,8 +1,8 @@
 //! Which field managers wrote an event, by the managedFields of the object.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::RwLock;
 
-use crate::bbolt::Direction;
 use crate::etcd::{Event, EventType, Record, Store};
 use crate::k8s::Order;
 use crate::k8s::blame::is_manager_name;
@@ -77,22 +77,24 @@ pub(super) fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
 
 /// The names of all field managers in any retained version, by one pass over the store.
 pub fn all_managers(store: &Store<'_>, keyring: &Keyring) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for record in store.records(Direction::Forward) {
-        let Ok(value) = keyring.decrypt(record.key, record.value) else {
-            continue;
-        };
-        let Some(meta) = Meta::read(&value) else {
-            continue;
-        };
-        for entry in meta.managed_fields {
-            let is_name = is_manager_name(&entry.manager);
-            if is_name && !names.contains(&*entry.manager) {
+    let names = RwLock::new(BTreeSet::new());
+    let is_known = |name: &str| names.read().is_ok_and(|names| names.contains(name));
+    // The values are read on all cores. No record has to be visited after that.
+    let add_names = |record: &Record<'_>| {
+        let value = keyring.decrypt(record.key, record.value).ok();
+        let meta = value.as_deref().and_then(Meta::read);
+        for entry in meta.into_iter().flat_map(|meta| meta.managed_fields) {
+            if is_manager_name(&entry.manager)
+                && !is_known(&entry.manager)
+                && let Ok(mut names) = names.write()
+            {
                 names.insert(entry.manager.into_owned());
             }
         }
-    }
-    names
+        false
+    };
+    store.visit_chosen(&add_names, &mut |_| {});
+    names.into_inner().unwrap_or_default()
 }
 
 /// The filter `--manager`: only what one field manager wrote.
